@@ -1,0 +1,4 @@
+"""vclab: a virtual computing lab.
+
+Nothing here knows of Temporal, ``vclab.temporal`` and ``vclab.lab`` excepted.
+"""

@@ -1,0 +1,46 @@
+"""The interface of an OS module ("guest"): what is done inside a computer, over SSH, from the management node."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from vclab.model.plans import Access, Facts, Target
+from vclab.model.steps import AsyncStep
+
+
+@dataclass(frozen=True)
+class Connections:
+    """Who is connected: addresses with an open session or an established connection on a connect port."""
+
+    addresses: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.addresses)
+
+
+class Guest(Protocol):
+    """An OS module. All methods are coroutines; ``facts`` must hold the private address and the pinned host key.
+
+    They raise ``Unreachable`` when the computer can't be looked at (which is never "not connected") and ``StepFailed``
+    when trying again is useless.
+    """
+
+    name: str
+
+    def steps(self) -> Mapping[str, AsyncStep]:
+        """The guest's load steps, by their recorded name."""
+
+    async def grant_access(self, target: Target, facts: Facts, access: Access) -> None:
+        """Make the account (keys, one-time password, sudo if allowed); open the connect ports to the addresses only."""
+
+    async def close_access(self, target: Target, facts: Facts, access: Access) -> None:
+        """Close the connect ports to everybody but the management node."""
+
+    async def connections(self, target: Target, facts: Facts, access: Access) -> Connections:
+        """Who is connected now."""
+
+    async def notify(self, target: Target, facts: Facts, text: str) -> None:
+        """Show a notice on the computer's consoles."""
+
+    async def read_public_address(self, target: Target, facts: Facts) -> Facts:
+        """The public address as the computer has it now, with its boot id."""

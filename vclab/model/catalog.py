@@ -1,0 +1,78 @@
+"""What can be reserved, by whom, and where it is provisioned."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class ComputerKind(StrEnum):
+    """What a computer is. A virtual machine's row is an identity of a pool; its host changes from load to load."""
+
+    VIRTUAL = "virtualmachine"
+    LAB = "lab"
+
+
+@dataclass(frozen=True)
+class User:
+    """A person who may reserve."""
+
+    login: str
+    uid: int
+    affiliation: str = "local"
+    public_keys: tuple[str, ...] = ()
+    zone: str = "UTC"  #: IANA time zone
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image in its production revision. Memory in MiB, disk in GiB."""
+
+    name: str
+    title: str
+    revision: int
+    module: str
+    guest: str
+    guest_id: str
+    master_path: str  #: path of the master disk inside a datastore, e.g. "vclab-images/debian-12/1/disk.vmdk"
+    cpus: int
+    memory_mb: int
+    disk_gb: int
+    root_access: bool = True
+    ports: tuple[int, ...] = (22,)
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Something that provisions: a vCenter or an ESXi. The password is in the secret store under ``password_ref``."""
+
+    name: str
+    module: str
+    url: str
+    username: str
+    password_ref: str
+    fingerprint: str  #: SHA-256 of its TLS certificate, lower-case hex; pinned
+    folder: str = "vclab"
+    private_network: str = "private"
+    public_network: str = "public"
+    site: str = "default"
+    datacenter: str = ""  #: empty: the only one
+    cpu_overcommit: float = 4.0  #: virtual CPUs per hardware thread
+    memory_reserve_mb: int = 1024  #: left to the hypervisor
+
+
+@dataclass(frozen=True)
+class Identity:
+    """One entry of an identity pool: what a virtual machine is called and which addresses its cards have."""
+
+    name: str
+    private_mac: str
+    public_mac: str
+
+
+@dataclass(frozen=True)
+class IdentityPool:
+    """Identities ``<prefix>01 … <prefix>NN`` with MACs below ``mac_prefix`` (first three bytes)."""
+
+    prefix: str
+    count: int
+    mac_prefix: str = "02:76:63"
+    identities: tuple[Identity, ...] = field(default=())

@@ -1,0 +1,82 @@
+"""What an endpoint can hold, as it said itself. Amounts: whole CPUs, MiB of memory, GiB of disk."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True)
+class HostFacts:
+    """One hypervisor host."""
+
+    name: str
+    cpus: int  #: virtual CPUs it may give to lab machines: threads x overcommit, less those of foreign VMs
+    memory_mb: int  #: MiB it may give to lab machines: total less reserve, less that of foreign VMs
+    usable: bool = True
+    why_not: str = ""  #: e.g. "in maintenance", "disconnected"; empty when usable
+    datastores: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class DatastoreFacts:
+    """One datastore. ``disk_gb`` = free now + what our own VMs hold on it: the pool from which claims take."""
+
+    name: str
+    disk_gb: int
+    free_gb: int
+    usable: bool = True
+    why_not: str = ""
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """One endpoint's answer. ``error`` is set, and the rest empty, when it could not be asked."""
+
+    endpoint: str
+    taken_at: datetime
+    hosts: tuple[HostFacts, ...] = ()
+    datastores: tuple[DatastoreFacts, ...] = ()
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Amounts:
+    """What a virtual machine takes from a capacity pool."""
+
+    cpus: int = 0
+    memory_mb: int = 0
+    disk_gb: int = 0
+
+    def __add__(self, other: "Amounts") -> "Amounts":
+        return Amounts(self.cpus + other.cpus, self.memory_mb + other.memory_mb, self.disk_gb + other.disk_gb)
+
+    def lacks(self, need: "Amounts") -> tuple[str, ...]:
+        """What these amounts lack to hold ``need``, in words; empty when it fits."""
+        pairs = (
+            (self.cpus, need.cpus, "CPUs"),
+            (self.memory_mb, need.memory_mb, "MiB memory"),
+            (self.disk_gb, need.disk_gb, "GiB disk"),
+        )
+        return tuple(f"needs {want} {unit}, has {max(have, 0)} free" for have, want, unit in pairs if have < want)
+
+
+@dataclass(frozen=True)
+class MachineFacts:
+    """A virtual machine on an endpoint that carries our installation's mark (for the reconciler)."""
+
+    endpoint: str
+    name: str
+    instance_uuid: str
+    reservation: str
+    computer: str
+    generation: int
+    powered_on: bool
+
+
+@dataclass(frozen=True)
+class Machines:
+    """All machines of ours on one endpoint; ``error`` when it could not be asked."""
+
+    endpoint: str
+    machines: tuple[MachineFacts, ...] = field(default=())
+    error: str = ""

@@ -1,0 +1,80 @@
+"""What is said to a running reservation: names that are forever, and one frozen model per message."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+WORKFLOW = "Reservation"
+PLACE = "place"  #: update, with start: answers ``Placement`` or fails as ``Refused``
+ACKNOWLEDGE = "acknowledge"
+EXTEND = "extend"  #: update; an operator's signal of that name takes "1h" or {"by": "1h"} or {"to": "<ISO time>"}
+END = "end"
+CANCEL = "cancel"  #: an operator's signal
+STATUS = "status"  #: query
+
+
+def workflow_id(reservation: str) -> str:
+    """The workflow of a reservation."""
+    return f"reservation-{reservation}"
+
+
+@dataclass(frozen=True)
+class Placement:
+    """The answer to ``place``."""
+
+    reservation: str
+    computer: str
+    host: str
+    end: datetime
+
+
+@dataclass(frozen=True)
+class Acknowledge:
+    """Connect was pressed at ``address``; ``request_id`` makes a repeat harmless."""
+
+    address: str
+    request_id: str = ""
+
+
+@dataclass(frozen=True)
+class Extend:
+    """Move the end to ``end`` (absolute)."""
+
+    end: datetime
+    by: str
+    operator: bool = False
+    request_id: str = ""
+
+
+@dataclass(frozen=True)
+class End:
+    """End the reservation now."""
+
+    by: str
+    request_id: str = ""
+
+
+@dataclass(frozen=True)
+class Done:
+    """The answer to an act: where the reservation stands after it."""
+
+    state: str
+    end: datetime
+    ending: str = ""
+
+
+@dataclass(frozen=True)
+class StatusView:
+    """The answer to ``status``: what runs or is waited for, since when, until when, and what happens then."""
+
+    state: str
+    word: str
+    ending: str = ""
+    step: int = 0
+    steps: int = 0
+    waits_for: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    then: str = ""
+    seconds_left: float = 0.0  #: of the load, from past loads; 0 = not known
+    access_open: bool = False
+    reason: str = ""

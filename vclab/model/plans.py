@@ -1,0 +1,144 @@
+"""A load is a plan: recorded data, run step by step by the workflow; facts are what the steps learn."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from enum import StrEnum
+
+_NAMESPACE = uuid.UUID("6f4f2a52-8a0c-4d37-9f5a-6a5b5f0f6c11")
+
+
+@dataclass(frozen=True)
+class Target:
+    """The computer that a step works on, and what it is to become. Recorded; carries no secret, only references."""
+
+    reservation: str
+    computer: str  #: hostname from the identity pool, or the lab machine's name
+    generation: int  #: of the tenure; goes up by one each time the computer is taken
+    installation: str  #: written on all that is made; nothing without it is ever changed
+    module: str  #: provisioning module: "vsphere"
+    guest: str  #: OS module: "linux"; empty for a thing without an OS
+    endpoint: str
+    host: str
+    datastore: str
+    image: str
+    revision: int
+    master: str  #: the image's master disk, e.g. "[ds1] vclab-images/debian-12/1/disk.vmdk"
+    cpus: int
+    memory_mb: int
+    disk_gb: int
+    private_mac: str
+    public_mac: str
+    private_network: str
+    public_network: str
+    site: str = "default"
+    member: int = 0
+    guest_id: str = "otherLinux64Guest"  #: vSphere's name for the operating system
+
+    @property
+    def instance_uuid(self) -> str:
+        """The same for each attempt of this (reservation, member, generation), so that a retry finds its own work."""
+        return str(uuid.uuid5(_NAMESPACE, f"{self.installation}/{self.reservation}/{self.member}/{self.generation}"))
+
+    @property
+    def machine_name(self) -> str:
+        """The name shown on the endpoint. Never used to find the machine: names can be given twice."""
+        return f"{self.computer}-{self.reservation}-g{self.generation}"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What has been learned about the computer so far. An empty field is not known yet."""
+
+    private_address: str = ""
+    public_address: str = ""
+    host_key: str = ""  #: OpenSSH public key line ("ssh-ed25519 AAAA…"), pinned at load
+    boot_id: str = ""  #: the kernel's boot id when the addresses were read
+    evidence: str = ""  #: what was seen when a step failed: console lines, power state
+
+    def merged(self, newer: "Facts") -> "Facts":
+        """These facts with all that ``newer`` knows laid over."""
+        known = {f.name: getattr(newer, f.name) for f in fields(newer) if getattr(newer, f.name)}
+        return replace(self, **known)
+
+
+class Profile(StrEnum):
+    """How a step is run: its time-outs, retries and queue (workflows/profiles.py)."""
+
+    SHORT = "short"  #: seconds of hardware work
+    LONG = "long"  #: one long outside operation, e.g. a copy; on the queue for long work
+    LOOK = "look"  #: waits for a fact by failing as NotYet until it is there
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a plan. ``name`` is forever: histories call it."""
+
+    name: str
+    title: str
+    profile: Profile = Profile.SHORT
+    usual_seconds: float = 0.0  #: median of past loads of this image; 0 when there is none
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a load will do, in order, as recorded by ``make_plan``."""
+
+    steps: tuple[Step, ...]
+    status: "NodeStatus"
+
+    @property
+    def usual_seconds(self) -> float:
+        """The whole load's usual seconds; 0 when a step has never been timed."""
+        times = [s.usual_seconds for s in self.steps]
+        return sum(times) if all(times) else 0.0
+
+    def timed(self, medians: Mapping[str, float]) -> "Plan":
+        """The plan with the medians (seconds) of past loads, by step name."""
+        steps = tuple(replace(s, usual_seconds=medians.get(s.name, s.usual_seconds)) for s in self.steps)
+        return replace(self, steps=steps)
+
+
+class Status(StrEnum):
+    """What a computer needs before it can be handed over (VCL node_status)."""
+
+    READY = "READY"
+    POST_LOAD = "POST_LOAD"
+    RELOAD = "RELOAD"
+
+
+@dataclass(frozen=True)
+class NodeStatus:
+    """What was observed of a computer. Answers are yes, no or unknown (``None``), and unknown is never taken for no."""
+
+    status: Status = Status.RELOAD
+    power: str = "unknown"  #: "on", "off" or "unknown"
+    ssh: bool | None = None
+    current_image: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class StepInput:
+    """What a step is given."""
+
+    step: str
+    title: str
+    target: Target
+    facts: Facts
+    number: int = 0  #: this is step ``number`` of ``count``
+    count: int = 0
+    ceiling_seconds: float = 600.0  #: after this long since its first attempt the step is given up
+
+
+@dataclass(frozen=True)
+class Access:
+    """Who is let in to a computer. The password is a reference: its value is in the secret store only."""
+
+    login: str
+    uid: int
+    public_keys: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()  #: IPv4/IPv6 addresses or prefixes from which the connect ports are open
+    password_ref: str = ""
+    sudo: bool = False
+    ports: tuple[int, ...] = (22,)

@@ -1,0 +1,98 @@
+"""A reservation: what is asked for, where it was placed, and what is shown of it. Times are aware and in UTC."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from vclab.model.plans import Access, Target
+from vclab.model.states import Ending, ReservationState
+
+
+@dataclass(frozen=True)
+class ReserveRequest:
+    """What a client asks for. ``id`` is made by the client: it is also the idempotency key."""
+
+    id: str
+    user: str
+    image: str
+    seconds: float  #: how long, from ready (or from ``start``)
+    requested_by: str = ""  #: who asked, if not the user: an operator
+    operator: bool = False  #: the limits do not bind operators
+    start: datetime | None = None  #: None: now
+
+
+@dataclass(frozen=True)
+class Waits:
+    """How long each wait lasts, in seconds; read when the wait starts. Defaults are Apache VCL's."""
+
+    acknowledge: float = 900.0  #: ready -> Connect (VCL acknowledgetimeout)
+    first_connection: float = 900.0  #: Connect -> first connection (VCL initialconnecttimeout)
+    first_connection_look: float = 15.0  #: VCL reserved.pm
+    inuse_look: float = 300.0  #: VCL general_inuse_check
+    reconnect: float = 900.0  #: VCL reconnecttimeout
+    notices: tuple[float, ...] = (600.0, 300.0)  #: VCL general_end_notice_first/_second
+    step_ceiling: float = 600.0  #: one load step, at the least
+    remove_retry: float = 60.0  #: longest pause between attempts to take a computer back
+
+
+@dataclass(frozen=True)
+class Placed:
+    """Where a reservation has its computer: claim and tenure are taken."""
+
+    reservation: str
+    target: Target
+    end: datetime
+    access: Access  #: whom to let in; its addresses are filled at Connect
+    waits: Waits
+    state: ReservationState = ReservationState.NEW
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A host that was considered and what it lacks."""
+
+    name: str
+    lacks: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a request was not placed: each candidate with what excluded it."""
+
+    reason: str
+    candidates: tuple[Candidate, ...] = ()
+
+    def text(self) -> str:
+        """One line for people."""
+        details = "; ".join(f"{c.name}: {', '.join(c.lacks)}" for c in self.candidates)
+        return f"{self.reason} ({details})" if details else self.reason
+
+
+@dataclass(frozen=True)
+class ReservationView:
+    """A reservation as lists and programs see it: the store's projection."""
+
+    id: str
+    user: str
+    image: str
+    revision: int
+    state: ReservationState
+    word: str
+    created: datetime
+    start: datetime
+    end: datetime
+    ending: Ending | None = None
+    computer: str = ""
+    generation: int = 0
+    host: str = ""
+    endpoint: str = ""
+    public_address: str = ""
+    host_key: str = ""
+    remote_addresses: tuple[str, ...] = ()
+    access_open: bool = False  #: the connect ports are open to ``remote_addresses``
+    password_ref: str = ""
+    connected: bool = False
+    step: int = 0
+    steps: int = 0
+    step_title: str = ""
+    reason: str = ""  #: why it failed, or the last refusal
+    ended_at: datetime | None = None

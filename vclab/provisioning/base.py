@@ -1,0 +1,39 @@
+"""The interface of a provisioning module."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from vclab.model.inventory import Inventory, Machines
+from vclab.model.plans import NodeStatus, Plan, Target
+from vclab.model.steps import BlockingStep, StepContext
+
+
+class ProvisioningModule(Protocol):
+    """What brings a computer to an image and takes it away again. All methods block; they run in threads.
+
+    Methods raise ``Unreachable`` when the endpoint does not answer, ``StepFailed`` when trying again is useless and
+    ``NotOurs`` for what carries another mark than ours. Every method observes first, acts only if needed, and verifies.
+    """
+
+    name: str
+
+    def survey(self, endpoint: str) -> Inventory:
+        """Ask an endpoint what it can hold now. Raises ``Unreachable``."""
+
+    def node_status(self, target: Target) -> NodeStatus:
+        """Observe whether the computer is READY, needs POST_LOAD, or RELOAD."""
+
+    def load_plan(self, target: Target, status: NodeStatus) -> Plan:
+        """The steps that bring the computer from ``status`` to handed-over-able, guest steps included."""
+
+    def steps(self) -> Mapping[str, BlockingStep]:
+        """The module's own steps, by their recorded name."""
+
+    def remove(self, context: StepContext, target: Target) -> None:
+        """Remove what the computer is on this endpoint, this generation and older; verify that it is absent."""
+
+    def machines(self, endpoint: str) -> Machines:
+        """All machines on the endpoint that carry our mark. Raises ``Unreachable``."""
+
+    def remove_machine(self, endpoint: str, instance_uuid: str) -> None:
+        """Remove one machine of ours (an orphan). Raises ``NotOurs``."""

@@ -1,0 +1,1 @@
+"""References -> values. A secret is put here before it is set anywhere, and read again on retry."""

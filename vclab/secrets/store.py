@@ -1,0 +1,66 @@
+"""The file provider: one file per secret in a directory that only its owner can read."""
+
+import os
+import secrets
+import tempfile
+from pathlib import Path
+
+from vclab.model.errors import VclabError
+
+ALPHABET = "abcdefghjkmnpqrstuvwxyABCDEFGHJKMNPQRSTUVWXY3456789"
+"""No look-alikes (VCL leaves out i I l L o O 0 z Z 1 2)."""
+
+
+class SecretMissing(VclabError):
+    """No secret is stored under that reference."""
+
+
+class SecretStore:
+    """Secrets by reference, e.g. ``tenure/vm03/7/root``: (tenure, purpose)."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def _path(self, reference: str) -> Path:
+        parts = reference.split("/")
+        if not all(part and part.strip(".") and "\0" not in part for part in parts):
+            raise ValueError(f"not a secret reference: {reference!r}")
+        return self._directory.joinpath(*parts)
+
+    def get(self, reference: str) -> str:
+        """The value. Raises ``SecretMissing``."""
+        try:
+            return self._path(reference).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            raise SecretMissing(f"no secret is stored under {reference}") from None
+
+    def put(self, reference: str, value: str) -> None:
+        """Store a value, whole or not at all."""
+        path = self._path(reference)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._directory.chmod(0o700)
+        handle, temporary = tempfile.mkstemp(dir=path.parent)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(value)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+
+    def generate(self, reference: str, length: int = 16) -> str:
+        """The value under ``reference``; made up and stored first if there is none, so that a retry reuses it."""
+        try:
+            return self.get(reference)
+        except SecretMissing:
+            value = "".join(secrets.choice(ALPHABET) for _ in range(length))
+            self.put(reference, value)
+            return value
+
+    def forget(self, prefix: str) -> None:
+        """Remove the secret ``prefix``, or all secrets below it; harmless when there is none."""
+        path = self._path(prefix)
+        if path.is_dir():
+            for child in path.iterdir():
+                self.forget(f"{prefix}/{child.name}")
+            path.rmdir()
+        else:
+            path.unlink(missing_ok=True)

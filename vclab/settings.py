@@ -1,0 +1,127 @@
+"""Settings: defaults, then the TOML file, then ``VCLAB_*`` environment variables.
+
+The file is ``$VCLAB_CONFIG``, else ``/etc/vclab/vclab.toml``, else that of the default embedded lab.
+"""
+
+import os
+from pathlib import Path
+
+from pydantic import BaseModel, Field
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+DEFAULT_LAB = Path("/var/lib/vclab/lab")
+CONFIG_FILES = (Path("/etc/vclab/vclab.toml"), DEFAULT_LAB / "vclab.toml")
+
+
+def config_file() -> Path | None:
+    """The settings file in use, or None when there is none."""
+    named = os.environ.get("VCLAB_CONFIG")
+    if named:
+        return Path(named)
+    return next((p for p in CONFIG_FILES if p.is_file()), None)
+
+
+class TemporalSettings(BaseModel):
+    """Where the Temporal server is."""
+
+    address: str = "127.0.0.1:7233"
+    namespace: str = "default"
+    ui: str = ""  #: shown to people, e.g. "http://127.0.0.1:8233"
+
+
+class WaitSettings(BaseModel):
+    """Lengths of the waits, in seconds (down to 0.1). The defaults are Apache VCL's."""
+
+    acknowledge: float = Field(900, ge=0.1)
+    first_connection: float = Field(900, ge=0.1)
+    first_connection_look: float = Field(15, ge=0.1)
+    inuse_look: float = Field(300, ge=0.1)
+    reconnect: float = Field(900, ge=0.1)
+    notices: tuple[float, ...] = (600, 300)
+    step_ceiling: float = Field(600, ge=0.1)
+    remove_retry: float = Field(60, ge=0.1)
+
+
+class LimitSettings(BaseModel):
+    """What a user may ask for, in seconds. Operators pass these, nobody passes a claim."""
+
+    shortest: float = 900
+    first: float = 4 * 3600
+    total: float = 6 * 3600
+    extension: float = 3600
+    at_once: int = 1  #: reservations at one time
+    horizon: float = 2 * 365 * 86400  #: nothing ends later than this from now, whoever asks
+
+
+class ClaimSettings(BaseModel):
+    """A claim is [start - lead, end + turnaround), in seconds."""
+
+    lead: float = Field(0, ge=0)
+    turnaround: float = Field(300, ge=0)
+
+
+class PersonSettings(BaseModel):
+    """How a person's own ``connect`` reaches computers: for people who sit at this machine."""
+
+    via: tuple[str, ...] = ()  #: command put before ssh
+    address: str = ""  #: the address they come from; empty: found out
+    identity_file: str = ""
+
+
+class ReconcileSettings(BaseModel):
+    """The reconciler, in seconds."""
+
+    every: float = Field(60, ge=1)
+    grace: float = Field(900, ge=0)  #: a machine of ours without a tenure is removed after this long
+
+
+class Settings(BaseSettings):
+    """All settings of one installation."""
+
+    model_config = SettingsConfigDict(env_prefix="VCLAB_", env_nested_delimiter="__", extra="forbid")
+
+    installation: str = Field("vclab", pattern=r"^[a-z0-9][a-z0-9-]{0,30}$")
+    database: str = "sqlite:////var/lib/vclab/vclab.db"
+    secrets_dir: Path = Path("/var/lib/vclab/secrets")
+    ssh_key: Path = Path("/var/lib/vclab/id_ed25519")  #: the management node's key to the computers
+    management_addresses: tuple[str, ...] = ()  #: private addresses or prefixes that computers always let in
+    dhcp_leases: Path | None = None  #: dnsmasq's lease file of the private network
+    act_as: str = ""  #: who the command line acts as when the login name is not a user
+    operators: tuple[str, ...] = ()
+    temporal: TemporalSettings = TemporalSettings()
+    waits: WaitSettings = WaitSettings()
+    limits: LimitSettings = LimitSettings()
+    claims: ClaimSettings = ClaimSettings()
+    reconcile: ReconcileSettings = ReconcileSettings()
+    people: dict[str, PersonSettings] = {}
+    endpoint_calls_at_once: int = Field(4, ge=1)  #: per endpoint
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment before file; no secrets directory and no dotenv."""
+        file = TomlConfigSettingsSource(settings_cls, toml_file=config_file())
+        return (init_settings, env_settings, file)
+
+
+def load() -> Settings:
+    """Read the settings. Raises ``Refused`` with the file and the field when they are wrong."""
+    from pydantic import ValidationError
+
+    from vclab.model.errors import Refused
+
+    file = config_file()
+    if file is not None and not file.is_file():
+        raise Refused(f"the settings file {file} does not exist; unset VCLAB_CONFIG or start a lab with `vclab up`")
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise Refused(f"settings ({file or 'environment'}): {field}: {first['msg']}") from None

@@ -1,0 +1,172 @@
+"""What a frontend says to running reservations. Every method raises the house's errors, never Temporal's."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+from temporalio.client import (
+    Client,
+    WithStartWorkflowOperation,
+    WorkflowQueryFailedError,
+    WorkflowQueryRejectedError,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
+
+from vclab.model import messages
+from vclab.model.errors import NotFound, Refused, Unreachable
+from vclab.model.messages import Acknowledge, Done, End, Extend, Placement, StatusView, workflow_id
+from vclab.model.reservations import ReserveRequest
+from vclab.settings import TemporalSettings
+
+QUEUE = "vclab"
+"""Workflows and their record activities."""
+
+T = TypeVar("T")
+
+
+def site_queue(site: str, long: bool = False) -> str:
+    """The queue of a site's hardware workers; long work has one of its own, so that copies never starve a look."""
+    return f"site-{site}-long" if long else f"site-{site}"
+
+
+async def connect(settings: TemporalSettings, timeout: float = 10.0) -> Client:
+    """A client. Raises ``Unreachable`` with the address when the server does not answer within ``timeout`` seconds."""
+    try:
+        return await asyncio.wait_for(Client.connect(settings.address, namespace=settings.namespace), timeout)
+    except (RuntimeError, RPCError, TimeoutError) as error:
+        raise Unreachable(
+            f"the Temporal server at {settings.address} does not answer ({_short(error)}); "
+            "start it, or start the embedded lab with `vclab up`"
+        ) from None
+
+
+def _short(error: BaseException) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0][:200]
+
+
+class Reservations:
+    """Acts on reservations. One helper maps every error, and retries NOT_FOUND while the workflow still runs."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def reserve(self, request: ReserveRequest, timeout: float = 60.0) -> Placement:
+        """Start a reservation and wait until it is placed. Repeating it with the same id is harmless.
+
+        Raises:
+            Refused: it can't be placed; the text names every candidate and what it lacks.
+            Unreachable: the server or its workers do not answer; the reservation may still be placed later.
+        """
+        start: WithStartWorkflowOperation[Any, str] = WithStartWorkflowOperation(
+            messages.WORKFLOW,
+            request,
+            id=workflow_id(request.id),
+            task_queue=QUEUE,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            static_summary=f"{request.image} for {request.user}",
+        )
+        return await self._call(
+            lambda: self._client.execute_update_with_start_workflow(
+                messages.PLACE, start_workflow_operation=start, result_type=Placement
+            ),
+            timeout,
+        )
+
+    async def acknowledge(self, reservation: str, message: Acknowledge) -> Done:
+        """Connect: open the computer to an address. Returns when recorded; ``status`` tells when access is open."""
+        return await self._update(reservation, messages.ACKNOWLEDGE, message)
+
+    async def extend(self, reservation: str, message: Extend) -> Done:
+        """Move the end. Raises ``Refused`` with the latest end that is possible."""
+        return await self._update(reservation, messages.EXTEND, message)
+
+    async def end(self, reservation: str, message: End) -> Done:
+        """End it now; the user's view ends at once, the computer is taken back afterwards."""
+        return await self._update(reservation, messages.END, message)
+
+    async def status(self, reservation: str, timeout: float = 5.0) -> StatusView:
+        """What runs and what is waited for. Raises ``Unreachable`` when no worker answers: use the store then."""
+        handle = self._client.get_workflow_handle(workflow_id(reservation))
+        return await self._call(
+            lambda: handle.query(messages.STATUS, result_type=StatusView, rpc_timeout=timedelta(seconds=timeout)),
+            timeout,
+        )
+
+    async def _update(self, reservation: str, name: str, message: object) -> Done:
+        handle = self._client.get_workflow_handle(workflow_id(reservation))
+        return await self._call(lambda: handle.execute_update(name, message, result_type=Done), 60.0)
+
+    async def _call(self, call: Callable[[], Awaitable[T]], timeout: float) -> T:
+        try:
+            return await asyncio.wait_for(call(), timeout)
+        except WorkflowUpdateFailedError as error:
+            raise _refusal(error) from None
+        except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
+            raise Unreachable(
+                f"no answer within {timeout:.0f} s: is a worker running? (`vclab status` tells)"
+            ) from None
+        except (WorkflowQueryFailedError, WorkflowQueryRejectedError) as error:
+            raise Unreachable(f"the reservation's workflow can't answer: {_short(error)}") from None
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                raise NotFound("the reservation has ended, or there is none of that id") from None
+            raise Unreachable(f"the Temporal server failed: {_short(error)}") from None
+
+
+def _refusal(error: WorkflowUpdateFailedError) -> Exception:
+    cause = error.cause
+    if isinstance(cause, ApplicationError):
+        if cause.type == "Unreachable":
+            return Unreachable(cause.message)
+        return Refused(cause.message)
+    return Refused(_short(cause))
+
+
+@dataclass(frozen=True)
+class QueueHealth:
+    """One task queue and how many workers poll it."""
+
+    name: str
+    kind: str  #: "workflows" or "activities"
+    pollers: int
+
+
+async def queue_health(client: Client, sites: tuple[str, ...] = ("default",)) -> list[QueueHealth]:
+    """Who polls the queues that vclab needs. Raises ``Unreachable``."""
+    wanted = [(QUEUE, "workflows")]
+    for site in sites:
+        wanted += [(site_queue(site), "activities"), (site_queue(site, long=True), "activities")]
+    return [QueueHealth(name, kind, await _pollers(client, name, kind)) for name, kind in wanted]
+
+
+async def _pollers(client: Client, queue: str, kind: str) -> int:
+    kinds = TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY
+    request = DescribeTaskQueueRequest(
+        namespace=client.namespace,
+        task_queue=TaskQueue(name=queue),
+        task_queue_type=kinds[kind == "activities"],
+    )
+    try:
+        answer = await client.workflow_service.describe_task_queue(request, timeout=timedelta(seconds=5))
+    except RPCError as error:
+        raise Unreachable(f"the Temporal server failed: {_short(error)}") from None
+    return len(answer.pollers)
+
+
+async def failing_workflows(client: Client) -> list[str]:
+    """Workflows whose task fails again and again: a bug of ours; their machines are left alone until it is mended."""
+    query = 'ExecutionStatus = "Running" AND TemporalReportedProblems IS NOT NULL'
+    try:
+        return [w.id async for w in client.list_workflows(query)]
+    except RPCError as error:
+        raise Unreachable(f"the Temporal server failed: {_short(error)}") from None

@@ -44,3 +44,6 @@ class Guest(Protocol):
 
     async def read_public_address(self, target: Target, facts: Facts) -> Facts:
         """The public address as the computer has it now, with its boot id."""
+
+    async def taint(self, target: Target, facts: Facts, reason: str) -> None:
+        """Write into the computer's currentimage.txt that a user may have logged in (VCL vcld_tainted)."""

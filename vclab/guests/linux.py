@@ -1,0 +1,167 @@
+"""The guest "linux": computers with Linux and OpenSSH, whose root account accepts the management key.
+
+What it does follows VCL's Linux.pm: post_load, reserve, grant_access, is_user_connected, console notices.
+"""
+
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from vclab.guests import linux_accounts, linux_image, linux_look, linux_setup, ssh
+from vclab.guests.base import Connections
+from vclab.guests.linux_firewall import Firewall, Network, apply, contains, networks, restore_at_boot
+from vclab.guests.ssh import Patience, Shell
+from vclab.model.errors import NotYet, StepFailed, Unreachable
+from vclab.model.plans import Access, Facts, StepInput, Target
+from vclab.model.steps import AsyncStep, StepContext
+from vclab.secrets.store import SecretStore
+
+SSH_LOOK = 5.0  #: seconds between looks for SSH (VCL post_load: wait_for_response 5/600/5)
+PUBLIC_ADDRESS_WAIT = 60.0  #: seconds (VCL wait_for_public_ip_address)
+
+
+class Linux:
+    """An OS module (``vclab.guests.base.Guest``). Holds no connection: each call logs in anew and logs out."""
+
+    name = "linux"
+
+    def __init__(
+        self,
+        key: Path,
+        secrets: SecretStore,
+        management_addresses: Sequence[str],
+        patience: Patience = Patience(),  # noqa: B008  # immutable
+    ) -> None:
+        """``management_addresses``: addresses or prefixes from which we come; empty: what the computer sees."""
+        self._key = key
+        self._secrets = secrets
+        self._management = networks(management_addresses)
+        self._patience = patience
+
+    def steps(self) -> Mapping[str, AsyncStep]:
+        """The load steps, by their recorded name. The names are forever."""
+        return {
+            "linux.wait_ssh": self._wait_ssh,
+            "linux.post_load": self._post_load,
+            "linux.read_public_address": self._read_public_address,
+        }
+
+    # Steps of a load
+
+    async def _wait_ssh(self, context: StepContext, given: StepInput) -> Facts:
+        """Look whether SSH answers and lets us in; pin the host key. Raises ``NotYet`` until it does."""
+        address = ssh.plain_address(given.facts.private_address)
+        try:
+            found = given.facts.host_key or await ssh.host_key(address, self._patience)
+            async with ssh.connect(address, found, self._key, self._patience) as shell:
+                await linux_look.check_card(shell, given.target.private_mac)
+        except Unreachable as error:
+            raise NotYet(str(error), SSH_LOOK) from None
+        context.progress(f"SSH answers at {address}")
+        return Facts(host_key=found)
+
+    async def _post_load(self, context: StepContext, given: StepInput) -> Facts:
+        """Make the computer safe to hand over. Raises ``NotOurs`` if it says that it is of a newer generation."""
+        target = given.target
+        async with self._connected(given.facts) as shell:
+            linux_image.refuse_newer(await linux_image.read(shell), target)
+            await linux_setup.check_tools(shell)
+            ours, management = await self._seen_from(shell)
+            password = self._secrets.generate(f"tenure/{target.computer}/{target.generation}/root")
+            context.fence()
+            context.progress("closing the firewall")
+            await apply(shell, Firewall(management))
+            await restore_at_boot(shell)
+            context.progress("locking root")
+            await linux_setup.set_root_password(shell, password)
+            await linux_setup.restrict_sshd(shell, management, ours)
+            await linux_setup.remove_private_keys(shell)
+            await linux_setup.set_hostname(shell, target.computer)
+            await linux_image.write(shell, target, datetime.now(UTC))
+        return Facts()
+
+    async def _read_public_address(self, context: StepContext, given: StepInput) -> Facts:
+        """Wait for the public address. Raises ``NotYet`` for up to 60 s, then ``StepFailed``."""
+        since = context.remembered.get("since") or str(time.time())
+        context.remember(since=since)
+        try:
+            return await self.read_public_address(given.target, given.facts)
+        except NotYet as error:
+            if time.time() - float(since) > PUBLIC_ADDRESS_WAIT:
+                raise StepFailed(f"{error}, after {PUBLIC_ADDRESS_WAIT:.0f} seconds") from None
+            raise
+
+    # What the reservation asks for
+
+    async def grant_access(self, target: Target, facts: Facts, access: Access) -> None:
+        """Make the account, then open the connect ports to exactly ``access.addresses`` (none: to nobody).
+
+        The one-time password must be, or is put, in the secret store before it is set. Raises ``StepFailed`` if the
+        login or the user id exists in the image, ``NotOurs`` if the computer does not carry this tenure's mark.
+        """
+        linux_accounts.check(access)
+        users = networks(access.addresses)
+        password = self._secrets.generate(access.password_ref) if access.password_ref else ""
+        async with self._tenure(target, facts, marked=True) as shell:
+            _, management = await self._seen_from(shell)
+            await linux_accounts.make(shell, target, access, password)
+            await apply(shell, Firewall(management, users, access.ports))
+
+    async def close_access(self, target: Target, facts: Facts, access: Access) -> None:
+        """Open the connect ports to nobody; sessions that are open stand still from then on."""
+        async with self._tenure(target, facts) as shell:
+            _, management = await self._seen_from(shell)
+            await apply(shell, Firewall(management, (), access.ports))
+
+    async def connections(self, target: Target, facts: Facts, access: Access) -> Connections:
+        """Addresses, other than the management node's, with an established connection to a connect port."""
+        async with self._tenure(target, facts) as shell:
+            _, management = await self._seen_from(shell)
+            return await linux_look.connections(shell, access.ports, management)
+
+    async def notify(self, target: Target, facts: Facts, text: str) -> None:
+        """Show a notice on all open terminals. Control characters are left out."""
+        async with self._tenure(target, facts) as shell:
+            await linux_look.notify(shell, text)
+
+    async def read_public_address(self, target: Target, facts: Facts) -> Facts:
+        """Address of the public card (the private one if there is but one) and boot id. Raises ``NotYet``."""
+        async with self._tenure(target, facts) as shell:
+            return await linux_look.public_address(shell, target.public_mac or target.private_mac)
+
+    async def taint(self, target: Target, facts: Facts, reason: str) -> None:
+        """Write into ``currentimage.txt`` that someone was logged in; the first reason stays. VCL: vcld_tainted."""
+        async with self._tenure(target, facts) as shell:
+            await linux_image.taint(shell, reason)
+
+    async def current_image(self, target: Target, facts: Facts) -> Mapping[str, str]:
+        """The tags of ``currentimage.txt`` (VCL get_current_image); empty if there is no such file."""
+        async with self._connected(facts) as shell:
+            return await linux_image.read(shell)
+
+    # Connecting
+
+    @asynccontextmanager
+    async def _connected(self, facts: Facts) -> AsyncIterator[Shell]:
+        async with ssh.connect(facts.private_address, facts.host_key, self._key, self._patience) as shell:
+            yield shell
+
+    @asynccontextmanager
+    async def _tenure(self, target: Target, facts: Facts, marked: bool = False) -> AsyncIterator[Shell]:
+        """A connection to a computer that is not somebody else's by its own mark."""
+        async with self._connected(facts) as shell:
+            linux_image.refuse_others(await linux_image.read(shell), target, marked)
+            yield shell
+
+    async def _seen_from(self, shell: Shell) -> tuple[str, tuple[Network, ...]]:
+        """Our own address as the computer sees it, and the management networks. Never locks ourselves out."""
+        ours = await linux_setup.own_address(shell)
+        management = self._management or networks([ours])
+        if not contains(management, ours):
+            raise StepFailed(
+                f"this worker reaches {shell.address} from {ours}, which is not among management_addresses "
+                f"({', '.join(map(str, management))}): add it to the settings, else it would be locked out"
+            )
+        return ours, management

@@ -1,0 +1,165 @@
+"""The computer's own firewall: one nftables table, replaced whole, in one transaction, and read back.
+
+Everything that comes in is dropped but: the management node to SSH, the user's addresses to the connect ports,
+ICMP, DHCP, and answers to what the computer itself asked. The connect-port rules stand before the one for
+established connections, so that closing access also stops the sessions that are open.
+"""
+
+import ipaddress
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from vclab.guests.ssh import Shell
+from vclab.model.errors import StepFailed
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_RULES = """\
+table inet vclab
+delete table inet vclab
+table inet vclab {{
+{sets}
+    chain input {{
+        type filter hook input priority filter; policy drop;
+        iif lo accept
+        tcp dport 22 ip saddr @management4 accept
+        tcp dport 22 ip6 saddr @management6 accept
+        ct direction original tcp dport @ports ip saddr @users4 accept
+        ct direction original tcp dport @ports ip6 saddr @users6 accept
+        ct direction original tcp dport @ports drop
+        ct state established,related accept
+        meta l4proto {{ icmp, ipv6-icmp }} accept
+        udp sport 67 udp dport 68 accept
+        udp sport 547 udp dport 546 accept
+    }}
+}}
+"""
+
+_APPLY = """umask 077
+mkdir -p /etc/vclab
+printf '%s\\n' "$input" > /etc/vclab/firewall.new
+nft -f /etc/vclab/firewall.new
+mv -f /etc/vclab/firewall.new /etc/vclab/firewall.nft
+nft -j list table inet vclab
+"""
+
+_AT_BOOT = """[ -d /etc/systemd/system ] || exit 0
+cat > /etc/systemd/system/vclab-firewall.service <<UNIT
+[Unit]
+Description=vclab firewall, as it was before the reboot
+DefaultDependencies=no
+After=local-fs.target nftables.service
+Before=network-pre.target
+Wants=network-pre.target
+ConditionPathExists=/etc/vclab/firewall.nft
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=$(command -v nft) -f /etc/vclab/firewall.nft
+[Install]
+WantedBy=sysinit.target
+UNIT
+mkdir -p /etc/systemd/system/sysinit.target.wants
+ln -sf ../vclab-firewall.service /etc/systemd/system/sysinit.target.wants/vclab-firewall.service
+"""
+
+
+def networks(addresses: Iterable[str]) -> tuple[Network, ...]:
+    """Addresses and prefixes, IPv4 and IPv6, as disjoint networks. Raises ``StepFailed`` for anything else."""
+    found: list[Network] = []
+    for text in addresses:
+        try:
+            network = ipaddress.ip_network(text, strict=False)
+        except ValueError:
+            raise StepFailed(f"{text!r} is neither an address nor a prefix") from None
+        mapped = network.network_address.ipv4_mapped if network.version == 6 and network.prefixlen == 128 else None
+        found.append(ipaddress.ip_network(mapped) if mapped else network)
+    four = ipaddress.collapse_addresses(n for n in found if isinstance(n, ipaddress.IPv4Network))
+    six = ipaddress.collapse_addresses(n for n in found if isinstance(n, ipaddress.IPv6Network))
+    return (*four, *six)
+
+
+def contains(known: Iterable[Network], address: str) -> bool:
+    """Whether the address lies in one of the networks."""
+    return any(ipaddress.ip_address(address) in network for network in known)
+
+
+@dataclass(frozen=True)
+class Firewall:
+    """Who is let in to what."""
+
+    management: tuple[Network, ...]
+    users: tuple[Network, ...] = ()
+    ports: tuple[int, ...] = (22,)
+
+    def sets(self) -> dict[str, tuple[str, frozenset[str]]]:
+        """Type and elements of each nftables set."""
+        wrong = [port for port in self.ports if not 0 < port < 65536]
+        if wrong:
+            raise StepFailed(f"{wrong[0]} is no TCP port")
+        return {
+            "management4": ("ipv4_addr", _of_version(self.management, 4)),
+            "management6": ("ipv6_addr", _of_version(self.management, 6)),
+            "users4": ("ipv4_addr", _of_version(self.users, 4)),
+            "users6": ("ipv6_addr", _of_version(self.users, 6)),
+            "ports": ("inet_service", frozenset(map(str, self.ports))),
+        }
+
+    def text(self) -> str:
+        """The rule set for ``nft -f``."""
+        return _RULES.format(sets="\n".join(_set(name, *rest) for name, rest in self.sets().items()))
+
+
+def _of_version(known: Iterable[Network], version: int) -> frozenset[str]:
+    return frozenset(str(n) for n in known if n.version == version)
+
+
+def _set(name: str, kind: str, elements: frozenset[str]) -> str:
+    flags = "" if kind == "inet_service" else " flags interval; auto-merge;"
+    content = f" elements = {{ {', '.join(sorted(elements))} }}" if elements else ""
+    return f"    set {name} {{ type {kind};{flags}{content} }}"
+
+
+async def apply(shell: Shell, firewall: Firewall) -> None:
+    """Replace the computer's rules by these, and see that they stand. Raises ``StepFailed`` if they do not."""
+    answer = await shell.act("set the firewall", _APPLY, text=firewall.text())
+    wrong = differences(firewall, answer)
+    if wrong:
+        raise StepFailed(f"the firewall at {shell.address} is not as it was set: {', '.join(wrong)}")
+
+
+async def restore_at_boot(shell: Shell) -> None:
+    """Have systemd, where there is one, restore the rules before the network comes up."""
+    await shell.act("have the firewall restored at boot", _AT_BOOT)
+
+
+def differences(firewall: Firewall, listing: str) -> list[str]:
+    """What ``nft -j list table`` shows otherwise than it should be; empty when all is well."""
+    try:
+        objects: list[dict[str, Any]] = json.loads(listing)["nftables"]
+    except (ValueError, KeyError):
+        return ["nft shows no table"]
+    found = {item["set"]["name"]: _elements(item["set"].get("elem", [])) for item in objects if "set" in item}
+    wrong = [name for name, (_, wanted) in firewall.sets().items() if found.get(name) != wanted]
+    chains = [item["chain"] for item in objects if "chain" in item]
+    if not any(chain.get("hook") == "input" and chain.get("policy") == "drop" for chain in chains):
+        wrong.append("input is not dropped")
+    return wrong
+
+
+def _elements(elements: Sequence[Any]) -> frozenset[str]:
+    """nft's ways to write a set's elements (single, prefix, range) as networks or ports."""
+    found: list[str] = []
+    for element in elements:
+        if isinstance(element, int):
+            found.append(str(element))
+        elif isinstance(element, str):
+            found.append(str(ipaddress.ip_network(element)))
+        elif "prefix" in element:
+            found.append(f"{ipaddress.ip_address(element['prefix']['addr'])}/{element['prefix']['len']}")
+        else:
+            first, last = (ipaddress.ip_address(end) for end in element["range"])
+            found.extend(map(str, ipaddress.summarize_address_range(first, last)))
+    return frozenset(found)

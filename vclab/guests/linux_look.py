@@ -1,0 +1,99 @@
+"""What a Linux computer shows of itself: addresses, connections; and the notice on its terminals."""
+
+import ipaddress
+import json
+import re
+import unicodedata
+from collections.abc import Iterable
+from typing import Any
+
+from vclab.guests.base import Connections
+from vclab.guests.linux_firewall import Network, contains
+from vclab.guests.ssh import Shell
+from vclab.model.errors import NotOurs, NotYet, StepFailed, Unreachable
+from vclab.model.plans import Facts
+
+LONGEST_NOTICE = 2000
+"""Characters."""
+
+_ADDRESSES = "cat /proc/sys/kernel/random/boot_id; ip -json address show"
+_CARDS = "cat /sys/class/net/*/address"
+
+# Written in the background and cut short: a terminal that was stopped (Ctrl-S) takes nothing.
+_NOTIFY = """umask 077
+text=$(mktemp)
+printf '\\a\\r\\n%s\\r\\n' "$input" | sed 's/$/\\r/' > "$text"
+for terminal in /dev/pts/[0-9]* /dev/console; do
+    [ -c "$terminal" ] || continue
+    timeout 3 sh -c 'cat "$1" > "$2"' sh "$text" "$terminal" > /dev/null 2>&1 &
+done
+wait
+rm -f "$text"
+"""
+
+
+async def check_card(shell: Shell, mac: str) -> None:
+    """Raise ``NotOurs`` unless the machine at this address has the card that ours has."""
+    found = (await shell.look("tell its network cards", _CARDS)).lower().split()
+    if mac.lower() not in found:
+        others = ", ".join(sorted(set(found) - {"00:00:00:00:00:00"}))
+        raise NotOurs(f"the machine at {shell.address} has the network cards {others}, not {mac}: it is another one")
+
+
+async def public_address(shell: Shell, mac: str) -> Facts:
+    """Address of the card and boot id. Raises ``NotYet`` while the card has no address."""
+    boot_id, _, listing = (await shell.look("tell its addresses", _ADDRESSES)).partition("\n")
+    try:
+        cards: list[dict[str, Any]] = json.loads(listing)
+    except ValueError:
+        raise Unreachable(f"the machine at {shell.address} does not tell its addresses") from None
+    found = [a for card in cards if card.get("address", "").lower() == mac.lower() for a in card.get("addr_info", [])]
+    best = sorted((a for a in found if _usable(a)), key=lambda a: (a["family"] != "inet", a.get("dynamic") is None))
+    if not best:
+        raise NotYet(f"the public network card {mac} has no address yet", 2.0)
+    return Facts(public_address=str(best[0]["local"]), boot_id=boot_id.strip())
+
+
+def _usable(address: dict[str, Any]) -> bool:
+    hindrances = ("tentative", "dadfailed", "deprecated", "temporary")
+    return address.get("scope") == "global" and not any(address.get(flag) for flag in hindrances)
+
+
+async def connections(shell: Shell, ports: Iterable[int], management: Iterable[Network]) -> Connections:
+    """Addresses outside the management networks with an established TCP connection to one of the ports."""
+    wanted = set(ports)
+    listing = await shell.look("tell its connections", "ss -Htn state established")
+    management = tuple(management)
+    peers = {peer for port, peer in map(_peer, listing.splitlines()) if port in wanted}
+    outside = {p for p in peers if p and not ipaddress.ip_address(p).is_loopback and not contains(management, p)}
+    return Connections(tuple(sorted(outside)))
+
+
+def _peer(line: str) -> tuple[int, str]:
+    """Local port and peer address of a line "recv-q send-q local:port peer:port"; (0, "") for any other line."""
+    columns = line.split()
+    if len(columns) < 4:
+        return 0, ""
+    port = columns[2].rpartition(":")[2]
+    host = re.sub(r"%[^\]:]*", "", columns[3].rpartition(":")[0]).strip("[]")
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return 0, ""
+    mapped = address.ipv4_mapped if address.version == 6 else None
+    return int(port) if port.isdecimal() else 0, str(mapped or address)
+
+
+def printable(text: str) -> str:
+    """The text without control characters, terminal escapes or changes of writing direction; line ends stay."""
+    lines = unicodedata.normalize("NFC", text).splitlines()
+    clean = ["".join(c for c in line if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co")) for line in lines]
+    return "\n".join(clean).strip()[:LONGEST_NOTICE]
+
+
+async def notify(shell: Shell, text: str) -> None:
+    """Show the text on each open terminal and on the console; works without login records (utmp)."""
+    notice = printable(text)
+    if not notice:
+        raise StepFailed("an empty notice")
+    await shell.act("show a notice", _NOTIFY, text=notice)

@@ -1,0 +1,233 @@
+"""SSH to a computer as root with the management key: pinned host keys, bounded waits, nothing secret in arguments.
+
+What is run is always a POSIX shell script with quoted arguments. Everything else (passwords, keys, rule sets) goes
+through standard input, which neither ``ps`` nor a log shows.
+"""
+
+import asyncio
+import contextlib
+import ipaddress
+import shlex
+from collections.abc import AsyncIterator, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncssh
+
+from vclab.model.errors import StepFailed, Unreachable
+
+PORT = 22
+HOST_KEY_ALGORITHMS = ["ssh-ed25519", "ecdsa-sha2-nistp256", "rsa-sha2-512", "rsa-sha2-256"]
+"""Which key is pinned when a machine has several: the first of these."""
+
+ANSWER_LIMIT = 1 << 20
+"""Bytes. A user with root access decides what a computer answers; it must not fill the worker's memory."""
+
+_REFUSED, _BUSY = 3, 4  # exit statuses of the prelude's own
+
+_PRELUDE = """set -eu
+export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+refuse() { printf '%s\\n' "$*" >&2; exit 3; }
+nl='
+'
+# Whole input or none: a connection that breaks must not leave half a password or half a rule set.
+input=$(cat)
+case "$nl$input" in *"$nl.") ;; *) echo 'the input was cut off' >&2; exit 4 ;; esac
+input=${input%.}
+input=${input%"$nl"}
+"""
+
+_LOCK = """exec 9>/run/vclab.lock
+flock -w 15 9 || { echo 'an earlier action of ours still runs there' >&2; exit 4; }
+"""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long is waited, in seconds."""
+
+    connect: float = 15.0  #: TCP, key exchange and login together (VCL: ConnectTimeout 30, in three attempts)
+    command: float = 60.0  #: one script (VCL run_script: 60)
+    keepalive: float = 5.0  #: three unanswered ones end a connection
+
+
+def one_line(key: asyncssh.SSHKey) -> str:
+    """A public key as OpenSSH writes it, without a comment."""
+    return " ".join(key.export_public_key("openssh").decode().split()[:2])
+
+
+def fingerprint(public_key: str) -> str:
+    """The SHA-256 fingerprint as ``ssh-keygen -l`` prints it; of something that is no key: "no key"."""
+    try:
+        return asyncssh.import_public_key(public_key).get_fingerprint()
+    except asyncssh.KeyImportError:
+        return "no key"
+
+
+def _wrong_key(address: str, found: str, pinned: str) -> StepFailed:
+    """The refusal of a machine whose host key is not the pinned one."""
+    return StepFailed(
+        f"the machine at {address} shows host key {fingerprint(found)}, but {fingerprint(pinned)} was pinned when the "
+        "computer was loaded: it is another machine or was made anew, so nothing was done to it"
+    )
+
+
+def plain_address(address: str) -> str:
+    """The address if it is one, IPv4 or IPv6, and not a name. Raises ``StepFailed``."""
+    try:
+        return str(ipaddress.ip_address(address))
+    except ValueError:
+        raise StepFailed(f"{address!r} is no address" if address else "the private address is not known") from None
+
+
+async def host_key(address: str, patience: Patience) -> str:
+    """The host key line that the machine shows now. Raises ``Unreachable``."""
+    with _errors(address, "shows no host key"):
+        async with asyncio.timeout(patience.connect):
+            key = await asyncssh.get_server_host_key(
+                address, PORT, server_host_key_algs=HOST_KEY_ALGORITHMS, config=None, tunnel=None, proxy_command=None
+            )
+    if key is None:
+        raise Unreachable(f"the machine at {address} shows no host key")
+    return one_line(key)
+
+
+class Shell:
+    """An open connection, on which scripts are run as root."""
+
+    def __init__(self, connection: asyncssh.SSHClientConnection, address: str, patience: Patience) -> None:
+        self._connection = connection
+        self._patience = patience
+        self.address = address
+
+    async def look(self, what: str, script: str, *arguments: str) -> str:
+        """Run a script that changes nothing; its standard output. Raises ``Unreachable`` or ``StepFailed``."""
+        return await self._run(what, _PRELUDE + script, arguments, "", "")
+
+    async def act(self, what: str, script: str, *arguments: str, text: str = "", secret: str = "") -> str:
+        """Run a script that changes something; no two at once on a computer. Its standard output.
+
+        The script finds ``text`` in ``$input``; a ``secret`` is the first line of it, and is cut out of any error.
+        Raises ``StepFailed`` when the script fails, ``Unreachable`` when it was not heard of again or was locked out.
+        """
+        assert "\0" not in text
+        first = [secret] if secret else []
+        return await self._run(what, _PRELUDE + _LOCK + script, arguments, "\n".join([*first, text]), secret)
+
+    async def _run(self, what: str, script: str, arguments: Iterable[str], text: str, secret: str) -> str:
+        command = shlex.join(["sh", "-c", script, "vclab", *arguments])
+        with _errors(self.address, f"could not be asked to {what}"):
+            async with asyncio.timeout(self._patience.command):
+                status, answer, complaint = await self._exchange(command, text)
+        if status == 0:
+            return answer
+        complaint = complaint.replace(secret, "***") if secret else complaint
+        reason = f"{what} at {self.address}: {_last_lines(complaint) or f'exit status {status}'}"
+        raise Unreachable(reason) if status in (None, _BUSY) else StepFailed(reason)
+
+    async def _exchange(self, command: str, text: str) -> tuple[int | None, str, str]:
+        async with self._connection.create_process(command, errors="replace") as process:
+            process.stdin.write(f"{text}\n.\n")
+            process.stdin.write_eof()
+            answer, complaint = await asyncio.gather(_bounded(process.stdout), _bounded(process.stderr))
+            await process.wait_closed()
+            return process.exit_status, answer, complaint
+
+
+async def _bounded(reader: asyncssh.SSHReader[str]) -> str:
+    try:
+        await reader.readexactly(ANSWER_LIMIT)
+    except asyncio.IncompleteReadError as error:
+        rest: str = error.partial  # type: ignore[assignment]  # asyncssh puts text here for a text stream
+        return rest
+    raise Unreachable(f"the computer answers with more than {ANSWER_LIMIT} characters")
+
+
+def _last_lines(text: str) -> str:
+    """The end of a complaint on one line, short and printable: it goes into records that people read."""
+    lines = [" ".join("".join(c if c.isprintable() else " " for c in line).split()) for line in text.splitlines()]
+    return "; ".join([line for line in lines if line][-3:])[-400:]
+
+
+@contextlib.contextmanager
+def _errors(address: str, what: str) -> Iterator[None]:
+    """Library and system errors as ``Unreachable``, naming the machine."""
+    try:
+        yield
+    except TimeoutError:
+        raise Unreachable(f"the machine at {address} {what}: no answer in time") from None
+    except asyncssh.PermissionDenied:
+        raise Unreachable(f"the machine at {address} {what}: it does not accept the management key for root") from None
+    except (OSError, asyncssh.Error) as error:
+        raise Unreachable(f"the machine at {address} {what}: {str(error) or type(error).__name__}") from None
+
+
+@contextlib.asynccontextmanager
+async def connect(address: str, pinned: str, key: Path, patience: Patience) -> AsyncIterator[Shell]:
+    """Log in as root. ``pinned`` is the only host key that is accepted.
+
+    Raises ``StepFailed`` for another host key, a management key that can't be read, or no pinned key at all;
+    ``Unreachable`` for all else, a refused login included: a user with root access may have locked us out.
+    """
+    address = plain_address(address)
+    connection = await _login(address, pinned, key, patience)
+    try:
+        yield Shell(connection, address, patience)
+    finally:
+        connection.close()
+        try:
+            async with asyncio.timeout(1):
+                await connection.wait_closed()
+        except TimeoutError:
+            connection.abort()
+
+
+async def _login(address: str, pinned: str, key: Path, patience: Patience) -> asyncssh.SSHClientConnection:
+    try:
+        trusted = asyncssh.import_public_key(pinned)
+    except asyncssh.KeyImportError:
+        raise StepFailed(f"no host key is pinned for the machine at {address}; only a load can pin one") from None
+    try:
+        ours = asyncssh.read_private_key(key)
+    except (OSError, asyncssh.KeyImportError, asyncssh.KeyEncryptionError) as error:
+        raise StepFailed(f"the management key {key} can't be read: {error}") from None
+    try:
+        with _errors(address, "lets nobody log in by SSH"):
+            return await _connect(address, trusted, ours, patience)
+    except _OtherKey:
+        found = await host_key(address, patience)
+        raise _wrong_key(address, found, pinned) from None
+
+
+class _OtherKey(Exception):
+    """The server did not prove the pinned key."""
+
+
+async def _connect(
+    address: str, trusted: asyncssh.SSHKey, ours: asyncssh.SSHKey, patience: Patience
+) -> asyncssh.SSHClientConnection:
+    """One attempt, without the agent, configuration or known_hosts file of whoever runs the worker."""
+    try:
+        async with asyncio.timeout(patience.connect):
+            return await asyncssh.connect(
+                address,
+                PORT,
+                username="root",
+                client_keys=[ours],
+                known_hosts=([trusted], [], []),
+                preferred_auth=["publickey"],
+                config=None,
+                agent_path=None,
+                gss_host=None,
+                connect_timeout=patience.connect,
+                login_timeout=patience.connect,
+                keepalive_interval=patience.keepalive,
+                keepalive_count_max=3,
+            )
+    except asyncssh.HostKeyNotVerifiable:
+        raise _OtherKey from None
+    except asyncssh.KeyExchangeFailed as error:
+        # A machine that has no key of the pinned kind at all ends here too.
+        if await host_key(address, patience) != one_line(trusted):
+            raise _OtherKey from None
+        raise Unreachable(f"the machine at {address} can't agree on SSH algorithms: {error}") from None

@@ -1,0 +1,194 @@
+"""Following reservations while they change: what runs, what is waited for, and how that is shown."""
+
+import asyncio
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from types import TracebackType
+from typing import Protocol
+
+from vclab.cli.context import Lab
+from vclab.cli.output import note
+from vclab.cli.times import utc_now
+from vclab.model.durations import format_duration
+from vclab.model.errors import NotFound, Unreachable
+from vclab.model.messages import StatusView
+from vclab.model.reservations import ReservationView
+from vclab.model.states import OPEN_STATES, ReservationState
+
+POLL = 1.0  #: seconds between looks at one reservation
+ASK = 3.0  #: seconds to wait for the workflow's own answer before the store's is taken
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One look at a reservation: the store's view, and the workflow's own answer if there was one."""
+
+    view: ReservationView
+    status: StatusView | None = None
+    why_not: str = ""  #: why the workflow gave no answer
+
+    @property
+    def ended(self) -> bool:
+        """True once it is no longer the user's."""
+        return self.view.state not in OPEN_STATES
+
+    @property
+    def settled(self) -> bool:
+        """True once it is ready to connect to, or has ended."""
+        return self.ended or self.view.state in (ReservationState.RESERVED, ReservationState.INUSE)
+
+
+async def look(lab: Lab, reservation: str) -> Seen:
+    """What is known now, after ``ASK`` seconds at the latest. Raises ``NotFound`` if the store has none of that id."""
+    status, why_not = None, ""
+    try:
+        status = await (await lab.reservations(ASK)).status(reservation, ASK)
+    except (Unreachable, NotFound) as error:
+        why_not = str(error)
+    return Seen(lab.reservation(reservation), status, why_not)
+
+
+def sentence(seen: Seen, now: datetime) -> str:
+    """``Preparing (3/8): Copy the image's disk — 12 s, about 20 s left``."""
+    view, status = seen.view, seen.status
+    if seen.ended:
+        return f"Ended ({view.ending}): {view.reason}" if view.reason else f"Ended ({view.ending})"
+    if status is None:
+        return f"{view.word}: {view.step_title}" if view.step_title else view.word
+    text = f"{status.word}: {status.waits_for}" if status.waits_for else status.word
+    times = []
+    if status.since:
+        times.append(format_duration((now - status.since).total_seconds()))
+    if status.seconds_left > 0:
+        times.append(f"about {format_duration(status.seconds_left)} left")
+    return f"{text} — {', '.join(times)}" if times else text
+
+
+class Display(Protocol):
+    """Where progress is shown."""
+
+    def show(self, seen: Sequence[Seen]) -> None:
+        """Show the newest look at each."""
+
+    def __enter__(self) -> "Display": ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+class Lines:
+    """For pipes and logs: a line on stderr whenever something changes."""
+
+    def __init__(self, tell: Callable[[str], None] = note) -> None:
+        self._tell = tell
+        self._last: dict[str, str] = {}
+
+    def show(self, seen: Sequence[Seen]) -> None:
+        """Print what differs from the last time, the running clock left out."""
+        for each in seen:
+            status = each.status
+            since = status.since if status and status.since else utc_now()
+            text = sentence(each, since).replace(" — 0 s, ", " — ").removesuffix(" — 0 s")
+            key = text.split(" — ")[0]
+            if self._last.get(each.view.id) != key:
+                self._last[each.view.id] = key
+                self._tell(f"{each.view.id}  {text}")
+
+    def __enter__(self) -> "Lines":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+
+class Screen:
+    """For a terminal: one line a reservation, redrawn in place."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.live import Live
+
+        console = Console(stderr=True, highlight=False, markup=False, emoji=False)
+        self._live = Live(console=console, auto_refresh=False, transient=True)
+
+    def show(self, seen: Sequence[Seen]) -> None:
+        """Redraw."""
+        from rich.text import Text
+
+        now = utc_now()
+        lines = "\n".join(f"{each.view.id}  {sentence(each, now)}" for each in seen)
+        self._live.update(Text(lines, overflow="ellipsis", no_wrap=True), refresh=True)
+
+    def __enter__(self) -> "Screen":
+        self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.stop()
+
+
+def display() -> Display:
+    """The display that fits stderr."""
+    return Screen() if sys.stderr.isatty() else Lines()
+
+
+async def follow(
+    lab: Lab, reservations: Sequence[str], done: Callable[[Seen], bool], shown: Display, poll: float = POLL
+) -> list[Seen]:
+    """Look at all until each is ``done``, showing every look; returns the last looks, in the same order.
+
+    Workers and servers may be restarted meanwhile: what the store says is shown then, which is said once.
+    """
+    last: dict[str, Seen] = {}
+    remarks = Remarks()
+    while True:
+        missing = [r for r in reservations if r not in last or not done(last[r])]
+        for seen in await asyncio.gather(*(_look_patiently(lab, r, last.get(r)) for r in missing)):
+            last[seen.view.id] = seen
+        newest = [last[r] for r in reservations]
+        remarks.on([seen for seen in newest if not done(seen)])
+        shown.show(newest)
+        if all(done(seen) for seen in newest):
+            return newest
+        # Each look is a workflow task: many reservations are looked at less often.
+        await asyncio.sleep(max(poll, 0.2 * len(missing)))
+
+
+async def _look_patiently(lab: Lab, reservation: str, last: Seen | None) -> Seen:
+    """A look that outlasts a database that is away for a moment, if there was a look before."""
+    try:
+        return await look(lab, reservation)
+    except Unreachable as error:
+        if last is None:
+            raise
+        return Seen(last.view, None, str(error))
+
+
+class Remarks:
+    """Says once that nobody answers, and once that somebody does again."""
+
+    def __init__(self, tell: Callable[[str], None] = note) -> None:
+        self._tell = tell
+        self._silent_since: datetime | None = None
+        self._said = False
+
+    def on(self, seen: Sequence[Seen]) -> None:
+        """Look at what was seen of the reservations that are still waited for."""
+        silent = [each for each in seen if each.status is None]
+        if not silent:
+            if self._said:
+                self._tell("It answers again.")
+            self._silent_since, self._said = None, False
+            return
+        now = utc_now()
+        self._silent_since = self._silent_since or now
+        if not self._said and (now - self._silent_since).total_seconds() >= POLL:
+            self._said = True
+            self._tell(f"No live answer ({silent[0].why_not}). What follows is the database's view; still waiting.")

@@ -1,0 +1,126 @@
+"""What is printed: tables for people, JSON for programs. Results go to stdout, remarks and progress to stderr."""
+
+import codecs
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from io import TextIOWrapper
+from typing import TYPE_CHECKING, TextIO
+
+from vclab.cli.times import iso
+from vclab.model.messages import StatusView
+from vclab.model.reservations import ReservationView
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+JsonValue = None | bool | int | float | str | Sequence["JsonValue"] | dict[str, "JsonValue"]
+
+_PLAIN = {"—": "-", "–": "-", "…": "...", "→": "->", "×": "x", "✓": "ok", "✗": "no", "─": "-", "━": "-", "│": "|"}
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    """What a stream that can't encode a character gets instead of it."""
+    assert isinstance(error, UnicodeEncodeError)
+    return "".join(_PLAIN.get(c, "?") for c in error.object[error.start : error.end]), error.end
+
+
+codecs.register_error("vclab.plain", _plain)
+
+
+def prepare_streams() -> None:
+    """Make stdout and stderr write whatever comes, on every locale."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="vclab.plain")
+
+
+def say(text: str) -> None:
+    """A result, on stdout."""
+    print(text, flush=True)
+
+
+def note(text: str) -> None:
+    """A remark that is not the result, on stderr."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def say_json(value: JsonValue) -> None:
+    """One JSON document, in ASCII, so that no locale can spoil it."""
+    print(json.dumps(value, indent=2), flush=True)
+
+
+def say_json_line(value: JsonValue) -> None:
+    """One JSON document on one line: an element of a stream."""
+    print(json.dumps(value), flush=True)
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[str] = ()) -> None:
+    """A table on stdout. In a pipe it is never folded nor cut. Columns named in ``right`` are right-aligned."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table(box=box.SIMPLE_HEAD if sys.stdout.isatty() else None, pad_edge=False, show_edge=False)
+    for heading in headings:
+        grid.add_column(heading, justify="right" if heading in right else "left", overflow="fold")
+    for row in rows:
+        grid.add_row(*(Text(cell) for cell in row))
+    _console(sys.stdout).print(grid)
+
+
+def fields(pairs: Iterable[tuple[str, str]]) -> None:
+    """Names and values under each other, those without a value left out."""
+    shown = [(name, value) for name, value in pairs if value]
+    width = max((len(name) for name, _ in shown), default=0)
+    say("\n".join(f"{name:<{width}}  {value}" for name, value in shown))
+
+
+def _console(file: TextIO) -> "Console":
+    from rich.console import Console
+
+    width = None if file.isatty() else 1000
+    return Console(file=file, width=width, highlight=False, markup=False, emoji=False, soft_wrap=not file.isatty())
+
+
+def reservation_json(view: ReservationView) -> dict[str, JsonValue]:
+    """A reservation for programs. Keys are stable: they are added to, never renamed. Secrets are never among them."""
+    return {
+        "id": view.id,
+        "user": view.user,
+        "image": view.image,
+        "revision": view.revision,
+        "state": str(view.state),
+        "word": view.word,
+        "ending": str(view.ending) if view.ending else None,
+        "computer": view.computer or None,
+        "generation": view.generation or None,
+        "host": view.host or None,
+        "endpoint": view.endpoint or None,
+        "address": view.public_address or None,
+        "host_key": view.host_key or None,
+        "remote_addresses": list(view.remote_addresses),
+        "access_open": view.access_open,
+        "connected": view.connected,
+        "created": iso(view.created),
+        "start": iso(view.start),
+        "end": iso(view.end),
+        "ended_at": iso(view.ended_at),
+        "step": view.step,
+        "steps": view.steps,
+        "step_title": view.step_title or None,
+        "reason": view.reason or None,
+    }
+
+
+def status_json(status: StatusView | None, why_not: str = "") -> dict[str, JsonValue]:
+    """What runs and what is waited for; ``answered`` is false, and the rest null, when the workflow gave no answer."""
+    return {
+        "answered": status is not None,
+        "why_not": why_not or None,
+        "waits_for": status.waits_for or None if status else None,
+        "since": iso(status.since) if status else None,
+        "until": iso(status.until) if status else None,
+        "then": status.then or None if status else None,
+        "seconds_left": status.seconds_left or None if status else None,
+    }

@@ -1,0 +1,63 @@
+"""What the command line reads of the store. It never writes there: the workflows do."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from sqlalchemy.orm import Session
+
+from vclab.model.catalog import Endpoint, Image, User
+from vclab.model.errors import Unreachable
+from vclab.model.reservations import ReservationView
+from vclab.settings import config_file
+from vclab.store import catalog, reservations
+from vclab.store.engine import open_store
+
+T = TypeVar("T")
+
+
+class Records:
+    """The store, to read. Every method raises ``Unreachable`` when the database does not answer."""
+
+    def __init__(self, url: str) -> None:
+        self._store = open_store(url)
+
+    @property
+    def shown_url(self) -> str:
+        """Where the database is, without its password."""
+        return self._store.shown_url
+
+    def check(self) -> None:
+        """Raises ``Unreachable`` or ``Refused`` when this program can't use the database."""
+        self._store.check()
+
+    def users(self) -> list[User]:
+        """All users."""
+        return self._read(catalog.users)
+
+    def images(self) -> list[Image]:
+        """All images in their production revision, by name."""
+        return self._read(catalog.images)
+
+    def endpoints(self) -> list[Endpoint]:
+        """What provisions."""
+        return self._read(catalog.endpoints)
+
+    def view(self, reservation: str) -> ReservationView | None:
+        """One reservation, or None."""
+        return self._read(lambda s: reservations.view(s, reservation))
+
+    def views(self, user: str | None, ended: bool) -> list[ReservationView]:
+        """Reservations of ``user`` (None: of all), oldest first; those that have ended only if ``ended``."""
+        return self._read(lambda s: reservations.views(s, user=user, ended=ended))
+
+    def _read(self, question: Callable[[Session], T]) -> T:
+        try:
+            with self._store.read() as session:
+                return question(session)
+        except Unreachable as error:
+            if config_file() is None:
+                raise Unreachable(
+                    f"{error}, and there is no settings file: start the embedded lab with `vclab up`, "
+                    "or name the file in VCLAB_CONFIG"
+                ) from None
+            raise

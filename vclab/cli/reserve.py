@@ -1,0 +1,165 @@
+"""``vclab reserve IMAGE``: get a computer with an image."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from vclab.cli.context import Lab, lab_of
+from vclab.cli.errors import Code, Failed, code_of, report, text_of
+from vclab.cli.follow import Seen, display, follow, look
+from vclab.cli.output import JsonValue, note, reservation_json, say, say_json
+from vclab.cli.params import AsUser, ImageName, Json
+from vclab.cli.times import clock, parse_length
+from vclab.model.errors import Refused, Unreachable, VclabError
+from vclab.model.ids import new_id
+from vclab.model.messages import Placement
+from vclab.model.reservations import ReservationView, ReserveRequest
+from vclab.model.rules import Limits, why_not_duration
+from vclab.model.states import Ending
+
+PATIENCE = 60.0  #: seconds in which a server or worker that is restarting may come back
+
+
+def reserve(
+    context: typer.Context,
+    image: ImageName,
+    for_: Annotated[str, typer.Option("--for", metavar="DURATION", help="How long: 2h, 90m, 1h30m.")] = "2h",
+    count: Annotated[int, typer.Option("--count", metavar="N", min=1, max=100, help="So many at once.")] = 1,
+    wait: Annotated[
+        bool, typer.Option("--wait/--no-wait", help="Wait until it is ready, or return once placed.")
+    ] = True,
+    json: Json = False,
+    as_user: AsUser = "",
+) -> None:
+    """Reserve a computer with an image.
+
+    Ctrl-C while waiting leaves the reservation running.
+    Progress goes to stderr; with --json, stdout gets one document at the end: an object, or a list with --count.
+
+    \b
+    Examples:
+      vclab reserve debian-12
+      vclab reserve debian-12 --for 1h --no-wait
+      vclab reserve debian-12 --for 90m --json
+      vclab --as olga reserve debian-12 --count 10
+    """
+    lab = lab_of(context, as_user)
+    asked = [_request(lab, image, parse_length(for_)) for _ in range(count)]
+    tries = [Try(request) for request in asked]
+    try:
+        asyncio.run(_reserve(lab, tries, wait))
+    except KeyboardInterrupt:
+        _interrupted(tries)
+        raise typer.Exit(Code.INTERRUPTED) from None
+    if count == 1 and tries[0].error:
+        raise tries[0].error
+    if json:
+        documents = [_json(lab, each) for each in tries]
+        say_json(documents[0] if count == 1 else documents)
+    for each in tries:
+        if each.error:
+            report(each.error, f"reserve {each.request.id}")
+        elif not json:
+            _tell(lab, each)
+    raise typer.Exit(next((code_of(each.error) for each in tries if each.error), 0))
+
+
+@dataclass
+class Try:
+    """One reservation that is being made."""
+
+    request: ReserveRequest
+    sent: bool = False
+    placement: Placement | None = None
+    seen: Seen | None = None
+    error: Exception | None = None
+
+
+def _request(lab: Lab, image: str, seconds: float) -> ReserveRequest:
+    """All that can be checked without touching anything is checked here."""
+    limits, actor = Limits(**lab.settings.limits.model_dump()), lab.actor
+    why_not = why_not_duration(limits, seconds, actor.operator)
+    if why_not:
+        raise Refused(why_not)
+    return ReserveRequest(
+        id=new_id(), user=actor.login, image=lab.image(image).name, seconds=seconds, operator=actor.operator
+    )
+
+
+async def _reserve(lab: Lab, tries: list[Try], wait: bool) -> None:
+    await lab.client()
+    await asyncio.gather(*(_place(lab, each) for each in tries))
+    placed = {each.request.id: each for each in tries if each.placement}
+    if not placed:
+        return
+    if wait:
+        with display() as shown:
+            newest = await follow(lab, list(placed), lambda seen: seen.settled, shown)
+    else:
+        newest = await asyncio.gather(*(look(lab, reservation) for reservation in placed))
+    for seen in newest:
+        each = placed[seen.view.id]
+        each.seen = seen
+        if seen.view.ending is Ending.FAILED:
+            each.error = Failed(f"{seen.view.id} failed: {seen.view.reason or 'no reason is recorded'}")
+        elif seen.ended:
+            each.error = Failed(f"{seen.view.id} has ended meanwhile ({seen.view.ending})")
+
+
+async def _place(lab: Lab, each: Try) -> None:
+    """Ask for a place. Asking again with the same id is harmless, so a restart in between is outlasted."""
+    deadline = time.monotonic() + PATIENCE
+    reservations = await lab.reservations()
+    while each.placement is None and each.error is None:
+        each.sent = True
+        left = deadline - time.monotonic()
+        try:
+            each.placement = await reservations.reserve(each.request, timeout=max(left, 1.0))
+        except Unreachable as error:
+            if time.monotonic() < deadline:
+                await asyncio.sleep(1)
+                continue
+            each.error = Unreachable(
+                f"{error}; {each.request.id} may still be placed later: `vclab watch {each.request.id}` follows it, "
+                f"`vclab end {each.request.id}` gives it up"
+            )
+        except VclabError as error:
+            each.error = error
+
+
+def _interrupted(tries: list[Try]) -> None:
+    for each in tries:
+        name = each.request.id
+        if each.sent and not each.error:
+            note(f"\n{name} goes on without you: `vclab watch {name}` follows it, `vclab end {name}` ends it")
+    if not any(each.sent for each in tries):
+        note("\nNothing was reserved.")
+
+
+def _json(lab: Lab, each: Try) -> dict[str, JsonValue]:
+    view = each.seen.view if each.seen else lab.records.view(each.request.id)
+    document: dict[str, JsonValue] = reservation_json(view) if view else {"id": each.request.id}
+    if each.error:
+        document["error"] = {"code": code_of(each.error), "message": text_of(each.error)}
+    return document
+
+
+def _tell(lab: Lab, each: Try) -> None:
+    assert each.seen is not None
+    view, zone = each.seen.view, lab.actor.zone
+    if not each.seen.settled:
+        say(f"{view.id}  {view.word}: {view.image} on {view.computer}, until {clock(view.end, zone)}")
+        note(f"`vclab watch {view.id}` follows it, `vclab end {view.id}` ends it")
+        return
+    say(f"{view.id}  {view.word}: {view.image} on {where(view)}, until {clock(view.end, zone)}")
+    until = each.seen.status.until if each.seen.status else None
+    by = f" (by {clock(until, zone)})" if until else ""
+    note(f"Connect{by}: vclab connect {view.id}")
+
+
+def where(view: ReservationView) -> str:
+    """``vm03 (203.0.113.21)``."""
+    return f"{view.computer} ({view.public_address})" if view.public_address else view.computer

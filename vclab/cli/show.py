@@ -1,0 +1,68 @@
+"""``vclab show R``: all that is known of one reservation."""
+
+import asyncio
+from zoneinfo import ZoneInfo
+
+import typer
+
+from vclab.cli.context import lab_of
+from vclab.cli.follow import Seen, look, sentence
+from vclab.cli.output import JsonValue, fields, reservation_json, say_json, status_json
+from vclab.cli.params import AsUser, Json, ReservationId
+from vclab.cli.times import clock, utc_now
+from vclab.model.durations import format_duration
+
+
+def show(context: typer.Context, r: ReservationId, json: Json = False, as_user: AsUser = "") -> None:
+    """Show one reservation.
+
+    Where it is, what runs, what it waits for, until when, and what happens then.
+
+    \b
+    Examples:
+      vclab show 1f3k9
+      vclab show 1f3k9 --json
+    """
+    lab = lab_of(context, as_user)
+    view = lab.reservation(r)
+    seen = Seen(view)
+    if not seen.ended:
+        seen = asyncio.run(look(lab, r))
+    if json:
+        say_json(seen_json(seen))
+    else:
+        describe(seen, lab.actor.zone)
+
+
+def seen_json(seen: Seen) -> dict[str, JsonValue]:
+    """A reservation for programs, with what its workflow says ``now``; null once it has ended."""
+    return {**reservation_json(seen.view), "now": None if seen.ended else status_json(seen.status, seen.why_not)}
+
+
+def describe(seen: Seen, zone: ZoneInfo) -> None:
+    """Print a reservation for people."""
+    view, status, now = seen.view, seen.status, utc_now()
+    pairs = [
+        ("Reservation", view.id),
+        ("State", sentence(seen, now)),
+        ("User", view.user),
+        ("Image", f"{view.image}, revision {view.revision}"),
+        ("Computer", f"{view.computer} on {view.host}" if view.host else view.computer),
+        ("Address", view.public_address),
+        ("Host key", view.host_key),
+        ("Open to", ", ".join(view.remote_addresses) if view.access_open else ""),
+        ("Start", clock(view.start, zone, now)),
+        ("Ended" if view.ended_at else "End", clock(view.ended_at or view.end, zone, now)),
+    ]
+    if status:
+        since = f", since {clock(status.since, zone, now)}" if status.since else ""
+        pairs += [
+            ("Waits for", f"{status.waits_for}{since}" if status.waits_for else ""),
+            ("Until", clock(status.until, zone, now) if status.until else ""),
+            ("Then", status.then),
+            ("Time left", f"about {format_duration(status.seconds_left)}" if status.seconds_left > 0 else ""),
+        ]
+    elif not seen.ended:
+        pairs.append(("No live answer", f"{seen.why_not}; the above is the database's view"))
+    reason = (status.reason if status else "") or view.reason
+    fields([*pairs, ("Reason" if seen.ended else "Remark", reason)])

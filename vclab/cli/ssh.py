@@ -1,0 +1,150 @@
+"""The user's own OpenSSH, with the computer's host key pinned."""
+
+import ipaddress
+import os
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+from vclab.cli.errors import Usage, quoted
+from vclab.model.errors import Refused
+from vclab.model.reservations import ReservationView
+from vclab.settings import PersonSettings
+
+WIDEST = {4: 8, 6: 16}  #: shortest prefix that a computer is opened to, by IP version
+
+
+def known_hosts_line(view: ReservationView) -> str:
+    """The computer's public address with the host key pinned at load."""
+    return f"{view.public_address} {view.host_key}\n"
+
+
+def known_hosts_file(reservation: str) -> Path:
+    """Where ``connect --print`` leaves the pinned key: the same place for each call, in the user's cache."""
+    cache = os.environ.get("XDG_CACHE_HOME", "")
+    base = Path(cache) if cache.startswith("/") else Path.home() / ".cache"
+    return base / "vclab" / "known_hosts" / reservation
+
+
+def write_known_hosts(view: ReservationView) -> Path:
+    """Write the stable known_hosts file, whole or not at all."""
+    file = known_hosts_file(view.id)
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    temporary = file.with_name(f".{file.name}.{os.getpid()}")
+    temporary.write_text(known_hosts_line(view), encoding="utf-8")
+    temporary.replace(file)
+    return file
+
+
+def forget_known_hosts(reservation: str) -> None:
+    """Remove the stable known_hosts file, if there is one."""
+    known_hosts_file(reservation).unlink(missing_ok=True)
+
+
+def ssh_command(view: ReservationView, person: PersonSettings, known_hosts: Path, command: Sequence[str]) -> list[str]:
+    """The OpenSSH command line. No key but the pinned one is accepted, and none is learned."""
+    options = [
+        f"UserKnownHostsFile={_option_path(known_hosts)}",
+        "GlobalKnownHostsFile=/dev/null",
+        "StrictHostKeyChecking=yes",
+        "UpdateHostKeys=no",
+        "CheckHostIP=no",
+        "ConnectTimeout=15",
+        *(("IdentitiesOnly=yes",) if person.identity_file else ()),
+    ]
+    words = [*person.via, "ssh"]
+    for option in options:
+        words += ["-o", option]
+    if person.identity_file:
+        words += ["-i", person.identity_file]
+    words += ["-l", view.user, view.public_address]
+    # The far side is a shell: one argument is a line for it, several are passed exactly as they are.
+    return [*words, "--", command[0] if len(command) == 1 else shlex.join(command)] if command else words
+
+
+def _option_path(path: Path) -> str:
+    """A path inside an ssh option: quoted, for spaces separate files there; % starts a token."""
+    return f'"{path}"'.replace("%", "%%") if " " in str(path) else str(path).replace("%", "%%")
+
+
+def run_ssh(view: ReservationView, person: PersonSettings, command: Sequence[str]) -> int:
+    """Run OpenSSH on this terminal and return its exit code (128 + signal if it was killed).
+
+    Raises ``Refused`` when the program is not there.
+    """
+    with tempfile.TemporaryDirectory(prefix="vclab-connect-") as directory:
+        known_hosts = Path(directory) / "known_hosts"
+        known_hosts.write_text(known_hosts_line(view), encoding="utf-8")
+        words = ssh_command(view, person, known_hosts, command)
+        missing = next((program for program in ("ssh", words[0]) if shutil.which(program) is None), None)
+        if missing:
+            raise Refused(
+                f"the program {missing} is not installed here; install it (Debian: apt install openssh-client)"
+            )
+        return _run(words)
+
+
+def _run(words: list[str]) -> int:
+    """Run a child that owns the terminal: Ctrl-C is the child's business, being asked to end is passed on to it."""
+    child = subprocess.Popen(words)
+
+    def pass_on(number: int, frame: FrameType | None) -> None:
+        child.send_signal(number)
+
+    before = {number: signal.signal(number, pass_on) for number in (signal.SIGTERM, signal.SIGHUP)}
+    before[signal.SIGINT] = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        code = child.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    return code if code >= 0 else 128 - code
+
+
+def caller_address(given: str, person: PersonSettings, public_address: str) -> str:
+    """The address or prefix that the computer is to let in, in its shortest form.
+
+    ``--from``, else the person's setting, else the client of the SSH session that this runs in, else the address from
+    which this machine would reach the computer. Raises ``Usage`` for what is not an address.
+    """
+    if given:
+        return checked_address(given)
+    session = os.environ.get("SSH_CONNECTION", "").split(" ")[0]
+    address = person.address or session or _own_address(public_address)
+    if not address:
+        raise Usage("can't tell which address you come from; say it with --from ADDRESS")
+    return checked_address(address)
+
+
+def checked_address(text: str) -> str:
+    """An IPv4 or IPv6 address or prefix, normalised. Raises ``Usage`` or, for one that is too wide, ``Refused``."""
+    try:
+        given = ipaddress.ip_interface(text.strip())
+        mapped = getattr(given.ip, "ipv4_mapped", None)
+        network = ipaddress.ip_network(mapped) if mapped and given.network.prefixlen == 128 else given.network
+    except ValueError:
+        hint = "write one like 192.0.2.7, 2001:db8::7 or 192.0.2.0/24"
+        raise Usage(f"{quoted(text)} is not an IP address or prefix; {hint}") from None
+    base = network.network_address
+    if network.prefixlen < WIDEST[network.version]:
+        raise Refused(f"{network} is too wide to open a computer to; use /{WIDEST[network.version]} or narrower")
+    if "%" in text or base.is_multicast or base.is_unspecified or base.is_loopback:
+        raise Refused(f"{quoted(text)} is not an address that anybody comes from; use --from ADDRESS")
+    return str(base) if network.prefixlen == base.max_prefixlen else str(network)
+
+
+def _own_address(towards: str) -> str:
+    """The address with which this machine would speak to ``towards``; nothing is sent. Empty when there is none."""
+    family = socket.AF_INET6 if ":" in towards else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((towards, 22))
+            return str(probe.getsockname()[0])
+    except OSError:
+        return ""

@@ -1,0 +1,113 @@
+"""``vclab status``: is everything there that reservations need?"""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+import typer
+
+from vclab.cli.context import Lab, lab_of
+from vclab.cli.errors import Code, code_of, text_of
+from vclab.cli.output import say_json, table
+from vclab.cli.params import Json
+from vclab.cli.plugins import load_all
+from vclab.model.states import OPEN_STATES
+
+GROUP = "vclab.status"
+"""Entry points of this group name functions without arguments that return a list of parts."""
+
+
+class PartLike(Protocol):
+    """What a plug-in tells of one part: read only."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether it does what is needed of it."""
+
+    @property
+    def detail(self) -> str:
+        """Where it is, or what is wrong and what to do."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of the installation."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+def status(context: typer.Context, json: Json = False) -> None:
+    """Tell whether all that reservations need is there.
+
+    Temporal, the database, workers on every queue, and no workflow whose task fails again and again.
+    Exit code 5 when something that is needed is down.
+
+    \b
+    Examples:
+      vclab status
+      vclab status --json
+    """
+    parts = [*_parts(lab_of(context)), *_plugged()]
+    well = all(part.ok for part in parts)
+    if json:
+        say_json({"ok": well, "parts": [{"name": p.name, "ok": p.ok, "detail": p.detail} for p in parts]})
+    else:
+        table(("", "PART", "DETAIL"), [("✓" if p.ok else "✗", p.name, p.detail) for p in parts])
+    raise typer.Exit(Code.OK if well else Code.UNREACHABLE)
+
+
+def _parts(lab: Lab) -> Iterable[PartLike]:
+    """The product's own parts. What the reconciler finds (machines without a tenure) joins them here."""
+    database, sites = _database(lab)
+    return [database, *asyncio.run(_temporal(lab, sites))]
+
+
+def _database(lab: Lab) -> tuple[Part, tuple[str, ...]]:
+    """The database, and the sites whose queues are needed."""
+    try:
+        lab.records.check()
+        endpoints = lab.records.endpoints()
+        views = lab.records.views(None, ended=False)
+    except Exception as error:  # whatever it is, it is this part's state
+        return Part("database", False, text_of(error)), ("default",)
+    running = sum(view.state in OPEN_STATES for view in views)
+    sites = tuple(dict.fromkeys(endpoint.site for endpoint in endpoints)) or ("default",)
+    return Part("database", True, f"{lab.records.shown_url}, {running} open reservations"), sites
+
+
+async def _temporal(lab: Lab, sites: tuple[str, ...]) -> list[Part]:
+    """The Temporal server, who polls the queues, and workflows whose task fails again and again."""
+    settings = lab.settings.temporal
+    try:
+        client = await lab.client(5.0)
+        from vclab.temporal.client import failing_workflows, queue_health
+
+        queues, failing = await queue_health(client, sites), await failing_workflows(client)
+    except Exception as error:  # as above
+        return [Part("temporal", False, text_of(error))]
+    stuck = f"{', '.join(failing)}: a task fails again and again; their machines are left alone" if failing else ""
+    return [
+        Part("temporal", True, f"{settings.address}, UI {settings.ui}" if settings.ui else settings.address),
+        *(
+            Part(f"queue {queue.name}", queue.pollers > 0, f"{queue.pollers} pollers of {queue.kind}")
+            if queue.pollers
+            else Part(f"queue {queue.name}", False, "no worker polls it; start vclab-worker")
+            for queue in queues
+        ),
+        Part("workflows", not failing, stuck or "none is stuck"),
+    ]
+
+
+def _plugged() -> Iterable[PartLike]:
+    for name, collect in load_all(GROUP):
+        try:
+            yield from collect()
+        except Exception as error:  # one plug-in's fault must not hide the rest
+            yield Part(name, False, f"{text_of(error)} (exit code {code_of(error)})")

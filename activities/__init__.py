@@ -1,0 +1,1 @@
+"""The durable steps: thin. Each decodes, fences, calls vclab and encodes; heartbeats and errors live here."""

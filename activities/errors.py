@@ -1,0 +1,49 @@
+"""The house's errors as Temporal failures. Texts are redacted first: a failure stays in a history for ever."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
+
+from vclab.model.errors import Fenced, NotFound, NotYet, Refused, StepFailed, VclabError
+
+_FINAL = (Refused, StepFailed, Fenced, NotFound)
+_SECRETS = (
+    (re.compile(r"(\w+://[^/\s:@]+):[^@\s]+@"), r"\1:***@"),
+    (re.compile(r"(?i)\b(password|passwd|secret|token)\b(['\"]?\s*[=:]\s*)\S+"), r"\1\2***"),
+)
+
+
+def redacted(text: str) -> str:
+    """The text without what looks like a secret, and not longer than a failure should be (2,000 characters)."""
+    for pattern, replacement in _SECRETS:
+        text = pattern.sub(replacement, text)
+    return text[:2000]
+
+
+def failure(error: Exception) -> ApplicationError:
+    """An error as a failure. ``NotYet`` is benign and retried when it says; facts are final, weather is not."""
+    kind, text = type(error).__name__, redacted(str(error) or type(error).__name__)
+    if isinstance(error, ApplicationError):
+        return error
+    if isinstance(error, NotYet):
+        return ApplicationError(
+            text,
+            type=kind,
+            category=ApplicationErrorCategory.BENIGN,
+            next_retry_delay=timedelta(seconds=error.next_look_seconds),
+        )
+    if not isinstance(error, VclabError):
+        text = f"{kind}: {text}"
+    return ApplicationError(text, type=kind, non_retryable=isinstance(error, _FINAL))
+
+
+@contextmanager
+def failures() -> Iterator[None]:
+    """Raise every error inside as a redacted failure, without its cause: a cause would carry the bare text along."""
+    try:
+        yield
+    except Exception as error:
+        raise failure(error) from None

@@ -1,0 +1,95 @@
+"""What is done inside a computer after its load: access, looks at who is connected, notices."""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+
+from temporalio import activity
+
+from activities.errors import failures
+from activities.runner import Fence, heartbeating
+from vclab.guests.base import Guest
+from vclab.model.errors import NotYet, Unreachable
+from vclab.model.plans import Access, Facts, Target
+
+
+@dataclass(frozen=True)
+class GuestInput:
+    """A computer, whom to let in, and for a look: how long until the next one; for a notice: its text."""
+
+    target: Target
+    facts: Facts
+    access: Access
+    look_seconds: float = 15.0
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a look saw."""
+
+    connected: bool
+    addresses: tuple[str, ...] = ()
+
+
+class GuestActivities:
+    """Activities inside computers, by OS module."""
+
+    def __init__(self, guests: Mapping[str, Guest], fence: Fence) -> None:
+        self._guests = guests
+        self._fence = fence
+
+    def _guest(self, given: GuestInput) -> Guest:
+        return self._guests[given.target.guest]
+
+    def _heartbeating(self, given: GuestInput) -> AbstractAsyncContextManager[object]:
+        return heartbeating(lambda: self._fence.check(given.target))
+
+    @activity.defn
+    async def grant_access(self, given: GuestInput) -> None:
+        """Make the account and open the connect ports to exactly the given addresses."""
+        with failures():
+            async with self._heartbeating(given):
+                await asyncio.to_thread(self._fence.check, given.target)
+                await self._guest(given).grant_access(given.target, given.facts, given.access)
+
+    @activity.defn
+    async def await_connection(self, given: GuestInput) -> Seen:
+        """Return once somebody is connected; the computer is tainted from then on."""
+        with failures():
+            async with self._heartbeating(given):
+                seen = await self._look(given)
+                if not seen.connected:
+                    raise NotYet(f"nobody is connected; next look in {given.look_seconds:g} s", given.look_seconds)
+                await self._guest(given).taint(given.target, given.facts, "a user has connected")
+                return seen
+
+    @activity.defn
+    async def await_disconnection(self, given: GuestInput) -> Seen:
+        """Return once nobody is connected any more."""
+        with failures():
+            async with self._heartbeating(given):
+                seen = await self._look(given)
+                if seen.connected:
+                    raise NotYet(f"still connected; next look in {given.look_seconds:g} s", given.look_seconds)
+                return seen
+
+    async def _look(self, given: GuestInput) -> Seen:
+        """A computer that can't be looked at is not "disconnected": look again."""
+        try:
+            connections = await self._guest(given).connections(given.target, given.facts, given.access)
+        except Unreachable as error:
+            raise CannotLook(f"{error}; next look in {given.look_seconds:g} s", given.look_seconds) from None
+        return Seen(bool(connections), connections.addresses)
+
+    @activity.defn
+    async def notify_user(self, given: GuestInput) -> None:
+        """Show a notice on the computer's terminals."""
+        with failures():
+            async with self._heartbeating(given):
+                await self._guest(given).notify(given.target, given.facts, given.text)
+
+
+class CannotLook(NotYet):
+    """The computer can't be looked at now, so nothing is known of who is connected."""

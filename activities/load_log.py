@@ -1,0 +1,22 @@
+"""When each step of a load started and how it ended, kept for good."""
+
+from datetime import UTC, datetime
+
+from vclab.model.plans import StepInput
+from vclab.store import load_log
+from vclab.store.engine import Store
+
+
+class StoreLoadLog:
+    """Writes to the store's load log."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def started(self, step: StepInput, attempt: int) -> None:
+        """An attempt begins."""
+        self._store.run(lambda session: load_log.started(session, step, attempt, datetime.now(UTC)))
+
+    def ended(self, step: StepInput, attempt: int, outcome: str, detail: str) -> None:
+        """An attempt ended."""
+        self._store.run(lambda session: load_log.ended(session, step, attempt, outcome, detail, datetime.now(UTC)))

@@ -1,0 +1,81 @@
+"""Asking endpoints what they hold, planning loads, and taking computers back."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from temporalio import activity
+
+from activities.errors import failures, redacted
+from activities.runner import Fence, heartbeating, in_thread
+from vclab.model.catalog import Endpoint
+from vclab.model.errors import VclabError
+from vclab.model.inventory import Inventory
+from vclab.model.plans import Plan, Target
+from vclab.provisioning.base import ProvisioningModule
+
+
+@dataclass(frozen=True)
+class SurveyInput:
+    """Ask all endpoints of a site."""
+
+    site: str = "default"
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What they said."""
+
+    inventories: tuple[Inventory, ...] = ()
+
+
+class ProvisioningActivities:
+    """Hardware activities that are no step of a plan."""
+
+    def __init__(
+        self,
+        modules: Mapping[str, ProvisioningModule],
+        endpoints: Callable[[], list[Endpoint]],
+        medians: Callable[[str], Mapping[str, float]],
+        fence: Fence,
+        executor: Executor,
+    ) -> None:
+        """``endpoints`` lists all; ``medians`` gives the usual seconds by step of an image. Both block."""
+        self._modules = modules
+        self._endpoints = endpoints
+        self._medians = medians
+        self._fence = fence
+        self._executor = executor
+
+    @activity.defn
+    async def survey(self, given: SurveyInput) -> Survey:
+        """Ask every endpoint of the site what it can hold. One that does not answer is a fact, not an error."""
+        with failures():
+            endpoints = [e for e in await asyncio.to_thread(self._endpoints) if e.site == given.site]
+            return Survey(tuple(await asyncio.gather(*(self._survey_one(e) for e in endpoints))))
+
+    async def _survey_one(self, endpoint: Endpoint) -> Inventory:
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._executor, self._modules[endpoint.module].survey, endpoint.name)
+        except VclabError as error:
+            return Inventory(endpoint.name, datetime.now(UTC), error=redacted(str(error)))
+
+    @activity.defn
+    async def make_plan(self, target: Target) -> Plan:
+        """Observe the computer and say what its load will do. The answer is recorded, and resumed from."""
+        module = self._modules[target.module]
+        with failures():
+            async with heartbeating(lambda: self._fence.check(target)) as context:
+                status = await in_thread(self._executor, context, module.node_status, target)
+                medians = await in_thread(self._executor, context, self._medians, target.image)
+                return module.load_plan(target, status).timed(medians)
+
+    @activity.defn
+    async def remove_computer(self, target: Target) -> None:
+        """Take away what the computer is on its endpoint, and verify that it is gone."""
+        with failures():
+            async with heartbeating(lambda: self._fence.check(target)) as context:
+                await in_thread(self._executor, context, self._modules[target.module].remove, context, target)

@@ -1,0 +1,182 @@
+"""The one writer: every change of reservation, computer, claim and tenure rows is made here, each in one transaction.
+
+They run as local activities (one event instead of six) and so may run twice after a crash: each is idempotent.
+``now`` always comes from the workflow, so that a reservation has one clock.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from sqlalchemy.orm import Session
+from temporalio import activity
+
+from activities.errors import failures
+from vclab.model.inventory import Inventory
+from vclab.model.messages import Extend
+from vclab.model.plans import Facts, Target
+from vclab.model.reservations import Placed, Refusal, ReserveRequest, Waits
+from vclab.model.states import Ending
+from vclab.settings import Settings
+from vclab.store import reservations
+from vclab.store.engine import Store
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class PlaceInput:
+    """Find a place for a request, given what the endpoints said."""
+
+    request: ReserveRequest
+    inventories: tuple[Inventory, ...]
+    now: datetime
+
+
+@dataclass(frozen=True)
+class PlaceOutcome:
+    """Either where it is, or why it is nowhere."""
+
+    placed: Placed | None = None
+    refusal: Refusal | None = None
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened to a reservation."""
+
+    reservation: str
+    now: datetime
+    facts: Facts = Facts()
+    addresses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ExtendInput:
+    """Move the end, if the limits and the claims allow it."""
+
+    reservation: str
+    message: Extend
+    now: datetime
+
+
+@dataclass(frozen=True)
+class ExtendOutcome:
+    """Either the end as it is now, or why it stays."""
+
+    end: datetime | None = None
+    refusal: str = ""
+
+
+@dataclass(frozen=True)
+class EndedInput:
+    """The reservation has ended for its user."""
+
+    reservation: str
+    ending: Ending
+    now: datetime
+    reason: str = ""
+    by: str = ""
+
+
+@dataclass(frozen=True)
+class RefusalInput:
+    """An operator's signal could not be carried out; signals have no answer, so it is kept in the audit."""
+
+    reservation: str
+    what: str
+    text: str
+    now: datetime
+
+
+@dataclass(frozen=True)
+class Held:
+    """A computer that a reservation still holds; ``target`` is None when there is none."""
+
+    target: Target | None = None
+
+
+class RecordActivities:
+    """Record activities. The settings are read anew for each wait."""
+
+    def __init__(self, store: Store, settings: Callable[[], Settings]) -> None:
+        self._store = store
+        self._settings = settings
+
+    def _write(self, change: Callable[[Session], T]) -> T:
+        with failures():
+            return self._store.run(change)
+
+    def _waits(self) -> Waits:
+        return Waits(**self._settings().waits.model_dump())
+
+    @activity.defn
+    def place(self, given: PlaceInput) -> PlaceOutcome:
+        """Claim and tenure, and the first record: all or nothing. The same id gets the same place again."""
+        settings = self._settings()
+        outcome = self._write(lambda s: reservations.place(s, given.request, given.inventories, settings, given.now))
+        if isinstance(outcome, Refusal):
+            return PlaceOutcome(refusal=outcome)
+        return PlaceOutcome(placed=outcome)
+
+    @activity.defn
+    def ready(self, given: Event) -> Waits:
+        """Loaded: it waits for Connect from now on."""
+        self._write(lambda s: reservations.ready(s, given.reservation, given.facts, given.now))
+        return self._waits()
+
+    @activity.defn
+    def acknowledged(self, given: Event) -> Waits:
+        """Connect was pressed."""
+        self._write(lambda s: reservations.acknowledged(s, given.reservation, given.addresses, given.now))
+        return self._waits()
+
+    @activity.defn
+    def access_opened(self, given: Event) -> Waits:
+        """The computer lets the addresses in; it waits for the first connection."""
+        self._write(lambda s: reservations.access_opened(s, given.reservation, given.addresses, given.now))
+        return self._waits()
+
+    @activity.defn
+    def connected(self, given: Event) -> Waits:
+        """The user is connected; at the first time the reservation is in use and its computer tainted."""
+        self._write(lambda s: reservations.connected(s, given.reservation, given.now))
+        return self._waits()
+
+    @activity.defn
+    def disconnected(self, given: Event) -> Waits:
+        """Nobody is connected any more; it waits for them to come back."""
+        self._write(lambda s: reservations.disconnected(s, given.reservation, given.now))
+        return self._waits()
+
+    @activity.defn
+    def extend(self, given: ExtendInput) -> ExtendOutcome:
+        """Move the end by the constrained write itself; a refusal is an answer, not an error."""
+        settings = self._settings()
+        outcome = self._write(lambda s: reservations.extend(s, given.reservation, given.message, settings, given.now))
+        if isinstance(outcome, Refusal):
+            return ExtendOutcome(refusal=outcome.text())
+        return ExtendOutcome(end=outcome)
+
+    @activity.defn
+    def ended(self, given: EndedInput) -> None:
+        """Ended for the user: claims are released; the first ending stays."""
+        self._write(lambda s: reservations.ended(s, given.reservation, given.ending, given.reason, given.now))
+
+    @activity.defn
+    def finished(self, given: Event) -> None:
+        """The computer is verified gone or clean: its tenure is released."""
+        self._write(lambda s: reservations.finished(s, given.reservation, given.now))
+
+    @activity.defn
+    def refusal_noted(self, given: RefusalInput) -> None:
+        """Keep in the audit that a signal was refused, and why."""
+        self._write(
+            lambda s: reservations.note_refusal(s, given.reservation, "signal", given.what, given.text, given.now)
+        )
+
+    @activity.defn
+    def held(self, reservation: str) -> Held:
+        """The computer that a reservation without a workflow still holds."""
+        return Held(self._write(lambda s: reservations.held_target(s, reservation)))

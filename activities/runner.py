@@ -1,0 +1,87 @@
+"""Runs hardware work in an activity: heartbeats, progress, what to remember, cancellation, and the fence."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Mapping
+from concurrent.futures import Executor
+from contextlib import asynccontextmanager
+from typing import Any, Protocol, TypeVar
+
+from temporalio import activity
+
+from vclab.model.plans import Target
+
+HEARTBEAT_SECONDS = 2.0
+
+T = TypeVar("T")
+
+
+class Fence(Protocol):
+    """Asks whether a target's tenure is still the one that holds its computer."""
+
+    def check(self, target: Target) -> None:
+        """Blocks. Raises ``Fenced`` when it is not, ``Unreachable`` when that can't be known."""
+
+
+class Context:
+    """The ``StepContext`` of one attempt. Safe to use from the thread that does the work."""
+
+    def __init__(self, fence: Callable[[], None]) -> None:
+        self.fence = fence
+        self._cancelled = threading.Event()
+        self._text = ""
+        self._details: dict[str, str] = {}
+        earlier = activity.info().heartbeat_details
+        self.remembered: Mapping[str, str] = dict(earlier[1]) if len(earlier) > 1 else {}
+        self._details.update(self.remembered)
+
+    @property
+    def cancelled(self) -> bool:
+        """True once the activity is asked to stop."""
+        return self._cancelled.is_set()
+
+    def progress(self, text: str) -> None:
+        """Shown with the next heartbeat."""
+        self._text = text
+
+    def remember(self, **details: str) -> None:
+        """Carried by every heartbeat from now on."""
+        self._details.update(details)
+
+    def cancel(self) -> None:
+        """Ask the work to stop."""
+        self._cancelled.set()
+
+    def beat(self) -> None:
+        """Send a heartbeat. Only from the activity's own task."""
+        activity.heartbeat(self._text, self._details)
+
+
+@asynccontextmanager
+async def heartbeating(fence: Callable[[], None]) -> AsyncIterator[Context]:
+    """A context whose heartbeats go out every two seconds while the block runs, and once more at its end."""
+    context = Context(fence)
+
+    async def beat_on() -> None:
+        while True:
+            context.beat()
+            await asyncio.sleep(HEARTBEAT_SECONDS)
+
+    ticker = asyncio.create_task(beat_on())
+    try:
+        yield context
+    finally:
+        ticker.cancel()
+        context.beat()
+
+
+async def in_thread(executor: Executor, context: Context, work: Callable[..., T], *args: Any) -> T:
+    """Run blocking work in a thread. When cancelled, the work is asked to stop and is waited for: never left behind."""
+    future = asyncio.get_running_loop().run_in_executor(executor, work, *args)
+    try:
+        return await asyncio.shield(future)
+    except asyncio.CancelledError:
+        context.cancel()
+        await asyncio.wait([future])
+        future.exception()  # looked at, so that it is not reported as lost
+        raise

@@ -1,0 +1,86 @@
+"""Every step of every plan as an activity of its own, registered under its recorded name.
+
+A step is logged, fenced, run with heartbeats, and its errors become failures. These are the only activities that
+workflows call by name: the plan that names them is recorded data.
+"""
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Executor
+from typing import Any, Protocol
+
+from temporalio import activity
+
+from activities.errors import failure, redacted
+from activities.runner import Context, Fence, heartbeating, in_thread
+from vclab.model.errors import NotYet
+from vclab.model.plans import Facts, StepInput
+from vclab.model.steps import AsyncStep, BlockingStep
+
+log = logging.getLogger(__name__)
+
+
+class LoadLog(Protocol):
+    """Keeps when each step started and how it ended, for good. Both block."""
+
+    def started(self, step: StepInput, attempt: int) -> None:
+        """An attempt begins."""
+
+    def ended(self, step: StepInput, attempt: int, outcome: str, detail: str) -> None:
+        """An attempt ended: ``ok``, ``waiting``, ``stopped`` or ``failed``."""
+
+
+def step_activities(
+    tables: Iterable[Mapping[str, BlockingStep] | Mapping[str, AsyncStep]],
+    fence: Fence,
+    load_log: LoadLog,
+    executor: Executor,
+) -> list[Callable[..., Any]]:
+    """One activity for each step in the tables. Raises ``ValueError`` when two steps have one name."""
+    steps: dict[str, BlockingStep | AsyncStep] = {}
+    for table in tables:
+        for name, step in table.items():
+            if name in steps:
+                raise ValueError(f"two steps are called {name}")
+            steps[name] = step
+    return [_step_activity(name, step, fence, load_log, executor) for name, step in sorted(steps.items())]
+
+
+def _step_activity(
+    name: str, step: BlockingStep | AsyncStep, fence: Fence, load_log: LoadLog, executor: Executor
+) -> Callable[..., Any]:
+    async def perform(context: Context, given: StepInput) -> Facts:
+        await in_thread(executor, context, fence.check, given.target)
+        if inspect.iscoroutinefunction(step):
+            result: Facts = await step(context, given)
+            return result
+        return await in_thread(executor, context, step, context, given)  # type: ignore[arg-type]
+
+    async def run(given: StepInput) -> Facts:
+        attempt = activity.info().attempt
+        try:
+            async with heartbeating(lambda: fence.check(given.target)) as context:
+                await in_thread(executor, context, load_log.started, given, attempt)
+                facts = await perform(context, given)
+        except asyncio.CancelledError:
+            await asyncio.shield(asyncio.to_thread(_log_end, load_log, given, attempt, "stopped", "asked to stop"))
+            raise
+        except Exception as error:
+            outcome = "waiting" if isinstance(error, NotYet) else "failed"
+            await asyncio.to_thread(_log_end, load_log, given, attempt, outcome, redacted(str(error)))
+            raise failure(error) from None
+        await asyncio.to_thread(_log_end, load_log, given, attempt, "ok", "")
+        return facts
+
+    run.__doc__ = step.__doc__
+    return activity.defn(name=name)(run)
+
+
+def _log_end(load_log: LoadLog, given: StepInput, attempt: int, outcome: str, detail: str) -> None:
+    """The end of an attempt is told if it can be told: a log that can't be written must not undo done work."""
+    try:
+        load_log.ended(given, attempt, outcome, detail)
+    except Exception as error:
+        log.warning("the load log of %s could not be written: %s", given.target.reservation, redacted(str(error)))

@@ -1,0 +1,197 @@
+"""Composition root: settings -> store, secrets and drivers -> activity objects -> Temporal workers; nothing else."""
+
+import asyncio
+import gc
+import logging
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+
+from temporalio.client import Client
+from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from activities.fence import TenureFence
+from activities.guest import GuestActivities
+from activities.load_log import StoreLoadLog
+from activities.provisioning import ProvisioningActivities
+from activities.reconcile import ReconcileActivities
+from activities.records import RecordActivities
+from activities.steps import step_activities
+from vclab import settings as configuration
+from vclab.guests.base import Guest
+from vclab.guests.linux import Linux
+from vclab.model.errors import Unreachable, VclabError
+from vclab.provisioning.base import ProvisioningModule
+from vclab.provisioning.vsphere import VSphere
+from vclab.secrets.store import SecretStore
+from vclab.settings import Settings
+from vclab.store import catalog, load_log
+from vclab.store.engine import Store, open_store
+from vclab.temporal import schedules, search_attributes
+from vclab.temporal.client import QUEUE, connect, site_queue
+from workflows.reclaim import Reclaim
+from workflows.reconcile import Reconcile
+from workflows.reservation import Reservation
+
+SITE = "default"
+WORKFLOWS = (Reservation, Reclaim, Reconcile)
+log = logging.getLogger("vclab.worker")
+
+
+@dataclass(frozen=True)
+class Drivers:
+    """What acts on the outside world, by name."""
+
+    modules: Mapping[str, ProvisioningModule]
+    guests: Mapping[str, Guest]
+
+
+def sandbox() -> SandboxedWorkflowRunner:
+    """The sandbox is on; what is deterministic or never called from workflow code is let through for speed."""
+    restrictions = SandboxRestrictions.default.with_passthrough_modules(
+        "activities", "vclab", "sqlalchemy", "pydantic_settings"
+    )
+    return SandboxedWorkflowRunner(restrictions=restrictions)
+
+
+def real_drivers(settings: Settings, store: Store, secrets: SecretStore) -> Drivers:
+    """The drivers of a real installation."""
+
+    def endpoint(name: str) -> catalog.Endpoint:
+        with store.read() as session:
+            return catalog.endpoint(session, name)
+
+    vsphere = VSphere(
+        endpoints=endpoint,
+        password=secrets.get,
+        installation=settings.installation,
+        calls_at_once=settings.endpoint_calls_at_once,
+        dhcp_leases=settings.dhcp_leases,
+    )
+    linux = Linux(settings.ssh_key, secrets, settings.management_addresses)
+    return Drivers({vsphere.name: vsphere}, {linux.name: linux})
+
+
+def build(client: Client, settings: Settings, store: Store, drivers: Drivers) -> list[Worker]:
+    """The workers of one management node: workflows with their records, short and long hardware work of its site."""
+    executor = ThreadPoolExecutor(max_workers=64, thread_name_prefix="hardware")
+    records = ThreadPoolExecutor(max_workers=16, thread_name_prefix="records")
+    fence = TenureFence(store)
+
+    def endpoints() -> list[catalog.Endpoint]:
+        with store.read() as session:
+            return catalog.endpoints(session)
+
+    def medians(image: str) -> Mapping[str, float]:
+        with store.read() as session:
+            return load_log.medians(session, image)
+
+    record = RecordActivities(store, lambda: settings)
+    provisioning = ProvisioningActivities(drivers.modules, endpoints, medians, fence, executor)
+    guest = GuestActivities(drivers.guests, fence)
+    reconcile = ReconcileActivities(client, store, drivers.modules, endpoints, settings.reconcile, executor)
+    tables = [d.steps() for d in (*drivers.modules.values(), *drivers.guests.values())]
+    steps = step_activities(tables, fence, StoreLoadLog(store), executor)
+    common = [provisioning.make_plan, provisioning.remove_computer, *steps]
+    return [
+        Worker(
+            client,
+            task_queue=QUEUE,
+            workflows=WORKFLOWS,
+            workflow_runner=sandbox(),
+            activities=[
+                record.place,
+                record.ready,
+                record.acknowledged,
+                record.access_opened,
+                record.connected,
+                record.disconnected,
+                record.extend,
+                record.ended,
+                record.finished,
+                record.refusal_noted,
+                record.held,
+                reconcile.find_strays,
+            ],
+            activity_executor=records,
+            max_concurrent_activities=16,
+            max_concurrent_local_activities=16,
+            max_cached_workflows=1000,
+            graceful_shutdown_timeout=timedelta(seconds=10),
+        ),
+        _site_worker(
+            client,
+            site_queue(SITE),
+            [
+                provisioning.survey,
+                *common,
+                guest.grant_access,
+                guest.await_connection,
+                guest.await_disconnection,
+                guest.notify_user,
+            ],
+            slots=50,
+        ),
+        _site_worker(client, site_queue(SITE, long=True), steps, slots=10),
+    ]
+
+
+def _site_worker(client: Client, queue: str, activities: list, slots: int) -> Worker:  # type: ignore[type-arg]
+    """Hardware work. Heartbeats go out at once, so that a cancel arrives at once."""
+    return Worker(
+        client,
+        task_queue=queue,
+        activities=activities,
+        max_concurrent_activities=slots,
+        max_heartbeat_throttle_interval=timedelta(seconds=1),
+        default_heartbeat_throttle_interval=timedelta(seconds=1),
+        graceful_shutdown_timeout=timedelta(seconds=10),
+    )
+
+
+async def run(settings: Settings) -> None:
+    """Work until SIGTERM or SIGINT. Raises ``Unreachable`` when the server or the database is not there at the start."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    store = open_store(settings.database)
+    store.check()
+    secrets = SecretStore(settings.secrets_dir)
+    client = await connect(settings.temporal)
+    await search_attributes.register(client)
+    await schedules.ensure(client, settings.reconcile)
+    workers = build(client, settings, store, real_drivers(settings, store, secrets))
+    async with asyncio.TaskGroup() as group:
+        runs = [group.create_task(worker.run()) for worker in workers]
+        log.info("working: %s", ", ".join(worker.task_queue for worker in workers))
+        await stop.wait()
+        await asyncio.gather(*(worker.shutdown() for worker in workers))
+        await asyncio.gather(*runs)
+
+
+def main() -> None:
+    """Run the worker; exit 0 when asked to stop, 5 when something it needs is not there."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    code = 0
+    try:
+        asyncio.run(run(configuration.load()))
+    except Unreachable as error:
+        log.error("%s", error)
+        code = 5
+    except VclabError as error:
+        log.error("%s", error)
+        code = 3
+    # The SDK may abort the process at interpreter exit (sdk-python#300): collect, flush and leave.
+    gc.collect()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    main()

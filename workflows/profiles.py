@@ -1,0 +1,112 @@
+"""How activities are run: time-outs, heartbeats, retries, cancellation and queue, in one table.
+
+``summary`` is what the Temporal UI shows beside the activity.
+"""
+
+from datetime import timedelta
+
+from temporalio.common import RetryPolicy
+from temporalio.workflow import ActivityCancellationType, ActivityConfig, LocalActivityConfig
+
+from vclab.model.plans import Profile, Step
+from vclab.temporal.client import site_queue
+
+WAIT = ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
+HEARTBEAT = timedelta(seconds=10)
+
+
+def record(summary: str) -> LocalActivityConfig:
+    """A short database write, repeated until the database answers."""
+    return LocalActivityConfig(
+        summary=summary,
+        start_to_close_timeout=timedelta(seconds=10),
+        retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=10)),
+        local_retry_threshold=timedelta(seconds=5),
+    )
+
+
+def step_ceiling(step: Step, setting: float) -> float:
+    """Seconds after which a step is given up: the setting (long work: 12 times that, VCL's 7,200 s for a copy), or
+    twice its usual time if that is longer."""
+    return max(setting * (12 if step.profile is Profile.LONG else 1), 2 * step.usual_seconds)
+
+
+def step(summary: str, step: Step, site: str, ceiling: float) -> ActivityConfig:
+    """A step of a plan: retried within its ceiling."""
+    limit = timedelta(seconds=ceiling)
+    return ActivityConfig(
+        summary=summary,
+        task_queue=site_queue(site, long=step.profile is Profile.LONG),
+        schedule_to_close_timeout=limit,
+        start_to_close_timeout=limit,
+        heartbeat_timeout=HEARTBEAT,
+        cancellation_type=WAIT,
+        retry_policy=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=30)),
+    )
+
+
+def survey(summary: str, site: str) -> ActivityConfig:
+    """Asking endpoints: a person waits for the answer."""
+    return ActivityConfig(
+        summary=summary,
+        task_queue=site_queue(site),
+        schedule_to_close_timeout=timedelta(seconds=45),
+        start_to_close_timeout=timedelta(seconds=30),
+        retry_policy=RetryPolicy(maximum_attempts=2),
+    )
+
+
+def short(summary: str, site: str, ceiling: float) -> ActivityConfig:
+    """Short hardware work outside a plan: access, planning."""
+    return ActivityConfig(
+        summary=summary,
+        task_queue=site_queue(site),
+        schedule_to_close_timeout=timedelta(seconds=ceiling),
+        start_to_close_timeout=timedelta(seconds=min(ceiling, 120)),
+        heartbeat_timeout=HEARTBEAT,
+        cancellation_type=WAIT,
+        retry_policy=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=15)),
+    )
+
+
+def notice(summary: str, site: str) -> ActivityConfig:
+    """A notice is worth a few tries, and no more: it must not be shown late."""
+    return ActivityConfig(
+        summary=summary,
+        task_queue=site_queue(site),
+        schedule_to_close_timeout=timedelta(seconds=30),
+        start_to_close_timeout=timedelta(seconds=15),
+        heartbeat_timeout=HEARTBEAT,
+        cancellation_type=WAIT,
+        retry_policy=RetryPolicy(maximum_attempts=3),
+    )
+
+
+def look(summary: str, site: str, every: float, within: float | None) -> ActivityConfig:
+    """A look, repeated ``every`` seconds ``within`` so many: retries cost no history."""
+    pause = timedelta(seconds=every)
+    config = ActivityConfig(
+        summary=summary,
+        task_queue=site_queue(site),
+        start_to_close_timeout=timedelta(seconds=60),
+        heartbeat_timeout=HEARTBEAT,
+        cancellation_type=WAIT,
+        retry_policy=RetryPolicy(initial_interval=pause, maximum_interval=pause, backoff_coefficient=1.0),
+    )
+    if within is not None:
+        config["schedule_to_close_timeout"] = timedelta(seconds=within)
+    return config
+
+
+def reclaim(summary: str, site: str, longest_pause: float) -> ActivityConfig:
+    """Taking back is never given up."""
+    return ActivityConfig(
+        summary=summary,
+        task_queue=site_queue(site),
+        start_to_close_timeout=timedelta(minutes=15),
+        heartbeat_timeout=HEARTBEAT,
+        cancellation_type=WAIT,
+        retry_policy=RetryPolicy(
+            initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=max(1.0, longest_pause))
+        ),
+    )

@@ -1,0 +1,23 @@
+"""The reconciler's workflow: one round, started by a schedule."""
+
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+
+from activities.reconcile import ReconcileActivities, Strays
+
+
+@workflow.defn
+class Reconcile:
+    """Looks for what no workflow looks after any more."""
+
+    @workflow.run
+    async def run(self) -> Strays:
+        """What was found and done; a round that fails is left to the next one."""
+        return await workflow.execute_activity_method(
+            ReconcileActivities.find_strays,
+            summary="look for reservations and machines that nobody looks after",
+            start_to_close_timeout=timedelta(minutes=10),
+            retry_policy=RetryPolicy(maximum_attempts=1),
+        )

@@ -1,0 +1,96 @@
+"""What a reservation waits for, in words: for the status query and for whoever reads the Temporal UI."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from temporalio import workflow
+
+from vclab.model.messages import StatusView
+from vclab.model.plans import Plan
+from vclab.model.reservations import Placed, ReserveRequest
+from vclab.model.states import Ending, ReservationState, word
+
+
+@dataclass
+class Progress:
+    """Where a reservation stands. Every change is shown at once in the workflow's current details."""
+
+    request: ReserveRequest
+    state: ReservationState = ReservationState.NEW
+    placed: Placed | None = None
+    end: datetime | None = None
+    ending: Ending | None = None
+    plan: Plan | None = None
+    step: int = 0
+    waits_for: str = "a place"
+    since: datetime | None = None
+    until: datetime | None = None
+    then: str = ""
+    reason: str = ""
+    access_open: bool = False
+
+    def waits(self, what: str, seconds: float | None = None, then: str = "") -> None:
+        """It waits for ``what`` from now on, for at most ``seconds``, and ``then`` happens."""
+        self.waits_for, self.then, self.since = what, then, workflow.now()
+        self.until = None if seconds is None else self.since + timedelta(seconds=seconds)
+        self.show()
+
+    def says(self, reason: str) -> None:
+        """Something that people must know: a failure, a refusal."""
+        self.reason = reason
+        self.show()
+
+    def word(self) -> str:
+        """The word for where it stands."""
+        steps = len(self.plan.steps) if self.plan else 0
+        if self.ending is not None:
+            return word(ReservationState.RECLAIM)
+        return word(self.state, self.step, steps)
+
+    def view(self) -> StatusView:
+        """The answer to the status query."""
+        plan = self.plan
+        status = StatusView(
+            state=self.state,
+            word=self.word(),
+            ending=self.ending or "",
+            waits_for=self.waits_for,
+            since=self.since,
+            until=self.until,
+            then=self.then,
+            access_open=self.access_open,
+            reason=self.reason,
+        )
+        if plan is None or self.state is not ReservationState.NEW:
+            return status
+        return replace(status, step=self.step, steps=len(plan.steps), seconds_left=self._seconds_left(plan))
+
+    def _seconds_left(self, plan: Plan) -> float:
+        """From past loads: what is left of the running step, never below nothing, and the steps after it."""
+        if not plan.usual_seconds or not self.step or self.since is None:
+            return 0.0
+        spent = (workflow.now() - self.since).total_seconds()
+        current = max(0.0, plan.steps[self.step - 1].usual_seconds - spent)
+        return current + sum(s.usual_seconds for s in plan.steps[self.step :])
+
+    def show(self) -> None:
+        """Write the current details (markdown) that the Temporal UI shows."""
+        lines = [f"### {self.word()}", f"**{self.request.image}** for **{self.request.user}**"]
+        if self.placed is not None:
+            target = self.placed.target
+            lines.append(f"on **{target.computer}** (host {target.host}, generation {target.generation})")
+        if self.end is not None:
+            lines.append(f"until {_time(self.end)}")
+        wait = f"waits for: {self.waits_for}"
+        if self.since is not None:
+            wait += f", since {_time(self.since)}"
+        if self.until is not None:
+            wait += f", until {_time(self.until)}"
+        lines.append(wait + (f"; then: {self.then}" if self.then else ""))
+        if self.reason:
+            lines.append(f"> {self.reason}")
+        workflow.set_current_details("\n\n".join(lines))
+
+
+def _time(when: datetime) -> str:
+    return when.strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -66,7 +66,10 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]], right: Sequenc
         grid.add_column(heading, justify="right" if heading in right else "left", overflow="fold")
     for row in rows:
         grid.add_row(*(Text(cell) for cell in row))
-    _console(sys.stdout).print(grid)
+    console = _console(sys.stdout)
+    with console.capture() as captured:
+        console.print(grid)
+    say("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
 def fields(pairs: Iterable[tuple[str, str]]) -> None:

@@ -115,8 +115,7 @@ def caller_address(given: str, person: PersonSettings, public_address: str) -> s
     """
     if given:
         return checked_address(given)
-    session = os.environ.get("SSH_CONNECTION", "").split(" ")[0]
-    address = person.address or session or _own_address(public_address)
+    address = person.address or _session_address(public_address) or _own_address(public_address)
     if not address:
         raise Usage("can't tell which address you come from; say it with --from ADDRESS")
     return checked_address(address)
@@ -137,6 +136,15 @@ def checked_address(text: str) -> str:
     if "%" in text or base.is_multicast or base.is_unspecified or base.is_loopback:
         raise Refused(f"{quoted(text)} is not an address that anybody comes from; use --from ADDRESS")
     return str(base) if network.prefixlen == base.max_prefixlen else str(network)
+
+
+def _session_address(towards: str) -> str:
+    """The client of the SSH session that this runs in; empty when it can't be the way to ``towards``."""
+    try:
+        address = checked_address(os.environ.get("SSH_CONNECTION", "").split(" ")[0])
+    except (Usage, Refused):
+        return ""
+    return address if (":" in address) == (":" in towards) else ""
 
 
 def _own_address(towards: str) -> str:

@@ -1,0 +1,195 @@
+"""Where everything of one lab is. All names, addresses and ports derive from the lab's folder, so labs never collide.
+
+What must survive a power cut is in the folder; what only a running lab needs is in ``/run/vclab/<tag>``.
+"""
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from vclab.settings import DEFAULT_LAB
+
+RUN = Path("/run/vclab")
+"""Short on purpose: a Unix socket's path may have 107 bytes."""
+
+TEMPORAL_PORT = 7233
+UI_PORT = 8233
+VCENTER_PORT = 8989
+
+PRIVATE = "private"
+PUBLIC = "public"
+NETWORKS = (PRIVATE, PUBLIC)
+
+
+@dataclass(frozen=True)
+class Subnet:
+    """One of the lab's networks: a bridge in the management namespace, with DHCP."""
+
+    bridge: str
+    management: str  #: the management namespace's own address on it
+    prefix: int
+    first: str  #: of the addresses given by DHCP
+    last: str
+    mac: str  #: of the bridge; fixed, else it would change with each machine that is plugged in
+
+
+SUBNETS = (
+    Subnet(PRIVATE, "10.77.0.1", 16, "10.77.1.1", "10.77.9.250", "0a:76:63:00:00:01"),
+    # 203.0.113.0/24 is TEST-NET-3 (RFC 5737): never a real host's address.
+    Subnet(PUBLIC, "203.0.113.1", 24, "203.0.113.100", "203.0.113.250", "0a:76:63:00:00:02"),
+)
+
+PEOPLE = {"alice": "203.0.113.11", "bob": "203.0.113.12", "carol": "203.0.113.13", "olga": "203.0.113.14"}
+"""The test users and the public addresses of their namespaces."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Names and paths of the lab in ``folder`` (absolute, symbolic links resolved)."""
+
+    folder: Path
+
+    @classmethod
+    def of(cls, folder: Path | None = None) -> "Layout":
+        """The lab in ``folder``, else in ``$VCLAB_LAB``, else the default one."""
+        named = folder or Path(os.environ.get("VCLAB_LAB") or DEFAULT_LAB)
+        return cls(named.expanduser().resolve())
+
+    @property
+    def _hash(self) -> bytes:
+        return hashlib.sha256(str(self.folder).encode()).digest()
+
+    @property
+    def default(self) -> bool:
+        """True for the lab of a machine that has only one."""
+        return self.folder == DEFAULT_LAB
+
+    @property
+    def tag(self) -> str:
+        """Short and unique on this machine; also the installation's id. The default lab's is "vclab"."""
+        return "vclab" if self.default else f"vclab-{self._hash.hex()[:8]}"
+
+    @property
+    def usual_address(self) -> str:
+        """The loopback address that derives from the folder."""
+        if self.default:
+            return "127.0.0.1"
+        one, two, three = self._hash[8:11]
+        return f"127.{one % 254 + 1}.{two}.{three % 254 + 1}"
+
+    @property
+    def address(self) -> str:
+        """The loopback address where Temporal, its UI and the vCenter answer, inside and outside the lab."""
+        try:
+            return str(json.loads(self.lab_file.read_text())["address"])
+        except (FileNotFoundError, ValueError, KeyError):
+            return self.usual_address
+
+    @property
+    def management(self) -> str:
+        """The management node's network namespace: the worker and all servers live in it."""
+        return f"{self.tag}-mgmt"
+
+    def person(self, login: str) -> str:
+        """The network namespace of a test user."""
+        return f"{self.tag}-{login}"
+
+    @property
+    def namespaces(self) -> tuple[str, ...]:
+        """All named network namespaces of this lab."""
+        return (self.management, *(self.person(login) for login in PEOPLE))
+
+    # What survives a power cut.
+
+    @property
+    def lab_file(self) -> Path:
+        """What the lab itself must remember: its address."""
+        return self.folder / "lab.json"
+
+    @property
+    def settings_file(self) -> Path:
+        """The installation's settings; written by each ``up``."""
+        return self.folder / "vclab.toml"
+
+    @property
+    def local_settings_file(self) -> Path:
+        """The user's own settings, laid over the lab's by each ``up``; never written."""
+        return self.folder / "local.toml"
+
+    @property
+    def database(self) -> Path:
+        """The product's SQLite database."""
+        return self.folder / "vclab.db"
+
+    @property
+    def secrets(self) -> Path:
+        """The product's secrets."""
+        return self.folder / "secrets"
+
+    @property
+    def ssh_key(self) -> Path:
+        """The management node's key to the computers."""
+        return self.folder / "id_ed25519"
+
+    def person_key(self, login: str) -> Path:
+        """A test user's SSH key."""
+        return self.folder / "users" / login / "id_ed25519"
+
+    @property
+    def logs(self) -> Path:
+        """One log per part."""
+        return self.folder / "log"
+
+    @property
+    def temporal_database(self) -> Path:
+        """Temporal's SQLite database."""
+        return self.folder / "temporal" / "temporal.db"
+
+    @property
+    def vcenter(self) -> Path:
+        """The vCenter's certificate, password and journal."""
+        return self.folder / "vcenter"
+
+    @property
+    def datastore(self) -> Path:
+        """The directory behind the vCenter's datastore "ds1"."""
+        return self.folder / "datastores" / "ds1"
+
+    @property
+    def leases(self) -> Path:
+        """dnsmasq's leases, of both networks; kept, so that machines keep their addresses."""
+        return self.folder / "dhcp" / "leases"
+
+    @property
+    def layers(self) -> Path:
+        """What each bootable root file system lays over the shared Debian tree, e.g. the authorized keys."""
+        return self.folder / "layers"
+
+    @property
+    def machines(self) -> Path:
+        """The content of the machines' disks, one directory a disk."""
+        return self.folder / "machines"
+
+    # What only a running lab has.
+
+    @property
+    def run(self) -> Path:
+        """Sockets, state and mount points of the running lab."""
+        return RUN / self.tag
+
+    @property
+    def state_file(self) -> Path:
+        """What runs: written by the supervisor."""
+        return self.run / "state.json"
+
+    @property
+    def control_socket(self) -> Path:
+        """vcsim's control socket."""
+        return self.run / "vcsim.sock"
+
+    @property
+    def mount_point(self) -> Path:
+        """Where each machine mounts its disk, in a mount namespace of its own."""
+        return self.run / "root"

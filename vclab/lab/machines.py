@@ -1,0 +1,309 @@
+"""Lab machines: real Debian systems with their own disk, cards, processes, host name, init and sshd.
+
+A machine is one process tree in fresh namespaces over an overlay of (its own changes, its image's layer, the shared
+tree). Everything it uses belongs to those namespaces, so that killing it leaves nothing behind. One machine by hand,
+without a vCenter (``tests/labfixture.py`` wraps this as ``Bench``)::
+
+    layout = Layout.of(folder)
+    network.up(layout)                                        # namespaces and bridges
+    dhcp = subprocess.Popen(dnsmasq_command(layout))          # vclab.lab.parts
+    make_layer(layout.layers / "debian-12", public_key)       # vclab.lab.rootfs: who may log in as root
+    machine = Machine(layout, Spec.by_hand(layout, "m1"), rootfs.tree(print))
+    machine.start()
+    machine.guest()         # Guest(addresses={mac: address}, hostname=…); .complete when each card has an address
+    machine.stop()          # a power cut; start() again boots the same disk
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import pty
+import re
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import threading
+import time
+from dataclasses import dataclass, field
+from enum import StrEnum
+from importlib import resources
+from pathlib import Path
+
+from vclab.lab.errors import LabError
+from vclab.lab.layout import NETWORKS, Layout
+from vclab.lab.network import CLONE_NEWUTS, entered
+
+SIOCGIFADDR = 0x8915
+SIOCGIFHWADDR = 0x8927
+ROOTFS_LINE = re.compile(r"^# vclab\.rootfs = ([A-Za-z0-9][A-Za-z0-9._-]*)\s*$", re.MULTILINE)
+STOP_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Card:
+    """A network card: its MAC and the network that it is plugged into."""
+
+    mac: str
+    network: str
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What a virtual machine's definition says. ``disk`` is the descriptor file of its first disk."""
+
+    uuid: str
+    name: str
+    disk: Path
+    cards: tuple[Card, ...]
+
+    @classmethod
+    def by_hand(cls, layout: Layout, name: str, rootfs: str = "debian-12") -> "Spec":
+        """A machine without a vCenter: with a disk descriptor of its own, and MACs that derive from the name."""
+        digest = hashlib.sha256(name.encode()).hexdigest()
+        disk = layout.datastore / name / f"{name}.vmdk"
+        disk.parent.mkdir(parents=True, exist_ok=True)
+        disk.write_text(descriptor(rootfs, 8))
+        macs = (f"02:00:{digest[0:2]}:{digest[2:4]}:{digest[4:6]}:{n:02x}" for n in (1, 2))
+        cards = tuple(Card(mac, network) for mac, network in zip(macs, NETWORKS, strict=True))
+        return cls(f"{digest[:8]}-0000-4000-8000-{digest[8:20]}", name, disk, cards)
+
+
+@dataclass(frozen=True)
+class Guest:
+    """What the machine itself says, as guest tools would report it."""
+
+    addresses: dict[str, str] = field(default_factory=dict)  #: by MAC
+    hostname: str = ""
+
+    def complete(self, spec: Spec) -> bool:
+        """True when each card has an address."""
+        return all(card.mac in self.addresses for card in spec.cards)
+
+
+class Ended(StrEnum):
+    """Why a machine does not run any more."""
+
+    REBOOT = "reboot"  #: `reboot` inside
+    POWER_OFF = "power off"  #: `poweroff` inside
+    CUT = "cut"  #: stopped or killed from outside
+
+
+# How the kernel reports reboot(2) of a pid namespace's init: pid_namespaces(7).
+_ENDED_BY = {-signal.SIGHUP: Ended.REBOOT, -signal.SIGINT: Ended.POWER_OFF}
+
+
+def descriptor(rootfs: str, disk_gb: int) -> str:
+    """The text of a disk's descriptor file; its last line tells the lab what boots from it."""
+    return f"""# Disk DescriptorFile
+version=1
+CID=fffffffe
+parentCID=ffffffff
+createType="vmfs"
+
+# Extent description
+RW {disk_gb * 2**21} VMFS "disk-flat.vmdk"
+
+# The Disk Data Base
+#DDB
+ddb.adapterType = "lsilogic"
+ddb.virtualHWVersion = "13"
+# vclab.rootfs = {rootfs}
+"""
+
+
+def rootfs_of(disk: Path) -> str:
+    """Which root file system boots from that disk; empty when there is none, or no such file."""
+    try:
+        with disk.open(encoding="utf-8", errors="replace") as file:
+            found = ROOTFS_LINE.search(file.read(65536))
+    except OSError:
+        return ""
+    return found.group(1) if found else ""
+
+
+def content_of(layout: Layout, disk: Path) -> Path:
+    """Where the content of a disk is kept: its path is its identity."""
+    return layout.machines / hashlib.sha256(str(disk).encode()).hexdigest()[:16]
+
+
+def forget_lost_disks(layout: Layout) -> None:
+    """Delete the content of disks whose descriptor file is gone."""
+    for content in layout.machines.glob("*"):
+        try:
+            lost = not Path((content / "disk").read_text()).exists()
+        except FileNotFoundError:
+            lost = True
+        if lost:
+            shutil.rmtree(content, ignore_errors=True)
+
+
+class Machine:
+    """One powered-on machine. Not for several threads at once."""
+
+    def __init__(self, layout: Layout, spec: Spec, tree: Path) -> None:
+        self.spec = spec
+        self._layout = layout
+        self._tree = tree
+        self._content = content_of(layout, spec.disk)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """The process that stands for the machine; 0 when it is off."""
+        return self._process.pid if self._process else 0
+
+    @property
+    def console_log(self) -> Path:
+        """What the machine wrote on its console."""
+        return self._content / "console.log"
+
+    def start(self) -> None:
+        """Power on. Raises ``LabError`` when nothing can boot from its disk (which its console tells, too)."""
+        if self._process is not None:
+            return
+        for name in ("upper", "work"):
+            (self._content / name).mkdir(parents=True, exist_ok=True)
+        (self._content / "disk").write_text(str(self.spec.disk))
+        layer = self._layer()
+        self._layout.mount_point.mkdir(parents=True, exist_ok=True)
+        master, slave = pty.openpty()
+        try:
+            self._process = subprocess.Popen(
+                self._command(),
+                env=self._environment(layer, os.ttyname(slave)),
+                stdin=subprocess.DEVNULL,
+                stdout=slave,
+                stderr=slave,
+                start_new_session=True,
+            )
+        except BaseException:
+            os.close(master)
+            os.close(slave)
+            raise
+        threading.Thread(target=self._console, args=(master, slave, self._process), daemon=True).start()
+
+    def _layer(self) -> Path:
+        name = rootfs_of(self.spec.disk)
+        layer = self._layout.layers / name
+        if name and layer.is_dir():
+            return layer
+        self.tell("no operating system" + (f": there is no {name}" if name else ""))
+        raise LabError(f"{self.spec.name}: no operating system on its disk {self.spec.disk}")
+
+    @staticmethod
+    def _command() -> list[str]:
+        # If the supervisor is killed, the machine dies with it.
+        script = str(resources.files("vclab.lab").joinpath("files", "machine.sh"))
+        isolated = ["unshare", "--mount", "--pid", "--net", "--uts", "--ipc", "--fork", "--kill-child=SIGKILL"]
+        return ["setpriv", "--pdeathsig", "KILL", *isolated, "sh", script]
+
+    def _environment(self, layer: Path, console: str) -> dict[str, str]:
+        peer = self.spec.uuid.replace("-", "")[:12]
+        cards = (f"eth{n},{c.mac},{c.network},{peer}-{n}" for n, c in enumerate(self.spec.cards))
+        return {
+            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+            "LOWER": f"{layer}:{self._tree}",
+            "UPPER": str(self._content / "upper"),
+            "WORK": str(self._content / "work"),
+            "ROOT": str(self._layout.mount_point),
+            "MANAGEMENT": self._layout.management,
+            "CONSOLE": console,
+            "CARDS": " ".join(cards),
+        }
+
+    def tell(self, text: str) -> None:
+        """Put a line into the console log, as firmware would."""
+        with self.console_log.open("a") as log:
+            log.write(f"[{time.strftime('%F %T', time.gmtime())}] {text}\n")
+
+    def _console(self, master: int, slave: int, process: subprocess.Popen[bytes]) -> None:
+        """Copies the console into its log until the machine is off."""
+
+        def close_ours() -> None:
+            process.wait()
+            os.close(slave)  # the last one: from now on reading the master ends with an error
+
+        threading.Thread(target=close_ours, daemon=True).start()
+        try:
+            with self.console_log.open("ab", buffering=0) as log:
+                while data := os.read(master, 65536):
+                    log.write(data)
+        except OSError:
+            pass
+        finally:
+            os.close(master)
+
+    def init(self) -> int:
+        """The pid, seen from the host, of the machine's init; 0 when it has none (yet)."""
+        try:
+            children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        except OSError:
+            return 0
+        return int(children[0]) if children else 0
+
+    def stop(self) -> None:
+        """Cut the power: returns when all its processes are gone. Harmless when it is off."""
+        process = self._process
+        if process is None:
+            return
+        # Init first: the kernel lets it end only after all its namespace has.
+        for pid in (self.init(), process.pid):
+            if pid and process.poll() is None:
+                _kill(pid)
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise LabError(
+                f"{self.spec.name} (pid {process.pid}) does not die; is the machine out of memory?"
+            ) from None
+        self._process = None
+
+    def ended(self) -> Ended | None:
+        """None while it runs; else why it ended, and it can be started again."""
+        code = self._process.poll() if self._process else 0
+        if code is None:
+            return None
+        self._process = None
+        return _ENDED_BY.get(code, Ended.CUT)
+
+    def guest(self) -> Guest:
+        """What the machine says about itself now; empty when it is off or has just begun to boot."""
+        init = self.init()
+        if not init:
+            return Guest()
+        try:
+            with entered(f"/proc/{init}/ns/net"):
+                addresses = _addresses()
+            with entered(f"/proc/{init}/ns/uts", CLONE_NEWUTS):
+                return Guest(addresses, os.uname().nodename)
+        except OSError:
+            return Guest()
+
+    def erase(self) -> None:
+        """Delete the disk's content. The machine must be off."""
+        shutil.rmtree(self._content, ignore_errors=True)
+
+
+def _kill(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+def _addresses() -> dict[str, str]:
+    """IPv4 addresses by MAC of the Ethernet cards in the calling thread's network namespace: netdevice(7)."""
+    found = {}
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        for _, name in socket.if_nameindex():
+            if not name.startswith("eth"):
+                continue
+            request = struct.pack("256s", name.encode())
+            try:
+                address = fcntl.ioctl(probe, SIOCGIFADDR, request)[20:24]
+                mac = fcntl.ioctl(probe, SIOCGIFHWADDR, request)[18:24]
+            except OSError:
+                continue  # no address yet
+            found[mac.hex(":")] = socket.inet_ntoa(address)
+    return found

@@ -9,6 +9,9 @@ from pathlib import Path
 from pydantic import BaseModel, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from vclab.model.reservations import Waits
+from vclab.model.rules import Limits, Rules
+
 DEFAULT_LAB = Path("/var/lib/vclab/lab")
 CONFIG_FILES = (Path("/etc/vclab/vclab.toml"), DEFAULT_LAB / "vclab.toml")
 
@@ -95,6 +98,16 @@ class Settings(BaseSettings):
     reconcile: ReconcileSettings = ReconcileSettings()
     people: dict[str, PersonSettings] = {}
     endpoint_calls_at_once: int = Field(4, ge=1)  #: per endpoint
+
+    def rules(self) -> Rules:
+        """The part of the settings that the store goes by."""
+        return Rules(
+            installation=self.installation,
+            limits=Limits(**self.limits.model_dump()),
+            waits=Waits(**self.waits.model_dump()),
+            lead=self.claims.lead,
+            turnaround=self.claims.turnaround,
+        )
 
     @classmethod
     def settings_customise_sources(

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from vclab.model.states import ComputerState
+
 
 class ComputerKind(StrEnum):
     """What a computer is. A virtual machine's row is an identity of a pool; its host changes from load to load."""
@@ -38,6 +40,7 @@ class Image:
     disk_gb: int
     root_access: bool = True
     ports: tuple[int, ...] = (22,)
+    datastore: str = ""  #: the datastore that holds the master; empty: the one on which the machine is placed
 
 
 @dataclass(frozen=True)
@@ -76,3 +79,24 @@ class IdentityPool:
     count: int
     mac_prefix: str = "02:76:63"
     identities: tuple[Identity, ...] = field(default=())
+
+
+@dataclass(frozen=True)
+class Computer:
+    """A computer as recorded: what it is, what it holds, and who holds it."""
+
+    name: str
+    kind: ComputerKind
+    state: ComputerState
+    pool: str = ""  #: prefix of its identity pool
+    private_mac: str = ""
+    public_mac: str = ""
+    image: str = ""  #: what was last loaded completely; empty: unknown
+    revision: int = 0
+    tainted: bool = False
+    host_key: str = ""
+    private_address: str = ""
+    public_address: str = ""
+    notes: str = ""
+    generation: int = 0  #: of its newest tenure; 0: never held
+    holder: str = ""  #: who holds it now; empty: nobody

@@ -50,6 +50,9 @@ class Amounts:
     def __add__(self, other: "Amounts") -> "Amounts":
         return Amounts(self.cpus + other.cpus, self.memory_mb + other.memory_mb, self.disk_gb + other.disk_gb)
 
+    def __sub__(self, other: "Amounts") -> "Amounts":
+        return Amounts(self.cpus - other.cpus, self.memory_mb - other.memory_mb, self.disk_gb - other.disk_gb)
+
     def lacks(self, need: "Amounts") -> tuple[str, ...]:
         """What these amounts lack to hold ``need``, in words; empty when it fits."""
         pairs = (

@@ -96,3 +96,26 @@ class ReservationView:
     step_title: str = ""
     reason: str = ""  #: why it failed, or the last refusal
     ended_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class AuditEvent:
+    """Something that was done or refused, and by whom."""
+
+    at: datetime
+    who: str
+    what: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class HeldTenure:
+    """A computer that is held now. ``target`` is what was recorded for a reservation's machine."""
+
+    computer: str
+    generation: int
+    holder: str
+    purpose: str
+    taken_at: datetime
+    expected_end: datetime
+    target: Target | None = None

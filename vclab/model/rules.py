@@ -1,0 +1,83 @@
+"""The rules of reserving, as pure functions. Every refusal says what would be allowed."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from vclab.model.durations import format_duration
+from vclab.model.reservations import Waits
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a user may ask for, in seconds (defaults in ``vclab.settings``). Operators pass all but ``horizon``."""
+
+    shortest: float
+    first: float
+    total: float
+    extension: float
+    at_once: int
+    horizon: float
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What the store must know of the settings. A claim is [start - lead, end + turnaround), in seconds."""
+
+    installation: str
+    limits: Limits
+    waits: Waits = field(default_factory=Waits)
+    lead: float = 0.0
+    turnaround: float = 300.0
+
+    def rules(self) -> "Rules":
+        """These rules: they stand wherever settings may stand."""
+        return self
+
+
+class HasRules(Protocol):
+    """The settings, as far as the store knows them."""
+
+    def rules(self) -> Rules:
+        """The rules in force."""
+
+
+def why_not_duration(limits: Limits, seconds: float, operator: bool) -> str:
+    """Why a reservation can't last ``seconds``; empty when it can."""
+    if not math.isfinite(seconds) or seconds <= 0:
+        return "a reservation must last longer than nothing"
+    if seconds > limits.horizon:
+        return f"nothing can be reserved for longer than {format_duration(limits.horizon)}"
+    if operator:
+        return ""
+    if seconds < limits.shortest:
+        return f"the shortest reservation is {format_duration(limits.shortest)}, not {format_duration(seconds)}"
+    if seconds > limits.first:
+        return (
+            f"a reservation may last at most {format_duration(limits.first)} at first, not {format_duration(seconds)};"
+            f" it can be extended later, up to {format_duration(limits.total)} in all"
+        )
+    return ""
+
+
+def why_not_another(limits: Limits, user: str, open_ids: Sequence[str], operator: bool) -> str:
+    """Why the user can't have one more reservation; empty when they can."""
+    if operator or len(open_ids) < limits.at_once:
+        return ""
+    return (
+        f"{user} has {len(open_ids)} of at most {limits.at_once} reservations at one time"
+        f" ({', '.join(open_ids)}); end one first"
+    )
+
+
+def latest_end(limits: Limits, ready: datetime, end: datetime, now: datetime, operator: bool) -> tuple[datetime, str]:
+    """The latest end that an extension may set, and the limit that sets it. ``ready``: when the user's time began."""
+    bounds = [(now + timedelta(seconds=limits.horizon), f"nothing ends later than {format_duration(limits.horizon)}")]
+    if not operator:
+        bounds += [
+            (end + timedelta(seconds=limits.extension), f"{format_duration(limits.extension)} at a time"),
+            (ready + timedelta(seconds=limits.total), f"{format_duration(limits.total)} in all"),
+        ]
+    return min(bounds)

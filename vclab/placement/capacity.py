@@ -1,0 +1,46 @@
+"""How much of a capacity pool is promised, instant by instant."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from vclab.model.inventory import Amounts
+
+
+@dataclass(frozen=True)
+class Booking:
+    """A claim on a pool: ``amounts`` during [starts, ends)."""
+
+    starts: datetime
+    ends: datetime
+    amounts: Amounts
+
+
+def levels(bookings: Iterable[Booking], starts: datetime, ends: datetime) -> Iterator[tuple[datetime, Amounts]]:
+    """From ``starts`` on until ``ends``: each moment at which the promised amounts change, and what they are then."""
+    changes: dict[datetime, Amounts] = defaultdict(Amounts)
+    changes[starts] = Amounts()
+    for booking in bookings:
+        if booking.starts < ends and starts < booking.ends:
+            begin = max(booking.starts, starts)
+            changes[begin] = changes[begin] + booking.amounts
+            if booking.ends < ends:
+                changes[booking.ends] = changes[booking.ends] - booking.amounts
+    used = Amounts()
+    for moment in sorted(changes):
+        used = used + changes[moment]
+        yield moment, used
+
+
+def peak(bookings: Iterable[Booking], starts: datetime, ends: datetime) -> Amounts:
+    """The most of each amount that is promised at any instant of [starts, ends)."""
+    used = [level for _, level in levels(bookings, starts, ends)]
+    return Amounts(max(u.cpus for u in used), max(u.memory_mb for u in used), max(u.disk_gb for u in used))
+
+
+def first_shortage(
+    bookings: Iterable[Booking], limits: Amounts, need: Amounts, starts: datetime, ends: datetime
+) -> datetime | None:
+    """The first instant of [starts, ends) at which ``need`` does not fit beside the bookings; None: it always fits."""
+    return next((at for at, used in levels(bookings, starts, ends) if (limits - used).lacks(need)), None)

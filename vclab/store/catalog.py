@@ -1,0 +1,220 @@
+"""What can be reserved, by whom, and where: the rows that an installation's administrator keeps."""
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from vclab.model import catalog as model
+from vclab.model.errors import NotFound, Refused
+from vclab.model.states import ComputerState
+from vclab.store import models
+
+Model = TypeVar("Model")
+
+_MOST_IDENTITIES = 4096
+
+
+def put_user(session: Session, user: model.User) -> None:
+    """Add or change a user. Raises ``Refused`` when another login has that uid."""
+    other = session.scalar(sa.select(models.User.login).where(models.User.uid == user.uid))
+    if other not in (None, user.login):
+        raise Refused(f"the uid {user.uid} of {user.login} belongs to {other}")
+    session.merge(models.User(**_columns(user, public_keys=list(user.public_keys))))
+    session.flush()
+
+
+def user(session: Session, login: str) -> model.User:
+    """A user. Raises ``NotFound``."""
+    row = session.get(models.User, login)
+    if row is None:
+        raise NotFound(f"{login} is not a user of this lab")
+    return _user(row)
+
+
+def users(session: Session) -> list[model.User]:
+    """All users, by login."""
+    return [_user(row) for row in session.scalars(sa.select(models.User).order_by(models.User.login))]
+
+
+def put_image(session: Session, image: model.Image) -> None:
+    """Add an image, or a revision of it, or change one; the given revision is in production afterwards."""
+    revision = models.Revision
+    if not (image.cpus > 0 and image.memory_mb > 0 and image.disk_gb > 0):
+        raise Refused(f"the image {image.name} needs CPUs, memory and disk greater than zero")
+    session.merge(models.Image(name=image.name, title=image.title))
+    session.flush()
+    session.execute(sa.update(revision).where(revision.image == image.name).values(production=False))
+    known = session.scalar(
+        sa.select(revision.id).where(revision.image == image.name, revision.number == image.revision)
+    )
+    columns = _columns(image, ports=list(image.ports), image=image.name, number=image.revision, production=True)
+    del columns["name"], columns["title"], columns["revision"]
+    session.merge(revision(id=known, **columns))
+    session.flush()
+
+
+def image(session: Session, name: str) -> model.Image:
+    """An image in its production revision. Raises ``NotFound``."""
+    row = session.execute(_production().where(models.Image.name == name)).tuples().one_or_none()
+    if row is None:
+        raise NotFound(f"there is no image {name}")
+    return _image(row[0], row[1])
+
+
+def images(session: Session) -> list[model.Image]:
+    """All images in their production revisions, by name."""
+    return [_image(row[0], row[1]) for row in session.execute(_production().order_by(models.Image.name))]
+
+
+def revision(session: Session, name: str, number: int) -> model.Image:
+    """An image in one of its revisions. Raises ``NotFound``."""
+    query = _revisions().where(models.Image.name == name, models.Revision.number == number)
+    row = session.execute(query).one_or_none()
+    if row is None:
+        raise NotFound(f"there is no revision {number} of image {name}")
+    return _image(row[0], row[1])
+
+
+def put_endpoint(session: Session, endpoint: model.Endpoint) -> None:
+    """Add or change an endpoint."""
+    session.merge(models.Endpoint(**_columns(endpoint)))
+    session.flush()
+
+
+def endpoint(session: Session, name: str) -> model.Endpoint:
+    """An endpoint. Raises ``NotFound``."""
+    row = session.get(models.Endpoint, name)
+    if row is None:
+        raise NotFound(f"there is no endpoint {name}")
+    return _same(model.Endpoint, row)
+
+
+def endpoints(session: Session, module: str = "") -> list[model.Endpoint]:
+    """All endpoints, by name; only those of a provisioning module if one is given."""
+    query = sa.select(models.Endpoint).order_by(models.Endpoint.name)
+    if module:
+        query = query.where(models.Endpoint.module == module)
+    return [_same(model.Endpoint, row) for row in session.scalars(query)]
+
+
+def put_pool(session: Session, pool: model.IdentityPool) -> None:
+    """Add the identities of a pool that are not there yet; known ones stay as they are, and none is removed.
+
+    Raises ``Refused`` when a name or MAC is already another computer's.
+    """
+    known = {row.name: row for row in session.scalars(sa.select(models.Computer))}
+    macs = {mac: row.name for row in known.values() for mac in (row.private_mac, row.public_mac) if mac}
+    for identity in identities(pool):
+        row = known.get(identity.name)
+        if row is not None and row.pool == pool.prefix:
+            continue
+        if row is not None:
+            raise Refused(f"there is already a computer {identity.name}")
+        for mac in (identity.private_mac, identity.public_mac):
+            if macs.setdefault(mac, identity.name) != identity.name:
+                raise Refused(f"the MAC {mac} of {identity.name} belongs to {macs[mac]}")
+        session.add(_virtual(identity, pool.prefix))
+    session.flush()
+
+
+def identities(pool: model.IdentityPool) -> Iterator[model.Identity]:
+    """The pool's identities: those given, else ``<prefix>01 …``; MACs differ in byte 4 (0 private, 1 public)."""
+    if pool.identities:
+        yield from pool.identities
+        return
+    if not 0 < pool.count <= _MOST_IDENTITIES:
+        raise Refused(f"an identity pool has between 1 and {_MOST_IDENTITIES} identities, not {pool.count}")
+    width = max(2, len(str(pool.count)))
+    for number in range(1, pool.count + 1):
+        tail = f"{number >> 8:02x}:{number & 0xFF:02x}"
+        name = f"{pool.prefix}{number:0{width}}"
+        yield model.Identity(name, f"{pool.mac_prefix}:00:{tail}", f"{pool.mac_prefix}:01:{tail}")
+
+
+def put_lab_computer(session: Session, name: str, notes: str = "") -> None:
+    """Add a lab machine: a computer that is itself claimed, tenured and sanitized."""
+    if session.get(models.Computer, name) is None:
+        state = ComputerState.AVAILABLE
+        session.add(models.Computer(name=name, kind=model.ComputerKind.LAB, state=state, pool="", notes=notes))
+        session.flush()
+
+
+def computer(session: Session, name: str) -> model.Computer:
+    """A computer. Raises ``NotFound``."""
+    found = _computers(session, models.Computer.name == name)
+    if not found:
+        raise NotFound(f"there is no computer {name}")
+    return found[0]
+
+
+def computers(session: Session) -> list[model.Computer]:
+    """All computers, by name, with their newest generation and holder."""
+    return _computers(session, sa.true())
+
+
+def _computers(session: Session, which: sa.ColumnElement[bool]) -> list[model.Computer]:
+    tenure = models.Tenure
+    holder = sa.func.max(sa.case((tenure.released_at.is_(None), tenure.holder)))
+    newest = (
+        sa.select(tenure.computer, sa.func.max(tenure.generation).label("generation"), holder.label("holder"))
+        .group_by(tenure.computer)
+        .subquery()
+    )
+    query = (
+        sa.select(models.Computer, newest.c.generation, newest.c.holder)
+        .outerjoin(newest, newest.c.computer == models.Computer.name)
+        .where(which)
+        .order_by(models.Computer.name)
+    )
+    return [
+        _same(
+            model.Computer,
+            row,
+            private_mac=row.private_mac or "",
+            public_mac=row.public_mac or "",
+            generation=generation or 0,
+            holder=held_by or "",
+        )
+        for row, generation, held_by in session.execute(query)
+    ]
+
+
+def _virtual(identity: model.Identity, prefix: str) -> models.Computer:
+    return models.Computer(
+        name=identity.name,
+        kind=model.ComputerKind.VIRTUAL,
+        state=ComputerState.AVAILABLE,
+        pool=prefix,
+        private_mac=identity.private_mac,
+        public_mac=identity.public_mac,
+    )
+
+
+def _revisions() -> sa.Select[models.Image, models.Revision]:
+    return sa.select(models.Image, models.Revision).join(models.Revision, models.Revision.image == models.Image.name)
+
+
+def _production() -> sa.Select[models.Image, models.Revision]:
+    return _revisions().where(models.Revision.production)
+
+
+def _columns(item: Any, **changed: Any) -> dict[str, Any]:
+    """A model's fields as columns."""
+    return {field.name: getattr(item, field.name) for field in dataclasses.fields(item)} | changed
+
+
+def _same(kind: type[Model], row: models.Base, **changed: Any) -> Model:
+    """A model from the row's columns of the same names."""
+    names = [field.name for field in dataclasses.fields(kind) if field.name not in changed]  # type: ignore[arg-type]
+    return kind(**{name: getattr(row, name) for name in names}, **changed)
+
+
+def _user(row: models.User) -> model.User:
+    return _same(model.User, row, public_keys=tuple(row.public_keys))
+
+
+def _image(row: models.Image, of: models.Revision) -> model.Image:
+    return _same(model.Image, of, name=row.name, title=row.title, revision=of.number, ports=tuple(of.ports))

@@ -1,0 +1,199 @@
+"""Claims: promises about time. Two of one computer never overlap, and no pool is promised beyond its limits.
+
+The first is refused by the database itself. For the second the pools' rows are locked before the sums are made; on
+SQLite there is only one writer anyway. Locks are taken in the order of names, so that two takers never wait for each
+other.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from vclab.model.errors import NotFound, Refused
+from vclab.model.inventory import Amounts
+from vclab.placement import Booking, first_shortage
+from vclab.store.models import Claim, Pool
+from vclab.store.types import utc
+
+OVERLAP = "claims_computer_overlap"
+"""The exclusion constraint's name on PostgreSQL, and what the triggers say on SQLite."""
+
+
+class ClaimHeld(Refused):
+    """The computer is promised to another reservation at that time."""
+
+    def __init__(self, computer: str, holder: str, until: datetime) -> None:
+        super().__init__(f"{computer} is promised to {holder} until {until:%Y-%m-%d %H:%M} UTC")
+        self.computer, self.holder, self.until = computer, holder, until
+
+
+class NoRoom(Refused):
+    """The pool does not hold the amounts at each instant of that time."""
+
+    def __init__(self, pool: str, at: datetime, lacks: tuple[str, ...]) -> None:
+        super().__init__(f"{pool} has no room at {at:%Y-%m-%d %H:%M} UTC: {', '.join(lacks)}")
+        self.pool, self.at, self.lacks = pool, at, lacks
+
+
+def claim_computer(session: Session, computer: str, holder: str, starts: datetime, ends: datetime) -> None:
+    """Promise a computer during [starts, ends). Raises ``ClaimHeld`` when the database refuses."""
+    claim = Claim(computer=computer, holder=holder, starts=utc(starts), ends=utc(ends))
+    try:
+        with session.begin_nested():
+            session.add(claim)
+    except IntegrityError as error:
+        raise _refusal(session, error, computer, holder, starts, ends) from None
+
+
+def claim_pools(session: Session, holder: str, starts: datetime, ends: datetime, wanted: Mapping[str, Amounts]) -> None:
+    """Promise amounts of pools during [starts, ends). Raises ``NoRoom``, and then nothing is promised."""
+    starts, ends = utc(starts), utc(ends)
+    pools = lock_pools(session, wanted)
+    for name in sorted(set(wanted) - set(pools)):
+        raise NotFound(f"there is no pool {name}")
+    promised = bookings(session, pools, starts, ends)
+    for name, pool in pools.items():
+        _must_fit(pool, promised[name], wanted[name], starts, ends)
+    for name, amounts in sorted(wanted.items()):
+        session.add(
+            Claim(
+                pool=name,
+                holder=holder,
+                starts=starts,
+                ends=ends,
+                cpus=amounts.cpus,
+                memory_mb=amounts.memory_mb,
+                disk_gb=amounts.disk_gb,
+            )
+        )
+    session.flush()
+
+
+def move_end(session: Session, holder: str, ends: datetime) -> None:
+    """Move the end of all of the holder's claims. Raises ``ClaimHeld`` or ``NoRoom``; then nothing has moved.
+
+    Moving to an earlier end always succeeds; a claim that begins later than ``ends`` is refused with ``ValueError``.
+    """
+    ends = utc(ends)
+    claims = _of(session, holder)
+    pools = lock_pools(session, [claim.pool for claim in claims if claim.pool])
+    for claim in claims:
+        if claim.starts >= ends:
+            raise ValueError("a claim can't end before it starts")
+        if claim.pool and ends > claim.ends:
+            promised = bookings(session, [claim.pool], claim.ends, ends, but=holder)
+            _must_fit(pools[claim.pool], promised[claim.pool], _amounts(claim), claim.ends, ends)
+    try:
+        with session.begin_nested():
+            session.execute(sa.update(Claim).where(*_is_of(holder)).values(ends=ends))
+    except IntegrityError as error:
+        computer = next((claim for claim in claims if claim.computer), None)
+        if computer is None or computer.computer is None:
+            raise
+        raise _refusal(session, error, computer.computer, holder, computer.starts, ends) from None
+    for claim in claims:
+        session.refresh(claim)
+
+
+def latest_end(session: Session, holder: str, until: datetime) -> datetime:
+    """The latest end, ``until`` at most, to which all of the holder's claims can be moved now."""
+    until = utc(until)
+    claims = _of(session, holder)
+    pools = lock_pools(session, [claim.pool for claim in claims if claim.pool])
+    return min([until, *(_latest_of(session, claim, pools, until) for claim in claims)])
+
+
+def release(session: Session, holder: str, now: datetime) -> None:
+    """End the holder's claims now; harmless when they are released already. What is past stays recorded."""
+    now = utc(now)
+    ends = sa.case((Claim.ends < now, Claim.ends), (Claim.starts > now, Claim.starts), else_=now)
+    session.execute(
+        sa.update(Claim).where(*_is_of(holder)).values(released=True, ends=ends),
+        execution_options={"synchronize_session": False},
+    )
+    session.expire_all()
+
+
+def lock_pools(session: Session, names: Iterable[str]) -> dict[str, Pool]:
+    """The pools of these names, in their order, locked until the transaction ends."""
+    query = (
+        sa.select(Pool)
+        .where(Pool.name.in_(sorted(set(names))))
+        .order_by(Pool.name)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    return {pool.name: pool for pool in session.scalars(query)}
+
+
+def bookings(
+    session: Session, pools: Iterable[str], starts: datetime, ends: datetime, but: str = ""
+) -> dict[str, list[Booking]]:
+    """What is promised of each pool during [starts, ends), except to ``but``."""
+    found: dict[str, list[Booking]] = {name: [] for name in pools}
+    query = sa.select(Claim).where(
+        Claim.pool.in_(sorted(found)),
+        Claim.released.is_(False),
+        Claim.starts < ends,
+        Claim.ends > starts,
+        Claim.holder != but,
+    )
+    for claim in session.scalars(query.execution_options(populate_existing=True)):
+        found[str(claim.pool)].append(Booking(claim.starts, claim.ends, _amounts(claim)))
+    return found
+
+
+def _of(session: Session, holder: str) -> list[Claim]:
+    query = sa.select(Claim).where(*_is_of(holder)).order_by(Claim.pool, Claim.id)
+    return list(session.scalars(query.execution_options(populate_existing=True)))
+
+
+def _is_of(holder: str) -> tuple[sa.ColumnElement[bool], ...]:
+    return Claim.holder == holder, Claim.released.is_(False)
+
+
+def _amounts(item: Claim | Pool) -> Amounts:
+    return Amounts(item.cpus, item.memory_mb, item.disk_gb)
+
+
+def _must_fit(pool: Pool, promised: list[Booking], need: Amounts, starts: datetime, ends: datetime) -> None:
+    at = first_shortage(promised, _amounts(pool), need, starts, ends)
+    if at is not None:
+        used = sum((b.amounts for b in promised if b.starts <= at < b.ends), Amounts())
+        raise NoRoom(pool.name, at, (_amounts(pool) - used).lacks(need))
+
+
+def _latest_of(session: Session, claim: Claim, pools: Mapping[str, Pool], until: datetime) -> datetime:
+    if claim.pool:
+        promised = bookings(session, [claim.pool], claim.ends, until, but=claim.holder)[claim.pool]
+        if until <= claim.ends:
+            return until
+        return first_shortage(promised, _amounts(pools[claim.pool]), _amounts(claim), claim.ends, until) or until
+    following = sa.select(sa.func.min(Claim.starts)).where(
+        Claim.computer == claim.computer,
+        Claim.released.is_(False),
+        Claim.holder != claim.holder,
+        Claim.starts >= claim.ends,
+    )
+    return session.scalar(following) or until
+
+
+def _refusal(
+    session: Session, error: IntegrityError, computer: str, holder: str, starts: datetime, ends: datetime
+) -> Exception:
+    """Who holds the computer, when the database refused an overlap; any other violation is raised as it is."""
+    if OVERLAP not in str(error.orig):
+        return error
+    query = (
+        sa.select(Claim.holder, Claim.ends)
+        .where(
+            Claim.computer == computer, Claim.released.is_(False), Claim.starts < utc(ends), Claim.ends > utc(starts)
+        )
+        .where(Claim.holder != holder)
+        .order_by(Claim.starts)
+    )
+    other = session.execute(query).first()
+    return ClaimHeld(computer, *other) if other else ClaimHeld(computer, holder, ends)

@@ -1,0 +1,188 @@
+"""Connections, transactions, and what their failures are called."""
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session, sessionmaker
+
+from vclab.model.errors import Refused, Unreachable, VclabError
+from vclab.store import migrations
+
+T = TypeVar("T")
+
+ATTEMPTS = 10  # of one transaction that PostgreSQL breaks off because of another
+SQLITE_BUSY_SECONDS = 30.0  # BEGIN IMMEDIATE waits this long for the other writers
+_CONFLICTS = ("40001", "40P01")  # serialization failure, deadlock: running it again is the cure
+_NO_TABLES = ("42P01", "42703", "3F000")  # undefined table, column, schema
+_NOT_ALLOWED = ("42501",)  # insufficient privilege
+_READING = "vclab_reading"
+
+
+def open_store(url: str) -> "Store":
+    """The store behind an SQLAlchemy URL. Does not connect yet. Raises ``Refused`` for a URL that can't be one."""
+    try:
+        parsed = sa.make_url(url)
+    except ArgumentError:
+        raise Refused("the database setting is not an SQLAlchemy URL like sqlite:////var/lib/vclab.db") from None
+    if parsed.get_backend_name() == "postgresql":
+        return Store(parsed.set(drivername="postgresql+psycopg"))
+    if parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:"):
+        return Store(parsed.set(drivername="sqlite+pysqlite"))
+    raise Refused("the database setting must be an SQLite file (sqlite:////path) or PostgreSQL (postgresql://…)")
+
+
+class Store:
+    """One database. Safe to use from several threads; methods block."""
+
+    def __init__(self, url: sa.URL) -> None:
+        self._url = url
+        self._sqlite = url.get_backend_name() == "sqlite"
+        self._may_create = False
+        self._engine = self._make_engine()
+        reading: dict[str, Any] = {_READING: True}
+        if not self._sqlite:
+            reading |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        self._write = sessionmaker(self._engine, expire_on_commit=False)
+        self._read = sessionmaker(self._engine.execution_options(**reading), expire_on_commit=False)
+
+    @property
+    def shown_url(self) -> str:
+        """The URL as people may see it: never the password, nor anything of the query."""
+        return self._url.set(query={}).render_as_string(hide_password=True)
+
+    def run(self, fn: Callable[[Session], T]) -> T:
+        """Run ``fn`` in one write transaction; any exception rolls it back.
+
+        ``fn`` may run several times and must have no other effects. Raises what ``fn`` raises, and ``Unreachable``
+        when the database is down, locked, full, of another schema version, or breaks the transaction off each time.
+        """
+        with self._translated():
+            for attempt in range(1, ATTEMPTS + 1):
+                try:
+                    with self._write.begin() as session:
+                        return fn(session)
+                except DBAPIError as error:
+                    if _sqlstate(error) not in _CONFLICTS or attempt == ATTEMPTS:
+                        raise
+                time.sleep(random.uniform(0, 0.01 * 2**attempt))
+        raise AssertionError("the loop returns or raises")
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A session that sees one moment of the database. Raises ``Unreachable`` as ``run`` does."""
+        with self._translated(), self._read.begin() as session:
+            yield session
+
+    def migrate(self) -> None:
+        """Bring the schema to this program's version; makes the SQLite file. Several may do it at once."""
+        from alembic import command
+        from alembic.config import Config
+
+        with self._translated():
+            if self._sqlite:
+                self._make_file()
+            config = Config()
+            config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+            with self._engine.begin() as connection:
+                if not self._sqlite:
+                    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(migrations.LOCK)))
+                config.attributes["connection"] = connection
+                command.upgrade(config, migrations.HEAD)
+
+    def check(self) -> None:
+        """Raises ``Unreachable`` when the database is down and ``Refused`` when its schema is of another version."""
+        with self._translated(), self._read.begin() as session:
+            known = sa.inspect(session.connection()).has_table("alembic_version")
+            found = session.scalar(sa.text("SELECT version_num FROM alembic_version")) if known else None
+        if found != migrations.HEAD:
+            what = f"is at schema version {found}" if found else "has no tables of vclab yet"
+            raise Refused(f"the database {self.shown_url} {what}; this program needs version {migrations.HEAD}")
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    def _make_engine(self) -> sa.Engine:
+        if not self._sqlite:
+            options = {"connect_timeout": 5, "application_name": "vclab", "options": "-c timezone=UTC"}
+            engine = sa.create_engine(self._url, pool_pre_ping=True, hide_parameters=True, connect_args=options)
+            event.listen(engine, "connect", _set_up_postgresql)
+            return engine
+        engine = sa.create_engine(self._url, hide_parameters=True, connect_args={"timeout": SQLITE_BUSY_SECONDS})
+        event.listen(engine, "do_connect", self._before_sqlite_connects)
+        event.listen(engine, "connect", _set_up_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+
+    def _before_sqlite_connects(self, *_: object) -> None:
+        """SQLite would silently make an empty file."""
+        if not self._may_create and not Path(self._url.database or "").is_file():
+            raise Unreachable(f"the database {self.shown_url} does not exist")
+
+    def _make_file(self) -> None:
+        """WAL is a property of the file: set once, before anything is written, as it can't be set in a transaction."""
+        self._may_create = True
+        try:
+            connection = self._engine.raw_connection()
+            try:
+                connection.cursor().execute("PRAGMA journal_mode=WAL")
+            finally:
+                connection.close()
+        finally:
+            self._may_create = False
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except PoolTimeout:
+            raise Unreachable(f"the database {self.shown_url} has no connection free") from None
+        except DBAPIError as error:
+            plain = self._plain(error)
+            if plain is None:
+                raise
+            raise plain from None
+
+    def _plain(self, error: DBAPIError) -> VclabError | None:
+        """The error for people; None for what is a mistake of ours and must show as such."""
+        text, state = _first_line(error), _sqlstate(error)
+        if state in _NO_TABLES or text.startswith(("no such table", "no such column")):
+            return Unreachable(f"the database {self.shown_url} is at another schema version: {text}")
+        if isinstance(error, (IntegrityError, DataError)) or (
+            isinstance(error, sa.exc.ProgrammingError) and state not in _NOT_ALLOWED
+        ):
+            return None
+        return Unreachable(f"the database {self.shown_url} does not answer: {text}")
+
+
+def _sqlstate(error: DBAPIError) -> str:
+    return getattr(error.orig, "sqlstate", None) or ""
+
+
+def _first_line(error: DBAPIError) -> str:
+    return (str(error.orig).strip().splitlines() or ["no reason given"])[0]
+
+
+def _set_up_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # sqlite3 would begin transactions by itself, and deferred ones
+    connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    """Two deferred writers can't both upgrade their lock (measured: 78 % "database is locked"): take it at once."""
+    reading = connection.get_execution_options().get(_READING)
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+def _set_up_postgresql(connection: Any, _record: object) -> None:
+    from vclab.store.infinity import InfinityLoader
+
+    connection.adapters.register_loader("timestamptz", InfinityLoader)

@@ -1,0 +1,281 @@
+"""The first schema."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+TIME = sa.DateTime(timezone=True)
+WORD = sa.String(20)
+
+SQLITE_REFUSAL = """
+CREATE TRIGGER {name} BEFORE {event} ON claims
+WHEN NEW.computer IS NOT NULL AND NOT NEW.released
+BEGIN
+    SELECT RAISE(ABORT, 'claims_computer_overlap')
+    WHERE EXISTS (
+        SELECT 1 FROM claims
+        WHERE computer = NEW.computer AND NOT released AND id IS NOT {id}
+        AND starts < NEW.ends AND NEW.starts < ends
+    );
+END
+"""
+
+POSTGRESQL_REFUSAL = """
+ALTER TABLE claims ADD CONSTRAINT claims_computer_overlap
+EXCLUDE USING gist (computer WITH =, tstzrange(starts, ends, '[)') WITH &&)
+WHERE (computer IS NOT NULL AND NOT released)
+"""
+
+
+def upgrade() -> None:
+    """Make all tables, and what the database itself must refuse."""
+    _catalog()
+    _computers()
+    _reservations()
+    _claims_and_tenures()
+    _records()
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("CREATE EXTENSION IF NOT EXISTS btree_gist")
+        op.execute(POSTGRESQL_REFUSAL)
+    else:
+        op.execute(SQLITE_REFUSAL.format(name="claims_insert", event="INSERT", id="NULL"))
+        op.execute(SQLITE_REFUSAL.format(name="claims_update", event="UPDATE", id="OLD.id"))
+
+
+def _catalog() -> None:
+    op.create_table(
+        "users",
+        sa.Column("login", sa.String, nullable=False),
+        sa.Column("uid", sa.Integer, nullable=False),
+        sa.Column("affiliation", sa.String, nullable=False),
+        sa.Column("public_keys", sa.JSON, nullable=False),
+        sa.Column("zone", sa.String, nullable=False),
+        sa.PrimaryKeyConstraint("login", name="pk_users"),
+        sa.UniqueConstraint("uid", name="uq_users_uid"),
+    )
+    op.create_table(
+        "images",
+        sa.Column("name", sa.String, nullable=False),
+        sa.Column("title", sa.String, nullable=False),
+        sa.PrimaryKeyConstraint("name", name="pk_images"),
+    )
+    op.create_table(
+        "revisions",
+        sa.Column("id", sa.Integer, nullable=False),
+        sa.Column("image", sa.String, nullable=False),
+        sa.Column("number", sa.Integer, nullable=False),
+        sa.Column("production", sa.Boolean, nullable=False),
+        sa.Column("module", sa.String, nullable=False),
+        sa.Column("guest", sa.String, nullable=False),
+        sa.Column("guest_id", sa.String, nullable=False),
+        sa.Column("master_path", sa.String, nullable=False),
+        sa.Column("datastore", sa.String, nullable=False),
+        sa.Column("cpus", sa.Integer, nullable=False),
+        sa.Column("memory_mb", sa.Integer, nullable=False),
+        sa.Column("disk_gb", sa.Integer, nullable=False),
+        sa.Column("root_access", sa.Boolean, nullable=False),
+        sa.Column("ports", sa.JSON, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_revisions"),
+        sa.ForeignKeyConstraint(["image"], ["images.name"], name="fk_revisions_image_images"),
+        sa.UniqueConstraint("image", "number", name="uq_revisions_image"),
+    )
+    op.create_index(
+        "uq_revisions_production",
+        "revisions",
+        ["image"],
+        unique=True,
+        sqlite_where=sa.text("production"),
+        postgresql_where=sa.text("production"),
+    )
+    op.create_table(
+        "endpoints",
+        sa.Column("name", sa.String, nullable=False),
+        sa.Column("module", sa.String, nullable=False),
+        sa.Column("url", sa.String, nullable=False),
+        sa.Column("username", sa.String, nullable=False),
+        sa.Column("password_ref", sa.String, nullable=False),
+        sa.Column("fingerprint", sa.String, nullable=False),
+        sa.Column("folder", sa.String, nullable=False),
+        sa.Column("private_network", sa.String, nullable=False),
+        sa.Column("public_network", sa.String, nullable=False),
+        sa.Column("site", sa.String, nullable=False),
+        sa.Column("datacenter", sa.String, nullable=False),
+        sa.Column("cpu_overcommit", sa.Double, nullable=False),
+        sa.Column("memory_reserve_mb", sa.Integer, nullable=False),
+        sa.PrimaryKeyConstraint("name", name="pk_endpoints"),
+    )
+
+
+def _computers() -> None:
+    op.create_table(
+        "pools",
+        sa.Column("name", sa.String, nullable=False),
+        sa.Column("cpus", sa.Integer, nullable=False),
+        sa.Column("memory_mb", sa.Integer, nullable=False),
+        sa.Column("disk_gb", sa.Integer, nullable=False),
+        sa.Column("seen_at", TIME, nullable=False),
+        sa.Column("usable", sa.Boolean, nullable=False),
+        sa.Column("why_not", sa.String, nullable=False),
+        sa.PrimaryKeyConstraint("name", name="pk_pools"),
+    )
+    op.create_table(
+        "computers",
+        sa.Column("name", sa.String, nullable=False),
+        sa.Column("kind", WORD, nullable=False),
+        sa.Column("state", WORD, nullable=False),
+        sa.Column("pool", sa.String, nullable=False),
+        sa.Column("private_mac", sa.String, nullable=True),
+        sa.Column("public_mac", sa.String, nullable=True),
+        sa.Column("image", sa.String, nullable=False),
+        sa.Column("revision", sa.Integer, nullable=False),
+        sa.Column("tainted", sa.Boolean, nullable=False),
+        sa.Column("host_key", sa.String, nullable=False),
+        sa.Column("private_address", sa.String, nullable=False),
+        sa.Column("public_address", sa.String, nullable=False),
+        sa.Column("notes", sa.String, nullable=False),
+        sa.PrimaryKeyConstraint("name", name="pk_computers"),
+        sa.UniqueConstraint("private_mac", name="uq_computers_private_mac"),
+        sa.UniqueConstraint("public_mac", name="uq_computers_public_mac"),
+    )
+    op.create_index("ix_computers_state", "computers", ["state"])
+
+
+def _reservations() -> None:
+    op.create_table(
+        "reservations",
+        sa.Column("id", sa.String, nullable=False),
+        sa.Column("user", sa.String, nullable=False),
+        sa.Column("requested_by", sa.String, nullable=False),
+        sa.Column("image", sa.String, nullable=False),
+        sa.Column("revision", sa.Integer, nullable=False),
+        sa.Column("state", WORD, nullable=False),
+        sa.Column("ending", WORD, nullable=True),
+        sa.Column("reason", sa.String, nullable=False),
+        sa.Column("created", TIME, nullable=False),
+        sa.Column("starts", TIME, nullable=False),
+        sa.Column("ends", TIME, nullable=False),
+        sa.Column("load_seconds", sa.Double, nullable=False),
+        sa.Column("first_notice", sa.Double, nullable=False),
+        sa.Column("ready_at", TIME, nullable=True),
+        sa.Column("acknowledged_at", TIME, nullable=True),
+        sa.Column("connected_at", TIME, nullable=True),
+        sa.Column("ended_at", TIME, nullable=True),
+        sa.Column("finished_at", TIME, nullable=True),
+        sa.Column("computer", sa.String, nullable=False),
+        sa.Column("generation", sa.Integer, nullable=False),
+        sa.Column("endpoint", sa.String, nullable=False),
+        sa.Column("host", sa.String, nullable=False),
+        sa.Column("target", sa.JSON, nullable=False),
+        sa.Column("password_ref", sa.String, nullable=False),
+        sa.Column("private_address", sa.String, nullable=False),
+        sa.Column("public_address", sa.String, nullable=False),
+        sa.Column("host_key", sa.String, nullable=False),
+        sa.Column("boot_id", sa.String, nullable=False),
+        sa.Column("remote_addresses", sa.JSON, nullable=False),
+        sa.Column("access_open", sa.Boolean, nullable=False),
+        sa.Column("connected", sa.Boolean, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_reservations"),
+        sa.ForeignKeyConstraint(["user"], ["users.login"], name="fk_reservations_user_users"),
+        sa.ForeignKeyConstraint(["image"], ["images.name"], name="fk_reservations_image_images"),
+        sa.ForeignKeyConstraint(["computer"], ["computers.name"], name="fk_reservations_computer_computers"),
+        sa.CheckConstraint("starts < ends", name="ck_reservations_times"),
+    )
+    op.create_index("ix_reservations_state_user", "reservations", ["state", "user"])
+    op.create_index("ix_reservations_user_created", "reservations", ["user", "created"])
+    op.create_index("ix_reservations_created", "reservations", ["created"])
+
+
+def _claims_and_tenures() -> None:
+    op.create_table(
+        "claims",
+        sa.Column("id", sa.Integer, nullable=False),
+        sa.Column("computer", sa.String, nullable=True),
+        sa.Column("pool", sa.String, nullable=True),
+        sa.Column("holder", sa.String, nullable=False),
+        sa.Column("starts", TIME, nullable=False),
+        sa.Column("ends", TIME, nullable=False),
+        sa.Column("cpus", sa.Integer, nullable=False),
+        sa.Column("memory_mb", sa.Integer, nullable=False),
+        sa.Column("disk_gb", sa.Integer, nullable=False),
+        sa.Column("released", sa.Boolean, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_claims"),
+        sa.ForeignKeyConstraint(["computer"], ["computers.name"], name="fk_claims_computer_computers"),
+        sa.ForeignKeyConstraint(["pool"], ["pools.name"], name="fk_claims_pool_pools"),
+        sa.CheckConstraint("(computer IS NULL) <> (pool IS NULL)", name="ck_claims_one_thing"),
+        sa.CheckConstraint("starts <= ends AND (released OR starts < ends)", name="ck_claims_times"),
+        sa.CheckConstraint("cpus >= 0 AND memory_mb >= 0 AND disk_gb >= 0", name="ck_claims_amounts"),
+    )
+    op.create_index("ix_claims_holder", "claims", ["holder"])
+    op.create_index("ix_claims_pool_ends", "claims", ["pool", "ends"])
+    op.create_index("ix_claims_computer_ends", "claims", ["computer", "ends"])
+    op.create_table(
+        "tenures",
+        sa.Column("id", sa.Integer, nullable=False),
+        sa.Column("computer", sa.String, nullable=False),
+        sa.Column("generation", sa.Integer, nullable=False),
+        sa.Column("holder", sa.String, nullable=False),
+        sa.Column("purpose", sa.String, nullable=False),
+        sa.Column("taken_at", TIME, nullable=False),
+        sa.Column("expected_end", TIME, nullable=False),
+        sa.Column("released_at", TIME, nullable=True),
+        sa.PrimaryKeyConstraint("id", name="pk_tenures"),
+        sa.ForeignKeyConstraint(["computer"], ["computers.name"], name="fk_tenures_computer_computers"),
+        sa.UniqueConstraint("computer", "generation", name="uq_tenures_computer"),
+    )
+    op.create_index("ix_tenures_holder", "tenures", ["holder"])
+    op.create_index(
+        "uq_tenures_held",
+        "tenures",
+        ["computer"],
+        unique=True,
+        sqlite_where=sa.text("released_at IS NULL"),
+        postgresql_where=sa.text("released_at IS NULL"),
+    )
+
+
+def _records() -> None:
+    op.create_table(
+        "load_log",
+        sa.Column("id", sa.Integer, nullable=False),
+        sa.Column("reservation", sa.String, nullable=False),
+        sa.Column("computer", sa.String, nullable=False),
+        sa.Column("generation", sa.Integer, nullable=False),
+        sa.Column("image", sa.String, nullable=False),
+        sa.Column("revision", sa.Integer, nullable=False),
+        sa.Column("name", sa.String, nullable=False),
+        sa.Column("title", sa.String, nullable=False),
+        sa.Column("number", sa.Integer, nullable=False),
+        sa.Column("count", sa.Integer, nullable=False),
+        sa.Column("attempt", sa.Integer, nullable=False),
+        sa.Column("started_at", TIME, nullable=False),
+        sa.Column("ended_at", TIME, nullable=True),
+        sa.Column("outcome", sa.String, nullable=False),
+        sa.Column("detail", sa.String, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_load_log"),
+        sa.ForeignKeyConstraint(["reservation"], ["reservations.id"], name="fk_load_log_reservation_reservations"),
+        sa.UniqueConstraint("reservation", "generation", "name", "attempt", name="uq_load_log_reservation"),
+    )
+    op.create_index("ix_load_log_image_outcome", "load_log", ["image", "outcome", "ended_at"])
+    op.create_table(
+        "events",
+        sa.Column("id", sa.Integer, nullable=False),
+        sa.Column("reservation", sa.String, nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.Column("who", sa.String, nullable=False),
+        sa.Column("what", sa.String, nullable=False),
+        sa.Column("detail", sa.String, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_events"),
+    )
+    op.create_index("ix_events_reservation", "events", ["reservation"])
+    op.create_table(
+        "orphans",
+        sa.Column("endpoint", sa.String, nullable=False),
+        sa.Column("instance_uuid", sa.String, nullable=False),
+        sa.Column("name", sa.String, nullable=False),
+        sa.Column("first_seen", TIME, nullable=False),
+        sa.PrimaryKeyConstraint("endpoint", "instance_uuid", name="pk_orphans"),
+    )

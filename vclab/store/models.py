@@ -1,0 +1,293 @@
+"""The tables. What the database itself must refuse stands in the migrations too (claims: migrations/versions)."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, CheckConstraint, Enum, ForeignKey, Index, MetaData, String, UniqueConstraint, text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from vclab.model.catalog import ComputerKind
+from vclab.model.states import ComputerState, Ending, ReservationState
+from vclab.store.types import UtcTime
+
+
+def _words(kind: Any) -> Enum:
+    """An enumeration kept as its values, readable in the database."""
+    return Enum(kind, native_enum=False, length=20, values_callable=lambda members: [m.value for m in members])
+
+
+class Base(DeclarativeBase):
+    """Base of all tables. Names of constraints are fixed: errors and migrations go by them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012
+        datetime: UtcTime(),
+        str: String(),
+        list[str]: JSON(),
+        list[int]: JSON(),
+        dict[str, Any]: JSON(),
+        ComputerKind: _words(ComputerKind),
+        ComputerState: _words(ComputerState),
+        ReservationState: _words(ReservationState),
+        Ending: _words(Ending),
+    }
+
+
+class User(Base):
+    """A person who may reserve."""
+
+    __tablename__ = "users"
+
+    login: Mapped[str] = mapped_column(primary_key=True)
+    uid: Mapped[int] = mapped_column(unique=True)
+    affiliation: Mapped[str]
+    public_keys: Mapped[list[str]]
+    zone: Mapped[str]
+
+
+class Image(Base):
+    """An image; what it consists of is in its revisions."""
+
+    __tablename__ = "images"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    title: Mapped[str]
+
+
+class Revision(Base):
+    """One state of an image. New reservations get the one in production. Memory in MiB, disk in GiB."""
+
+    __tablename__ = "revisions"
+    __table_args__ = (
+        UniqueConstraint("image", "number"),
+        Index(
+            "uq_revisions_production",
+            "image",
+            unique=True,
+            sqlite_where=text("production"),
+            postgresql_where=text("production"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    image: Mapped[str] = mapped_column(ForeignKey("images.name"))
+    number: Mapped[int]
+    production: Mapped[bool]
+    module: Mapped[str]
+    guest: Mapped[str]
+    guest_id: Mapped[str]
+    master_path: Mapped[str]
+    datastore: Mapped[str]
+    cpus: Mapped[int]
+    memory_mb: Mapped[int]
+    disk_gb: Mapped[int]
+    root_access: Mapped[bool]
+    ports: Mapped[list[int]]
+
+
+class Endpoint(Base):
+    """Something that provisions."""
+
+    __tablename__ = "endpoints"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    module: Mapped[str]
+    url: Mapped[str]
+    username: Mapped[str]
+    password_ref: Mapped[str]
+    fingerprint: Mapped[str]
+    folder: Mapped[str]
+    private_network: Mapped[str]
+    public_network: Mapped[str]
+    site: Mapped[str]
+    datacenter: Mapped[str]
+    cpu_overcommit: Mapped[float]
+    memory_reserve_mb: Mapped[int]
+
+
+class Pool(Base):
+    """Capacity that claims take from: "lab-vcenter/host/esx1" (CPUs, memory), "lab-vcenter/datastore/ds1" (disk)."""
+
+    __tablename__ = "pools"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    cpus: Mapped[int]
+    memory_mb: Mapped[int]
+    disk_gb: Mapped[int]
+    seen_at: Mapped[datetime]
+    usable: Mapped[bool]
+    why_not: Mapped[str]
+
+
+class Computer(Base):
+    """A computer: for virtual machines an identity of a pool."""
+
+    __tablename__ = "computers"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[ComputerKind]
+    state: Mapped[ComputerState] = mapped_column(index=True)
+    pool: Mapped[str]
+    private_mac: Mapped[str | None] = mapped_column(unique=True)
+    public_mac: Mapped[str | None] = mapped_column(unique=True)
+    image: Mapped[str] = mapped_column(default="")
+    revision: Mapped[int] = mapped_column(default=0)
+    tainted: Mapped[bool] = mapped_column(default=False)
+    host_key: Mapped[str] = mapped_column(default="")
+    private_address: Mapped[str] = mapped_column(default="")
+    public_address: Mapped[str] = mapped_column(default="")
+    notes: Mapped[str] = mapped_column(default="")
+
+
+class Reservation(Base):
+    """A reservation; kept for good, as the record of who had which computer from when to when, and how it ended."""
+
+    __tablename__ = "reservations"
+    __table_args__ = (
+        CheckConstraint("starts < ends", name="times"),
+        Index("ix_reservations_state_user", "state", "user"),
+        Index("ix_reservations_user_created", "user", "created"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    user: Mapped[str] = mapped_column(ForeignKey("users.login"))
+    requested_by: Mapped[str]
+    image: Mapped[str] = mapped_column(ForeignKey("images.name"))
+    revision: Mapped[int]
+    state: Mapped[ReservationState]
+    ending: Mapped[Ending | None]
+    reason: Mapped[str] = mapped_column(default="")
+    created: Mapped[datetime] = mapped_column(index=True)
+    starts: Mapped[datetime]
+    ends: Mapped[datetime]
+    load_seconds: Mapped[float]
+    first_notice: Mapped[float]
+    ready_at: Mapped[datetime | None]
+    acknowledged_at: Mapped[datetime | None]
+    connected_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    computer: Mapped[str] = mapped_column(ForeignKey("computers.name"))
+    generation: Mapped[int]
+    endpoint: Mapped[str]
+    host: Mapped[str]
+    target: Mapped[dict[str, Any]]
+    password_ref: Mapped[str]
+    private_address: Mapped[str] = mapped_column(default="")
+    public_address: Mapped[str] = mapped_column(default="")
+    host_key: Mapped[str] = mapped_column(default="")
+    boot_id: Mapped[str] = mapped_column(default="")
+    remote_addresses: Mapped[list[str]] = mapped_column(default=list)
+    access_open: Mapped[bool] = mapped_column(default=False)
+    connected: Mapped[bool] = mapped_column(default=False)
+
+
+class Claim(Base):
+    """A promise about time: [starts, ends) on one computer, or on a pool with amounts.
+
+    That claims of one computer never overlap is refused by the database: an exclusion constraint on PostgreSQL,
+    triggers on SQLite, both in the first migration.
+    """
+
+    __tablename__ = "claims"
+    __table_args__ = (
+        CheckConstraint("(computer IS NULL) <> (pool IS NULL)", name="one_thing"),
+        CheckConstraint("starts <= ends AND (released OR starts < ends)", name="times"),
+        CheckConstraint("cpus >= 0 AND memory_mb >= 0 AND disk_gb >= 0", name="amounts"),
+        Index("ix_claims_pool_ends", "pool", "ends"),
+        Index("ix_claims_computer_ends", "computer", "ends"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    computer: Mapped[str | None] = mapped_column(ForeignKey("computers.name"))
+    pool: Mapped[str | None] = mapped_column(ForeignKey("pools.name"))
+    holder: Mapped[str] = mapped_column(index=True)
+    starts: Mapped[datetime]
+    ends: Mapped[datetime]
+    cpus: Mapped[int] = mapped_column(default=0)
+    memory_mb: Mapped[int] = mapped_column(default=0)
+    disk_gb: Mapped[int] = mapped_column(default=0)
+    released: Mapped[bool] = mapped_column(default=False)
+
+
+class Tenure(Base):
+    """The fact of who holds a computer. One per computer while not released; the generation goes up by one."""
+
+    __tablename__ = "tenures"
+    __table_args__ = (
+        UniqueConstraint("computer", "generation"),
+        Index(
+            "uq_tenures_held",
+            "computer",
+            unique=True,
+            sqlite_where=text("released_at IS NULL"),
+            postgresql_where=text("released_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    computer: Mapped[str] = mapped_column(ForeignKey("computers.name"))
+    generation: Mapped[int]
+    holder: Mapped[str] = mapped_column(index=True)
+    purpose: Mapped[str]
+    taken_at: Mapped[datetime]
+    expected_end: Mapped[datetime]
+    released_at: Mapped[datetime | None]
+
+
+class LoadStep(Base):
+    """One attempt of one step of a load."""
+
+    __tablename__ = "load_log"
+    __table_args__ = (
+        UniqueConstraint("reservation", "generation", "name", "attempt"),
+        Index("ix_load_log_image_outcome", "image", "outcome", "ended_at"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    reservation: Mapped[str] = mapped_column(ForeignKey("reservations.id"))
+    computer: Mapped[str]
+    generation: Mapped[int]
+    image: Mapped[str]
+    revision: Mapped[int]
+    name: Mapped[str]
+    title: Mapped[str]
+    number: Mapped[int]
+    count: Mapped[int]
+    attempt: Mapped[int]
+    started_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    outcome: Mapped[str] = mapped_column(default="")
+    detail: Mapped[str] = mapped_column(default="")
+
+
+class Event(Base):
+    """The audit trail. ``reservation`` may name one that was refused and so never became a row."""
+
+    __tablename__ = "events"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    reservation: Mapped[str] = mapped_column(index=True)
+    at: Mapped[datetime]
+    who: Mapped[str]
+    what: Mapped[str]
+    detail: Mapped[str]
+
+
+class Orphan(Base):
+    """A machine of ours that nobody holds, and since when that is known. The row goes when the machine has gone."""
+
+    __tablename__ = "orphans"
+
+    endpoint: Mapped[str] = mapped_column(primary_key=True)
+    instance_uuid: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    first_seen: Mapped[datetime]

@@ -1,0 +1,35 @@
+"""Machines that carry our mark while nobody holds them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from vclab.model.inventory import MachineFacts
+from vclab.store.models import Orphan, Tenure
+from vclab.store.types import utc
+
+
+def seen(
+    session: Session, endpoint: str, machines: Sequence[MachineFacts], now: datetime
+) -> list[tuple[MachineFacts, datetime]]:
+    """Of the machines just seen on an endpoint, those without a tenure, each with when that was first seen.
+
+    ``machines`` must be all of the endpoint: what is not among them is forgotten.
+    """
+    open_tenures = sa.select(Tenure.computer, Tenure.generation).where(Tenure.released_at.is_(None))
+    held = {(computer, generation) for computer, generation in session.execute(open_tenures)}
+    strays = {m.instance_uuid: m for m in machines if (m.computer, m.generation) not in held}
+    known = {row.instance_uuid: row for row in session.scalars(sa.select(Orphan).where(Orphan.endpoint == endpoint))}
+    for gone in set(known) - set(strays):
+        session.delete(known[gone])
+    found = []
+    for uuid, machine in strays.items():
+        row = known.get(uuid)
+        if row is None:
+            row = Orphan(endpoint=endpoint, instance_uuid=uuid, name=machine.name, first_seen=utc(now))
+            session.add(row)
+        found.append((machine, row.first_seen))
+    session.flush()
+    return found

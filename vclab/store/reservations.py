@@ -1,0 +1,309 @@
+"""The life of a reservation, one function per record. Each may run twice: the second time changes nothing.
+
+All raise ``NotFound`` for an unknown reservation. What comes too late (a ready machine of an ended reservation) is
+left out without an error: the ending stands.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from vclab.model import rules as limits
+from vclab.model import states
+from vclab.model.errors import NotFound
+from vclab.model.messages import Extend
+from vclab.model.plans import Facts, Target
+from vclab.model.reservations import HeldTenure, Refusal, ReservationView
+from vclab.model.rules import HasRules, Rules
+from vclab.model.states import OPEN_STATES, ComputerState, Ending, ReservationState
+from vclab.store import audit, claims, load_log, tenures
+from vclab.store.models import Computer, LoadStep, Reservation, Tenure, User
+from vclab.store.placing import place, placed, target_of
+from vclab.store.types import utc
+
+__all__ = [
+    "access_opened",
+    "acknowledged",
+    "connected",
+    "disconnected",
+    "ended",
+    "extend",
+    "finished",
+    "held_target",
+    "note_refusal",
+    "open_reservations",
+    "place",
+    "placed",
+    "ready",
+    "tenures_held",
+    "unfinished",
+    "view",
+    "views",
+]
+
+_UNFINISHED = (*OPEN_STATES, ReservationState.RECLAIM)
+
+
+def ready(session: Session, id: str, facts: Facts, now: datetime) -> None:
+    """Loaded: its addresses, its host key and what the computer holds are known; it waits for Connect."""
+    row = _locked(session, id)
+    if row.state not in OPEN_STATES:
+        return
+    row.ready_at = row.ready_at or utc(now)
+    if row.state in (ReservationState.SCHEDULED, ReservationState.NEW):
+        row.state = ReservationState.RESERVED
+        _computer(session, row).state = ComputerState.RESERVED
+    _learn(row, facts)
+    computer = _computer(session, row)
+    computer.image, computer.revision = row.image, row.revision
+    computer.host_key, computer.private_address = row.host_key, row.private_address
+    computer.public_address = row.public_address
+    audit.note(session, id, "vclab", "ready", row.public_address, now)
+
+
+def acknowledged(session: Session, id: str, addresses: Sequence[str], now: datetime) -> None:
+    """Connect was pressed from these addresses; the computer does not let them in yet."""
+    row = _open(session, id)
+    if row is None:
+        return
+    row.acknowledged_at = row.acknowledged_at or utc(now)
+    row.access_open = row.access_open and set(addresses) <= set(row.remote_addresses)
+    row.remote_addresses = list(addresses)
+    audit.note(session, id, row.user, "acknowledged", ", ".join(addresses), now)
+
+
+def access_opened(session: Session, id: str, addresses: Sequence[str], now: datetime) -> None:
+    """The computer lets these addresses in, and no others."""
+    row = _open(session, id)
+    if row is None:
+        return
+    row.remote_addresses, row.access_open = list(addresses), True
+    audit.note(session, id, "vclab", "access opened", ", ".join(addresses), now)
+
+
+def connected(session: Session, id: str, now: datetime) -> None:
+    """The user is connected. At the first time the reservation is in use, and its computer tainted from then on."""
+    row = _open(session, id)
+    if row is None:
+        return
+    row.connected_at = row.connected_at or utc(now)
+    row.connected, row.state = True, ReservationState.INUSE
+    computer = _computer(session, row)
+    computer.state, computer.tainted = ComputerState.INUSE, True
+    audit.note(session, id, row.user, "connected", "", now)
+
+
+def disconnected(session: Session, id: str, now: datetime) -> None:
+    """Nobody is connected any more."""
+    row = _open(session, id)
+    if row is not None and row.connected:
+        row.connected = False
+        audit.note(session, id, row.user, "disconnected", "", now)
+
+
+def extend(session: Session, id: str, message: Extend, settings: HasRules, now: datetime) -> datetime | Refusal:
+    """Move the end to ``message.end`` and return it, or say why it stays and what the latest possible end is.
+
+    Operators pass the limits, nobody passes a claim. The same end again is a success.
+    """
+    row, rules, now = _locked(session, id), settings.rules(), utc(now)
+    if row.state not in OPEN_STATES:
+        return Refusal(f"{id} has ended and can't be extended")
+    if message.end.tzinfo is None:
+        return Refusal("the new end has no time zone, so nobody can know when it is")
+    end = utc(message.end)
+    if end == row.ends:
+        return end
+    why_not = _why_not_end(session, row, end, message.operator, rules, now)
+    if why_not:
+        return Refusal(why_not)
+    turnaround = timedelta(seconds=rules.turnaround)
+    claims.move_end(session, id, end + turnaround)
+    tenures.expect(session, row.computer, row.generation, end + turnaround)
+    row.ends, row.reason = end, ""
+    audit.note(session, id, message.by, "extended", end.isoformat(), now)
+    return end
+
+
+def ended(session: Session, id: str, ending: Ending, reason: str, now: datetime, by: str = "") -> None:
+    """It has ended for its user: claims are released at once; the first ending stays. The tenure stays too."""
+    row = _locked(session, id)
+    claims.release(session, id, now)
+    if row.ending is not None:
+        return
+    row.ending, row.reason, row.ended_at = ending, reason, utc(now)
+    row.state = ReservationState.RECLAIM
+    row.connected = row.access_open = False
+    audit.note(session, id, by or "vclab", f"ended: {ending}", reason, now)
+
+
+def finished(session: Session, id: str, now: datetime, verified: bool = True, detail: str = "") -> None:
+    """The computer is verified gone or clean, or given up (not ``verified``): then nobody gets it until it is mended.
+
+    The tenure is released; a reservation that was not ended before ends as ``failed``.
+    """
+    row = _locked(session, id)
+    if row.finished_at is not None:
+        return
+    if row.ending is None:
+        ended(session, id, Ending.FAILED, detail or "its computer was taken away", now)
+        row = _locked(session, id)
+    if tenures.held(session, row.computer, row.generation):
+        computer = _computer(session, row)
+        computer.state = ComputerState.AVAILABLE if verified else ComputerState.MAINTENANCE
+        computer.image, computer.revision, computer.tainted = "", 0, False
+        computer.host_key = computer.private_address = computer.public_address = ""
+        if not verified:
+            computer.notes = f"after {id}: {detail or 'not verified gone'}"
+    tenures.release(session, row.computer, row.generation, now)
+    failed = row.ending is Ending.FAILED
+    row.state = ReservationState.FAILED if failed else ReservationState.COMPLETE
+    row.finished_at = utc(now)
+    audit.note(session, id, "vclab", "finished", detail, now)
+
+
+def note_refusal(session: Session, id: str, who: str, what: str, text: str, now: datetime) -> None:
+    """Keep in the audit that something was refused; an open reservation shows it as its reason."""
+    audit.note(session, id, who, f"refused: {what}", text, now)
+    row = session.get(Reservation, id)
+    if row is not None and row.state in OPEN_STATES:
+        row.reason = text
+        session.flush()
+
+
+def view(session: Session, id: str, now: datetime | None = None) -> ReservationView | None:
+    """A reservation as it is shown; None when there is none."""
+    found = _views(session, sa.select(Reservation).where(Reservation.id == id), now)
+    return found[0] if found else None
+
+
+def views(
+    session: Session, user: str | None = None, ended: bool = False, limit: int = 1000, now: datetime | None = None
+) -> list[ReservationView]:
+    """The newest ``limit`` reservations, oldest first: of ``user`` or of all; those that have ended only if asked."""
+    query = sa.select(Reservation).order_by(Reservation.created.desc(), Reservation.id.desc()).limit(limit)
+    if user is not None:
+        query = query.where(Reservation.user == user)
+    if not ended:
+        query = query.where(Reservation.state.in_(OPEN_STATES))
+    return _views(session, query, now)[::-1]
+
+
+def open_reservations(session: Session, now: datetime | None = None) -> list[ReservationView]:
+    """All that a workflow must be looking after, those in reclaim included, oldest first."""
+    query = sa.select(Reservation).where(Reservation.state.in_(_UNFINISHED))
+    return _views(session, query.order_by(Reservation.created, Reservation.id), now)
+
+
+def unfinished(session: Session) -> list[str]:
+    """The ids of ``open_reservations``."""
+    query = sa.select(Reservation.id).where(Reservation.state.in_(_UNFINISHED))
+    return list(session.scalars(query.order_by(Reservation.created, Reservation.id)))
+
+
+def held_target(session: Session, id: str) -> Target | None:
+    """The computer that the reservation holds now; None when it holds none. Raises ``NotFound``."""
+    row = session.get(Reservation, id)
+    if row is None:
+        raise NotFound(f"there is no reservation {id}")
+    return target_of(row) if tenures.held(session, row.computer, row.generation) else None
+
+
+def tenures_held(session: Session) -> list[HeldTenure]:
+    """All computers that are held now, by name, with the machine that was made for a reservation."""
+    of_reservation = sa.and_(
+        Reservation.id == Tenure.holder,
+        Reservation.computer == Tenure.computer,
+        Reservation.generation == Tenure.generation,
+    )
+    query = (
+        sa.select(Tenure, Reservation)
+        .outerjoin(Reservation, of_reservation)
+        .where(Tenure.released_at.is_(None))
+        .order_by(Tenure.computer)
+    )
+    return [
+        HeldTenure(
+            t.computer, t.generation, t.holder, t.purpose, t.taken_at, t.expected_end, target_of(row) if row else None
+        )
+        for t, row in session.execute(query).tuples()
+    ]
+
+
+def _locked(session: Session, id: str) -> Reservation:
+    """The row, nobody else's until the transaction ends."""
+    query = sa.select(Reservation).where(Reservation.id == id).with_for_update(key_share=True)
+    row = session.scalar(query.execution_options(populate_existing=True))
+    if row is None:
+        raise NotFound(f"there is no reservation {id}")
+    return row
+
+
+def _open(session: Session, id: str) -> Reservation | None:
+    row = _locked(session, id)
+    return row if row.state in OPEN_STATES else None
+
+
+def _computer(session: Session, row: Reservation) -> Computer:
+    return session.get_one(Computer, row.computer)
+
+
+def _learn(row: Reservation, facts: Facts) -> None:
+    """Lay what is known over what was known."""
+    for name in ("private_address", "public_address", "host_key", "boot_id"):
+        value = getattr(facts, name)
+        if value:
+            setattr(row, name, value)
+
+
+def _why_not_end(session: Session, row: Reservation, end: datetime, operator: bool, rules: Rules, now: datetime) -> str:
+    """Why the reservation can't end at ``end``; empty when it can."""
+    zone = _zone(session, row.user)
+    if end <= now:
+        return f"the new end {_shown(end, zone)} is in the past; to end it now, use `vclab end {row.id}`"
+    if end < row.ends:
+        return f"it ends at {_shown(row.ends, zone)} already; an end can only be moved to a later time"
+    ready = row.starts + timedelta(seconds=row.load_seconds)
+    latest, limit = limits.latest_end(rules.limits, ready, row.ends, now, operator)
+    turnaround = timedelta(seconds=rules.turnaround)
+    free = claims.latest_end(session, row.id, min(latest, end) + turnaround) - turnaround
+    if end <= min(latest, free):
+        return ""
+    reason = f"the limit is {limit}" if latest < end and latest <= free else "its place is promised to others then"
+    best = min(latest, free)
+    if best <= row.ends:
+        return f"it can't be extended beyond {_shown(row.ends, zone)}: {reason}"
+    return f"it can't be extended to {_shown(end, zone)}: {reason}; the latest possible end is {_shown(best, zone)}"
+
+
+def _zone(session: Session, login: str) -> tzinfo:
+    user = session.get_one(User, login)
+    try:
+        return ZoneInfo(user.zone)
+    except (ZoneInfoNotFoundError, ValueError):
+        return UTC
+
+
+def _shown(moment: datetime, zone: tzinfo) -> str:
+    return f"{moment.astimezone(zone):%Y-%m-%d %H:%M %Z}"
+
+
+def _views(session: Session, query: sa.Select[Reservation], now: datetime | None) -> list[ReservationView]:
+    rows = session.scalars(query).all()
+    steps = load_log.newest(session, [row.id for row in rows])
+    moment = utc(now) if now else datetime.now(UTC)
+    return [_view(row, steps.get(row.id), moment) for row in rows]
+
+
+def _view(row: Reservation, step: LoadStep | None, now: datetime) -> ReservationView:
+    ending_soon = row.ends - now <= timedelta(seconds=row.first_notice)
+    number, count, title = (step.number, step.count, step.title) if step else (0, 0, "")
+    same = {field.name for field in dataclasses.fields(ReservationView)} & set(Reservation.__table__.columns.keys())
+    values = {name: getattr(row, name) for name in same}
+    values |= {"remote_addresses": tuple(row.remote_addresses), "start": row.starts, "end": row.ends}
+    values |= {"step": number, "steps": count, "step_title": title}
+    return ReservationView(word=states.word(row.state, number, count, ending_soon), **values)

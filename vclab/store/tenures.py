@@ -1,0 +1,84 @@
+"""Tenures: the fact of who holds a computer now. The database refuses a second one while the first is not released."""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from vclab.model.errors import Fenced, NotFound, Refused
+from vclab.store.models import Computer, Tenure
+from vclab.store.types import utc
+
+
+class TenureHeld(Refused):
+    """Somebody else holds the computer."""
+
+    def __init__(self, computer: str, holder: str, expected_end: datetime) -> None:
+        super().__init__(f"{computer} is held by {holder}, probably until {expected_end:%Y-%m-%d %H:%M} UTC")
+        self.computer, self.holder, self.expected_end = computer, holder, expected_end
+
+
+def take(session: Session, computer: str, holder: str, purpose: str, expected_end: datetime, now: datetime) -> int:
+    """Take a computer and return the generation, one higher each time. For its holder itself: the same again.
+
+    Raises ``TenureHeld`` and, for an unknown computer, ``NotFound``.
+    """
+    lock = sa.select(Computer).where(Computer.name == computer).with_for_update(key_share=True)
+    if session.scalar(lock) is None:
+        raise NotFound(f"there is no computer {computer}")
+    other = current(session, computer)
+    if other is not None and (other.holder, other.purpose) == (holder, purpose):
+        return other.generation
+    if other is not None:
+        raise TenureHeld(computer, other.holder, other.expected_end)
+    newest = session.scalar(sa.select(sa.func.max(Tenure.generation)).where(Tenure.computer == computer))
+    tenure = Tenure(
+        computer=computer,
+        generation=(newest or 0) + 1,
+        holder=holder,
+        purpose=purpose,
+        taken_at=utc(now),
+        expected_end=utc(expected_end),
+    )
+    session.add(tenure)
+    session.flush()
+    return tenure.generation
+
+
+def current(session: Session, computer: str) -> Tenure | None:
+    """The computer's tenure that is not released."""
+    query = sa.select(Tenure).where(Tenure.computer == computer, Tenure.released_at.is_(None))
+    return session.scalar(query.execution_options(populate_existing=True))
+
+
+def expect(session: Session, computer: str, generation: int, expected_end: datetime) -> None:
+    """Change when the tenure will probably be released."""
+    _change(session, computer, generation, expected_end=utc(expected_end))
+
+
+def release(session: Session, computer: str, generation: int, now: datetime) -> None:
+    """Release this generation; harmless when it is released already. A newer one is never touched."""
+    _change(session, computer, generation, released_at=utc(now))
+
+
+def held(session: Session, computer: str, generation: int) -> bool:
+    """Whether this very generation holds the computer now."""
+    now = current(session, computer)
+    return now is not None and now.generation == generation
+
+
+def check(session: Session, computer: str, generation: int) -> None:
+    """Raises ``Fenced`` unless this very generation holds the computer now."""
+    now = current(session, computer)
+    if now is None:
+        raise Fenced(f"{computer} is not held in generation {generation} any more")
+    if now.generation != generation:
+        raise Fenced(f"{computer} was given to {now.holder} (generation {now.generation}, not {generation})")
+
+
+def _change(session: Session, computer: str, generation: int, **values: datetime) -> None:
+    session.execute(
+        sa.update(Tenure)
+        .where(Tenure.computer == computer, Tenure.generation == generation, Tenure.released_at.is_(None))
+        .values(**values)
+    )

@@ -45,10 +45,11 @@ mv -f /etc/vclab/firewall.new /etc/vclab/firewall.nft
 nft -j list table inet vclab
 """
 
-_AT_BOOT = """[ -d /etc/systemd/system ] || exit 0
-cat > /etc/systemd/system/vclab-firewall.service <<UNIT
+_AT_BOOT = """load="$(command -v nft) -f /etc/vclab/firewall.nft"
+if [ -x /lib/systemd/systemd ]; then
+    cat > /etc/systemd/system/vclab-firewall.service <<UNIT
 [Unit]
-Description=vclab firewall, as it was before the reboot
+Description=vclab firewall, as it was before the boot
 DefaultDependencies=no
 After=local-fs.target nftables.service
 Before=network-pre.target
@@ -57,12 +58,29 @@ ConditionPathExists=/etc/vclab/firewall.nft
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-ExecStart=$(command -v nft) -f /etc/vclab/firewall.nft
+ExecStart=$load
 [Install]
 WantedBy=sysinit.target
 UNIT
-mkdir -p /etc/systemd/system/sysinit.target.wants
-ln -sf ../vclab-firewall.service /etc/systemd/system/sysinit.target.wants/vclab-firewall.service
+    mkdir -p /etc/systemd/system/sysinit.target.wants
+    ln -sf ../vclab-firewall.service /etc/systemd/system/sysinit.target.wants/vclab-firewall.service
+elif command -v update-rc.d > /dev/null; then
+    cat > /etc/init.d/vclab-firewall <<INIT
+#!/bin/sh
+### BEGIN INIT INFO
+# Provides: vclab-firewall
+# Required-Start: \\$local_fs
+# Required-Stop:
+# X-Start-Before: ssh
+# Default-Start: 2 3 4 5
+# Default-Stop:
+# Short-Description: vclab firewall, as it was before the boot
+### END INIT INFO
+[ "\\$1" != start ] || [ ! -e /etc/vclab/firewall.nft ] || exec $load
+INIT
+    chmod 755 /etc/init.d/vclab-firewall
+    update-rc.d vclab-firewall defaults > /dev/null
+fi
 """
 
 
@@ -131,7 +149,7 @@ async def apply(shell: Shell, firewall: Firewall) -> None:
 
 
 async def restore_at_boot(shell: Shell) -> None:
-    """Have systemd, where there is one, restore the rules before the network comes up."""
+    """Have systemd or System V init restore the rules before anybody can come in."""
     await shell.act("have the firewall restored at boot", _AT_BOOT)
 
 

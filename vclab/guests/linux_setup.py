@@ -11,7 +11,7 @@ from vclab.model.errors import StepFailed
 HOSTNAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
 
 _TOOLS = """missing=
-for tool in nft ss ip sshd useradd groupadd chpasswd getent flock setpriv timeout; do
+for tool in nft ss ip sshd useradd groupadd chpasswd getent flock setpriv timeout hostname; do
     command -v $tool > /dev/null || missing="$missing $tool"
 done
 [ -z "$missing" ] || refuse "the image lacks$missing"
@@ -68,7 +68,7 @@ find /root/.ssh -type f -exec grep -q -e 'PRIVATE KEY-----' {} \\; -delete
 """
 
 _HOSTNAME = """[ "$(cat /etc/hostname 2> /dev/null)" = "$1" ] || echo "$1" > /etc/hostname
-printf '%s' "$1" > /proc/sys/kernel/hostname
+hostname "$1"
 { grep -v '^127\\.0\\.1\\.1[[:space:]]' /etc/hosts || true; echo "127.0.1.1 $1"; } > /etc/hosts.vclab
 cat /etc/hosts.vclab > /etc/hosts
 rm -f /etc/hosts.vclab

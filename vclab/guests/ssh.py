@@ -7,6 +7,7 @@ through standard input, which neither ``ps`` nor a log shows.
 import asyncio
 import contextlib
 import ipaddress
+import math
 import shlex
 from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
@@ -23,7 +24,9 @@ HOST_KEY_ALGORITHMS = ["ssh-ed25519", "ecdsa-sha2-nistp256", "rsa-sha2-512", "rs
 ANSWER_LIMIT = 1 << 20
 """Bytes. A user with root access decides what a computer answers; it must not fill the worker's memory."""
 
-_REFUSED, _BUSY = 3, 4  # exit statuses of the prelude's own
+# Exit statuses that say nothing about the computer: none (a broken connection, a signal), the prelude's "cut off" and
+# "locked", and those of timeout(1). Any other is the script's own failure; ``refuse`` gives 3.
+_NO_ANSWER = (None, 4, 124, 137)
 
 _PRELUDE = """set -eu
 export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -115,7 +118,9 @@ class Shell:
         return await self._run(what, _PRELUDE + _LOCK + script, arguments, "\n".join([*first, text]), secret)
 
     async def _run(self, what: str, script: str, arguments: Iterable[str], text: str, secret: str) -> str:
-        command = shlex.join(["sh", "-c", script, "vclab", *arguments])
+        # Bounded there too: a script that hangs would keep its lock after we gave it up.
+        bounded = ["timeout", "-k", "5", str(math.ceil(self._patience.command))]
+        command = shlex.join([*bounded, "sh", "-c", script, "vclab", *arguments])
         with _errors(self.address, f"could not be asked to {what}"):
             async with asyncio.timeout(self._patience.command):
                 status, answer, complaint = await self._exchange(command, text)
@@ -123,15 +128,16 @@ class Shell:
             return answer
         complaint = complaint.replace(secret, "***") if secret else complaint
         reason = f"{what} at {self.address}: {_last_lines(complaint) or f'exit status {status}'}"
-        raise Unreachable(reason) if status in (None, _BUSY) else StepFailed(reason)
+        raise Unreachable(reason) if status in _NO_ANSWER else StepFailed(reason)
 
     async def _exchange(self, command: str, text: str) -> tuple[int | None, str, str]:
-        async with self._connection.create_process(command, errors="replace") as process:
-            process.stdin.write(f"{text}\n.\n")
-            process.stdin.write_eof()
-            answer, complaint = await asyncio.gather(_bounded(process.stdout), _bounded(process.stderr))
-            await process.wait_closed()
-            return process.exit_status, answer, complaint
+        # Not ``async with``: leaving that waits for the script to end, even when it has been given up.
+        process = await self._connection.create_process(command, errors="replace")
+        process.stdin.write(f"{text}\n.\n")
+        process.stdin.write_eof()
+        answer, complaint = await asyncio.gather(_bounded(process.stdout), _bounded(process.stderr))
+        await process.wait_closed()
+        return process.exit_status, answer, complaint
 
 
 async def _bounded(reader: asyncssh.SSHReader[str]) -> str:
@@ -191,43 +197,48 @@ async def _login(address: str, pinned: str, key: Path, patience: Patience) -> as
         ours = asyncssh.read_private_key(key)
     except (OSError, asyncssh.KeyImportError, asyncssh.KeyEncryptionError) as error:
         raise StepFailed(f"the management key {key} can't be read: {error}") from None
+    notary = _Notary()
     try:
         with _errors(address, "lets nobody log in by SSH"):
-            return await _connect(address, trusted, ours, patience)
-    except _OtherKey:
-        found = await host_key(address, patience)
-        raise _wrong_key(address, found, pinned) from None
+            return await _connect(address, trusted, ours, patience, notary)
+    except Unreachable:
+        if notary.refused:
+            raise _wrong_key(address, notary.refused, pinned) from None
+        raise
 
 
-class _OtherKey(Exception):
-    """The server did not prove the pinned key."""
+class _Notary(asyncssh.SSHClient):
+    """Is asked about each host key that is not the pinned one, and says no."""
+
+    refused = ""
+
+    def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
+        self.refused = one_line(key)
+        return False
 
 
 async def _connect(
-    address: str, trusted: asyncssh.SSHKey, ours: asyncssh.SSHKey, patience: Patience
+    address: str, trusted: asyncssh.SSHKey, ours: asyncssh.SSHKey, patience: Patience, notary: _Notary
 ) -> asyncssh.SSHClientConnection:
     """One attempt, without the agent, configuration or known_hosts file of whoever runs the worker."""
-    try:
-        async with asyncio.timeout(patience.connect):
-            return await asyncssh.connect(
-                address,
-                PORT,
-                username="root",
-                client_keys=[ours],
-                known_hosts=([trusted], [], []),
-                preferred_auth=["publickey"],
-                config=None,
-                agent_path=None,
-                gss_host=None,
-                connect_timeout=patience.connect,
-                login_timeout=patience.connect,
-                keepalive_interval=patience.keepalive,
-                keepalive_count_max=3,
-            )
-    except asyncssh.HostKeyNotVerifiable:
-        raise _OtherKey from None
-    except asyncssh.KeyExchangeFailed as error:
-        # A machine that has no key of the pinned kind at all ends here too.
-        if await host_key(address, patience) != one_line(trusted):
-            raise _OtherKey from None
-        raise Unreachable(f"the machine at {address} can't agree on SSH algorithms: {error}") from None
+    kind = trusted.get_algorithm().removeprefix("ssh-")
+    async with asyncio.timeout(patience.connect):
+        return await asyncssh.connect(
+            address,
+            PORT,
+            username="root",
+            client_keys=[ours],
+            client_factory=lambda: notary,
+            known_hosts=([trusted], [], []),
+            # The pinned kind first: a machine with several keys shows that one. A machine without it shows another,
+            # which is then refused by name.
+            server_host_key_algs=sorted(HOST_KEY_ALGORITHMS, key=lambda name: kind not in name),
+            preferred_auth=["publickey"],
+            config=None,
+            agent_path=None,
+            gss_host=None,
+            connect_timeout=patience.connect,
+            login_timeout=patience.connect,
+            keepalive_interval=patience.keepalive,
+            keepalive_count_max=3,
+        )

@@ -1,0 +1,236 @@
+"""One real Linux machine, the management node's place and the test users' places, for the tests of guests.
+
+The code under test dials plain addresses. So a test runs it in a thread whose network is that of the place.
+"""
+
+import asyncio
+import logging
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from vclab.guests.linux import Linux
+from vclab.guests.ssh import Patience
+from vclab.lab import network, rootfs
+from vclab.lab.layout import Layout
+from vclab.lab.machines import Machine, Spec
+from vclab.lab.parts import dnsmasq_command
+from vclab.model.errors import NotYet
+from vclab.model.plans import Facts, StepInput, Target
+from vclab.secrets.store import SecretStore
+
+T = TypeVar("T")
+MANAGEMENT = "10.77.0.1"
+ALICE, BOB = "203.0.113.11", "203.0.113.12"
+PATIENCE = Patience(connect=10, command=20)
+
+
+def run_in(namespace: str, work: Coroutine[Any, Any, T]) -> T:
+    """The result of a coroutine that runs in a network namespace, in an event loop of its own."""
+    answer: list[T] = []
+    errors: list[BaseException] = []
+
+    def inside() -> None:
+        try:
+            with network.entered(network.NETNS / namespace):
+                answer.append(asyncio.run(work))
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=inside)
+    thread.start()
+    thread.join()
+    if errors:
+        raise errors[0]
+    return answer[0]
+
+
+@dataclass
+class Context:
+    """The runner's side of a step; counts the fences."""
+
+    remembered: dict[str, str] = field(default_factory=dict)
+    said: list[str] = field(default_factory=list)
+    fences: int = 0
+    cancelled: bool = False
+    stale: Exception | None = None
+
+    def progress(self, text: str) -> None:
+        self.said.append(text)
+
+    def remember(self, **details: str) -> None:
+        self.remembered.update(details)
+
+    def fence(self) -> None:
+        self.fences += 1
+        if self.stale:
+            raise self.stale
+
+
+def target_of(spec: Spec, **changes: Any) -> Target:
+    """A tenure of the machine."""
+    target = Target(
+        reservation="r1",
+        computer="vm01",
+        generation=1,
+        installation="vclab-test",
+        module="vsphere",
+        guest="linux",
+        endpoint="vc1",
+        host="esx1",
+        datastore="ds1",
+        image="debian-12",
+        revision=1,
+        master="",
+        cpus=1,
+        memory_mb=512,
+        disk_gb=8,
+        private_mac=spec.cards[0].mac,
+        public_mac=spec.cards[1].mac,
+        private_network="private",
+        public_network="public",
+    )
+    return replace(target, **changes)
+
+
+class Bench:
+    """Networks, DHCP, a key and machines in one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.layout = Layout.of(folder)
+        self.key = folder / "id_ed25519"
+        self.secrets = SecretStore(folder / "secrets")
+        self.machines: list[Machine] = []
+
+    def up(self) -> None:
+        """Make all but the machines."""
+        self.new_key("id_ed25519")
+        network.up(self.layout)
+        for directory in (self.layout.leases.parent, self.layout.run):
+            directory.mkdir(parents=True, exist_ok=True)
+        self._dhcp = subprocess.Popen(
+            dnsmasq_command(self.layout), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        rootfs.make_layer(self.layout.layers / "debian-12", self.key.with_suffix(".pub").read_text())
+
+    def new_key(self, name: str) -> Path:
+        """A new private key's file; the public half is beside it."""
+        file = self.layout.folder / name
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", str(file)], check=True)
+        return file
+
+    def down(self) -> None:
+        """Remove all that was made."""
+        for machine in self.machines:
+            machine.stop()
+        self._dhcp.terminate()
+        self._dhcp.wait()
+        network.down(self.layout)
+        for path in sorted(self.layout.run.rglob("*"), reverse=True):
+            path.rmdir() if path.is_dir() else path.unlink()
+        self.layout.run.rmdir()
+
+    def machine(self, name: str) -> "Place":
+        """A machine that has been powered on just now."""
+        machine = Machine(self.layout, Spec.by_hand(self.layout, name), rootfs.tree(print))
+        self.machines.append(machine)
+        machine.start()
+        return Place(self, machine)
+
+    def linux(self, patience: Patience = PATIENCE, key: Path | None = None) -> Linux:
+        """The guest under test."""
+        return Linux(key or self.key, self.secrets, [MANAGEMENT], patience)
+
+    def manage(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run in the management node's place."""
+        return run_in(self.layout.management, work)
+
+    def person(self, login: str, work: Coroutine[Any, Any, T]) -> T:
+        """Run in a test user's place."""
+        return run_in(self.layout.person(login), work)
+
+
+class Place:
+    """A machine of the bench, with the tenure it is in."""
+
+    def __init__(self, bench: Bench, machine: Machine) -> None:
+        self.bench = bench
+        self.machine = machine
+        self.target = target_of(machine.spec)
+        self.facts = Facts()
+
+    def wait_for_addresses(self) -> Mapping[str, str]:
+        """By MAC; as the hypervisor's tools would tell."""
+        deadline = time.monotonic() + 30
+        while not (guest := self.machine.guest()).complete(self.machine.spec):
+            assert time.monotonic() < deadline, self.machine.console_log.read_text()
+            time.sleep(0.05)
+        return guest.addresses
+
+    def step(self, name: str, context: Context | None = None, linux: Linux | None = None, **changes: Any) -> Facts:
+        """Run one step of the load as the worker does."""
+        target = target_of(self.machine.spec, **changes) if changes else self.target
+        given = StepInput(name, name, target, self.facts)
+        step = (linux or self.bench.linux()).steps()[name]
+        return self.bench.manage(_awaited(step(context or Context(), given)))
+
+    def load(self) -> "Place":
+        """Bring the machine to where a plan's guest steps leave it."""
+        addresses = self.wait_for_addresses()
+        self.facts = Facts(private_address=addresses[self.target.private_mac])
+        self.facts = self.facts.merged(self._wait_ssh())
+        self.step("linux.post_load")
+        self.facts = self.facts.merged(self.step("linux.read_public_address"))
+        return self
+
+    def _wait_ssh(self) -> Facts:
+        for _ in range(100):
+            try:
+                return self.step("linux.wait_ssh")
+            except NotYet as error:
+                logging.debug("%s", error)
+                time.sleep(0.1)
+        raise AssertionError(self.machine.console_log.read_text())
+
+    def dead_air(self, login: str, port: int = 22, address: str = "") -> bool:
+        """Whether the port of the machine's public address is shut for that test user."""
+        try:
+            self.bench.person(login, _dial(address or self.facts.public_address, port))
+        except OSError:
+            return True
+        return False
+
+    def ssh(self, login: str, key: Path, user: str, *command: str) -> "subprocess.CompletedProcess[str]":
+        """OpenSSH's own client in a test user's place; the pinned host key is the only one known."""
+        known = self.bench.layout.folder / "known_hosts"
+        known.write_text(f"{self.facts.public_address} {self.facts.host_key}\n")
+        options = ["-F", "none", "-i", str(key), "-o", f"UserKnownHostsFile={known}", "-o", "BatchMode=yes"]
+        options += ["-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=3", "-o", "IdentitiesOnly=yes"]
+        enter = ["ip", "netns", "exec", self.bench.layout.person(login)]
+        return subprocess.run(
+            [*enter, "ssh", *options, f"{user}@{self.facts.public_address}", *command], capture_output=True, text=True
+        )
+
+    def inside(self, *command: str, check: bool = True) -> str:
+        """Run a command in the machine, past SSH: how the tests see what is really there."""
+        init = str(self.machine.init())
+        enter = ["nsenter", "-t", init, "-m", "-p", "-n", "-u", "-i", "-r", "-w"]
+        ran = subprocess.run([*enter, *command], capture_output=True, text=True, env={"PATH": os.environ["PATH"]})
+        assert not check or ran.returncode == 0, ran.stderr
+        return ran.stdout
+
+
+async def _dial(address: str, port: int) -> None:
+    async with asyncio.timeout(1):
+        _, writer = await asyncio.open_connection(address, port)
+    writer.close()
+
+
+async def _awaited(work: Any) -> Facts:
+    facts: Facts = await work
+    return facts

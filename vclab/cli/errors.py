@@ -75,7 +75,8 @@ def text_of(error: BaseException) -> str:
     message = getattr(error, "format_message", None)  # Typer's
     if message is not None:
         where = getattr(getattr(error, "ctx", None), "command_path", "vclab")
-        return one_line(f"{str(message()).rstrip('.?')}; see `{where} --help`")
+        text = str(message()).rstrip(".")
+        return one_line(f"{text} See `{where} --help`" if text.endswith("?") else f"{text}; see `{where} --help`")
     if isinstance(error, OSError):
         where = f": {error.filename}" if error.filename else ""
         return one_line(f"{error.strerror or error}{where}")

@@ -59,10 +59,13 @@ def sentence(seen: Seen, now: datetime) -> str:
         return f"{view.word}: {view.step_title}" if view.step_title else view.word
     text = f"{status.word}: {status.waits_for}" if status.waits_for else status.word
     times = []
-    if status.since:
-        times.append(format_duration((now - status.since).total_seconds()))
-    if status.seconds_left > 0:
-        times.append(f"about {format_duration(status.seconds_left)} left")
+    spent = (now - status.since).total_seconds() if status.since else 0.0
+    if spent >= 1:
+        times.append(format_duration(spent))
+    # A workflow's clock stands still between its tasks: what it said was left was so when the step began.
+    left = status.seconds_left - spent
+    if left >= 1:
+        times.append(f"about {format_duration(left)} left")
     return f"{text} — {', '.join(times)}" if times else text
 
 
@@ -88,14 +91,13 @@ class Lines:
 
     def show(self, seen: Sequence[Seen]) -> None:
         """Print what differs from the last time, the running clock left out."""
+        now = utc_now()
         for each in seen:
-            status = each.status
-            since = status.since if status and status.since else utc_now()
-            text = sentence(each, since).replace(" — 0 s, ", " — ").removesuffix(" — 0 s")
-            key = text.split(" — ")[0]
+            began = each.status.since if each.status else None
+            key = sentence(each, began or now)
             if self._last.get(each.view.id) != key:
                 self._last[each.view.id] = key
-                self._tell(f"{each.view.id}  {text}")
+                self._tell(f"{each.view.id}  {sentence(each, now)}")
 
     def __enter__(self) -> "Lines":
         return self

@@ -68,9 +68,13 @@ def build() -> typer.Typer:
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code."""
     prepare_streams()
-    root = Root()
+    root, stdout = Root(), sys.stdout
     try:
         code = _invoke(arguments, root)
+        if sys.stdout is not stdout:
+            # Typer has met a broken pipe, put a silent stream in place and said 1.
+            sys.stdout = stdout
+            raise BrokenPipeError
         sys.stdout.flush()
     except BrokenPipeError:
         _forget_stdout()
@@ -83,8 +87,6 @@ def _invoke(arguments: Sequence[str], root: Root) -> int:
         answer: Any = build()(list(arguments), prog_name="vclab", standalone_mode=False, obj=root)
         return answer if isinstance(answer, int) else Code.OK
     except SystemExit as stop:
-        # Rich and Typer end the process themselves when the reader of the pipe has gone.
-        sys.stdout.flush()
         return stop.code if isinstance(stop.code, int) else Code.FAILED
     except BrokenPipeError:
         raise

@@ -2,9 +2,11 @@
 
 import codecs
 import json
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from io import TextIOWrapper
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from vclab.cli.times import iso
@@ -29,7 +31,9 @@ codecs.register_error("vclab.plain", _plain)
 
 
 def prepare_streams() -> None:
-    """Make stdout and stderr write whatever comes, on every locale."""
+    """Make stdout and stderr write whatever comes, on every locale; if they are closed (``>&-``), to nowhere."""
+    sys.stdout = sys.stdout or Path(os.devnull).open("w")
+    sys.stderr = sys.stderr or Path(os.devnull).open("w")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="vclab.plain")

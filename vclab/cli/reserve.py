@@ -123,8 +123,7 @@ async def _place(lab: Lab, each: Try) -> None:
                 await asyncio.sleep(1)
                 continue
             each.error = Unreachable(
-                f"{error}; {each.request.id} may still be placed later: `vclab watch {each.request.id}` follows it, "
-                f"`vclab end {each.request.id}` gives it up"
+                f"{error}; {each.request.id} may still be placed when they are back: `vclab list` shows it then"
             )
         except VclabError as error:
             each.error = error

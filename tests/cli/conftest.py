@@ -1,0 +1,144 @@
+"""A small installation on a real SQLite store, with a Temporal address where nobody listens."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vclab.cli.main import run
+from vclab.model.catalog import Endpoint, IdentityPool, Image, User
+from vclab.store import catalog
+from vclab.store.engine import Store, open_store
+
+DEBIAN = Image(
+    name="debian-12",
+    title="Debian 12, server",
+    revision=1,
+    module="vsphere",
+    guest="linux",
+    guest_id="debian12_64Guest",
+    master_path="vclab-images/debian-12/1/disk.vmdk",
+    cpus=1,
+    memory_mb=512,
+    disk_gb=4,
+)
+ENDPOINT = Endpoint(
+    name="vc1",
+    module="vsphere",
+    url="https://127.0.0.1:8989/sdk",
+    username="vclab",
+    password_ref="endpoint/vc1",
+    fingerprint="00" * 32,
+)
+USERS = (
+    User("alice", 2001, zone="Europe/Berlin"),
+    User("bob", 2002),
+    User("olga", 2100),
+)
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command printed, and its exit code."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+    def one_line_error(self, code: int, *parts: str) -> None:
+        """Exactly one line on stderr with these parts, nothing on stdout, and that exit code."""
+        assert "Traceback" not in self.err
+        assert (self.code, self.out, len(self.err.splitlines())) == (code, "", 1), self
+        assert self.err.startswith("vclab: ")
+        assert len(self.err) < 2500
+        for part in parts:
+            assert part in self.err, self.err
+
+
+Command = Callable[..., Said]
+
+
+@pytest.fixture(scope="session")
+def nobody_listens() -> str:
+    """An address of this machine where nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return f"127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """A store with three users, an image and an endpoint."""
+    made = open_store(f"sqlite:///{tmp_path}/vclab.db")
+    made.migrate()
+    for user in USERS:
+        made.run(partial(catalog.put_user, user=user))
+    made.run(lambda s: catalog.put_image(s, DEBIAN))
+    made.run(lambda s: catalog.put_endpoint(s, ENDPOINT))
+    made.run(lambda s: catalog.put_pool(s, IdentityPool("vm", 4)))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def installation(tmp_path: Path, nobody_listens: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The settings file; alice acts unless ``--as`` says otherwise. There is no database unless ``store`` makes it."""
+    file = tmp_path / "vclab.toml"
+    file.write_text(
+        f"""
+        database = "sqlite:///{tmp_path}/vclab.db"
+        secrets_dir = "{tmp_path}/secrets"
+        act_as = "alice"
+        operators = ["olga"]
+        temporal.address = "{nobody_listens}"
+        people.alice.address = "198.51.100.1"
+        """
+    )
+    monkeypatch.setenv("VCLAB_CONFIG", str(file))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr("vclab.cli.context.login_name", lambda: "root")
+    return file
+
+
+@pytest.fixture
+def vclab(installation: Path, capfd: pytest.CaptureFixture[str]) -> Command:
+    """Run a command in this process."""
+
+    def call(*arguments: str) -> Said:
+        capfd.readouterr()
+        code = run(arguments)
+        return Said(code, *capfd.readouterr())
+
+    return call
+
+
+@pytest.fixture
+def vclab_process(installation: Path) -> Command:
+    """Run a command in a process of its own."""
+
+    def call(*arguments: str | bytes, shell: str = "", **environment: str) -> Said:
+        words = [sys.executable, "-c", "from vclab.cli.main import main; main()", *arguments]
+        if shell:
+            words = ["bash", "-c", f'"$@" {shell}', "vclab", *words]
+        done = subprocess.run(
+            words,
+            env={**os.environ, **environment},
+            capture_output=True,
+            timeout=30,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+        return Said(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    return call

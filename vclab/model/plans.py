@@ -37,8 +37,12 @@ class Target:
 
     @property
     def instance_uuid(self) -> str:
-        """The same for each attempt of this (reservation, member, generation), so that a retry finds its own work."""
-        return str(uuid.uuid5(_NAMESPACE, f"{self.installation}/{self.reservation}/{self.member}/{self.generation}"))
+        """The same for each attempt of this (reservation, member, tenure), so that a retry finds its own work.
+
+        The computer is part of it: generations are counted per computer, and a reservation may take another one.
+        """
+        tenure = f"{self.computer}/{self.generation}"
+        return str(uuid.uuid5(_NAMESPACE, f"{self.installation}/{self.reservation}/{self.member}/{tenure}"))
 
     @property
     def machine_name(self) -> str:

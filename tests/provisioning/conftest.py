@@ -1,0 +1,49 @@
+"""A real vCenter API (vcsim as a child process) and a module that talks to it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.provisioning.bench import Bench
+from vclab.model.plans import Target
+
+
+@pytest.fixture(scope="session")
+def vcenter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    """One vCenter for all tests here; each test works with reservations of its own."""
+    bench = Bench(tmp_path_factory.mktemp("vcenter"))
+    yield bench
+    bench.close()
+
+
+@pytest.fixture
+def bench(vcenter: Bench) -> Iterator[Bench]:
+    """The vCenter without faults."""
+    yield vcenter
+    vcenter.simulator.control("DELETE", "/fault")
+
+
+@pytest.fixture
+def own_bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    """A vCenter for one test that restarts it or counts what is on it."""
+    bench = Bench(tmp_path_factory.mktemp("own"))
+    yield bench
+    bench.close()
+
+
+@pytest.fixture
+def target(bench: Bench) -> Target:
+    """A tenure of a computer of its own."""
+    return bench.target()
+
+
+@pytest.fixture
+def changed(target: Target) -> Callable[..., Target]:
+    """The target with other fields."""
+
+    def change(**fields: Any) -> Target:
+        return replace(target, **fields)
+
+    return change

@@ -1,0 +1,76 @@
+"""Finding a machine's private address: guest tools, then DHCP leases, then neighbours; only ever by its MAC."""
+
+import ipaddress
+import subprocess
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from vclab.model.errors import NotYet, StepFailed
+from vclab.model.plans import Target
+from vclab.provisioning.vsphere.machines import of_target
+from vclab.provisioning.vsphere.properties import read
+from vclab.provisioning.vsphere.site import Site
+
+LOOK_SECONDS = 2.0
+
+
+def find_address(site: Site, target: Target, leases: Path | None) -> str:
+    """The private address. Raises ``NotYet`` while it has none, ``StepFailed`` when the machine is off or gone."""
+    machine = of_target(site, target)
+    if machine is None:
+        raise StepFailed(f"{target.machine_name} is not on {target.endpoint} any more")
+    if machine.power != "on":
+        raise StepFailed(f"{machine.name} went off while it was starting (its power is {machine.power})")
+    values = read(site.session, machine.ref, ["guest.net", "guest.toolsRunningStatus"]) or {}
+    running = values.get("guest.toolsRunningStatus") == "guestToolsRunning"
+    cards = values.get("guest.net", []) if running else []  # what stopped tools said is of an earlier boot
+    reported = (a for card in cards if _is(card.macAddress, target.private_mac) for a in card.ipAddress)
+    found = best(reported) or (leased(leases, target.private_mac) if leases else "") or neighbour(target.private_mac)
+    if not found:
+        where = "guest tools" + (", DHCP leases" if leases else "") + " and neighbours know none"
+        raise NotYet(f"{machine.name} has no private address yet ({where} for {target.private_mac})", LOOK_SECONDS)
+    return found
+
+
+def _is(mac: str | None, wanted: str) -> bool:
+    return (mac or "").lower().replace("-", ":") == wanted.lower()
+
+
+def best(addresses: Iterable[str]) -> str:
+    """The address to use: IPv4 before IPv6, none that is only valid on the link; empty when there is none."""
+    known = [ipaddress.ip_address(a) for a in addresses if a]
+    usable = [a for a in known if not (a.is_link_local or a.is_loopback or a.is_unspecified)]
+    return str(min(usable, key=lambda a: a.version)) if usable else ""
+
+
+def leased(file: Path, mac: str) -> str:
+    """The address of a MAC in dnsmasq's lease file (lines "expiry mac address name client"); empty when none."""
+    try:
+        lines = [line.split() for line in file.read_text(encoding="utf-8").splitlines()]
+    except FileNotFoundError:
+        return ""
+    valid = [w for w in lines if len(w) >= 3 and w[0].isdecimal() and _is(w[1], mac)]
+    now = time.time()
+    current = [w for w in valid if w[0] == "0" or int(w[0]) > now]  # 0: never ends
+    current.sort(key=lambda w: float("inf") if w[0] == "0" else int(w[0]))
+    return best(w[2] for w in current[-1:])
+
+
+def neighbour(mac: str) -> str:
+    """The address of a MAC in this machine's neighbour table; empty when none. Entries that failed don't count."""
+    try:
+        done = subprocess.run(["ip", "neigh"], capture_output=True, text=True, timeout=5, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return best(neighbours(done.stdout, mac))
+
+
+def neighbours(table: str, mac: str) -> list[str]:
+    """The addresses of a MAC in what ``ip neigh`` prints."""
+    found = []
+    for line in table.splitlines():
+        words = line.split()
+        if "lladdr" in words[:-1] and _is(words[words.index("lladdr") + 1], mac) and words[-1] != "FAILED":
+            found.append(words[0])
+    return found

@@ -1,0 +1,111 @@
+"""The machines on an endpoint and our mark on them: how ours are told from all others."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from vclab.model.errors import NotOurs
+from vclab.model.plans import Target
+from vclab.provisioning.vsphere.api import Ref, vim
+from vclab.provisioning.vsphere.properties import find_all, read_all
+from vclab.provisioning.vsphere.site import Site
+
+MARKS = ("installation", "reservation", "member", "generation", "computer", "image")
+_PATHS = {mark: f'config.extraConfig["guestinfo.vclab.{mark}"]' for mark in MARKS}
+PATHS = [
+    "name",
+    "config.instanceUuid",
+    "config.files.vmPathName",
+    "config.template",
+    "runtime.powerState",
+    "runtime.connectionState",
+    "runtime.host",
+    *_PATHS.values(),
+]
+
+
+def marks(target: Target) -> dict[str, str]:
+    """What is written on a machine, so that it can be told whose it is."""
+    return {
+        "guestinfo.vclab.installation": target.installation,
+        "guestinfo.vclab.reservation": target.reservation,
+        "guestinfo.vclab.member": str(target.member),
+        "guestinfo.vclab.generation": str(target.generation),
+        "guestinfo.vclab.computer": target.computer,
+        "guestinfo.vclab.image": image_mark(target),
+    }
+
+
+def image_mark(target: Target) -> str:
+    """The image and its revision, as written on the machine."""
+    return f"{target.image}/{target.revision}"
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A virtual machine as it is now. Marks are empty, and the generation -1, where there is no mark."""
+
+    ref: Ref
+    name: str
+    instance_uuid: str
+    path: str  #: of its definition: "[ds1] vclab/vm01-r1-g1/vm01-r1-g1.vmx"
+    power: str  #: "on", "off" or "suspended"
+    connection: str
+    host: Ref
+    installation: str = ""
+    reservation: str = ""
+    member: str = ""
+    generation: int = -1
+    computer: str = ""
+    image: str = ""
+
+    def ours(self, installation: str) -> bool:
+        """Whether it carries this installation's mark, whole."""
+        return bool(self.installation == installation and self.computer and self.generation >= 0)
+
+    def is_of(self, target: Target) -> bool:
+        """Whether it was made for this very tenure."""
+        return (
+            self.ours(target.installation)
+            and self.instance_uuid == target.instance_uuid
+            and (self.computer, self.generation) == (target.computer, target.generation)
+        )
+
+
+def all_machines(site: Site) -> list[Machine]:
+    """Every machine in the datacenter, ours and others', wherever it was moved to."""
+    return [_machine(ref, v) for ref, v in find_all(site.session, vim.VirtualMachine, PATHS, site.datacenter)]
+
+
+def find(site: Site, instance_uuid: str) -> list[Machine]:
+    """The machines with an instance UUID, marked or not."""
+    refs = site.content.searchIndex.FindAllByUuid(None, instance_uuid, True, True)
+    return [_machine(ref, values) for ref, values in read_all(site.session, refs or [], PATHS)]
+
+
+def of_target(site: Site, target: Target) -> Machine | None:
+    """The target's machine, or None. Raises ``NotOurs`` when something else carries its instance UUID."""
+    found = find(site, target.instance_uuid)
+    for machine in found:
+        if not machine.is_of(target):
+            raise NotOurs(
+                f"{machine.name} on {target.endpoint} has the instance UUID of {target.machine_name} but not its mark; "
+                "it is not touched"
+            )
+    return found[0] if found else None
+
+
+def _machine(ref: Ref, values: Mapping[str, Any]) -> Machine:
+    mark = {name: str(values[path].value) for name, path in _PATHS.items() if path in values}
+    generation = mark.pop("generation", "")
+    return Machine(
+        ref=ref,
+        name=values.get("name", ""),
+        instance_uuid=values.get("config.instanceUuid", ""),
+        path=values.get("config.files.vmPathName", ""),
+        power={"poweredOn": "on", "poweredOff": "off"}.get(values.get("runtime.powerState", ""), "suspended"),
+        connection=values.get("runtime.connectionState", "connected"),
+        host=values.get("runtime.host"),
+        generation=int(generation) if generation.isdecimal() else -1,
+        **mark,
+    )

@@ -1,0 +1,175 @@
+"""The vSphere provisioning module: virtual machines on a vCenter or an ESXi host, by pyvmomi."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from vclab.model.catalog import Endpoint
+from vclab.model.errors import NotOurs
+from vclab.model.inventory import Inventory, MachineFacts, Machines
+from vclab.model.plans import Facts, NodeStatus, Plan, Profile, Status, Step, StepInput, Target
+from vclab.model.steps import BlockingStep, StepContext
+from vclab.provisioning.vsphere import loading, removal
+from vclab.provisioning.vsphere.address import find_address
+from vclab.provisioning.vsphere.copying import copy_disk
+from vclab.provisioning.vsphere.faults import explained
+from vclab.provisioning.vsphere.machines import all_machines, image_mark, of_target
+from vclab.provisioning.vsphere.session import Sessions
+from vclab.provisioning.vsphere.site import Site, open_site
+from vclab.provisioning.vsphere.survey import survey
+
+_MAKE = (
+    Step("vsphere.remove_previous", "Remove what was there before"),
+    Step("vsphere.copy_disk", "Copy the image's disk", Profile.LONG),
+    Step("vsphere.create_vm", "Create the virtual machine"),
+    Step("vsphere.power_on", "Power it on"),
+)
+_FIND = Step("vsphere.find_address", "Find its private address", Profile.LOOK)
+_GUEST = (
+    ("wait_ssh", "Wait until it answers SSH", Profile.LOOK),
+    ("post_load", "Set up firewall, password and host name", Profile.SHORT),
+    ("read_public_address", "Read its public address", Profile.SHORT),
+)
+
+
+class VSphere:
+    """A ``ProvisioningModule``. Thread-safe; one per process.
+
+    ``endpoints`` gives an endpoint's entry by name, ``password`` a secret's value by reference; both are asked each
+    time. ``calls_at_once`` limits the calls under way to one endpoint. ``dhcp_leases``: dnsmasq's lease file.
+    """
+
+    name = "vsphere"
+
+    def __init__(
+        self,
+        endpoints: Callable[[str], Endpoint],
+        password: Callable[[str], str],
+        installation: str,
+        calls_at_once: int,
+        dhcp_leases: Path | None = None,
+    ) -> None:
+        self._sessions = Sessions(endpoints, password, calls_at_once)
+        self._installation = installation
+        self._leases = dhcp_leases
+
+    def close(self) -> None:
+        """Log out of all endpoints."""
+        self._sessions.close()
+
+    def survey(self, endpoint: str) -> Inventory:
+        """What the endpoint can hold now. Raises ``Unreachable``."""
+        with explained(f"asking {endpoint} what it can hold"):
+            return survey(self._site(endpoint))
+
+    def node_status(self, target: Target) -> NodeStatus:
+        """What the endpoint knows of the computer. What is inside only the guest can tell, so never READY."""
+        with explained(f"asking {target.endpoint} for {target.machine_name}"):
+            machine = of_target(self._at(target), target)
+        if machine is None:
+            return NodeStatus(Status.RELOAD, "off", None, "", f"{target.machine_name} is not on {target.endpoint}")
+        power = {"on": "on", "off": "off"}.get(machine.power, "unknown")
+        if machine.image != image_mark(target):
+            return NodeStatus(
+                Status.RELOAD, power, None, machine.image, f"it was made from {machine.image or 'nothing'}"
+            )
+        if machine.power != "on":
+            return NodeStatus(Status.RELOAD, power, None, machine.image, f"it is {machine.power}")
+        return NodeStatus(Status.POST_LOAD, power, None, machine.image, "it is on; what is inside is not known yet")
+
+    def load_plan(self, target: Target, status: NodeStatus) -> Plan:
+        """The steps from ``status`` on, those of the guest included. A machine without a guest has none of these."""
+        guest = tuple(Step(f"{target.guest}.{n}", title, profile) for n, title, profile in _GUEST if target.guest)
+        make = _MAKE if status.status is Status.RELOAD else ()
+        if status.status is Status.READY:
+            guest = tuple(step for step in guest if not step.name.endswith(".post_load"))
+        return Plan((*make, _FIND, *guest), status)
+
+    def steps(self) -> Mapping[str, BlockingStep]:
+        """The module's steps by recorded name."""
+        return {
+            "vsphere.remove_previous": self._step(removal.clear),
+            "vsphere.copy_disk": self._step(copy_disk),
+            "vsphere.create_vm": self._step(loading.create_vm),
+            "vsphere.power_on": self._step(loading.power_on),
+            "vsphere.find_address": self._find_address,
+        }
+
+    def remove(self, context: StepContext, target: Target) -> None:
+        """Remove the computer's machines and directories here, of this generation and older; verify it."""
+        with explained(f"removing {target.machine_name} from {target.endpoint}"):
+            removal.clear(self._at(target), target, context)
+
+    def machines(self, endpoint: str) -> Machines:
+        """All machines with our installation's mark. Raises ``Unreachable``."""
+        with explained(f"listing the machines on {endpoint}"):
+            found = [m for m in all_machines(self._site(endpoint)) if m.ours(self._installation)]
+        facts = (
+            MachineFacts(endpoint, m.name, m.instance_uuid, m.reservation, m.computer, m.generation, m.power == "on")
+            for m in found
+        )
+        return Machines(endpoint, tuple(sorted(facts, key=lambda f: f.name)))
+
+    def remove_machine(self, endpoint: str, instance_uuid: str) -> None:
+        """Remove one machine of ours, an orphan. Raises ``NotOurs`` without our mark; harmless when it is gone."""
+        with explained(f"removing machine {instance_uuid} from {endpoint}"):
+            removal.destroy_orphan(self._site(endpoint), instance_uuid, Unattended())
+
+    def power_status(self, target: Target) -> str:
+        """ "on", "off" or "unknown" (suspended, or there is no such machine)."""
+        with explained(f"asking for the power of {target.machine_name}"):
+            machine = of_target(self._at(target), target)
+        return machine.power if machine and machine.power in ("on", "off") else "unknown"
+
+    def power_on(self, context: StepContext, target: Target) -> None:
+        """Power the computer on and verify it. Raises ``StepFailed``."""
+        with explained(f"powering on {target.machine_name}"):
+            loading.power_on(self._at(target), target, context)
+
+    def power_off(self, context: StepContext, target: Target) -> None:
+        """Power the computer off, hard; harmless when it is off or gone."""
+        with explained(f"powering off {target.machine_name}"):
+            loading.power_off(self._at(target), target, context)
+
+    def power_reset(self, context: StepContext, target: Target) -> None:
+        """Reset the computer, hard; one that is off is powered on. Raises ``StepFailed``."""
+        with explained(f"resetting {target.machine_name}"):
+            loading.power_reset(self._at(target), target, context)
+
+    def _site(self, endpoint: str) -> Site:
+        return open_site(self._sessions.get(endpoint), self._installation)
+
+    def _at(self, target: Target) -> Site:
+        if target.installation != self._installation:
+            raise NotOurs(
+                f"{target.machine_name} is of the installation {target.installation}; this one is {self._installation}"
+            )
+        return self._site(target.endpoint)
+
+    def _step(self, work: Callable[[Site, Target, StepContext], None]) -> BlockingStep:
+        def run(context: StepContext, given: StepInput) -> Facts:
+            with explained(f"{given.title} ({given.target.machine_name} on {given.target.endpoint})"):
+                work(self._at(given.target), given.target, context)
+            return Facts()
+
+        return run
+
+    def _find_address(self, context: StepContext, given: StepInput) -> Facts:
+        with explained(f"looking for the address of {given.target.machine_name}"):
+            address = find_address(self._at(given.target), given.target, self._leases)
+        return Facts(private_address=address)
+
+
+class Unattended:
+    """The context of work that no tenure stands behind: the removal of an orphan, which nobody holds."""
+
+    remembered: Mapping[str, str] = {}
+    cancelled = False
+
+    def progress(self, text: str) -> None:
+        """Nobody watches."""
+
+    def remember(self, **details: str) -> None:
+        """There is no next attempt."""
+
+    def fence(self) -> None:
+        """There is no tenure to check; the caller has made sure that there is none."""

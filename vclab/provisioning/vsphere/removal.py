@@ -1,0 +1,121 @@
+"""Taking machines away: powered off, destroyed, their directories removed, and all of it verified absent."""
+
+import logging
+
+from vclab.model.errors import NotOurs, Unreachable
+from vclab.model.plans import Target
+from vclab.model.steps import StepContext
+from vclab.provisioning.vsphere import files
+from vclab.provisioning.vsphere.api import vim, vmodl
+from vclab.provisioning.vsphere.faults import explained
+from vclab.provisioning.vsphere.machines import Machine, all_machines, find
+from vclab.provisioning.vsphere.properties import read
+from vclab.provisioning.vsphere.site import Site
+
+log = logging.getLogger(__name__)
+
+
+def clear(site: Site, target: Target, context: StepContext) -> None:
+    """Remove all that the computer is here, of this generation and older ones, and verify that it is absent.
+
+    Of this generation too: content that nobody vouches for is never built upon. Raises ``NotOurs`` for a newer
+    generation and for what is in our way without our mark, ``Unreachable`` when a host does not let go of a machine.
+    """
+    machines = all_machines(site)
+    _refuse_others(target, machines)
+    for machine in (m for m in machines if _is_of_computer(m, target)):
+        destroy(site, machine, context)
+    remaining = all_machines(site)
+    _verify_absent(site, target, remaining)
+    for place in files.leftovers(site, target):
+        files.remove(site, place, context, remaining)
+
+
+def _is_of_computer(machine: Machine, target: Target) -> bool:
+    return machine.ours(target.installation) and machine.computer == target.computer
+
+
+def _refuse_others(target: Target, machines: list[Machine]) -> None:
+    """Nothing is touched unless all of it may be."""
+    place = files.directory(target)
+    for machine in machines:
+        if _is_of_computer(machine, target):
+            if machine.generation > target.generation:
+                raise NotOurs(
+                    f"{machine.name} on {target.endpoint} is of a newer tenure of {target.computer} (generation "
+                    f"{machine.generation}, ours is {target.generation}); nothing is touched"
+                )
+        elif (
+            machine.name == target.machine_name
+            or machine.instance_uuid == target.instance_uuid
+            or machine.path.startswith(f"{place.path}/")
+        ):
+            raise NotOurs(
+                f"{target.endpoint} has a machine {machine.name} ({machine.path}) that is in the way of "
+                f"{target.machine_name} and does not carry our mark; it is not touched. Rename or remove it by hand"
+            )
+
+
+def destroy(site: Site, machine: Machine, context: StepContext) -> None:
+    """Power off and delete one machine of ours, with its files; harmless when it is gone already."""
+    context.progress(f"removing {machine.name}")
+    _host_answers(site, machine)
+    with explained(f"removing {machine.name} on {site.endpoint.name}"):
+        try:
+            if machine.power != "off":
+                power_off(site, machine, context)
+            context.fence()
+            site.finish(machine.ref.Destroy_Task())
+        except vmodl.fault.ManagedObjectNotFound:
+            log.info("%s was gone already", machine.name)
+
+
+def power_off(site: Site, machine: Machine, context: StepContext) -> None:
+    """Pull the plug; harmless when it is off."""
+    context.fence()
+    try:
+        site.finish(machine.ref.PowerOffVM_Task())
+    except vim.fault.InvalidPowerState as fault:
+        if str(fault.existingState) != "poweredOff":
+            raise
+
+
+def _host_answers(site: Site, machine: Machine) -> None:
+    """A machine on a host that is away can't be removed, only forgotten: it may still run."""
+    values = (read(site.session, machine.host, ["name", "runtime.connectionState"]) if machine.host else None) or {}
+    if (
+        "disconnected" in (machine.connection, values.get("runtime.connectionState"))
+        or values.get("runtime.connectionState", "connected") == "notResponding"
+    ):
+        raise Unreachable(
+            f"host {values.get('name', '?')} on {site.endpoint.name} is disconnected: {machine.name} can't be removed "
+            "until it is back"
+        )
+
+
+def _verify_absent(site: Site, target: Target, machines: list[Machine]) -> None:
+    """By instance UUID and by our marks: an index may lag behind."""
+    still = [m.name for m in find(site, target.instance_uuid)]
+    still += [m.name for m in machines if _is_of_computer(m, target)]
+    if still:
+        raise Unreachable(f"{', '.join(sorted(set(still)))} is still on {target.endpoint}; removal is tried again")
+
+
+def destroy_orphan(site: Site, instance_uuid: str, context: StepContext) -> None:
+    """Remove the machine with this instance UUID, and its directory. Raises ``NotOurs`` without our mark."""
+    for machine in find(site, instance_uuid):
+        if not machine.ours(site.installation):
+            raise NotOurs(f"{machine.name} on {site.endpoint.name} does not carry our mark; it is not touched")
+        destroy(site, machine, context)
+        _remove_home(site, machine, context)
+    if find(site, instance_uuid):
+        raise Unreachable(f"machine {instance_uuid} is still on {site.endpoint.name}; removal is tried again")
+
+
+def _remove_home(site: Site, machine: Machine, context: StepContext) -> None:
+    """Remove the directory of a destroyed machine, if it is one of those that we make."""
+    datastore, _, path = machine.path.removeprefix("[").partition("] ")
+    root, _, rest = path.partition("/")
+    name, _, file = rest.partition("/")
+    if root == files.ROOT and name and file and "/" not in file:
+        files.remove(site, files.Directory(datastore, name), context, all_machines(site))

@@ -1,0 +1,106 @@
+"""What an endpoint can hold now."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from vclab.model.inventory import DatastoreFacts, HostFacts, Inventory
+from vclab.provisioning.vsphere.api import Ref, vim
+from vclab.provisioning.vsphere.machines import Machine, all_machines
+from vclab.provisioning.vsphere.properties import find_all, read_all
+from vclab.provisioning.vsphere.site import Site, unusable
+
+_HOST = [
+    "name",
+    "network",
+    "datastore",
+    "runtime.connectionState",
+    "runtime.inMaintenanceMode",
+    "summary.hardware.numCpuThreads",
+    "summary.hardware.memorySize",
+]
+_STORE = ["name", "summary.freeSpace", "summary.accessible", "summary.maintenanceMode"]
+_SIZE = ["config.hardware.numCPU", "config.hardware.memoryMB"]
+_DISKS = ["config.hardware.device", "storage.perDatastoreUsage"]
+
+
+def survey(site: Site) -> Inventory:
+    """Ask for hosts, datastores and machines. Raises ``Unreachable``."""
+    machines = all_machines(site)
+    hosts = find_all(site.session, vim.HostSystem, _HOST, site.datacenter)
+    stores = find_all(site.session, vim.Datastore, _STORE, site.datacenter)
+    networks = find_all(site.session, vim.Network, ["name"], site.datacenter)
+    names = {ref._moId: v["name"] for ref, v in [*stores, *networks]}
+    foreign = _foreign_load(site, machines)
+    held = _held_by_ours(site, machines)
+    return Inventory(
+        endpoint=site.endpoint.name,
+        taken_at=datetime.now(UTC),
+        hosts=tuple(_host(site, v, names, foreign.get(ref._moId, (0, 0))) for ref, v in hosts),
+        datastores=tuple(_datastore(v, held.get(ref._moId, 0)) for ref, v in stores),
+    )
+
+
+def _foreign_load(site: Site, machines: list[Machine]) -> dict[str, tuple[int, int]]:
+    """CPUs and MiB that running machines of others take, by host. One that is off takes nothing."""
+    running = {m.ref._moId: m for m in machines if m.power == "on" and not m.ours(site.installation) and m.host}
+    load: dict[str, tuple[int, int]] = {}
+    for ref, values in read_all(site.session, [m.ref for m in running.values()], _SIZE):
+        host = running[ref._moId].host._moId
+        cpus, memory = load.get(host, (0, 0))
+        load[host] = (cpus + values.get(_SIZE[0], 0), memory + values.get(_SIZE[1], 0))
+    return load
+
+
+def _held_by_ours(site: Site, machines: list[Machine]) -> dict[str, int]:
+    """Bytes that our machines take on each datastore."""
+    held: dict[str, int] = {}
+    ours = [m.ref for m in machines if m.ours(site.installation)]
+    for _, values in read_all(site.session, ours, _DISKS):
+        for store, size in _usage(values).items():
+            held[store] = held.get(store, 0) + size
+    return held
+
+
+def _usage(machine: Mapping[str, Any]) -> dict[str, int]:
+    """Bytes that one machine takes by datastore: what it has written or, if that is more, its thick disks' size."""
+    written = {u.datastore._moId: int(u.committed) for u in machine.get("storage.perDatastoreUsage", [])}
+    thick: dict[str, int] = {}
+    for device in machine.get("config.hardware.device", []):
+        if isinstance(device, vim.vm.device.VirtualDisk) and not getattr(device.backing, "thinProvisioned", False):
+            store = getattr(device.backing, "datastore", None)
+            if store is not None:
+                thick[store._moId] = thick.get(store._moId, 0) + int(device.capacityInKB) * 1024
+    return {store: max(written.get(store, 0), thick.get(store, 0)) for store in {*written, *thick}}
+
+
+def _host(site: Site, values: Mapping[str, Any], names: Mapping[str, str], foreign: tuple[int, int]) -> HostFacts:
+    endpoint = site.endpoint
+    networks = tuple(sorted(_named(values.get("network", []), names)))
+    missing = [n for n in (endpoint.private_network, endpoint.public_network) if n not in networks]
+    why = unusable(values) or (f"it has no network {' nor '.join(missing)}" if missing else "")
+    threads = values.get("summary.hardware.numCpuThreads", 0)
+    memory = values.get("summary.hardware.memorySize", 0) // 2**20
+    return HostFacts(
+        name=values["name"],
+        cpus=max(int(threads * endpoint.cpu_overcommit) - foreign[0], 0),
+        memory_mb=max(memory - endpoint.memory_reserve_mb - foreign[1], 0),
+        usable=not why,
+        why_not=why,
+        datastores=tuple(sorted(_named(values.get("datastore", []), names))),
+        networks=networks,
+    )
+
+
+def _named(refs: list[Ref], names: Mapping[str, str]) -> list[str]:
+    return [names[ref._moId] for ref in refs if ref._moId in names]
+
+
+def _datastore(values: Mapping[str, Any], held: int) -> DatastoreFacts:
+    why = "" if values.get("summary.accessible", True) else "not accessible"
+    if not why and values.get("summary.maintenanceMode", "normal") != "normal":
+        why = "in maintenance"
+    free = max(values.get("summary.freeSpace", 0), 0)
+    return DatastoreFacts(
+        name=values["name"], disk_gb=(free + held) // 2**30, free_gb=free // 2**30, usable=not why, why_not=why
+    )

@@ -176,6 +176,7 @@ func (c *center) copyDisk(j *job, req *types.CopyVirtualDisk_Task) types.BaseMet
 	if fault != nil {
 		return fault
 	}
+	c.refreshStores()
 	if fault := j.wait(c.faults.delay("CopyVirtualDisk")); fault != nil {
 		return fault
 	}

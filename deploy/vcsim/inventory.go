@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -145,14 +147,13 @@ func (c *center) addHost(h host, networks []string) error {
 	if err != nil {
 		return err
 	}
-	for _, s := range c.stores {
-		ds, err := datastores.CreateLocalDatastore(ctx, s.name, s.folder)
-		if err != nil {
+	for _, name := range slices.Sorted(maps.Keys(c.stores)) {
+		s := c.stores[name]
+		if _, err := datastores.CreateLocalDatastore(ctx, s.name, s.folder); err != nil {
 			return err
 		}
-		// The second host mounts the datastore that the first one made, but is told of another.
+		// Not the answer: the second host mounts the datastore that the first one made, but is told of another.
 		s.ref = c.registry.FindByName(s.name, c.datastoreRefs()).Reference()
-		_ = ds
 	}
 	return c.addNetworks(remote, networks)
 }

@@ -19,24 +19,49 @@ func (c *center) intercept(ctx *simulator.Context, method *simulator.Method) (mo
 			NoPermission: types.NoPermission{Object: &method.This, PrivilegeId: "System.View"},
 		}
 	}
-	switch found := c.registry.Get(method.This).(type) {
-	case *simulator.VirtualDiskManager:
-		return &diskManager{found, c}, nil
-	case *simulator.FileManager:
-		return &fileManager{found, c}, nil
-	case *simulator.VirtualMachine:
-		return &machineObject{found, c}, nil
-	case *simulator.Folder:
-		return &folderObject{found, c}, nil
-	case *simulator.HostSystem:
-		return &hostObject{found, c}, nil
-	case *simulator.Datastore:
-		return &datastoreObject{found, c}, nil
-	case *simulator.Task:
-		return &taskObject{found, c}, nil
-	default:
+	if !overridden[method.Name] {
 		return nil, nil
 	}
+	object := c.inFront(method.This)
+	if object != nil {
+		// The session would look the object up again, and find the simulator's instead of ours.
+		method.This.Value += " of vclab"
+	}
+	return object, nil
+}
+
+func (c *center) inFront(ref types.ManagedObjectReference) mo.Reference {
+	switch found := c.registry.Get(ref).(type) {
+	case *simulator.VirtualDiskManager:
+		return &diskManager{found, c}
+	case *simulator.FileManager:
+		return &fileManager{found, c}
+	case *simulator.VirtualMachine:
+		return &machineObject{found, c}
+	case *simulator.Folder:
+		return &folderObject{found, c}
+	case *simulator.HostSystem:
+		return &hostObject{found, c}
+	case *simulator.Datastore:
+		return &datastoreObject{found, c}
+	case *simulator.HostDatastoreBrowser:
+		return &browserObject{found, c}
+	case *simulator.Task:
+		return &taskObject{found, c}
+	default:
+		return nil
+	}
+}
+
+// overridden are the methods that our objects answer.
+var overridden = map[string]bool{
+	"CopyVirtualDisk_Task": true, "CreateVirtualDisk_Task": true, "DeleteVirtualDisk_Task": true,
+	"MoveVirtualDisk_Task": true, "CopyDatastoreFile_Task": true, "DeleteDatastoreFile_Task": true,
+	"MoveDatastoreFile_Task": true, "RefreshDatastore": true, "CreateVM_Task": true, "ReconfigVM_Task": true,
+	"PowerOnVM_Task": true, "ResetVM_Task": true, "RebootGuest": true, "ShutdownGuest": true, "Destroy_Task": true,
+	"EnterMaintenanceMode_Task": true, "ExitMaintenanceMode_Task": true, "DisconnectHost_Task": true,
+	"ReconnectHost_Task": true, "CancelTask": true, "SearchDatastore_Task": true,
+	"SearchDatastoreSubFolders_Task": true,
 }
 
 // needsSession: the simulator lets anybody read properties; a real vCenter answers NotAuthenticated, which is how a

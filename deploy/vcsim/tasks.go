@@ -18,6 +18,7 @@ type job struct {
 	cancel   chan struct{}
 	once     sync.Once
 	progress func(percent int32)
+	result   types.AnyType
 }
 
 // jobs are the running tasks of ours that can be cancelled.
@@ -79,6 +80,7 @@ func (c *center) run(manager, method string, cancelable bool, work func(*job) ty
 			update(
 				types.PropertyChange{Name: "info.completeTime", Val: time.Now()},
 				types.PropertyChange{Name: "info.progress", Val: int32(100)},
+				types.PropertyChange{Name: "info.result", Val: j.result},
 				types.PropertyChange{Name: "info.state", Val: types.TaskInfoStateSuccess},
 			)
 			return

@@ -12,6 +12,7 @@ from importlib import resources
 from pathlib import Path
 
 from vclab.lab.errors import LabError
+from vclab.lab.tools import cache
 
 SUITE = "bookworm"
 PACKAGES = (
@@ -34,11 +35,6 @@ LEFT_OUT = ("doc", "man", "locale")
 PROXY_KEYS = ("Acquire::http", "Acquire::https", "Acquire::Check-Valid-Until", "Acquire::Check-Date")
 
 Say = Callable[[str], None]
-
-
-def cache() -> Path:
-    """Where big things are kept that every lab of this user shares."""
-    return Path.home() / ".cache" / "vclab"
 
 
 def _own_file(name: str) -> str:

@@ -1,0 +1,68 @@
+"""The verbs ``up`` and ``down``; found by the command line through the entry point group ``vclab.commands``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vclab.lab.layout import Layout
+
+Folder = Annotated[
+    Path | None, typer.Option("--lab", metavar="DIR", help="The lab's folder (or $VCLAB_LAB).", show_default=False)
+]
+Address = Annotated[
+    str, typer.Option("--address", metavar="A", help="Loopback address to answer on; kept.", show_default=False)
+]
+Foreground = Annotated[bool, typer.Option("--foreground", help="Stay, and show what happens; Ctrl-C stops the lab.")]
+Wipe = Annotated[bool, typer.Option("--wipe", help="Also delete all that the lab holds.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the lab's verbs."""
+    app.command("up")(up)
+    app.command("down")(down)
+
+
+def _say(text: str) -> None:
+    typer.echo(text, err=True)
+
+
+def up(lab: Folder = None, address: Address = "", foreground: Foreground = False) -> None:
+    """Start the embedded lab: Temporal, a vCenter, real Linux machines.
+
+    Needs root on Linux, and nothing configured. Starting it twice does no harm.
+
+    \b
+    Examples:
+      vclab up
+      vclab up --lab /tmp/lab2
+    """
+    from vclab.lab import lab as embedded
+
+    layout = Layout.of(lab)
+    if foreground:
+        raise typer.Exit(embedded.run_in_foreground(layout, address, _say))
+    new = embedded.up(layout, address, _say)
+    at = embedded.addresses(layout)
+    typer.echo(f"the lab in {layout.folder} is {'up' if new else 'up already'}")
+    typer.echo(f"  Temporal UI  {at.ui}")
+    typer.echo(f"  Temporal     {at.temporal}")
+    typer.echo(f"  vCenter      {at.vcenter}")
+    typer.echo(f"  settings     {layout.settings_file}")
+    if not layout.default:
+        typer.echo(f"use it with: export VCLAB_CONFIG={layout.settings_file}")
+
+
+def down(lab: Folder = None, wipe: Wipe = False) -> None:
+    """Stop the embedded lab, as a power cut would; the next `up` restores what was there.
+
+    \b
+    Examples:
+      vclab down
+      vclab down --wipe
+    """
+    from vclab.lab import lab as embedded
+
+    layout = Layout.of(lab)
+    done = embedded.down(layout, wipe, _say)
+    typer.echo(f"the lab in {layout.folder} {'is wiped' if wipe else 'is down' if done else 'was not up'}")

@@ -1,0 +1,169 @@
+"""The one process behind a running lab: makes the network, keeps the parts and machines running, forwards ports.
+
+Everything it starts dies with it, however it ends; what is left of it then is removed by the next ``up`` or ``down``.
+Started detached by ``vclab up``::
+
+    python -m vclab.lab.supervisor FOLDER TEMPORAL VCSIM TREE
+"""
+
+import asyncio
+import fcntl
+import logging
+import os
+import shutil
+import signal
+import sys
+from pathlib import Path
+
+from vclab.lab import forwards, network, processes, seed, state
+from vclab.lab.control import Vcsim
+from vclab.lab.errors import LabError
+from vclab.lab.keeper import Keeper
+from vclab.lab.layout import TEMPORAL_PORT, UI_PORT, VCENTER_PORT, Layout
+from vclab.lab.parts import parts
+from vclab.lab.room import MachineRoom
+from vclab.model.errors import VclabError
+
+log = logging.getLogger("vclab.lab")
+WORKER = "worker"
+FORWARDED = (TEMPORAL_PORT, UI_PORT, VCENTER_PORT)
+
+
+def lock(layout: Layout) -> int | None:
+    """Become the supervisor of this lab: a handle to keep open, or None when there is one already."""
+    layout.run.mkdir(parents=True, exist_ok=True, mode=0o711)
+    handle = os.open(layout.run, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        return None
+    return handle
+
+
+def clean(layout: Layout) -> None:
+    """Remove what a lab left that ended by force: its processes, namespaces, cards and sockets. Its supervisor too.
+
+    Raises ``LabError`` when a process does not die.
+    """
+    cut_power(layout, state.read(layout).processes())
+    shutil.rmtree(layout.run, ignore_errors=True)
+
+
+def cut_power(layout: Layout, recorded: list[tuple[int, int]]) -> None:
+    """End the recorded processes (pid, start time) and whatever is inside our namespaces; then remove those.
+
+    Nothing is ever looked for by name. Raises ``LabError`` when a process does not die.
+    """
+    stubborn = processes.end(recorded)
+    for namespace in filter(network.exists, layout.namespaces):
+        inside = [(pid, processes.started(pid)) for pid in network.processes(namespace) if pid != os.getpid()]
+        stubborn += processes.end(inside)
+    if stubborn:
+        raise LabError(f"processes of the lab do not die: {', '.join(map(str, stubborn))}; end them, then try again")
+    network.down(layout)
+
+
+class Supervisor:
+    """Runs one lab until it is told to stop."""
+
+    def __init__(self, layout: Layout, temporal: Path, vcsim: Path, tree: Path) -> None:
+        self._layout = layout
+        self._stop = asyncio.Event()
+        self._inside = forwards.Inside(network.NETNS / layout.management)
+        self._state = state.LabState(os.getpid(), processes.started(os.getpid()), layout.address)
+        self._filled = asyncio.Event()
+        control = Vcsim(layout.control_socket)
+        self._room = MachineRoom(layout, tree, control, self._changed)
+        self._keepers = {
+            part.name: Keeper(part, layout.logs, layout.address, self._inside, self._changed)
+            for part in parts(layout, temporal, vcsim)
+        }
+        self._keepers["vcsim"].on_line = self._room.hear
+        self._keepers["vcsim"].on_ready = self._room.compare
+
+    async def run(self) -> None:
+        """Run the lab until SIGTERM or SIGINT; then cut its power. Raises ``VclabError`` when it can't be started."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self._stop.set)
+        try:
+            self._changed()
+            network.up(self._layout)
+            await self._listen()
+            await self._work()
+        except VclabError as error:
+            self._state.error = str(error)
+            self._changed()
+            raise
+        finally:
+            self._cut_power()
+
+    async def _listen(self) -> None:
+        for port in FORWARDED:
+            try:
+                await forwards.serve(self._inside, self._layout.address, [port])
+            except OSError as error:
+                raise LabError(f"can't listen on {self._layout.address}:{port}: {error.strerror}") from None
+
+    async def _work(self) -> None:
+        """Keep all parts and machines running until told to stop. Raises ``VclabError`` from the store."""
+        tasks = [asyncio.create_task(self._keep(keeper)) for keeper in self._keepers.values()]
+        tasks += [asyncio.create_task(self._room.watch_guests()), asyncio.create_task(self._fill_store())]
+        stop = asyncio.create_task(self._stop.wait())
+        pending = {*tasks, stop}
+        try:
+            while not stop.done():
+                done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
+        finally:
+            for task in (*tasks, stop):
+                task.cancel()
+            await asyncio.gather(*tasks, stop, return_exceptions=True)
+
+    async def _keep(self, keeper: Keeper) -> None:
+        for name in keeper.part.after:
+            await self._keepers[name].ready.wait()
+        if keeper.part.name == WORKER:
+            await self._filled.wait()
+        await keeper.run()
+
+    async def _fill_store(self) -> None:
+        await asyncio.to_thread(seed.fill_store, self._layout)
+        self._filled.set()
+
+    def _changed(self) -> None:
+        self._state.parts = {name: keeper.state for name, keeper in self._keepers.items()}
+        self._state.machines = self._room.states()
+        self._state.ready = self._state.ready or all(keeper.ready.is_set() for keeper in self._keepers.values())
+        state.write(self._layout, self._state)
+
+    def _cut_power(self) -> None:
+        """SIGKILL to all: what the lab holds must stand a power cut, so each ``down`` proves that it does."""
+        self._room.close()
+        self._inside.close()
+        others = [one for one in self._state.processes() if one[0] != os.getpid()]
+        cut_power(self._layout, others)
+        if not self._state.error:  # else whoever waits for us reads it first
+            shutil.rmtree(self._layout.run, ignore_errors=True)
+
+
+def main(arguments: list[str]) -> int:
+    """Run a lab in the foreground; the exit code."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    folder, temporal, vcsim, tree = map(Path, arguments)
+    layout = Layout(folder)
+    held = lock(layout)
+    if held is None:
+        log.error("the lab in %s has a supervisor already", folder)
+        return 1
+    try:
+        asyncio.run(Supervisor(layout, temporal, vcsim, tree).run())
+    except VclabError as error:
+        log.error("%s", error)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+import asyncssh
+
 from vclab.guests.linux import Linux
 from vclab.guests.ssh import Patience
 from vclab.lab import network, rootfs
@@ -183,12 +185,13 @@ class Place:
         """Bring the machine to where a plan's guest steps leave it."""
         addresses = self.wait_for_addresses()
         self.facts = Facts(private_address=addresses[self.target.private_mac])
-        self.facts = self.facts.merged(self._wait_ssh())
+        self.facts = self.facts.merged(self.wait_ssh())
         self.step("linux.post_load")
         self.facts = self.facts.merged(self.step("linux.read_public_address"))
         return self
 
-    def _wait_ssh(self) -> Facts:
+    def wait_ssh(self) -> Facts:
+        """Look until SSH answers."""
         for _ in range(100):
             try:
                 return self.step("linux.wait_ssh")
@@ -197,13 +200,46 @@ class Place:
                 time.sleep(0.1)
         raise AssertionError(self.machine.console_log.read_text())
 
-    def dead_air(self, login: str, port: int = 22, address: str = "") -> bool:
+    def shut(self, login: str, port: int = 22, address: str = "") -> bool:
         """Whether the port of the machine's public address is shut for that test user."""
         try:
             self.bench.person(login, _dial(address or self.facts.public_address, port))
         except OSError:
             return True
         return False
+
+    async def password_login(self, user: str, password: str, address: str = "") -> bool:
+        """Whether sshd lets the user in with that password, by either way of giving one."""
+        for method in ("password", "keyboard-interactive"):
+            try:
+                async with asyncssh.connect(
+                    address or self.facts.public_address,
+                    username=user,
+                    password=password,
+                    preferred_auth=[method],
+                    client_keys=None,
+                    known_hosts=([asyncssh.import_public_key(self.facts.host_key)], [], []),
+                    config=None,
+                    agent_path=None,
+                    connect_timeout=5,
+                ) as connection:
+                    await connection.run("id -un", check=True)
+                    return True
+            except asyncssh.PermissionDenied:
+                pass
+        return False
+
+    def hash_of(self, user: str) -> str:
+        """The password's hash in the machine."""
+        return self.inside("getent", "shadow", user).split(":")[1]
+
+    def crypt(self, password: str, salt: str) -> str:
+        """What the machine's own crypt(3) makes of a password."""
+        return self.inside("perl", "-e", "print crypt($ARGV[0], $ARGV[1])", password, salt)
+
+    def write(self, path: str, text: str) -> None:
+        """Put a file into the machine."""
+        self.inside("sh", "-c", 'printf %s "$2" > "$1"', "sh", path, text)
 
     def ssh(self, login: str, key: Path, user: str, *command: str) -> "subprocess.CompletedProcess[str]":
         """OpenSSH's own client in a test user's place; the pinned host key is the only one known."""

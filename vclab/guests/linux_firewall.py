@@ -2,7 +2,7 @@
 
 Everything that comes in is dropped but: the management node to SSH, the user's addresses to the connect ports,
 ICMP, DHCP, and answers to what the computer itself asked. The connect-port rules stand before the one for
-established connections, so that closing access also stops the sessions that are open.
+established connections, so that closing access also ends the sessions that are open.
 """
 
 import ipaddress
@@ -28,6 +28,7 @@ table inet vclab {{
         tcp dport 22 ip6 saddr @management6 accept
         ct direction original tcp dport @ports ip saddr @users4 accept
         ct direction original tcp dport @ports ip6 saddr @users6 accept
+        ct state established ct direction original tcp dport @ports reject with tcp reset
         ct direction original tcp dport @ports drop
         ct state established,related accept
         meta l4proto {{ icmp, ipv6-icmp }} accept
@@ -42,6 +43,9 @@ mkdir -p /etc/vclab
 printf '%s\\n' "$input" > /etc/vclab/firewall.new
 nft -f /etc/vclab/firewall.new
 mv -f /etc/vclab/firewall.new /etc/vclab/firewall.nft
+# What is not let in any more also ends here, else it would look connected for hours. Old kernels can't (it is dead
+# all the same, by the rules).
+ss -HKtn state established "$@" > /dev/null 2>&1 || true
 nft -j list table inet vclab
 """
 
@@ -129,6 +133,13 @@ class Firewall:
         """The rule set for ``nft -f``."""
         return _RULES.format(sets="\n".join(_set(name, *rest) for name, rest in self.sets().items()))
 
+    def strangers(self) -> list[str]:
+        """The filter for ``ss`` that finds connections to the connect ports which are not let in."""
+        ports = " or ".join(f"sport = :{port}" for port in self.ports) or "sport = :22"
+        let_in = (*networks(["127.0.0.0/8", "::1"]), *self.management, *self.users)
+        written = (f"[{network}]" if network.version == 6 else str(network) for network in let_in)
+        return [f"( {ports} )", *(word for network in written for word in ("and", "not", "dst", network))]
+
 
 def _of_version(known: Iterable[Network], version: int) -> frozenset[str]:
     return frozenset(str(n) for n in known if n.version == version)
@@ -142,7 +153,7 @@ def _set(name: str, kind: str, elements: frozenset[str]) -> str:
 
 async def apply(shell: Shell, firewall: Firewall) -> None:
     """Replace the computer's rules by these, and see that they stand. Raises ``StepFailed`` if they do not."""
-    answer = await shell.act("set the firewall", _APPLY, text=firewall.text())
+    answer = await shell.act("set the firewall", _APPLY, *firewall.strangers(), text=firewall.text())
     wrong = differences(firewall, answer)
     if wrong:
         raise StepFailed(f"the firewall at {shell.address} is not as it was set: {', '.join(wrong)}")
@@ -155,16 +166,33 @@ async def restore_at_boot(shell: Shell) -> None:
 
 def differences(firewall: Firewall, listing: str) -> list[str]:
     """What ``nft -j list table`` shows otherwise than it should be; empty when all is well."""
-    try:
-        objects: list[dict[str, Any]] = json.loads(listing)["nftables"]
-    except (ValueError, KeyError):
-        return ["nft shows no table"]
-    found = {item["set"]["name"]: _elements(item["set"].get("elem", [])) for item in objects if "set" in item}
+    objects = _objects(listing)
+    found = _found(objects)
     wrong = [name for name, (_, wanted) in firewall.sets().items() if found.get(name) != wanted]
     chains = [item["chain"] for item in objects if "chain" in item]
     if not any(chain.get("hook") == "input" and chain.get("policy") == "drop" for chain in chains):
         wrong.append("input is not dropped")
     return wrong
+
+
+def open_to(listing: str) -> tuple[Network, ...] | None:
+    """To whom the connect ports are open by ``nft -j list table``; None when our table is not there."""
+    found = _found(_objects(listing))
+    if "users4" not in found or "users6" not in found:
+        return None
+    return networks(found["users4"] | found["users6"])
+
+
+def _objects(listing: str) -> list[dict[str, Any]]:
+    try:
+        objects: list[dict[str, Any]] = json.loads(listing)["nftables"]
+    except (ValueError, KeyError):
+        return []
+    return objects
+
+
+def _found(objects: Iterable[dict[str, Any]]) -> dict[str, frozenset[str]]:
+    return {item["set"]["name"]: _elements(item["set"].get("elem", [])) for item in objects if "set" in item}
 
 
 def _elements(elements: Sequence[Any]) -> frozenset[str]:

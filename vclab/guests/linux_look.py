@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from vclab.guests.base import Connections
-from vclab.guests.linux_firewall import Network, contains
+from vclab.guests.linux_firewall import Network, contains, open_to
 from vclab.guests.ssh import Shell
 from vclab.model.errors import NotOurs, NotYet, StepFailed, Unreachable
 from vclab.model.plans import Facts
@@ -17,12 +17,13 @@ LONGEST_NOTICE = 2000
 """Characters."""
 
 _ADDRESSES = "cat /proc/sys/kernel/random/boot_id; ip -json address show"
+_CONNECTIONS = "ss -Htn state established; echo; echo --; nft -j list table inet vclab 2> /dev/null || true"
 _CARDS = "cat /sys/class/net/*/address"
 
 # Written in the background and cut short: a terminal that was stopped (Ctrl-S) takes nothing.
 _NOTIFY = """umask 077
 text=$(mktemp)
-printf '\\a\\r\\n%s\\r\\n' "$input" | sed 's/$/\\r/' > "$text"
+printf '\\a\\n%s\\n' "$input" | sed 's/$/\\r/' > "$text"
 for terminal in /dev/pts/[0-9]* /dev/console; do
     [ -c "$terminal" ] || continue
     timeout 3 sh -c 'cat "$1" > "$2"' sh "$text" "$terminal" > /dev/null 2>&1 &
@@ -60,13 +61,15 @@ def _usable(address: dict[str, Any]) -> bool:
 
 
 async def connections(shell: Shell, ports: Iterable[int], management: Iterable[Network]) -> Connections:
-    """Addresses outside the management networks with an established TCP connection to one of the ports."""
-    wanted = set(ports)
-    listing = await shell.look("tell its connections", "ss -Htn state established")
-    management = tuple(management)
-    peers = {peer for port, peer in map(_peer, listing.splitlines()) if port in wanted}
-    outside = {p for p in peers if p and not ipaddress.ip_address(p).is_loopback and not contains(management, p)}
-    return Connections(tuple(sorted(outside)))
+    """Addresses outside the management networks with an established TCP connection to one of the ports.
+
+    A connection from an address that the firewall lets in no more is dead, though TCP may not know it for hours.
+    """
+    listing, _, table = (await shell.look("tell its connections", _CONNECTIONS)).partition("\n--\n")
+    ports, ours, let_in = set(ports), tuple(management), open_to(table)
+    peers = {peer for port, peer in map(_peer, listing.splitlines()) if port in ports}
+    outside = {p for p in peers if p and not ipaddress.ip_address(p).is_loopback and not contains(ours, p)}
+    return Connections(tuple(sorted(p for p in outside if let_in is None or contains(let_in, p))))
 
 
 def _peer(line: str) -> tuple[int, str]:

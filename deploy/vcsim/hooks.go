@@ -166,6 +166,11 @@ func (h *hook) PutObject(_ *simulator.Context, object mo.Reference) {
 		h.center.note(&found.VirtualMachine) // also when moved to another folder
 	case *simulator.Folder:
 		h.center.saveInventory(types.ManagedObjectReference{})
+	case *simulator.Task:
+		// The simulator names its managers as entities of tasks; pyvmomi can't read a task then.
+		if _, ok := h.center.registry.Get(*found.Info.Entity).(mo.Entity); !ok {
+			found.Info.Entity = &h.center.dc.DatastoreFolder
+		}
 	}
 }
 
@@ -221,7 +226,7 @@ func (h *hook) taskChanged(task *mo.Task) {
 	default:
 		return
 	}
-	if task.Info.Entity != nil && task.Info.Entity.Type != "Datacenter" { // our own jobs do it themselves
+	if task.Info.Entity.Type != "Datacenter" { // our own jobs do it themselves
 		h.center.refreshStores()
 	}
 }

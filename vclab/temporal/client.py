@@ -1,6 +1,7 @@
 """What a frontend says to running reservations. Every method raises the house's errors, never Temporal's."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -30,6 +31,9 @@ from vclab.settings import TemporalSettings
 QUEUE = "vclab"
 """Workflows and their record activities."""
 
+MOST_DESCRIBED = 500
+"""So many running workflows are looked at one by one for failing tasks."""
+
 T = TypeVar("T")
 
 
@@ -50,7 +54,9 @@ async def connect(settings: TemporalSettings, timeout: float = 10.0) -> Client:
 
 
 def _short(error: BaseException) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0][:200]
+    text = str(error) or type(error).__name__
+    inner = re.search(r'Os \{[^}]*message: "([^"]+)', text)  # the operating system's word inside Rust's
+    return inner[1] if inner else text.splitlines()[0][:200]
 
 
 class Reservations:
@@ -164,9 +170,25 @@ async def _pollers(client: Client, queue: str, kind: str) -> int:
 
 
 async def failing_workflows(client: Client) -> list[str]:
-    """Workflows whose task fails again and again: a bug of ours; their machines are left alone until it is mended."""
-    query = 'ExecutionStatus = "Running" AND TemporalReportedProblems IS NOT NULL'
+    """Workflows whose task fails again and again: a bug of ours; their machines are left alone until it is mended.
+
+    Seen by the attempts of the pending workflow task; servers before 1.30 don't know ``TemporalReportedProblems``.
+    """
     try:
-        return [w.id async for w in client.list_workflows(query)]
+        running = [w.id async for w in client.list_workflows('ExecutionStatus = "Running"', limit=MOST_DESCRIBED)]
+        attempts = await asyncio.gather(*(_task_attempts(client, workflow) for workflow in running))
     except RPCError as error:
         raise Unreachable(f"the Temporal server failed: {_short(error)}") from None
+    # A worker that is killed costs one attempt or two: that is no bug.
+    return [workflow for workflow, attempt in zip(running, attempts, strict=True) if attempt > 2]
+
+
+async def _task_attempts(client: Client, workflow: str) -> int:
+    """How often the workflow's pending task was tried; 0 when none is pending, or the workflow is gone meanwhile."""
+    try:
+        description = await client.get_workflow_handle(workflow).describe()
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            return 0
+        raise
+    return description.raw_description.pending_workflow_task.attempt

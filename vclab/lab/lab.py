@@ -25,6 +25,7 @@ Say = Callable[[str], None]
 PROGRAMS = {
     "dnsmasq": "dnsmasq-base",
     "ip": "iproute2",
+    "nft": "nftables",
     "nsenter": "util-linux",
     "setpriv": "util-linux",
     "ssh": "openssh-client",

@@ -17,6 +17,20 @@ NETNS = Path("/run/netns")
 CLONE_NEWNET = 0x40000000
 CLONE_NEWUTS = 0x04000000
 
+FIREWALL = """
+table inet lab {
+  chain input {
+    type filter hook input priority filter; policy accept;
+    iifname != { "private", "public" } accept
+    ct state { established, related } accept
+    meta l4proto { icmp, icmpv6 } accept
+    iifname { "private", "public" } udp dport 67 accept
+    drop
+  }
+}
+"""
+"""What a lab machine may reach of the management node: DHCP and ping, nothing else."""
+
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -80,6 +94,9 @@ def up(layout: Layout) -> None:
         )
     with entered(NETNS / layout.management):
         Path("/proc/sys/net/ipv4/ip_forward").write_text("0")
+        ran = subprocess.run(["nft", "-f", "-"], input=FIREWALL, capture_output=True, text=True)
+    if ran.returncode:
+        raise LabError(f"the lab's firewall can't be made: {ran.stderr.strip()} (needs a kernel with nf_tables)")
 
 
 def exists(namespace: str) -> bool:

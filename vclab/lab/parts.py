@@ -74,7 +74,8 @@ def temporal_command(layout: Layout, program: Path) -> tuple[str, ...]:
     server polls its queues 20 times a second per shard, and it has one shard: 45 ms per task unless that is raised.
     """
     command = [*inside(layout), str(program), "server", "start-dev", "--log-level", "warn"]
-    command += ["--ip", layout.address, "--port", str(TEMPORAL_PORT)]
+    # All addresses: its inner services call each other on 127.0.0.1, whatever --ip says. See network.FIREWALL.
+    command += ["--ip", "0.0.0.0", "--port", str(TEMPORAL_PORT)]
     command += ["--ui-ip", layout.address, "--ui-port", str(UI_PORT)]
     command += ["--db-filename", str(layout.temporal_database)]
     command += ["--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=normal"]

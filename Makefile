@@ -1,0 +1,48 @@
+# Everything that is done with a checkout. `make` alone lists it.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+BIN := .venv/bin
+
+# The lab makes network namespaces and mounts, for which it must be root; caches stay where they are.
+ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo "XDG_CACHE_HOME=$${XDG_CACHE_HOME:-$$HOME/.cache}")
+
+.PHONY: help setup demo test check format up down status clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do \
+		printf '  make %-8s %s\n' "$$name" "$$text"; done
+
+setup: ## install all that the lab needs (Debian packages, Python environment, Temporal, vCenter simulator)
+	@deploy/setup.sh
+
+demo: setup ## start the embedded lab and watch one reservation from end to end
+	@$(ROOT) $(BIN)/vclab demo
+
+test: ## set up, then run all tests; with ARGS="tests/store -k claims" only some
+	@deploy/setup.sh tests
+	$(ROOT) $(BIN)/pytest $(ARGS)
+
+check: setup ## formatting, lint, types, import rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup ## format the code, and mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+up: setup ## start the embedded lab
+	@$(ROOT) $(BIN)/vclab up
+
+down: ## stop the embedded lab; all it knows is there at the next start
+	@$(ROOT) $(BIN)/vclab down
+
+status: ## what runs
+	@$(ROOT) $(BIN)/vclab status
+
+clean: ## remove the Python environment and what tools leave behind; not the lab, not the cache of built programs
+	rm -rf .venv *.egg-info build .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -29,7 +29,7 @@ missing_packages() {
     needs=$NEEDS
     [ "$want" = tests ] && needs="$needs $TEST_NEEDS"
     for need in $needs; do has "${need%%:*}" || echo "${need##*:}"; done | sort -u | tr '\n' ' '
-    python3 -c 'import ensurepip, venv' 2>/dev/null || printf 'python3 python3-venv '
+    [ -x .venv/bin/python ] || python3 -c 'import ensurepip, venv' 2>/dev/null || printf 'python3 python3-venv '
     [ -e /etc/ssl/certs/ca-certificates.crt ] || printf 'ca-certificates '
 }
 
@@ -85,8 +85,7 @@ find_uv() {
 stamp=.venv/.setup-$want
 state=$(find uv.lock pyproject.toml deploy -type f -exec sha256sum {} + | sort | sha256sum)
 is_set_up() {
-    [ "$(cat $stamp 2>/dev/null)" = "$state" ] && .venv/bin/python -c 'import temporalio, vclab' 2>/dev/null &&
-        [ -e "$cache/bin/vclab-vcsim" ] && { [ "$want" != tests ] || [ -e "$cache/bin/temporal-server" ]; } &&
+    [ "$(cat $stamp 2>/dev/null)" = "$state" ] && [ -x .venv/bin/python ] && [ -x .venv/bin/vclab ] && [ -e "$cache/bin/vclab-vcsim" ] && { [ "$want" != tests ] || [ -e "$cache/bin/temporal-server" ]; } &&
         [ -z "$(missing_packages)" ]
 }
 is_set_up && exit 0

@@ -191,12 +191,9 @@ def test_a_fault_of_ours_is_one_line(vclab: Command, monkeypatch: pytest.MonkeyP
 
 
 def test_other_locales_and_bytes_that_are_no_text(vclab_process: Command, store: Store) -> None:
-    for encoding in ("ascii", "latin-1"):
-        said = vclab_process("reserve", "☃" * 100, PYTHONIOENCODING=encoding)
-        said.one_line_error(4, "there is no image")
-    said = vclab_process("show", b"\xff\xfe", LC_ALL="C")
-    said.one_line_error(4, "there is no reservation")
-    assert vclab_process("--help", LC_ALL="C", PYTHONUTF8="0", PYTHONIOENCODING="ascii").code == 0
+    vclab_process("reserve", "☃" * 100, PYTHONIOENCODING="ascii").one_line_error(4, "there is no image")
+    vclab_process("show", b"\xff\xfe", LC_ALL="C").one_line_error(4, "there is no reservation")
+    assert vclab_process("--help", LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0").code == 0
 
 
 def test_a_reader_that_goes_away(vclab_process: Command, store: Store) -> None:

@@ -56,7 +56,9 @@ def extend(
 def new_end(view: ReservationView, by: str, to: str, actor: Actor) -> datetime:
     """The end that is asked for, absolute: a repeat of the same message changes nothing."""
     if to:
-        return parse_time(to, actor.zone, utc_now())
+        moment = parse_time(to, actor.zone, utc_now())
+        # Programs are told whole seconds: the end that they read back is the end as it is.
+        return view.end if moment == view.end.replace(microsecond=0) else moment
     try:
         return view.end + timedelta(seconds=parse_length(by))
     except OverflowError:

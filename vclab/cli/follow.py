@@ -156,9 +156,9 @@ async def follow(
             last[seen.view.id] = seen
         newest = [last[r] for r in reservations]
         remarks.on([seen for seen in newest if not done(seen)])
-        shown.show(newest)
         if all(done(seen) for seen in newest):
-            return newest
+            return newest  # the caller tells how it came out
+        shown.show(newest)
         # Each look is a workflow task: many reservations are looked at less often.
         await asyncio.sleep(max(poll, 0.2 * len(missing)))
 

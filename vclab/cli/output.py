@@ -32,8 +32,8 @@ codecs.register_error("vclab.plain", _plain)
 
 def prepare_streams() -> None:
     """Make stdout and stderr write whatever comes, on every locale; if they are closed (``>&-``), to nowhere."""
-    sys.stdout = sys.stdout or Path(os.devnull).open("w")
-    sys.stderr = sys.stderr or Path(os.devnull).open("w")
+    sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115 (open until the end)
+    sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="vclab.plain")

@@ -30,6 +30,8 @@ def watch(context: typer.Context, r: ReservationId, json: Json = False, as_user:
     lab.reservation(r)
     with JsonLines() if json else display() as shown:
         (last,) = asyncio.run(follow(lab, [r], lambda seen: seen.ended, shown))
+        if json:
+            shown.show([last])
     if last.view.ending is Ending.FAILED:
         raise Failed(f"{r} failed: {last.view.reason or 'no reason is recorded'}")
     if not json:

@@ -1,0 +1,96 @@
+"""A management node for the tests of acts: a real Temporal server and the real workflows, with a scripted world."""
+
+import asyncio
+import subprocess
+import threading
+import time
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any, TypeVar
+
+from temporalio.client import Client
+
+import worker
+from tests.fakes import FakeGuest, FakeModule, World
+from tests.temporal_server import free_ports
+from vclab.lab import tools
+from vclab.settings import Settings
+from vclab.store.engine import Store, open_store
+from vclab.temporal import search_attributes
+
+T = TypeVar("T")
+
+
+class Node:
+    """The server is a child process; the workers run in a thread with a loop of its own."""
+
+    def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
+        (port,) = free_ports(1)
+        self.address = f"127.0.0.1:{port}"
+        self.settings = Settings(
+            database=f"sqlite:///{folder}/vclab.db",
+            temporal={"address": self.address},
+            **settings,
+        )
+        self.store: Store = open_store(self.settings.database)
+        self.store.migrate()
+        self.world = World()
+        self.folder, self._port = folder, port
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._thread.start()
+        self._workers = AsyncExitStack()
+        self._server = self._start_server()
+        self._call(self._prepare())
+
+    def _start_server(self) -> "subprocess.Popen[bytes]":
+        words = ["server", "start-dev", "--headless", "--ip", "127.0.0.1", "--port", str(self._port)]
+        words += ["--db-filename", str(self.folder / "temporal.db"), "--log-level", "error"]
+        with (self.folder / "server.log").open("wb") as log:
+            return subprocess.Popen([tools.temporal_cli(), *words], stdout=log, stderr=log)
+
+    async def _prepare(self) -> None:
+        client = await self._client()
+        await search_attributes.register(client)
+
+    async def _client(self) -> Client:
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                return await Client.connect(self.address)
+            except RuntimeError:
+                if time.monotonic() > deadline:
+                    raise
+                await asyncio.sleep(0.1)
+
+    def start_worker(self) -> None:
+        """The product's own workers, with scripted drivers."""
+
+        async def start() -> None:
+            drivers = worker.Drivers({"vsphere": FakeModule(self.world)}, {"linux": FakeGuest(self.world)})
+            for each in worker.build(await self._client(), self.settings, self.store, drivers):
+                await self._workers.enter_async_context(each)
+
+        self._call(start())
+
+    def stop_worker(self) -> None:
+        """No worker polls any more."""
+
+        async def stop() -> None:
+            await self._workers.aclose()
+            self._workers = AsyncExitStack()
+
+        self._call(stop())
+
+    def stop(self) -> None:
+        """End it all."""
+        self.stop_worker()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(20)
+        self._server.terminate()
+        self._server.wait(20)
+        self.store.close()
+
+    def _call(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)

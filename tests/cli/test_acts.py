@@ -1,0 +1,295 @@
+"""What the verbs do to reservations: the real workflows on a real Temporal server; only the drivers are scripted."""
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import DEBIAN, ENDPOINT, USERS, Command, Said
+from tests.cli.node import Node
+from tests.fakes import World
+from vclab.cli.main import run
+from vclab.model.catalog import IdentityPool
+from vclab.model.errors import StepFailed
+from vclab.store import catalog, reservations
+
+SETTINGS = """
+database = "{database}"
+secrets_dir = "{folder}/secrets"
+act_as = "alice"
+operators = ["olga"]
+temporal.address = "{address}"
+limits.shortest = 60
+people.alice.address = "198.51.100.1"
+people.alice.via = ["{folder}/via"]
+people.olga.address = "198.51.100.9"
+"""
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    """One for all tests here."""
+    folder = tmp_path_factory.mktemp("node")
+    made = Node(folder, {"operators": ("olga",), "limits": {"shortest": 60}})
+    for user in USERS:
+        made.store.run(lambda s, user=user: catalog.put_user(s, user))  # type: ignore[misc]
+    made.store.run(lambda s: catalog.put_image(s, DEBIAN))
+    made.store.run(lambda s: catalog.put_endpoint(s, ENDPOINT))
+    made.store.run(lambda s: catalog.put_pool(s, IdentityPool("vm", 4)))
+    via = folder / "via"
+    via.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\nexit 7\n')
+    via.chmod(0o755)
+    file = folder / "vclab.toml"
+    file.write_text(SETTINGS.format(database=made.settings.database, folder=folder, address=made.address))
+    made.start_worker()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def world(node: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """The scripted world, as new; every reservation is gone afterwards."""
+    monkeypatch.setenv("VCLAB_CONFIG", str(node.folder / "vclab.toml"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr("vclab.cli.context.login_name", lambda: "root")
+    fresh = World()
+    for name, value in vars(fresh).items():
+        setattr(node.world, name, value)
+    yield node.world
+    for event in node.world.hold.values():
+        event.set()
+    node.world.fail.clear()
+    for reservation in _unfinished(node):
+        run(["--as", "olga", "end", reservation])
+    _until(lambda: not _unfinished(node))
+
+
+@pytest.fixture
+def vclab(world: World, capfd: pytest.CaptureFixture[str]) -> Command:
+    """Run a command in this process."""
+
+    def call(*arguments: str) -> Said:
+        capfd.readouterr()
+        code = run(arguments)
+        return Said(code, *capfd.readouterr())
+
+    return call
+
+
+def _unfinished(node: Node) -> list[str]:
+    with node.store.read() as session:
+        return reservations.unfinished(session)
+
+
+def _until(fact: Callable[[], object], seconds: float = 20.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not fact():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
+
+
+def _hold(world: World, step: str) -> threading.Event:
+    """That step goes on until the event is set."""
+    world.hold[step] = threading.Event()
+    return world.hold[step]
+
+
+def test_reserve_waits_until_ready_and_prints_one_document(vclab: Command) -> None:
+    said = vclab("reserve", "debian-12", "--for", "1h", "--json")
+    assert said.code == 0, said
+    view = said.json
+    assert (view["state"], view["word"], view["ending"], view["user"]) == ("reserved", "Ready", None, "alice")
+    assert (view["host"], view["address"], view["computer"][:2]) == ("esx1", "203.0.113.9", "vm")
+    assert view["end"].endswith("Z")
+    assert "password" not in said.out
+    assert view == {key: value for key, value in vclab("show", view["id"], "--json").json.items() if key != "now"}
+    assert [view] == vclab("list", "--json").json
+
+
+def test_reserve_for_people(vclab: Command) -> None:
+    said = vclab("reserve", "debian-12", "--for", "1h")
+    assert said.code == 0
+    (line,) = said.out.splitlines()
+    assert "Ready: debian-12 on vm" in line
+    assert " CE" in line.split("until ")[1], "alice's zone is Berlin"
+    assert "vclab connect " in said.err
+
+
+def test_progress_names_the_steps(vclab: Command, world: World) -> None:
+    copying = _hold(world, "vsphere.copy_disk")
+    threading.Timer(2.5, copying.set).start()
+    said = vclab("reserve", "debian-12", "--for", "1h")
+    assert "Preparing (2/8): Copy the image's disk" in said.err
+    assert said.err.count("Copy the image's disk") == 1, "a line only when something changes"
+
+
+def test_many_at_once_and_those_that_find_no_place(vclab: Command) -> None:
+    said = vclab("--as", "olga", "reserve", "debian-12", "--for", "1h", "--count", "6", "--json")
+    assert said.code == 3
+    documents = said.json
+    placed = [d for d in documents if "error" not in d]
+    assert len(documents) == 6
+    assert len({d["computer"] for d in placed}) == len(placed) == 4
+    assert all(d["error"]["code"] == 3 for d in documents if "error" in d)
+    assert said.err.count("vclab: reserve ") == 2
+    assert "Traceback" not in said.err
+    assert len(vclab("list", "--everyone", "--as", "olga", "--json").json) == 4
+
+
+def test_limits_are_refusals(vclab: Command) -> None:
+    first = vclab("reserve", "debian-12", "--for", "1h", "--no-wait", "--json").json["id"]
+    vclab("reserve", "debian-12", "--for", "1h").one_line_error(3, f"at most 1 reservations at one time ({first})")
+
+
+def test_a_load_that_fails(vclab: Command, world: World) -> None:
+    world.fail["vsphere.power_on"] = StepFailed("the host refuses")
+    said = vclab("reserve", "debian-12", "--for", "1h")
+    assert (said.code, said.out) == (1, "")
+    assert said.err.splitlines()[-1].startswith("vclab: reserve: ")
+    assert "the host refuses" in said.err.splitlines()[-1]
+    (view,) = [v for v in vclab("list", "--all", "--json").json if v["ending"] == "failed"]
+    vclab("watch", view["id"]).one_line_error(1, "the host refuses")
+
+
+def test_connect_before_ready(vclab: Command, world: World) -> None:
+    _hold(world, "vsphere.copy_disk")
+    reservation = vclab("reserve", "debian-12", "--for", "1h", "--no-wait", "--json").json["id"]
+    _until(world.held.is_set)
+    vclab("connect", reservation).one_line_error(3, "not ready yet: Preparing (2/8): Copy the image's disk")
+
+
+def test_connect_runs_ssh_and_passes_its_exit_code_on(vclab: Command, world: World) -> None:
+    reservation = vclab("reserve", "debian-12", "--for", "1h", "--json").json["id"]
+    said = vclab("connect", reservation, "--", "id", "-un")
+    assert said.code == 7
+    words = said.out.splitlines()
+    assert words[0] == "ssh"
+    assert words[-4:] == ["alice", "203.0.113.9", "--", "id -un"]
+    assert world.granted == [("198.51.100.1",)]
+    (hosts,) = [word for word in words if word.startswith("UserKnownHostsFile=")]
+    assert not Path(hosts.partition("=")[2]).exists()
+
+
+def test_connect_prints_a_command_that_keeps_working(vclab: Command, world: World) -> None:
+    reservation = vclab("reserve", "debian-12", "--for", "1h", "--json").json["id"]
+    said = vclab("connect", reservation, "--from", "192.0.2.77/24", "--print")
+    (line,) = said.out.splitlines()
+    (hosts,) = [Path(w.partition("=")[2]) for w in shlex.split(line) if w.startswith("UserKnownHostsFile=")]
+    assert hosts.read_text() == "203.0.113.9 ssh-ed25519 AAAA\n"
+    assert world.granted == [("192.0.2.0/24",)]
+    assert vclab("connect", reservation, "--print").code == 0
+    assert world.granted[-1] == ("192.0.2.0/24", "198.51.100.1"), "a second address is added"
+    vclab("connect", reservation, "--from", "nowhere").one_line_error(2, "'nowhere' is not an IP address")
+    vclab("end", reservation)
+    assert not hosts.exists()
+    vclab("connect", reservation).one_line_error(1, "has ended (released)")
+
+
+def test_the_password_is_shown_on_demand(vclab: Command, node: Node) -> None:
+    from vclab.secrets.store import SecretStore
+
+    reservation = vclab("reserve", "debian-12", "--for", "1h", "--json").json["id"]
+    vclab("connect", reservation, "--password").one_line_error(3, "no password")
+    with node.store.read() as session:
+        view = reservations.view(session, reservation)
+    assert view is not None
+    SecretStore(node.folder / "secrets").put(view.password_ref, "once-only")
+    said = vclab("connect", reservation, "--password")
+    assert (said.code, said.out) == (0, "once-only\n")
+
+
+def test_other_peoples_reservations_are_not_found(vclab: Command) -> None:
+    reservation = vclab("reserve", "debian-12", "--for", "1h", "--no-wait", "--json").json["id"]
+    for verb in ("show", "watch", "connect", "end"):
+        vclab("--as", "bob", verb, reservation).one_line_error(4, "there is no reservation")
+    vclab("--as", "bob", "extend", reservation, "--by", "1h").one_line_error(4, "there is no reservation")
+    assert vclab("--as", "olga", "show", reservation).code == 0
+
+
+def test_end_twice(vclab: Command) -> None:
+    reservation = vclab("reserve", "debian-12", "--for", "1h", "--no-wait", "--json").json["id"]
+    assert "Ended (deleted)" in vclab("end", reservation).out
+    said = vclab("end", reservation)
+    assert said.code == 0
+    assert "has ended already (deleted, " in said.out
+    assert vclab("end", reservation, "--json").json["ending"] == "deleted"
+    vclab("end", reservation[:-1] + "q").one_line_error(4, f"did you mean {reservation}")
+    vclab("extend", reservation, "--by", "1h").one_line_error(1, "has ended (deleted)")
+
+
+def test_extend(vclab: Command) -> None:
+    view = vclab("reserve", "debian-12", "--for", "1h", "--json").json
+    longer = vclab("extend", view["id"], "--by", "30m", "--json").json
+    assert longer["end"] > view["end"]
+    assert vclab("extend", view["id"], "--to", longer["end"]).code == 0, "the same end again is no error"
+    vclab("extend", view["id"], "--by", "3h").one_line_error(3, "extend: ", "the latest possible end is")
+    vclab("extend", view["id"], "--to", "2020-01-01").one_line_error(2, "is in the past")
+    vclab("extend", view["id"], "--by", "-1h").one_line_error(2, "can't be negative")
+
+
+def test_show_tells_what_it_waits_for(vclab: Command) -> None:
+    reservation = vclab("reserve", "debian-12", "--for", "1h", "--json").json["id"]
+    now = vclab("show", reservation, "--json").json["now"]
+    assert (now["answered"], now["waits_for"], now["then"]) == (True, "Connect", "it ends as noack")
+    said = vclab("show", reservation)
+    for word in ("Waits for", "Until", "Then", "Host key", "203.0.113.9"):
+        assert word in said.out
+
+
+def test_watch_to_the_end(vclab: Command, world: World) -> None:
+    reservation = vclab("reserve", "debian-12", "--for", "1h", "--no-wait", "--json").json["id"]
+    threading.Timer(2.5, lambda: run(["end", reservation])).start()
+    said = vclab("watch", reservation, "--json")
+    assert said.code == 0
+    states = [json.loads(line)["state"] for line in said.out.splitlines() if line.startswith("{")]
+    assert states[-1] in ("reclaim", "complete")
+
+
+def test_everything_is_there(vclab: Command) -> None:
+    said = vclab("status", "--json")
+    parts = {part["name"]: part["ok"] for part in said.json["parts"]}
+    product = ("database", "temporal", "queue vclab", "queue site-default", "queue site-default-long", "workflows")
+    assert [parts[name] for name in product] == [True] * len(product), said.out
+
+
+def test_ctrl_c_leaves_the_reservation_running(vclab: Command, world: World, node: Node) -> None:
+    _hold(world, "vsphere.copy_disk")
+    words = [sys.executable, "-c", "from vclab.cli.main import main; main()", "--as", "alice"]
+    child = subprocess.Popen(
+        [*words, "reserve", "debian-12", "--for", "1h"], stderr=subprocess.PIPE, stdout=subprocess.PIPE, env=os.environ
+    )
+    _until(world.held.is_set)
+    time.sleep(1.5)
+    child.send_signal(signal.SIGINT)
+    out, err = child.communicate(timeout=20)
+    (reservation,) = _unfinished(node)
+    assert (child.returncode, out) == (130, b"")
+    assert err.decode().splitlines()[-1].startswith(f"{reservation} goes on without you")
+    assert b"Traceback" not in err
+
+
+def test_waiting_outlasts_a_worker_that_is_gone_for_a_while(vclab: Command, world: World, node: Node) -> None:
+    copying = _hold(world, "vsphere.copy_disk")
+
+    def away() -> None:
+        world.held.wait(20)
+        copying.set()
+        node.stop_worker()
+        time.sleep(6)
+        node.start_worker()
+
+    thread = threading.Thread(target=away)
+    thread.start()
+    said = vclab("reserve", "debian-12", "--for", "1h", "--json")
+    thread.join()
+    assert said.code == 0
+    assert said.json["state"] == "reserved"
+    assert said.err.count("No live answer") <= 1

@@ -85,7 +85,8 @@ find_uv() {
 stamp=.venv/.setup-$want
 state=$(find uv.lock pyproject.toml deploy -type f -exec sha256sum {} + | sort | sha256sum)
 is_set_up() {
-    [ "$(cat $stamp 2>/dev/null)" = "$state" ] && [ -x .venv/bin/python ] && [ -x .venv/bin/vclab ] && [ -e "$cache/bin/vclab-vcsim" ] && { [ "$want" != tests ] || [ -e "$cache/bin/temporal-server" ]; } &&
+    [ "$(cat $stamp 2>/dev/null)" = "$state" ] && [ -x .venv/bin/python ] && [ -x .venv/bin/vclab ] &&
+        [ -e "$cache/bin/vclab-vcsim" ] && { [ "$want" != tests ] || [ -e "$cache/bin/temporal-server" ]; } &&
         [ -z "$(missing_packages)" ]
 }
 is_set_up && exit 0

@@ -25,6 +25,7 @@ from activities.steps import step_activities
 from vclab import settings as configuration
 from vclab.guests.base import Guest
 from vclab.guests.linux import Linux
+from vclab.model.catalog import Endpoint
 from vclab.model.errors import Unreachable, VclabError
 from vclab.provisioning.base import ProvisioningModule
 from vclab.provisioning.vsphere import VSphere
@@ -62,7 +63,7 @@ def sandbox() -> SandboxedWorkflowRunner:
 def real_drivers(settings: Settings, store: Store, secrets: SecretStore) -> Drivers:
     """The drivers of a real installation."""
 
-    def endpoint(name: str) -> catalog.Endpoint:
+    def endpoint(name: str) -> Endpoint:
         with store.read() as session:
             return catalog.endpoint(session, name)
 
@@ -83,7 +84,7 @@ def build(client: Client, settings: Settings, store: Store, drivers: Drivers) ->
     records = ThreadPoolExecutor(max_workers=16, thread_name_prefix="records")
     fence = TenureFence(store)
 
-    def endpoints() -> list[catalog.Endpoint]:
+    def endpoints() -> list[Endpoint]:
         with store.read() as session:
             return catalog.endpoints(session)
 

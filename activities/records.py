@@ -109,13 +109,13 @@ class RecordActivities:
             return self._store.run(change)
 
     def _waits(self) -> Waits:
-        return Waits(**self._settings().waits.model_dump())
+        return self._settings().rules().waits
 
     @activity.defn
     def place(self, given: PlaceInput) -> PlaceOutcome:
         """Claim and tenure, and the first record: all or nothing. The same id gets the same place again."""
-        settings = self._settings()
-        outcome = self._write(lambda s: reservations.place(s, given.request, given.inventories, settings, given.now))
+        rules = self._settings().rules()
+        outcome = self._write(lambda s: reservations.place(s, given.request, given.inventories, rules, given.now))
         if isinstance(outcome, Refusal):
             return PlaceOutcome(refusal=outcome)
         return PlaceOutcome(placed=outcome)
@@ -153,8 +153,8 @@ class RecordActivities:
     @activity.defn
     def extend(self, given: ExtendInput) -> ExtendOutcome:
         """Move the end by the constrained write itself; a refusal is an answer, not an error."""
-        settings = self._settings()
-        outcome = self._write(lambda s: reservations.extend(s, given.reservation, given.message, settings, given.now))
+        rules = self._settings().rules()
+        outcome = self._write(lambda s: reservations.extend(s, given.reservation, given.message, rules, given.now))
         if isinstance(outcome, Refusal):
             return ExtendOutcome(refusal=outcome.text())
         return ExtendOutcome(end=outcome)
@@ -162,7 +162,9 @@ class RecordActivities:
     @activity.defn
     def ended(self, given: EndedInput) -> None:
         """Ended for the user: claims are released; the first ending stays."""
-        self._write(lambda s: reservations.ended(s, given.reservation, given.ending, given.reason, given.now))
+        self._write(
+            lambda s: reservations.ended(s, given.reservation, given.ending, given.reason, given.now, given.by)
+        )
 
     @activity.defn
     def finished(self, given: Event) -> None:

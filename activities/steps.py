@@ -18,8 +18,11 @@ from activities.runner import Context, Fence, heartbeating, in_thread
 from vclab.model.errors import NotYet
 from vclab.model.plans import Facts, StepInput
 from vclab.model.steps import AsyncStep, BlockingStep
+from vclab.store import load_log as outcomes
 
 log = logging.getLogger(__name__)
+WAITING = "waiting"
+"""An attempt that found that what it waits for is not there yet."""
 
 
 class LoadLog(Protocol):
@@ -29,7 +32,7 @@ class LoadLog(Protocol):
         """An attempt begins."""
 
     def ended(self, step: StepInput, attempt: int, outcome: str, detail: str) -> None:
-        """An attempt ended: ``ok``, ``waiting``, ``stopped`` or ``failed``."""
+        """An attempt ended: ``done``, ``waiting``, ``cancelled`` or ``failed``."""
 
 
 def step_activities(
@@ -65,13 +68,13 @@ def _step_activity(
                 await in_thread(executor, context, load_log.started, given, attempt)
                 facts = await perform(context, given)
         except asyncio.CancelledError:
-            await asyncio.shield(asyncio.to_thread(_log_end, load_log, given, attempt, "stopped", "asked to stop"))
+            await asyncio.shield(asyncio.to_thread(_log_end, load_log, given, attempt, outcomes.CANCELLED, "asked to stop"))
             raise
         except Exception as error:
-            outcome = "waiting" if isinstance(error, NotYet) else "failed"
+            outcome = WAITING if isinstance(error, NotYet) else outcomes.FAILED
             await asyncio.to_thread(_log_end, load_log, given, attempt, outcome, redacted(str(error)))
             raise failure(error) from None
-        await asyncio.to_thread(_log_end, load_log, given, attempt, "ok", "")
+        await asyncio.to_thread(_log_end, load_log, given, attempt, outcomes.DONE, "")
         return facts
 
     run.__doc__ = step.__doc__

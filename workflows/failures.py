@@ -2,18 +2,24 @@
 
 import asyncio
 
-from temporalio.exceptions import ActivityError, ApplicationError, CancelledError, FailureError, TimeoutError
+from temporalio.exceptions import (
+    ActivityError,
+    ApplicationError,
+    CancelledError,
+    FailureError,
+    RetryState,
+    TimeoutError,
+)
 
 
 def reason(error: BaseException) -> str:
     """The cause in one line: the activity's own words, or that it took too long and what it last said."""
     if was_cancelled(error):
         return "cancelled"
-    cause = error.cause if isinstance(error, ActivityError) and error.cause else error
-    if isinstance(cause, TimeoutError):
-        last = f"; last: {_text(cause.cause)}" if cause.cause else ""
-        return f"it did not finish in time{last}"
-    return _text(cause)
+    if isinstance(error, ActivityError) and timed_out(error):
+        last = _last(error)
+        return "it did not finish in time" + (f"; last: {_text(last)}" if last else "")
+    return _text(error.cause if isinstance(error, ActivityError) and error.cause else error)
 
 
 def _text(error: BaseException) -> str:
@@ -21,8 +27,8 @@ def _text(error: BaseException) -> str:
 
 
 def timed_out(error: ActivityError) -> bool:
-    """True when the activity was given up for lack of time."""
-    return isinstance(error.cause, TimeoutError)
+    """True when it was given up for lack of time: it ran out, or the next attempt would have come too late."""
+    return isinstance(error.cause, TimeoutError) or error.retry_state is RetryState.TIMEOUT
 
 
 def was_cancelled(error: BaseException) -> bool:
@@ -34,5 +40,10 @@ def was_cancelled(error: BaseException) -> bool:
 
 def could_not_look(error: ActivityError) -> bool:
     """True when a look timed out while the computer could not be looked at: nothing is known then."""
-    last = error.cause.cause if isinstance(error.cause, TimeoutError) else None
+    last = _last(error)
     return isinstance(last, ApplicationError) and last.type == "CannotLook"
+
+
+def _last(error: ActivityError) -> BaseException | None:
+    """What the last attempt said."""
+    return error.cause.cause if isinstance(error.cause, TimeoutError) else error.cause

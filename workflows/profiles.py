@@ -83,7 +83,10 @@ def notice(summary: str, site: str) -> ActivityConfig:
 
 
 def look(summary: str, site: str, every: float, within: float | None) -> ActivityConfig:
-    """A look, repeated ``every`` seconds ``within`` so many: retries cost no history."""
+    """A look, repeated ``every`` seconds ``within`` so many: retries cost no history.
+
+    The server gives up as soon as the next look would come too late, so one more is allowed for.
+    """
     pause = timedelta(seconds=every)
     config = ActivityConfig(
         summary=summary,
@@ -94,7 +97,7 @@ def look(summary: str, site: str, every: float, within: float | None) -> Activit
         retry_policy=RetryPolicy(initial_interval=pause, maximum_interval=pause, backoff_coefficient=1.0),
     )
     if within is not None:
-        config["schedule_to_close_timeout"] = timedelta(seconds=within)
+        config["schedule_to_close_timeout"] = timedelta(seconds=within + every)
     return config
 
 

@@ -68,6 +68,7 @@ class Reservation:
         self._end = workflow.now()
         self._moved = False
         self._ending: Ending | None = None
+        self._ended_by = ""
         self._addresses: tuple[str, ...] = ()
         self._granted: tuple[str, ...] = ()
         self._seen: list[str] = []
@@ -345,17 +346,18 @@ class Reservation:
 
     # --- how it ends ----------------------------------------------------------------------------------------------
 
-    async def _finish(self, ending: Ending, reason: str = "") -> None:
+    async def _finish(self, ending: Ending, reason: str = "", by: str = "") -> None:
         """End it for the user: the first ending stays. Every wait is woken; reclaim follows."""
         if self._ending is not None:
             return
         self._ending = self._progress.ending = ending
+        self._ended_by = by
         self._progress.says(reason)
         await self._recorded_end()
 
     async def _recorded_end(self) -> None:
         if self._placed is not None and self._ending is not None:
-            given = EndedInput(self._request.id, self._ending, workflow.now(), self._progress.reason)
+            given = EndedInput(self._request.id, self._ending, workflow.now(), self._progress.reason, self._ended_by)
             await self._record(RecordActivities.ended, given)
 
     async def _broken(self, error: BaseException) -> None:
@@ -462,14 +464,14 @@ class Reservation:
     @workflow.update(name=messages.END)
     async def end(self, message: End) -> Done:
         """End it now. Ending it again changes nothing."""
-        by = "" if message.by == self._request.user else f"ended by {message.by}"
-        await self._finish(self._users_ending(), by)
+        reason = "" if message.by == self._request.user else f"ended by {message.by}"
+        await self._finish(self._users_ending(), reason, message.by)
         return self._done()
 
     @workflow.signal(name=messages.CANCEL)
     async def cancel_signal(self, *args: Any) -> None:
         """An operator ends it; whatever is sent along does not matter."""
-        await self._finish(self._users_ending(), "cancelled by an operator")
+        await self._finish(self._users_ending(), "cancelled by an operator", "operator")
 
     @workflow.signal(name=messages.EXTEND)
     async def extend_signal(self, *args: Any) -> None:

@@ -1,0 +1,155 @@
+"""A scripted world for the tests of clocks and endings: same interfaces as the drivers, no outside world behind them.
+
+What the drivers really do is tested against the real things in tests/provisioning, tests/guests and tests/lab.
+"""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from vclab.guests.base import Connections
+from vclab.model.errors import Interrupted, NotYet
+from vclab.model.inventory import DatastoreFacts, HostFacts, Inventory, Machines
+from vclab.model.plans import Access, Facts, NodeStatus, Plan, Profile, Step, StepInput, Target
+from vclab.model.steps import AsyncStep, BlockingStep, StepContext
+
+STEPS = (
+    Step("vsphere.remove_previous", "Remove what was there before"),
+    Step("vsphere.copy_disk", "Copy the image's disk", Profile.LONG),
+    Step("vsphere.create_vm", "Create the virtual machine"),
+    Step("vsphere.power_on", "Power on"),
+    Step("vsphere.find_address", "Wait for its address", Profile.LOOK),
+)
+GUEST_STEPS = (
+    Step("linux.wait_ssh", "Wait for SSH", Profile.LOOK),
+    Step("linux.post_load", "Prepare the operating system"),
+    Step("linux.read_public_address", "Read the public address"),
+)
+
+
+@dataclass
+class World:
+    """What is so, and what happened."""
+
+    done: list[str] = field(default_factory=list)  #: step names and guest acts, in order
+    fail: dict[str, Exception] = field(default_factory=dict)  #: raise this in that step or act, each time
+    not_yet: dict[str, int] = field(default_factory=dict)  #: so many times that look finds nothing yet
+    hold: dict[str, threading.Event] = field(default_factory=dict)  #: that step runs until set or cancelled
+    held: threading.Event = field(default_factory=threading.Event)  #: a held step has begun
+    connected: list[bool] = field(default_factory=lambda: [False])  #: answers of the looks; the last one stays
+    look_error: Exception | None = None
+    notices: list[str] = field(default_factory=list)
+    granted: list[tuple[str, ...]] = field(default_factory=list)
+    hosts: tuple[HostFacts, ...] = (HostFacts("esx1", 16, 16384, datastores=("ds1",), networks=("private", "public")),)
+    survey_error: str = ""
+
+    def act(self, name: str) -> None:
+        """Something is done, unless it is scripted to fail."""
+        if name in self.fail:
+            raise self.fail[name]
+        if self.not_yet.get(name, 0) > 0:
+            self.not_yet[name] -= 1
+            raise NotYet(f"{name}: not yet", 60.0)
+        self.done.append(name)
+
+
+class FakeModule:
+    """A provisioning module in which everything succeeds unless the world says otherwise."""
+
+    name = "vsphere"
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def survey(self, endpoint: str) -> Inventory:
+        """As the world has it."""
+        if self.world.survey_error:
+            return Inventory(endpoint, datetime.now(UTC), error=self.world.survey_error)
+        return Inventory(endpoint, datetime.now(UTC), self.world.hosts, (DatastoreFacts("ds1", 500, 500),))
+
+    def node_status(self, target: Target) -> NodeStatus:
+        """Nothing there."""
+        self.world.act("node_status")
+        return NodeStatus()
+
+    def load_plan(self, target: Target, status: NodeStatus) -> Plan:
+        """The plan of the vSphere module."""
+        return Plan(STEPS + GUEST_STEPS, status)
+
+    def steps(self) -> Mapping[str, BlockingStep]:
+        """All do the same."""
+        return {s.name: self._step for s in STEPS}
+
+    def _step(self, context: StepContext, given: StepInput) -> Facts:
+        context.fence()
+        if given.step in self.world.hold:
+            self.world.held.set()
+            while not self.world.hold[given.step].wait(0.02):
+                if context.cancelled:
+                    self.world.done.append(f"{given.step} stopped")
+                    raise Interrupted("stopped")
+        self.world.act(given.step)
+        return Facts(private_address="10.77.0.9") if given.step == "vsphere.find_address" else Facts()
+
+    def remove(self, context: StepContext, target: Target) -> None:
+        """Gone."""
+        context.fence()
+        self.world.act("remove")
+
+    def machines(self, endpoint: str) -> Machines:
+        """None."""
+        return Machines(endpoint)
+
+    def remove_machine(self, endpoint: str, instance_uuid: str) -> None:
+        """Gone."""
+
+
+class FakeGuest:
+    """A guest that lets everybody in."""
+
+    name = "linux"
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def steps(self) -> Mapping[str, AsyncStep]:
+        """All do the same."""
+        return {s.name: self._step for s in GUEST_STEPS}
+
+    async def _step(self, context: StepContext, given: StepInput) -> Facts:
+        self.world.act(given.step)
+        if given.step == "linux.wait_ssh":
+            return Facts(host_key="ssh-ed25519 AAAA")
+        if given.step == "linux.read_public_address":
+            return Facts(public_address="203.0.113.9", boot_id="b1")
+        return Facts()
+
+    async def grant_access(self, target: Target, facts: Facts, access: Access) -> None:
+        """Noted."""
+        self.world.act("grant_access")
+        self.world.granted.append(access.addresses)
+
+    async def close_access(self, target: Target, facts: Facts, access: Access) -> None:
+        """Noted."""
+        self.world.act("close_access")
+
+    async def connections(self, target: Target, facts: Facts, access: Access) -> Connections:
+        """The next scripted answer."""
+        if self.world.look_error:
+            raise self.world.look_error
+        answers = self.world.connected
+        connected = answers.pop(0) if len(answers) > 1 else answers[0]
+        return Connections(access.addresses if connected else ())
+
+    async def notify(self, target: Target, facts: Facts, text: str) -> None:
+        """Noted."""
+        self.world.notices.append(text)
+
+    async def read_public_address(self, target: Target, facts: Facts) -> Facts:
+        """Always the same."""
+        return Facts(public_address="203.0.113.9", boot_id="b1")
+
+    async def taint(self, target: Target, facts: Facts, reason: str) -> None:
+        """Noted."""
+        self.world.act("taint")

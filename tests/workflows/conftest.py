@@ -1,0 +1,142 @@
+"""One time-skipping server for all; a worker with a scripted world and a store of its own for each test."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, suppress
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy.orm import Session
+from temporalio.client import Client, WorkflowHandle
+from temporalio.service import RPCError
+from temporalio.testing import TimeSkipper, TimeSkippingConfig
+
+import worker
+from tests.fakes import FakeGuest, FakeModule, World
+from tests.temporal_server import TimeServer
+from vclab.lab import tools
+from vclab.model import ids
+from vclab.model.catalog import Endpoint, IdentityPool, Image, User
+from vclab.model.messages import Acknowledge, workflow_id
+from vclab.model.reservations import ReservationView, ReserveRequest
+from vclab.settings import Settings
+from vclab.store import catalog, reservations
+from vclab.store.engine import Store, open_store
+from vclab.temporal import search_attributes
+from vclab.temporal.client import Reservations
+
+IMAGE = Image("debian-12", "Debian 12", 1, "vsphere", "linux", "debian12_64Guest", "m/disk.vmdk", 1, 1024, 8)
+ENDPOINT = Endpoint("vc", "vsphere", "https://127.0.0.1/sdk", "u", "endpoint/vc", "00")
+
+
+@pytest.fixture(scope="session")
+async def time_client(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Client]:
+    """A client of the time-skipping server."""
+    server = TimeServer(tools.temporal_server(), tmp_path_factory.mktemp("time-server"))
+    try:
+        client = await server.client()
+        for _ in range(100):
+            try:
+                await search_attributes.register(client)
+                break
+            except RPCError:
+                await asyncio.sleep(0.2)
+        yield client
+    finally:
+        server.stop()
+
+
+class Life:
+    """A lab with one scripted host, and one reservation in it."""
+
+    def __init__(self, client: Client, store: Store, world: World) -> None:
+        self.skipper = TimeSkipper(client, config=TimeSkippingConfig(enabled=False))
+        self.client = self.skipper.client
+        self.reservations = Reservations(self.client)
+        self.store = store
+        self.world = world
+        self.id = ids.new_id()
+
+    async def reserve(self, hours: float = 1.0, **changes: object) -> None:
+        """Place it."""
+        request = ReserveRequest(self.id, "alice", "debian-12", hours * 3600, **changes)  # type: ignore[arg-type]
+        await self.reservations.reserve(request)
+
+    async def ready(self, hours: float = 1.0) -> None:
+        """Place it and wait until it is ready."""
+        await self.reserve(hours)
+        await self.until("reserved")
+
+    async def in_use(self, hours: float = 1.0) -> None:
+        """Place it, connect."""
+        self.world.connected = [True]
+        await self.ready(hours)
+        await self.reservations.acknowledge(self.id, Acknowledge("203.0.113.101"))
+        await self.until("inuse")
+
+    @property
+    def handle(self) -> WorkflowHandle[object, object]:
+        """Its workflow."""
+        return self.client.get_workflow_handle(workflow_id(self.id))
+
+    async def skip(self, **delta: float) -> None:
+        """Let time pass for it."""
+        await self.skipper.fast_forward(self.handle, timedelta(**delta))
+
+    async def until(self, *states: str, seconds: float = 20.0) -> ReservationView:
+        """Wait (in real time) until the store says that it is in one of these states."""
+        try:
+            await self.when(lambda: getattr(self.view(), "state", None) in states, seconds)
+        except TimeoutError:
+            pytest.fail(f"{self.view()} is not {states}")
+        view = self.view()
+        assert view is not None
+        return view
+
+    async def when(self, fact: Callable[[], bool], seconds: float = 20.0) -> None:
+        """Wait (in real time) for something to be so. Raises ``TimeoutError``."""
+        async with asyncio.timeout(seconds):
+            while not fact():
+                await asyncio.sleep(0.02)
+
+    def view(self) -> ReservationView | None:
+        """The store's projection."""
+        with self.store.read() as session:
+            return reservations.view(session, self.id)
+
+
+def seed(store: Store) -> None:
+    """One image, one endpoint, two people, some identities."""
+
+    def fill(session: Session) -> None:
+        catalog.put_user(session, User("alice", 20001))
+        catalog.put_user(session, User("bob", 20002))
+        catalog.put_image(session, IMAGE)
+        catalog.put_endpoint(session, ENDPOINT)
+        catalog.put_pool(session, IdentityPool("vm", 5))
+
+    store.migrate()
+    store.run(fill)
+
+
+@pytest.fixture
+async def life(time_client: Client, tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Life]:
+    """The worker's own code with scripted drivers. What a test leaves running is terminated."""
+    settings = Settings(
+        database=f"sqlite:///{tmp_path}/vclab.db",
+        limits={"at_once": 3},  # type: ignore[arg-type]
+        waits=getattr(request, "param", {}),
+    )
+    store = open_store(settings.database)
+    seed(store)
+    world = World()
+    drivers = worker.Drivers({"vsphere": FakeModule(world)}, {"linux": FakeGuest(world)})
+    life = Life(time_client, store, world)
+    async with AsyncExitStack() as stack:
+        for one in worker.build(time_client, settings, store, drivers):
+            await stack.enter_async_context(one)
+        yield life
+        with suppress(RPCError):
+            await life.handle.terminate("the test is over")
+    store.close()

@@ -2,21 +2,22 @@
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.orm import Session
 
 from vclab.cli.main import run
 from vclab.model.catalog import Endpoint, IdentityPool, Image, User
 from vclab.store import catalog
-from vclab.store.engine import Store, open_store
+from vclab.store.engine import open_store
 
 DEBIAN = Image(
     name="debian-12",
@@ -77,18 +78,30 @@ def nobody_listens() -> str:
         return f"127.0.0.1:{server.getsockname()[1]}"
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    """A store with three users, an image and an endpoint."""
-    made = open_store(f"sqlite:///{tmp_path}/vclab.db")
-    made.migrate()
+def fill(session: Session) -> None:
+    """Three users, an image, an endpoint, four identities."""
     for user in USERS:
-        made.run(partial(catalog.put_user, user=user))
-    made.run(lambda s: catalog.put_image(s, DEBIAN))
-    made.run(lambda s: catalog.put_endpoint(s, ENDPOINT))
-    made.run(lambda s: catalog.put_pool(s, IdentityPool("vm", 4)))
-    yield made
+        catalog.put_user(session, user)
+    catalog.put_image(session, DEBIAN)
+    catalog.put_endpoint(session, ENDPOINT)
+    catalog.put_pool(session, IdentityPool("vm", 4))
+
+
+@pytest.fixture(scope="session")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A filled database, to be copied: migrating takes longer than most tests here."""
+    file = tmp_path_factory.mktemp("filled") / "vclab.db"
+    made = open_store(f"sqlite:///{file}")
+    made.migrate()
+    made.run(fill)
     made.close()
+    return file
+
+
+@pytest.fixture
+def store(tmp_path: Path, filled: Path) -> Path:
+    """The filled database in its place."""
+    return Path(shutil.copy(filled, tmp_path / "vclab.db"))
 
 
 @pytest.fixture

@@ -13,13 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import DEBIAN, ENDPOINT, USERS, Command, Said
+from tests.cli.conftest import Command, Said, fill
 from tests.cli.node import Node
 from tests.fakes import World
 from vclab.cli.main import run
-from vclab.model.catalog import IdentityPool
 from vclab.model.errors import StepFailed
-from vclab.store import catalog, reservations
+from vclab.store import reservations
 
 SETTINGS = """
 database = "{database}"
@@ -39,11 +38,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     """One for all tests here."""
     folder = tmp_path_factory.mktemp("node")
     made = Node(folder, {"operators": ("olga",), "limits": {"shortest": 60}})
-    for user in USERS:
-        made.store.run(lambda s, user=user: catalog.put_user(s, user))  # type: ignore[misc]
-    made.store.run(lambda s: catalog.put_image(s, DEBIAN))
-    made.store.run(lambda s: catalog.put_endpoint(s, ENDPOINT))
-    made.store.run(lambda s: catalog.put_pool(s, IdentityPool("vm", 4)))
+    made.store.run(fill)
     via = folder / "via"
     via.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\nexit 7\n')
     via.chmod(0o755)

@@ -6,7 +6,6 @@ import pytest
 
 from tests.cli.conftest import Command
 from vclab.cli.main import VERBS
-from vclab.store.engine import Store
 
 NAMES = [verb.__name__.rstrip("_") for verb in VERBS]
 GARBAGE = [
@@ -67,51 +66,51 @@ def test_version(vclab: Command) -> None:
         ("extend", "r1", "--by", "1h", "--to", "18:30"),
     ],
 )
-def test_usage_errors(vclab: Command, store: Store, arguments: tuple[str, ...]) -> None:
+def test_usage_errors(vclab: Command, store: Path, arguments: tuple[str, ...]) -> None:
     vclab(*arguments).one_line_error(2)
 
 
 @pytest.mark.parametrize(
     "typed", ["", "-1h", "0", "0h", "two hours", "1e9d", "99999w", "5", "1h\x001m", "☃", "9" * 5000]
 )
-def test_bad_durations_are_usage_errors(vclab: Command, store: Store, typed: str) -> None:
+def test_bad_durations_are_usage_errors(vclab: Command, store: Path, typed: str) -> None:
     vclab("reserve", "debian-12", f"--for={typed}").one_line_error(2, "reserve: ")
 
 
 @pytest.mark.parametrize(("typed", "part"), [("1s", "15 min"), ("5h", "4 h"), ("9y", "9y"), ("3000d", "")])
-def test_durations_beyond_the_limits(vclab: Command, store: Store, typed: str, part: str) -> None:
+def test_durations_beyond_the_limits(vclab: Command, store: Path, typed: str, part: str) -> None:
     vclab("reserve", "debian-12", "--for", typed).one_line_error(2 if typed == "9y" else 3, part)
 
 
 @pytest.mark.parametrize("typed", [name for name in GARBAGE if name != "-"])
 @pytest.mark.parametrize("verb", ["show", "watch", "connect", "end"])
-def test_unknown_reservations(vclab: Command, store: Store, verb: str, typed: str) -> None:
+def test_unknown_reservations(vclab: Command, store: Path, verb: str, typed: str) -> None:
     vclab(verb, "--", typed).one_line_error(4, f"{verb}: there is no reservation")
 
 
 @pytest.mark.parametrize("typed", GARBAGE)
-def test_unknown_images(vclab: Command, store: Store, typed: str) -> None:
+def test_unknown_images(vclab: Command, store: Path, typed: str) -> None:
     vclab("reserve", "--", typed).one_line_error(4, "there is no image")
 
 
 @pytest.mark.parametrize("typed", [name for name in GARBAGE if name])
-def test_unknown_users(vclab: Command, store: Store, typed: str) -> None:
+def test_unknown_users(vclab: Command, store: Path, typed: str) -> None:
     vclab(f"--as={typed}", "list").one_line_error(4, "there is no user")
 
 
-def test_near_names_are_proposed(vclab: Command, store: Store) -> None:
+def test_near_names_are_proposed(vclab: Command, store: Path) -> None:
     vclab("reserve", "debain-12").one_line_error(4, "did you mean debian-12?")
     vclab("--as", "alcie", "list").one_line_error(4, "did you mean alice?")
     vclab("lsit").one_line_error(2, "Did you mean 'list'?")
 
 
-def test_root_is_never_a_user(vclab: Command, store: Store, installation: Path) -> None:
+def test_root_is_never_a_user(vclab: Command, store: Path, installation: Path) -> None:
     vclab("--as", "root", "list").one_line_error(4, "there is no user 'root'")
     installation.write_text(installation.read_text().replace('act_as = "alice"', ""))
     vclab("list").one_line_error(4, "root is never a user of the lab; use --as USER")
 
 
-def test_the_login_name_goes_before_the_setting(vclab: Command, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_login_name_goes_before_the_setting(vclab: Command, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vclab.cli.context.login_name", lambda: "bob")
     vclab("list", "--everyone").one_line_error(3, "bob is none")
     assert vclab("--as", "olga", "list", "--everyone").code == 0
@@ -147,25 +146,25 @@ def test_settings_that_are_not_there(vclab: Command, installation: Path) -> None
     vclab("list").one_line_error(3, f"the settings file {installation} does not exist")
 
 
-def test_temporal_down(vclab: Command, store: Store, nobody_listens: str) -> None:
+def test_temporal_down(vclab: Command, store: Path, nobody_listens: str) -> None:
     vclab("reserve", "debian-12", "--for", "1h").one_line_error(5, nobody_listens, "does not answer")
 
 
-def test_lists_do_not_need_temporal(vclab: Command, store: Store) -> None:
+def test_lists_do_not_need_temporal(vclab: Command, store: Path) -> None:
     assert vclab("list", "--json").json == []
     said = vclab("list")
     assert (said.code, said.out) == (0, "")
     assert "No reservations now" in said.err
 
 
-def test_images(vclab: Command, store: Store) -> None:
+def test_images(vclab: Command, store: Path) -> None:
     assert "debian-12" in vclab("images").out
     (image,) = vclab("images", "--json").json
     assert image["name"] == "debian-12"
     assert (image["revision"], image["cpus"], image["memory_mb"], image["disk_gb"]) == (1, 1, 512, 4)
 
 
-def test_status_names_what_is_down(vclab: Command, store: Store, nobody_listens: str) -> None:
+def test_status_names_what_is_down(vclab: Command, store: Path, nobody_listens: str) -> None:
     said = vclab("status", "--json")
     assert said.code == 5
     parts = {part["name"]: part for part in said.json["parts"]}
@@ -190,13 +189,13 @@ def test_a_fault_of_ours_is_one_line(vclab: Command, monkeypatch: pytest.MonkeyP
     vclab("list").one_line_error(1, "a fault in vclab: ZeroDivisionError: division by zero;")
 
 
-def test_other_locales_and_bytes_that_are_no_text(vclab_process: Command, store: Store) -> None:
+def test_other_locales_and_bytes_that_are_no_text(vclab_process: Command, store: Path) -> None:
     vclab_process("reserve", "☃" * 100, PYTHONIOENCODING="ascii").one_line_error(4, "there is no image")
     vclab_process("show", b"\xff\xfe", LC_ALL="C").one_line_error(4, "there is no reservation")
     assert vclab_process("--help", LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0").code == 0
 
 
-def test_a_reader_that_goes_away(vclab_process: Command, store: Store) -> None:
+def test_a_reader_that_goes_away(vclab_process: Command, store: Path) -> None:
     # The reader is gone before the first word; what the shell reports is vclab's own exit code.
     said = vclab_process("images", shell="| true; exit ${PIPESTATUS[0]}")
     assert said.err == ""
@@ -204,6 +203,6 @@ def test_a_reader_that_goes_away(vclab_process: Command, store: Store) -> None:
     assert vclab_process("images", shell=">&-").err == ""
 
 
-def test_a_full_disk_is_one_line(vclab_process: Command, store: Store) -> None:
+def test_a_full_disk_is_one_line(vclab_process: Command, store: Path) -> None:
     said = vclab_process("images", "--json", shell="> /dev/full")
     said.one_line_error(1, "No space left on device")

@@ -52,7 +52,7 @@ def _adopted(site: Site, target: Target, context: StepContext) -> str | None:
     except (vim.fault.FileNotFound, vim.fault.NoDiskSpace, StepFailed) as error:
         log.info("%s: the earlier copy failed (%s); copying anew", place.name, type(error).__name__)
         return None
-    return copy if copy.rpartition("/")[2] in _names(site, target) else None
+    return copy if copy.rpartition("/")[2] in files.names_in(site, files.directory(target)) else None
 
 
 def _copied(site: Site, target: Target, context: StepContext) -> str:
@@ -93,7 +93,7 @@ def discard(site: Site, target: Target, copy: str, context: StepContext) -> None
     context.fence()
     files.delete_disk(site, copy)
     stem = copy.rpartition("/")[2].removesuffix(".vmdk")
-    for name in _names(site, target):
+    for name in files.names_in(site, files.directory(target)):
         if name in (f"{stem}.vmdk", f"{stem}-flat.vmdk"):
             files.delete(site, f"{files.directory(target).path}/{name}")
 
@@ -116,17 +116,12 @@ def _tidy(site: Site, target: Target, context: StepContext) -> None:
     A file that can't be deleted is still being written: it stays till the end, or till the directory goes.
     """
     place = files.directory(target)
-    for name in sorted(_names(site, target)):
+    for name in sorted(files.names_in(site, files.directory(target))):
         if name.startswith(f"{place.name}.copy-") and name.endswith(".vmdk") and not name.endswith("-flat.vmdk"):
             try:
                 discard(site, target, f"{place.path}/{name}", context)
             except (Unreachable, StepFailed) as error:
                 log.info("%s: a leftover stays for now: %s", place.name, error)
-
-
-def _names(site: Site, target: Target) -> set[str]:
-    place = files.directory(target)
-    return files.listing(site, site.datastore(place.datastore), place.path) or set()
 
 
 def _vanished(site: Site, target: Target) -> Exception:

@@ -1,4 +1,4 @@
-"""A machine's directory on its datastore: listed, marked as ours, removed."""
+"""A machine's directory on its datastore: marked as ours, listed, removed."""
 
 import re
 from collections.abc import Iterable
@@ -13,13 +13,12 @@ from vclab.provisioning.vsphere.machines import Machine
 from vclab.provisioning.vsphere.site import Datastore, Site
 
 ROOT = "vclab"
-_MARK = re.compile(r"vclab-mark_(?P<installation>[^_]+)_(?P<computer>.+)_(?P<generation>\d+)$")
+_MARK = re.compile(r"(?P<name>.+)\.of_(?P<installation>[^_]+)_(?P<computer>.+)_(?P<generation>\d+)")
 
 
 @dataclass(frozen=True)
 class Directory:
-    """A machine's directory. Its mark is an empty directory inside: a name, so that it is made at once or not at all,
-    and read by a plain listing."""
+    """A machine's directory."""
 
     datastore: str
     name: str
@@ -42,11 +41,25 @@ class Directory:
 
 @dataclass(frozen=True)
 class Mark:
-    """Whose a directory is."""
+    """Whose a directory is: the name of an empty directory beside it.
 
+    Made before the directory and deleted after it, so that a directory that is half made or half deleted still has its
+    mark; and a name, so that it is written at once or not at all, and all marks are read by one listing.
+    """
+
+    name: str
     installation: str
     computer: str
     generation: int
+
+    def __str__(self) -> str:
+        return f"{self.name}.of_{self.installation}_{self.computer}_{self.generation}"
+
+    @classmethod
+    def parse(cls, name: str) -> "Mark | None":
+        """The mark that a name in the root directory is, if it is one."""
+        found = _MARK.fullmatch(name)
+        return cls(found["name"], found["installation"], found["computer"], int(found["generation"])) if found else None
 
 
 def directory(target: Target) -> Directory:
@@ -64,39 +77,50 @@ def listing(site: Site, datastore: Datastore, path: str) -> set[str] | None:
     return {file.path for file in result.file}
 
 
-def mark_of(names: Iterable[str]) -> Mark | None:
-    """The mark in a directory's listing."""
-    for name in names:
-        if found := _MARK.fullmatch(name):
-            return Mark(found["installation"], found["computer"], int(found["generation"]))
-    return None
+def names_in(site: Site, place: Directory) -> set[str]:
+    """The names in a machine's directory; empty when there is none."""
+    return listing(site, site.datastore(place.datastore), place.path) or set()
 
 
 def prepare(site: Site, target: Target) -> set[str]:
     """Make the target's directory, marked, and return what is in it. Raises ``NotOurs`` when it is another's."""
     place = directory(target)
     datastore = site.datastore(target.datastore)
-    names = listing(site, datastore, place.path) or set()
-    if _judge(place, names, target.installation) is None:
-        name = f"vclab-mark_{target.installation}_{target.computer}_{target.generation}"
-        try:
-            site.content.fileManager.MakeDirectory(f"{place.path}/{name}", site.datacenter, True)
-        except vim.fault.FileAlreadyExists:
-            pass  # another attempt was quicker
-        except vim.fault.NoDiskSpace:
-            raise no_space(target.datastore, datastore.free_gb, f"the directory {place.path}") from None
-        names = listing(site, datastore, place.path) or set()
-    return names
+    names = listing(site, datastore, _root(place)) or set()
+    if not _ours(site, datastore, place, names):
+        mark = Mark(place.name, target.installation, target.computer, target.generation)
+        _make(site, datastore, f"{_root(place)}/{mark}")
+    if place.name not in names:
+        _make(site, datastore, place.path)
+    return listing(site, datastore, place.path) or set()
 
 
-def _judge(place: Directory, names: set[str], installation: str) -> Mark | None:
-    """The directory's mark; None when it is empty and free to take. Raises ``NotOurs``."""
-    mark = mark_of(names)
-    if mark is None and names:
-        raise NotOurs(f"the directory {place.path} holds files without the mark of {installation}; it is not touched")
-    if mark is not None and mark.installation != installation:
-        raise NotOurs(f"the directory {place.path} belongs to the installation {mark.installation}; it is not touched")
-    return mark
+def _root(place: Directory) -> str:
+    return f"[{place.datastore}] {ROOT}"
+
+
+def _make(site: Site, datastore: Datastore, path: str) -> None:
+    try:
+        site.content.fileManager.MakeDirectory(path, site.datacenter, True)
+    except vim.fault.FileAlreadyExists:
+        return  # another attempt was quicker
+    except vim.fault.NoDiskSpace:
+        raise no_space(datastore.name, datastore.free_gb, f"the directory {path}") from None
+
+
+def _ours(site: Site, datastore: Datastore, place: Directory, names: Iterable[str]) -> bool:
+    """Whether it has our mark, given the root's listing. Raises ``NotOurs`` for another's, and for unmarked files."""
+    marks = [mark for mark in map(Mark.parse, names) if mark and mark.name == place.name]
+    for mark in marks:
+        if mark.installation != site.installation:
+            raise NotOurs(
+                f"the directory {place.path} belongs to the installation {mark.installation}; it is not touched"
+            )
+    if not marks and place.name in names and listing(site, datastore, place.path):
+        raise NotOurs(
+            f"the directory {place.path} holds files without the mark of {site.installation}; it is not touched"
+        )
+    return bool(marks)
 
 
 def remove(site: Site, place: Directory, context: StepContext, machines: Iterable[Machine]) -> None:
@@ -105,10 +129,9 @@ def remove(site: Site, place: Directory, context: StepContext, machines: Iterabl
     Raises ``NotOurs`` when it is another's or a registered machine lives in it.
     """
     datastore = site.datastore(place.datastore)
-    names = listing(site, datastore, place.path)
-    if names is None:
+    names = listing(site, datastore, _root(place)) or set()
+    if not _ours(site, datastore, place, names):
         return
-    _judge(place, names, site.installation)
     for machine in machines:
         if machine.path.startswith(f"{place.path}/"):
             raise NotOurs(f"machine {machine.name} lives in {place.path}, which should be empty; it is not touched")
@@ -117,6 +140,9 @@ def remove(site: Site, place: Directory, context: StepContext, machines: Iterabl
     delete(site, place.path)
     if listing(site, datastore, place.path) is not None:
         raise Unreachable(f"{place.path} is still there after its removal; it will be tried again")
+    for mark in filter(None, map(Mark.parse, names)):
+        if mark.name == place.name:
+            delete(site, f"{_root(place)}/{mark}")
 
 
 def delete(site: Site, path: str) -> None:
@@ -139,18 +165,15 @@ def delete_disk(site: Site, path: str) -> None:
 
 def leftovers(site: Site, target: Target) -> list[Directory]:
     """Directories of this computer from this and older generations that bear our mark, on the target's datastore."""
-    datastore = site.datastore(target.datastore)
-    found = []
-    for name in listing(site, datastore, f"[{target.datastore}] {ROOT}") or ():
-        place = Directory(target.datastore, name)
-        if not name.startswith(f"{target.computer}-") or place == directory(target):
-            continue
-        mark = mark_of(listing(site, datastore, place.path) or ())
-        if mark is None or (mark.installation, mark.computer) != (target.installation, target.computer):
-            continue
-        if mark.generation <= target.generation:
-            found.append(place)
-    return [*sorted(found, key=lambda place: place.name), directory(target)]
+    names = listing(site, site.datastore(target.datastore), _root(directory(target))) or ()
+    marks = filter(None, map(Mark.parse, names))
+    ours = {
+        mark.name
+        for mark in marks
+        if (mark.installation, mark.computer) == (target.installation, target.computer)
+        and mark.generation <= target.generation
+    }
+    return [Directory(target.datastore, name) for name in sorted(ours | {target.machine_name})]
 
 
 def no_space(datastore: str, free_gb: int, what: str) -> StepFailed:

@@ -17,7 +17,7 @@ from vclab.provisioning.vsphere.site import Site
 
 log = logging.getLogger(__name__)
 
-_APPEAR_SECONDS = 5.0
+_APPEAR_SECONDS = 3.0
 """How long a machine that is being made by an attempt that was cut off may take to show itself with its marks."""
 
 
@@ -109,7 +109,7 @@ def _remove_definition(site: Site, target: Target, names: set[str], context: Ste
     place = files.directory(target)
     context.fence()
     for name in names:
-        if not name.endswith(".vmdk") and files.mark_of([name]) is None:
+        if not name.endswith(".vmdk"):
             files.delete(site, f"{place.path}/{name}")
 
 

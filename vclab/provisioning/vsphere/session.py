@@ -34,6 +34,13 @@ API_VERSION = "vim.version.v7_0"
 """The oldest that is in use; newer servers speak it too. Asking the server would be a request outside of the pin."""
 
 _SAFE_TO_REPEAT = {"RetrieveServiceContent", "RetrievePropertiesEx", "FindAllByUuid", "CreateContainerView"}
+_CLOSED = (
+    http.client.RemoteDisconnected,
+    ConnectionResetError,
+    BrokenPipeError,
+    ssl.SSLEOFError,
+    ssl.SSLZeroReturnError,
+)
 _NOT_COUNTED = {"WaitForUpdatesEx"}  #: a wait is no work for the endpoint, and would hold up short calls
 
 
@@ -81,7 +88,7 @@ def _reason(error: Exception) -> str:
         return "its host name is unknown"
     if isinstance(error, ConnectionRefusedError):
         return "connection refused"
-    if isinstance(error, http.client.RemoteDisconnected | ConnectionResetError | BrokenPipeError):
+    if isinstance(error, _CLOSED):
         return "it closed the connection"
     return str(error) or type(error).__name__
 
@@ -109,7 +116,7 @@ class _Stub(SoapStubAdapter):
         try:
             try:
                 return self._counted(mo, info, args, outer)
-            except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
+            except _CLOSED:
                 if info.wsdlName not in _SAFE_TO_REPEAT:
                     raise
                 return self._counted(mo, info, args, outer)  # an idle connection that the server had closed

@@ -27,6 +27,7 @@ from vclab.guests.base import Guest
 from vclab.guests.linux import Linux
 from vclab.model.catalog import Endpoint
 from vclab.model.errors import Unreachable, VclabError
+from vclab.model.steps import AsyncStep, BlockingStep
 from vclab.provisioning.base import ProvisioningModule
 from vclab.provisioning.vsphere import VSphere
 from vclab.secrets.store import SecretStore
@@ -96,7 +97,10 @@ def build(client: Client, settings: Settings, store: Store, drivers: Drivers) ->
     provisioning = ProvisioningActivities(drivers.modules, endpoints, medians, fence, executor)
     guest = GuestActivities(drivers.guests, fence)
     reconcile = ReconcileActivities(client, store, drivers.modules, endpoints, settings.reconcile, executor)
-    tables = [d.steps() for d in (*drivers.modules.values(), *drivers.guests.values())]
+    tables: list[Mapping[str, BlockingStep] | Mapping[str, AsyncStep]] = [
+        *(m.steps() for m in drivers.modules.values()),
+        *(g.steps() for g in drivers.guests.values()),
+    ]
     steps = step_activities(tables, fence, StoreLoadLog(store), executor)
     common = [provisioning.make_plan, provisioning.remove_computer, *steps]
     return [

@@ -9,15 +9,16 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import asyncssh
+import pytest
 
 from vclab.guests.linux import Linux
-from vclab.guests.ssh import Patience
+from vclab.guests.ssh import Patience, Shell
 from vclab.lab import network, rootfs
 from vclab.lab.layout import Layout
 from vclab.lab.machines import Machine, Spec
@@ -201,12 +202,12 @@ class Place:
         raise AssertionError(self.machine.console_log.read_text())
 
     def shut(self, login: str, port: int = 22, address: str = "") -> bool:
-        """Whether the port of the machine's public address is shut for that test user."""
-        try:
-            self.bench.person(login, _dial(address or self.facts.public_address, port))
-        except OSError:
-            return True
-        return False
+        """Whether the port of the machine's public address lets nobody in who comes from that test user's place."""
+        return not self.bench.person(login, _answers(address or self.facts.public_address, port, 0.5))
+
+    def opens(self, login: str, port: int = 22, address: str = "") -> bool:
+        """Whether it lets them in."""
+        return self.bench.person(login, _answers(address or self.facts.public_address, port, 5))
 
     async def password_login(self, user: str, password: str, address: str = "") -> bool:
         """Whether sshd lets the user in with that password, by either way of giving one."""
@@ -261,12 +262,42 @@ class Place:
         return ran.stdout
 
 
-async def _dial(address: str, port: int) -> None:
-    async with asyncio.timeout(1):
-        _, writer = await asyncio.open_connection(address, port)
+async def _answers(address: str, port: int, seconds: float) -> bool:
+    try:
+        async with asyncio.timeout(seconds):
+            _, writer = await asyncio.open_connection(address, port)
+    except OSError:
+        return False
     writer.close()
+    return True
 
 
 async def _awaited(work: Any) -> Facts:
     facts: Facts = await work
     return facts
+
+
+def interrupted(patch: pytest.MonkeyPatch, when: str, work: Callable[[], object]) -> int:
+    """Have the worker die before, or after, each action in a computer in turn, until the work is done; how many."""
+    real, done, allowed = Shell.act, 0, 0
+
+    async def dying(self: Shell, what: str, script: str, *arguments: str, text: str = "", secret: str = "") -> str:
+        nonlocal done
+        if done == allowed and when == "before":
+            raise ConnectionAbortedError
+        said = await real(self, what, script, *arguments, text=text, secret=secret)
+        if done == allowed:
+            raise ConnectionAbortedError
+        done += 1
+        return said
+
+    with patch.context() as patched:
+        patched.setattr(Shell, "act", dying)
+        for allowed in range(20):  # noqa: B007  # read by the function above
+            done = 0
+            try:
+                work()
+            except ConnectionAbortedError:
+                continue
+            return done
+    raise AssertionError("never done")

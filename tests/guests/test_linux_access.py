@@ -14,14 +14,14 @@ from typing import Any
 import asyncssh
 import pytest
 
-from tests.guests.bench import ALICE, BOB, Bench, Place
-from vclab.guests import ssh
+from tests.guests.bench import ALICE, BOB, Bench, Place, interrupted
 from vclab.guests.base import Connections
-from vclab.model.errors import NotOurs, StepFailed
+from vclab.model.errors import NotOurs, StepFailed, Unreachable
 from vclab.model.plans import Access
 
 pytestmark = pytest.mark.lab
 
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINOLP0XDHSqAfxkpMpOxTiaSa9xICm1CJbGK1uih36uw"
 NOTICE = "Your time ends at 10:05 — käse 日本 🙂"
 
 
@@ -71,7 +71,6 @@ def test_the_user_gets_in_with_the_one_time_password(bench: Bench, loaded: Place
     grant(loaded, replace(access, public_keys=()))
     password = bench.secrets.get(access.password_ref)
     assert bench.person("alice", loaded.password_login(access.login, password))
-    assert not bench.person("alice", loaded.password_login(access.login, "wrong"))
 
 
 def test_without_a_password_there_is_only_the_key(loaded: Place, access: Access, user_key: Path) -> None:
@@ -136,6 +135,8 @@ def test_an_account_of_an_earlier_tenure_in_the_image_is_not_taken_for_ours(load
         {"uid": 999},
         {"public_keys": ('command="x" ssh-ed25519 AAAA',)},
         {"public_keys": ("nonsense",)},
+        {"public_keys": (f"{KEY}\n{KEY}",)},
+        {"public_keys": (f"{KEY} a\x1b[2Jcomment",)},
         {"addresses": ("203.0.113.11; drop",)},
         {"addresses": ("",)},
         {"addresses": ("any",)},
@@ -146,15 +147,6 @@ def test_what_is_not_valid_is_refused(loaded: Place, access: Access, change: dic
     with pytest.raises(StepFailed):
         grant(loaded, replace(access, **change))
     assert not loaded.inside("getent", "passwd", access.login, check=False) or "ports" in change
-
-
-def test_a_key_with_a_second_line_is_refused_or_cut(loaded: Place, access: Access, user_key: Path) -> None:
-    public = access.public_keys[0].strip()
-    try:
-        grant(loaded, replace(access, public_keys=(f"{public} me\nssh-ed25519 AAAA evil",)))
-    except StepFailed:
-        return
-    assert "evil" not in loaded.inside("cat", f"/home/{access.login}/.ssh/authorized_keys")
 
 
 # Twice, and interrupted
@@ -175,29 +167,8 @@ def test_twice_is_harmless(bench: Bench, loaded: Place, access: Access) -> None:
 def test_an_interrupted_grant_converges(
     loaded: Place, access: Access, user_key: Path, when: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The worker dies before or after each of its actions in turn."""
-    real, done = ssh.Shell.act, {"actions": 0, "allowed": 0}
-
-    async def dying(self: ssh.Shell, what: str, script: str, *arguments: str, text: str = "", secret: str = "") -> str:
-        last = done["actions"] == done["allowed"]
-        done["actions"] += 1
-        if last and when == "before":
-            raise ConnectionAbortedError
-        said = await real(self, what, script, *arguments, text=text, secret=secret)
-        if last:
-            raise ConnectionAbortedError
-        return said
-
-    monkeypatch.setattr(ssh.Shell, "act", dying)
     access = replace(access, sudo=True)
-    for allowed in range(20):
-        done.update(actions=0, allowed=allowed)
-        try:
-            grant(loaded, access)
-            break
-        except ConnectionAbortedError:
-            continue
-    assert done["allowed"] == 5
+    assert interrupted(monkeypatch, when, lambda: grant(loaded, access)) == 5
     said = loaded.ssh("alice", user_key, access.login, "sudo", "-n", "id", "-u")
     assert said.stdout == "0\n", said
     assert loaded.inside("grep", "-c", f"^{access.login} ", "/etc/vclab/accounts") == "1\n"
@@ -254,15 +225,15 @@ def test_addresses_are_replaced_and_open_sessions_of_others_end(
     bench.person("alice", is_cut_off())
     assert "203.0.113.11" not in loaded.inside("ss", "-Htn", "state", "established")
     assert loaded.shut("alice")
-    assert not loaded.shut("bob")
+    assert loaded.opens("bob")
 
 
 def test_a_prefix_lets_all_of_it_in(loaded: Place, access: Access) -> None:
     grant(loaded, replace(access, addresses=("203.0.113.8/29", "203.0.113.12", "203.0.113.11")))  # .8 to .15
-    assert not loaded.shut("alice")
-    assert not loaded.shut("carol")
+    assert loaded.opens("alice")
+    assert loaded.opens("carol")
     grant(loaded, replace(access, addresses=("0.0.0.0/0", "::/0")))
-    assert not loaded.shut("olga")
+    assert loaded.opens("olga")
 
 
 def test_ipv6_addresses(bench: Bench, loaded: Place, access: Access) -> None:
@@ -271,15 +242,15 @@ def test_ipv6_addresses(bench: Bench, loaded: Place, access: Access) -> None:
         card = ["address", "add", f"2001:db8::{last}/64", "dev", "eth0", "nodad"]
         subprocess.run(["ip", "-n", bench.layout.person(login), *card], check=True)
     grant(loaded, replace(access, addresses=("2001:db8::11", f"::ffff:{BOB}")))
-    assert not loaded.shut("alice", address="2001:db8::1")
+    assert loaded.opens("alice", address="2001:db8::1")
     assert loaded.shut("bob", address="2001:db8::1")
-    assert not loaded.shut("bob")
+    assert loaded.opens("bob")
     assert loaded.shut("alice")
 
 
 def test_nobody_and_closed_are_the_same(loaded: Place, access: Access) -> None:
     grant(loaded, access)
-    assert not loaded.shut("alice")
+    assert loaded.opens("alice")
     close(loaded, access)
     assert loaded.shut("alice")
     close(loaded, access)
@@ -294,7 +265,7 @@ def test_other_connect_ports(loaded: Place, access: Access) -> None:
         try:
             grant(loaded, replace(access, ports=(3389,)))
             assert loaded.shut("alice", 22)
-            assert not loaded.shut("alice", 3389)
+            assert loaded.opens("alice", 3389)
             assert loaded.shut("bob", 3389)
         finally:
             process.kill()
@@ -373,6 +344,14 @@ def test_a_connection_over_ipv6_is_seen(bench: Bench, loaded: Place, access: Acc
     assert bench.person("carol", look_while_connected()).addresses == ("2001:db8::13",)
 
 
+def test_who_is_connected_is_unknown_when_the_host_key_changed(
+    bench: Bench, loaded: Place, access: Access, tmp_path: Path
+) -> None:
+    facts = replace(loaded.facts, host_key=bench.new_key("changed").with_suffix(".pub").read_text())
+    with pytest.raises(Unreachable, match=r"can't tell who is connected: .* was pinned"):
+        bench.manage(bench.linux().connections(loaded.target, facts, access))
+
+
 def test_a_notice_arrives_on_each_open_terminal(bench: Bench, loaded: Place, access: Access, user_key: Path) -> None:
     grant(loaded, access)
     guest = bench.linux()
@@ -407,12 +386,11 @@ def test_a_notice_to_nobody_is_no_error(bench: Bench, loaded: Place) -> None:
 
 
 def test_the_first_taint_stays(bench: Bench, loaded: Place) -> None:
-    loaded.step("linux.post_load")
+    loaded.inside("sed", "-i", "/^vcld_tainted/d", "/root/currentimage.txt")
     for reason in ("a login was\nseen", "another"):
         bench.manage(bench.linux().taint(loaded.target, loaded.facts, reason))
-    tags = loaded.inside("cat", "/root/currentimage.txt")
-    assert tags.count("vcld_tainted") == 1
-    assert tags.endswith("vcld_post_load" + tags.split("vcld_post_load")[1])
+    tags = loaded.inside("cat", "/root/currentimage.txt").splitlines()
+    assert [tag for tag in tags if tag.startswith("vcld_tainted")] == ["vcld_tainted=a login was seen"]
 
 
 def test_a_user_who_removes_the_mark_is_still_looked_after(bench: Bench, loaded: Place, access: Access) -> None:

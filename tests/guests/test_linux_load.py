@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.guests.bench import ALICE, MANAGEMENT, Bench, Context, Place, target_of
+from tests.guests.bench import ALICE, MANAGEMENT, Bench, Context, Place, interrupted, target_of
+from vclab.guests.base import Guest
 from vclab.guests.linux import Linux
 from vclab.model.errors import Fenced, NotOurs, NotYet, StepFailed
 from vclab.model.plans import Access, Facts, StepInput
@@ -85,7 +86,7 @@ def test_before_the_load_the_port_is_open_and_after_it_shut(bench: Bench) -> Non
     public = place.wait_for_addresses()[place.target.public_mac]
     place.facts = Facts(private_address=place.wait_for_addresses()[place.target.private_mac], public_address=public)
     place.facts = place.facts.merged(place.wait_ssh())
-    assert not place.shut("alice")
+    assert place.opens("alice")
     place.load()
     assert place.shut("alice")
     assert place.facts.public_address == public
@@ -119,6 +120,27 @@ def test_post_load_twice_is_harmless_and_keeps_password_and_taint(bench: Bench, 
     assert loaded.hash_of("root") == loaded.crypt(password, loaded.hash_of("root"))
     assert loaded.inside("hostname").strip() == "vm01"
     assert loaded.inside("getent", "hosts", "vm01").split()[0] == "127.0.1.1"
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_an_interrupted_post_load_converges(
+    bench: Bench, access: Access, when: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = bench.machine(f"interrupted-{when}")
+    place.facts = Facts(private_address=place.wait_for_addresses()[place.target.private_mac])
+    place.facts = place.facts.merged(place.wait_ssh())
+    assert interrupted(monkeypatch, when, lambda: place.step("linux.post_load")) == 7
+    place.load()
+    bench.manage(bench.linux().grant_access(place.target, place.facts, access))
+    assert place.ssh("alice", bench.layout.folder / "alice", access.login, "hostname").stdout == "vm01\n"
+    assert place.shut("bob")
+    place.machine.stop()
+
+
+def test_without_management_addresses_it_is_who_comes(bench: Bench, loaded: Place, access: Access) -> None:
+    guest: Guest = Linux(bench.key, bench.secrets, [])
+    bench.manage(guest.close_access(loaded.target, loaded.facts, access))
+    assert f"elements = {{ {MANAGEMENT} }}" in loaded.inside("nft", "list", "set", "inet", "vclab", "management4")
 
 
 def test_private_keys_of_root_are_removed_and_nothing_else(fresh: Place) -> None:

@@ -116,10 +116,17 @@ class Linux:
             await apply(shell, Firewall(management, (), access.ports))
 
     async def connections(self, target: Target, facts: Facts, access: Access) -> Connections:
-        """Addresses, other than the management node's, with an established connection to a connect port."""
-        async with self._tenure(target, facts) as shell:
-            _, management = await self._seen_from(shell)
-            return await linux_look.connections(shell, access.ports, management)
+        """Addresses, other than the management node's, with an established connection to a connect port.
+
+        Only ever raises ``Unreachable``: a user with root access who changes host keys or marks must not lose the
+        reservation by it, and a computer that can't be looked at is not "disconnected" (design.md §5.6).
+        """
+        try:
+            async with self._tenure(target, facts) as shell:
+                _, management = await self._seen_from(shell)
+                return await linux_look.connections(shell, access.ports, management)
+        except StepFailed as error:
+            raise Unreachable(f"can't tell who is connected: {error}") from None
 
     async def notify(self, target: Target, facts: Facts, text: str) -> None:
         """Show a notice on all open terminals. Control characters are left out."""

@@ -94,12 +94,12 @@ def public_key_lines(keys: Iterable[str]) -> list[str]:
     lines = []
     for number, text in enumerate(keys, 1):
         try:
-            key = asyncssh.import_public_key(text.strip())
+            line = asyncssh.import_public_key(text.strip()).export_public_key("openssh").decode().strip()
         except (asyncssh.KeyImportError, ValueError):
             raise StepFailed(f"the user's public key number {number} is no OpenSSH public key") from None
-        lines.append(key.export_public_key("openssh").decode().strip())
-    if any("\n" in line or "\r" in line for line in lines):
-        raise StepFailed("a public key must be one line")
+        if not text.strip().isprintable() or not line.isprintable():
+            raise StepFailed(f"the user's public key number {number} is not one line of printable text")
+        lines.append(line)
     return lines
 
 

@@ -93,7 +93,7 @@ def networks(addresses: Iterable[str]) -> tuple[Network, ...]:
     found: list[Network] = []
     for text in addresses:
         try:
-            network = ipaddress.ip_network(text, strict=False)
+            network = ipaddress.ip_network(text.replace("%", "?"), strict=False)  # no zones: they mean nothing there
         except ValueError:
             raise StepFailed(f"{text!r} is neither an address nor a prefix") from None
         mapped = network.network_address.ipv4_mapped if network.version == 6 and network.prefixlen == 128 else None

@@ -1,0 +1,68 @@
+"""What the Linux guest reads and writes as text, where no machine is needed."""
+
+import pytest
+
+from vclab.guests import linux_firewall, linux_image, linux_look
+from vclab.model.errors import StepFailed
+
+
+def test_currentimage_in_vcls_own_form() -> None:
+    text = "centos7-base42-v3\r\nid=42\n\nprettyname=CentOS = 7\nvcld_tainted=true (user logged in)\n"
+    tags = linux_image.parse(text)
+    assert tags == {
+        "image_name": "centos7-base42-v3",
+        "id": "42",
+        "prettyname": "CentOS = 7",
+        "vcld_tainted": "true (user logged in)",
+    }
+    assert linux_image.parse("") == {}
+
+
+@pytest.mark.parametrize(
+    ("addresses", "networks"),
+    [
+        (["203.0.113.9", "203.0.113.8"], ["203.0.113.8/31"]),
+        (["203.0.113.9/24"], ["203.0.113.0/24"]),
+        (["::ffff:203.0.113.9"], ["203.0.113.9/32"]),
+        (["2001:db8::1", "10.0.0.1", "2001:DB8::1/128"], ["10.0.0.1/32", "2001:db8::1/128"]),
+        ([], []),
+    ],
+)
+def test_addresses_as_networks(addresses: list[str], networks: list[str]) -> None:
+    assert [str(network) for network in linux_firewall.networks(addresses)] == networks
+
+
+@pytest.mark.parametrize("text", ["", "any", "10.0.0.1/33", "fe80::1%eth0", "10.0.0.1 }", "010.0.0.1"])
+def test_what_is_no_address(text: str) -> None:
+    with pytest.raises(StepFailed, match="neither an address nor a prefix"):
+        linux_firewall.networks([text])
+
+
+@pytest.mark.parametrize(
+    ("line", "peer"),
+    [
+        ("0 0 203.0.113.5:22 203.0.113.11:40112", (22, "203.0.113.11")),
+        ("0 0 [2001:db8::1]:22 [2001:db8::11]:40112", (22, "2001:db8::11")),
+        ("0 0 [::ffff:203.0.113.5]:3389 [::ffff:203.0.113.11]:5", (3389, "203.0.113.11")),
+        ("0 0 [fe80::1]%eth0:22 [fe80::2]%eth0:40112", (22, "fe80::2")),
+        ("0 0 203.0.113.5%eth1:22 203.0.113.11:40112", (22, "203.0.113.11")),
+        ("", (0, "")),
+        ("rubbish rubbish rubbish rubbish", (0, "")),
+    ],
+)
+def test_lines_of_ss(line: str, peer: tuple[int, str]) -> None:
+    assert linux_look._peer(line) == peer
+
+
+def test_a_notice_is_printable() -> None:
+    assert (
+        linux_look.printable("\x1b]0;title\x07Käse\u202e 日本 🙂\r\nnext\tword\x9b2J")
+        == "]0;titleKäse 日本 🙂\nnextword2J"
+    )
+    assert len(linux_look.printable("x" * 5000)) == linux_look.LONGEST_NOTICE
+
+
+def test_rules_that_are_not_there_differ() -> None:
+    firewall = linux_firewall.Firewall(linux_firewall.networks(["10.0.0.1"]))
+    assert "input is not dropped" in linux_firewall.differences(firewall, "")
+    assert "management4" in linux_firewall.differences(firewall, '{"nftables": []}')

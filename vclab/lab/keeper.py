@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import signal
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -17,6 +18,8 @@ from vclab.lab.state import PartState
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 10.0
 WELL_SECONDS = 30.0
 """Whoever ran that long may be started again at once."""
+KILLED = (-signal.SIGKILL, -signal.SIGTERM)
+"""Whoever was killed from outside has not failed."""
 LOOK_SECONDS = 0.05
 LOG_BYTES = 20 * 2**20
 LINE_BYTES = 2**20
@@ -44,8 +47,8 @@ class Keeper:
         pause = FIRST_PAUSE
         while True:
             begun = time.monotonic()
-            why = await self._run_once()
-            if time.monotonic() - begun > WELL_SECONDS:
+            code, why = await self._run_once()
+            if time.monotonic() - begun > WELL_SECONDS or code in KILLED:
                 pause = FIRST_PAUSE
             log.warning("%s ended (%s); starting it again in %.2g s", self.part.name, why, pause)
             self.state.pid, self.state.start, self.state.ok = 0, 0, False
@@ -55,8 +58,8 @@ class Keeper:
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
 
-    async def _run_once(self) -> str:
-        """Run it to its end; why it ended."""
+    async def _run_once(self) -> tuple[int, str]:
+        """Run it to its end; the exit code, and why it ended."""
         with self._open_log() as output:
             try:
                 process = await asyncio.create_subprocess_exec(
@@ -70,7 +73,7 @@ class Keeper:
                     limit=LINE_BYTES,
                 )
             except OSError as error:
-                return f"it can't be started: {error}"
+                return 1, f"it can't be started: {error}"
         self.state.pid, self.state.start = process.pid, processes.started(process.pid)
         self.state.detail = "starting"
         self._changed()
@@ -83,7 +86,7 @@ class Keeper:
             for aide in aides:
                 aide.cancel()
         await asyncio.gather(*aides, return_exceptions=True)
-        return f"signal {-code}" if code < 0 else f"exit code {code}{self._last_words()}"
+        return code, f"signal {-code}" if code < 0 else f"exit code {code}{self._last_words()}"
 
     def _open_log(self) -> IO[bytes]:
         if self._log_file.exists() and self._log_file.stat().st_size > LOG_BYTES:

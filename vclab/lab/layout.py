@@ -154,7 +154,7 @@ class Layout:
 
     @property
     def datastore(self) -> Path:
-        """The directory behind the vCenter's datastore "ds1"."""
+        """The directory behind the vCenter's datastore."""
         return self.folder / "datastores" / "ds1"
 
     @property

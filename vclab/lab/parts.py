@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from vclab.lab.layout import NETWORKS, SUBNETS, TEMPORAL_PORT, UI_PORT, VCENTER_PORT, Layout
-from vclab.lab.seed import DATASTORE_GB, HOSTS, VCENTER_USER
+from vclab.lab.stock import DATASTORE, DATASTORE_GB, HOSTS, VCENTER_USER
 
 POLL_LIMITS = ("transfer", "timer", "visibility", "outbound")
 
@@ -96,7 +96,7 @@ def vcsim_command(layout: Layout, program: Path) -> tuple[str, ...]:
         "key": layout.vcenter / "key.pem",
         "journal": layout.vcenter / "journal",
         "hosts": HOSTS,
-        "datastores": f"ds1={layout.datastore}:{DATASTORE_GB}",
+        "datastores": f"{DATASTORE}={layout.datastore}:{DATASTORE_GB}",
         "networks": ",".join(NETWORKS),
         "control": layout.control_socket,
     }

@@ -1,5 +1,4 @@
-"""What a new lab is filled with, so that it behaves like a configured installation: keys, a vCenter with images, users,
-an endpoint, an identity pool, and the settings file.
+"""The files that a new lab is filled with: keys, the vCenter's password, certificate and masters, and the settings.
 
 Everything here may be run at each ``up``: what is there already stays as it is.
 """
@@ -13,41 +12,18 @@ import ssl
 import subprocess
 import tomllib
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-from sqlalchemy.orm import Session
 
 from vclab import settings as configuration
 from vclab.lab import rootfs
 from vclab.lab.errors import LabError
-from vclab.lab.layout import PEOPLE, PRIVATE, PUBLIC, SUBNETS, TEMPORAL_PORT, UI_PORT, VCENTER_PORT, Layout
+from vclab.lab.layout import PEOPLE, PRIVATE, SUBNETS, TEMPORAL_PORT, UI_PORT, Layout
 from vclab.lab.machines import descriptor
-from vclab.model.catalog import Endpoint, IdentityPool, Image, User
-from vclab.model.errors import NotFound
+from vclab.lab.stock import ENDPOINT, IMAGES, NO_SSH, OPERATOR, PASSWORD_REF
+from vclab.model.catalog import Image
 from vclab.secrets.store import SecretStore
 from vclab.settings import Settings
-from vclab.store import catalog
-from vclab.store.engine import open_store
-
-ENDPOINT = "lab-vcenter"
-PASSWORD_REF = f"endpoint/{ENDPOINT}"
-VCENTER_USER = "vclab@vsphere.local"
-HOSTS = "esx1=8:16384,esx2=8:16384"
-DATASTORE_GB = 500
-OPERATOR = "olga"
-FIRST_UID = 20001
-POOL = IdentityPool(prefix="vm", count=40)
-
-IMAGES = (
-    ("debian-12", "Debian 12", 1, 1024, 8),
-    ("debian-12-large", "Debian 12, large", 4, 8192, 16),
-)
-"""Name, title, CPUs, MiB of memory, GiB of disk."""
-
-NO_SSH = "debian-12-no-ssh"
-"""A root file system for tests: it boots and has addresses, but never answers SSH."""
 
 CERTIFICATE_DAYS = 3650
 
@@ -62,11 +38,10 @@ def prepare(layout: Layout) -> None:
     for login in PEOPLE:
         _make_key(layout.person_key(login))
     authorized = layout.ssh_key.with_suffix(".pub").read_text()
-    for name in (image[0] for image in IMAGES):
-        rootfs.make_layer(layout.layers / name, authorized)
+    for image in IMAGES:
+        rootfs.make_layer(layout.layers / image.name, authorized)
+        put_master(layout, image, image.name)
     rootfs.make_layer(layout.layers / NO_SSH, authorized, ssh=False)
-    for name, _, _, _, disk_gb in IMAGES:
-        put_master(layout, name, disk_gb)
     password = SecretStore(layout.secrets).generate(PASSWORD_REF, 24)
     _write_private(layout.vcenter / "password", password)
     if not (layout.vcenter / "key.pem").exists():
@@ -74,17 +49,12 @@ def prepare(layout: Layout) -> None:
     write_settings(layout)
 
 
-def master_path(image: str, revision: int = 1) -> str:
-    """Where an image's master disk is in the datastore."""
-    return f"vclab-images/{image}/{revision}/disk.vmdk"
-
-
-def put_master(layout: Layout, image: str, disk_gb: int, boots: str = "") -> None:
-    """The master disk of an image's first revision, from which ``boots`` (else the image's own system) boots."""
-    disk = layout.datastore / master_path(image)
+def put_master(layout: Layout, image: Image, boots: str) -> None:
+    """The master disk of an image, from which the root file system ``boots`` boots."""
+    disk = layout.datastore / image.master_path
     if not disk.exists():
         disk.parent.mkdir(parents=True, exist_ok=True)
-        disk.write_text(descriptor(boots or image, disk_gb))
+        disk.write_text(descriptor(boots, image.disk_gb))
 
 
 def _make_key(path: Path) -> None:
@@ -182,7 +152,7 @@ def write_settings(layout: Layout) -> None:
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise LabError(f"{own} is not TOML: {error}") from None
     temporary = layout.settings_file.with_suffix(".new")
-    temporary.write_text(HEADER + "\n".join(_toml(table)) + "\n")
+    temporary.write_text(HEADER + "\n".join(to_toml(table)) + "\n")
     temporary.replace(layout.settings_file)
     read_settings(layout)
 
@@ -202,7 +172,7 @@ def _laid_over(table: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, An
     return merged
 
 
-def _toml(table: Mapping[str, Any], name: str = "") -> list[str]:
+def to_toml(table: Mapping[str, Any], name: str = "") -> list[str]:
     """TOML of strings, numbers, booleans, lists of those, and tables; JSON writes all but tables alike."""
     plain = {key: value for key, value in table.items() if not isinstance(value, Mapping)}
     lines = [f"\n[{name}]"] if name and plain else []
@@ -211,68 +181,5 @@ def _toml(table: Mapping[str, Any], name: str = "") -> list[str]:
     ]
     for key, value in table.items():
         if isinstance(value, Mapping):
-            lines += _toml(value, f"{name}.{json.dumps(key)}" if name else json.dumps(key))
+            lines += to_toml(value, f"{name}.{json.dumps(key)}" if name else json.dumps(key))
     return lines
-
-
-# The store.
-
-
-def fill_store(layout: Layout) -> None:
-    """Bring the database up to date and add what is missing. Raises the store's errors."""
-    store = open_store(read_settings(layout).database)
-    try:
-        store.migrate()
-        store.run(lambda session: _fill(layout, session))
-    finally:
-        store.close()
-
-
-def _fill(layout: Layout, session: Session) -> None:
-    known = {user.login for user in catalog.users(session)}
-    for number, login in enumerate(PEOPLE):
-        if login not in known:
-            key = layout.person_key(login).with_suffix(".pub").read_text().strip()
-            catalog.put_user(session, User(login, FIRST_UID + number, public_keys=(key,)))
-    images = {image.name for image in catalog.images(session)}
-    for name, title, cpus, memory_mb, disk_gb in IMAGES:
-        if name not in images:
-            catalog.put_image(session, image(name, title, cpus, memory_mb, disk_gb))
-    _put_endpoint(layout, session)
-    catalog.put_pool(session, POOL)
-
-
-def image(name: str, title: str, cpus: int, memory_mb: int, disk_gb: int) -> Image:
-    """An image of the lab, in its first revision."""
-    return Image(
-        name=name,
-        title=title,
-        revision=1,
-        module="vsphere",
-        guest="linux",
-        guest_id="debian12_64Guest",
-        master_path=master_path(name),
-        cpus=cpus,
-        memory_mb=memory_mb,
-        disk_gb=disk_gb,
-        datastore="ds1",
-    )
-
-
-def _put_endpoint(layout: Layout, session: Session) -> None:
-    """The address and the certificate are the lab's to say; the rest may have been changed by an operator."""
-    url, pin = f"https://{layout.address}:{VCENTER_PORT}/sdk", fingerprint(layout)
-    try:
-        endpoint = catalog.endpoint(session, ENDPOINT)
-    except NotFound:
-        endpoint = Endpoint(
-            name=ENDPOINT,
-            module="vsphere",
-            url=url,
-            fingerprint=pin,
-            username=VCENTER_USER,
-            password_ref=PASSWORD_REF,
-            private_network=PRIVATE,
-            public_network=PUBLIC,
-        )
-    catalog.put_endpoint(session, replace(endpoint, url=url, fingerprint=pin))

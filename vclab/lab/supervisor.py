@@ -15,7 +15,7 @@ import signal
 import sys
 from pathlib import Path
 
-from vclab.lab import forwards, network, processes, seed, state
+from vclab.lab import forwards, network, processes, state
 from vclab.lab.control import Vcsim
 from vclab.lab.errors import LabError
 from vclab.lab.keeper import Keeper
@@ -129,7 +129,7 @@ class Supervisor:
         await keeper.run()
 
     async def _fill_store(self) -> None:
-        await asyncio.to_thread(seed.fill_store, self._layout)
+        await asyncio.to_thread(_fill_store, self._layout)
         self._filled.set()
 
     def _changed(self) -> None:
@@ -146,6 +146,14 @@ class Supervisor:
         cut_power(self._layout, others)
         if not self._state.error:  # else whoever waits for us reads it first
             shutil.rmtree(self._layout.run, ignore_errors=True)
+
+
+def _fill_store(layout: Layout) -> None:
+    # Imported here, meanwhile: SQLAlchemy takes longer than the network and Temporal's server together.
+    from vclab.lab.records import fill_store
+
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    fill_store(layout)
 
 
 def main(arguments: list[str]) -> int:

@@ -1,0 +1,210 @@
+"""`vclab up` and `down`: twice, killed, cut off, refused. Each test leaves the lab as it needs it."""
+
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.labfixture import VCLAB, Lab, eventually, run, wait
+from vclab.lab import network, processes, status
+from vclab.lab.layout import TEMPORAL_PORT, Layout
+
+pytestmark = pytest.mark.lab
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory, lab: Lab) -> Iterator[Lab]:
+    """A second lab, beside the shared one, that these tests may ill-treat."""
+    made = Lab(tmp_path_factory.mktemp("own"))
+    yield made
+    made.down("--wipe")
+
+
+def traces(lab: Lab) -> list[str]:
+    """All that this machine shows of a lab: processes, namespaces, mounts, files outside its folder."""
+    found = [
+        str(path) for path in (lab.layout.run, *(network.NETNS / n for n in lab.layout.namespaces)) if path.exists()
+    ]
+    words = (str(lab.layout.folder), lab.layout.tag)
+    found += [line for line in Path("/proc/mounts").read_text().splitlines() if any(word in line for word in words)]
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            arguments = (process / "cmdline").read_bytes().decode(errors="replace")
+            environment = (process / "environ").read_bytes().decode(errors="replace")
+        except OSError:
+            continue
+        if any(word in arguments + environment for word in words) and int(process.name) != os.getpid():
+            found.append(f"{process.name}: {arguments}")
+    return found
+
+
+def test_up_twice_says_where_it_is(own: Lab) -> None:
+    first, second = own.up(), own.up()
+    assert "is up\n" in first.stdout and "is up already\n" in second.stdout
+    for text in (first.stdout, second.stdout):
+        assert f"http://{own.layout.address}:8233" in text and f"https://{own.layout.address}:8989/sdk" in text
+    assert own.state.ready and set(own.state.parts) == {"dnsmasq", "temporal", "vcsim", "worker"}
+
+
+def test_two_labs_are_up_side_by_side(own: Lab, lab: Lab) -> None:
+    own.up()
+    assert own.layout.address != lab.layout.address
+    for one in (own, lab):
+        socket.create_connection((one.layout.address, TEMPORAL_PORT), 5).close()
+
+
+def test_down_leaves_nothing_and_up_restores_what_was_on(own: Lab) -> None:
+    own.up()
+    vcenter = own.vcenter()
+    machine = vcenter.make("kept", 1)
+    wait(machine.PowerOnVM_Task())
+    address = eventually(lambda: machine.guest.ipAddress)
+    eventually(lambda: own.ssh_root(address, "echo still here > /root/mark; sync").returncode == 0)
+    vcenter.make("resting", 2)
+
+    own.down()
+    assert traces(own) == []
+    assert "was not up" in own.down().stdout
+
+    own.up()
+    eventually(lambda: own.ssh_root(address, "cat", "/root/mark").stdout == "still here\n")
+    again = own.vcenter()
+    assert again.find("kept").runtime.powerState == "poweredOn"
+    assert again.find("resting").runtime.powerState == "poweredOff"
+    assert eventually(lambda: again.find("kept").guest.ipAddress) == address
+
+
+def test_a_killed_supervisor_takes_all_with_it_and_up_restores(own: Lab) -> None:
+    own.up()
+    everything = own.state.processes()
+    assert len(everything) == 6  # the supervisor, four parts, and the machine of the test before
+    own.kill("supervisor", signal.SIGKILL)
+    assert processes.wait_gone(everything, 5) == []
+    assert "is up\n" in own.up().stdout
+    eventually(lambda: own.machine("kept"))
+
+
+def test_down_cleans_after_a_killed_supervisor(own: Lab) -> None:
+    own.up()
+    own.kill("supervisor", signal.SIGKILL)
+    own.down()
+    assert traces(own) == []
+
+
+@pytest.mark.parametrize("part", ["temporal", "vcsim", "dnsmasq", "worker"])
+def test_a_killed_part_comes_back_and_the_machine_stays_on(own: Lab, part: str) -> None:
+    own.up()
+    machine = eventually(lambda: own.machine("kept"))
+    old = own.kill(part)
+    eventually(lambda: own.state.parts[part].ok and own.state.parts[part].pid != old)
+    assert own.machine("kept") == machine
+    if part == "vcsim":
+        eventually(lambda: own.vcenter().find("kept").guest.ipAddress)
+
+
+def test_a_user_who_is_logged_in_does_not_hold_up_down(own: Lab) -> None:
+    own.up()
+    session = subprocess.Popen(["ip", "netns", "exec", own.layout.person("alice"), "sleep", "600"])
+    own.down()
+    assert session.wait(5) == -signal.SIGKILL
+    assert traces(own) == []
+
+
+def test_status_names_each_part(own: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VCLAB_CONFIG", str(own.layout.settings_file))
+    own.down()
+    (line,) = status.parts()
+    assert not line.ok and f"vclab up --lab {own.layout.folder}" in line.detail
+    own.up()
+    assert {line.name for line in status.parts()} > {"lab", "lab: temporal", "lab: vcsim"}
+    assert all(line.ok for line in status.parts())
+
+
+def test_own_settings_are_laid_over_the_labs(own: Lab) -> None:
+    own.down()
+    own.layout.local_settings_file.write_text("[limits]\nat_once = 7\n")
+    own.up()
+    text = own.layout.settings_file.read_text()
+    assert '"at_once" = 7' in text and f'"installation" = "{own.layout.tag}"' in text
+
+
+# What can't be done is said in one line.
+
+
+def refusal(lab: Lab, *arguments: str, **env: str) -> str:
+    ran = run(str(VCLAB), *arguments, env={**lab.env, **env})
+    assert ran.returncode == 1, ran
+    (line,) = ran.stderr.strip().splitlines()
+    return line
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Iterator[Lab]:
+    """A lab that was never started."""
+    made = Lab(tmp_path / "fresh")
+    yield made
+    run(str(VCLAB), "down", env=made.env)
+
+
+def test_a_taken_port_is_named_with_who_takes_it(fresh: Lab) -> None:
+    with socket.create_server((fresh.layout.address, TEMPORAL_PORT)):
+        line = refusal(fresh, "up")
+    assert f"port {TEMPORAL_PORT} on {fresh.layout.address}, for Temporal, is taken by" in line
+    assert f"(pid {os.getpid()})" in line and "--address" in line
+    assert traces(fresh) == []
+
+
+def test_wrong_own_settings_are_named(fresh: Lab) -> None:
+    fresh.layout.local_settings_file.write_text("[limits]\nat_once = 'many'\n")
+    assert "limits.at_once" in refusal(fresh, "up")
+    fresh.layout.local_settings_file.write_text("limits = \n")
+    assert "local.toml is not TOML" in refusal(fresh, "up")
+
+
+def test_without_root(fresh: Lab) -> None:
+    program = "import sys; from vclab.cli.main import run; sys.exit(run(['up', '--lab', '/tmp/vclab-not-made']))"
+    as_nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    reads = run(*as_nobody, "python3", "-c", "import sys; print(sys.version)")
+    ran = run(*as_nobody, os.path.realpath(VCLAB.parent / "python"), "-c", program) if reads.returncode == 0 else reads
+    if "Permission denied" in ran.stderr:  # the checkout is below a folder that nobody may enter
+        pytest.skip("this checkout can't be read by others")
+    assert ran.returncode == 1 and "sudo vclab up" in ran.stderr and len(ran.stderr.splitlines()) == 1
+
+
+def test_a_full_disk(tmp_path: Path) -> None:
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(tmp_path)], check=True)
+    try:
+        assert "is full" in refusal(Lab(tmp_path / "small"), "up")
+    finally:
+        subprocess.run(["umount", str(tmp_path)], check=True)
+
+
+def test_a_missing_package(fresh: Lab) -> None:
+    line = refusal(fresh, "up", PATH="/nonexistent")
+    assert "apt-get install" in line and "dnsmasq-base" in line
+
+
+def test_an_address_that_is_not_loopback(fresh: Lab) -> None:
+    assert "127.0.0.0/8" in refusal(fresh, "up", "--address", "192.0.2.1")
+
+
+def test_another_address_while_up(own: Lab) -> None:
+    own.up()
+    assert "vclab down" in refusal(own, "up", "--address", "127.9.9.9")
+
+
+def test_wipe_spares_what_is_not_a_lab(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("data")
+    ran = run(str(VCLAB), "down", "--wipe", "--lab", str(tmp_path))
+    assert ran.returncode == 1 and "holds no lab" in ran.stderr
+    assert (tmp_path / "precious").exists()
+
+
+def test_the_default_lab_has_the_usual_names() -> None:
+    layout = Layout(Path("/var/lib/vclab/lab"))
+    assert (layout.tag, layout.usual_address, layout.management) == ("vclab", "127.0.0.1", "vclab-mgmt")
+    assert Layout(Path("/srv/other")).tag != Layout(Path("/srv/another")).tag

@@ -1,0 +1,177 @@
+"""A virtual machine that is powered on in the vCenter is a real machine: by plain pyvmomi, ssh and ping."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.labfixture import Lab, Vcenter, eventually, wait
+from vclab.lab.layout import TEMPORAL_PORT
+from vclab.lab.machines import content_of
+
+pytestmark = pytest.mark.lab
+Make = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def vcenter(lab: Lab) -> Vcenter:
+    return lab.vcenter()
+
+
+@pytest.fixture
+def make(vcenter: Vcenter) -> Iterator[Make]:
+    """Makes machines that are removed afterwards."""
+    made = []
+
+    def new(name: str, number: int, image: str = "debian-12") -> Any:
+        made.append(vcenter.make(name, number, image))
+        return made[-1]
+
+    yield new
+    for machine in made:
+        remove(machine)
+
+
+def remove(machine: Any) -> None:
+    if machine.runtime.powerState == "poweredOn":
+        wait(machine.PowerOffVM_Task())
+    wait(machine.Destroy_Task())
+
+
+def on(lab: Lab, machine: Any, ssh: bool = True) -> tuple[str, str]:
+    """Power it on; its private and public address, as its guest tools report them, once it answers."""
+    wait(machine.PowerOnVM_Task())
+    private, public = addresses(machine)
+    if ssh:
+        eventually(lambda: lab.ssh_root(private, "true").returncode == 0)
+    return private, public
+
+
+def addresses(machine: Any) -> tuple[str, str]:
+    def found() -> list[str]:
+        known = [card.ipAddress[0] for card in machine.guest.net if card.ipAddress]
+        return known if len(known) == 2 else []
+
+    private, public = eventually(found)
+    return private, public
+
+
+def disk(lab: Lab, name: str) -> Path:
+    return lab.layout.datastore / "by-hand" / name / f"{name}.vmdk"
+
+
+def test_a_machine_is_real_while_it_is_on(lab: Lab, make: Make) -> None:
+    machine = make("one", 1)
+    private, public = on(lab, machine)
+
+    assert private.startswith("10.77.") and public.startswith("203.0.113.")
+    assert machine.guest.toolsRunningStatus == "guestToolsRunning"
+    cards = lab.ssh_root(private, "cat", "/sys/class/net/eth0/address", "/sys/class/net/eth1/address").stdout.split()
+    assert cards == ["02:00:00:00:00:01", "02:00:00:01:00:01"]
+    assert lab.ssh_root(private, "cat", "/proc/1/comm").stdout.strip() == "init"
+    running = lab.ssh_root(private, "ps", "-eo", "comm=").stdout.split()
+    assert {"sshd", "cron", "atd"} < set(running) and len(running) < 20
+    assert lab.reaches("alice", public) and not lab.reaches("alice", private)
+
+    pid = lab.machine("one")
+    wait(machine.PowerOffVM_Task())
+    eventually(lambda: not Path(f"/proc/{pid}").exists())
+    assert lab.machine("one") == 0
+    assert not lab.reaches("alice", public)
+
+
+def test_a_firewall_in_the_machine_is_its_own(lab: Lab, make: Make) -> None:
+    private, public = on(lab, make("two", 2))
+    rule = "iptables -A INPUT -i eth1 -p tcp --dport 22 ! -s 203.0.113.12 -j DROP"
+    assert lab.ssh_root(private, rule).returncode == 0
+    assert lab.reaches("bob", public) and not lab.reaches("alice", public)
+
+
+def test_a_machine_reaches_nothing_but_its_networks(lab: Lab, make: Make) -> None:
+    private, _ = on(lab, make("three", 3))
+    inside = [f"import socket; socket.create_connection(('{to}', {TEMPORAL_PORT}), 1)" for to in ("10.77.0.1",)]
+    for program in inside:
+        assert lab.ssh_root(private, "python3", "-c", f'"{program}"').returncode != 0
+    assert lab.ssh_root(private, "ping", "-c1", "-W2", "10.77.0.1").returncode == 0
+    assert lab.ssh_root(private, "ip", "route", "show", "default").stdout == ""
+
+
+def test_disk_and_host_key_outlive_a_reset_and_a_power_cycle(lab: Lab, make: Make) -> None:
+    machine = make("four", 4)
+    private, _ = on(lab, machine)
+    look = "cat /proc/sys/kernel/random/boot_id /etc/ssh/ssh_host_ed25519_key.pub /root/mark"
+    lab.ssh_root(private, "echo mine > /root/mark")
+    seen = [lab.ssh_root(private, look).stdout.splitlines()]
+
+    wait(machine.ResetVM_Task())
+    eventually(lambda: new_boot(lab, private, look, seen))
+    wait(machine.PowerOffVM_Task())
+    on(lab, machine)
+    eventually(lambda: new_boot(lab, private, look, seen))
+
+    boots, keys, marks = zip(*seen, strict=True)
+    assert len(set(boots)) == 3 and len(set(keys)) == 1 and set(marks) == {"mine"}
+
+
+def new_boot(lab: Lab, private: str, look: str, seen: list[list[str]]) -> bool:
+    """True once the machine answers with another boot id than before."""
+    lines = lab.ssh_root(private, look).stdout.splitlines()
+    if len(lines) != 3 or lines[0] == seen[-1][0]:
+        return False
+    seen.append(lines)
+    return True
+
+
+def test_reboot_inside_boots_again(lab: Lab, make: Make) -> None:
+    machine = make("five", 5)
+    private, _ = on(lab, machine)
+    look = "cat /proc/sys/kernel/random/boot_id; echo; echo"
+    seen = [lab.ssh_root(private, look).stdout.splitlines()]
+    lab.ssh_root(private, "reboot")
+    eventually(lambda: new_boot(lab, private, look, seen))
+    assert machine.runtime.powerState == "poweredOn"
+
+
+def test_two_machines_of_one_image_are_two(lab: Lab, make: Make) -> None:
+    (first, _), (second, _) = on(lab, make("six", 6)), on(lab, make("seven", 7))
+    key = "cat /etc/ssh/ssh_host_ed25519_key.pub /etc/machine-id"
+    assert lab.ssh_root(first, key).stdout != lab.ssh_root(second, key).stdout
+    lab.ssh_root(first, "useradd", "somebody")
+    assert lab.ssh_root(first, "id", "somebody").returncode == 0
+    assert lab.ssh_root(second, "id", "somebody").returncode != 0
+
+
+def test_a_removed_machine_leaves_no_disk(lab: Lab, vcenter: Vcenter) -> None:
+    machine = vcenter.make("eight", 8)
+    on(lab, machine, ssh=False)
+    content = content_of(lab.layout, disk(lab, "eight"))
+    assert (content / "upper").is_dir()
+    remove(machine)
+    eventually(lambda: not content.exists())
+
+
+def test_ten_machines_boot_within_seconds(lab: Lab, make: Make) -> None:
+    machines = [make(f"ten{n}", 20 + n) for n in range(10)]
+    start = time.monotonic()
+    for task in [machine.PowerOnVM_Task() for machine in machines]:
+        wait(task)
+    found = {addresses(machine) for machine in machines}
+    assert time.monotonic() - start < 15
+    assert len({address for both in found for address in both}) == 20
+
+
+def test_a_machine_without_ssh_has_addresses(lab: Lab, make: Make) -> None:
+    lab.add_image("silent")
+    private, _ = on(lab, make("nine", 9, "silent"), ssh=False)
+    assert "refused" in lab.ssh_root(private, "true").stderr  # it is there, but nobody listens
+
+
+def test_a_disk_without_an_operating_system_does_not_boot(lab: Lab, make: Make) -> None:
+    lab.add_image("blank", boots="nothing-of-that-name")
+    machine = make("ten", 10, "blank")
+    wait(machine.PowerOnVM_Task())
+    console = content_of(lab.layout, disk(lab, "ten")) / "console.log"
+    eventually(lambda: console.exists() and "no operating system" in console.read_text())
+    assert lab.machine("ten") == 0

@@ -1,0 +1,58 @@
+"""The rows of the product's database that an administrator would enter: users, images, the endpoint, identities.
+
+What is there already stays as it is, but for the endpoint's address and certificate: those are the lab's to say.
+"""
+
+from dataclasses import replace
+
+from sqlalchemy.orm import Session
+
+from vclab.lab.layout import PEOPLE, PRIVATE, PUBLIC, VCENTER_PORT, Layout
+from vclab.lab.seed import fingerprint, read_settings
+from vclab.lab.stock import ENDPOINT, FIRST_UID, IMAGES, PASSWORD_REF, POOL, VCENTER_USER
+from vclab.model.catalog import Endpoint, Image, User
+from vclab.model.errors import NotFound
+from vclab.store import catalog
+from vclab.store.engine import open_store
+
+
+def fill_store(layout: Layout, images: tuple[Image, ...] = IMAGES) -> None:
+    """Bring the database up to date and add what is missing. Raises the store's errors."""
+    store = open_store(read_settings(layout).database)
+    try:
+        store.migrate()
+        store.run(lambda session: _fill(layout, session, images))
+    finally:
+        store.close()
+
+
+def _fill(layout: Layout, session: Session, images: tuple[Image, ...]) -> None:
+    known = {user.login for user in catalog.users(session)}
+    for number, login in enumerate(PEOPLE):
+        if login not in known:
+            key = layout.person_key(login).with_suffix(".pub").read_text().strip()
+            catalog.put_user(session, User(login, FIRST_UID + number, public_keys=(key,)))
+    present = {image.name for image in catalog.images(session)}
+    for image in images:
+        if image.name not in present:
+            catalog.put_image(session, image)
+    _put_endpoint(layout, session)
+    catalog.put_pool(session, POOL)
+
+
+def _put_endpoint(layout: Layout, session: Session) -> None:
+    url, pin = f"https://{layout.address}:{VCENTER_PORT}/sdk", fingerprint(layout)
+    try:
+        endpoint = catalog.endpoint(session, ENDPOINT)
+    except NotFound:
+        endpoint = Endpoint(
+            name=ENDPOINT,
+            module="vsphere",
+            url=url,
+            username=VCENTER_USER,
+            password_ref=PASSWORD_REF,
+            fingerprint=pin,
+            private_network=PRIVATE,
+            public_network=PUBLIC,
+        )
+    catalog.put_endpoint(session, replace(endpoint, url=url, fingerprint=pin))

@@ -85,7 +85,7 @@ class VcsimProcess:
     def start(self, within: float = 20.0) -> "VcsimProcess":
         """Start it, and wait until its port answers (after its journal was replayed)."""
         with (self.folder / "vcsim.log").open("ab") as log:
-            self._process = subprocess.Popen(self._command(), stdout=subprocess.PIPE, stderr=log, text=True)
+            self._process = subprocess.Popen(self.command(), stdout=subprocess.PIPE, stderr=log, text=True)
         threading.Thread(target=self._read, args=(self._process,), daemon=True).start()
         deadline = time.monotonic() + within
         while True:
@@ -141,7 +141,8 @@ class VcsimProcess:
             time.sleep(0.01)
         raise AssertionError(f"no event {fields}, only {self.events}")
 
-    def _command(self) -> list[str]:
+    def command(self) -> list[str]:
+        """What ``start`` runs."""
         hosts = ",".join(f"{name}={cpus}:{memory}" for name, (cpus, memory) in self._hosts.items())
         stores = ",".join(f"{name}={self.datastore(name)}:{gib}" for name, gib in self._datastores.items())
         return [
@@ -191,7 +192,9 @@ def _free_port(address: str) -> int:
 
 
 def _certificate(cert: Path, key: Path, address: str) -> str:
-    """Write a self-signed certificate; its SHA-256 fingerprint in hex."""
+    """Write a self-signed certificate, unless there is one; its SHA-256 fingerprint in hex."""
+    if cert.exists():
+        return hashlib.sha256(ssl.PEM_cert_to_DER_cert(cert.read_text())).hexdigest()
     private = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, address)])
     now = datetime.now(UTC)

@@ -36,6 +36,7 @@ func (c *center) serveControl(path string) error {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /guest", reply(c.setGuest))
+	mux.HandleFunc("POST /power", reply(c.powerOffFromWithin))
 	mux.HandleFunc("POST /fault", reply(c.order))
 	mux.HandleFunc("DELETE /fault", func(w http.ResponseWriter, _ *http.Request) {
 		c.faults.clear()
@@ -85,6 +86,31 @@ func (c *center) setGuest(report guestReport) error {
 			}
 		}
 		ctx.Update(vm, guestChanges(&vm.VirtualMachine, cards, report.Hostname, report.Tools))
+	})
+	return nil
+}
+
+// powerReport is the body of POST /power: a guest that has shut down, or broken down, by itself.
+type powerReport struct {
+	UUID  string `json:"uuid"`
+	State string `json:"state"` // poweredOff
+}
+
+// powerOffFromWithin makes the machine powered off, and says so on stdout as with any other way to that state.
+func (c *center) powerOffFromWithin(report powerReport) error {
+	vm := c.machine(report.UUID)
+	if vm == nil || report.State != string(types.VirtualMachinePowerStatePoweredOff) {
+		return fmt.Errorf("no machine %s, or its state is not poweredOff", report.UUID)
+	}
+	ctx := c.newContext()
+	c.registry.WithLock(ctx, vm, func() {
+		if vm.Runtime.PowerState == types.VirtualMachinePowerStatePoweredOff {
+			return
+		}
+		ctx.Update(vm, []types.PropertyChange{
+			{Name: "runtime.powerState", Val: types.VirtualMachinePowerStatePoweredOff},
+			{Name: "summary.runtime.powerState", Val: types.VirtualMachinePowerStatePoweredOff},
+		})
 	})
 	return nil
 }

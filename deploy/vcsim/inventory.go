@@ -50,6 +50,7 @@ type center struct {
 	events   *events
 	jobs     *jobs
 	machines *machines
+	sessions sync.Map   // keys of the sessions that have called
 	growth   sync.Mutex // held from a look at free space to the file that takes it
 }
 

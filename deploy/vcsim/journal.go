@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"sort"
 	"strings"
 	"sync"
+	"syscall"
 
 	"github.com/vmware/govmomi/object"
 	"github.com/vmware/govmomi/simulator"
@@ -40,6 +42,7 @@ type inventoryRecord struct {
 
 type journal struct {
 	folder string
+	lock   *os.File
 	mutex  sync.Mutex
 	paused bool              // while it is replayed
 	files  map[string]string // machine's managed object id → its file
@@ -50,7 +53,15 @@ func openJournal(folder string) (*journal, error) {
 	if err := os.MkdirAll(filepath.Join(folder, "machines"), 0o700); err != nil {
 		return nil, err
 	}
-	return &journal{folder: folder, files: map[string]string{}, wrote: map[string][]byte{}, paused: true}, nil
+	lock, err := os.OpenFile(filepath.Join(folder, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	// Held until the process ends, however that happens: two vCenters must not write one journal.
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return nil, fmt.Errorf("the journal %s is in use by another vcsim", folder)
+	}
+	return &journal{folder: folder, lock: lock, files: map[string]string{}, wrote: map[string][]byte{}, paused: true}, nil
 }
 
 // write replaces a file. What can't be written is a fault of the lab's machine: say so, go on, and try at the next change.

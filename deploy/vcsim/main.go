@@ -108,6 +108,7 @@ func run(o options) error {
 		defer os.Remove(o.control)
 	}
 	server := center.service.NewServer()
+	server.Config.Handler = center.guardFiles(server.Config.Handler)
 	log.Printf("serving https://%s/sdk", o.listen)
 	<-stop
 	// Not Close: it waits for clients that sit in WaitForUpdatesEx. Nothing is lost, every change is in the journal.
@@ -116,13 +117,27 @@ func run(o options) error {
 	return os.RemoveAll(scratch)
 }
 
-// portFree makes a taken port one clear line; the simulator would panic.
+// portFree makes a taken port one clear line; the simulator would panic. It does not listen: who waits for our port
+// must not find it open before the journal is replayed.
 func portFree(address string) error {
-	listener, err := net.Listen("tcp", address)
+	ip, err := net.ResolveTCPAddr("tcp4", address)
 	if err != nil {
 		return err
 	}
-	return listener.Close()
+	socket, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
+	if err != nil {
+		return err
+	}
+	defer syscall.Close(socket)
+	if err := syscall.SetsockoptInt(socket, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1); err != nil {
+		return err
+	}
+	name := &syscall.SockaddrInet4{Port: ip.Port}
+	copy(name.Addr[:], ip.IP.To4())
+	if err := syscall.Bind(socket, name); err != nil {
+		return fmt.Errorf("%s: %w", address, err)
+	}
+	return nil
 }
 
 // newContext is an identity for the simulator's locks, which are re-entrant per context: one for each activity of ours.

@@ -1,8 +1,12 @@
 package main
 
 import (
+	"crypto/subtle"
+	"net/http"
 	"os"
 	"path/filepath"
+	"reflect"
+	"strings"
 
 	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25/methods"
@@ -14,7 +18,10 @@ import (
 // intercept puts our objects in front of the simulator's for calls from outside. What the simulator calls within
 // itself goes to its own objects, so that its assumptions about their types hold.
 func (c *center) intercept(ctx *simulator.Context, method *simulator.Method) (mo.Reference, types.BaseMethodFault) {
-	if ctx.Session == nil && needsSession[method.Name] {
+	switch {
+	case ctx.Session != nil:
+		c.sessions.Store(ctx.Session.Key, true)
+	case readsInventory(method):
 		return nil, &types.NotAuthenticated{
 			NoPermission: types.NoPermission{Object: &method.This, PrivilegeId: "System.View"},
 		}
@@ -64,9 +71,42 @@ var overridden = map[string]bool{
 	"SearchDatastoreSubFolders_Task": true,
 }
 
-// needsSession: the simulator lets anybody read properties; a real vCenter answers NotAuthenticated, which is how a
-// client notices that the server was restarted.
-var needsSession = map[string]bool{"RetrieveProperties": true, "RetrievePropertiesEx": true}
+// readsInventory: the simulator lets anybody read properties; a real vCenter answers NotAuthenticated, which is how a
+// client notices that the server was restarted. What a client reads before it logs in stays open.
+func readsInventory(method *simulator.Method) bool {
+	switch method.Name {
+	case "RetrieveProperties", "RetrievePropertiesEx":
+		return true
+	case "Fetch": // its type is not exported; the simulator has put the collector in place of the object
+		this := reflect.ValueOf(method.Body).Elem().FieldByName("This").Interface().(types.ManagedObjectReference)
+		return this.Type != "ServiceInstance" && this.Type != "SessionManager"
+	default:
+		return false
+	}
+}
+
+// guardFiles asks for a session or the password before datastore files are given out; the simulator does not.
+func (c *center) guardFiles(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasPrefix(r.URL.Path, "/folder") || c.knows(r) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		w.Header().Set("WWW-Authenticate", `Basic realm="VMware HTTP server"`)
+		http.Error(w, "log in first", http.StatusUnauthorized)
+	})
+}
+
+func (c *center) knows(r *http.Request) bool {
+	if cookie, err := r.Cookie("vmware_soap_session"); err == nil {
+		if _, ok := c.sessions.Load(strings.Trim(cookie.Value, `"`)); ok {
+			return true
+		}
+	}
+	name, given, _ := r.BasicAuth()
+	password, _ := c.service.Listen.User.Password()
+	return subtle.ConstantTimeCompare([]byte(name+"\x00"+given), []byte(c.service.Listen.User.Username()+"\x00"+password)) == 1
+}
 
 type datastoreObject struct {
 	*simulator.Datastore

@@ -1,9 +1,13 @@
 """The lab's vCenter does what the drivers and the lab count on: pyvmomi against the real program."""
 
+import base64
 import random
 import ssl
+import subprocess
 import threading
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -142,6 +146,17 @@ def vms(folder: Any) -> list[Any]:
     return found
 
 
+def test_a_second_one_says_what_is_in_its_way(running: VcsimProcess, tmp_path: Path) -> None:
+    same_journal = VcsimProcess(running.folder)
+    same_port = VcsimProcess(tmp_path)
+    same_port.port = running.port
+    for other, why in ((same_journal, "in use by another vcsim"), (same_port, "address already in use")):
+        done = subprocess.run(other.command(), capture_output=True, text=True, timeout=10)
+        assert done.returncode == 1
+        assert why in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+
+
 def test_a_wrong_password_is_refused(running: VcsimProcess) -> None:
     with pytest.raises(vim.fault.InvalidLogin):
         login(running, "wrong")
@@ -156,7 +171,21 @@ def test_nothing_is_told_to_who_has_not_logged_in(center: Center) -> None:
             propSet=[vim.PropertyCollector.PropertySpec(type=vim.Datacenter, pathSet=["name"])],
         )
         center.content.propertyCollector.RetrieveContents([filter_spec])
+    with pytest.raises(vim.fault.NotAuthenticated):
+        _ = center.dc.name
     stub.cookie = cookie
+    assert center.dc.name == "DC0"
+
+
+def test_datastore_files_need_the_password(running: VcsimProcess) -> None:
+    context = ssl._create_unverified_context()
+    url = f"https://{running.address}:{running.port}/folder/{MASTER}?dcPath=DC0&dsName=ds1"
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        urllib.request.urlopen(url, context=context)
+    login = base64.b64encode(f"{running.user}:{running.password}".encode()).decode()
+    request = urllib.request.Request(url, headers={"Authorization": f"Basic {login}"})
+    with urllib.request.urlopen(request, context=context) as answer:
+        assert b"vclab.rootfs" in answer.read()
 
 
 def test_the_certificate_is_the_one_that_was_given(running: VcsimProcess) -> None:
@@ -228,8 +257,19 @@ def test_guest_facts_come_and_go(center: Center) -> None:
     assert machine.summary.guest.ipAddress == "10.77.0.3"
     machine.ShutdownGuest()
     center.vcsim.wait_event(name="m3", state="poweredOff")
+    deadline = time.monotonic() + 5
+    while machine.runtime.powerState != "poweredOff":
+        assert time.monotonic() < deadline
     assert not machine.guest.ipAddress
     assert [list(card.ipAddress) for card in machine.guest.net] == [[], []]
+
+
+def test_a_guest_shuts_itself_down(center: Center) -> None:
+    machine = center.create("m12", 12)
+    wait(machine.PowerOnVM_Task())
+    center.vcsim.control("POST", "/power", {"uuid": UUID.format(12), "state": "poweredOff"})
+    assert machine.runtime.powerState == "poweredOff"
+    center.vcsim.wait_event(name="m12", state="poweredOff")
 
 
 def test_no_disk_space_is_a_task_error(center: Center) -> None:

@@ -6,6 +6,7 @@ The code under test dials plain addresses. So a test runs it in a thread whose n
 import asyncio
 import logging
 import os
+import shutil
 import subprocess
 import threading
 import time
@@ -109,6 +110,7 @@ class Bench:
         self.key = folder / "id_ed25519"
         self.secrets = SecretStore(folder / "secrets")
         self.machines: list[Machine] = []
+        self._dhcp: subprocess.Popen[bytes] | None = None
 
     def up(self) -> None:
         """Make all but the machines."""
@@ -131,12 +133,11 @@ class Bench:
         """Remove all that was made."""
         for machine in self.machines:
             machine.stop()
-        self._dhcp.terminate()
-        self._dhcp.wait()
+        if self._dhcp:
+            self._dhcp.terminate()
+            self._dhcp.wait()
         network.down(self.layout)
-        for path in sorted(self.layout.run.rglob("*"), reverse=True):
-            path.rmdir() if path.is_dir() else path.unlink()
-        self.layout.run.rmdir()
+        shutil.rmtree(self.layout.run, ignore_errors=True)
 
     def machine(self, name: str) -> "Place":
         """A machine that has been powered on just now."""

@@ -19,9 +19,11 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     if os.geteuid():
         pytest.skip("real machines need root")
     made = Bench(Path(tmp_path_factory.mktemp("bench")))
-    made.up()
-    yield made
-    made.down()
+    try:
+        made.up()
+        yield made
+    finally:
+        made.down()
 
 
 @pytest.fixture(scope="session")

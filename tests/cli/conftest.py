@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from vclab.cli.main import run
+from vclab.cli.app import run
 from vclab.model.catalog import Endpoint, IdentityPool, Image, User
 from vclab.store import catalog
 from vclab.store.engine import open_store

@@ -1,7 +1,6 @@
 """What the verbs do to reservations: the real workflows on a real Temporal server; only the drivers are scripted."""
 
 import json
-import os
 import shlex
 import signal
 import subprocess
@@ -16,7 +15,7 @@ import pytest
 from tests.cli.conftest import Command, Said, fill
 from tests.cli.node import Node
 from tests.fakes import World
-from vclab.cli.main import run
+from vclab.cli.app import run
 from vclab.model.errors import StepFailed
 from vclab.store import reservations
 
@@ -235,6 +234,7 @@ def test_show_tells_what_it_waits_for(vclab: Command) -> None:
     now = vclab("show", reservation, "--json").json["now"]
     assert (now["answered"], now["waits_for"], now["then"]) == (True, "Connect", "it ends as noack")
     said = vclab("show", reservation)
+    assert "State        Ready\n" in said.out
     for word in ("Waits for", "Until", "Then", "Host key", "203.0.113.9"):
         assert word in said.out
 
@@ -259,7 +259,7 @@ def test_ctrl_c_leaves_the_reservation_running(vclab: Command, world: World, nod
     _hold(world, "vsphere.copy_disk")
     words = [sys.executable, "-c", "from vclab.cli.main import main; main()", "--as", "alice"]
     child = subprocess.Popen(
-        [*words, "reserve", "debian-12", "--for", "1h"], stderr=subprocess.PIPE, stdout=subprocess.PIPE, env=os.environ
+        [*words, "reserve", "debian-12", "--for", "1h"], stderr=subprocess.PIPE, stdout=subprocess.PIPE
     )
     _until(world.held.is_set)
     time.sleep(1.5)
@@ -269,6 +269,14 @@ def test_ctrl_c_leaves_the_reservation_running(vclab: Command, world: World, nod
     assert (child.returncode, out) == (130, b"")
     assert err.decode().splitlines()[-1].startswith(f"{reservation} goes on without you")
     assert b"Traceback" not in err
+    # A second one, while it is still starting: neither a traceback nor a panic of the client's threads.
+    child = subprocess.Popen([*words, "watch", reservation], stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+    time.sleep(1)
+    child.send_signal(signal.SIGINT)
+    out, err = child.communicate(timeout=20)
+    assert child.returncode == 130, err
+    assert len(err.splitlines()) <= 3, err.decode()
+    assert b"panicked" not in err
 
 
 def test_waiting_outlasts_a_worker_that_is_gone_for_a_while(vclab: Command, world: World, node: Node) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Command
-from vclab.cli.main import VERBS
+from vclab.cli.app import VERBS
 
 NAMES = [verb.__name__.rstrip("_") for verb in VERBS]
 GARBAGE = [

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from vclab.cli.context import Lab
 from vclab.cli.output import note
@@ -16,6 +16,9 @@ from vclab.model.errors import NotFound, Unreachable
 from vclab.model.messages import StatusView
 from vclab.model.reservations import ReservationView
 from vclab.model.states import OPEN_STATES, ReservationState
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 POLL = 1.0  #: seconds between looks at one reservation
 ASK = 3.0  #: seconds to wait for the workflow's own answer before the store's is taken
@@ -57,7 +60,7 @@ def sentence(seen: Seen, now: datetime) -> str:
         return f"Ended ({view.ending}): {view.reason}" if view.reason else f"Ended ({view.ending})"
     if status is None:
         return f"{view.word}: {view.step_title}" if view.step_title else view.word
-    text = f"{status.word}: {status.waits_for}" if status.waits_for else status.word
+    text = f"{status.word}: {status.waits_for}" if status.step else f"{status.word}; waits for {status.waits_for}"
     times = []
     spent = (now - status.since).total_seconds() if status.since else 0.0
     if spent >= 1:
@@ -115,16 +118,22 @@ class Screen:
         from rich.console import Console
         from rich.live import Live
 
+        self._seen: Sequence[Seen] = ()
         console = Console(stderr=True, highlight=False, markup=False, emoji=False)
-        self._live = Live(console=console, auto_refresh=False, transient=True)
+        # Redrawn between the looks too, so that the clocks run evenly.
+        self._live = Live(console=console, get_renderable=self._lines, refresh_per_second=2, transient=True)
 
     def show(self, seen: Sequence[Seen]) -> None:
         """Redraw."""
+        self._seen = seen
+        self._live.refresh()
+
+    def _lines(self) -> "Text":
         from rich.text import Text
 
         now = utc_now()
-        lines = "\n".join(f"{each.view.id}  {sentence(each, now)}" for each in seen)
-        self._live.update(Text(lines, overflow="ellipsis", no_wrap=True), refresh=True)
+        lines = "\n".join(f"{each.view.id}  {sentence(each, now)}" for each in self._seen)
+        return Text(lines, overflow="ellipsis", no_wrap=True)
 
     def __enter__(self) -> "Screen":
         self._live.start()

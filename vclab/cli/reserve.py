@@ -64,6 +64,8 @@ def reserve(
             report(each.error, f"reserve {each.request.id}")
         elif not json:
             _tell(lab, each)
+    if not json:
+        _advise(lab, tries)
     raise typer.Exit(next((code_of(each.error) for each in tries if each.error), 0))
 
 
@@ -149,14 +151,21 @@ def _json(lab: Lab, each: Try) -> dict[str, JsonValue]:
 def _tell(lab: Lab, each: Try) -> None:
     assert each.seen is not None
     view, zone = each.seen.view, lab.actor.zone
-    if not each.seen.settled:
-        say(f"{view.id}  {view.word}: {view.image} on {view.computer}, until {clock(view.end, zone)}")
-        note(f"`vclab watch {view.id}` follows it, `vclab end {view.id}` ends it")
-        return
     say(f"{view.id}  {view.word}: {view.image} on {where(view)}, until {clock(view.end, zone)}")
-    until = each.seen.status.until if each.seen.status else None
-    by = f" (by {clock(until, zone)})" if until else ""
-    note(f"Connect{by}: vclab connect {view.id}")
+
+
+def _advise(lab: Lab, tries: list[Try]) -> None:
+    """What to do next: once, with the first one's id for an example."""
+    seen = next((each.seen for each in tries if each.seen and not each.error), None)
+    if seen is None:
+        return
+    name = seen.view.id
+    if not seen.settled:
+        note(f"`vclab watch {name}` follows it, `vclab end {name}` ends it")
+        return
+    until = seen.status.until if seen.status else None
+    by = f" by {clock(until, lab.actor.zone)}" if until else ""
+    note(f"Connect{by}: vclab connect {name}")
 
 
 def where(view: ReservationView) -> str:

@@ -11,6 +11,7 @@ from vclab.cli.output import JsonValue, fields, reservation_json, say_json, stat
 from vclab.cli.params import AsUser, Json, ReservationId
 from vclab.cli.times import clock, utc_now
 from vclab.model.durations import format_duration
+from vclab.model.states import ReservationState
 
 
 def show(context: typer.Context, r: ReservationId, json: Json = False, as_user: AsUser = "") -> None:
@@ -44,7 +45,7 @@ def describe(seen: Seen, zone: ZoneInfo) -> None:
     view, status, now = seen.view, seen.status, utc_now()
     pairs = [
         ("Reservation", view.id),
-        ("State", sentence(seen, now)),
+        ("State", sentence(seen, now) if seen.ended or view.state is ReservationState.NEW else view.word),
         ("User", view.user),
         ("Image", f"{view.image}, revision {view.revision}"),
         ("Computer", f"{view.computer} on {view.host}" if view.host else view.computer),

@@ -96,7 +96,11 @@ async def _temporal(lab: Lab, sites: tuple[str, ...]) -> list[Part]:
     return [
         Part("temporal", True, f"{settings.address}, UI {settings.ui}" if settings.ui else settings.address),
         *(
-            Part(f"queue {queue.name}", queue.pollers > 0, f"{queue.pollers} pollers of {queue.kind}")
+            Part(
+                f"queue {queue.name}",
+                queue.pollers > 0,
+                f"{queue.pollers} poller{'s'[: queue.pollers > 1]} of {queue.kind}",
+            )
             if queue.pollers
             else Part(f"queue {queue.name}", False, "no worker polls it; start vclab-worker")
             for queue in queues

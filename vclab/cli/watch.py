@@ -8,7 +8,7 @@ import typer
 from vclab.cli.context import lab_of
 from vclab.cli.errors import Failed
 from vclab.cli.follow import Lines, Seen, display, follow, sentence
-from vclab.cli.output import say, say_json_line
+from vclab.cli.output import note, say, say_json_line
 from vclab.cli.params import AsUser, Json, ReservationId
 from vclab.cli.show import seen_json
 from vclab.cli.times import utc_now
@@ -28,10 +28,14 @@ def watch(context: typer.Context, r: ReservationId, json: Json = False, as_user:
     """
     lab = lab_of(context, as_user)
     lab.reservation(r)
-    with JsonLines() if json else display() as shown:
-        (last,) = asyncio.run(follow(lab, [r], lambda seen: seen.ended, shown))
-        if json:
-            shown.show([last])
+    try:
+        with JsonLines() if json else display() as shown:
+            (last,) = asyncio.run(follow(lab, [r], lambda seen: seen.ended, shown))
+    except KeyboardInterrupt:
+        note(f"\nNo longer watching; {r} goes on")
+        raise
+    if json:
+        JsonLines().show([last])
     if last.view.ending is Ending.FAILED:
         raise Failed(f"{r} failed: {last.view.reason or 'no reason is recorded'}")
     if not json:

@@ -70,6 +70,9 @@ class GuestActivities:
         """Return once nobody is connected any more."""
         with failures():
             async with self._heartbeating(given):
+                # It begins when a connection has just been seen: VCL too looks first after general_inuse_check seconds.
+                if activity.info().attempt == 1:
+                    raise NotYet(f"connected; first look in {given.look_seconds:g} s", given.look_seconds)
                 seen = await self._look(given)
                 if seen.connected:
                     raise NotYet(f"still connected; next look in {given.look_seconds:g} s", given.look_seconds)

@@ -162,9 +162,7 @@ class RecordActivities:
     @activity.defn
     def ended(self, given: EndedInput) -> None:
         """Ended for the user: claims are released; the first ending stays."""
-        self._write(
-            lambda s: reservations.ended(s, given.reservation, given.ending, given.reason, given.now, given.by)
-        )
+        self._write(lambda s: reservations.ended(s, given.reservation, given.ending, given.reason, given.now, given.by))
 
     @activity.defn
     def finished(self, given: Event) -> None:

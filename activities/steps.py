@@ -68,7 +68,9 @@ def _step_activity(
                 await in_thread(executor, context, load_log.started, given, attempt)
                 facts = await perform(context, given)
         except asyncio.CancelledError:
-            await asyncio.shield(asyncio.to_thread(_log_end, load_log, given, attempt, outcomes.CANCELLED, "asked to stop"))
+            await asyncio.shield(
+                asyncio.to_thread(_log_end, load_log, given, attempt, outcomes.CANCELLED, "asked to stop")
+            )
             raise
         except Exception as error:
             outcome = WAITING if isinstance(error, NotYet) else outcomes.FAILED

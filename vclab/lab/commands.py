@@ -21,6 +21,7 @@ def register(app: typer.Typer) -> None:
     """Add the lab's verbs."""
     app.command("up")(up)
     app.command("down")(down)
+    app.command("demo")(demo)
 
 
 def _say(text: str) -> None:
@@ -66,3 +67,21 @@ def down(lab: Folder = None, wipe: Wipe = False) -> None:
     layout = Layout.of(lab)
     done = embedded.down(layout, wipe, _say)
     typer.echo(f"the lab in {layout.folder} {'is wiped' if wipe else 'is down' if done else 'was not up'}")
+
+
+def demo(lab: Folder = None) -> None:
+    """Start the embedded lab and show one reservation's whole life in it.
+
+    The last line is `demo: ok …`. The lab stays up.
+
+    \b
+    Examples:
+      vclab demo
+      vclab demo --lab /tmp/lab2
+    """
+    from vclab.lab import demo as story
+    from vclab.lab import lab as embedded
+
+    layout = Layout.of(lab)
+    embedded.up(layout, "", _say)
+    typer.echo(story.Demo(layout).run())

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"sync"
 	"time"
 
@@ -123,8 +124,15 @@ func (c *center) powerOnFault(h *simulator.HostSystem, machine string) types.Bas
 		return &types.InsufficientResourcesFault{}
 	}
 	for _, disk := range c.machines.disks(machine) {
+		file := types.FileFault{File: c.datastorePath(disk)}
 		if user := c.machines.usesDisk(disk); user != "" {
-			return &types.FileLocked{FileFault: types.FileFault{File: disk}}
+			return &types.FileLocked{FileFault: file}
+		}
+		if _, err := os.Stat(disk); err != nil {
+			return &types.FileNotFound{FileFault: file}
+		}
+		if _, err := capacity(disk); err != nil { // half copied
+			return &types.InvalidDiskFormat{InvalidFormat: types.InvalidFormat{VmConfigFault: types.VmConfigFault{}}}
 		}
 	}
 	return nil

@@ -222,3 +222,13 @@ func (c *center) resolve(name string) (*store, string, types.BaseMethodFault) {
 	}
 	return s, filepath.Join(s.folder, path.Clean("/"+p.Path)), nil
 }
+
+// datastorePath is the way back: "[ds1] folder/file".
+func (c *center) datastorePath(file string) string {
+	for _, s := range c.stores {
+		if inside, ok := strings.CutPrefix(file, s.folder+"/"); ok {
+			return "[" + s.name + "] " + inside
+		}
+	}
+	return file
+}

@@ -380,6 +380,17 @@ def test_bad_requests_fail_and_the_server_lives(center: Center) -> None:
         center.vcsim.control("POST", "/fault", {"kind": "fire"})
 
 
+def test_a_half_copied_or_lost_disk_does_not_boot(center: Center) -> None:
+    machine = center.create("half", 13)
+    disk = center.vcsim.datastore("ds1") / "vclab/half/half.vmdk"
+    disk.write_text("# Disk DescriptorFile\n")
+    with pytest.raises(vim.fault.InvalidDiskFormat):
+        wait(machine.PowerOnVM_Task())
+    disk.unlink()
+    with pytest.raises(vim.fault.FileNotFound, match=r"\[ds1\] vclab/half/half.vmdk"):
+        wait(machine.PowerOnVM_Task())
+
+
 def test_files_move_and_are_found(center: Center) -> None:
     wait(center.disk("f"))
     disks, files = center.content.virtualDiskManager, center.content.fileManager

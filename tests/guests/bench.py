@@ -278,14 +278,12 @@ async def _awaited(work: Any) -> Facts:
     return facts
 
 
-def interrupted(patch: pytest.MonkeyPatch, when: str, work: Callable[[], object]) -> int:
-    """Have the worker die before, or after, each action in a computer in turn, until the work is done; how many."""
+def interrupted(patch: pytest.MonkeyPatch, work: Callable[[], object]) -> int:
+    """Have the worker die after each action in a computer in turn, until the work is done; how many there are."""
     real, done, allowed = Shell.act, 0, 0
 
     async def dying(self: Shell, what: str, script: str, *arguments: str, text: str = "", secret: str = "") -> str:
         nonlocal done
-        if done == allowed and when == "before":
-            raise ConnectionAbortedError
         said = await real(self, what, script, *arguments, text=text, secret=secret)
         if done == allowed:
             raise ConnectionAbortedError

@@ -60,7 +60,10 @@ class VcsimProcess:
         self._process: subprocess.Popen[str] | None = None
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "password").write_text(self.password + "\n")
-        self.fingerprint = _certificate(folder / "cert.pem", folder / "key.pem", address)
+        certificate = folder / "cert.pem"
+        if not certificate.exists():
+            _certificate(certificate, folder / "key.pem", address)
+        self.fingerprint = hashlib.sha256(ssl.PEM_cert_to_DER_cert(certificate.read_text())).hexdigest()
 
     @property
     def url(self) -> str:
@@ -192,9 +195,7 @@ def _free_port(address: str) -> int:
 
 
 def _certificate(cert: Path, key: Path, address: str) -> str:
-    """Write a self-signed certificate, unless there is one; its SHA-256 fingerprint in hex."""
-    if cert.exists():
-        return hashlib.sha256(ssl.PEM_cert_to_DER_cert(cert.read_text())).hexdigest()
+    """Write a self-signed certificate; its SHA-256 fingerprint in hex."""
     private = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, address)])
     now = datetime.now(UTC)

@@ -12,6 +12,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import venv
 from collections.abc import Callable, Iterator
@@ -116,13 +117,28 @@ def _go_build(program: _Program, sources: Path, target: Path, tell: Say) -> None
     start = time.monotonic()
     fresh = target.with_suffix(f".{os.getpid()}")
     command = [str(go), "build", "-trimpath", "-ldflags=-s -w", "-o", str(fresh), program.package]
-    done = subprocess.run(command, cwd=sources, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    if done.returncode != 0:
-        fresh.unlink(missing_ok=True)
-        last = "\n".join(done.stdout.strip().splitlines()[-5:])
-        raise LabError(f"{program.name} can't be built in {sources}: {last}")
+    with tempfile.TemporaryFile("w+") as output:
+        process = subprocess.Popen(command, cwd=sources, stdout=output, stderr=subprocess.STDOUT)
+        try:
+            while not _ended(process, within=60.0):
+                tell(f"still building {program.name} ({(time.monotonic() - start) / 60:.0f} min so far) …")
+        finally:
+            process.kill()
+        if process.returncode != 0:
+            fresh.unlink(missing_ok=True)
+            output.seek(0)
+            last = "\n".join(output.read().strip().splitlines()[-5:])
+            raise LabError(f"{program.name} can't be built in {sources}: {last}")
     fresh.rename(target)
     tell(f"built {program.name} in {time.monotonic() - start:.0f} s")
+
+
+def _ended(process: subprocess.Popen[bytes], within: float) -> bool:
+    try:
+        process.wait(within)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
 
 
 def _forget_old(binaries: Path, name: str, keep: int) -> None:

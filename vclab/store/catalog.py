@@ -58,7 +58,7 @@ def put_image(session: Session, image: model.Image) -> None:
 
 def image(session: Session, name: str) -> model.Image:
     """An image in its production revision. Raises ``NotFound``."""
-    row = session.execute(_production().where(models.Image.name == name)).tuples().one_or_none()
+    row = session.execute(_production().where(models.Image.name == name)).one_or_none()
     if row is None:
         raise NotFound(f"there is no image {name}")
     return _image(row[0], row[1])

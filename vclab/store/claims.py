@@ -99,7 +99,7 @@ def move_end(session: Session, holder: str, ends: datetime) -> None:
 
 
 def latest_end(session: Session, holder: str, until: datetime) -> datetime:
-    """The latest end, ``until`` at most, to which all of the holder's claims can be moved now."""
+    """The latest end, ``until`` at most, to which all of the holder's claims can be moved now; locks the pools."""
     until = utc(until)
     claims = _of(session, holder)
     pools = lock_pools(session, [claim.pool for claim in claims if claim.pool])

@@ -56,7 +56,7 @@ class Store:
     @property
     def shown_url(self) -> str:
         """The URL as people may see it: never the password, nor anything of the query."""
-        return self._url.set(query={}).render_as_string(hide_password=True)
+        return self._url.set(drivername=self._url.get_backend_name(), query={}).render_as_string(hide_password=True)
 
     def run(self, fn: Callable[[Session], T]) -> T:
         """Run ``fn`` in one write transaction; any exception rolls it back.
@@ -118,7 +118,7 @@ class Store:
             return engine
         engine = sa.create_engine(self._url, hide_parameters=True, connect_args={"timeout": SQLITE_BUSY_SECONDS})
         event.listen(engine, "do_connect", self._before_sqlite_connects)
-        event.listen(engine, "connect", _set_up_sqlite)
+        event.listen(engine, "connect", self._set_up_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
 
@@ -131,13 +131,16 @@ class Store:
         """WAL is a property of the file: set once, before anything is written, as it can't be set in a transaction."""
         self._may_create = True
         try:
-            connection = self._engine.raw_connection()
-            try:
-                connection.cursor().execute("PRAGMA journal_mode=WAL")
-            finally:
-                connection.close()
+            self._engine.dispose()  # so that a new connection is made, and set up
+            self._engine.connect().close()
         finally:
             self._may_create = False
+
+    def _set_up_sqlite(self, connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # sqlite3 would begin transactions by itself, and deferred ones
+        connection.execute("PRAGMA foreign_keys=ON")
+        if self._may_create:
+            connection.execute("PRAGMA journal_mode=WAL")
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -160,7 +163,7 @@ class Store:
             isinstance(error, sa.exc.ProgrammingError) and state not in _NOT_ALLOWED
         ):
             return None
-        return Unreachable(f"the database {self.shown_url} does not answer: {text}")
+        return Unreachable(f"the database {self.shown_url} can't be used now: {text}")
 
 
 def _sqlstate(error: DBAPIError) -> str:
@@ -169,11 +172,6 @@ def _sqlstate(error: DBAPIError) -> str:
 
 def _first_line(error: DBAPIError) -> str:
     return (str(error.orig).strip().splitlines() or ["no reason given"])[0]
-
-
-def _set_up_sqlite(connection: Any, _record: object) -> None:
-    connection.isolation_level = None  # sqlite3 would begin transactions by itself, and deferred ones
-    connection.execute("PRAGMA foreign_keys=ON")
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:

@@ -122,7 +122,10 @@ def extend(session: Session, id: str, message: Extend, settings: HasRules, now: 
     if why_not:
         return Refusal(why_not)
     turnaround = timedelta(seconds=rules.turnaround)
-    claims.move_end(session, id, end + turnaround)
+    try:
+        claims.move_end(session, id, end + turnaround)
+    except (claims.ClaimHeld, claims.NoRoom) as refused:  # claimed since the look at what is free
+        return Refusal(str(refused))
     tenures.expect(session, row.computer, row.generation, end + turnaround)
     row.ends, row.reason = end, ""
     audit.note(session, id, message.by, "extended", end.isoformat(), now)
@@ -230,7 +233,7 @@ def tenures_held(session: Session) -> list[HeldTenure]:
         HeldTenure(
             t.computer, t.generation, t.holder, t.purpose, t.taken_at, t.expected_end, target_of(row) if row else None
         )
-        for t, row in session.execute(query).tuples()
+        for t, row in session.execute(query)
     ]
 
 

@@ -9,15 +9,28 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pytest
 from temporalio.client import Client
 
 import worker
 from tests.fakes import FakeGuest, FakeModule, World
 from tests.temporal_server import free_ports
 from vclab.lab import tools
-from vclab.settings import Settings
+from vclab.settings import Settings, load
 from vclab.store.engine import Store, open_store
 from vclab.temporal import search_attributes
+
+SETTINGS = """
+database = "sqlite:///{folder}/vclab.db"
+secrets_dir = "{folder}/secrets"
+act_as = "alice"
+operators = ["olga"]
+temporal.address = "{address}"
+limits.shortest = 60
+people.alice.address = "198.51.100.1"
+people.alice.via = ["{folder}/via"]
+people.olga.address = "198.51.100.9"
+"""
 
 T = TypeVar("T")
 
@@ -25,14 +38,14 @@ T = TypeVar("T")
 class Node:
     """The server is a child process; the workers run in a thread with a loop of its own."""
 
-    def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
+    def __init__(self, folder: Path) -> None:
         (port,) = free_ports(1)
         self.address = f"127.0.0.1:{port}"
-        self.settings = Settings(
-            database=f"sqlite:///{folder}/vclab.db",
-            temporal={"address": self.address},
-            **settings,
-        )
+        self.settings_file = folder / "vclab.toml"
+        self.settings_file.write_text(SETTINGS.format(folder=folder, address=self.address))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("VCLAB_CONFIG", str(self.settings_file))
+            self.settings: Settings = load()
         self.store: Store = open_store(self.settings.database)
         self.store.migrate()
         self.world = World()

@@ -19,30 +19,16 @@ from vclab.cli.app import run
 from vclab.model.errors import StepFailed
 from vclab.store import reservations
 
-SETTINGS = """
-database = "{database}"
-secrets_dir = "{folder}/secrets"
-act_as = "alice"
-operators = ["olga"]
-temporal.address = "{address}"
-limits.shortest = 60
-people.alice.address = "198.51.100.1"
-people.alice.via = ["{folder}/via"]
-people.olga.address = "198.51.100.9"
-"""
-
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     """One for all tests here."""
     folder = tmp_path_factory.mktemp("node")
-    made = Node(folder, {"operators": ("olga",), "limits": {"shortest": 60}})
+    made = Node(folder)
     made.store.run(fill)
     via = folder / "via"
     via.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\nexit 7\n')
     via.chmod(0o755)
-    file = folder / "vclab.toml"
-    file.write_text(SETTINGS.format(database=made.settings.database, folder=folder, address=made.address))
     made.start_worker()
     yield made
     made.stop()
@@ -51,7 +37,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
 @pytest.fixture
 def world(node: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """The scripted world, as new; every reservation is gone afterwards."""
-    monkeypatch.setenv("VCLAB_CONFIG", str(node.folder / "vclab.toml"))
+    monkeypatch.setenv("VCLAB_CONFIG", str(node.settings_file))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr("vclab.cli.context.login_name", lambda: "root")
     fresh = World()
@@ -104,7 +90,9 @@ def test_reserve_waits_until_ready_and_prints_one_document(vclab: Command) -> No
     assert (view["host"], view["address"], view["computer"][:2]) == ("esx1", "203.0.113.9", "vm")
     assert view["end"].endswith("Z")
     assert "password" not in said.out
-    assert view == {key: value for key, value in vclab("show", view["id"], "--json").json.items() if key != "now"}
+    assert view == {
+        key: value for key, value in vclab("show", view["id"], "--json").json.items() if key not in ("now", "history")
+    }
     assert [view] == vclab("list", "--json").json
 
 
@@ -235,6 +223,7 @@ def test_show_tells_what_it_waits_for(vclab: Command) -> None:
     assert (now["answered"], now["waits_for"], now["then"]) == (True, "Connect", "it ends as noack")
     said = vclab("show", reservation)
     assert "State        Ready\n" in said.out
+    assert [event["what"] for event in vclab("show", reservation, "--json").json["history"]][-1] == "ready"
     for word in ("Waits for", "Until", "Then", "Host key", "203.0.113.9"):
         assert word in said.out
 

@@ -49,13 +49,7 @@ def connect(
       vclab connect 1f3k9 --password
     """
     lab = lab_of(context, as_user)
-    view = lab.reservation(r)
-    seen = Seen(view)
-    if not seen.settled:
-        seen = asyncio.run(look(lab, r))
-    _must_be_ready(seen)
-    address = caller_address(from_, lab.person(), view.public_address)
-    view = asyncio.run(_open(lab, r, address))
+    view = asyncio.run(_open(lab, lab.reservation(r), from_))
     if print_:
         say(shlex.join(ssh_command(view, lab.person(), write_known_hosts(view), command or ())))
     if password:
@@ -75,8 +69,11 @@ def _must_be_ready(seen: Seen) -> None:
         )
 
 
-async def _open(lab: Lab, reservation: str, address: str) -> ReservationView:
-    """Press Connect, and wait until the computer lets ``address`` in."""
+async def _open(lab: Lab, view: ReservationView, from_: str) -> ReservationView:
+    """Press Connect, and wait until the computer lets the caller's address in."""
+    reservation, seen = view.id, Seen(view)
+    _must_be_ready(seen if seen.settled else await look(lab, reservation))
+    address = caller_address(from_, lab.person(), view.public_address)
     reservations = await lab.reservations()
     await reservations.acknowledge(reservation, Acknowledge(address=address, request_id=uuid.uuid4().hex))
     deadline = time.monotonic() + OPENING

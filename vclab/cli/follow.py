@@ -20,6 +20,7 @@ from vclab.model.states import OPEN_STATES, ReservationState
 if TYPE_CHECKING:
     from rich.text import Text
 
+QUIET = 5.0  #: seconds without an answer before that is said
 POLL = 1.0  #: seconds between looks at one reservation
 ASK = 3.0  #: seconds to wait for the workflow's own answer before the store's is taken
 
@@ -200,6 +201,6 @@ class Remarks:
             return
         now = utc_now()
         self._silent_since = self._silent_since or now
-        if not self._said and (now - self._silent_since).total_seconds() >= POLL:
+        if not self._said and (now - self._silent_since).total_seconds() >= QUIET:
             self._said = True
             self._tell(f"No live answer ({silent[0].why_not}). What follows is the database's view; still waiting.")

@@ -7,9 +7,9 @@ from sqlalchemy.orm import Session
 
 from vclab.model.catalog import Endpoint, Image, User
 from vclab.model.errors import Unreachable
-from vclab.model.reservations import ReservationView
+from vclab.model.reservations import AuditEvent, ReservationView
 from vclab.settings import config_file
-from vclab.store import catalog, reservations
+from vclab.store import audit, catalog, reservations
 from vclab.store.engine import open_store
 
 T = TypeVar("T")
@@ -49,6 +49,10 @@ class Records:
     def views(self, user: str | None, ended: bool) -> list[ReservationView]:
         """Reservations of ``user`` (None: of all), oldest first; those that have ended only if ``ended``."""
         return self._read(lambda s: reservations.views(s, user=user, ended=ended))
+
+    def events(self, reservation: str) -> list[AuditEvent]:
+        """What was done to a reservation, and by whom, oldest first."""
+        return self._read(lambda s: audit.events(s, reservation))
 
     def _read(self, question: Callable[[Session], T]) -> T:
         try:

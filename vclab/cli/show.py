@@ -7,9 +7,9 @@ import typer
 
 from vclab.cli.context import lab_of
 from vclab.cli.follow import Seen, look, sentence
-from vclab.cli.output import JsonValue, fields, reservation_json, say_json, status_json
+from vclab.cli.output import JsonValue, fields, reservation_json, say, say_json, status_json, table
 from vclab.cli.params import AsUser, Json, ReservationId
-from vclab.cli.times import clock, utc_now
+from vclab.cli.times import clock, iso, utc_now
 from vclab.model.durations import format_duration
 from vclab.model.states import ReservationState
 
@@ -29,10 +29,18 @@ def show(context: typer.Context, r: ReservationId, json: Json = False, as_user: 
     seen = Seen(view)
     if not seen.ended:
         seen = asyncio.run(look(lab, r))
+    events = lab.records.events(r)
     if json:
-        say_json(seen_json(seen))
-    else:
-        describe(seen, lab.actor.zone)
+        history: list[JsonValue] = [
+            {"at": iso(e.at), "who": e.who, "what": e.what, "detail": e.detail or None} for e in events
+        ]
+        say_json({**seen_json(seen), "history": history})
+        return
+    describe(seen, lab.actor.zone)
+    if events:
+        say("")
+        rows = [(clock(e.at, lab.actor.zone), e.who, e.what, e.detail) for e in events]
+        table(("WHEN", "WHO", "WHAT", "DETAIL"), rows)
 
 
 def seen_json(seen: Seen) -> dict[str, JsonValue]:

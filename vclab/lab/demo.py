@@ -43,7 +43,9 @@ class Demo:
         tell(f"3. The vCenter, asked from outside, has made {reservation['computer']} on {reservation['host']}:")
         machine = self._machine(name)
         must(machine is not None, f"the vCenter knows no machine of {name}")
-        typer.echo(f"   {machine}")
+        assert machine is not None
+        typer.echo(f"   {machine['name']}: {machine['state']}, {machine['cpus']} CPU, {machine['memory_mb']} MiB")
+        typer.echo(f"   instance UUID {machine['uuid']}, disk {machine['disks'][0]}")
         tell("4. alice connects, and is on a Linux machine that only she has:")
         looks = "id -un; hostname; grep PRETTY /etc/os-release; ip -4 -brief address show eth1"
         self.vclab("connect", name, "--", looks)
@@ -76,7 +78,7 @@ class Demo:
 
     def _shut_for_bob(self, address: str) -> None:
         place = ["ip", "netns", "exec", self._layout.person("bob")]
-        command = [*place, "ssh", "-o", "ConnectTimeout=3", "-o", "BatchMode=yes"]
+        command = [*place, "ssh", "-T", "-o", "ConnectTimeout=3", "-o", "BatchMode=yes"]
         typer.secho(f"$ {' '.join(command[4:])} alice@{address}", bold=True)
         ran = subprocess.run([*command, f"alice@{address}"], capture_output=True, text=True, check=False)
         typer.echo(f"   {ran.stderr.strip()}")

@@ -192,6 +192,9 @@ func (c *center) checkDisk(disk *types.VirtualDisk, item *types.VirtualDeviceCon
 		return nil
 	}
 	name := backing.GetVirtualDeviceFileBackingInfo().FileName
+	if name == "" { // a new disk, for which the simulator makes up a name in the machine's folder
+		return nil
+	}
 	s, file, fault := c.resolve(name)
 	if fault != nil {
 		return fault

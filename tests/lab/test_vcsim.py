@@ -442,21 +442,27 @@ def test_machines_are_there_again_after_a_restart(tmp_path: Path, kill: bool) ->
             memoryMB=2048, extraConfig=[vim.option.OptionValue(key="guestinfo.vclab.generation", value="7")]
         )
         wait(machines[1].ReconfigVM_Task(change))
+        foreign = center.spec("foreign", 8)  # as `govc vm.create` makes one: with a new disk, and paths made up
+        foreign.files.vmPathName = "[ds2]"
+        foreign.deviceChange[1].fileOperation = "create"
+        foreign.deviceChange[1].device.backing.fileName = ""
+        resource = center.dc.hostFolder.childEntity[0]
+        wait(center.dc.vmFolder.CreateVM_Task(foreign, resource.resourcePool, None))
         gone = center.create("gone", 9)
         wait(gone.Destroy_Task())
         wait(center.host("esx2").EnterMaintenanceMode_Task(0))
-        before = [facts(machine) for machine in machines]
+        before = [facts(machine) for machine in [*machines, center.find(8)]]
         free = center.free()
 
         vcsim.restart(kill)
         center = Center(vcsim)
-        after = [facts(center.find(n)) for n in range(1, 4)]
+        after = [facts(center.find(n)) for n in (1, 2, 3, 8)]
         assert after == before
         assert after[1]["size"] == (2, 2048)
         assert center.free() == free
         assert center.find(9) is None
         assert center.host("esx2").runtime.inMaintenanceMode
-        assert {child.name for child in center.dc.vmFolder.childEntity} == {"vclab", "empty"}
+        assert {child.name for child in center.dc.vmFolder.childEntity} == {"vclab", "empty", "foreign"}
         vcsim.wait_event(event="power", name="m2", state="poweredOn")
         assert {event["name"] for event in vcsim.events} == {"m1", "m2"}
         wait(center.find(1).PowerOffVM_Task())

@@ -66,6 +66,7 @@ class Bench:
             fingerprint=self.simulator.fingerprint,
         )
         self.module = self.new_module()
+        self._session = Session(self.endpoint, lambda ref: self.password, 4)
 
     def new_module(self, installation: str = "vclab", **endpoint: Any) -> VSphere:
         """Another module, with a session of its own, as another worker would have."""
@@ -75,6 +76,7 @@ class Bench:
     def close(self) -> None:
         """End it all."""
         self.module.close()
+        self._session.close()
         self.simulator.stop()
 
     def target(self, **fields: Any) -> Target:
@@ -117,7 +119,7 @@ class Bench:
 
     def site(self) -> Site:
         """An own look at the endpoint."""
-        return open_site(Session(self.endpoint, lambda ref: self.password, 4), "vclab")
+        return open_site(self._session, "vclab")
 
     def machines(self, computer: str = "") -> list[Machine]:
         """The machines on the endpoint, with or without marks."""

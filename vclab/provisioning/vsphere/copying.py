@@ -59,12 +59,12 @@ def _copied(site: Site, target: Target, context: StepContext) -> str:
     """Copy the master; return the complete copy's path."""
     place = files.directory(target)
     copy = f"{place.path}/{place.name}.copy-{uuid.uuid4().hex[:8]}.vmdk"
-    spec = vim.VirtualDiskManager.VirtualDiskSpec(diskType="thin", adapterType="lsiLogic")
     manager, center = site.content.virtualDiskManager, site.datacenter
     context.fence()
     context.progress(f"copying {target.master}")
     try:
-        task = manager.CopyVirtualDisk_Task(target.master, center, copy, center, spec, False)
+        # No specification: vCenter does not implement one, and without it a thin disk stays thin.
+        task = manager.CopyVirtualDisk_Task(target.master, center, copy, center, None, False)
         context.remember(copy=copy, **tasks.details(site.session, task))
         _wait(site, target, task, copy, context)
     except vim.fault.FileNotFound:

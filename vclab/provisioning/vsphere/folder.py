@@ -15,6 +15,8 @@ find it empty would else shut each other out for good."""
 def machine_folder(site: Site) -> Ref:
     """The folder ``Endpoint.folder`` (a path with "/"), held by us. Raises ``NotOurs`` when another holds it."""
     folder = site.vm_folder
+    if site.content.about.apiType == "HostAgent":
+        return folder  # a lone ESXi has neither folders for machines nor attributes to mark one
     with explained(f"making the folder {site.endpoint.folder} on {site.endpoint.name}"):
         for name in filter(None, site.endpoint.folder.split("/")):
             folder = _child(site, folder, name) or _make(site, folder, name)

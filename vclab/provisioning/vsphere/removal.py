@@ -14,6 +14,8 @@ from vclab.provisioning.vsphere.site import Site
 
 log = logging.getLogger(__name__)
 
+_UNREADABLE = ("inaccessible", "invalid", "orphaned")  #: connection states in which a machine has no configuration
+
 
 def clear(site: Site, target: Target, context: StepContext) -> None:
     """Remove all that the computer is here, of this generation and older ones, and verify that it is absent.
@@ -45,6 +47,11 @@ def _refuse_others(target: Target, machines: list[Machine]) -> None:
                     f"{machine.name} on {target.endpoint} is of a newer tenure of {target.computer} (generation "
                     f"{machine.generation}, ours is {target.generation}); nothing is touched"
                 )
+        elif machine.name == target.machine_name and machine.connection in _UNREADABLE:
+            raise Unreachable(
+                f"{machine.name} on {target.endpoint} is {machine.connection}: whose it is can't be read now, so it "
+                "can't be removed"
+            )
         elif (
             machine.name == target.machine_name
             or machine.instance_uuid == target.instance_uuid

@@ -143,10 +143,11 @@ class Session:
         port = url.port or 443
         self.title = f"vCenter {endpoint.name} ({url.hostname}:{port})"
         self.logins = 0
+        self.attempts = 0  #: to log in, refused ones too
         self._password = password
         self._lock = threading.RLock()
         self._content: Any = None
-        self._failed: tuple[float, Exception] | None = None
+        self._failed: tuple[float, str] | None = None
         self._refused: tuple[float, str] | None = None
         path = url.path.rstrip("/") or "/sdk"
         self._stub = _Stub(self, url.hostname, port, path, _plain(endpoint.fingerprint), calls_at_once)
@@ -161,8 +162,8 @@ class Session:
                 try:
                     content = vim.ServiceInstance("ServiceInstance", self._stub).RetrieveContent()
                     self._login(content)
-                except Exception as error:
-                    self._failed = (time.monotonic(), error)
+                except Unreachable as error:
+                    self._failed = (time.monotonic(), str(error))
                     raise
                 self._content = content
             return self._content
@@ -170,7 +171,7 @@ class Session:
     def _fail_with_others(self, asked: float) -> None:
         """Ten threads that wait for a dead endpoint learn it at once, not one after the other."""
         if self._failed and self._failed[0] > asked:
-            raise self._failed[1]
+            raise Unreachable(self._failed[1])
 
     def login_again(self, seen: int) -> None:
         """Log in anew, unless another thread did so since ``seen`` logins."""
@@ -186,6 +187,7 @@ class Session:
         if self._refused and self._refused[1] == password and time.monotonic() - self._refused[0] < REFUSED_SECONDS:
             raise Unreachable(wrong)
         self._stub.cookie = ""  # a stale cookie makes some servers refuse a right password
+        self.attempts += 1
         try:
             content.sessionManager.Login(self.endpoint.username, password)
         except vim.fault.InvalidLogin:

@@ -80,6 +80,12 @@ class Site:
             datastores=tuple(v["name"] for _, v in datastores),
         )
 
+    def host_of(self, ref: Ref) -> tuple[str, str]:
+        """A machine's host: its name, and why it can't take machines now (empty when it can)."""
+        paths = ["name", "runtime.connectionState", "runtime.inMaintenanceMode"]
+        values = (read(self.session, ref, paths) if ref is not None else None) or {}
+        return values.get("name", "?"), unusable(values)
+
     def datastore(self, name: str) -> Datastore:
         """A datastore by name. Raises ``StepFailed`` when there is none, ``Unreachable`` when it is not accessible."""
         paths = ["name", "browser", "summary.freeSpace", "summary.accessible"]

@@ -121,16 +121,18 @@ def put_pool(session: Session, pool: model.IdentityPool) -> None:
 
 
 def identities(pool: model.IdentityPool) -> Iterator[model.Identity]:
-    """The pool's identities: those given, else ``<prefix>01 …``; MACs differ in byte 4 (0 private, 1 public)."""
+    """The pool's identities: those given, else ``<prefix>01 …``; MACs differ in byte 4 (0 private, 1 public).
+
+    A name does not depend on the count, so that a pool can grow.
+    """
     if pool.identities:
         yield from pool.identities
         return
     if not 0 < pool.count <= _MOST_IDENTITIES:
         raise Refused(f"an identity pool has between 1 and {_MOST_IDENTITIES} identities, not {pool.count}")
-    width = max(2, len(str(pool.count)))
     for number in range(1, pool.count + 1):
         tail = f"{number >> 8:02x}:{number & 0xFF:02x}"
-        name = f"{pool.prefix}{number:0{width}}"
+        name = f"{pool.prefix}{number:02}"
         yield model.Identity(name, f"{pool.mac_prefix}:00:{tail}", f"{pool.mac_prefix}:01:{tail}")
 
 

@@ -1,5 +1,7 @@
 """A virtual machine that is powered on in the vCenter is a real machine: by plain pyvmomi, ssh and ping."""
 
+import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -134,8 +136,25 @@ def test_reboot_inside_boots_again(lab: Lab, make: Make) -> None:
     assert machine.runtime.powerState == "poweredOn"
 
 
+def test_poweroff_inside_powers_the_virtual_machine_off(lab: Lab, make: Make) -> None:
+    machine = make("six", 6)
+    private, _ = on(lab, machine)
+    lab.ssh_root(private, "poweroff")
+    eventually(lambda: machine.runtime.powerState == "poweredOff")
+    assert lab.machine("six") == 0
+    on(lab, machine)
+
+
+def test_a_crashed_machine_starts_again(lab: Lab, make: Make) -> None:
+    private, _ = on(lab, make("seven", 7))
+    pid = lab.machine("seven")
+    os.kill(pid, signal.SIGKILL)
+    eventually(lambda: lab.machine("seven") not in (0, pid))
+    eventually(lambda: lab.ssh_root(private, "true").returncode == 0)
+
+
 def test_two_machines_of_one_image_are_two(lab: Lab, make: Make) -> None:
-    (first, _), (second, _) = on(lab, make("six", 6)), on(lab, make("seven", 7))
+    (first, _), (second, _) = on(lab, make("left", 11)), on(lab, make("right", 12))
     key = "cat /etc/ssh/ssh_host_ed25519_key.pub /etc/machine-id"
     assert lab.ssh_root(first, key).stdout != lab.ssh_root(second, key).stdout
     lab.ssh_root(first, "useradd", "somebody")

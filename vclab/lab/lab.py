@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -66,7 +67,7 @@ def up(layout: Layout, address: str, say: Say) -> bool:
     """Start the lab; False when it was up already. Returns when all its parts answer. Raises ``LabError``."""
     _check_machine(layout)
     with _one_at_a_time(layout, say):
-        if running(layout):
+        if running(layout) and layout.lab_file.exists():  # else the folder was deleted under a running lab
             return _already_up(layout, address)
         programs = _prepare(layout, address, say)
         (layout.logs / "supervisor.log").touch()
@@ -128,6 +129,7 @@ def _prepare(layout: Layout, address: str, say: Say) -> list[str]:
     programs = [tools.temporal_cli(say), tools.vcsim(say), rootfs.tree(say)]
     try:
         seed.prepare(layout)
+        _check_overlay(layout)
     except OSError as error:
         raise _disk_error(layout, error) from None
     return [str(layout.folder), *map(str, programs)]
@@ -153,6 +155,21 @@ def _check_machine(layout: Layout) -> None:
         raise LabError(
             f"the disk of {layout.folder} is full: {free} MiB free, {NEEDED_MB} MiB needed; "
             "free some space, or put the lab elsewhere with --lab"
+        )
+
+
+def _check_overlay(layout: Layout) -> None:
+    """Machines' disks are overlays, which not every file system can hold: an overlay can't."""
+    with tempfile.TemporaryDirectory(dir=layout.machines) as work:
+        for name in ("lower", "upper", "work", "root"):
+            (Path(work) / name).mkdir()
+        command = "mount -t overlay overlay -o lowerdir=lower,upperdir=upper,workdir=work root && touch root/file"
+        ran = subprocess.run(["unshare", "--mount", "sh", "-c", command], cwd=work, capture_output=True, text=True)
+    if ran.returncode:
+        why = (ran.stderr.strip().splitlines() or ["unknown"])[0]
+        raise LabError(
+            f"the file system of {layout.folder} can't hold machines' disks ({why}); "
+            "put the lab on ext4, xfs or tmpfs with --lab"
         )
 
 

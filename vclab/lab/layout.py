@@ -14,6 +14,7 @@ from vclab.settings import DEFAULT_LAB
 RUN = Path("/run/vclab")
 """Short on purpose: a Unix socket's path may have 107 bytes."""
 
+LAB_FILE = "lab.json"
 TEMPORAL_PORT = 7233
 UI_PORT = 8233
 VCENTER_PORT = 8989
@@ -53,9 +54,12 @@ class Layout:
 
     @classmethod
     def of(cls, folder: Path | None = None) -> "Layout":
-        """The lab in ``folder``, else in ``$VCLAB_LAB``, else the default one."""
-        named = folder or Path(os.environ.get("VCLAB_LAB") or DEFAULT_LAB)
-        return cls(named.expanduser().resolve())
+        """The lab in ``folder``, else in ``$VCLAB_LAB``, else the one whose settings are in use, else the default."""
+        named = folder or os.environ.get("VCLAB_LAB")
+        if named:
+            return cls(Path(named).expanduser().resolve())
+        used = Path(os.environ.get("VCLAB_CONFIG") or "/").resolve().parent
+        return cls(used if (used / LAB_FILE).exists() else DEFAULT_LAB.resolve())
 
     @property
     def _hash(self) -> bytes:
@@ -64,7 +68,7 @@ class Layout:
     @property
     def default(self) -> bool:
         """True for the lab of a machine that has only one."""
-        return self.folder == DEFAULT_LAB
+        return self.folder == DEFAULT_LAB.resolve()
 
     @property
     def tag(self) -> str:
@@ -106,7 +110,7 @@ class Layout:
     @property
     def lab_file(self) -> Path:
         """What the lab itself must remember: its address."""
-        return self.folder / "lab.json"
+        return self.folder / LAB_FILE
 
     @property
     def settings_file(self) -> Path:

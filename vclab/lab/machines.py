@@ -20,6 +20,7 @@ import hashlib
 import os
 import pty
 import re
+import select
 import shutil
 import signal
 import socket
@@ -125,15 +126,19 @@ def rootfs_of(disk: Path) -> str:
 
 
 def content_of(layout: Layout, disk: Path) -> Path:
-    """Where the content of a disk is kept: its path is its identity."""
-    return layout.machines / hashlib.sha256(str(disk).encode()).hexdigest()[:16]
+    """Where the content of a disk is kept: its path in the lab is its identity."""
+    return layout.machines / hashlib.sha256(_inside(layout, disk).encode()).hexdigest()[:16]
+
+
+def _inside(layout: Layout, disk: Path) -> str:
+    return str(disk.relative_to(layout.folder) if disk.is_relative_to(layout.folder) else disk)
 
 
 def forget_lost_disks(layout: Layout) -> None:
     """Delete the content of disks whose descriptor file is gone."""
     for content in layout.machines.glob("*"):
         try:
-            lost = not Path((content / "disk").read_text()).exists()
+            lost = not (layout.folder / (content / "disk").read_text()).exists()
         except FileNotFoundError:
             lost = True
         if lost:
@@ -166,7 +171,7 @@ class Machine:
             return
         for name in ("upper", "work"):
             (self._content / name).mkdir(parents=True, exist_ok=True)
-        (self._content / "disk").write_text(str(self.spec.disk))
+        (self._content / "disk").write_text(_inside(self._layout, self.spec.disk))
         layer = self._layer()
         self._layout.mount_point.mkdir(parents=True, exist_ok=True)
         master, slave = pty.openpty()
@@ -183,7 +188,8 @@ class Machine:
             os.close(master)
             os.close(slave)
             raise
-        threading.Thread(target=self._console, args=(master, slave, self._process), daemon=True).start()
+        handles = (master, slave, os.pidfd_open(self._process.pid))
+        threading.Thread(target=self._console, args=handles, daemon=True).start()
 
     def _layer(self) -> Path:
         name = rootfs_of(self.spec.disk)
@@ -219,22 +225,20 @@ class Machine:
         with self.console_log.open("a") as log:
             log.write(f"[{time.strftime('%F %T', time.gmtime())}] {text}\n")
 
-    def _console(self, master: int, slave: int, process: subprocess.Popen[bytes]) -> None:
-        """Copies the console into its log until the machine is off."""
-
-        def close_ours() -> None:
-            process.wait()
-            os.close(slave)  # the last one: from now on reading the master ends with an error
-
-        threading.Thread(target=close_ours, daemon=True).start()
+    def _console(self, master: int, slave: int, process: int) -> None:
+        """Copies the console into its log until the machine is off. Reaps nothing: that is for ``ended`` to do."""
+        ready = select.poll()
+        for handle in (master, process):
+            ready.register(handle, select.POLLIN)
         try:
             with self.console_log.open("ab", buffering=0) as log:
-                while data := os.read(master, 65536):
-                    log.write(data)
+                while (master, select.POLLIN) in ready.poll():
+                    log.write(os.read(master, 65536))
         except OSError:
-            pass
+            pass  # a full disk must not stop the machine
         finally:
-            os.close(master)
+            for handle in (master, slave, process):
+                os.close(handle)
 
     def init(self) -> int:
         """The pid, seen from the host, of the machine's init; 0 when it has none (yet)."""

@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import os
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,8 +19,10 @@ from vclab.lab.state import MachineState
 
 BOOTING_LOOK, RUNNING_LOOK = 0.1, 2.0
 """How often, in seconds, a machine is asked for its addresses."""
-CRASH_PAUSE = 1.0
-ON, OFF, RESET = "poweredOn", "poweredOff", "reset"
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
+"""Before a crashed machine starts again, in seconds; doubled each time that it crashes while it boots."""
+BOOT_SECONDS = 10.0
+ON, RESET = "poweredOn", "reset"
 log = logging.getLogger("vclab.lab")
 
 
@@ -32,6 +35,7 @@ class Slot:
     start: int = 0
     reported: Guest | None = None  #: what the vCenter knows of the guest
     look_at: float = 0.0
+    pause: float = FIRST_PAUSE
 
 
 class MachineRoom:
@@ -66,8 +70,9 @@ class MachineRoom:
 
     async def compare(self) -> None:
         """The vCenter has (re)started: what it does not know, or knows to be off, is off."""
+        before = list(self._slots)
         known = {str(item["uuid"]): item for item in await asyncio.to_thread(self._vcsim.machines)}
-        for uuid in list(self._slots):
+        for uuid in before:
             self._slots[uuid].reported = None
             if known.get(uuid, {}).get("state") != ON:
                 await self._switch_off(uuid)
@@ -120,7 +125,7 @@ class MachineRoom:
     async def _power(self, uuid: str, event: dict[str, Any]) -> None:
         slot = self._slot(uuid)
         async with slot.lock:
-            if event["state"] in (OFF, RESET):
+            if event["state"] != ON:  # off, suspended or reset
                 await self._stop(slot)
             if event["state"] in (ON, RESET) and slot.machine is None:
                 self._start(uuid, slot, Machine(self._layout, spec_of(event), self._tree))
@@ -153,22 +158,33 @@ class MachineRoom:
 
     async def _await_end(self, uuid: str, slot: Slot, machine: Machine, pid: int) -> None:
         """What is to be done when the machine ends by itself."""
+        begun = time.monotonic()
         await _gone(pid)
         async with slot.lock:
             if slot.machine is not machine or machine.pid != pid:
                 return  # we stopped it
             why = machine.ended()
-            log.info("%s: %s", machine.spec.name, why)
             if why is Ended.POWER_OFF:
                 slot.machine = None
-                self._changed()
-            else:
-                if why is Ended.CUT:
-                    machine.tell("the machine has crashed; it starts again")
-                    await asyncio.sleep(CRASH_PAUSE)
+            self._changed()
+        log.info("%s: %s", machine.spec.name, why)
+        await self._tell_end(uuid, why)
+        if why is Ended.CUT:
+            machine.tell("the machine has crashed; it starts again")
+            slot.pause = FIRST_PAUSE if time.monotonic() - begun > BOOT_SECONDS else min(slot.pause * 2, LONGEST_PAUSE)
+            await asyncio.sleep(slot.pause)
+        async with slot.lock:
+            if slot.machine is machine and not machine.pid:
                 self._start(uuid, slot, machine)
-        if why is Ended.POWER_OFF:
-            await asyncio.to_thread(self._vcsim.power_off, uuid)
+
+    async def _tell_end(self, uuid: str, why: Ended | None) -> None:
+        try:
+            if why is Ended.POWER_OFF:
+                await asyncio.to_thread(self._vcsim.power_off, uuid)
+            else:
+                await asyncio.to_thread(self._vcsim.guest, uuid, {}, "", False)
+        except LabError as error:  # it is down, and will ask for everything when it is back
+            log.info("%s", error)
 
 
 def spec_of(event: dict[str, Any]) -> Spec:
@@ -190,7 +206,10 @@ async def _gone(pid: int) -> None:
     """Wait until a child process has ended, without reaping it."""
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
-    handle = os.pidfd_open(pid)
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
     try:
         loop.add_reader(handle, ended.set)
         await ended.wait()

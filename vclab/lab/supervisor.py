@@ -7,6 +7,7 @@ Started detached by ``vclab up``::
 """
 
 import asyncio
+import contextlib
 import fcntl
 import logging
 import os
@@ -32,7 +33,7 @@ FORWARDED = (TEMPORAL_PORT, UI_PORT, VCENTER_PORT)
 def lock(layout: Layout) -> int | None:
     """Become the supervisor of this lab: a handle to keep open, or None when there is one already."""
     layout.run.mkdir(parents=True, exist_ok=True, mode=0o711)
-    handle = os.open(layout.run, os.O_RDONLY | os.O_DIRECTORY)
+    handle = os.open(layout.logs, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -46,8 +47,10 @@ def clean(layout: Layout) -> None:
 
     Raises ``LabError`` when a process does not die.
     """
-    cut_power(layout, state.read(layout).processes())
-    shutil.rmtree(layout.run, ignore_errors=True)
+    unrecorded = processes.locker(layout.logs)
+    others = [(unrecorded, processes.started(unrecorded))] if unrecorded else []
+    cut_power(layout, others + state.read(layout).processes())
+    _forget_run(layout)
 
 
 def cut_power(layout: Layout, recorded: list[tuple[int, int]]) -> None:
@@ -62,6 +65,12 @@ def cut_power(layout: Layout, recorded: list[tuple[int, int]]) -> None:
     if stubborn:
         raise LabError(f"processes of the lab do not die: {', '.join(map(str, stubborn))}; end them, then try again")
     network.down(layout)
+
+
+def _forget_run(layout: Layout) -> None:
+    shutil.rmtree(layout.run, ignore_errors=True)
+    with contextlib.suppress(OSError):  # other labs' are in it
+        layout.run.parent.rmdir()
 
 
 class Supervisor:
@@ -145,7 +154,7 @@ class Supervisor:
         others = [one for one in self._state.processes() if one[0] != os.getpid()]
         cut_power(self._layout, others)
         if not self._state.error:  # else whoever waits for us reads it first
-            shutil.rmtree(self._layout.run, ignore_errors=True)
+            _forget_run(self._layout)
 
 
 def _fill_store(layout: Layout) -> None:

@@ -1,8 +1,6 @@
 """A real vCenter API (vcsim as a child process) and a module that talks to it."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 
@@ -37,13 +35,3 @@ def own_bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
 def target(bench: Bench) -> Target:
     """A tenure of a computer of its own."""
     return bench.target()
-
-
-@pytest.fixture
-def changed(target: Target) -> Callable[..., Target]:
-    """The target with other fields."""
-
-    def change(**fields: Any) -> Target:
-        return replace(target, **fields)
-
-    return change

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from pyVmomi.SoapAdapter import SoapStubAdapter
 
-from tests.provisioning.bench import STEPS, Bench, FakeContext
+from tests.provisioning.bench import Bench, FakeContext
+from tests.vcsim import _certificate
 from vclab.model.errors import NotOurs, Refused, StepFailed, Unreachable
 from vclab.provisioning.vsphere import session as sessions
 from vclab.provisioning.vsphere.api import vim
@@ -77,12 +78,11 @@ def test_a_fingerprint_may_be_written_with_colons(bench: Bench) -> None:
     assert module.survey("lab-vcenter").hosts
 
 
-def test_every_connection_is_checked_not_only_the_first(own_bench: Bench, tmp_path: Any) -> None:
+def test_every_connection_is_checked_not_only_the_first(own_bench: Bench) -> None:
     assert own_bench.module.survey("lab-vcenter").hosts
     own_bench.simulator.stop()
-    from tests.vcsim import _certificate
-
-    _certificate(own_bench.simulator.folder / "cert.pem", own_bench.simulator.folder / "key.pem", "127.0.0.1")
+    fresh = _certificate(own_bench.simulator.folder / "cert.pem", own_bench.simulator.folder / "key.pem", "127.0.0.1")
+    assert fresh != own_bench.endpoint.fingerprint
     own_bench.simulator.start()
     with pytest.raises(Unreachable, match="another certificate"):
         own_bench.module.survey("lab-vcenter")
@@ -299,4 +299,3 @@ def test_close_logs_out(bench: Bench) -> None:
     module.close()
     module.close()
     assert module.survey("lab-vcenter").hosts, "and it can be used again"
-    assert len(STEPS) == 4

@@ -208,6 +208,16 @@ def test_a_host_in_maintenance_gets_no_machine(own_bench: Bench) -> None:
         own_bench.run("vsphere.create_vm", target)
 
 
+def test_a_host_that_went_to_maintenance_is_named_at_power_on(own_bench: Bench) -> None:
+    target = own_bench.target(host="esx2")
+    for step in STEPS[:3]:
+        own_bench.run(step, target)
+    site = own_bench.site()
+    site.finish(site.host("esx2").ref.EnterMaintenanceMode_Task(0, False, None))
+    with pytest.raises(StepFailed, match=r"host esx2 refuses to power on .*: it is in maintenance"):
+        own_bench.run("vsphere.power_on", target)
+
+
 @pytest.mark.parametrize("step", STEPS[1:])
 def test_a_step_that_lost_its_tenure_does_nothing(bench: Bench, target: Target, step: str) -> None:
     for earlier in STEPS[: STEPS.index(step)]:

@@ -14,8 +14,3 @@ Ref = Any
 
 Fault = Any
 """A vSphere fault: an exception whose class says what happened. Its message is not for programs."""
-
-
-def same(one: Ref, other: Ref) -> bool:
-    """Whether two references mean the same object."""
-    return bool(one._moId == other._moId)

@@ -6,13 +6,12 @@ import time
 from vclab.model.errors import NotOurs, StepFailed, Unreachable
 from vclab.model.plans import Target
 from vclab.model.steps import StepContext
-from vclab.provisioning.vsphere import files, tasks
+from vclab.provisioning.vsphere import files, removal, tasks
 from vclab.provisioning.vsphere.api import Ref, vim, vmodl
 from vclab.provisioning.vsphere.definition import definition
-from vclab.provisioning.vsphere.faults import explained, words
+from vclab.provisioning.vsphere.faults import explained
 from vclab.provisioning.vsphere.folder import machine_folder
 from vclab.provisioning.vsphere.machines import Machine, of_target
-from vclab.provisioning.vsphere.properties import read
 from vclab.provisioning.vsphere.site import Site
 
 log = logging.getLogger(__name__)
@@ -30,9 +29,9 @@ def create_vm(site: Site, target: Target, context: StepContext) -> None:
     machine = _settled(site, target)
     if machine is None:
         machine = _create(site, target, context)
-    host = (read(site.session, machine.host, ["name"]) or {}).get("name", "") if machine.host else ""
+    host, _ = site.host_of(machine.host)
     if host != target.host:
-        raise StepFailed(f"{machine.name} is on host {host or '?'}, not on {target.host}")
+        raise StepFailed(f"{machine.name} is on host {host}, not on {target.host}")
 
 
 def _await_earlier(site: Site, context: StepContext) -> None:
@@ -118,15 +117,16 @@ def power_on(site: Site, target: Target, context: StepContext) -> None:
     machine = _present(site, target)
     if machine.power == "on":
         return
-    host = (read(site.session, machine.host, ["name"]) or {}).get("name", target.host)
+    host, _ = site.host_of(machine.host)
     context.fence()
     try:
         site.finish(machine.ref.PowerOnVM_Task(None))
     except vim.fault.InvalidPowerState:
         pass  # an earlier attempt's call has succeeded meanwhile; what counts is read below
-    except (vim.fault.HostConnectFault, vmodl.fault.HostCommunication) as fault:
-        raise StepFailed(f"host {host} refuses to power on {machine.name}: {words(fault)}") from fault
     except vmodl.MethodFault as fault:
+        _, why = site.host_of(machine.host)
+        if why:
+            raise StepFailed(f"host {host} refuses to power on {machine.name}: it is {why}") from fault
         with explained(f"host {host} refuses to power on {machine.name}"):
             raise fault
     if _present(site, target).power != "on":
@@ -135,8 +135,6 @@ def power_on(site: Site, target: Target, context: StepContext) -> None:
 
 def power_off(site: Site, target: Target, context: StepContext) -> None:
     """Have the target's machine powered off, hard; harmless when it is off or gone."""
-    from vclab.provisioning.vsphere import removal
-
     machine = of_target(site, target)
     if machine and machine.power != "off":
         with explained(f"powering off {machine.name}"):

@@ -9,8 +9,7 @@ from vclab.provisioning.vsphere import files
 from vclab.provisioning.vsphere.api import vim, vmodl
 from vclab.provisioning.vsphere.faults import explained
 from vclab.provisioning.vsphere.machines import Machine, all_machines, find
-from vclab.provisioning.vsphere.properties import read
-from vclab.provisioning.vsphere.site import Site
+from vclab.provisioning.vsphere.site import AWAY, Site
 
 log = logging.getLogger(__name__)
 
@@ -89,14 +88,11 @@ def power_off(site: Site, machine: Machine, context: StepContext) -> None:
 
 def _host_answers(site: Site, machine: Machine) -> None:
     """A machine on a host that is away can't be removed, only forgotten: it may still run."""
-    values = (read(site.session, machine.host, ["name", "runtime.connectionState"]) if machine.host else None) or {}
-    if (
-        "disconnected" in (machine.connection, values.get("runtime.connectionState"))
-        or values.get("runtime.connectionState", "connected") == "notResponding"
-    ):
+    host, why = site.host_of(machine.host)
+    if why in AWAY or machine.connection == "disconnected":
         raise Unreachable(
-            f"host {values.get('name', '?')} on {site.endpoint.name} is disconnected: {machine.name} can't be removed "
-            "until it is back"
+            f"host {host} on {site.endpoint.name} is {why or 'disconnected'}: {machine.name} can't be removed until it "
+            "is back"
         )
 
 

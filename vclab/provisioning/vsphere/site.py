@@ -108,10 +108,13 @@ def open_site(session: Session, installation: str) -> Site:
     return Site(session, installation, *fitting[0])
 
 
+AWAY = ("disconnected", "not responding")
+
+
 def unusable(host: Mapping[str, Any]) -> str:
     """Why a host can't take machines, from its runtime properties; empty when it can."""
     if host.get("runtime.connectionState", "connected") != "connected":
-        return "disconnected" if host["runtime.connectionState"] == "disconnected" else "not responding"
+        return AWAY[0] if host["runtime.connectionState"] == "disconnected" else AWAY[1]
     return "in maintenance" if host.get("runtime.inMaintenanceMode") else ""
 
 

@@ -79,7 +79,7 @@ def _database(lab: Lab) -> tuple[Part, tuple[str, ...]]:
         return Part("database", False, text_of(error)), ("default",)
     running = sum(view.state in OPEN_STATES for view in views)
     sites = tuple(dict.fromkeys(endpoint.site for endpoint in endpoints)) or ("default",)
-    return Part("database", True, f"{lab.records.shown_url}, {running} open reservations"), sites
+    return Part("database", True, f"{lab.records.shown_url}, {running} open reservation{'s' * (running != 1)}"), sites
 
 
 async def _temporal(lab: Lab, sites: tuple[str, ...]) -> list[Part]:
@@ -99,7 +99,7 @@ async def _temporal(lab: Lab, sites: tuple[str, ...]) -> list[Part]:
             Part(
                 f"queue {queue.name}",
                 queue.pollers > 0,
-                f"{queue.pollers} poller{'s'[: queue.pollers > 1]} of {queue.kind}",
+                f"{queue.pollers} poller{'s' * (queue.pollers != 1)} of {queue.kind}",
             )
             if queue.pollers
             else Part(f"queue {queue.name}", False, "no worker polls it; start vclab-worker")

@@ -160,7 +160,7 @@ def _site_worker(client: Client, queue: str, activities: list, slots: int) -> Wo
 
 
 async def run(settings: Settings) -> None:
-    """Work until SIGTERM or SIGINT. Raises ``Unreachable`` when the server or the database is not there at the start."""
+    """Work until SIGTERM or SIGINT. Raises ``Unreachable`` when server or database is not there at the start."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -170,13 +170,17 @@ async def run(settings: Settings) -> None:
     client = await connect(settings.temporal)
     await search_attributes.register(client)
     await schedules.ensure(client, settings.reconcile)
-    workers = build(client, settings, store, real_drivers(settings, store, secrets))
+    drivers = real_drivers(settings, store, secrets)
+    workers = build(client, settings, store, drivers)
     async with asyncio.TaskGroup() as group:
         runs = [group.create_task(worker.run()) for worker in workers]
         log.info("working: %s", ", ".join(worker.task_queue for worker in workers))
         await stop.wait()
         await asyncio.gather(*(worker.shutdown() for worker in workers))
         await asyncio.gather(*runs)
+    for module in drivers.modules.values():
+        await asyncio.to_thread(module.close)
+    store.close()
 
 
 def main() -> None:

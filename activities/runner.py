@@ -1,6 +1,7 @@
 """Runs hardware work in an activity: heartbeats, progress, what to remember, cancellation, and the fence."""
 
 import asyncio
+import contextvars
 import threading
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import Executor
@@ -31,6 +32,8 @@ class Context:
         self._cancelled = threading.Event()
         self._text = ""
         self._details: dict[str, str] = {}
+        self._loop = asyncio.get_running_loop()
+        self._variables = contextvars.copy_context()
         earlier = activity.info().heartbeat_details
         self.remembered: Mapping[str, str] = dict(earlier[1]) if len(earlier) > 1 else {}
         self._details.update(self.remembered)
@@ -45,8 +48,9 @@ class Context:
         self._text = text
 
     def remember(self, **details: str) -> None:
-        """Carried by every heartbeat from now on."""
+        """Carried by every heartbeat from now on, and sent at once: what is not sent dies with the worker."""
         self._details.update(details)
+        self._loop.call_soon_threadsafe(self._variables.copy().run, self.beat)
 
     def cancel(self) -> None:
         """Ask the work to stop."""

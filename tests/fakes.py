@@ -104,6 +104,9 @@ class FakeModule:
     def remove_machine(self, endpoint: str, instance_uuid: str) -> None:
         """Gone."""
 
+    def close(self) -> None:
+        """Nothing to leave."""
+
 
 class FakeGuest:
     """A guest that lets everybody in."""

@@ -37,3 +37,6 @@ class ProvisioningModule(Protocol):
 
     def remove_machine(self, endpoint: str, instance_uuid: str) -> None:
         """Remove one machine of ours (an orphan). Raises ``NotOurs``."""
+
+    def close(self) -> None:
+        """Leave the endpoints: log out. Harmless when nothing was opened."""

@@ -9,8 +9,9 @@ from vclab.model.catalog import Endpoint, Image, User
 from vclab.model.errors import Unreachable
 from vclab.model.reservations import AuditEvent, ReservationView
 from vclab.settings import config_file
-from vclab.store import audit, catalog, reservations
+from vclab.store import audit, catalog, orphans, reservations
 from vclab.store.engine import open_store
+from vclab.store.orphans import Stray
 
 T = TypeVar("T")
 
@@ -53,6 +54,10 @@ class Records:
     def events(self, reservation: str) -> list[AuditEvent]:
         """What was done to a reservation, and by whom, oldest first."""
         return self._read(lambda s: audit.events(s, reservation))
+
+    def strays(self) -> list[Stray]:
+        """Machines that carry our mark while nobody holds them."""
+        return self._read(orphans.strays)
 
     def _read(self, question: Callable[[Session], T]) -> T:
         try:

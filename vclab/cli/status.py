@@ -12,6 +12,8 @@ from vclab.cli.errors import Code, code_of, text_of
 from vclab.cli.output import say_json, table
 from vclab.cli.params import Json
 from vclab.cli.plugins import load_all
+from vclab.cli.times import utc_now
+from vclab.model.durations import format_duration
 from vclab.model.states import OPEN_STATES
 
 GROUP = "vclab.status"
@@ -46,7 +48,8 @@ class Part:
 def status(context: typer.Context, json: Json = False) -> None:
     """Tell whether all that reservations need is there.
 
-    Temporal, the database, workers on every queue, and no workflow whose task fails again and again.
+    Temporal, the database, workers on every queue, no workflow whose task fails again and again,
+    and no machine of ours that nobody holds.
     Exit code 5 when something that is needed is down.
 
     \b
@@ -64,9 +67,26 @@ def status(context: typer.Context, json: Json = False) -> None:
 
 
 def _parts(lab: Lab) -> Iterable[PartLike]:
-    """The product's own parts. What the reconciler finds (machines without a tenure) joins them here."""
+    """The product's own parts."""
     database, sites = _database(lab)
-    return [database, *asyncio.run(_temporal(lab, sites))]
+    strays = [_strays(lab)] if database.ok else []
+    return [database, *asyncio.run(_temporal(lab, sites)), *strays]
+
+
+def _strays(lab: Lab) -> Part:
+    """Machines without a tenure, as the reconciler has seen them last."""
+    try:
+        found = lab.records.strays()
+    except Exception as error:  # as with the database
+        return Part("machines", False, text_of(error))
+    if not found:
+        return Part("machines", True, "none that nobody holds")
+    grace, now = lab.settings.reconcile.grace, utc_now()
+    each = [
+        f"{stray.name} on {stray.endpoint} (for {format_duration((now - stray.since).total_seconds())})"
+        for stray in found
+    ]
+    return Part("machines", False, f"nobody holds {', '.join(each)}; removed after {format_duration(grace)}")
 
 
 def _database(lab: Lab) -> tuple[Part, tuple[str, ...]]:

@@ -1,6 +1,7 @@
 """Machines that carry our mark while nobody holds them."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -9,6 +10,21 @@ from sqlalchemy.orm import Session
 from vclab.model.inventory import MachineFacts
 from vclab.store.models import Orphan, Tenure
 from vclab.store.types import utc
+
+
+@dataclass(frozen=True)
+class Stray:
+    """A machine of ours that nobody holds, and since when that is known."""
+
+    endpoint: str
+    name: str
+    since: datetime
+
+
+def strays(session: Session) -> list[Stray]:
+    """Those that the reconciler's last round has seen, oldest first."""
+    rows = session.scalars(sa.select(Orphan).order_by(Orphan.first_seen, Orphan.name))
+    return [Stray(row.endpoint, row.name, row.first_seen) for row in rows]
 
 
 def seen(

@@ -50,5 +50,4 @@ def test_the_settings_become_rules() -> None:
     settings = Settings.model_construct(installation="x")
     rules = settings.rules()
     assert (rules.installation, rules.limits, rules.turnaround) == ("x", LIMITS, settings.claims.turnaround)
-    assert rules.rules() is rules
     assert rules.waits.notices == settings.waits.notices

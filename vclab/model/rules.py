@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from vclab.model.durations import format_duration
 from vclab.model.reservations import Waits
@@ -31,17 +30,6 @@ class Rules:
     waits: Waits = field(default_factory=Waits)
     lead: float = 0.0
     turnaround: float = 300.0
-
-    def rules(self) -> "Rules":
-        """These rules: they stand wherever settings may stand."""
-        return self
-
-
-class HasRules(Protocol):
-    """The settings, as far as the store knows them."""
-
-    def rules(self) -> Rules:
-        """The rules in force."""
 
 
 def why_not_duration(limits: Limits, seconds: float, operator: bool) -> str:

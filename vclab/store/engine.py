@@ -19,6 +19,7 @@ from vclab.store import migrations
 T = TypeVar("T")
 
 ATTEMPTS = 10  # of one transaction that PostgreSQL breaks off because of another
+CONNECTIONS = {"pool_size": 8, "max_overflow": 24}  # of one process
 SQLITE_BUSY_SECONDS = 30.0  # BEGIN IMMEDIATE waits this long for the other writers
 _CONFLICTS = ("40001", "40P01")  # serialization failure, deadlock: running it again is the cure
 _NO_TABLES = ("42P01", "42703", "3F000")  # undefined table, column, schema
@@ -113,10 +114,13 @@ class Store:
     def _make_engine(self) -> sa.Engine:
         if not self._sqlite:
             options = {"connect_timeout": 5, "application_name": "vclab", "options": "-c timezone=UTC"}
-            engine = sa.create_engine(self._url, pool_pre_ping=True, hide_parameters=True, connect_args=options)
+            engine = sa.create_engine(
+                self._url, pool_pre_ping=True, hide_parameters=True, connect_args=options, **CONNECTIONS
+            )
             event.listen(engine, "connect", _set_up_postgresql)
             return engine
-        engine = sa.create_engine(self._url, hide_parameters=True, connect_args={"timeout": SQLITE_BUSY_SECONDS})
+        options = {"timeout": SQLITE_BUSY_SECONDS}
+        engine = sa.create_engine(self._url, hide_parameters=True, connect_args=options, **CONNECTIONS)
         event.listen(engine, "do_connect", self._before_sqlite_connects)
         event.listen(engine, "connect", self._set_up_sqlite)
         event.listen(engine, "begin", _begin_sqlite)

@@ -19,7 +19,7 @@ from vclab.model.ids import is_id
 from vclab.model.inventory import Amounts, Inventory
 from vclab.model.plans import Access, Target
 from vclab.model.reservations import Placed, Refusal, ReserveRequest
-from vclab.model.rules import HasRules, Rules
+from vclab.model.rules import Rules
 from vclab.model.states import OPEN_STATES, ComputerState, ReservationState
 from vclab.placement import Choice, DatastoreRoom, EndpointRoom, HostRoom, Need, choose
 from vclab.store import audit, catalog, claims, load_log, tenures
@@ -41,13 +41,13 @@ class _Window:
 
 
 def place(
-    session: Session, request: ReserveRequest, inventories: Sequence[Inventory], settings: HasRules, now: datetime
+    session: Session, request: ReserveRequest, inventories: Sequence[Inventory], rules: Rules, now: datetime
 ) -> Placed | Refusal:
     """Place a reservation, or say why it can't be; a refusal is noted in the audit. The same id gets the same again.
 
     The request's limits are checked here too: only the store knows how many reservations the user has.
     """
-    rules, now = settings.rules(), utc(now)
+    now = utc(now)
     user = session.scalar(sa.select(User).where(User.login == request.user).with_for_update(key_share=True))
     known = session.get(Reservation, request.id)
     if known is not None and known.user == request.user:

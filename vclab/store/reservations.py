@@ -18,7 +18,7 @@ from vclab.model.errors import NotFound
 from vclab.model.messages import Extend
 from vclab.model.plans import Facts, Target
 from vclab.model.reservations import HeldTenure, Refusal, ReservationView
-from vclab.model.rules import HasRules, Rules
+from vclab.model.rules import Rules
 from vclab.model.states import OPEN_STATES, ComputerState, Ending, ReservationState
 from vclab.store import audit, claims, load_log, tenures
 from vclab.store.models import Computer, LoadStep, Reservation, Tenure, User
@@ -105,12 +105,12 @@ def disconnected(session: Session, id: str, now: datetime) -> None:
         audit.note(session, id, row.user, "disconnected", "", now)
 
 
-def extend(session: Session, id: str, message: Extend, settings: HasRules, now: datetime) -> datetime | Refusal:
+def extend(session: Session, id: str, message: Extend, rules: Rules, now: datetime) -> datetime | Refusal:
     """Move the end to ``message.end`` and return it, or say why it stays and what the latest possible end is.
 
     Operators pass the limits, nobody passes a claim. The same end again is a success.
     """
-    row, rules, now = _locked(session, id), settings.rules(), utc(now)
+    row, now = _locked(session, id), utc(now)
     if row.state not in OPEN_STATES:
         return Refusal(f"{id} has ended and can't be extended")
     if message.end.tzinfo is None:

@@ -75,6 +75,6 @@ class StatusView:
     since: datetime | None = None
     until: datetime | None = None
     then: str = ""
-    seconds_left: float = 0.0  #: of the load, from past loads; 0 = not known
+    seconds_left: float = 0.0  #: of the load, counted from ``since``, from past loads; 0 = not known
     access_open: bool = False
     reason: str = ""

@@ -186,6 +186,7 @@ async def run(settings: Settings) -> None:
 def main() -> None:
     """Run the worker; exit 0 when asked to stop, 5 when something it needs is not there."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("asyncssh").setLevel(logging.WARNING)  # at INFO it tells each connection and channel
     code = 0
     try:
         asyncio.run(run(configuration.load()))

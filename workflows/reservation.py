@@ -5,6 +5,7 @@ and a failed activity lead to reclaim too. A bug does not: the workflow task is 
 """
 
 import asyncio
+import ipaddress
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -158,12 +159,8 @@ class Reservation:
 
     async def _reserved(self, placed: Placed) -> None:
         """Wait for Connect, let the user in, wait for the first connection."""
-        wait = placed.waits.acknowledge
-        self._progress.waits("Connect", wait, "it ends as noack")
-        if not await self._until(lambda: bool(self._addresses), workflow.now() + timedelta(seconds=wait), "Connect"):
-            await self._finish(Ending.NOACK, "nobody pressed Connect in time")
-            return
-        waits = await self._grant(placed)
+        await self._await_connect(placed.waits.acknowledge)
+        waits = await self._grant(placed) if self._ending is None else None
         if waits is None:
             return
         deadline = workflow.now() + timedelta(seconds=waits.first_connection)
@@ -203,6 +200,17 @@ class Reservation:
 
     # --- parts of the life ----------------------------------------------------------------------------------------
 
+    async def _await_connect(self, seconds: float) -> None:
+        """Until Connect is pressed, or it has ended because nobody did."""
+        self._progress.waits("Connect", seconds, "it ends as noack")
+        deadline = workflow.now() + timedelta(seconds=seconds)
+        while not self._addresses and self._ending is None:
+            self._moved = False
+            until = min(deadline, self._end)
+            if not await self._until(lambda: bool(self._addresses) or self._moved, until, "Connect"):
+                ending = Ending.NOACK if until == deadline else Ending.EOR
+                await self._finish(ending, "nobody pressed Connect in time")
+
     async def _look_for_connection(self, placed: Placed, every: float, until: datetime) -> Seen | None:
         """The first connection seen, or None: no time left, ended, or another address was let in meanwhile."""
         within = (until - workflow.now()).total_seconds()
@@ -211,14 +219,14 @@ class Reservation:
         self._progress.waits("the first connection", within, "it ends as nologin")
         look = self._start_look(GuestActivities.await_connection, placed, every, within, "is the user connected?")
         try:
-            return await self._unless_ended(look, self._must_grant)
+            seen = await self._unless_ended(look, self._must_grant)
         except ActivityError as error:
             if not failures.timed_out(error):
                 raise
-            return None
-        finally:
-            if self._must_grant() and self._ending is None:
-                await self._grant(placed)
+            seen = None
+        if self._must_grant() and self._ending is None:
+            await self._grant_carefully(placed)
+        return seen
 
     async def _watch(self, placed: Placed, connected: bool) -> Seen | None:
         """What the next look in use sees, while the clock runs on; None when it was broken off or could not look.
@@ -268,7 +276,7 @@ class Reservation:
             await self._tick(placed, self._must_grant, again)
 
     async def _grant_carefully(self, placed: Placed) -> None:
-        """In use, an address that can't be let in is told, and not tried again until Connect is pressed again."""
+        """A further address that can't be let in is told, and not tried again until Connect is pressed again."""
         try:
             await self._grant(placed)
         except ActivityError as error:
@@ -447,6 +455,10 @@ class Reservation:
             raise _refused(f"the reservation has ended ({self._ending})")
         if self._progress.state not in (ReservationState.RESERVED, ReservationState.INUSE):
             raise _refused(f"not ready yet: {self._progress.word()}: {self._progress.waits_for}")
+        try:
+            ipaddress.ip_network(message.address, strict=False)
+        except ValueError:
+            raise _refused(f"{message.address!r:.80} is no IP address or prefix") from None
 
     @workflow.update(name=messages.EXTEND)
     async def extend(self, message: Extend) -> Done:

@@ -125,7 +125,7 @@ async def life(time_client: Client, tmp_path: Path, request: pytest.FixtureReque
     """The worker's own code with scripted drivers. What a test leaves running is terminated."""
     settings = Settings(
         database=f"sqlite:///{tmp_path}/vclab.db",
-        limits={"at_once": 3},  # type: ignore[arg-type]
+        limits={"at_once": 3},
         waits=getattr(request, "param", {}),
     )
     store = open_store(settings.database)

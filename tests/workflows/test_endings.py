@@ -261,3 +261,31 @@ async def test_connect_before_ready(life: Life) -> None:
     assert (status.step, status.steps, status.waits_for) == (2, 8, "Copy the image's disk")
     life.world.hold["vsphere.copy_disk"].set()
     await life.until("reserved")
+
+
+async def test_an_address_that_cannot_be_let_in_ends_nothing(life: Life) -> None:
+    """Nonsense is refused at once; what the computer refuses is told."""
+    await life.ready()
+    with pytest.raises(Refused, match="no IP address"):
+        await life.reservations.acknowledge(life.id, Acknowledge("banana; rm -rf /"))
+    await life.reservations.acknowledge(life.id, Acknowledge("203.0.113.101"))
+    await life.when(lambda: len(life.world.granted) == 1)
+    life.world.fail["grant_access"] = StepFailed("that prefix is too wide")
+    await life.reservations.acknowledge(life.id, Acknowledge("0.0.0.0/0"))
+    life.world.connected = [True]
+    await life.skip(seconds=30)
+    await life.until("inuse")
+    assert "too wide" in (await life.reservations.status(life.id)).reason
+
+
+async def test_the_same_id_twice_is_one_reservation(life: Life) -> None:
+    """The id is the idempotency key, also after the end."""
+    await life.reserve()
+    await life.reserve()
+    await life.until("reserved")
+    await life.reservations.end(life.id, END)
+    await life.until("complete")
+    await life.when(lambda: life.world.done.count("vsphere.create_vm") == 1)
+    await life.handle.result()
+    with pytest.raises(Refused, match="ended already"):
+        await life.reserve()

@@ -19,7 +19,7 @@ from temporalio.client import (
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from vclab.model import messages
@@ -123,6 +123,8 @@ class Reservations:
             ) from None
         except (WorkflowQueryFailedError, WorkflowQueryRejectedError) as error:
             raise Unreachable(f"the reservation's workflow can't answer: {_short(error)}") from None
+        except WorkflowAlreadyStartedError:
+            raise Refused("a reservation of that id has ended already; ask again with a new one") from None
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
                 raise NotFound("the reservation has ended, or there is none of that id") from None

@@ -1,0 +1,164 @@
+"""Writes a history of every ending, lived on the real stack in a lab of its own with short waits.
+
+    .venv/bin/python -m tests.histories.make     (root; about three minutes)
+
+A history protects the reservations that run while vclab is updated: tests/workflows/test_compatibility.py replays each.
+Never replace one that a released version wrote; add `<ending>-<what is new>.json` beside it.
+"""
+
+import asyncio
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from temporalio.client import Client
+
+from tests.labfixture import VCLAB, Lab, eventually
+from vclab.model.messages import workflow_id
+
+FOLDER = Path(__file__).parent
+SETTINGS = {
+    "limits": {"shortest": 1, "at_once": 50},
+    "waits": {
+        "acknowledge": 30,
+        "first_connection": 25,
+        "first_connection_look": 1,
+        "inuse_look": 2,
+        "reconnect": 8,
+        "notices": [20, 10],
+    },
+}
+SLEEP = 600  #: a session that outlives every test
+
+
+class Maker:
+    """Lives the lives and writes them down."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+
+    def ready(self, length: str = "1h") -> str:
+        """A reservation that waits for Connect."""
+        return str(self.lab.json("reserve", "debian-12", "--for", length)["id"])
+
+    def ended(self, name: str, ending: str) -> str:
+        """Wait for it to be over."""
+        view = eventually(lambda: self._over(name), 120, 0.5)
+        assert view["ending"] == ending, view
+        return name
+
+    def _over(self, name: str) -> dict[str, object] | None:
+        view: dict[str, object] = self.lab.json("show", name)
+        return view if view["state"] in ("complete", "failed") else None
+
+    def deleted(self) -> str:
+        name = self.ready()
+        self.lab.vclab("end", name)
+        return self.ended(name, "deleted")
+
+    def deleted_loading(self) -> str:
+        self.lab.vcsim.slow_copies(20)
+        name = str(self.lab.json("reserve", "debian-12", "--no-wait")["id"])
+        time.sleep(3)
+        self.lab.vclab("end", name)
+        self.lab.vcsim.mend()
+        return self.ended(name, "deleted")
+
+    def released(self) -> str:
+        """With an extension, a refused signal, and a second address."""
+        name = self.in_use()
+        self.lab.vclab("extend", name, "--by", "30m")
+        self.lab.vclab("extend", name, "--by", "3d", check=False)
+        signal(self.lab, name, "extend", "nonsense", 2)
+        signal(self.lab, name, "extend", {"by": "10m"})
+        self.lab.vclab("connect", name, "--from", "203.0.113.99", "--print")
+        time.sleep(3)
+        self.lab.vclab("end", name)
+        return self.ended(name, "released")
+
+    def in_use(self, length: str = "1h") -> str:
+        """A reservation with an open session that stays."""
+        name = self.ready(length)
+        self.hold(name)
+        eventually(lambda: self.lab.json("show", name)["state"] == "inuse", 20, 0.5)
+        return name
+
+    def hold(self, name: str, seconds: int = SLEEP) -> None:
+        """Leave a session open in the background."""
+        command = [str(VCLAB), "connect", name, "--", f"sleep {seconds}"]
+        quiet = subprocess.DEVNULL
+        subprocess.Popen(command, env=self.lab.env, stdin=quiet, stdout=quiet, stderr=quiet)
+
+    def noack(self) -> str:
+        return self.ended(self.ready(), "noack")
+
+    def nologin(self) -> str:
+        name = self.ready()
+        self.lab.vclab("connect", name, "--print")
+        return self.ended(name, "nologin")
+
+    def timeout(self) -> str:
+        name = self.ready()
+        self.hold(name, 8)
+        return self.ended(name, "timeout")
+
+    def end_of_reservation(self) -> str:
+        return self.ended(self.in_use("60s"), "EOR")
+
+    def failed(self) -> str:
+        for host in ("esx1", "esx2"):
+            self.lab.vcsim.refuse_power_on(host)
+        name = str(self.lab.json("reserve", "debian-12", "--no-wait")["id"])
+        over = self.ended(name, "failed")
+        self.lab.vcsim.mend()
+        return over
+
+
+def signal(lab: Lab, name: str, what: str, *args: object) -> None:
+    """As an operator sends it."""
+
+    async def send() -> None:
+        client = await Client.connect(f"{lab.layout.address}:7233")
+        await client.get_workflow_handle(workflow_id(name)).signal(what, args=list(args))
+
+    asyncio.run(send())
+
+
+async def fetch(lab: Lab, name: str, file: Path) -> None:
+    """Write the history down."""
+    client = await Client.connect(f"{lab.layout.address}:7233")
+    history = await client.get_workflow_handle(workflow_id(name)).fetch_history()
+    file.write_text(json.dumps(json.loads(history.to_json()), indent=1, sort_keys=True) + "\n")
+
+
+def main() -> None:
+    """All endings, or those that are named."""
+    lab = Lab(Path(tempfile.mkdtemp(prefix="vclab-histories-")), SETTINGS)
+    maker = Maker(lab)
+    lives: dict[str, Callable[[], str]] = {
+        "deleted": maker.deleted,
+        "deleted-loading": maker.deleted_loading,
+        "released": maker.released,
+        "noack": maker.noack,
+        "nologin": maker.nologin,
+        "timeout": maker.timeout,
+        "EOR": maker.end_of_reservation,
+        "failed": maker.failed,
+    }
+    wanted = sys.argv[1:] or list(lives)
+    lab.up()
+    try:
+        for ending in wanted:
+            name = lives[ending]()
+            asyncio.run(fetch(lab, name, FOLDER / f"{ending}.json"))
+            print(f"{ending}: {name}", flush=True)
+    finally:
+        lab.down("--wipe")
+
+
+if __name__ == "__main__":
+    main()

@@ -210,5 +210,6 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     rootfs.tree(lambda text: print(text, file=sys.stderr))  # may take a minute: not within a test's time
     made = Lab(Path(tmp_path_factory.mktemp("lab")), QUICK)
     made.up()
+    eventually(lambda: made.state.parts["worker"].ok, 60)
     yield made
     made.down("--wipe")

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from vclab.lab.layout import Layout
+from vclab.lab.stock import VCENTER_USER
 
 Folder = Annotated[
     Path | None, typer.Option("--lab", metavar="DIR", help="The lab's folder (or $VCLAB_LAB).", show_default=False)
@@ -48,7 +49,7 @@ def up(lab: Folder = None, address: Address = "", foreground: Foreground = False
     typer.echo(f"the lab in {layout.folder} is {'up' if new else 'up already'}")
     typer.echo(f"  Temporal UI  {at.ui}")
     typer.echo(f"  Temporal     {at.temporal}")
-    typer.echo(f"  vCenter      {at.vcenter}")
+    typer.echo(f"  vCenter      {at.vcenter} (user {VCENTER_USER}, password in {layout.vcenter / 'password'})")
     typer.echo(f"  settings     {layout.settings_file}")
     if not layout.default:
         typer.echo(f"use it with: export VCLAB_CONFIG={layout.settings_file}")

@@ -38,6 +38,7 @@ class Keeper:
         self.on_line: OnLine = lambda line: None
         self.on_ready: Callable[[], Awaitable[None]] | None = None
         self._log_file = logs / f"{part.name}.log"
+        self._log_start = 0
         self._address = address
         self._inside = inside
         self._changed = changed
@@ -61,6 +62,7 @@ class Keeper:
     async def _run_once(self) -> tuple[int, str]:
         """Run it to its end; the exit code, and why it ended."""
         with self._open_log() as output:
+            self._log_start = output.tell()
             try:
                 process = await asyncio.create_subprocess_exec(
                     *self.part.command,
@@ -101,9 +103,10 @@ class Keeper:
         return f": {lines[-1][:300]}" if lines else ""
 
     async def _await_answer(self) -> None:
-        while self.part.port and not await self._answers():  # noqa: ASYNC110 (another process: no event to wait for)
+        while not await self._answers():  # noqa: ASYNC110 (another process: no event to wait for)
             await asyncio.sleep(LOOK_SECONDS)
         self.state.ok, self.state.detail = True, "running"
+        log.info("%s is ready", self.part.name)
         self._changed()
         if self.on_ready:
             try:
@@ -114,6 +117,12 @@ class Keeper:
         self._changed()
 
     async def _answers(self) -> bool:
+        if self.part.says:
+            with self._log_file.open("rb") as log_file:
+                log_file.seek(self._log_start)
+                return self.part.says in log_file.read(LOG_BYTES)
+        if not self.part.port:
+            return True
         try:
             (await self._inside.connect(self._address, self.part.port, 1.0)).close()
         except OSError:

@@ -64,7 +64,10 @@ def running(layout: Layout) -> bool:
 
 
 def up(layout: Layout, address: str, say: Say) -> bool:
-    """Start the lab; False when it was up already. Returns when all its parts answer. Raises ``LabError``."""
+    """Start the lab; False when it was up already. Raises ``LabError``.
+
+    Returns when its servers answer. The worker needs some seconds more; what is asked of it meanwhile waits for it.
+    """
     _check_machine(layout)
     with _one_at_a_time(layout, say):
         if running(layout) and layout.lab_file.exists():  # else the folder was deleted under a running lab
@@ -91,7 +94,7 @@ def run_in_foreground(layout: Layout, address: str, say: Say) -> int:
         if running(layout):
             raise LabError(f"the lab in {layout.folder} is up; stop it first: {_down(layout)}")
         programs = _prepare(layout, address, say)
-    say("Ctrl-C stops the lab")
+    say(f"the lab in {layout.folder} starts; Ctrl-C stops it; Temporal UI {addresses(layout).ui}")
     return supervisor.main(programs)
 
 
@@ -138,6 +141,7 @@ def _prepare(layout: Layout, address: str, say: Say) -> list[str]:
 def _check_machine(layout: Layout) -> None:
     """Refuse, with what to do, what can't work."""
     _check_root("up")
+    os.environ["PATH"] = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"  # left out by `su`
     if sys.platform != "linux":
         raise LabError("the embedded lab needs Linux")
     missing = [name for name in PROGRAMS if shutil.which(name) is None]

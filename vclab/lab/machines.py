@@ -2,7 +2,7 @@
 
 A machine is one process tree in fresh namespaces over an overlay of (its own changes, its image's layer, the shared
 tree). Everything it uses belongs to those namespaces, so that killing it leaves nothing behind. One machine by hand,
-without a vCenter (``tests/labfixture.py`` wraps this as ``Bench``)::
+without a vCenter (``tests/guests/bench.py`` does it)::
 
     layout = Layout.of(folder)
     network.up(layout)                                        # namespaces and bridges

@@ -18,7 +18,8 @@ class Part:
     name: str
     title: str
     command: tuple[str, ...]
-    port: int = 0  #: answers there when it is ready; 0: it is ready at once
+    port: int = 0  #: answers there when it is ready
+    says: bytes = b""  #: writes this into its log when it is ready; without port or words it is ready at once
     environment: Mapping[str, str] = field(default_factory=dict)
     events: bool = False  #: writes JSON lines on stdout; else stdout is a log
     after: tuple[str, ...] = ()  #: is first started when these are ready
@@ -34,6 +35,7 @@ def parts(layout: Layout, temporal: Path, vcsim: Path) -> tuple[Part, ...]:
             "worker",
             "worker",
             (*inside(layout), sys.executable, "-m", "worker"),
+            says=b"working:",
             environment={"VCLAB_CONFIG": str(layout.settings_file)},
             after=("temporal", "vcsim"),
         ),

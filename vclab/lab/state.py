@@ -34,7 +34,7 @@ class LabState:
     pid: int = 0  #: of the supervisor
     start: int = 0
     address: str = ""
-    ready: bool = False  #: all parts have answered once
+    ready: bool = False  #: all parts but the worker have answered once, and the store is filled
     error: str = ""  #: why it gave up
     parts: dict[str, PartState] = field(default_factory=dict)
     machines: dict[str, MachineState] = field(default_factory=dict)  #: by instance UUID

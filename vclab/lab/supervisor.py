@@ -99,6 +99,7 @@ class Supervisor:
             self._changed()
             network.up(self._layout)
             await self._listen()
+            log.info("the networks are there")
             await self._work()
         except VclabError as error:
             self._state.error = str(error)
@@ -140,11 +141,15 @@ class Supervisor:
     async def _fill_store(self) -> None:
         await asyncio.to_thread(_fill_store, self._layout)
         self._filled.set()
+        log.info("the store is filled")
+        self._changed()
 
     def _changed(self) -> None:
         self._state.parts = {name: keeper.state for name, keeper in self._keepers.items()}
         self._state.machines = self._room.states()
-        self._state.ready = self._state.ready or all(keeper.ready.is_set() for keeper in self._keepers.values())
+        # Not the worker: it needs seconds to load, and if it is broken, the lab is there to mend it in.
+        own = [keeper.ready.is_set() for name, keeper in self._keepers.items() if name != WORKER]
+        self._state.ready = self._state.ready or (all(own) and self._filled.is_set())
         state.write(self._layout, self._state)
 
     def _cut_power(self) -> None:

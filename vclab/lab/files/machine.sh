@@ -1,7 +1,7 @@
 #!/bin/sh
 # The firmware of a lab machine: runs in fresh mount, pid, network, uts and ipc namespaces, plugs the disk and the
 # network cards in, and becomes the machine's init. All mounts and cards vanish with the namespaces, so that killing
-# the machine leaves nothing behind.
+# the machine leaves nothing behind. This keeps machines apart, but is no jail: their root could break out on purpose.
 #
 # Environment: LOWER, UPPER, WORK   the layers of the disk        ROOT     an empty directory to mount it on
 #              MANAGEMENT           the namespace with the bridges CONSOLE  the terminal that is the console

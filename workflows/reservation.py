@@ -6,15 +6,15 @@ and a failed activity lead to reclaim too. A bug does not: the workflow task is 
 
 import asyncio
 import ipaddress
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, FailureError
-from temporalio.types import MethodAsyncSingleParam, MethodSyncSingleParam
+from temporalio.types import MethodAsyncSingleParam
 
 from activities.guest import GuestActivities, GuestInput, Seen
 from activities.provisioning import ProvisioningActivities, SurveyInput
@@ -35,14 +35,12 @@ from vclab.model.reservations import Placed, ReserveRequest, Waits
 from vclab.model.states import OPEN_STATES, Ending, ReservationState
 from vclab.temporal import search_attributes as searchable
 from workflows import failures, profiles, signals
+from workflows.life import Handle, Life, stopped, whole
 from workflows.load import run_plan
 from workflows.reclaim import take_back
 from workflows.waiting import Progress
 
 DAY = 86400.0
-P = TypeVar("P")
-T = TypeVar("T")
-Handle = workflow.ActivityHandle[T]
 
 
 @dataclass(frozen=True)
@@ -56,11 +54,12 @@ class Outcome:
 
 
 @workflow.defn(name=messages.WORKFLOW)
-class Reservation:
+class Reservation(Life):
     """The life of one reservation."""
 
     @workflow.init
     def __init__(self, request: ReserveRequest) -> None:
+        super().__init__()
         self._request = request
         self._progress = Progress(request)
         self._placed: Placed | None = None
@@ -68,12 +67,10 @@ class Reservation:
         self._facts = Facts()
         self._end = workflow.now()
         self._moved = False
-        self._ending: Ending | None = None
         self._ended_by = ""
         self._addresses: tuple[str, ...] = ()
         self._granted: tuple[str, ...] = ()
         self._seen: list[str] = []
-        self._one_record = asyncio.Lock()
 
     # --- the life -------------------------------------------------------------------------------------------------
 
@@ -111,7 +108,7 @@ class Reservation:
             self._placed = outcome.placed
             self._refusal = outcome.refusal.text() if outcome.refusal else ""
 
-        await _whole(place())
+        await whole(place())
         if self._placed is None:
             self._progress.waits("nothing: it was refused")
             self._progress.says(self._refusal)
@@ -242,10 +239,10 @@ class Reservation:
             while not enough() and self._ending is None:
                 await self._tick(placed, enough)
         except asyncio.CancelledError:
-            await _stopped(look)
+            await stopped(look)
             raise
         if not look.done():
-            await _stopped(look)
+            await stopped(look)
             return None
         try:
             return await look
@@ -384,42 +381,6 @@ class Reservation:
         """Before Connect ``deleted``, after it ``released``."""
         return Ending.RELEASED if self._addresses else Ending.DELETED
 
-    # --- waiting and recording ------------------------------------------------------------------------------------
-
-    async def _until(self, fact: Callable[[], bool], deadline: datetime, name: str) -> bool:
-        """Wait for a fact or the reservation's ending; False when the deadline came first."""
-        left = deadline - workflow.now()
-        if left <= timedelta(0):
-            return fact()
-        try:
-            await workflow.wait_condition(
-                lambda: fact() or self._ending is not None, timeout=left, timeout_summary=name
-            )
-        except TimeoutError:
-            return False
-        return True
-
-    async def _unless_ended(self, handle: Handle[T], or_else: Callable[[], bool] = lambda: False) -> T | None:
-        """The activity's result; or None, after the activity has stopped, when it ended or ``or_else`` came true."""
-        try:
-            await workflow.wait_condition(lambda: handle.done() or self._ending is not None or or_else())
-        except asyncio.CancelledError:
-            await _stopped(handle)
-            raise
-        if handle.done():
-            return await handle
-        await _stopped(handle)
-        return None
-
-    async def _record(self, record: MethodSyncSingleParam[RecordActivities, P, T], given: P) -> T:
-        """One record at a time (concurrent local activities do not replay), and never half of one."""
-
-        async def write() -> T:
-            async with self._one_record:
-                return await workflow.execute_local_activity_method(record, given, **profiles.record(_name(record)))
-
-        return await _whole(write())
-
     def _event(self, facts: Facts | None = None, addresses: Sequence[str] = ()) -> Event:
         return Event(self._request.id, workflow.now(), facts or Facts(), tuple(addresses))
 
@@ -528,26 +489,5 @@ class Reservation:
         return Done(self._progress.state, self._end, self._ending or "")
 
 
-def _name(record: object) -> str:
-    return getattr(record, "__name__", "record").replace("_", " ")
-
-
 def _refused(text: str) -> ApplicationError:
     return ApplicationError(text, type="Refused", non_retryable=True)
-
-
-async def _whole(work: Coroutine[Any, Any, T]) -> T:
-    """Run to the end even when the workflow is cancelled meanwhile, so that nothing that was done is forgotten."""
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await workflow.wait([task])
-        raise
-
-
-async def _stopped(handle: Handle[Any]) -> None:
-    """Cancel an activity and wait until it has really stopped."""
-    handle.cancel()
-    with suppress(FailureError, asyncio.CancelledError):
-        await handle

@@ -1,0 +1,95 @@
+"""What an operator does at the Temporal CLI, and what the reconciler finds when nobody looks after something."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.labfixture import eventually, wait
+from tests.stack.conftest import Session, Stack, marks
+
+pytestmark = pytest.mark.lab
+
+
+BAD = (
+    (),
+    ("--input", '"1h"', "--input", '"2h"'),
+    ("--input", "7"),
+    ("--input", "null"),
+    ("--input", '{"by": [1]}'),
+    ("--input", '{"to": "yesterday"}'),
+    ("--input", '"-1h"'),
+    ("--input", '"\\u0000"'),
+)
+"""Inputs of an ``extend`` signal that can't be understood."""
+
+
+def end_of(stack: Stack, r: str) -> datetime:
+    """As the database has it: to the microsecond."""
+    (text,) = stack.column("SELECT ends FROM reservations WHERE id = ?", r)
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def test_signals(stack: Stack) -> None:
+    r = stack.reserve("--wait")["id"]
+    session = Session(stack, r)
+    stack.is_in(r, "inuse")
+    first = end_of(stack, r)
+
+    stack.signal(r, "extend", "--input", '"1h"')
+    eventually(lambda: end_of(stack, r) == first + timedelta(hours=1))
+    wanted = first + timedelta(hours=9)  # beyond all limits: those do not bind operators
+    stack.signal(r, "extend", "--input", f'{{"to": "{wanted.isoformat()}"}}')
+    eventually(lambda: end_of(stack, r) == wanted)
+
+    for inputs in BAD:
+        stack.signal(r, "extend", *inputs)
+    refused = "SELECT id FROM events WHERE reservation = ? AND what LIKE 'refused%'"
+    eventually(lambda: len(stack.column(refused, r)) == len(BAD), 15)
+    stack.workflow(r, "signal", "--name", "no-such-signal")
+    shown = stack.show(r)
+    assert shown["state"] == "inuse" and end_of(stack, r) == wanted and shown["now"]["answered"]
+    session.goes_on()
+    assert "workflow task failed" not in str(stack.workflow(r, "show")).lower()
+    assert all(part["ok"] for part in stack.json("status")["parts"] if part["name"] == "workflows")
+
+    stack.signal(r, "cancel", "--input", '"whatever"')
+    session.over()
+    stack.finished(r)
+    stack.nothing_left(r)
+    shown = stack.show(r)
+    assert (shown["ending"], shown["reason"]) == ("released", "cancelled by an operator")
+
+
+def test_what_nobody_looks_after(stack: Stack) -> None:
+    # A terminated workflow runs no clean-up: the reconciler takes the machine back.
+    r = stack.reserve("--wait")["id"]
+    (machine,) = stack.machines_of(r)
+    stray = copy_of(stack, machine)
+    stack.workflow(r, "terminate", "--reason", "a test")
+    stack.finished(r)
+    stack.nothing_left(r)
+    shown = stack.show(r)
+    assert (shown["state"], shown["ending"]) == ("failed", "failed") and "terminated" in shown["reason"]
+
+    # A machine of ours that nobody holds: told first, removed after the grace; others' machines are not.
+    assert stray.name == "stray"
+    said = eventually(lambda: [p for p in stack.json("status")["parts"] if "stray" in p["detail"]], 20, 0.2)
+    assert not said[0]["ok"]
+    eventually(lambda: stack.vcenter().find("stray") is None, 40, 0.3)
+    assert stack.vcenter().find("foreign") is not None
+    eventually(lambda: stack.json("status")["ok"], 20, 0.2)
+    wait(stack.vcenter().find("foreign").Destroy_Task())
+
+
+def copy_of(stack: Stack, machine: Any) -> Any:
+    """A machine with our mark of a computer's former time, as if it had been forgotten; and one without."""
+    vcenter = stack.vcenter()
+    vcenter.make("foreign", 1)
+    stray = vcenter.make("stray", 2)
+    options = {f"guestinfo.vclab.{key}": value for key, value in marks(machine).items()}
+    options |= {"guestinfo.vclab.computer": "vm39", "guestinfo.vclab.reservation": "forgotten"}
+    kinds = vcenter.vim.option
+    values = [kinds.OptionValue(key=key, value=value) for key, value in options.items()]
+    wait(stray.ReconfigVM_Task(vcenter.vim.vm.ConfigSpec(extraConfig=values)))
+    return stray

@@ -270,8 +270,3 @@ def _wipe(layout: Layout) -> None:
 
 def _down(layout: Layout) -> str:
     return "vclab down" if layout.default else f"vclab down --lab {layout.folder}"
-
-
-def is_lab(folder: Path) -> bool:
-    """True if a lab was ever started in that folder."""
-    return Layout(folder).lab_file.exists()

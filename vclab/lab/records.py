@@ -11,7 +11,7 @@ from vclab.lab.layout import PEOPLE, PRIVATE, PUBLIC, VCENTER_PORT, Layout
 from vclab.lab.seed import fingerprint, read_settings
 from vclab.lab.stock import ENDPOINT, FIRST_UID, IMAGES, PASSWORD_REF, POOL, VCENTER_USER
 from vclab.model.catalog import Endpoint, Image, User
-from vclab.model.errors import NotFound
+from vclab.model.errors import NotFound, VclabError
 from vclab.store import catalog
 from vclab.store.engine import open_store
 
@@ -20,7 +20,10 @@ def fill_store(layout: Layout, images: tuple[Image, ...] = IMAGES) -> None:
     """Bring the database up to date and add what is missing. Raises the store's errors."""
     store = open_store(read_settings(layout).database)
     try:
-        store.migrate()
+        try:
+            store.check()
+        except VclabError:  # there is none yet, or it is of an older version
+            store.migrate()
         store.run(lambda session: _fill(layout, session, images))
     finally:
         store.close()

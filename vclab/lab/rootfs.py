@@ -97,12 +97,17 @@ def _run_mmdebstrap(target: Path) -> None:
     command += [SUITE, str(target), *_sources()]
     ran = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     if ran.returncode:
-        lines = [line for line in ran.stderr.splitlines() if line.strip()]
-        why = next((line for line in lines if line.startswith(("E:", "Err:"))), lines[-1] if lines else "no output")
-        full = "the disk is full" if "No space left" in ran.stderr else f"mmdebstrap failed: {why}"
+        full = "the disk is full" if "No space left" in ran.stderr else _reason(ran.stderr)
         raise LabError(
-            f"no root file system for the lab's machines: {full}; mend it (apt-get update works?), try again"
+            f"no root file system for the lab's machines can be made: {full}; "
+            "mend that (does `apt-get update` work?), then try again"
         )
+
+
+def _reason(said: str) -> str:
+    """apt's first error, else the last line."""
+    lines = [" ".join(line.split()) for line in said.splitlines() if line.strip()] or ["no reason given"]
+    return next((line.removeprefix("E: ") for line in lines if line.startswith("E: ")), lines[-1])
 
 
 def _apt_configuration() -> list[str]:

@@ -1,7 +1,7 @@
-"""The embedded lab: a data centre on one Linux machine, for demonstrations and tests. No part of the product imports it.
+"""The embedded lab: a data centre on one Linux machine, for demonstrations and tests. The product imports none of it.
 
 ``layout`` names everything. ``lab`` is up and down, ``supervisor`` the one process behind a running lab, with its
 ``keeper`` (keeps the servers of ``parts`` running), ``room`` (does to ``machines`` what vcsim says was done to virtual
-ones) and ``forwards``. ``network`` and ``rootfs`` are what machines need; ``stock``, ``seed`` and ``records`` fill a new
-lab; ``tools`` finds or builds programs; ``state``, ``processes`` and ``control`` are how others look at it and meddle.
+ones) and ``forwards``. ``network`` and ``rootfs`` are what machines need; ``stock``, ``seed`` and ``records`` fill a
+new lab; ``tools`` finds or builds programs; ``state``, ``processes`` and ``control`` let others look at it and meddle.
 """

@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from temporalio.client import Client
 
@@ -132,7 +133,15 @@ async def fetch(lab: Lab, name: str, file: Path) -> None:
     """Write the history down."""
     client = await Client.connect(f"{lab.layout.address}:7233")
     history = await client.get_workflow_handle(workflow_id(name)).fetch_history()
-    file.write_text(json.dumps(json.loads(history.to_json()), indent=1, sort_keys=True) + "\n")
+    content = without_traces(json.loads(history.to_json()))
+    file.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
+
+
+def without_traces(value: Any) -> Any:
+    """Stack traces name this machine's folders, and no replay needs them."""
+    if isinstance(value, dict):
+        return {key: without_traces(item) for key, item in value.items() if key != "stackTrace"}
+    return [without_traces(item) for item in value] if isinstance(value, list) else value
 
 
 def main() -> None:

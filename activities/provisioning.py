@@ -11,7 +11,7 @@ from temporalio import activity
 from activities.errors import failures, redacted
 from activities.runner import Fence, heartbeating, in_thread
 from vclab.model.catalog import Endpoint
-from vclab.model.errors import VclabError
+from vclab.model.errors import StepFailed, Unreachable, VclabError
 from vclab.model.inventory import Inventory
 from vclab.model.plans import Plan, Target
 from vclab.provisioning.base import ProvisioningModule
@@ -75,7 +75,13 @@ class ProvisioningActivities:
 
     @activity.defn
     async def remove_computer(self, target: Target) -> None:
-        """Take away what the computer is on its endpoint, and verify that it is gone."""
+        """Take away what the computer is on its endpoint, and verify that it is gone.
+
+        What stands in the way may be put aside by an operator: until then it is tried again, and the tenure is kept.
+        """
         with failures():
             async with heartbeating(lambda: self._fence.check(target)) as context:
-                await in_thread(self._executor, context, self._modules[target.module].remove, context, target)
+                try:
+                    await in_thread(self._executor, context, self._modules[target.module].remove, context, target)
+                except StepFailed as error:
+                    raise Unreachable(f"{error}; it will be tried again") from None

@@ -1,5 +1,6 @@
 """The load, step by step, against a real vSphere API."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -82,7 +83,7 @@ def test_a_foreign_machine_in_the_way_is_never_touched(bench: Bench, target: Tar
     foreign = bench.foreign(name, path, on=True, **uuid)
     with pytest.raises(NotOurs, match="does not carry our mark; it is not touched"):
         bench.run("vsphere.remove_previous", target)
-    with pytest.raises(NotOurs):
+    with nullcontext() if how == "name" else pytest.raises(NotOurs):  # a namesake keeps nobody from taking ours away
         bench.module.remove(FakeContext(), target)
     assert bench.module.power_status(bench.target()) == "unknown"
     [still] = [m for m in bench.machines() if m.instance_uuid == foreign.instance_uuid]

@@ -87,7 +87,7 @@ class VSphere:
     def steps(self) -> Mapping[str, BlockingStep]:
         """The module's steps by recorded name."""
         return {
-            "vsphere.remove_previous": self._step(removal.clear),
+            "vsphere.remove_previous": self._step(removal.make_room),
             "vsphere.copy_disk": self._step(copy_disk),
             "vsphere.create_vm": self._step(loading.create_vm),
             "vsphere.power_on": self._step(loading.power_on),

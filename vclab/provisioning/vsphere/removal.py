@@ -16,6 +16,18 @@ log = logging.getLogger(__name__)
 _UNREADABLE = ("inaccessible", "invalid", "orphaned")  #: connection states in which a machine has no configuration
 
 
+def make_room(site: Site, target: Target, context: StepContext) -> None:
+    """What is done before a load: ``clear``, unless a machine of others has the name that ours is to have.
+
+    A namesake that comes later is no obstacle: names are for people, and ours lives in a folder of its own.
+    """
+    for machine in all_machines(site):
+        readable = machine.connection not in _UNREADABLE
+        if machine.name == target.machine_name and readable and not _is_of_computer(machine, target):
+            raise _in_the_way(target, machine)
+    clear(site, target, context)
+
+
 def clear(site: Site, target: Target, context: StepContext) -> None:
     """Remove all that the computer is here, of this generation and older ones, and verify that it is absent.
 
@@ -51,15 +63,15 @@ def _refuse_others(target: Target, machines: list[Machine]) -> None:
                 f"{machine.name} on {target.endpoint} is {machine.connection}: whose it is can't be read now, so it "
                 "can't be removed"
             )
-        elif (
-            machine.name == target.machine_name
-            or machine.instance_uuid == target.instance_uuid
-            or machine.path.startswith(f"{place.path}/")
-        ):
-            raise NotOurs(
-                f"{target.endpoint} has a machine {machine.name} ({machine.path}) that is in the way of "
-                f"{target.machine_name} and does not carry our mark; it is not touched. Rename or remove it by hand"
-            )
+        elif machine.instance_uuid == target.instance_uuid or machine.path.startswith(f"{place.path}/"):
+            raise _in_the_way(target, machine)
+
+
+def _in_the_way(target: Target, machine: Machine) -> NotOurs:
+    return NotOurs(
+        f"{target.endpoint} has a machine {machine.name} ({machine.path}) that is in the way of "
+        f"{target.machine_name} and does not carry our mark; it is not touched. Rename or remove it by hand"
+    )
 
 
 def destroy(site: Site, machine: Machine, context: StepContext) -> None:

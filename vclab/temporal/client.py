@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -81,12 +82,17 @@ class Reservations:
             id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
             static_summary=f"{request.image} for {request.user}",
         )
-        return await self._call(
-            lambda: self._client.execute_update_with_start_workflow(
-                messages.PLACE, start_workflow_operation=start, result_type=Placement
-            ),
-            timeout,
-        )
+        try:
+            return await self._call(
+                lambda: self._client.execute_update_with_start_workflow(
+                    messages.PLACE, start_workflow_operation=start, result_type=Placement
+                ),
+                timeout,
+            )
+        finally:
+            # Its failure was told by the update already; left unseen, asyncio would print it at the end.
+            with suppress(Exception):
+                await asyncio.wait_for(start.workflow_handle(), 0.1)
 
     async def acknowledge(self, reservation: str, message: Acknowledge) -> Done:
         """Connect: open the computer to an address. Returns when recorded; ``status`` tells when access is open."""

@@ -61,6 +61,12 @@ class Stack(Lab):
         seen: Json = self.json("--as", user, "show", reservation)
         return seen
 
+    def status(self) -> dict[str, Json]:
+        """``vclab status --json``: its parts by name."""
+        ran = self.vclab("status", "--json", check=False)
+        assert ran.returncode in (0, 5), ran
+        return {part["name"]: part for part in json.loads(ran.stdout)["parts"]}
+
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
         """The command line in the background."""
         return subprocess.Popen(
@@ -91,8 +97,8 @@ class Stack(Lab):
 
     def end(self, *reservations: str) -> None:
         """End them and wait until their computers are gone."""
-        for reservation in reservations:
-            self.vclab("--as", "olga", "end", reservation)
+        clients = [self.start("--as", "olga", "end", reservation) for reservation in reservations]
+        assert [client.wait(LONG) for client in clients] == [0] * len(clients)
         for reservation in reservations:
             self.finished(reservation)
 
@@ -273,10 +279,7 @@ def stack(whole: Stack) -> Iterator[Stack]:
     yield whole
     eventually(lambda: _mended(whole), LONG)
     left = whole.column("SELECT id FROM reservations WHERE finished_at IS NULL")
-    for reservation in left:
-        whole.vclab("--as", "olga", "end", reservation, check=False)
-    for reservation in left:
-        whole.finished(reservation)
+    whole.end(*left)
 
 
 def _mended(stack: Stack) -> bool:

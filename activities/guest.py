@@ -81,7 +81,9 @@ class GuestActivities:
     async def _look(self, given: GuestInput) -> Seen:
         """A computer that can't be looked at is not "disconnected": look again."""
         try:
-            connections = await self._guest(given).connections(given.target, given.facts, given.access)
+            # Whoever came and went since the last look was there; a little more, for looks are never quite on time.
+            within = given.look_seconds + 5
+            connections = await self._guest(given).connections(given.target, given.facts, given.access, within)
         except Unreachable as error:
             raise CannotLook(f"{error}; next look in {given.look_seconds:g} s", given.look_seconds) from None
         return Seen(bool(connections), connections.addresses)

@@ -137,7 +137,7 @@ class FakeGuest:
         """Noted."""
         self.world.act("close_access")
 
-    async def connections(self, target: Target, facts: Facts, access: Access) -> Connections:
+    async def connections(self, target: Target, facts: Facts, access: Access, within: float = 0.0) -> Connections:
         """The next scripted answer."""
         if self.world.look_error:
             raise self.world.look_error

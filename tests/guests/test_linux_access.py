@@ -308,6 +308,25 @@ def test_a_connection_is_seen_while_it_lasts(bench: Bench, loaded: Place, access
         assert time.monotonic() < deadline
 
 
+def test_a_connection_that_is_over_was_one(bench: Bench, loaded: Place, access: Access, user_key: Path) -> None:
+    """Whoever came and went between two looks was there; who only knocked was not."""
+    grant(loaded, access)
+
+    async def come_and_go() -> None:
+        async with session(loaded, access, user_key) as connection:
+            await connection.run("true")
+
+    bench.person("alice", come_and_go())
+    time.sleep(1)
+    assert connected(loaded, access).addresses == ()
+    place = loaded
+    look = place.bench.linux().connections(place.target, place.facts, access, 20.0)
+    assert place.bench.manage(look).addresses == (ALICE,)
+    time.sleep(2)
+    look = place.bench.linux().connections(place.target, place.facts, access, 2.0)
+    assert place.bench.manage(look).addresses == ()
+
+
 def test_a_connection_that_the_firewall_cut_off_does_not_count(
     bench: Bench, loaded: Place, access: Access, user_key: Path
 ) -> None:

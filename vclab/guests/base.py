@@ -36,8 +36,8 @@ class Guest(Protocol):
     async def close_access(self, target: Target, facts: Facts, access: Access) -> None:
         """Close the connect ports to everybody but the management node."""
 
-    async def connections(self, target: Target, facts: Facts, access: Access) -> Connections:
-        """Who is connected now."""
+    async def connections(self, target: Target, facts: Facts, access: Access, within: float = 0.0) -> Connections:
+        """Who is connected now, or was at some time in the last ``within`` seconds."""
 
     async def notify(self, target: Target, facts: Facts, text: str) -> None:
         """Show a notice on the computer's consoles."""

@@ -115,7 +115,7 @@ class Linux:
             _, management = await self._seen_from(shell)
             await apply(shell, Firewall(management, (), access.ports))
 
-    async def connections(self, target: Target, facts: Facts, access: Access) -> Connections:
+    async def connections(self, target: Target, facts: Facts, access: Access, within: float = 0.0) -> Connections:
         """Addresses, other than the management node's, with an established connection to a connect port.
 
         Only ever raises ``Unreachable``: a user with root access who changes host keys or marks must not lose the
@@ -124,7 +124,7 @@ class Linux:
         try:
             async with self._tenure(target, facts) as shell:
                 _, management = await self._seen_from(shell)
-                return await linux_look.connections(shell, access.ports, management)
+                return await linux_look.connections(shell, access.ports, management, within)
         except StepFailed as error:
             raise Unreachable(f"can't tell who is connected: {error}") from None
 

@@ -2,7 +2,8 @@
 
 Everything that comes in is dropped but: the management node to SSH, the user's addresses to the connect ports,
 ICMP, DHCP, and answers to what the computer itself asked. The connect-port rules stand before the one for
-established connections, so that closing access also ends the sessions that are open.
+established connections, so that closing access also ends the sessions that are open. What the users' addresses send on
+established connections is noted with its time: a session that was over before the next look has been one all the same.
 """
 
 import ipaddress
@@ -21,11 +22,15 @@ table inet vclab
 delete table inet vclab
 table inet vclab {{
 {sets}
+    set recent4 {{ type ipv4_addr; size 65535; flags dynamic,timeout; timeout 1h; }}
+    set recent6 {{ type ipv6_addr; size 65535; flags dynamic,timeout; timeout 1h; }}
     chain input {{
         type filter hook input priority filter; policy drop;
         iif lo accept
         tcp dport 22 ip saddr @management4 accept
         tcp dport 22 ip6 saddr @management6 accept
+        ct state established ct direction original tcp dport @ports ip saddr @users4 update @recent4 {{ ip saddr }}
+        ct state established ct direction original tcp dport @ports ip6 saddr @users6 update @recent6 {{ ip6 saddr }}
         ct direction original tcp dport @ports ip saddr @users4 accept
         ct direction original tcp dport @ports ip6 saddr @users6 accept
         ct state established ct direction original tcp dport @ports reject with tcp reset
@@ -37,6 +42,8 @@ table inet vclab {{
     }}
 }}
 """
+
+_RECENT = ("recent4", "recent6")
 
 _APPLY = """umask 077
 mkdir -p /etc/vclab
@@ -183,6 +190,13 @@ def open_to(listing: str) -> tuple[Network, ...] | None:
     return networks(found["users4"] | found["users6"])
 
 
+def recent(listing: str, within: float) -> set[str]:
+    """Addresses that used an established connection in the last ``within`` seconds (at most an hour)."""
+    sets = [item["set"] for item in _objects(listing) if item.get("set", {}).get("name") in _RECENT]
+    noted = [element["elem"] for found in sets for element in found.get("elem", []) if "elem" in element]
+    return {str(e["val"]) for e in noted if e.get("timeout", 3600) - e.get("expires", 0) <= within}
+
+
 def _objects(listing: str) -> list[dict[str, Any]]:
     try:
         objects: list[dict[str, Any]] = json.loads(listing)["nftables"]
@@ -192,7 +206,8 @@ def _objects(listing: str) -> list[dict[str, Any]]:
 
 
 def _found(objects: Iterable[dict[str, Any]]) -> dict[str, frozenset[str]]:
-    return {item["set"]["name"]: _elements(item["set"].get("elem", [])) for item in objects if "set" in item}
+    sets = [item["set"] for item in objects if "set" in item and item["set"]["name"] not in _RECENT]
+    return {found["name"]: _elements(found.get("elem", [])) for found in sets}
 
 
 def _elements(elements: Sequence[Any]) -> frozenset[str]:

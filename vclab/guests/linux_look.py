@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from vclab.guests.base import Connections
-from vclab.guests.linux_firewall import Network, contains, open_to
+from vclab.guests.linux_firewall import Network, contains, open_to, recent
 from vclab.guests.ssh import Shell
 from vclab.model.errors import NotOurs, NotYet, StepFailed, Unreachable
 from vclab.model.plans import Facts
@@ -60,8 +60,11 @@ def _usable(address: dict[str, Any]) -> bool:
     return address.get("scope") == "global" and not any(address.get(flag) for flag in hindrances)
 
 
-async def connections(shell: Shell, ports: Iterable[int], management: Iterable[Network]) -> Connections:
-    """Addresses outside the management networks with an established TCP connection to one of the ports.
+async def connections(
+    shell: Shell, ports: Iterable[int], management: Iterable[Network], within: float = 0.0
+) -> Connections:
+    """Addresses outside the management networks with an established TCP connection to one of the ports, now or in the
+    last ``within`` seconds.
 
     A connection from an address that the firewall lets in no more is dead, though TCP may not know it for hours.
     """
@@ -69,6 +72,7 @@ async def connections(shell: Shell, ports: Iterable[int], management: Iterable[N
     ports, ours, let_in = set(ports), tuple(management), open_to(table)
     peers = {peer for port, peer in map(_peer, listing.splitlines()) if port in ports}
     outside = {p for p in peers if p and not ipaddress.ip_address(p).is_loopback and not contains(ours, p)}
+    outside |= recent(table, within) if within else set()
     return Connections(tuple(sorted(p for p in outside if let_in is None or contains(let_in, p))))
 
 

@@ -3,7 +3,18 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, Enum, ForeignKey, Index, MetaData, String, UniqueConstraint, text
+from sqlalchemy import (
+    JSON,
+    CheckConstraint,
+    Enum,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    MetaData,
+    String,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from vclab.model.catalog import ComputerKind
@@ -238,9 +249,30 @@ class Tenure(Base):
     generation: Mapped[int]
     holder: Mapped[str] = mapped_column(index=True)
     purpose: Mapped[str]
-    taken_at: Mapped[datetime]
+    taken_at: Mapped[datetime] = mapped_column(index=True)
     expected_end: Mapped[datetime]
     released_at: Mapped[datetime | None]
+
+
+class Addresses(Base):
+    """The addresses that a computer had from a moment on, until the next such row or the end of the tenure."""
+
+    __tablename__ = "addresses"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["computer", "generation"],
+            ["tenures.computer", "tenures.generation"],
+            name="fk_addresses_computer_tenures",
+        ),
+        Index("ix_addresses_computer", "computer", "generation"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    computer: Mapped[str]
+    generation: Mapped[int]
+    since: Mapped[datetime]
+    private_address: Mapped[str] = mapped_column(index=True)
+    public_address: Mapped[str] = mapped_column(index=True)
 
 
 class LoadStep(Base):

@@ -20,7 +20,7 @@ from vclab.model.plans import Facts, Target
 from vclab.model.reservations import HeldTenure, Refusal, ReservationView
 from vclab.model.rules import Rules
 from vclab.model.states import OPEN_STATES, ComputerState, Ending, ReservationState
-from vclab.store import audit, claims, load_log, tenures
+from vclab.store import audit, claims, history, load_log, tenures
 from vclab.store.models import Computer, LoadStep, Reservation, Tenure, User
 from vclab.store.placing import place, placed, target_of
 from vclab.store.types import utc
@@ -57,7 +57,7 @@ def ready(session: Session, id: str, facts: Facts, now: datetime) -> None:
     if row.state in (ReservationState.SCHEDULED, ReservationState.NEW):
         row.state = ReservationState.RESERVED
         _computer(session, row).state = ComputerState.RESERVED
-    _learn(row, facts)
+    _learn(session, row, facts, now)
     computer = _computer(session, row)
     computer.image, computer.revision = row.image, row.revision
     computer.host_key, computer.private_address = row.host_key, row.private_address
@@ -255,12 +255,13 @@ def _computer(session: Session, row: Reservation) -> Computer:
     return session.get_one(Computer, row.computer)
 
 
-def _learn(row: Reservation, facts: Facts) -> None:
-    """Lay what is known over what was known."""
+def _learn(session: Session, row: Reservation, facts: Facts, now: datetime) -> None:
+    """Lay what is known over what was known. Addresses that are not the computer's any more stay in the history."""
     for name in ("private_address", "public_address", "host_key", "boot_id"):
         value = getattr(facts, name)
         if value:
             setattr(row, name, value)
+    history.note_addresses(session, row.computer, row.generation, row.private_address, row.public_address, now)
 
 
 def _why_not_end(session: Session, row: Reservation, end: datetime, operator: bool, rules: Rules, now: datetime) -> str:

@@ -1,0 +1,170 @@
+"""Who had which computer, addresses and revision from when to when, and how it ended: kept for good.
+
+A stay is a tenure; what it was for and how it ended is told by its reservation. Addresses have a table of their own,
+for a computer may get others while it is held, and a reservation only remembers the last.
+"""
+
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from vclab.model.states import Ending
+from vclab.store.models import Addresses, Reservation, Tenure
+from vclab.store.types import utc
+
+
+@dataclass(frozen=True)
+class AddressSpan:
+    """The addresses of a computer from ``since`` on, until ``until`` (None: still)."""
+
+    private_address: str
+    public_address: str
+    since: datetime
+    until: datetime | None
+
+
+@dataclass(frozen=True)
+class Stay:
+    """One computer in one hand. What only a reservation has is empty when something else held the computer."""
+
+    computer: str
+    generation: int
+    holder: str  #: the reservation's id, or what else held it
+    purpose: str
+    taken_at: datetime
+    released_at: datetime | None  #: when the computer was verified gone or clean; None: still held
+    user: str = ""
+    requested_by: str = ""
+    image: str = ""
+    revision: int = 0
+    endpoint: str = ""
+    host: str = ""
+    ready_at: datetime | None = None
+    connected_at: datetime | None = None
+    ended_at: datetime | None = None  #: when it ended for the user
+    ending: Ending | None = None
+    addresses: tuple[AddressSpan, ...] = ()
+
+
+def plain_address(text: str) -> str:
+    """An address as it is kept: IPv6 in its one short form, in lower case; what is no address stays as it is."""
+    try:
+        return str(ipaddress.ip_address(text.strip()))
+    except ValueError:
+        return text.strip()
+
+
+def note_addresses(session: Session, computer: str, generation: int, private: str, public: str, now: datetime) -> None:
+    """From ``now`` on the computer has these addresses. The same as before, or none at all, is not noted again."""
+    addresses = plain_address(private), plain_address(public)
+    of_tenure = sa.and_(Addresses.computer == computer, Addresses.generation == generation)
+    last = session.scalar(sa.select(Addresses).where(of_tenure).order_by(Addresses.id.desc()).limit(1))
+    known = (last.private_address, last.public_address) if last else ("", "")
+    if addresses == known:
+        return
+    session.add(
+        Addresses(
+            computer=computer,
+            generation=generation,
+            since=utc(now),
+            private_address=addresses[0],
+            public_address=addresses[1],
+        )
+    )
+    session.flush()
+
+
+def stays(
+    session: Session,
+    computer: str = "",
+    user: str = "",
+    address: str = "",
+    at: datetime | None = None,
+    limit: int = 1000,
+) -> list[Stay]:
+    """The newest ``limit`` stays that fit all that is given, oldest first.
+
+    With ``at``: those of that moment; with an address too: whose computer had that address then.
+    """
+    query = sa.select(Tenure, Reservation).outerjoin(Reservation, Reservation.id == Tenure.holder)
+    if computer:
+        query = query.where(Tenure.computer == computer)
+    if user:
+        query = query.where(Reservation.user == user)
+    if address:
+        query = query.where(sa.tuple_(Tenure.computer, Tenure.generation).in_(_with_address(plain_address(address))))
+    if at is not None:
+        moment = utc(at)
+        query = query.where(Tenure.taken_at <= moment)
+        query = query.where(sa.or_(Tenure.released_at.is_(None), Tenure.released_at > moment))
+    query = query.order_by(Tenure.taken_at.desc(), Tenure.id.desc())
+    rows = [(tenure, row) for tenure, row in session.execute(query.limit(limit))]
+    spans = _spans(session, [tenure for tenure, _ in rows])
+    found = [_stay(tenure, row, spans.get((tenure.computer, tenure.generation), ())) for tenure, row in rows]
+    if address and at is not None:
+        found = [stay for stay in found if _had(stay, plain_address(address), utc(at))]
+    return found[::-1]
+
+
+def _with_address(address: str) -> sa.Select[str, int]:
+    either = sa.or_(Addresses.private_address == address, Addresses.public_address == address)
+    return sa.select(Addresses.computer, Addresses.generation).where(either)
+
+
+def _spans(session: Session, tenures: Sequence[Tenure]) -> dict[tuple[str, int], tuple[AddressSpan, ...]]:
+    """The addresses of these tenures, in order: each until the next, the last until the release."""
+    ends = {(t.computer, t.generation): t.released_at for t in tenures}
+    rows: dict[tuple[str, int], list[Addresses]] = {}
+    query = sa.select(Addresses).where(Addresses.computer.in_({t.computer for t in tenures})).order_by(Addresses.id)
+    for row in session.scalars(query):
+        if (row.computer, row.generation) in ends:
+            rows.setdefault((row.computer, row.generation), []).append(row)
+    return {
+        tenure: tuple(
+            AddressSpan(row.private_address, row.public_address, row.since, until)
+            for row, until in zip(of_one, [*(later.since for later in of_one[1:]), ends[tenure]], strict=True)
+        )
+        for tenure, of_one in rows.items()
+    }
+
+
+def _had(stay: Stay, address: str, moment: datetime) -> bool:
+    return any(
+        address in (span.private_address, span.public_address)
+        and span.since <= moment
+        and (span.until is None or moment < span.until)
+        for span in stay.addresses
+    )
+
+
+def _stay(tenure: Tenure, row: Reservation | None, spans: tuple[AddressSpan, ...]) -> Stay:
+    stay = Stay(
+        computer=tenure.computer,
+        generation=tenure.generation,
+        holder=tenure.holder,
+        purpose=tenure.purpose,
+        taken_at=tenure.taken_at,
+        released_at=tenure.released_at,
+        addresses=spans,
+    )
+    return stay if row is None else _of_reservation(stay, row)
+
+
+def _of_reservation(stay: Stay, row: Reservation) -> Stay:
+    """The stay with what its reservation tells. What came later, on another computer, is not this stay's."""
+    stay = replace(stay, user=row.user, requested_by=row.requested_by, image=row.image, revision=row.revision)
+    if (row.computer, row.generation) != (stay.computer, stay.generation):
+        return stay
+    return replace(
+        stay,
+        endpoint=row.endpoint,
+        host=row.host,
+        ready_at=row.ready_at,
+        connected_at=row.connected_at,
+        ended_at=row.ended_at,
+        ending=row.ending,
+    )

@@ -23,12 +23,15 @@ from activities.reconcile import ReconcileActivities
 from activities.records import RecordActivities
 from activities.steps import step_activities
 from vclab import settings as configuration
+from vclab.fake_world import World
 from vclab.guests.base import Guest
+from vclab.guests.fake import FakeGuest
 from vclab.guests.linux import Linux
 from vclab.model.catalog import Endpoint
 from vclab.model.errors import Unreachable, VclabError
 from vclab.model.steps import AsyncStep, BlockingStep
 from vclab.provisioning.base import ProvisioningModule
+from vclab.provisioning.fake import Fake
 from vclab.provisioning.vsphere import VSphere
 from vclab.secrets.store import SecretStore
 from vclab.settings import Settings
@@ -76,7 +79,12 @@ def real_drivers(settings: Settings, store: Store, secrets: SecretStore) -> Driv
         dhcp_leases=settings.dhcp_leases,
     )
     linux = Linux(settings.ssh_key, secrets, settings.management_addresses)
-    return Drivers({vsphere.name: vsphere}, {linux.name: linux})
+    modules: dict[str, ProvisioningModule] = {vsphere.name: vsphere}
+    guests: dict[str, Guest] = {linux.name: linux}
+    if settings.fake.enabled:
+        world = World(settings.fake)
+        modules[Fake.name], guests[FakeGuest.name] = Fake(world, settings.installation), FakeGuest(world)
+    return Drivers(modules, guests)
 
 
 def build(client: Client, settings: Settings, store: Store, drivers: Drivers) -> list[Worker]:
@@ -102,7 +110,7 @@ def build(client: Client, settings: Settings, store: Store, drivers: Drivers) ->
         *(g.steps() for g in drivers.guests.values()),
     ]
     steps = step_activities(tables, fence, StoreLoadLog(store), executor)
-    common = [provisioning.make_plan, provisioning.remove_computer, *steps]
+    common = [provisioning.make_plan, provisioning.reset_computer, provisioning.remove_computer, *steps]
     return [
         Worker(
             client,
@@ -112,6 +120,7 @@ def build(client: Client, settings: Settings, store: Store, drivers: Drivers) ->
             activities=[
                 record.place,
                 record.ready,
+                record.rebooted,
                 record.acknowledged,
                 record.access_opened,
                 record.connected,
@@ -139,6 +148,8 @@ def build(client: Client, settings: Settings, store: Store, drivers: Drivers) ->
                 guest.await_connection,
                 guest.await_disconnection,
                 guest.notify_user,
+                guest.reboot_guest,
+                guest.await_boot,
             ],
             slots=50,
         ),

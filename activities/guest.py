@@ -89,6 +89,28 @@ class GuestActivities:
         return Seen(bool(connections), connections.addresses)
 
     @activity.defn
+    async def reboot_guest(self, given: GuestInput) -> Facts:
+        """Ask it to restart. Nothing is learned."""
+        with failures():
+            async with self._heartbeating(given):
+                await asyncio.to_thread(self._fence.check, given.target)
+                await self._guest(given).reboot(given.target, given.facts)
+                return Facts()
+
+    @activity.defn
+    async def await_boot(self, given: GuestInput) -> Facts:
+        """Return once the computer runs since another boot than the given one: its boot id and public address."""
+        with failures():
+            async with self._heartbeating(given):
+                try:
+                    facts = await self._guest(given).read_public_address(given.target, given.facts)
+                except Unreachable as error:
+                    raise NotYet(str(error), given.look_seconds) from None
+                if facts.boot_id == given.facts.boot_id:
+                    raise NotYet("it runs since the boot before", given.look_seconds)
+                return facts
+
+    @activity.defn
     async def notify_user(self, given: GuestInput) -> None:
         """Show a notice on the computer's terminals."""
         with failures():

@@ -13,7 +13,7 @@ from activities.runner import Fence, heartbeating, in_thread
 from vclab.model.catalog import Endpoint
 from vclab.model.errors import StepFailed, Unreachable, VclabError
 from vclab.model.inventory import Inventory
-from vclab.model.plans import Plan, Target
+from vclab.model.plans import Facts, Plan, Target
 from vclab.provisioning.base import ProvisioningModule
 
 
@@ -72,6 +72,14 @@ class ProvisioningActivities:
                 status = await in_thread(self._executor, context, module.node_status, target)
                 medians = await in_thread(self._executor, context, self._medians, target.image)
                 return module.load_plan(target, status).timed(medians)
+
+    @activity.defn
+    async def reset_computer(self, target: Target) -> Facts:
+        """Restart it by force; one that is off is powered on. Nothing is learned."""
+        with failures():
+            async with heartbeating(lambda: self._fence.check(target)) as context:
+                await in_thread(self._executor, context, self._modules[target.module].power_reset, context, target)
+                return Facts()
 
     @activity.defn
     async def remove_computer(self, target: Target) -> None:

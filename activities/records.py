@@ -127,6 +127,12 @@ class RecordActivities:
         return self._waits()
 
     @activity.defn
+    def rebooted(self, given: Event) -> Waits:
+        """Restarted; its addresses may have changed."""
+        self._write(lambda s: reservations.rebooted(s, given.reservation, given.facts, given.now))
+        return self._waits()
+
+    @activity.defn
     def acknowledged(self, given: Event) -> Waits:
         """Connect was pressed."""
         self._write(lambda s: reservations.acknowledged(s, given.reservation, given.addresses, given.now))

@@ -43,6 +43,7 @@ class World:
     granted: list[tuple[str, ...]] = field(default_factory=list)
     hosts: tuple[HostFacts, ...] = (HostFacts("esx1", 16, 16384, datastores=("ds1",), networks=("private", "public")),)
     survey_error: str = ""
+    boots: int = 1
 
     def act(self, name: str) -> None:
         """Something is done, unless it is scripted to fail."""
@@ -96,6 +97,12 @@ class FakeModule:
         """Gone."""
         context.fence()
         self.world.act("remove")
+
+    def power_reset(self, context: StepContext, target: Target) -> None:
+        """As if it had been restarted."""
+        context.fence()
+        self.world.act("power_reset")
+        self.world.boots += 1
 
     def machines(self, endpoint: str) -> Machines:
         """None."""
@@ -151,8 +158,17 @@ class FakeGuest:
 
     async def read_public_address(self, target: Target, facts: Facts) -> Facts:
         """Always the same."""
-        return Facts(public_address="203.0.113.9", boot_id="b1")
+        return Facts(public_address="203.0.113.9", boot_id=f"b{self.world.boots}")
+
+    async def reboot(self, target: Target, facts: Facts) -> None:
+        """As if it had restarted itself."""
+        self.world.act("reboot")
+        self.world.boots += 1
 
     async def taint(self, target: Target, facts: Facts, reason: str) -> None:
         """Noted."""
         self.world.act("taint")
+
+    async def sanitize(self, target: Target, facts: Facts, access: Access | None = None, opened: bool = True) -> None:
+        """Noted."""
+        self.world.act("sanitize")

@@ -26,7 +26,7 @@ class Life:
         self._ending: Ending | None = None
         self._one_record = asyncio.Lock()
 
-    async def _until(self, fact: Callable[[], bool], deadline: datetime, name: str) -> bool:
+    async def until(self, fact: Callable[[], bool], deadline: datetime, name: str) -> bool:
         """Wait for a fact or the reservation's ending; False when the deadline came first."""
         left = deadline - workflow.now()
         if left <= timedelta(0):
@@ -39,7 +39,7 @@ class Life:
             return False
         return True
 
-    async def _unless_ended(self, handle: Handle[T], or_else: Callable[[], bool] = lambda: False) -> T | None:
+    async def unless_ended(self, handle: Handle[T], or_else: Callable[[], bool] = lambda: False) -> T | None:
         """The activity's result; or None, after the activity has stopped, when it ended or ``or_else`` came true."""
         try:
             await workflow.wait_condition(lambda: handle.done() or self._ending is not None or or_else())
@@ -51,12 +51,12 @@ class Life:
         await stopped(handle)
         return None
 
-    async def _record(self, record: MethodSyncSingleParam[RecordActivities, P, T], given: P) -> T:
+    async def record(self, what: MethodSyncSingleParam[RecordActivities, P, T], given: P) -> T:
         """One record at a time (concurrent local activities do not replay), and never half of one."""
 
         async def write() -> T:
             async with self._one_record:
-                return await workflow.execute_local_activity_method(record, given, **profiles.record(_name(record)))
+                return await workflow.execute_local_activity_method(what, given, **profiles.record(_name(what)))
 
         return await whole(write())
 

@@ -29,7 +29,7 @@ from activities.records import (
 )
 from vclab.model import durations, messages
 from vclab.model.errors import Refused
-from vclab.model.messages import Acknowledge, Done, End, Extend, Placement, StatusView
+from vclab.model.messages import Acknowledge, Done, End, Extend, Placement, Reboot, StatusView
 from vclab.model.plans import Facts, Plan, Step
 from vclab.model.reservations import Placed, ReserveRequest, Waits
 from vclab.model.states import OPEN_STATES, Ending, ReservationState
@@ -38,6 +38,7 @@ from workflows import failures, profiles, signals
 from workflows.life import Handle, Life, stopped, whole
 from workflows.load import run_plan
 from workflows.reclaim import take_back
+from workflows.restart import BACK_SECONDS, LOOK_SECONDS, restart
 from workflows.waiting import Progress
 
 DAY = 86400.0
@@ -70,6 +71,7 @@ class Reservation(Life):
         self._ended_by = ""
         self._addresses: tuple[str, ...] = ()
         self._granted: tuple[str, ...] = ()
+        self._reboot: Reboot | None = None
         self._seen: list[str] = []
 
     # --- the life -------------------------------------------------------------------------------------------------
@@ -104,7 +106,7 @@ class Reservation(Life):
 
         async def place() -> None:
             given = PlaceInput(self._request, survey.inventories, workflow.now())
-            outcome: PlaceOutcome = await self._record(RecordActivities.place, given)
+            outcome: PlaceOutcome = await self.record(RecordActivities.place, given)
             self._placed = outcome.placed
             self._refusal = outcome.refusal.text() if outcome.refusal else ""
 
@@ -132,7 +134,7 @@ class Reservation(Life):
         """Load the computer, as recorded in its plan."""
         target, ceiling = placed.target, placed.waits.step_ceiling
         self._progress.waits(f"a look at {target.computer}", ceiling, "the load fails")
-        plan: Plan | None = await self._unless_ended(
+        plan: Plan | None = await self.unless_ended(
             workflow.start_activity_method(
                 ProvisioningActivities.make_plan,
                 target,
@@ -147,10 +149,10 @@ class Reservation(Life):
             self._progress.step = number
             self._progress.waits(step.title, profiles.step_ceiling(step, ceiling), "the load fails")
 
-        facts = await run_plan(plan, target, ceiling, self._unless_ended, entered)
+        facts = await run_plan(plan, target, ceiling, self.unless_ended, entered)
         if facts is not None and self._ending is None:
             self._facts = facts
-            waits = await self._record(RecordActivities.ready, self._event(facts=facts))
+            waits = await self.record(RecordActivities.ready, self._event(facts=facts))
             self._placed = replace(placed, waits=waits)
             self._enter(ReservationState.RESERVED)
 
@@ -164,7 +166,7 @@ class Reservation(Life):
         while self._ending is None:
             seen = await self._look_for_connection(placed, waits.first_connection_look, min(deadline, self._end))
             if seen is not None:
-                await self._record(RecordActivities.connected, self._event(addresses=seen.addresses))
+                await self.record(RecordActivities.connected, self._event(addresses=seen.addresses))
                 self._enter(ReservationState.INUSE)
                 return
             if workflow.now() >= min(deadline, self._end):
@@ -176,12 +178,12 @@ class Reservation(Life):
         connected = True
         while self._ending is None:
             seen = await self._watch(placed, connected)
-            if self._ending is None and self._must_grant():
-                await self._grant_carefully(placed)
+            if self._ending is None and self._must_attend():
+                await self._attend(placed)
             elif self._ending is None and seen is not None:
                 connected = seen.connected
                 record = RecordActivities.connected if connected else RecordActivities.disconnected
-                await self._record(record, self._event(addresses=seen.addresses))
+                await self.record(record, self._event(addresses=seen.addresses))
 
     async def _reclaim(self, placed: Placed) -> None:
         """Take the computer back; the user has seen Ended already."""
@@ -190,7 +192,7 @@ class Reservation(Life):
         self._enter(ReservationState.RECLAIM)
         self._progress.waits(f"{placed.target.computer} to be gone from {placed.target.host}")
         await take_back(placed.target, placed.waits.remove_retry)
-        await self._record(RecordActivities.finished, self._event())
+        await self.record(RecordActivities.finished, self._event())
         failed = self._ending is Ending.FAILED
         self._enter(ReservationState.FAILED if failed else ReservationState.COMPLETE)
         self._progress.waits("nothing: the computer is taken back")
@@ -204,7 +206,7 @@ class Reservation(Life):
         while not self._addresses and self._ending is None:
             self._moved = False
             until = min(deadline, self._end)
-            if not await self._until(lambda: bool(self._addresses) or self._moved, until, "Connect"):
+            if not await self.until(lambda: bool(self._addresses) or self._moved, until, "Connect"):
                 ending = Ending.NOACK if until == deadline else Ending.EOR
                 await self._finish(ending, "nobody pressed Connect in time")
 
@@ -216,13 +218,13 @@ class Reservation(Life):
         self._progress.waits("the first connection", within, "it ends as nologin")
         look = self._start_look(GuestActivities.await_connection, placed, every, within, "is the user connected?")
         try:
-            seen = await self._unless_ended(look, self._must_grant)
+            seen = await self.unless_ended(look, self._must_attend)
         except ActivityError as error:
             if not failures.timed_out(error):
                 raise
             seen = None
-        if self._must_grant() and self._ending is None:
-            await self._grant_carefully(placed)
+        if self._must_attend() and self._ending is None:
+            await self._attend(placed)
         return seen
 
     async def _watch(self, placed: Placed, connected: bool) -> Seen | None:
@@ -233,7 +235,7 @@ class Reservation(Life):
         look = self._look_in_use(placed, connected)
 
         def enough() -> bool:
-            return look.done() or self._must_grant()
+            return look.done() or self._must_attend()
 
         try:
             while not enough() and self._ending is None:
@@ -269,8 +271,35 @@ class Reservation(Life):
     async def _look_failed(self, placed: Placed, error: ActivityError) -> None:
         self._progress.says(f"the computer can't be looked at: {failures.reason(error)}")
         again = workflow.now() + timedelta(seconds=placed.waits.first_connection_look)
-        while workflow.now() < again and self._ending is None and not self._must_grant():
-            await self._tick(placed, self._must_grant, again)
+        while workflow.now() < again and self._ending is None and not self._must_attend():
+            await self._tick(placed, self._must_attend, again)
+
+    def _must_attend(self) -> bool:
+        """Somebody wants something that interrupts a look: another address let in, a restart."""
+        return self._addresses != self._granted or self._reboot is not None
+
+    async def _attend(self, placed: Placed) -> None:
+        if self._addresses != self._granted:
+            await self._grant_carefully(placed)
+        elif self._reboot is not None:
+            await self._restart(placed, self._reboot)
+
+    async def _restart(self, placed: Placed, message: Reboot) -> None:
+        """Restart the computer. Its failure is told, and ends nothing."""
+        self._progress.waits(f"{placed.target.computer} to restart", 2 * BACK_SECONDS, "it is restarted by force")
+        try:
+            facts = await restart(
+                self._guest_input(placed, LOOK_SECONDS),
+                message.hard,
+                self.unless_ended,
+                lambda: self._ending is not None,
+            )
+            if facts is not None:
+                self._facts = self._facts.merged(facts)
+                await self.record(RecordActivities.rebooted, self._event(facts=self._facts))
+        except ActivityError as error:
+            self._progress.says(f"the restart failed: {failures.reason(error)}; try it again")
+        self._reboot = None
 
     async def _grant_carefully(self, placed: Placed) -> None:
         """A further address that can't be let in is told, and not tried again until Connect is pressed again."""
@@ -280,15 +309,12 @@ class Reservation(Life):
             self._progress.says(f"{', '.join(self._addresses)} could not be let in: {failures.reason(error)}")
             self._addresses = self._granted
 
-    def _must_grant(self) -> bool:
-        return self._addresses != self._granted
-
     async def _grant(self, placed: Placed) -> Waits | None:
         """Account and firewall for all acknowledged addresses. None when the reservation ended meanwhile."""
         addresses = self._addresses
         self._progress.waits(f"access for {', '.join(addresses)}", placed.waits.step_ceiling, "")
         given = self._guest_input(placed, 0.0)
-        await self._unless_ended(
+        await self.unless_ended(
             workflow.start_activity_method(
                 GuestActivities.grant_access,
                 given,
@@ -302,7 +328,7 @@ class Reservation(Life):
         if self._ending is not None:
             return None
         self._granted = addresses
-        waits: Waits = await self._record(RecordActivities.access_opened, self._event(addresses=addresses))
+        waits: Waits = await self.record(RecordActivities.access_opened, self._event(addresses=addresses))
         self._progress.access_open = True
         return waits
 
@@ -316,7 +342,7 @@ class Reservation(Life):
         due = min((n for n in notices if n > now), default=self._end)
         self._moved = False
         moment = min(due, at_most or due)
-        came = await self._until(lambda: fact() or self._moved, moment, "end" if due == self._end else "notice")
+        came = await self.until(lambda: fact() or self._moved, moment, "end" if due == self._end else "notice")
         if not came and moment == due and due != self._end:
             await self._notify(placed)
 
@@ -324,7 +350,7 @@ class Reservation(Life):
         left = durations.format_duration((self._end - workflow.now()).total_seconds())
         text = f"Your reservation ends in {left}. Save your work, or extend it: vclab extend {self._request.id} --by 1h"
         with suppress(ActivityError):
-            await self._unless_ended(
+            await self.unless_ended(
                 workflow.start_activity_method(
                     GuestActivities.notify_user,
                     replace(self._guest_input(placed, 0.0), text=text),
@@ -363,7 +389,7 @@ class Reservation(Life):
     async def _recorded_end(self) -> None:
         if self._placed is not None and self._ending is not None:
             given = EndedInput(self._request.id, self._ending, workflow.now(), self._progress.reason, self._ended_by)
-            await self._record(RecordActivities.ended, given)
+            await self.record(RecordActivities.ended, given)
 
     async def _broken(self, error: BaseException) -> None:
         """A failed activity or a real cancellation: say why; what was placed is reclaimed."""
@@ -405,7 +431,7 @@ class Reservation(Life):
         """Connect, from an address; a further address is added."""
         if message.address not in self._addresses:
             addresses = (*self._addresses, message.address)
-            await self._record(RecordActivities.acknowledged, self._event(addresses=addresses))
+            await self.record(RecordActivities.acknowledged, self._event(addresses=addresses))
             self._addresses = addresses
         return self._done()
 
@@ -434,6 +460,20 @@ class Reservation(Life):
         """What has ended can't be extended."""
         self._check_open()
 
+    @workflow.update(name=messages.REBOOT)
+    async def reboot(self, message: Reboot) -> Done:
+        """Restart the computer; answered at once, the status tells when it is back."""
+        self._reboot = message
+        return self._done()
+
+    @reboot.validator
+    def check_reboot(self, message: Reboot) -> None:
+        """Only what somebody was let in to, and one restart at a time."""
+        if self._ending is not None or not self._granted:
+            raise _refused("only a computer that you have connected to can be restarted")
+        if self._reboot is not None:
+            raise _refused("it is being restarted already")
+
     @workflow.update(name=messages.END)
     async def end(self, message: End) -> Done:
         """End it now. Ending it again changes nothing."""
@@ -459,7 +499,7 @@ class Reservation(Life):
             self._progress.says(f"extend refused: {refusal}")
             if self._placed is not None:
                 note = RefusalInput(self._request.id, messages.EXTEND, refusal, workflow.now())
-                await self._record(RecordActivities.refusal_noted, note)
+                await self.record(RecordActivities.refusal_noted, note)
 
     @workflow.query(name=messages.STATUS)
     def status(self) -> StatusView:
@@ -471,7 +511,7 @@ class Reservation(Life):
         if message.request_id and message.request_id in self._seen:
             return ""
         given = ExtendInput(self._request.id, message, workflow.now())
-        outcome = await self._record(RecordActivities.extend, given)
+        outcome = await self.record(RecordActivities.extend, given)
         if outcome.end is None:
             return outcome.refusal
         self._seen.append(message.request_id)

@@ -59,7 +59,7 @@ def _command(call: ast.Call, commanding: set[str]) -> str:
     first = ast.unparse(call.args[0]) if call.args else ""
     if of_workflow and name in COMMANDS:
         return f"{name}({first})" if "activity" in name or "workflow" in name or "patch" in name else name
-    if name == "_record":
+    if name == "record" and isinstance(call.func, ast.Attribute) and getattr(call.func.value, "id", "") == "self":
         return f"record({first})"
     return f"-> {name}" if name in commanding and not of_workflow else ""
 

@@ -9,7 +9,7 @@ from temporalio.client import WorkflowFailureError
 from tests.workflows.conftest import Life
 from vclab.model.errors import Refused, StepFailed, Unreachable
 from vclab.model.inventory import HostFacts
-from vclab.model.messages import Acknowledge, End, Extend
+from vclab.model.messages import Acknowledge, End, Extend, Reboot
 from vclab.store import tenures
 
 END = End("alice")
@@ -289,3 +289,39 @@ async def test_the_same_id_twice_is_one_reservation(life: Life) -> None:
     await life.handle.result()
     with pytest.raises(Refused, match="ended already"):
         await life.reserve()
+
+
+async def test_a_restart_by_the_user(life: Life) -> None:
+    """Softly; the reservation goes on with what the computer is now."""
+    await life.in_use()
+    await life.reservations.reboot(life.id, Reboot("alice"))
+    await life.when(lambda: "reboot" in life.world.done)
+    await life.skip(seconds=30)
+    await life.when(lambda: "wait" not in (life.world.done[-1]))
+    view = await life.until("inuse")
+    assert view.ending is None
+    assert "power_reset" not in life.world.done
+
+
+async def test_a_restart_that_fails_falls_back_to_force(life: Life) -> None:
+    """And when even that fails, the user keeps the reservation."""
+    await life.in_use(hours=2)
+    life.world.fail["reboot"] = StepFailed("shutdown: command not found")
+    await life.reservations.reboot(life.id, Reboot("alice"))
+    await life.when(lambda: "power_reset" in life.world.done)
+    life.world.fail["power_reset"] = StepFailed("the host refuses")
+    await life.skip(seconds=30)
+    await life.reservations.reboot(life.id, Reboot("alice", hard=True))
+    for _ in range(200):
+        if "restart failed" in (await life.reservations.status(life.id)).reason:
+            break
+        await life.skip(seconds=1)
+    assert "the host refuses" in (await life.reservations.status(life.id)).reason
+    assert (await life.until("inuse")).ending is None
+
+
+async def test_only_what_was_connected_to_is_restarted(life: Life) -> None:
+    """Refused before Connect."""
+    await life.ready()
+    with pytest.raises(Refused, match="connected"):
+        await life.reservations.reboot(life.id, Reboot("alice"))

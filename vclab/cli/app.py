@@ -8,15 +8,18 @@ from typing import Annotated, Any
 
 import typer
 
+from vclab.cli import computer, image, user
 from vclab.cli.connect import connect
 from vclab.cli.context import Root
 from vclab.cli.end import end
 from vclab.cli.errors import CODES_HELP, Code, report
 from vclab.cli.extend import extend
+from vclab.cli.history import history
 from vclab.cli.images import images
 from vclab.cli.list import list_
 from vclab.cli.output import prepare_streams, say
 from vclab.cli.plugins import load_all
+from vclab.cli.reboot import reboot
 from vclab.cli.reserve import reserve
 from vclab.cli.show import show
 from vclab.cli.status import status
@@ -25,7 +28,9 @@ from vclab.cli.watch import watch
 GROUP = "vclab.commands"
 """Entry points of this group name functions ``register(app: typer.Typer) -> None``."""
 
-VERBS = (images, reserve, list_, show, watch, connect, extend, end, status)
+VERBS = (images, reserve, list_, show, watch, connect, extend, reboot, end, status, history)
+
+GROUPS = (user.app, image.app, computer.app)
 
 
 def _version(wanted: bool) -> None:
@@ -60,6 +65,8 @@ def build() -> typer.Typer:
     app.callback()(_root)
     for verb in VERBS:
         app.command(verb.__name__.rstrip("_"))(verb)
+    for group in GROUPS:
+        app.add_typer(group)
     for _, register in load_all(GROUP):
         register(app)
     return app

@@ -45,5 +45,15 @@ class Guest(Protocol):
     async def read_public_address(self, target: Target, facts: Facts) -> Facts:
         """The public address as the computer has it now, with its boot id."""
 
+    async def reboot(self, target: Target, facts: Facts) -> None:
+        """Ask the computer to restart; returns when it has begun to. Whether it came back is looked at afterwards."""
+
     async def taint(self, target: Target, facts: Facts, reason: str) -> None:
         """Write into the computer's currentimage.txt that a user may have logged in (VCL vcld_tainted)."""
+
+    async def sanitize(self, target: Target, facts: Facts, access: Access | None = None, opened: bool = True) -> None:
+        """Remove all that the tenure's users could have left, close the computer, and verify that it is clean.
+
+        ``access``: who was let in; ``opened``: that they were, or that it can't be ruled out. Twice is harmless.
+        Raises ``StepFailed``, naming what stays; always so when a user had root rights.
+        """

@@ -6,10 +6,11 @@ What it does follows VCL's Linux.pm: post_load, reserve, grant_access, is_user_c
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from vclab.guests import linux_accounts, linux_image, linux_look, linux_setup, ssh
+from vclab.guests import linux_accounts, linux_image, linux_look, linux_sanitize, linux_setup, ssh
 from vclab.guests.base import Connections
 from vclab.guests.linux_firewall import Firewall, Network, apply, contains, networks, restore_at_boot
 from vclab.guests.ssh import Patience, Shell
@@ -138,10 +139,37 @@ class Linux:
         async with self._tenure(target, facts) as shell:
             return await linux_look.public_address(shell, target.public_mac or target.private_mac)
 
+    async def reboot(self, target: Target, facts: Facts) -> None:
+        """Ask the computer to restart (VCL: shutdown -r now); its ``boot_id`` tells when it has."""
+        async with self._tenure(target, facts) as shell:
+            await shell.act("reboot", linux_setup.REBOOT)
+
     async def taint(self, target: Target, facts: Facts, reason: str) -> None:
         """Write into ``currentimage.txt`` that someone was logged in; the first reason stays. VCL: vcld_tainted."""
         async with self._tenure(target, facts) as shell:
             await linux_image.taint(shell, reason)
+
+    async def sanitize(self, target: Target, facts: Facts, access: Access | None = None, opened: bool = True) -> None:
+        """Remove all that the tenure's users could have left, close the computer, and verify that it is clean.
+
+        ``access``: who was let in; ``opened``: that they were, or that it can't be ruled out. Raises ``StepFailed``,
+        naming what stays, or when a user had root rights: then nothing that the computer says can be relied on, and
+        only a load makes it clean again (design.md §5.6). ``NotOurs`` for another computer than the target's.
+        """
+        if access is not None and access.sudo and opened:
+            raise StepFailed(_had_root(target, access.login))
+        async with self._connected(facts, replace(self._patience, command=linux_sanitize.SECONDS)) as shell:
+            tags = await linux_image.read(shell)
+            linux_image.refuse_newer(tags, target)
+            linux_sanitize.refuse_foreign(tags, target)
+            ours, management = await self._seen_from(shell)
+            await apply(shell, Firewall(management))
+            for account in await linux_sanitize.accounts(shell, target):
+                if account.sudo:
+                    raise StepFailed(_had_root(target, account.login))
+                await linux_sanitize.remove(shell, target, account)
+            await linux_setup.restrict_sshd(shell, management, ours)
+            await linux_sanitize.forget(shell, target)
 
     async def current_image(self, target: Target, facts: Facts) -> Mapping[str, str]:
         """The tags of ``currentimage.txt`` (VCL get_current_image); empty if there is no such file."""
@@ -151,8 +179,9 @@ class Linux:
     # Connecting
 
     @asynccontextmanager
-    async def _connected(self, facts: Facts) -> AsyncIterator[Shell]:
-        async with ssh.connect(facts.private_address, facts.host_key, self._key, self._patience) as shell:
+    async def _connected(self, facts: Facts, patience: Patience | None = None) -> AsyncIterator[Shell]:
+        patience = patience or self._patience
+        async with ssh.connect(facts.private_address, facts.host_key, self._key, patience) as shell:
             yield shell
 
     @asynccontextmanager
@@ -172,3 +201,7 @@ class Linux:
                 f"({', '.join(map(str, management))}): add it to the settings, else it would be locked out"
             )
         return ours, management
+
+
+def _had_root(target: Target, login: str) -> str:
+    return f"{login} had root rights on {target.computer} and may have changed anything: it can only be loaded anew"

@@ -78,6 +78,10 @@ rm -f /etc/hosts.vclab
 _OWN_ADDRESS = 'set -- $SSH_CONNECTION; echo "$1"'
 
 
+# A second later, so that this session ends before the computer does.
+REBOOT = "(sleep 1; exec shutdown -r now) > /dev/null 2>&1 < /dev/null &"
+
+
 async def check_tools(shell: Shell) -> None:
     """Raise ``StepFailed``, naming what the image lacks, before anything is changed."""
     await shell.look("see whether all needed programs are there", _TOOLS)

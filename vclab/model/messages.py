@@ -8,6 +8,7 @@ PLACE = "place"  #: update, with start: answers ``Placement`` or fails as ``Refu
 ACKNOWLEDGE = "acknowledge"
 EXTEND = "extend"  #: update; an operator's signal of that name takes "1h" or {"by": "1h"} or {"to": "<ISO time>"}
 END = "end"
+REBOOT = "reboot"
 CANCEL = "cancel"  #: an operator's signal
 STATUS = "status"  #: query
 
@@ -50,6 +51,15 @@ class End:
     """End the reservation now."""
 
     by: str
+    request_id: str = ""
+
+
+@dataclass(frozen=True)
+class Reboot:
+    """Restart the computer: softly, and by force when that fails; ``hard``: by force at once."""
+
+    by: str
+    hard: bool = False
     request_id: str = ""
 
 

@@ -32,6 +32,9 @@ class ProvisioningModule(Protocol):
     def remove(self, context: StepContext, target: Target) -> None:
         """Remove what the computer is on this endpoint, this generation and older; verify that it is absent."""
 
+    def power_reset(self, context: StepContext, target: Target) -> None:
+        """Reset the computer, hard; one that is off is powered on."""
+
     def machines(self, endpoint: str) -> Machines:
         """All machines on the endpoint that carry our mark. Raises ``Unreachable``."""
 

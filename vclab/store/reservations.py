@@ -39,6 +39,7 @@ __all__ = [
     "place",
     "placed",
     "ready",
+    "rebooted",
     "tenures_held",
     "unfinished",
     "view",
@@ -60,9 +61,18 @@ def ready(session: Session, id: str, facts: Facts, now: datetime) -> None:
     _learn(session, row, facts, now)
     computer = _computer(session, row)
     computer.image, computer.revision = row.image, row.revision
-    computer.host_key, computer.private_address = row.host_key, row.private_address
-    computer.public_address = row.public_address
+    _show_addresses(row, computer)
     audit.note(session, id, "vclab", "ready", row.public_address, now)
+
+
+def rebooted(session: Session, id: str, facts: Facts, now: datetime) -> None:
+    """The computer was restarted; its addresses may be others than before."""
+    row = _open(session, id)
+    if row is None:
+        return
+    _learn(session, row, facts, now)
+    _show_addresses(row, _computer(session, row))
+    audit.note(session, id, "vclab", "rebooted", f"{row.public_address}, boot {row.boot_id[:8]}", now)
 
 
 def acknowledged(session: Session, id: str, addresses: Sequence[str], now: datetime) -> None:
@@ -253,6 +263,11 @@ def _open(session: Session, id: str) -> Reservation | None:
 
 def _computer(session: Session, row: Reservation) -> Computer:
     return session.get_one(Computer, row.computer)
+
+
+def _show_addresses(row: Reservation, computer: Computer) -> None:
+    computer.host_key, computer.private_address = row.host_key, row.private_address
+    computer.public_address = row.public_address
 
 
 def _learn(session: Session, row: Reservation, facts: Facts, now: datetime) -> None:

@@ -1,0 +1,276 @@
+"""Removing from a Linux computer all that a user without root rights could have left, and seeing that it is gone.
+
+The firewall is shut before any of this. Then, for each account that was made in the tenure (``/etc/vclab/accounts``):
+the account expires, so that neither cron nor at nor sshd begins anything for it; what would begin later is removed;
+all processes are frozen, then killed, until none is left; then everything that carries the user's id is removed, and
+all that is left is listed. Only when that list is empty the account goes, and its line in the list of accounts last of
+all: so an attempt that was cut off anywhere is taken up again by the next one.
+
+VCL's Linux.pm sanitize does less: firewall, userdel, sudoers.
+"""
+
+from dataclasses import dataclass
+
+from vclab.guests.linux_accounts import LOGIN, LOWEST_UID
+from vclab.guests.ssh import Shell
+from vclab.model.errors import NotOurs, StepFailed
+from vclab.model.plans import Target
+
+SECONDS = 900.0
+"""For one script: a disk with millions of files is searched twice."""
+
+_LEDGER = """mark=$1
+[ ! -e /etc/vclab/accounts ] || awk -v mark="$mark" '$3 == mark { print $1, $2 }' /etc/vclab/accounts
+echo --
+[ ! -r /etc/subuid ] || cat /etc/subuid
+echo --
+find /etc/sudoers.d -name 'vclab-*' 2> /dev/null || true
+"""
+
+# What all scripts below know: whose things are looked for, and where.
+_LIBRARY = """login=$1 uid=$2 lent=$3 # lent: ranges "first-last" of ids that subuid(5) lends to the user
+set -- -uid "$uid"
+for range in $lent; do
+    set -- "$@" -o -uid "+$((${range%-*} - 1))" -uid "-$((${range#*-} + 1))"
+done
+theirs='function theirs(id,   n, range, parts) {
+    n = split(ids, range, " ")
+    for (; n > 0; n--) { split(range[n], parts, "-"); if (id + 0 >= parts[1] + 0 && id + 0 <= parts[2] + 0) return 1 }
+    return 0
+}'
+ids="$uid-$uid $lent"
+
+# Lines "pid name". By any of the four ids, so that running a setuid program hides nothing; zombies have ended.
+processes() {
+    cat /proc/[0-9]*/status 2> /dev/null | awk -v ids="$ids" "$theirs"'
+        $1 == "Name:" { name = $2 }
+        $1 == "State:" { state = $2 }
+        $1 == "Pid:" { pid = $2 }
+        $1 == "Uid:" && state !~ /[ZX]/ && (theirs($2) || theirs($3) || theirs($4) || theirs($5)) { print pid, name }'
+}
+
+# Local file systems that can be written to. What is on a file server is not the computer's.
+places() {
+    awk '{ for (n = 7; $n != "-"; n++) ; kind = $(n + 1) }
+        $6 ~ /^ro(,|$)/ || $NF ~ /^ro(,|$)/ { next }
+        kind ~ /^(proc|sysfs|devpts|cgroup2?|mqueue|bpf|pstore|autofs|nsfs|fusectl|rpc_pipefs|selinuxfs)$/ { next }
+        kind ~ /^(securityfs|debugfs|tracefs|configfs|efivarfs|binfmt_misc)$/ { next }
+        kind ~ /^(nfs|nfs4|cifs|smb3|ceph|glusterfs|lustre|afs|9p|fuse|fuse\\..*)$/ { next }
+        { print $5 }' /proc/self/mountinfo
+}
+
+# find(1) in each of these places, which are written there with \\040 for a blank.
+everywhere() {
+    places | {
+        outcome=0
+        while IFS= read -r place; do
+            find "$(printf '%b' "$place")" -ignore_readdir_race -xdev "$@" || outcome=1
+        done
+        exit $outcome
+    }
+}
+
+# POSIX message queues are files of a file system that need not be mounted anywhere.
+queues() {
+    ! grep -q 'mqueue$' /proc/filesystems ||
+        unshare --mount sh -c 'mount -t mqueue mqueue /mnt && exec find /mnt -mindepth 1 "$@"' sh "$@"
+}
+
+# System V IPC by owner and by creator, for an owner may give it away. Lines "shm 5".
+ipc() {
+    for kind in shm msg sem; do
+        [ -r /proc/sysvipc/$kind ] || continue
+        awk -v ids="$ids" -v kind=$kind "$theirs"'
+            NR == 1 { for (n = 1; n <= NF; n++) column[$n] = n; next }
+            theirs($column["uid"]) || theirs($column["cuid"]) { print kind, $2 }' /proc/sysvipc/$kind
+    done
+}
+
+# Mounts of the user's: their runtime directory, their media, what they mounted by FUSE.
+mounts() {
+    awk -v login="$login" -v uid="$uid" '
+        function below(path) { return index($5 "/", path "/") == 1 }
+        below("/run/user/" uid) || below("/home/" login) || below("/media/" login) || below("/run/media/" login) ||
+            $NF ~ "(^|,)user_id=" uid "(,|$)" { print $5 }' /proc/self/mountinfo
+}
+
+# What carries the user's name and may belong to root.
+names() {
+    for path in "/home/$login" "/home/$login.vclab" "/run/user/$uid" "/etc/sudoers.d/vclab-$login" \\
+        "/var/mail/$login" "/var/spool/mail/$login" "/var/spool/cron/crontabs/$login" \\
+        "/run/sudo/ts/$login" "/run/sudo/ts/$uid" "/var/lib/sudo/lectured/$login" "/var/lib/sudo/lectured/$uid" \\
+        "/run/faillock/$login" "/var/lib/systemd/linger/$login" \\
+        "/var/lib/AccountsService/users/$login" "/var/lib/AccountsService/icons/$login"; do
+        [ ! -e "$path" ] && [ ! -L "$path" ] || echo "$path"
+    done
+    [ ! -f "/var/spool/cron/$login" ] || echo "/var/spool/cron/$login"
+}
+"""
+
+_STOP = (
+    _LIBRARY
+    + """
+if getent passwd "$login" > /dev/null; then usermod --expiredate 1 --lock "$login"; fi
+if [ -d /run/systemd/system ]; then
+    loginctl disable-linger "$login" || true
+    systemctl stop "user@$uid.service" "user-$uid.slice" || true
+fi
+for spool in /var/spool/cron/crontabs /var/spool/cron/atjobs /var/spool/cron /var/spool/at; do
+    [ -d $spool ] || continue
+    find $spool -xdev -type f \\( "$@" \\) -delete
+    [ ! -f "$spool/$login" ] || rm -f "$spool/$login"
+    touch -d "@$(($(date +%s) + 1))" $spool # cron reads again what is newer: this is, even in the same second
+done
+
+# To -1 as the user: the kernel reaches all of their processes at one instant, so not even a fork bomb is faster. By
+# number for those that are reached by root only. Frozen ones can neither stop us nor start others meanwhile.
+signal() {
+    timeout 10 setpriv --reuid "$uid" --regid 65534 --clear-groups sh -c "kill -s $1 -- -1" 9>&- 2> /dev/null || true
+    found=$(processes | cut -d ' ' -f 1)
+    [ -z "$found" ] || kill -s "$1" $found 2> /dev/null || true
+}
+round=0
+while [ -n "$(processes)" ]; do
+    round=$((round + 1))
+    [ $round -le 60 ] || refuse "processes do not die: $(processes | head -n 5 | tr '\\n' ';')"
+    signal STOP
+    signal KILL
+    sleep 0.1
+done
+"""
+)
+
+_PURGE = (
+    _LIBRARY
+    + """
+mounts | while IFS= read -r place; do umount -l "$(printf '%b' "$place")" || true; done
+ipc | while read -r kind number; do
+    case $kind in shm) ipcrm -m "$number" ;; msg) ipcrm -q "$number" ;; sem) ipcrm -s "$number" ;; esac || true
+done
+queues \\( "$@" \\) -delete || true
+# A directory of the user's goes with all that is in it. A terminal that they were given goes back to root.
+purge() {
+    everywhere \\( "$@" \\) \\( \\( -type b -o -type c \\) -exec chown -h 0:0 {} + -o \\
+        -prune -exec rm -rf --one-file-system -- {} + \\)
+}
+unlock() {
+    ! command -v chattr > /dev/null ||
+        everywhere \\( "$@" \\) \\( -type f -o -type d \\) -exec chattr -f -R -i -a -- {} +
+}
+purge "$@" 2> /dev/null || { unlock "$@" || true; purge "$@" || true; } 2> /dev/null
+names | while IFS= read -r path; do rm -rf --one-file-system -- "$path" || true; done
+"""
+)
+
+_LEFT = (
+    _LIBRARY
+    + """
+few() { sed "s/^/$1 /" | head -n 5; }
+processes | few process
+mounts | few mount
+names | few file
+ipc | few IPC
+{ queues \\( "$@" \\) -printf '%P\\0' || printf 'that can not be listed\\0'; } | tr '\\n\\0' '?\\n' | few queue
+# What can't be searched is not clean.
+{ everywhere \\( "$@" \\) -printf '%p\\0' || printf 'that can not be found\\0'; } | tr '\\n\\0' '?\\n' | few file
+"""
+)
+
+# userdel also takes the login out of all groups. Its backups are of no use to anybody.
+_ACCOUNT = (
+    _LIBRARY
+    + """
+if getent passwd "$login" > /dev/null; then userdel "$login"; fi
+for file in passwd shadow subuid subgid; do
+    [ ! -e /etc/$file- ] || sed -i "/^$login:/d" /etc/$file-
+done
+for file in passwd shadow group gshadow subuid subgid; do
+    [ -r /etc/$file ] || continue
+    ! awk -F: -v login="$login" '$1 == login && FILENAME !~ /group|gshadow/ { found = 1 }
+        FILENAME ~ /group|gshadow/ { n = split($4, of, ","); for (; n > 0; n--) if (of[n] == login) found = 1 }
+        END { exit !found }' /etc/$file || refuse "$login still stands in /etc/$file"
+done
+[ -z "$(processes)" ] || refuse "new processes came up: $(processes | head -n 5 | tr '\\n' ';')"
+"""
+)
+
+_FORGET = """mark=$1 list=/etc/vclab/accounts
+[ -e $list ] || exit 0
+awk -v mark="$mark" '$3 != mark' $list > $list.new
+chmod 600 $list.new
+if [ -s $list.new ]; then mv -f $list.new $list; else rm -f $list.new $list; fi
+"""
+
+
+@dataclass(frozen=True)
+class Account:
+    """An account that was made in this tenure. ``lent``: ranges of ids that subuid(5) lends to it."""
+
+    login: str
+    uid: int
+    lent: tuple[tuple[int, int], ...] = ()
+    sudo: bool = False
+
+    def words(self) -> tuple[str, str, str]:
+        """As the scripts want it."""
+        return self.login, str(self.uid), " ".join(f"{first}-{last}" for first, last in self.lent)
+
+
+def mark(target: Target) -> str:
+    """How the list of accounts names a tenure (``linux_accounts.make``)."""
+    return f"{target.installation}/{target.reservation}/{target.member}/{target.generation}"
+
+
+def refuse_foreign(tags: dict[str, str], target: Target) -> None:
+    """Raise ``NotOurs`` for a computer of another installation, or another computer of ours.
+
+    An older mark of this very computer is no hindrance: its tenure may have ended before anything was done to it.
+    """
+    found = (tags.get("vclab_installation"), tags.get("computer_hostname"))
+    if found[0] is not None and found != (target.installation, target.computer):
+        raise NotOurs(
+            f"the computer at hand says it is {found[1]} of the installation {found[0]}, not {target.computer} of "
+            f"{target.installation}: nothing was done to it"
+        )
+
+
+async def accounts(shell: Shell, target: Target) -> list[Account]:
+    """The accounts that were made in this tenure. Raises ``StepFailed`` for a line that we can't have written."""
+    answer = await shell.look("list the accounts that were made", _LEDGER, mark(target))
+    lines, lent, sudoers = (part.strip("\n").splitlines() for part in answer.split("--\n"))
+    found = []
+    for line in lines:
+        login, _, uid = line.partition(" ")
+        if not LOGIN.fullmatch(login) or not uid.isdecimal() or int(uid) < LOWEST_UID:
+            raise StepFailed(f"/etc/vclab/accounts of {target.computer} is damaged: {line!r}")
+        sudo = f"/etc/sudoers.d/vclab-{login}" in sudoers
+        found.append(Account(login, int(uid), tuple(_ranges(lent, login, uid)), sudo))
+    return found
+
+
+def _ranges(lines: list[str], login: str, uid: str) -> list[tuple[int, int]]:
+    fields = (line.split(":") for line in lines)
+    ours = (f for f in fields if len(f) == 3 and f[0] in (login, uid) and f[1].isdecimal() and f[2].isdecimal())
+    return [(int(first), int(first) + int(count) - 1) for _, first, count in ours if int(count) > 0]
+
+
+async def remove(shell: Shell, target: Target, account: Account) -> None:
+    """Remove the account with all that is the user's. Raises ``StepFailed``, naming what stays."""
+    words = account.words()
+    await shell.act(f"end what runs for {account.login}", _STOP, *words)
+    await shell.act(f"remove what {account.login} left", _PURGE, *words)
+    left = (await shell.look(f"see whether {account.login} left anything", _LEFT, *words)).splitlines()
+    if left:
+        raise StepFailed(
+            f"{target.computer} is not clean: {'; '.join(map(_shown, left))[:800]} of {account.login} stays"
+        )
+    await shell.act(f"remove the account {account.login}", _ACCOUNT, *words)
+
+
+async def forget(shell: Shell, target: Target) -> None:
+    """Nothing of this tenure's accounts is left: take them off the list."""
+    await shell.act("forget the accounts", _FORGET, mark(target))
+
+
+def _shown(text: str) -> str:
+    return "".join(c if c.isprintable() else "?" for c in text)[:200]

@@ -325,3 +325,18 @@ async def test_only_what_was_connected_to_is_restarted(life: Life) -> None:
     await life.ready()
     with pytest.raises(Refused, match="connected"):
         await life.reservations.reboot(life.id, Reboot("alice"))
+
+
+async def test_a_long_reservation_is_told_days_before(life: Life) -> None:
+    """Two days before the end; not a week, which was never left."""
+    life.world.connected = [True]
+    await life.reserve(49, operator=True)
+    await life.until("reserved")
+    await life.reservations.acknowledge(life.id, Acknowledge("203.0.113.101"))
+    await life.until("inuse")
+    await life.skip(hours=2)
+    assert len(life.world.notices) == 1
+    assert "2 d" in life.world.notices[0]
+    status = life.view()
+    assert status is not None
+    assert status.word == "In use"

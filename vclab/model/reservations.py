@@ -29,9 +29,16 @@ class Waits:
     first_connection_look: float = 15.0  #: VCL reserved.pm
     inuse_look: float = 300.0  #: VCL general_inuse_check
     reconnect: float = 900.0  #: VCL reconnecttimeout
-    notices: tuple[float, ...] = (600.0, 300.0)  #: VCL general_end_notice_first/_second
+    #: before the end: 2 weeks, 1 week, 2 days, 1 day (VCL future_endtime), 10 and 5 min (general_end_notice_*)
+    notices: tuple[float, ...] = (1_209_600.0, 604_800.0, 172_800.0, 86_400.0, 600.0, 300.0)
     step_ceiling: float = 600.0  #: one load step, at the least
     remove_retry: float = 60.0  #: longest pause between attempts to take a computer back
+
+
+    @property
+    def ending_soon(self) -> float:
+        """Seconds before the end from which people are told "Ending soon": the first notice of less than a day."""
+        return max((n for n in self.notices if n < 86_400), default=0.0)
 
 
 @dataclass(frozen=True)

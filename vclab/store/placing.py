@@ -293,7 +293,7 @@ def _record(session: Session, request: ReserveRequest, target: Target, window: _
         starts=window.now,
         ends=window.end,
         load_seconds=window.load_seconds,
-        first_notice=max(rules.waits.notices, default=0.0),
+        first_notice=rules.waits.ending_soon,
         computer=target.computer,
         generation=target.generation,
         endpoint=target.endpoint,

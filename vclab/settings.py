@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from vclab.fake_world import Behaviour
 from vclab.model.reservations import Waits
 from vclab.model.rules import Limits, Rules
 
@@ -40,7 +41,7 @@ class WaitSettings(BaseModel):
     first_connection_look: float = Field(15, ge=0.1)
     inuse_look: float = Field(300, ge=0.1)
     reconnect: float = Field(900, ge=0.1)
-    notices: tuple[float, ...] = (600, 300)
+    notices: tuple[float, ...] = (1_209_600, 604_800, 172_800, 86_400, 600, 300)
     step_ceiling: float = Field(600, ge=0.1)
     remove_retry: float = Field(60, ge=0.1)
 
@@ -97,6 +98,7 @@ class Settings(BaseSettings):
     claims: ClaimSettings = ClaimSettings()
     reconcile: ReconcileSettings = ReconcileSettings()
     people: dict[str, PersonSettings] = {}
+    fake: Behaviour = Behaviour()  #: the pretended world of rehearsals and benchmarks; off
     endpoint_calls_at_once: int = Field(4, ge=1)  #: per endpoint
 
     def rules(self) -> Rules:

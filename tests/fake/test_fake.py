@@ -1,0 +1,236 @@
+"""The fake module and guest behave as the real ones do: they observe, act and confirm, and touch only what is ours."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.provisioning.bench import FakeContext
+from vclab.fake_world import Behaviour, Failure, Size, World
+from vclab.guests.fake import FakeGuest
+from vclab.model.errors import Fenced, Interrupted, NotOurs, NotYet, StepFailed, Unreachable
+from vclab.model.plans import Access, Facts, NodeStatus, Profile, Status, StepInput, Target
+from vclab.model.steps import StepContext
+from vclab.provisioning.fake import Fake
+from vclab.provisioning.vsphere import VSphere
+from vclab.settings import load
+
+TARGET = Target(
+    "r1", "fk01", 3, "vclab", "fake", "fake", "fakes", "fake1", "fake-ds", "debian-12", 1, "[fake-ds] m/disk.vmdk",
+    1, 1024, 8, "02:76:63:00:00:01", "02:76:63:01:00:01", "private", "public",
+)  # fmt: skip
+ACCESS = Access("alice", 20001, addresses=("203.0.113.101",))
+
+
+class Node:
+    """The drivers on one world, with a load's facts."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.module, self.guest = Fake(world, "vclab"), FakeGuest(world)
+        self.facts = Facts()
+
+    def step(self, name: str, target: Target = TARGET, context: StepContext | None = None) -> Facts:
+        """Run one step once."""
+        given = StepInput(name, name, target, self.facts)
+        context = context or FakeContext()
+        if name in self.module.steps():
+            learned = self.module.steps()[name](context, given)
+        else:
+            learned = asyncio.run(_awaited(self.guest, context, given))
+        self.facts = self.facts.merged(learned)
+        return learned
+
+    def load(self, target: Target = TARGET) -> Facts:
+        """The whole plan."""
+        for step in self.module.load_plan(target, self.module.node_status(target)).steps:
+            self.step(step.name, target)
+        return self.facts
+
+
+async def _awaited(guest: FakeGuest, context: StepContext, given: StepInput) -> Facts:
+    return await guest.steps()[given.step](context, given)
+
+
+@pytest.fixture(params=["memory", "files"])
+def node(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Node]:
+    """One world in memory, one in files."""
+    yield Node(World(Behaviour(world=None if request.param == "memory" else tmp_path / "world")))
+
+
+def test_the_plan_is_that_of_vsphere() -> None:
+    """Titles and profiles, so that what is measured and rehearsed is what is lived."""
+    real = VSphere(lambda name: None, lambda ref: "", "vclab", 1)  # type: ignore[arg-type, return-value]
+    mine = Fake(World(), "vclab")
+    for status in Status:
+        expected = real.load_plan(replace(TARGET, module="vsphere", guest="linux"), NodeStatus(status)).steps
+        plan = mine.load_plan(TARGET, NodeStatus(status)).steps
+        assert [(s.title, s.profile) for s in plan] == [(s.title, s.profile) for s in expected]
+        assert [s.name.split(".")[1] for s in plan] == [s.name.split(".")[1] for s in expected]
+        assert {s.name for s in plan} <= {*mine.steps(), *FakeGuest(World()).steps()}
+
+
+def test_a_load_and_each_step_again(node: Node) -> None:
+    facts = node.load()
+    assert (facts.private_address, facts.public_address) == ("10.254.0.1", "198.18.0.1")
+    assert facts.host_key and facts.boot_id
+    made = node.world.all("fakes")
+    for name in [*node.module.steps(), *node.guest.steps()]:
+        node.step(name)
+    assert (node.world.all("fakes"), node.facts) == (made, facts)
+    assert node.module.node_status(TARGET).status is Status.READY
+
+
+def test_no_step_works_without_the_one_before(node: Node) -> None:
+    for name in ("fake.create_vm", "fake.power_on", "fake.find_address"):
+        with pytest.raises(StepFailed):
+            node.step(name)
+    with pytest.raises(Unreachable):
+        node.step("fake.wait_ssh")
+
+
+def test_remove_takes_this_generation_and_older(node: Node) -> None:
+    older = replace(TARGET, generation=2, reservation="r0")
+    node.load(older)
+    node.step("fake.copy_disk")
+    node.step("fake.remove_previous")
+    assert [m.generation for m in node.world.all("fakes")] == [3]
+    node.module.remove(FakeContext(), TARGET)
+    node.module.remove(FakeContext(), TARGET)
+    assert node.world.all("fakes") == []
+
+
+def test_what_is_newer_or_not_ours_is_never_touched(node: Node) -> None:
+    node.load(replace(TARGET, generation=4, reservation="r2"))
+    with pytest.raises(NotOurs):
+        node.module.remove(FakeContext(), TARGET)
+    other = Fake(node.world, "other")
+    (machine,) = node.world.all("fakes")
+    with pytest.raises(NotOurs):
+        other.remove_machine("fakes", machine.uuid)
+    with pytest.raises(NotOurs):
+        other.remove(FakeContext(), TARGET)
+    assert other.machines("fakes").machines == ()
+    node.module.remove_machine("fakes", machine.uuid)
+    node.module.remove_machine("fakes", machine.uuid)
+    assert node.module.machines("fakes").machines == ()
+
+
+@pytest.mark.parametrize("name", ["fake.remove_previous", "fake.copy_disk", "fake.power_on"])
+def test_each_destructive_act_is_fenced(node: Node, name: str) -> None:
+    node.load(replace(TARGET, generation=2, reservation="r0"))
+    if name == "fake.power_on":
+        node.step("fake.copy_disk")
+        node.step("fake.create_vm")
+    before = node.world.all("fakes")
+    with pytest.raises(Fenced):
+        node.step(name, context=FakeContext(allowed=0))
+    assert node.world.all("fakes") == before
+
+
+def test_machines_in_files_outlive_the_worker(tmp_path: Path) -> None:
+    facts = Node(World(Behaviour(world=tmp_path))).load()
+    again = Node(World(Behaviour(world=tmp_path)))
+    assert again.module.node_status(TARGET).status is Status.READY
+    assert again.step("fake.wait_ssh").host_key == facts.host_key
+
+
+def test_failures_strike_as_often_as_said() -> None:
+    node = Node(World(Behaviour(failures={"fake.copy_disk": Failure("unreachable", times=2)})))
+    for _ in range(2):
+        with pytest.raises(Unreachable, match=r"fake\.copy_disk fails on fake1"):
+            node.step("fake.copy_disk")
+    node.step("fake.copy_disk")
+    node.world.behaviour = Behaviour(failures={"fake.post_load": Failure(rate=1.0, host="fake2")})
+    node.load()
+    node.world.behaviour = Behaviour(failures={"fake.post_load": Failure(rate=1.0, host="fake1")})
+    with pytest.raises(StepFailed):
+        node.step("fake.post_load")
+
+
+def test_a_delay_takes_its_time_and_can_be_stopped() -> None:
+    node = Node(World(Behaviour(delays={"fake.copy_disk": (0.1, 0.12), "fake.find_address": 0.1})))
+    begun = time.monotonic()
+    node.step("fake.copy_disk")
+    assert time.monotonic() - begun >= 0.1
+    node.step("fake.create_vm")
+    node.step("fake.power_on")
+    with pytest.raises(NotYet):
+        node.step("fake.find_address")
+    time.sleep(0.1)
+    node.step("fake.find_address")
+    node.world.behaviour = Behaviour(delays={"remove": 60})
+    context = FakeContext()
+    threading.Timer(0.1, lambda: setattr(context, "cancelled", True)).start()
+    with pytest.raises(Interrupted):
+        node.module.remove(context, TARGET)
+
+
+def test_hosts_are_as_the_settings_say() -> None:
+    node = Node(World(Behaviour(hosts={"fake1": Size(4, 8192, maintenance=True), "fake2": Size(8)}, disk_gb=50)))
+    answer = node.module.survey("fakes")
+    assert [(h.name, h.cpus, h.usable) for h in answer.hosts] == [("fake1", 4, False), ("fake2", 8, True)]
+    assert answer.datastores[0].disk_gb == 50
+    node.step("fake.copy_disk")
+    node.step("fake.create_vm")
+    with pytest.raises(StepFailed, match="in maintenance"):
+        node.step("fake.power_on")
+
+
+def test_people_come_and_go_as_the_settings_say(node: Node) -> None:
+    node.load()
+
+    def see() -> tuple[str, ...]:
+        return asyncio.run(node.guest.connections(TARGET, node.facts, ACCESS)).addresses
+
+    assert see() == ()
+    asyncio.run(node.guest.grant_access(TARGET, node.facts, ACCESS))
+    assert see() == ACCESS.addresses
+    node.world.behaviour = replace(node.world.behaviour, connects_after=60.0)
+    assert see() == ()
+    node.world.behaviour = replace(node.world.behaviour, connects_after=0.0, stays=0.0)
+    assert see() == ()
+
+
+def test_a_user_taints_and_a_restart_shows(node: Node) -> None:
+    first = node.load()
+    asyncio.run(node.guest.taint(TARGET, first, "a user has connected"))
+    assert node.module.node_status(TARGET).status is Status.RELOAD
+    asyncio.run(node.guest.reboot(TARGET, first))
+    node.module.power_reset(FakeContext(), TARGET)
+    assert asyncio.run(node.guest.read_public_address(TARGET, first)).boot_id != first.boot_id
+    with pytest.raises(StepFailed, match="root rights"):
+        asyncio.run(node.guest.sanitize(TARGET, first, replace(ACCESS, sudo=True)))
+
+
+def test_the_settings_make_the_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "vclab.toml"
+    file.write_text(
+        "fake.enabled = true\nfake.delays.'*' = 0.5\nfake.delays.'fake.copy_disk' = [1, 3]\n"
+        "fake.failures.'fake.power_on' = {times = 1, host = 'fake1'}\n"
+        "fake.hosts.big = {cpus = 96, memory_mb = 1000000}\n"
+    )
+    monkeypatch.setenv("VCLAB_CONFIG", str(file))
+    fake = load().fake
+    assert fake.enabled and fake.hosts == {"big": Size(96, 1000000)}
+    assert 1 <= fake.seconds("fake.copy_disk") <= 3 and fake.seconds("survey") == 0.5
+    assert fake.failures["fake.power_on"] == Failure(times=1, host="fake1")
+    assert not Behaviour().enabled
+
+
+@pytest.mark.parametrize("line", ["fake.delays.x = -1", "fake.failures.x = {kind = 'odd'}", "fake.delays.x = [3, 1]"])
+def test_wrong_settings_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str) -> None:
+    file = tmp_path / "vclab.toml"
+    file.write_text(line)
+    monkeypatch.setenv("VCLAB_CONFIG", str(file))
+    with pytest.raises(Exception, match="settings"):
+        load()
+
+
+def test_looks_are_looks() -> None:
+    plan = Fake(World(), "vclab").load_plan(TARGET, NodeStatus())
+    assert [s.name for s in plan.steps if s.profile is Profile.LOOK] == ["fake.find_address", "fake.wait_ssh"]

@@ -1,0 +1,196 @@
+"""A pretended outside world, for benchmarks, rehearsals and tests of clocks, as Ironic ships its fake hardware.
+
+The ``fake`` provisioning module and the ``fake`` guest act on it as real drivers act on theirs: what they make stays
+until they remove it, in memory or, so that it outlives a killed worker, in a file for each machine. How long things
+take and what goes wrong is said by ``Behaviour``, a part of the settings.
+"""
+
+import json
+import os
+import random
+import threading
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+from vclab.model.errors import StepFailed, Unreachable, VclabError
+from vclab.model.plans import Target
+
+KINDS = ("unreachable", "failed")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """How something goes wrong: ``unreachable`` (worth another try) or ``failed`` (for good). To hang is a long delay.
+
+    The first ``times`` attempts fail; later ones fail at random with the probability ``rate`` (0 to 1). ``host`` and
+    ``image`` confine it. Attempts are counted by each worker for itself.
+    """
+
+    kind: str = "failed"
+    times: int = 0
+    rate: float = 0.0
+    host: str = ""
+    image: str = ""
+    text: str = ""
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"the kind of a failure is one of {', '.join(KINDS)}, not {self.kind!r}")
+        if self.times < 0 or not 0 <= self.rate <= 1:
+            raise ValueError("a failure's times is not negative, and its rate is between 0 and 1")
+
+    def concerns(self, target: Target) -> bool:
+        """Whether it can happen to this target."""
+        return self.host in ("", target.host) and self.image in ("", target.image)
+
+
+@dataclass(frozen=True)
+class Size:
+    """What a pretended host can hold: CPUs, MiB."""
+
+    cpus: int = 64
+    memory_mb: int = 262144
+    maintenance: bool = False
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """How the pretended world behaves. ``enabled``: a worker offers the module and the guest called ``fake``.
+
+    ``delays`` gives seconds, fixed or as [from, to], by step or act: ``fake.copy_disk``, ``survey``, ``grant_access``;
+    ``*`` is for all others. A step that looks for something finds it that long after power on. ``failures`` goes by the
+    same names. ``connects_after`` and ``stays``: when a pretended user connects after access was given, and for how
+    long they stay (both in seconds; negative: never, and for ever). ``world``: the folder that keeps the machines;
+    without one they are kept in memory.
+    """
+
+    enabled: bool = False
+    world: Path | None = None
+    hosts: dict[str, Size] = field(default_factory=lambda: {"fake1": Size(), "fake2": Size()})
+    disk_gb: int = 100_000
+    delays: dict[str, float | tuple[float, float]] = field(default_factory=dict)
+    failures: dict[str, Failure] = field(default_factory=dict)
+    connects_after: float = 0.0
+    stays: float = -1.0
+
+    def __post_init__(self) -> None:
+        for name, given in self.delays.items():
+            shortest, longest = given if isinstance(given, tuple) else (given, given)
+            if not 0 <= shortest <= longest:
+                raise ValueError(f"the delay {name} is not a number of seconds, or [from, to]")
+
+    def seconds(self, name: str) -> float:
+        """How long this takes, this time."""
+        given = self.delays.get(name, self.delays.get("*", 0.0))
+        return random.uniform(*given) if isinstance(given, tuple) else given
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A pretended virtual machine. What is made first is its disk; it is defined when ``host`` is set."""
+
+    uuid: str
+    name: str
+    endpoint: str
+    installation: str
+    reservation: str
+    computer: str
+    generation: int
+    image: str
+    revision: int
+    host: str = ""
+    powered_on_at: float = 0.0  #: seconds since 1970; 0: off
+    boots: int = 0
+    prepared: bool = False  #: the guest's post-load tag
+    tainted: str = ""
+    accounts: tuple[str, ...] = ()
+    let_in: tuple[str, ...] = ()  #: addresses
+    access_since: float = 0.0  #: seconds since 1970
+
+    @property
+    def on(self) -> bool:
+        """Whether it is powered on."""
+        return self.powered_on_at > 0
+
+
+class World:
+    """The machines that there are, and what happens to those who act. Safe to use from several threads."""
+
+    def __init__(self, behaviour: Behaviour | None = None) -> None:
+        self.behaviour = behaviour or Behaviour()  #: may be replaced at any time
+        self._lock = threading.RLock()
+        self._machines: dict[str, Machine] = {}
+        self._attempts: dict[str, int] = {}
+
+    def misfortune(self, name: str, target: Target) -> VclabError | None:
+        """What goes wrong with this attempt of a step or act; None: nothing."""
+        failure = self.behaviour.failures.get(name)
+        if failure is None or not failure.concerns(target) or not self._strikes(name, failure):
+            return None
+        text = failure.text or f"{name} fails on {target.host}, as the settings of the fake module say"
+        return Unreachable(text) if failure.kind == "unreachable" else StepFailed(text)
+
+    def _strikes(self, name: str, failure: Failure) -> bool:
+        with self._lock:
+            self._attempts[name] = self._attempts.get(name, 0) + 1
+            return self._attempts[name] <= failure.times or random.random() < failure.rate
+
+    def find(self, uuid: str) -> Machine | None:
+        """The machine of that instance UUID."""
+        with self._lock:
+            file = self._file(uuid)
+            if file is None:
+                return self._machines.get(uuid)
+            return _read(file) if file.exists() else None
+
+    def all(self, endpoint: str) -> list[Machine]:
+        """All machines of an endpoint, by name."""
+        with self._lock:
+            folder = self._folder
+            machines: Iterable[Machine] = self._machines.values()
+            if folder is not None:
+                machines = [_read(file) for file in folder.glob("*.json")] if folder.is_dir() else []
+            return sorted((m for m in machines if m.endpoint == endpoint), key=lambda m: m.name)
+
+    def put(self, machine: Machine) -> Machine:
+        """Make a machine, or change it."""
+        with self._lock:
+            file = self._file(machine.uuid)
+            if file is None:
+                self._machines[machine.uuid] = machine
+            else:
+                file.parent.mkdir(parents=True, exist_ok=True)
+                fresh = file.with_suffix(f".{os.getpid()}")
+                fresh.write_text(json.dumps(asdict(machine)))
+                fresh.replace(file)  # at once: whoever reads sees the old one or the new one
+            return machine
+
+    def change(self, uuid: str, **changes: object) -> Machine:
+        """Change what there is. Raises ``Unreachable`` when there is no such machine."""
+        with self._lock:
+            machine = self.find(uuid)
+            if machine is None:
+                raise Unreachable("the machine is not there")
+            return self.put(replace(machine, **changes))  # type: ignore[arg-type]
+
+    def remove(self, uuid: str) -> None:
+        """Delete a machine; harmless when it is gone."""
+        with self._lock:
+            file = self._file(uuid)
+            if file is None:
+                self._machines.pop(uuid, None)
+            else:
+                file.unlink(missing_ok=True)
+
+    @property
+    def _folder(self) -> Path | None:
+        return self.behaviour.world
+
+    def _file(self, uuid: str) -> Path | None:
+        return None if self._folder is None else self._folder / f"{uuid}.json"
+
+
+def _read(file: Path) -> Machine:
+    values = json.loads(file.read_text())
+    return Machine(**{**values, "accounts": tuple(values["accounts"]), "let_in": tuple(values["let_in"])})

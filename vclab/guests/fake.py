@@ -1,0 +1,129 @@
+"""The guest ``fake``: the inside of the pretended world's machines, with adjustable delays and failures."""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Mapping
+
+from vclab.fake_world import Machine, World
+from vclab.guests.base import Connections
+from vclab.model.errors import NotYet, StepFailed, Unreachable
+from vclab.model.plans import Access, Facts, StepInput, Target
+from vclab.model.steps import AsyncStep, StepContext
+
+_LONGEST_PAUSE = 1.0  # seconds between two looks
+
+
+class FakeGuest:
+    """A ``Guest``."""
+
+    name = "fake"
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def steps(self) -> Mapping[str, AsyncStep]:
+        """The guest's load steps by recorded name."""
+        return {
+            "fake.wait_ssh": self._wait_ssh,
+            "fake.post_load": self._post_load,
+            "fake.read_public_address": self._read_public_address,
+        }
+
+    async def grant_access(self, target: Target, facts: Facts, access: Access) -> None:
+        """Make the account; let in the addresses and no others."""
+        machine = await self._acted("grant_access", target)
+        self._world.change(
+            machine.uuid,
+            accounts=(access.login,),
+            let_in=access.addresses,
+            access_since=machine.access_since or time.time(),
+        )
+
+    async def close_access(self, target: Target, facts: Facts, access: Access) -> None:
+        """Let nobody in any more."""
+        machine = await self._acted("close_access", target)
+        self._world.change(machine.uuid, let_in=(), access_since=0.0)
+
+    async def connections(self, target: Target, facts: Facts, access: Access, within: float = 0.0) -> Connections:
+        """Who is connected, as the settings say: some time after access was given, for some time."""
+        machine = await self._acted("connections", target)
+        behaviour = self._world.behaviour
+        if behaviour.connects_after < 0 or not machine.let_in:
+            return Connections()
+        came = machine.access_since + behaviour.connects_after
+        left = came + behaviour.stays if behaviour.stays >= 0 else float("inf")
+        there = came <= time.time() and left > time.time() - within
+        return Connections(machine.let_in if there else ())
+
+    async def notify(self, target: Target, facts: Facts, text: str) -> None:
+        """Nobody reads it."""
+        await self._acted("notify", target)
+
+    async def read_public_address(self, target: Target, facts: Facts) -> Facts:
+        """The public address and the boot id."""
+        machine = await self._acted("read_public_address", target)
+        return Facts(public_address=_tail(facts.private_address, "198.18"), boot_id=f"{machine.uuid}-{machine.boots}")
+
+    async def reboot(self, target: Target, facts: Facts) -> None:
+        """Restart at once."""
+        machine = await self._acted("reboot", target)
+        self._world.change(machine.uuid, powered_on_at=time.time(), boots=machine.boots + 1)
+
+    async def taint(self, target: Target, facts: Facts, reason: str) -> None:
+        """Remember that a user may have logged in."""
+        machine = await self._acted("taint", target)
+        self._world.change(machine.uuid, tainted=machine.tainted or reason)
+
+    async def sanitize(self, target: Target, facts: Facts, access: Access | None = None, opened: bool = True) -> None:
+        """Remove the accounts, let nobody in. Raises ``StepFailed`` when a user had root rights."""
+        machine = await self._acted("sanitize", target)
+        if opened and access is not None and access.sudo:
+            raise StepFailed(f"{access.login} had root rights on {machine.computer}: only a load cleans it")
+        self._world.change(machine.uuid, accounts=(), let_in=(), access_since=0.0)
+
+    # --- the steps ------------------------------------------------------------------------------------------------
+
+    async def _wait_ssh(self, context: StepContext, given: StepInput) -> Facts:
+        self._may_fail(given.step, given.target)
+        machine = self._running(given.target)
+        left = machine.powered_on_at + self._world.behaviour.seconds(given.step) - time.time()
+        if left > 0:
+            raise NotYet(f"{machine.computer} does not answer SSH yet", min(left, _LONGEST_PAUSE))
+        return Facts(host_key=f"ssh-ed25519 {hashlib.sha256(machine.uuid.encode()).hexdigest()}")
+
+    async def _post_load(self, context: StepContext, given: StepInput) -> Facts:
+        machine = await self._acted(given.step, given.target)
+        if not machine.prepared:
+            self._world.change(machine.uuid, prepared=True)
+        return Facts()
+
+    async def _read_public_address(self, context: StepContext, given: StepInput) -> Facts:
+        await self._acted(given.step, given.target)
+        return await self.read_public_address(given.target, given.facts)
+
+    # --- what they have in common ---------------------------------------------------------------------------------
+
+    async def _acted(self, name: str, target: Target) -> Machine:
+        """The machine, after as long as the settings say. Raises what they say, and ``Unreachable`` when it is off."""
+        seconds = self._world.behaviour.seconds(name)
+        if seconds:
+            await asyncio.sleep(seconds)
+        self._may_fail(name, target)
+        return self._running(target)
+
+    def _may_fail(self, name: str, target: Target) -> None:
+        problem = self._world.misfortune(name, target)
+        if problem:
+            raise problem
+
+    def _running(self, target: Target) -> Machine:
+        machine = self._world.find(target.instance_uuid)
+        if machine is None or not machine.on:
+            raise Unreachable(f"{target.computer} does not answer")
+        return machine
+
+
+def _tail(address: str, prefix: str) -> str:
+    """Another address with the same last two bytes."""
+    return ".".join((prefix, *address.split(".")[2:])) if address else ""

@@ -58,7 +58,7 @@ class Lab:
     """One command's view of the installation."""
 
     def __init__(self, as_user: str = "") -> None:
-        self._as_user = as_user
+        self.as_user = as_user
         self._client: Client | None = None
 
     @cached_property
@@ -80,7 +80,7 @@ class Lab:
     def actor(self) -> Actor:
         """Who acts: ``--as``, else the login name if it is a user, else ``act_as`` of the settings."""
         users = {user.login: user for user in self.records.users()}
-        login = _acting_login(self._as_user, self.settings.act_as, users)
+        login = _acting_login(self.as_user, self.settings.act_as, users)
         return Actor(users[login], operator=login in self.settings.operators)
 
     def person(self) -> PersonSettings:

@@ -1,16 +1,18 @@
 """What the command line reads of the store. It never writes there: the workflows do."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import TypeVar
 
 from sqlalchemy.orm import Session
 
-from vclab.model.catalog import Endpoint, Image, User
+from vclab.model.catalog import Computer, Endpoint, Image, User
 from vclab.model.errors import Unreachable
 from vclab.model.reservations import AuditEvent, ReservationView
 from vclab.settings import config_file
-from vclab.store import audit, catalog, orphans, reservations
+from vclab.store import audit, catalog, history, orphans, reservations
 from vclab.store.engine import open_store
+from vclab.store.history import Stay
 from vclab.store.orphans import Stray
 
 T = TypeVar("T")
@@ -38,6 +40,18 @@ class Records:
     def images(self) -> list[Image]:
         """All images in their production revision, by name."""
         return self._read(catalog.images)
+
+    def revisions(self, image: str) -> list[tuple[Image, bool]]:
+        """All revisions of an image, each with whether it is in production. Raises ``NotFound``."""
+        return self._read(lambda s: catalog.revisions(s, image))
+
+    def computers(self) -> list[Computer]:
+        """All computers, by name."""
+        return self._read(catalog.computers)
+
+    def stays(self, computer: str, user: str, address: str, at: datetime | None, limit: int) -> list[Stay]:
+        """Who had what: the newest ``limit`` that fit all that is given, oldest first."""
+        return self._read(lambda s: history.stays(s, computer, user, address, at, limit))
 
     def endpoints(self) -> list[Endpoint]:
         """What provisions."""

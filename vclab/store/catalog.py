@@ -78,6 +78,15 @@ def revision(session: Session, name: str, number: int) -> model.Image:
     return _image(row[0], row[1])
 
 
+def revisions(session: Session, name: str) -> list[tuple[model.Image, bool]]:
+    """All revisions of an image, oldest first, each with whether it is in production. Raises ``NotFound``."""
+    query = _revisions().where(models.Image.name == name).order_by(models.Revision.number)
+    found = [(_image(row[0], row[1]), row[1].production) for row in session.execute(query)]
+    if not found:
+        raise NotFound(f"there is no image {name}")
+    return found
+
+
 def put_endpoint(session: Session, endpoint: model.Endpoint) -> None:
     """Add or change an endpoint."""
     session.merge(models.Endpoint(**_columns(endpoint)))
@@ -142,6 +151,28 @@ def put_lab_computer(session: Session, name: str, notes: str = "") -> None:
         state = ComputerState.AVAILABLE
         session.add(models.Computer(name=name, kind=model.ComputerKind.LAB, state=state, pool="", notes=notes))
         session.flush()
+
+
+def set_computer(
+    session: Session, name: str, state: ComputerState | None = None, notes: str | None = None
+) -> model.Computer:
+    """Take a computer that nobody holds out of use, or give it back; change its notes.
+
+    Raises ``NotFound``, and ``Refused`` while somebody holds it: then its state is the workflow's to say.
+    """
+    lock = sa.select(models.Computer).where(models.Computer.name == name).with_for_update(key_share=True)
+    row = session.scalar(lock.execution_options(populate_existing=True))
+    if row is None:
+        raise NotFound(f"there is no computer {name}")
+    before = computer(session, name)
+    if state is not None and state is not row.state:
+        if before.holder:
+            raise Refused(f"{name} is held by {before.holder}; its state can be changed when that has ended")
+        row.state = state
+    if notes is not None:
+        row.notes = notes
+    session.flush()
+    return computer(session, name)
 
 
 def computer(session: Session, name: str) -> model.Computer:

@@ -1,0 +1,273 @@
+"""``vclab user|image|computer``: what an administrator keeps, checked before anything is touched."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Command
+from vclab.cli.app import GROUPS
+from vclab.store import tenures
+from vclab.store.engine import open_store
+
+IMAGE = ("image", "add", "ubuntu", "--master", "[ds1] u/1/disk.vmdk", "--cpus", "2", "--memory", "2048", "--disk", "16")
+MACS = ("--private-mac", "02:76:63:99:00:01", "--public-mac", "02-76-63-99-01-01")
+
+
+@pytest.fixture(scope="session")
+def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A key pair; the path of its public half."""
+    file = tmp_path_factory.mktemp("key") / "id"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "dora", "-f", file], check=True)
+    return file.with_suffix(".pub")
+
+
+@pytest.mark.parametrize("noun", [group.info.name for group in GROUPS])
+def test_each_noun_has_help_and_its_verbs_examples(vclab: Command, noun: str) -> None:
+    said = vclab(noun, "--help")
+    assert said.code == 0
+    group = next(group for group in GROUPS if group.info.name == noun)
+    for verb in (command.name for command in group.registered_commands):
+        assert verb
+        assert verb in said.out
+        said_of_verb = vclab(noun, verb, "--help")
+        assert said_of_verb.code == 0
+        assert f"vclab {noun} {verb}" in said_of_verb.out.partition("Examples:")[2]
+
+
+def test_only_operators_and_root(vclab: Command, store: Path, monkeypatch: pytest.MonkeyPatch, key: Path) -> None:
+    adding = ("user", "add", "dora", "--key", str(key))
+    for command in (adding, IMAGE, ("computer", "edit", "vm01", "--maintenance"), ("history", "--user", "alice")):
+        vclab("--as", "alice", *command).one_line_error(3, "operators and root, and alice is no operator")
+        monkeypatch.setattr("vclab.cli.administer.may_write", lambda folder: False)
+        vclab(*command).one_line_error(3, "alice is no operator")
+        monkeypatch.undo()
+        monkeypatch.setenv("VCLAB_CONFIG", str(store.parent / "vclab.toml"))
+    assert "dora" not in vclab("--as", "alice", "user", "list").out
+    assert vclab("--as", "olga", *adding).code == 0
+    assert "dora" in vclab("--as", "alice", "user", "list").out
+
+
+def test_an_operator_need_not_be_a_user(vclab: Command, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vclab.cli.administer.may_write", lambda folder: False)
+    monkeypatch.setattr("vclab.cli.administer.login_name", lambda: "olga")
+    assert vclab("user", "add", "dora").code == 0
+
+
+def test_a_user_is_added_shown_and_changed(vclab: Command, store: Path, key: Path) -> None:
+    line = key.read_text().strip()
+    added = vclab("user", "add", "dora", "--key", str(key), "--zone", "Europe/Paris", "--json").json
+    assert added == {
+        "login": "dora",
+        "uid": 20001,
+        "affiliation": "local",
+        "public_keys": [line],
+        "zone": "Europe/Paris",
+    }
+    assert vclab("user", "add", "dora", "--json").json == added
+    assert vclab("user", "add", "dora", "--key", line, "--uid", "20001", "--json").json == added
+    vclab("user", "add", "dora", "--uid", "20002").one_line_error(3, "user add: ", "vclab user edit dora")
+    assert vclab("user", "add", "emil", "--json").json["uid"] == 20002
+    edited = vclab("user", "edit", "dora", "--uid", "3000", "--no-keys", "--json").json
+    assert (edited["uid"], edited["public_keys"], edited["zone"]) == (3000, [], "Europe/Paris")
+    assert vclab("user", "edit", "dora", "--add-key", line, "--add-key", str(key), "--json").json["public_keys"] == [
+        line
+    ]
+    assert vclab("user", "show", "dora", "--json").json["uid"] == 3000
+    assert line in vclab("user", "show", "dora").out
+    assert [user["login"] for user in vclab("user", "list", "--json").json] == ["alice", "bob", "dora", "emil", "olga"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (("älice",), ("the login name 'älice' has 'ä' (U+00E4)", "only a-z, 0-9, _ and -")),
+        (("Dora",), ("has 'D'",)),
+        (("do ra",), ("a space",)),
+        (("do\x07ra",), ("a control character (U+0007)",)),
+        (("dora\n",), ("a control character (U+000A)",)),
+        (("",), ("is empty",)),
+        (("1dora",), ("must begin with a letter",)),
+        (("root",), ("root is never a user",)),
+        (("d" * 33,), ("longer than 32",)),
+        (("d" * 5000,), ("longer than 32",)),
+        (("dora", "--uid", "999"), ("999",)),
+        (("dora", "--uid", "-1"), ("-1",)),
+        (("dora", "--uid", "65534"), ("65534",)),
+        (("dora", "--uid", "2147483648"), ("2147483648",)),
+        (("dora", "--uid", "abc"), ("integer",)),
+        (("dora", "--zone", "Mars/Olympus"), ("there is no time zone 'Mars/Olympus'",)),
+        (("dora", "--zone", "Europe/Berln"), ("did you mean Europe/Berlin",)),
+        (("dora", "--zone", "../../etc/passwd"), ("no time zone",)),
+        (("dora", "--zone", ""), ("no time zone",)),
+        (("dora", "--key", "ssh-ed25519 AAAA"), ("damaged",)),
+        (("dora", "--key", "hello"), ("neither an SSH public key",)),
+        (("dora", "--key", ""), ("no SSH public key",)),
+        (("dora", "--key", "-----BEGIN OPENSSH PRIVATE KEY-----"), ("private key",)),
+        (("dora", "--key", 'command="x" ssh-ed25519 AAAA'), ("neither an SSH public key",)),
+        (("dora", "--affiliation", "Größe"), ("an affiliation",)),
+    ],
+)
+def test_what_is_no_user(vclab: Command, store: Path, arguments: tuple[str, ...], parts: tuple[str, ...]) -> None:
+    vclab("user", "add", *arguments).one_line_error(2, "user add: ", *parts)
+    assert len(vclab("user", "list", "--json").json) == 3
+
+
+def test_a_private_keys_file_and_a_weak_key(vclab: Command, store: Path, key: Path, tmp_path: Path) -> None:
+    vclab("user", "add", "dora", "--key", str(key.with_suffix(""))).one_line_error(2, "holds a private key")
+    subprocess.run(["ssh-keygen", "-q", "-t", "rsa", "-b", "1024", "-N", "", "-f", tmp_path / "weak"], check=True)
+    vclab("user", "add", "dora", "--key", str(tmp_path / "weak.pub")).one_line_error(2, "less than 2048 bits")
+
+
+def test_users_that_collide_or_are_not_there(vclab: Command, store: Path) -> None:
+    vclab("user", "add", "dora", "--uid", "2001").one_line_error(3, "the uid 2001 of dora belongs to alice")
+    vclab("user", "edit", "bob", "--uid", "2001").one_line_error(3, "belongs to alice")
+    vclab("user", "edit", "alcie", "--zone", "UTC").one_line_error(4, "did you mean alice?")
+    vclab("user", "show", "☃").one_line_error(4, "there is no user")
+    vclab("user", "add").one_line_error(2, "LOGIN")
+    vclab("user", "frob").one_line_error(2, "frob")
+
+
+def test_an_image_its_revisions_and_back(vclab: Command, store: Path) -> None:
+    added = vclab(*IMAGE, "--json").json
+    assert (added["revision"], added["datastore"], added["master_path"]) == (1, "ds1", "u/1/disk.vmdk")
+    assert (added["title"], added["ports"], added["root_access"], added["module"]) == ("ubuntu", [22], True, "vsphere")
+    assert vclab(*IMAGE, "--json").json == added
+    vclab(*IMAGE[:-1], "17").one_line_error(3, "there is an image ubuntu already")
+    vclab("image", "edit", "ubuntu", "--master", "u/2/disk.vmdk").one_line_error(3, "another revision: --revision 2")
+    vclab("image", "edit", "ubuntu", "--revision", "3").one_line_error(3, "the next revision of ubuntu is 2, not 3")
+    vclab("image", "edit", "ubuntu", "--revision", "2").one_line_error(2, "its own --master")
+    second = vclab(
+        "image", "edit", "ubuntu", "--revision", "2", "--master", "[ds1] u/2/disk.vmdk", "--port", "22", "--port",
+        "3389", "--json",
+    ).json  # fmt: skip
+    assert (second["revision"], second["master_path"], second["ports"]) == (2, "u/2/disk.vmdk", [22, 3389])
+    back = vclab("image", "edit", "ubuntu", "--revision", "1", "--memory", "4096", "--title", "Ubuntu", "--json").json
+    assert (back["revision"], back["ports"], back["memory_mb"], back["title"]) == (1, [22], 4096, "Ubuntu")
+    shown = vclab("image", "show", "ubuntu", "--json").json
+    assert [(r["revision"], r["production"]) for r in shown["revisions"]] == [(1, True), (2, False)]
+    assert "[ds1] u/2/disk.vmdk" in vclab("image", "show", "ubuntu").out
+    assert "ubuntu" in vclab("image", "list").out
+    assert [image["name"] for image in vclab("images", "--json").json] == ["debian-12", "ubuntu"]
+
+
+@pytest.mark.parametrize(
+    ("change", "part"),
+    [
+        ({"ubuntu": "Übuntu"}, "'Ü'"),
+        ({"ubuntu": "-ubuntu"}, ""),
+        ({"ubuntu": "ubuntu."}, "begin and end"),
+        ({"2": "0"}, "between 1 and 768"),
+        ({"2": "1000000000"}, "between 1 and 768"),
+        ({"2048": "63"}, "memory"),
+        ({"2048": "2047"}, "multiple of 4"),
+        ({"16": "-1"}, "disk"),
+        ({"16": "1.5"}, "integer"),
+        ({"[ds1] u/1/disk.vmdk": "/etc/passwd"}, "path inside a datastore"),
+        ({"[ds1] u/1/disk.vmdk": "[ds1] ../x.vmdk"}, "path inside a datastore"),
+        ({"[ds1] u/1/disk.vmdk": "u/disk-flat.vmdk"}, "disk's description"),
+        ({"[ds1] u/1/disk.vmdk": "u/disk.iso"}, "disk's description"),
+        ({"[ds1] u/1/disk.vmdk": "u/\x00.vmdk"}, "control character"),
+        ({"[ds1] u/1/disk.vmdk": ""}, "empty"),
+        ({"--disk": "--title", "16": "x"}, "--disk"),
+    ],
+)
+def test_what_is_no_image(vclab: Command, store: Path, change: dict[str, str], part: str) -> None:
+    vclab(*(change.get(word, word) for word in IMAGE)).one_line_error(2, part)
+    assert len(vclab("image", "list", "--json").json) == 1
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "part"),
+    [
+        ("--title", "a\nb", "control character"),
+        ("--title", "x" * 101, "longer than 100"),
+        ("--port", "0", "between 1 and 65535"),
+        ("--port", "65536", "between 1 and 65535"),
+        ("--module", "xen", "there is no provisioning module 'xen'"),
+        ("--guest", "windoze", "there is no guest"),
+        ("--guest-id", "Debian 12", "no guest id"),
+        ("--revision", "0", "revision"),
+    ],
+)
+def test_what_is_no_change_of_an_image(vclab: Command, store: Path, option: str, value: str, part: str) -> None:
+    vclab("image", "edit", "debian-12", option, value).one_line_error(2, part)
+
+
+def test_an_image_that_is_not_there(vclab: Command, store: Path) -> None:
+    vclab("image", "edit", "debain-12", "--cpus", "2").one_line_error(4, "did you mean debian-12?")
+    vclab("image", "show", "nope").one_line_error(4, "there is no image")
+
+
+def test_a_pool_is_made_and_grows(vclab: Command, store: Path) -> None:
+    first = vclab("computer", "add", "lab", "--count", "2", "--mac-prefix", "00:50:56", "--json").json
+    assert [(c["name"], c["private_mac"], c["public_mac"]) for c in first] == [
+        ("lab01", "00:50:56:00:00:01", "00:50:56:01:00:01"),
+        ("lab02", "00:50:56:00:00:02", "00:50:56:01:00:02"),
+    ]
+    grown = vclab("computer", "add", "lab", "--count", "3", "--json").json
+    assert [c["private_mac"] for c in grown] == [f"00:50:56:00:00:0{n}" for n in (1, 2, 3)]
+    vclab("computer", "add", "lab", "--count", "4", "--mac-prefix", "02:11:22").one_line_error(3, "below 00:50:56")
+    vclab("computer", "add", "other", "--count", "1").one_line_error(3, "MAC 02:76:63:00:00:01 of other01 belongs to")
+    assert len(vclab("computer", "list", "--json").json) == 4 + 3
+
+
+def test_one_computer_with_macs_of_its_own(vclab: Command, store: Path) -> None:
+    (made,) = vclab("computer", "add", "paint-1", *MACS, "--json").json
+    assert (made["name"], made["public_mac"], made["state"]) == ("paint-1", "02:76:63:99:01:01", "available")
+    assert vclab("computer", "add", "paint-1", *MACS).code == 0
+    vclab("computer", "add", "paint-2", *MACS).one_line_error(3, "belongs to paint-1")
+    other = [word.replace("99", "98") for word in MACS]
+    vclab("computer", "add", "paint-1", *other).one_line_error(3, "already, with the MACs")
+    vclab("computer", "add", "vm01", *other).one_line_error(3, "already a computer vm01")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (("Lab", "--count", "2"), "'L'"),
+        (("lab.x", "--count", "2"), "'.'"),
+        (("lab", "--count", "0"), "between 1 and 4096"),
+        (("lab", "--count", "4097"), "between 1 and 4096"),
+        (("lab",), "--count"),
+        (("lab", "--count", "2", *MACS), "--count"),
+        (("lab", "--private-mac", "02:76:63:99:00:01"), "both"),
+        (("lab", "--count", "2", "--mac-prefix", "02:76"), "three bytes"),
+        (("lab", "--count", "2", "--mac-prefix", "01:76:63"), "multicast"),
+        (("lab", "--count", "2", "--mac-prefix", "00:0c:29"), "gives out by itself"),
+        (("lab", "--private-mac", "00:50:56:80:00:01", "--public-mac", "02:00:00:00:00:02"), "gives out by itself"),
+        (("lab", "--private-mac", "zz:50:56:80:00:01", "--public-mac", "02:00:00:00:00:02"), "no MAC address"),
+        (("lab", "--private-mac", MACS[1], "--public-mac", MACS[1]), "different MACs"),
+        (("l" * 61, "--count", "2"), "longer than 60"),
+    ],
+)
+def test_what_is_no_computer(vclab: Command, store: Path, arguments: tuple[str, ...], part: str) -> None:
+    vclab("computer", "add", *arguments).one_line_error(2, "computer add: ", part)
+    assert len(vclab("computer", "list", "--json").json) == 4
+
+
+def test_maintenance_and_back(vclab: Command, store: Path) -> None:
+    edited = vclab("computer", "edit", "vm01", "--maintenance", "--notes", "its address answers", "--json").json
+    assert (edited["state"], edited["notes"]) == ("maintenance", "its address answers")
+    assert "its address answers" in vclab("computer", "list").out
+    assert "maintenance" in vclab("computer", "show", "vm01").out
+    edited = vclab("computer", "edit", "vm01", "--available", "--notes", "", "--json").json
+    assert (edited["state"], edited["notes"]) == ("available", "")
+    vclab("computer", "edit", "vm01").one_line_error(2, "--maintenance")
+    vclab("computer", "edit", "vm1", "--available").one_line_error(4, "did you mean vm01")
+    vclab("computer", "edit", "vm01", "--notes", "a\x1bb").one_line_error(2, "control character")
+
+
+def test_a_computer_that_is_held_keeps_its_state(vclab: Command, store: Path) -> None:
+    from tests.store.lab import HOUR, NOW
+
+    opened = open_store(f"sqlite:///{store}")
+    opened.run(lambda s: tenures.take(s, "vm02", "r7", "reservation", NOW + HOUR, NOW))
+    opened.close()
+    vclab("computer", "edit", "vm02", "--maintenance").one_line_error(3, "vm02 is held by r7")
+    assert vclab("computer", "edit", "vm02", "--notes", "noisy", "--json").json["holder"] == "r7"
+
+
+def test_without_a_database(vclab: Command) -> None:
+    vclab("user", "add", "dora").one_line_error(5, "does not exist")
+    vclab("user", "list").one_line_error(5, "does not exist")

@@ -1,0 +1,240 @@
+"""What an administrator typed, checked before anything is touched. Every function raises ``Usage`` in words."""
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from vclab.cli.context import near
+from vclab.cli.errors import Usage, quoted
+from vclab.model.catalog import Identity
+
+LOWEST_UID, HIGHEST_UID = 1000, 2**31 - 1  # an SQL integer; below are the system's own accounts
+NOBODY = (65534, 65535)  # "nobody", and the uid that some systems take for "none"
+MOST_MEMORY_MB, MOST_CPUS, MOST_DISK_GB = 24 * 2**20, 768, 62 * 1024  # vSphere 8's maxima of one machine
+MODULES = ("vsphere",)
+GUESTS = ("linux",)
+
+_MAC = re.compile(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}")
+_MAC_PREFIX = re.compile(r"(?:[0-9a-f]{2}:){2}[0-9a-f]{2}")
+_MASTER = re.compile(r"\[(?P<datastore>[^\]]+)\]\s*(?P<path>.*)")
+
+
+def login(text: str) -> str:
+    """A login name as Linux takes it: ``a-z 0-9 _ -``, at most 32."""
+    _characters(text, "the login name", "a-z, 0-9, _ and -", r"[a-z0-9_-]", 32)
+    if text[0] in "0123456789-":
+        raise Usage(f"the login name {quoted(text)} must begin with a letter or _")
+    if text == "root":
+        raise Usage("root is never a user of the lab")
+    return text
+
+
+def name(text: str, what: str, longest: int = 63, more: str = ".") -> str:
+    """The name of an image, an endpoint or a computer: lower-case letters, digits and ``-``."""
+    allowed = f"a-z, 0-9 and {' '.join(('-', *more))}"
+    _characters(text, f"the name of {what}", allowed, f"[a-z0-9{re.escape(more)}-]", longest)
+    if not text[0].isalnum() or not text[-1].isalnum():
+        raise Usage(f"the name of {what}, {quoted(text)}, must begin and end with a letter or a digit")
+    return text
+
+
+def line(text: str, what: str, longest: int = 200) -> str:
+    """Free text on one line, without control characters."""
+    if not text.strip():
+        raise Usage(f"{what} is empty")
+    if len(text) > longest:
+        raise Usage(f"{what} is longer than {longest} characters")
+    for character in text:
+        if not character.isprintable():
+            raise Usage(f"{what} has {_called(character)}")
+    return text.strip()
+
+
+def uid(number: int) -> int:
+    """A user id for a person."""
+    if not LOWEST_UID <= number <= HIGHEST_UID or number in NOBODY:
+        raise Usage(f"the uid {number} can't be a person's: {LOWEST_UID} to {HIGHEST_UID}, but not 65534 or 65535")
+    return number
+
+
+def zone(text: str) -> str:
+    """The name of an IANA time zone."""
+    from zoneinfo import available_timezones
+
+    known = available_timezones()
+    if text not in known:
+        raise Usage(f"there is no time zone {quoted(text)}{near(text, known)}; write one like Europe/Berlin")
+    return text
+
+
+def public_keys(given: Iterable[str]) -> tuple[str, ...]:
+    """SSH public keys, each a line or the path of a file of lines; none twice."""
+    lines = [each for text in given for each in _key_lines(text)]
+    return tuple(dict.fromkeys(_public_key(each) for each in lines))
+
+
+def _key_lines(text: str) -> list[str]:
+    if "PRIVATE KEY" in text:
+        raise Usage("this is a private key, which must stay where it is; give the public one (its file ends in .pub)")
+    if text.split(" ", 1)[0] not in ("", *_key_types()):
+        try:
+            text = Path(text).expanduser().read_text(encoding="utf-8")
+        except (OSError, ValueError):
+            raise Usage(
+                f"{quoted(text)} is neither an SSH public key (like 'ssh-ed25519 AAAA… name') nor a file of them"
+            ) from None
+        if "PRIVATE KEY" in text:
+            raise Usage("this file holds a private key; give the public one (its name ends in .pub)")
+    found = [each.strip() for each in text.splitlines() if each.strip() and not each.lstrip().startswith("#")]
+    if not found:
+        raise Usage("there is no SSH public key in what was given")
+    return found
+
+
+def _key_types() -> set[str]:
+    return {"ssh-ed25519", "ssh-rsa", "ssh-dss", *(f"ecdsa-sha2-nistp{n}" for n in (256, 384, 521))} | {
+        f"sk-{kind}@openssh.com" for kind in ("ssh-ed25519", "ecdsa-sha2-nistp256")
+    }
+
+
+def _public_key(text: str) -> str:
+    """One key, without what stands before it in an authorized_keys file: that would be the user's to say, not ours."""
+    import asyncssh
+
+    line(text, "the SSH public key", 20_000)
+    if text.split(" ", 1)[0] not in _key_types():
+        raise Usage(f"an SSH public key begins with its type, like ssh-ed25519, not with {quoted(text.split(' ')[0])}")
+    try:
+        asyncssh.import_public_key(text)
+    except (asyncssh.KeyImportError, ValueError, UnicodeError):
+        raise Usage(f"the SSH public key {quoted(text)} is damaged: was it copied whole?") from None
+    if text.startswith("ssh-dss"):
+        raise Usage("DSA keys are not accepted by SSH servers any more; make one with `ssh-keygen -t ed25519`")
+    if text.startswith("ssh-rsa") and _rsa_bits(text) < 2048:
+        raise Usage("an RSA key of less than 2048 bits is not accepted; make one with `ssh-keygen -t ed25519`")
+    return text
+
+
+def _rsa_bits(text: str) -> int:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+    from cryptography.hazmat.primitives.serialization import load_ssh_public_key
+
+    key = load_ssh_public_key(text.encode())
+    return key.key_size if isinstance(key, RSAPublicKey) else 0
+
+
+def number(value: int, what: str, lowest: int, highest: int) -> int:
+    """A whole number between two others."""
+    if not lowest <= value <= highest:
+        raise Usage(f"{what} must be between {lowest} and {highest}, not {value}")
+    return value
+
+
+def memory(value: int) -> int:
+    """MiB of a machine; vSphere takes only multiples of 4."""
+    number(value, "the memory in MiB", 64, MOST_MEMORY_MB)
+    if value % 4:
+        raise Usage(f"the memory in MiB must be a multiple of 4, not {value}")
+    return value
+
+
+def one_of(text: str, what: str, known: Sequence[str]) -> str:
+    """One of the names that there are."""
+    if text not in known:
+        raise Usage(f"there is no {what} {quoted(text)}{near(text, known)}; there is {', '.join(known)}")
+    return text
+
+
+def ports(given: Sequence[int]) -> tuple[int, ...]:
+    """TCP ports that people connect to, none twice."""
+    return tuple(dict.fromkeys(number(port, "a port", 1, 65535) for port in given))
+
+
+def guest_id(text: str) -> str:
+    """vSphere's name for an operating system, like ``debian12_64Guest``."""
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,60}", text, re.ASCII):
+        raise Usage(f"{quoted(text)} is no guest id of vSphere; write one like debian12_64Guest")
+    return text
+
+
+def master(text: str) -> tuple[str, str]:
+    """The datastore (empty: not said) and the path of a master disk, as ``[ds1] folder/disk.vmdk`` or without it."""
+    found = _MASTER.fullmatch(line(text, "the path of the master disk"))
+    datastore, path = (found["datastore"], found["path"]) if found else ("", text.strip())
+    parts = path.split("/")
+    if any(part in ("", ".", "..") for part in parts) or "\\" in path or "[" in path:
+        raise Usage(f"the master disk {quoted(text)} must be a path inside a datastore, like folder/disk.vmdk")
+    if not path.endswith(".vmdk") or path.endswith("-flat.vmdk"):
+        raise Usage(f"the master disk {quoted(text)} must be the disk's description, which ends in .vmdk")
+    return datastore, path
+
+
+def mac(text: str) -> str:
+    """A MAC address of one network card."""
+    plain = text.strip().lower().replace("-", ":")
+    if not _MAC.fullmatch(plain):
+        raise Usage(f"{quoted(text)} is no MAC address; write one like 02:76:63:00:00:01")
+    return _usable_mac(plain)
+
+
+def mac_prefix(text: str) -> str:
+    """The first three bytes of MAC addresses."""
+    plain = text.strip().lower().replace("-", ":")
+    if not _MAC_PREFIX.fullmatch(plain):
+        raise Usage(f"{quoted(text)} is not the beginning of a MAC address; write three bytes like 02:76:63")
+    return _usable_mac(plain)
+
+
+def _usable_mac(plain: str) -> str:
+    if int(plain[:2], 16) & 1:
+        raise Usage(f"{plain} is a multicast address: the first byte of a network card's is even")
+    if plain.startswith("00:0c:29") or (plain.startswith("00:50:56") and plain[9:11] > "3f"):
+        raise Usage(f"{plain} is of those that vSphere gives out by itself; 00:50:56:00 to 00:50:56:3f are free")
+    return plain
+
+
+def identities(found: Iterable[Identity]) -> None:
+    """Every identity's name can be a host name."""
+    for identity in found:
+        name(identity.name, "a computer", more="")
+
+
+def url(text: str) -> str:
+    """The address of a vCenter or ESXi: ``https://HOST[:PORT]/sdk``; the path may be left out."""
+    try:
+        parts = urlsplit(line(text, "the URL"))
+        port = parts.port
+    except ValueError:
+        raise Usage(f"{quoted(text)} is no URL; write https://HOST/sdk") from None
+    if parts.scheme != "https" or not parts.hostname or parts.query or parts.fragment:
+        raise Usage(f"the URL must be https://HOST[:PORT]/sdk, not {quoted(text)}")
+    if parts.username is not None or parts.password is not None:
+        raise Usage("the URL must not hold a user name or a password: they are asked for")
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return f"https://{host}{f':{port}' if port else ''}{parts.path.rstrip('/') or '/sdk'}"
+
+
+def fingerprint(text: str) -> str:
+    """A SHA-256 fingerprint: 64 hex digits, with or without colons."""
+    plain = text.strip().removeprefix("SHA256:").replace(":", "").lower()
+    if not re.fullmatch(r"[0-9a-f]{64}", plain):
+        raise Usage(f"{quoted(text)} is no SHA-256 fingerprint, which has 64 hex digits")
+    return plain
+
+
+def _characters(text: str, what: str, allowed: str, pattern: str, longest: int) -> None:
+    if not text:
+        raise Usage(f"{what} is empty")
+    if len(text) > longest:
+        raise Usage(f"{what} {quoted(text)} is longer than {longest} characters")
+    for character in text:
+        if not re.fullmatch(pattern, character, re.ASCII):
+            raise Usage(f"{what} {quoted(text)} has {_called(character)}: only {allowed} are allowed")
+
+
+def _called(character: str) -> str:
+    if character == " ":
+        return "a space"
+    code = f"U+{ord(character):04X}"
+    return f"{character!r} ({code})" if character.isprintable() else f"a control character ({code})"

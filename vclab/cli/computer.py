@@ -1,0 +1,230 @@
+"""``vclab computer …``: the computers, which for virtual machines are identities: a host name and two MACs each."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vclab.cli import checks
+from vclab.cli.administer import administration, group
+from vclab.cli.context import lab_of, near
+from vclab.cli.errors import Usage, quoted
+from vclab.cli.output import JsonValue, fields, note, say_json, table
+from vclab.cli.params import AsUser, Json
+from vclab.model.catalog import Computer, Identity, IdentityPool
+from vclab.model.errors import NotFound, Refused
+from vclab.model.states import ComputerState
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+MAC_PREFIX = "02:76:63"  # locally administered, and "vc" in ASCII
+MOST = 4096
+
+app = group("computer", "The computers that people get: add, list, show, edit.")
+
+Name = Annotated[str, typer.Argument(metavar="COMPUTER", help="Its name.", show_default=False)]
+
+
+@app.command("add")
+def add(
+    context: typer.Context,
+    name: Annotated[
+        str, typer.Argument(metavar="PREFIX|NAME", help="Prefix of a pool's names, or one name.", show_default=False)
+    ],
+    count: Annotated[
+        int | None, typer.Option("--count", help="A pool of so many: PREFIX01, PREFIX02, …", show_default=False)
+    ] = None,
+    mac_prefix: Annotated[
+        str | None,
+        typer.Option(
+            "--mac-prefix", help=f"First three bytes of a pool's MACs [default: {MAC_PREFIX}].", show_default=False
+        ),
+    ] = None,
+    private_mac: Annotated[
+        str | None, typer.Option("--private-mac", metavar="MAC", help="Of one computer.", show_default=False)
+    ] = None,
+    public_mac: Annotated[
+        str | None, typer.Option("--public-mac", metavar="MAC", help="Of one computer.", show_default=False)
+    ] = None,
+    json: Json = False,
+    as_user: AsUser = "",
+) -> None:
+    """Add computers: identities that virtual machines get while they are reserved.
+
+    An identity is a host name and a MAC on each of the two networks. So many people can have a computer at one time
+    as there are identities, if the hosts have room. A pool can grow: a higher --count adds what is missing.
+
+    \b
+    Examples:
+      vclab computer add vm --count 40
+      vclab computer add lab --count 8 --mac-prefix 00:50:56
+      vclab computer add paint-1 --private-mac 02:76:63:99:00:01 --public-mac 02:76:63:99:01:01
+    """
+    admin = administration(lab_of(context, as_user))
+    checks.name(name, "a computer", 60, more="")
+    one = private_mac is not None or public_mac is not None
+    if one == (count is not None) or (one and mac_prefix is not None):
+        raise Usage("say --count for a pool of computers, or --private-mac and --public-mac for one")
+    pool = _one(name, private_mac, public_mac) if one else None
+    if count is not None:
+        checks.number(count, "the count", 1, MOST)
+    wanted = checks.mac_prefix(mac_prefix) if mac_prefix is not None else ""
+
+    def change(session: "Session") -> list[Computer]:
+        from vclab.store import catalog
+
+        known = [each for each in catalog.computers(session) if each.pool == name]
+        chosen = pool or _pool(name, count or 0, wanted, known)
+        _refuse_other_macs(chosen, known)
+        catalog.put_pool(session, chosen)
+        names = {identity.name for identity in catalog.identities(chosen)}
+        checks.identities(catalog.identities(chosen))
+        return [each for each in catalog.computers(session) if each.name in names]
+
+    found = admin.write(change)
+    if json:
+        say_json([_json(each) for each in found])
+    else:
+        _list(found)
+
+
+@app.command("edit")
+def edit(
+    context: typer.Context,
+    name: Name,
+    maintenance: Annotated[
+        bool | None, typer.Option("--maintenance/--available", help="Give it to nobody / to people again.")
+    ] = None,
+    notes: Annotated[str | None, typer.Option("--notes", help="What is to be known of it.", show_default=False)] = None,
+    json: Json = False,
+    as_user: AsUser = "",
+) -> None:
+    """Take a computer out of use, give it back, or change its notes.
+
+    One that is held now keeps its state until its reservation has ended.
+
+    \b
+    Examples:
+      vclab computer edit vm07 --maintenance --notes "its address is somebody else's"
+      vclab computer edit vm07 --available --notes ""
+    """
+    admin = administration(lab_of(context, as_user))
+    if maintenance is None and notes is None:
+        raise Usage("say --maintenance, --available or --notes")
+    text = checks.line(notes, "the note", 500) if notes else notes
+    state = None if maintenance is None else _STATES[maintenance]
+
+    def change(session: "Session") -> Computer:
+        from vclab.store import catalog
+
+        _known(name, catalog.computers(session))
+        return catalog.set_computer(session, name, state, text)
+
+    _tell(admin.write(change), json)
+
+
+@app.command("list")
+def list_(context: typer.Context, json: Json = False) -> None:
+    """List the computers, what they hold and who holds them.
+
+    \b
+    Examples:
+      vclab computer list
+      vclab computer list --json
+    """
+    found = lab_of(context).records.computers()
+    if json:
+        say_json([_json(each) for each in found])
+    elif found:
+        _list(found)
+    else:
+        note("There are no computers yet; add a pool with `vclab computer add vm --count 40`.")
+
+
+@app.command("show")
+def show(context: typer.Context, name: Name, json: Json = False) -> None:
+    """Show one computer.
+
+    \b
+    Examples:
+      vclab computer show vm07
+    """
+    _tell(_known(name, lab_of(context).records.computers()), json)
+
+
+_STATES = {True: ComputerState.MAINTENANCE, False: ComputerState.AVAILABLE}
+
+
+def _one(name: str, private_mac: str | None, public_mac: str | None) -> IdentityPool:
+    """A pool of one computer, which bears its name."""
+    if not private_mac or not public_mac:
+        raise Usage("one computer needs both --private-mac and --public-mac")
+    identity = Identity(name, checks.mac(private_mac), checks.mac(public_mac))
+    if identity.private_mac == identity.public_mac:
+        raise Usage("the two network cards of a computer need different MACs")
+    return IdentityPool(prefix=name, count=1, identities=(identity,))
+
+
+def _pool(prefix: str, count: int, wanted: str, known: list[Computer]) -> IdentityPool:
+    """The pool, grown or new. It keeps its MACs: machines are told by them in DHCP and firewalls."""
+    present = known[0].private_mac[: len(MAC_PREFIX)] if known else ""
+    if present and wanted and wanted != present:
+        raise Refused(f"the pool {prefix} has MACs below {present}, not {wanted}")
+    return IdentityPool(prefix=prefix, count=count, mac_prefix=present or wanted or MAC_PREFIX)
+
+
+def _refuse_other_macs(pool: IdentityPool, known: list[Computer]) -> None:
+    """A computer that is there already is not given other MACs unseen."""
+    macs = {each.name: (each.private_mac, each.public_mac) for each in known}
+    for identity in pool.identities:
+        wanted = identity.private_mac, identity.public_mac
+        if macs.get(identity.name, wanted) != wanted:
+            raise Refused(
+                f"there is a computer {identity.name} already, with the MACs {' and '.join(macs[identity.name])}"
+            )
+
+
+def _known(name: str, computers: list[Computer]) -> Computer:
+    known = {each.name: each for each in computers}
+    if name not in known:
+        raise NotFound(f"there is no computer {quoted(name)}{near(name, known)}; `vclab computer list` lists them")
+    return known[name]
+
+
+def _list(found: list[Computer]) -> None:
+    rows = [
+        (
+            c.name,
+            str(c.kind),
+            c.state,
+            f"{c.image}/{c.revision}" if c.image else "",
+            c.holder,
+            c.public_address,
+            c.notes,
+        )
+        for c in found
+    ]
+    table(("COMPUTER", "KIND", "STATE", "HOLDS", "HELD BY", "ADDRESS", "NOTES"), rows)
+
+
+def _tell(computer: Computer, json: bool) -> None:
+    if json:
+        say_json(_json(computer))
+        return
+    fields(
+        [
+            ("Computer", computer.name),
+            ("Kind", str(computer.kind)),
+            ("State", computer.state),
+            ("Held by", f"{computer.holder} (generation {computer.generation})" if computer.holder else ""),
+            ("Holds", f"{computer.image}, revision {computer.revision}" if computer.image else ""),
+            ("Private", " ".join(filter(None, (computer.private_mac, computer.private_address)))),
+            ("Public", " ".join(filter(None, (computer.public_mac, computer.public_address)))),
+            ("Notes", computer.notes),
+        ]
+    )
+
+
+def _json(computer: Computer) -> dict[str, JsonValue]:
+    return asdict(computer) | {"kind": str(computer.kind), "state": str(computer.state)}

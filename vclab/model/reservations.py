@@ -34,7 +34,6 @@ class Waits:
     step_ceiling: float = 600.0  #: one load step, at the least
     remove_retry: float = 60.0  #: longest pause between attempts to take a computer back
 
-
     @property
     def ending_soon(self) -> float:
         """Seconds before the end from which people are told "Ending soon": the first notice of less than a day."""

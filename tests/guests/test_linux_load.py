@@ -192,7 +192,13 @@ def test_after_a_power_cut_the_firewall_is_back_and_the_boot_is_another(bench: B
 
 
 def test_the_steps_names_are_forever(bench: Bench, loaded: Place) -> None:
-    assert list(bench.linux().steps()) == ["linux.wait_ssh", "linux.post_load", "linux.read_public_address"]
+    assert list(bench.linux().steps()) == [
+        "linux.wait_ssh",
+        "linux.post_load",
+        "linux.check_free",
+        "linux.prepare",
+        "linux.read_public_address",
+    ]
 
 
 def test_the_current_image_can_be_read(bench: Bench, loaded: Place) -> None:

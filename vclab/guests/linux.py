@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from vclab.guests import linux_accounts, linux_image, linux_look, linux_sanitize, linux_setup, ssh
+from vclab.guests import linux_accounts, linux_image, linux_lab, linux_look, linux_sanitize, linux_setup, ssh
 from vclab.guests.base import Connections
 from vclab.guests.linux_firewall import Firewall, Network, apply, contains, networks, restore_at_boot
 from vclab.guests.ssh import Patience, Shell
@@ -46,6 +46,8 @@ class Linux:
         return {
             "linux.wait_ssh": self._wait_ssh,
             "linux.post_load": self._post_load,
+            "linux.check_free": self._check_free,
+            "linux.prepare": self._prepare,
             "linux.read_public_address": self._read_public_address,
         }
 
@@ -80,6 +82,33 @@ class Linux:
             await linux_setup.restrict_sshd(shell, management, ours)
             await linux_setup.remove_private_keys(shell)
             await linux_setup.set_hostname(shell, target.computer)
+            await linux_image.write(shell, target, datetime.now(UTC))
+        return Facts()
+
+    async def _check_free(self, context: StepContext, given: StepInput) -> Facts:
+        """See that nobody sits at a lab machine and that it is clean. Raises ``StepFailed`` if not, ``NotOurs``."""
+        target = given.target
+        async with self._connected(given.facts) as shell:
+            tags = await linux_image.read(shell)
+            linux_image.refuse_newer(tags, target)
+            linux_sanitize.refuse_foreign(tags, target)
+            why_not = await linux_lab.why_not_free(shell) or await linux_lab.why_not_clean(shell)
+        if why_not:
+            raise StepFailed(f"{target.computer} can't be given to anybody now: {why_not}")
+        return Facts()
+
+    async def _prepare(self, context: StepContext, given: StepInput) -> Facts:
+        """Make a lab machine safe to hand over, leaving its owner's settings alone. Raises ``NotOurs``."""
+        target = given.target
+        async with self._connected(given.facts) as shell:
+            linux_image.refuse_newer(await linux_image.read(shell), target)
+            await linux_setup.check_tools(shell)
+            ours, management = await self._seen_from(shell)
+            context.fence()
+            context.progress("closing the firewall")
+            await apply(shell, Firewall(management))
+            await restore_at_boot(shell)
+            await linux_setup.restrict_sshd(shell, management, ours)
             await linux_image.write(shell, target, datetime.now(UTC))
         return Facts()
 
@@ -170,6 +199,16 @@ class Linux:
                 await linux_sanitize.remove(shell, target, account)
             await linux_setup.restrict_sshd(shell, management, ours)
             await linux_sanitize.forget(shell, target)
+
+    async def why_not_free(self, address: str, host_key: str = "") -> str:
+        """Why nobody can have the lab machine at this address now: somebody sits at it; empty when it is free.
+
+        Without a pinned ``host_key`` the one that it shows is taken: nothing is told to it. Raises ``Unreachable``
+        and, for another host key, ``StepFailed``.
+        """
+        pinned = host_key or await ssh.host_key(ssh.plain_address(address), self._patience)
+        async with self._connected(Facts(private_address=address, host_key=pinned)) as shell:
+            return await linux_lab.why_not_free(shell)
 
     async def current_image(self, target: Target, facts: Facts) -> Mapping[str, str]:
         """The tags of ``currentimage.txt`` (VCL get_current_image); empty if there is no such file."""

@@ -34,7 +34,9 @@ rm -f "$text"
 
 
 async def check_card(shell: Shell, mac: str) -> None:
-    """Raise ``NotOurs`` unless the machine at this address has the card that ours has."""
+    """Raise ``NotOurs`` unless the machine at this address has the card that ours has; "" is not asked for."""
+    if not mac:
+        return
     found = (await shell.look("tell its network cards", _CARDS)).lower().split()
     if mac.lower() not in found:
         others = ", ".join(sorted(set(found) - {"00:00:00:00:00:00"}))
@@ -42,12 +44,14 @@ async def check_card(shell: Shell, mac: str) -> None:
 
 
 async def public_address(shell: Shell, mac: str) -> Facts:
-    """Address of the card and boot id. Raises ``NotYet`` while the card has no address."""
+    """Address of the card (without a MAC: the one that we have come to) and boot id. Raises ``NotYet``."""
     boot_id, _, listing = (await shell.look("tell its addresses", _ADDRESSES)).partition("\n")
     try:
         cards: list[dict[str, Any]] = json.loads(listing)
     except ValueError:
         raise Unreachable(f"the machine at {shell.address} does not tell its addresses") from None
+    if not mac:
+        return Facts(public_address=shell.address, boot_id=boot_id.strip())
     found = [a for card in cards if card.get("address", "").lower() == mac.lower() for a in card.get("addr_info", [])]
     best = sorted((a for a in found if _usable(a)), key=lambda a: (a["family"] != "inet", a.get("dynamic") is None))
     if not best:

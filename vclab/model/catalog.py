@@ -5,6 +5,9 @@ from enum import StrEnum
 
 from vclab.model.states import ComputerState
 
+STANDALONE = "standalone"
+"""The provisioning module of lab machines: its images are placed on computers of the kind ``LAB``, as a whole."""
+
 
 class ComputerKind(StrEnum):
     """What a computer is. A virtual machine's row is an identity of a pool; its host changes from load to load."""
@@ -34,7 +37,9 @@ class Image:
     module: str
     guest: str
     guest_id: str
-    master_path: str  #: path of the master disk inside a datastore, e.g. "vclab-images/debian-12/1/disk.vmdk"
+    #: Path of the master disk inside a datastore, e.g. "vclab-images/debian-12/1/disk.vmdk". A lab machine's image is
+    #: on the machines themselves: the endpoint whose machines have it, or "" if those of all endpoints do.
+    master_path: str
     cpus: int
     memory_mb: int
     disk_gb: int
@@ -88,7 +93,7 @@ class Computer:
     name: str
     kind: ComputerKind
     state: ComputerState
-    pool: str = ""  #: prefix of its identity pool
+    pool: str = ""  #: prefix of its identity pool; of a lab machine the endpoint (group of machines) that it belongs to
     private_mac: str = ""
     public_mac: str = ""
     image: str = ""  #: what was last loaded completely; empty: unknown

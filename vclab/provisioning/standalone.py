@@ -1,0 +1,148 @@
+"""The standalone provisioning module: Linux machines that are there without us, reached by SSH (VCL's Lab.pm).
+
+Nothing is made and nothing is loaded: a load looks whether the machine can be given away and prepares it; at the end
+it is sanitized, always. An endpoint of this module is a group of machines at one site. What must be known of the inside
+of a machine is asked through the guest, which the composition root plugs in.
+"""
+
+import contextlib
+import socket
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+from vclab.model.catalog import STANDALONE, Computer
+from vclab.model.errors import NotYet, StepFailed, Unreachable, VclabError
+from vclab.model.inventory import HostFacts, Inventory, Machines
+from vclab.model.plans import Facts, NodeStatus, Plan, Profile, Status, Step, StepInput, Target
+from vclab.model.states import ComputerState
+from vclab.model.steps import BlockingStep, StepContext
+
+SSH_PORT = 22
+ANSWER_SECONDS = 3.0  #: within which a machine in the same building accepts a connection
+WAIT_SECONDS = 60.0  #: for one that has just been restarted; after that it counts as off
+LOOKS_AT_ONCE = 16
+
+_CHECK = Step("standalone.check", "See whether it answers", Profile.LOOK)
+_GUEST = (
+    ("wait_ssh", "Log in by SSH", Profile.LOOK),
+    ("check_free", "See that it is free and clean", Profile.SHORT),
+    ("prepare", "Set up firewall and SSH", Profile.SHORT),
+    ("read_public_address", "Read its public address", Profile.SHORT),
+)
+
+
+class Standalone:
+    """A ``ProvisioningModule``. Thread-safe; holds nothing open.
+
+    ``group`` gives the machines of an endpoint; ``why_not_free`` asks one who sits at it ("" if nobody does);
+    ``sanitize`` removes what the users of a target's tenure left, and verifies. All block.
+    """
+
+    name = STANDALONE
+
+    def __init__(
+        self,
+        group: Callable[[str], Sequence[Computer]],
+        why_not_free: Callable[[Computer], str],
+        sanitize: Callable[[Target], None],
+        answer_seconds: float = ANSWER_SECONDS,
+    ) -> None:
+        self._group = group
+        self._why_not_free = why_not_free
+        self._sanitize = sanitize
+        self._answer_seconds = answer_seconds
+
+    def survey(self, endpoint: str) -> Inventory:
+        """Which machines of the group can be given away now. They have no capacity: one is claimed as a whole."""
+        machines = self._group(endpoint)
+        with ThreadPoolExecutor(LOOKS_AT_ONCE, "lab machine") as pool:
+            hosts = tuple(pool.map(self._host, machines))
+        return Inventory(endpoint, datetime.now(UTC), hosts)
+
+    def _host(self, machine: Computer) -> HostFacts:
+        why_not = self._why_not(machine)
+        return HostFacts(machine.name, 0, 0, usable=not why_not, why_not=why_not)
+
+    def _why_not(self, machine: Computer) -> str:
+        """Whoever holds it may sit at it; that nobody else gets it meanwhile is the tenure's business."""
+        if machine.holder or machine.state is ComputerState.MAINTENANCE:
+            return ""
+        try:
+            self._knock(machine)
+            return self._why_not_free(machine)
+        except VclabError as error:
+            return str(error)
+
+    def node_status(self, target: Target) -> NodeStatus:
+        """Whether it answers. What is inside only the guest can tell; and there is nothing that could be loaded."""
+        try:
+            self._knock(self._machine(target))
+        except (Unreachable, StepFailed) as error:
+            return NodeStatus(Status.POST_LOAD, "unknown", False, "", str(error))
+        return NodeStatus(Status.POST_LOAD, "on", True, "", "it answers; what is inside is not known yet")
+
+    def load_plan(self, target: Target, status: NodeStatus) -> Plan:
+        """Always the same: nothing that was found earlier makes a later look needless."""
+        if not target.guest:
+            raise StepFailed(f"{target.computer}: a lab machine needs a guest, for nobody else can prepare it")
+        return Plan((_CHECK, *(Step(f"{target.guest}.{n}", title, profile) for n, title, profile in _GUEST)), status)
+
+    def steps(self) -> Mapping[str, BlockingStep]:
+        """The module's own step by its recorded name."""
+        return {_CHECK.name: self._check}
+
+    def _check(self, context: StepContext, given: StepInput) -> Facts:
+        """Its address and pinned host key. Raises ``NotYet`` for up to 60 s while it does not answer, ``StepFailed``
+        then."""
+        machine = self._machine(given.target)
+        since = context.remembered.get("since") or str(time.time())
+        context.remember(since=since)
+        try:
+            self._knock(machine)
+        except Unreachable as error:
+            if time.time() - float(since) > WAIT_SECONDS:
+                raise StepFailed(f"{error}, for {WAIT_SECONDS:.0f} seconds: is it on?") from None
+            raise NotYet(str(error)) from None
+        return Facts(private_address=machine.private_address, host_key=machine.host_key)
+
+    def remove(self, context: StepContext, target: Target) -> None:
+        """Take it back: sanitize it. Raises ``StepFailed``, naming what stays; then nobody may get it."""
+        context.fence()
+        context.progress(f"sanitizing {target.computer}")
+        self._sanitize(target)
+
+    def power_reset(self, context: StepContext, target: Target) -> None:
+        """Nobody can but who stands before it. Raises ``StepFailed``."""
+        raise StepFailed(f"{target.computer} is a lab machine and can't be switched from here: somebody must go there")
+
+    def machines(self, endpoint: str) -> Machines:
+        """None: no lab machine is ever made, so none can be forgotten."""
+        return Machines(endpoint)
+
+    def remove_machine(self, endpoint: str, instance_uuid: str) -> None:
+        """Raises ``StepFailed``: there is nothing that could be removed."""
+        raise StepFailed(f"the machines of {endpoint} are not ours to remove")
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def _machine(self, target: Target) -> Computer:
+        found = [machine for machine in self._group(target.endpoint) if machine.name == target.computer]
+        if not found:
+            raise StepFailed(f"{target.computer} is not a machine of {target.endpoint} any more")
+        return found[0]
+
+    def _knock(self, machine: Computer) -> None:
+        """Raise ``Unreachable`` unless its SSH port is open, ``StepFailed`` when its address is unknown."""
+        if not machine.private_address:
+            raise StepFailed(f"the address of {machine.name} is not known; it was not given when it was added")
+        try:
+            with contextlib.closing(
+                socket.create_connection((machine.private_address, SSH_PORT), self._answer_seconds)
+            ):
+                pass
+        except OSError as error:
+            reason = "no answer" if isinstance(error, TimeoutError) else error.strerror or str(error)
+            raise Unreachable(f"it does not answer SSH at {machine.private_address}: {reason}") from None

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from vclab.cli import computer, image, user
+from vclab.cli import computer, endpoint, image, user
 from vclab.cli.connect import connect
 from vclab.cli.context import Root
 from vclab.cli.end import end
@@ -30,7 +30,7 @@ GROUP = "vclab.commands"
 
 VERBS = (images, reserve, list_, show, watch, connect, extend, reboot, end, status, history)
 
-GROUPS = (user.app, image.app, computer.app)
+GROUPS = (user.app, image.app, computer.app, endpoint.app)
 
 
 def _version(wanted: bool) -> None:

@@ -12,8 +12,8 @@ from vclab.model.catalog import Identity
 LOWEST_UID, HIGHEST_UID = 1000, 2**31 - 1  # an SQL integer; below are the system's own accounts
 NOBODY = (65534, 65535)  # "nobody", and the uid that some systems take for "none"
 MOST_MEMORY_MB, MOST_CPUS, MOST_DISK_GB = 24 * 2**20, 768, 62 * 1024  # vSphere 8's maxima of one machine
-MODULES = ("vsphere",)
-GUESTS = ("linux",)
+MODULES = ("vsphere", "fake")
+GUESTS = ("linux", "fake")
 
 _MAC = re.compile(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}")
 _MAC_PREFIX = re.compile(r"(?:[0-9a-f]{2}:){2}[0-9a-f]{2}")

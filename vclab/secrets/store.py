@@ -3,6 +3,7 @@
 import os
 import secrets
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from vclab.model.errors import VclabError
@@ -37,14 +38,21 @@ class SecretStore:
     def put(self, reference: str, value: str) -> None:
         """Store a value, whole or not at all."""
         path = self._path(reference)
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._directory.chmod(0o700)
+        self._make_folders(path.parent)
         handle, temporary = tempfile.mkstemp(dir=path.parent)
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(value)
             file.flush()
             os.fsync(file.fileno())
+        _inherit(Path(temporary))
         Path(temporary).replace(path)
+
+    def _make_folders(self, wanted: Path) -> None:
+        for folder in reversed((wanted, *wanted.parents)):
+            if not folder.exists():
+                folder.mkdir(exist_ok=True, mode=0o700 if folder.is_relative_to(self._directory) else 0o755)
+                _inherit(folder)
+        self._directory.chmod(0o700)
 
     def generate(self, reference: str, length: int = 16) -> str:
         """The value under ``reference``; made up and stored first if there is none, so that a retry reuses it."""
@@ -64,3 +72,12 @@ class SecretStore:
             path.rmdir()
         else:
             path.unlink(missing_ok=True)
+
+
+def _inherit(path: Path) -> None:
+    """What root makes belongs to whom the folder above belongs: root adds an endpoint, another account's worker uses
+    its password."""
+    if os.geteuid() == 0:
+        above = path.parent.stat()
+        with suppress(PermissionError):  # root in name only: a container's, or on a network file system
+            os.chown(path, above.st_uid, above.st_gid, follow_symlinks=False)

@@ -25,6 +25,23 @@ def machine_folder(site: Site) -> Ref:
     return folder
 
 
+def check_holder(site: Site) -> None:
+    """Raises ``NotOurs`` when another installation holds the folder. Reads only; one that is not there is nobody's."""
+    folder = site.vm_folder
+    if site.content.about.apiType == "HostAgent":
+        return
+    for name in filter(None, site.endpoint.folder.split("/")):
+        folder = _child(site, folder, name)
+        if folder is None:
+            return
+    if folder is not site.vm_folder:
+        key = _known_field(site)
+        holder = _holder(site, folder, key) if key is not None else ""
+        if holder not in ("", site.installation):
+            raise _held(site, holder)
+        _refuse_machines_of_others(site, folder)
+
+
 def _child(site: Site, folder: Ref, name: str) -> Ref | None:
     children = (read(site.session, folder, ["childEntity"]) or {}).get("childEntity", [])
     folders = [child for child in children if isinstance(child, vim.Folder)]
@@ -50,10 +67,14 @@ def _hold(site: Site, folder: Ref) -> None:
         site.content.customFieldsManager.SetField(folder, key, site.installation)
         holder = _holder(site, folder, key)
     if holder != site.installation:
-        raise NotOurs(
-            f"the folder {site.endpoint.folder} on {site.endpoint.name} is held by the installation {holder}; "
-            "give the endpoint another folder"
-        )
+        raise _held(site, holder)
+
+
+def _held(site: Site, holder: str) -> NotOurs:
+    return NotOurs(
+        f"the folder {site.endpoint.folder} on {site.endpoint.name} is held by the installation {holder}; "
+        "give the endpoint another folder"
+    )
 
 
 def _holder(site: Site, folder: Ref, key: int) -> str:
@@ -63,17 +84,21 @@ def _holder(site: Site, folder: Ref, key: int) -> str:
 
 def _field(site: Site) -> int:
     """The key of the custom attribute; defined on first use."""
-    manager = site.content.customFieldsManager
     for _ in range(2):
-        fields = (read(site.session, manager, ["field"]) or {}).get("field", [])
-        for field in fields:
-            if field.name == FIELD and field.managedObjectType in (vim.Folder, None):
-                return int(field.key)
+        key = _known_field(site)
+        if key is not None:
+            return key
         try:
-            return int(manager.AddCustomFieldDef(FIELD, vim.Folder).key)
+            return int(site.content.customFieldsManager.AddCustomFieldDef(FIELD, vim.Folder).key)
         except vim.fault.DuplicateName:
             continue  # another worker was quicker
     raise StepFailed(f"{site.endpoint.name} has a custom attribute {FIELD} that is not for folders; remove it")
+
+
+def _known_field(site: Site) -> int | None:
+    fields = (read(site.session, site.content.customFieldsManager, ["field"]) or {}).get("field", [])
+    ours = (f.key for f in fields if f.name == FIELD and f.managedObjectType in (vim.Folder, None))
+    return next((int(key) for key in ours), None)
 
 
 def _refuse_machines_of_others(site: Site, folder: Ref) -> None:

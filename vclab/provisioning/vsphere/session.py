@@ -76,6 +76,22 @@ class _PinnedConnection(http.client.HTTPSConnection):
         self.sock.settimeout(CALL_SECONDS)
 
 
+def shown_fingerprint(url: str) -> str:
+    """SHA-256 of the certificate that an endpoint shows, lower-case hex; nothing is sent. Raises ``Unreachable``.
+
+    To be compared by people with what the endpoint itself says, and then pinned.
+    """
+    parts = urlsplit(url)
+    host, port = parts.hostname or "", parts.port or 443
+    try:
+        _PinnedConnection(host, port, fingerprint="").connect()
+    except WrongCertificate as error:
+        return error.seen
+    except OSError as error:
+        raise Unreachable(f"{host}:{port} does not answer: {_reason(error)}") from None
+    raise AssertionError("no certificate has an empty fingerprint")
+
+
 def _plain(fingerprint: str) -> str:
     return fingerprint.replace(":", "").strip().lower()
 

@@ -1,0 +1,240 @@
+"""``vclab endpoint``: against a real vSphere API, of which nothing may be changed."""
+
+import io
+import os
+import pty
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Command, Said
+from tests.vcsim import VcsimProcess
+
+SIZES = {"esx1": (8, 16384), "esx2": (4, 8192)}
+
+
+@pytest.fixture(scope="module")
+def vcenter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VcsimProcess]:
+    """A vCenter with two hosts, and the master of one image."""
+    simulator = VcsimProcess(tmp_path_factory.mktemp("vcenter"), SIZES, {"ds1": 100}).start()
+    simulator.master("ds1", "vclab-images/debian-12/1/disk.vmdk", 4)
+    yield simulator
+    simulator.stop()
+
+
+@pytest.fixture
+def typed(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Put text into standard input."""
+    return lambda text: monkeypatch.setattr(sys, "stdin", io.StringIO(text))
+
+
+@pytest.fixture
+def add(vclab: Command, store: Path, vcenter: VcsimProcess, typed: Callable[[str], None]) -> Callable[..., Said]:
+    """``endpoint add vc2`` with the right values, but for what is said."""
+
+    def call(*more: str, name: str = "vc2", url: str = "", user: str = "", pin: str = "", password: str = "") -> Said:
+        typed((password or vcenter.password) + "\n")
+        words = ["endpoint", "add", name, "--url", url or vcenter.url, "--username", user or vcenter.user]
+        if pin != "none":
+            words += ["--fingerprint", pin or vcenter.fingerprint]
+        return vclab(*words, *more)
+
+    return call
+
+
+def test_add_check_list_show(add: Callable[..., Said], vclab: Command, vcenter: VcsimProcess, tmp_path: Path) -> None:
+    before = vcenter.control("GET", "/state")
+    added = add("--json").json
+    assert (added["name"], added["fingerprint"], added["usable"]) == ("vc2", vcenter.fingerprint, True)
+    assert [(h["name"], h["cpus"], h["memory_mb"]) for h in added["hosts"]] == [
+        ("esx1", 32, 15360),
+        ("esx2", 16, 7168),
+    ]
+    assert [(s["name"], s["usable"]) for s in added["datastores"]] == [("ds1", True)]
+    assert added["missing_masters"] == []
+    secret = tmp_path / "secrets" / "endpoint" / "vc2"
+    assert secret.read_text() == vcenter.password
+    assert [oct(p.stat().st_mode & 0o777) for p in (secret, secret.parent, secret.parents[1])] == [
+        "0o600",
+        "0o700",
+        "0o700",
+    ]
+    checked = vclab("endpoint", "check", "vc2", "--json").json
+    assert (checked["hosts"], checked["fingerprint"]) == (added["hosts"], added["fingerprint"])
+    assert "esx2" in vclab("endpoint", "check", "vc2").out
+    assert vcenter.url in vclab("endpoint", "list").out
+    assert vclab("endpoint", "show", "vc2", "--json").json["folder"] == "vclab"
+    assert vcenter.fingerprint in vclab("endpoint", "show", "vc2").out
+    assert add("--json").json["hosts"] == added["hosts"]
+    assert vcenter.control("GET", "/state") == before
+    assert vcenter.password not in vclab("endpoint", "list", "--json").out + vclab("endpoint", "show", "vc2").out
+
+
+def test_a_fingerprint_may_have_colons(add: Callable[..., Said], vcenter: VcsimProcess) -> None:
+    pin = vcenter.fingerprint.upper()
+    assert add(pin=":".join(pin[n : n + 2] for n in range(0, 64, 2))).code == 0
+
+
+def test_a_certificate_must_be_confirmed(add: Callable[..., Said], vcenter: VcsimProcess, tmp_path: Path) -> None:
+    add(pin="none").one_line_error(3, "confirm it by --fingerprint " + vcenter.fingerprint)
+    add(pin="ab" * 32).one_line_error(3, "shows another certificate", "Nothing was sent")
+    assert not (tmp_path / "secrets").exists()
+
+
+def test_a_wrong_login(add: Callable[..., Said], vclab: Command, vcenter: VcsimProcess, tmp_path: Path) -> None:
+    said = add(password="not the password")
+    said.one_line_error(3, f"refuses the user {vcenter.user} with this password")
+    assert "not the password" not in said.err
+    add(user="nobody").one_line_error(3, "refuses the user nobody")
+    assert not (tmp_path / "secrets").exists()
+    vclab("endpoint", "show", "vc2").one_line_error(4, "there is no endpoint 'vc2'; did you mean vc1?")
+
+
+def test_what_does_not_answer(add: Callable[..., Said], nobody_listens: str) -> None:
+    add(url=f"https://{nobody_listens}/sdk").one_line_error(5, f"{nobody_listens} does not answer: connection refused")
+    add(url="https://no-such-host.invalid/sdk").one_line_error(5, "host name is unknown")
+
+
+@pytest.mark.parametrize(
+    ("change", "part"),
+    [
+        ({"name": "vc/2"}, "'/'"),
+        ({"name": "Vc2"}, "'V'"),
+        ({"url": "http://vc.example.org/sdk"}, "must be https://"),
+        ({"url": "https://u:secret@vc.example.org/sdk"}, "must not hold a user name or a password"),
+        ({"url": "https://"}, "must be https://"),
+        ({"url": "https://vc:99999/sdk"}, "no URL"),
+        ({"url": "vc.example.org"}, "must be https://"),
+        ({"user": "a\nb"}, "control character"),
+        ({"pin": "12:34"}, "64 hex digits"),
+    ],
+)
+def test_what_is_no_endpoint(add: Callable[..., Said], change: dict[str, str], part: str) -> None:
+    said = add(**change)
+    said.one_line_error(2, "endpoint add: ", part)
+    assert "secret" not in said.err
+
+
+def test_no_password(add: Callable[..., Said]) -> None:
+    add(password="\n").one_line_error(2, "there is no password")
+
+
+def test_networks_and_datacenters_that_are_not_there(add: Callable[..., Said]) -> None:
+    add("--private-network", "mgmt").one_line_error(3, "has a network 'mgmt' (--private-network)", "private, public")
+    add("--datacenter", "Paris").one_line_error(3, "name its datacenter")
+    add("--cpu-overcommit", "0").one_line_error(2, "overcommit")
+    add("--memory-reserve", "-1").one_line_error(2, "memory reserve")
+
+
+def test_a_folder_of_another_installation(add: Callable[..., Said], vcenter: VcsimProcess) -> None:
+    from vclab.model.catalog import Endpoint
+    from vclab.provisioning.vsphere.folder import machine_folder
+    from vclab.provisioning.vsphere.session import Session
+    from vclab.provisioning.vsphere.site import open_site
+
+    theirs = Endpoint("x", "vsphere", vcenter.url, vcenter.user, "", vcenter.fingerprint, folder="lab/theirs")
+    session = Session(theirs, lambda _: vcenter.password, 1)
+    machine_folder(open_site(session, "other"))
+    session.close()
+    add("--folder", "lab/theirs").one_line_error(3, "is held by the installation other; give the endpoint another")
+    assert add("--folder", "lab/ours").code == 0
+
+
+def test_a_master_that_is_missing_is_told(add: Callable[..., Said], vclab: Command) -> None:
+    master = ("--cpus", "1", "--memory", "512", "--disk", "4")
+    vclab("image", "add", "lost", "--master", "[ds1] lost/disk.vmdk", *master)
+    vclab("image", "add", "nowhere", "--master", "[ds9] lost/disk.vmdk", *master)
+    vclab("image", "add", "anywhere", "--master", "lost/disk.vmdk", *master)
+    assert add("--json").json["missing_masters"] == [
+        "anywhere: [ds1] lost/disk.vmdk is not there",
+        "lost: [ds1] lost/disk.vmdk is not there",
+        "nowhere: [ds9] lost/disk.vmdk: the datastore is not there",
+    ]
+
+
+def test_edit_tries_first(
+    add: Callable[..., Said], vclab: Command, vcenter: VcsimProcess, typed: Callable[[str], None], tmp_path: Path
+) -> None:
+    add()
+    vclab("endpoint", "edit", "vc2", "--public-network", "students").one_line_error(3, "has a network 'students'")
+    typed("wrong\n")
+    vclab("endpoint", "edit", "vc2", "--password").one_line_error(3, "refuses the user")
+    assert (tmp_path / "secrets/endpoint/vc2").read_text() == vcenter.password
+    assert vclab("endpoint", "edit", "vc2", "--cpu-overcommit", "2", "--json").json["hosts"][0]["cpus"] == 16
+    vclab("endpoint", "edit", "vc2", "--certificate").one_line_error(3, "confirm it by --fingerprint")
+    vclab("endpoint", "edit", "vc9").one_line_error(4, "there is no endpoint 'vc9'")
+    (tmp_path / "secrets/endpoint/vc2").unlink()
+    vclab("endpoint", "check", "vc2").one_line_error(1, "no secret is stored under endpoint/vc2")
+
+
+def test_hosts_that_are_unusable_are_told(add: Callable[..., Said], vclab: Command, vcenter: VcsimProcess) -> None:
+    add()
+    _maintenance(vcenter, "esx2", on=True)
+    try:
+        checked = vclab("endpoint", "check", "vc2", "--json").json
+        assert [(h["name"], h["usable"], h["why_not"]) for h in checked["hosts"]] == [
+            ("esx1", True, ""),
+            ("esx2", False, "in maintenance"),
+        ]
+        _maintenance(vcenter, "esx1", on=True)
+        said = vclab("endpoint", "check", "vc2")
+        assert said.code == 1
+        assert "nothing can be placed on vc2: esx1: in maintenance; esx2: in maintenance" in said.err
+    finally:
+        for host in SIZES:
+            _maintenance(vcenter, host, on=False)
+
+
+def _maintenance(vcenter: VcsimProcess, host: str, on: bool) -> None:
+    from vclab.model.catalog import Endpoint
+    from vclab.provisioning.vsphere import tasks
+    from vclab.provisioning.vsphere.api import vim
+    from vclab.provisioning.vsphere.properties import find_all
+    from vclab.provisioning.vsphere.session import Session
+
+    endpoint = Endpoint("x", "vsphere", vcenter.url, vcenter.user, "", vcenter.fingerprint)
+    session = Session(endpoint, lambda _: vcenter.password, 1)
+    paths = ["name", "runtime.inMaintenanceMode"]
+    ref: Any
+    for ref, values in find_all(session, vim.HostSystem, paths):
+        if values["name"] == host and values["runtime.inMaintenanceMode"] is not on:
+            change = ref.EnterMaintenanceMode_Task if on else ref.ExitMaintenanceMode_Task
+            tasks.finish(session, change(0))
+    session.close()
+
+
+def test_only_who_keeps_the_secrets(add: Callable[..., Said], vclab: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    vclab("--as", "alice", "endpoint", "check", "vc1").one_line_error(3, "alice is no operator")
+    monkeypatch.setattr("vclab.cli.endpoint.may_write", lambda folder: False)
+    vclab("--as", "olga", "endpoint", "check", "vc1").one_line_error(3, "where passwords are kept: run this as root")
+
+
+def test_at_a_terminal(vclab: Command, store: Path, vcenter: VcsimProcess, installation: Path, tmp_path: Path) -> None:
+    words = ["endpoint", "add", "vc2", "--url", vcenter.url, "--username", vcenter.user]
+    code, text = _terminal(words, [("Type yes", "yes"), ("Password of", vcenter.password)])
+    assert code == 0, text
+    assert vcenter.password not in text  # no echo
+    assert (tmp_path / "secrets/endpoint/vc2").read_text() == vcenter.password
+    code, text = _terminal([*words[:2], "vc3", *words[3:]], [("Type yes", "no")])
+    assert code == 3
+    assert "was not confirmed" in text
+
+
+def _terminal(arguments: list[str], talk: list[tuple[str, str]]) -> tuple[int, str]:
+    """Run a command at a terminal of its own; answer each question. Its exit code, and all that was seen."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execv(sys.executable, [sys.executable, "-c", "from vclab.cli.main import main; main()", *arguments])
+    seen = ""
+    while True:
+        try:
+            seen += os.read(terminal, 4096).decode()
+        except OSError:
+            break
+        if talk and talk[0][0] in seen:
+            os.write(terminal, talk.pop(0)[1].encode() + b"\n")
+    os.close(terminal)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), seen

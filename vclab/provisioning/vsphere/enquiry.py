@@ -1,0 +1,80 @@
+"""What an administrator asks of an endpoint before and after it is added. It only reads: nothing is made there."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from vclab.model.catalog import Endpoint, Image
+from vclab.model.errors import Refused, StepFailed, Unreachable
+from vclab.model.inventory import Inventory
+from vclab.provisioning.vsphere import files
+from vclab.provisioning.vsphere.api import vim
+from vclab.provisioning.vsphere.faults import explained
+from vclab.provisioning.vsphere.folder import check_holder
+from vclab.provisioning.vsphere.session import Session, shown_fingerprint
+from vclab.provisioning.vsphere.site import Site, open_site
+from vclab.provisioning.vsphere.survey import survey
+
+__all__ = ["Answer", "ask", "shown_fingerprint"]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an endpoint said of itself."""
+
+    product: str  #: e.g. "VMware vCenter Server 8.0.2 build-22617221"
+    clock: datetime  #: what time it is there, in UTC
+    inventory: Inventory
+    missing: tuple[str, ...]  #: "debian-12: [ds1] images/debian/1/disk.vmdk is not there"
+
+
+def ask(endpoint: Endpoint, password: str, installation: str, images: Iterable[Image] = ()) -> Answer:
+    """Log in, look, and log out.
+
+    Raises:
+        Refused: the login is wrong, another installation holds the folder, or the datacenter is not clear.
+        Unreachable: it does not answer, or shows another certificate than the pinned one.
+    """
+    session = Session(endpoint, lambda _: password, 2)
+    try:
+        with explained(f"asking {endpoint.name}"):
+            return _ask(_log_in(session, installation), images)
+    except StepFailed as error:
+        raise Refused(str(error)) from None
+    finally:
+        session.close()
+
+
+def _log_in(session: Session, installation: str) -> Site:
+    try:
+        site = open_site(session, installation)
+    except Unreachable:
+        if session.attempts:  # it was reached, and the password was sent
+            raise Refused(f"{session.title} refuses the user {session.endpoint.username} with this password") from None
+        raise
+    check_holder(site)
+    return site
+
+
+def _ask(site: Site, images: Iterable[Image]) -> Answer:
+    inventory = survey(site)
+    clock = vim.ServiceInstance("ServiceInstance", site.content.propertyCollector._stub).CurrentTime()
+    return Answer(
+        product=site.content.about.fullName,
+        clock=clock.astimezone(UTC),
+        inventory=inventory,
+        missing=tuple(text for image in images for text in _missing(site, image, inventory)),
+    )
+
+
+def _missing(site: Site, image: Image, inventory: Inventory) -> Iterable[str]:
+    """Where the image's master is wanted and is not: on its datastore, else on each that machines are placed on."""
+    usable = [store.name for store in inventory.datastores if store.usable]
+    folder, _, name = image.master_path.rpartition("/")
+    for wanted in [image.datastore] if image.datastore else usable:
+        path = f"[{wanted}] {image.master_path}"
+        if wanted not in usable:
+            known = any(store.name == wanted for store in inventory.datastores)
+            yield f"{image.name}: {path}: the datastore is {'not usable' if known else 'not there'}"
+        elif name not in (files.listing(site, site.datastore(wanted), f"[{wanted}] {folder}".rstrip()) or ()):
+            yield f"{image.name}: {path} is not there"

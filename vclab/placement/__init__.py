@@ -2,6 +2,7 @@
 
 from vclab.placement.capacity import Booking, first_shortage, levels, peak
 from vclab.placement.choose import Choice, DatastoreRoom, EndpointRoom, HostRoom, Need, choose
+from vclab.placement.machines import MachineRoom, Promise, choose_machine
 
 __all__ = [
     "Booking",
@@ -9,8 +10,11 @@ __all__ = [
     "DatastoreRoom",
     "EndpointRoom",
     "HostRoom",
+    "MachineRoom",
     "Need",
+    "Promise",
     "choose",
+    "choose_machine",
     "first_shortage",
     "levels",
     "peak",

@@ -145,12 +145,33 @@ def identities(pool: model.IdentityPool) -> Iterator[model.Identity]:
         yield model.Identity(name, f"{pool.mac_prefix}:00:{tail}", f"{pool.mac_prefix}:01:{tail}")
 
 
-def put_lab_computer(session: Session, name: str, notes: str = "") -> None:
-    """Add a lab machine: a computer that is itself claimed, tenured and sanitized."""
-    if session.get(models.Computer, name) is None:
-        state = ComputerState.AVAILABLE
-        session.add(models.Computer(name=name, kind=model.ComputerKind.LAB, state=state, pool="", notes=notes))
-        session.flush()
+def put_lab_computer(
+    session: Session,
+    name: str,
+    notes: str = "",
+    endpoint: str = "",
+    address: str = "",
+    host_key: str = "",
+    private_mac: str = "",
+    public_mac: str = "",
+) -> None:
+    """Add a lab machine, a computer that is itself claimed, tenured and sanitized; or change what is given of one.
+
+    ``endpoint``: the group of machines that it belongs to; ``address``: its private one; ``host_key``: its pinned key
+    (none: that of the first contact). With ``private_mac`` it is only taken for itself if it has that card. Raises
+    ``Refused`` when the name is another kind of computer's.
+    """
+    row = session.get(models.Computer, name)
+    if row is None:
+        row = models.Computer(name=name, kind=model.ComputerKind.LAB, state=ComputerState.AVAILABLE, notes=notes)
+        row.pool = endpoint
+        session.add(row)
+    elif row.kind is not model.ComputerKind.LAB:
+        raise Refused(f"there is already a virtual machine's identity {name}")
+    row.pool, row.private_address = endpoint or row.pool, address or row.private_address or ""
+    row.host_key = host_key or row.host_key or ""
+    row.private_mac, row.public_mac = private_mac or row.private_mac, public_mac or row.public_mac
+    session.flush()
 
 
 def set_computer(

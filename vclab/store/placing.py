@@ -22,7 +22,7 @@ from vclab.model.reservations import Placed, Refusal, ReserveRequest
 from vclab.model.rules import Rules
 from vclab.model.states import OPEN_STATES, ComputerState, ReservationState
 from vclab.placement import Choice, DatastoreRoom, EndpointRoom, HostRoom, Need, choose
-from vclab.store import audit, catalog, claims, load_log, tenures
+from vclab.store import audit, catalog, claims, lab_machines, load_log, tenures
 from vclab.store.models import Computer, Pool, Reservation, Tenure, User
 from vclab.store.types import utc
 
@@ -120,6 +120,33 @@ def _place(
         return Refusal(f"there is no endpoint for {image.name}: none has the provisioning module {image.module}")
     window = _window(session, request, rules, now)
     heard = {inventory.endpoint: inventory for inventory in inventories}
+    claimed = _claim(session, request.id, image, endpoints, heard, window)
+    if isinstance(claimed, Refusal):
+        return claimed
+    choice, computer = claimed
+    generation = tenures.take(session, computer.name, request.id, PURPOSE, window.claim_ends, now)
+    endpoint = next(e for e in endpoints if e.name == choice.endpoint)
+    target = _target(request, image, endpoint, choice, computer, generation, rules.installation)
+    row = _record(session, request, target, window, rules)
+    computer.state = ComputerState.RELOADING
+    forget_content(computer)
+    audit.note(session, row.id, request.requested_by or request.user, "reserved", f"on {target.host}", now)
+    return placed(session, row, rules)
+
+
+def _claim(
+    session: Session,
+    holder: str,
+    image: model.Image,
+    endpoints: Sequence[model.Endpoint],
+    heard: Mapping[str, Inventory],
+    window: _Window,
+) -> tuple[Choice, Computer] | Refusal:
+    """Claim a lab machine as a whole, or room for a virtual one under a free identity."""
+    if image.module == model.STANDALONE:
+        able = [e for e in endpoints if image.master_path in ("", e.name)]
+        claimed = lab_machines.claim(session, able, heard, holder, window.claim_starts, window.claim_ends, window.now)
+        return claimed if isinstance(claimed, Refusal) else (Choice(claimed[0], claimed[1].name, ""), claimed[1])
     _refresh(session, [heard[e.name] for e in endpoints if e.name in heard and not heard[e.name].error])
     need = Need(_amounts(image), window.claim_starts, window.claim_ends)
     rooms = _rooms(session, endpoints, heard, need)
@@ -128,15 +155,8 @@ def _place(
     if isinstance(choice, Refusal):
         return choice
     assert computer is not None  # else choose would have refused
-    claims.claim_pools(session, request.id, window.claim_starts, window.claim_ends, _wanted(choice, need.amounts))
-    generation = tenures.take(session, computer.name, request.id, PURPOSE, window.claim_ends, now)
-    endpoint = next(e for e in endpoints if e.name == choice.endpoint)
-    target = _target(request, image, endpoint, choice, computer, generation, rules.installation)
-    row = _record(session, request, target, window, rules)
-    computer.state = ComputerState.RELOADING
-    _forget_content(computer)
-    audit.note(session, row.id, request.requested_by or request.user, "reserved", f"on {target.host}", now)
-    return placed(session, row, rules)
+    claims.claim_pools(session, holder, need.starts, need.ends, _wanted(choice, need.amounts))
+    return choice, computer
 
 
 def _window(session: Session, request: ReserveRequest, rules: Rules, now: datetime) -> _Window:
@@ -268,7 +288,7 @@ def _target(
         datastore=choice.datastore,
         image=image.name,
         revision=image.revision,
-        master=f"[{image.datastore or choice.datastore}] {image.master_path}",
+        master=f"[{image.datastore or choice.datastore}] {image.master_path}" if choice.datastore else "",
         cpus=image.cpus,
         memory_mb=image.memory_mb,
         disk_gb=image.disk_gb,
@@ -306,10 +326,14 @@ def _record(session: Session, request: ReserveRequest, target: Target, window: _
     return row
 
 
-def _forget_content(computer: Computer) -> None:
-    """Before the first destructive step nothing may say that the computer still holds what it held."""
+def forget_content(computer: Computer) -> None:
+    """Before the first destructive step nothing may say that the computer still holds what it held.
+
+    A lab machine stays where it is: its address and pinned host key are its own.
+    """
     computer.image, computer.revision, computer.tainted = "", 0, False
-    computer.host_key = computer.private_address = computer.public_address = ""
+    if computer.kind is not model.ComputerKind.LAB:
+        computer.host_key = computer.private_address = computer.public_address = ""
 
 
 def _amounts(image: model.Image) -> Amounts:

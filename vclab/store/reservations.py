@@ -22,7 +22,7 @@ from vclab.model.rules import Rules
 from vclab.model.states import OPEN_STATES, ComputerState, Ending, ReservationState
 from vclab.store import audit, claims, history, load_log, tenures
 from vclab.store.models import Computer, LoadStep, Reservation, Tenure, User
-from vclab.store.placing import place, placed, target_of
+from vclab.store.placing import forget_content, place, placed, target_of
 from vclab.store.types import utc
 
 __all__ = [
@@ -168,8 +168,7 @@ def finished(session: Session, id: str, now: datetime, verified: bool = True, de
     if tenures.held(session, row.computer, row.generation):
         computer = _computer(session, row)
         computer.state = ComputerState.AVAILABLE if verified else ComputerState.MAINTENANCE
-        computer.image, computer.revision, computer.tainted = "", 0, False
-        computer.host_key = computer.private_address = computer.public_address = ""
+        forget_content(computer)
         if not verified:
             computer.notes = f"after {id}: {detail or 'not verified gone'}"
     tenures.release(session, row.computer, row.generation, now)

@@ -1,0 +1,93 @@
+"""Placing on lab machines: the claim is on the computer itself, and the database refuses a second one."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from vclab.model import catalog as model
+from vclab.model.inventory import Inventory
+from vclab.model.reservations import Refusal
+from vclab.model.states import ComputerState
+from vclab.placement import MachineRoom, Promise, choose_machine
+from vclab.store import claims, tenures
+from vclab.store.models import Claim, Computer
+
+
+def claim(
+    session: Session,
+    endpoints: Sequence[model.Endpoint],
+    heard: Mapping[str, Inventory],
+    holder: str,
+    starts: datetime,
+    ends: datetime,
+    now: datetime,
+) -> tuple[str, Computer] | Refusal:
+    """Claim a machine of these endpoints during [starts, ends), given what they said: the endpoint and the machine.
+
+    The machines' rows are locked in the order of their names, so of two placements one waits for the other.
+    """
+    rows = _locked(session, [endpoint.name for endpoint in endpoints])
+    if not rows:
+        return Refusal(f"there is no lab machine yet at {', '.join(endpoint.name for endpoint in endpoints)}")
+    promised = _promises(session, rows, starts)
+    rooms = [
+        MachineRoom(
+            row.pool,
+            row.name,
+            (*_unfit(row, heard.get(row.pool)), *_held(session, row, starts, now)),
+            tuple(promised.get(row.name, ())),
+        )
+        for row in rows.values()
+    ]
+    chosen = choose_machine(starts, ends, rooms)
+    if isinstance(chosen, Refusal):
+        return chosen
+    try:
+        claims.claim_computer(session, chosen.name, holder, starts, ends)
+    except claims.ClaimHeld as refused:  # by whoever claims without the lock: the database has the last word
+        return Refusal(str(refused))
+    return chosen.endpoint, rows[chosen.name]
+
+
+def _locked(session: Session, endpoints: Iterable[str]) -> dict[str, Computer]:
+    query = (
+        sa.select(Computer)
+        .where(Computer.kind == model.ComputerKind.LAB, Computer.pool.in_(sorted(endpoints)))
+        .order_by(Computer.name)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    return {row.name: row for row in session.scalars(query)}
+
+
+def _promises(session: Session, names: Iterable[str], since: datetime) -> dict[str, list[Promise]]:
+    """The promises of each that end later than ``since``."""
+    found: dict[str, list[Promise]] = {}
+    query = sa.select(Claim).where(Claim.computer.in_(sorted(names)), Claim.released.is_(False), Claim.ends > since)
+    for row in session.scalars(query.order_by(Claim.starts).execution_options(populate_existing=True)):
+        found.setdefault(str(row.computer), []).append(Promise(row.starts, row.ends, row.holder))
+    return found
+
+
+def _unfit(row: Computer, inventory: Inventory | None) -> Iterable[str]:
+    """What is wrong with the machine itself, by the records and by what its endpoint saw just now."""
+    if row.state in (ComputerState.MAINTENANCE, ComputerState.FAILED):
+        yield f"is in maintenance: {row.notes}" if row.notes else "is in maintenance"
+        return
+    if inventory is None or inventory.error:
+        yield (inventory and inventory.error) or "was not asked"
+        return
+    facts = next((host for host in inventory.hosts if host.name == row.name), None)
+    if facts is None:
+        yield "was not there when its endpoint was asked"
+    elif not facts.usable:
+        yield facts.why_not or "not usable"
+
+
+def _held(session: Session, row: Computer, starts: datetime, now: datetime) -> Iterable[str]:
+    """Who holds it still, though its time is over: an overrun edits no claim."""
+    tenure = tenures.current(session, row.name)
+    if tenure is not None and starts <= now:
+        yield f"is held by {tenure.holder}, probably until {tenure.expected_end:%Y-%m-%d %H:%M} UTC"

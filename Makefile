@@ -8,7 +8,7 @@ BIN := .venv/bin
 # The lab makes network namespaces and mounts, for which it must be root; caches stay where they are.
 ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo "XDG_CACHE_HOME=$${XDG_CACHE_HOME:-$$HOME/.cache}")
 
-.PHONY: help setup demo test check format up down status clean
+.PHONY: help setup demo test bench check format up down status clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do \
@@ -23,6 +23,9 @@ demo: setup ## start the embedded lab and watch one reservation from end to end
 test: ## set up, then run all tests; with ARGS="tests/store -k claims" only some
 	@deploy/setup.sh tests
 	$(ROOT) $(BIN)/pytest $(ARGS)
+
+bench: setup ## measure what a life, a placement and a load cost (about ten minutes; docs/performance.md)
+	@for bench in lifecycle placement; do $(BIN)/vclab bench $$bench; done
 
 check: setup ## formatting, lint, types, import rules
 	$(BIN)/ruff format --check .

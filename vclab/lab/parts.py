@@ -70,22 +70,27 @@ def _mask(prefix: int) -> str:
 
 
 def temporal_command(layout: Layout, program: Path) -> tuple[str, ...]:
-    """The development server with the flags that were measured to matter.
-
-    WAL with synchronous=normal makes the file as fast as memory. Eager activities take a third off a life. The dev
-    server polls its queues 20 times a second per shard, and it has one shard: 45 ms per task unless that is raised.
-    """
+    """The development server."""
     command = [*inside(layout), str(program), "server", "start-dev", "--log-level", "warn"]
     # All addresses: its inner services call each other on 127.0.0.1, whatever --ip says. See network.FIREWALL.
     command += ["--ip", "0.0.0.0", "--port", str(TEMPORAL_PORT)]
     command += ["--ui-ip", layout.address, "--ui-port", str(UI_PORT)]
-    command += ["--db-filename", str(layout.temporal_database)]
-    command += ["--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=normal"]
+    return (*command, *temporal_tuning(layout.temporal_database))
+
+
+def temporal_tuning(database: Path) -> tuple[str, ...]:
+    """The development server's flags that were measured to matter.
+
+    WAL with synchronous=normal makes the file as fast as memory. Eager activities take a third off a life. The dev
+    server polls its queues 20 times a second per shard, and it has one shard: 45 ms per task unless that is raised.
+    """
+    flags = ["--db-filename", str(database)]
+    flags += ["--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=normal"]
     settings = {"system.enableActivityEagerExecution": "true"}
     settings |= {f"history.{queue}ProcessorMaxPollRPS": "2000" for queue in POLL_LIMITS}
     for key, value in settings.items():
-        command += ["--dynamic-config-value", f"{key}={value}"]
-    return tuple(command)
+        flags += ["--dynamic-config-value", f"{key}={value}"]
+    return tuple(flags)
 
 
 def vcsim_command(layout: Layout, program: Path) -> tuple[str, ...]:

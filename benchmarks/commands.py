@@ -1,0 +1,93 @@
+"""The verb ``bench``; found by the command line through the entry point group ``vclab.commands``."""
+
+import asyncio
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from vclab.cli.output import note, say_json, table
+from vclab.cli.params import Json
+
+At = Annotated[list[int] | None, typer.Option("--at", metavar="N", min=1, help="So many at once.", show_default=False)]
+Rounds = Annotated[int, typer.Option("--rounds", metavar="N", min=1, help="Each figure is the median of so many.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    bench = typer.Typer(no_args_is_help=True, help="Measure what vclab costs, on this machine.")
+    bench.command("lifecycle")(lifecycle)
+    bench.command("placement")(placement)
+    app.add_typer(bench, name="bench")
+
+
+def lifecycle(
+    at: At = None,
+    rounds: Rounds = 5,
+    waiting: Annotated[int, typer.Option("--waiting", metavar="N", min=3, help="So many wait.")] = 90,
+    json: Json = False,
+) -> None:
+    """Measure whole lives on the fake module, beside a bare workflow with as many activities.
+
+    It starts a Temporal server and a worker of its own, and needs neither root nor a lab.
+    At 1, 10 and 50 at once it takes about five minutes.
+
+    \b
+    Examples:
+      vclab bench lifecycle --json
+      vclab bench lifecycle --at 1 --at 10 --rounds 3
+      vclab bench lifecycle --at 50 --rounds 1 --waiting 2000
+    """
+    from benchmarks import lifecycle as bench
+
+    measured = asyncio.run(bench.measure(at or [1, 10, 50], rounds, waiting))
+    if json:
+        say_json([asdict(one.row) for one in measured])
+        return
+    headings = ("at once", "ready p50", "p95", "last", "bare p50", "last", "ratio", "CPU/life", "KiB/waiting", "events")
+    rows = [
+        (
+            str(one.row.concurrency),
+            *(f"{s:.2f} s" for s in (one.row.ready_p50_s, one.row.ready_p95_s, one.row.ready_last_s)),
+            *(f"{s:.2f} s" for s in (one.row.bare_p50_s, one.bare_last_s)),
+            f"{one.row.ratio_to_bare:.2f}",
+            f"{one.row.cpu_s_per_life:.2f} s",
+            f"{one.row.bytes_per_waiting / 1024:.0f}",
+            str(one.row.events_per_life),
+        )
+        for one in measured
+    ]
+    table(headings, rows, right=headings)
+    size = measured[0].bare_size
+    note(f"bare: {size.activities} activities and {size.local_activities} local ones that do nothing")
+
+
+def placement(
+    hosts: Annotated[int, typer.Option("--hosts", metavar="N", min=10)] = 1000,
+    machines: Annotated[int, typer.Option("--machines", metavar="N", min=10, help="Held now.")] = 10_000,
+    claims: Annotated[int, typer.Option("--claims", metavar="N", min=20, help="Of now and of later.")] = 50_000,
+    placements: Annotated[int, typer.Option("--placements", metavar="N", min=1, help="So many are measured.")] = 200,
+    json: Json = False,
+) -> None:
+    """Measure what finding a place costs in a large lab, and how that grows with its size.
+
+    \b
+    Examples:
+      vclab bench placement --json
+      vclab bench placement --hosts 100 --machines 1000 --claims 5000
+    """
+    from benchmarks import placement as bench
+
+    measured = bench.measure(hosts, machines, claims, placements)
+    if json:
+        say_json(asdict(measured))
+        return
+    headings = ("hosts", "machines", "claims", "decision p50", "p99", "transaction p50", "p99")
+    rows = [
+        (
+            *(f"{n:,}" for n in (one.hosts, one.machines, one.claims)),
+            *(f"{ms:.1f} ms" for ms in (one.p50_ms, one.p99_ms, one.transaction_p50_ms, one.transaction_p99_ms)),
+        )
+        for one in measured.growth
+    ]
+    table(headings, rows, right=headings)

@@ -1,0 +1,257 @@
+"""What a whole life costs on the fake module, beside a bare workflow with as many activities that do nothing.
+
+Real are the Temporal server, the workflows, the activities, the store (SQLite), the worker in a process of its own, and
+the client. Pretended is only what is outside: the module ``fake`` has the vSphere plan's steps and takes no time for
+them. Waits are scaled down by settings; nothing is left out of a life: place, load, Connect, access, first connection,
+looks, two notices, the end, and taking back.
+
+Times are from the client's call until the server has the record: "ready", or the bare workflow's end. Product and bare
+take turns on the same server and worker; each figure is the median of the rounds.
+"""
+
+import asyncio
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import sqlalchemy as sa
+from temporalio.api.enums.v1 import EventType
+from temporalio.api.history.v1 import HistoryEvent
+
+from benchmarks import bare
+from benchmarks.bare import Bare
+from benchmarks.node import IMAGE, USER, Node, running
+from vclab.model.errors import NotFound, Refused
+from vclab.model.ids import new_id
+from vclab.model.messages import Acknowledge, End, workflow_id
+from vclab.model.reservations import ReserveRequest
+from vclab.model.states import Ending, ReservationState
+from vclab.store.models import Reservation
+from vclab.temporal.client import Reservations
+
+TRIES = 4
+POLL_SECONDS = 0.05
+PATIENCE = 300.0  # seconds until a bench is given up
+ADDRESS = "198.51.100.1"
+READY_RECORD = "ready"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One concurrency. Seconds, bytes; ``ready`` counts from the client's call."""
+
+    concurrency: int
+    ready_p50_s: float
+    ready_p95_s: float
+    ready_last_s: float
+    bare_p50_s: float
+    ratio_to_bare: float
+    cpu_s_per_life: float  #: worker and server; both databases are SQLite, inside of them
+    bytes_per_waiting: int
+    events_per_life: int
+
+
+@dataclass(frozen=True)
+class Round:
+    """So many at once: seconds until each was ready, core-seconds and events of each life."""
+
+    ready: list[float]
+    cpu: float = 0.0
+    events: float = 0.0
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A row, and what the table tells beside it."""
+
+    row: Row
+    bare_last_s: float
+    bare_size: bare.Size
+
+
+async def measure(concurrency: Sequence[int], rounds: int, waiting: int) -> list[Measured]:
+    """Each concurrency on a fresh node. ``waiting``: so many reservations wait while memory is measured."""
+    found = []
+    for count in concurrency:
+        with tempfile.TemporaryDirectory(prefix="vclab-bench-") as folder:
+            async with running(Path(folder)) as node:
+                found.append(await _measure_one(Bench(node), count, rounds, waiting))
+    return found
+
+
+async def _measure_one(bench: "Bench", count: int, rounds: int, waiting: int) -> Measured:
+    bytes_per_waiting, size = await bench.wait_in_line(count, max(waiting, 3))
+    lives, bares = [], []
+    for _ in range(rounds):
+        lives.append(await bench.lives(count))
+        bares.append(await bench.bares(count, size))
+    ready, floor = _median(_p(one.ready, 50) for one in lives), _median(_p(one.ready, 50) for one in bares)
+    row = Row(
+        concurrency=count,
+        ready_p50_s=round(ready, 3),
+        ready_p95_s=round(_median(_p(one.ready, 95) for one in lives), 3),
+        ready_last_s=round(_median(max(one.ready) for one in lives), 3),
+        bare_p50_s=round(floor, 3),
+        ratio_to_bare=round(ready / floor, 2),
+        cpu_s_per_life=round(_median(one.cpu for one in lives), 3),
+        bytes_per_waiting=bytes_per_waiting,
+        events_per_life=round(_median(one.events for one in lives)),
+    )
+    return Measured(row, round(_median(max(one.ready) for one in bares), 3), size)
+
+
+class TooShort(Exception):
+    """A life ended before it was in use."""
+
+
+class Bench:
+    """Lives and bare workflows on one node."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._reservations = Reservations(node.client)
+
+    async def lives(self, count: int) -> Round:
+        """So many whole lives. When some ended before they were in use, the round is lived again, with longer ones."""
+        seconds = 3.0 + 0.3 * count
+        for _ in range(TRIES):
+            try:
+                return await self._lives(count, seconds)
+            except TooShort:
+                seconds *= 2
+        raise RuntimeError(f"this machine is too slow: no {count} lives of {seconds:.0f} s came to be in use")
+
+    async def _lives(self, count: int, seconds: float) -> Round:
+        """Begun at once, each until its computer is taken back."""
+        names = [new_id() for _ in range(count)]
+        cpu = self._node.cpu()
+        asked = await asyncio.gather(*(self._live(name, seconds) for name in names))
+        await self._until(names, ReservationState.COMPLETE)
+        used = self._node.cpu() - cpu
+        self._must_have_lived(names)
+        histories = [await self._history(workflow_id(name)) for name in names]
+        ready = [_ready(history) - begun for history, begun in zip(histories, asked, strict=True)]
+        return Round(ready, used / count, statistics.mean(len(history) for history in histories))
+
+    async def bares(self, count: int, size: bare.Size) -> Round:
+        """So many bare workflows, begun at once."""
+        names = [f"bare-{new_id()}" for _ in range(count)]
+
+        async def one(name: str) -> float:
+            begun = time.time()
+            await self._node.client.execute_workflow(Bare.run, size, id=name, task_queue=bare.QUEUE)
+            return begun
+
+        asked = await asyncio.gather(*(one(name) for name in names))
+        ends = [_time((await self._history(name))[-1]) for name in names]
+        return Round([end - begun for end, begun in zip(ends, asked, strict=True)])
+
+    async def wait_in_line(self, count: int, waiting: int) -> tuple[int, bare.Size]:
+        """Bytes for each reservation that waits for Connect, and how large a bare workflow must be.
+
+        They come ``count`` at a time. The first third pays for what is needed once; the slope from there on counts.
+        """
+        names: list[str] = []
+        third = 0, 0
+        while len(names) < waiting:
+            batch = [new_id() for _ in range(min(count, waiting - len(names)))]
+            await asyncio.gather(*(self._reserve(name, 3600.0) for name in batch))
+            await self._until(batch, ReservationState.RESERVED)
+            names += batch
+            if not third[0] and len(names) >= waiting / 3:
+                third = len(names), await self._memory()
+        grown = await self._memory() - third[1]
+        size = _size_to_ready(await self._history(workflow_id(names[0])))
+        for name in names:
+            await self._reservations.end(name, End(USER))
+        await self._until(names, ReservationState.COMPLETE)
+        return max(0, round(grown / max(len(names) - third[0], 1))), size
+
+    async def _memory(self) -> int:
+        await asyncio.sleep(1.0)  # what is being written or answered now is no cost of waiting
+        return self._node.memory()
+
+    async def _reserve(self, name: str, seconds: float) -> float:
+        begun = time.time()
+        await self._reservations.reserve(ReserveRequest(name, USER, IMAGE, seconds, operator=True), PATIENCE)
+        return begun
+
+    async def _live(self, name: str, seconds: float) -> float:
+        """When it was asked for, in seconds since 1970; returns when Connect was pressed."""
+        begun = await self._reserve(name, seconds)
+        await self._until([name], ReservationState.RESERVED, ReservationState.COMPLETE)
+        with suppress(NotFound, Refused):  # it has ended, which is seen afterwards
+            await self._reservations.acknowledge(name, Acknowledge(ADDRESS))
+        return begun
+
+    async def _until(self, names: Sequence[str], *states: ReservationState) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while missing := await asyncio.to_thread(self._not_in, names, states):
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"{missing} of {len(names)} reservations did not become {' or '.join(states)}")
+            await asyncio.sleep(POLL_SECONDS)
+
+    def _not_in(self, names: Sequence[str], states: Sequence[ReservationState]) -> int:
+        there = sa.select(sa.func.count()).where(Reservation.id.in_(names), Reservation.state.in_(states))
+        with self._node.store.read() as session:
+            return len(names) - (session.scalar(there) or 0)
+
+    def _must_have_lived(self, names: Sequence[str]) -> None:
+        with self._node.store.read() as session:
+            for row in session.scalars(sa.select(Reservation).where(Reservation.id.in_(names))):
+                if row.ending is not Ending.EOR:
+                    raise RuntimeError(f"{row.id} did not live a whole life: {row.ending} {row.reason}")
+                if row.connected_at is None:
+                    raise TooShort
+
+    async def _history(self, workflow: str) -> list[HistoryEvent]:
+        return list((await self._node.client.get_workflow_handle(workflow).fetch_history()).events)
+
+
+def _time(event: HistoryEvent) -> float:
+    return event.event_time.ToDatetime(UTC).timestamp()
+
+
+def _local_activity(event: HistoryEvent) -> str:
+    """The name of the local activity that this event records; empty when it records none."""
+    if event.event_type != EventType.EVENT_TYPE_MARKER_RECORDED:
+        return ""
+    data = event.marker_recorded_event_attributes.details.get("data")
+    return str(json.loads(data.payloads[0].data).get("activity_type", "")) if data else ""
+
+
+def _ready(history: Iterable[HistoryEvent]) -> float:
+    return next(_time(event) for event in history if _local_activity(event) == READY_RECORD)
+
+
+def _size_to_ready(history: Iterable[HistoryEvent]) -> bare.Size:
+    """How many activities and local activities a life has up to ready."""
+    activities = local = 0
+    for event in history:
+        activities += event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED
+        name = _local_activity(event)
+        local += bool(name)
+        if name == READY_RECORD:
+            break
+    return bare.Size(activities, local)
+
+
+def _p(values: Sequence[float], percent: int) -> float:
+    """A percentile; the nearest rank."""
+    ranked = sorted(values)
+    return ranked[max(0, -(-len(ranked) * percent // 100) - 1)]
+
+
+def _median(values: Iterable[float]) -> float:
+    return statistics.median(values)
+
+
+def now() -> str:
+    """When it was measured."""
+    return f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"

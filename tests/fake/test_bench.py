@@ -1,0 +1,42 @@
+"""Each bench runs at its smallest and yields its keys. Nothing here looks at a time."""
+
+import json
+
+from typer.testing import CliRunner
+
+from vclab.cli.app import build
+
+LIFECYCLE_KEYS = {
+    "concurrency",
+    "ready_p50_s",
+    "ready_p95_s",
+    "ready_last_s",
+    "bare_p50_s",
+    "ratio_to_bare",
+    "cpu_s_per_life",
+    "bytes_per_waiting",
+    "events_per_life",
+}
+
+
+def bench(*arguments: str) -> object:
+    """What `vclab bench … --json` says."""
+    done = CliRunner().invoke(build(), ["bench", *arguments, "--json"], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
+def test_lifecycle() -> None:
+    rows = bench("lifecycle", "--at", "2", "--rounds", "1", "--waiting", "3")
+    assert isinstance(rows, list)
+    (row,) = rows
+    assert row.keys() == LIFECYCLE_KEYS
+    assert row["concurrency"] == 2
+    assert all(row[key] > 0 for key in LIFECYCLE_KEYS - {"bytes_per_waiting"})
+
+
+def test_placement() -> None:
+    found = bench("placement", "--hosts", "10", "--machines", "20", "--claims", "60", "--placements", "3")
+    assert isinstance(found, dict)
+    assert found["p99_ms"] > 0 and found["transaction_p99_ms"] > 0
+    assert [one["hosts"] for one in found["growth"]] == [1, 3, 10]

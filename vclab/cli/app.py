@@ -8,9 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
-from vclab.cli import computer, endpoint, image, user
+from vclab.cli import computer, endpoint, image, store, user
 from vclab.cli.connect import connect
 from vclab.cli.context import Root
+from vclab.cli.doctor import doctor
 from vclab.cli.end import end
 from vclab.cli.errors import CODES_HELP, Code, report
 from vclab.cli.extend import extend
@@ -28,9 +29,9 @@ from vclab.cli.watch import watch
 GROUP = "vclab.commands"
 """Entry points of this group name functions ``register(app: typer.Typer) -> None``."""
 
-VERBS = (images, reserve, list_, show, watch, connect, extend, reboot, end, status, history)
+VERBS = (images, reserve, list_, show, watch, connect, extend, reboot, end, status, doctor, history)
 
-GROUPS = (user.app, image.app, computer.app, endpoint.app)
+GROUPS = (user.app, image.app, computer.app, endpoint.app, store.app)
 
 
 def _version(wanted: bool) -> None:

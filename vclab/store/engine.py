@@ -59,6 +59,11 @@ class Store:
         """The URL as people may see it: never the password, nor anything of the query."""
         return self._url.set(drivername=self._url.get_backend_name(), query={}).render_as_string(hide_password=True)
 
+    @property
+    def file(self) -> Path | None:
+        """SQLite's file; None for a server."""
+        return Path(self._url.database or "") if self._sqlite else None
+
     def run(self, fn: Callable[[Session], T]) -> T:
         """Run ``fn`` in one write transaction; any exception rolls it back.
 
@@ -100,12 +105,18 @@ class Store:
 
     def check(self) -> None:
         """Raises ``Unreachable`` when the database is down and ``Refused`` when its schema is of another version."""
+        found = self.version()
+        if found != migrations.HEAD:
+            what = f"is at schema version {found}" if found else "has no tables of vclab yet"
+            cure = "update this program" if found > migrations.HEAD else "run `vclab store migrate`"
+            raise Refused(f"the database {self.shown_url} {what}; this program needs version {migrations.HEAD}: {cure}")
+
+    def version(self) -> str:
+        """The schema's version; empty when there are no tables of vclab. Raises ``Unreachable``."""
         with self._translated(), self._read.begin() as session:
             known = sa.inspect(session.connection()).has_table("alembic_version")
             found = session.scalar(sa.text("SELECT version_num FROM alembic_version")) if known else None
-        if found != migrations.HEAD:
-            what = f"is at schema version {found}" if found else "has no tables of vclab yet"
-            raise Refused(f"the database {self.shown_url} {what}; this program needs version {migrations.HEAD}")
+        return str(found or "")
 
     def close(self) -> None:
         """Close all connections."""

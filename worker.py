@@ -27,15 +27,17 @@ from vclab.fake_world import World
 from vclab.guests.base import Guest
 from vclab.guests.fake import FakeGuest
 from vclab.guests.linux import Linux
-from vclab.model.catalog import Endpoint
+from vclab.model.catalog import Computer, ComputerKind, Endpoint
 from vclab.model.errors import Unreachable, VclabError
+from vclab.model.plans import Target
 from vclab.model.steps import AsyncStep, BlockingStep
 from vclab.provisioning.base import ProvisioningModule
 from vclab.provisioning.fake import Fake
+from vclab.provisioning.standalone import Standalone
 from vclab.provisioning.vsphere import VSphere
 from vclab.secrets.store import SecretStore
 from vclab.settings import Settings
-from vclab.store import catalog, load_log
+from vclab.store import catalog, load_log, reservations
 from vclab.store.engine import Store, open_store
 from vclab.temporal import schedules, search_attributes
 from vclab.temporal.client import QUEUE, connect, site_queue
@@ -79,7 +81,22 @@ def real_drivers(settings: Settings, store: Store, secrets: SecretStore) -> Driv
         dhcp_leases=settings.dhcp_leases,
     )
     linux = Linux(settings.ssh_key, secrets, settings.management_addresses)
-    modules: dict[str, ProvisioningModule] = {vsphere.name: vsphere}
+
+    def group(name: str) -> list[Computer]:
+        with store.read() as session:
+            return [c for c in catalog.computers(session) if c.kind is ComputerKind.LAB and c.pool == name]
+
+    def why_not_free(machine: Computer) -> str:
+        return asyncio.run(linux.why_not_free(machine.private_address, machine.host_key))
+
+    def sanitize(target: Target) -> None:
+        with store.read() as session:
+            left = reservations.left(session, target, settings.rules())
+        if left.opened or left.facts.host_key:  # a machine that was never reached holds nothing of ours
+            asyncio.run(linux.sanitize(target, left.facts, left.access, left.opened))
+
+    standalone = Standalone(group, why_not_free, sanitize)
+    modules: dict[str, ProvisioningModule] = {vsphere.name: vsphere, standalone.name: standalone}
     guests: dict[str, Guest] = {linux.name: linux}
     if settings.fake.enabled:
         world = World(settings.fake)
@@ -145,6 +162,7 @@ def build(client: Client, settings: Settings, store: Store, drivers: Drivers) ->
                 provisioning.survey,
                 *common,
                 guest.grant_access,
+                guest.close_access,
                 guest.await_connection,
                 guest.await_disconnection,
                 guest.notify_user,

@@ -55,6 +55,14 @@ class GuestActivities:
                 await self._guest(given).grant_access(given.target, given.facts, given.access)
 
     @activity.defn
+    async def close_access(self, given: GuestInput) -> None:
+        """Let nobody in any more; sessions that are open end."""
+        with failures():
+            async with self._heartbeating(given):
+                await asyncio.to_thread(self._fence.check, given.target)
+                await self._guest(given).close_access(given.target, given.facts, given.access)
+
+    @activity.defn
     async def await_connection(self, given: GuestInput) -> Seen:
         """Return once somebody is connected; the computer is tainted from then on."""
         with failures():

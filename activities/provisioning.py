@@ -16,6 +16,9 @@ from vclab.model.inventory import Inventory
 from vclab.model.plans import Facts, Plan, Target
 from vclab.provisioning.base import ProvisioningModule
 
+SURVEY_SECONDS = 10.0
+"""A person waits for the answer: an endpoint that takes longer is not asked now."""
+
 
 @dataclass(frozen=True)
 class SurveyInput:
@@ -53,15 +56,21 @@ class ProvisioningActivities:
     async def survey(self, given: SurveyInput) -> Survey:
         """Ask every endpoint of the site what it can hold. One that does not answer is a fact, not an error."""
         with failures():
-            endpoints = [e for e in await asyncio.to_thread(self._endpoints) if e.site == given.site]
-            return Survey(tuple(await asyncio.gather(*(self._survey_one(e) for e in endpoints))))
+            async with heartbeating(_unfenced):
+                endpoints = [e for e in await asyncio.to_thread(self._endpoints) if e.site == given.site]
+                return Survey(tuple(await asyncio.gather(*(self._survey_one(e) for e in endpoints))))
 
     async def _survey_one(self, endpoint: Endpoint) -> Inventory:
+        survey = self._modules[endpoint.module].survey
         loop = asyncio.get_running_loop()
         try:
-            return await loop.run_in_executor(self._executor, self._modules[endpoint.module].survey, endpoint.name)
-        except VclabError as error:
-            return Inventory(endpoint.name, datetime.now(UTC), error=redacted(str(error)))
+            async with asyncio.timeout(SURVEY_SECONDS):
+                return await loop.run_in_executor(self._executor, survey, endpoint.name)
+        except TimeoutError:
+            error = f"{endpoint.name} does not answer within {SURVEY_SECONDS:.0f} s"
+        except VclabError as failed:
+            error = redacted(str(failed))
+        return Inventory(endpoint.name, datetime.now(UTC), error=error)
 
     @activity.defn
     async def make_plan(self, target: Target) -> Plan:
@@ -93,3 +102,7 @@ class ProvisioningActivities:
                     await in_thread(self._executor, context, self._modules[target.module].remove, context, target)
                 except StepFailed as error:
                     raise Unreachable(f"{error}; it will be tried again") from None
+
+
+def _unfenced() -> None:
+    """A survey changes nothing."""

@@ -12,7 +12,8 @@ from vclab.model.plans import Profile, Step
 from vclab.temporal.client import site_queue
 
 WAIT = ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
-HEARTBEAT = timedelta(seconds=10)
+HEARTBEAT = timedelta(seconds=6)
+"""Activities send one every 2 s: after a worker's death its work is taken up again so much later."""
 
 
 def record(summary: str) -> LocalActivityConfig:
@@ -51,8 +52,9 @@ def survey(summary: str, site: str) -> ActivityConfig:
         summary=summary,
         task_queue=site_queue(site),
         schedule_to_close_timeout=timedelta(seconds=45),
-        start_to_close_timeout=timedelta(seconds=30),
-        retry_policy=RetryPolicy(maximum_attempts=2),
+        start_to_close_timeout=timedelta(seconds=20),
+        heartbeat_timeout=HEARTBEAT,
+        retry_policy=RetryPolicy(maximum_attempts=3),
     )
 
 
@@ -69,8 +71,8 @@ def short(summary: str, site: str, ceiling: float) -> ActivityConfig:
     )
 
 
-def notice(summary: str, site: str) -> ActivityConfig:
-    """A notice is worth a few tries, and no more: it must not be shown late."""
+def briefly(summary: str, site: str) -> ActivityConfig:
+    """Worth a few tries and no more: a notice, which must not come late; closing what is removed next anyway."""
     return ActivityConfig(
         summary=summary,
         task_queue=site_queue(site),

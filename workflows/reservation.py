@@ -191,11 +191,23 @@ class Reservation(Life):
         await self._recorded_end()
         self._enter(ReservationState.RECLAIM)
         self._progress.waits(f"{placed.target.computer} to be gone from {placed.target.host}")
+        await self._shut(placed)
         await take_back(placed.target, placed.waits.remove_retry)
         await self.record(RecordActivities.finished, self._event())
         failed = self._ending is Ending.FAILED
         self._enter(ReservationState.FAILED if failed else ReservationState.COMPLETE)
         self._progress.waits("nothing: the computer is taken back")
+
+    async def _shut(self, placed: Placed) -> None:
+        """Shut the user out at once: taking the computer back may take long when its endpoint is away."""
+        if not self._addresses:
+            return
+        with suppress(ActivityError):
+            await workflow.execute_activity_method(
+                GuestActivities.close_access,
+                self._guest_input(placed, 0.0),
+                **profiles.briefly(f"shut {placed.target.computer}", placed.target.site),
+            )
 
     # --- parts of the life ----------------------------------------------------------------------------------------
 
@@ -354,7 +366,7 @@ class Reservation(Life):
                 workflow.start_activity_method(
                     GuestActivities.notify_user,
                     replace(self._guest_input(placed, 0.0), text=text),
-                    **profiles.notice(f"tell the user: {left} left", placed.target.site),
+                    **profiles.briefly(f"tell the user: {left} left", placed.target.site),
                 )
             )
 

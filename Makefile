@@ -25,7 +25,7 @@ test: ## set up, then run all tests; with ARGS="tests/store -k claims" only some
 	$(ROOT) $(BIN)/pytest $(ARGS)
 
 bench: setup ## measure what a life, a placement and a load cost (about ten minutes; docs/performance.md)
-	@for bench in lifecycle placement; do $(BIN)/vclab bench $$bench; done
+	@for bench in lifecycle placement vsphere; do $(BIN)/vclab bench $$bench; done
 
 check: setup ## formatting, lint, types, import rules
 	$(BIN)/ruff format --check .

@@ -18,6 +18,7 @@ def register(app: typer.Typer) -> None:
     bench = typer.Typer(no_args_is_help=True, help="Measure what vclab costs, on this machine.")
     bench.command("lifecycle")(lifecycle)
     bench.command("placement")(placement)
+    bench.command("vsphere")(vsphere)
     app.add_typer(bench, name="bench")
 
 
@@ -91,3 +92,31 @@ def placement(
         for one in measured.growth
     ]
     table(headings, rows, right=headings)
+
+
+def vsphere(
+    at: At = None,
+    loads: Annotated[int, typer.Option("--loads", metavar="N", min=1, help="So many in each round.")] = 32,
+    json: Json = False,
+) -> None:
+    """Measure how many calls a load makes to a vCenter, and loads a minute, on the lab's vCenter simulator.
+
+    \b
+    Examples:
+      vclab bench vsphere --json
+      vclab bench vsphere --at 16 --loads 64
+    """
+    from benchmarks import vsphere as bench
+
+    measured = bench.measure(tuple(at or (1, 16)), loads)
+    if json:
+        say_json(asdict(measured))
+        return
+    headings = ("at once", "loads/min", "bare", "times as long")
+    rows = [
+        (str(s.concurrency), f"{s.loads_per_minute:.0f}", f"{s.bare_loads_per_minute:.0f}", f"{s.ratio_to_bare:.2f}")
+        for s in measured.speed
+    ]
+    table(headings, rows, right=headings)
+    note(f"{measured.calls_per_load} calls a load: {bench.shown(measured.calls)}")
+    note(f"{measured.calls_per_removal} calls to remove it")

@@ -40,3 +40,11 @@ def test_placement() -> None:
     assert isinstance(found, dict)
     assert found["p99_ms"] > 0 and found["transaction_p99_ms"] > 0
     assert [one["hosts"] for one in found["growth"]] == [1, 3, 10]
+
+
+def test_vsphere() -> None:
+    found = bench("vsphere", "--at", "2", "--loads", "2")
+    assert isinstance(found, dict)
+    assert found["calls"]["PowerOnVM_Task"] == 1 and found["calls_per_load"] == sum(found["calls"].values())
+    (speed,) = found["speed"]
+    assert speed.keys() == {"concurrency", "loads_per_minute", "bare_loads_per_minute", "ratio_to_bare"}

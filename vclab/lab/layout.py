@@ -161,6 +161,10 @@ class Layout:
         """The directory behind the vCenter's datastore."""
         return self.folder / "datastores" / "ds1"
 
+    def lab_machine_disk(self, name: str) -> Path:
+        """The disk's descriptor of a machine that no vCenter knows."""
+        return self.folder / "lab-machines" / name / "disk.vmdk"
+
     @property
     def leases(self) -> Path:
         """dnsmasq's leases, of both networks; kept, so that machines keep their addresses."""

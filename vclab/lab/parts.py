@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from vclab.lab.layout import NETWORKS, SUBNETS, TEMPORAL_PORT, UI_PORT, VCENTER_PORT, Layout
-from vclab.lab.stock import DATASTORE, DATASTORE_GB, HOSTS, VCENTER_USER
+from vclab.lab.stock import DATASTORE, DATASTORE_GB, HOSTS, LAB_MACHINES, VCENTER_USER
 
 POLL_LIMITS = ("transfer", "timer", "visibility", "outbound")
 
@@ -61,6 +61,9 @@ def dnsmasq_command(layout: Layout) -> list[str]:
     ]
     for net in SUBNETS:
         command += [f"--interface={net.bridge}", f"--dhcp-range={net.first},{net.last},{_mask(net.prefix)},12h"]
+    for machine in LAB_MACHINES:
+        command.append(f"--dhcp-host={machine.private_mac},{machine.private_address}")
+        command.append(f"--dhcp-host={machine.public_mac},{machine.public_address}")
     return command
 
 

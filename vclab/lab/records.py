@@ -9,8 +9,18 @@ from sqlalchemy.orm import Session
 
 from vclab.lab.layout import PEOPLE, PRIVATE, PUBLIC, VCENTER_PORT, Layout
 from vclab.lab.seed import fingerprint, read_settings
-from vclab.lab.stock import ENDPOINT, FIRST_UID, IMAGES, PASSWORD_REF, POOL, VCENTER_USER
-from vclab.model.catalog import Endpoint, Image, User
+from vclab.lab.stock import (
+    ENDPOINT,
+    FIRST_UID,
+    IMAGES,
+    LAB_ENDPOINT,
+    LAB_IMAGE,
+    LAB_MACHINES,
+    PASSWORD_REF,
+    POOL,
+    VCENTER_USER,
+)
+from vclab.model.catalog import STANDALONE, Endpoint, Image, User
 from vclab.model.errors import NotFound, VclabError
 from vclab.store import catalog
 from vclab.store.engine import open_store
@@ -36,11 +46,12 @@ def _fill(layout: Layout, session: Session, images: tuple[Image, ...]) -> None:
             key = layout.person_key(login).with_suffix(".pub").read_text().strip()
             catalog.put_user(session, User(login, FIRST_UID + number, public_keys=(key,)))
     present = {image.name for image in catalog.images(session)}
-    for image in images:
+    for image in (*images, LAB_IMAGE):
         if image.name not in present:
             catalog.put_image(session, image)
     _put_endpoint(layout, session)
     catalog.put_pool(session, POOL)
+    _put_lab_machines(session)
 
 
 def _put_endpoint(layout: Layout, session: Session) -> None:
@@ -59,3 +70,19 @@ def _put_endpoint(layout: Layout, session: Session) -> None:
             public_network=PUBLIC,
         )
     catalog.put_endpoint(session, replace(endpoint, url=url, fingerprint=pin))
+
+
+def _put_lab_machines(session: Session) -> None:
+    """Their host keys are pinned at the first contact: they make them when they first boot."""
+    if LAB_ENDPOINT not in {endpoint.name for endpoint in catalog.endpoints(session)}:
+        endpoint = Endpoint(LAB_ENDPOINT, STANDALONE, url="", username="", password_ref="", fingerprint="")
+        catalog.put_endpoint(session, replace(endpoint, private_network=PRIVATE, public_network=PUBLIC))
+    for machine in LAB_MACHINES:
+        catalog.put_lab_computer(
+            session,
+            machine.name,
+            endpoint=LAB_ENDPOINT,
+            address=machine.private_address,
+            private_mac=machine.private_mac,
+            public_mac=machine.public_mac,
+        )

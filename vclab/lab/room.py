@@ -1,4 +1,7 @@
-"""The machine room: does to real machines what the vCenter says was done to virtual ones, and reports back."""
+"""The machine room: does to real machines what the vCenter says was done to virtual ones, and reports back.
+
+The lab machines stand in it too: on from the start, and none of the vCenter's business.
+"""
 
 import asyncio
 import json
@@ -36,6 +39,7 @@ class Slot:
     reported: Guest | None = None  #: what the vCenter knows of the guest
     look_at: float = 0.0
     pause: float = FIRST_PAUSE
+    standing: bool = False  #: a lab machine: the vCenter does not know it
 
 
 class MachineRoom:
@@ -48,6 +52,15 @@ class MachineRoom:
         self._changed = changed
         self._slots: dict[str, Slot] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+
+    def stand(self, specs: Iterable[Spec]) -> None:
+        """Switch lab machines on; call this in the thread that is to keep them."""
+        for spec in specs:
+            self._slots[spec.uuid] = slot = Slot(standing=True)
+            try:
+                self._start(spec.uuid, slot, Machine(self._layout, spec, self._tree))
+            except (LabError, OSError) as error:
+                log.warning("%s", error)
 
     def states(self) -> dict[str, MachineState]:
         """The machines that are on."""
@@ -70,7 +83,7 @@ class MachineRoom:
 
     async def compare(self) -> None:
         """The vCenter has (re)started: what it does not know, or knows to be off, is off."""
-        before = list(self._slots)
+        before = [uuid for uuid, slot in self._slots.items() if not slot.standing]
         known = {str(item["uuid"]): item for item in await asyncio.to_thread(self._vcsim.machines)}
         for uuid in before:
             self._slots[uuid].reported = None
@@ -86,7 +99,7 @@ class MachineRoom:
         while True:
             now = asyncio.get_running_loop().time()
             for uuid, slot in list(self._slots.items()):
-                if slot.machine and slot.look_at <= now and not slot.lock.locked():
+                if slot.machine and not slot.standing and slot.look_at <= now and not slot.lock.locked():
                     await self._look(uuid, slot, slot.machine, now)
             await asyncio.sleep(BOOTING_LOOK)
 
@@ -168,7 +181,8 @@ class MachineRoom:
                 slot.machine = None
             self._changed()
         log.info("%s: %s", machine.spec.name, why)
-        await self._tell_end(uuid, why)
+        if not slot.standing:
+            await self._tell_end(uuid, why)
         if why is Ended.CUT:
             machine.tell("the machine has crashed; it starts again")
             slot.pause = FIRST_PAUSE if time.monotonic() - begun > BOOT_SECONDS else min(slot.pause * 2, LONGEST_PAUSE)

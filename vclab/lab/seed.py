@@ -20,7 +20,7 @@ from vclab.lab import rootfs
 from vclab.lab.errors import LabError
 from vclab.lab.layout import PEOPLE, PRIVATE, SUBNETS, TEMPORAL_PORT, UI_PORT, Layout
 from vclab.lab.machines import descriptor
-from vclab.lab.stock import ENDPOINT, IMAGES, NO_SSH, OPERATOR, PASSWORD_REF
+from vclab.lab.stock import ENDPOINT, IMAGES, LAB_IMAGE, LAB_MACHINES, NO_SSH, OPERATOR, PASSWORD_REF
 from vclab.model.catalog import Image
 from vclab.secrets.store import SecretStore
 from vclab.settings import Settings
@@ -42,6 +42,8 @@ def prepare(layout: Layout) -> None:
         rootfs.make_layer(layout.layers / image.name, authorized)
         put_master(layout, image, image.name)
     rootfs.make_layer(layout.layers / NO_SSH, authorized, ssh=False)
+    for machine in LAB_MACHINES:
+        put_lab_machine(layout, machine.name, authorized)
     password = SecretStore(layout.secrets).generate(PASSWORD_REF, 24)
     _write_private(layout.vcenter / "password", password)
     if not (layout.vcenter / "key.pem").exists():
@@ -55,6 +57,17 @@ def put_master(layout: Layout, image: Image, boots: str) -> None:
     if not disk.exists():
         disk.parent.mkdir(parents=True, exist_ok=True)
         disk.write_text(descriptor(boots, image.disk_gb))
+
+
+def put_lab_machine(layout: Layout, name: str, authorized_key: str) -> None:
+    """The disk and the root file system of a lab machine; what it holds already stays as it is."""
+    layer, disk = layout.layers / name, layout.lab_machine_disk(name)
+    rootfs.make_layer(layer, authorized_key)
+    (layer / "etc").mkdir(exist_ok=True)
+    (layer / "etc" / "hostname").write_text(f"{name}\n")
+    if not disk.exists():
+        disk.parent.mkdir(parents=True, exist_ok=True)
+        disk.write_text(descriptor(name, LAB_IMAGE.disk_gb))
 
 
 def _make_key(path: Path) -> None:

@@ -1,6 +1,8 @@
-"""What a new lab offers: hosts, images, an endpoint's name, identities."""
+"""What a new lab offers: hosts, images, endpoints' names, identities, lab machines."""
 
-from vclab.model.catalog import IdentityPool, Image
+from dataclasses import dataclass
+
+from vclab.model.catalog import STANDALONE, IdentityPool, Image
 
 ENDPOINT = "lab-vcenter"
 PASSWORD_REF = f"endpoint/{ENDPOINT}"
@@ -37,4 +39,38 @@ def image(name: str, title: str, cpus: int, memory_mb: int, disk_gb: int) -> Ima
 IMAGES = (
     image("debian-12", "Debian 12", 1, 1024, 8),
     image("debian-12-large", "Debian 12, large", 4, 8192, 16),
+)
+
+LAB_ENDPOINT = "lab-machines"
+LAB_IMAGE = Image(
+    name="lab-debian",
+    title="Debian 12 on a lab machine",
+    revision=1,
+    module=STANDALONE,
+    guest="linux",
+    guest_id="debian12_64Guest",
+    master_path="",
+    cpus=1,
+    memory_mb=1024,
+    disk_gb=8,
+    root_access=False,  # what root has changed only a load makes good again, and a lab machine can't be loaded
+)
+
+
+@dataclass(frozen=True)
+class LabMachine:
+    """A machine that no vCenter knows: on from `up` on, with addresses of its own (outside those that DHCP gives)."""
+
+    name: str
+    private_mac: str
+    public_mac: str
+    private_address: str
+    public_address: str
+
+
+LAB_MACHINES = tuple(
+    LabMachine(
+        f"lab{n:02}", f"02:76:62:00:00:{n:02}", f"02:76:62:01:00:{n:02}", f"10.77.0.{10 + n}", f"203.0.113.{20 + n}"
+    )
+    for n in (1, 2)
 )

@@ -14,15 +14,18 @@ import os
 import shutil
 import signal
 import sys
+import uuid
 from pathlib import Path
 
 from vclab.lab import forwards, network, processes, state
 from vclab.lab.control import Vcsim
 from vclab.lab.errors import LabError
 from vclab.lab.keeper import Keeper
-from vclab.lab.layout import TEMPORAL_PORT, UI_PORT, VCENTER_PORT, Layout
+from vclab.lab.layout import PRIVATE, PUBLIC, TEMPORAL_PORT, UI_PORT, VCENTER_PORT, Layout
+from vclab.lab.machines import Card, Spec
 from vclab.lab.parts import parts
 from vclab.lab.room import MachineRoom
+from vclab.lab.stock import LAB_MACHINES
 from vclab.model.errors import VclabError
 
 log = logging.getLogger("vclab.lab")
@@ -100,6 +103,7 @@ class Supervisor:
             network.up(self._layout)
             await self._listen()
             log.info("the networks are there")
+            self._room.stand(lab_machines(self._layout))
             await self._work()
         except VclabError as error:
             self._state.error = str(error)
@@ -160,6 +164,19 @@ class Supervisor:
         cut_power(self._layout, others)
         if not self._state.error:  # else whoever waits for us reads it first
             _forget_run(self._layout)
+
+
+def lab_machines(layout: Layout) -> list[Spec]:
+    """The machines that no vCenter knows."""
+    return [
+        Spec(
+            str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{machine.name}.{layout.tag}")),
+            machine.name,
+            layout.lab_machine_disk(machine.name),
+            (Card(machine.private_mac, PRIVATE), Card(machine.public_mac, PUBLIC)),
+        )
+        for machine in LAB_MACHINES
+    ]
 
 
 def _fill_store(layout: Layout) -> None:

@@ -146,3 +146,12 @@ class Access:
     password_ref: str = ""
     sudo: bool = False
     ports: tuple[int, ...] = (22,)
+
+
+@dataclass(frozen=True)
+class Left:
+    """What is known of a computer that is taken back, and of whom its reservation let in."""
+
+    facts: Facts
+    access: Access
+    opened: bool  #: access was, or may have been, opened

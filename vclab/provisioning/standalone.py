@@ -20,7 +20,7 @@ from vclab.model.states import ComputerState
 from vclab.model.steps import BlockingStep, StepContext
 
 SSH_PORT = 22
-ANSWER_SECONDS = 3.0  #: within which a machine in the same building accepts a connection
+ANSWER_SECONDS = 1.5  #: within which a machine in the same building accepts a connection
 WAIT_SECONDS = 60.0  #: for one that has just been restarted; after that it counts as off
 LOOKS_AT_ONCE = 16
 

@@ -33,13 +33,7 @@ def claim(
         return Refusal(f"there is no lab machine yet at {', '.join(endpoint.name for endpoint in endpoints)}")
     promised = _promises(session, rows, starts)
     rooms = [
-        MachineRoom(
-            row.pool,
-            row.name,
-            (*_unfit(row, heard.get(row.pool)), *_held(session, row, starts, now)),
-            tuple(promised.get(row.name, ())),
-        )
-        for row in rows.values()
+        _room(session, row, heard.get(row.pool), promised.get(row.name, []), starts <= now) for row in rows.values()
     ]
     chosen = choose_machine(starts, ends, rooms)
     if isinstance(chosen, Refusal):
@@ -49,6 +43,18 @@ def claim(
     except claims.ClaimHeld as refused:  # by whoever claims without the lock: the database has the last word
         return Refusal(str(refused))
     return chosen.endpoint, rows[chosen.name]
+
+
+def _room(
+    session: Session, row: Computer, inventory: Inventory | None, promised: Sequence[Promise], at_once: bool
+) -> MachineRoom:
+    """One machine. Who holds it now may do so beyond their time: an overrun edits no claim."""
+    tenure = tenures.current(session, row.name) if at_once else None
+    lacks = [*_unfit(row, inventory)]
+    if tenure is not None:
+        lacks.append(f"is held by {tenure.holder}, probably until {tenure.expected_end:%Y-%m-%d %H:%M} UTC")
+        promised = [promise for promise in promised if promise.holder != tenure.holder]
+    return MachineRoom(row.pool, row.name, tuple(lacks), tuple(promised))
 
 
 def _locked(session: Session, endpoints: Iterable[str]) -> dict[str, Computer]:
@@ -84,10 +90,3 @@ def _unfit(row: Computer, inventory: Inventory | None) -> Iterable[str]:
         yield "was not there when its endpoint was asked"
     elif not facts.usable:
         yield facts.why_not or "not usable"
-
-
-def _held(session: Session, row: Computer, starts: datetime, now: datetime) -> Iterable[str]:
-    """Who holds it still, though its time is over: an overrun edits no claim."""
-    tenure = tenures.current(session, row.name)
-    if tenure is not None and starts <= now:
-        yield f"is held by {tenure.holder}, probably until {tenure.expected_end:%Y-%m-%d %H:%M} UTC"

@@ -16,7 +16,7 @@ from vclab.model import rules as limits
 from vclab.model import states
 from vclab.model.errors import NotFound
 from vclab.model.messages import Extend
-from vclab.model.plans import Facts, Target
+from vclab.model.plans import Facts, Left, Target
 from vclab.model.reservations import HeldTenure, Refusal, ReservationView
 from vclab.model.rules import Rules
 from vclab.model.states import OPEN_STATES, ComputerState, Ending, ReservationState
@@ -34,6 +34,7 @@ __all__ = [
     "extend",
     "finished",
     "held_target",
+    "left",
     "note_refusal",
     "open_reservations",
     "place",
@@ -223,6 +224,18 @@ def held_target(session: Session, id: str) -> Target | None:
     if row is None:
         raise NotFound(f"there is no reservation {id}")
     return target_of(row) if tenures.held(session, row.computer, row.generation) else None
+
+
+def left(session: Session, target: Target, rules: Rules) -> Left:
+    """What a reservation leaves on its computer. Raises ``NotFound``."""
+    row = session.get(Reservation, target.reservation)
+    if row is None:
+        raise NotFound(f"there is no reservation {target.reservation}")
+    computer = session.get_one(Computer, target.computer)
+    facts = Facts(private_address=computer.private_address, host_key=computer.host_key)
+    if (row.computer, row.generation) == (target.computer, target.generation):
+        facts = facts.merged(Facts(private_address=row.private_address, host_key=row.host_key))
+    return Left(facts, placed(session, row, rules).access, row.acknowledged_at is not None)
 
 
 def tenures_held(session: Session) -> list[HeldTenure]:

@@ -78,12 +78,12 @@ def choose(need: Need, endpoints: Sequence[EndpointRoom], free_identities: int) 
 def _sort_out(
     need: Need, endpoint: EndpointRoom, free_identities: int, fits: list[_Fit], candidates: list[Candidate]
 ) -> None:
-    stores = {store.facts.name: store for store in endpoint.datastores}
+    stores = {store.facts.name: _store(need, store) for store in endpoint.datastores}
     compute = Amounts(cpus=need.amounts.cpus, memory_mb=need.amounts.memory_mb)
     for room in endpoint.hosts:
         host = room.facts
         free = Amounts(host.cpus, host.memory_mb) - peak(room.bookings, need.starts, need.ends)
-        datastore, without_room = _datastore(need, host, stores)
+        datastore, without_room = _datastore(host, stores)
         lacks = (*_unfit(host, endpoint.networks), *free.lacks(compute), *without_room)
         if not free_identities:
             lacks += ("no identity (hostname and addresses) is left",)
@@ -102,21 +102,26 @@ def _unfit(host: HostFacts, networks: Sequence[str]) -> Iterator[str]:
         yield f"has no network {network}"
 
 
-def _datastore(need: Need, host: HostFacts, stores: dict[str, DatastoreRoom]) -> tuple[str, tuple[str, ...]]:
+_Store = tuple[int, tuple[str, ...]]
+"""GiB free, and what it lacks. Worked out once for all hosts that see it."""
+
+
+def _store(need: Need, store: DatastoreRoom) -> _Store:
+    if not store.facts.usable:
+        return 0, (store.facts.why_not or "not usable",)
+    free = Amounts(disk_gb=store.facts.disk_gb) - peak(store.bookings, need.starts, need.ends)
+    return free.disk_gb, free.lacks(Amounts(disk_gb=need.amounts.disk_gb))
+
+
+def _datastore(host: HostFacts, stores: dict[str, _Store]) -> tuple[str, tuple[str, ...]]:
     """The fullest datastore of the host that holds the disk, or "" and what each one lacks."""
-    disk = Amounts(disk_gb=need.amounts.disk_gb)
     fits: list[tuple[int, str]] = []
     lacks: list[str] = []
     for name in sorted(set(host.datastores)):
-        store = stores.get(name)
-        if store is None or not store.facts.usable:
-            lacks.append(f"datastore {name}: {(store and store.facts.why_not) or 'not usable'}")
-            continue
-        free = Amounts(disk_gb=store.facts.disk_gb) - peak(store.bookings, need.starts, need.ends)
-        short = free.lacks(disk)
+        free_gb, short = stores.get(name, (0, ("not usable",)))
         lacks.extend(f"datastore {name}: {text}" for text in short)
         if not short:
-            fits.append((free.disk_gb, name))
+            fits.append((free_gb, name))
     if fits:
         return min(fits)[1], ()
     return "", tuple(lacks) or ("has no datastore",)

@@ -6,11 +6,12 @@ wait for each other instead of overbooking or breaking each other off.
 
 import dataclasses
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy import RowMapping
 from sqlalchemy.orm import Session
 
 from vclab.model import catalog as model
@@ -21,7 +22,7 @@ from vclab.model.plans import Access, Target
 from vclab.model.reservations import Placed, Refusal, ReserveRequest
 from vclab.model.rules import Rules
 from vclab.model.states import OPEN_STATES, ComputerState, ReservationState
-from vclab.placement import Choice, DatastoreRoom, EndpointRoom, HostRoom, Need, choose
+from vclab.placement import Booking, Choice, DatastoreRoom, EndpointRoom, HostRoom, Need, choose
 from vclab.store import audit, catalog, claims, lab_machines, load_log, tenures
 from vclab.store.models import Computer, Pool, Reservation, Tenure, User
 from vclab.store.types import utc
@@ -149,9 +150,11 @@ def _claim(
         return claimed if isinstance(claimed, Refusal) else (Choice(claimed[0], claimed[1].name, ""), claimed[1])
     _refresh(session, [heard[e.name] for e in endpoints if e.name in heard and not heard[e.name].error])
     need = Need(_amounts(image), window.claim_starts, window.claim_ends)
-    rooms = _rooms(session, endpoints, heard, need)
     computer = _free_identity(session)
-    choice = choose(need, rooms, 0 if computer is None else 1)
+    free_identities = 0 if computer is None else 1
+    choice = choose(need, _rooms(session, endpoints, heard, need, claims.at_most), free_identities)
+    if isinstance(choice, Refusal):
+        choice = choose(need, _rooms(session, endpoints, heard, need, claims.bookings), free_identities)
     if isinstance(choice, Refusal):
         return choice
     assert computer is not None  # else choose would have refused
@@ -176,16 +179,32 @@ def _refresh(session: Session, inventories: Sequence[Inventory]) -> None:
     newest: dict[str, dict[str, Any]] = {}
     for inventory in inventories:
         newest |= _pools_of(inventory)
-    locked = claims.lock_pools(session, newest)
+    locked = _lock(session, newest)
     missing = [newest[name] for name in sorted(set(newest) - set(locked))]
     if missing:
         _insert_new(session, missing)
-        locked = claims.lock_pools(session, newest)
-    for name, values in newest.items():
-        if locked[name].seen_at < values["seen_at"]:
-            for column, value in values.items():
-                setattr(locked[name], column, value)
-    session.flush()
+        locked = _lock(session, newest)
+    newer = [values for name, values in newest.items() if locked[name]["seen_at"] < values["seen_at"]]
+    changed = [values for values in newer if _facts(values) != _facts(locked[values["name"]])]
+    if changed:
+        session.execute(sa.update(Pool), changed)
+    # Most answers are as before: then one statement says that they are still so.
+    for moment in {values["seen_at"] for values in newer}:
+        names = [values["name"] for values in newer if values["seen_at"] == moment]
+        session.execute(
+            sa.update(Pool).where(Pool.name.in_(names)).values(seen_at=moment),
+            execution_options={"synchronize_session": False},
+        )
+
+
+def _lock(session: Session, names: Iterable[str]) -> dict[str, RowMapping]:
+    """The pools of these names, locked in their order, as plain columns: there may be thousands."""
+    query = sa.select(*Pool.__table__.columns).where(Pool.name.in_(sorted(names))).order_by(Pool.name)
+    return {row.name: row._mapping for row in session.execute(query.with_for_update(key_share=True))}
+
+
+def _facts(values: Mapping[str, Any] | RowMapping) -> dict[str, Any]:
+    return {str(name): value for name, value in values.items() if name != "seen_at"}
 
 
 def _pools_of(inventory: Inventory) -> dict[str, dict[str, Any]]:
@@ -213,16 +232,25 @@ def _insert_new(session: Session, rows: list[dict[str, Any]]) -> None:
         session.execute(sa.insert(Pool), rows)
 
 
+_Promised = Callable[[Session, Iterable[str], datetime, datetime], Mapping[str, Sequence[Booking]]]
+
+
 def _rooms(
-    session: Session, endpoints: Sequence[model.Endpoint], heard: Mapping[str, Inventory], need: Need
+    session: Session,
+    endpoints: Sequence[model.Endpoint],
+    heard: Mapping[str, Inventory],
+    need: Need,
+    promised: _Promised,
 ) -> list[EndpointRoom]:
-    return [_room(session, endpoint, heard.get(endpoint.name), need) for endpoint in endpoints]
+    return [_room(session, endpoint, heard.get(endpoint.name), need, promised) for endpoint in endpoints]
 
 
-def _room(session: Session, endpoint: model.Endpoint, inventory: Inventory | None, need: Need) -> EndpointRoom:
+def _room(
+    session: Session, endpoint: model.Endpoint, inventory: Inventory | None, need: Need, ask: _Promised
+) -> EndpointRoom:
     if inventory is None or inventory.error:
         return EndpointRoom(endpoint.name, error=(inventory and inventory.error) or "was not asked")
-    promised = claims.bookings(session, _pools_of(inventory), need.starts, need.ends)
+    promised = ask(session, _pools_of(inventory), need.starts, need.ends)
     return EndpointRoom(
         endpoint.name,
         networks=(endpoint.private_network, endpoint.public_network),
@@ -241,13 +269,13 @@ def _free_identity(session: Session) -> Computer | None:
     """
     passed_over: list[str] = []
     while True:
-        held = sa.select(Tenure.computer).where(Tenure.released_at.is_(None))
+        held = sa.exists().where(Tenure.computer == Computer.name, Tenure.released_at.is_(None))
         computer = session.scalar(
             sa.select(Computer)
             .where(
                 Computer.kind == model.ComputerKind.VIRTUAL,
                 Computer.state == ComputerState.AVAILABLE,
-                Computer.name.not_in(held),
+                ~held,
                 Computer.name.not_in(passed_over),
             )
             .order_by(Computer.name)

@@ -84,7 +84,7 @@ def test_down_leaves_nothing_and_up_restores_what_was_on(own: Lab) -> None:
 def test_a_killed_supervisor_takes_all_with_it_and_up_restores(own: Lab) -> None:
     own.up()
     everything = own.state.processes()
-    assert len(everything) == 6  # the supervisor, four parts, and the machine of the test before
+    assert len(everything) == 8  # the supervisor, four parts, two lab machines, and the machine of the test before
     own.kill("supervisor", signal.SIGKILL)
     assert processes.wait_gone(everything, 5) == []
     assert "is up\n" in own.up().stdout
@@ -96,6 +96,19 @@ def test_down_cleans_after_a_killed_supervisor(own: Lab) -> None:
     own.kill("supervisor", signal.SIGKILL)
     own.down()
     assert traces(own) == []
+
+
+def test_lab_machines_are_on_whatever_the_vcenter_does_and_come_back(own: Lab) -> None:
+    own.up()
+    first = eventually(lambda: own.machine("lab01"))
+    own.kill("vcsim")
+    eventually(lambda: own.state.parts["vcsim"].ok, 60)
+    assert own.machine("lab01") == first
+    os.kill(first, signal.SIGKILL)
+    eventually(lambda: own.machine("lab01") not in (0, first))
+    own.down()
+    own.up()
+    assert {one.name for one in own.state.machines.values()} >= {"lab01", "lab02"}
 
 
 @pytest.mark.parametrize("part", ["temporal", "vcsim", "dnsmasq", "worker"])

@@ -15,6 +15,7 @@ Address = Annotated[
     str, typer.Option("--address", metavar="A", help="Loopback address to answer on; kept.", show_default=False)
 ]
 Foreground = Annotated[bool, typer.Option("--foreground", help="Stay, and show what happens; Ctrl-C stops the lab.")]
+Story = Annotated[str, typer.Argument(metavar="[STORY]", help="life or standalone.", show_default=False)]
 Wipe = Annotated[bool, typer.Option("--wipe", help="Also delete all that the lab holds.")]
 
 
@@ -70,19 +71,24 @@ def down(lab: Folder = None, wipe: Wipe = False) -> None:
     typer.echo(f"the lab in {layout.folder} {'is wiped' if wipe else 'is down' if done else 'was not up'}")
 
 
-def demo(lab: Folder = None) -> None:
-    """Start the embedded lab and show one reservation's whole life in it.
+def demo(story: Story = "life", lab: Folder = None) -> None:
+    """Start the embedded lab and show a reservation's whole life in it.
 
+    Stories: life (a virtual machine, from reserve to end); standalone (a lab machine, which is sanitized at the end).
     The last line is `demo: ok …`. The lab stays up.
 
     \b
     Examples:
       vclab demo
-      vclab demo --lab /tmp/lab2
+      vclab demo standalone --lab /tmp/lab2
     """
-    from vclab.lab import demo as story
+    from vclab.lab import demo as life
+    from vclab.lab import demo_standalone as standalone
     from vclab.lab import lab as embedded
 
+    stories = {"life": life.Demo, "standalone": standalone.Standalone}
+    if story not in stories:
+        raise typer.BadParameter(f"there is no story {story!r}; there are {', '.join(stories)}", param_hint="STORY")
     layout = Layout.of(lab)
     embedded.up(layout, "", _say)
-    typer.echo(story.Demo(layout).run())
+    typer.echo(stories[story](layout).run())

@@ -238,3 +238,11 @@ def _terminal(arguments: list[str], talk: list[tuple[str, str]]) -> tuple[int, s
             os.write(terminal, talk.pop(0)[1].encode() + b"\n")
     os.close(terminal)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), seen
+
+
+def test_a_password_that_root_keeps_is_the_workers(add: Callable[..., Said], tmp_path: Path) -> None:
+    (tmp_path / "secrets").mkdir(mode=0o700)
+    os.chown(tmp_path / "secrets", 65534, 65534)
+    assert add().code == 0
+    for path in (tmp_path / "secrets" / "endpoint", tmp_path / "secrets" / "endpoint" / "vc2"):
+        assert path.stat().st_uid == 65534

@@ -278,7 +278,7 @@ def test_a_namespace_that_is_not_there(setup: SetUp, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("VCLAB_TEMPORAL__NAMESPACE", "lab")
     found = setup.checks()["temporal"]
     assert "has no namespace lab" in found["found"]
-    assert "namespace create lab" in found["todo"]
+    assert "namespace create -n lab" in found["todo"]
 
 
 async def _ensure(node: Node) -> None:

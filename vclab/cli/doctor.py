@@ -235,7 +235,7 @@ async def _temporal(lab: Lab, endpoints: "list[Endpoint]") -> list[Check]:
         days = await health.retention_days(client)
         found = f"{settings.address}, server {await health.server_version(client)}"
     except NotFound:
-        todo = f"temporal operator namespace create {settings.namespace} --retention 30d"
+        todo = f"temporal operator namespace create -n {settings.namespace} --retention 30d"
         return [Check("temporal", False, f"{settings.address} has no namespace {settings.namespace}", todo)]
     except Exception as error:  # as with the database
         return [Check("temporal", False, text_of(error), "start it, or mend `temporal.address` in the settings")]

@@ -8,15 +8,17 @@ from vclab.store.engine import Store
 
 
 class StoreLoadLog:
-    """Writes to the store's load log."""
+    """Writes to the store's load log. A power cut may take the last lines of a log: nothing waits for the disk."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def started(self, step: StepInput, attempt: int) -> None:
         """An attempt begins."""
-        self._store.run(lambda session: load_log.started(session, step, attempt, datetime.now(UTC)))
+        self._store.run(lambda session: load_log.started(session, step, attempt, datetime.now(UTC)), durable=False)
 
     def ended(self, step: StepInput, attempt: int, outcome: str, detail: str) -> None:
         """An attempt ended."""
-        self._store.run(lambda session: load_log.ended(session, step, attempt, outcome, detail, datetime.now(UTC)))
+        self._store.run(
+            lambda session: load_log.ended(session, step, attempt, outcome, detail, datetime.now(UTC)), durable=False
+        )

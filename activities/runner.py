@@ -60,23 +60,34 @@ class Context:
         """Send a heartbeat. Only from the activity's own task."""
         activity.heartbeat(self._text, self._details)
 
+    def beat_details(self) -> None:
+        """Send a heartbeat if there is something to remember."""
+        if self._details:
+            self.beat()
+
 
 @asynccontextmanager
 async def heartbeating(fence: Callable[[], None]) -> AsyncIterator[Context]:
-    """A context whose heartbeats go out every two seconds while the block runs, and once more at its end."""
+    """A context whose heartbeats go out every two seconds while the block runs.
+
+    Each heartbeat is a call that the server writes down, so short work sends none; only what it remembered must not
+    be lost when it fails.
+    """
     context = Context(fence)
 
     async def beat_on() -> None:
         while True:
-            context.beat()
             await asyncio.sleep(HEARTBEAT_SECONDS)
+            context.beat()
 
     ticker = asyncio.create_task(beat_on())
     try:
         yield context
+    except BaseException:
+        context.beat_details()
+        raise
     finally:
         ticker.cancel()
-        context.beat()
 
 
 async def in_thread(executor: Executor, context: Context, work: Callable[..., T], *args: Any) -> T:

@@ -54,19 +54,30 @@ def step_activities(
 def _step_activity(
     name: str, step: BlockingStep | AsyncStep, fence: Fence, load_log: LoadLog, executor: Executor
 ) -> Callable[..., Any]:
-    async def perform(context: Context, given: StepInput) -> Facts:
-        await in_thread(executor, context, fence.check, given.target)
-        if inspect.iscoroutinefunction(step):
-            result: Facts = await step(context, given)
-            return result
-        return await in_thread(executor, context, step, context, given)  # type: ignore[arg-type]
+    def begin(given: StepInput, attempt: int) -> None:
+        load_log.started(given, attempt)
+        fence.check(given.target)
+
+    def block(context: Context, given: StepInput, attempt: int) -> Facts:
+        """All in one thread: each change of threads costs as much as a short step."""
+        begin(given, attempt)
+        facts: Facts = step(context, given)  # type: ignore[assignment]
+        _log_end(load_log, given, attempt, outcomes.DONE, "")
+        return facts
+
+    async def perform(context: Context, given: StepInput, attempt: int) -> Facts:
+        if not inspect.iscoroutinefunction(step):
+            return await in_thread(executor, context, block, context, given, attempt)
+        await in_thread(executor, context, begin, given, attempt)
+        facts: Facts = await step(context, given)
+        await asyncio.to_thread(_log_end, load_log, given, attempt, outcomes.DONE, "")
+        return facts
 
     async def run(given: StepInput) -> Facts:
         attempt = activity.info().attempt
         try:
             async with heartbeating(lambda: fence.check(given.target)) as context:
-                await in_thread(executor, context, load_log.started, given, attempt)
-                facts = await perform(context, given)
+                return await perform(context, given, attempt)
         except asyncio.CancelledError:
             await asyncio.shield(
                 asyncio.to_thread(_log_end, load_log, given, attempt, outcomes.CANCELLED, "asked to stop")
@@ -76,8 +87,6 @@ def _step_activity(
             outcome = WAITING if isinstance(error, NotYet) else outcomes.FAILED
             await asyncio.to_thread(_log_end, load_log, given, attempt, outcome, redacted(str(error)))
             raise failure(error) from None
-        await asyncio.to_thread(_log_end, load_log, given, attempt, outcomes.DONE, "")
-        return facts
 
     run.__doc__ = step.__doc__
     return activity.defn(name=name)(run)

@@ -25,6 +25,7 @@ _CONFLICTS = ("40001", "40P01")  # serialization failure, deadlock: running it a
 _NO_TABLES = ("42P01", "42703", "3F000")  # undefined table, column, schema
 _NOT_ALLOWED = ("42501",)  # insufficient privilege
 _READING = "vclab_reading"
+_LAZY = "vclab_lazy"
 
 
 def open_store(url: str) -> "Store":
@@ -52,6 +53,7 @@ class Store:
         if not self._sqlite:
             reading |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         self._write = sessionmaker(self._engine, expire_on_commit=False)
+        self._note = sessionmaker(self._engine.execution_options(**{_LAZY: True}), expire_on_commit=False)
         self._read = sessionmaker(self._engine.execution_options(**reading), expire_on_commit=False)
 
     @property
@@ -64,16 +66,17 @@ class Store:
         """SQLite's file; None for a server."""
         return Path(self._url.database or "") if self._sqlite else None
 
-    def run(self, fn: Callable[[Session], T]) -> T:
+    def run(self, fn: Callable[[Session], T], durable: bool = True) -> T:
         """Run ``fn`` in one write transaction; any exception rolls it back.
 
+        What is not ``durable`` does not wait for the disk: a power cut may take it, a killed process does not.
         ``fn`` may run several times and must have no other effects. Raises what ``fn`` raises, and ``Unreachable``
         when the database is down, locked, full, of another schema version, or breaks the transaction off each time.
         """
         with self._translated():
             for attempt in range(1, ATTEMPTS + 1):
                 try:
-                    with self._write.begin() as session:
+                    with (self._write if durable else self._note).begin() as session:
                         return fn(session)
                 except DBAPIError as error:
                     if _sqlstate(error) not in _CONFLICTS or attempt == ATTEMPTS:
@@ -129,6 +132,7 @@ class Store:
                 self._url, pool_pre_ping=True, hide_parameters=True, connect_args=options, **CONNECTIONS
             )
             event.listen(engine, "connect", _set_up_postgresql)
+            event.listen(engine, "begin", _begin_postgresql)
             return engine
         options = {"timeout": SQLITE_BUSY_SECONDS}
         engine = sa.create_engine(self._url, hide_parameters=True, connect_args=options, **CONNECTIONS)
@@ -191,8 +195,17 @@ def _first_line(error: DBAPIError) -> str:
 
 def _begin_sqlite(connection: sa.Connection) -> None:
     """Two deferred writers can't both upgrade their lock (measured: 78 % "database is locked"): take it at once."""
-    reading = connection.get_execution_options().get(_READING)
-    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+    options = connection.get_execution_options()
+    if options.get(_READING):
+        connection.exec_driver_sql("BEGIN")
+        return
+    connection.exec_driver_sql(f"PRAGMA synchronous={'NORMAL' if options.get(_LAZY) else 'FULL'}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _begin_postgresql(connection: sa.Connection) -> None:
+    if connection.get_execution_options().get(_LAZY):
+        connection.exec_driver_sql("SET LOCAL synchronous_commit TO off")
 
 
 def _set_up_postgresql(connection: Any, _record: object) -> None:

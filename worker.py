@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
+from importlib.metadata import version
 
 from temporalio.client import Client
 from temporalio.worker import Worker
@@ -46,6 +47,8 @@ from workflows.reconcile import Reconcile
 from workflows.reservation import Reservation
 
 SITE = "default"
+BUILD = f"vclab-{version('vclab')}"
+"""Named, because the SDK would else read and hash all modules, for seconds, at each start."""
 WORKFLOWS = (Reservation, Reclaim, Reconcile)
 log = logging.getLogger("vclab.worker")
 
@@ -153,6 +156,7 @@ def build(client: Client, settings: Settings, store: Store, drivers: Drivers) ->
             max_concurrent_activities=16,
             max_concurrent_local_activities=16,
             max_cached_workflows=1000,
+            build_id=BUILD,
             graceful_shutdown_timeout=timedelta(seconds=10),
         ),
         _site_worker(
@@ -182,6 +186,7 @@ def _site_worker(client: Client, queue: str, activities: list, slots: int) -> Wo
         task_queue=queue,
         activities=activities,
         max_concurrent_activities=slots,
+        build_id=BUILD,
         max_heartbeat_throttle_interval=timedelta(seconds=1),
         default_heartbeat_throttle_interval=timedelta(seconds=1),
         graceful_shutdown_timeout=timedelta(seconds=10),

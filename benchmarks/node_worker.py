@@ -40,6 +40,7 @@ async def run() -> None:
         workflow_runner=worker.sandbox(),
         max_concurrent_activities=50,
         max_cached_workflows=1000,
+        build_id=worker.BUILD,
         graceful_shutdown_timeout=timedelta(seconds=10),
     )
     workers = [*worker.build(client, settings, store, drivers), beside]

@@ -246,6 +246,47 @@ def test_what_is_no_computer(vclab: Command, store: Path, arguments: tuple[str, 
     assert len(vclab("computer", "list", "--json").json) == 4
 
 
+def test_lab_machines(vclab: Command, store: Path, key: Path) -> None:
+    assert vclab("endpoint", "add", "room-12", "--module", "standalone", "--json").json["module"] == "standalone"
+    assert vclab("endpoint", "add", "room-12", "--module", "standalone").code == 0
+    pc = ("computer", "add", "pc-07", "--group", "room-12", "--address")
+    made = vclab(*pc, "10.77.0.27", "--host-key", str(key), "--json").json
+    assert (made["kind"], made["pool"], made["private_address"]) == ("lab", "room-12", "10.77.0.27")
+    assert made["host_key"] == " ".join(key.read_text().split()[:2])
+    changed = vclab(*pc, "10.77.0.28", "--private-mac", "02-76-62-00-00-01", "--json").json
+    assert (changed["private_address"], changed["private_mac"]) == ("10.77.0.28", "02:76:62:00:00:01")
+    assert changed["host_key"] == made["host_key"]
+    room = ("computer", "add", "pc-08", "--group")
+    vclab(*room, "room-12", "--address", "10.77.0.28").one_line_error(3, "of pc-08 belongs to pc-07")
+    vclab(*room, "room-12", "--address", "10.77.0.29", "--public-mac", "02:76:62:00:00:01").one_line_error(3, "pc-07")
+    vclab(*room, "room-13", "--address", "10.77.0.29").one_line_error(4, "did you mean room-12?")
+    vclab(*room, "vc1", "--address", "10.77.0.29").one_line_error(4, "there is no group of lab machines 'vc1'")
+    vclab(*room, "room-12", "--address", "10.77").one_line_error(2, "'10.77' is not an address")
+    vclab(*room, "room-12", "--address", "::1").one_line_error(2, "can't be a machine's address")
+    vclab(*room, "room-12").one_line_error(2, "needs --address")
+    vclab("computer", "add", "pc-08", "--address", "10.77.0.29").one_line_error(2, "--group")
+    vclab("computer", "add", "vm01", "--group", "room-12", "--address", "10.77.0.30").one_line_error(3, "identity vm01")
+    vclab("endpoint", "check", "room-12").one_line_error(3, "which has nothing to log in to")
+    vclab("endpoint", "add", "vc1", "--module", "standalone").one_line_error(3, "there is an endpoint vc1 already")
+    vclab("endpoint", "add", "r", "--module", "standalone", "--url", "https://x").one_line_error(2, "no URL")
+    vclab("endpoint", "add", "r").one_line_error(2, "needs --url and --username")
+    assert "standalone" in vclab("endpoint", "show", "room-12").out
+    assert "room-12" in vclab("endpoint", "list").out
+
+
+def test_an_image_of_lab_machines(vclab: Command, store: Path) -> None:
+    lent = ("image", "add", "lent", "--module", "standalone", "--cpus", "8", "--memory", "16384", "--disk", "500")
+    vclab(*lent, "--sudo").one_line_error(2, "a lab machine can't be loaded")
+    vclab(*lent, "--master", "[ds1] x.vmdk").one_line_error(2, "a group of lab machines")
+    made = vclab(*lent, "--json").json
+    assert (made["master_path"], made["root_access"]) == ("", False)
+    assert "on all lab machines" in vclab("image", "show", "lent").out
+    edited = vclab("image", "edit", "lent", "--revision", "2", "--master", "room-12", "--json").json
+    assert (edited["revision"], edited["master_path"]) == (2, "room-12")
+    assert "on the machines of room-12" in vclab("image", "list").out
+    vclab("image", "edit", "lent", "--sudo").one_line_error(2, "a lab machine can't be loaded")
+
+
 def test_maintenance_and_back(vclab: Command, store: Path) -> None:
     edited = vclab("computer", "edit", "vm01", "--maintenance", "--notes", "its address answers", "--json").json
     assert (edited["state"], edited["notes"]) == ("maintenance", "its address answers")

@@ -2,17 +2,18 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from vclab.cli.context import near
 from vclab.cli.errors import Usage, quoted
-from vclab.model.catalog import Identity
+from vclab.model.catalog import STANDALONE, Identity
 
 LOWEST_UID, HIGHEST_UID = 1000, 2**31 - 1  # an SQL integer; below are the system's own accounts
 NOBODY = (65534, 65535)  # "nobody", and the uid that some systems take for "none"
 MOST_MEMORY_MB, MOST_CPUS, MOST_DISK_GB = 24 * 2**20, 768, 62 * 1024  # vSphere 8's maxima of one machine
-MODULES = ("vsphere", "fake")
+MODULES = ("vsphere", STANDALONE, "fake")
 GUESTS = ("linux", "fake")
 
 _MAC = re.compile(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}")
@@ -168,6 +169,23 @@ def master(text: str) -> tuple[str, str]:
     if not path.endswith(".vmdk") or path.endswith("-flat.vmdk"):
         raise Usage(f"the master disk {quoted(text)} must be the disk's description, which ends in .vmdk")
     return datastore, path
+
+
+def address(text: str) -> str:
+    """An IP address of a machine."""
+    try:
+        found = ip_address(text.strip())
+    except ValueError:
+        raise Usage(f"{quoted(text)} is not an address; write one like 10.77.0.11 or 2001:db8::17") from None
+    if found.is_unspecified or found.is_loopback or found.is_multicast:
+        raise Usage(f"{found} can't be a machine's address")
+    return str(found)
+
+
+def host_key(text: str) -> str:
+    """A computer's SSH host key, without its comment."""
+    (key,) = _key_lines(text)[:1]
+    return " ".join(_public_key(key).split()[:2])
 
 
 def mac(text: str) -> str:

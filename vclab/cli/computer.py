@@ -11,11 +11,13 @@ from vclab.cli.context import lab_of, near
 from vclab.cli.errors import Usage, quoted
 from vclab.cli.output import JsonValue, fields, note, say_json, table
 from vclab.cli.params import AsUser, Json
-from vclab.model.catalog import Computer, Identity, IdentityPool
+from vclab.model.catalog import STANDALONE, Computer, Identity, IdentityPool
 from vclab.model.errors import NotFound, Refused
 from vclab.model.states import ComputerState
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy.orm import Session
 
 MAC_PREFIX = "02:76:63"  # locally administered, and "vc" in ASCII
@@ -47,22 +49,44 @@ def add(
     public_mac: Annotated[
         str | None, typer.Option("--public-mac", metavar="MAC", help="Of one computer.", show_default=False)
     ] = None,
+    group_: Annotated[
+        str | None, typer.Option("--group", metavar="ENDPOINT", help="Of a lab machine.", show_default=False)
+    ] = None,
+    address: Annotated[
+        str | None, typer.Option("--address", help="Private address of a lab machine.", show_default=False)
+    ] = None,
+    host_key: Annotated[
+        str | None,
+        typer.Option("--host-key", metavar="KEY|FILE", help="Of a lab machine, to be pinned.", show_default=False),
+    ] = None,
     json: Json = False,
     as_user: AsUser = "",
 ) -> None:
-    """Add computers: identities that virtual machines get while they are reserved.
+    """Add computers: identities that virtual machines get while they are reserved, or a lab machine.
 
     An identity is a host name and a MAC on each of the two networks. So many people can have a computer at one time
     as there are identities, if the hosts have room. A pool can grow: a higher --count adds what is missing.
+
+    A lab machine is there already, with the management key in root's authorized_keys; --group names the endpoint (of
+    the module standalone) that it belongs to. Without --host-key, that of the first contact is pinned. Added again, it
+    is changed to what is said.
 
     \b
     Examples:
       vclab computer add vm --count 40
       vclab computer add lab --count 8 --mac-prefix 00:50:56
       vclab computer add paint-1 --private-mac 02:76:63:99:00:01 --public-mac 02:76:63:99:01:01
+      vclab computer add pc-07 --group room-12 --address 10.77.0.27
     """
     admin = administration(lab_of(context, as_user))
     checks.name(name, "a computer", 60, more="")
+    if group_ is not None:
+        if count is not None or mac_prefix is not None or address is None:
+            raise Usage("a lab machine needs --address, and has no --count and no --mac-prefix")
+        _tell(admin.write(_lab_machine(name, group_, address, host_key, private_mac, public_mac)), json)
+        return
+    if address is not None or host_key is not None:
+        raise Usage("--address and --host-key are of lab machines, which need --group too")
     one = private_mac is not None or public_mac is not None
     if one == (count is not None) or (one and mac_prefix is not None):
         raise Usage("say --count for a pool of computers, or --private-mac and --public-mac for one")
@@ -154,6 +178,43 @@ def show(context: typer.Context, name: Name, json: Json = False) -> None:
 
 
 _STATES = {True: ComputerState.MAINTENANCE, False: ComputerState.AVAILABLE}
+
+
+def _lab_machine(
+    name: str, group: str, address: str, host_key: str | None, private_mac: str | None, public_mac: str | None
+) -> "Callable[[Session], Computer]":
+    """The change that adds a lab machine, or lays what is said over what is known of it."""
+    given = {"endpoint": group, "address": checks.address(address)}
+    for field, text, check in (
+        ("host_key", host_key, checks.host_key),
+        ("private_mac", private_mac, checks.mac),
+        ("public_mac", public_mac, checks.mac),
+    ):
+        if text is not None:
+            given[field] = check(text)
+
+    def change(session: "Session") -> Computer:
+        from vclab.store import catalog
+
+        groups = [endpoint.name for endpoint in catalog.endpoints(session, STANDALONE)]
+        if group not in groups:
+            raise NotFound(
+                f"there is no group of lab machines {quoted(group)}{near(group, groups)}; "
+                f"make it with `vclab endpoint add NAME --module {STANDALONE}`"
+            )
+        computers = catalog.computers(session)
+        for other in computers:
+            if other.name == name and other.holder:
+                raise Refused(f"{name} is held by {other.holder}; it can be changed when that has ended")
+            if other.name != name and other.pool in groups and other.private_address == given["address"]:
+                raise Refused(f"the address {given['address']} of {name} belongs to {other.name}")
+            taken = {other.private_mac, other.public_mac} & {given.get("private_mac"), given.get("public_mac")}
+            if other.name != name and taken - {"", None}:
+                raise Refused(f"the MAC {taken.pop()} of {name} belongs to {other.name}")
+        catalog.put_lab_computer(session, name, **given)
+        return catalog.computer(session, name)
+
+    return change
 
 
 def _one(name: str, private_mac: str | None, public_mac: str | None) -> IdentityPool:

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING
 import typer
 
 from vclab.cli.context import Lab, lab_of
-from vclab.cli.endpoint import useless
+from vclab.cli.endpoint import VSPHERE, useless
 from vclab.cli.errors import Code, text_of
 from vclab.cli.output import JsonValue, note, say_json, table
 from vclab.cli.params import Json
+from vclab.model.catalog import STANDALONE
 from vclab.model.errors import NotFound, Refused
 from vclab.settings import config_file
 
@@ -327,7 +328,11 @@ def _provisioning(lab: Lab) -> Iterator[Check]:
     images = lab.records.images()
     clocks = dict(_database_clock(lab))
     for endpoint in lab.records.endpoints():
-        if endpoint.module != "vsphere":
+        if endpoint.module == STANDALONE:
+            machines = sum(computer.pool == endpoint.name for computer in lab.records.computers())
+            todo = "" if machines else f"vclab computer add NAME --group {endpoint.name} --address A"
+            yield Check(f"endpoint {endpoint.name}", machines > 0, f"{machines or 'no'} lab machines", todo)
+        if endpoint.module != VSPHERE:
             continue
         asked = datetime.now(UTC)
         try:

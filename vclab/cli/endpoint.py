@@ -12,7 +12,7 @@ from vclab.cli.context import Lab, lab_of, near
 from vclab.cli.errors import Failed, Usage, quoted
 from vclab.cli.output import JsonValue, fields, note, say, say_json, table
 from vclab.cli.params import AsUser, Json
-from vclab.model.catalog import Endpoint
+from vclab.model.catalog import STANDALONE, Endpoint
 from vclab.model.errors import NotFound, Refused
 from vclab.model.inventory import HostFacts, Inventory
 
@@ -21,9 +21,13 @@ if TYPE_CHECKING:
 
     from vclab.provisioning.vsphere.enquiry import Answer
 
+VSPHERE = "vsphere"
+
 app = group("endpoint", "What provisions (vCenters, ESXi hosts): add, check, list, show, edit.")
 
 Name = Annotated[str, typer.Argument(metavar="ENDPOINT", help="Its name here.", show_default=False)]
+Url = Annotated[str | None, typer.Option("--url", help="https://HOST[:PORT]/sdk", show_default=False)]
+Username = Annotated[str | None, typer.Option("--username", help="Who logs in there.", show_default=False)]
 Fingerprint = Annotated[
     str | None,
     typer.Option("--fingerprint", metavar="HEX", help="SHA-256 of its certificate, confirmed.", show_default=False),
@@ -55,8 +59,9 @@ Reserve = Annotated[
 def add(
     context: typer.Context,
     name: Name,
-    url: Annotated[str, typer.Option("--url", help="https://HOST[:PORT]/sdk", show_default=False)],
-    username: Annotated[str, typer.Option("--username", help="Who logs in there.", show_default=False)],
+    url: Url = None,
+    username: Username = None,
+    module: Annotated[str, typer.Option("--module", help="What knows it: vsphere, standalone.")] = "vsphere",
     fingerprint: Fingerprint = None,
     folder: Folder = None,
     private_network: Private = None,
@@ -67,26 +72,34 @@ def add(
     json: Json = False,
     as_user: AsUser = "",
 ) -> None:
-    """Add a vCenter or an ESXi host.
+    """Add a vCenter or an ESXi host; or, with --module standalone, a group of lab machines.
 
     Shows the certificate's fingerprint to be confirmed (or compares it with --fingerprint) and pins it; logs in;
     reads hosts, capacity, datastores and networks. Nothing is changed there. The password is asked for without echo,
     or read from standard input, and kept among the secrets: it never is an argument.
 
+    A group of lab machines is only a name; its machines are added by `vclab computer add`.
+
     \b
     Examples:
       vclab endpoint add vc1 --url https://vcenter.example.org/sdk --username vclab@vsphere.local
       vclab endpoint add esx --url https://esx.example.org --username root --fingerprint 12:ab:… < password-file
+      vclab endpoint add room-12 --module standalone
     """
     admin = _keeper(lab_of(context, as_user))
     checks.name(name, "an endpoint")
+    if checks.one_of(module, "module of endpoints", (VSPHERE, STANDALONE)) == STANDALONE:
+        if url is not None or username is not None or fingerprint is not None:
+            raise Usage("a group of lab machines has no URL, no user name and no certificate")
+        _keep_group(admin, name, json)
+        return
+    if url is None or username is None:
+        raise Usage("an endpoint needs --url and --username")
     given = _given(folder, private_network, public_network, datacenter, cpu_overcommit, memory_reserve)
     given |= {"url": checks.url(url), "username": checks.line(username, "the user name")}
     pin = checks.fingerprint(fingerprint) if fingerprint is not None else ""
     known = _endpoints(admin).get(name)
-    new = Endpoint(
-        **{"name": name, "module": "vsphere", "password_ref": f"endpoint/{name}", "fingerprint": "", **given}
-    )
+    new = Endpoint(**{"name": name, "module": VSPHERE, "password_ref": f"endpoint/{name}", "fingerprint": "", **given})
     endpoint = new if known is None else replace(known, **given)
     if known is not None and endpoint != known:
         raise Refused(f"there is an endpoint {name} already; change it with `vclab endpoint edit {name}`")
@@ -98,8 +111,8 @@ def add(
 def edit(
     context: typer.Context,
     name: Name,
-    url: Annotated[str | None, typer.Option("--url", help="https://HOST[:PORT]/sdk", show_default=False)] = None,
-    username: Annotated[str | None, typer.Option("--username", help="Who logs in there.", show_default=False)] = None,
+    url: Url = None,
+    username: Username = None,
     new_password: Annotated[bool, typer.Option("--password", help="Ask for a new password.")] = False,
     new_certificate: Annotated[
         bool, typer.Option("--certificate", help="Confirm and pin the certificate that it shows now.")
@@ -129,7 +142,7 @@ def edit(
     if username is not None:
         given["username"] = checks.line(username, "the user name")
     pin = checks.fingerprint(fingerprint) if fingerprint is not None else ""
-    endpoint = replace(_known(name, _endpoints(admin)), **given)
+    endpoint = replace(_asked(name, _endpoints(admin)), **given)
     if new_certificate or pin or url is not None:
         endpoint = replace(endpoint, fingerprint=_confirmed(endpoint, pin))
     password = _password(endpoint) if new_password or username is not None else admin.secrets.get(endpoint.password_ref)
@@ -148,7 +161,7 @@ def check(context: typer.Context, name: Name, json: Json = False, as_user: AsUse
       vclab endpoint check vc1 --json
     """
     admin = _keeper(lab_of(context, as_user))
-    endpoint = _known(name, _endpoints(admin))
+    endpoint = _asked(name, _endpoints(admin))
     answer = _ask(admin, endpoint, admin.secrets.get(endpoint.password_ref))
     if json:
         say_json(_answer_json(endpoint, answer))
@@ -171,7 +184,10 @@ def list_(context: typer.Context, json: Json = False) -> None:
     if json:
         say_json([_json(each) for each in found])
     elif found:
-        rows = [(e.name, e.module, e.url, e.username, e.folder, f"{e.fingerprint[:16]}…") for e in found]
+        rows = [
+            (e.name, e.module, e.url, e.username, e.folder if e.url else "", e.fingerprint[:16] + "…" * bool(e.url))
+            for e in found
+        ]
         table(("ENDPOINT", "MODULE", "URL", "USER", "FOLDER", "CERTIFICATE"), rows)
     else:
         note("There are no endpoints yet; `vclab endpoint add --help` says how one is added.")
@@ -226,6 +242,35 @@ def _known(name: str, known: dict[str, Endpoint]) -> Endpoint:
     if name not in known:
         raise NotFound(f"there is no endpoint {quoted(name)}{near(name, known)}; `vclab endpoint list` lists them")
     return known[name]
+
+
+def _asked(name: str, known: dict[str, Endpoint]) -> Endpoint:
+    """One that can be asked. Raises ``Refused`` for a group of lab machines."""
+    endpoint = _known(name, known)
+    if endpoint.module != VSPHERE:
+        raise Refused(
+            f"{name} is of the module {endpoint.module}, which has nothing to log in to: `vclab computer list`"
+        )
+    return endpoint
+
+
+def _keep_group(admin: Administration, name: str, json: bool) -> None:
+    """A group of lab machines: nothing is there to be asked."""
+    group = Endpoint(name, STANDALONE, url="", username="", password_ref="", fingerprint="")
+
+    def change(session: "Session") -> None:
+        from vclab.store import catalog
+
+        known = {each.name: each for each in catalog.endpoints(session)}.get(name, group)
+        if known.module != STANDALONE:
+            raise Refused(f"there is an endpoint {name} already, of the module {known.module}")
+        catalog.put_endpoint(session, known)
+
+    admin.write(change)
+    if json:
+        say_json(_json(group))
+    else:
+        _tell(group)
 
 
 def _given(
@@ -338,21 +383,16 @@ def _refuse_without_networks(endpoint: Endpoint, hosts: tuple[HostFacts, ...]) -
 
 
 def _tell(endpoint: Endpoint) -> None:
-    fields(
-        [
-            ("Endpoint", endpoint.name),
-            ("URL", endpoint.url),
-            ("User", endpoint.username),
-            ("Certificate", f"SHA-256 {endpoint.fingerprint}"),
-            ("Datacenter", endpoint.datacenter),
-            ("Folder", endpoint.folder),
-            ("Networks", f"{endpoint.private_network} (private), {endpoint.public_network} (public)"),
-            (
-                "Limits",
-                f"{endpoint.cpu_overcommit:g} CPUs a thread; {endpoint.memory_reserve_mb} MiB left to each host",
-            ),
-        ]
-    )
+    of_vsphere = [
+        ("URL", endpoint.url),
+        ("User", endpoint.username),
+        ("Certificate", f"SHA-256 {endpoint.fingerprint}"),
+        ("Datacenter", endpoint.datacenter),
+        ("Folder", endpoint.folder),
+        ("Networks", f"{endpoint.private_network} (private), {endpoint.public_network} (public)"),
+        ("Limits", f"{endpoint.cpu_overcommit:g} CPUs a thread; {endpoint.memory_reserve_mb} MiB left to each host"),
+    ]
+    fields([("Endpoint", endpoint.name), ("Module", endpoint.module), *(of_vsphere if endpoint.url else ())])
 
 
 def _tell_answer(answer: "Answer") -> None:

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from vclab.cli import checks
 from vclab.cli.administer import administration
 from vclab.cli.context import Lab, lab_of
 from vclab.cli.errors import Usage, quoted
@@ -55,7 +56,7 @@ def history(
         raise Usage("say of what: --computer, --user, --address or --at")
     zone = _zone(lab)
     moment = parse_past(at, zone, utc_now()) if at else None
-    found = lab.records.stays(computer, user, _address(address), moment, limit)
+    found = lab.records.stays(computer, user, checks.address(address) if address else "", moment, limit)
     if json:
         say_json([_json(stay) for stay in found])
     elif found:
@@ -91,17 +92,6 @@ def _zone(lab: Lab) -> ZoneInfo:
         return lab.actor.zone
     except NotFound:
         return ZoneInfo("UTC")
-
-
-def _address(text: str) -> str:
-    from ipaddress import ip_address
-
-    if not text:
-        return ""
-    try:
-        return str(ip_address(text.strip()))
-    except ValueError:
-        raise Usage(f"{quoted(text)} is not an address; write one like 203.0.113.17 or 2001:db8::17") from None
 
 
 def _explain_none(lab: Lab, computer: str, user: str) -> None:

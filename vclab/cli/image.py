@@ -11,7 +11,7 @@ from vclab.cli.context import lab_of
 from vclab.cli.errors import Usage
 from vclab.cli.output import JsonValue, fields, note, say, say_json, table
 from vclab.cli.params import AsUser, ImageName, Json
-from vclab.model.catalog import Image
+from vclab.model.catalog import STANDALONE, Image
 from vclab.model.errors import Refused
 
 if TYPE_CHECKING:
@@ -67,20 +67,25 @@ def add(
 
     The master disk must be on a datastore already; `vclab doctor` looks for it. Without a datastore in its path,
     each machine's disk is copied within the datastore on which the machine is placed.
+    With --module standalone it is what lab machines have on their own disks: --master names their group (see
+    `vclab endpoint add`), or is left out if all have it; their users never become root.
     Adding the same again changes nothing.
 
     \b
     Examples:
       vclab image add debian-12 --title "Debian 12" --master "[ds1] vclab-images/debian-12/1/disk.vmdk" \\
           --cpus 1 --memory 1024 --disk 8 --guest-id debian12_64Guest
+      vclab image add lab-debian --module standalone --master room-12 --cpus 8 --memory 16384 --disk 500
     """
     admin = administration(lab_of(context, as_user))
     checks.name(name, "an image")
-    given = _given(title, master, cpus, memory, disk, port, sudo, module, guest, guest_id)
-    missing = [f"--{word}" for word, field in _NEEDED.items() if field not in given]
+    given = _given(module or "vsphere", title, master, cpus, memory, disk, port, sudo, module, guest, guest_id)
+    lent = module == STANDALONE
+    missing = [f"--{word}" for word, field in _NEEDED.items() if field not in given and not (lent and word == "master")]
     if missing:
         raise Usage(f"a new image needs {', '.join(missing)} too")
     defaults: dict[str, Any] = {"module": "vsphere", "guest": "linux", "guest_id": "otherLinux64Guest", "title": name}
+    defaults |= {"master_path": "", "root_access": not lent}
     image = Image(**{"name": name, "revision": 1, **defaults, **given})
 
     def change(session: "Session") -> Image:
@@ -128,8 +133,10 @@ def edit(
       vclab image edit debian-12 --revision 2 --master "[ds1] vclab-images/debian-12/2/disk.vmdk"
       vclab image edit debian-12 --revision 1        (back to the first)
     """
-    admin = administration(lab_of(context, as_user))
-    given = _given(title, master, cpus, memory, disk, port, sudo, module, guest, guest_id)
+    lab = lab_of(context, as_user)
+    admin = administration(lab)
+    kind = module or lab.image(name).module
+    given = _given(kind, title, master, cpus, memory, disk, port, sudo, module, guest, guest_id)
     if revision is not None:
         checks.number(revision, "the revision", 1, 1_000_000)
 
@@ -141,7 +148,6 @@ def edit(
         catalog.put_image(session, replace(_base(present, known, revision, given), **given))
         return catalog.image(session, name)
 
-    lab_of(context, as_user).image(name)  # for the near names of one that there is not
     _tell(admin.write(change), json)
 
 
@@ -214,6 +220,7 @@ _NEEDED = {"master": "master_path", "cpus": "cpus", "memory": "memory_mb", "disk
 
 
 def _given(
+    kind: str,
     title: str | None,
     master: str | None,
     cpus: int | None,
@@ -226,7 +233,9 @@ def _given(
     guest_id: str | None,
 ) -> dict[str, Any]:
     """What was said, checked; what was not said is not there."""
-    datastore, path = checks.master(master) if master is not None else (None, None)
+    if kind == STANDALONE and sudo:
+        raise Usage("what root has changed only a load makes good again, and a lab machine can't be loaded: --no-sudo")
+    datastore, path = (None, None) if master is None else _source(kind, master)
     said = {
         "title": title if title is None else checks.line(title, "the title", 100),
         "datastore": datastore,
@@ -243,7 +252,16 @@ def _given(
     return {field: value for field, value in said.items() if value is not None}
 
 
+def _source(kind: str, text: str) -> tuple[str, str]:
+    """Where the image comes from: datastore and path of a disk, or the group of lab machines that have it."""
+    if kind == STANDALONE:
+        return "", checks.name(text, "a group of lab machines") if text else ""
+    return checks.master(text)
+
+
 def _master(image: Image) -> str:
+    if image.module == STANDALONE:
+        return f"on the machines of {image.master_path}" if image.master_path else "on all lab machines"
     return f"[{image.datastore}] {image.master_path}" if image.datastore else image.master_path
 
 

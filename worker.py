@@ -13,6 +13,7 @@ from datetime import timedelta
 from importlib.metadata import version
 
 from temporalio.client import Client
+from temporalio.service import RPCError
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
@@ -121,7 +122,7 @@ def build(client: Client, settings: Settings, store: Store, drivers: Drivers) ->
         with store.read() as session:
             return load_log.medians(session, image)
 
-    record = RecordActivities(store, lambda: settings)
+    record = RecordActivities(store, configuration.Live(settings))
     provisioning = ProvisioningActivities(drivers.modules, endpoints, medians, fence, executor)
     guest = GuestActivities(drivers.guests, fence)
     reconcile = ReconcileActivities(client, store, drivers.modules, endpoints, settings.reconcile, executor)
@@ -226,6 +227,9 @@ def main() -> None:
         asyncio.run(run(configuration.load()))
     except Unreachable as error:
         log.error("%s", error)
+        code = 5
+    except RPCError as error:
+        log.error("the Temporal server refuses: %s (`vclab doctor` looks at the set-up)", error.message)
         code = 5
     except VclabError as error:
         log.error("%s", error)

@@ -3,15 +3,19 @@
 The file is ``$VCLAB_CONFIG``, else ``/etc/vclab/vclab.toml``, else that of the default embedded lab.
 """
 
+import logging
 import os
 from pathlib import Path
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from vclab.fake_world import Behaviour
+from vclab.model.errors import Refused
 from vclab.model.reservations import Waits
 from vclab.model.rules import Limits, Rules
+
+log = logging.getLogger(__name__)
 
 DEFAULT_LAB = Path("/var/lib/vclab/lab")
 CONFIG_FILES = (Path("/etc/vclab/vclab.toml"), DEFAULT_LAB / "vclab.toml")
@@ -125,12 +129,36 @@ class Settings(BaseSettings):
         return (init_settings, env_settings, file)
 
 
+class Live:
+    """Settings as they are now: the file is read again when it has changed, and kept as it was while it is wrong."""
+
+    def __init__(self, first: Settings) -> None:
+        self._settings = first
+        self._read = self._stamp()
+
+    def __call__(self) -> Settings:
+        """The settings in force."""
+        stamp = self._stamp()
+        if stamp != self._read:
+            self._read = stamp
+            try:
+                self._settings = load()
+            except Refused as error:
+                log.warning("%s; the settings stay as they were", error)
+        return self._settings
+
+    @staticmethod
+    def _stamp() -> tuple[int, int]:
+        file = config_file()
+        try:
+            found = file.stat() if file else None
+        except OSError:
+            found = None
+        return (found.st_mtime_ns, found.st_size) if found else (0, 0)
+
+
 def load() -> Settings:
     """Read the settings. Raises ``Refused`` with the file and the field when they are wrong."""
-    from pydantic import ValidationError
-
-    from vclab.model.errors import Refused
-
     file = config_file()
     if file is not None and not file.is_file():
         raise Refused(f"the settings file {file} does not exist; unset VCLAB_CONFIG or start a lab with `vclab up`")

@@ -35,7 +35,7 @@ from vclab.model.reservations import Placed, ReserveRequest, Waits
 from vclab.model.states import OPEN_STATES, Ending, ReservationState
 from vclab.temporal import search_attributes as searchable
 from workflows import failures, profiles, signals
-from workflows.life import Handle, Life, stopped, whole
+from workflows.life import Handle, Life, T, stopped, whole
 from workflows.load import run_plan
 from workflows.reclaim import take_back
 from workflows.restart import BACK_SECONDS, LOOK_SECONDS, restart
@@ -245,21 +245,8 @@ class Reservation(Life):
         In use, no fault of ours ends anything: a look that fails is shown, waited out and begun again.
         """
         look = self._look_in_use(placed, connected)
-
-        def enough() -> bool:
-            return look.done() or self._must_attend()
-
         try:
-            while not enough() and self._ending is None:
-                await self._tick(placed, enough)
-        except asyncio.CancelledError:
-            await stopped(look)
-            raise
-        if not look.done():
-            await stopped(look)
-            return None
-        try:
-            return await look
+            return await self._while_the_clock_runs(placed, look, self._must_attend)
         except ActivityError as error:
             if not connected and failures.timed_out(error) and not failures.could_not_look(error):
                 await self._finish(Ending.TIMEOUT, "the user was disconnected for too long")
@@ -267,12 +254,31 @@ class Reservation(Life):
                 await self._look_failed(placed, error)
             return None
 
+    async def _while_the_clock_runs(
+        self, placed: Placed, handle: Handle[T], or_else: Callable[[], bool] = lambda: False
+    ) -> T | None:
+        """As ``unless_ended``; the notices are sent meanwhile, and the end is kept."""
+
+        def enough() -> bool:
+            return handle.done() or or_else()
+
+        try:
+            while not enough() and self._ending is None:
+                await self._tick(placed, enough)
+        except asyncio.CancelledError:
+            await stopped(handle)
+            raise
+        if handle.done():
+            return await handle
+        await stopped(handle)
+        return None
+
     def _look_in_use(self, placed: Placed, connected: bool) -> Handle[Seen]:
         """Every 5 min while connected (VCL general_inuse_check). After that every 15 s for as long as the user may stay
         away; a reservation of a day or more is not timed out (VCL ignore_connections_gte)."""
         waits = placed.waits
         if connected:
-            self._progress.waits("the end of the reservation", (self._end - workflow.now()).total_seconds(), "it ends")
+            self._progress.waits_for_the_end()
             every, within, look = waits.inuse_look, None, GuestActivities.await_disconnection
             return self._start_look(look, placed, every, within, "is the user still connected?")
         within = None if self._request.seconds >= DAY else waits.reconnect
@@ -303,7 +309,7 @@ class Reservation(Life):
             facts = await restart(
                 self._guest_input(placed, LOOK_SECONDS),
                 message.hard,
-                self.unless_ended,
+                lambda handle: self._while_the_clock_runs(placed, handle),
                 lambda: self._ending is not None,
             )
             if facts is not None:
@@ -527,10 +533,10 @@ class Reservation(Life):
         if outcome.end is None:
             return outcome.refusal
         self._seen.append(message.request_id)
-        self._end = self._progress.end = outcome.end
+        self._end = outcome.end
         self._moved = True
         workflow.upsert_search_attributes([searchable.END.value_set(outcome.end)])
-        self._progress.show()
+        self._progress.moved(outcome.end)
         return ""
 
     def _check_open(self) -> None:

@@ -35,6 +35,18 @@ class Progress:
         self.until = None if seconds is None else self.since + timedelta(seconds=seconds)
         self.show()
 
+    def waits_for_the_end(self) -> None:
+        """It waits for the end of the reservation, wherever that is moved to."""
+        self.waits("the end of the reservation", None, "it ends")
+        self.moved(self.end)
+
+    def moved(self, end: datetime | None) -> None:
+        """The end is there now."""
+        if self.then == "it ends":
+            self.until = end
+        self.end = end
+        self.show()
+
     def says(self, reason: str) -> None:
         """Something that people must know: a failure, a refusal."""
         self.reason = reason

@@ -10,12 +10,13 @@ import typer
 
 from vclab.cli.context import Lab, lab_of
 from vclab.cli.errors import Failed
+from vclab.cli.extend import workflow_gone
 from vclab.cli.follow import Seen, look, sentence
 from vclab.cli.output import say
 from vclab.cli.params import AsUser, ReservationId
 from vclab.cli.ssh import caller_address, run_ssh, ssh_command, write_known_hosts
 from vclab.cli.times import utc_now
-from vclab.model.errors import Refused, Unreachable
+from vclab.model.errors import NotFound, Refused, Unreachable
 from vclab.model.messages import Acknowledge
 from vclab.model.reservations import ReservationView
 
@@ -75,7 +76,10 @@ async def _open(lab: Lab, view: ReservationView, from_: str) -> ReservationView:
     _must_be_ready(seen if seen.settled else await look(lab, reservation))
     address = caller_address(from_, lab.person(), view.public_address)
     reservations = await lab.reservations()
-    await reservations.acknowledge(reservation, Acknowledge(address=address, request_id=uuid.uuid4().hex))
+    try:
+        await reservations.acknowledge(reservation, Acknowledge(address=address, request_id=uuid.uuid4().hex))
+    except NotFound:
+        raise workflow_gone(lab, reservation) from None
     deadline = time.monotonic() + OPENING
     while True:
         view = lab.reservation(reservation)

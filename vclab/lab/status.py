@@ -26,7 +26,7 @@ def parts() -> list[Part]:
     now = state.read(layout)
     if not processes.alive(now.pid, now.start):
         return [Part("lab", False, f"down; start it: {_up(layout.folder, layout.default)}")]
-    lines = [Part("lab", True, f"{layout.folder}, {len(now.machines)} machines on")]
+    lines = [Part("lab", True, f"{layout.folder}, machines on: {len(now.machines)}")]
     for name, part in now.parts.items():
         often = f" (restarted {part.restarts} times)" if part.restarts else ""
         lines.append(Part(f"lab: {name}", part.ok, f"{part.detail or 'waits for other parts'}{often}"))

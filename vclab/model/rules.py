@@ -62,7 +62,7 @@ def why_not_another(limits: Limits, user: str, open_ids: Sequence[str], operator
 
 def latest_end(limits: Limits, ready: datetime, end: datetime, now: datetime, operator: bool) -> tuple[datetime, str]:
     """The latest end that an extension may set, and the limit that sets it. ``ready``: when the user's time began."""
-    bounds = [(now + timedelta(seconds=limits.horizon), f"nothing ends later than {format_duration(limits.horizon)}")]
+    bounds = [(now + timedelta(seconds=limits.horizon), f"{format_duration(limits.horizon)} from now")]
     if not operator:
         bounds += [
             (end + timedelta(seconds=limits.extension), f"{format_duration(limits.extension)} at a time"),

@@ -139,7 +139,7 @@ def extend(session: Session, id: str, message: Extend, rules: Rules, now: dateti
         return Refusal(str(refused))
     tenures.expect(session, row.computer, row.generation, end + turnaround)
     row.ends, row.reason = end, ""
-    audit.note(session, id, message.by, "extended", end.isoformat(), now)
+    audit.note(session, id, message.by, "extended", f"until {_shown(end, _zone(session, row.user))}", now)
     return end
 
 

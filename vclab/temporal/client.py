@@ -19,7 +19,7 @@ from temporalio.client import (
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
-from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.common import QueryRejectCondition, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -114,7 +114,12 @@ class Reservations:
         """What runs and what is waited for. Raises ``Unreachable`` when no worker answers: use the store then."""
         handle = self._client.get_workflow_handle(workflow_id(reservation))
         return await self._call(
-            lambda: handle.query(messages.STATUS, result_type=StatusView, rpc_timeout=timedelta(seconds=timeout)),
+            lambda: handle.query(
+                messages.STATUS,
+                result_type=StatusView,
+                reject_condition=QueryRejectCondition.NOT_OPEN,
+                rpc_timeout=timedelta(seconds=timeout),
+            ),
             timeout,
         )
 
@@ -136,7 +141,7 @@ class Reservations:
         except WorkflowAlreadyStartedError:
             raise Refused("a reservation of that id has ended already; ask again with a new one") from None
         except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND:
+            if error.status is RPCStatusCode.NOT_FOUND and "amespace" not in error.message:
                 raise NotFound("the reservation has ended, or there is none of that id") from None
             raise Unreachable(f"the Temporal server failed: {_short(error)}") from None
 

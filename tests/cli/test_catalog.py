@@ -309,6 +309,23 @@ def test_a_computer_that_is_held_keeps_its_state(vclab: Command, store: Path) ->
     assert vclab("computer", "edit", "vm02", "--notes", "noisy", "--json").json["holder"] == "r7"
 
 
+@pytest.mark.parametrize(
+    ("typed", "wanted"),
+    [
+        ("vclab user show al", "alice"),
+        ("vclab computer edit vm0", "vm03"),
+        ("vclab endpoint check v", "vc1"),
+        ("vclab image show deb", "debian-12"),
+        ("vclab history --user o", "olga"),
+        ("vclab history --computer vm04", "vm04"),
+        ("vclab user ", "edit"),
+    ],
+)
+def test_completion(vclab_process: Command, store: Path, typed: str, wanted: str) -> None:
+    said = vclab_process(_VCLAB_COMPLETE="complete_zsh", _TYPER_COMPLETE_ARGS=typed)
+    assert wanted in said.out, said
+
+
 def test_without_a_database(vclab: Command) -> None:
     vclab("user", "add", "dora").one_line_error(5, "does not exist")
     vclab("user", "list").one_line_error(5, "does not exist")

@@ -10,7 +10,7 @@ from vclab.cli.administer import administration, group
 from vclab.cli.context import lab_of, near
 from vclab.cli.errors import Usage, quoted
 from vclab.cli.output import JsonValue, fields, note, say_json, table
-from vclab.cli.params import AsUser, Json
+from vclab.cli.params import AsUser, ComputerName, Json
 from vclab.model.catalog import STANDALONE, Computer, Identity, IdentityPool
 from vclab.model.errors import NotFound, Refused
 from vclab.model.states import ComputerState
@@ -24,8 +24,6 @@ MAC_PREFIX = "02:76:63"  # locally administered, and "vc" in ASCII
 MOST = 4096
 
 app = group("computer", "The computers that people get: add, list, show, edit.")
-
-Name = Annotated[str, typer.Argument(metavar="COMPUTER", help="Its name.", show_default=False)]
 
 
 @app.command("add")
@@ -116,7 +114,7 @@ def add(
 @app.command("edit")
 def edit(
     context: typer.Context,
-    name: Name,
+    name: ComputerName,
     maintenance: Annotated[
         bool | None, typer.Option("--maintenance/--available", help="Give it to nobody / to people again.")
     ] = None,
@@ -167,7 +165,7 @@ def list_(context: typer.Context, json: Json = False) -> None:
 
 
 @app.command("show")
-def show(context: typer.Context, name: Name, json: Json = False) -> None:
+def show(context: typer.Context, name: ComputerName, json: Json = False) -> None:
     """Show one computer.
 
     \b

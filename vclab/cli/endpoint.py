@@ -11,7 +11,7 @@ from vclab.cli.administer import Administration, administration, group, may_writ
 from vclab.cli.context import Lab, lab_of, near
 from vclab.cli.errors import Failed, Usage, quoted
 from vclab.cli.output import JsonValue, fields, note, say, say_json, table
-from vclab.cli.params import AsUser, Json
+from vclab.cli.params import AsUser, EndpointName, Json
 from vclab.model.catalog import STANDALONE, Endpoint
 from vclab.model.errors import NotFound, Refused
 from vclab.model.inventory import HostFacts, Inventory
@@ -25,7 +25,7 @@ VSPHERE = "vsphere"
 
 app = group("endpoint", "What provisions (vCenters, ESXi hosts): add, check, list, show, edit.")
 
-Name = Annotated[str, typer.Argument(metavar="ENDPOINT", help="Its name here.", show_default=False)]
+NewName = Annotated[str, typer.Argument(metavar="ENDPOINT", help="Its name here.", show_default=False)]
 Url = Annotated[str | None, typer.Option("--url", help="https://HOST[:PORT]/sdk", show_default=False)]
 Username = Annotated[str | None, typer.Option("--username", help="Who logs in there.", show_default=False)]
 Fingerprint = Annotated[
@@ -58,7 +58,7 @@ Reserve = Annotated[
 @app.command("add")
 def add(
     context: typer.Context,
-    name: Name,
+    name: NewName,
     url: Url = None,
     username: Username = None,
     module: Annotated[str, typer.Option("--module", help="What knows it: vsphere, standalone.")] = "vsphere",
@@ -110,7 +110,7 @@ def add(
 @app.command("edit")
 def edit(
     context: typer.Context,
-    name: Name,
+    name: EndpointName,
     url: Url = None,
     username: Username = None,
     new_password: Annotated[bool, typer.Option("--password", help="Ask for a new password.")] = False,
@@ -150,7 +150,7 @@ def edit(
 
 
 @app.command("check")
-def check(context: typer.Context, name: Name, json: Json = False, as_user: AsUser = "") -> None:
+def check(context: typer.Context, name: EndpointName, json: Json = False, as_user: AsUser = "") -> None:
     """Ask an endpoint what it can hold now, and tell what is unusable and why. Nothing is changed there.
 
     Exit code 1 when no machine could be placed there.
@@ -194,7 +194,7 @@ def list_(context: typer.Context, json: Json = False) -> None:
 
 
 @app.command("show")
-def show(context: typer.Context, name: Name, json: Json = False) -> None:
+def show(context: typer.Context, name: EndpointName, json: Json = False) -> None:
     """Show one endpoint as it is recorded; ``check`` asks it.
 
     \b

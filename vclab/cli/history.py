@@ -12,7 +12,7 @@ from vclab.cli.administer import administration
 from vclab.cli.context import Lab, lab_of
 from vclab.cli.errors import Usage, quoted
 from vclab.cli.output import JsonValue, note, say_json, table
-from vclab.cli.params import AsUser, Json
+from vclab.cli.params import AsUser, Json, OfComputer, OfUser
 from vclab.cli.times import clock, dated, iso, utc_now
 from vclab.model.errors import NotFound
 
@@ -25,10 +25,8 @@ _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?", re.ASCII)
 
 def history(
     context: typer.Context,
-    computer: Annotated[
-        str, typer.Option("--computer", metavar="C", help="Of this computer.", show_default=False)
-    ] = "",
-    user: Annotated[str, typer.Option("--user", metavar="U", help="Of this person.", show_default=False)] = "",
+    computer: OfComputer = "",
+    user: OfUser = "",
     address: Annotated[
         str, typer.Option("--address", metavar="A", help="Who had this address, private or public.", show_default=False)
     ] = "",

@@ -1,5 +1,6 @@
 """Parameters that several verbs share, with their completion."""
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -21,11 +22,46 @@ def _images(incomplete: str) -> list[tuple[str, str]]:
         return []
 
 
+def _logins(incomplete: str) -> list[str]:
+    return _beginning(incomplete, lambda lab: [user.login for user in lab.records.users()])
+
+
+def _computers(incomplete: str) -> list[str]:
+    return _beginning(incomplete, lambda lab: [computer.name for computer in lab.records.computers()])
+
+
+def _endpoints(incomplete: str) -> list[str]:
+    return _beginning(incomplete, lambda lab: [endpoint.name for endpoint in lab.records.endpoints()])
+
+
+def _beginning(incomplete: str, names: Callable[[Lab], list[str]]) -> list[str]:
+    try:
+        return [name for name in names(Lab()) if name.startswith(incomplete)]
+    except Exception:  # as above
+        return []
+
+
 ReservationId = Annotated[
     str, typer.Argument(metavar="R", help="The reservation's id (see `vclab list`).", autocompletion=_ids)
 ]
 ImageName = Annotated[
     str, typer.Argument(metavar="IMAGE", help="The image's name (see `vclab images`).", autocompletion=_images)
+]
+Login = Annotated[
+    str, typer.Argument(metavar="LOGIN", help="The login name.", show_default=False, autocompletion=_logins)
+]
+ComputerName = Annotated[
+    str, typer.Argument(metavar="COMPUTER", help="Its name.", show_default=False, autocompletion=_computers)
+]
+EndpointName = Annotated[
+    str, typer.Argument(metavar="ENDPOINT", help="Its name here.", show_default=False, autocompletion=_endpoints)
+]
+OfComputer = Annotated[
+    str,
+    typer.Option("--computer", metavar="C", help="Of this computer.", show_default=False, autocompletion=_computers),
+]
+OfUser = Annotated[
+    str, typer.Option("--user", metavar="U", help="Of this person.", show_default=False, autocompletion=_logins)
 ]
 AsUser = Annotated[str, typer.Option("--as", metavar="USER", help="Act as this user.", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs: stable keys, times in UTC.")]

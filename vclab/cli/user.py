@@ -10,7 +10,7 @@ from vclab.cli.administer import administration, group
 from vclab.cli.context import lab_of, near
 from vclab.cli.errors import quoted
 from vclab.cli.output import JsonValue, fields, note, say_json, table
-from vclab.cli.params import AsUser, Json
+from vclab.cli.params import AsUser, Json, Login
 from vclab.model.catalog import User
 from vclab.model.errors import NotFound, Refused
 
@@ -21,7 +21,7 @@ FIRST_UID = 20001  #: given out when no uid is said: above what a computer's own
 
 app = group("user", "The people who may reserve: add, list, show, edit.")
 
-Login = Annotated[str, typer.Argument(metavar="LOGIN", help="The login name on computers.", show_default=False)]
+NewLogin = Annotated[str, typer.Argument(metavar="LOGIN", help="The login name on computers.", show_default=False)]
 Uid = Annotated[int | None, typer.Option("--uid", help="The user id on computers.", show_default=False)]
 Keys = Annotated[
     list[str] | None,
@@ -34,7 +34,7 @@ Affiliation = Annotated[str | None, typer.Option("--affiliation", help="Where th
 @app.command("add")
 def add(
     context: typer.Context,
-    login: Login,
+    login: NewLogin,
     uid: Uid = None,
     key: Keys = None,
     zone: Zone = None,

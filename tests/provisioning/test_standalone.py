@@ -220,20 +220,29 @@ def test_a_machine_that_is_off(group: Group, monkeypatch: pytest.MonkeyPatch) ->
         group.computers["lab02"] = known
 
 
-def test_one_that_is_not_clean_is_neither_given_away_nor_taken_back(group: Group, access: Access) -> None:
+def test_one_that_is_not_clean_is_neither_taken_back_nor_given_away_until_it_is_mended(
+    group: Group, access: Access
+) -> None:
     target = group.target("lab02", 50)
     place = group.load(target)
     group.bench.manage(group.linux.grant_access(target, place.facts, access))
-    with pytest.raises(StepFailed, match="it is not clean: the account alice of vclab-test/r50/0/50"):
-        group.load(group.target("lab02", 51), place.facts)
-    place.inside(
-        "sh", "-c", "install -o alice /dev/null /var/tmp/stays; chattr +i /var/tmp/stays; mv /usr/bin/chattr /chattr"
-    )
+    hold = "install -o alice /dev/null /var/tmp/stays; chattr +i /var/tmp/stays; mv /usr/bin/chattr /chattr"
+    place.inside("sh", "-c", hold)
     with pytest.raises(StepFailed, match="lab02 is not clean: file /var/tmp/stays of alice stays"):
         group.take_back(target, access)
+    with pytest.raises(StepFailed, match="lab02 is not clean: file /var/tmp/stays of alice stays"):
+        group.load(group.target("lab02", 51))
     place.inside("mv", "/chattr", "/usr/bin/chattr")
-    group.take_back(target, access)
     group.load(group.target("lab02", 52))
+    assert place.inside("ls", "/var/tmp", "/home").split() == ["/home:", "/var/tmp:"]
+
+
+def test_what_another_installation_left_is_not_ours_to_remove(group: Group) -> None:
+    place = group.places["lab02"]
+    place.inside("sh", "-c", "mkdir -p /etc/vclab; echo bob 2002 other/r1/0/1 > /etc/vclab/accounts")
+    with pytest.raises(StepFailed, match="lab02 is not clean: bob of other/r1/0/1 is still there"):
+        group.load(group.target("lab02", 55))
+    place.inside("rm", "/etc/vclab/accounts")
 
 
 def test_after_root_rights_it_is_for_its_owner_to_mend(group: Group, access: Access) -> None:

@@ -86,15 +86,16 @@ class Linux:
         return Facts()
 
     async def _check_free(self, context: StepContext, given: StepInput) -> Facts:
-        """See that nobody sits at a lab machine and that it is clean. Raises ``StepFailed`` if not, ``NotOurs``."""
+        """See that nobody sits at a lab machine, and that it is clean. Raises ``StepFailed`` if not, ``NotOurs``."""
         target = given.target
-        async with self._connected(given.facts) as shell:
+        async with self._connected(given.facts, self._long()) as shell:
             tags = await linux_image.read(shell)
             linux_image.refuse_newer(tags, target)
             linux_sanitize.refuse_foreign(tags, target)
-            why_not = await linux_lab.why_not_free(shell) or await linux_lab.why_not_clean(shell)
-        if why_not:
-            raise StepFailed(f"{target.computer} can't be given to anybody now: {why_not}")
+            why_not = await linux_lab.why_not_free(shell)
+            if why_not:
+                raise StepFailed(f"{target.computer} can't be given to anybody now: {why_not}")
+            await linux_lab.clean(shell, target, context.fence)
         return Facts()
 
     async def _prepare(self, context: StepContext, given: StepInput) -> Facts:
@@ -186,19 +187,19 @@ class Linux:
         only a load makes it clean again (design.md §5.6). ``NotOurs`` for another computer than the target's.
         """
         if access is not None and access.sudo and opened:
-            raise StepFailed(_had_root(target, access.login))
-        async with self._connected(facts, replace(self._patience, command=linux_sanitize.SECONDS)) as shell:
+            raise StepFailed(linux_sanitize.had_root(target, access.login))
+        tenure = linux_sanitize.mark(target)
+        async with self._connected(facts, self._long()) as shell:
             tags = await linux_image.read(shell)
             linux_image.refuse_newer(tags, target)
             linux_sanitize.refuse_foreign(tags, target)
             ours, management = await self._seen_from(shell)
             await apply(shell, Firewall(management))
-            for account in await linux_sanitize.accounts(shell, target):
-                if account.sudo:
-                    raise StepFailed(_had_root(target, account.login))
-                await linux_sanitize.remove(shell, target, account)
+            for account in await linux_sanitize.accounts(shell):
+                if account.mark == tenure:  # others came with the image
+                    await linux_sanitize.remove(shell, target, account)
             await linux_setup.restrict_sshd(shell, management, ours)
-            await linux_sanitize.forget(shell, target)
+            await linux_sanitize.forget(shell, tenure)
 
     async def why_not_free(self, address: str, host_key: str = "") -> str:
         """Why nobody can have the lab machine at this address now: somebody sits at it; empty when it is free.
@@ -216,6 +217,9 @@ class Linux:
             return await linux_image.read(shell)
 
     # Connecting
+
+    def _long(self) -> Patience:
+        return replace(self._patience, command=linux_sanitize.SECONDS)
 
     @asynccontextmanager
     async def _connected(self, facts: Facts, patience: Patience | None = None) -> AsyncIterator[Shell]:
@@ -240,7 +244,3 @@ class Linux:
                 f"({', '.join(map(str, management))}): add it to the settings, else it would be locked out"
             )
         return ours, management
-
-
-def _had_root(target: Target, login: str) -> str:
-    return f"{login} had root rights on {target.computer} and may have changed anything: it can only be loaded anew"

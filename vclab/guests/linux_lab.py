@@ -4,7 +4,12 @@ It exists without us and has an owner, so less is set on it than on a machine th
 and the host name stay as they are.
 """
 
+from collections.abc import Callable
+
+from vclab.guests import linux_sanitize
 from vclab.guests.ssh import Shell
+from vclab.model.errors import StepFailed
+from vclab.model.plans import Target
 
 # Where people sit: seats of logind, login records of terminals that are no network session, and processes that have
 # the console, a virtual or a serial terminal for their own. What only waits for somebody to log in does not count.
@@ -39,8 +44,6 @@ _WHO = """sitting() {
 sitting | sort -u
 """
 
-_LEFT = """[ ! -e /etc/vclab/accounts ] || awk '{ print "the account " $1 " of " $3 }' /etc/vclab/accounts"""
-
 
 async def why_not_free(shell: Shell) -> str:
     """Who is logged in at the machine itself; empty when nobody is. Raises when that can't be told: never "nobody"."""
@@ -48,10 +51,17 @@ async def why_not_free(shell: Shell) -> str:
     return f"somebody is logged in at it: {_shown(found)}" if found else ""
 
 
-async def why_not_clean(shell: Shell) -> str:
-    """What an earlier tenure left, by the list of accounts that we made; empty when there is nothing."""
-    found = (await shell.look("list the accounts that were made", _LEFT)).splitlines()
-    return f"it is not clean: {_shown(found)} is still there" if found else ""
+async def clean(shell: Shell, target: Target, fence: Callable[[], None]) -> None:
+    """Remove what an earlier tenure left: an operator gave the machine back who had mended what kept it from it.
+
+    Raises ``StepFailed``, naming what stays, or that the accounts are another installation's.
+    """
+    for account in await linux_sanitize.accounts(shell):
+        if not account.mark.startswith(f"{target.installation}/"):
+            raise StepFailed(f"{target.computer} is not clean: {account.login} of {account.mark} is still there")
+        fence()
+        await linux_sanitize.remove(shell, target, account)
+        await linux_sanitize.forget(shell, account.mark)
 
 
 def _shown(lines: list[str]) -> str:

@@ -19,8 +19,7 @@ from vclab.model.plans import Target
 SECONDS = 900.0
 """For one script: a disk with millions of files is searched twice."""
 
-_LEDGER = """mark=$1
-[ ! -e /etc/vclab/accounts ] || awk -v mark="$mark" '$3 == mark { print $1, $2 }' /etc/vclab/accounts
+_LEDGER = """[ ! -e /etc/vclab/accounts ] || cat /etc/vclab/accounts
 echo --
 [ ! -r /etc/subuid ] || cat /etc/subuid
 echo --
@@ -204,10 +203,11 @@ if [ -s $list.new ]; then mv -f $list.new $list; else rm -f $list.new $list; fi
 
 @dataclass(frozen=True)
 class Account:
-    """An account that was made in this tenure. ``lent``: ranges of ids that subuid(5) lends to it."""
+    """An account that was made for a tenure. ``lent``: ranges of ids that subuid(5) lends to it."""
 
     login: str
     uid: int
+    mark: str  #: of the tenure
     lent: tuple[tuple[int, int], ...] = ()
     sudo: bool = False
 
@@ -234,17 +234,19 @@ def refuse_foreign(tags: dict[str, str], target: Target) -> None:
         )
 
 
-async def accounts(shell: Shell, target: Target) -> list[Account]:
-    """The accounts that were made in this tenure. Raises ``StepFailed`` for a line that we can't have written."""
-    answer = await shell.look("list the accounts that were made", _LEDGER, mark(target))
-    lines, lent, sudoers = (part.strip("\n").splitlines() for part in answer.split("--\n"))
+async def accounts(shell: Shell) -> list[Account]:
+    """The accounts that were made, of whichever tenure. Raises ``StepFailed`` for a line that we can't have written."""
+    lines, lent, sudoers = (
+        part.strip("\n").splitlines()
+        for part in (await shell.look("list the accounts that were made", _LEDGER)).split("--\n")
+    )
     found = []
     for line in lines:
-        login, _, uid = line.partition(" ")
-        if not LOGIN.fullmatch(login) or not uid.isdecimal() or int(uid) < LOWEST_UID:
-            raise StepFailed(f"/etc/vclab/accounts of {target.computer} is damaged: {line!r}")
+        login, uid, tenure = (*line.split(" "), "", "", "")[:3]
+        if not LOGIN.fullmatch(login) or not uid.isdecimal() or int(uid) < LOWEST_UID or not tenure:
+            raise StepFailed(f"/etc/vclab/accounts at {shell.address} is damaged: {_shown(line)}")
         sudo = f"/etc/sudoers.d/vclab-{login}" in sudoers
-        found.append(Account(login, int(uid), tuple(_ranges(lent, login, uid)), sudo))
+        found.append(Account(login, int(uid), tenure, tuple(_ranges(lent, login, uid)), sudo))
     return found
 
 
@@ -256,6 +258,8 @@ def _ranges(lines: list[str], login: str, uid: str) -> list[tuple[int, int]]:
 
 async def remove(shell: Shell, target: Target, account: Account) -> None:
     """Remove the account with all that is the user's. Raises ``StepFailed``, naming what stays."""
+    if account.sudo:
+        raise StepFailed(had_root(target, account.login))
     words = account.words()
     await shell.act(f"end what runs for {account.login}", _STOP, *words)
     await shell.act(f"remove what {account.login} left", _PURGE, *words)
@@ -267,9 +271,14 @@ async def remove(shell: Shell, target: Target, account: Account) -> None:
     await shell.act(f"remove the account {account.login}", _ACCOUNT, *words)
 
 
-async def forget(shell: Shell, target: Target) -> None:
-    """Nothing of this tenure's accounts is left: take them off the list."""
-    await shell.act("forget the accounts", _FORGET, mark(target))
+async def forget(shell: Shell, tenure: str) -> None:
+    """Nothing of the accounts of the tenure with this mark is left: take them off the list."""
+    await shell.act("forget the accounts", _FORGET, tenure)
+
+
+def had_root(target: Target, login: str) -> str:
+    """Why nothing that the computer says can be relied on."""
+    return f"{login} had root rights on {target.computer} and may have changed anything: it can only be loaded anew"
 
 
 def _shown(text: str) -> str:

@@ -97,8 +97,11 @@ def seed(session: Session) -> None:
 
 
 def _start(log: Path, command: Sequence[str], **environment: str) -> "subprocess.Popen[bytes]":
+    # As in any installation, compiled modules are kept: the sandbox imports the workflows anew for each of them.
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    kept |= {"PYTHONPYCACHEPREFIX": str(log.parent / "compiled")}
     with log.open("wb") as output:
-        return subprocess.Popen(command, stdout=output, stderr=output, env={**os.environ, **environment})
+        return subprocess.Popen(command, stdout=output, stderr=output, env={**kept, **environment})
 
 
 async def _client(address: str, log: Path) -> Client:

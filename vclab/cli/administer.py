@@ -28,7 +28,7 @@ def group(noun: str, text: str) -> typer.Typer:
         if root is not None:
             root.verb = f"{noun} {context.invoked_subcommand or ''}".strip()
 
-    app = typer.Typer(name=noun, help=text, no_args_is_help=True, rich_markup_mode="rich")
+    app = typer.Typer(name=noun, help=text, no_args_is_help=True, rich_markup_mode=None)
     app.callback(help=text)(remember_verb)
     return app
 

@@ -18,7 +18,7 @@ from vclab.cli.extend import extend
 from vclab.cli.history import history
 from vclab.cli.images import images
 from vclab.cli.list import list_
-from vclab.cli.output import prepare_streams, say
+from vclab.cli.output import note, prepare_streams, say
 from vclab.cli.plugins import load_all
 from vclab.cli.reboot import reboot
 from vclab.cli.reserve import reserve
@@ -62,7 +62,7 @@ def _root(
 
 def build() -> typer.Typer:
     """The whole command line, plug-ins included."""
-    app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_enable=False, epilog=CODES_HELP)
+    app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False, epilog=CODES_HELP)
     app.callback()(_root)
     for verb in VERBS:
         app.command(verb.__name__.rstrip("_"))(verb)
@@ -102,7 +102,8 @@ def _invoke(arguments: Sequence[str], root: Root) -> int:
         return Code.INTERRUPTED
     except Exception as error:  # the last resort: a line instead of a traceback
         if type(error).__name__ == "NoArgsIsHelpError":
-            return Code.USAGE  # Typer has printed the help
+            note(str(error))  # the help
+            return Code.USAGE
         return report(error, root.verb)
 
 

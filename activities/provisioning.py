@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from temporalio import activity
 
 from activities.errors import failures, redacted
-from activities.runner import Fence, heartbeating, in_thread
+from activities.runner import Fence, heartbeating, in_thread, unfenced
 from vclab.model.catalog import Endpoint
 from vclab.model.errors import StepFailed, Unreachable, VclabError
 from vclab.model.inventory import Inventory
@@ -56,7 +56,7 @@ class ProvisioningActivities:
     async def survey(self, given: SurveyInput) -> Survey:
         """Ask every endpoint of the site what it can hold. One that does not answer is a fact, not an error."""
         with failures():
-            async with heartbeating(_unfenced):
+            async with heartbeating(unfenced):
                 endpoints = [e for e in await asyncio.to_thread(self._endpoints) if e.site == given.site]
                 return Survey(tuple(await asyncio.gather(*(self._survey_one(e) for e in endpoints))))
 
@@ -102,7 +102,3 @@ class ProvisioningActivities:
                     await in_thread(self._executor, context, self._modules[target.module].remove, context, target)
                 except StepFailed as error:
                     raise Unreachable(f"{error}; it will be tried again") from None
-
-
-def _unfenced() -> None:
-    """A survey changes nothing."""

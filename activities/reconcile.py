@@ -12,6 +12,7 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.errors import failures, redacted
+from activities.runner import heartbeating, unfenced
 from vclab.model.catalog import Endpoint
 from vclab.model.errors import VclabError
 from vclab.model.inventory import MachineFacts
@@ -58,16 +59,20 @@ class ReconcileActivities:
     async def find_strays(self) -> Strays:
         """Start a ``Reclaim`` for each row without a workflow; report and, after the grace, remove stray machines."""
         with failures():
-            reclaimed = await self._rows()
-            reported: list[str] = []
-            removed: list[str] = []
-            not_asked: list[str] = []
-            for endpoint in await asyncio.to_thread(self._endpoints):
-                try:
-                    await self._machines(endpoint, reported, removed)
-                except VclabError as error:
-                    not_asked.append(f"{endpoint.name}: {redacted(str(error))}")
-            return Strays(tuple(reclaimed), tuple(reported), tuple(removed), tuple(not_asked))
+            async with heartbeating(unfenced):
+                return await self._round()
+
+    async def _round(self) -> Strays:
+        reclaimed = await self._rows()
+        reported: list[str] = []
+        removed: list[str] = []
+        not_asked: list[str] = []
+        for endpoint in await asyncio.to_thread(self._endpoints):
+            try:
+                await self._machines(endpoint, reported, removed)
+            except VclabError as error:
+                not_asked.append(f"{endpoint.name}: {redacted(str(error))}")
+        return Strays(tuple(reclaimed), tuple(reported), tuple(removed), tuple(not_asked))
 
     async def _rows(self) -> list[str]:
         gone = []

@@ -66,6 +66,10 @@ class Context:
             self.beat()
 
 
+def unfenced() -> None:
+    """The fence of work that touches no computer."""
+
+
 @asynccontextmanager
 async def heartbeating(fence: Callable[[], None]) -> AsyncIterator[Context]:
     """A context whose heartbeats go out every two seconds while the block runs.

@@ -6,6 +6,7 @@ from temporalio import workflow
 from temporalio.common import RetryPolicy
 
 from activities.reconcile import ReconcileActivities, Strays
+from workflows import profiles
 
 
 @workflow.defn
@@ -19,5 +20,7 @@ class Reconcile:
             ReconcileActivities.find_strays,
             summary="look for reservations and machines that nobody looks after",
             start_to_close_timeout=timedelta(minutes=10),
+            # A round whose worker died would else hold up all rounds after it: the schedule skips while one runs.
+            heartbeat_timeout=profiles.HEARTBEAT,
             retry_policy=RetryPolicy(maximum_attempts=1),
         )

@@ -92,6 +92,17 @@ class Store:
 
     def migrate(self) -> None:
         """Bring the schema to this program's version; makes the SQLite file. Several may do it at once."""
+        # SQLite does not wait while another program turns a new file to its write-ahead log: it says "locked" at once.
+        for _ in range(20 if self._sqlite else 0):
+            try:
+                return self._migrate()
+            except Unreachable as error:
+                if "locked" not in str(error):
+                    raise
+            time.sleep(0.25)
+        return self._migrate()
+
+    def _migrate(self) -> None:
         from alembic import command
         from alembic.config import Config
 

@@ -1,7 +1,7 @@
 """What every workflow of ours waits and records with, so that each wait sees the ending, and no record is half done."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -41,15 +41,8 @@ class Life:
 
     async def unless_ended(self, handle: Handle[T], or_else: Callable[[], bool] = lambda: False) -> T | None:
         """The activity's result; or None, after the activity has stopped, when it ended or ``or_else`` came true."""
-        try:
-            await workflow.wait_condition(lambda: handle.done() or self._ending is not None or or_else())
-        except asyncio.CancelledError:
-            await stopped(handle)
-            raise
-        if handle.done():
-            return await handle
-        await stopped(handle)
-        return None
+        wait = workflow.wait_condition(lambda: handle.done() or self._ending is not None or or_else())
+        return await result_after(wait, handle)
 
     async def record(self, what: MethodSyncSingleParam[RecordActivities, P, T], given: P) -> T:
         """One record at a time (concurrent local activities do not replay), and never half of one."""
@@ -73,6 +66,19 @@ async def whole(work: Coroutine[Any, Any, T]) -> T:
     except asyncio.CancelledError:
         await workflow.wait([task])
         raise
+
+
+async def result_after(wait: Awaitable[None], handle: Handle[T]) -> T | None:
+    """The activity's result when it is done after the wait; else None, after the activity has stopped."""
+    try:
+        await wait
+    except asyncio.CancelledError:
+        await stopped(handle)
+        raise
+    if handle.done():
+        return await handle
+    await stopped(handle)
+    return None
 
 
 async def stopped(handle: Handle[Any]) -> None:

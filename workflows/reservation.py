@@ -35,7 +35,7 @@ from vclab.model.reservations import Placed, ReserveRequest, Waits
 from vclab.model.states import OPEN_STATES, Ending, ReservationState
 from vclab.temporal import search_attributes as searchable
 from workflows import failures, profiles, signals
-from workflows.life import Handle, Life, T, stopped, whole
+from workflows.life import Handle, Life, T, result_after, whole
 from workflows.load import run_plan
 from workflows.reclaim import take_back
 from workflows.restart import BACK_SECONDS, LOOK_SECONDS, restart
@@ -262,16 +262,11 @@ class Reservation(Life):
         def enough() -> bool:
             return handle.done() or or_else()
 
-        try:
+        async def wait() -> None:
             while not enough() and self._ending is None:
                 await self._tick(placed, enough)
-        except asyncio.CancelledError:
-            await stopped(handle)
-            raise
-        if handle.done():
-            return await handle
-        await stopped(handle)
-        return None
+
+        return await result_after(wait(), handle)
 
     def _look_in_use(self, placed: Placed, connected: bool) -> Handle[Seen]:
         """Every 5 min while connected (VCL general_inuse_check). After that every 15 s for as long as the user may stay

@@ -91,14 +91,19 @@ class ProvisioningActivities:
                 return Facts()
 
     @activity.defn
-    async def remove_computer(self, target: Target) -> None:
-        """Take away what the computer is on its endpoint, and verify that it is gone.
+    async def remove_computer(self, target: Target) -> str | None:
+        """Take the computer back, and verify it. The answer is why nobody may get it now; none when it is well.
 
-        What stands in the way may be put aside by an operator: until then it is tried again, and the tenure is kept.
+        What stands in the way of a removal may be put aside by an operator: until then it is tried again, and the
+        tenure is kept. A computer that stays where it is has an owner, who has to mend it.
         """
+        module = self._modules[target.module]
         with failures():
             async with heartbeating(lambda: self._fence.check(target)) as context:
                 try:
-                    await in_thread(self._executor, context, self._modules[target.module].remove, context, target)
+                    await in_thread(self._executor, context, module.remove, context, target)
                 except StepFailed as error:
+                    if module.stays:
+                        return redacted(str(error))
                     raise Unreachable(f"{error}; it will be tried again") from None
+        return None

@@ -50,6 +50,7 @@ class Event:
     now: datetime
     facts: Facts = Facts()
     addresses: tuple[str, ...] = ()
+    not_clean: str = ""  #: why the computer can't be given to anybody
 
 
 @dataclass(frozen=True)
@@ -172,8 +173,9 @@ class RecordActivities:
 
     @activity.defn
     def finished(self, given: Event) -> None:
-        """The computer is verified gone or clean: its tenure is released."""
-        self._write(lambda s: reservations.finished(s, given.reservation, given.now))
+        """The computer is verified gone or clean, or goes into maintenance: its tenure is released."""
+        verified, detail = not given.not_clean, given.not_clean
+        self._write(lambda s: reservations.finished(s, given.reservation, given.now, verified, detail))
 
     @activity.defn
     def refusal_noted(self, given: RefusalInput) -> None:

@@ -43,6 +43,7 @@ class World:
     granted: list[tuple[str, ...]] = field(default_factory=list)
     hosts: tuple[HostFacts, ...] = (HostFacts("esx1", 16, 16384, datastores=("ds1",), networks=("private", "public")),)
     survey_error: str = ""
+    stays: bool = False  #: computers are lab machines: sanitized, not removed
     boots: int = 1
 
     def act(self, name: str) -> None:
@@ -62,6 +63,11 @@ class FakeModule:
 
     def __init__(self, world: World) -> None:
         self.world = world
+
+    @property
+    def stays(self) -> bool:
+        """As the world has it."""
+        return self.world.stays
 
     def survey(self, endpoint: str) -> Inventory:
         """As the world has it."""

@@ -1,8 +1,9 @@
-"""What every workflow of ours waits and records with, so that each wait sees the ending, and no record is half done."""
+"""What every phase of a reservation's life shares: its state, its waits, its records, and how it ends."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -10,9 +11,14 @@ from temporalio import workflow
 from temporalio.exceptions import FailureError
 from temporalio.types import MethodSyncSingleParam
 
-from activities.records import RecordActivities
-from vclab.model.states import Ending
+from activities.guest import GuestInput
+from activities.records import EndedInput, Event, RecordActivities
+from vclab.model.plans import Facts
+from vclab.model.reservations import Placed, ReserveRequest
+from vclab.model.states import Ending, ReservationState
+from vclab.temporal import search_attributes as searchable
 from workflows import profiles
+from workflows.waiting import Progress
 
 P = TypeVar("P")
 T = TypeVar("T")
@@ -20,11 +26,23 @@ Handle = workflow.ActivityHandle[T]
 
 
 class Life:
-    """Ends by state: whatever ends it sets ``_ending``."""
+    """Ends by state: whatever ends it sets ``_ending``, and every wait looks at that."""
 
-    def __init__(self) -> None:
+    def __init__(self, request: ReserveRequest) -> None:
+        self._request = request
+        self._progress = Progress(request)
+        self._placed: Placed | None = None
+        self._refusal = ""
+        self._facts = Facts()
+        self._end = workflow.now()
+        self._moved = False  #: the end was moved, or something else that a wait for Connect or a notice must see
         self._ending: Ending | None = None
+        self._ended_by = ""
+        self._addresses: tuple[str, ...] = ()  #: from which Connect was pressed
+        self._granted: tuple[str, ...] = ()  #: which the computer lets in
         self._one_record = asyncio.Lock()
+
+    # --- waiting --------------------------------------------------------------------------------------------------
 
     async def until(self, fact: Callable[[], bool], deadline: datetime, name: str) -> bool:
         """Wait for a fact or the reservation's ending; False when the deadline came first."""
@@ -52,6 +70,39 @@ class Life:
                 return await workflow.execute_local_activity_method(what, given, **profiles.record(_name(what)))
 
         return await whole(write())
+
+    # --- how it ends ----------------------------------------------------------------------------------------------
+
+    async def _finish(self, ending: Ending, reason: str = "", by: str = "") -> None:
+        """End it for the user: the first ending stays. Every wait is woken; reclaim follows."""
+        if self._ending is not None:
+            return
+        self._ending = self._progress.ending = ending
+        self._ended_by = by
+        self._progress.says(reason)
+        await self._recorded_end()
+
+    async def _recorded_end(self) -> None:
+        if self._placed is not None and self._ending is not None:
+            given = EndedInput(self._request.id, self._ending, workflow.now(), self._progress.reason, self._ended_by)
+            await self.record(RecordActivities.ended, given)
+
+    def _users_ending(self) -> Ending:
+        """Before Connect ``deleted``, after it ``released``."""
+        return Ending.RELEASED if self._addresses else Ending.DELETED
+
+    # --- what is told ---------------------------------------------------------------------------------------------
+
+    def _event(self, facts: Facts | None = None, addresses: Sequence[str] = ()) -> Event:
+        return Event(self._request.id, workflow.now(), facts or Facts(), tuple(addresses))
+
+    def _enter(self, state: ReservationState) -> None:
+        self._progress.state = state
+        workflow.upsert_search_attributes([searchable.STATE.value_set(state)])
+        self._progress.show()
+
+    def _guest_input(self, placed: Placed, every: float) -> GuestInput:
+        return GuestInput(placed.target, self._facts, replace(placed.access, addresses=self._addresses), every)
 
 
 def _name(record: object) -> str:

@@ -11,13 +11,14 @@ from vclab.model.states import Ending
 from workflows import profiles
 
 
-async def take_back(target: Target, longest_pause: float) -> None:
-    """Remove the computer from its endpoint, and go on trying until it is verified gone."""
-    await workflow.execute_activity_method(
+async def take_back(target: Target, longest_pause: float) -> str:
+    """Take the computer back, and go on trying until that is verified. The answer is why nobody may get it; or ""."""
+    why_not: str | None = await workflow.execute_activity_method(
         ProvisioningActivities.remove_computer,
         target,
         **profiles.reclaim(f"take back {target.computer} from {target.host}", target.site, longest_pause),
     )
+    return why_not or ""
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,7 @@ class Reclaim:
         held = await workflow.execute_local_activity_method(
             RecordActivities.held, given.reservation, **profiles.record("what it holds")
         )
-        if held.target is not None:
-            await take_back(held.target, given.longest_pause)
-        event = Event(given.reservation, workflow.now())
+        why_not = await take_back(held.target, given.longest_pause) if held.target is not None else ""
+        event = Event(given.reservation, workflow.now(), not_clean=why_not)
         await workflow.execute_local_activity_method(RecordActivities.finished, event, **profiles.record("finished"))
         return given.reservation

@@ -10,7 +10,8 @@ from tests.workflows.conftest import Life
 from vclab.model.errors import Refused, StepFailed, Unreachable
 from vclab.model.inventory import HostFacts
 from vclab.model.messages import Acknowledge, End, Extend, Reboot
-from vclab.store import tenures
+from vclab.model.states import ComputerState
+from vclab.store import catalog, tenures
 
 END = End("alice")
 
@@ -147,6 +148,19 @@ async def test_trouble_in_reclaim_never_changes_the_ending(life: Life) -> None:
     del life.world.fail["remove"]
     await life.skip(minutes=2)
     assert (await life.until("complete")).ending == "deleted"
+
+
+async def test_a_lab_machine_that_is_not_clean_goes_into_maintenance(life: Life) -> None:
+    """The ending stays; the notes say why, and nobody holds it."""
+    life.world.stays = True
+    await life.ready()
+    life.world.fail["remove"] = StepFailed("vm01 is not clean: file /var/tmp/x of alice stays")
+    await life.reservations.end(life.id, END)
+    assert (await life.until("complete")).ending == "deleted"
+    with life.store.read() as session:
+        computer = catalog.computer(session, "vm01")
+    assert (computer.state, computer.holder) == (ComputerState.MAINTENANCE, "")
+    assert computer.notes == f"after {life.id}: vm01 is not clean: file /var/tmp/x of alice stays"
 
 
 async def test_disconnected_for_too_long(life: Life) -> None:

@@ -17,6 +17,11 @@ class ProvisioningModule(Protocol):
 
     name: str
 
+    @property
+    def stays(self) -> bool:
+        """The computers are there without us: none is made or removed. One that can't be taken back clean is put into
+        maintenance for its owner to mend; what stands in the way of a removal is tried again instead."""
+
     def survey(self, endpoint: str) -> Inventory:
         """Ask an endpoint what it can hold now. Raises ``Unreachable``."""
 
@@ -30,7 +35,8 @@ class ProvisioningModule(Protocol):
         """The module's own steps, by their recorded name."""
 
     def remove(self, context: StepContext, target: Target) -> None:
-        """Remove what the computer is on this endpoint, this generation and older; verify that it is absent."""
+        """Take the computer back, and verify it: what it is on this endpoint, of this generation and older, is removed;
+        one that stays is sanitized, and is clean."""
 
     def power_reset(self, context: StepContext, target: Target) -> None:
         """Reset the computer, hard; one that is off is powered on."""

@@ -38,6 +38,7 @@ class Fake:
     """A ``ProvisioningModule``. Thread-safe."""
 
     name = "fake"
+    stays = False
 
     def __init__(self, world: World, installation: str) -> None:
         self._world = world

@@ -41,6 +41,7 @@ class Standalone:
     """
 
     name = STANDALONE
+    stays = True
 
     def __init__(
         self,

@@ -39,6 +39,7 @@ class VSphere:
     """
 
     name = "vsphere"
+    stays = False
 
     def __init__(
         self,

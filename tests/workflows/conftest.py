@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy.orm import Session
+from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError
 from temporalio.testing import TimeSkipper, TimeSkippingConfig
@@ -81,10 +82,28 @@ class Life:
         return self.client.get_workflow_handle(workflow_id(self.id))
 
     async def skip(self, **delta: float) -> None:
-        """Let time pass for it."""
+        """Let time pass for it, once it has begun the waits that this time is for."""
+        await self.settled()
         await self.skipper.fast_forward(self.handle, timedelta(**delta))
 
-    async def until(self, *states: str, seconds: float = 20.0) -> ReservationView:
+    async def settled(self) -> None:
+        """Wait (in real time) until it only waits: for a clock, a message, or an activity that a test holds."""
+        async with asyncio.timeout(60):
+            before = 0
+            while True:
+                now = (await self.handle.describe()).raw_description
+                at_work = now.HasField("pending_workflow_task") or not all(map(self._waits, now.pending_activities))
+                length = now.workflow_execution_info.history_length
+                if not at_work and length == before:
+                    return
+                before = length
+                await asyncio.sleep(0.02)
+
+    def _waits(self, activity: PendingActivityInfo) -> bool:
+        """It is between two attempts, or held by the test."""
+        return activity.HasField("next_attempt_schedule_time") or activity.activity_type.name in self.world.hold
+
+    async def until(self, *states: str, seconds: float = 60.0) -> ReservationView:
         """Wait (in real time) until the store says that it is in one of these states."""
         try:
             await self.when(lambda: getattr(self.view(), "state", None) in states, seconds)
@@ -94,7 +113,7 @@ class Life:
         assert view is not None
         return view
 
-    async def when(self, fact: Callable[[], bool], seconds: float = 20.0) -> None:
+    async def when(self, fact: Callable[[], bool], seconds: float = 60.0) -> None:
         """Wait (in real time) for something to be so. Raises ``TimeoutError``."""
         async with asyncio.timeout(seconds):
             while not fact():

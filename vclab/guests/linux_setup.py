@@ -49,11 +49,22 @@ case $(root_from "$1") in
     prohibit-password | without-password) ;;
     *) refuse "sshd would not let root in from the management node $1" ;;
 esac
+# sshd closes its port for a moment and opens it anew: whoever comes next, we too, must not find it shut. Under
+# systemd's socket activation it stays the same.
+listening() { ss -Hltne 'sport = :22' | grep -o 'ino:[0-9]*' | sort; }
+renewed() { now=$(listening) && [ "$now" != "$before" ] && [ ${#now} -ge ${#before} ]; }
+before=$(listening)
 if [ -d /run/systemd/system ]; then
     systemctl reload ssh 2> /dev/null || systemctl reload sshd
 else
     kill -HUP "$(cat /run/sshd.pid)"
 fi
+n=0
+until renewed || [ $n -eq 60 ]; do
+    n=$((n + 1))
+    sleep 0.05
+done
+[ -n "$(listening)" ] || refuse 'sshd does not listen any more since it was told to read its configuration again'
 """
 
 _ROOT_PASSWORD = """printf 'root:%s\\n' "${input%%"$nl"*}" | chpasswd

@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from vclab.fake_world import Behaviour
 from vclab.model.errors import Refused
 from vclab.model.reservations import Waits
-from vclab.model.rules import Limits, Rules
+from vclab.model.rules import Health, Limits, Rules
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +83,15 @@ class ReconcileSettings(BaseModel):
     grace: float = Field(900, ge=0)  #: a machine of ours without a tenure is removed after this long
 
 
+class HealthSettings(BaseModel):
+    """When failed loads speak against a host or a revision, and when a resting host is checked, in seconds."""
+
+    images: int = Field(3, ge=1)  #: a host rests after failed loads of so many different images in a row
+    places: int = Field(2, ge=2)  #: a revision is suspect after it failed in the guest in so many places
+    check_after: float = Field(600, ge=0.1)  #: the first check; each one in vain doubles the pause
+    check_longest: float = Field(21_600, ge=0.1)  #: the longest pause between two checks
+
+
 class Settings(BaseSettings):
     """All settings of one installation."""
 
@@ -101,6 +110,7 @@ class Settings(BaseSettings):
     limits: LimitSettings = LimitSettings()
     claims: ClaimSettings = ClaimSettings()
     reconcile: ReconcileSettings = ReconcileSettings()
+    health: HealthSettings = HealthSettings()
     people: dict[str, PersonSettings] = {}
     fake: Behaviour = Behaviour()  #: the pretended world of rehearsals and benchmarks; off
     endpoint_calls_at_once: int = Field(4, ge=1)  #: per endpoint
@@ -113,6 +123,7 @@ class Settings(BaseSettings):
             waits=Waits(**self.waits.model_dump()),
             lead=self.claims.lead,
             turnaround=self.claims.turnaround,
+            health=Health(**self.health.model_dump()),
         )
 
     @classmethod

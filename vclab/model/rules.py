@@ -22,6 +22,16 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class Health:
+    """When failed loads speak against a host or a revision, and how often a resting host is checked, in seconds."""
+
+    images: int = 3  #: a host rests after failed loads of so many different images in a row
+    places: int = 2  #: a revision is suspect after it failed in the guest in so many places
+    check_after: float = 600.0  #: the first check; each one in vain doubles the pause
+    check_longest: float = 21_600.0  #: the longest pause between two checks
+
+
+@dataclass(frozen=True)
 class Rules:
     """What the store must know of the settings. A claim is [start - lead, end + turnaround), in seconds."""
 
@@ -30,6 +40,7 @@ class Rules:
     waits: Waits = field(default_factory=Waits)
     lead: float = 0.0
     turnaround: float = 300.0
+    health: Health = field(default_factory=Health)
 
 
 def why_not_duration(limits: Limits, seconds: float, operator: bool) -> str:

@@ -24,6 +24,7 @@ class HostRoom:
 
     facts: HostFacts
     bookings: tuple[Booking, ...] = ()
+    rests: str = ""  #: why nothing is placed on it for now, though its endpoint says that it can be used
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def _sort_out(
         host = room.facts
         free = Amounts(host.cpus, host.memory_mb) - peak(room.bookings, need.starts, need.ends)
         datastore, without_room = _datastore(host, stores)
-        lacks = (*_unfit(host, endpoint.networks), *free.lacks(compute), *without_room)
+        lacks = (*_unfit(room, endpoint.networks), *free.lacks(compute), *without_room)
         if not free_identities:
             lacks += ("no identity (hostname and addresses) is left",)
         if lacks:
@@ -95,7 +96,10 @@ def _sort_out(
             fits.append((left.memory_mb, left.cpus, endpoint.name, host.name, choice))
 
 
-def _unfit(host: HostFacts, networks: Sequence[str]) -> Iterator[str]:
+def _unfit(room: HostRoom, networks: Sequence[str]) -> Iterator[str]:
+    host = room.facts
+    if room.rests:
+        yield room.rests
     if not host.usable:
         yield host.why_not or "not usable"
     for network in sorted(set(networks) - set(host.networks)):

@@ -301,6 +301,79 @@ class LoadStep(Base):
     detail: Mapped[str] = mapped_column(default="")
 
 
+class LoadFailure(Base):
+    """A load that failed for good at a step, and what it still speaks against (vclab/store/failures.py)."""
+
+    __tablename__ = "load_failures"
+    __table_args__ = (
+        UniqueConstraint("reservation", "computer", "generation", "step", "at"),
+        Index("ix_load_failures_host", "endpoint", "host", "against_host"),
+        Index("ix_load_failures_revision", "image", "revision", "against_revision"),
+        Index("ix_load_failures_computer", "computer", "generation"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    reservation: Mapped[str]
+    computer: Mapped[str]
+    generation: Mapped[int]
+    endpoint: Mapped[str]
+    host: Mapped[str]
+    image: Mapped[str]
+    revision: Mapped[int]
+    step: Mapped[str]
+    cause: Mapped[str]
+    in_guest: Mapped[bool]
+    at: Mapped[datetime]
+    against_host: Mapped[bool]
+    against_revision: Mapped[bool]
+
+
+class HostRest(Base):
+    """A time in which nothing was placed on a host. Kept for good; one per host is open at most."""
+
+    __tablename__ = "host_rests"
+    __table_args__ = (
+        Index(
+            "uq_host_rests_open",
+            "endpoint",
+            "host",
+            unique=True,
+            sqlite_where=text("ended_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    endpoint: Mapped[str]
+    host: Mapped[str]
+    since: Mapped[datetime]
+    why: Mapped[str]
+    by: Mapped[str]
+    pause: Mapped[float]
+    next_check: Mapped[datetime | None]
+    checks: Mapped[int] = mapped_column(default=0)
+    last_check: Mapped[str] = mapped_column(default="")
+    ended_at: Mapped[datetime | None]
+    ended_by: Mapped[str] = mapped_column(default="")
+    proven: Mapped[bool] = mapped_column(default=False)
+
+
+class RefusedRequest(Base):
+    """A request that found no place: each candidate with what it lacked, and the earliest time that would fit."""
+
+    __tablename__ = "refused_requests"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    user: Mapped[str]
+    image: Mapped[str]
+    seconds: Mapped[float]
+    start: Mapped[datetime | None]
+    at: Mapped[datetime]
+    reason: Mapped[str]
+    candidates: Mapped[list[Any]] = mapped_column(JSON)
+    earliest: Mapped[datetime | None]
+
+
 class Event(Base):
     """The audit trail. ``reservation`` may name one that was refused and so never became a row."""
 

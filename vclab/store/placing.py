@@ -23,7 +23,7 @@ from vclab.model.reservations import Placed, Refusal, ReserveRequest
 from vclab.model.rules import Rules
 from vclab.model.states import OPEN_STATES, ComputerState, ReservationState
 from vclab.placement import Booking, Choice, DatastoreRoom, EndpointRoom, HostRoom, Need, choose
-from vclab.store import audit, catalog, claims, lab_machines, load_log, tenures
+from vclab.store import audit, catalog, claims, lab_machines, load_log, rests, tenures, zones
 from vclab.store.models import Computer, Pool, Reservation, Tenure, User
 from vclab.store.types import utc
 
@@ -121,7 +121,7 @@ def _place(
         return Refusal(f"there is no endpoint for {image.name}: none has the provisioning module {image.module}")
     window = _window(session, request, rules, now)
     heard = {inventory.endpoint: inventory for inventory in inventories}
-    claimed = _claim(session, request.id, image, endpoints, heard, window)
+    claimed = _claim(session, request, image, endpoints, heard, window)
     if isinstance(claimed, Refusal):
         return claimed
     choice, computer = claimed
@@ -137,7 +137,7 @@ def _place(
 
 def _claim(
     session: Session,
-    holder: str,
+    request: ReserveRequest,
     image: model.Image,
     endpoints: Sequence[model.Endpoint],
     heard: Mapping[str, Inventory],
@@ -146,19 +146,22 @@ def _claim(
     """Claim a lab machine as a whole, or room for a virtual one under a free identity."""
     if image.module == model.STANDALONE:
         able = [e for e in endpoints if image.master_path in ("", e.name)]
-        claimed = lab_machines.claim(session, able, heard, holder, window.claim_starts, window.claim_ends, window.now)
+        claimed = lab_machines.claim(
+            session, able, heard, request.id, window.claim_starts, window.claim_ends, window.now
+        )
         return claimed if isinstance(claimed, Refusal) else (Choice(claimed[0], claimed[1].name, ""), claimed[1])
     _refresh(session, [heard[e.name] for e in endpoints if e.name in heard and not heard[e.name].error])
     need = Need(_amounts(image), window.claim_starts, window.claim_ends)
     computer = _free_identity(session)
     free_identities = 0 if computer is None else 1
-    choice = choose(need, _rooms(session, endpoints, heard, need, claims.at_most), free_identities)
+    resting = _resting(session, request.user)
+    choice = choose(need, _rooms(session, endpoints, heard, need, resting, claims.at_most), free_identities)
     if isinstance(choice, Refusal):
-        choice = choose(need, _rooms(session, endpoints, heard, need, claims.bookings), free_identities)
+        choice = choose(need, _rooms(session, endpoints, heard, need, resting, claims.bookings), free_identities)
     if isinstance(choice, Refusal):
         return choice
     assert computer is not None  # else choose would have refused
-    claims.claim_pools(session, holder, need.starts, need.ends, _wanted(choice, need.amounts))
+    claims.claim_pools(session, request.id, need.starts, need.ends, _wanted(choice, need.amounts))
     return choice, computer
 
 
@@ -232,6 +235,9 @@ def _insert_new(session: Session, rows: list[dict[str, Any]]) -> None:
         session.execute(sa.insert(Pool), rows)
 
 
+_Resting = Mapping[tuple[str, str], str]
+"""By endpoint and host."""
+
 _Promised = Callable[[Session, Iterable[str], datetime, datetime], Mapping[str, Sequence[Booking]]]
 
 
@@ -240,13 +246,28 @@ def _rooms(
     endpoints: Sequence[model.Endpoint],
     heard: Mapping[str, Inventory],
     need: Need,
+    resting: _Resting,
     promised: _Promised,
 ) -> list[EndpointRoom]:
-    return [_room(session, endpoint, heard.get(endpoint.name), need, promised) for endpoint in endpoints]
+    return [_room(session, endpoint, heard.get(endpoint.name), need, resting, promised) for endpoint in endpoints]
+
+
+def _resting(session: Session, user: str) -> _Resting:
+    """Why nothing is placed on these hosts for now, in the user's zone."""
+    found = rests.resting(session)
+    if not found:
+        return {}
+    zone = zones.of(session, user)
+    return {host: rest.text(lambda moment: zones.shown(moment, zone)) for host, rest in found.items()}
 
 
 def _room(
-    session: Session, endpoint: model.Endpoint, inventory: Inventory | None, need: Need, ask: _Promised
+    session: Session,
+    endpoint: model.Endpoint,
+    inventory: Inventory | None,
+    need: Need,
+    resting: _Resting,
+    ask: _Promised,
 ) -> EndpointRoom:
     if inventory is None or inventory.error:
         return EndpointRoom(endpoint.name, error=(inventory and inventory.error) or "was not asked")
@@ -254,7 +275,14 @@ def _room(
     return EndpointRoom(
         endpoint.name,
         networks=(endpoint.private_network, endpoint.public_network),
-        hosts=tuple(HostRoom(host, tuple(promised[_host_pool(endpoint.name, host.name)])) for host in inventory.hosts),
+        hosts=tuple(
+            HostRoom(
+                host,
+                tuple(promised[_host_pool(endpoint.name, host.name)]),
+                resting.get((endpoint.name, host.name), ""),
+            )
+            for host in inventory.hosts
+        ),
         datastores=tuple(
             DatastoreRoom(store, tuple(promised[_datastore_pool(endpoint.name, store.name)]))
             for store in inventory.datastores

@@ -6,8 +6,7 @@ left out without an error: the ending stands.
 
 import dataclasses
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta, tzinfo
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -20,8 +19,8 @@ from vclab.model.plans import Facts, Left, Target
 from vclab.model.reservations import HeldTenure, Refusal, ReservationView
 from vclab.model.rules import Rules
 from vclab.model.states import OPEN_STATES, ComputerState, Ending, ReservationState
-from vclab.store import audit, claims, history, load_log, tenures
-from vclab.store.models import Computer, LoadStep, Reservation, Tenure, User
+from vclab.store import audit, claims, failures, history, load_log, tenures, zones
+from vclab.store.models import Computer, LoadStep, Reservation, Tenure
 from vclab.store.placing import forget_content, place, placed, target_of
 from vclab.store.types import utc
 
@@ -63,6 +62,7 @@ def ready(session: Session, id: str, facts: Facts, now: datetime) -> None:
     computer = _computer(session, row)
     computer.image, computer.revision = row.image, row.revision
     _show_addresses(row, computer)
+    failures.loaded_well(session, row.endpoint, row.host, row.image, row.revision, now)
     audit.note(session, id, "vclab", "ready", row.public_address, now)
 
 
@@ -139,7 +139,7 @@ def extend(session: Session, id: str, message: Extend, rules: Rules, now: dateti
         return Refusal(str(refused))
     tenures.expect(session, row.computer, row.generation, end + turnaround)
     row.ends, row.reason = end, ""
-    audit.note(session, id, message.by, "extended", f"until {_shown(end, _zone(session, row.user))}", now)
+    audit.note(session, id, message.by, "extended", f"until {zones.shown(end, zones.of(session, row.user))}", now)
     return end
 
 
@@ -158,7 +158,8 @@ def ended(session: Session, id: str, ending: Ending, reason: str, now: datetime,
 def finished(session: Session, id: str, now: datetime, verified: bool = True, detail: str = "") -> None:
     """The computer is verified gone or clean, or given up (not ``verified``): then nobody gets it until it is mended.
 
-    The tenure is released; a reservation that was not ended before ends as ``failed``.
+    A lab machine whose load failed is not given to anybody either. The tenure is released; a reservation that was not
+    ended before ends as ``failed``.
     """
     row = _locked(session, id)
     if row.finished_at is not None:
@@ -168,10 +169,12 @@ def finished(session: Session, id: str, now: datetime, verified: bool = True, de
         row = _locked(session, id)
     if tenures.held(session, row.computer, row.generation):
         computer = _computer(session, row)
-        computer.state = ComputerState.AVAILABLE if verified else ComputerState.MAINTENANCE
+        why_not = failures.why_maintenance(session, row.computer, row.generation)
+        well = verified and not why_not
+        computer.state = ComputerState.AVAILABLE if well else ComputerState.MAINTENANCE
         forget_content(computer)
-        if not verified:
-            computer.notes = f"after {id}: {detail or 'not verified gone'}"
+        if not well:
+            computer.notes = failures.maintenance_note(id, why_not if verified else detail)
     tenures.release(session, row.computer, row.generation, now)
     failed = row.ending is Ending.FAILED
     row.state = ReservationState.FAILED if failed else ReservationState.COMPLETE
@@ -293,11 +296,11 @@ def _learn(session: Session, row: Reservation, facts: Facts, now: datetime) -> N
 
 def _why_not_end(session: Session, row: Reservation, end: datetime, operator: bool, rules: Rules, now: datetime) -> str:
     """Why the reservation can't end at ``end``; empty when it can."""
-    zone = _zone(session, row.user)
+    zone = zones.of(session, row.user)
     if end <= now:
-        return f"the new end {_shown(end, zone)} is in the past; to end it now, use `vclab end {row.id}`"
+        return f"the new end {zones.shown(end, zone)} is in the past; to end it now, use `vclab end {row.id}`"
     if end < row.ends:
-        return f"it ends at {_shown(row.ends, zone)} already; an end can only be moved to a later time"
+        return f"it ends at {zones.shown(row.ends, zone)} already; an end can only be moved to a later time"
     ready = row.starts + timedelta(seconds=row.load_seconds)
     latest, limit = limits.latest_end(rules.limits, ready, row.ends, now, operator)
     turnaround = timedelta(seconds=rules.turnaround)
@@ -307,20 +310,9 @@ def _why_not_end(session: Session, row: Reservation, end: datetime, operator: bo
     reason = f"the limit is {limit}" if latest < end and latest <= free else "its place is promised to others then"
     best = min(latest, free)
     if best <= row.ends:
-        return f"it can't be extended beyond {_shown(row.ends, zone)}: {reason}"
-    return f"it can't be extended to {_shown(end, zone)}: {reason}; the latest possible end is {_shown(best, zone)}"
-
-
-def _zone(session: Session, login: str) -> tzinfo:
-    user = session.get_one(User, login)
-    try:
-        return ZoneInfo(user.zone)
-    except (ZoneInfoNotFoundError, ValueError):
-        return UTC
-
-
-def _shown(moment: datetime, zone: tzinfo) -> str:
-    return f"{moment.astimezone(zone):%Y-%m-%d %H:%M %Z}"
+        return f"it can't be extended beyond {zones.shown(row.ends, zone)}: {reason}"
+    latest_text = f"the latest possible end is {zones.shown(best, zone)}"
+    return f"it can't be extended to {zones.shown(end, zone)}: {reason}; {latest_text}"
 
 
 def _views(session: Session, query: sa.Select[Reservation], now: datetime | None) -> list[ReservationView]:

@@ -1,0 +1,76 @@
+"""What failed loads say about hosts and revisions."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+BY_FAILURES = "failed loads"
+"""Why a host rests: loads of different images failed on it. Anything else is the login of an operator."""
+
+BY_CHECK = "a check"
+"""What brought a host back: its endpoint says that it can be used."""
+
+_ASKS_THE_GUEST = ".find_address"
+
+
+def in_guest(guest: str, step: str) -> bool:
+    """Whether a failed step speaks of what runs inside the machine: a step of the guest, also SSH that never answers.
+
+    A machine that is on and never asks for an address has not booted: that is inside too, though the endpoint is asked.
+    """
+    return bool(guest) and (step.split(".", 1)[0] == guest or step.endswith(_ASKS_THE_GUEST))
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A load that failed."""
+
+    reservation: str
+    endpoint: str
+    host: str
+    image: str
+    revision: int
+    step: str
+    in_guest: bool
+    cause: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A revision that failed in the guest in several places since its last good load; ``since``: the last of these."""
+
+    image: str
+    revision: int
+    since: datetime
+    failures: tuple[Failure, ...]
+
+    def text(self) -> str:
+        """One line for people."""
+        places = ", ".join(dict.fromkeys(failure.host for failure in self.failures))
+        last = self.failures[-1]
+        return (
+            f"revision {self.revision} of {self.image} is suspect: its last loads failed inside the machine on "
+            f"{places} (last at {last.step}: {last.cause})"
+        )
+
+
+@dataclass(frozen=True)
+class Rest:
+    """A host on which nothing is placed for now."""
+
+    endpoint: str
+    host: str
+    since: datetime
+    why: str
+    by: str  #: ``BY_FAILURES``, or the login of the operator who ordered it
+    next_check: datetime | None  #: None: until somebody brings it back
+    checks: int  #: which found that it can't be used yet
+    last_check: str  #: what the last one found
+
+    def text(self, shown: Callable[[datetime], str]) -> str:
+        """One line for people; ``shown`` tells a time in their zone."""
+        whose = "" if self.by == BY_FAILURES else f" by order of {self.by}"
+        then = f"it is checked at {shown(self.next_check)}" if self.next_check else "`vclab host wake` brings it back"
+        last = f"; the last check: {self.last_check}" if self.last_check else ""
+        return f"rests since {shown(self.since)}{whose}: {self.why}{last}; {then}"

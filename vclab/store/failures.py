@@ -1,0 +1,211 @@
+"""Loads that failed, and whom they speak against: a host, a revision of an image, or a lab machine.
+
+- A host **rests** after failed loads of ``Health.images`` different images in a row. No load that finished well on it
+  may lie in between, nor a check that brought it back. While it rests nothing is placed on it.
+- A revision is **suspect** when it failed in the guest on ``Health.places`` hosts since its last good load. Then its
+  failures in the guest speak against no host and no machine any more.
+- A **lab machine** whose load failed goes into maintenance when it is given back, unless the revision is suspect.
+
+A failure in the guest speaks against the host too until the revision is found out: of a host with a broken network, all
+images fail in the guest. What a failure still speaks against stands in its row; the rows themselves are kept for good.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from vclab.model.catalog import STANDALONE, ComputerKind
+from vclab.model.health import Failure, Suspect
+from vclab.model.plans import Target
+from vclab.model.rules import Health
+from vclab.model.states import ComputerState
+from vclab.store import rests
+from vclab.store.models import Computer, LoadFailure
+from vclab.store.types import utc
+
+LOOKS_AT_PEOPLE = ".check_free"
+"""A step that fails because somebody sits at a lab machine: the next survey sees it too, so nothing is marked for it.
+What an earlier tenure left there, and can't be removed, is found again when the machine is sanitized."""
+
+
+def note(
+    session: Session, target: Target, step: str, cause: str, in_guest: bool, now: datetime, health: Health | None = None
+) -> None:
+    """A load's ``step`` failed for good on the target's host. The same moment again changes nothing.
+
+    ``in_guest``: see ``vclab.model.health.in_guest``. A host may rest from now on, a revision be suspect.
+    """
+    now, health = utc(now), health or Health()
+    known = sa.select(LoadFailure.id).where(
+        LoadFailure.reservation == target.reservation,
+        LoadFailure.computer == target.computer,
+        LoadFailure.generation == target.generation,
+        LoadFailure.step == step,
+        LoadFailure.at == now,
+    )
+    if session.scalar(known) is not None:
+        return
+    names = ("reservation", "computer", "generation", "endpoint", "host", "image", "revision")
+    session.add(
+        LoadFailure(
+            **{name: getattr(target, name) for name in names},
+            step=step,
+            cause=cause,
+            in_guest=in_guest,
+            at=now,
+            against_host=True,
+            against_revision=in_guest,
+        )
+    )
+    session.flush()
+    if in_guest and suspect(session, target.image, target.revision, health) is not None:
+        _acquit(session, target.image, target.revision, health, now)
+    if target.module != STANDALONE:
+        _consider(session, target.endpoint, target.host, health, now)
+
+
+def loaded_well(session: Session, endpoint: str, host: str, image: str, revision: int, now: datetime) -> None:
+    """A load of this revision finished well on this host: nothing speaks against either any more."""
+    of_host, of_revision = _of_host(endpoint, host), _of_revision(image, revision)
+    against = (LoadFailure.id, LoadFailure.against_host, LoadFailure.against_revision)
+    found = session.execute(
+        sa.select(*against).where(sa.or_(sa.and_(*of_host), sa.and_(*of_revision))).limit(1)
+    ).first()
+    if found is not None:
+        session.execute(sa.update(LoadFailure).where(*of_host).values(against_host=False))
+        session.execute(sa.update(LoadFailure).where(*of_revision).values(against_revision=False))
+    rests.proven(session, endpoint, host, now)
+
+
+def suspects(session: Session, image: str = "", health: Health | None = None) -> list[Suspect]:
+    """All revisions that are suspect, by image and number; only those of an image if one is given."""
+    query = sa.select(LoadFailure).where(LoadFailure.against_revision).order_by(LoadFailure.at, LoadFailure.id)
+    if image:
+        query = query.where(LoadFailure.image == image)
+    of: dict[tuple[str, int], list[LoadFailure]] = {}
+    for row in session.scalars(query):
+        of.setdefault((row.image, row.revision), []).append(row)
+    places = (health or Health()).places
+    return [
+        Suspect(*revision, at, tuple(map(_failure, rows)))
+        for revision, rows in sorted(of.items())
+        if (at := _turned(rows, places)) is not None
+    ]
+
+
+def suspect(session: Session, image: str, revision: int, health: Health | None = None) -> Suspect | None:
+    """Why the revision is suspect; None when it is not."""
+    return next((each for each in suspects(session, image, health) if each.revision == revision), None)
+
+
+def trust(session: Session, image: str, revision: int) -> bool:
+    """An operator says that the revision is well; False when it was not suspect."""
+    was = suspect(session, image, revision) is not None
+    session.execute(sa.update(LoadFailure).where(*_of_revision(image, revision)).values(against_revision=False))
+    return was
+
+
+def why_maintenance(session: Session, computer: str, generation: int) -> str:
+    """Why a lab machine that is given back must be looked at by its owner; empty when it need not, as for others."""
+    row = session.get(Computer, computer)
+    if row is None or row.kind is not ComputerKind.LAB:
+        return ""
+    newest = (
+        sa.select(LoadFailure)
+        .where(LoadFailure.computer == computer, LoadFailure.generation == generation, LoadFailure.against_host)
+        .where(LoadFailure.step.not_like(f"%{LOOKS_AT_PEOPLE}"))
+        .order_by(LoadFailure.id.desc())
+        .limit(1)
+    )
+    failed = session.scalar(newest)
+    return f"its load failed at {failed.step}: {failed.cause}" if failed is not None else ""
+
+
+def maintenance_note(reservation: str, why: str) -> str:
+    """What is noted at a computer that goes into maintenance after a reservation."""
+    return f"after {reservation}: {why or 'not verified gone'}"
+
+
+def of_reservation(session: Session, reservation: str) -> list[Failure]:
+    """The failed loads of a reservation, oldest first."""
+    query = sa.select(LoadFailure).where(LoadFailure.reservation == reservation).order_by(LoadFailure.id)
+    return [_failure(row) for row in session.scalars(query)]
+
+
+def wake(session: Session, endpoint: str, host: str, by: str, now: datetime) -> bool:
+    """Bring a resting host back; what failed on it before does not count any more. False when it did not rest."""
+    session.execute(sa.update(LoadFailure).where(*_of_host(endpoint, host)).values(against_host=False))
+    return rests.end(session, endpoint, host, by, now)
+
+
+def _of_host(endpoint: str, host: str) -> tuple[sa.ColumnElement[bool], ...]:
+    return LoadFailure.against_host.is_(True), LoadFailure.endpoint == endpoint, LoadFailure.host == host
+
+
+def _of_revision(image: str, revision: int) -> tuple[sa.ColumnElement[bool], ...]:
+    return LoadFailure.against_revision.is_(True), LoadFailure.image == image, LoadFailure.revision == revision
+
+
+def _turned(rows: Iterable[LoadFailure], places: int) -> datetime | None:
+    """When the failure came that made it so many places."""
+    seen: set[tuple[str, str]] = set()
+    for row in rows:
+        seen.add((row.endpoint, row.host))
+        if len(seen) >= places:
+            return row.at
+    return None
+
+
+def _acquit(session: Session, image: str, revision: int, health: Health, now: datetime) -> None:
+    """The revision is to blame: what failed in it speaks against no host and no lab machine; those marked come back."""
+    rows = session.scalars(
+        sa.select(LoadFailure).where(
+            LoadFailure.in_guest,
+            LoadFailure.against_host,
+            LoadFailure.image == image,
+            LoadFailure.revision == revision,
+        )
+    ).all()
+    notes = {
+        row.computer: maintenance_note(row.reservation, why_maintenance(session, row.computer, row.generation))
+        for row in rows
+    }
+    for row in rows:
+        row.against_host = False
+    session.flush()
+    for name, marked in notes.items():
+        computer = session.get(Computer, name)
+        if computer is not None and computer.state is ComputerState.MAINTENANCE and computer.notes == marked:
+            computer.state, computer.notes = ComputerState.AVAILABLE, ""
+    for endpoint, host in sorted({(row.endpoint, row.host) for row in rows}):
+        if rests.by_failures(session, endpoint, host) and _images(_against(session, endpoint, host)) < health.images:
+            rests.end(session, endpoint, host, f"revision {revision} of {image} is to blame", now)
+    session.flush()
+
+
+def _consider(session: Session, endpoint: str, host: str, health: Health, now: datetime) -> None:
+    """Let the host rest if so many different images failed on it in a row."""
+    rows = _against(session, endpoint, host)
+    if _images(rows) < health.images:
+        return
+    last = rows[-1]
+    why = (
+        f"{len(rows)} loads of {_images(rows)} different images failed on it in a row, "
+        f"last {last.image} of {last.reservation} at {last.step}: {last.cause}"
+    )
+    rests.begin(session, endpoint, host, why, health, now)
+
+
+def _against(session: Session, endpoint: str, host: str) -> Sequence[LoadFailure]:
+    return session.scalars(sa.select(LoadFailure).where(*_of_host(endpoint, host)).order_by(LoadFailure.id)).all()
+
+
+def _images(rows: Iterable[LoadFailure]) -> int:
+    return len({row.image for row in rows})
+
+
+def _failure(row: LoadFailure) -> Failure:
+    return Failure(**{field.name: getattr(row, field.name) for field in dataclasses.fields(Failure)})

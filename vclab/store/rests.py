@@ -1,0 +1,103 @@
+"""Hosts that rest: nothing is placed on them until a check, a load that ends well, or an operator brings them back."""
+
+import dataclasses
+from contextlib import suppress
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from vclab.model.health import BY_CHECK, BY_FAILURES, Rest
+from vclab.model.rules import Health
+from vclab.store.models import HostRest
+from vclab.store.types import utc
+
+
+def resting(session: Session) -> dict[tuple[str, str], Rest]:
+    """All hosts that rest now, by endpoint and host."""
+    rows = session.scalars(sa.select(HostRest).where(HostRest.ended_at.is_(None)).order_by(HostRest.since))
+    return {(row.endpoint, row.host): _rest(row) for row in rows}
+
+
+def due(session: Session, now: datetime) -> list[Rest]:
+    """Those that are to be checked now, longest due first."""
+    query = sa.select(HostRest).where(HostRest.ended_at.is_(None), HostRest.next_check <= utc(now))
+    return [_rest(row) for row in session.scalars(query.order_by(HostRest.next_check))]
+
+
+def by_failures(session: Session, endpoint: str, host: str) -> bool:
+    """Whether the host rests because loads failed on it."""
+    row = _open(session, endpoint, host)
+    return row is not None and row.by == BY_FAILURES
+
+
+def begin(session: Session, endpoint: str, host: str, why: str, health: Health, now: datetime) -> None:
+    """Loads failed: the host rests until a check. One that a check brought back in vain is checked later and later."""
+    if _open(session, endpoint, host) is not None:
+        return
+    newest = sa.select(HostRest).where(HostRest.endpoint == endpoint, HostRest.host == host)
+    last = session.scalar(newest.order_by(HostRest.id.desc()).limit(1))
+    in_vain = last is not None and last.ended_by == BY_CHECK and not last.proven
+    pause = min(last.pause * 2, health.check_longest) if last and in_vain else health.check_after
+    _add(session, endpoint, host, why, BY_FAILURES, now, pause)
+
+
+def order(session: Session, endpoint: str, host: str, why: str, by: str, now: datetime) -> None:
+    """An operator lets a host rest: no check brings it back. One that rests already is the operator's from now on."""
+    row = _open(session, endpoint, host)
+    if row is None:
+        _add(session, endpoint, host, why, by, now)
+    else:
+        row.by, row.why, row.next_check = by, why, None
+    session.flush()
+
+
+def checked(session: Session, endpoint: str, host: str, found: str, health: Health, now: datetime) -> None:
+    """A check found that the host can't be used yet: the next one comes later."""
+    row = _open(session, endpoint, host)
+    if row is None or row.by != BY_FAILURES:
+        return
+    row.checks += 1
+    row.pause = min(row.pause * 2, health.check_longest)
+    row.last_check, row.next_check = found, utc(now) + timedelta(seconds=row.pause)
+    session.flush()
+
+
+def end(session: Session, endpoint: str, host: str, by: str, now: datetime) -> bool:
+    """It rests no more; False when it did not."""
+    row = _open(session, endpoint, host)
+    if row is None:
+        return False
+    row.ended_at, row.ended_by = utc(now), by
+    session.flush()
+    return True
+
+
+def proven(session: Session, endpoint: str, host: str, now: datetime) -> None:
+    """A load ended well: a host that rests because of failures comes back; one that came back by a check is well."""
+    query = sa.select(HostRest).where(HostRest.endpoint == endpoint, HostRest.host == host, ~HostRest.proven)
+    for row in session.scalars(query.where(HostRest.by == BY_FAILURES)):
+        row.proven = True
+        if row.ended_at is None:
+            row.ended_at, row.ended_by = utc(now), "a load that ended well"
+
+
+def _add(
+    session: Session, endpoint: str, host: str, why: str, by: str, now: datetime, pause: float | None = None
+) -> None:
+    next_check = None if pause is None else utc(now) + timedelta(seconds=pause)
+    row = HostRest(
+        endpoint=endpoint, host=host, since=utc(now), why=why, by=by, pause=pause or 0.0, next_check=next_check
+    )
+    with suppress(IntegrityError), session.begin_nested():  # somebody else says so at this very moment
+        session.add(row)
+
+
+def _open(session: Session, endpoint: str, host: str) -> HostRest | None:
+    query = sa.select(HostRest).where(HostRest.endpoint == endpoint, HostRest.host == host, HostRest.ended_at.is_(None))
+    return session.scalar(query)
+
+
+def _rest(row: HostRest) -> Rest:
+    return Rest(**{field.name: getattr(row, field.name) for field in dataclasses.fields(Rest)})

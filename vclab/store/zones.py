@@ -1,0 +1,22 @@
+"""Times as a user is told them."""
+
+from datetime import UTC, datetime, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from sqlalchemy.orm import Session
+
+from vclab.store.models import User
+
+
+def of(session: Session, login: str) -> tzinfo:
+    """The user's zone; UTC if there is none of that name."""
+    user = session.get_one(User, login)
+    try:
+        return ZoneInfo(user.zone)
+    except (ZoneInfoNotFoundError, ValueError):
+        return UTC
+
+
+def shown(moment: datetime, zone: tzinfo) -> str:
+    """``2026-08-01 12:00 CEST``."""
+    return f"{moment.astimezone(zone):%Y-%m-%d %H:%M %Z}"

@@ -1,17 +1,20 @@
 """What is done inside a computer after its load: access, looks at who is connected, notices."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from temporalio import activity
 
 from activities.errors import failures
 from activities.runner import Fence, heartbeating
 from vclab.guests.base import Guest
-from vclab.model.errors import NotYet, Unreachable
-from vclab.model.plans import Access, Facts, Target
+from vclab.model.errors import NotYet, StepFailed, Unreachable, VclabError
+from vclab.model.plans import Access, Facts, Target, Whereabouts
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -31,14 +34,45 @@ class Seen:
 
     connected: bool
     addresses: tuple[str, ...] = ()
+    facts: Facts | None = None  #: where the computer is now, if that is elsewhere than known, or it was restarted
 
 
 class GuestActivities:
     """Activities inside computers, by OS module."""
 
-    def __init__(self, guests: Mapping[str, Guest], fence: Fence) -> None:
+    def __init__(
+        self, guests: Mapping[str, Guest], fence: Fence, whereabouts: Callable[[Target], Whereabouts] | None = None
+    ) -> None:
+        """``whereabouts`` asks an endpoint for a computer that does not answer where it was; it blocks."""
         self._guests = guests
         self._fence = fence
+        self._whereabouts = whereabouts
+
+    async def _reached(self, given: GuestInput, act: Callable[[Facts], Awaitable[T]]) -> tuple[T, Facts]:
+        """Act where the computer was last; if it is not there, where its endpoint says that it is now: with each boot,
+        and now and then, DHCP may give it another address. The host key makes sure that it is the same one.
+
+        What the act returns, and the facts that it went by. Raises what the act raises; ``Away`` or ``Gone`` when the
+        endpoint knows why there is no answer.
+        """
+        try:
+            return await act(given.facts), given.facts
+        except (Unreachable, StepFailed) as error:
+            found = await self._found(given.target)
+            if found.trouble:
+                raise (Gone if found.gone else Away)(found.trouble) from error
+            if found.address in ("", given.facts.private_address):
+                raise
+        facts = replace(given.facts, private_address=found.address)
+        return await act(facts), facts
+
+    async def _found(self, target: Target) -> Whereabouts:
+        if self._whereabouts is None:
+            return Whereabouts()
+        try:
+            return await asyncio.to_thread(self._whereabouts, target)
+        except VclabError:
+            return Whereabouts()  # the endpoint is away too: what the computer itself said is told
 
     def _guest(self, given: GuestInput) -> Guest:
         return self._guests[given.target.guest]
@@ -47,12 +81,22 @@ class GuestActivities:
         return heartbeating(lambda: self._fence.check(given.target))
 
     @activity.defn
-    async def grant_access(self, given: GuestInput) -> None:
-        """Make the account and open the connect ports to exactly the given addresses."""
+    async def grant_access(self, given: GuestInput) -> Facts:
+        """Make the account and open the connect ports to exactly the given addresses. Where the computer is now."""
+        guest = self._guest(given)
+
+        async def grant(facts: Facts) -> Facts:
+            await guest.grant_access(given.target, facts, given.access)
+            try:
+                return await guest.read_public_address(given.target, facts)
+            except (NotYet, Unreachable):
+                return Facts()  # it is let in; the address that is known stays
+
         with failures():
             async with self._heartbeating(given):
                 await asyncio.to_thread(self._fence.check, given.target)
-                await self._guest(given).grant_access(given.target, given.facts, given.access)
+                told, facts = await self._reached(given, grant)
+                return facts.merged(told)
 
     @activity.defn
     async def close_access(self, given: GuestInput) -> None:
@@ -60,7 +104,8 @@ class GuestActivities:
         with failures():
             async with self._heartbeating(given):
                 await asyncio.to_thread(self._fence.check, given.target)
-                await self._guest(given).close_access(given.target, given.facts, given.access)
+                guest = self._guest(given)
+                await self._reached(given, lambda facts: guest.close_access(given.target, facts, given.access))
 
     @activity.defn
     async def await_connection(self, given: GuestInput) -> Seen:
@@ -70,60 +115,80 @@ class GuestActivities:
                 seen = await self._look(given)
                 if not seen.connected:
                     raise NotYet(f"nobody is connected; next look in {given.look_seconds:g} s", given.look_seconds)
-                await self._guest(given).taint(given.target, given.facts, "a user has connected")
+                facts = given.facts.merged(seen.facts or Facts())
+                await self._guest(given).taint(given.target, facts, "a user has connected")
                 return seen
 
     @activity.defn
     async def await_disconnection(self, given: GuestInput) -> Seen:
-        """Return once nobody is connected any more."""
+        """Return once nobody is connected any more, or the computer is found elsewhere or restarted."""
         with failures():
             async with self._heartbeating(given):
                 # It begins when a connection has just been seen: VCL too looks first after general_inuse_check seconds.
                 if activity.info().attempt == 1:
                     raise NotYet(f"connected; first look in {given.look_seconds:g} s", given.look_seconds)
                 seen = await self._look(given)
-                if seen.connected:
+                if seen.connected and seen.facts is None:
                     raise NotYet(f"still connected; next look in {given.look_seconds:g} s", given.look_seconds)
                 return seen
 
     async def _look(self, given: GuestInput) -> Seen:
         """A computer that can't be looked at is not "disconnected": look again."""
+        # Whoever came and went since the last look was there; a little more, for looks are never quite on time.
+        within, guest = given.look_seconds + 5, self._guest(given)
         try:
-            # Whoever came and went since the last look was there; a little more, for looks are never quite on time.
-            within = given.look_seconds + 5
-            connections = await self._guest(given).connections(given.target, given.facts, given.access, within)
-        except Unreachable as error:
+            found, facts = await self._reached(
+                given, lambda facts: guest.connections(given.target, facts, given.access, within)
+            )
+        except (Unreachable, Gone) as error:
             raise CannotLook(f"{error}; next look in {given.look_seconds:g} s", given.look_seconds) from None
-        return Seen(bool(connections), connections.addresses)
+        now = facts.merged(found.facts)
+        return Seen(bool(found), found.addresses, now if now != given.facts else None)
 
     @activity.defn
     async def reboot_guest(self, given: GuestInput) -> Facts:
-        """Ask it to restart. Nothing is learned."""
+        """Ask it to restart. Nothing is learned. One that is off or gone can't be asked."""
         with failures():
             async with self._heartbeating(given):
                 await asyncio.to_thread(self._fence.check, given.target)
-                await self._guest(given).reboot(given.target, given.facts)
+                guest = self._guest(given)
+                try:
+                    await self._reached(given, lambda facts: guest.reboot(given.target, facts))
+                except Away as error:
+                    raise StepFailed(str(error)) from None
                 return Facts()
 
     @activity.defn
     async def await_boot(self, given: GuestInput) -> Facts:
-        """Return once the computer runs since another boot than the given one: its boot id and public address."""
+        """Return once the computer runs since another boot than the given one: its boot id and addresses."""
         with failures():
             async with self._heartbeating(given):
+                guest = self._guest(given)
                 try:
-                    facts = await self._guest(given).read_public_address(given.target, given.facts)
+                    told, facts = await self._reached(
+                        given, lambda facts: guest.read_public_address(given.target, facts)
+                    )
                 except Unreachable as error:
                     raise NotYet(str(error), given.look_seconds) from None
-                if facts.boot_id == given.facts.boot_id:
+                if told.boot_id == given.facts.boot_id:
                     raise NotYet("it runs since the boot before", given.look_seconds)
-                return facts
+                return facts.merged(told)
 
     @activity.defn
     async def notify_user(self, given: GuestInput) -> None:
         """Show a notice on the computer's terminals."""
         with failures():
             async with self._heartbeating(given):
-                await self._guest(given).notify(given.target, given.facts, given.text)
+                guest = self._guest(given)
+                await self._reached(given, lambda facts: guest.notify(given.target, facts, given.text))
+
+
+class Away(Unreachable):
+    """The computer is off, or its host is away: its endpoint says so."""
+
+
+class Gone(StepFailed):
+    """The computer is not there any more: its endpoint says so."""
 
 
 class CannotLook(NotYet):

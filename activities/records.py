@@ -142,7 +142,7 @@ class RecordActivities:
     @activity.defn
     def access_opened(self, given: Event) -> Waits:
         """The computer lets the addresses in; it waits for the first connection."""
-        self._write(lambda s: reservations.access_opened(s, given.reservation, given.addresses, given.now))
+        self._write(lambda s: reservations.access_opened(s, given.reservation, given.addresses, given.now, given.facts))
         return self._waits()
 
     @activity.defn

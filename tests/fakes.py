@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from vclab.guests.base import Connections
 from vclab.model.errors import Interrupted, NotYet
 from vclab.model.inventory import DatastoreFacts, HostFacts, Inventory, Machines
-from vclab.model.plans import Access, Facts, NodeStatus, Plan, Profile, Step, StepInput, Target
+from vclab.model.plans import Access, Facts, NodeStatus, Plan, Profile, Step, StepInput, Target, Whereabouts
 from vclab.model.steps import AsyncStep, BlockingStep, StepContext
 
 STEPS = (
@@ -45,6 +45,7 @@ class World:
     survey_error: str = ""
     stays: bool = False  #: computers are lab machines: sanitized, not removed
     boots: int = 1
+    whereabouts: Whereabouts = Whereabouts()
 
     def act(self, name: str) -> None:
         """Something is done, unless it is scripted to fail."""
@@ -79,6 +80,10 @@ class FakeModule:
         """Nothing there."""
         self.world.act("node_status")
         return NodeStatus()
+
+    def whereabouts(self, target: Target) -> Whereabouts:
+        """As the world has it."""
+        return self.world.whereabouts
 
     def load_plan(self, target: Target, status: NodeStatus) -> Plan:
         """The plan of the vSphere module."""

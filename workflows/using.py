@@ -13,6 +13,7 @@ from activities.guest import GuestActivities, GuestInput, Seen
 from activities.records import RecordActivities
 from vclab.model import durations
 from vclab.model.messages import Reboot
+from vclab.model.plans import Facts
 from vclab.model.reservations import Placed, ReserveRequest, Waits
 from vclab.model.states import Ending, ReservationState
 from workflows import failures, profiles
@@ -40,6 +41,7 @@ class Using(Life):
             seen = await self._look_for_connection(placed, waits.first_connection_look, min(deadline, self._end))
             if seen is not None:
                 await self.record(RecordActivities.connected, self._event(addresses=seen.addresses))
+                await self._found(seen.facts)
                 self._enter(ReservationState.INUSE)
                 return
             if workflow.now() >= min(deadline, self._end):
@@ -54,9 +56,17 @@ class Using(Life):
             if self._ending is None and self._must_attend():
                 await self._attend(placed)
             elif self._ending is None and seen is not None:
-                connected = seen.connected
-                record = RecordActivities.connected if connected else RecordActivities.disconnected
-                await self.record(record, self._event(addresses=seen.addresses))
+                await self._found(seen.facts)
+                if seen.facts is None or seen.connected != connected:
+                    connected = seen.connected
+                    record = RecordActivities.connected if connected else RecordActivities.disconnected
+                    await self.record(record, self._event(addresses=seen.addresses))
+
+    async def _found(self, facts: Facts | None) -> None:
+        """The computer is elsewhere than known, or was restarted by somebody else than us."""
+        if facts is not None:
+            self._facts = self._facts.merged(facts)
+            await self.record(RecordActivities.rebooted, self._event(facts=self._facts))
 
     async def _await_connect(self, seconds: float) -> None:
         """Until Connect is pressed, or it has ended because nobody did."""
@@ -174,7 +184,7 @@ class Using(Life):
         addresses = self._addresses
         self._progress.waits(f"access for {', '.join(addresses)}", placed.waits.step_ceiling, "")
         given = self._guest_input(placed, 0.0)
-        await self.unless_ended(
+        facts = await self.unless_ended(
             workflow.start_activity_method(
                 GuestActivities.grant_access,
                 given,
@@ -188,7 +198,8 @@ class Using(Life):
         if self._ending is not None:
             return None
         self._granted = addresses
-        waits: Waits = await self.record(RecordActivities.access_opened, self._event(addresses=addresses))
+        self._facts = self._facts.merged(facts or Facts())
+        waits: Waits = await self.record(RecordActivities.access_opened, self._event(self._facts, addresses))
         self._progress.access_open = True
         return waits
 

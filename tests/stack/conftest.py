@@ -23,6 +23,7 @@ from tests.labfixture import VCLAB, Lab, Ran, Vcenter, eventually, run
 from vclab.lab import rootfs, tools
 from vclab.lab.errors import LabError
 from vclab.lab.layout import TEMPORAL_PORT
+from vclab.provisioning.vsphere.api import vmodl
 
 SETTINGS: dict[str, Any] = {
     "waits": {"first_connection_look": 0.5, "inuse_look": 1, "remove_retry": 2},
@@ -225,9 +226,12 @@ def everything(vcenter: Vcenter) -> list[Any]:
 
 
 def marks(machine: Any) -> dict[str, str]:
-    """Our marks on a virtual machine, by their last word."""
+    """Our marks on a virtual machine, by their last word; none when it is gone."""
     prefix = "guestinfo.vclab."
-    options = machine.config.extraConfig
+    try:
+        options = machine.config.extraConfig
+    except vmodl.fault.ManagedObjectNotFound:
+        return {}  # it went while we looked
     return {o.key.removeprefix(prefix): str(o.value) for o in options if o.key.startswith(prefix)}
 
 

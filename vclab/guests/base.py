@@ -1,7 +1,7 @@
 """The interface of an OS module ("guest"): what is done inside a computer, over SSH, from the management node."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from vclab.model.plans import Access, Facts, Target
@@ -13,6 +13,8 @@ class Connections:
     """Who is connected: addresses with an open session or an established connection on a connect port."""
 
     addresses: tuple[str, ...] = ()
+    facts: Facts = field(default=Facts(), compare=False)
+    """The computer's public address and boot id as it told them; empty what it did not tell."""
 
     def __bool__(self) -> bool:
         return bool(self.addresses)

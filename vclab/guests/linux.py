@@ -155,7 +155,8 @@ class Linux:
         try:
             async with self._tenure(target, facts) as shell:
                 _, management = await self._seen_from(shell)
-                return await linux_look.connections(shell, access.ports, management, within)
+                mac = target.public_mac or target.private_mac
+                return await linux_look.connections(shell, access.ports, management, within, mac)
         except StepFailed as error:
             raise Unreachable(f"can't tell who is connected: {error}") from None
 

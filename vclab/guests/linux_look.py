@@ -17,7 +17,11 @@ LONGEST_NOTICE = 2000
 """Characters."""
 
 _ADDRESSES = "cat /proc/sys/kernel/random/boot_id; ip -json address show"
-_CONNECTIONS = "ss -Htn state established; echo; echo --; nft -j list table inet vclab 2> /dev/null || true"
+_CONNECTIONS = f"""ss -Htn state established; echo; echo --
+nft -j list table inet vclab 2> /dev/null || true
+echo; echo --
+{_ADDRESSES} || true
+"""
 _CARDS = "cat /sys/class/net/*/address"
 
 # Written in the background and cut short: a terminal that was stopped (Ctrl-S) takes nothing.
@@ -45,18 +49,27 @@ async def check_card(shell: Shell, mac: str) -> None:
 
 async def public_address(shell: Shell, mac: str) -> Facts:
     """Address of the card (without a MAC: the one that we have come to) and boot id. Raises ``NotYet``."""
-    boot_id, _, listing = (await shell.look("tell its addresses", _ADDRESSES)).partition("\n")
+    facts = _facts(await shell.look("tell its addresses", _ADDRESSES), mac, shell.address)
+    if facts is None:
+        raise Unreachable(f"the machine at {shell.address} does not tell its addresses")
+    if not facts.public_address:
+        raise NotYet(f"the public network card {mac} has no address yet", 2.0)
+    return facts
+
+
+def _facts(told: str, mac: str, reached: str) -> Facts | None:
+    """What ``_ADDRESSES`` tells; None when that is unreadable. ``mac``: of the public card; empty: there is but the one
+    that we have ``reached``."""
+    boot_id, _, listing = told.partition("\n")
     try:
         cards: list[dict[str, Any]] = json.loads(listing)
     except ValueError:
-        raise Unreachable(f"the machine at {shell.address} does not tell its addresses") from None
+        return None
     if not mac:
-        return Facts(public_address=shell.address, boot_id=boot_id.strip())
+        return Facts(public_address=reached, boot_id=boot_id.strip())
     found = [a for card in cards if card.get("address", "").lower() == mac.lower() for a in card.get("addr_info", [])]
     best = sorted((a for a in found if _usable(a)), key=lambda a: (a["family"] != "inet", a.get("dynamic") is None))
-    if not best:
-        raise NotYet(f"the public network card {mac} has no address yet", 2.0)
-    return Facts(public_address=str(best[0]["local"]), boot_id=boot_id.strip())
+    return Facts(public_address=str(best[0]["local"]) if best else "", boot_id=boot_id.strip())
 
 
 def _usable(address: dict[str, Any]) -> bool:
@@ -65,19 +78,21 @@ def _usable(address: dict[str, Any]) -> bool:
 
 
 async def connections(
-    shell: Shell, ports: Iterable[int], management: Iterable[Network], within: float = 0.0
+    shell: Shell, ports: Iterable[int], management: Iterable[Network], within: float = 0.0, mac: str = ""
 ) -> Connections:
     """Addresses outside the management networks with an established TCP connection to one of the ports, now or in the
-    last ``within`` seconds.
+    last ``within`` seconds; and what the computer tells of itself: ``mac`` is that of its public card.
 
     A connection from an address that the firewall lets in no more is dead, though TCP may not know it for hours.
     """
-    listing, _, table = (await shell.look("tell its connections", _CONNECTIONS)).partition("\n--\n")
+    answer = await shell.look("tell its connections", _CONNECTIONS)
+    listing, table, told = (*answer.split("\n--\n", 2), "", "")[:3]
     ports, ours, let_in = set(ports), tuple(management), open_to(table)
     peers = {peer for port, peer in map(_peer, listing.splitlines()) if port in ports}
     outside = {p for p in peers if p and not ipaddress.ip_address(p).is_loopback and not contains(ours, p)}
     outside |= recent(table, within) if within else set()
-    return Connections(tuple(sorted(p for p in outside if let_in is None or contains(let_in, p))))
+    let_in_now = tuple(sorted(p for p in outside if let_in is None or contains(let_in, p)))
+    return Connections(let_in_now, _facts(told, mac, shell.address) or Facts())
 
 
 def _peer(line: str) -> tuple[int, str]:

@@ -66,6 +66,15 @@ class Facts:
         return replace(self, **known)
 
 
+@dataclass(frozen=True)
+class Whereabouts:
+    """What an endpoint knows of a computer that does not answer."""
+
+    address: str = ""  #: its private address now; empty: not known
+    trouble: str = ""  #: why it can't answer, in words; empty: the endpoint sees nothing wrong
+    gone: bool = False  #: it can't ever answer again
+
+
 class Profile(StrEnum):
     """How a step is run: its time-outs, retries and queue (workflows/profiles.py)."""
 

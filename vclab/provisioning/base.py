@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from vclab.model.inventory import Inventory, Machines
-from vclab.model.plans import NodeStatus, Plan, Target
+from vclab.model.plans import NodeStatus, Plan, Target, Whereabouts
 from vclab.model.steps import BlockingStep, StepContext
 
 
@@ -27,6 +27,10 @@ class ProvisioningModule(Protocol):
 
     def node_status(self, target: Target) -> NodeStatus:
         """Observe whether the computer is READY, needs POST_LOAD, or RELOAD."""
+
+    def whereabouts(self, target: Target) -> Whereabouts:
+        """What the endpoint knows of a computer that does not answer where it was: it may have another address by now,
+        or be off, or gone. Touches nothing."""
 
     def load_plan(self, target: Target, status: NodeStatus) -> Plan:
         """The steps that bring the computer from ``status`` to handed-over-able, guest steps included."""

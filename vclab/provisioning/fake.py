@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from vclab.fake_world import Machine, World
 from vclab.model.errors import Interrupted, NotOurs, NotYet, StepFailed, Unreachable
 from vclab.model.inventory import DatastoreFacts, HostFacts, Inventory, MachineFacts, Machines
-from vclab.model.plans import Facts, NodeStatus, Plan, Profile, Status, Step, StepInput, Target
+from vclab.model.plans import Facts, NodeStatus, Plan, Profile, Status, Step, StepInput, Target, Whereabouts
 from vclab.model.steps import BlockingStep, StepContext
 
 DATASTORE = "fake-ds"
@@ -82,6 +82,13 @@ class Fake:
         if not machine.prepared:
             return NodeStatus(Status.POST_LOAD, power, True, image, "it was never prepared")
         return NodeStatus(Status.READY, power, True, image)
+
+    def whereabouts(self, target: Target) -> Whereabouts:
+        """Where it is, if it is on."""
+        machine = self._world.find(target.instance_uuid)
+        if machine is None or not machine.on:
+            return Whereabouts(trouble=f"{target.computer} is {'off' if machine else 'gone'}", gone=machine is None)
+        return Whereabouts(address(target, "10.254"))
 
     def load_plan(self, target: Target, status: NodeStatus) -> Plan:
         """The steps from ``status`` on, those of the guest included. A machine without a guest has none of these."""

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from vclab.model.catalog import STANDALONE, Computer
 from vclab.model.errors import NotYet, StepFailed, Unreachable, VclabError
 from vclab.model.inventory import HostFacts, Inventory, Machines
-from vclab.model.plans import Facts, NodeStatus, Plan, Profile, Status, Step, StepInput, Target
+from vclab.model.plans import Facts, NodeStatus, Plan, Profile, Status, Step, StepInput, Target, Whereabouts
 from vclab.model.states import ComputerState
 from vclab.model.steps import BlockingStep, StepContext
 
@@ -83,6 +83,10 @@ class Standalone:
         except (Unreachable, StepFailed) as error:
             return NodeStatus(Status.POST_LOAD, "unknown", False, "", str(error))
         return NodeStatus(Status.POST_LOAD, "on", True, "", "it answers; what is inside is not known yet")
+
+    def whereabouts(self, target: Target) -> Whereabouts:
+        """Its owner may have given it another address; nobody knows more."""
+        return Whereabouts(self._machine(target).private_address)
 
     def load_plan(self, target: Target, status: NodeStatus) -> Plan:
         """Always the same: nothing that was found earlier makes a later look needless."""

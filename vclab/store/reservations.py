@@ -67,13 +67,15 @@ def ready(session: Session, id: str, facts: Facts, now: datetime) -> None:
 
 
 def rebooted(session: Session, id: str, facts: Facts, now: datetime) -> None:
-    """The computer was restarted; its addresses may be others than before."""
+    """The computer was restarted, or has other addresses than before."""
     row = _open(session, id)
-    if row is None:
+    known = (row.boot_id, row.private_address, row.public_address) if row is not None else ()
+    if row is None or (facts.boot_id, facts.private_address, facts.public_address) == known:
         return
+    what = "rebooted" if facts.boot_id != row.boot_id else "address changed"
     _learn(session, row, facts, now)
     _show_addresses(row, _computer(session, row))
-    audit.note(session, id, "vclab", "rebooted", f"{row.public_address}, boot {row.boot_id[:8]}", now)
+    audit.note(session, id, "vclab", what, f"{row.public_address}, boot {row.boot_id[:8]}", now)
 
 
 def acknowledged(session: Session, id: str, addresses: Sequence[str], now: datetime) -> None:
@@ -87,11 +89,16 @@ def acknowledged(session: Session, id: str, addresses: Sequence[str], now: datet
     audit.note(session, id, row.user, "acknowledged", ", ".join(addresses), now)
 
 
-def access_opened(session: Session, id: str, addresses: Sequence[str], now: datetime) -> None:
-    """The computer lets these addresses in, and no others."""
+def access_opened(
+    session: Session, id: str, addresses: Sequence[str], now: datetime, facts: Facts | None = None
+) -> None:
+    """The computer lets these addresses in, and no others. ``facts``: where it is now."""
     row = _open(session, id)
     if row is None:
         return
+    if facts is not None and facts.public_address:
+        _learn(session, row, facts, now)
+        _show_addresses(row, _computer(session, row))
     row.remote_addresses, row.access_open = list(addresses), True
     audit.note(session, id, "vclab", "access opened", ", ".join(addresses), now)
 

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from vclab.model.errors import NotYet, StepFailed
-from vclab.model.plans import Target
-from vclab.provisioning.vsphere.machines import of_target
+from vclab.model.plans import Target, Whereabouts
+from vclab.provisioning.vsphere.machines import Machine, of_target
 from vclab.provisioning.vsphere.properties import read
-from vclab.provisioning.vsphere.site import Site
+from vclab.provisioning.vsphere.site import AWAY, Site
 
 LOOK_SECONDS = 2.0
 
@@ -22,15 +22,37 @@ def find_address(site: Site, target: Target, leases: Path | None) -> str:
         raise StepFailed(f"{target.machine_name} is not on {target.endpoint} any more")
     if machine.power != "on":
         raise StepFailed(f"{machine.name} went off while it was starting (its power is {machine.power})")
-    values = read(site.session, machine.ref, ["guest.net", "guest.toolsRunningStatus"]) or {}
-    running = values.get("guest.toolsRunningStatus") == "guestToolsRunning"
-    cards = values.get("guest.net", []) if running else []  # what stopped tools said is of an earlier boot
-    reported = (a for card in cards if _is(card.macAddress, target.private_mac) for a in card.ipAddress)
-    found = best(reported) or (leased(leases, target.private_mac) if leases else "") or neighbour(target.private_mac)
+    found = _known(site, target, machine, leases)
     if not found:
         where = "guest tools" + (", DHCP leases" if leases else "") + " and neighbours know none"
         raise NotYet(f"{machine.name} has no private address yet ({where} for {target.private_mac})", LOOK_SECONDS)
     return found
+
+
+def whereabouts(site: Site, target: Target, leases: Path | None) -> Whereabouts:
+    """Where the machine is now, or why it can't answer."""
+    machine = of_target(site, target)
+    if machine is None:
+        return Whereabouts(
+            trouble=f"{target.computer} is gone: {target.machine_name} is not on {target.endpoint} any more. Somebody "
+            "has deleted it, with all that was on it: end the reservation, and make another",
+            gone=True,
+        )
+    host, why = site.host_of(machine.host)
+    if why in AWAY or machine.connection == "disconnected":
+        return Whereabouts(trouble=f"{target.computer} can't be looked at: its host {host} is {why or 'disconnected'}")
+    if machine.power != "on":
+        return Whereabouts(trouble=f"{target.computer} is {machine.power}")
+    return Whereabouts(_known(site, target, machine, leases))
+
+
+def _known(site: Site, target: Target, machine: Machine, leases: Path | None) -> str:
+    """The private address that anybody knows; empty when nobody does."""
+    values = read(site.session, machine.ref, ["guest.net", "guest.toolsRunningStatus"]) or {}
+    running = values.get("guest.toolsRunningStatus") == "guestToolsRunning"
+    cards = values.get("guest.net", []) if running else []  # what stopped tools said is of an earlier boot
+    reported = (a for card in cards if _is(card.macAddress, target.private_mac) for a in card.ipAddress)
+    return best(reported) or (leased(leases, target.private_mac) if leases else "") or neighbour(target.private_mac)
 
 
 def _is(mac: str | None, wanted: str) -> bool:

@@ -6,10 +6,10 @@ from pathlib import Path
 from vclab.model.catalog import Endpoint
 from vclab.model.errors import NotOurs
 from vclab.model.inventory import Inventory, MachineFacts, Machines
-from vclab.model.plans import Facts, NodeStatus, Plan, Profile, Status, Step, StepInput, Target
+from vclab.model.plans import Facts, NodeStatus, Plan, Profile, Status, Step, StepInput, Target, Whereabouts
 from vclab.model.steps import BlockingStep, StepContext
 from vclab.provisioning.vsphere import loading, removal
-from vclab.provisioning.vsphere.address import find_address
+from vclab.provisioning.vsphere.address import find_address, whereabouts
 from vclab.provisioning.vsphere.copying import copy_disk
 from vclab.provisioning.vsphere.faults import explained
 from vclab.provisioning.vsphere.machines import all_machines, image_mark, of_target
@@ -76,6 +76,11 @@ class VSphere:
         if machine.power != "on":
             return NodeStatus(Status.RELOAD, power, None, machine.image, f"it is {machine.power}")
         return NodeStatus(Status.POST_LOAD, power, None, machine.image, "it is on; what is inside is not known yet")
+
+    def whereabouts(self, target: Target) -> Whereabouts:
+        """Its private address now, or that it is off, suspended, gone, or that its host is away."""
+        with explained(f"asking {target.endpoint} for {target.machine_name}"):
+            return whereabouts(self._at(target), target, self._leases)
 
     def load_plan(self, target: Target, status: NodeStatus) -> Plan:
         """The steps from ``status`` on, those of the guest included. A machine without a guest has none of these."""

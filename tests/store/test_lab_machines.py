@@ -80,8 +80,9 @@ def test_each_machine_once_and_then_a_refusal_with_reasons(labs: Store) -> None:
     holders = {one.target.computer: one.reservation for one in (placed(labs), placed(labs), placed(labs))}
     assert sorted(holders) == ["lab01", "lab02", "pc07"]
     text = refused(place(labs))
-    assert text.startswith("no lab machine is free then (annex/pc07: ")
-    assert f"labs/lab01: is held by {holders['lab01']}, probably until 2026-08-01 11:05 UTC; labs/lab02: " in text
+    room = "there is room from 2026-08-01 13:06 CEST on, for 1 h"
+    assert text.startswith(f"no lab machine is free then; {room} (annex/pc07: ")
+    assert f"labs/lab01: is held by {holders['lab01']}, probably until 2026-08-01 13:05 CEST; labs/lab02: " in text
 
 
 def test_a_machine_that_can_not_be_given_away_says_why(labs: Store) -> None:

@@ -53,6 +53,10 @@ class Amounts:
     def __sub__(self, other: "Amounts") -> "Amounts":
         return Amounts(self.cpus - other.cpus, self.memory_mb - other.memory_mb, self.disk_gb - other.disk_gb)
 
+    def holds(self, need: "Amounts") -> bool:
+        """Whether ``need`` fits. The same as lacking nothing, and much faster."""
+        return self.cpus >= need.cpus and self.memory_mb >= need.memory_mb and self.disk_gb >= need.disk_gb
+
     def lacks(self, need: "Amounts") -> tuple[str, ...]:
         """What these amounts lack to hold ``need``, in words; empty when it fits."""
         pairs = (

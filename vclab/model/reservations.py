@@ -66,11 +66,27 @@ class Refusal:
 
     reason: str
     candidates: tuple[Candidate, ...] = ()
+    earliest: datetime | None = None  #: from then on it would fit, by what is promised now; None: not known
+    hint: str = ""  #: what may help, for people: when there is room
 
     def text(self) -> str:
-        """One line for people."""
+        """One line for people. What may help comes first: in a large lab the details are long."""
+        reason = f"{self.reason}; {self.hint}" if self.hint else self.reason
         details = "; ".join(f"{c.name}: {', '.join(c.lacks)}" for c in self.candidates)
-        return f"{self.reason} ({details})" if details else self.reason
+        return f"{reason} ({details})" if details else reason
+
+
+@dataclass(frozen=True)
+class RefusedRequest:
+    """A request that found no place, as it is kept."""
+
+    id: str
+    user: str
+    image: str
+    seconds: float
+    start: datetime | None
+    at: datetime
+    refusal: Refusal
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from vclab.placement.capacity import Booking, first_shortage, levels, peak
 from vclab.placement.choose import Choice, DatastoreRoom, EndpointRoom, HostRoom, Need, choose
+from vclab.placement.earliest import earliest, earliest_machine
 from vclab.placement.machines import MachineRoom, Promise, choose_machine
 
 __all__ = [
@@ -15,6 +16,8 @@ __all__ = [
     "Promise",
     "choose",
     "choose_machine",
+    "earliest",
+    "earliest_machine",
     "first_shortage",
     "levels",
     "peak",

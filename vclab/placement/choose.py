@@ -85,7 +85,7 @@ def _sort_out(
         host = room.facts
         free = Amounts(host.cpus, host.memory_mb) - peak(room.bookings, need.starts, need.ends)
         datastore, without_room = _datastore(host, stores)
-        lacks = (*_unfit(room, endpoint.networks), *free.lacks(compute), *without_room)
+        lacks = (*unfit(room, endpoint.networks), *free.lacks(compute), *without_room)
         if not free_identities:
             lacks += ("no identity (hostname and addresses) is left",)
         if lacks:
@@ -96,7 +96,7 @@ def _sort_out(
             fits.append((left.memory_mb, left.cpus, endpoint.name, host.name, choice))
 
 
-def _unfit(room: HostRoom, networks: Sequence[str]) -> Iterator[str]:
+def unfit(room: HostRoom, networks: Sequence[str]) -> Iterator[str]:
     host = room.facts
     if room.rests:
         yield room.rests

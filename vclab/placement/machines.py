@@ -1,6 +1,6 @@
 """Where a reservation of a lab machine goes: the machine as a whole, in the smallest gap between its promises."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -24,18 +24,26 @@ class MachineRoom:
     name: str
     lacks: tuple[str, ...] = ()
     promises: tuple[Promise, ...] = ()
+    held: Promise | None = None  #: who holds it now, and probably until when: an overrun edits no claim
 
 
-def choose_machine(starts: datetime, ends: datetime, machines: Sequence[MachineRoom]) -> MachineRoom | Refusal:
+def _utc(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC"
+
+
+def choose_machine(
+    starts: datetime, ends: datetime, machines: Sequence[MachineRoom], shown: Callable[[datetime], str] = _utc
+) -> MachineRoom | Refusal:
     """The free machine whose next promise begins soonest after ``ends``, so that the long gaps stay long.
 
-    Else a refusal that names each machine with all that keeps it.
+    Else a refusal that names each machine with all that keeps it; ``shown`` tells times in the reader's zone.
     """
     fits: list[tuple[datetime, str, MachineRoom]] = []
     candidates: list[Candidate] = []
     for machine in machines:
         in_the_way = [p for p in machine.promises if p.starts < ends and starts < p.ends]
-        lacks = (*machine.lacks, *map(_told, in_the_way))
+        lacks = (*machine.lacks, *_held(machine, shown))
+        lacks += tuple(f"is promised to {p.holder} until {shown(p.ends)}" for p in in_the_way)
         if lacks:
             candidates.append(Candidate(f"{machine.endpoint}/{machine.name}", lacks))
         else:
@@ -47,5 +55,7 @@ def choose_machine(starts: datetime, ends: datetime, machines: Sequence[MachineR
     return Refusal("no lab machine is free then", tuple(candidates))
 
 
-def _told(promise: Promise) -> str:
-    return f"is promised to {promise.holder} until {promise.ends:%Y-%m-%d %H:%M} UTC"
+def _held(machine: MachineRoom, shown: Callable[[datetime], str]) -> tuple[str, ...]:
+    if machine.held is None:
+        return ()
+    return (f"is held by {machine.held.holder}, probably until {shown(machine.held.ends)}",)

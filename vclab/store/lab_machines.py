@@ -8,10 +8,10 @@ from sqlalchemy.orm import Session
 
 from vclab.model import catalog as model
 from vclab.model.inventory import Inventory
-from vclab.model.reservations import Refusal
+from vclab.model.reservations import Refusal, ReserveRequest
 from vclab.model.states import ComputerState
 from vclab.placement import MachineRoom, Promise, choose_machine
-from vclab.store import claims, tenures
+from vclab.store import claims, refusals, tenures, zones
 from vclab.store.models import Claim, Computer
 
 
@@ -19,7 +19,7 @@ def claim(
     session: Session,
     endpoints: Sequence[model.Endpoint],
     heard: Mapping[str, Inventory],
-    holder: str,
+    request: ReserveRequest,
     starts: datetime,
     ends: datetime,
     now: datetime,
@@ -35,11 +35,12 @@ def claim(
     rooms = [
         _room(session, row, heard.get(row.pool), promised.get(row.name, []), starts <= now) for row in rows.values()
     ]
-    chosen = choose_machine(starts, ends, rooms)
+    zone = zones.of(session, request.user)
+    chosen = choose_machine(starts, ends, rooms, lambda moment: zones.shown(moment, zone))
     if isinstance(chosen, Refusal):
-        return chosen
+        return refusals.with_machine(chosen, starts, ends, rooms)
     try:
-        claims.claim_computer(session, chosen.name, holder, starts, ends)
+        claims.claim_computer(session, chosen.name, request.id, starts, ends)
     except claims.ClaimHeld as refused:  # by whoever claims without the lock: the database has the last word
         return Refusal(str(refused))
     return chosen.endpoint, rows[chosen.name]
@@ -50,11 +51,11 @@ def _room(
 ) -> MachineRoom:
     """One machine. Who holds it now may do so beyond their time: an overrun edits no claim."""
     tenure = tenures.current(session, row.name) if at_once else None
-    lacks = [*_unfit(row, inventory)]
+    lacks, held = tuple(_unfit(row, inventory)), None
     if tenure is not None:
-        lacks.append(f"is held by {tenure.holder}, probably until {tenure.expected_end:%Y-%m-%d %H:%M} UTC")
+        held = Promise(tenure.taken_at, tenure.expected_end, tenure.holder)
         promised = [promise for promise in promised if promise.holder != tenure.holder]
-    return MachineRoom(row.pool, row.name, tuple(lacks), tuple(promised))
+    return MachineRoom(row.pool, row.name, lacks, tuple(promised), held)
 
 
 def _locked(session: Session, endpoints: Iterable[str]) -> dict[str, Computer]:

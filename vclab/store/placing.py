@@ -6,6 +6,7 @@ wait for each other instead of overbooking or breaking each other off.
 
 import dataclasses
 import difflib
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,7 +24,7 @@ from vclab.model.reservations import Placed, Refusal, ReserveRequest
 from vclab.model.rules import Rules
 from vclab.model.states import OPEN_STATES, ComputerState, ReservationState
 from vclab.placement import Booking, Choice, DatastoreRoom, EndpointRoom, HostRoom, Need, choose
-from vclab.store import audit, catalog, claims, lab_machines, load_log, rests, tenures, zones
+from vclab.store import audit, catalog, claims, lab_machines, load_log, refusals, rests, tenures, zones
 from vclab.store.models import Computer, Pool, Reservation, Tenure, User
 from vclab.store.types import utc
 
@@ -56,6 +57,7 @@ def place(
     why_not = _why_not(session, request, user, known, rules)
     outcome = Refusal(why_not) if why_not else _place(session, request, inventories, rules, now)
     if isinstance(outcome, Refusal):
+        refusals.note(session, request, outcome, now)
         audit.note(session, request.id, request.requested_by or request.user, "refused", outcome.text(), now)
     return outcome
 
@@ -123,7 +125,7 @@ def _place(
     heard = {inventory.endpoint: inventory for inventory in inventories}
     claimed = _claim(session, request, image, endpoints, heard, window)
     if isinstance(claimed, Refusal):
-        return claimed
+        return refusals.told(session, claimed, request, now, window.claim_starts)
     choice, computer = claimed
     generation = tenures.take(session, computer.name, request.id, PURPOSE, window.claim_ends, now)
     endpoint = next(e for e in endpoints if e.name == choice.endpoint)
@@ -146,9 +148,7 @@ def _claim(
     """Claim a lab machine as a whole, or room for a virtual one under a free identity."""
     if image.module == model.STANDALONE:
         able = [e for e in endpoints if image.master_path in ("", e.name)]
-        claimed = lab_machines.claim(
-            session, able, heard, request.id, window.claim_starts, window.claim_ends, window.now
-        )
+        claimed = lab_machines.claim(session, able, heard, request, window.claim_starts, window.claim_ends, window.now)
         return claimed if isinstance(claimed, Refusal) else (Choice(claimed[0], claimed[1].name, ""), claimed[1])
     _refresh(session, [heard[e.name] for e in endpoints if e.name in heard and not heard[e.name].error])
     need = Need(_amounts(image), window.claim_starts, window.claim_ends)
@@ -159,7 +159,8 @@ def _claim(
     if isinstance(choice, Refusal):
         choice = choose(need, _rooms(session, endpoints, heard, need, resting, claims.bookings), free_identities)
     if isinstance(choice, Refusal):
-        return choice
+        rooms = functools.partial(_rooms, session, endpoints, heard, resting=resting, promised=claims.bookings)
+        return refusals.with_room(session, choice, need, rooms, window.now)
     assert computer is not None  # else choose would have refused
     claims.claim_pools(session, request.id, need.starts, need.ends, _wanted(choice, need.amounts))
     return choice, computer

@@ -1,0 +1,78 @@
+"""A refusal says from when on there is room, and is kept."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from tests.store.lab import HOUR, NOW, TURNAROUND, inventory, must_reserve, reserve, seed
+from tests.store.test_failures import TARGET
+from vclab.model.ids import new_id
+from vclab.model.plans import Facts
+from vclab.model.reservations import Placed, Refusal
+from vclab.model.states import Ending
+from vclab.store import Store, failures, refusals, reservations
+
+
+def refused(outcome: Placed | Refusal) -> Refusal:
+    assert isinstance(outcome, Refusal), outcome
+    return outcome
+
+
+def fits(lab: Store, at: datetime, hours: float = 1) -> bool:
+    return isinstance(reserve(lab, image="big", hours=hours, now=at), Placed)
+
+
+def test_there_is_room_when_the_first_one_that_is_in_the_way_ends(lab: Store) -> None:
+    must_reserve(lab, image="big", hours=3)
+    must_reserve(lab, image="big", hours=2)
+    refusal = refused(reserve(lab, image="big", hours=1))
+    assert refusal.earliest == NOW + 2 * HOUR + TURNAROUND
+    assert "no room for this machine now; there is room from 2026-08-01 14:06 CEST on, for 1 h (lab-" in refusal.text()
+    assert not fits(lab, refusal.earliest - timedelta(microseconds=1))
+    assert fits(lab, refusal.earliest)
+
+
+def test_there_is_none_when_no_host_is_large_enough(lab: Store) -> None:
+    refusal = refused(reserve(lab, image="big", inventories=(inventory(memory_mb=4096),)))
+    assert (refusal.earliest, refusal.hint) == (None, "")
+
+
+def test_an_identity_that_comes_back_counts_and_an_overrun_does_not(store: Store) -> None:
+    store.run(lambda s: seed(s, identities=2))
+    must_reserve(store, hours=2)
+    first = must_reserve(store, hours=1)
+    assert refused(reserve(store)).earliest == NOW + HOUR + TURNAROUND
+    store.run(lambda s: reservations.ended(s, first.reservation, Ending.DELETED, "", NOW))
+    assert refused(reserve(store, now=NOW + 1.5 * HOUR)).earliest == NOW + 2 * HOUR + TURNAROUND
+
+
+def test_a_request_that_is_wrong_in_itself_has_no_time(lab: Store) -> None:
+    assert refused(reserve(lab, image="plan9")).earliest is None
+    assert refused(reserve(lab, hours=float("nan"))).earliest is None
+
+
+def test_it_is_kept_with_all_candidates_and_only_its_user_can_change_it(lab: Store) -> None:
+    must_reserve(lab, image="big")
+    must_reserve(lab, image="big", hours=2)
+    id = new_id()
+    refusal = refused(reserve(lab, image="big", id=id))
+    refused(reserve(lab, user="bob", image="plan9", id=id))
+    with lab.read() as session:
+        kept = refusals.refused(session, id)
+        assert refusals.refused(session, "another") is None
+    assert kept is not None
+    assert (kept.user, kept.image, kept.seconds, kept.start, kept.at) == ("alice", "big", 3600, None, NOW)
+    assert (kept.refusal.reason, kept.refusal.earliest) == (refusal.reason, NOW + HOUR + TURNAROUND)
+    assert kept.refusal.candidates == refusal.candidates
+    assert len(kept.refusal.candidates) == 2
+
+
+def test_a_refused_request_names_its_suspect_revision(lab: Store) -> None:
+    for host in ("esx1", "esx2"):
+        target = replace(TARGET, reservation=host, image="big", host=host)
+        lab.run(lambda s, t=target: failures.note(s, t, "linux.post_load", "no nft", True, NOW))  # type: ignore[misc]
+    must_reserve(lab, image="big")
+    second = must_reserve(lab, image="big")
+    hint = refused(reserve(lab, image="big")).hint
+    assert "; revision 1 of big is suspect: its last loads failed inside the machine on esx1, esx2" in hint
+    lab.run(lambda s: reservations.ready(s, second.reservation, Facts(), NOW))
+    assert "suspect" not in refused(reserve(lab, image="big")).hint

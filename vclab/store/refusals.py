@@ -1,0 +1,110 @@
+"""Requests that found no place: kept with each candidate's reason and the earliest time that would fit."""
+
+import dataclasses
+import math
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from vclab.model.catalog import ComputerKind
+from vclab.model.durations import format_duration
+from vclab.model.health import Suspect
+from vclab.model.ids import is_id
+from vclab.model.reservations import Candidate, Refusal, RefusedRequest, ReserveRequest
+from vclab.model.states import ComputerState
+from vclab.placement import EndpointRoom, MachineRoom, Need, earliest, earliest_machine
+from vclab.store import failures, models, zones
+from vclab.store.models import Computer, Revision, Tenure
+from vclab.store.types import utc
+
+
+def with_room(
+    session: Session, refusal: Refusal, need: Need, rooms: Callable[[Need], Sequence[EndpointRoom]], now: datetime
+) -> Refusal:
+    """The refusal with the earliest time from which the need's claim could begin, if there is one.
+
+    ``rooms`` tells what there is for as long as a need lasts.
+    """
+    far = dataclasses.replace(need, ends=need.ends + timedelta(days=366 * 10))
+    return dataclasses.replace(refusal, earliest=earliest(need, rooms(far), _identity_from(session, now)))
+
+
+def with_machine(refusal: Refusal, starts: datetime, ends: datetime, machines: Sequence[MachineRoom]) -> Refusal:
+    """The same for a lab machine; ``machines`` with all promises that end after ``starts``."""
+    return dataclasses.replace(refusal, earliest=earliest_machine(starts, ends, machines))
+
+
+def told(session: Session, refusal: Refusal, request: ReserveRequest, now: datetime, claim_starts: datetime) -> Refusal:
+    """The refusal with its hints in the user's zone: when there is room, and that the image is to blame.
+
+    Until now ``earliest`` is when a claim could begin; the reservation begins as much later as asked for.
+    """
+    asked, hints = request.start or now, []
+    found = None if refusal.earliest is None else refusal.earliest + (asked - claim_starts)
+    if found is not None:
+        moment = zones.shown(_next_minute(found), zones.of(session, request.user))
+        hints.append(f"there is room from {moment} on, for {format_duration(request.seconds)}")
+    hints += [suspect.text() for suspect in _suspects(session, request.image)]
+    return dataclasses.replace(refusal, earliest=found, hint="; ".join(hints))
+
+
+def note(session: Session, request: ReserveRequest, refusal: Refusal, now: datetime) -> None:
+    """Keep the refusal; the same request refused again is kept as it was refused last. Nobody overwrites another's."""
+    known = session.get(models.RefusedRequest, request.id)
+    if not is_id(request.id) or (known is not None and known.user != request.user):
+        return
+    session.merge(
+        models.RefusedRequest(
+            id=request.id,
+            user=request.user,
+            image=request.image,
+            seconds=request.seconds if math.isfinite(request.seconds) else 0.0,
+            start=request.start,
+            at=utc(now),
+            reason=refusal.reason,
+            candidates=[dataclasses.asdict(candidate) for candidate in refusal.candidates],
+            earliest=refusal.earliest,
+        )
+    )
+    session.flush()
+
+
+def refused(session: Session, id: str) -> RefusedRequest | None:
+    """The refused request of that id; None when there is none."""
+    row = session.get(models.RefusedRequest, id)
+    if row is None:
+        return None
+    candidates = tuple(Candidate(each["name"], tuple(each["lacks"])) for each in row.candidates)
+    return RefusedRequest(
+        row.id, row.user, row.image, row.seconds, row.start, row.at, Refusal(row.reason, candidates, row.earliest)
+    )
+
+
+def _suspects(session: Session, image: str) -> Sequence[Suspect]:
+    """The image's production revision, if it is suspect."""
+    production = sa.select(Revision.number).where(Revision.image == image, Revision.production)
+    number = session.scalar(production)
+    return [suspect for suspect in failures.suspects(session, image) if suspect.revision == number]
+
+
+def _next_minute(moment: datetime) -> datetime:
+    """Times are shown by the minute, and a moment too early is refused again."""
+    whole = moment.replace(second=0, microsecond=0)
+    return whole if whole == moment else whole + timedelta(minutes=1)
+
+
+def _identity_from(session: Session, now: datetime) -> datetime | None:
+    """From when on a virtual machine can be called something: now, or when the first tenure is expected to end.
+
+    Of those that last longer than expected nobody can tell.
+    """
+    usable = Computer.kind == ComputerKind.VIRTUAL, Computer.state.not_in([ComputerState.MAINTENANCE])
+    held = sa.exists().where(Tenure.computer == Computer.name, Tenure.released_at.is_(None))
+    if session.scalar(
+        sa.select(Computer.name).where(Computer.state == ComputerState.AVAILABLE, *usable, ~held).limit(1)
+    ):
+        return now
+    ends = sa.select(sa.func.min(Tenure.expected_end)).join(Computer, Computer.name == Tenure.computer)
+    return session.scalar(ends.where(*usable, Tenure.released_at.is_(None), Tenure.expected_end > now))

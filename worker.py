@@ -11,11 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib.metadata import version
+from typing import Any
 
 from temporalio.client import Client
 from temporalio.service import RPCError
-from temporalio.worker import Worker, WorkflowInstance, WorkflowInstanceDetails
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+from temporalio.worker import Worker
 
 from activities.fence import TenureFence
 from activities.guest import GuestActivities
@@ -42,14 +42,16 @@ from vclab.settings import Settings
 from vclab.store import catalog, load_log, reservations
 from vclab.store.engine import Store, open_store
 from vclab.temporal import schedules, search_attributes
-from vclab.temporal.client import QUEUE, connect, site_queue
+from vclab.temporal.client import HOME_SITE, QUEUE, connect, site_queue
+from vclab.temporal.sandbox import sandbox
 from workflows.reclaim import Reclaim
 from workflows.reconcile import Reconcile
 from workflows.reservation import Reservation
 
-SITE = "default"
+SITE = HOME_SITE
 BUILD = f"vclab-{version('vclab')}"
 """Named, because the SDK would else read and hash all modules, for seconds, at each start."""
+CACHED_WORKFLOWS = 1000
 WORKFLOWS = (Reservation, Reclaim, Reconcile)
 log = logging.getLogger("vclab.worker")
 
@@ -60,29 +62,6 @@ class Drivers:
 
     modules: Mapping[str, ProvisioningModule]
     guests: Mapping[str, Guest]
-
-
-class Sandbox(SandboxedWorkflowRunner):
-    """The SDK's sandbox, without the code that it compiles and runs inside for each payload (a seventh of a worker's
-    CPU, measured with SDK 1.35): that asks for a codec's context, and there is no codec that has one."""
-
-    def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
-        """One workflow's sandbox."""
-        instance = super().create_instance(det)
-        setattr(instance, "get_serialization_context", _no_context)  # noqa: B010 (no assignment to a method)
-        return instance
-
-
-def _no_context(_: object) -> None:
-    return None
-
-
-def sandbox() -> SandboxedWorkflowRunner:
-    """The sandbox is on; what is deterministic or never called from workflow code is let through for speed."""
-    restrictions = SandboxRestrictions.default.with_passthrough_modules(
-        "activities", "vclab", "sqlalchemy", "pydantic_settings"
-    )
-    return Sandbox(restrictions=restrictions)
 
 
 def real_drivers(settings: Settings, store: Store, secrets: SecretStore) -> Drivers:
@@ -146,14 +125,25 @@ def build(client: Client, settings: Settings, store: Store, drivers: Drivers) ->
         *(g.steps() for g in drivers.guests.values()),
     ]
     steps = step_activities(tables, fence, StoreLoadLog(store), executor)
-    common = [provisioning.make_plan, provisioning.reset_computer, provisioning.remove_computer, *steps]
+    hardware = [
+        provisioning.survey,
+        provisioning.make_plan,
+        provisioning.reset_computer,
+        provisioning.remove_computer,
+        guest.grant_access,
+        guest.close_access,
+        guest.await_connection,
+        guest.await_disconnection,
+        guest.notify_user,
+        guest.reboot_guest,
+        guest.await_boot,
+        *steps,
+    ]
     return [
-        Worker(
+        _worker(
             client,
-            task_queue=QUEUE,
-            workflows=WORKFLOWS,
-            workflow_runner=sandbox(),
-            activities=[
+            QUEUE,
+            [
                 record.place,
                 record.ready,
                 record.rebooted,
@@ -167,36 +157,23 @@ def build(client: Client, settings: Settings, store: Store, drivers: Drivers) ->
                 record.refusal_noted,
                 record.held,
                 reconcile.find_strays,
-            ],
-            activity_executor=records,
-            max_concurrent_activities=16,
-            max_concurrent_local_activities=16,
-            max_cached_workflows=1000,
-            build_id=BUILD,
-            graceful_shutdown_timeout=timedelta(seconds=10),
-        ),
-        _site_worker(
-            client,
-            site_queue(SITE),
-            [
-                provisioning.survey,
-                *common,
-                guest.grant_access,
-                guest.close_access,
-                guest.await_connection,
-                guest.await_disconnection,
-                guest.notify_user,
-                guest.reboot_guest,
-                guest.await_boot,
+                *hardware,
             ],
             slots=50,
+            workflows=WORKFLOWS,
+            workflow_runner=sandbox(),
+            activity_executor=records,
+            max_concurrent_local_activities=16,
+            max_cached_workflows=CACHED_WORKFLOWS,
         ),
-        _site_worker(client, site_queue(SITE, long=True), steps, slots=10),
+        # What began before short work went to the workflows' queue, or comes from another site's workflows, asks here.
+        _worker(client, site_queue(SITE), hardware, slots=50),
+        _worker(client, site_queue(SITE, long=True), steps, slots=10),
     ]
 
 
-def _site_worker(client: Client, queue: str, activities: list, slots: int) -> Worker:  # type: ignore[type-arg]
-    """Hardware work. Heartbeats go out at once, so that a cancel arrives at once."""
+def _worker(client: Client, queue: str, activities: list, slots: int, **others: Any) -> Worker:  # type: ignore[type-arg]
+    """A worker of one queue. Heartbeats go out at once, so that a cancel arrives at once."""
     return Worker(
         client,
         task_queue=queue,
@@ -206,6 +183,7 @@ def _site_worker(client: Client, queue: str, activities: list, slots: int) -> Wo
         max_heartbeat_throttle_interval=timedelta(seconds=1),
         default_heartbeat_throttle_interval=timedelta(seconds=1),
         graceful_shutdown_timeout=timedelta(seconds=10),
+        **others,
     )
 
 

@@ -17,7 +17,7 @@ from benchmarks import bare
 from vclab import settings as configuration
 from vclab.secrets.store import SecretStore
 from vclab.store.engine import open_store
-from vclab.temporal import search_attributes
+from vclab.temporal import sandbox, search_attributes
 from vclab.temporal.client import connect
 
 READY = "working"
@@ -37,7 +37,7 @@ async def run() -> None:
         task_queue=bare.QUEUE,
         workflows=[bare.Bare],
         activities=[bare.nothing, bare.nothing_local],
-        workflow_runner=worker.sandbox(),
+        workflow_runner=sandbox.sandbox(),
         max_concurrent_activities=50,
         max_cached_workflows=1000,
         build_id=worker.BUILD,

@@ -9,11 +9,20 @@ from temporalio.common import RetryPolicy
 from temporalio.workflow import ActivityCancellationType, ActivityConfig, LocalActivityConfig
 
 from vclab.model.plans import Profile, Step
-from vclab.temporal.client import site_queue
+from vclab.temporal.client import HOME_SITE, QUEUE, site_queue
 
 WAIT = ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
 HEARTBEAT = timedelta(seconds=6)
 """Activities send one every 2 s: after a worker's death its work is taken up again so much later."""
+
+
+def queue(site: str, long: bool = False) -> str:
+    """Where a site's hardware work is queued.
+
+    Short work at the site of the workflows' own worker goes to the workflows' queue: the server then hands it over
+    together with the answer to the workflow task (eager start) instead of through a queue, and a step costs a third.
+    """
+    return QUEUE if site == HOME_SITE and not long else site_queue(site, long)
 
 
 def record(summary: str) -> LocalActivityConfig:
@@ -37,7 +46,7 @@ def step(summary: str, step: Step, site: str, ceiling: float) -> ActivityConfig:
     limit = timedelta(seconds=ceiling)
     return ActivityConfig(
         summary=summary,
-        task_queue=site_queue(site, long=step.profile is Profile.LONG),
+        task_queue=queue(site, long=step.profile is Profile.LONG),
         schedule_to_close_timeout=limit,
         start_to_close_timeout=limit,
         heartbeat_timeout=HEARTBEAT,
@@ -50,7 +59,7 @@ def survey(summary: str, site: str) -> ActivityConfig:
     """Asking endpoints: a person waits for the answer."""
     return ActivityConfig(
         summary=summary,
-        task_queue=site_queue(site),
+        task_queue=queue(site),
         schedule_to_close_timeout=timedelta(seconds=45),
         start_to_close_timeout=timedelta(seconds=20),
         heartbeat_timeout=HEARTBEAT,
@@ -62,7 +71,7 @@ def short(summary: str, site: str, ceiling: float) -> ActivityConfig:
     """Short hardware work outside a plan: access, planning."""
     return ActivityConfig(
         summary=summary,
-        task_queue=site_queue(site),
+        task_queue=queue(site),
         schedule_to_close_timeout=timedelta(seconds=ceiling),
         start_to_close_timeout=timedelta(seconds=min(ceiling, 120)),
         heartbeat_timeout=HEARTBEAT,
@@ -75,7 +84,7 @@ def briefly(summary: str, site: str) -> ActivityConfig:
     """Worth a few tries and no more: a notice, which must not come late; closing what is removed next anyway."""
     return ActivityConfig(
         summary=summary,
-        task_queue=site_queue(site),
+        task_queue=queue(site),
         schedule_to_close_timeout=timedelta(seconds=30),
         start_to_close_timeout=timedelta(seconds=15),
         heartbeat_timeout=HEARTBEAT,
@@ -92,7 +101,7 @@ def look(summary: str, site: str, every: float, within: float | None) -> Activit
     pause = timedelta(seconds=every)
     config = ActivityConfig(
         summary=summary,
-        task_queue=site_queue(site),
+        task_queue=queue(site),
         start_to_close_timeout=timedelta(seconds=60),
         heartbeat_timeout=HEARTBEAT,
         cancellation_type=WAIT,
@@ -107,7 +116,7 @@ def reclaim(summary: str, site: str, longest_pause: float) -> ActivityConfig:
     """Taking back is never given up."""
     return ActivityConfig(
         summary=summary,
-        task_queue=site_queue(site),
+        task_queue=queue(site),
         start_to_close_timeout=timedelta(minutes=15),
         heartbeat_timeout=HEARTBEAT,
         cancellation_type=WAIT,

@@ -30,7 +30,10 @@ from vclab.model.reservations import ReserveRequest
 from vclab.settings import TemporalSettings
 
 QUEUE = "vclab"
-"""Workflows and their record activities."""
+"""Workflows, their record activities, and short hardware work of their own site."""
+
+HOME_SITE = "default"
+"""The site whose hardware the workflows' own worker reaches."""
 
 MOST_DESCRIBED = 500
 """So many running workflows are looked at one by one for failing tasks."""

@@ -1,0 +1,43 @@
+"""Workflows of a kind share their imports, and the sandbox still forbids what it forbids."""
+
+import asyncio
+import importlib
+import pkgutil
+
+import pytest
+from temporalio.client import Client, WorkflowFailureError
+from temporalio.worker import Worker
+
+import workflows
+from tests.workflows.naughty import Naughty
+from vclab.temporal.sandbox import sandbox
+
+
+@pytest.mark.parametrize("module", [m.name for m in pkgutil.iter_modules(workflows.__path__)])
+def test_no_workflow_module_has_a_global_that_can_be_changed(module: str) -> None:
+    """One reservation would see what another one did, and a replay would not."""
+    found = vars(importlib.import_module(f"workflows.{module}"))
+    changeable = [n for n, value in found.items() if not n.startswith("__") and isinstance(value, (list, dict, set))]
+    assert not changeable, f"workflows.{module} has {changeable}: make tuples or frozen mappings of them"
+
+
+async def test_what_is_not_deterministic_is_refused_also_beside_others(time_client: Client) -> None:
+    """The first one imports; those after it, some at the same time, use what it imported."""
+
+    async def live(name: str, naughty: bool) -> str:
+        return await time_client.execute_workflow(Naughty.run, naughty, id=name, task_queue="naughty")
+
+    runner = sandbox()
+    async with Worker(
+        time_client,
+        task_queue="naughty",
+        workflows=[Naughty],
+        workflow_runner=runner,
+        workflow_failure_exception_types=[Exception],
+    ):
+        assert await live("good", False) == "good"
+        outcomes = await asyncio.gather(*(live(f"beside-{n}", n % 2 == 1) for n in range(8)), return_exceptions=True)
+    assert outcomes[::2] == ["good"] * 4
+    for refused in outcomes[1::2]:
+        assert isinstance(refused, WorkflowFailureError)
+        assert "Cannot access time.time" in str(refused.cause)

@@ -1,0 +1,106 @@
+"""The SDK's sandbox for workflow code, at a price that fits hundreds of reservations.
+
+The SDK imports a workflow's modules anew for each running workflow: 230 KiB and 15 ms of CPU each (SDK 1.35), so that
+globals of one can't be seen by another. Our workflow modules have no such globals (``tests/workflows/test_sandbox.py``
+looks), so the workflows of a kind share one sandboxed import. All that the sandbox forbids is forbidden as before:
+clocks, randomness, files, threads.
+
+This reaches into the SDK, whose version is pinned; the tests tell when it does not fit any more.
+"""
+
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+from temporalio.converter import StorageDriverStoreContext
+from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails, WorkflowRunner
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+from temporalio.worker.workflow_sandbox._importer import Importer
+from temporalio.worker.workflow_sandbox._restrictions import RestrictionContext
+from temporalio.worker.workflow_sandbox._runner import _Instance
+
+PASSED_THROUGH = ("activities", "vclab", "sqlalchemy", "pydantic_settings")
+"""What is deterministic, or never called from workflow code: imported once, outside."""
+
+
+def sandbox() -> SandboxedWorkflowRunner:
+    """A runner for a worker's workflows."""
+    return Sandbox(restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH))
+
+
+@dataclass(frozen=True)
+class Sandbox(SandboxedWorkflowRunner):
+    """Runs each workflow in the sandbox of its kind."""
+
+    _importers: "Importers" = field(default_factory=lambda: Importers(), init=False, compare=False)
+
+    def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
+        """One workflow."""
+        return _Shared(det, self.runner_class, self.restrictions, self._importers)
+
+
+class Importers:
+    """The sandboxed imports, by workflow module."""
+
+    def __init__(self) -> None:
+        self.by_module: dict[str, Importer] = {}
+        self.making = threading.Lock()  #: two threads must not import a module half each
+
+
+class _Shared(_Instance):
+    """A workflow that shares its imports with the others of its kind."""
+
+    def __init__(
+        self,
+        details: WorkflowInstanceDetails,
+        runner: type[WorkflowRunner],
+        restrictions: SandboxRestrictions,
+        importers: Importers,
+    ) -> None:
+        self.instance_details = details
+        self.runner_class = runner
+        self._current_thread_id: int | None = None
+        self.globals_and_locals = {"__file__": "workflow_sandbox.py"}
+        module = self._workflow_module_name()
+        with importers.making:
+            known = importers.by_module.get(module)
+            self.importer = known or Importer(restrictions, _ThreadsContext(), workflow_module_name=module)
+            if known is None:
+                self._create_instance()
+                importers.by_module[module] = self.importer
+        if known is not None:
+            self._create_instance()
+
+    def get_serialization_context(self, command_info: Any) -> None:
+        """None: only codecs ask for it, and there is none. The SDK would compile code for each payload to say so."""
+        return
+
+    def get_external_store_context(self, command_info: Any) -> StorageDriverStoreContext:
+        """Nothing is kept outside of the histories."""
+        return StorageDriverStoreContext(target=None)
+
+
+class _ThreadsContext(RestrictionContext):
+    """Whether workflow code runs now, for each thread: several workflows use one sandbox at the same time."""
+
+    def __init__(self) -> None:
+        self._thread = threading.local()
+        super().__init__()
+
+    @property
+    def is_runtime(self) -> bool:
+        """Whether this thread runs a workflow, and does not only import it."""
+        return getattr(self._thread, "is_runtime", False)
+
+    @is_runtime.setter
+    def is_runtime(self, value: bool) -> None:
+        self._thread.is_runtime = value
+
+    @property
+    def in_activation(self) -> bool:
+        """Whether this thread goes on with a workflow."""
+        return getattr(self._thread, "in_activation", False)
+
+    @in_activation.setter
+    def in_activation(self, value: bool) -> None:
+        self._thread.in_activation = value

@@ -2,8 +2,11 @@
 
 from datetime import UTC, datetime
 
+from sqlalchemy.orm import Session
+
+from vclab.model.errors import Fenced
 from vclab.model.plans import StepInput
-from vclab.store import load_log
+from vclab.store import load_log, tenures
 from vclab.store.engine import Store
 
 
@@ -14,8 +17,23 @@ class StoreLoadLog:
         self._store = store
 
     def started(self, step: StepInput, attempt: int) -> None:
-        """An attempt begins."""
-        self._store.run(lambda session: load_log.started(session, step, attempt, datetime.now(UTC)), durable=False)
+        """An attempt begins, if its tenure still holds the computer: one transaction for both.
+
+        Raises ``Fenced`` when it does not; that the attempt began is noted all the same.
+        """
+        target = step.target
+
+        def note(session: Session) -> Fenced | None:
+            load_log.started(session, step, attempt, datetime.now(UTC))
+            try:
+                tenures.check(session, target.computer, target.generation)
+            except Fenced as fenced:
+                return fenced
+            return None
+
+        fenced = self._store.run(note, durable=False)
+        if fenced is not None:
+            raise fenced
 
     def ended(self, step: StepInput, attempt: int, outcome: str, detail: str) -> None:
         """An attempt ended."""

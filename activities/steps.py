@@ -29,7 +29,7 @@ class LoadLog(Protocol):
     """Keeps when each step started and how it ended, for good. Both block."""
 
     def started(self, step: StepInput, attempt: int) -> None:
-        """An attempt begins."""
+        """An attempt begins. Raises ``Fenced`` when the tenure does not hold the computer any more."""
 
     def ended(self, step: StepInput, attempt: int, outcome: str, detail: str) -> None:
         """An attempt ended: ``done``, ``waiting``, ``cancelled`` or ``failed``."""
@@ -54,13 +54,9 @@ def step_activities(
 def _step_activity(
     name: str, step: BlockingStep | AsyncStep, fence: Fence, load_log: LoadLog, executor: Executor
 ) -> Callable[..., Any]:
-    def begin(given: StepInput, attempt: int) -> None:
-        load_log.started(given, attempt)
-        fence.check(given.target)
-
     def block(context: Context, given: StepInput, attempt: int) -> Facts:
         """All in one thread: each change of threads costs as much as a short step."""
-        begin(given, attempt)
+        load_log.started(given, attempt)
         facts: Facts = step(context, given)  # type: ignore[assignment]
         _log_end(load_log, given, attempt, outcomes.DONE, "")
         return facts
@@ -68,7 +64,7 @@ def _step_activity(
     async def perform(context: Context, given: StepInput, attempt: int) -> Facts:
         if not inspect.iscoroutinefunction(step):
             return await in_thread(executor, context, block, context, given, attempt)
-        await in_thread(executor, context, begin, given, attempt)
+        await in_thread(executor, context, load_log.started, given, attempt)
         facts: Facts = await step(context, given)
         await asyncio.to_thread(_log_end, load_log, given, attempt, outcomes.DONE, "")
         return facts

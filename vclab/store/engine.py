@@ -1,6 +1,7 @@
 """Connections, transactions, and what their failures are called."""
 
 import random
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ _NO_TABLES = ("42P01", "42703", "3F000")  # undefined table, column, schema
 _NOT_ALLOWED = ("42501",)  # insufficient privilege
 _READING = "vclab_reading"
 _LAZY = "vclab_lazy"
+_SYNCHRONOUS = "vclab_synchronous"
 
 
 def open_store(url: str) -> "Store":
@@ -48,6 +50,7 @@ class Store:
         self._url = url
         self._sqlite = url.get_backend_name() == "sqlite"
         self._may_create = False
+        self._writing = threading.Lock()
         self._engine = self._make_engine()
         reading: dict[str, Any] = {_READING: True}
         if not self._sqlite:
@@ -76,13 +79,26 @@ class Store:
         with self._translated():
             for attempt in range(1, ATTEMPTS + 1):
                 try:
-                    with (self._write if durable else self._note).begin() as session:
+                    with self._turn(), (self._write if durable else self._note).begin() as session:
                         return fn(session)
                 except DBAPIError as error:
                     if _sqlstate(error) not in _CONFLICTS or attempt == ATTEMPTS:
                         raise
                 time.sleep(random.uniform(0, 0.01 * 2**attempt))
         raise AssertionError("the loop returns or raises")
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """SQLite has one writer. Its own wait for others sleeps in ever longer pauses, so threads line up before it."""
+        if not self._sqlite:
+            yield
+            return
+        if not self._writing.acquire(timeout=SQLITE_BUSY_SECONDS):
+            raise Unreachable(f"the database {self.shown_url} can't be used now: another writer takes too long")
+        try:
+            yield
+        finally:
+            self._writing.release()
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -210,7 +226,10 @@ def _begin_sqlite(connection: sa.Connection) -> None:
     if options.get(_READING):
         connection.exec_driver_sql("BEGIN")
         return
-    connection.exec_driver_sql(f"PRAGMA synchronous={'NORMAL' if options.get(_LAZY) else 'FULL'}")
+    wanted = "NORMAL" if options.get(_LAZY) else "FULL"
+    if connection.info.get(_SYNCHRONOUS) != wanted:
+        connection.exec_driver_sql(f"PRAGMA synchronous={wanted}")
+        connection.info[_SYNCHRONOUS] = wanted
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 

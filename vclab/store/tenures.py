@@ -9,6 +9,11 @@ from vclab.model.errors import Fenced, NotFound, Refused
 from vclab.store.models import Computer, Tenure
 from vclab.store.types import utc
 
+_tenure = sa.inspect(Tenure).local_table.c
+_HOLDER = sa.select(_tenure.holder, _tenure.generation).where(
+    _tenure.computer == sa.bindparam("computer"), _tenure.released_at.is_(None)
+)
+
 
 class TenureHeld(Refused):
     """Somebody else holds the computer."""
@@ -69,7 +74,8 @@ def held(session: Session, computer: str, generation: int) -> bool:
 
 def check(session: Session, computer: str, generation: int) -> None:
     """Raises ``Fenced`` unless this very generation holds the computer now."""
-    now = current(session, computer)
+    # Plain columns: it is asked several times in each step.
+    now = session.execute(_HOLDER, {"computer": computer}).first()
     if now is None:
         raise Fenced(f"{computer} is not held in generation {generation} any more")
     if now.generation != generation:

@@ -51,6 +51,7 @@ from workflows.reservation import Reservation
 SITE = HOME_SITE
 BUILD = f"vclab-{version('vclab')}"
 """Named, because the SDK would else read and hash all modules, for seconds, at each start."""
+SLOTS = 50
 CACHED_WORKFLOWS = 1000
 WORKFLOWS = (Reservation, Reclaim, Reconcile)
 log = logging.getLogger("vclab.worker")
@@ -105,7 +106,7 @@ def real_drivers(settings: Settings, store: Store, secrets: SecretStore) -> Driv
 def build(client: Client, settings: Settings, store: Store, drivers: Drivers) -> list[Worker]:
     """The workers of one management node: workflows with their records, short and long hardware work of its site."""
     executor = ThreadPoolExecutor(max_workers=64, thread_name_prefix="hardware")
-    records = ThreadPoolExecutor(max_workers=16, thread_name_prefix="records")
+    records = ThreadPoolExecutor(max_workers=SLOTS, thread_name_prefix="records")
     fence = TenureFence(store)
 
     def endpoints() -> list[Endpoint]:
@@ -159,7 +160,7 @@ def build(client: Client, settings: Settings, store: Store, drivers: Drivers) ->
                 reconcile.find_strays,
                 *hardware,
             ],
-            slots=50,
+            slots=SLOTS,
             workflows=WORKFLOWS,
             workflow_runner=sandbox(),
             activity_executor=records,
@@ -167,7 +168,7 @@ def build(client: Client, settings: Settings, store: Store, drivers: Drivers) ->
             max_cached_workflows=CACHED_WORKFLOWS,
         ),
         # What began before short work went to the workflows' queue, or comes from another site's workflows, asks here.
-        _worker(client, site_queue(SITE), hardware, slots=50),
+        _worker(client, site_queue(SITE), hardware, slots=SLOTS),
         _worker(client, site_queue(SITE, long=True), steps, slots=10),
     ]
 

@@ -122,7 +122,7 @@ def run(*command: str, env: Mapping[str, str] | None = None, timeout: float = 60
     return subprocess.run(command, capture_output=True, text=True, env=env, timeout=timeout, stdin=subprocess.DEVNULL)
 
 
-def eventually(true: Callable[[], Any], seconds: float = 15.0, every: float = 0.05) -> Any:
+def eventually(true: Callable[[], Any], seconds: float = 60.0, every: float = 0.05) -> Any:
     """Wait until it is true; what it was then. Fails the test after ``seconds``."""
     deadline = time.monotonic() + seconds
     while not (value := true()):

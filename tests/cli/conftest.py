@@ -148,7 +148,7 @@ def vclab_process(installation: Path) -> Command:
             words,
             env={**os.environ, **environment},
             capture_output=True,
-            timeout=30,
+            timeout=90,
             check=False,
             stdin=subprocess.DEVNULL,
         )

@@ -103,7 +103,7 @@ def test_runs_as_the_user_and_passes_on_input_output_and_exit_code(
 ) -> None:
     # Standard input is inherited, so this needs a process of its own.
     line = shlex.join(ssh.ssh_command(computer.view, computer.person, _known(computer, tmp_path), ["cat", "a b"]))
-    done = subprocess.run(["sh", "-c", line], input="hello", capture_output=True, text=True, timeout=20)
+    done = subprocess.run(["sh", "-c", line], input="hello", capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout) == (7, "alice: cat 'a b'\nhello")
 
 

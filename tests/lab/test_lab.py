@@ -145,7 +145,7 @@ def test_in_the_foreground_until_it_is_interrupted(own: Lab) -> None:
     process = subprocess.Popen([VCLAB, "up", "--foreground"], env=own.env, stderr=subprocess.PIPE, text=True)
     eventually(lambda: own.state.ready, 60)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=20)
+    _, said = process.communicate(timeout=90)
     assert process.returncode == 0 and "Ctrl-C stops it" in said
     assert traces(own) == []
 

@@ -41,7 +41,7 @@ STEPS = (
     "linux.post_load",
     "linux.read_public_address",
 )
-LONG = 90.0
+LONG = 180.0
 """Seconds that a load may take on a busy machine, a killed worker's start included."""
 
 Json = dict[str, Any]

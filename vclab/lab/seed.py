@@ -172,8 +172,14 @@ def write_settings(layout: Layout) -> None:
 
 def read_settings(layout: Layout) -> Settings:
     """The lab's settings as the product sees them. Raises ``Refused``."""
+    before = os.environ.get("VCLAB_CONFIG")
     os.environ["VCLAB_CONFIG"] = str(layout.settings_file)
-    return configuration.load()
+    try:
+        return configuration.load()
+    finally:  # who started us may have settings of their own
+        os.environ.pop("VCLAB_CONFIG")
+        if before is not None:
+            os.environ["VCLAB_CONFIG"] = before
 
 
 def _laid_over(table: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import venv
 from collections.abc import Callable, Iterator
@@ -152,7 +153,7 @@ def _point(link: Path, target: Path) -> None:
     """Make the plain name lead to the newest build, atomically: others may run it now."""
     if link.is_symlink() and link.readlink() == Path(target.name):
         return
-    fresh = link.with_suffix(f".link{os.getpid()}")
+    fresh = link.with_suffix(f".link{threading.get_native_id()}")
     fresh.symlink_to(target.name)
     fresh.replace(link)
 

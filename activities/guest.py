@@ -83,19 +83,13 @@ class GuestActivities:
     @activity.defn
     async def grant_access(self, given: GuestInput) -> Facts:
         """Make the account and open the connect ports to exactly the given addresses. Where the computer is now."""
-        guest = self._guest(given)
-
-        async def grant(facts: Facts) -> Facts:
-            await guest.grant_access(given.target, facts, given.access)
-            try:
-                return await guest.read_public_address(given.target, facts)
-            except (NotYet, Unreachable):
-                return Facts()  # it is let in; the address that is known stays
-
         with failures():
             async with self._heartbeating(given):
                 await asyncio.to_thread(self._fence.check, given.target)
-                told, facts = await self._reached(given, grant)
+                guest = self._guest(given)
+                told, facts = await self._reached(
+                    given, lambda facts: guest.grant_access(given.target, facts, given.access)
+                )
                 return facts.merged(told)
 
     @activity.defn

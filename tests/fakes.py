@@ -146,10 +146,11 @@ class FakeGuest:
             return Facts(public_address="203.0.113.9", boot_id="b1")
         return Facts()
 
-    async def grant_access(self, target: Target, facts: Facts, access: Access) -> None:
+    async def grant_access(self, target: Target, facts: Facts, access: Access) -> Facts:
         """Noted."""
         self.world.act("grant_access")
         self.world.granted.append(access.addresses)
+        return Facts()
 
     async def close_access(self, target: Target, facts: Facts, access: Access) -> None:
         """Noted."""

@@ -68,12 +68,13 @@ def survey(summary: str, site: str) -> ActivityConfig:
 
 
 def short(summary: str, site: str, ceiling: float) -> ActivityConfig:
-    """Short hardware work outside a plan: access, planning."""
+    """Short hardware work outside a plan: access, planning. A dozen commands on a computer that takes 10 s for each
+    are short work too."""
     return ActivityConfig(
         summary=summary,
         task_queue=queue(site),
         schedule_to_close_timeout=timedelta(seconds=ceiling),
-        start_to_close_timeout=timedelta(seconds=min(ceiling, 120)),
+        start_to_close_timeout=timedelta(seconds=min(ceiling, 300)),
         heartbeat_timeout=HEARTBEAT,
         cancellation_type=WAIT,
         retry_policy=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=15)),
@@ -85,8 +86,8 @@ def briefly(summary: str, site: str) -> ActivityConfig:
     return ActivityConfig(
         summary=summary,
         task_queue=queue(site),
-        schedule_to_close_timeout=timedelta(seconds=30),
-        start_to_close_timeout=timedelta(seconds=15),
+        schedule_to_close_timeout=timedelta(seconds=60),
+        start_to_close_timeout=timedelta(seconds=60),
         heartbeat_timeout=HEARTBEAT,
         cancellation_type=WAIT,
         retry_policy=RetryPolicy(maximum_attempts=3),
@@ -102,7 +103,7 @@ def look(summary: str, site: str, every: float, within: float | None) -> Activit
     config = ActivityConfig(
         summary=summary,
         task_queue=queue(site),
-        start_to_close_timeout=timedelta(seconds=60),
+        start_to_close_timeout=timedelta(seconds=180),  # a slow computer takes 10 s for each of a handful of commands
         heartbeat_timeout=HEARTBEAT,
         cancellation_type=WAIT,
         retry_policy=RetryPolicy(initial_interval=pause, maximum_interval=pause, backoff_coefficient=1.0),

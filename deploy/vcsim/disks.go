@@ -180,6 +180,9 @@ func (c *center) copyDisk(j *job, req *types.CopyVirtualDisk_Task) types.BaseMet
 	if fault := j.wait(c.faults.delay("CopyVirtualDisk")); fault != nil {
 		return fault
 	}
+	if c.faults.noSpace(target.store.name) { // it has filled up meanwhile; the partial copy stays, as may happen
+		return &types.NoDiskSpace{FileFault: types.FileFault{File: "[" + target.store.name + "]"}, Datastore: target.store.name}
+	}
 	if err := copyFile(flatName(source.file), flatName(target.file)); err != nil {
 		return fileFault(target.name, err)
 	}

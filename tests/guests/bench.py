@@ -31,7 +31,7 @@ from vclab.secrets.store import SecretStore
 T = TypeVar("T")
 MANAGEMENT = "10.77.0.1"
 ALICE, BOB = "203.0.113.11", "203.0.113.12"
-PATIENCE = Patience(connect=10, command=20)
+PATIENCE = Patience(connect=10, login=10, command=20)
 
 
 def run_in(namespace: str, work: Coroutine[Any, Any, T]) -> T:

@@ -86,7 +86,7 @@ def test_a_dead_machine_is_unreachable_in_time(bench: Bench, loaded: Place) -> N
 def test_a_server_that_says_nothing_is_unreachable_in_time(bench: Bench, loaded: Place) -> None:
     async def silent() -> None:
         async with await asyncio.start_server(lambda reader, writer: asyncio.sleep(30), MANAGEMENT, 22):
-            await _enter(MANAGEMENT, loaded.facts.host_key, bench.key, Patience(connect=0.5))
+            await _enter(MANAGEMENT, loaded.facts.host_key, bench.key, Patience(login=0.5))
 
     began = time.monotonic()
     with pytest.raises(Unreachable, match="no answer in time"):

@@ -32,8 +32,10 @@ class Guest(Protocol):
     def steps(self) -> Mapping[str, AsyncStep]:
         """The guest's load steps, by their recorded name."""
 
-    async def grant_access(self, target: Target, facts: Facts, access: Access) -> None:
-        """Make the account (keys, one-time password, sudo if allowed); open the connect ports to the addresses only."""
+    async def grant_access(self, target: Target, facts: Facts, access: Access) -> Facts:
+        """Make the account (keys, one-time password, sudo if allowed); open the connect ports to the addresses only.
+
+        The public address and boot id as they are now, as far as the computer tells them: somebody is about to come."""
 
     async def close_access(self, target: Target, facts: Facts, access: Access) -> None:
         """Close the connect ports to everybody but the management node."""

@@ -30,7 +30,7 @@ class FakeGuest:
             "fake.read_public_address": self._read_public_address,
         }
 
-    async def grant_access(self, target: Target, facts: Facts, access: Access) -> None:
+    async def grant_access(self, target: Target, facts: Facts, access: Access) -> Facts:
         """Make the account; let in the addresses and no others."""
         machine = await self._acted("grant_access", target)
         self._world.change(
@@ -39,6 +39,7 @@ class FakeGuest:
             let_in=access.addresses,
             access_since=machine.access_since or time.time(),
         )
+        return Facts()
 
     async def close_access(self, target: Target, facts: Facts, access: Access) -> None:
         """Let nobody in any more."""

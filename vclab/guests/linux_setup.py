@@ -21,6 +21,7 @@ done
 # accounts that we make and no other that the image may hold.
 _SSHD_DROP_IN = """\
 # Written by vclab at each load.
+UseDNS no
 PermitRootLogin no
 PasswordAuthentication no
 ChallengeResponseAuthentication no

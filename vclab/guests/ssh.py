@@ -9,6 +9,7 @@ import contextlib
 import ipaddress
 import math
 import shlex
+import socket
 from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,7 +50,10 @@ flock -w 15 9 || { echo 'an earlier action of ours still runs there' >&2; exit 4
 class Patience:
     """How long is waited, in seconds."""
 
-    connect: float = 15.0  #: TCP, key exchange and login together (VCL: ConnectTimeout 30, in three attempts)
+    connect: float = 15.0  #: until TCP answers: whether the machine is there at all
+    login: float = (
+        60.0  #: key exchange and login: sshd may be slow, or ask a name server that is gone (VCL: 30, 3 times)
+    )
     command: float = 60.0  #: one script (VCL run_script: 60)
     keepalive: float = 5.0  #: three unanswered ones end a connection
 
@@ -86,13 +90,29 @@ def plain_address(address: str) -> str:
 async def host_key(address: str, patience: Patience) -> str:
     """The host key line that the machine shows now. Raises ``Unreachable``."""
     with _errors(address, "shows no host key"):
-        async with asyncio.timeout(patience.connect):
+        async with _line(address, patience) as line:
             key = await asyncssh.get_server_host_key(
-                address, PORT, server_host_key_algs=HOST_KEY_ALGORITHMS, config=None, tunnel=None, proxy_command=None
+                address, PORT, sock=line, server_host_key_algs=HOST_KEY_ALGORITHMS, config=None
             )
     if key is None:
         raise Unreachable(f"the machine at {address} shows no host key")
     return one_line(key)
+
+
+@contextlib.asynccontextmanager
+async def _line(address: str, patience: Patience) -> AsyncIterator[socket.socket]:
+    """A TCP connection, and the time for a login over it. A machine that is not there is known soon; a slow one is
+    waited for."""
+    line = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+    line.setblocking(False)
+    try:
+        async with asyncio.timeout(patience.connect):
+            await asyncio.get_running_loop().sock_connect(line, (address, PORT))
+        async with asyncio.timeout(patience.login):
+            yield line
+    except BaseException:
+        line.close()
+        raise
 
 
 class Shell:
@@ -221,10 +241,11 @@ async def _connect(
 ) -> asyncssh.SSHClientConnection:
     """One attempt, without the agent, configuration or known_hosts file of whoever runs the worker."""
     kind = trusted.get_algorithm().removeprefix("ssh-")
-    async with asyncio.timeout(patience.connect):
+    async with _line(address, patience) as line:
         return await asyncssh.connect(
             address,
             PORT,
+            sock=line,
             username="root",
             client_keys=[ours],
             client_factory=lambda: notary,
@@ -236,8 +257,8 @@ async def _connect(
             config=None,
             agent_path=None,
             gss_host=None,
-            connect_timeout=patience.connect,
-            login_timeout=patience.connect,
+            connect_timeout=patience.login,
+            login_timeout=patience.login,
             keepalive_interval=patience.keepalive,
             keepalive_count_max=3,
         )

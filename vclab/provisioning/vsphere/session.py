@@ -198,8 +198,10 @@ class Session:
 
     def _login(self, content: Any) -> None:
         password = self._password(self.endpoint.password_ref)
-        wrong = f"{self.title} refuses user {self.endpoint.username}: the password kept as {self.endpoint.password_ref}"
-        wrong += " is wrong"
+        wrong = (
+            f"{self.title} refuses the password kept for {self.endpoint.username}. If it was changed, say so: "
+            f"`vclab endpoint edit {self.endpoint.name} --password`"
+        )
         if self._refused and self._refused[1] == password and time.monotonic() - self._refused[0] < REFUSED_SECONDS:
             raise Unreachable(wrong)
         self._stub.cookie = ""  # a stale cookie makes some servers refuse a right password
@@ -215,7 +217,8 @@ class Session:
         """What to say when the certificate is not the pinned one."""
         return (
             f"{self.title} shows another certificate than the pinned one: SHA-256 {seen}, pinned "
-            f"{_plain(self.endpoint.fingerprint)}. No password was sent; add the endpoint anew if this is right"
+            f"{_plain(self.endpoint.fingerprint)}. No password was sent. If it is the right one: "
+            f"`vclab endpoint edit {self.endpoint.name} --certificate`"
         )
 
     def close(self) -> None:

@@ -120,7 +120,8 @@ def build(client: Client, settings: Settings, store: Store, drivers: Drivers) ->
     record = RecordActivities(store, configuration.Live(settings))
     provisioning = ProvisioningActivities(drivers.modules, endpoints, medians, fence, executor)
     guest = GuestActivities(drivers.guests, fence, lambda target: drivers.modules[target.module].whereabouts(target))
-    reconcile = ReconcileActivities(client, store, drivers.modules, endpoints, settings.reconcile, executor)
+    health = settings.rules().health
+    reconcile = ReconcileActivities(client, store, drivers.modules, endpoints, settings.reconcile, executor, health)
     tables: list[Mapping[str, BlockingStep] | Mapping[str, AsyncStep]] = [
         *(m.steps() for m in drivers.modules.values()),
         *(g.steps() for g in drivers.guests.values()),

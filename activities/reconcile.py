@@ -1,4 +1,7 @@
-"""Finds what no workflow looks after any more: rows whose workflow is gone, machines of ours without a tenure."""
+"""Finds what no workflow looks after any more: rows whose workflow is gone, machines of ours without a tenure.
+
+It also asks after hosts that rest since loads failed on them, and brings back those that can be used.
+"""
 
 import asyncio
 import logging
@@ -15,11 +18,14 @@ from activities.errors import failures, redacted
 from activities.runner import heartbeating, unfenced
 from vclab.model.catalog import Endpoint
 from vclab.model.errors import VclabError
-from vclab.model.inventory import MachineFacts
+from vclab.model.health import BY_CHECK, Rest
+from vclab.model.inventory import HostFacts, MachineFacts
 from vclab.model.messages import workflow_id
+from vclab.model.rules import Health
 from vclab.provisioning.base import ProvisioningModule
 from vclab.settings import ReconcileSettings
-from vclab.store import orphans, reservations
+from vclab.store import failures as failures_store
+from vclab.store import orphans, reservations, rests
 from vclab.store.engine import Store
 from vclab.temporal.client import QUEUE
 
@@ -34,6 +40,7 @@ class Strays:
     reported: tuple[str, ...] = ()  #: machines without a tenure
     removed: tuple[str, ...] = ()  #: machines whose grace was over
     not_asked: tuple[str, ...] = ()  #: endpoints that did not answer
+    woken: tuple[str, ...] = ()  #: hosts that rested and can be used again
 
 
 class ReconcileActivities:
@@ -47,6 +54,7 @@ class ReconcileActivities:
         endpoints: Callable[[], list[Endpoint]],
         settings: ReconcileSettings,
         executor: Executor,
+        health: Health | None = None,
     ) -> None:
         self._client = client
         self._store = store
@@ -54,6 +62,7 @@ class ReconcileActivities:
         self._endpoints = endpoints
         self._settings = settings
         self._executor = executor
+        self._health = health or Health()
 
     @activity.defn
     async def find_strays(self) -> Strays:
@@ -72,7 +81,8 @@ class ReconcileActivities:
                 await self._machines(endpoint, reported, removed)
             except VclabError as error:
                 not_asked.append(f"{endpoint.name}: {redacted(str(error))}")
-        return Strays(tuple(reclaimed), tuple(reported), tuple(removed), tuple(not_asked))
+        woken = await self._hosts()
+        return Strays(tuple(reclaimed), tuple(reported), tuple(removed), tuple(not_asked), tuple(woken))
 
     async def _rows(self) -> list[str]:
         gone = []
@@ -102,6 +112,45 @@ class ReconcileActivities:
                 return True
         return False
 
+    async def _hosts(self) -> list[str]:
+        """Check the resting hosts whose time has come; the others cost nothing."""
+        due: dict[str, list[Rest]] = {}
+        for rest in await asyncio.to_thread(self._due):
+            due.setdefault(rest.endpoint, []).append(rest)
+        woken = []
+        for name, resting in due.items():
+            problems = await self._problems(name, [rest.host for rest in resting])
+            for rest in resting:
+                if await asyncio.to_thread(self._checked, rest, problems[rest.host]):
+                    log.info("%s on %s can be used again: it rested since %s", rest.host, name, rest.since)
+                    woken.append(f"{name}/{rest.host}")
+        return woken
+
+    async def _problems(self, name: str, hosts: list[str]) -> dict[str, str]:
+        """What keeps each of the endpoint's hosts from being used; empty when it can be."""
+        endpoint = next((e for e in await asyncio.to_thread(self._endpoints) if e.name == name), None)
+        if endpoint is None:
+            return dict.fromkeys(hosts, f"there is no endpoint {name} any more")
+        survey = self._modules[endpoint.module].survey
+        try:
+            found = await asyncio.get_running_loop().run_in_executor(self._executor, survey, name)
+        except VclabError as error:
+            return dict.fromkeys(hosts, redacted(str(error)))
+        facts = {host.name: host for host in found.hosts}
+        return {host: found.error or _problem(facts.get(host)) for host in hosts}
+
+    def _due(self) -> list[Rest]:
+        with self._store.read() as session:
+            return rests.due(session, datetime.now(UTC))
+
+    def _checked(self, rest: Rest, problem: str) -> bool:
+        """Note what the check found; true when the host is back."""
+        now = datetime.now(UTC)
+        if problem:
+            self._store.run(lambda s: rests.checked(s, rest.endpoint, rest.host, problem, self._health, now))
+            return False
+        return self._store.run(lambda s: failures_store.wake(s, rest.endpoint, rest.host, BY_CHECK, now))
+
     async def _machines(self, endpoint: Endpoint, reported: list[str], removed: list[str]) -> None:
         loop, module = asyncio.get_running_loop(), self._modules[endpoint.module]
         found = await loop.run_in_executor(self._executor, module.machines, endpoint.name)
@@ -117,3 +166,9 @@ class ReconcileActivities:
     def _without_tenure(self, endpoint: str, machines: tuple[MachineFacts, ...]) -> list[tuple[MachineFacts, datetime]]:
         """Machines without a tenure, each with when that was first seen."""
         return self._store.run(lambda session: orphans.seen(session, endpoint, machines, datetime.now(UTC)))
+
+
+def _problem(facts: HostFacts | None) -> str:
+    if facts is None:
+        return "it was not there when its endpoint was asked"
+    return "" if facts.usable else facts.why_not or "it is not usable"

@@ -84,10 +84,9 @@ class ReconcileSettings(BaseModel):
 
 
 class HealthSettings(BaseModel):
-    """When failed loads speak against a host or a revision, and when a resting host is checked, in seconds."""
+    """When failed loads speak against a host, and when a resting host is checked, in seconds."""
 
     images: int = Field(3, ge=1)  #: a host rests after failed loads of so many different images in a row
-    places: int = Field(2, ge=2)  #: a revision is suspect after it failed in the guest in so many places
     check_after: float = Field(600, ge=0.1)  #: the first check; each one in vain doubles the pause
     check_longest: float = Field(21_600, ge=0.1)  #: the longest pause between two checks
 

@@ -16,7 +16,8 @@ from tests.cli.conftest import Command, Said, fill
 from tests.cli.node import Node
 from tests.fakes import World
 from vclab.cli.app import run
-from vclab.model.errors import StepFailed
+from vclab.model.errors import StepFailed, Unreachable
+from vclab.model.inventory import HostFacts
 from vclab.store import reservations
 
 
@@ -285,3 +286,38 @@ def test_waiting_outlasts_a_worker_that_is_gone_for_a_while(vclab: Command, worl
     assert said.code == 0
     assert said.json["state"] == "reserved"
     assert said.err.count("No live answer") <= 1
+
+
+def test_why_it_waits(vclab: Command, world: World) -> None:
+    world.fail["vsphere.power_on"] = Unreachable("the host is away")
+    reservation = vclab("reserve", "debian-12", "--for", "1h", "--no-wait", "--json").json["id"]
+    _until(lambda: any(a["attempt"] > 1 for a in vclab("why", reservation, "--json").json["activities"]))
+    found = vclab("why", reservation, "--json").json
+    assert (found["word"], found["now"]["waits_for"], found["now"]["then"]) == (
+        "Preparing (4/8)",
+        "Power on",
+        "the load fails",
+    )
+    (activity,) = found["activities"]
+    assert (activity["name"], activity["last_failure"]) == ("vsphere.power_on", "the host is away")
+    assert activity["given_up"] > found["now"]["since"]
+    said = vclab("why", reservation)
+    assert "Waits for     Power on\n" in said.out
+    assert "Last attempt  the host is away, " in said.out
+    world.fail.clear()
+    _until(lambda: vclab("why", reservation, "--json").json["state"] == "reserved")
+    assert "Connect" in vclab("why", reservation).out
+
+
+def test_a_refusal_names_the_id_that_why_takes(vclab: Command, world: World) -> None:
+    world.hosts = (HostFacts("esx1", 16, 512, datastores=("ds1",), networks=("private", "public")),)
+    vclab("reserve", "debian-12", "--for", "1h", "--no-wait")
+    said = vclab("--as", "bob", "reserve", "debian-12", "--for", "1h")
+    assert (said.code, said.out) == (3, "")
+    assert "there is room from " in said.err
+    refused = said.err.split()[2].rstrip(":")
+    assert said.err.startswith(f"vclab: reserve {refused}: there is no room for this machine now; ")
+    assert "needs 512 MiB memory, has 0 free" in vclab("--as", "bob", "why", refused).out
+    said = vclab("--as", "bob", "reserve", "debian-12", "--for", "1h", "--json")
+    assert (said.code, said.json["error"]["code"], said.json["refused"]["kind"]) == (3, 3, "refused")
+    assert said.json["refused"]["earliest"] == vclab("--as", "bob", "why", said.json["id"], "--json").json["earliest"]

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from vclab.cli import computer, endpoint, image, store, user
+from vclab.cli import computer, endpoint, host, image, store, user
 from vclab.cli.connect import connect
 from vclab.cli.context import Root
 from vclab.cli.doctor import doctor
@@ -25,13 +25,14 @@ from vclab.cli.reserve import reserve
 from vclab.cli.show import show
 from vclab.cli.status import status
 from vclab.cli.watch import watch
+from vclab.cli.why import why
 
 GROUP = "vclab.commands"
 """Entry points of this group name functions ``register(app: typer.Typer) -> None``."""
 
-VERBS = (images, reserve, list_, show, watch, connect, extend, reboot, end, status, doctor, history)
+VERBS = (images, reserve, list_, show, why, watch, connect, extend, reboot, end, status, doctor, history)
 
-GROUPS = (user.app, image.app, computer.app, endpoint.app, store.app)
+GROUPS = (user.app, image.app, computer.app, endpoint.app, host.app, store.app)
 
 
 def _version(wanted: bool) -> None:

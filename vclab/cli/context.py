@@ -83,6 +83,14 @@ class Lab:
         login = _acting_login(self.as_user, self.settings.act_as, users)
         return Actor(users[login], operator=login in self.settings.operators)
 
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """The actor's zone; root is nobody's account in the lab, and is told UTC."""
+        try:
+            return self.actor.zone
+        except NotFound:
+            return ZoneInfo("UTC")
+
     def person(self) -> PersonSettings:
         """How the actor's own ``connect`` reaches computers."""
         return self.settings.people.get(self.actor.login, PersonSettings())

@@ -20,6 +20,7 @@ from vclab.cli.endpoint import VSPHERE, useless
 from vclab.cli.errors import Code, text_of
 from vclab.cli.output import JsonValue, note, say_json, table
 from vclab.cli.params import Json
+from vclab.cli.times import clock
 from vclab.model.catalog import STANDALONE
 from vclab.model.errors import NotFound, Refused
 from vclab.settings import config_file
@@ -80,6 +81,7 @@ def _checks(lab: Lab) -> Iterator[Check]:
     yield from asyncio.run(_temporal(lab, _endpoints(lab) if database.ok else []))
     if database.ok:
         yield from _catalog(lab)
+        yield from _health(lab)
         yield from _provisioning(lab)
 
 
@@ -321,6 +323,17 @@ def _catalog(lab: Lab) -> Iterator[Check]:
         ("endpoints", len(lab.records.endpoints()), "vclab endpoint add --help"),
     ):
         yield Check(name, count > 0, str(count or "none"), "" if count else verb)
+
+
+def _health(lab: Lab) -> Iterator[Check]:
+    """Hosts that rest and revisions that are suspect, if there are any."""
+    for rest in lab.records.resting():
+        found = rest.text(lambda at: clock(at, lab.zone))
+        todo = f"mend it, then vclab host wake {rest.endpoint}/{rest.host}"
+        yield Check(f"host {rest.endpoint}/{rest.host}", False, found, todo)
+    for suspect in lab.records.suspects():
+        todo = f"make a new revision, or vclab image edit {suspect.image} --trusted"
+        yield Check(f"image {suspect.image}", False, suspect.text(), todo)
 
 
 def _provisioning(lab: Lab) -> Iterator[Check]:

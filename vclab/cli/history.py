@@ -52,7 +52,7 @@ def history(
     administration(lab)
     if not (computer or user or address or at):
         raise Usage("say of what: --computer, --user, --address or --at")
-    zone = _zone(lab)
+    zone = lab.zone
     moment = parse_past(at, zone, utc_now()) if at else None
     found = lab.records.stays(computer, user, checks.address(address) if address else "", moment, limit)
     if json:
@@ -82,14 +82,6 @@ def parse_past(text: str, zone: ZoneInfo, now: datetime) -> datetime:
     if moment > now:
         raise Usage(f"{dated(moment, zone)} has not been yet")
     return moment
-
-
-def _zone(lab: Lab) -> ZoneInfo:
-    """The actor's; root is nobody's account in the lab, and is told UTC."""
-    try:
-        return lab.actor.zone
-    except NotFound:
-        return ZoneInfo("UTC")
 
 
 def _explain_none(lab: Lab, computer: str, user: str) -> None:

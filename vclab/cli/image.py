@@ -11,11 +11,14 @@ from vclab.cli.context import lab_of
 from vclab.cli.errors import Usage
 from vclab.cli.output import JsonValue, fields, note, say, say_json, table
 from vclab.cli.params import AsUser, ImageName, Json
+from vclab.cli.times import iso
 from vclab.model.catalog import STANDALONE, Image
 from vclab.model.errors import Refused
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
+
+    from vclab.model.health import Failure, Suspect
 
 app = group("image", "What can be reserved: add, list, show, edit.")
 
@@ -119,6 +122,7 @@ def edit(
     module: Module = None,
     guest: GuestName = None,
     guest_id: GuestId = None,
+    trusted: Annotated[bool, typer.Option("--trusted", help="It is well: it is not suspect any more.")] = False,
     json: Json = False,
     as_user: AsUser = "",
 ) -> None:
@@ -132,6 +136,7 @@ def edit(
       vclab image edit debian-12 --memory 2048
       vclab image edit debian-12 --revision 2 --master "[ds1] vclab-images/debian-12/2/disk.vmdk"
       vclab image edit debian-12 --revision 1        (back to the first)
+      vclab image edit debian-12 --trusted           (loads of it may have failed, it is not to blame)
     """
     lab = lab_of(context, as_user)
     admin = administration(lab)
@@ -141,12 +146,15 @@ def edit(
         checks.number(revision, "the revision", 1, 1_000_000)
 
     def change(session: "Session") -> Image:
-        from vclab.store import catalog
+        from vclab.store import catalog, failures
 
         known = {image.revision: image for image, _ in catalog.revisions(session, name)}
         present = catalog.image(session, name)
         catalog.put_image(session, replace(_base(present, known, revision, given), **given))
-        return catalog.image(session, name)
+        image = catalog.image(session, name)
+        if trusted:
+            failures.trust(session, name, image.revision)
+        return image
 
     _tell(admin.write(change), json)
 
@@ -179,17 +187,21 @@ def list_(context: typer.Context, json: Json = False) -> None:
       vclab image list
       vclab image list --json
     """
-    found = lab_of(context).records.images()
+    records = lab_of(context).records
+    found, suspect = records.images(), {(each.image, each.revision) for each in records.suspects()}
     if json:
-        say_json([_json(image) for image in found])
+        say_json([_json(image) | {"suspect": (image.name, image.revision) in suspect} for image in found])
     elif found:
-        rows = [
-            (i.name, str(i.revision), i.module, str(i.cpus), f"{i.memory_mb} MiB", f"{i.disk_gb} GiB", _master(i))
-            for i in found
-        ]
-        table(("IMAGE", "REVISION", "MODULE", "CPUS", "MEMORY", "DISK", "MASTER"), rows, right=("REVISION", "CPUS"))
+        rows = [(*_row(image), "suspect" * ((image.name, image.revision) in suspect)) for image in found]
+        headings = ("IMAGE", "REVISION", "MODULE", "CPUS", "MEMORY", "DISK", "MASTER", "NOTE")
+        table(headings, rows, right=("REVISION", "CPUS"))
     else:
         note("There are no images yet; `vclab image add --help` says how one is added.")
+
+
+def _row(i: Image) -> tuple[str, ...]:
+    size = f"{i.memory_mb} MiB", f"{i.disk_gb} GiB"
+    return i.name, str(i.revision), i.module, str(i.cpus), *size, _master(i)
 
 
 @app.command("show")
@@ -203,17 +215,41 @@ def show(context: typer.Context, name: ImageName, json: Json = False) -> None:
     lab = lab_of(context)
     image = lab.image(name)
     revisions = lab.records.revisions(name)
+    suspects = {each.revision: each for each in lab.records.suspects(name)}
     if json:
         known: list[JsonValue] = [
-            {"revision": each.revision, "production": production, "master_path": each.master_path}
+            {
+                "revision": each.revision,
+                "production": production,
+                "master_path": each.master_path,
+                "suspect": suspect_json(suspects.get(each.revision)),
+            }
             for each, production in revisions
         ]
         say_json({**_json(image), "revisions": known})
         return
     _tell(image, json=False)
     say("")
-    rows = [(str(each.revision), "yes" * production, _master(each)) for each, production in revisions]
-    table(("REVISION", "PRODUCTION", "MASTER"), rows, right=("REVISION",))
+    rows = [
+        (str(each.revision), "yes" * production, _master(each), "suspect" * (each.revision in suspects))
+        for each, production in revisions
+    ]
+    table(("REVISION", "PRODUCTION", "MASTER", "NOTE"), rows, right=("REVISION",))
+    for suspect in suspects.values():
+        say(f"\n{suspect.text()}.\nA good load clears it, or `vclab image edit {name} --trusted`.")
+
+
+def suspect_json(suspect: "Suspect | None") -> JsonValue:
+    """Why a revision is suspect, for programs; null when it is not."""
+    if suspect is None:
+        return None
+    failures: list[JsonValue] = [failure_json(failure) for failure in suspect.failures]
+    return {"since": iso(suspect.since), "failures": failures}
+
+
+def failure_json(failure: "Failure") -> dict[str, JsonValue]:
+    """A failed load for programs."""
+    return asdict(failure) | {"at": iso(failure.at)}
 
 
 _NEEDED = {"master": "master_path", "cpus": "cpus", "memory": "memory_mb", "disk": "disk_gb"}

@@ -8,11 +8,13 @@ from sqlalchemy.orm import Session
 
 from vclab.model.catalog import Computer, Endpoint, Image, User
 from vclab.model.errors import Unreachable
-from vclab.model.reservations import AuditEvent, ReservationView
+from vclab.model.health import Failure, Rest, Suspect
+from vclab.model.reservations import AuditEvent, RefusedRequest, ReservationView
 from vclab.settings import config_file
-from vclab.store import audit, catalog, history, orphans, reservations
+from vclab.store import audit, catalog, failures, history, load_log, orphans, refusals, reservations, rests
 from vclab.store.engine import open_store
 from vclab.store.history import Stay
+from vclab.store.load_log import Attempt
 from vclab.store.orphans import Stray
 
 T = TypeVar("T")
@@ -72,6 +74,26 @@ class Records:
     def strays(self) -> list[Stray]:
         """Machines that carry our mark while nobody holds them."""
         return self._read(orphans.strays)
+
+    def resting(self) -> list[Rest]:
+        """Hosts on which nothing is placed for now, those that have rested longest first."""
+        return self._read(lambda s: list(rests.resting(s).values()))
+
+    def suspects(self, image: str = "") -> list[Suspect]:
+        """Revisions that failed in several places; of one image if it is given."""
+        return self._read(lambda s: failures.suspects(s, image))
+
+    def refused(self, request: str) -> RefusedRequest | None:
+        """A request that found no place, or None."""
+        return self._read(lambda s: refusals.refused(s, request))
+
+    def failures(self, reservation: str) -> list[Failure]:
+        """The failed loads of a reservation, oldest first."""
+        return self._read(lambda s: failures.of_reservation(s, reservation))
+
+    def last_attempt(self, reservation: str) -> Attempt | None:
+        """The attempt of a step that began last, or None."""
+        return self._read(lambda s: load_log.last_attempt(s, reservation))
 
     def _read(self, question: Callable[[Session], T]) -> T:
         try:

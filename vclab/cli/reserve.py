@@ -13,6 +13,7 @@ from vclab.cli.follow import Seen, display, follow, look
 from vclab.cli.output import JsonValue, note, reservation_json, say, say_json
 from vclab.cli.params import AsUser, ImageName, Json
 from vclab.cli.times import clock, parse_length
+from vclab.cli.why import refused_json
 from vclab.model.errors import Refused, Unreachable, VclabError
 from vclab.model.ids import new_id
 from vclab.model.messages import Placement
@@ -44,9 +45,11 @@ def reserve(
       vclab reserve debian-12
       vclab reserve debian-12 --for 1h --no-wait
       vclab reserve debian-12 --for 90m --json
+      vclab why R                                 (R: the id that a refusal names)
       vclab --as olga reserve debian-12 --count 10
     """
     lab = lab_of(context, as_user)
+    _warn(lab, image)
     asked = [_request(lab, image, parse_length(for_)) for _ in range(count)]
     tries = [Try(request) for request in asked]
     try:
@@ -54,8 +57,9 @@ def reserve(
     except KeyboardInterrupt:
         _interrupted(tries)
         raise typer.Exit(Code.INTERRUPTED) from None
-    if count == 1 and tries[0].error:
-        raise tries[0].error
+    only = tries[0].error if count == 1 else None
+    if only and not isinstance(only, Refused):  # `vclab why` tells more of a refusal: that needs the id
+        raise only
     if json:
         documents = [_json(lab, each) for each in tries]
         say_json(documents[0] if count == 1 else documents)
@@ -89,6 +93,14 @@ def _request(lab: Lab, image: str, seconds: float) -> ReserveRequest:
     return ReserveRequest(
         id=new_id(), user=actor.login, image=lab.image(image).name, seconds=seconds, operator=actor.operator
     )
+
+
+def _warn(lab: Lab, name: str) -> None:
+    """Say that the image may be to blame before somebody waits for it in vain."""
+    revision = lab.image(name).revision
+    for suspect in lab.records.suspects(name):
+        if suspect.revision == revision:
+            note(f"Beware: {suspect.text()}")
 
 
 async def _reserve(lab: Lab, tries: list[Try], wait: bool) -> None:
@@ -145,6 +157,8 @@ def _json(lab: Lab, each: Try) -> dict[str, JsonValue]:
     document: dict[str, JsonValue] = reservation_json(view) if view else {"id": each.request.id}
     if each.error:
         document["error"] = {"code": code_of(each.error), "message": text_of(each.error)}
+        refused = None if view else lab.records.refused(each.request.id)
+        document["refused"] = refused_json(refused) if refused else None
     return document
 
 

@@ -12,7 +12,7 @@ from vclab.cli.errors import Code, code_of, text_of
 from vclab.cli.output import say_json, table
 from vclab.cli.params import Json
 from vclab.cli.plugins import load_all
-from vclab.cli.times import utc_now
+from vclab.cli.times import clock, utc_now
 from vclab.model.durations import format_duration
 from vclab.model.states import OPEN_STATES
 
@@ -49,7 +49,7 @@ def status(context: typer.Context, json: Json = False) -> None:
     """Tell whether all that reservations need is there.
 
     Temporal, the database, workers on every queue, no workflow whose task fails again and again,
-    and no machine of ours that nobody holds.
+    no machine of ours that nobody holds, hosts that rest, and images that are suspect.
     Exit code 5 when something that is needed is down.
 
     \b
@@ -69,8 +69,28 @@ def status(context: typer.Context, json: Json = False) -> None:
 def _parts(lab: Lab) -> Iterable[PartLike]:
     """The product's own parts."""
     database, sites = _database(lab)
-    strays = [_strays(lab)] if database.ok else []
-    return [database, *asyncio.run(_temporal(lab, sites)), *strays]
+    found = [_strays(lab), _hosts(lab), _images(lab)] if database.ok else []
+    return [database, *asyncio.run(_temporal(lab, sites)), *found]
+
+
+def _hosts(lab: Lab) -> Part:
+    """Hosts that rest. That is how a lab goes on with a broken host: it is told, and is no fault of the set-up."""
+    try:
+        found, now = lab.records.resting(), utc_now()
+    except Exception as error:  # as with the database
+        return Part("hosts", False, text_of(error))
+    each = [f"{rest.endpoint}/{rest.host} {rest.text(lambda at: clock(at, lab.zone, now))}" for rest in found]
+    return Part("hosts", True, " | ".join(each) or "none rests")
+
+
+def _images(lab: Lab) -> Part:
+    """Revisions in production that failed in several places: they are to blame, and nothing of the set-up is."""
+    try:
+        production = {(image.name, image.revision) for image in lab.records.images()}
+        found = [each for each in lab.records.suspects() if (each.image, each.revision) in production]
+    except Exception as error:  # as with the database
+        return Part("images", False, text_of(error))
+    return Part("images", True, " | ".join(each.text() for each in found) or "none is suspect")
 
 
 def _strays(lab: Lab) -> Part:

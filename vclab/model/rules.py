@@ -23,10 +23,9 @@ class Limits:
 
 @dataclass(frozen=True)
 class Health:
-    """When failed loads speak against a host or a revision, and how often a resting host is checked, in seconds."""
+    """When failed loads speak against a host, and how often a resting host is checked, in seconds."""
 
     images: int = 3  #: a host rests after failed loads of so many different images in a row
-    places: int = 2  #: a revision is suspect after it failed in the guest in so many places
     check_after: float = 600.0  #: the first check; each one in vain doubles the pause
     check_longest: float = 21_600.0  #: the longest pause between two checks
 

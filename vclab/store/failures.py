@@ -2,7 +2,7 @@
 
 - A host **rests** after failed loads of ``Health.images`` different images in a row. No load that finished well on it
   may lie in between, nor a check that brought it back. While it rests nothing is placed on it.
-- A revision is **suspect** when it failed in the guest on ``Health.places`` hosts since its last good load. Then its
+- A revision is **suspect** when it failed in the guest on two hosts since its last good load. Then its
   failures in the guest speak against no host and no machine any more.
 - A **lab machine** whose load failed goes into maintenance when it is given back, unless the revision is suspect.
 
@@ -61,7 +61,7 @@ def note(
         )
     )
     session.flush()
-    if in_guest and suspect(session, target.image, target.revision, health) is not None:
+    if in_guest and suspect(session, target.image, target.revision) is not None:
         _acquit(session, target.image, target.revision, health, now)
     if target.module != STANDALONE:
         _consider(session, target.endpoint, target.host, health, now)
@@ -80,7 +80,7 @@ def loaded_well(session: Session, endpoint: str, host: str, image: str, revision
     rests.proven(session, endpoint, host, now)
 
 
-def suspects(session: Session, image: str = "", health: Health | None = None) -> list[Suspect]:
+def suspects(session: Session, image: str = "") -> list[Suspect]:
     """All revisions that are suspect, by image and number; only those of an image if one is given."""
     query = sa.select(LoadFailure).where(LoadFailure.against_revision).order_by(LoadFailure.at, LoadFailure.id)
     if image:
@@ -88,17 +88,16 @@ def suspects(session: Session, image: str = "", health: Health | None = None) ->
     of: dict[tuple[str, int], list[LoadFailure]] = {}
     for row in session.scalars(query):
         of.setdefault((row.image, row.revision), []).append(row)
-    places = (health or Health()).places
     return [
         Suspect(*revision, at, tuple(map(_failure, rows)))
         for revision, rows in sorted(of.items())
-        if (at := _turned(rows, places)) is not None
+        if (at := _turned(rows)) is not None
     ]
 
 
-def suspect(session: Session, image: str, revision: int, health: Health | None = None) -> Suspect | None:
+def suspect(session: Session, image: str, revision: int) -> Suspect | None:
     """Why the revision is suspect; None when it is not."""
-    return next((each for each in suspects(session, image, health) if each.revision == revision), None)
+    return next((each for each in suspects(session, image) if each.revision == revision), None)
 
 
 def trust(session: Session, image: str, revision: int) -> bool:
@@ -149,12 +148,12 @@ def _of_revision(image: str, revision: int) -> tuple[sa.ColumnElement[bool], ...
     return LoadFailure.against_revision.is_(True), LoadFailure.image == image, LoadFailure.revision == revision
 
 
-def _turned(rows: Iterable[LoadFailure], places: int) -> datetime | None:
-    """When the failure came that made it so many places."""
+def _turned(rows: Iterable[LoadFailure]) -> datetime | None:
+    """When the failure came that made it two places."""
     seen: set[tuple[str, str]] = set()
     for row in rows:
         seen.add((row.endpoint, row.host))
-        if len(seen) >= places:
+        if len(seen) >= 2:
             return row.at
     return None
 

@@ -1,5 +1,6 @@
 """The load log: when each step of each load began and ended. Kept for good; past loads tell how long one takes."""
 
+from dataclasses import dataclass, fields
 from datetime import datetime
 from statistics import median
 
@@ -104,3 +105,24 @@ def newest(session: Session, reservations: list[str]) -> dict[str, LoadStep]:
 def steps(session: Session, reservation: str) -> list[LoadStep]:
     """All attempts of all steps of a reservation's loads, in order."""
     return list(session.scalars(sa.select(LoadStep).where(LoadStep.reservation == reservation).order_by(LoadStep.id)))
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt of one step, as logged."""
+
+    name: str
+    title: str
+    number: int
+    count: int
+    attempt: int
+    started_at: datetime
+    ended_at: datetime | None
+    outcome: str
+    detail: str
+
+
+def last_attempt(session: Session, reservation: str) -> Attempt | None:
+    """The attempt that began last; None before the first."""
+    row = newest(session, [reservation]).get(reservation)
+    return None if row is None else Attempt(**{field.name: getattr(row, field.name) for field in fields(Attempt)})

@@ -10,14 +10,22 @@ from sqlalchemy.orm import Session
 
 from vclab.model.health import BY_CHECK, BY_FAILURES, Rest
 from vclab.model.rules import Health
-from vclab.store.models import HostRest
+from vclab.store.models import HostRest, Pool
 from vclab.store.types import utc
+
+_POOL = "/host/"  # between the endpoint and the host, in a pool's name
 
 
 def resting(session: Session) -> dict[tuple[str, str], Rest]:
     """All hosts that rest now, by endpoint and host."""
     rows = session.scalars(sa.select(HostRest).where(HostRest.ended_at.is_(None)).order_by(HostRest.since))
     return {(row.endpoint, row.host): _rest(row) for row in rows}
+
+
+def known_hosts(session: Session) -> list[tuple[str, str]]:
+    """Endpoint and name of each host that a survey has told of: they have pools."""
+    names = session.scalars(sa.select(Pool.name).where(Pool.name.contains(_POOL)).order_by(Pool.name))
+    return [(endpoint, host) for endpoint, _, host in (name.partition(_POOL) for name in names)]
 
 
 def due(session: Session, now: datetime) -> list[Rest]:

@@ -17,6 +17,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 from temporalio.worker import Worker
 
+from activities.evidence import EvidenceActivities
 from activities.fence import TenureFence
 from activities.guest import GuestActivities
 from activities.load_log import StoreLoadLog
@@ -24,6 +25,7 @@ from activities.provisioning import ProvisioningActivities
 from activities.reconcile import ReconcileActivities
 from activities.records import RecordActivities
 from activities.steps import step_activities
+from activities.troubles import TroubleRecords
 from vclab import settings as configuration
 from vclab.fake_world import World
 from vclab.guests.base import Guest
@@ -117,9 +119,11 @@ def build(client: Client, settings: Settings, store: Store, drivers: Drivers) ->
         with store.read() as session:
             return load_log.medians(session, image)
 
-    record = RecordActivities(store, configuration.Live(settings))
+    live = configuration.Live(settings)
+    record, trouble = RecordActivities(store, live), TroubleRecords(store, live)
     provisioning = ProvisioningActivities(drivers.modules, endpoints, medians, fence, executor)
     guest = GuestActivities(drivers.guests, fence, lambda target: drivers.modules[target.module].whereabouts(target))
+    evidence = EvidenceActivities(drivers.modules, drivers.guests, executor)
     health = settings.rules().health
     reconcile = ReconcileActivities(client, store, drivers.modules, endpoints, settings.reconcile, executor, health)
     tables: list[Mapping[str, BlockingStep] | Mapping[str, AsyncStep]] = [
@@ -132,6 +136,8 @@ def build(client: Client, settings: Settings, store: Store, drivers: Drivers) ->
         provisioning.make_plan,
         provisioning.reset_computer,
         provisioning.remove_computer,
+        provisioning.clear_computer,
+        evidence.gather_evidence,
         guest.grant_access,
         guest.close_access,
         guest.await_connection,
@@ -158,6 +164,11 @@ def build(client: Client, settings: Settings, store: Store, drivers: Drivers) ->
                 record.finished,
                 record.refusal_noted,
                 record.held,
+                trouble.step_failed,
+                trouble.elsewhere,
+                trouble.moved,
+                trouble.help_needed,
+                trouble.helped,
                 reconcile.find_strays,
                 *hardware,
             ],

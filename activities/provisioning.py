@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from temporalio import activity
+from temporalio.exceptions import ApplicationError
 
 from activities.errors import failures, redacted
 from activities.runner import Fence, heartbeating, in_thread, unfenced
@@ -18,6 +19,10 @@ from vclab.provisioning.base import ProvisioningModule
 
 SURVEY_SECONDS = 10.0
 """A person waits for the answer: an endpoint that takes longer is not asked now."""
+
+
+GIVE_UP = 60.0
+"""Seconds for which a lab machine that can't be reached is tried to be taken back before another one is taken."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +94,20 @@ class ProvisioningActivities:
             async with heartbeating(lambda: self._fence.check(target)) as context:
                 await in_thread(self._executor, context, self._modules[target.module].power_reset, context, target)
                 return Facts()
+
+    @activity.defn
+    async def clear_computer(self, target: Target) -> str | None:
+        """Take away what a load has made that failed, and verify it. The answer is why nobody may get the computer.
+
+        A lab machine that can't be reached for a minute is left as it is, for its owner to mend.
+        """
+        try:
+            return await self.remove_computer(target)
+        except ApplicationError as error:
+            since = datetime.now(UTC) - activity.info().scheduled_time
+            if self._modules[target.module].stays and error.type == "Unreachable" and since.total_seconds() > GIVE_UP:
+                return error.message
+            raise
 
     @activity.defn
     async def remove_computer(self, target: Target) -> str | None:

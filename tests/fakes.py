@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from vclab.guests.base import Connections
 from vclab.model.errors import Interrupted, NotYet
 from vclab.model.inventory import DatastoreFacts, HostFacts, Inventory, Machines
-from vclab.model.plans import Access, Facts, NodeStatus, Plan, Profile, Step, StepInput, Target, Whereabouts
+from vclab.model.plans import Access, Evidence, Facts, NodeStatus, Plan, Profile, Step, StepInput, Target, Whereabouts
 from vclab.model.steps import AsyncStep, BlockingStep, StepContext
 
 STEPS = (
@@ -88,6 +88,10 @@ class FakeModule:
     def load_plan(self, target: Target, status: NodeStatus) -> Plan:
         """The plan of the vSphere module."""
         return Plan(STEPS + GUEST_STEPS, status)
+
+    def evidence(self, target: Target) -> Evidence:
+        """That it is on."""
+        return Evidence("on", (f"{target.machine_name} on {target.host}",))
 
     def steps(self) -> Mapping[str, BlockingStep]:
         """All do the same."""
@@ -176,6 +180,10 @@ class FakeGuest:
         """As if it had restarted itself."""
         self.world.act("reboot")
         self.world.boots += 1
+
+    async def console(self, target: Target, facts: Facts) -> list[str]:
+        """A panic."""
+        return ["Kernel panic - not syncing: VFS: Unable to mount root fs", "token=s3cr3t"]
 
     async def taint(self, target: Target, facts: Facts, reason: str) -> None:
         """Noted."""

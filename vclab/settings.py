@@ -47,6 +47,9 @@ class WaitSettings(BaseModel):
     reconnect: float = Field(900, ge=0.1)
     notices: tuple[float, ...] = (1_209_600, 604_800, 172_800, 86_400, 600, 300)
     step_ceiling: float = Field(600, ge=0.1)
+    load_ceiling: float = Field(9000, ge=0.1)  #: room for one copy that was never timed, and three other steps
+    elsewhere: bool = True
+    help: float = Field(7200, ge=0)
     remove_retry: float = Field(60, ge=0.1)
 
 

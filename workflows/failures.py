@@ -38,6 +38,12 @@ def was_cancelled(error: BaseException) -> bool:
     )
 
 
+def is_fenced(error: ActivityError) -> bool:
+    """True when the computer is not ours any more: nothing may be done to it then, and nothing can be mended."""
+    last = _last(error)
+    return isinstance(last, ApplicationError) and last.type == "Fenced"
+
+
 def could_not_look(error: ActivityError) -> bool:
     """True when a look timed out while the computer could not be looked at: nothing is known then."""
     last = _last(error)

@@ -62,7 +62,7 @@ class Life:
         wait = workflow.wait_condition(lambda: handle.done() or self._ending is not None or or_else())
         return await result_after(wait, handle)
 
-    async def record(self, what: MethodSyncSingleParam[RecordActivities, P, T], given: P) -> T:
+    async def record(self, what: MethodSyncSingleParam[Any, P, T], given: P) -> T:
         """One record at a time (concurrent local activities do not replay), and never half of one."""
 
         async def write() -> T:

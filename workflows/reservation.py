@@ -19,7 +19,7 @@ from activities.records import (
 )
 from vclab.model import messages
 from vclab.model.errors import Refused
-from vclab.model.messages import Acknowledge, Done, End, Extend, Placement, Reboot, StatusView
+from vclab.model.messages import Acknowledge, Done, End, Extend, How, Placement, Reboot, Resolve, StatusView
 from vclab.model.reservations import ReserveRequest
 from vclab.model.states import OPEN_STATES, Ending, ReservationState
 from vclab.temporal import search_attributes as searchable
@@ -65,7 +65,7 @@ class Reservation(Placing, Loading, Using, Leaving):
         if self._placed is not None:
             await self._reclaim(self._placed)
         await workflow.wait_condition(workflow.all_handlers_finished)
-        if failure is not None and self._ending in (None, Ending.FAILED):
+        if self._ending is Ending.FAILED or (failure is not None and self._ending is None):
             raise ApplicationError(self._progress.reason, type="ReservationFailed", non_retryable=True)
         return Outcome(request.id, self._progress.state, self._ending or "", self._progress.reason)
 
@@ -146,6 +146,25 @@ class Reservation(Placing, Loading, Using, Leaving):
         reason = "" if message.by == self._request.user else f"ended by {message.by}"
         await self._finish(self._users_ending(), reason, message.by)
         return self._done()
+
+    @workflow.update(name=messages.RESOLVE)
+    async def resolve(self, message: Resolve) -> Done:
+        """An operator has mended what made the load fail, or gives it up."""
+        if not message.request_id or message.request_id not in self._seen:
+            await self._resolve(message)
+            self._seen.append(message.request_id)
+        return self._done()
+
+    @resolve.validator
+    def check_resolve(self, message: Resolve) -> None:
+        """Only what waits for help."""
+        if message.request_id and message.request_id in self._seen:
+            return
+        if message.how not in list(How):
+            raise _refused(f"{message.how!r:.80} is none of {', '.join(How)}")
+        if not self._progress.needs_help or self._ending is not None:
+            stands = f"has ended ({self._ending})" if self._ending else f"is {self._progress.word()}"
+            raise _refused(f"it needs no help: it {stands}")
 
     @workflow.signal(name=messages.CANCEL)
     async def cancel_signal(self, *args: Any) -> None:

@@ -28,6 +28,7 @@ class Progress:
     then: str = ""
     reason: str = ""
     access_open: bool = False
+    needs_help: bool = False  #: an operator must say how it goes on
 
     def waits(self, what: str, seconds: float | None = None, then: str = "") -> None:
         """It waits for ``what`` from now on, for at most ``seconds``, and ``then`` happens."""
@@ -57,7 +58,7 @@ class Progress:
         steps = len(self.plan.steps) if self.plan else 0
         if self.ending is not None:
             return word(ReservationState.RECLAIM)
-        return word(self.state, self.step, steps)
+        return word(self.state, self.step, steps, needs_help=self.needs_help)
 
     def view(self) -> StatusView:
         """The answer to the status query."""

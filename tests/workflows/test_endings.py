@@ -114,6 +114,11 @@ async def test_a_real_cancellation_reclaims_too(life: Life) -> None:
     assert life.world.done[-2:] == ["vsphere.copy_disk stopped", "remove"]
 
 
+AT_ONCE = {"help": 0, "elsewhere": False}
+"""A failed step is a failed reservation: what sites can choose, and all there was at first."""
+
+
+@pytest.mark.parametrize("life", [AT_ONCE], indirect=True)
 async def test_a_step_that_fails_for_good(life: Life) -> None:
     """The reason names the step and the cause; the workflow shows as failed; the computer is taken back."""
     life.world.fail["vsphere.power_on"] = StepFailed("esx1 refuses: InsufficientResourcesFault")
@@ -127,6 +132,7 @@ async def test_a_step_that_fails_for_good(life: Life) -> None:
         await life.handle.result()
 
 
+@pytest.mark.parametrize("life", [AT_ONCE], indirect=True)
 async def test_a_guest_that_never_answers(life: Life) -> None:
     """The step is given up at its ceiling, with what it last saw."""
     life.world.not_yet["linux.wait_ssh"] = 10_000

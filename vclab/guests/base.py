@@ -1,6 +1,6 @@
 """The interface of an OS module ("guest"): what is done inside a computer, over SSH, from the management node."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -51,6 +51,9 @@ class Guest(Protocol):
 
     async def reboot(self, target: Target, facts: Facts) -> None:
         """Ask the computer to restart; returns when it has begun to. Whether it came back is looked at afterwards."""
+
+    async def console(self, target: Target, facts: Facts) -> Sequence[str]:
+        """The last lines that the computer wrote about itself, newest last: evidence when its load has failed."""
 
     async def taint(self, target: Target, facts: Facts, reason: str) -> None:
         """Write into the computer's currentimage.txt that a user may have logged in (VCL vcld_tainted)."""

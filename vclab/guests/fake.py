@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from vclab.fake_world import Machine, World
 from vclab.guests.base import Connections
@@ -70,6 +70,11 @@ class FakeGuest:
         """Restart at once."""
         machine = await self._acted("reboot", target)
         self._world.change(machine.uuid, powered_on_at=time.time(), boots=machine.boots + 1)
+
+    async def console(self, target: Target, facts: Facts) -> Sequence[str]:
+        """How often it was booted."""
+        machine = await self._acted("console", target)
+        return [f"{machine.computer}: boot {machine.boots} of {machine.image}/{machine.revision}"]
 
     async def taint(self, target: Target, facts: Facts, reason: str) -> None:
         """Remember that a user may have logged in."""

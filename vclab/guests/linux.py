@@ -181,6 +181,11 @@ class Linux:
         async with self._tenure(target, facts) as shell:
             await shell.act("reboot", linux_setup.REBOOT)
 
+    async def console(self, target: Target, facts: Facts) -> Sequence[str]:
+        """What the computer last wrote into its journal, or its kernel into its ring, and units that failed."""
+        async with self._connected(facts) as shell:
+            return await linux_look.last_words(shell)
+
     async def taint(self, target: Target, facts: Facts, reason: str) -> None:
         """Write into ``currentimage.txt`` that someone was logged in; the first reason stays. VCL: vcld_tainted."""
         async with self._tenure(target, facts) as shell:

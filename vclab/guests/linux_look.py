@@ -37,6 +37,17 @@ rm -f "$text"
 """
 
 
+_LAST_WORDS = """uptime || true
+systemctl --failed --no-legend --plain 2> /dev/null || true
+journalctl --boot --lines=20 --no-pager --output=short 2> /dev/null || dmesg 2> /dev/null | tail -n 20 || true
+"""
+
+
+async def last_words(shell: Shell) -> list[str]:
+    """Evidence of a load that failed: how long it is up, units that failed, the last 20 lines of its journal."""
+    return (await shell.look("tell its last words", _LAST_WORDS)).splitlines()
+
+
 async def check_card(shell: Shell, mac: str) -> None:
     """Raise ``NotOurs`` unless the machine at this address has the card that ours has; "" is not asked for."""
     if not mac:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 WORKFLOW = "Reservation"
 PLACE = "place"  #: update, with start: answers ``Placement`` or fails as ``Refused``
@@ -9,6 +10,7 @@ ACKNOWLEDGE = "acknowledge"
 EXTEND = "extend"  #: update; an operator's signal of that name takes "1h" or {"by": "1h"} or {"to": "<ISO time>"}
 END = "end"
 REBOOT = "reboot"
+RESOLVE = "resolve"  #: update; an operator's, while it needs help
 CANCEL = "cancel"  #: an operator's signal
 STATUS = "status"  #: query
 
@@ -60,6 +62,23 @@ class Reboot:
 
     by: str
     hard: bool = False
+    request_id: str = ""
+
+
+class How(StrEnum):
+    """What is to be done about a load that failed."""
+
+    RETRY = "retry"  #: go on from the step that failed; those before it do not run again
+    ELSEWHERE = "elsewhere"  #: remove what was made, and load in another place
+    GIVE_UP = "give-up"  #: end it as failed
+
+
+@dataclass(frozen=True)
+class Resolve:
+    """Go on with a load that waits for help. ``how`` is a ``How``."""
+
+    by: str
+    how: str
     request_id: str = ""
 
 

@@ -75,6 +75,16 @@ class Whereabouts:
     gone: bool = False  #: it can't ever answer again
 
 
+@dataclass(frozen=True)
+class Evidence:
+    """What could be seen of a computer when a step had failed. Its lines are short, printable and without secrets."""
+
+    power: str = "unknown"  #: "on", "off" or "unknown"
+    endpoint: tuple[str, ...] = ()  #: what its endpoint says of it, newest last
+    console: tuple[str, ...] = ()  #: the computer's own last words, newest last
+    missing: tuple[str, ...] = ()  #: what could not be seen, and why
+
+
 class Profile(StrEnum):
     """How a step is run: its time-outs, retries and queue (workflows/profiles.py)."""
 
@@ -142,6 +152,7 @@ class StepInput:
     number: int = 0  #: this is step ``number`` of ``count``
     count: int = 0
     ceiling_seconds: float = 600.0  #: after this long since its first attempt the step is given up
+    run: int = 0  #: how often an operator has had this load resumed: a step may run once more for each
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from vclab.model.plans import Access, Target
+from vclab.model.plans import Access, Evidence, Target
 from vclab.model.states import Ending, ReservationState
 
 
@@ -32,6 +32,9 @@ class Waits:
     #: before the end: 2 weeks, 1 week, 2 days, 1 day (VCL future_endtime), 10 and 5 min (general_end_notice_*)
     notices: tuple[float, ...] = (1_209_600.0, 604_800.0, 172_800.0, 86_400.0, 600.0, 300.0)
     step_ceiling: float = 600.0  #: one load step, at the least
+    load_ceiling: float = 0.0  #: a whole load, at the least; 0: none but those of its steps
+    elsewhere: bool = False  #: a load that fails is tried in one other place
+    help: float = 0.0  #: failed there too: so long an operator may mend it and go on; 0: it fails at once
     remove_retry: float = 60.0  #: longest pause between attempts to take a computer back
 
     @property
@@ -50,6 +53,16 @@ class Placed:
     access: Access  #: whom to let in; its addresses are filled at Connect
     waits: Waits
     state: ReservationState = ReservationState.NEW
+
+
+@dataclass(frozen=True)
+class OtherPlace:
+    """Where a load that failed may be tried once more; it is claimed already."""
+
+    endpoint: str
+    host: str
+    datastore: str
+    computer: str
 
 
 @dataclass(frozen=True)
@@ -117,7 +130,24 @@ class ReservationView:
     steps: int = 0
     step_title: str = ""
     reason: str = ""  #: why it failed, or the last refusal
+    help_since: datetime | None = None  #: it waits for an operator since then
+    help_until: datetime | None = None  #: and is given up then
     ended_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """A step that failed for good, and what could be seen of the computer then. Kept for good."""
+
+    at: datetime
+    computer: str
+    generation: int
+    host: str
+    step: str  #: its recorded name; "make_plan" before there were steps
+    number: int  #: in the plan; 0 before there was one
+    title: str
+    cause: str
+    evidence: Evidence
 
 
 @dataclass(frozen=True)

@@ -71,8 +71,12 @@ _WORDS = {
 }
 
 
-def word(state: ReservationState, step: int = 0, steps: int = 0, ending_soon: bool = False) -> str:
+def word(
+    state: ReservationState, step: int = 0, steps: int = 0, ending_soon: bool = False, needs_help: bool = False
+) -> str:
     """The word for a state: ``Preparing (3/8)`` while step 3 of 8 runs; ``Waiting for a computer`` before the first."""
+    if needs_help and state in OPEN_STATES:
+        return str(Word.NEEDS_HELP)
     if state is ReservationState.NEW:
         return f"{Word.PREPARING} ({step}/{steps})" if steps else str(Word.WAITING)
     if state is ReservationState.INUSE and ending_soon:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from vclab.model.inventory import Inventory, Machines
-from vclab.model.plans import NodeStatus, Plan, Target, Whereabouts
+from vclab.model.plans import Evidence, NodeStatus, Plan, Target, Whereabouts
 from vclab.model.steps import BlockingStep, StepContext
 
 
@@ -34,6 +34,10 @@ class ProvisioningModule(Protocol):
 
     def load_plan(self, target: Target, status: NodeStatus) -> Plan:
         """The steps that bring the computer from ``status`` to handed-over-able, guest steps included."""
+
+    def evidence(self, target: Target) -> Evidence:
+        """What the endpoint can tell of a computer whose load has failed; touches nothing. What is inside (``console``)
+        the guest is asked for. Raises ``Unreachable``."""
 
     def steps(self) -> Mapping[str, BlockingStep]:
         """The module's own steps, by their recorded name."""

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from vclab.fake_world import Machine, World
 from vclab.model.errors import Interrupted, NotOurs, NotYet, StepFailed, Unreachable
 from vclab.model.inventory import DatastoreFacts, HostFacts, Inventory, MachineFacts, Machines
-from vclab.model.plans import Facts, NodeStatus, Plan, Profile, Status, Step, StepInput, Target, Whereabouts
+from vclab.model.plans import Evidence, Facts, NodeStatus, Plan, Profile, Status, Step, StepInput, Target, Whereabouts
 from vclab.model.steps import BlockingStep, StepContext
 
 DATASTORE = "fake-ds"
@@ -97,6 +97,14 @@ class Fake:
         if status.status is Status.READY:
             guest = tuple(step for step in guest if not step.name.endswith(".post_load"))
         return Plan((*make, _FIND, *guest), status)
+
+    def evidence(self, target: Target) -> Evidence:
+        """What there is of the pretended machine."""
+        machine = self._world.find(target.instance_uuid)
+        if machine is None:
+            return Evidence("unknown", (f"{target.machine_name} is not on {target.endpoint}",))
+        where = f"on {machine.host}" if machine.host else "a disk only"
+        return Evidence("on" if machine.on else "off", (f"{machine.name}: {where}, booted {machine.boots} times",))
 
     def steps(self) -> Mapping[str, BlockingStep]:
         """The module's steps by recorded name."""

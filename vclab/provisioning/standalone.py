@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from vclab.model.catalog import STANDALONE, Computer
 from vclab.model.errors import NotYet, StepFailed, Unreachable, VclabError
 from vclab.model.inventory import HostFacts, Inventory, Machines
-from vclab.model.plans import Facts, NodeStatus, Plan, Profile, Status, Step, StepInput, Target, Whereabouts
+from vclab.model.plans import Evidence, Facts, NodeStatus, Plan, Profile, Status, Step, StepInput, Target, Whereabouts
 from vclab.model.states import ComputerState
 from vclab.model.steps import BlockingStep, StepContext
 
@@ -92,6 +92,15 @@ class Standalone:
         if not target.guest:
             raise StepFailed(f"{target.computer}: a lab machine needs a guest, for nobody else can prepare it")
         return Plan((_CHECK, *(Step(f"{target.guest}.{n}", title, profile) for n, title, profile in _GUEST)), status)
+
+    def evidence(self, target: Target) -> Evidence:
+        """Whether it answers; that it is on is known only then."""
+        try:
+            machine = self._machine(target)
+            self._knock(machine)
+        except (Unreachable, StepFailed) as error:
+            return Evidence("unknown", (f"{target.computer}: {error}",))
+        return Evidence("on", (f"{target.computer} answers at {machine.private_address}, port {SSH_PORT}",))
 
     def steps(self) -> Mapping[str, BlockingStep]:
         """The module's own step by its recorded name."""

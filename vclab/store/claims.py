@@ -5,7 +5,7 @@ SQLite there is only one writer anyway. Locks are taken in the order of names, s
 other.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -81,7 +81,7 @@ def move_end(session: Session, holder: str, ends: datetime) -> None:
     Moving to an earlier end always succeeds; a claim that begins later than ``ends`` is refused with ``ValueError``.
     """
     ends = utc(ends)
-    claims = _of(session, holder)
+    claims = of(session, holder)
     pools = lock_pools(session, [claim.pool for claim in claims if claim.pool])
     for claim in claims:
         if claim.starts >= ends:
@@ -104,7 +104,7 @@ def move_end(session: Session, holder: str, ends: datetime) -> None:
 def latest_end(session: Session, holder: str, until: datetime) -> datetime:
     """The latest end, ``until`` at most, to which all of the holder's claims can be moved now; locks the pools."""
     until = utc(until)
-    claims = _of(session, holder)
+    claims = of(session, holder)
     pools = lock_pools(session, [claim.pool for claim in claims if claim.pool])
     return min([until, *(_latest_of(session, claim, pools, until) for claim in claims)])
 
@@ -118,6 +118,15 @@ def release(session: Session, holder: str, now: datetime) -> None:
         execution_options={"synchronize_session": False},
     )
     session.expire_all()
+
+
+def keep(session: Session, holder: str, pools: Collection[str], computers: Collection[str], now: datetime) -> None:
+    """Release the holder's claims on everything but these."""
+    now = utc(now)
+    for claim in of(session, holder):
+        if claim.pool not in pools and claim.computer not in computers:
+            claim.released, claim.ends = True, max(min(claim.ends, now), claim.starts)
+    session.flush()
 
 
 def lock_pools(session: Session, names: Iterable[str]) -> dict[str, Pool]:
@@ -163,7 +172,8 @@ def at_most(session: Session, pools: Iterable[str], starts: datetime, ends: date
     return found
 
 
-def _of(session: Session, holder: str) -> list[Claim]:
+def of(session: Session, holder: str) -> list[Claim]:
+    """The holder's claims that are not released."""
     query = sa.select(Claim).where(*_is_of(holder)).order_by(Claim.pool, Claim.id)
     return list(session.scalars(query.execution_options(populate_existing=True)))
 

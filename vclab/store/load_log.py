@@ -24,6 +24,7 @@ _ONE_ATTEMPT = (
     _log.reservation == sa.bindparam("of"),
     _log.generation == sa.bindparam("in_generation"),
     _log.name == sa.bindparam("of_step"),
+    _log.run == sa.bindparam("in_run"),
     _log.attempt == sa.bindparam("in_attempt"),
 )
 _END = (
@@ -50,6 +51,7 @@ def started(session: Session, step: StepInput, attempt: int, now: datetime) -> N
         "title": step.title,
         "number": step.number,
         "count": step.count,
+        "run": step.run,
         "attempt": attempt,
         "started_at": utc(now),
     }
@@ -63,6 +65,7 @@ def ended(session: Session, step: StepInput, attempt: int, outcome: str, detail:
         "of": target.reservation,
         "in_generation": target.generation,
         "of_step": step.step,
+        "in_run": step.run,
         "in_attempt": attempt,
     }
     session.execute(_END, which | {"end": utc(now), "how": outcome, "said": detail})
@@ -78,6 +81,7 @@ def medians(session: Session, image: str) -> dict[str, float]:
         first.reservation == LoadStep.reservation,
         first.generation == LoadStep.generation,
         first.name == LoadStep.name,
+        first.run == LoadStep.run,
         first.attempt == 1,
     )
     newest = (

@@ -199,6 +199,8 @@ class Reservation(Base):
     remote_addresses: Mapped[list[str]] = mapped_column(default=list)
     access_open: Mapped[bool] = mapped_column(default=False)
     connected: Mapped[bool] = mapped_column(default=False)
+    help_since: Mapped[datetime | None]
+    help_until: Mapped[datetime | None]
 
 
 class Claim(Base):
@@ -280,7 +282,7 @@ class LoadStep(Base):
 
     __tablename__ = "load_log"
     __table_args__ = (
-        UniqueConstraint("reservation", "generation", "name", "attempt"),
+        UniqueConstraint("reservation", "generation", "name", "run", "attempt"),
         Index("ix_load_log_image_outcome", "image", "outcome", "ended_at"),
     )
 
@@ -294,6 +296,7 @@ class LoadStep(Base):
     title: Mapped[str]
     number: Mapped[int]
     count: Mapped[int]
+    run: Mapped[int] = mapped_column(default=0)
     attempt: Mapped[int]
     started_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
@@ -372,6 +375,25 @@ class RefusedRequest(Base):
     reason: Mapped[str]
     candidates: Mapped[list[Any]] = mapped_column(JSON)
     earliest: Mapped[datetime | None]
+
+
+class TroubleRow(Base):
+    """A step that failed for good, and what could be seen of its computer then."""
+
+    __tablename__ = "troubles"
+    __table_args__ = (UniqueConstraint("reservation", "generation", "step", "at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    reservation: Mapped[str] = mapped_column(ForeignKey("reservations.id"))
+    at: Mapped[datetime]
+    computer: Mapped[str]
+    generation: Mapped[int]
+    host: Mapped[str]
+    step: Mapped[str]
+    number: Mapped[int]
+    title: Mapped[str]
+    cause: Mapped[str]
+    evidence: Mapped[dict[str, Any]]
 
 
 class Event(Base):

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from vclab.model import catalog as model
 from vclab.model import rules as limits
+from vclab.model.errors import NotFound
 from vclab.model.ids import is_id
 from vclab.model.inventory import Amounts, Inventory
 from vclab.model.plans import Access, Target
@@ -75,6 +76,15 @@ def placed(session: Session, row: Reservation, rules: Rules) -> Placed:
         ports=image.ports,
     )
     return Placed(row.id, target_of(row), row.ends, access, rules.waits, row.state)
+
+
+def locked(session: Session, id: str) -> Reservation:
+    """The row, nobody else's until the transaction ends. Raises ``NotFound``."""
+    query = sa.select(Reservation).where(Reservation.id == id).with_for_update(key_share=True)
+    row = session.scalar(query.execution_options(populate_existing=True))
+    if row is None:
+        raise NotFound(f"there is no reservation {id}")
+    return row
 
 
 def target_of(row: Reservation) -> Target:
@@ -162,8 +172,29 @@ def _claim(
         rooms = functools.partial(_rooms, session, endpoints, heard, resting=resting, promised=claims.bookings)
         return refusals.with_room(session, choice, need, rooms, window.now)
     assert computer is not None  # else choose would have refused
-    claims.claim_pools(session, request.id, need.starts, need.ends, _wanted(choice, need.amounts))
+    claims.claim_pools(session, request.id, need.starts, need.ends, wanted(choice, need.amounts))
     return choice, computer
+
+
+def choose_beside(
+    session: Session,
+    row: Reservation,
+    image: model.Image,
+    endpoints: Sequence[model.Endpoint],
+    inventories: Sequence[Inventory],
+    starts: datetime,
+    ends: datetime,
+) -> Choice | Refusal:
+    """Where else the machine of a reservation can go, or why nowhere. The pools are locked, and nothing is claimed.
+
+    Its own claims stand in nobody's way: what was made is gone before anything is made anew.
+    """
+    heard = {inventory.endpoint: inventory for inventory in inventories}
+    _refresh(session, [heard[e.name] for e in endpoints if e.name in heard and not heard[e.name].error])
+    need = Need(_amounts(image), starts, ends)
+    resting = {**_resting(session, row.user), (row.endpoint, row.host): "its load failed here"}
+    promised = functools.partial(claims.bookings, but=row.id)
+    return choose(need, _rooms(session, endpoints, heard, need, resting, promised), 1)
 
 
 def _window(session: Session, request: ReserveRequest, rules: Rules, now: datetime) -> _Window:
@@ -317,7 +348,8 @@ def _free_identity(session: Session) -> Computer | None:
         passed_over.append(computer.name)
 
 
-def _wanted(choice: Choice, amounts: Amounts) -> dict[str, Amounts]:
+def wanted(choice: Choice, amounts: Amounts) -> dict[str, Amounts]:
+    """What a machine of that size takes of which pool there."""
     return {
         _host_pool(choice.endpoint, choice.host): Amounts(cpus=amounts.cpus, memory_mb=amounts.memory_mb),
         _datastore_pool(choice.endpoint, choice.datastore): Amounts(disk_gb=amounts.disk_gb),

@@ -22,6 +22,7 @@ from vclab.model.states import OPEN_STATES, ComputerState, Ending, ReservationSt
 from vclab.store import audit, claims, failures, history, load_log, tenures, zones
 from vclab.store.models import Computer, LoadStep, Reservation, Tenure
 from vclab.store.placing import forget_content, place, placed, target_of
+from vclab.store.placing import locked as _locked
 from vclab.store.types import utc
 
 __all__ = [
@@ -159,6 +160,7 @@ def ended(session: Session, id: str, ending: Ending, reason: str, now: datetime,
     row.ending, row.reason, row.ended_at = ending, reason, utc(now)
     row.state = ReservationState.RECLAIM
     row.connected = row.access_open = False
+    row.help_since = row.help_until = None
     audit.note(session, id, by or "vclab", f"ended: {ending}", reason, now)
 
 
@@ -269,15 +271,6 @@ def tenures_held(session: Session) -> list[HeldTenure]:
     ]
 
 
-def _locked(session: Session, id: str) -> Reservation:
-    """The row, nobody else's until the transaction ends."""
-    query = sa.select(Reservation).where(Reservation.id == id).with_for_update(key_share=True)
-    row = session.scalar(query.execution_options(populate_existing=True))
-    if row is None:
-        raise NotFound(f"there is no reservation {id}")
-    return row
-
-
 def _open(session: Session, id: str) -> Reservation | None:
     row = _locked(session, id)
     return row if row.state in OPEN_STATES else None
@@ -336,4 +329,7 @@ def _view(row: Reservation, step: LoadStep | None, now: datetime) -> Reservation
     values = {name: getattr(row, name) for name in same}
     values |= {"remote_addresses": tuple(row.remote_addresses), "start": row.starts, "end": row.ends}
     values |= {"step": number, "steps": count, "step_title": title}
-    return ReservationView(word=states.word(row.state, number, count, ending_soon), **values)
+    if row.help_until is not None:
+        values["help_until"] = min(row.help_until, row.ends)  # it may be extended meanwhile
+    needs_help = row.help_since is not None
+    return ReservationView(word=states.word(row.state, number, count, ending_soon, needs_help), **values)

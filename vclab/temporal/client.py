@@ -25,7 +25,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from vclab.model import messages
 from vclab.model.errors import NotFound, Refused, Unreachable
-from vclab.model.messages import Acknowledge, Done, End, Extend, Placement, Reboot, StatusView, workflow_id
+from vclab.model.messages import Acknowledge, Done, End, Extend, Placement, Reboot, Resolve, StatusView, workflow_id
 from vclab.model.reservations import ReserveRequest
 from vclab.settings import TemporalSettings
 
@@ -108,6 +108,10 @@ class Reservations:
     async def reboot(self, reservation: str, message: Reboot) -> Done:
         """Restart the computer; answered at once."""
         return await self._update(reservation, messages.REBOOT, message)
+
+    async def resolve(self, reservation: str, message: Resolve) -> Done:
+        """Go on with a load that waits for help. Raises ``Refused`` when it does not."""
+        return await self._update(reservation, messages.RESOLVE, message)
 
     async def end(self, reservation: str, message: End) -> Done:
         """End it now; the user's view ends at once, the computer is taken back afterwards."""

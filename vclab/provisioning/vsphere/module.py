@@ -6,11 +6,12 @@ from pathlib import Path
 from vclab.model.catalog import Endpoint
 from vclab.model.errors import NotOurs
 from vclab.model.inventory import Inventory, MachineFacts, Machines
-from vclab.model.plans import Facts, NodeStatus, Plan, Profile, Status, Step, StepInput, Target, Whereabouts
+from vclab.model.plans import Evidence, Facts, NodeStatus, Plan, Profile, Status, Step, StepInput, Target, Whereabouts
 from vclab.model.steps import BlockingStep, StepContext
 from vclab.provisioning.vsphere import loading, removal
 from vclab.provisioning.vsphere.address import find_address, whereabouts
 from vclab.provisioning.vsphere.copying import copy_disk
+from vclab.provisioning.vsphere.evidence import evidence
 from vclab.provisioning.vsphere.faults import explained
 from vclab.provisioning.vsphere.machines import all_machines, image_mark, of_target
 from vclab.provisioning.vsphere.session import Sessions
@@ -119,6 +120,11 @@ class VSphere:
         """Remove one machine of ours, an orphan. Raises ``NotOurs`` without our mark; harmless when it is gone."""
         with explained(f"removing machine {instance_uuid} from {endpoint}"):
             removal.destroy_orphan(self._site(endpoint), instance_uuid, Unattended())
+
+    def evidence(self, target: Target) -> Evidence:
+        """What the endpoint can tell of the computer: state, guest tools, tasks, events. Raises ``Unreachable``."""
+        with explained(f"asking {target.endpoint} what became of {target.machine_name}"):
+            return evidence(self._at(target), target)
 
     def power_status(self, target: Target) -> str:
         """ "on", "off" or "unknown" (suspended, or there is no such machine)."""

@@ -1,0 +1,149 @@
+"""Records of loads that fail: what failed, the other place, the wait for an operator. As those in ``records``."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from sqlalchemy.orm import Session
+from temporalio import activity
+
+from activities.errors import failures
+from vclab.model.inventory import Inventory
+from vclab.model.plans import Target
+from vclab.model.reservations import OtherPlace, Placed, Refusal, Trouble, Waits
+from vclab.settings import Settings
+from vclab.store import elsewhere, tenures, troubles
+from vclab.store.engine import Store
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class FailedInput:
+    """A step failed for good; its moment is the workflow's."""
+
+    target: Target
+    trouble: Trouble
+
+
+@dataclass(frozen=True)
+class ElsewhereInput:
+    """Find another place than the target's, given what the endpoints said."""
+
+    target: Target
+    inventories: tuple[Inventory, ...]
+    now: datetime
+
+
+@dataclass(frozen=True)
+class ElsewhereOutcome:
+    """Either a place that is claimed, or why there is none."""
+
+    place: OtherPlace | None = None
+    refusal: str = ""
+
+
+@dataclass(frozen=True)
+class MoveInput:
+    """What was made at the target is verified gone: take the other place."""
+
+    target: Target
+    place: OtherPlace
+    now: datetime
+    not_clean: str = ""  #: why nobody may get the lab machine that is left
+    lost_seconds: float = 0.0  #: spent in the place that failed
+
+
+@dataclass(frozen=True)
+class MoveOutcome:
+    """Where it is now; ``refusal``: why it could not be moved. Neither: it has ended."""
+
+    placed: Placed | None = None
+    refusal: str = ""
+
+
+@dataclass(frozen=True)
+class HelpInput:
+    """It waits for an operator from now on."""
+
+    target: Target
+    reason: str
+    now: datetime
+
+
+@dataclass(frozen=True)
+class HelpedInput:
+    """An operator has said how it goes on."""
+
+    reservation: str
+    by: str
+    how: str
+    now: datetime
+
+
+@dataclass(frozen=True)
+class Helped:
+    """The end as it is now, and what was done about the time that was lost."""
+
+    end: datetime
+    credit: str = ""
+
+
+class TroubleRecords:
+    """Record activities."""
+
+    def __init__(self, store: Store, settings: Callable[[], Settings]) -> None:
+        self._store = store
+        self._settings = settings
+
+    def _write(self, change: Callable[[Session], T]) -> T:
+        with failures():
+            return self._store.run(change)
+
+    @activity.defn
+    def step_failed(self, given: FailedInput) -> None:
+        """Keep what failed, and what could be seen."""
+        health = self._settings().rules().health
+        self._write(lambda s: troubles.note(s, given.target, given.trouble, health))
+
+    @activity.defn
+    def elsewhere(self, given: ElsewhereInput) -> ElsewhereOutcome:
+        """Claim a place on another host, beside the one that is held."""
+        rules = self._settings().rules()
+        outcome = self._write(lambda s: elsewhere.find(s, given.target, given.inventories, rules, given.now))
+        if isinstance(outcome, Refusal):
+            return ElsewhereOutcome(refusal=outcome.text())
+        return ElsewhereOutcome(place=outcome)
+
+    @activity.defn
+    def moved(self, given: MoveInput) -> MoveOutcome:
+        """The old place is given up and the new one taken: claims, tenure and row, all or nothing."""
+        rules = self._settings().rules()
+
+        def move(session: Session) -> Placed | None:
+            return elsewhere.move(
+                session, given.target, given.place, given.not_clean, given.lost_seconds, rules, given.now
+            )
+
+        with failures():
+            try:
+                return MoveOutcome(placed=self._store.run(move))
+            except tenures.TenureHeld as held:
+                return MoveOutcome(refusal=str(held))
+
+    @activity.defn
+    def help_needed(self, given: HelpInput) -> Waits:
+        """It waits for an operator, so long as the answer says."""
+        waits = self._settings().rules().waits
+        self._write(lambda s: troubles.need_help(s, given.target, waits.help, given.reason, given.now))
+        return waits
+
+    @activity.defn
+    def helped(self, given: HelpedInput) -> Helped:
+        """It goes on, and the time that was lost is given back where that can be."""
+        rules = self._settings().rules()
+        end, credit = self._write(
+            lambda s: troubles.helped(s, given.reservation, given.by, given.how, rules, given.now)
+        )
+        return Helped(end, credit)

@@ -1,0 +1,173 @@
+"""Another place for a reservation whose load failed.
+
+Two records. ``find`` claims the other place beside the one that failed, so that nobody else takes it while what was
+made is removed. ``move``, after that is verified, gives the old place up and takes the new one: claims, tenure and row,
+all in one transaction or none.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from vclab.model import catalog as model
+from vclab.model.inventory import Amounts, Inventory
+from vclab.model.plans import Target
+from vclab.model.reservations import OtherPlace, Placed, Refusal, ReserveRequest
+from vclab.model.rules import Rules
+from vclab.model.states import OPEN_STATES, ComputerState
+from vclab.placement import Choice
+from vclab.store import audit, catalog, claims, credit, failures, lab_machines, placing, tenures
+from vclab.store.models import Computer, Reservation
+from vclab.store.types import utc
+
+
+def find(
+    session: Session, target: Target, inventories: Sequence[Inventory], rules: Rules, now: datetime
+) -> OtherPlace | Refusal:
+    """Claim a place that is not the target's host, or say why there is none. Again: the claim is made anew.
+
+    Raises ``NotFound`` for an unknown reservation.
+    """
+    row, now = placing.locked(session, target.reservation), utc(now)
+    if row.state not in OPEN_STATES or not _is_at(row, target):
+        return Refusal(f"{row.id} is not at {target.host} any more")
+    _keep(session, target, now)
+    image = catalog.revision(session, row.image, row.revision)
+    endpoints = catalog.endpoints(session, image.module)
+    starts = now - timedelta(seconds=rules.lead)
+    ends = row.ends + timedelta(seconds=rules.turnaround)
+    if image.module == model.STANDALONE:
+        return _another_machine(session, row, image, inventories, starts, ends, now)
+    choice = placing.choose_beside(session, row, image, endpoints, inventories, starts, ends)
+    if isinstance(choice, Refusal):
+        return choice
+    held = _pools(target)
+    amounts = placing.wanted(choice, Amounts(image.cpus, image.memory_mb, image.disk_gb))
+    wanted = {pool: amount for pool, amount in amounts.items() if pool not in held}
+    claims.claim_pools(session, row.id, starts, ends, wanted)
+    return OtherPlace(choice.endpoint, choice.host, choice.datastore, target.computer)
+
+
+def move(
+    session: Session,
+    target: Target,
+    place: OtherPlace,
+    not_clean: str,
+    lost_seconds: float,
+    rules: Rules,
+    now: datetime,
+) -> Placed | None:
+    """Give the target's place up, which is verified gone, and take the other one. None: the reservation has ended.
+
+    ``not_clean``: why nobody may get a lab machine that could not be taken back: it goes into maintenance.
+    ``lost_seconds`` are given back to the user, as far as no claim stands in the way. Again: the same place.
+
+    Raises ``NotFound`` for an unknown reservation, and ``TenureHeld`` when somebody else has the other computer by now:
+    then nothing has changed.
+    """
+    row, now = placing.locked(session, target.reservation), utc(now)
+    if not _is_at(row, target):
+        return placing.placed(session, row, rules)
+    if row.state not in OPEN_STATES:
+        return None
+    _give_up(session, target, not_clean, now)
+    new = _target(session, row, target, place, now)
+    _keep(session, new, now)
+    row.computer, row.generation, row.endpoint, row.host = new.computer, new.generation, new.endpoint, new.host
+    row.target = dataclasses.asdict(new)
+    row.password_ref = f"tenure/{new.computer}/{new.generation}/login"
+    row.private_address = row.public_address = row.host_key = row.boot_id = ""
+    row.remote_addresses, row.access_open = [], False
+    session.flush()
+    audit.note(session, row.id, "vclab", "moved", f"from {target.host} to {new.host}", now)
+    credit.give(session, row, lost_seconds, rules, now)
+    return placing.placed(session, row, rules)
+
+
+def abandon(session: Session, target: Target, now: datetime) -> None:
+    """Give back what ``find`` has claimed beside the target's own place."""
+    _keep(session, target, now)
+
+
+def _is_at(row: Reservation, target: Target) -> bool:
+    return (row.computer, row.generation) == (target.computer, target.generation)
+
+
+def _another_machine(
+    session: Session,
+    row: Reservation,
+    image: model.Image,
+    inventories: Sequence[Inventory],
+    starts: datetime,
+    ends: datetime,
+    now: datetime,
+) -> OtherPlace | Refusal:
+    able = [e for e in catalog.endpoints(session, image.module) if image.master_path in ("", e.name)]
+    heard = {inventory.endpoint: _without(inventory, row) for inventory in inventories}
+    request = ReserveRequest(row.id, row.user, row.image, (row.ends - now).total_seconds())
+    machine = lab_machines.claim(session, able, heard, request, starts, ends, now)
+    if isinstance(machine, Refusal):
+        return machine
+    return OtherPlace(machine[0], machine[1].name, "", machine[1].name)
+
+
+def _without(inventory: Inventory, row: Reservation) -> Inventory:
+    """What the endpoint said, but that the machine that failed can't be had."""
+    if inventory.endpoint != row.endpoint:
+        return inventory
+    hosts = (
+        dataclasses.replace(host, usable=False, why_not="its load failed here") if host.name == row.host else host
+        for host in inventory.hosts
+    )
+    return dataclasses.replace(inventory, hosts=tuple(hosts))
+
+
+def _give_up(session: Session, target: Target, not_clean: str, now: datetime) -> None:
+    """As when it is given back: nobody gets a lab machine whose load failed before its owner has looked at it."""
+    why_not = not_clean or failures.why_maintenance(session, target.computer, target.generation)
+    if tenures.held(session, target.computer, target.generation):
+        computer = session.get_one(Computer, target.computer, populate_existing=True)
+        computer.state = ComputerState.MAINTENANCE if why_not else ComputerState.AVAILABLE
+        computer.notes = failures.maintenance_note(target.reservation, why_not) if why_not else computer.notes
+        placing.forget_content(computer)
+    tenures.release(session, target.computer, target.generation, now)
+    session.flush()
+
+
+def _target(session: Session, row: Reservation, old: Target, place: OtherPlace, now: datetime) -> Target:
+    """The same machine in the other place, under a tenure of its own."""
+    expected = max((claim.ends for claim in claims.of(session, row.id)), default=row.ends)
+    generation = tenures.take(session, place.computer, row.id, placing.PURPOSE, expected, now)
+    computer = session.get_one(Computer, place.computer)
+    computer.state = ComputerState.RELOADING
+    placing.forget_content(computer)
+    endpoint = next(e for e in catalog.endpoints(session, old.module) if e.name == place.endpoint)
+    image = catalog.revision(session, row.image, row.revision)
+    return dataclasses.replace(
+        old,
+        computer=place.computer,
+        generation=generation,
+        endpoint=place.endpoint,
+        host=place.host,
+        datastore=place.datastore,
+        master=f"[{image.datastore or place.datastore}] {image.master_path}" if place.datastore else "",
+        private_mac=computer.private_mac or "",
+        public_mac=computer.public_mac or "",
+        private_network=endpoint.private_network,
+        public_network=endpoint.public_network,
+        site=endpoint.site,
+    )
+
+
+def _pools(target: Target) -> set[str]:
+    return set(placing.wanted(Choice(target.endpoint, target.host, target.datastore), Amounts()))
+
+
+def _keep(session: Session, target: Target, now: datetime) -> None:
+    """Release the reservation's claims on everything but the target's place."""
+    if target.module == model.STANDALONE:
+        claims.keep(session, target.reservation, (), (target.computer,), now)
+    else:
+        claims.keep(session, target.reservation, _pools(target), (), now)

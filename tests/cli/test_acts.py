@@ -132,14 +132,56 @@ def test_limits_are_refusals(vclab: Command) -> None:
     vclab("reserve", "debian-12", "--for", "1h").one_line_error(3, f"at most 1 reservations at one time ({first})")
 
 
-def test_a_load_that_fails(vclab: Command, world: World) -> None:
+def _needing_help(vclab: Command, world: World) -> str:
     world.fail["vsphere.power_on"] = StepFailed("the host refuses")
+    reservation = str(vclab("reserve", "debian-12", "--for", "1h", "--no-wait", "--json").json["id"])
+    _until(lambda: vclab("show", reservation, "--json").json["word"] == "Needs help")
+    return reservation
+
+
+def test_a_load_that_needs_help_and_is_given_up(vclab: Command, world: World) -> None:
+    reservation = _needing_help(vclab, world)
+    said = vclab("show", reservation)
+    assert "step 4, Power on: the host refuses" in said.out and f"`vclab end {reservation}` cancels it" in said.out
+    vclab("connect", reservation).one_line_error(3, "not ready yet: Needs help")
+    vclab("needs-help").one_line_error(3, "alice is none")
+    vclab("resolve", reservation, "retry").one_line_error(3, "for operators")
+    vclab("--as", "olga", "resolve", reservation, "hope").one_line_error(2, "say retry, elsewhere, give-up")
+    (one,) = vclab("--as", "olga", "needs-help", "--json").json
+    assert (one["id"], one["failure"]["step"], one["failure"]["number"]) == (reservation, "vsphere.power_on", 4)
+    assert one["failure"]["power"] == "on" and one["needs_help"]["until"] == one["end"], "its end comes first"
+    shown = vclab("--as", "olga", "needs-help").out
+    assert "Power on" in shown and f"vclab resolve {reservation} retry" in shown
+    assert "it was not reached by then" in shown
+    assert vclab("--as", "olga", "show", reservation, "--json").json["failures"] == [one["failure"]]
+    assert "is given up" in vclab("--as", "olga", "resolve", reservation, "give-up").out
+    vclab("watch", reservation).one_line_error(1, "given up by olga: step 4, Power on: the host refuses")
+    vclab("--as", "olga", "resolve", reservation, "retry").one_line_error(1, "has ended (failed)")
+    assert "Nothing needs help" in vclab("--as", "olga", "needs-help").err
+
+
+def test_who_waits_is_told_and_gets_the_computer_when_it_is_mended(vclab: Command, world: World, node: Node) -> None:
+    world.fail["vsphere.power_on"] = StepFailed("the host refuses")
+
+    def mend() -> None:
+        _until(lambda: _words(node) == ["Needs help"])
+        time.sleep(1.5)  # the one who waits looks every second
+        world.fail.clear()
+        run(["--as", "olga", "resolve", _unfinished(node)[0], "retry"])
+
+    operator = threading.Thread(target=mend)
+    operator.start()
     said = vclab("reserve", "debian-12", "--for", "1h")
-    assert (said.code, said.out) == (1, "")
-    assert said.err.splitlines()[-1].startswith("vclab: reserve: ")
-    assert "the host refuses" in said.err.splitlines()[-1]
-    (view,) = [v for v in vclab("list", "--all", "--json").json if v["ending"] == "failed"]
-    vclab("watch", view["id"]).one_line_error(1, "the host refuses")
+    operator.join()
+    assert said.code == 0, said
+    assert "goes on from the step that failed; it ends " in said.out and ": debian-12 on vm" in said.out
+    assert "Needs help: step 4, Power on: the host refuses" in said.err and "cancels it" in said.err
+    assert world.done.count("vsphere.copy_disk") == 1
+
+
+def _words(node: Node) -> list[str]:
+    with node.store.read() as session:
+        return [view.word for view in reservations.open_reservations(session)]
 
 
 def test_connect_before_ready(vclab: Command, world: World) -> None:

@@ -26,10 +26,10 @@ from vclab.lab.layout import TEMPORAL_PORT
 from vclab.provisioning.vsphere.api import vmodl
 
 SETTINGS: dict[str, Any] = {
-    "waits": {"first_connection_look": 0.5, "inuse_look": 1, "remove_retry": 2},
+    "waits": {"first_connection_look": 0.5, "inuse_look": 1, "remove_retry": 2, "help": 0},
     "reconcile": {"every": 2, "grace": 6},
 }
-"""Looks often, so that tests need not wait; all limits and other waits are the defaults."""
+"""Looks often, so that tests need not wait, nor for an operator's help; all limits and other waits are the defaults."""
 
 STEPS = (
     "vsphere.remove_previous",

@@ -18,10 +18,12 @@ from vclab.cli.extend import extend
 from vclab.cli.history import history
 from vclab.cli.images import images
 from vclab.cli.list import list_
+from vclab.cli.needs_help import needs_help
 from vclab.cli.output import note, prepare_streams, say
 from vclab.cli.plugins import load_all
 from vclab.cli.reboot import reboot
 from vclab.cli.reserve import reserve
+from vclab.cli.resolve import resolve
 from vclab.cli.show import show
 from vclab.cli.status import status
 from vclab.cli.watch import watch
@@ -30,7 +32,9 @@ from vclab.cli.why import why
 GROUP = "vclab.commands"
 """Entry points of this group name functions ``register(app: typer.Typer) -> None``."""
 
-VERBS = (images, reserve, list_, show, why, watch, connect, extend, reboot, end, status, doctor, history)
+OPERATORS = (needs_help, resolve)
+
+VERBS = (images, reserve, list_, show, why, watch, connect, extend, reboot, end, status, doctor, history, *OPERATORS)
 
 GROUPS = (user.app, image.app, computer.app, endpoint.app, host.app, store.app)
 
@@ -66,7 +70,7 @@ def build() -> typer.Typer:
     app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False, epilog=CODES_HELP)
     app.callback()(_root)
     for verb in VERBS:
-        app.command(verb.__name__.rstrip("_"))(verb)
+        app.command(verb.__name__.rstrip("_").replace("_", "-"))(verb)
     for group in GROUPS:
         app.add_typer(group)
     for _, register in load_all(GROUP):

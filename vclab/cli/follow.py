@@ -15,7 +15,7 @@ from vclab.model.durations import format_duration
 from vclab.model.errors import NotFound, Unreachable
 from vclab.model.messages import StatusView
 from vclab.model.reservations import ReservationView
-from vclab.model.states import OPEN_STATES, ReservationState
+from vclab.model.states import OPEN_STATES, ReservationState, Word
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -39,6 +39,11 @@ class Seen:
         return self.view.state not in OPEN_STATES
 
     @property
+    def needs_help(self) -> bool:
+        """True while it waits for an operator."""
+        return not self.ended and (self.status.word if self.status else self.view.word) == Word.NEEDS_HELP
+
+    @property
     def settled(self) -> bool:
         """True once it is ready to connect to, or has ended."""
         return self.ended or self.view.state in (ReservationState.RESERVED, ReservationState.INUSE)
@@ -59,6 +64,8 @@ def sentence(seen: Seen, now: datetime) -> str:
     view, status = seen.view, seen.status
     if seen.ended:
         return f"Ended ({view.ending}): {view.reason}" if view.reason else f"Ended ({view.ending})"
+    if seen.needs_help:
+        return _help(seen, now)
     if status is None:
         return f"{view.word}: {view.step_title}" if view.step_title else view.word
     text = f"{status.word}: {status.waits_for}" if status.step else f"{status.word}; waits for {status.waits_for}"
@@ -71,6 +78,18 @@ def sentence(seen: Seen, now: datetime) -> str:
     if left >= 1:
         times.append(f"about {format_duration(left)} left")
     return f"{text} — {', '.join(times)}" if times else text
+
+
+def _help(seen: Seen, now: datetime) -> str:
+    """``Needs help: step 4, Power it on: host esx1 refuses — 12 min; …``: a fault of ours, so the way out is told."""
+    since = (seen.status.since if seen.status else None) or seen.view.help_since or now
+    until = (seen.status.until if seen.status else None) or seen.view.help_until
+    spent, left = (now - since).total_seconds(), (until - now).total_seconds() if until else 0.0
+    text = f"{Word.NEEDS_HELP}: {(seen.status.reason if seen.status else '') or seen.view.reason}"
+    times = [format_duration(spent)] if spent >= 1 else []
+    if left >= 1:
+        times.append(f"an operator has {format_duration(left)} to mend it, then it ends as failed")
+    return f"{text} — {', '.join((*times, f'`vclab end {seen.view.id}` cancels it'))}"
 
 
 class Display(Protocol):

@@ -117,6 +117,9 @@ def reservation_json(view: ReservationView) -> dict[str, JsonValue]:
         "steps": view.steps,
         "step_title": view.step_title or None,
         "reason": view.reason or None,
+        "needs_help": None
+        if view.help_since is None
+        else {"since": iso(view.help_since), "until": iso(view.help_until)},
     }
 
 

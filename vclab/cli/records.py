@@ -9,9 +9,9 @@ from sqlalchemy.orm import Session
 from vclab.model.catalog import Computer, Endpoint, Image, User
 from vclab.model.errors import Unreachable
 from vclab.model.health import Failure, Rest, Suspect
-from vclab.model.reservations import AuditEvent, RefusedRequest, ReservationView
+from vclab.model.reservations import AuditEvent, RefusedRequest, ReservationView, Trouble
 from vclab.settings import config_file
-from vclab.store import audit, catalog, failures, history, load_log, orphans, refusals, reservations, rests
+from vclab.store import audit, catalog, failures, history, load_log, orphans, refusals, reservations, rests, troubles
 from vclab.store.engine import open_store
 from vclab.store.history import Stay
 from vclab.store.load_log import Attempt
@@ -70,6 +70,19 @@ class Records:
     def events(self, reservation: str) -> list[AuditEvent]:
         """What was done to a reservation, and by whom, oldest first."""
         return self._read(lambda s: audit.events(s, reservation))
+
+    def troubles(self, reservation: str) -> list[Trouble]:
+        """The steps of a reservation that failed for good, oldest first."""
+        return self._read(lambda s: troubles.of(s, reservation))
+
+    def waiting_for_help(self) -> list[tuple[ReservationView, Trouble]]:
+        """The reservations that wait for an operator, and what failed last; the longest wait first."""
+
+        def ask(session: Session) -> list[tuple[ReservationView, Trouble]]:
+            found = [(reservations.view(session, id), trouble) for id, trouble in troubles.waiting(session)]
+            return [(view, trouble) for view, trouble in found if view is not None]
+
+        return self._read(ask)
 
     def strays(self) -> list[Stray]:
         """Machines that carry our mark while nobody holds them."""

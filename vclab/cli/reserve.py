@@ -38,6 +38,8 @@ def reserve(
     """Reserve a computer with an image.
 
     Ctrl-C while waiting leaves the reservation running.
+    One that needs an operator's help is waited for too, and why is shown: the exit code is 0 when it is mended and
+    ready, 1 when it ends as failed. `vclab end R` cancels it.
     Progress goes to stderr; with --json, stdout gets one document at the end: an object, or a list with --count.
 
     \b

@@ -7,7 +7,8 @@ import typer
 
 from vclab.cli.context import lab_of
 from vclab.cli.follow import Seen, look, sentence
-from vclab.cli.output import JsonValue, fields, reservation_json, say, say_json, status_json, table
+from vclab.cli.needs_help import trouble_json
+from vclab.cli.output import JsonValue, fields, note, reservation_json, say, say_json, status_json, table
 from vclab.cli.params import AsUser, Json, ReservationId
 from vclab.cli.times import clock, iso, utc_now
 from vclab.model.durations import format_duration
@@ -34,9 +35,14 @@ def show(context: typer.Context, r: ReservationId, json: Json = False, as_user: 
         history: list[JsonValue] = [
             {"at": iso(e.at), "who": e.who, "what": e.what, "detail": e.detail or None} for e in events
         ]
-        say_json({**seen_json(seen), "history": history})
+        document = {**seen_json(seen), "history": history}
+        if lab.actor.operator:
+            document["failures"] = [trouble_json(trouble) for trouble in lab.records.troubles(r)]
+        say_json(document)
         return
     describe(seen, lab.actor.zone)
+    if seen.needs_help:
+        note(f"`vclab end {r}` cancels it" + ("; `vclab needs-help` shows the evidence" if lab.actor.operator else ""))
     if events:
         say("")
         rows = [(clock(e.at, lab.actor.zone), e.who, e.what, e.detail) for e in events]

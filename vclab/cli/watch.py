@@ -19,6 +19,7 @@ def watch(context: typer.Context, r: ReservationId, json: Json = False, as_user:
     """Follow a reservation until it ends.
 
     Ctrl-C stops watching and changes nothing.
+    The exit code is 1 when it failed. One that needs an operator's help is followed on; `vclab end R` cancels it.
     With --json, one JSON document a line, whenever something changes.
 
     \b

@@ -34,6 +34,8 @@ def note(session: Session, target: Target, trouble: Trouble, health: Health) -> 
     session.flush()
     what = f"{trouble.title} on {trouble.host}: {trouble.cause}"
     audit.note(session, reservation, "vclab", "step failed", what, trouble.at)
+    if not trouble.number:
+        return  # before the first step nothing of the host or of the image was tried
     in_guest = guest_is_to_blame(target.guest, trouble.step)
     failures.note(session, target, trouble.step, trouble.cause, in_guest, trouble.at, health)
 

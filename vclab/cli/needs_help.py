@@ -1,0 +1,84 @@
+"""``vclab needs-help``: the loads that wait for an operator, each with what could be seen of it."""
+
+import typer
+
+from vclab.cli.context import Lab, lab_of
+from vclab.cli.output import JsonValue, fields, note, reservation_json, say, say_json
+from vclab.cli.params import AsUser, Json
+from vclab.cli.times import clock, iso, utc_now
+from vclab.model.durations import format_duration
+from vclab.model.errors import Refused
+from vclab.model.reservations import ReservationView, Trouble
+
+
+def needs_help(context: typer.Context, json: Json = False, as_user: AsUser = "") -> None:
+    """List the reservations that wait for an operator's help.
+
+    A load has failed for good, and one other place did not do or was not to be had. Each is shown with the step, the
+    cause, and the evidence: the machine's power, what its endpoint says of it, and its own last lines.
+    `vclab resolve` lets one go on; its user can end it at any time.
+
+    \b
+    Examples:
+      vclab needs-help
+      vclab needs-help --json
+    """
+    lab = lab_of(context, as_user)
+    must_be_operator(lab, "needs-help lists what is for operators to mend")
+    found = lab.records.waiting_for_help()
+    if json:
+        say_json([{**reservation_json(view), "failure": trouble_json(trouble)} for view, trouble in found])
+        return
+    if not found:
+        note("Nothing needs help.")
+    for number, (view, trouble) in enumerate(found):
+        if number:
+            say("")
+        _describe(lab, view, trouble)
+
+
+def must_be_operator(lab: Lab, why: str) -> None:
+    """Raises ``Refused`` for anybody else."""
+    if not lab.actor.operator:
+        raise Refused(f"{why}, and {lab.actor.login} is none; the setting `operators` names them")
+
+
+def trouble_json(trouble: Trouble) -> dict[str, JsonValue]:
+    """A step that failed, for programs."""
+    seen = trouble.evidence
+    return {
+        "at": iso(trouble.at),
+        "computer": trouble.computer,
+        "generation": trouble.generation,
+        "host": trouble.host,
+        "step": trouble.step,
+        "number": trouble.number,
+        "title": trouble.title,
+        "cause": trouble.cause,
+        "power": seen.power,
+        "endpoint": list(seen.endpoint),
+        "console": list(seen.console),
+        "missing": list(seen.missing),
+    }
+
+
+def _describe(lab: Lab, view: ReservationView, trouble: Trouble) -> None:
+    zone, now, seen = lab.actor.zone, utc_now(), trouble.evidence
+    since = view.help_since or trouble.at
+    until = f"until {clock(view.help_until, zone, now)}, then it ends as failed" if view.help_until else ""
+    waited = format_duration(max(1.0, (now - since).total_seconds()))
+    fields(
+        [
+            ("Reservation", f"{view.id}: {view.image}, revision {view.revision}, for {view.user}"),
+            ("Waits", f"since {clock(since, zone, now)} ({waited}), {until}"),
+            ("Failed", f"step {trouble.number}, {trouble.title}" if trouble.number else trouble.title),
+            ("Cause", trouble.cause),
+            ("Reason", view.reason),
+            ("Machine", f"{trouble.computer} on {trouble.host}, power {seen.power}"),
+        ]
+    )
+    for title, lines in (("Its endpoint", seen.endpoint), ("Its console", seen.console), ("Not seen", seen.missing)):
+        if lines:
+            say(f"{title}:")
+            say("\n".join(f"  {line}" for line in lines))
+    say(f"`vclab resolve {view.id} retry` goes on from this step; or `elsewhere`, or `give-up`")

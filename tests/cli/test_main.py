@@ -7,7 +7,7 @@ import pytest
 from tests.cli.conftest import Command
 from vclab.cli.app import VERBS
 
-NAMES = [verb.__name__.rstrip("_") for verb in VERBS]
+NAMES = [verb.__name__.rstrip("_").replace("_", "-") for verb in VERBS]
 GARBAGE = [
     "",
     " ",

@@ -338,7 +338,7 @@ def test_why_it_waits(vclab: Command, world: World) -> None:
     assert (found["word"], found["now"]["waits_for"], found["now"]["then"]) == (
         "Preparing (4/8)",
         "Power on",
-        "the load fails",
+        "another place is tried, or an operator is asked for help",
     )
     (activity,) = found["activities"]
     assert (activity["name"], activity["last_failure"]) == ("vsphere.power_on", "the host is away")

@@ -5,8 +5,10 @@ import os
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 TOGETHER = ("stack", "lab")
 """Folders whose tests share one lab and so run one after the other; elsewhere those of a file do."""
@@ -25,10 +27,25 @@ def pytest_sessionfinish() -> None:
     time.sleep(0.3)
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Two run at a time (`make test`): the longest row, that of the whole stack, begins at once."""
-    for item in items:
-        folder = item.path.parent.name
-        item.add_marker(pytest.mark.xdist_group(folder if folder in TOGETHER else f"{folder}/{item.path.name}"))
-    items.sort(key=lambda item: (*TOGETHER, item.path.parent.name).index(item.path.parent.name))
+    """The longest row, that of the whole stack, begins at once when two run at a time."""
+    items.sort(key=lambda item: (*TOGETHER, "").index(_row(item.nodeid) if _row(item.nodeid) in TOGETHER else ""))
+
+
+def _row(nodeid: str) -> str:
+    """The tests that run one after the other: those of a lab's folder, else those of a file."""
+    file = nodeid.partition("::")[0]
+    folder = Path(file).parent.name
+    return folder if folder in TOGETHER else file
+
+
+class Rows(LoadScopeScheduling):  # type: ignore[misc]
+    """Each row is one process's."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _row(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Rows:
+    """For `make test`, which runs two at a time."""
+    return Rows(config, log)

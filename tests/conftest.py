@@ -39,7 +39,7 @@ def _row(nodeid: str) -> str:
     return folder if folder in TOGETHER else file
 
 
-class Rows(LoadScopeScheduling):  # type: ignore[misc]
+class Rows(LoadScopeScheduling):
     """Each row is one process's."""
 
     def _split_scope(self, nodeid: str) -> str:

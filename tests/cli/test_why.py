@@ -147,6 +147,8 @@ def test_a_suspect_revision_is_shown_and_trusted_again(vclab: Command, opened: S
     (revision,) = vclab("image", "show", "debian-12", "--json").json["revisions"]
     assert [failure["host"] for failure in revision["suspect"]["failures"]] == ["esx1", "esx2"]
     assert "Beware: revision 1 of debian-12 is suspect" in vclab("reserve", "debian-12").err
+    reservation, _ = ask(opened, memory_mb=4096)
+    assert "Beware: revision 1 of debian-12 is suspect" in vclab("show", reservation).out
     parts = {part["name"]: part for part in vclab("status", "--json").json["parts"]}
     assert "revision 1 of debian-12 is suspect" in parts["images"]["detail"]
     assert vclab("--as", "olga", "image", "edit", "debian-12", "--trusted").code == 0

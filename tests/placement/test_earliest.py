@@ -20,6 +20,7 @@ from vclab.placement import (
     choose_machine,
     earliest,
     earliest_machine,
+    ever,
 )
 
 NOW = datetime(2026, 8, 1, 10, tzinfo=UTC)
@@ -71,6 +72,22 @@ def test_an_identity_must_be_free_too() -> None:
 def test_a_promise_without_an_end_never_makes_room() -> None:
     forever = Booking(at(0), datetime.max.replace(tzinfo=UTC), Amounts(1, 4))
     assert when(host("a", forever)) is None
+
+
+def test_nothing_is_said_of_the_time_of_which_nothing_is_known() -> None:
+    room = EndpointRoom("vc", NETWORKS, (host("a", booked(4, 0, 3)),), (store("ds1"),))
+    need = Need(Amounts(1, 2, 1), NOW, at(2))
+    assert earliest(need, [room], NOW, known=at(4.9)) is None
+    assert earliest(need, [room], NOW, known=at(5)) == at(3)
+    assert earliest(need, [room], NOW, known=at(2)) is None
+
+
+def test_whether_it_would_ever_fit() -> None:
+    def ever_on(*hosts: HostRoom) -> bool:
+        return ever(Need(Amounts(1, 3, 1), NOW, at(2)), [EndpointRoom("vc", NETWORKS, hosts, (store("ds1"),))])
+
+    assert ever_on(host("a", Booking(at(0), datetime.max.replace(tzinfo=UTC), Amounts(1, 4))))
+    assert not ever_on(host("a", memory_mb=2), host("b", rests="rests"))
 
 
 bookings = st.lists(

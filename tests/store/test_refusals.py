@@ -31,6 +31,13 @@ def test_there_is_room_when_the_first_one_that_is_in_the_way_ends(lab: Store) ->
     assert fits(lab, refusal.earliest)
 
 
+def test_room_that_comes_much_later_is_found_too(lab: Store) -> None:
+    for days in (40, 3):
+        must_reserve(lab, image="big", hours=days * 24)
+    assert refused(reserve(lab, image="big", hours=1)).earliest == NOW + 72 * HOUR + TURNAROUND
+    assert refused(reserve(lab, image="big", hours=1000)).earliest == NOW + 72 * HOUR + TURNAROUND
+
+
 def test_there_is_none_when_no_host_is_large_enough(lab: Store) -> None:
     refusal = refused(reserve(lab, image="big", inventories=(inventory(memory_mb=4096),)))
     assert (refusal.earliest, refusal.hint) == (None, "")

@@ -5,13 +5,14 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from vclab.cli.context import lab_of
+from vclab.cli.context import Lab, lab_of
 from vclab.cli.follow import Seen, look, sentence
 from vclab.cli.needs_help import trouble_json
 from vclab.cli.output import JsonValue, fields, note, reservation_json, say, say_json, status_json, table
 from vclab.cli.params import AsUser, Json, ReservationId
 from vclab.cli.times import clock, iso, utc_now
 from vclab.model.durations import format_duration
+from vclab.model.reservations import ReservationView
 from vclab.model.states import ReservationState
 
 
@@ -43,10 +44,22 @@ def show(context: typer.Context, r: ReservationId, json: Json = False, as_user: 
     describe(seen, lab.actor.zone)
     if seen.needs_help:
         note(f"`vclab end {r}` cancels it" + ("; `vclab needs-help` shows the evidence" if lab.actor.operator else ""))
+    if not seen.ended:
+        _warn(lab, view)
     if events:
         say("")
         rows = [(clock(e.at, lab.actor.zone), e.who, e.what, e.detail) for e in events]
         table(("WHEN", "WHO", "WHAT", "DETAIL"), rows)
+
+
+def _warn(lab: Lab, view: ReservationView) -> None:
+    """What is known to be wrong with what it is made of."""
+    suspects = [each for each in lab.records.suspects(view.image) if each.revision == view.revision]
+    rests = [rest for rest in lab.records.resting() if (rest.endpoint, rest.host) == (view.endpoint, view.host)]
+    texts = [each.text() for each in suspects]
+    texts += [f"{rest.host} {rest.text(lambda at: clock(at, lab.actor.zone))}" for rest in rests]
+    for text in texts:
+        say(f"Beware: {text}")
 
 
 def seen_json(seen: Seen) -> dict[str, JsonValue]:

@@ -2,7 +2,7 @@
 
 from vclab.placement.capacity import Booking, first_shortage, levels, peak
 from vclab.placement.choose import Choice, DatastoreRoom, EndpointRoom, HostRoom, Need, choose
-from vclab.placement.earliest import earliest, earliest_machine
+from vclab.placement.earliest import earliest, earliest_machine, ever
 from vclab.placement.machines import MachineRoom, Promise, choose_machine
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "choose_machine",
     "earliest",
     "earliest_machine",
+    "ever",
     "first_shortage",
     "levels",
     "peak",

@@ -6,10 +6,13 @@ out. The work grows with the number of promises: each is sorted and looked at on
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
 
 from vclab.model.inventory import Amounts
-from vclab.placement.capacity import Booking, levels
+from vclab.placement.capacity import Booking
 from vclab.placement.choose import EndpointRoom, HostRoom, Need, unfit
 from vclab.placement.machines import MachineRoom
 
@@ -19,11 +22,13 @@ _Gap = tuple[datetime, datetime]
 """A time [from, until) in which something fits."""
 
 
-def earliest(need: Need, endpoints: Sequence[EndpointRoom], identities_from: datetime | None) -> datetime | None:
+def earliest(
+    need: Need, endpoints: Sequence[EndpointRoom], identities_from: datetime | None, known: datetime = _NEVER
+) -> datetime | None:
     """From when on ``need`` fits somewhere for as long as it lasts; None: never, as things stand.
 
-    The bookings must be all that end after ``need.starts``. An identity is free from ``identities_from`` on, as far as
-    is known (None: nobody can tell).
+    The bookings must be all that end after ``need.starts`` and begin before ``known``: nothing is said of the time
+    after that. An identity is free from ``identities_from`` on, as far as is known (None: nobody can tell).
     """
     if identities_from is None:
         return None
@@ -34,14 +39,27 @@ def earliest(need: Need, endpoints: Sequence[EndpointRoom], identities_from: dat
             continue
         disk = Amounts(disk_gb=need.amounts.disk_gb)
         stores = {
-            room.facts.name: list(gaps(room.bookings, Amounts(disk_gb=room.facts.disk_gb), disk, starts))
+            room.facts.name: list(gaps(room.bookings, Amounts(disk_gb=room.facts.disk_gb), disk, starts, known=known))
             for room in endpoint.datastores
             if room.facts.usable
         }
         for host in endpoint.hosts:
             if not any(unfit(host, endpoint.networks)):
-                best = min(best, _on_host(host, stores, need.amounts, starts, best, length.total_seconds()))
+                best = min(best, _on_host(host, stores, need.amounts, starts, best, length, known))
     return best if best < _NEVER else None
+
+
+def ever(need: Need, endpoints: Sequence[EndpointRoom]) -> bool:
+    """Whether ``need`` would fit if nothing were promised."""
+    empty = [
+        replace(
+            endpoint,
+            hosts=tuple(replace(host, bookings=()) for host in endpoint.hosts),
+            datastores=tuple(replace(store, bookings=()) for store in endpoint.datastores),
+        )
+        for endpoint in endpoints
+    ]
+    return earliest(need, empty, need.starts) is not None
 
 
 def earliest_machine(starts: datetime, ends: datetime, machines: Sequence[MachineRoom]) -> datetime | None:
@@ -59,34 +77,74 @@ def earliest_machine(starts: datetime, ends: datetime, machines: Sequence[Machin
     return min(fits, default=None)
 
 
-def gaps(bookings: Iterable[Booking], limits: Amounts, need: Amounts, starts: datetime) -> Iterator[_Gap]:
-    """When, from ``starts`` on, ``need`` fits beside the bookings: as few and as long times as possible."""
+def gaps(
+    bookings: Iterable[Booking],
+    limits: Amounts,
+    need: Amounts,
+    starts: datetime,
+    until: datetime = _NEVER,
+    known: datetime = _NEVER,
+) -> Iterator[_Gap]:
+    """When, from ``starts`` on, ``need`` fits beside the bookings: as few and as long times as possible.
+
+    Bookings that begin at ``until`` or later are left out; the last time ends when no more is ``known``. Plain numbers
+    and one sort: a large lab has tens of thousands.
+    """
+    left = limits - need
+    cpus, memory_mb, disk_gb = left.cpus, left.memory_mb, left.disk_gb
     since: datetime | None = None
-    for moment, used in levels(bookings, starts, _NEVER):
-        if not (limits - used).holds(need):
-            if since is not None:
-                yield since, moment
-            since = None
-        elif since is None:
+    for moment, changes in groupby(_changes(bookings, starts, until), key=itemgetter(0)):
+        for _, more_cpus, more_mb, more_gb in changes:
+            cpus, memory_mb, disk_gb = cpus + more_cpus, memory_mb + more_mb, disk_gb + more_gb
+        fits = cpus >= 0 and memory_mb >= 0 and disk_gb >= 0
+        if fits and since is None:
             since = moment
-    if since is not None:
-        yield since, _NEVER
+        elif since is not None and not fits:
+            yield since, moment
+            since = None
+    if since is not None and since < known:
+        yield since, known
+
+
+_Change = tuple[datetime, int, int, int]
+"""A moment, and how much more CPUs, MiB and GiB are free from then on."""
+
+
+def _changes(bookings: Iterable[Booking], starts: datetime, until: datetime) -> list[_Change]:
+    changes: list[_Change] = [(starts, 0, 0, 0)]
+    for booking in bookings:
+        if booking.ends > starts and booking.starts < until:
+            amounts = booking.amounts
+            cpus, memory_mb, disk_gb = amounts.cpus, amounts.memory_mb, amounts.disk_gb
+            changes.append((max(booking.starts, starts), -cpus, -memory_mb, -disk_gb))
+            if booking.ends < _NEVER:
+                changes.append((booking.ends, cpus, memory_mb, disk_gb))
+    changes.sort(key=itemgetter(0))
+    return changes
 
 
 def _on_host(
-    room: HostRoom, stores: dict[str, list[_Gap]], need: Amounts, starts: datetime, best: datetime, seconds: float
+    room: HostRoom,
+    stores: dict[str, list[_Gap]],
+    need: Amounts,
+    starts: datetime,
+    best: datetime,
+    length: timedelta,
+    known: datetime,
 ) -> datetime:
     """The earliest moment on this host before ``best``; ``best`` if there is none."""
     compute = Amounts(cpus=need.cpus, memory_mb=need.memory_mb)
     limits = Amounts(room.facts.cpus, room.facts.memory_mb)
     if not limits.holds(compute):
         return best
-    on_host = list(gaps(room.bookings, limits, compute, starts))
+    # Before ``best`` nothing matters that begins when the whole time after it is over.
+    until = _NEVER if best == _NEVER else best + length
+    on_host = list(gaps(room.bookings, limits, compute, starts, until, known))
     for name in set(room.facts.datastores):
-        for begins, until in _both(on_host, stores.get(name, [])):
+        for begins, ends in _both(on_host, stores.get(name, [])):
             if begins >= best:
                 break
-            if (until - begins).total_seconds() >= seconds:
+            if ends - begins >= length:
                 best = begins
                 break
     return best

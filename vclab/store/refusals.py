@@ -14,10 +14,12 @@ from vclab.model.health import Suspect
 from vclab.model.ids import is_id
 from vclab.model.reservations import Candidate, Refusal, RefusedRequest, ReserveRequest
 from vclab.model.states import ComputerState
-from vclab.placement import EndpointRoom, MachineRoom, Need, earliest, earliest_machine
+from vclab.placement import EndpointRoom, MachineRoom, Need, earliest, earliest_machine, ever
 from vclab.store import failures, models, zones
 from vclab.store.models import Computer, Revision, Tenure
 from vclab.store.types import utc
+
+_LOOKS = (1, 30, 3660)  # days ahead
 
 
 def with_room(
@@ -25,10 +27,19 @@ def with_room(
 ) -> Refusal:
     """The refusal with the earliest time from which the need's claim could begin, if there is one.
 
-    ``rooms`` tells what there is for as long as a need lasts.
+    ``rooms`` tells what there is for as long as a need lasts. Most often there is room within a day, so only as many
+    promises are read as are needed: a large lab has tens of thousands, and others wait meanwhile.
     """
-    far = dataclasses.replace(need, ends=need.ends + timedelta(days=366 * 10))
-    return dataclasses.replace(refusal, earliest=earliest(need, rooms(far), _identity_from(session, now)))
+    identity_from = _identity_from(session, now)
+    for days in _LOOKS:
+        far = dataclasses.replace(need, ends=need.ends + timedelta(days=days))
+        there = rooms(far)
+        found = earliest(need, there, identity_from, known=far.ends)
+        if found is not None:
+            return dataclasses.replace(refusal, earliest=found)
+        if identity_from is None or not ever(need, there):
+            break
+    return refusal
 
 
 def with_machine(refusal: Refusal, starts: datetime, ends: datetime, machines: Sequence[MachineRoom]) -> Refusal:

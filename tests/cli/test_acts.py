@@ -154,6 +154,11 @@ def test_a_load_that_needs_help_and_is_given_up(vclab: Command, world: World) ->
     assert "Power on" in shown and f"vclab resolve {reservation} retry" in shown
     assert "it was not reached by then" in shown
     assert vclab("--as", "olga", "show", reservation, "--json").json["failures"] == [one["failure"]]
+    why = vclab("why", reservation)
+    assert "State        Needs help" in why.out and "vsphere.power_on on esx1, " in why.out
+    assert f"`vclab end {reservation}` cancels it" in why.out
+    assert vclab("--as", "olga", "why", reservation, "--json").json["evidence"] == one["failure"]
+    assert f"`vclab resolve {reservation} retry`" in vclab("--as", "olga", "why", reservation).out
     assert "is given up" in vclab("--as", "olga", "resolve", reservation, "give-up").out
     vclab("watch", reservation).one_line_error(1, "given up by olga: step 4, Power on: the host refuses")
     vclab("--as", "olga", "resolve", reservation, "retry").one_line_error(1, "has ended (failed)")

@@ -1,4 +1,4 @@
-"""A host that rests is asked after by the reconciler, and comes back; nothing is placed on it before."""
+"""Hosts that rest and come back, and revisions under suspicion, as reservations meet them."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -8,12 +8,14 @@ import sqlalchemy as sa
 
 from activities.reconcile import Strays
 from tests.store.test_failures import TARGET
-from tests.workflows.conftest import Life
-from vclab.model.errors import Refused
+from tests.workflows.conftest import IMAGE, Life
+from vclab.model.errors import Refused, StepFailed
 from vclab.model.health import Rest
 from vclab.model.ids import new_id
-from vclab.store import failures, rests
-from vclab.store.models import HostRest
+from vclab.model.messages import How, Resolve, workflow_id
+from vclab.model.reservations import ReserveRequest
+from vclab.store import catalog, failures, rests
+from vclab.store.models import HostRest, LoadFailure
 from vclab.temporal.client import QUEUE
 from workflows.reconcile import Reconcile
 
@@ -67,3 +69,49 @@ async def test_a_host_rests_until_a_check_finds_that_it_can_be_used(life: Life) 
     assert resting(life) == []
     life.id = new_id()
     await life.ready()
+
+
+def suspects(life: Life) -> list[str]:
+    with life.store.read() as session:
+        return [f"{each.image}/{each.revision}" for each in failures.suspects(session)]
+
+
+def word(life: Life) -> str:
+    view = life.view()
+    return view.word if view else ""
+
+
+async def test_three_images_fail_on_a_host_and_it_rests_until_a_load_ends_well(life: Life) -> None:
+    ids = [new_id() for _ in range(3)]
+    life.world.fail["vsphere.power_on"] = StepFailed("esx1 refuses")
+    for name, life.id in zip(("a", "b", "c"), ids, strict=True):
+        life.store.run(lambda s, name=name: catalog.put_image(s, replace(IMAGE, name=name)))  # type: ignore[misc]
+        assert resting(life) == []
+        await life.reservations.reserve(ReserveRequest(life.id, "alice", name, 3600, operator=True))
+        await life.when(lambda: word(life) == "Needs help")
+    (rest,) = resting(life)
+    assert (rest.host, suspects(life)) == ("esx1", [])
+    life.world.fail.clear()
+    await life.reservations.resolve(life.id, Resolve("olga", How.RETRY))
+    await life.until("reserved")
+    assert resting(life) == []
+    for other in ids[:2]:
+        await life.client.get_workflow_handle(workflow_id(other)).terminate("the test is over")
+
+
+async def test_a_revision_that_fails_inside_in_two_places_is_suspect_until_it_loads_well(life: Life) -> None:
+    life.world.hosts = tuple(replace(life.world.hosts[0], name=f"esx{n}") for n in (1, 2))
+    life.world.fail["linux.post_load"] = StepFailed("there is no nft")
+    await life.reserve()
+    await life.when(lambda: word(life) == "Needs help")
+    assert suspects(life) == ["debian-12/1"]
+    with life.store.read() as session:
+        failed = session.scalars(sa.select(LoadFailure)).all()
+        assert [(row.host, row.step, row.against_host) for row in failed] == [
+            ("esx1", "linux.post_load", False),
+            ("esx2", "linux.post_load", False),
+        ]
+    life.world.fail.clear()
+    await life.reservations.resolve(life.id, Resolve("olga", How.RETRY))
+    await life.until("reserved")
+    assert suspects(life) == []

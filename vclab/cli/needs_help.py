@@ -77,8 +77,14 @@ def _describe(lab: Lab, view: ReservationView, trouble: Trouble) -> None:
             ("Machine", f"{trouble.computer} on {trouble.host}, power {seen.power}"),
         ]
     )
+    tell_evidence(trouble)
+    say(f"`vclab resolve {view.id} retry` goes on from this step; or `elsewhere`, or `give-up`")
+
+
+def tell_evidence(trouble: Trouble) -> None:
+    """What was seen when a step had failed."""
+    seen = trouble.evidence
     for title, lines in (("Its endpoint", seen.endpoint), ("Its console", seen.console), ("Not seen", seen.missing)):
         if lines:
             say(f"{title}:")
             say("\n".join(f"  {line}" for line in lines))
-    say(f"`vclab resolve {view.id} retry` goes on from this step; or `elsewhere`, or `give-up`")

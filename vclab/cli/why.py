@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -10,18 +10,19 @@ import typer
 
 from vclab.cli.context import Lab, lab_of
 from vclab.cli.follow import ASK, Seen, look, sentence
-from vclab.cli.image import failure_json
+from vclab.cli.image import failure_json, suspect_json
+from vclab.cli.needs_help import tell_evidence, trouble_json
 from vclab.cli.output import JsonValue, fields, say, say_json, status_json
 from vclab.cli.params import AsUser, Json, ReservationId
 from vclab.cli.times import clock, iso, utc_now
 from vclab.model.durations import format_duration
 from vclab.model.errors import NotFound, Unreachable
 from vclab.model.ids import is_id
-from vclab.model.reservations import Candidate, RefusedRequest
+from vclab.model.reservations import Candidate, RefusedRequest, Trouble
 from vclab.model.states import ReservationState
 
 if TYPE_CHECKING:
-    from vclab.model.health import Failure
+    from vclab.model.health import Failure, Suspect
     from vclab.store.load_log import Attempt
     from vclab.temporal.doing import Doing
 
@@ -40,7 +41,9 @@ class _Life:
     attempt: "Attempt | None" = None  #: of the load, from the database
     failures: "Sequence[Failure]" = ()
     known_at: datetime | None = None  #: the age of what the database says
-    not_asked: str = field(default="")
+    not_asked: str = ""  #: why the server did not tell what is tried
+    suspect: "Suspect | None" = None  #: its revision
+    troubles: Sequence[Trouble] = ()  #: with their evidence: for operators
 
 
 def why(context: typer.Context, r: ReservationId, json: Json = False, as_user: AsUser = "") -> None:
@@ -84,11 +87,14 @@ def _life(lab: Lab, r: str) -> _Life:
     doing: Sequence[Doing] = ()
     if view.state not in OVER:
         seen, doing, not_asked = asyncio.run(_ask(lab, r))
-    attempt = lab.records.last_attempt(r)
+    attempt, failures = lab.records.last_attempt(r), lab.records.failures(r)
+    suspects = {each.revision: each for each in lab.records.suspects(view.image)}
+    troubles = lab.records.troubles(r) if lab.actor.operator else ()
     moments = [event.at for event in lab.records.events(r)[-1:]]
     if attempt is not None:
         moments.append(attempt.ended_at or attempt.started_at)
-    return _Life(seen, doing, attempt, lab.records.failures(r), max(moments, default=view.created), not_asked)
+    known_at = max(moments, default=view.created)
+    return _Life(seen, doing, attempt, failures, known_at, not_asked, suspects.get(view.revision), troubles)
 
 
 async def _ask(lab: Lab, r: str) -> "tuple[Seen, list[Doing], str]":
@@ -126,7 +132,14 @@ def _tell(lab: Lab, life: _Life) -> None:
         place = f"on {failure.host}, {_ago(lab, failure.at, now)}"
         pairs.append(("Failed load", f"{failure.step} {place}: {failure.cause}"))
     reason = (status.reason if status else "") or view.reason
-    fields([*pairs, ("Reason" if seen.ended else "Remark", reason)])
+    pairs += [("Reason" if seen.ended else "Remark", reason), ("Beware", life.suspect.text() if life.suspect else "")]
+    fields(pairs)
+    if seen.needs_help and not life.troubles:
+        say(f"An operator is asked for help; `vclab end {view.id}` cancels it")
+    if seen.needs_help and life.troubles:
+        say("")
+        tell_evidence(life.troubles[-1])
+        say(f"`vclab resolve {view.id} retry` goes on from this step; or `elsewhere`, or `give-up`")
 
 
 def _doing(lab: Lab, each: "Doing", now: datetime) -> list[tuple[str, str]]:
@@ -229,6 +242,8 @@ def _json(life: _Life) -> dict[str, JsonValue]:
         "activities": activities,
         "activities_not_asked": life.not_asked or None,
         "failures": failures,
+        "suspect": suspect_json(life.suspect),
+        "evidence": trouble_json(life.troubles[-1]) if life.troubles else None,
     }
 
 

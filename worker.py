@@ -142,6 +142,7 @@ def build(client: Client, settings: Settings, store: Store, drivers: Drivers) ->
         guest.close_access,
         guest.await_connection,
         guest.await_disconnection,
+        guest.await_sight,
         guest.notify_user,
         guest.reboot_guest,
         guest.await_boot,

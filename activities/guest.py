@@ -11,6 +11,7 @@ from temporalio import activity
 from activities.errors import failures
 from activities.runner import Fence, heartbeating
 from vclab.guests.base import Guest
+from vclab.model.addresses import left
 from vclab.model.errors import NotYet, StepFailed, Unreachable, VclabError
 from vclab.model.plans import Access, Facts, Target, Whereabouts
 
@@ -26,6 +27,7 @@ class GuestInput:
     access: Access
     look_seconds: float = 15.0
     text: str = ""
+    in_use: bool = False  #: a look tells too that the computer is off, or that an older address is not used any more
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class Seen:
 
     connected: bool
     addresses: tuple[str, ...] = ()
+    unseen: str = ""  #: why nothing can be seen, for as long as that stays so
     facts: Facts | None = None  #: where the computer is now, if that is elsewhere than known, or it was restarted
 
 
@@ -107,6 +110,8 @@ class GuestActivities:
         with failures():
             async with self._heartbeating(given):
                 seen = await self._look(given)
+                if seen.unseen:
+                    return seen
                 if not seen.connected:
                     raise NotYet(f"nobody is connected; next look in {given.look_seconds:g} s", given.look_seconds)
                 facts = given.facts.merged(seen.facts or Facts())
@@ -115,19 +120,31 @@ class GuestActivities:
 
     @activity.defn
     async def await_disconnection(self, given: GuestInput) -> Seen:
-        """Return once nobody is connected any more, or the computer is found elsewhere or restarted."""
+        """Return once nobody is connected any more, or the computer is found elsewhere or restarted; in use also once
+        an older address is not used any more."""
         with failures():
             async with self._heartbeating(given):
                 # It begins when a connection has just been seen: VCL too looks first after general_inuse_check seconds.
                 if activity.info().attempt == 1:
                     raise NotYet(f"connected; first look in {given.look_seconds:g} s", given.look_seconds)
                 seen = await self._look(given)
-                if seen.connected and seen.facts is None:
+                news = seen.facts is not None or (given.in_use and left(given.access.addresses, seen.addresses))
+                if seen.connected and not news:
                     raise NotYet(f"still connected; next look in {given.look_seconds:g} s", given.look_seconds)
                 return seen
 
+    @activity.defn
+    async def await_sight(self, given: GuestInput) -> Seen:
+        """Return once a computer can be looked at again: who is connected to it."""
+        with failures():
+            async with self._heartbeating(given):
+                return await self._look(replace(given, in_use=False))
+
     async def _look(self, given: GuestInput) -> Seen:
-        """A computer that can't be looked at is not "disconnected": look again."""
+        """A computer that can't be looked at is not "disconnected": look again.
+
+        In use, one that is off or gone by the word of its endpoint stays so until somebody acts: that is an answer.
+        """
         # Whoever came and went since the last look was there; a little more, for looks are never quite on time.
         within, guest = given.look_seconds + 5, self._guest(given)
         try:
@@ -135,9 +152,11 @@ class GuestActivities:
                 given, lambda facts: guest.connections(given.target, facts, given.access, within)
             )
         except (Unreachable, Gone) as error:
+            if given.in_use and isinstance(error, Away | Gone):
+                return Seen(False, unseen=str(error))
             raise CannotLook(f"{error}; next look in {given.look_seconds:g} s", given.look_seconds) from None
         now = facts.merged(found.facts)
-        return Seen(bool(found), found.addresses, now if now != given.facts else None)
+        return Seen(bool(found), found.addresses, facts=now if now != given.facts else None)
 
     @activity.defn
     async def reboot_guest(self, given: GuestInput) -> Facts:

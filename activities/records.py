@@ -12,6 +12,7 @@ from typing import TypeVar
 from sqlalchemy.orm import Session
 from temporalio import activity
 
+from activities import rules
 from activities.errors import failures
 from vclab.model.inventory import Inventory
 from vclab.model.messages import Extend
@@ -51,6 +52,7 @@ class Event:
     facts: Facts = Facts()
     addresses: tuple[str, ...] = ()
     not_clean: str = ""  #: why the computer can't be given to anybody
+    detail: str = ""  #: for the audit
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ class ExtendOutcome:
 
     end: datetime | None = None
     refusal: str = ""
+    waits: Waits | None = None  #: as they are from now on
 
 
 @dataclass(frozen=True)
@@ -109,14 +112,24 @@ class RecordActivities:
         with failures():
             return self._store.run(change)
 
-    def _waits(self) -> Waits:
-        return self._settings().rules().waits
+    def _record(self, given: Event, change: Callable[[Session], None]) -> Waits:
+        """Write it down. The answer is how long the waits are that begin now."""
+
+        def write(session: Session) -> Waits:
+            change(session)
+            return rules.of_reservation(session, self._settings(), given.reservation).waits
+
+        return self._write(write)
 
     @activity.defn
     def place(self, given: PlaceInput) -> PlaceOutcome:
         """Claim and tenure, and the first record: all or nothing. The same id gets the same place again."""
-        rules = self._settings().rules()
-        outcome = self._write(lambda s: reservations.place(s, given.request, given.inventories, rules, given.now))
+
+        def place(session: Session) -> Placed | Refusal:
+            ours = rules.of_user(session, self._settings(), given.request.user)
+            return reservations.place(session, given.request, given.inventories, ours, given.now)
+
+        outcome = self._write(place)
         if isinstance(outcome, Refusal):
             return PlaceOutcome(refusal=outcome)
         return PlaceOutcome(placed=outcome)
@@ -124,47 +137,50 @@ class RecordActivities:
     @activity.defn
     def ready(self, given: Event) -> Waits:
         """Loaded: it waits for Connect from now on."""
-        self._write(lambda s: reservations.ready(s, given.reservation, given.facts, given.now))
-        return self._waits()
+        return self._record(given, lambda s: reservations.ready(s, given.reservation, given.facts, given.now))
 
     @activity.defn
     def rebooted(self, given: Event) -> Waits:
         """Restarted; its addresses may have changed."""
-        self._write(lambda s: reservations.rebooted(s, given.reservation, given.facts, given.now))
-        return self._waits()
+        return self._record(given, lambda s: reservations.rebooted(s, given.reservation, given.facts, given.now))
 
     @activity.defn
     def acknowledged(self, given: Event) -> Waits:
         """Connect was pressed."""
-        self._write(lambda s: reservations.acknowledged(s, given.reservation, given.addresses, given.now))
-        return self._waits()
+        return self._record(
+            given, lambda s: reservations.acknowledged(s, given.reservation, given.addresses, given.now)
+        )
 
     @activity.defn
     def access_opened(self, given: Event) -> Waits:
         """The computer lets the addresses in; it waits for the first connection."""
-        self._write(lambda s: reservations.access_opened(s, given.reservation, given.addresses, given.now, given.facts))
-        return self._waits()
+        return self._record(
+            given,
+            lambda s: reservations.access_opened(s, given.reservation, given.addresses, given.now, given.facts),
+        )
 
     @activity.defn
     def connected(self, given: Event) -> Waits:
         """The user is connected; at the first time the reservation is in use and its computer tainted."""
-        self._write(lambda s: reservations.connected(s, given.reservation, given.now))
-        return self._waits()
+        return self._record(given, lambda s: reservations.connected(s, given.reservation, given.now))
 
     @activity.defn
     def disconnected(self, given: Event) -> Waits:
         """Nobody is connected any more; it waits for them to come back."""
-        self._write(lambda s: reservations.disconnected(s, given.reservation, given.now))
-        return self._waits()
+        return self._record(given, lambda s: reservations.disconnected(s, given.reservation, given.now, given.detail))
 
     @activity.defn
     def extend(self, given: ExtendInput) -> ExtendOutcome:
         """Move the end by the constrained write itself; a refusal is an answer, not an error."""
-        rules = self._settings().rules()
-        outcome = self._write(lambda s: reservations.extend(s, given.reservation, given.message, rules, given.now))
-        if isinstance(outcome, Refusal):
-            return ExtendOutcome(refusal=outcome.text())
-        return ExtendOutcome(end=outcome)
+
+        def extend(session: Session) -> ExtendOutcome:
+            ours = rules.of_reservation(session, self._settings(), given.reservation)
+            outcome = reservations.extend(session, given.reservation, given.message, ours, given.now)
+            if isinstance(outcome, Refusal):
+                return ExtendOutcome(refusal=outcome.text())
+            return ExtendOutcome(end=outcome, waits=ours.waits)
+
+        return self._write(extend)
 
     @activity.defn
     def ended(self, given: EndedInput) -> None:

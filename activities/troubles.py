@@ -8,6 +8,7 @@ from typing import TypeVar
 from sqlalchemy.orm import Session
 from temporalio import activity
 
+from activities import rules
 from activities.errors import failures
 from vclab.model.inventory import Inventory
 from vclab.model.plans import Target
@@ -110,8 +111,12 @@ class TroubleRecords:
     @activity.defn
     def elsewhere(self, given: ElsewhereInput) -> ElsewhereOutcome:
         """Claim a place on another host, beside the one that is held."""
-        rules = self._settings().rules()
-        outcome = self._write(lambda s: elsewhere.find(s, given.target, given.inventories, rules, given.now))
+
+        def find(session: Session) -> OtherPlace | Refusal:
+            ours = rules.of_reservation(session, self._settings(), given.target.reservation)
+            return elsewhere.find(session, given.target, given.inventories, ours, given.now)
+
+        outcome = self._write(find)
         if isinstance(outcome, Refusal):
             return ElsewhereOutcome(refusal=outcome.text())
         return ElsewhereOutcome(place=outcome)
@@ -119,11 +124,11 @@ class TroubleRecords:
     @activity.defn
     def moved(self, given: MoveInput) -> MoveOutcome:
         """The old place is given up and the new one taken: claims, tenure and row, all or nothing."""
-        rules = self._settings().rules()
 
         def move(session: Session) -> Placed | None:
+            ours = rules.of_reservation(session, self._settings(), given.target.reservation)
             return elsewhere.move(
-                session, given.target, given.place, given.not_clean, given.lost_seconds, rules, given.now
+                session, given.target, given.place, given.not_clean, given.lost_seconds, ours, given.now
             )
 
         with failures():
@@ -135,15 +140,20 @@ class TroubleRecords:
     @activity.defn
     def help_needed(self, given: HelpInput) -> Waits:
         """It waits for an operator, so long as the answer says."""
-        waits = self._settings().rules().waits
-        self._write(lambda s: troubles.need_help(s, given.target, waits.help, given.reason, given.now))
-        return waits
+
+        def need(session: Session) -> Waits:
+            waits = rules.of_reservation(session, self._settings(), given.target.reservation).waits
+            troubles.need_help(session, given.target, waits.help, given.reason, given.now)
+            return waits
+
+        return self._write(need)
 
     @activity.defn
     def helped(self, given: HelpedInput) -> Helped:
         """It goes on, and the time that was lost is given back where that can be."""
-        rules = self._settings().rules()
-        end, credit = self._write(
-            lambda s: troubles.helped(s, given.reservation, given.by, given.how, rules, given.now)
-        )
-        return Helped(end, credit)
+
+        def help_ended(session: Session) -> Helped:
+            ours = rules.of_reservation(session, self._settings(), given.reservation)
+            return Helped(*troubles.helped(session, given.reservation, given.by, given.how, ours, given.now))
+
+        return self._write(help_ended)

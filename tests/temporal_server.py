@@ -63,7 +63,8 @@ dcRedirectionPolicy: {{policy: noop}}
 dynamicConfigClient: {{filepath: "{folder}/dynamic.yaml", pollInterval: 60s}}
 """
 
-# timerProcessorMaxTimeShift: without it each timer fires up to a second late.
+# timerProcessorMaxTimeShift: without it each timer fires up to a second late. workflowIdReuseMinimalInterval: a run
+# that follows another within a second would wait for its first task, and time would be skipped without it.
 DYNAMIC = """
 frontend.WorkflowTimeSkippingEnabled: [{value: true}]
 history.transferProcessorMaxPollRPS: [{value: 2000}]
@@ -72,6 +73,7 @@ history.visibilityProcessorMaxPollRPS: [{value: 2000}]
 history.outboundProcessorMaxPollRPS: [{value: 2000}]
 history.timerProcessorMaxTimeShift: [{value: 1ms}]
 system.enableActivityEagerExecution: [{value: true}]
+history.workflowIdReuseMinimalInterval: [{value: 0s}]
 """
 
 

@@ -20,6 +20,9 @@ log = logging.getLogger(__name__)
 DEFAULT_LAB = Path("/var/lib/vclab/lab")
 CONFIG_FILES = (Path("/etc/vclab/vclab.toml"), DEFAULT_LAB / "vclab.toml")
 
+RUN_EVENTS = 2000
+"""A reservation in use whose history has more events goes on in a new run. Temporal suggests it at 4,096 events."""
+
 
 def config_file() -> Path | None:
     """The settings file in use, or None when there is none."""
@@ -37,7 +40,7 @@ class TemporalSettings(BaseModel):
     ui: str = ""  #: shown to people, e.g. "http://127.0.0.1:8233"
 
 
-class WaitSettings(BaseModel):
+class WaitSettings(BaseModel, extra="forbid"):
     """Lengths of the waits, in seconds (down to 0.1). The defaults are Apache VCL's."""
 
     acknowledge: float = Field(900, ge=0.1)
@@ -51,9 +54,10 @@ class WaitSettings(BaseModel):
     elsewhere: bool = True
     help: float = Field(7200, ge=0)
     remove_retry: float = Field(60, ge=0.1)
+    no_timeout_from: float = Field(86_400, ge=0.1)  #: one that lasts so long is not timed out (ignore_connections_gte)
 
 
-class LimitSettings(BaseModel):
+class LimitSettings(BaseModel, extra="forbid"):
     """What a user may ask for, in seconds. Operators pass these, nobody passes a claim."""
 
     shortest: float = 900
@@ -62,6 +66,13 @@ class LimitSettings(BaseModel):
     extension: float = 3600
     at_once: int = 1  #: reservations at one time
     horizon: float = 2 * 365 * 86400  #: nothing ends later than this from now, whoever asks
+
+
+class AffiliationSettings(BaseModel, extra="forbid"):
+    """What is otherwise for the people of one affiliation; what is not named is as for all."""
+
+    waits: WaitSettings = WaitSettings()
+    limits: LimitSettings = LimitSettings()
 
 
 class ClaimSettings(BaseModel):
@@ -110,6 +121,7 @@ class Settings(BaseSettings):
     temporal: TemporalSettings = TemporalSettings()
     waits: WaitSettings = WaitSettings()
     limits: LimitSettings = LimitSettings()
+    affiliations: dict[str, AffiliationSettings] = {}
     claims: ClaimSettings = ClaimSettings()
     reconcile: ReconcileSettings = ReconcileSettings()
     health: HealthSettings = HealthSettings()
@@ -117,12 +129,13 @@ class Settings(BaseSettings):
     fake: Behaviour = Behaviour()  #: the pretended world of rehearsals and benchmarks; off
     endpoint_calls_at_once: int = Field(4, ge=1)  #: per endpoint
 
-    def rules(self) -> Rules:
-        """The part of the settings that the store goes by."""
+    def rules(self, affiliation: str = "") -> Rules:
+        """The part of the settings that the store goes by, for people of this affiliation."""
+        own = self.affiliations.get(affiliation, AffiliationSettings())
         return Rules(
             installation=self.installation,
-            limits=Limits(**self.limits.model_dump()),
-            waits=Waits(**self.waits.model_dump()),
+            limits=Limits(**self.limits.model_dump() | own.limits.model_dump(exclude_unset=True)),
+            waits=Waits(**self.waits.model_dump() | own.waits.model_dump(exclude_unset=True), run_events=RUN_EVENTS),
             lead=self.claims.lead,
             turnaround=self.claims.turnaround,
             health=Health(**self.health.model_dump()),

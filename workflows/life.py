@@ -14,7 +14,7 @@ from temporalio.types import MethodSyncSingleParam
 from activities.guest import GuestInput
 from activities.records import EndedInput, Event, RecordActivities
 from vclab.model.plans import Facts
-from vclab.model.reservations import Placed, ReserveRequest
+from vclab.model.reservations import Placed, ReserveRequest, Waits
 from vclab.model.states import Ending, ReservationState
 from vclab.temporal import search_attributes as searchable
 from workflows import profiles
@@ -70,6 +70,19 @@ class Life:
                 return await workflow.execute_local_activity_method(what, given, **profiles.record(_name(what)))
 
         return await whole(write())
+
+    @property
+    def _waits(self) -> Waits:
+        """The waits as the newest record said them."""
+        return self._placed.waits if self._placed is not None else Waits()
+
+    def _heed(self, waits: Waits) -> None:
+        """What a record said of the waits goes for those that begin from now on.
+
+        What records of the first release said was not heeded in use; its histories have to go on as they began.
+        """
+        if self._placed is not None and waits.run_events:
+            self._placed = replace(self._placed, waits=waits)
 
     # --- how it ends ----------------------------------------------------------------------------------------------
 

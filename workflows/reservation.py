@@ -47,15 +47,16 @@ class Reservation(Placing, Loading, Using, Leaving):
     @workflow.init
     def __init__(self, request: ReserveRequest) -> None:
         super().__init__(request)
-        self._seen: list[str] = []
+        self._one_extension = asyncio.Lock()  #: a signal's "1h" counts from the end as those before it have left it
 
     @workflow.run
     async def run(self, request: ReserveRequest) -> Outcome:
         """Live it. Raises the failure that ended it, after the computer is taken back."""
         failure: BaseException | None = None
         try:
-            await self._place()
-            for phase in (self._new, self._reserved, self._inuse):
+            if request.carried is None:
+                await self._place()
+            for phase in (self._inuse,) if request.carried else (self._new, self._reserved, self._inuse):
                 if self._placed is not None and self._ending is None:
                     await phase(self._placed)
         # Exactly what ends a workflow. Anything else is a bug, and a bug must not wipe a user's machine.
@@ -94,11 +95,13 @@ class Reservation(Placing, Loading, Using, Leaving):
 
     @workflow.update(name=messages.ACKNOWLEDGE)
     async def acknowledge(self, message: Acknowledge) -> Done:
-        """Connect, from an address; a further address is added."""
-        if message.address not in self._addresses:
-            addresses = (*self._addresses, message.address)
-            await self.record(RecordActivities.acknowledged, self._event(addresses=addresses))
-            self._addresses = addresses
+        """Connect, from an address; a further address is added. The newest stands last."""
+        newest = self._addresses[-1:] if self._waits.run_events else self._addresses
+        if message.address not in newest:
+            given = self._event(addresses=self._with(message.address))
+            self._heed(await self.record(RecordActivities.acknowledged, given))
+            self._addresses = self._with(message.address)
+            self._back_by = None
         return self._done()
 
     @acknowledge.validator
@@ -116,7 +119,8 @@ class Reservation(Placing, Loading, Using, Leaving):
     @workflow.update(name=messages.EXTEND)
     async def extend(self, message: Extend) -> Done:
         """Move the end; fails as ``Refused`` with the latest end that is possible."""
-        refusal = await self._extend(message)
+        async with self._one_extension:
+            refusal = await self._extend(message)
         if refusal:
             raise _refused(refusal)
         return self._done()
@@ -129,7 +133,9 @@ class Reservation(Placing, Loading, Using, Leaving):
     @workflow.update(name=messages.REBOOT)
     async def reboot(self, message: Reboot) -> Done:
         """Restart the computer; answered at once, the status tells when it is back."""
-        self._reboot = message
+        if not self._is_done(message.request_id):
+            self._reboot = message
+            self._remember(message.request_id)
         return self._done()
 
     @reboot.validator
@@ -137,7 +143,7 @@ class Reservation(Placing, Loading, Using, Leaving):
         """Only what somebody was let in to, and one restart at a time."""
         if self._ending is not None or not self._granted:
             raise _refused("only a computer that you have connected to can be restarted")
-        if self._reboot is not None:
+        if self._reboot is not None and not self._is_done(message.request_id):
             raise _refused("it is being restarted already")
 
     @workflow.update(name=messages.END)
@@ -150,15 +156,15 @@ class Reservation(Placing, Loading, Using, Leaving):
     @workflow.update(name=messages.RESOLVE)
     async def resolve(self, message: Resolve) -> Done:
         """An operator has mended what made the load fail, or gives it up."""
-        if not message.request_id or message.request_id not in self._seen:
+        if not self._is_done(message.request_id):
             await self._resolve(message)
-            self._seen.append(message.request_id)
+            self._remember(message.request_id)
         return self._done()
 
     @resolve.validator
     def check_resolve(self, message: Resolve) -> None:
         """Only what waits for help."""
-        if message.request_id and message.request_id in self._seen:
+        if self._is_done(message.request_id):
             return
         if message.how not in list(How):
             raise _refused(f"{message.how!r:.80} is none of {', '.join(How)}")
@@ -176,8 +182,9 @@ class Reservation(Placing, Loading, Using, Leaving):
         """An operator moves the end. A signal has no answer: a refusal is shown, and kept in the audit."""
         try:
             self._check_open()
-            end = signals.new_end(args, self._end)
-            refusal = await self._extend(Extend(end, "operator", operator=True))
+            async with self._one_extension:
+                end = signals.new_end(args, self._end)
+                refusal = await self._extend(Extend(end, "operator", operator=True))
         except (Refused, ApplicationError) as error:
             refusal = str(error)
         if refusal:
@@ -193,18 +200,23 @@ class Reservation(Placing, Loading, Using, Leaving):
 
     async def _extend(self, message: Extend) -> str:
         """Move the end; the refusal's text when that is not possible, else empty."""
-        if message.request_id and message.request_id in self._seen:
+        if self._is_done(message.request_id):
             return ""
         given = ExtendInput(self._request.id, message, workflow.now())
         outcome = await self.record(RecordActivities.extend, given)
         if outcome.end is None:
             return outcome.refusal
-        self._seen.append(message.request_id)
+        if outcome.waits is not None:
+            self._heed(outcome.waits)
+        self._remember(message.request_id)
         self._end = outcome.end
         self._moved = True
         workflow.upsert_search_attributes([searchable.END.value_set(outcome.end)])
         self._progress.moved(outcome.end)
         return ""
+
+    def _with(self, address: str) -> tuple[str, ...]:
+        return (*(known for known in self._addresses if known != address), address)
 
     def _check_open(self) -> None:
         if self._placed is None or self._ending is not None or self._progress.state not in OPEN_STATES:

@@ -11,24 +11,21 @@ from temporalio.types import MethodAsyncSingleParam
 
 from activities.guest import GuestActivities, GuestInput, Seen
 from activities.records import RecordActivities
-from vclab.model import durations
+from vclab.model import addresses, durations
 from vclab.model.messages import Reboot
 from vclab.model.plans import Facts
-from vclab.model.reservations import Placed, ReserveRequest, Waits
+from vclab.model.reservations import Placed, Waits
 from vclab.model.states import Ending, ReservationState
 from workflows import failures, profiles
-from workflows.life import Handle, Life, T, result_after
+from workflows.carrying import Carrying
+from workflows.life import Handle, T, result_after
 from workflows.restart import BACK_SECONDS, LOOK_SECONDS, restart
 
 DAY = 86400.0
 
 
-class Using(Life):
+class Using(Carrying):
     """From ready to whatever ends it."""
-
-    def __init__(self, request: ReserveRequest) -> None:
-        super().__init__(request)
-        self._reboot: Reboot | None = None
 
     async def _reserved(self, placed: Placed) -> None:
         """Wait for Connect, let the user in, wait for the first connection."""
@@ -40,33 +37,56 @@ class Using(Life):
         while self._ending is None:
             seen = await self._look_for_connection(placed, waits.first_connection_look, min(deadline, self._end))
             if seen is not None:
-                await self.record(RecordActivities.connected, self._event(addresses=seen.addresses))
+                self._heed(await self.record(RecordActivities.connected, self._event(addresses=seen.addresses)))
+                self._connected = True
                 await self._found(seen.facts)
                 self._enter(ReservationState.INUSE)
+                self._narrow(seen)
                 return
             if workflow.now() >= min(deadline, self._end):
                 ending = Ending.EOR if workflow.now() >= self._end else Ending.NOLOGIN
                 await self._finish(ending, "nobody connected in time")
 
     async def _inuse(self, placed: Placed) -> None:
-        """Until its end, or until nobody comes back: looks, notices, and addresses that are added."""
-        connected = True
+        """Until its end, or until nobody comes back: looks, notices, addresses that come and go, restarts."""
         while self._ending is None:
-            seen = await self._watch(placed, connected)
-            if self._ending is None and self._must_attend():
+            if self._run_is_full():
+                await self._go_on_in_a_new_run()
+            elif self._must_attend() and self._waits.run_events:
                 await self._attend(placed)
-            elif self._ending is None and seen is not None:
-                await self._found(seen.facts)
-                if seen.facts is None or seen.connected != connected:
-                    connected = seen.connected
-                    record = RecordActivities.connected if connected else RecordActivities.disconnected
-                    await self.record(record, self._event(addresses=seen.addresses))
+            else:
+                seen = await self._watch(placed)
+                if self._ending is None and self._must_attend():
+                    await self._attend(placed)
+                elif self._ending is None and seen is not None:
+                    await self._saw(placed, seen)
+
+    async def _saw(self, placed: Placed, seen: Seen) -> None:
+        """What a look saw goes to the record, if it is news."""
+        if seen.unseen:
+            self._progress.says(f"{seen.unseen}. If it is only off, `vclab reboot {placed.reservation}` starts it")
+        elif self._unseen:
+            self._progress.says("")
+        self._unseen, self._back_by = seen.unseen, None
+        await self._found(seen.facts)
+        if seen.connected != self._connected or not (self._waits.run_events or seen.facts):
+            record = RecordActivities.connected if seen.connected else RecordActivities.disconnected
+            event = replace(self._event(addresses=seen.addresses), detail=seen.unseen)
+            self._heed(await self.record(record, event))
+        self._connected = seen.connected
+        self._narrow(seen)
 
     async def _found(self, facts: Facts | None) -> None:
         """The computer is elsewhere than known, or was restarted by somebody else than us."""
         if facts is not None:
             self._facts = self._facts.merged(facts)
-            await self.record(RecordActivities.rebooted, self._event(facts=self._facts))
+            self._heed(await self.record(RecordActivities.rebooted, self._event(facts=self._facts)))
+
+    def _narrow(self, seen: Seen) -> None:
+        """An older address that has no open session is let in no more (design.md §5.6)."""
+        if self._waits.run_events and not seen.unseen:
+            gone = addresses.left(self._addresses, seen.addresses)
+            self._addresses = tuple(address for address in self._addresses if address not in gone)
 
     async def _await_connect(self, seconds: float) -> None:
         """Until Connect is pressed, or it has ended because nobody did."""
@@ -96,20 +116,30 @@ class Using(Life):
             await self._attend(placed)
         return seen
 
-    async def _watch(self, placed: Placed, connected: bool) -> Seen | None:
+    async def _watch(self, placed: Placed) -> Seen | None:
         """What the next look in use sees, while the clock runs on; None when it was broken off or could not look.
 
         In use, no fault of ours ends anything: a look that fails is shown, waited out and begun again.
         """
-        look = self._look_in_use(placed, connected)
+        look = self._look_in_use(placed)
         try:
-            return await self._while_the_clock_runs(placed, look, self._must_attend)
+            return await self._while_the_clock_runs(placed, look, lambda: self._must_attend() or self._run_is_full())
         except ActivityError as error:
-            if not connected and failures.timed_out(error) and not failures.could_not_look(error):
-                await self._finish(Ending.TIMEOUT, "the user was disconnected for too long")
-            else:
-                await self._look_failed(placed, error)
+            await self._no_answer(placed, error)
             return None
+
+    async def _no_answer(self, placed: Placed, error: ActivityError) -> None:
+        """A look was given up: the user stayed away for too long, or the computer can't be looked at."""
+        away = not self._connected and failures.timed_out(error)
+        if away and not failures.could_not_look(error):
+            if not self._never_times_out():
+                await self._finish(Ending.TIMEOUT, "the user was disconnected for too long")
+        elif away and self._waits.run_events:
+            self._unseen = f"the computer can't be looked at: {failures.reason(error)}"
+            self._progress.says(self._unseen)
+        else:
+            await self._look_failed(placed, error)
+        self._back_by = None
 
     async def _while_the_clock_runs(
         self, placed: Placed, handle: Handle[T], or_else: Callable[[], bool] = lambda: False
@@ -125,31 +155,49 @@ class Using(Life):
 
         return await result_after(wait(), handle)
 
-    def _look_in_use(self, placed: Placed, connected: bool) -> Handle[Seen]:
-        """Every 5 min while connected (VCL general_inuse_check). After that every 15 s for as long as the user may stay
-        away; a reservation of a day or more is not timed out (VCL ignore_connections_gte)."""
-        waits = placed.waits
-        if connected:
+    def _look_in_use(self, placed: Placed) -> Handle[Seen]:
+        """Every 5 min while connected (VCL general_inuse_check), or while it can't be looked at. After a disconnection
+        every 15 s for as long as the user may stay away."""
+        waits = self._waits
+        if self._unseen:
+            self._progress.waits_for_the_end()
+            return self._start_look(
+                GuestActivities.await_sight, placed, waits.inuse_look, None, "can the computer be looked at again?"
+            )
+        if self._connected:
             self._progress.waits_for_the_end()
             every, within, look = waits.inuse_look, None, GuestActivities.await_disconnection
             return self._start_look(look, placed, every, within, "is the user still connected?")
-        within = None if self._request.seconds >= DAY else waits.reconnect
+        within = None if self._never_times_out() else self._may_stay_away(waits.reconnect)
         self._progress.waits("the user to come back", within, "it ends as timeout" if within else "")
         every, look = waits.first_connection_look, GuestActivities.await_connection
         return self._start_look(look, placed, every, within, "has the user come back?")
 
+    def _may_stay_away(self, seconds: float) -> float:
+        """So many seconds are left to the user to come back. A look that was broken off does not begin them anew."""
+        self._back_by = self._back_by or workflow.now() + timedelta(seconds=seconds)
+        return max((self._back_by - workflow.now()).total_seconds(), 0.1)
+
+    def _never_times_out(self) -> bool:
+        """A reservation of a day or more needs no connection (VCL ignore_connections_gte). As there, what counts is its
+        length as it is now, with all extensions."""
+        if self._placed is None or not self._waits.no_timeout_from:
+            return self._request.seconds >= DAY
+        extended = (self._end - self._placed.end).total_seconds()
+        return self._request.seconds + extended >= self._waits.no_timeout_from
+
     async def _look_failed(self, placed: Placed, error: ActivityError) -> None:
         self._progress.says(f"the computer can't be looked at: {failures.reason(error)}")
-        again = workflow.now() + timedelta(seconds=placed.waits.first_connection_look)
+        again = workflow.now() + timedelta(seconds=self._waits.first_connection_look)
         while workflow.now() < again and self._ending is None and not self._must_attend():
             await self._tick(placed, self._must_attend, again)
 
     def _must_attend(self) -> bool:
         """Somebody wants something that interrupts a look: another address let in, a restart."""
-        return self._addresses != self._granted or self._reboot is not None
+        return set(self._addresses) != set(self._granted) or self._reboot is not None
 
     async def _attend(self, placed: Placed) -> None:
-        if self._addresses != self._granted:
+        if set(self._addresses) != set(self._granted):
             await self._grant_carefully(placed)
         elif self._reboot is not None:
             await self._restart(placed, self._reboot)
@@ -160,13 +208,15 @@ class Using(Life):
         try:
             facts = await restart(
                 self._guest_input(placed, LOOK_SECONDS),
-                message.hard,
+                message.hard or bool(self._unseen),
                 lambda handle: self._while_the_clock_runs(placed, handle),
                 lambda: self._ending is not None,
             )
             if facts is not None:
                 self._facts = self._facts.merged(facts)
-                await self.record(RecordActivities.rebooted, self._event(facts=self._facts))
+                self._heed(await self.record(RecordActivities.rebooted, self._event(facts=self._facts)))
+                self._unseen, self._back_by = "", None
+                self._progress.says("")
         except ActivityError as error:
             self._progress.says(f"the restart failed: {failures.reason(error)}; try it again")
         self._reboot = None
@@ -176,30 +226,30 @@ class Using(Life):
         try:
             await self._grant(placed)
         except ActivityError as error:
-            self._progress.says(f"{', '.join(self._addresses)} could not be let in: {failures.reason(error)}")
+            wanted = ", ".join(self._addresses)
+            self._progress.says(f"the firewall could not be opened to just {wanted}: {failures.reason(error)}")
             self._addresses = self._granted
 
     async def _grant(self, placed: Placed) -> Waits | None:
         """Account and firewall for all acknowledged addresses. None when the reservation ended meanwhile."""
-        addresses = self._addresses
-        self._progress.waits(f"access for {', '.join(addresses)}", placed.waits.step_ceiling, "")
-        given = self._guest_input(placed, 0.0)
-        facts = await self.unless_ended(
-            workflow.start_activity_method(
-                GuestActivities.grant_access,
-                given,
-                **profiles.short(
-                    f"let {placed.access.login} in from {', '.join(addresses)}",
-                    placed.target.site,
-                    placed.waits.step_ceiling,
-                ),
-            )
+        wanted = self._addresses
+        self._progress.waits(f"access for {', '.join(wanted)}", placed.waits.step_ceiling, "")
+        summary = f"let {placed.access.login} in from {', '.join(wanted)}"
+        handle = workflow.start_activity_method(
+            GuestActivities.grant_access,
+            self._guest_input(placed, 0.0),
+            **profiles.short(summary, placed.target.site, placed.waits.step_ceiling),
         )
+        if self._progress.state is ReservationState.INUSE and self._waits.run_events:
+            facts = await self._while_the_clock_runs(placed, handle)
+        else:
+            facts = await self.unless_ended(handle)
         if self._ending is not None:
             return None
-        self._granted = addresses
+        self._granted = wanted
         self._facts = self._facts.merged(facts or Facts())
-        waits: Waits = await self.record(RecordActivities.access_opened, self._event(self._facts, addresses))
+        waits: Waits = await self.record(RecordActivities.access_opened, self._event(self._facts, wanted))
+        self._heed(waits)
         self._progress.access_open = True
         return waits
 
@@ -209,13 +259,25 @@ class Using(Life):
         if now >= self._end:
             await self._finish(Ending.EOR, "the end of the reservation was reached")
             return
-        notices = [self._end - timedelta(seconds=s) for s in placed.waits.notices]
-        due = min((n for n in notices if n > now), default=self._end)
+        if self._moved or not self._waits.run_events:
+            self._told = now  # the notices of another end, from now on
+        due = self._next_notice(now)
+        if due <= now:  # its moment passed while nobody could tell the time: between two runs, without a worker
+            self._told = now
+            await self._notify(placed)
+            return
         self._moved = False
         moment = min(due, at_most or due)
         came = await self.until(lambda: fact() or self._moved, moment, "end" if due == self._end else "notice")
         if not came and moment == due and due != self._end:
+            self._told = due
             await self._notify(placed)
+
+    def _next_notice(self, now: datetime) -> datetime:
+        """When the next notice is due, or was; the end when there is none."""
+        self._told = told = self._told or now
+        notices = (self._end - timedelta(seconds=seconds) for seconds in self._waits.notices)
+        return min((moment for moment in notices if moment > told), default=self._end)
 
     async def _notify(self, placed: Placed) -> None:
         left = durations.format_duration((self._end - workflow.now()).total_seconds())
@@ -237,8 +299,9 @@ class Using(Life):
         within: float | None,
         summary: str,
     ) -> Handle[Seen]:
+        in_use = self._progress.state is ReservationState.INUSE and self._waits.run_events > 0
         return workflow.start_activity_method(
             look,
-            self._guest_input(placed, every),
+            replace(self._guest_input(placed, every), in_use=in_use),
             **profiles.look(summary, placed.target.site, every, within),
         )

@@ -12,6 +12,7 @@ from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError
 from temporalio.testing import TimeSkipper, TimeSkippingConfig
+from temporalio.worker import Worker
 
 import worker
 from tests.fakes import FakeGuest, FakeModule, World
@@ -51,18 +52,29 @@ async def time_client(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator
 class Life:
     """A lab with one scripted host, and one reservation in it."""
 
-    def __init__(self, client: Client, store: Store, world: World) -> None:
+    def __init__(self, client: Client, store: Store, world: World, build: Callable[[], list[Worker]]) -> None:
         self.skipper = TimeSkipper(client, config=TimeSkippingConfig(enabled=False))
         self.client = self.skipper.client
         self.reservations = Reservations(self.client)
         self.store = store
         self.world = world
         self.id = ids.new_id()
+        self._build = build
+        self._workers = AsyncExitStack()
+
+    async def start_worker(self) -> None:
+        """The worker comes up."""
+        for one in self._build():
+            await self._workers.enter_async_context(one)
+
+    async def stop_worker(self) -> None:
+        """The worker goes down: the next one knows only what is in the histories."""
+        await self._workers.aclose()
 
     async def reserve(self, hours: float = 1.0, **changes: object) -> None:
         """Place it."""
-        request = ReserveRequest(self.id, "alice", "debian-12", hours * 3600, **changes)  # type: ignore[arg-type]
-        await self.reservations.reserve(request)
+        self.request = ReserveRequest(self.id, "alice", "debian-12", hours * 3600, **changes)  # type: ignore[arg-type]
+        await self.reservations.reserve(self.request)
 
     async def ready(self, hours: float = 1.0) -> None:
         """Place it and wait until it is ready."""
@@ -151,11 +163,12 @@ async def life(time_client: Client, tmp_path: Path, request: pytest.FixtureReque
     seed(store)
     world = World()
     drivers = worker.Drivers({"vsphere": FakeModule(world)}, {"linux": FakeGuest(world)})
-    life = Life(time_client, store, world)
-    async with AsyncExitStack() as stack:
-        for one in worker.build(time_client, settings, store, drivers):
-            await stack.enter_async_context(one)
+    life = Life(time_client, store, world, lambda: worker.build(time_client, settings, store, drivers))
+    await life.start_worker()
+    try:
         yield life
         with suppress(RPCError):
             await life.handle.terminate("the test is over")
+    finally:
+        await life.stop_worker()
     store.close()

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from vclab.model.plans import Access, Evidence, Target
+from vclab.model.messages import Reboot
+from vclab.model.plans import Access, Evidence, Facts, Target
 from vclab.model.states import Ending, ReservationState
 
 
@@ -18,6 +19,7 @@ class ReserveRequest:
     requested_by: str = ""  #: who asked, if not the user: an operator
     operator: bool = False  #: the limits do not bind operators
     start: datetime | None = None  #: None: now
+    carried: "Carried | None" = None  #: only from one run of the workflow to the next
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,10 @@ class Waits:
     elsewhere: bool = False  #: a load that fails is tried in one other place
     help: float = 0.0  #: failed there too: so long an operator may mend it and go on; 0: it fails at once
     remove_retry: float = 60.0  #: longest pause between attempts to take a computer back
+    no_timeout_from: float = 0.0  #: one that lasts so long is not timed out; 0: 24 h, and extensions do not count
+    #: a run with more events than this is followed by another one. 0: written by the first release: what that did not
+    #: do in use is not done
+    run_events: int = 0
 
     @property
     def ending_soon(self) -> float:
@@ -63,6 +69,25 @@ class OtherPlace:
     host: str
     datastore: str
     computer: str
+
+
+@dataclass(frozen=True)
+class Carried:
+    """What a reservation in use hands from one run of its workflow to the next (continue-as-new)."""
+
+    placed: Placed
+    facts: Facts
+    end: datetime
+    addresses: tuple[str, ...]  #: from which Connect was pressed, the newest last
+    granted: tuple[str, ...]  #: which the computer lets in
+    connected: bool
+    unseen: str = ""  #: why the computer can't be looked at
+    back_by: datetime | None = None  #: until then the user may stay away
+    told: datetime | None = None  #: notices that were due until then need not be sent any more
+    reboot: Reboot | None = None  #: asked for and not begun
+    requests: tuple[str, ...] = ()  #: ids of the newest acts that were done, so that none is done twice
+    reason: str = ""
+    runs: int = 1  #: that went before
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,18 @@ def users(session: Session) -> list[model.User]:
     return [_user(row) for row in session.scalars(sa.select(models.User).order_by(models.User.login))]
 
 
+def affiliation(session: Session, login: str) -> str:
+    """Where a user belongs; empty for somebody unknown."""
+    return session.scalar(sa.select(models.User.affiliation).where(models.User.login == login)) or ""
+
+
+def affiliation_of(session: Session, reservation: str) -> str:
+    """Where the user of a reservation belongs; empty for an unknown one."""
+    users, made = models.User, models.Reservation
+    query = sa.select(users.affiliation).join(made, made.user == users.login).where(made.id == reservation)
+    return session.scalar(query) or ""
+
+
 def put_image(session: Session, image: model.Image) -> None:
     """Add an image, or a revision of it, or change one; the given revision is in production afterwards."""
     revision = models.Revision

@@ -100,8 +100,9 @@ def access_opened(
     if facts is not None and facts.public_address:
         _learn(session, row, facts, now)
         _show_addresses(row, _computer(session, row))
+    fewer = row.access_open and set(addresses) < set(row.remote_addresses)
     row.remote_addresses, row.access_open = list(addresses), True
-    audit.note(session, id, "vclab", "access opened", ", ".join(addresses), now)
+    audit.note(session, id, "vclab", "access narrowed" if fewer else "access opened", ", ".join(addresses), now)
 
 
 def connected(session: Session, id: str, now: datetime) -> None:
@@ -116,12 +117,12 @@ def connected(session: Session, id: str, now: datetime) -> None:
     audit.note(session, id, row.user, "connected", "", now)
 
 
-def disconnected(session: Session, id: str, now: datetime) -> None:
-    """Nobody is connected any more."""
+def disconnected(session: Session, id: str, now: datetime, detail: str = "") -> None:
+    """Nobody is connected any more; ``detail`` tells more."""
     row = _open(session, id)
     if row is not None and row.connected:
         row.connected = False
-        audit.note(session, id, row.user, "disconnected", "", now)
+        audit.note(session, id, row.user, "disconnected", detail, now)
 
 
 def extend(session: Session, id: str, message: Extend, rules: Rules, now: datetime) -> datetime | Refusal:

@@ -2,9 +2,11 @@
 
 import asyncio
 import re
+import time
+import uuid
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -14,6 +16,8 @@ from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import (
     Client,
     WithStartWorkflowOperation,
+    WorkflowExecutionStatus,
+    WorkflowHandle,
     WorkflowQueryFailedError,
     WorkflowQueryRejectedError,
     WorkflowUpdateFailedError,
@@ -35,10 +39,19 @@ QUEUE = "vclab"
 HOME_SITE = "default"
 """The site whose hardware the workflows' own worker reaches."""
 
+_CLOSED = "AcceptedUpdateCompletedWorkflow"  # the server's name for an update that its run did not finish
+ANSWER_SECONDS = 60.0
+"""So long an act waits for its answer."""
+
 MOST_DESCRIBED = 500
 """So many running workflows are looked at one by one for failing tasks."""
 
 T = TypeVar("T")
+Act = Acknowledge | Extend | Reboot | Resolve | End
+
+
+class _Again(Unreachable):
+    """The server says that it should be asked again: the run that was asked is closing, or has too much to do."""
 
 
 def site_queue(site: str, long: bool = False) -> str:
@@ -64,7 +77,7 @@ def _short(error: BaseException) -> str:
 
 
 class Reservations:
-    """Acts on reservations. One helper maps every error, and retries NOT_FOUND while the workflow still runs."""
+    """Acts on reservations. One helper maps every error; one asks again while a new run of the workflow begins."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -130,9 +143,30 @@ class Reservations:
             timeout,
         )
 
-    async def _update(self, reservation: str, name: str, message: object) -> Done:
+    async def _update(self, reservation: str, name: str, message: Act) -> Done:
+        """Ask, and again while the workflow goes over to a new run. The id of the act makes a repeat harmless."""
         handle = self._client.get_workflow_handle(workflow_id(reservation))
-        return await self._call(lambda: handle.execute_update(name, message, result_type=Done), 60.0)
+        act = message if message.request_id else replace(message, request_id=uuid.uuid4().hex)
+        deadline = time.monotonic() + ANSWER_SECONDS
+
+        def ask() -> Awaitable[Done]:
+            return handle.execute_update(name, act, id=f"{name}-{act.request_id}", result_type=Done)
+
+        while True:
+            try:
+                return await self._call(ask, max(deadline - time.monotonic(), 1.0))
+            except NotFound:
+                if time.monotonic() > deadline or not await self._runs(handle):
+                    raise
+            except _Again:
+                if time.monotonic() > deadline:
+                    raise
+            await asyncio.sleep(0.1)
+
+    async def _runs(self, handle: WorkflowHandle[Any, Any]) -> bool:
+        with suppress(RPCError):
+            return (await handle.describe()).status is WorkflowExecutionStatus.RUNNING
+        return False
 
     async def _call(self, call: Callable[[], Awaitable[T]], timeout: float) -> T:
         try:
@@ -150,12 +184,16 @@ class Reservations:
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND and "amespace" not in error.message:
                 raise NotFound("the reservation has ended, or there is none of that id") from None
+            if error.status in (RPCStatusCode.RESOURCE_EXHAUSTED, RPCStatusCode.FAILED_PRECONDITION):
+                raise _Again(f"the Temporal server asks for patience: {_short(error)}") from None
             raise Unreachable(f"the Temporal server failed: {_short(error)}") from None
 
 
 def _refusal(error: WorkflowUpdateFailedError) -> Exception:
     cause = error.cause
     if isinstance(cause, ApplicationError):
+        if cause.type == _CLOSED:
+            return _Again("the workflow went on in a new run before it had answered")
         if cause.type == "Unreachable":
             return Unreachable(cause.message)
         return Refused(cause.message)

@@ -6,14 +6,15 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy.orm import Session
 
-from tests.store.lab import HOUR, NOW, image, must_reserve, reserve
+from tests.store.lab import HOUR, NOW, RULES, image, must_reserve, reserve
 from vclab.model.catalog import STANDALONE, Endpoint
 from vclab.model.health import BY_CHECK, in_guest
+from vclab.model.inventory import HostFacts, Inventory
 from vclab.model.plans import Facts, Target
 from vclab.model.reservations import Placed, Refusal
 from vclab.model.rules import Health
 from vclab.model.states import ComputerState, Ending
-from vclab.store import Store, catalog, failures, reservations, rests, tenures
+from vclab.store import Store, catalog, elsewhere, failures, reservations, rests, tenures
 from vclab.store.models import HostRest, LoadFailure
 
 ESX1, ESX2 = ("lab-vcenter", "esx1"), ("lab-vcenter", "esx2")
@@ -208,6 +209,24 @@ def test_outside_of_the_guest_no_revision_is_blamed(lab: Store) -> None:
     assert suspects(lab) == []
 
 
+def test_what_failed_because_the_endpoint_was_away_speaks_against_nobody(lab: Store) -> None:
+    away = Inventory("lab-vcenter", NOW, error="it does not answer")
+    for name in ("debian-12", "big", "third"):
+        fail(lab, name)
+    placed = must_reserve(lab)  # on the other host
+    assert (placed.target.host, resting(lab)) == ("esx2", [ESX1])
+    for number, step in enumerate(("vsphere.copy_disk", "vsphere.find_address")):
+        fail(lab, f"other{number}", "esx2")
+        at = NOW + number * MINUTE
+        lab.run(lambda s, step=step, at=at: failures.note(s, placed.target, step, "away", True, at))  # type: ignore[misc]
+    assert resting(lab) == [ESX1, ESX2]
+    assert isinstance(lab.run(lambda s: elsewhere.find(s, placed.target, [away], RULES, NOW)), Refusal)
+    assert resting(lab) == [ESX1]  # it does not rest for that
+    with lab.read() as session:
+        rows = session.query(LoadFailure).filter_by(reservation=placed.reservation).all()
+        assert {(row.against_host, row.against_revision) for row in rows} == {(False, False)}
+
+
 def test_ready_is_a_good_load(lab: Store) -> None:
     fail(lab)
     fail(lab, "big")
@@ -236,8 +255,6 @@ def room(lab: Store) -> Store:
 
 def lend(room: Store) -> Placed:
     """A lab machine, given away."""
-    from vclab.model.inventory import HostFacts, Inventory
-
     heard = Inventory("labs", NOW, (HostFacts("lab01", 0, 0), HostFacts("lab02", 0, 0)))
     outcome = reserve(room, image="lab-debian", inventories=(heard,))
     assert isinstance(outcome, Placed), outcome

@@ -34,6 +34,8 @@ def find(
     if row.state not in OPEN_STATES or not _is_at(row, target):
         return Refusal(f"{row.id} is not at {target.host} any more")
     _keep(session, target, now)
+    if any(inventory.endpoint == target.endpoint and inventory.error for inventory in inventories):
+        failures.excuse(session, target, rules.health, now)
     image = catalog.revision(session, row.image, row.revision)
     endpoints = catalog.endpoints(session, image.module)
     starts = now - timedelta(seconds=rules.lead)

@@ -23,7 +23,7 @@ from vclab.model.plans import Target
 from vclab.model.rules import Health
 from vclab.model.states import ComputerState
 from vclab.store import rests
-from vclab.store.models import Computer, LoadFailure
+from vclab.store.models import Computer, LoadFailure, Pool, Revision
 from vclab.store.types import utc
 
 LOOKS_AT_PEOPLE = ".check_free"
@@ -39,6 +39,7 @@ def note(
     ``in_guest``: see ``vclab.model.health.in_guest``. A host may rest from now on, a revision be suspect.
     """
     now, health = utc(now), health or Health()
+    _alone(session, target)
     known = sa.select(LoadFailure.id).where(
         LoadFailure.reservation == target.reservation,
         LoadFailure.computer == target.computer,
@@ -65,6 +66,15 @@ def note(
         _acquit(session, target.image, target.revision, health, now)
     if target.module != STANDALONE:
         _consider(session, target.endpoint, target.host, health, now)
+
+
+def excuse(session: Session, target: Target, health: Health, now: datetime) -> None:
+    """The endpoint itself does not answer: the load that failed there speaks against nobody."""
+    of_tenure = LoadFailure.computer == target.computer, LoadFailure.generation == target.generation
+    here = LoadFailure.endpoint == target.endpoint, LoadFailure.host == target.host
+    of_load = sa.update(LoadFailure).where(*here, *of_tenure, LoadFailure.reservation == target.reservation)
+    session.execute(of_load.values(against_host=False, against_revision=False))
+    _reconsider(session, target.endpoint, target.host, "its endpoint does not answer", health, now)
 
 
 def loaded_well(session: Session, endpoint: str, host: str, image: str, revision: int, now: datetime) -> None:
@@ -180,9 +190,22 @@ def _acquit(session: Session, image: str, revision: int, health: Health, now: da
         if computer is not None and computer.state is ComputerState.MAINTENANCE and computer.notes == marked:
             computer.state, computer.notes = ComputerState.AVAILABLE, ""
     for endpoint, host in sorted({(row.endpoint, row.host) for row in rows}):
-        if rests.by_failures(session, endpoint, host) and _images(_against(session, endpoint, host)) < health.images:
-            rests.end(session, endpoint, host, f"revision {revision} of {image} is to blame", now)
+        _reconsider(session, endpoint, host, f"revision {revision} of {image} is to blame", health, now)
     session.flush()
+
+
+def _alone(session: Session, target: Target) -> None:
+    """Who notes another failure of the revision or the host waits: else neither would count the other's."""
+    revision = sa.select(Revision.id).where(Revision.image == target.image, Revision.number == target.revision)
+    session.execute(revision.with_for_update(key_share=True))
+    host = sa.select(Pool.name).where(Pool.name == f"{target.endpoint}/host/{target.host}")
+    session.execute(host.with_for_update(key_share=True))
+
+
+def _reconsider(session: Session, endpoint: str, host: str, why: str, health: Health, now: datetime) -> None:
+    """Bring a host back that would not rest by what still speaks against it."""
+    if rests.by_failures(session, endpoint, host) and _images(_against(session, endpoint, host)) < health.images:
+        rests.end(session, endpoint, host, why, now)
 
 
 def _consider(session: Session, endpoint: str, host: str, health: Health, now: datetime) -> None:

@@ -9,14 +9,26 @@ from vclab.model.reservations import AuditEvent
 from vclab.store.models import Event
 from vclab.store.types import utc
 
+_event = Event.metadata.tables[Event.__tablename__]
+_NEWEST = (
+    sa.select(_event.c.who, _event.c.what, _event.c.detail)
+    .where(_event.c.reservation == sa.bindparam("of"))
+    .order_by(_event.c.id.desc())
+    .limit(1)
+)
+_ADD = sa.insert(_event)
+
 
 def note(session: Session, reservation: str, who: str, what: str, detail: str, now: datetime) -> None:
-    """Add an event. The very same as the newest one is not added again: a record may be written twice."""
-    newest = sa.select(Event).where(Event.reservation == reservation).order_by(Event.id.desc()).limit(1)
-    last = session.scalar(newest)
-    if last is None or (last.who, last.what, last.detail) != (who, what, detail):
-        session.add(Event(reservation=reservation, at=utc(now), who=who, what=what, detail=detail))
-        session.flush()
+    """Add an event. The very same as the newest one is not added again: a record may be written twice.
+
+    Plain statements, made once: every record writes one.
+    """
+    session.flush()  # what the event is about comes first
+    last = session.execute(_NEWEST, {"of": reservation}).first()
+    if last is None or tuple(last) != (who, what, detail):
+        line = {"reservation": reservation, "at": utc(now), "who": who, "what": what, "detail": detail}
+        session.execute(_ADD, line)
 
 
 def events(session: Session, reservation: str) -> list[AuditEvent]:

@@ -6,7 +6,7 @@ from statistics import median
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from vclab.model.plans import StepInput
 from vclab.store.models import LoadStep
@@ -19,7 +19,8 @@ CANCELLED = "cancelled"
 _PAST = 20  # loads that the medians go by
 _STEPS = 24  # of a load, at most; more only mean that the medians go by fewer loads
 
-_log = sa.inspect(LoadStep).local_table.c
+_table = LoadStep.metadata.tables[LoadStep.__tablename__]
+_log = _table.c
 _ONE_ATTEMPT = (
     _log.reservation == sa.bindparam("of"),
     _log.generation == sa.bindparam("in_generation"),
@@ -27,10 +28,34 @@ _ONE_ATTEMPT = (
     _log.run == sa.bindparam("in_run"),
     _log.attempt == sa.bindparam("in_attempt"),
 )
+_BEGIN = {
+    "postgresql": postgresql.insert(_table).on_conflict_do_nothing(),
+    "sqlite": sqlite.insert(_table).on_conflict_do_nothing(),
+}
 _END = (
-    sa.update(LoadStep.__table__)  # type: ignore[arg-type]
+    sa.update(_table)
     .where(*_ONE_ATTEMPT, _log.ended_at.is_(None))
     .values(ended_at=sa.bindparam("end"), outcome=sa.bindparam("how"), detail=sa.bindparam("said"))
+)
+
+_first = _table.alias("first")
+_GOOD = (
+    sa.select(_log.name, sa.func.coalesce(_first.c.started_at, _log.started_at), _log.ended_at)
+    .select_from(
+        _table.outerjoin(
+            _first,
+            sa.and_(
+                _first.c.reservation == _log.reservation,
+                _first.c.generation == _log.generation,
+                _first.c.name == _log.name,
+                _first.c.run == _log.run,
+                _first.c.attempt == 1,
+            ),
+        )
+    )
+    .where(_log.image == sa.bindparam("of_image"), _log.outcome == DONE)
+    .order_by(_log.ended_at.desc())
+    .limit(sa.bindparam("lines"))
 )
 
 
@@ -40,7 +65,6 @@ def started(session: Session, step: StepInput, attempt: int, now: datetime) -> N
     Written as plain statements, which take half the time of mapped objects: each step of each load writes two lines.
     """
     target = step.target
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     line = {
         "reservation": target.reservation,
         "computer": target.computer,
@@ -55,7 +79,7 @@ def started(session: Session, step: StepInput, attempt: int, now: datetime) -> N
         "attempt": attempt,
         "started_at": utc(now),
     }
-    session.execute(insert(LoadStep.__table__).on_conflict_do_nothing(), line)  # type: ignore[arg-type]
+    session.execute(_BEGIN[session.get_bind().dialect.name], line)
 
 
 def ended(session: Session, step: StepInput, attempt: int, outcome: str, detail: str, now: datetime) -> None:
@@ -76,23 +100,9 @@ def medians(session: Session, image: str) -> dict[str, float]:
 
     The log is kept for good, so only its newest lines are read.
     """
-    first = aliased(LoadStep)
-    one = (
-        first.reservation == LoadStep.reservation,
-        first.generation == LoadStep.generation,
-        first.name == LoadStep.name,
-        first.run == LoadStep.run,
-        first.attempt == 1,
-    )
-    newest = (
-        sa.select(LoadStep.name, sa.func.coalesce(first.started_at, LoadStep.started_at), LoadStep.ended_at)
-        .outerjoin(first, sa.and_(*one))
-        .where(LoadStep.image == image, LoadStep.outcome == DONE)
-        .order_by(LoadStep.ended_at.desc())
-        .limit(_PAST * _STEPS)
-    )
+    found = session.execute(_GOOD, {"of_image": image, "lines": _PAST * _STEPS})
     seconds: dict[str, list[float]] = {}
-    for name, begun, end in session.execute(newest):
+    for name, begun, end in found:
         times = seconds.setdefault(name, [])
         if end is not None and len(times) < _PAST:
             times.append((end - begun).total_seconds())

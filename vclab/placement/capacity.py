@@ -1,7 +1,7 @@
 """How much of a capacity pool is promised, instant by instant."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -33,8 +33,11 @@ def levels(bookings: Iterable[Booking], starts: datetime, ends: datetime) -> Ite
         yield moment, used
 
 
-def peak(bookings: Iterable[Booking], starts: datetime, ends: datetime) -> Amounts:
+def peak(bookings: Sequence[Booking], starts: datetime, ends: datetime) -> Amounts:
     """The most of each amount that is promised at any instant of [starts, ends)."""
+    if len(bookings) <= 1:  # as most are when a whole lab is weighed
+        within = [b.amounts for b in bookings if b.starts < ends and starts < b.ends]
+        return within[0] if within else Amounts()
     inside = [booking for booking in bookings if booking.starts < ends and starts < booking.ends]
     if all(booking.starts <= starts for booking in inside):
         return total(booking.amounts for booking in inside)  # it only gets less from there on

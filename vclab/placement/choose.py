@@ -1,6 +1,7 @@
 """Where a virtual machine goes: the fullest host that still holds it, so that the large holes stay large."""
 
-from collections.abc import Iterator, Sequence
+import functools
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -55,45 +56,54 @@ class Choice:
     datastore: str
 
 
-_Fit = tuple[int, int, str, str, Choice]
-"""Sorts the best fit first: memory left, CPUs left, then names, so that equals are always decided alike."""
+_Fit = tuple[int, int, str, str, str]
+"""Memory left, CPUs left, endpoint, host, datastore: the best fit sorts first, and equals are always decided alike."""
 
 
 def choose(need: Need, endpoints: Sequence[EndpointRoom], free_identities: int) -> Choice | Refusal:
     """The best-fitting host and datastore, or a refusal that names each host with all that it lacks."""
-    fits: list[_Fit] = []
-    candidates: list[Candidate] = []
-    for endpoint in endpoints:
-        if endpoint.error:
-            candidates.append(Candidate(endpoint.name, (endpoint.error,)))
-        elif not endpoint.hosts:
-            candidates.append(Candidate(endpoint.name, ("has no host",)))
-        else:
-            _sort_out(need, endpoint, free_identities, fits, candidates)
+    # What hosts lack is put into words only when none fits: a large lab may have a thousand of them.
+    fits = [fit for endpoint in endpoints for fit in _fits(need, endpoint)] if free_identities else []
     if fits:
-        return min(fits, key=lambda fit: fit[:4])[-1]
+        _, _, name, host, datastore = min(fits)
+        return Choice(name, host, datastore)
+    candidates = [each for endpoint in endpoints for each in _candidates(need, endpoint, free_identities)]
     candidates.sort(key=lambda candidate: candidate.name)
     return Refusal("there is no room for this machine now", tuple(candidates))
 
 
-def _sort_out(
-    need: Need, endpoint: EndpointRoom, free_identities: int, fits: list[_Fit], candidates: list[Candidate]
-) -> None:
+def _fits(need: Need, endpoint: EndpointRoom) -> Iterator[_Fit]:
+    """The endpoint's hosts that lack nothing."""
+    if endpoint.error:
+        return
+    stores = {store.facts.name: _store(need, store) for store in endpoint.datastores}
+    datastore = functools.cache(functools.partial(_datastore, stores=stores))  # many hosts see the same ones
+    for room in endpoint.hosts:
+        host, used = room.facts, peak(room.bookings, need.starts, need.ends)
+        memory_mb = host.memory_mb - used.memory_mb - need.amounts.memory_mb
+        cpus = host.cpus - used.cpus - need.amounts.cpus
+        if memory_mb < 0 or cpus < 0 or any(unfit(room, endpoint.networks)):
+            continue
+        fitting, _ = datastore(host.datastores)
+        if fitting:
+            yield memory_mb, cpus, endpoint.name, host.name, fitting
+
+
+def _candidates(need: Need, endpoint: EndpointRoom, free_identities: int) -> Iterator[Candidate]:
+    """What keeps each host from being chosen."""
+    if endpoint.error or not endpoint.hosts:
+        yield Candidate(endpoint.name, (endpoint.error or "has no host",))
+        return
     stores = {store.facts.name: _store(need, store) for store in endpoint.datastores}
     compute = Amounts(cpus=need.amounts.cpus, memory_mb=need.amounts.memory_mb)
     for room in endpoint.hosts:
         host = room.facts
         free = Amounts(host.cpus, host.memory_mb) - peak(room.bookings, need.starts, need.ends)
-        datastore, without_room = _datastore(host, stores)
+        _, without_room = _datastore(host.datastores, stores)
         lacks = (*unfit(room, endpoint.networks), *free.lacks(compute), *without_room)
         if not free_identities:
             lacks += ("no identity (hostname and addresses) is left",)
-        if lacks:
-            candidates.append(Candidate(f"{endpoint.name}/{host.name}", lacks))
-        else:
-            left = free - compute
-            choice = Choice(endpoint.name, host.name, datastore)
-            fits.append((left.memory_mb, left.cpus, endpoint.name, host.name, choice))
+        yield Candidate(f"{endpoint.name}/{host.name}", lacks)
 
 
 def unfit(room: HostRoom, networks: Sequence[str]) -> Iterator[str]:
@@ -102,7 +112,7 @@ def unfit(room: HostRoom, networks: Sequence[str]) -> Iterator[str]:
         yield room.rests
     if not host.usable:
         yield host.why_not or "not usable"
-    for network in sorted(set(networks) - set(host.networks)):
+    for network in sorted({network for network in networks if network not in host.networks}):
         yield f"has no network {network}"
 
 
@@ -117,11 +127,11 @@ def _store(need: Need, store: DatastoreRoom) -> _Store:
     return free.disk_gb, free.lacks(Amounts(disk_gb=need.amounts.disk_gb))
 
 
-def _datastore(host: HostFacts, stores: dict[str, _Store]) -> tuple[str, tuple[str, ...]]:
-    """The fullest datastore of the host that holds the disk, or "" and what each one lacks."""
+def _datastore(names: tuple[str, ...], stores: Mapping[str, _Store]) -> tuple[str, tuple[str, ...]]:
+    """The fullest datastore of these that holds the disk, or "" and what each one lacks."""
     fits: list[tuple[int, str]] = []
     lacks: list[str] = []
-    for name in sorted(set(host.datastores)):
+    for name in sorted(set(names)):
         free_gb, short = stores.get(name, (0, ("not usable",)))
         lacks.extend(f"datastore {name}: {text}" for text in short)
         if not short:

@@ -217,6 +217,17 @@ class Claim(Base):
         CheckConstraint("cpus >= 0 AND memory_mb >= 0 AND disk_gb >= 0", name="amounts"),
         Index("ix_claims_pool_ends", "pool", "ends"),
         Index("ix_claims_computer_ends", "computer", "ends"),
+        Index(  # all that a placement sums up, so that it reads no rows
+            "ix_claims_open",
+            "pool",
+            "starts",
+            "ends",
+            "cpus",
+            "memory_mb",
+            "disk_gb",
+            sqlite_where=text("released IS 0"),
+            postgresql_where=text("released IS false"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

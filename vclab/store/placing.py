@@ -7,12 +7,13 @@ wait for each other instead of overbooking or breaking each other off.
 import dataclasses
 import difflib
 import functools
+import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import RowMapping
+from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from vclab.model import catalog as model
@@ -219,8 +220,8 @@ def _refresh(session: Session, inventories: Sequence[Inventory]) -> None:
     if missing:
         _insert_new(session, missing)
         locked = _lock(session, newest)
-    newer = [values for name, values in newest.items() if locked[name]["seen_at"] < values["seen_at"]]
-    changed = [values for values in newer if _facts(values) != _facts(locked[values["name"]])]
+    newer = [values for name, values in newest.items() if locked[name].seen_at < values["seen_at"]]
+    changed = [values for values in newer if _facts(values) != tuple(locked[values["name"]][2:])]
     if changed:
         session.execute(sa.update(Pool), changed)
     # Most answers are as before: then one statement says that they are still so.
@@ -232,14 +233,16 @@ def _refresh(session: Session, inventories: Sequence[Inventory]) -> None:
         )
 
 
-def _lock(session: Session, names: Iterable[str]) -> dict[str, RowMapping]:
-    """The pools of these names, locked in their order, as plain columns: there may be thousands."""
-    query = sa.select(*Pool.__table__.columns).where(Pool.name.in_(sorted(names))).order_by(Pool.name)
-    return {row.name: row._mapping for row in session.execute(query.with_for_update(key_share=True))}
+_FACTS = ("cpus", "memory_mb", "disk_gb", "usable", "why_not")
+_facts = operator.itemgetter(*_FACTS)
+"""What an endpoint says of a pool."""
 
 
-def _facts(values: Mapping[str, Any] | RowMapping) -> dict[str, Any]:
-    return {str(name): value for name, value in values.items() if name != "seen_at"}
+def _lock(session: Session, names: Iterable[str]) -> dict[str, Row[Any]]:
+    """The pools of these names, locked in their order, as plain columns (the facts last): there may be thousands."""
+    columns = Pool.name, Pool.seen_at, *(getattr(Pool, fact) for fact in _FACTS)
+    query = sa.select(*columns).where(Pool.name.in_(sorted(names))).order_by(Pool.name)
+    return {row[0]: row for row in session.execute(query.with_for_update(key_share=True))}
 
 
 def _pools_of(inventory: Inventory) -> dict[str, dict[str, Any]]:
@@ -255,6 +258,12 @@ def _pools_of(inventory: Inventory) -> dict[str, dict[str, Any]]:
     for name, values in found.items():
         values |= {"name": name, "seen_at": utc(inventory.taken_at)}
     return found
+
+
+def _names(inventory: Inventory) -> list[str]:
+    """The names of these pools."""
+    hosts = [_host_pool(inventory.endpoint, host.name) for host in inventory.hosts]
+    return hosts + [_datastore_pool(inventory.endpoint, store.name) for store in inventory.datastores]
 
 
 def _insert_new(session: Session, rows: list[dict[str, Any]]) -> None:
@@ -303,7 +312,7 @@ def _room(
 ) -> EndpointRoom:
     if inventory is None or inventory.error:
         return EndpointRoom(endpoint.name, error=(inventory and inventory.error) or "was not asked")
-    promised = ask(session, _pools_of(inventory), need.starts, need.ends)
+    promised = ask(session, _names(inventory), need.starts, need.ends)
     return EndpointRoom(
         endpoint.name,
         networks=(endpoint.private_network, endpoint.public_network),

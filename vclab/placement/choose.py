@@ -82,7 +82,8 @@ def _fits(need: Need, endpoint: EndpointRoom) -> Iterator[_Fit]:
         host, used = room.facts, peak(room.bookings, need.starts, need.ends)
         memory_mb = host.memory_mb - used.memory_mb - need.amounts.memory_mb
         cpus = host.cpus - used.cpus - need.amounts.cpus
-        if memory_mb < 0 or cpus < 0 or any(unfit(room, endpoint.networks)):
+        short = memory_mb < 0 or cpus < 0 or used.disk_gb > 0  # a host's own pool has no disk to give
+        if short or any(unfit(room, endpoint.networks)):
             continue
         fitting, _ = datastore(host.datastores)
         if fitting:

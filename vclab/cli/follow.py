@@ -88,8 +88,8 @@ def _help(seen: Seen, now: datetime) -> str:
     text = f"{Word.NEEDS_HELP}: {(seen.status.reason if seen.status else '') or seen.view.reason}"
     times = [format_duration(spent)] if spent >= 1 else []
     if left >= 1:
-        times.append(f"an operator has {format_duration(left)} to mend it, then it ends as failed")
-    return f"{text} — {', '.join((*times, f'`vclab end {seen.view.id}` cancels it'))}"
+        times.append(f"an operator has {format_duration(left)} to mend it")
+    return f"{text} — {', '.join(times)}; `vclab end {seen.view.id}` cancels it"
 
 
 class Display(Protocol):

@@ -73,7 +73,7 @@ def _describe(lab: Lab, view: ReservationView, trouble: Trouble) -> None:
             ("Waits", f"since {clock(since, zone, now)} ({waited}), {until}"),
             ("Failed", f"step {trouble.number}, {trouble.title}" if trouble.number else trouble.title),
             ("Cause", trouble.cause),
-            ("Reason", view.reason),
+            ("Then", view.reason.partition(f"{trouble.cause}; ")[2]),
             ("Machine", f"{trouble.computer} on {trouble.host}, power {seen.power}"),
         ]
     )

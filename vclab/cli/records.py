@@ -108,6 +108,10 @@ class Records:
         """The attempt of a step that began last, or None."""
         return self._read(lambda s: load_log.last_attempt(s, reservation))
 
+    def load(self, reservation: str) -> list[Attempt]:
+        """All attempts of all steps of a reservation's loads, in order."""
+        return self._read(lambda s: load_log.attempts(s, reservation))
+
     def _read(self, question: Callable[[Session], T]) -> T:
         try:
             with self._store.read() as session:

@@ -1,6 +1,7 @@
 """``vclab show R``: all that is known of one reservation."""
 
 import asyncio
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import typer
@@ -14,6 +15,9 @@ from vclab.cli.times import clock, iso, utc_now
 from vclab.model.durations import format_duration
 from vclab.model.reservations import ReservationView
 from vclab.model.states import ReservationState
+
+if TYPE_CHECKING:
+    from vclab.store.load_log import Attempt
 
 
 def show(context: typer.Context, r: ReservationId, json: Json = False, as_user: AsUser = "") -> None:
@@ -38,6 +42,7 @@ def show(context: typer.Context, r: ReservationId, json: Json = False, as_user: 
         ]
         document = {**seen_json(seen), "history": history}
         if lab.actor.operator:
+            document["load"] = [_attempt_json(one) for one in lab.records.load(r)]
             document["failures"] = [trouble_json(trouble) for trouble in lab.records.troubles(r)]
         say_json(document)
         return
@@ -60,6 +65,20 @@ def _warn(lab: Lab, view: ReservationView) -> None:
     texts += [f"{rest.host} {rest.text(lambda at: clock(at, lab.actor.zone))}" for rest in rests]
     for text in texts:
         say(f"Beware: {text}")
+
+
+def _attempt_json(one: "Attempt") -> JsonValue:
+    return {
+        "step": one.name,
+        "number": one.number,
+        "generation": one.generation,
+        "run": one.run,
+        "attempt": one.attempt,
+        "started": iso(one.started_at),
+        "ended": iso(one.ended_at),
+        "outcome": one.outcome or None,
+        "detail": one.detail or None,
+    }
 
 
 def seen_json(seen: Seen) -> dict[str, JsonValue]:

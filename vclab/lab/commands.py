@@ -15,7 +15,7 @@ Address = Annotated[
     str, typer.Option("--address", metavar="A", help="Loopback address to answer on; kept.", show_default=False)
 ]
 Foreground = Annotated[bool, typer.Option("--foreground", help="Stay, and show what happens; Ctrl-C stops the lab.")]
-Story = Annotated[str, typer.Argument(metavar="[STORY]", help="life or standalone.", show_default=False)]
+Story = Annotated[str, typer.Argument(metavar="[STORY]", help="life, standalone or needs-help.", show_default=False)]
 Wipe = Annotated[bool, typer.Option("--wipe", help="Also delete all that the lab holds.")]
 
 
@@ -74,7 +74,8 @@ def down(lab: Folder = None, wipe: Wipe = False) -> None:
 def demo(story: Story = "life", lab: Folder = None) -> None:
     """Start the embedded lab and show a reservation's whole life in it.
 
-    Stories: life (a virtual machine, from reserve to end); standalone (a lab machine, which is sanitized at the end).
+    Stories: life (a virtual machine, from reserve to end); standalone (a lab machine, which is sanitized at the end);
+    needs-help (hosts refuse, another place is tried, an operator mends it and lets it go on).
     The last line is `demo: ok …`. The lab stays up.
 
     \b
@@ -83,10 +84,11 @@ def demo(story: Story = "life", lab: Folder = None) -> None:
       vclab demo standalone --lab /tmp/lab2
     """
     from vclab.lab import demo as life
+    from vclab.lab import demo_needs_help as needs_help
     from vclab.lab import demo_standalone as standalone
     from vclab.lab import lab as embedded
 
-    stories = {"life": life.Demo, "standalone": standalone.Standalone}
+    stories = {"life": life.Demo, "standalone": standalone.Standalone, "needs-help": needs_help.NeedsHelp}
     if story not in stories:
         raise typer.BadParameter(f"there is no story {story!r}; there are {', '.join(stories)}", param_hint="STORY")
     layout = Layout.of(lab)

@@ -134,9 +134,17 @@ class Attempt:
     ended_at: datetime | None
     outcome: str
     detail: str
+    generation: int = 0
+    run: int = 0  #: how often the load had been resumed by then
 
 
 def last_attempt(session: Session, reservation: str) -> Attempt | None:
     """The attempt that began last; None before the first."""
     row = newest(session, [reservation]).get(reservation)
     return None if row is None else Attempt(**{field.name: getattr(row, field.name) for field in fields(Attempt)})
+
+
+def attempts(session: Session, reservation: str) -> list[Attempt]:
+    """All attempts of all steps of a reservation's loads, in order."""
+    rows = steps(session, reservation)
+    return [Attempt(**{field.name: getattr(row, field.name) for field in fields(Attempt)}) for row in rows]

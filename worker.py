@@ -170,6 +170,7 @@ def build(client: Client, settings: Settings, store: Store, drivers: Drivers) ->
                 trouble.moved,
                 trouble.help_needed,
                 trouble.helped,
+                trouble.not_let_in,
                 reconcile.find_strays,
                 *hardware,
             ],

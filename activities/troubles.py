@@ -91,6 +91,16 @@ class Helped:
     credit: str = ""
 
 
+@dataclass(frozen=True)
+class NotLetIn:
+    """Connect was pressed, and the computer could not be opened; it still lets in ``addresses``."""
+
+    reservation: str
+    text: str
+    addresses: tuple[str, ...]
+    now: datetime
+
+
 class TroubleRecords:
     """Record activities."""
 
@@ -147,6 +157,11 @@ class TroubleRecords:
             return waits
 
         return self._write(need)
+
+    @activity.defn
+    def not_let_in(self, given: NotLetIn) -> None:
+        """Who has pressed Connect is told why the computer is not open to them."""
+        self._write(lambda s: troubles.not_let_in(s, given.reservation, given.text, given.addresses, given.now))
 
     @activity.defn
     def helped(self, given: HelpedInput) -> Helped:

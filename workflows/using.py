@@ -11,6 +11,7 @@ from temporalio.types import MethodAsyncSingleParam
 
 from activities.guest import GuestActivities, GuestInput, Seen
 from activities.records import RecordActivities
+from activities.troubles import NotLetIn, TroubleRecords
 from vclab.model import addresses, durations
 from vclab.model.messages import Reboot
 from vclab.model.plans import Facts
@@ -29,8 +30,7 @@ class Using(Carrying):
 
     async def _reserved(self, placed: Placed) -> None:
         """Wait for Connect, let the user in, wait for the first connection."""
-        await self._await_connect(placed.waits.acknowledge)
-        waits = await self._grant(placed) if self._ending is None else None
+        waits = await self._let_in(placed)
         if waits is None:
             return
         deadline = workflow.now() + timedelta(seconds=waits.first_connection)
@@ -46,6 +46,27 @@ class Using(Carrying):
             if workflow.now() >= min(deadline, self._end):
                 ending = Ending.EOR if workflow.now() >= self._end else Ending.NOLOGIN
                 await self._finish(ending, "nobody connected in time")
+
+    async def _let_in(self, placed: Placed) -> Waits | None:
+        """Wait for Connect, let the user in. One who can't be let in is told, and may press Connect again: a fault of
+        ours ends nothing. None when it has ended."""
+        while True:
+            await self._await_connect(placed.waits.acknowledge)
+            if self._ending is not None:
+                return None
+            try:
+                return await self._grant(placed)
+            except ActivityError as error:
+                if placed.waits.help <= 0 or failures.was_cancelled(error) or failures.is_fenced(error):
+                    raise  # reservations of earlier versions fail then
+                await self._not_let_in(failures.reason(error))
+
+    async def _not_let_in(self, why: str) -> None:
+        text = f"{', '.join(self._addresses)} could not be let in: {why}; press Connect again, or ask an operator"
+        self._addresses = self._granted
+        self._progress.says(text)
+        given = NotLetIn(self._request.id, text, self._granted, workflow.now())
+        await self.record(TroubleRecords.not_let_in, given)
 
     async def _inuse(self, placed: Placed) -> None:
         """Until its end, or until nobody comes back: looks, notices, addresses that come and go, restarts."""

@@ -196,6 +196,16 @@ def test_connect_before_ready(vclab: Command, world: World) -> None:
     vclab("connect", reservation).one_line_error(3, "not ready yet: Preparing (2/8): Copy the image's disk")
 
 
+def test_connect_says_why_the_computer_can_not_be_opened(vclab: Command, world: World) -> None:
+    reservation = vclab("reserve", "debian-12", "--for", "1h", "--json").json["id"]
+    world.fail["grant_access"] = StepFailed("useradd: no space left")
+    vclab("connect", reservation, "--print").one_line_error(
+        3, "198.51.100.1 could not be let in: useradd: no space left"
+    )
+    world.fail.clear()
+    assert vclab("connect", reservation, "--print").code == 0
+
+
 def test_connect_runs_ssh_and_passes_its_exit_code_on(vclab: Command, world: World) -> None:
     reservation = vclab("reserve", "debian-12", "--for", "1h", "--json").json["id"]
     said = vclab("connect", reservation, "--", "id", "-un")

@@ -364,3 +364,19 @@ async def test_a_whole_load_has_a_ceiling_too(life: Life) -> None:
             break
     view = await word(life, "Needs help")
     assert "the load as a whole has reached its ceiling" in view.reason
+
+
+async def test_a_user_who_cannot_be_let_in_is_told_and_connects_again(life: Life) -> None:
+    """A fault of ours at Connect ends nothing."""
+    await life.ready()
+    life.world.fail["grant_access"] = StepFailed("useradd: cannot lock /etc/passwd")
+    await life.reservations.acknowledge(life.id, Acknowledge("203.0.113.101"))
+    await life.when(lambda: "cannot lock /etc/passwd" in getattr(life.view(), "reason", ""), 60)
+    view = life.view()
+    assert view is not None
+    assert (view.state, view.remote_addresses, view.access_open) == ("reserved", (), False)
+    life.world.fail.clear()
+    life.world.connected = [True]
+    await life.reservations.acknowledge(life.id, Acknowledge("203.0.113.101"))
+    view = await life.until("inuse")
+    assert view.access_open and life.world.granted == [("203.0.113.101",)]

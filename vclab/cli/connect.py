@@ -86,6 +86,8 @@ async def _open(lab: Lab, view: ReservationView, from_: str) -> ReservationView:
         _must_be_ready(Seen(view))
         if view.access_open and address in view.remote_addresses:
             return view
+        if address not in view.remote_addresses:
+            raise Refused(view.reason or f"{reservation} could not be opened to {address}; try it again")
         if time.monotonic() >= deadline:
             seen = await look(lab, reservation)
             raise Unreachable(

@@ -1,6 +1,7 @@
 """Steps that failed for good, and reservations that wait for an operator to mend what made them fail."""
 
 import dataclasses
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -72,6 +73,19 @@ def helped(session: Session, id: str, by: str, how: str, rules: Rules, now: date
     row.reason = text
     session.flush()
     return row.ends, text
+
+
+def not_let_in(session: Session, id: str, text: str, addresses: Sequence[str], now: datetime) -> None:
+    """Connect was pressed in vain: the computer lets in these addresses, as before, and the text says why no others.
+
+    That it was acknowledged stays: access may be half open, so the computer is not taken for untouched.
+    """
+    row = placing.locked(session, id)
+    if row.state not in OPEN_STATES:
+        return
+    row.remote_addresses, row.reason = list(addresses), text
+    session.flush()
+    audit.note(session, id, "vclab", "not let in", text, now)
 
 
 def waiting(session: Session) -> list[tuple[str, Trouble]]:

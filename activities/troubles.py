@@ -13,6 +13,7 @@ from activities.errors import failures
 from vclab.model.inventory import Inventory
 from vclab.model.plans import Target
 from vclab.model.reservations import OtherPlace, Placed, Refusal, Trouble, Waits
+from vclab.model.rules import Rules
 from vclab.settings import Settings
 from vclab.store import elsewhere, tenures, troubles
 from vclab.store.engine import Store
@@ -112,6 +113,9 @@ class TroubleRecords:
         with failures():
             return self._store.run(change)
 
+    def _rules(self, session: Session, reservation: str) -> Rules:
+        return rules.of_reservation(session, self._settings(), reservation)
+
     @activity.defn
     def step_failed(self, given: FailedInput) -> None:
         """Keep what failed, and what could be seen."""
@@ -123,7 +127,7 @@ class TroubleRecords:
         """Claim a place on another host, beside the one that is held."""
 
         def find(session: Session) -> OtherPlace | Refusal:
-            ours = rules.of_reservation(session, self._settings(), given.target.reservation)
+            ours = self._rules(session, given.target.reservation)
             return elsewhere.find(session, given.target, given.inventories, ours, given.now)
 
         outcome = self._write(find)
@@ -134,12 +138,11 @@ class TroubleRecords:
     @activity.defn
     def moved(self, given: MoveInput) -> MoveOutcome:
         """The old place is given up and the new one taken: claims, tenure and row, all or nothing."""
+        target, place, lost = given.target, given.place, given.lost_seconds
 
         def move(session: Session) -> Placed | None:
-            ours = rules.of_reservation(session, self._settings(), given.target.reservation)
-            return elsewhere.move(
-                session, given.target, given.place, given.not_clean, given.lost_seconds, ours, given.now
-            )
+            ours = self._rules(session, target.reservation)
+            return elsewhere.move(session, target, place, given.not_clean, lost, ours, given.now)
 
         with failures():
             try:
@@ -152,7 +155,7 @@ class TroubleRecords:
         """It waits for an operator, so long as the answer says."""
 
         def need(session: Session) -> Waits:
-            waits = rules.of_reservation(session, self._settings(), given.target.reservation).waits
+            waits = self._rules(session, given.target.reservation).waits
             troubles.need_help(session, given.target, waits.help, given.reason, given.now)
             return waits
 
@@ -167,8 +170,8 @@ class TroubleRecords:
     def helped(self, given: HelpedInput) -> Helped:
         """It goes on, and the time that was lost is given back where that can be."""
 
-        def help_ended(session: Session) -> Helped:
-            ours = rules.of_reservation(session, self._settings(), given.reservation)
+        def help_(session: Session) -> Helped:
+            ours = self._rules(session, given.reservation)
             return Helped(*troubles.helped(session, given.reservation, given.by, given.how, ours, given.now))
 
-        return self._write(help_ended)
+        return self._write(help_)

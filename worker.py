@@ -65,6 +65,7 @@ class Drivers:
 
     modules: Mapping[str, ProvisioningModule]
     guests: Mapping[str, Guest]
+    secrets: SecretStore | None = None  #: where they keep what they make up for a tenure
 
 
 def real_drivers(settings: Settings, store: Store, secrets: SecretStore) -> Drivers:
@@ -102,7 +103,7 @@ def real_drivers(settings: Settings, store: Store, secrets: SecretStore) -> Driv
     if settings.fake.enabled:
         world = World(settings.fake)
         modules[Fake.name], guests[FakeGuest.name] = Fake(world, settings.installation), FakeGuest(world)
-    return Drivers(modules, guests)
+    return Drivers(modules, guests, secrets)
 
 
 def build(client: Client, settings: Settings, store: Store, drivers: Drivers) -> list[Worker]:
@@ -125,7 +126,9 @@ def build(client: Client, settings: Settings, store: Store, drivers: Drivers) ->
     guest = GuestActivities(drivers.guests, fence, lambda target: drivers.modules[target.module].whereabouts(target))
     evidence = EvidenceActivities(drivers.modules, drivers.guests, executor)
     health = settings.rules().health
-    reconcile = ReconcileActivities(client, store, drivers.modules, endpoints, settings.reconcile, executor, health)
+    reconcile = ReconcileActivities(
+        client, store, drivers.modules, endpoints, settings.reconcile, executor, health, drivers.secrets
+    )
     tables: list[Mapping[str, BlockingStep] | Mapping[str, AsyncStep]] = [
         *(m.steps() for m in drivers.modules.values()),
         *(g.steps() for g in drivers.guests.values()),

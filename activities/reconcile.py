@@ -23,9 +23,10 @@ from vclab.model.inventory import HostFacts, MachineFacts
 from vclab.model.messages import workflow_id
 from vclab.model.rules import Health
 from vclab.provisioning.base import ProvisioningModule
+from vclab.secrets.store import SecretStore
 from vclab.settings import ReconcileSettings
 from vclab.store import failures as failures_store
-from vclab.store import orphans, reservations, rests
+from vclab.store import orphans, reservations, rests, tenures
 from vclab.store.engine import Store
 from vclab.temporal.client import QUEUE
 
@@ -41,6 +42,7 @@ class Strays:
     removed: tuple[str, ...] = ()  #: machines whose grace was over
     not_asked: tuple[str, ...] = ()  #: endpoints that did not answer
     woken: tuple[str, ...] = ()  #: hosts that rested and can be used again
+    forgotten: int = 0  #: tenures that are released, and whose secrets are gone now
 
 
 class ReconcileActivities:
@@ -55,6 +57,7 @@ class ReconcileActivities:
         settings: ReconcileSettings,
         executor: Executor,
         health: Health | None = None,
+        secrets: SecretStore | None = None,
     ) -> None:
         self._client = client
         self._store = store
@@ -63,6 +66,7 @@ class ReconcileActivities:
         self._settings = settings
         self._executor = executor
         self._health = health or Health()
+        self._secrets = secrets
 
     @activity.defn
     async def find_strays(self) -> Strays:
@@ -82,7 +86,24 @@ class ReconcileActivities:
             except VclabError as error:
                 not_asked.append(f"{endpoint.name}: {redacted(str(error))}")
         woken = await self._hosts()
-        return Strays(tuple(reclaimed), tuple(reported), tuple(removed), tuple(not_asked), tuple(woken))
+        forgotten = await asyncio.to_thread(self._forget)
+        return Strays(tuple(reclaimed), tuple(reported), tuple(removed), tuple(not_asked), tuple(woken), forgotten)
+
+    def _forget(self) -> int:
+        """Forget the secrets of tenures that are released: nobody has these computers any more.
+
+        Only of those: what the store knows nothing of may be another's, or newer than the copy that was restored.
+        """
+        if self._secrets is None:
+            return 0
+        kept = {tenure: ref for ref in self._secrets.under("tenure", 2) if (tenure := _tenure(ref)) is not None}
+        if not kept:
+            return 0
+        with self._store.read() as session:
+            released = tenures.released(session, kept)
+        for tenure in released:
+            self._secrets.forget(kept[tenure])
+        return len(released)
 
     async def _rows(self) -> list[str]:
         gone = []
@@ -172,3 +193,9 @@ def _problem(facts: HostFacts | None) -> str:
     if facts is None:
         return "it was not there when its endpoint was asked"
     return "" if facts.usable else facts.why_not or "it is not usable"
+
+
+def _tenure(reference: str) -> tuple[str, int] | None:
+    """Computer and generation of a reference "tenure/vm03/7"."""
+    _, computer, generation = reference.split("/")
+    return (computer, int(generation)) if generation.isdecimal() else None

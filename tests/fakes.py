@@ -37,6 +37,7 @@ class World:
     not_yet: dict[str, int] = field(default_factory=dict)  #: so many times that look finds nothing yet
     hold: dict[str, threading.Event] = field(default_factory=dict)  #: that step runs until set or cancelled
     held: threading.Event = field(default_factory=threading.Event)  #: a held step has begun
+    sessions: tuple[str, ...] | None = None  #: from where somebody is connected; None: as ``connected`` says
     connected: list[bool] = field(default_factory=lambda: [False])  #: answers of the looks; the last one stays
     look_error: Exception | None = None
     notices: list[str] = field(default_factory=list)
@@ -45,6 +46,7 @@ class World:
     survey_error: str = ""
     stays: bool = False  #: computers are lab machines: sanitized, not removed
     boots: int = 1
+    comes_back: bool = True  #: after a reset it is there again, whatever it was before
     whereabouts: Whereabouts = Whereabouts()
 
     def act(self, name: str) -> None:
@@ -118,6 +120,8 @@ class FakeModule:
         context.fence()
         self.world.act("power_reset")
         self.world.boots += 1
+        if self.world.comes_back:
+            self.world.whereabouts, self.world.look_error = Whereabouts(), None
 
     def machines(self, endpoint: str) -> Machines:
         """None."""
@@ -164,6 +168,8 @@ class FakeGuest:
         """The next scripted answer."""
         if self.world.look_error:
             raise self.world.look_error
+        if self.world.sessions is not None:
+            return Connections(self.world.sessions)
         answers = self.world.connected
         connected = answers.pop(0) if len(answers) > 1 else answers[0]
         return Connections(access.addresses if connected else ())

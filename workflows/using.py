@@ -142,9 +142,13 @@ class Using(Carrying):
 
         In use, no fault of ours ends anything: a look that fails is shown, waited out and begun again.
         """
-        look = self._look_in_use(placed)
+        look, known = self._look_in_use(placed), self._addresses
+
+        def broken_off() -> bool:
+            return self._must_attend() or self._run_is_full() or self._addresses != known
+
         try:
-            return await self._while_the_clock_runs(placed, look, lambda: self._must_attend() or self._run_is_full())
+            return await self._while_the_clock_runs(placed, look, broken_off)
         except ActivityError as error:
             await self._no_answer(placed, error)
             return None

@@ -1,28 +1,63 @@
-"""Settings that change while a worker runs."""
+"""Settings: what an affiliation has otherwise, and what is refused."""
 
-import os
 from pathlib import Path
 
 import pytest
 
 from vclab import settings
+from vclab.model.errors import Refused
 
 
-def test_a_changed_file_is_read_again_and_a_wrong_one_is_not_believed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file = tmp_path / "vclab.toml"
-    file.write_text("[waits]\nacknowledge = 100\n")
-    monkeypatch.setenv("VCLAB_CONFIG", str(file))
-    live = settings.Live(settings.load())
-    assert live().waits.acknowledge == 100
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The settings file in force."""
+    path = tmp_path / "vclab.toml"
+    path.write_text("")
+    monkeypatch.setenv("VCLAB_CONFIG", str(path))
+    return path
 
-    file.write_text("[waits]\nacknowledge = 50\n")
-    os.utime(file, (1, 1))
-    assert live().waits.acknowledge == 50
 
-    file.write_text("[waits]\nacknowledge = 'soon'\n")
-    assert live().waits.acknowledge == 50
+def test_an_affiliation_has_what_it_names_otherwise(file: Path) -> None:
+    """And the rest as all have it, also where that is set."""
+    file.write_text("""
+        [waits]
+        acknowledge = 100
+        [limits]
+        first = 7200
+        [affiliations.physics.waits]
+        reconnect = 3600
+        notices = [60]
+        [affiliations.physics.limits]
+        total = 86400
+        [affiliations.nobody]
+    """)
+    found = settings.load()
+    all_, physics = found.rules(), found.rules("physics")
+    assert (all_.waits.acknowledge, all_.waits.reconnect, all_.limits.first, all_.limits.total) == (
+        100,
+        900,
+        7200,
+        21600,
+    )
+    assert (physics.waits.acknowledge, physics.waits.reconnect, physics.waits.notices) == (100, 3600, (60,))
+    assert (physics.limits.first, physics.limits.total) == (7200, 86400)
+    assert found.rules("nobody") == found.rules("unheard of") == all_
 
-    file.unlink()
-    assert live().waits.acknowledge == 50
+
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        ("[affiliations.physics.waits]\nreconnect = -1", "affiliations.physics.waits.reconnect"),
+        ("[affiliations.physics.limits]\nfirst = 'long'", "affiliations.physics.limits.first"),
+        ("[affiliations.physics.waits]\nreconect = 1", "affiliations.physics.waits.reconect"),
+        ("[affiliations.physics]\nclaims = 1", "affiliations.physics.claims"),
+        ("[waits]\nnotice = [1]", "waits.notice"),
+        ("[limits]\nat_most = 1", "limits.at_most"),
+    ],
+)
+def test_what_is_wrong_is_refused_with_file_and_field(file: Path, text: str, field: str) -> None:
+    """Nothing misspelt is left out in silence."""
+    file.write_text(text)
+    with pytest.raises(Refused) as refused:
+        settings.load()
+    assert str(refused.value).startswith(f"settings ({file}): {field}: ")

@@ -154,10 +154,12 @@ def seed(store: Store) -> None:
 @pytest.fixture
 async def life(time_client: Client, tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Life]:
     """The worker's own code with scripted drivers. What a test leaves running is terminated."""
+    waits = dict(getattr(request, "param", {}))
     settings = Settings(
         database=f"sqlite:///{tmp_path}/vclab.db",
         limits={"at_once": 3},
-        waits=getattr(request, "param", {}),
+        affiliations=waits.pop("affiliations", {}),
+        waits=waits,
     )
     store = open_store(settings.database)
     seed(store)

@@ -18,7 +18,7 @@ from vclab.model.errors import Refused, Unreachable, VclabError
 from vclab.model.ids import new_id
 from vclab.model.messages import Placement
 from vclab.model.reservations import ReservationView, ReserveRequest
-from vclab.model.rules import Limits, why_not_duration
+from vclab.model.rules import why_not_duration
 from vclab.model.states import Ending
 
 PATIENCE = 60.0  #: seconds in which a server or worker that is restarting may come back
@@ -88,7 +88,7 @@ class Try:
 
 def _request(lab: Lab, image: str, seconds: float) -> ReserveRequest:
     """All that can be checked without touching anything is checked here."""
-    limits, actor = Limits(**lab.settings.limits.model_dump()), lab.actor
+    limits, actor = lab.settings.rules(lab.actor.user.affiliation).limits, lab.actor
     why_not = why_not_duration(limits, seconds, actor.operator)
     if why_not:
         raise Refused(why_not)

@@ -63,13 +63,20 @@ class SecretStore:
             self.put(reference, value)
             return value
 
+    def under(self, prefix: str, levels: int) -> list[str]:
+        """The references ``levels`` below a prefix, or of all that is below them: "tenure/vm03/7" is 2 below
+        "tenure"."""
+        found = self._path(prefix).glob("/".join("*" * levels))
+        return sorted(str(path.relative_to(self._directory)) for path in found)
+
     def forget(self, prefix: str) -> None:
         """Remove the secret ``prefix``, or all secrets below it; harmless when there is none."""
         path = self._path(prefix)
         if path.is_dir():
             for child in path.iterdir():
                 self.forget(f"{prefix}/{child.name}")
-            path.rmdir()
+            with suppress(OSError):  # somebody else is putting a secret there just now
+                path.rmdir()
         else:
             path.unlink(missing_ok=True)
 

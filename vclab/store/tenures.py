@@ -1,5 +1,6 @@
 """Tenures: the fact of who holds a computer now. The database refuses a second one while the first is not released."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -70,6 +71,16 @@ def held(session: Session, computer: str, generation: int) -> bool:
     """Whether this very generation holds the computer now."""
     now = current(session, computer)
     return now is not None and now.generation == generation
+
+
+def released(session: Session, asked: Iterable[tuple[str, int]]) -> set[tuple[str, int]]:
+    """Those of the tenures (computer, generation) that are released. One that was never taken is not."""
+    asked = set(asked)
+    names = {computer for computer, _ in asked}
+    query = sa.select(Tenure.computer, Tenure.generation).where(
+        Tenure.computer.in_(names), Tenure.released_at.is_not(None)
+    )
+    return {(computer, generation) for computer, generation in session.execute(query)} & asked
 
 
 def check(session: Session, computer: str, generation: int) -> None:

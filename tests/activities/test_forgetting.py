@@ -1,0 +1,49 @@
+"""The secrets of tenures that are released are forgotten."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import cast
+
+import pytest
+from sqlalchemy.orm import Session
+from temporalio.client import Client
+from temporalio.testing import ActivityEnvironment
+
+from activities.reconcile import ReconcileActivities
+from vclab.secrets.store import SecretMissing, SecretStore
+from vclab.settings import ReconcileSettings
+from vclab.store import catalog, tenures
+from vclab.store.engine import open_store
+
+NOW = datetime(2026, 8, 1, tzinfo=UTC)
+
+
+def take(holder: str, session: Session) -> int:
+    """The lab machine's next tenure."""
+    return tenures.take(session, "lab1", holder, "reservation", NOW, NOW)
+
+
+async def test_only_those_of_released_tenures(tmp_path: Path) -> None:
+    """Held ones, unknown ones, and the endpoints' stay."""
+    store, secrets = open_store(f"sqlite:///{tmp_path}/vclab.db"), SecretStore(tmp_path / "secrets")
+    store.migrate()
+    store.run(lambda s: catalog.put_lab_computer(s, "lab1"))
+    for holder in ("r1", "r2"):
+        store.run(partial(tenures.release, computer="lab1", generation=1, now=NOW))
+        store.run(partial(take, holder))
+    kept = ("tenure/lab1/2/login", "tenure/lab1/3/root", "tenure/vm09/1/root", "tenure/odd/name/root", "endpoint/vc")
+    for reference in ("tenure/lab1/1/login", "tenure/lab1/1/root", *kept):
+        secrets.put(reference, "x")
+    reconcile = ReconcileActivities(
+        cast(Client, None), store, {}, list, ReconcileSettings(), ThreadPoolExecutor(1), secrets=secrets
+    )
+    found = [await ActivityEnvironment().run(reconcile.find_strays) for _ in range(2)]
+    assert [strays.forgotten for strays in found] == [1, 0]
+    for reference in kept:
+        assert secrets.get(reference) == "x"
+    with pytest.raises(SecretMissing):
+        secrets.get("tenure/lab1/1/login")
+    assert not (tmp_path / "secrets/tenure/lab1/1").exists()
+    store.close()

@@ -148,6 +148,7 @@ def test_a_load_that_needs_help_and_is_given_up(vclab: Command, world: World) ->
     vclab("resolve", reservation, "retry").one_line_error(3, "for operators")
     vclab("--as", "olga", "resolve", reservation, "hope").one_line_error(2, "say retry, elsewhere, give-up")
     (one,) = vclab("--as", "olga", "needs-help", "--json").json
+    assert f"1 needs help: {reservation} at Power on on esx1" in vclab("status").out
     assert (one["id"], one["failure"]["step"], one["failure"]["number"]) == (reservation, "vsphere.power_on", 4)
     assert one["failure"]["power"] == "on" and one["needs_help"]["until"] == one["end"], "its end comes first"
     shown = vclab("--as", "olga", "needs-help").out

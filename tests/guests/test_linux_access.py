@@ -52,6 +52,14 @@ async def session(place: Place, access: Access, key: Path) -> AsyncIterator[asyn
         yield connection
 
 
+# Evidence
+
+
+def test_the_last_words_of_a_computer(loaded: Place) -> None:
+    said = loaded.bench.manage(loaded.bench.linux().console(loaded.target, loaded.facts))
+    assert "up" in said[0], said
+
+
 # Accounts
 
 

@@ -31,6 +31,7 @@ SETTINGS = {
         "inuse_look": 2,
         "reconnect": 8,
         "notices": [20, 10],
+        "help": 25,
     },
 }
 SLEEP = 600  #: a session that outlives every test
@@ -111,12 +112,40 @@ class Maker:
         return self.ended(self.in_use("60s"), "EOR")
 
     def failed(self) -> str:
-        for host in ("esx1", "esx2"):
-            self.lab.vcsim.refuse_power_on(host)
-        name = str(self.lab.json("reserve", "debian-12", "--no-wait")["id"])
+        """In both places, and nobody helps."""
+        name = self.refused("esx1", "esx2")
         over = self.ended(name, "failed")
         self.lab.vcsim.mend()
         return over
+
+    def moved(self) -> str:
+        """One host refuses, the other one does not."""
+        name = self.refused("esx1")
+        eventually(lambda: self.lab.json("show", name)["state"] == "reserved", 60, 0.5)
+        self.lab.vcsim.mend()
+        self.lab.vclab("end", name)
+        return self.ended(name, "deleted")
+
+    def resolved(self) -> str:
+        """Mended by an operator, who has it tried again, in vain, and elsewhere."""
+        name = self.refused("esx1", "esx2")
+        self.needs_help(name)
+        self.lab.vclab("--as", "olga", "resolve", name, "retry")
+        self.needs_help(name)
+        self.lab.vcsim.mend()
+        self.lab.vclab("--as", "olga", "resolve", name, "elsewhere")
+        eventually(lambda: self.lab.json("show", name)["state"] == "reserved", 60, 0.5)
+        self.lab.vclab("end", name)
+        return self.ended(name, "deleted")
+
+    def refused(self, *hosts: str) -> str:
+        """A reservation that these hosts do not power on."""
+        for host in hosts:
+            self.lab.vcsim.refuse_power_on(host)
+        return str(self.lab.json("reserve", "debian-12", "--no-wait")["id"])
+
+    def needs_help(self, name: str) -> None:
+        eventually(lambda: self.lab.json("show", name)["word"] == "Needs help", 60, 0.2)
 
 
 def signal(lab: Lab, name: str, what: str, *args: object) -> None:
@@ -157,6 +186,9 @@ def main() -> None:
         "timeout": maker.timeout,
         "EOR": maker.end_of_reservation,
         "failed": maker.failed,
+        "failed-helpless": maker.failed,
+        "deleted-moved": maker.moved,
+        "deleted-resolved": maker.resolved,
     }
     wanted = sys.argv[1:] or list(lives)
     lab.up()

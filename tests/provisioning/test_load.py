@@ -30,6 +30,18 @@ def test_the_steps_make_the_machine_that_the_target_describes(bench: Bench, targ
     assert (read(bench.site().session, said["parent"], ["name"]) or {})["name"] == "vclab"
 
 
+def test_evidence_is_what_the_vcenter_knows_of_a_machine(bench: Bench, target: Target) -> None:
+    assert bench.module.evidence(target).endpoint == (f"{target.machine_name} is not on {target.endpoint}",)
+    for step in STEPS[: STEPS.index("vsphere.power_on")]:
+        bench.run(step, target)
+    seen = bench.module.evidence(target)
+    assert (seen.power, seen.console, seen.missing) == ("off", (), ())
+    assert seen.endpoint[0] == f"{target.machine_name} on {target.host}: power off, connected"
+    assert any("VmCreatedEvent" in line for line in seen.endpoint)
+    bench.run("vsphere.power_on", target)
+    assert bench.module.evidence(target).power == "on"
+
+
 def test_every_step_twice_is_harmless(bench: Bench, target: Target) -> None:
     for step in STEPS:
         bench.run(step, target)

@@ -69,7 +69,7 @@ def status(context: typer.Context, json: Json = False) -> None:
 def _parts(lab: Lab) -> Iterable[PartLike]:
     """The product's own parts."""
     database, sites = _database(lab)
-    found = [_strays(lab), _hosts(lab), _images(lab)] if database.ok else []
+    found = [_strays(lab), _hosts(lab), _images(lab), _loads(lab)] if database.ok else []
     return [database, *asyncio.run(_temporal(lab, sites)), *found]
 
 
@@ -91,6 +91,17 @@ def _images(lab: Lab) -> Part:
     except Exception as error:  # as with the database
         return Part("images", False, text_of(error))
     return Part("images", True, " | ".join(each.text() for each in found) or "none is suspect")
+
+
+def _loads(lab: Lab) -> Part:
+    """Loads that wait for an operator: each is a fault of something, but none of the set-up."""
+    try:
+        found = lab.records.waiting_for_help()
+    except Exception as error:  # as with the database
+        return Part("loads", False, text_of(error))
+    each = [f"{view.id} at {trouble.title} on {trouble.host}" for view, trouble in found]
+    help_ = f"{len(found)} need{'s' * (len(found) == 1)} help: {', '.join(each)}; `vclab needs-help` shows why"
+    return Part("loads", True, help_ if found else "none needs help")
 
 
 def _strays(lab: Lab) -> Part:

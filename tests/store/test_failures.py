@@ -1,5 +1,6 @@
 """Failed loads: hosts that rest, revisions under suspicion, lab machines that need their owner."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -179,6 +180,20 @@ def test_a_revision_that_fails_inside_in_two_places_is_suspect_and_no_host_is_bl
         assert suspect is not None
         assert suspect.text().startswith("revision 1 of debian-12 is suspect: its last loads failed inside")
         assert "on esx1, esx2" in suspect.text()
+
+
+def test_two_failures_at_the_same_moment_count_each_other(lab: Store) -> None:
+    with ThreadPoolExecutor() as pool:
+        for host in ("esx1", "esx2"):
+            pool.submit(fail, lab, host=host, step="linux.post_load")
+    assert suspects(lab) == [("debian-12", 1)]
+    with lab.read() as session:
+        assert [row.against_host for row in session.query(LoadFailure)] == [False, False]
+    must_reserve(lab)  # so that the host has a pool, whose row they wait for
+    with ThreadPoolExecutor() as pool:
+        for name in ("a", "b", "c"):
+            pool.submit(fail, lab, name)
+    assert resting(lab) == [ESX1]
 
 
 def test_a_host_that_rests_because_of_a_revision_comes_back_when_that_is_found_out(lab: Store) -> None:

@@ -9,7 +9,7 @@ from vclab.cli.administer import administration, group
 from vclab.cli.context import Lab, lab_of, near
 from vclab.cli.errors import quoted
 from vclab.cli.output import JsonValue, note, say, say_json, table
-from vclab.cli.params import AsUser, Json
+from vclab.cli.params import AsUser, HostName, Json
 from vclab.cli.times import clock, iso, utc_now
 from vclab.model.catalog import STANDALONE
 from vclab.model.errors import NotFound, Refused
@@ -19,10 +19,6 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 app = group("host", "Hosts on which nothing is placed for now: list, rest, wake.")
-
-HostName = Annotated[
-    str, typer.Argument(metavar="HOST", help="Its name, or ENDPOINT/HOST if several have one so called.")
-]
 
 
 @app.command("list")

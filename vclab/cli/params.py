@@ -34,6 +34,10 @@ def _endpoints(incomplete: str) -> list[str]:
     return _beginning(incomplete, lambda lab: [endpoint.name for endpoint in lab.records.endpoints()])
 
 
+def _hosts(incomplete: str) -> list[str]:
+    return _beginning(incomplete, lambda lab: [host for _, host in lab.records.known_hosts()])
+
+
 def _beginning(incomplete: str, names: Callable[[Lab], list[str]]) -> list[str]:
     try:
         return [name for name in names(Lab()) if name.startswith(incomplete)]
@@ -55,6 +59,12 @@ ComputerName = Annotated[
 ]
 EndpointName = Annotated[
     str, typer.Argument(metavar="ENDPOINT", help="Its name here.", show_default=False, autocompletion=_endpoints)
+]
+HostName = Annotated[
+    str,
+    typer.Argument(
+        metavar="HOST", help="Its name, or ENDPOINT/HOST if several have one so called.", autocompletion=_hosts
+    ),
 ]
 OfComputer = Annotated[
     str,

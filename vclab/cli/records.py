@@ -92,6 +92,10 @@ class Records:
         """Hosts on which nothing is placed for now, those that have rested longest first."""
         return self._read(lambda s: list(rests.resting(s).values()))
 
+    def known_hosts(self) -> list[tuple[str, str]]:
+        """Endpoint and name of each host that a survey has told of."""
+        return self._read(rests.known_hosts)
+
     def suspects(self, image: str = "") -> list[Suspect]:
         """Revisions that failed in several places; of one image if it is given."""
         return self._read(lambda s: failures.suspects(s, image))

@@ -41,6 +41,7 @@ def reserve(
     One that needs an operator's help is waited for too, and why is shown: the exit code is 0 when it is mended and
     ready, 1 when it ends as failed. `vclab end R` cancels it.
     Progress goes to stderr; with --json, stdout gets one document at the end: an object, or a list with --count.
+    Of one that is refused it tells in `refused` what each candidate lacked, and the earliest time that would fit.
 
     \b
     Examples:

@@ -80,13 +80,11 @@ def excuse(session: Session, target: Target, health: Health, now: datetime) -> N
 def loaded_well(session: Session, endpoint: str, host: str, image: str, revision: int, now: datetime) -> None:
     """A load of this revision finished well on this host: nothing speaks against either any more."""
     of_host, of_revision = _of_host(endpoint, host), _of_revision(image, revision)
-    against = (LoadFailure.id, LoadFailure.against_host, LoadFailure.against_revision)
-    found = session.execute(
-        sa.select(*against).where(sa.or_(sa.and_(*of_host), sa.and_(*of_revision))).limit(1)
-    ).first()
-    if found is not None:
-        session.execute(sa.update(LoadFailure).where(*of_host).values(against_host=False))
-        session.execute(sa.update(LoadFailure).where(*of_revision).values(against_revision=False))
+    something = sa.or_(sa.exists().where(*of_host), sa.exists().where(*of_revision), rests.unproven(endpoint, host))
+    if not session.scalar(sa.select(something)):
+        return  # as nearly always: one question
+    session.execute(sa.update(LoadFailure).where(*of_host).values(against_host=False))
+    session.execute(sa.update(LoadFailure).where(*of_revision).values(against_revision=False))
     rests.proven(session, endpoint, host, now)
 
 

@@ -84,11 +84,20 @@ def end(session: Session, endpoint: str, host: str, by: str, now: datetime) -> b
 
 def proven(session: Session, endpoint: str, host: str, now: datetime) -> None:
     """A load ended well: a host that rests because of failures comes back; one that came back by a check is well."""
-    query = sa.select(HostRest).where(HostRest.endpoint == endpoint, HostRest.host == host, ~HostRest.proven)
-    for row in session.scalars(query.where(HostRest.by == BY_FAILURES)):
+    for row in session.scalars(sa.select(HostRest).where(*_unproven(endpoint, host))):
         row.proven = True
         if row.ended_at is None:
             row.ended_at, row.ended_by = utc(now), "a load that ended well"
+
+
+def unproven(endpoint: str, host: str) -> sa.ColumnElement[bool]:
+    """Whether ``proven`` has anything to do."""
+    return sa.exists().where(*_unproven(endpoint, host))
+
+
+def _unproven(endpoint: str, host: str) -> tuple[sa.ColumnElement[bool], ...]:
+    by_failures = HostRest.by == BY_FAILURES
+    return HostRest.endpoint == endpoint, HostRest.host == host, by_failures, HostRest.proven.is_(False)
 
 
 def _add(

@@ -113,7 +113,7 @@ class Lab:
 
     async def until(self, word: str) -> None:
         """All show this word."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while any(view is None or view.word != word for view in map(self.view, self.of.values())):
                 await asyncio.sleep(0.05)
 

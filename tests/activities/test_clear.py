@@ -1,0 +1,80 @@
+"""Taking away what a load has made that failed, before another place is taken; and what is looked at before that."""
+
+import dataclasses
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from temporalio.exceptions import ApplicationError
+from temporalio.testing import ActivityEnvironment
+
+from activities.evidence import EvidenceActivities, EvidenceInput
+from activities.provisioning import GIVE_UP, ProvisioningActivities
+from tests.fakes import FakeGuest, FakeModule, World
+from vclab.model.errors import StepFailed, Unreachable
+from vclab.model.plans import Evidence, Facts, Target
+
+TARGET = Target("r", "pc1", 1, "vclab", "vsphere", "linux", "vc", "pc1", "", "i", 1, "", 1, 1, 1, "", "", "", "")
+
+
+class NoFence:
+    """Everything is ours."""
+
+    def check(self, target: Target) -> None:
+        """Well."""
+
+
+@pytest.fixture
+def executor() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(4) as made:
+        yield made
+
+
+async def clear(world: World, executor: ThreadPoolExecutor, tried_for: float) -> str | None:
+    """Try it, when it has been tried for so many seconds."""
+    environment = ActivityEnvironment()
+    since = datetime.now(UTC) - timedelta(seconds=tried_for)
+    environment.info = dataclasses.replace(environment.info, scheduled_time=since)
+    activities = ProvisioningActivities({"vsphere": FakeModule(world)}, list, lambda _: {}, NoFence(), executor)
+    return await environment.run(activities.clear_computer, TARGET)
+
+
+async def test_what_was_made_is_removed(executor: ThreadPoolExecutor) -> None:
+    world = World()
+    assert await clear(world, executor, 0) is None
+    assert world.done == ["remove"]
+
+
+async def test_a_virtual_machine_is_never_left_behind(executor: ThreadPoolExecutor) -> None:
+    """Its removal is tried on, whatever is in the way."""
+    for error in (Unreachable("no answer"), StepFailed("a snapshot")):
+        with pytest.raises(ApplicationError) as raised:
+            await clear(World(fail={"remove": error}), executor, 10 * GIVE_UP)
+        assert not raised.value.non_retryable
+
+
+async def test_a_lab_machine_that_is_away_is_left_to_its_owner_after_a_minute(executor: ThreadPoolExecutor) -> None:
+    away = World(stays=True, fail={"remove": Unreachable("pc1 does not answer")})
+    with pytest.raises(ApplicationError, match="does not answer"):
+        await clear(away, executor, 0)
+    assert await clear(away, executor, GIVE_UP + 1) == "pc1 does not answer"
+    dirty = World(stays=True, fail={"remove": StepFailed("/var/tmp/x stays")})
+    assert await clear(dirty, executor, 0) == "/var/tmp/x stays"
+
+
+class Broken(FakeModule):
+    """It can't tell anything, in a way that nobody has thought of."""
+
+    def evidence(self, target: Target) -> Evidence:
+        """A mistake of ours."""
+        raise KeyError("guest.net")
+
+
+async def test_evidence_never_fails(executor: ThreadPoolExecutor) -> None:
+    world = World()
+    activities = EvidenceActivities({"vsphere": Broken(world)}, {"linux": FakeGuest(world)}, executor)
+    given = EvidenceInput(TARGET, Facts(private_address="10.0.0.1", host_key="ssh-ed25519 AAAA"))
+    seen = await ActivityEnvironment().run(activities.gather_evidence, given)
+    assert (seen.power, seen.missing) == ("unknown", ("vc: 'guest.net'",))
+    assert seen.console == ("Kernel panic - not syncing: VFS: Unable to mount root fs", "token=***")

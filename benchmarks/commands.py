@@ -45,13 +45,14 @@ def lifecycle(
     if json:
         say_json([asdict(one.row) for one in measured])
         return
-    headings = ("at once", "ready p50", "p95", "last", "bare p50", "last", "ratio", "CPU/life", "KiB/waiting", "events")
+    headings: tuple[str, ...] = ("at once", "ready p50", "p95", "last", "bare p50", "last", "ratio", "of last")
+    headings += ("CPU/life", "KiB/waiting", "events")
     rows = [
         (
             str(one.row.concurrency),
             *(f"{s:.2f} s" for s in (one.row.ready_p50_s, one.row.ready_p95_s, one.row.ready_last_s)),
             *(f"{s:.2f} s" for s in (one.row.bare_p50_s, one.bare_last_s)),
-            f"{one.row.ratio_to_bare:.2f}",
+            *(f"{ratio:.2f}" for ratio in (one.row.ratio_to_bare, one.last_to_bare)),
             f"{one.row.cpu_s_per_life:.2f} s",
             f"{one.row.bytes_per_waiting / 1024:.0f}",
             str(one.row.events_per_life),
@@ -59,7 +60,7 @@ def lifecycle(
         for one in measured
     ]
     table(headings, rows, right=headings)
-    size = measured[0].bare_size
+    size = measured[0].waits.size
     note(f"bare: {size.activities} activities and {size.local_activities} local ones that do nothing")
 
 

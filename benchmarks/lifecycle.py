@@ -14,8 +14,8 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,9 +29,10 @@ from benchmarks.bare import Bare
 from benchmarks.node import IMAGE, USER, Node, running
 from vclab.model.errors import NotFound, Refused
 from vclab.model.ids import new_id
-from vclab.model.messages import Acknowledge, End, workflow_id
+from vclab.model.messages import Acknowledge, workflow_id
 from vclab.model.reservations import ReserveRequest
 from vclab.model.states import Ending, ReservationState
+from vclab.store.engine import Store
 from vclab.store.models import Reservation
 from vclab.temporal.client import Reservations
 
@@ -40,6 +41,7 @@ POLL_SECONDS = 0.05
 PATIENCE = 300.0  # seconds until a bench is given up
 ADDRESS = "198.51.100.1"
 READY_RECORD = "ready"
+HALF_A_DAY = 43200.0
 
 
 @dataclass(frozen=True)
@@ -72,25 +74,44 @@ class Measured:
 
     row: Row
     bare_last_s: float
-    bare_size: bare.Size
+    last_to_bare: float
+    waits: "Waits"
+
+
+@dataclass(frozen=True)
+class Waits:
+    """Memory while reservations wait for Connect, and how large a bare workflow must be."""
+
+    waiting: int
+    bytes_each: int  #: of worker and server: the slope from a third of them on
+    worker_bytes_each: int
+    size: bare.Size
 
 
 async def measure(concurrency: Sequence[int], rounds: int, waiting: int) -> list[Measured]:
-    """Each concurrency on a fresh node. ``waiting``: so many reservations wait while memory is measured."""
+    """Each concurrency on fresh nodes. ``waiting``: so many reservations wait while memory is measured."""
     found = []
     for count in concurrency:
-        with tempfile.TemporaryDirectory(prefix="vclab-bench-") as folder:
-            async with running(Path(folder)) as node:
-                found.append(await _measure_one(Bench(node), count, rounds, waiting))
+        async with _node() as node:
+            waits = await Bench(node).wait_in_line(count, max(waiting, 3))
+        async with _node() as node:
+            found.append(await _measure_one(Bench(node), count, rounds, waits))
     return found
 
 
-async def _measure_one(bench: "Bench", count: int, rounds: int, waiting: int) -> Measured:
-    bytes_per_waiting, size = await bench.wait_in_line(count, max(waiting, 3))
+@asynccontextmanager
+async def _node() -> AsyncIterator[Node]:
+    with tempfile.TemporaryDirectory(prefix="vclab-bench-") as folder:
+        async with running(Path(folder)) as node:
+            yield node
+
+
+async def _measure_one(bench: "Bench", count: int, rounds: int, waits: "Waits") -> Measured:
+    await bench.lives(min(count, 3))  # what is loaded and compiled once is no cost of a life
     lives, bares = [], []
     for _ in range(rounds):
         lives.append(await bench.lives(count))
-        bares.append(await bench.bares(count, size))
+        bares.append(await bench.bares(count, waits.size))
     ready, floor = _median(_p(one.ready, 50) for one in lives), _median(_p(one.ready, 50) for one in bares)
     row = Row(
         concurrency=count,
@@ -100,14 +121,51 @@ async def _measure_one(bench: "Bench", count: int, rounds: int, waiting: int) ->
         bare_p50_s=round(floor, 3),
         ratio_to_bare=round(ready / floor, 2),
         cpu_s_per_life=round(_median(one.cpu for one in lives), 3),
-        bytes_per_waiting=bytes_per_waiting,
+        bytes_per_waiting=waits.bytes_each,
         events_per_life=round(_median(one.events for one in lives)),
     )
-    return Measured(row, round(_median(max(one.ready) for one in bares), 3), size)
+    bare_last = _median(max(one.ready) for one in bares)
+    return Measured(row, round(bare_last, 3), round(row.ready_last_s / bare_last, 2), waits)
 
 
 class TooShort(Exception):
     """A life ended before it was in use."""
+
+
+class Projection:
+    """The store's view of reservations: read for all who wait at once, so that asking costs little beside living."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._wanted: dict[str, tuple[Sequence[ReservationState], asyncio.Future[None]]] = {}
+        self._asking: asyncio.Task[None] | None = None
+
+    async def told(self, name: str, *states: ReservationState) -> None:
+        """Wait until it is in one of these states. Raises ``RuntimeError`` when that takes too long."""
+        future = asyncio.get_running_loop().create_future()
+        self._wanted[name] = states, future
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._ask())
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await future
+        except TimeoutError:
+            raise RuntimeError(f"{name} did not become {' or '.join(states)}") from None
+        finally:
+            self._wanted.pop(name, None)
+
+    async def _ask(self) -> None:
+        while self._wanted:
+            now = await asyncio.to_thread(self._now, list(self._wanted))
+            for name, (states, future) in list(self._wanted.items()):
+                if now.get(name) in states and not future.done():
+                    future.set_result(None)
+            await asyncio.sleep(POLL_SECONDS)
+
+    def _now(self, names: list[str]) -> dict[str, ReservationState]:
+        with self._store.read() as session:
+            rows = session.execute(sa.select(Reservation.id, Reservation.state).where(Reservation.id.in_(names)))
+            return {row.id: row.state for row in rows}
 
 
 class Bench:
@@ -116,6 +174,7 @@ class Bench:
     def __init__(self, node: Node) -> None:
         self._node = node
         self._reservations = Reservations(node.client)
+        self._projection = Projection(node.store)
 
     async def lives(self, count: int) -> Round:
         """So many whole lives. When some ended before they were in use, the round is lived again, with longer ones."""
@@ -152,28 +211,26 @@ class Bench:
         ends = [_time((await self._history(name))[-1]) for name in names]
         return Round([end - begun for end, begun in zip(ends, asked, strict=True)])
 
-    async def wait_in_line(self, count: int, waiting: int) -> tuple[int, bare.Size]:
-        """Bytes for each reservation that waits for Connect, and how large a bare workflow must be.
+    async def wait_in_line(self, count: int, waiting: int) -> Waits:
+        """They come ``count`` at a time. The first third pays for what is needed once; the slope from there on counts.
 
-        They come ``count`` at a time. The first third pays for what is needed once; the slope from there on counts.
+        They are left waiting: the node is of no use afterwards.
         """
         names: list[str] = []
-        third = 0, 0
+        third: tuple[int, list[int]] | None = None
         while len(names) < waiting:
             batch = [new_id() for _ in range(min(count, waiting - len(names)))]
-            await asyncio.gather(*(self._reserve(name, 3600.0) for name in batch))
+            await asyncio.gather(*(self._reserve(name, HALF_A_DAY) for name in batch))
             await self._until(batch, ReservationState.RESERVED)
             names += batch
-            if not third[0] and len(names) >= waiting / 3:
+            if third is None and len(names) >= waiting / 3:
                 third = len(names), await self._memory()
-        grown = await self._memory() - third[1]
-        size = _size_to_ready(await self._history(workflow_id(names[0])))
-        for name in names:
-            await self._reservations.end(name, End(USER))
-        await self._until(names, ReservationState.COMPLETE)
-        return max(0, round(grown / max(len(names) - third[0], 1))), size
+        assert third is not None
+        more = max(len(names) - third[0], 1)
+        grown = [max(0, now - then) // more for now, then in zip(await self._memory(), third[1], strict=True)]
+        return Waits(len(names), sum(grown), grown[0], _size_to_ready(await self._history(workflow_id(names[0]))))
 
-    async def _memory(self) -> int:
+    async def _memory(self) -> list[int]:
         await asyncio.sleep(1.0)  # what is being written or answered now is no cost of waiting
         return self._node.memory()
 
@@ -185,22 +242,13 @@ class Bench:
     async def _live(self, name: str, seconds: float) -> float:
         """When it was asked for, in seconds since 1970; returns when Connect was pressed."""
         begun = await self._reserve(name, seconds)
-        await self._until([name], ReservationState.RESERVED, ReservationState.COMPLETE)
+        await self._projection.told(name, ReservationState.RESERVED, ReservationState.COMPLETE)
         with suppress(NotFound, Refused):  # it has ended, which is seen afterwards
             await self._reservations.acknowledge(name, Acknowledge(ADDRESS))
         return begun
 
     async def _until(self, names: Sequence[str], *states: ReservationState) -> None:
-        deadline = time.monotonic() + PATIENCE
-        while missing := await asyncio.to_thread(self._not_in, names, states):
-            if time.monotonic() > deadline:
-                raise RuntimeError(f"{missing} of {len(names)} reservations did not become {' or '.join(states)}")
-            await asyncio.sleep(POLL_SECONDS)
-
-    def _not_in(self, names: Sequence[str], states: Sequence[ReservationState]) -> int:
-        there = sa.select(sa.func.count()).where(Reservation.id.in_(names), Reservation.state.in_(states))
-        with self._node.store.read() as session:
-            return len(names) - (session.scalar(there) or 0)
+        await asyncio.gather(*(self._projection.told(name, *states) for name in names))
 
     def _must_have_lived(self, names: Sequence[str]) -> None:
         with self._node.store.read() as session:

@@ -21,14 +21,14 @@ from vclab.store import catalog
 from vclab.store.engine import Store, open_store
 
 USER, IMAGE = "bench", "fake-image"
-IDENTITIES = 2500
+IDENTITIES = 4096
 NOTICES = (1.0, 0.5)  # seconds before the end
 LOOK = 0.5  # seconds between two looks
 SETTINGS = f"""
 installation = "bench"
 limits = {{shortest = 1, at_once = 100000}}
 claims.turnaround = 0
-waits = {{acknowledge = 600, first_connection = 60, first_connection_look = {LOOK}, inuse_look = 1, reconnect = 60, \
+waits = {{acknowledge = 86400, first_connection = 60, first_connection_look = {LOOK}, inuse_look = 1, reconnect = 60, \
 notices = {list(NOTICES)}}}
 fake.enabled = true
 fake.hosts.fake1 = {{cpus = 1000000, memory_mb = 1000000000}}
@@ -50,9 +50,9 @@ class Node:
         """Seconds of CPU used so far by worker and server; the databases are inside of them."""
         return sum(cpu_seconds(pid) for pid in self._pids)
 
-    def memory(self) -> int:
+    def memory(self) -> list[int]:
         """Bytes of worker and server."""
-        return sum(memory_bytes(pid) for pid in self._pids)
+        return [memory_bytes(pid) for pid in self._pids]
 
 
 @asynccontextmanager

@@ -1,7 +1,6 @@
 """Reading: only by property paths, in bulk, in one round trip. A path that is unset is absent from the answer."""
 
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from typing import Any
 
 from vclab.provisioning.vsphere.api import Ref, vim, vmodl
@@ -35,19 +34,47 @@ def read_all(session: Session, refs: Iterable[Ref], paths: Sequence[str]) -> lis
 
 
 def find_all(session: Session, kind: Any, paths: Sequence[str], root: Ref = None) -> list[tuple[Ref, Values]]:
-    """The values of all objects of a type below ``root`` (default: everywhere)."""
-    content = session.content
-    view = content.viewManager.CreateContainerView(root or content.rootFolder, [kind], True)
-    walk = _Collector.TraversalSpec(name="view", type=vim.view.ContainerView, path="view", skip=False)
-    spec = _Collector.FilterSpec(
-        objectSet=[_Collector.ObjectSpec(obj=view, skip=True, selectSet=[walk])],
-        propSet=[_Collector.PropertySpec(type=kind, pathSet=list(paths))],
-    )
-    try:
-        return _retrieve(session, spec)
-    finally:
-        with suppress(vmodl.MethodFault):
-            view.DestroyView()
+    """The values of all objects of a type below ``root``, a datacenter or a folder (default: the uppermost one).
+
+    Types: datacenters, hosts, machines and their folders; datastores and networks of a datacenter.
+
+    One call: the way down is told along. A view would have to be made and destroyed around it.
+    """
+    start = _Collector.ObjectSpec(obj=root or session.content.rootFolder, skip=False, selectSet=list(_WAYS[kind]))
+    wanted = _Collector.PropertySpec(type=kind, pathSet=list(paths))
+    return _retrieve(session, _Collector.FilterSpec(objectSet=[start], propSet=[wanted]))
+
+
+def _way(name: str, kind: Any, path: str, *onward: str) -> Any:
+    """From an object of that type to what its path names, and from there on the ways of these names."""
+    select = [_Collector.SelectionSpec(name=each) for each in onward]
+    return _Collector.TraversalSpec(name=name, type=kind, path=path, skip=False, selectSet=select)
+
+
+_HOSTS = _way("hosts", vim.Datacenter, "hostFolder", "folder")
+_MACHINES = _way("machines", vim.Datacenter, "vmFolder", "folder")
+_WAYS = {
+    vim.Datacenter: (_way("folder", vim.Folder, "childEntity", "folder"),),
+    vim.Datastore: (_way("stores", vim.Datacenter, "datastore"),),
+    vim.Network: (_way("networks", vim.Datacenter, "network"),),
+    vim.HostSystem: (
+        _HOSTS,
+        _way("folder", vim.Folder, "childEntity", "folder", "hosts", "host"),
+        _way("host", vim.ComputeResource, "host"),
+    ),
+    vim.VirtualMachine: (
+        _MACHINES,
+        _way("folder", vim.Folder, "childEntity", "folder", "machines", "vapp", "inner"),
+        _way("vapp", vim.VirtualApp, "vm"),
+        _way("inner", vim.VirtualApp, "resourcePool", "vapp", "inner"),
+    ),
+    vim.Folder: (
+        _HOSTS,
+        _MACHINES,
+        _way("folder", vim.Folder, "childEntity", "folder", "hosts", "machines"),
+    ),
+}
+"""By type. Only the ways that lead to it: a lab's hosts are not looked for among ten thousand machines."""
 
 
 def _retrieve(session: Session, spec: Any) -> list[tuple[Ref, Values]]:

@@ -92,6 +92,9 @@ class _Watch:
     def look(self) -> dict[str, Any]:
         """All that is known of the task, after a change or a second. Raises ``TaskGone``."""
         if self._collector is None:
+            seen = self._now()
+            if seen.get("info.state") in ("success", "error"):
+                return seen  # most tasks are short: one call then, instead of the five that a collector takes
             self._open()
         try:
             update = self._collector.WaitForUpdatesEx(
@@ -106,9 +109,13 @@ class _Watch:
                 self._seen[change.name] = change.val
         return self._seen
 
-    def _open(self) -> None:
-        if read(self._session, self._task, ["info.state"]) is None:
+    def _now(self) -> dict[str, Any]:
+        seen = read(self._session, self._task, _PATHS)
+        if seen is None:
             raise TaskGone(self._session.title)
+        return seen
+
+    def _open(self) -> None:
         collector = self._session.content.propertyCollector.CreatePropertyCollector()
         spec = _Collector.FilterSpec(
             objectSet=[_Collector.ObjectSpec(obj=self._task)],

@@ -105,7 +105,7 @@ def _start(log: Path, command: Sequence[str], **environment: str) -> "subprocess
 
 
 async def _client(address: str, log: Path) -> Client:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while True:
         try:
             return await Client.connect(address)
@@ -116,7 +116,7 @@ async def _client(address: str, log: Path) -> Client:
 
 
 async def _says(process: "subprocess.Popen[bytes]", log: Path, word: str) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while word not in log.read_text():
         if process.poll() is not None or time.monotonic() > deadline:
             raise RuntimeError(f"the worker did not start: {log.read_text()[-1000:]}")

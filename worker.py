@@ -21,6 +21,7 @@ from activities.evidence import EvidenceActivities
 from activities.fence import TenureFence
 from activities.guest import GuestActivities
 from activities.load_log import StoreLoadLog
+from activities.places import PlaceActivities
 from activities.provisioning import ProvisioningActivities
 from activities.reconcile import ReconcileActivities
 from activities.records import RecordActivities
@@ -123,6 +124,7 @@ def build(client: Client, settings: Settings, store: Store, drivers: Drivers) ->
     live = configuration.Live(settings)
     record, trouble = RecordActivities(store, live), TroubleRecords(store, live)
     provisioning = ProvisioningActivities(drivers.modules, endpoints, medians, fence, executor)
+    places = PlaceActivities(provisioning.survey, store, live)
     guest = GuestActivities(drivers.guests, fence, lambda target: drivers.modules[target.module].whereabouts(target))
     evidence = EvidenceActivities(drivers.modules, drivers.guests, executor)
     health = settings.rules().health
@@ -136,6 +138,7 @@ def build(client: Client, settings: Settings, store: Store, drivers: Drivers) ->
     steps = step_activities(tables, fence, StoreLoadLog(store), executor)
     hardware = [
         provisioning.survey,
+        places.await_place,
         provisioning.make_plan,
         provisioning.reset_computer,
         provisioning.remove_computer,
@@ -157,6 +160,10 @@ def build(client: Client, settings: Settings, store: Store, drivers: Drivers) ->
             QUEUE,
             [
                 record.place,
+                record.begin,
+                record.preloaded,
+                record.put_off,
+                record.move,
                 record.ready,
                 record.rebooted,
                 record.acknowledged,

@@ -15,12 +15,12 @@ from temporalio import activity
 from activities import rules
 from activities.errors import failures
 from vclab.model.inventory import Inventory
-from vclab.model.messages import Extend
+from vclab.model.messages import Extend, Move
 from vclab.model.plans import Facts, Target
 from vclab.model.reservations import Placed, Refusal, ReserveRequest, Waits
 from vclab.model.states import Ending
 from vclab.settings import Settings
-from vclab.store import reservations
+from vclab.store import reservations, scheduling
 from vclab.store.engine import Store
 
 T = TypeVar("T")
@@ -71,6 +71,35 @@ class ExtendOutcome:
     end: datetime | None = None
     refusal: str = ""
     waits: Waits | None = None  #: as they are from now on
+
+
+@dataclass(frozen=True)
+class BeginInput:
+    """Take a computer for a reservation whose load begins now, given what the endpoints said."""
+
+    reservation: str
+    inventories: tuple[Inventory, ...]
+    now: datetime
+
+
+@dataclass(frozen=True)
+class PutOffInput:
+    """A computer was taken back before the start; ``not_clean``: why it can't be given to anybody."""
+
+    reservation: str
+    now: datetime
+    reason: str = ""
+    not_clean: str = ""
+
+
+@dataclass(frozen=True)
+class MoveInput:
+    """Move the start, if the limits and the claims allow it."""
+
+    reservation: str
+    message: Move
+    inventories: tuple[Inventory, ...]
+    now: datetime
 
 
 @dataclass(frozen=True)
@@ -129,10 +158,42 @@ class RecordActivities:
             ours = rules.of_user(session, self._settings(), given.request.user)
             return reservations.place(session, given.request, given.inventories, ours, given.now)
 
-        outcome = self._write(place)
-        if isinstance(outcome, Refusal):
-            return PlaceOutcome(refusal=outcome)
-        return PlaceOutcome(placed=outcome)
+        return _outcome(self._write(place))
+
+    @activity.defn
+    def begin(self, given: BeginInput) -> PlaceOutcome:
+        """Take the computer of a reservation for later: tenure, and claims elsewhere if need be, or nothing."""
+
+        def begin(session: Session) -> Placed | Refusal:
+            ours = rules.of_reservation(session, self._settings(), given.reservation)
+            return scheduling.begin(session, given.reservation, given.inventories, ours, given.now)
+
+        return _outcome(self._write(begin))
+
+    @activity.defn
+    def preloaded(self, given: Event) -> None:
+        """Loaded before its start: it waits for that."""
+        self._write(lambda s: scheduling.preloaded(s, given.reservation, given.facts, given.now))
+
+    @activity.defn
+    def put_off(self, given: PutOffInput) -> Placed:
+        """Its computer was taken back before the start: it holds none, and waits again."""
+
+        def put_off(session: Session) -> Placed:
+            ours = rules.of_reservation(session, self._settings(), given.reservation)
+            return scheduling.put_off(session, given.reservation, given.reason, given.not_clean, ours, given.now)
+
+        return self._write(put_off)
+
+    @activity.defn
+    def move(self, given: MoveInput) -> PlaceOutcome:
+        """Move the start by the constrained write itself; a refusal is an answer, not an error."""
+
+        def move(session: Session) -> Placed | Refusal:
+            ours = rules.of_reservation(session, self._settings(), given.reservation)
+            return scheduling.move(session, given.reservation, given.message, given.inventories, ours, given.now)
+
+        return _outcome(self._write(move))
 
     @activity.defn
     def ready(self, given: Event) -> Waits:
@@ -204,3 +265,7 @@ class RecordActivities:
     def held(self, reservation: str) -> Held:
         """The computer that a reservation without a workflow still holds."""
         return Held(self._write(lambda s: reservations.held_target(s, reservation)))
+
+
+def _outcome(outcome: Placed | Refusal) -> PlaceOutcome:
+    return PlaceOutcome(refusal=outcome) if isinstance(outcome, Refusal) else PlaceOutcome(placed=outcome)

@@ -154,8 +154,9 @@ def _fill(session: Session, hosts: int, machines: int, claims: int, placements: 
     catalog.put_user(session, User("bench", 20001))
     catalog.put_image(session, Image("image", "Image", 1, "vsphere", "linux", "other", "m/disk.vmdk", 2, 4096, 20))
     catalog.put_endpoint(session, Endpoint("vc", "vsphere", "https://127.0.0.1/sdk", "u", "endpoint/vc", "00"))
-    for number, first in enumerate(range(0, machines + placements, MOST_IDENTITIES)):
-        count = min(MOST_IDENTITIES, machines + placements - first)
+    identities = machines + placements + claims // 100  # enough for what begins soon, too
+    for number, first in enumerate(range(0, identities, MOST_IDENTITIES)):
+        count = min(MOST_IDENTITIES, identities - first)
         catalog.put_pool(session, IdentityPool(f"vm{number}-", count, f"02:76:{number:02x}"))
     names = list(session.scalars(sa.select(Computer.name).order_by(Computer.name)))[:machines]
     session.execute(sa.update(Computer).where(Computer.name.in_(names)).values(state=ComputerState.INUSE))

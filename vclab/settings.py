@@ -55,6 +55,10 @@ class WaitSettings(BaseModel, extra="forbid"):
     help: float = Field(7200, ge=0)
     remove_retry: float = Field(60, ge=0.1)
     no_timeout_from: float = Field(86_400, ge=0.1)  #: one that lasts so long is not timed out (ignore_connections_gte)
+    preload: float = Field(2100, ge=0)
+    preload_margin: float = Field(600, ge=0)
+    place_look: float = Field(60, ge=0.1)
+    late: float = Field(3600, ge=0)
 
 
 class LimitSettings(BaseModel, extra="forbid"):

@@ -24,7 +24,7 @@ from activities.troubles import (
     TroubleRecords,
 )
 from vclab.model.messages import How, Resolve
-from vclab.model.plans import Evidence, Plan, Step
+from vclab.model.plans import Evidence, Facts, Plan, Step
 from vclab.model.reservations import OtherPlace, Placed, ReserveRequest, Trouble
 from vclab.model.states import Ending, ReservationState
 from vclab.temporal import search_attributes as searchable
@@ -104,10 +104,15 @@ class Loading(Life):
 
         facts = await run_plan(load.plan, target, ceiling, self.unless_ended, entered, load)
         if facts is not None and self._ending is None:
-            self._facts = facts
-            waits = await self.record(RecordActivities.ready, self._event(facts=facts))
-            self._placed = replace(placed, waits=waits)
-            self._enter(ReservationState.RESERVED)
+            await self._loaded(facts)
+
+    async def _loaded(self, facts: Facts) -> None:
+        """It is the user's from now on, and waits for Connect."""
+        self._facts = facts
+        waits = await self.record(RecordActivities.ready, self._event(facts=facts))
+        assert self._placed is not None
+        self._placed = replace(self._placed, waits=waits)
+        self._enter(ReservationState.RESERVED)
 
     # --- when it fails --------------------------------------------------------------------------------------------
 

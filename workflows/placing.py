@@ -2,7 +2,7 @@
 
 from temporalio import workflow
 
-from activities.provisioning import ProvisioningActivities, SurveyInput
+from activities.provisioning import ProvisioningActivities, Survey, SurveyInput
 from activities.records import PlaceInput, PlaceOutcome, RecordActivities
 from vclab.model.states import ReservationState
 from vclab.temporal import search_attributes as searchable
@@ -15,11 +15,7 @@ class Placing(Life):
 
     async def _place(self) -> None:
         self._progress.waits("the endpoints to say what they can hold")
-        survey = await workflow.execute_activity_method(
-            ProvisioningActivities.survey,
-            SurveyInput(),
-            **profiles.survey("ask the endpoints what they can hold", "default"),
-        )
+        survey = await self._survey()
 
         async def place() -> None:
             given = PlaceInput(self._request, survey.inventories, workflow.now())
@@ -33,6 +29,8 @@ class Placing(Life):
             self._progress.says(self._refusal)
             return
         target = self._placed.target
+        if self._placed.state is ReservationState.SCHEDULED:
+            self._progress.state = ReservationState.SCHEDULED
         self._end = self._placed.end
         self._progress.placed = self._placed
         self._progress.end = self._end
@@ -43,6 +41,14 @@ class Placing(Life):
                 searchable.COMPUTER.value_set(target.computer),
                 searchable.HOST.value_set(target.host),
                 searchable.END.value_set(self._end),
-                searchable.STATE.value_set(ReservationState.NEW),
+                searchable.STATE.value_set(self._progress.state),
             ]
+        )
+
+    async def _survey(self) -> Survey:
+        """What the endpoints say that they can hold now."""
+        return await workflow.execute_activity_method(
+            ProvisioningActivities.survey,
+            SurveyInput(),
+            **profiles.survey("ask the endpoints what they can hold", "default"),
         )

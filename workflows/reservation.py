@@ -19,14 +19,13 @@ from activities.records import (
 )
 from vclab.model import messages
 from vclab.model.errors import Refused
-from vclab.model.messages import Acknowledge, Done, End, Extend, How, Placement, Reboot, Resolve, StatusView
+from vclab.model.messages import Acknowledge, Done, End, Extend, How, Move, Placement, Reboot, Resolve, StatusView
 from vclab.model.reservations import ReserveRequest
 from vclab.model.states import OPEN_STATES, Ending, ReservationState
 from vclab.temporal import search_attributes as searchable
 from workflows import failures, signals
 from workflows.leaving import Leaving
-from workflows.loading import Loading
-from workflows.placing import Placing
+from workflows.scheduled import Scheduled
 from workflows.using import Using
 
 
@@ -41,7 +40,7 @@ class Outcome:
 
 
 @workflow.defn(name=messages.WORKFLOW)
-class Reservation(Placing, Loading, Using, Leaving):
+class Reservation(Scheduled, Using, Leaving):
     """The life of one reservation."""
 
     @workflow.init
@@ -56,7 +55,8 @@ class Reservation(Placing, Loading, Using, Leaving):
         try:
             if request.carried is None:
                 await self._place()
-            for phase in (self._inuse,) if request.carried else (self._new, self._reserved, self._inuse):
+            phases = (self._scheduled, self._new, self._reserved, self._inuse)
+            for phase in (self._inuse,) if request.carried else phases:
                 if self._placed is not None and self._ending is None:
                     await phase(self._placed)
         # Exactly what ends a workflow. Anything else is a bug, and a bug must not wipe a user's machine.
@@ -64,7 +64,10 @@ class Reservation(Placing, Loading, Using, Leaving):
             failure = error
             await self._broken(error)
         if self._placed is not None:
-            await self._reclaim(self._placed)
+            if self._placed.held:
+                await self._reclaim(self._placed)
+            else:
+                await self._drop(self._placed)
         await workflow.wait_condition(workflow.all_handlers_finished)
         if self._ending is Ending.FAILED or (failure is not None and self._ending is None):
             raise ApplicationError(self._progress.reason, type="ReservationFailed", non_retryable=True)
@@ -91,7 +94,7 @@ class Reservation(Placing, Loading, Using, Leaving):
         if self._placed is None:
             raise _refused(self._refusal)
         target = self._placed.target
-        return Placement(self._request.id, target.computer, target.host, self._end)
+        return Placement(self._request.id, target.computer, target.host, self._end, self._placed.start)
 
     @workflow.update(name=messages.ACKNOWLEDGE)
     async def acknowledge(self, message: Acknowledge) -> Done:
@@ -129,6 +132,23 @@ class Reservation(Placing, Loading, Using, Leaving):
     def check_extend(self, message: Extend) -> None:
         """What has ended can't be extended."""
         self._check_open()
+
+    @workflow.update(name=messages.MOVE)
+    async def move(self, message: Move) -> Done:
+        """Move the start, which has not come yet; fails as ``Refused`` with what stands in the way."""
+        if not self._is_done(message.request_id):
+            refusal = await self._move_start(message)
+            if refusal:
+                raise _refused(refusal)
+            self._remember(message.request_id)
+        return self._done()
+
+    @move.validator
+    def check_move(self, message: Move) -> None:
+        """Only what was reserved for later has a start that can be moved."""
+        self._check_open()
+        if self._placed is None or self._placed.start is None:
+            raise _refused("it was reserved without a start, and has begun at once")
 
     @workflow.update(name=messages.REBOOT)
     async def reboot(self, message: Reboot) -> Done:

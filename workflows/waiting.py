@@ -90,7 +90,10 @@ class Progress:
         lines = [f"### {self.word()}", f"**{self.request.image}** for **{self.request.user}**"]
         if self.placed is not None:
             target = self.placed.target
-            lines.append(f"on **{target.computer}** (host {target.host}, generation {target.generation})")
+            if self.placed.held:
+                lines.append(f"on **{target.computer}** (host {target.host}, generation {target.generation})")
+            if self.placed.start is not None:
+                lines.append(f"from {_time(self.placed.start)}")
         if self.end is not None:
             lines.append(f"until {_time(self.end)}")
         wait = f"waits for: {self.waits_for}"

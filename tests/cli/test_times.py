@@ -64,3 +64,58 @@ def test_an_unknown_zone_is_utc() -> None:
     assert str(zone_of("Mars/Base")) == "UTC"
     assert str(zone_of("")) == "UTC"
     assert str(zone_of("../etc/passwd")) == "UTC"
+
+
+KOLKATA, LORD_HOWE = ZoneInfo("Asia/Kolkata"), ZoneInfo("Australia/Lord_Howe")
+
+
+@pytest.mark.parametrize(
+    ("typed", "zone", "now", "meant"),
+    [
+        # The clocks are put forward at 02:00 on 28 March 2027: 10:00 comes an hour sooner, 02:30 not before Monday.
+        ("10:00", BERLIN, "2027-03-27T20:00", "2027-03-28T08:00"),
+        ("02:30", BERLIN, "2027-03-27T20:00", "2027-03-29T00:30"),
+        ("2027-03-28 03:00", BERLIN, "2027-03-27T20:00", "2027-03-28T01:00"),
+        # They are put back at 03:00 on 31 October 2027: 02:30 comes twice, and means the first that is still to come.
+        ("10:00", BERLIN, "2027-10-30T20:00", "2027-10-31T09:00"),
+        ("02:30", BERLIN, "2027-10-30T20:00", "2027-10-31T00:30"),
+        ("2027-10-31 02:30", BERLIN, "2027-10-30T20:00", "2027-10-31T00:30"),
+        ("02:30", BERLIN, "2027-10-31T00:45", "2027-10-31T01:30"),
+        ("2027-10-31 02:30", BERLIN, "2027-10-31T00:45", "2027-10-31T01:30"),
+        ("2027-10-31T02:30+01:00", BERLIN, "2027-10-30T20:00", "2027-10-31T01:30"),
+        # Half an hour off, and a change of half an hour.
+        ("10:00", KOLKATA, "2027-10-31T04:00", "2027-10-31T04:30"),
+        ("10:00", KOLKATA, "2027-10-31T04:30", "2027-11-01T04:30"),
+        ("2027-10-31 10:00", KOLKATA, "2027-10-31T04:00", "2027-10-31T04:30"),
+        ("02:15", LORD_HOWE, "2027-10-02T10:00", "2027-10-03T15:15"),
+        ("2027-04-04 01:45", LORD_HOWE, "2027-04-03T00:00", "2027-04-03T14:45"),
+    ],
+)
+def test_times_where_the_clocks_change(typed: str, zone: ZoneInfo, now: str, meant: str) -> None:
+    moments = [datetime.fromisoformat(text).replace(tzinfo=UTC) for text in (now, meant)]
+    assert parse_time(typed, zone, moments[0]) == moments[1]
+
+
+@pytest.mark.parametrize(
+    ("typed", "zone", "gap", "instead"),
+    [
+        ("2027-03-28T02:30", BERLIN, "1 h", "Sun 28 Mar 2027 03:00 CEST"),
+        ("2027-03-28 02:00", BERLIN, "1 h", "Sun 28 Mar 2027 03:00 CEST"),
+        ("2027-10-03 02:15", LORD_HOWE, "30 min", "Sun 3 Oct 2027 02:30 +11"),
+    ],
+)
+def test_a_time_that_is_skipped_is_refused_with_the_next_one(
+    typed: str, zone: ZoneInfo, gap: str, instead: str
+) -> None:
+    with pytest.raises(Usage) as refused:
+        parse_time(typed, zone, NOW)
+    text = str(refused.value)
+    assert f"put forward by {gap}; the next time that comes is {instead}" in text
+    assert str(zone) in text
+
+
+def test_a_time_that_comes_twice_is_shown_with_its_offset() -> None:
+    first, second = (datetime(2027, 10, 31, hour, 30, tzinfo=UTC) for hour in (0, 1))
+    assert dated(first, BERLIN) == "Sun 31 Oct 2027 02:30 CEST (UTC+02:00)"
+    assert dated(second, BERLIN) == "Sun 31 Oct 2027 02:30 CET (UTC+01:00)"
+    assert dated(datetime(2027, 10, 31, 2, 30, tzinfo=UTC), BERLIN) == "Sun 31 Oct 2027 03:30 CET"

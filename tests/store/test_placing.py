@@ -11,7 +11,7 @@ from tests.store.lab import HOUR, NETWORKS, NOW, RULES, TURNAROUND, image, inven
 from vclab.model.catalog import Endpoint
 from vclab.model.inventory import HostFacts, Inventory
 from vclab.model.plans import Facts, StepInput
-from vclab.model.reservations import Placed, Refusal, ReserveRequest
+from vclab.model.reservations import Placed, Refusal
 from vclab.model.states import ComputerState, Ending
 from vclab.store import Store, audit, catalog, load_log, placing, reservations, tenures
 from vclab.store.models import Claim, Pool, Reservation
@@ -88,12 +88,6 @@ def test_who_and_what_must_exist(lab: Store) -> None:
     assert "mallory is not a user" in refused(reserve(lab, user="mallory"))
     assert "no image debain-12; did you mean debian-12? `vclab images`" in refused(reserve(lab, image="debain-12"))
     assert "no image plan9; `vclab images`" in refused(reserve(lab, image="plan9"))
-
-
-def test_a_start_in_the_future_is_not_supported_yet(lab: Store) -> None:
-    request = ReserveRequest("r1", "alice", "debian-12", 3600, start=NOW + HOUR)
-    outcome = lab.run(lambda s: reservations.place(s, request, [inventory()], RULES, NOW))
-    assert "in the future are not supported yet" in refused(outcome)
 
 
 @pytest.mark.parametrize(

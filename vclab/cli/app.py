@@ -18,6 +18,7 @@ from vclab.cli.extend import extend
 from vclab.cli.history import history
 from vclab.cli.images import images
 from vclab.cli.list import list_
+from vclab.cli.move import move
 from vclab.cli.needs_help import needs_help
 from vclab.cli.output import note, prepare_streams, say
 from vclab.cli.plugins import load_all
@@ -34,7 +35,23 @@ GROUP = "vclab.commands"
 
 OPERATORS = (needs_help, resolve)
 
-VERBS = (images, reserve, list_, show, why, watch, connect, extend, reboot, end, status, doctor, history, *OPERATORS)
+VERBS = (
+    images,
+    reserve,
+    list_,
+    show,
+    why,
+    watch,
+    connect,
+    extend,
+    move,
+    reboot,
+    end,
+    status,
+    doctor,
+    history,
+    *OPERATORS,
+)
 
 GROUPS = (user.app, image.app, computer.app, endpoint.app, host.app, store.app)
 

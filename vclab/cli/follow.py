@@ -67,7 +67,11 @@ def sentence(seen: Seen, now: datetime) -> str:
     if seen.needs_help:
         return _help(seen, now)
     if status is None:
-        return f"{view.word}: {view.step_title}" if view.step_title else view.word
+        return f"{view.word}: {view.step_title}" if view.step_title and not scheduled(seen) else view.word
+    if scheduled(seen):
+        left = (status.until - now).total_seconds() if status.until else 0.0
+        soon = f" — in {format_duration(left)}" if left >= 1 else ""
+        return f"{status.word}; waits for {status.waits_for}{soon}"
     text = f"{status.word}: {status.waits_for}" if status.step else f"{status.word}; waits for {status.waits_for}"
     times = []
     spent = (now - status.since).total_seconds() if status.since else 0.0
@@ -90,6 +94,21 @@ def _help(seen: Seen, now: datetime) -> str:
     if left >= 1:
         times.append(f"an operator has {format_duration(left)} to mend it")
     return f"{text} — {', '.join(times)}; `vclab end {seen.view.id}` cancels it"
+
+
+def scheduled(seen: Seen) -> bool:
+    """It waits for its time; nothing is done meanwhile."""
+    return seen.view.state is ReservationState.SCHEDULED
+
+
+def pause(seen: Sequence[Seen], poll: float, now: datetime) -> float:
+    """Seconds until the next look at these. Each look is a workflow task: many reservations are looked at less often,
+    and those whose time has not come seldom, more often towards it."""
+    shortest = max(poll, 0.2 * len(seen))
+    if not all(scheduled(each) for each in seen):
+        return shortest
+    moments = [each.status.until if each.status and each.status.until else each.view.start for each in seen]
+    return max(shortest, min(30.0, (min(moments, default=now) - now).total_seconds() / 10))
 
 
 class Display(Protocol):
@@ -188,8 +207,7 @@ async def follow(
         if all(done(seen) for seen in newest):
             return newest  # the caller tells how it came out
         shown.show(newest)
-        # Each look is a workflow task: many reservations are looked at less often.
-        await asyncio.sleep(max(poll, 0.2 * len(missing)))
+        await asyncio.sleep(pause([seen for seen in newest if not done(seen)], poll, utc_now()))
 
 
 async def _look_patiently(lab: Lab, reservation: str, last: Seen | None) -> Seen:

@@ -1,14 +1,17 @@
 """``vclab list``: the reservations there are."""
 
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 
 from vclab.cli.context import lab_of
 from vclab.cli.output import note, reservation_json, say_json, table
 from vclab.cli.params import AsUser, Json
-from vclab.cli.times import clock
+from vclab.cli.times import clock, utc_now
 from vclab.model.errors import Refused
+from vclab.model.reservations import ReservationView
+from vclab.model.states import ReservationState
 
 
 def list_(
@@ -20,7 +23,7 @@ def list_(
 ) -> None:
     """List your reservations.
 
-    It reads the database only, and so works while Temporal is down.
+    It reads the database only, and so works while Temporal is down. One for later is shown with its start.
 
     \b
     Examples:
@@ -47,7 +50,7 @@ def list_(
                 v.id,
                 *((v.user,) if everyone else ()),
                 v.image,
-                f"{v.word} ({v.ending})" if v.ending else v.word,
+                _state(v, actor.zone),
                 v.computer,
                 v.host,
                 v.public_address,
@@ -56,3 +59,12 @@ def list_(
             for v in found
         ],
     )
+
+
+def _state(view: ReservationView, zone: ZoneInfo) -> str:
+    """The word; with how it ended, or when it starts."""
+    if view.ending:
+        return f"{view.word} ({view.ending})"
+    if view.state is ReservationState.SCHEDULED or (view.preload_at and view.start > utc_now()):
+        return f"{view.word} for {clock(view.start, zone)}"
+    return view.word

@@ -111,6 +111,7 @@ def reservation_json(view: ReservationView) -> dict[str, JsonValue]:
         "connected": view.connected,
         "created": iso(view.created),
         "start": iso(view.start),
+        "preload_at": iso(view.preload_at),
         "end": iso(view.end),
         "ended_at": iso(view.ended_at),
         "step": view.step,

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -12,14 +13,14 @@ from vclab.cli.errors import Code, Failed, code_of, report, text_of
 from vclab.cli.follow import Seen, display, follow, look
 from vclab.cli.output import JsonValue, note, reservation_json, say, say_json
 from vclab.cli.params import AsUser, ImageName, Json
-from vclab.cli.times import clock, parse_length
+from vclab.cli.times import clock, dated, parse_length, parse_time, utc_now
 from vclab.cli.why import refused_json
 from vclab.model.errors import Refused, Unreachable, VclabError
 from vclab.model.ids import new_id
 from vclab.model.messages import Placement
 from vclab.model.reservations import ReservationView, ReserveRequest
-from vclab.model.rules import why_not_duration
-from vclab.model.states import Ending
+from vclab.model.rules import why_not_duration, why_not_start
+from vclab.model.states import Ending, ReservationState
 
 PATIENCE = 60.0  #: seconds in which a server or worker that is restarting may come back
 
@@ -29,9 +30,18 @@ def reserve(
     image: ImageName,
     for_: Annotated[str, typer.Option("--for", metavar="DURATION", help="How long: 2h, 90m, 1h30m.")] = "2h",
     count: Annotated[int, typer.Option("--count", metavar="N", min=1, max=100, help="So many at once.")] = 1,
+    at: Annotated[
+        str,
+        typer.Option("--at", metavar="TIME", help="The start: 10:00, 2026-12-01T10:00. Else now.", show_default=False),
+    ] = "",
     wait: Annotated[
-        bool, typer.Option("--wait/--no-wait", help="Wait until it is ready, or return once placed.")
-    ] = True,
+        bool | None,
+        typer.Option(
+            "--wait/--no-wait",
+            help="Wait until it is ready, or return once placed. Default: wait, with --at return.",
+            show_default=False,
+        ),
+    ] = None,
     json: Json = False,
     as_user: AsUser = "",
 ) -> None:
@@ -40,6 +50,7 @@ def reserve(
     Ctrl-C while waiting leaves the reservation running.
     One that needs an operator's help is waited for too, and why is shown: the exit code is 0 when it is mended and
     ready, 1 when it ends as failed. `vclab end R` cancels it.
+    With --at it lasts from then on, and is prepared before. A time without a date is its next occurrence in your zone.
     Progress goes to stderr; with --json, stdout gets one document at the end: an object, or a list with --count.
     Of one that is refused it tells in `refused` what each candidate lacked, and the earliest time that would fit.
 
@@ -48,15 +59,18 @@ def reserve(
       vclab reserve debian-12
       vclab reserve debian-12 --for 1h --no-wait
       vclab reserve debian-12 --for 90m --json
+      vclab reserve debian-12 --at 10:00 --for 2h
+      vclab reserve debian-12 --at "2026-12-01 10:00" --for 2h
       vclab why R                                 (R: the id that a refusal names)
       vclab --as olga reserve debian-12 --count 10
     """
     lab = lab_of(context, as_user)
     _warn(lab, image)
-    asked = [_request(lab, image, parse_length(for_)) for _ in range(count)]
+    start = parse_time(at, lab.actor.zone, utc_now()) if at else None
+    asked = [_request(lab, image, parse_length(for_), start) for _ in range(count)]
     tries = [Try(request) for request in asked]
     try:
-        asyncio.run(_reserve(lab, tries, wait))
+        asyncio.run(_reserve(lab, tries, start is None if wait is None else wait))
     except KeyboardInterrupt:
         _interrupted(tries)
         raise typer.Exit(Code.INTERRUPTED) from None
@@ -87,14 +101,21 @@ class Try:
     error: Exception | None = None
 
 
-def _request(lab: Lab, image: str, seconds: float) -> ReserveRequest:
+def _request(lab: Lab, image: str, seconds: float, start: datetime | None) -> ReserveRequest:
     """All that can be checked without touching anything is checked here."""
     limits, actor = lab.settings.rules(lab.actor.user.affiliation).limits, lab.actor
     why_not = why_not_duration(limits, seconds, actor.operator)
+    if start is not None:
+        why_not = why_not or why_not_start(limits, start, seconds, utc_now())
     if why_not:
         raise Refused(why_not)
     return ReserveRequest(
-        id=new_id(), user=actor.login, image=lab.image(image).name, seconds=seconds, operator=actor.operator
+        id=new_id(),
+        user=actor.login,
+        image=lab.image(image).name,
+        seconds=seconds,
+        operator=actor.operator,
+        start=start,
     )
 
 
@@ -168,6 +189,9 @@ def _json(lab: Lab, each: Try) -> dict[str, JsonValue]:
 def _tell(lab: Lab, each: Try) -> None:
     assert each.seen is not None
     view, zone = each.seen.view, lab.actor.zone
+    if view.state is ReservationState.SCHEDULED:
+        say(f"{view.id}  {view.word}: {view.image}, {dated(view.start, zone)} to {clock(view.end, zone, view.start)}")
+        return
     say(f"{view.id}  {view.word}: {view.image} on {where(view)}, until {clock(view.end, zone)}")
 
 
@@ -177,6 +201,9 @@ def _advise(lab: Lab, tries: list[Try]) -> None:
     if seen is None:
         return
     name = seen.view.id
+    if seen.view.state is ReservationState.SCHEDULED:
+        note(f"`vclab move {name} --at TIME` moves it, `vclab end {name}` gives it up")
+        return
     if not seen.settled:
         note(f"`vclab watch {name}` follows it, `vclab end {name}` ends it")
         return

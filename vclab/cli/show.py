@@ -99,6 +99,7 @@ def describe(seen: Seen, zone: ZoneInfo) -> None:
         ("Host key", view.host_key),
         ("Open to", ", ".join(view.remote_addresses) if view.access_open else ""),
         ("Start", clock(view.start, zone, now)),
+        ("Prepared from", clock(view.preload_at, zone, now) if view.preload_at and not seen.ended else ""),
         ("Ended" if view.ended_at else "End", clock(view.ended_at or view.end, zone, now)),
     ]
     if status:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from vclab.cli.errors import Usage, quoted
-from vclab.model.durations import parse_duration
+from vclab.model.durations import format_duration, parse_duration
 from vclab.model.errors import Refused
 
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?", re.ASCII)
@@ -41,35 +41,59 @@ def clock(moment: datetime, zone: ZoneInfo, now: datetime | None = None) -> str:
 
 
 def dated(moment: datetime, zone: ZoneInfo) -> str:
-    """Always with the date: for a time that was typed without one."""
+    """Always with the date: for a time that was typed without one. With the offset when the clock shows it twice."""
     local = moment.astimezone(zone)
-    return f"{local:%a} {local.day} {local:%b %Y %H:%M} {local.tzname()}"
+    twice = local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset()
+    offset = f" (UTC{local.isoformat()[-6:]})" if twice else ""
+    return f"{local:%a} {local.day} {local:%b %Y %H:%M} {local.tzname()}{offset}"
 
 
 def parse_time(text: str, zone: ZoneInfo, now: datetime) -> datetime:
     """A time as people type it, in UTC: ``18:30`` is its next occurrence in ``zone``; else ISO 8601.
 
-    Raises ``Usage`` for what is not a time, and for a dated time in the past.
+    Where the clocks are put back, a time that comes twice means the first that is still to come. Raises ``Usage`` for
+    what is not a time, for a dated time in the past, and for one that is skipped where the clocks are put forward.
     """
     found = _CLOCK.fullmatch(text.strip())
     try:
         if found:
             return _next(int(found[1]), int(found[2]), int(found[3] or 0), zone, now)
         moment = datetime.fromisoformat(text.strip())
-        moment = (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
+        if moment.tzinfo:
+            times = [moment.astimezone(UTC)]
+        else:
+            times = _occurrences(moment, zone) or [_refuse_skipped(moment, zone)]
     except (ValueError, OverflowError):
         raise Usage(f"{quoted(text)} is not a time; write 18:30 or 2026-01-31T18:30, with +01:00 for a zone") from None
-    if moment <= now:
-        raise Usage(f"{dated(moment, zone)} is in the past")
-    return moment
+    to_come = [each for each in times if each > now]
+    if not to_come:
+        raise Usage(f"{dated(times[-1], zone)} is in the past")
+    return to_come[0]
 
 
 def _next(hour: int, minute: int, second: int, zone: ZoneInfo, now: datetime) -> datetime:
-    today = now.astimezone(zone)
-    moment = today.replace(hour=hour, minute=minute, second=second, microsecond=0, fold=0)
-    if moment.astimezone(UTC) <= now:
-        moment += timedelta(days=1)  # the same clock time tomorrow, whatever daylight saving does
-    return moment.astimezone(UTC)
+    """The next time at which the clock of the zone shows this, whatever daylight saving does; some days it may not."""
+    today = now.astimezone(zone).replace(hour=hour, minute=minute, second=second, microsecond=0, tzinfo=None)
+    days = (today + timedelta(days=ahead) for ahead in range(4))
+    return next(moment for day in days for moment in _occurrences(day, zone) if moment > now)
+
+
+def _occurrences(shown: datetime, zone: ZoneInfo) -> list[datetime]:
+    """When the clock of the zone shows this, in UTC: once, twice where it is put back, or never."""
+    moments = {shown.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1)}
+    return sorted(moment for moment in moments if moment.astimezone(zone).replace(tzinfo=None) == shown)
+
+
+def _refuse_skipped(shown: datetime, zone: ZoneInfo) -> datetime:
+    """Raises ``Usage`` with the first time after the gap that a skipped time is in."""
+    before, after = (shown.replace(tzinfo=zone, fold=fold).utcoffset() or timedelta() for fold in (0, 1))
+    moment = shown.replace(tzinfo=UTC, second=0, microsecond=0) - after  # by the later offset: still before the gap
+    while moment.astimezone(zone).utcoffset() == before:
+        moment += timedelta(minutes=1)
+    raise Usage(
+        f"{shown:%H:%M} does not come on {shown:%a} {shown.day} {shown:%b %Y} in {zone}: the clocks are put forward by "
+        f"{format_duration((after - before).total_seconds())}; the next time that comes is {dated(moment, zone)}"
+    )
 
 
 def parse_length(text: str) -> float:

@@ -8,6 +8,7 @@ WORKFLOW = "Reservation"
 PLACE = "place"  #: update, with start: answers ``Placement`` or fails as ``Refused``
 ACKNOWLEDGE = "acknowledge"
 EXTEND = "extend"  #: update; an operator's signal of that name takes "1h" or {"by": "1h"} or {"to": "<ISO time>"}
+MOVE = "move"  #: update
 END = "end"
 REBOOT = "reboot"
 RESOLVE = "resolve"  #: update; an operator's, while it needs help
@@ -28,6 +29,7 @@ class Placement:
     computer: str
     host: str
     end: datetime
+    start: datetime | None = None  #: None: at once
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,16 @@ class Extend:
     """Move the end to ``end`` (absolute)."""
 
     end: datetime
+    by: str
+    operator: bool = False
+    request_id: str = ""
+
+
+@dataclass(frozen=True)
+class Move:
+    """Move the start to ``start`` (absolute), before it has come; the reservation stays as long as it is."""
+
+    start: datetime
     by: str
     operator: bool = False
     request_id: str = ""

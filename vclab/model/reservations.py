@@ -42,6 +42,10 @@ class Waits:
     #: a run with more events than this is followed by another one. 0: written by the first release: what that did not
     #: do in use is not done
     run_events: int = 0
+    preload: float = 2100.0  #: a load begins so long before the start (VCL: 35 min), or sooner:
+    preload_margin: float = 600.0  #: the usual load time of the image and this, if that is longer
+    place_look: float = 60.0  #: no computer can be had at the preload -> the next look for one
+    late: float = 3600.0  #: no computer can be had so long after the start -> it fails
 
     @property
     def ending_soon(self) -> float:
@@ -51,7 +55,8 @@ class Waits:
 
 @dataclass(frozen=True)
 class Placed:
-    """Where a reservation has its computer: claim and tenure are taken."""
+    """Where a reservation has its computer: claim and tenure are taken. Before its preload it has the claim only, and
+    the target is what is promised: generation 0, and no name if any identity will do."""
 
     reservation: str
     target: Target
@@ -59,6 +64,13 @@ class Placed:
     access: Access  #: whom to let in; its addresses are filled at Connect
     waits: Waits
     state: ReservationState = ReservationState.NEW
+    start: datetime | None = None  #: for when it was reserved; None: at once
+    preload_at: datetime | None = None  #: when its load begins, if it has a start. No computer is held before
+
+    @property
+    def held(self) -> bool:
+        """A computer is held: generations begin with 1."""
+        return self.target.generation > 0
 
 
 @dataclass(frozen=True)
@@ -158,6 +170,7 @@ class ReservationView:
     help_since: datetime | None = None  #: it waits for an operator since then
     help_until: datetime | None = None  #: and is given up then
     ended_at: datetime | None = None
+    preload_at: datetime | None = None  #: when its load begins; None: it was not reserved for later
 
 
 @dataclass(frozen=True)

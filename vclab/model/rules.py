@@ -1,7 +1,7 @@
 """The rules of reserving, as pure functions. Every refusal says what would be allowed."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -68,6 +68,32 @@ def why_not_another(limits: Limits, user: str, open_ids: Sequence[str], operator
         f"{user} has {len(open_ids)} of at most {limits.at_once} reservations at one time"
         f" ({', '.join(open_ids)}); end one first"
     )
+
+
+def why_not_start(limits: Limits, start: datetime, seconds: float, now: datetime) -> str:
+    """Why nothing that lasts ``seconds`` can start then; empty when it can. Binds operators too."""
+    if start <= now:
+        return f"the start {start:%Y-%m-%d %H:%M} UTC is in the past"
+    if start + timedelta(seconds=seconds) > now + timedelta(seconds=limits.horizon):
+        return f"nothing can be reserved for later than {format_duration(limits.horizon)} from now"
+    return ""
+
+
+@dataclass(frozen=True)
+class Span:
+    """A reservation in time: [starts, ends)."""
+
+    id: str
+    starts: datetime
+    ends: datetime
+
+
+def most_at_once(spans: Iterable[Span], starts: datetime, ends: datetime) -> tuple[datetime, list[str]]:
+    """The first moment of [starts, ends) at which most of the spans overlap, and the ids of those."""
+    inside = sorted((s for s in spans if s.starts < ends and starts < s.ends), key=lambda span: span.starts)
+    moments = [starts, *(s.starts for s in inside if s.starts > starts)]
+    together = [(at, [s.id for s in inside if s.starts <= at < s.ends]) for at in moments]
+    return max(together, key=lambda most: len(most[1]))
 
 
 def latest_end(limits: Limits, ready: datetime, end: datetime, now: datetime, operator: bool) -> tuple[datetime, str]:

@@ -2,7 +2,7 @@
 
 from vclab.placement.capacity import Booking, first_shortage, levels, peak
 from vclab.placement.choose import Choice, DatastoreRoom, EndpointRoom, HostRoom, Need, choose
-from vclab.placement.earliest import earliest, earliest_machine, ever
+from vclab.placement.earliest import earliest, earliest_machine, ever, gaps
 from vclab.placement.machines import MachineRoom, Promise, choose_machine
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "earliest_machine",
     "ever",
     "first_shortage",
+    "gaps",
     "levels",
     "peak",
 ]

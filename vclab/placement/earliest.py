@@ -23,12 +23,17 @@ _Gap = tuple[datetime, datetime]
 
 
 def earliest(
-    need: Need, endpoints: Sequence[EndpointRoom], identities_from: datetime | None, known: datetime = _NEVER
+    need: Need,
+    endpoints: Sequence[EndpointRoom],
+    identities_from: datetime | None,
+    known: datetime = _NEVER,
+    identities: Sequence[_Gap] | None = None,
 ) -> datetime | None:
     """From when on ``need`` fits somewhere for as long as it lasts; None: never, as things stand.
 
     The bookings must be all that end after ``need.starts`` and begin before ``known``: nothing is said of the time
-    after that. An identity is free from ``identities_from`` on, as far as is known (None: nobody can tell).
+    after that. An identity is free from ``identities_from`` on, as far as is known (None: nobody can tell), and not
+    promised to others during ``identities`` (None: always).
     """
     if identities_from is None:
         return None
@@ -45,7 +50,8 @@ def earliest(
         }
         for host in endpoint.hosts:
             if not any(unfit(host, endpoint.networks)):
-                best = min(best, _on_host(host, stores, need.amounts, starts, best, length, known))
+                free = [(starts, _NEVER)] if identities is None else identities
+                best = min(best, _on_host(host, stores, free, need.amounts, starts, best, length, known))
     return best if best < _NEVER else None
 
 
@@ -126,6 +132,7 @@ def _changes(bookings: Iterable[Booking], starts: datetime, until: datetime) -> 
 def _on_host(
     room: HostRoom,
     stores: dict[str, list[_Gap]],
+    free: Sequence[_Gap],
     need: Amounts,
     starts: datetime,
     best: datetime,
@@ -139,7 +146,7 @@ def _on_host(
         return best
     # Before ``best`` nothing matters that begins when the whole time after it is over.
     until = _NEVER if best == _NEVER else best + length
-    on_host = list(gaps(room.bookings, limits, compute, starts, until, known))
+    on_host = list(_both(list(gaps(room.bookings, limits, compute, starts, until, known)), free))
     for name in set(room.facts.datastores):
         for begins, ends in _both(on_host, stores.get(name, [])):
             if begins >= best:

@@ -92,16 +92,25 @@ def move_end(session: Session, holder: str, ends: datetime) -> None:
         if claim.pool and ends > claim.ends:
             promised = bookings(session, [claim.pool], claim.ends, ends, but=holder)
             _must_fit(pools[claim.pool], promised[claim.pool], _amounts(claim), claim.ends, ends)
-    try:
-        with session.begin_nested():
-            session.execute(sa.update(Claim).where(*_is_of(holder)).values(ends=ends))
-    except IntegrityError as error:
-        computer = next((claim for claim in claims if claim.computer), None)
-        if computer is None or computer.computer is None:
-            raise
-        raise _refusal(session, error, computer.computer, holder, computer.starts, ends) from None
+    _rewrite(session, holder, claims, None, ends)
+
+
+def move(session: Session, holder: str, starts: datetime, ends: datetime) -> None:
+    """Move all of the holder's claims to [starts, ends). Raises ``ClaimHeld`` or ``NoRoom``; then nothing has moved."""
+    starts, ends = utc(starts), utc(ends)
+    claims = of(session, holder)
+    pools = lock_pools(session, [claim.pool for claim in claims if claim.pool])
     for claim in claims:
-        session.refresh(claim)
+        if claim.pool:
+            promised = bookings(session, [claim.pool], starts, ends, but=holder)
+            _must_fit(pools[claim.pool], promised[claim.pool], _amounts(claim), starts, ends)
+    _rewrite(session, holder, claims, starts, ends)
+
+
+def withdraw(session: Session, holder: str) -> None:
+    """Forget the holder's claims, as if they had never been made: another place is looked for."""
+    session.execute(sa.delete(Claim).where(*_is_of(holder)))
+    session.expire_all()
 
 
 def latest_end(session: Session, holder: str, until: datetime) -> datetime:
@@ -181,6 +190,21 @@ def of(session: Session, holder: str) -> list[Claim]:
     """The holder's claims that are not released."""
     query = sa.select(Claim).where(*_is_of(holder)).order_by(Claim.pool, Claim.id)
     return list(session.scalars(query.execution_options(populate_existing=True)))
+
+
+def _rewrite(session: Session, holder: str, claims: list[Claim], starts: datetime | None, ends: datetime) -> None:
+    """Write other times into these claims. The database itself refuses those that would overlap on a computer."""
+    times = {"ends": ends} if starts is None else {"starts": starts, "ends": ends}
+    try:
+        with session.begin_nested():
+            session.execute(sa.update(Claim).where(*_is_of(holder)).values(**times))
+    except IntegrityError as error:
+        computer = next((claim for claim in claims if claim.computer), None)
+        if computer is None or computer.computer is None:
+            raise
+        raise _refusal(session, error, computer.computer, holder, starts or computer.starts, ends) from None
+    for claim in claims:
+        session.refresh(claim)
 
 
 def _is_of(holder: str) -> tuple[sa.ColumnElement[bool], ...]:

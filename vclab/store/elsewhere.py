@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from vclab.model import catalog as model
 from vclab.model.inventory import Amounts, Inventory
 from vclab.model.plans import Target
-from vclab.model.reservations import OtherPlace, Placed, Refusal, ReserveRequest
+from vclab.model.reservations import OtherPlace, Placed, Refusal
 from vclab.model.rules import Rules
 from vclab.model.states import OPEN_STATES, ComputerState
 from vclab.placement import Choice
@@ -108,8 +108,7 @@ def _another_machine(
 ) -> OtherPlace | Refusal:
     able = [e for e in catalog.endpoints(session, image.module) if image.master_path in ("", e.name)]
     heard = {inventory.endpoint: _without(inventory, row) for inventory in inventories}
-    request = ReserveRequest(row.id, row.user, row.image, (row.ends - now).total_seconds())
-    machine = lab_machines.claim(session, able, heard, request, starts, ends, now)
+    machine = lab_machines.claim(session, able, heard, row.id, row.user, starts, ends, now)
     if isinstance(machine, Refusal):
         return machine
     return OtherPlace(machine[0], machine[1].name, "", machine[1].name)

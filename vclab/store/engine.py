@@ -127,11 +127,29 @@ class Store:
                 self._make_file()
             config = Config()
             config.set_main_option("script_location", str(Path(migrations.__file__).parent))
-            with self._engine.begin() as connection:
+            with self._engine.connect() as connection, self._unlinked(connection), connection.begin():
                 if not self._sqlite:
                     connection.execute(sa.select(sa.func.pg_advisory_xact_lock(migrations.LOCK)))
                 config.attributes["connection"] = connection
                 command.upgrade(config, migrations.HEAD)
+                if self._sqlite and connection.exec_driver_sql("PRAGMA foreign_key_check").first():
+                    raise Refused(f"the database {self.shown_url} has rows that refer to missing ones; left as it was")
+
+    @contextmanager
+    def _unlinked(self, connection: sa.Connection) -> Iterator[None]:
+        """SQLite changes a column by making the table anew: meanwhile nobody may mind that the old one is gone.
+
+        It can't be switched in a transaction. What refers to missing rows afterwards is looked for before the commit.
+        """
+        if not self._sqlite:
+            yield
+            return
+        bare: Any = connection.connection.dbapi_connection
+        bare.execute("PRAGMA foreign_keys=OFF")
+        try:
+            yield
+        finally:
+            bare.execute("PRAGMA foreign_keys=ON")
 
     def check(self) -> None:
         """Raises ``Unreachable`` when the database is down and ``Refused`` when its schema is of another version."""

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from vclab.model import catalog as model
 from vclab.model.inventory import Inventory
-from vclab.model.reservations import Refusal, ReserveRequest
+from vclab.model.reservations import Refusal
 from vclab.model.states import ComputerState
 from vclab.placement import MachineRoom, Promise, choose_machine
 from vclab.store import claims, refusals, tenures, zones
@@ -19,7 +19,8 @@ def claim(
     session: Session,
     endpoints: Sequence[model.Endpoint],
     heard: Mapping[str, Inventory],
-    request: ReserveRequest,
+    holder: str,
+    user: str,
     starts: datetime,
     ends: datetime,
     now: datetime,
@@ -35,23 +36,40 @@ def claim(
     rooms = [
         _room(session, row, heard.get(row.pool), promised.get(row.name, []), starts <= now) for row in rows.values()
     ]
-    zone = zones.of(session, request.user)
+    zone = zones.of(session, user)
     chosen = choose_machine(starts, ends, rooms, lambda moment: zones.shown(moment, zone))
     if isinstance(chosen, Refusal):
         return refusals.with_machine(chosen, starts, ends, rooms)
     try:
-        claims.claim_computer(session, chosen.name, request.id, starts, ends)
+        claims.claim_computer(session, chosen.name, holder, starts, ends)
     except claims.ClaimHeld as refused:  # by whoever claims without the lock: the database has the last word
         return Refusal(str(refused))
     return chosen.endpoint, rows[chosen.name]
 
 
+def usable(
+    session: Session, name: str, inventory: Inventory | None, user: str, now: datetime, until: datetime
+) -> Computer | Refusal:
+    """The machine of that name, locked, if it can be taken now by whom it is promised to."""
+    lock = sa.select(Computer).where(Computer.name == name).with_for_update(key_share=True)
+    row = session.scalar(lock.execution_options(populate_existing=True))
+    if row is None:
+        return Refusal(f"there is no computer {name} any more")
+    zone = zones.of(session, user)
+    room = _room(session, row, inventory, (), at_once=True)
+    found = choose_machine(now, until, [room], lambda moment: zones.shown(moment, zone))
+    return found if isinstance(found, Refusal) else row
+
+
 def _room(
     session: Session, row: Computer, inventory: Inventory | None, promised: Sequence[Promise], at_once: bool
 ) -> MachineRoom:
-    """One machine. Who holds it now may do so beyond their time: an overrun edits no claim."""
+    """One machine. Who holds it now may do so beyond their time: an overrun edits no claim.
+
+    What its endpoint saw just now, somebody at the console say, does not matter for later.
+    """
     tenure = tenures.current(session, row.name) if at_once else None
-    lacks, held = tuple(_unfit(row, inventory)), None
+    lacks, held = tuple(_unfit(row, inventory) if at_once else _in_maintenance(row)), None
     if tenure is not None:
         held = Promise(tenure.taken_at, tenure.expected_end, tenure.holder)
         promised = [promise for promise in promised if promise.holder != tenure.holder]
@@ -80,8 +98,9 @@ def _promises(session: Session, names: Iterable[str], since: datetime) -> dict[s
 
 def _unfit(row: Computer, inventory: Inventory | None) -> Iterable[str]:
     """What is wrong with the machine itself, by the records and by what its endpoint saw just now."""
-    if row.state in (ComputerState.MAINTENANCE, ComputerState.FAILED):
-        yield f"is in maintenance: {row.notes}" if row.notes else "is in maintenance"
+    known = [*_in_maintenance(row)]
+    if known:
+        yield from known
         return
     if inventory is None or inventory.error:
         yield (inventory and inventory.error) or "was not asked"
@@ -91,3 +110,8 @@ def _unfit(row: Computer, inventory: Inventory | None) -> Iterable[str]:
         yield "was not there when its endpoint was asked"
     elif not facts.usable:
         yield facts.why_not or "not usable"
+
+
+def _in_maintenance(row: Computer) -> Iterable[str]:
+    if row.state in (ComputerState.MAINTENANCE, ComputerState.FAILED):
+        yield f"is in maintenance: {row.notes}" if row.notes else "is in maintenance"

@@ -178,6 +178,7 @@ class Reservation(Base):
     reason: Mapped[str] = mapped_column(default="")
     created: Mapped[datetime] = mapped_column(index=True)
     starts: Mapped[datetime]
+    preload_at: Mapped[datetime | None]  #: None: it was not reserved for later
     ends: Mapped[datetime]
     load_seconds: Mapped[float]
     first_notice: Mapped[float]
@@ -186,7 +187,7 @@ class Reservation(Base):
     connected_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
-    computer: Mapped[str] = mapped_column(ForeignKey("computers.name"))
+    computer: Mapped[str | None] = mapped_column(ForeignKey("computers.name"))  #: None, 0: holds none yet
     generation: Mapped[int]
     endpoint: Mapped[str]
     host: Mapped[str]

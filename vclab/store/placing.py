@@ -26,7 +26,7 @@ from vclab.model.reservations import Placed, Refusal, ReserveRequest
 from vclab.model.rules import Rules
 from vclab.model.states import OPEN_STATES, ComputerState, ReservationState
 from vclab.placement import Booking, Choice, DatastoreRoom, EndpointRoom, HostRoom, Need, choose
-from vclab.store import audit, catalog, claims, lab_machines, load_log, refusals, rests, tenures, zones
+from vclab.store import audit, catalog, claims, identities, lab_machines, load_log, refusals, rests, tenures, zones
 from vclab.store.models import Computer, Pool, Reservation, Tenure, User
 from vclab.store.types import utc
 
@@ -34,11 +34,13 @@ PURPOSE = "reservation"
 
 
 @dataclasses.dataclass(frozen=True)
-class _Window:
-    """When the reservation is, and the claim around it."""
+class Window:
+    """When the reservation is, and the claim around it. ``preload_at``: None if it begins at once."""
 
     now: datetime
     load_seconds: float
+    start: datetime
+    preload_at: datetime | None
     end: datetime
     claim_starts: datetime
     claim_ends: datetime
@@ -59,7 +61,8 @@ def place(
     why_not = _why_not(session, request, user, known, rules)
     outcome = Refusal(why_not) if why_not else _place(session, request, inventories, rules, now)
     if isinstance(outcome, Refusal):
-        refusals.note(session, request, outcome, now)
+        if request.start is None or request.start.tzinfo is not None:  # else nobody knows what was asked for
+            refusals.note(session, request, outcome, now)
         audit.note(session, request.id, request.requested_by or request.user, "refused", outcome.text(), now)
     return outcome
 
@@ -76,7 +79,8 @@ def placed(session: Session, row: Reservation, rules: Rules) -> Placed:
         sudo=image.root_access,
         ports=image.ports,
     )
-    return Placed(row.id, target_of(row), row.ends, access, rules.waits, row.state)
+    start = row.starts if row.preload_at else None
+    return Placed(row.id, target_of(row), row.ends, access, rules.waits, row.state, start, row.preload_at)
 
 
 def locked(session: Session, id: str) -> Reservation:
@@ -102,18 +106,33 @@ def _why_not(
         return f"{request.id!r} can't be the id of a new reservation"
     if user is None:
         return f"{request.user} is not a user of this lab"
-    if request.start is not None:
-        return "reservations in the future are not supported yet; reserve without a start time"
-    open_ids = session.scalars(
-        sa.select(Reservation.id)
-        .where(Reservation.user == request.user, Reservation.state.in_(OPEN_STATES))
-        .order_by(Reservation.created)
-    ).all()
-    return (
-        _why_not_image(session, request.image)
-        or limits.why_not_duration(rules.limits, request.seconds, request.operator)
-        or limits.why_not_another(rules.limits, request.user, open_ids, request.operator)
+    if request.start is not None and request.start.tzinfo is None:
+        return "the start has no time zone, so nobody can know when it is"
+    return _why_not_image(session, request.image) or limits.why_not_duration(
+        rules.limits, request.seconds, request.operator
     )
+
+
+def why_not_then(session: Session, user: str, operator: bool, window: Window, rules: Rules, but: str = "") -> str:
+    """Why the user can't have a reservation then, whatever room there is; empty when they can. ``but`` is not counted.
+
+    One reservation at a time: those that overlap count, and what is reserved for another time does not.
+    """
+    if window.preload_at is not None:
+        seconds = (window.end - window.start).total_seconds()
+        why_not = limits.why_not_start(rules.limits, window.start, seconds, window.now)
+        if why_not:
+            return why_not
+    _, most = limits.most_at_once(spans_of(session, user, but), window.start, window.end)
+    return limits.why_not_another(rules.limits, user, most, operator)
+
+
+def spans_of(session: Session, user: str, but: str = "") -> list[limits.Span]:
+    """When the user has reservations, except ``but``; oldest first."""
+    query = sa.select(Reservation.id, Reservation.starts, Reservation.ends).where(
+        Reservation.user == user, Reservation.state.in_(OPEN_STATES), Reservation.id != but
+    )
+    return [limits.Span(*row) for row in session.execute(query.order_by(Reservation.created))]
 
 
 def _why_not_image(session: Session, name: str) -> str:
@@ -132,48 +151,65 @@ def _place(
     endpoints = catalog.endpoints(session, image.module)
     if not endpoints:
         return Refusal(f"there is no endpoint for {image.name}: none has the provisioning module {image.module}")
-    window = _window(session, request, rules, now)
+    window = window_of(session, request.image, request.start, request.seconds, rules, now)
+    why_not = why_not_then(session, request.user, request.operator, window, rules)
+    if why_not:
+        return Refusal(why_not)
     heard = {inventory.endpoint: inventory for inventory in inventories}
-    claimed = _claim(session, request, image, endpoints, heard, window)
+    claimed = claim_place(session, request.id, request.user, image, endpoints, heard, window)
     if isinstance(claimed, Refusal):
         return refusals.told(session, claimed, request, now, window.claim_starts)
     choice, computer = claimed
-    generation = tenures.take(session, computer.name, request.id, PURPOSE, window.claim_ends, now)
-    endpoint = next(e for e in endpoints if e.name == choice.endpoint)
-    target = _target(request, image, endpoint, choice, computer, generation, rules.installation)
+    at_once = window.preload_at is None
+    generation = take(session, computer, request.id, window.claim_ends, now) if at_once and computer is not None else 0
+    target = target_for(request.id, image, endpoints, choice, computer, generation, rules.installation)
     row = _record(session, request, target, window, rules)
-    computer.state = ComputerState.RELOADING
-    forget_content(computer)
     audit.note(session, row.id, request.requested_by or request.user, "reserved", f"on {target.host}", now)
     return placed(session, row, rules)
 
 
-def _claim(
+def take(session: Session, computer: Computer, holder: str, until: datetime, now: datetime) -> int:
+    """Take a computer to load it; returns the generation. Raises ``TenureHeld``."""
+    generation = tenures.take(session, computer.name, holder, PURPOSE, until, now)
+    computer.state = ComputerState.RELOADING
+    forget_content(computer)
+    return generation
+
+
+def claim_place(
     session: Session,
-    request: ReserveRequest,
+    holder: str,
+    user: str,
     image: model.Image,
     endpoints: Sequence[model.Endpoint],
     heard: Mapping[str, Inventory],
-    window: _Window,
-) -> tuple[Choice, Computer] | Refusal:
-    """Claim a lab machine as a whole, or room for a virtual one under a free identity."""
+    window: Window,
+) -> tuple[Choice, Computer | None] | Refusal:
+    """Claim a lab machine as a whole, or room for a virtual one under a free identity.
+
+    A virtual machine for later has no identity yet: it is only made sure that there are enough.
+    """
     if image.module == model.STANDALONE:
         able = [e for e in endpoints if image.master_path in ("", e.name)]
-        claimed = lab_machines.claim(session, able, heard, request, window.claim_starts, window.claim_ends, window.now)
+        starts, ends = window.claim_starts, window.claim_ends
+        claimed = lab_machines.claim(session, able, heard, holder, user, starts, ends, window.now)
         return claimed if isinstance(claimed, Refusal) else (Choice(claimed[0], claimed[1].name, ""), claimed[1])
-    _refresh(session, [heard[e.name] for e in endpoints if e.name in heard and not heard[e.name].error])
-    need = Need(_amounts(image), window.claim_starts, window.claim_ends)
-    computer = _free_identity(session)
-    free_identities = 0 if computer is None else 1
-    resting = _resting(session, request.user)
-    choice = choose(need, _rooms(session, endpoints, heard, need, resting, claims.at_most), free_identities)
+    refresh(session, [heard[e.name] for e in endpoints if e.name in heard and not heard[e.name].error])
+    need = Need(amounts_of(image), window.claim_starts, window.claim_ends)
+    at_once = window.preload_at is None
+    computer = free_identity(session) if at_once else None
+    lacking = (at_once and computer is None) or identities.shortage(session, need.starts, need.ends)
+    free_identities = 0 if lacking else 1
+    resting = resting_hosts(session, user) if at_once else {}  # they will have come back
+    choice = choose(need, rooms(session, endpoints, heard, need, resting, claims.at_most), free_identities)
     if isinstance(choice, Refusal):
-        choice = choose(need, _rooms(session, endpoints, heard, need, resting, claims.bookings), free_identities)
+        choice = choose(need, rooms(session, endpoints, heard, need, resting, claims.bookings), free_identities)
     if isinstance(choice, Refusal):
-        rooms = functools.partial(_rooms, session, endpoints, heard, resting=resting, promised=claims.bookings)
-        return refusals.with_room(session, choice, need, rooms, window.now)
-    assert computer is not None  # else choose would have refused
-    claims.claim_pools(session, request.id, need.starts, need.ends, wanted(choice, need.amounts))
+        if not at_once:
+            choice = dataclasses.replace(choice, reason="there is no room for this machine then")
+        there = functools.partial(rooms, session, endpoints, heard, resting=resting, promised=claims.bookings)
+        return refusals.with_room(session, choice, need, there, window.now)
+    claims.claim_pools(session, holder, need.starts, need.ends, wanted(choice, need.amounts))
     return choice, computer
 
 
@@ -191,26 +227,40 @@ def choose_beside(
     Its own claims stand in nobody's way: what was made is gone before anything is made anew.
     """
     heard = {inventory.endpoint: inventory for inventory in inventories}
-    _refresh(session, [heard[e.name] for e in endpoints if e.name in heard and not heard[e.name].error])
-    need = Need(_amounts(image), starts, ends)
-    resting = {**_resting(session, row.user), (row.endpoint, row.host): "its load failed here"}
+    refresh(session, [heard[e.name] for e in endpoints if e.name in heard and not heard[e.name].error])
+    need = Need(amounts_of(image), starts, ends)
+    resting = {**resting_hosts(session, row.user), (row.endpoint, row.host): "its load failed here"}
     promised = functools.partial(claims.bookings, but=row.id)
-    return choose(need, _rooms(session, endpoints, heard, need, resting, promised), 1)
+    return choose(need, rooms(session, endpoints, heard, need, resting, promised), 1)
 
 
-def _window(session: Session, request: ReserveRequest, rules: Rules, now: datetime) -> _Window:
-    load_seconds = sum(load_log.medians(session, request.image).values())
-    end = now + timedelta(seconds=load_seconds + request.seconds)
-    return _Window(
+def window_of(
+    session: Session, image: str, start: datetime | None, seconds: float, rules: Rules, now: datetime
+) -> Window:
+    """When a reservation of ``seconds`` is, and what is claimed for it.
+
+    At once: the usual load time is added to the user's. With a start the end is fixed, and the claim begins with the
+    load: else the preload had no room.
+    """
+    load_seconds = sum(load_log.medians(session, image).values())
+    preload_at = None
+    if start is not None:
+        start = utc(start)
+        ahead = max(rules.waits.preload, load_seconds + rules.waits.preload_margin)
+        preload_at = max(now, start - timedelta(seconds=ahead))
+    end = (start or now + timedelta(seconds=load_seconds)) + timedelta(seconds=seconds)
+    return Window(
         now,
         load_seconds,
+        start or now,
+        preload_at,
         end,
-        claim_starts=now - timedelta(seconds=rules.lead),
+        claim_starts=(preload_at or now) - timedelta(seconds=rules.lead),
         claim_ends=end + timedelta(seconds=rules.turnaround),
     )
 
 
-def _refresh(session: Session, inventories: Sequence[Inventory]) -> None:
+def refresh(session: Session, inventories: Sequence[Inventory]) -> None:
     """Lock the pools of these endpoints, and lay down in them what is newer than what is known."""
     newest: dict[str, dict[str, Any]] = {}
     for inventory in inventories:
@@ -282,7 +332,7 @@ _Resting = Mapping[tuple[str, str], str]
 _Promised = Callable[[Session, Iterable[str], datetime, datetime], Mapping[str, Sequence[Booking]]]
 
 
-def _rooms(
+def rooms(
     session: Session,
     endpoints: Sequence[model.Endpoint],
     heard: Mapping[str, Inventory],
@@ -293,7 +343,7 @@ def _rooms(
     return [_room(session, endpoint, heard.get(endpoint.name), need, resting, promised) for endpoint in endpoints]
 
 
-def _resting(session: Session, user: str) -> _Resting:
+def resting_hosts(session: Session, user: str) -> _Resting:
     """Why nothing is placed on these hosts for now, in the user's zone."""
     found = rests.resting(session)
     if not found:
@@ -331,7 +381,7 @@ def _room(
     )
 
 
-def _free_identity(session: Session) -> Computer | None:
+def free_identity(session: Session) -> Computer | None:
     """A virtual machine's identity that nobody holds, locked.
 
     Whoever takes a tenure locks the computer first, so once it is locked the second look is the truth.
@@ -365,18 +415,20 @@ def wanted(choice: Choice, amounts: Amounts) -> dict[str, Amounts]:
     }
 
 
-def _target(
-    request: ReserveRequest,
+def target_for(
+    reservation: str,
     image: model.Image,
-    endpoint: model.Endpoint,
+    endpoints: Sequence[model.Endpoint],
     choice: Choice,
-    computer: Computer,
+    computer: Computer | None,
     generation: int,
     installation: str,
 ) -> Target:
+    """What is to be made, and where. Without a name when any identity will do."""
+    endpoint = next(e for e in endpoints if e.name == choice.endpoint)
     return Target(
-        reservation=request.id,
-        computer=computer.name,
+        reservation=reservation,
+        computer=computer.name if computer else "",
         generation=generation,
         installation=installation,
         module=image.module,
@@ -390,8 +442,8 @@ def _target(
         cpus=image.cpus,
         memory_mb=image.memory_mb,
         disk_gb=image.disk_gb,
-        private_mac=computer.private_mac or "",
-        public_mac=computer.public_mac or "",
+        private_mac=(computer and computer.private_mac) or "",
+        public_mac=(computer and computer.public_mac) or "",
         private_network=endpoint.private_network,
         public_network=endpoint.public_network,
         site=endpoint.site,
@@ -399,29 +451,38 @@ def _target(
     )
 
 
-def _record(session: Session, request: ReserveRequest, target: Target, window: _Window, rules: Rules) -> Reservation:
+def _record(session: Session, request: ReserveRequest, target: Target, window: Window, rules: Rules) -> Reservation:
     row = Reservation(
         id=request.id,
         user=request.user,
         requested_by=request.requested_by or request.user,
         image=target.image,
         revision=target.revision,
-        state=ReservationState.NEW,
+        state=ReservationState.NEW if target.generation else ReservationState.SCHEDULED,
         created=window.now,
-        starts=window.now,
+        starts=window.start,
+        preload_at=window.preload_at,
         ends=window.end,
         load_seconds=window.load_seconds,
         first_notice=rules.waits.ending_soon,
-        computer=target.computer,
-        generation=target.generation,
-        endpoint=target.endpoint,
-        host=target.host,
-        target=dataclasses.asdict(target),
-        password_ref=f"tenure/{target.computer}/{target.generation}/login",
+        **placed_at(target),
     )
     session.add(row)
     session.flush()
     return row
+
+
+def placed_at(target: Target) -> dict[str, Any]:
+    """The columns of a reservation that say where it is placed."""
+    held = target.generation > 0
+    return {
+        "computer": target.computer if held else None,
+        "generation": target.generation,
+        "endpoint": target.endpoint,
+        "host": target.host,
+        "target": dataclasses.asdict(target),
+        "password_ref": f"tenure/{target.computer}/{target.generation}/login" if held else "",
+    }
 
 
 def forget_content(computer: Computer) -> None:
@@ -434,7 +495,7 @@ def forget_content(computer: Computer) -> None:
         computer.host_key = computer.private_address = computer.public_address = ""
 
 
-def _amounts(image: model.Image) -> Amounts:
+def amounts_of(image: model.Image) -> Amounts:
     return Amounts(image.cpus, image.memory_mb, image.disk_gb)
 
 

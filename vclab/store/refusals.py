@@ -15,7 +15,7 @@ from vclab.model.ids import is_id
 from vclab.model.reservations import Candidate, Refusal, RefusedRequest, ReserveRequest
 from vclab.model.states import ComputerState
 from vclab.placement import EndpointRoom, MachineRoom, Need, earliest, earliest_machine, ever
-from vclab.store import failures, models, zones
+from vclab.store import failures, identities, models, zones
 from vclab.store.models import Computer, Revision, Tenure
 from vclab.store.types import utc
 
@@ -33,8 +33,8 @@ def with_room(
     identity_from = _identity_from(session, now)
     for days in _LOOKS:
         far = dataclasses.replace(need, ends=need.ends + timedelta(days=days))
-        there = rooms(far)
-        found = earliest(need, there, identity_from, known=far.ends)
+        there, free = rooms(far), identities.free(session, far.starts, far.ends)
+        found = earliest(need, there, identity_from, far.ends, free)
         if found is not None:
             return dataclasses.replace(refusal, earliest=found)
         if identity_from is None or not ever(need, there):

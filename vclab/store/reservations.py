@@ -19,10 +19,9 @@ from vclab.model.plans import Facts, Left, Target
 from vclab.model.reservations import HeldTenure, Refusal, ReservationView
 from vclab.model.rules import Rules
 from vclab.model.states import OPEN_STATES, ComputerState, Ending, ReservationState
-from vclab.store import audit, claims, failures, history, load_log, tenures, zones
+from vclab.store import audit, claims, failures, history, identities, load_log, tenures, zones
 from vclab.store.models import Computer, LoadStep, Reservation, Tenure
-from vclab.store.placing import forget_content, place, placed, target_of
-from vclab.store.placing import locked as _locked
+from vclab.store.placing import forget_content, locked, place, placed, spans_of, target_of
 from vclab.store.types import utc
 
 __all__ = [
@@ -33,8 +32,10 @@ __all__ = [
     "ended",
     "extend",
     "finished",
+    "give_back",
     "held_target",
     "left",
+    "loaded",
     "note_refusal",
     "open_reservations",
     "place",
@@ -52,19 +53,25 @@ _UNFINISHED = (*OPEN_STATES, ReservationState.RECLAIM)
 
 def ready(session: Session, id: str, facts: Facts, now: datetime) -> None:
     """Loaded: its addresses, its host key and what the computer holds are known; it waits for Connect."""
-    row = _locked(session, id)
+    row = locked(session, id)
     if row.state not in OPEN_STATES:
         return
     row.ready_at = row.ready_at or utc(now)
+    loaded(session, row, facts, now)
     if row.state in (ReservationState.SCHEDULED, ReservationState.NEW):
         row.state = ReservationState.RESERVED
-        _computer(session, row).state = ComputerState.RESERVED
-    _learn(session, row, facts, now)
+    audit.note(session, id, "vclab", "ready", row.public_address, now)
+
+
+def loaded(session: Session, row: Reservation, facts: Facts, now: datetime) -> None:
+    """The row's computer holds its image; its addresses and its host key are known."""
     computer = _computer(session, row)
+    if row.state in (ReservationState.SCHEDULED, ReservationState.NEW):
+        computer.state = ComputerState.RESERVED
+    _learn(session, row, facts, now)
     computer.image, computer.revision = row.image, row.revision
     _show_addresses(row, computer)
     failures.loaded_well(session, row.endpoint, row.host, row.image, row.revision, now)
-    audit.note(session, id, "vclab", "ready", row.public_address, now)
 
 
 def rebooted(session: Session, id: str, facts: Facts, now: datetime) -> None:
@@ -130,7 +137,7 @@ def extend(session: Session, id: str, message: Extend, rules: Rules, now: dateti
 
     Operators pass the limits, nobody passes a claim. The same end again is a success.
     """
-    row, now = _locked(session, id), utc(now)
+    row, now = locked(session, id), utc(now)
     if row.state not in OPEN_STATES:
         return Refusal(f"{id} has ended and can't be extended")
     if message.end.tzinfo is None:
@@ -154,7 +161,7 @@ def extend(session: Session, id: str, message: Extend, rules: Rules, now: dateti
 
 def ended(session: Session, id: str, ending: Ending, reason: str, now: datetime, by: str = "") -> None:
     """It has ended for its user: claims are released at once; the first ending stays. The tenure stays too."""
-    row = _locked(session, id)
+    row = locked(session, id)
     claims.release(session, id, now)
     if row.ending is not None:
         return
@@ -171,25 +178,29 @@ def finished(session: Session, id: str, now: datetime, verified: bool = True, de
     A lab machine whose load failed is not given to anybody either. The tenure is released; a reservation that was not
     ended before ends as ``failed``.
     """
-    row = _locked(session, id)
+    row = locked(session, id)
     if row.finished_at is not None:
         return
     if row.ending is None:
         ended(session, id, Ending.FAILED, detail or "its computer was taken away", now)
-        row = _locked(session, id)
-    if tenures.held(session, row.computer, row.generation):
-        computer = _computer(session, row)
-        why_not = failures.why_maintenance(session, row.computer, row.generation)
-        well = verified and not why_not
-        computer.state = ComputerState.AVAILABLE if well else ComputerState.MAINTENANCE
-        forget_content(computer)
-        if not well:
-            computer.notes = failures.maintenance_note(id, why_not if verified else detail)
-    tenures.release(session, row.computer, row.generation, now)
+        row = locked(session, id)
+    give_back(session, row, "" if verified else detail or "not verified gone", now)
     failed = row.ending is Ending.FAILED
     row.state = ReservationState.FAILED if failed else ReservationState.COMPLETE
     row.finished_at = utc(now)
     audit.note(session, id, "vclab", "finished", detail, now)
+
+
+def give_back(session: Session, row: Reservation, not_clean: str, now: datetime) -> None:
+    """Release the reservation's computer. One that is not verified gone or clean goes into maintenance."""
+    computer = session.get(Computer, row.computer) if row.computer else None
+    if computer is not None and tenures.held(session, computer.name, row.generation):
+        why_not = not_clean or failures.why_maintenance(session, computer.name, row.generation)
+        computer.state = ComputerState.MAINTENANCE if why_not else ComputerState.AVAILABLE
+        forget_content(computer)
+        if why_not:
+            computer.notes = failures.maintenance_note(row.id, why_not)
+    tenures.release(session, row.computer, row.generation, now)
 
 
 def note_refusal(session: Session, id: str, who: str, what: str, text: str, now: datetime) -> None:
@@ -273,7 +284,7 @@ def tenures_held(session: Session) -> list[HeldTenure]:
 
 
 def _open(session: Session, id: str) -> Reservation | None:
-    row = _locked(session, id)
+    row = locked(session, id)
     return row if row.state in OPEN_STATES else None
 
 
@@ -292,7 +303,8 @@ def _learn(session: Session, row: Reservation, facts: Facts, now: datetime) -> N
         value = getattr(facts, name)
         if value:
             setattr(row, name, value)
-    history.note_addresses(session, row.computer, row.generation, row.private_address, row.public_address, now)
+    computer = _computer(session, row).name
+    history.note_addresses(session, computer, row.generation, row.private_address, row.public_address, now)
 
 
 def _why_not_end(session: Session, row: Reservation, end: datetime, operator: bool, rules: Rules, now: datetime) -> str:
@@ -302,18 +314,40 @@ def _why_not_end(session: Session, row: Reservation, end: datetime, operator: bo
         return f"the new end {zones.shown(end, zone)} is in the past; to end it now, use `vclab end {row.id}`"
     if end < row.ends:
         return f"it ends at {zones.shown(row.ends, zone)} already; an end can only be moved to a later time"
-    ready = row.starts + timedelta(seconds=row.load_seconds)
+    ready = row.starts if row.preload_at else row.starts + timedelta(seconds=row.load_seconds)
     latest, limit = limits.latest_end(rules.limits, ready, row.ends, now, operator)
-    turnaround = timedelta(seconds=rules.turnaround)
-    free = claims.latest_end(session, row.id, min(latest, end) + turnaround) - turnaround
-    if end <= min(latest, free):
+    free = _free_until(session, row, min(latest, end), rules)
+    own = end if operator else _own_until(session, row, end, rules)
+    best = min(latest, free, own)
+    if end <= best:
         return ""
-    reason = f"the limit is {limit}" if latest < end and latest <= free else "its place is promised to others then"
-    best = min(latest, free)
+    reason = "its place is promised to others then"
+    if best == latest:
+        reason = f"the limit is {limit}"
+    elif best == own:
+        reason = f"then {row.user} has another one of at most {rules.limits.at_once} at one time"
     if best <= row.ends:
         return f"it can't be extended beyond {zones.shown(row.ends, zone)}: {reason}"
     latest_text = f"the latest possible end is {zones.shown(best, zone)}"
     return f"it can't be extended to {zones.shown(end, zone)}: {reason}; {latest_text}"
+
+
+def _free_until(session: Session, row: Reservation, until: datetime, rules: Rules) -> datetime:
+    """The latest end, ``until`` at most, for which its place and an identity are free; locks the pools."""
+    turnaround = timedelta(seconds=rules.turnaround)
+    free = claims.latest_end(session, row.id, until + turnaround)
+    if target_of(row).datastore:  # a lab machine is its own identity
+        free = identities.latest_end(session, row.id, row.ends + turnaround, free)
+    return free - turnaround
+
+
+def _own_until(session: Session, row: Reservation, until: datetime, rules: Rules) -> datetime:
+    """The latest end, ``until`` at most, before another one of the user's begins that is too many at one time."""
+    others = spans_of(session, row.user, row.id)
+    for begins in sorted(other.starts for other in others if row.ends <= other.starts < until):
+        if sum(other.starts <= begins < other.ends for other in others) >= rules.limits.at_once:
+            return begins
+    return until
 
 
 def _views(session: Session, query: sa.Select[Reservation], now: datetime | None) -> list[ReservationView]:
@@ -328,7 +362,8 @@ def _view(row: Reservation, step: LoadStep | None, now: datetime) -> Reservation
     number, count, title = (step.number, step.count, step.title) if step else (0, 0, "")
     same = {field.name for field in dataclasses.fields(ReservationView)} & set(Reservation.__table__.columns.keys())
     values = {name: getattr(row, name) for name in same}
-    values |= {"remote_addresses": tuple(row.remote_addresses), "start": row.starts, "end": row.ends}
+    values |= {"computer": row.computer or "", "remote_addresses": tuple(row.remote_addresses)}
+    values |= {"start": row.starts, "end": row.ends}
     values |= {"step": number, "steps": count, "step_title": title}
     if row.help_until is not None:
         values["help_until"] = min(row.help_until, row.ends)  # it may be extended meanwhile

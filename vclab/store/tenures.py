@@ -51,23 +51,23 @@ def take(session: Session, computer: str, holder: str, purpose: str, expected_en
     return tenure.generation
 
 
-def current(session: Session, computer: str) -> Tenure | None:
+def current(session: Session, computer: str | None) -> Tenure | None:
     """The computer's tenure that is not released."""
     query = sa.select(Tenure).where(Tenure.computer == computer, Tenure.released_at.is_(None))
     return session.scalar(query.execution_options(populate_existing=True))
 
 
-def expect(session: Session, computer: str, generation: int, expected_end: datetime) -> None:
+def expect(session: Session, computer: str | None, generation: int, expected_end: datetime) -> None:
     """Change when the tenure will probably be released."""
     _change(session, computer, generation, expected_end=utc(expected_end))
 
 
-def release(session: Session, computer: str, generation: int, now: datetime) -> None:
+def release(session: Session, computer: str | None, generation: int, now: datetime) -> None:
     """Release this generation; harmless when it is released already. A newer one is never touched."""
     _change(session, computer, generation, released_at=utc(now))
 
 
-def held(session: Session, computer: str, generation: int) -> bool:
+def held(session: Session, computer: str | None, generation: int) -> bool:
     """Whether this very generation holds the computer now."""
     now = current(session, computer)
     return now is not None and now.generation == generation
@@ -93,7 +93,7 @@ def check(session: Session, computer: str, generation: int) -> None:
         raise Fenced(f"{computer} was given to {now.holder} (generation {now.generation}, not {generation})")
 
 
-def _change(session: Session, computer: str, generation: int, **values: datetime) -> None:
+def _change(session: Session, computer: str | None, generation: int, **values: datetime) -> None:
     session.execute(
         sa.update(Tenure)
         .where(Tenure.computer == computer, Tenure.generation == generation, Tenure.released_at.is_(None))

@@ -29,7 +29,18 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from vclab.model import messages
 from vclab.model.errors import NotFound, Refused, Unreachable
-from vclab.model.messages import Acknowledge, Done, End, Extend, Placement, Reboot, Resolve, StatusView, workflow_id
+from vclab.model.messages import (
+    Acknowledge,
+    Done,
+    End,
+    Extend,
+    Move,
+    Placement,
+    Reboot,
+    Resolve,
+    StatusView,
+    workflow_id,
+)
 from vclab.model.reservations import ReserveRequest
 from vclab.settings import TemporalSettings
 
@@ -47,7 +58,7 @@ MOST_DESCRIBED = 500
 """So many running workflows are looked at one by one for failing tasks."""
 
 T = TypeVar("T")
-Act = Acknowledge | Extend | Reboot | Resolve | End
+Act = Acknowledge | Extend | Move | Reboot | Resolve | End
 
 
 class _Again(Unreachable):
@@ -117,6 +128,10 @@ class Reservations:
     async def extend(self, reservation: str, message: Extend) -> Done:
         """Move the end. Raises ``Refused`` with the latest end that is possible."""
         return await self._update(reservation, messages.EXTEND, message)
+
+    async def move(self, reservation: str, message: Move) -> Done:
+        """Move the start. Raises ``Refused`` with what stands in the way."""
+        return await self._update(reservation, messages.MOVE, message)
 
     async def reboot(self, reservation: str, message: Reboot) -> Done:
         """Restart the computer; answered at once."""

@@ -1,0 +1,55 @@
+"""Looking for a place until there is one."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy.orm import Session
+from temporalio import activity
+
+from activities import rules
+from activities.errors import failures
+from activities.provisioning import Survey, SurveyInput
+from vclab.model.errors import NotYet
+from vclab.model.inventory import Inventory
+from vclab.settings import Settings
+from vclab.store import scheduling
+from vclab.store.engine import Store
+
+
+@dataclass(frozen=True)
+class AwaitPlace:
+    """Look every ``every`` seconds whether this reservation could begin."""
+
+    reservation: str
+    every: float
+    site: str = "default"
+
+
+class PlaceActivities:
+    """Reads only: what it finds is taken by a record."""
+
+    def __init__(
+        self, survey: Callable[[SurveyInput], Awaitable[Survey]], store: Store, settings: Callable[[], Settings]
+    ) -> None:
+        self._survey = survey
+        self._store = store
+        self._settings = settings
+
+    @activity.defn
+    async def await_place(self, given: AwaitPlace) -> Survey:
+        """What the endpoints said when a computer could be had for the reservation. ``NotYet`` says why none can."""
+        survey = await self._survey(SurveyInput(given.site))
+        with failures():
+            why_not = await asyncio.to_thread(self._why_not, given.reservation, survey.inventories)
+            if why_not:
+                raise NotYet(f"no computer yet: {why_not}", given.every)
+        return survey
+
+    def _why_not(self, reservation: str, inventories: Sequence[Inventory]) -> str:
+        def ask(session: Session) -> str:
+            ours = rules.of_reservation(session, self._settings(), reservation)
+            return scheduling.why_not_begin(session, reservation, inventories, ours, datetime.now(UTC))
+
+        return self._store.run(ask)

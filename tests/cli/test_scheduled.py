@@ -1,0 +1,137 @@
+"""Reservations for later, by the command line: the real workflows on a real Temporal server."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Command, Said, fill
+from tests.cli.node import Node
+from vclab.cli.app import run
+from vclab.cli.follow import Seen, pause, sentence
+from vclab.model.messages import StatusView
+from vclab.model.reservations import ReservationView
+from vclab.model.states import ReservationState
+
+TOMORROW = (datetime.now(UTC) + timedelta(days=2)).replace(hour=9, minute=0, second=0, microsecond=0)
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    """One for all tests here."""
+    made = Node(tmp_path_factory.mktemp("node"))
+    made.store.run(fill)
+    made.start_worker()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def vclab(node: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Command:
+    """Run a command in this process, as alice in Berlin."""
+    monkeypatch.setenv("VCLAB_CONFIG", str(node.settings_file))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr("vclab.cli.context.login_name", lambda: "root")
+
+    def call(*arguments: str) -> Said:
+        capfd.readouterr()
+        code = run(arguments)
+        return Said(code, *capfd.readouterr())
+
+    for view in call("--as", "olga", "list", "--everyone", "--json").json:
+        call("--as", "olga", "end", view["id"])
+    return call
+
+
+def at(moment: datetime) -> str:
+    return moment.isoformat()
+
+
+def reserved(vclab: Command, *more: str, start: datetime = TOMORROW) -> dict[str, Any]:
+    said = vclab("reserve", "debian-12", "--at", at(start), "--for", "1h", "--json", *more)
+    assert said.code == 0, said
+    view: dict[str, Any] = said.json
+    return view
+
+
+def test_reserve_for_later_returns_when_placed(vclab: Command) -> None:
+    view = reserved(vclab)
+    assert (view["state"], view["word"], view["computer"], view["host"]) == ("scheduled", "Scheduled", None, "esx1")
+    assert view["start"] == f"{TOMORROW:%Y-%m-%dT%H:%M:%SZ}"
+    assert view["end"] == f"{TOMORROW + timedelta(hours=1):%Y-%m-%dT%H:%M:%SZ}"
+    assert view["preload_at"] == f"{TOMORROW - timedelta(minutes=35):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def test_reserve_for_later_for_people(vclab: Command) -> None:
+    """A clock time is printed with its date, in the user's zone."""
+    said = vclab("reserve", "debian-12", "--at", "10:00", "--for", "1h")
+    assert said.code == 0, said
+    assert re.search(r"Scheduled: debian-12, \w+ \d+ \w+ \d{4} 10:00 CES?T to 11:00 CES?T\n", said.out), said
+    assert "vclab move" in said.err
+    listed = vclab("list").out
+    assert re.search(r"Scheduled for (\w+ \d+ \w+ )?(\d{4} )?10:00 CE", listed), listed
+    shown = vclab("show", said.out.split()[0])
+    assert "the time to prepare the computer" in shown.out
+    assert "a computer is taken and loaded" in shown.out
+    assert "Prepared from" in shown.out
+
+
+def test_a_start_in_the_past_is_refused_before_anything(vclab: Command) -> None:
+    vclab("reserve", "debian-12", "--at", "2025-01-01T10:00").one_line_error(2, "is in the past")
+    vclab("reserve", "debian-12", "--at", "soon").one_line_error(2, "is not a time")
+    far = at(datetime.now(UTC) + timedelta(days=900))
+    vclab("reserve", "debian-12", "--at", far).one_line_error(3, "later than 730 d from now")
+    assert vclab("list", "--json").json == []
+
+
+def test_moved_extended_and_ended(vclab: Command) -> None:
+    name = reserved(vclab)["id"]
+    later = TOMORROW + timedelta(hours=5)
+    said = vclab("move", name, "--at", at(later))
+    assert said.code == 0, said
+    assert re.fullmatch(rf"{name}  starts \w+ \d+ \w+ \d{{4}} 1[56]:00 CES?T, ends 1[67]:00 CES?T\n", said.out), said
+    assert vclab("extend", name, "--by", "30m").code == 0
+    view = vclab("move", name, "--at", at(TOMORROW), "--json").json
+    assert view["end"] == f"{TOMORROW + timedelta(minutes=90):%Y-%m-%dT%H:%M:%SZ}"
+    vclab("move", name, "--at", "2025-01-01T10:00").one_line_error(2, "is in the past")
+    assert vclab("end", name).out == f"{name}  Ended (deleted)\n"
+    vclab("move", name, "--at", at(later)).one_line_error(1, "has ended (deleted)")
+    (ended,) = [v for v in vclab("list", "--all", "--json").json if v["id"] == name]
+    assert (ended["start"], ended["ending"]) == (view["start"], "deleted")
+
+
+def test_one_at_one_time(vclab: Command) -> None:
+    first = reserved(vclab)["id"]
+    said = vclab("reserve", "debian-12", "--at", at(TOMORROW + timedelta(minutes=30)), "--for", "1h")
+    said.one_line_error(3, f"at one time ({first})")
+    reserved(vclab, start=TOMORROW + timedelta(hours=1))
+
+
+def test_a_class_at_ten(vclab: Command) -> None:
+    """As many as there are identities; the others are told."""
+    many = "--count", "6", "--at", at(TOMORROW), "--for", "1h"
+    said = vclab("--as", "olga", "reserve", "debian-12", *many, "--json")
+    assert said.code == 3
+    assert [d["state"] for d in said.json if "error" not in d] == ["scheduled"] * 4
+    assert said.err.count("no identity") == 2
+
+
+def test_watching_what_is_far_away_asks_seldom() -> None:
+    """And more often towards its time."""
+    now = datetime(2026, 8, 1, 10, tzinfo=UTC)
+    view = ReservationView(
+        "r1", "alice", "debian-12", 1, ReservationState.SCHEDULED, "Scheduled", now, now + timedelta(hours=9), now
+    )
+
+    def look(**ahead: float) -> Seen:
+        return Seen(view, StatusView("scheduled", "Scheduled", waits_for="its time", until=now + timedelta(**ahead)))
+
+    assert pause([look(hours=3)], 1.0, now) == 30
+    assert pause([look(seconds=100)], 1.0, now) == 10
+    assert pause([look(seconds=1)], 1.0, now) == 1
+    assert pause([Seen(view)], 1.0, now) == 30
+    assert pause([], 1.0, now) == 1
+    assert sentence(look(hours=3), now) == "Scheduled; waits for its time — in 3 h"

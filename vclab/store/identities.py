@@ -1,0 +1,68 @@
+"""How many of the identities (hostname and addresses) are promised when. One is as good as another.
+
+Who has which is settled by its tenure, when a load begins; until then there must only be enough. Each virtual machine's
+claim on a host is a promise of one identity too. Whoever promises has locked the pools of the endpoints before.
+"""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from vclab.model.catalog import ComputerKind
+from vclab.model.inventory import Amounts
+from vclab.model.states import ComputerState
+from vclab.placement import Booking, first_shortage, gaps
+from vclab.store.models import Claim, Computer
+from vclab.store.types import utc
+
+ONE = Amounts(cpus=1)  # counted as if identities were CPUs
+_UNFIT = (ComputerState.MAINTENANCE, ComputerState.FAILED)
+
+
+def shortage(session: Session, starts: datetime, ends: datetime, but: str = "") -> datetime | None:
+    """The first moment of [starts, ends) at which no identity is left for one more; None: there is always one.
+
+    What is promised to ``but`` is left out.
+    """
+    starts, ends = utc(starts), utc(ends)
+    if ends <= starts:
+        return None
+    there, promised = _there(session), _promised(starts, ends, but)
+    # In a large lab most questions are settled by counting all that are promised at some time of it.
+    if (session.scalar(sa.select(sa.func.count()).select_from(Claim).where(*promised)) or 0) < there:
+        return None
+    return first_shortage(_bookings(session, promised), Amounts(cpus=there), ONE, starts, ends)
+
+
+def free(session: Session, starts: datetime, ends: datetime) -> list[tuple[datetime, datetime]]:
+    """The times within [starts, ends), or beyond, at which one more could be had."""
+    bookings = _bookings(session, _promised(utc(starts), utc(ends), ""))
+    return list(gaps(bookings, Amounts(cpus=_there(session)), ONE, utc(starts), known=utc(ends)))
+
+
+def latest_end(session: Session, holder: str, ends: datetime, until: datetime) -> datetime:
+    """The latest end, ``until`` at most, to which the holder of a virtual machine may keep its identity."""
+    return shortage(session, ends, until, but=holder) or until
+
+
+def _there(session: Session) -> int:
+    usable = Computer.kind == ComputerKind.VIRTUAL, Computer.state.not_in(_UNFIT)
+    return session.scalar(sa.select(sa.func.count()).select_from(Computer).where(*usable)) or 0
+
+
+def _promised(starts: datetime, ends: datetime, but: str) -> list[sa.ColumnElement[bool]]:
+    """Claims on hosts during [starts, ends). Without ``but`` an index alone answers."""
+    promised = [
+        Claim.cpus > 0,
+        Claim.pool.is_not(None),
+        Claim.released.is_(False),
+        Claim.starts < ends,
+        Claim.ends > starts,
+    ]
+    return [*promised, Claim.holder != but] if but else promised
+
+
+def _bookings(session: Session, promised: list[sa.ColumnElement[bool]]) -> list[Booking]:
+    found = session.execute(sa.select(Claim.starts, Claim.ends).where(*promised))
+    return [Booking(begins, stops, ONE) for begins, stops in found]

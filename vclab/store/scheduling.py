@@ -1,0 +1,262 @@
+"""Reservations for later: their load begins, is put off or is done before the start; and their start is moved.
+
+Until its load begins, such a reservation has claims and no computer. As elsewhere, each record may run twice.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from vclab.model import catalog as model
+from vclab.model.inventory import Amounts, Inventory
+from vclab.model.messages import Move
+from vclab.model.plans import Facts, Target
+from vclab.model.reservations import Placed, Refusal
+from vclab.model.rules import Rules
+from vclab.model.states import OPEN_STATES, ReservationState
+from vclab.placement import Choice, EndpointRoom, Need, choose
+from vclab.store import audit, catalog, claims, identities, lab_machines, placing, reservations, tenures, zones
+from vclab.store.models import Computer, Reservation, Tenure, User
+from vclab.store.types import utc
+
+Heard = Mapping[str, Inventory]
+_WAITING = (ReservationState.SCHEDULED, ReservationState.NEW)
+
+
+def begin(session: Session, id: str, inventories: Sequence[Inventory], rules: Rules, now: datetime) -> Placed | Refusal:
+    """Its load begins: take a computer, or say why none can be had now.
+
+    The promised place if it can still be used, else any other: claims and tenure are moved in one transaction. Raises
+    ``NotFound``.
+    """
+    row, now = placing.locked(session, id), utc(now)
+    if row.state not in OPEN_STATES:
+        return Refusal(f"{id} has ended")
+    if row.generation:
+        return placing.placed(session, row, rules)
+    image, until = _image(session, row), row.ends + timedelta(seconds=rules.turnaround)
+    endpoints = catalog.endpoints(session, image.module)
+    heard = {inventory.endpoint: inventory for inventory in inventories}
+    if placing.target_of(row).datastore:
+        placing.refresh(session, [each for each in heard.values() if not each.error])
+        if placing.free_identity(session) is None:
+            return _no_identity(session, row.user)
+    found = _promised(session, row, image, endpoints, heard, now, until)
+    if isinstance(found, Refusal):
+        found = _another(session, row, image, endpoints, heard, rules, now)
+    if isinstance(found, Refusal):
+        return found
+    choice, computer = found
+    generation = placing.take(session, computer, id, until, now)
+    target = placing.target_for(id, image, endpoints, choice, computer, generation, rules.installation)
+    _put(row, target)
+    row.revision, row.state, row.reason = image.revision, ReservationState.NEW, ""
+    audit.note(session, id, "vclab", "preload begins", f"{computer.name} on {choice.host}", now)
+    return placing.placed(session, row, rules)
+
+
+def why_not_begin(session: Session, id: str, inventories: Sequence[Inventory], rules: Rules, now: datetime) -> str:
+    """Why ``begin`` would be refused now; empty when it would not be. Nothing is changed."""
+    trial = session.begin_nested()
+    try:
+        outcome = begin(session, id, inventories, rules, now)
+    finally:
+        trial.rollback()
+    return outcome.text() if isinstance(outcome, Refusal) else ""
+
+
+def preloaded(session: Session, id: str, facts: Facts, now: datetime) -> None:
+    """Loaded before its start: the computer waits for it."""
+    row = placing.locked(session, id)
+    if row.state is not ReservationState.NEW:
+        return
+    reservations.loaded(session, row, facts, now)
+    row.state = ReservationState.SCHEDULED
+    audit.note(session, id, "vclab", "preloaded", row.public_address, now)
+
+
+def put_off(session: Session, id: str, reason: str, not_clean: str, rules: Rules, now: datetime) -> Placed:
+    """Its computer is taken back, or given up (``not_clean``): it waits again, with its claims and no computer."""
+    row = placing.locked(session, id)
+    if row.generation and row.state in OPEN_STATES:
+        reservations.give_back(session, row, not_clean, now)
+        target = placing.target_of(row)
+        name = target.computer if not target.datastore else ""  # a lab machine stays promised
+        _put(row, dataclasses.replace(target, computer=name, generation=0, private_mac="", public_mac=""))
+        row.private_address = row.public_address = row.host_key = row.boot_id = ""
+        row.state, row.reason = ReservationState.SCHEDULED, reason
+        audit.note(session, id, "vclab", "preload put off", reason, now)
+    return placing.placed(session, row, rules)
+
+
+def move(
+    session: Session, id: str, message: Move, inventories: Sequence[Inventory], rules: Rules, now: datetime
+) -> Placed | Refusal:
+    """Move the start, or say why it stays. It keeps its length, and its place if that is free then; else any other.
+
+    A computer that is held already is kept or given back by the workflow: its place is not changed here.
+    """
+    row, now = _locked_after_user(session, id), utc(now)
+    start, seconds = message.start, (row.ends - row.starts).total_seconds()
+    if start.tzinfo is None:
+        return Refusal("the new start has no time zone, so nobody can know when it is")
+    if row.preload_at is not None and utc(start) == row.starts:
+        return placing.placed(session, row, rules)
+    if row.preload_at is None or row.state not in _WAITING or row.starts <= now:
+        return Refusal(f"{id} has begun: only what has not started can be moved")
+    window = placing.window_of(session, row.image, start, seconds, rules, now)
+    why_not = placing.why_not_then(session, row.user, message.operator, window, rules, but=id)
+    refusal = Refusal(why_not) if why_not else _move_claims(session, row, inventories, window, rules)
+    if refusal is not None:
+        return refusal
+    row.starts, row.preload_at, row.ends = window.start, window.preload_at, window.end
+    row.load_seconds, row.reason = window.load_seconds, ""
+    tenures.expect(session, row.computer, row.generation, window.claim_ends)
+    audit.note(session, id, message.by, "moved", f"to {zones.shown(window.start, zones.of(session, row.user))}", now)
+    return placing.placed(session, row, rules)
+
+
+def _move_claims(
+    session: Session, row: Reservation, inventories: Sequence[Inventory], window: placing.Window, rules: Rules
+) -> Refusal | None:
+    """The claims to another time: at the same place, or else, while no computer is held, at another."""
+    virtual = bool(placing.target_of(row).datastore)
+    starts, ends = window.claim_starts, window.claim_ends
+    trial = session.begin_nested()
+    try:
+        claims.move(session, row.id, starts, ends)
+        short = identities.shortage(session, starts, ends, but=row.id) if virtual else None
+        if short is None:
+            trial.commit()
+            return None
+        trial.rollback()
+        moment = zones.shown(short, zones.of(session, row.user))
+        return Refusal(f"no identity (hostname and addresses) is left at {moment}")
+    except (claims.ClaimHeld, claims.NoRoom) as held:
+        trial.rollback()
+        if row.generation:
+            return Refusal(f"its computer is being prepared, and {held}")
+    image = _image(session, row)
+    endpoints = catalog.endpoints(session, image.module)
+    heard = {inventory.endpoint: inventory for inventory in inventories}
+    found = _anew(session, row, image, endpoints, heard, window)
+    if isinstance(found, Refusal):
+        return found
+    _put(row, placing.target_for(row.id, image, endpoints, *found, 0, rules.installation))
+    return None
+
+
+def _promised(
+    session: Session,
+    row: Reservation,
+    image: model.Image,
+    endpoints: Sequence[model.Endpoint],
+    heard: Heard,
+    now: datetime,
+    until: datetime,
+) -> tuple[Choice, Computer] | Refusal:
+    """The place that was promised, if it can be used now."""
+    target = placing.target_of(row)
+    choice = Choice(target.endpoint, target.host, target.datastore)
+    if not target.datastore:
+        machine = lab_machines.usable(session, target.computer, heard.get(target.endpoint), row.user, now, until)
+        return machine if isinstance(machine, Refusal) else (choice, machine)
+    computer = placing.free_identity(session)
+    assert computer is not None  # that was made sure before
+    but_own = partial(claims.bookings, but=row.id)
+    need = Need(placing.amounts_of(image), now, until)
+    resting = placing.resting_hosts(session, row.user)
+    rooms = placing.rooms(session, endpoints, heard, need, resting, but_own)
+    found = choose(need, [_only(room, choice) for room in rooms if room.name == choice.endpoint], 1)
+    return found if isinstance(found, Refusal) else (choice, computer)
+
+
+def _another(
+    session: Session,
+    row: Reservation,
+    image: model.Image,
+    endpoints: Sequence[model.Endpoint],
+    heard: Heard,
+    rules: Rules,
+    now: datetime,
+) -> tuple[Choice, Computer] | Refusal:
+    """Any place from now on; its claims go there. Refused: they stay where they are."""
+    until = row.ends + timedelta(seconds=rules.turnaround)
+    window = placing.Window(now, row.load_seconds, row.starts, None, row.ends, now, until)
+    found = _anew(session, row, image, endpoints, heard, window)
+    if isinstance(found, Refusal):
+        return found
+    choice, computer = found
+    assert computer is not None  # what begins at once has one
+    return choice, computer
+
+
+def _anew(
+    session: Session,
+    row: Reservation,
+    image: model.Image,
+    endpoints: Sequence[model.Endpoint],
+    heard: Heard,
+    window: placing.Window,
+) -> tuple[Choice, Computer | None] | Refusal:
+    """Claim as if for the first time, with the own claims out of the way; refused: they are there again."""
+    trial = session.begin_nested()
+    claims.withdraw(session, row.id)
+    found = placing.claim_place(session, row.id, row.user, image, endpoints, heard, window)
+    if isinstance(found, Refusal):
+        trial.rollback()
+    else:
+        trial.commit()
+    return found
+
+
+def _no_identity(session: Session, user: str) -> Refusal:
+    """Who holds the identity that comes back first."""
+    held = sa.select(Tenure).join(Computer, Computer.name == Tenure.computer)
+    held = held.where(Tenure.released_at.is_(None), Computer.kind == model.ComputerKind.VIRTUAL)
+    first = session.scalar(held.order_by(Tenure.expected_end, Tenure.computer).limit(1))
+    if first is None:
+        return Refusal("there is no identity (hostname and addresses) that could be used")
+    return Refusal(
+        f"all identities (hostname and addresses) are held; the first to come back is {first.computer}, "
+        f"held by {first.holder}, probably until {zones.shown(first.expected_end, zones.of(session, user))}"
+    )
+
+
+def _only(room: EndpointRoom, choice: Choice) -> EndpointRoom:
+    """Nothing but the host and the datastore of the choice."""
+    return dataclasses.replace(
+        room,
+        hosts=tuple(host for host in room.hosts if host.facts.name == choice.host),
+        datastores=tuple(store for store in room.datastores if store.facts.name == choice.datastore),
+    )
+
+
+def _image(session: Session, row: Reservation) -> model.Image:
+    """The revision in production now, if it needs no more than was promised; else the promised one.
+
+    So what is reserved weeks before gets the image as it is on the day (VCL does so too).
+    """
+    target = placing.target_of(row)
+    newest = catalog.image(session, row.image)
+    promised = Amounts(target.cpus, target.memory_mb, target.disk_gb)
+    same = (newest.module, newest.guest) == (target.module, target.guest)
+    if same and not promised.lacks(placing.amounts_of(newest)):
+        return newest
+    return catalog.revision(session, row.image, row.revision)
+
+
+def _put(row: Reservation, target: Target) -> None:
+    for name, value in placing.placed_at(target).items():
+        setattr(row, name, value)
+
+
+def _locked_after_user(session: Session, id: str) -> Reservation:
+    """The user's row first, as when placing: else two of theirs could be moved onto each other."""
+    of_user = sa.select(Reservation.user).where(Reservation.id == id).scalar_subquery()
+    session.scalar(sa.select(User).where(User.login == of_user).with_for_update(key_share=True))
+    return placing.locked(session, id)

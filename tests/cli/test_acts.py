@@ -16,6 +16,7 @@ from tests.cli.conftest import Command, Said, fill
 from tests.cli.node import Node
 from tests.fakes import World
 from vclab.cli.app import run
+from vclab.cli.follow import Lines
 from vclab.model.errors import StepFailed, Unreachable
 from vclab.model.inventory import HostFacts
 from vclab.store import reservations
@@ -166,12 +167,15 @@ def test_a_load_that_needs_help_and_is_given_up(vclab: Command, world: World) ->
     assert "Nothing needs help" in vclab("--as", "olga", "needs-help").err
 
 
-def test_who_waits_is_told_and_gets_the_computer_when_it_is_mended(vclab: Command, world: World, node: Node) -> None:
+def test_who_waits_is_told_and_gets_the_computer_when_it_is_mended(
+    vclab: Command, world: World, node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr("vclab.cli.reserve.display", lambda: Lines(told.append))
     world.fail["vsphere.power_on"] = StepFailed("the host refuses")
 
     def mend() -> None:
-        _until(lambda: _words(node) == ["Needs help"])
-        time.sleep(1.5)  # the one who waits looks every second
+        _until(lambda: any("Needs help" in line for line in told), 60)
         world.fail.clear()
         run(["--as", "olga", "resolve", _unfinished(node)[0], "retry"])
 
@@ -181,13 +185,9 @@ def test_who_waits_is_told_and_gets_the_computer_when_it_is_mended(vclab: Comman
     operator.join()
     assert said.code == 0, said
     assert "goes on from the step that failed; it ends " in said.out and ": debian-12 on vm" in said.out
-    assert "Needs help: step 4, Power on: the host refuses" in said.err and "cancels it" in said.err
+    line = next(line for line in told if "Needs help" in line)
+    assert "Needs help: step 4, Power on: the host refuses" in line and "cancels it" in line
     assert world.done.count("vsphere.copy_disk") == 1
-
-
-def _words(node: Node) -> list[str]:
-    with node.store.read() as session:
-        return [view.word for view in reservations.open_reservations(session)]
 
 
 def test_connect_before_ready(vclab: Command, world: World) -> None:

@@ -31,7 +31,7 @@ SETTINGS = {
         "inuse_look": 2,
         "reconnect": 8,
         "notices": [20, 10],
-        "help": 25,
+        "help": 40,
     },
 }
 SLEEP = 600  #: a session that outlives every test

@@ -77,6 +77,10 @@ def test_reserve_for_later_for_people(vclab: Command) -> None:
     assert "the time to prepare the computer" in shown.out
     assert "a computer is taken and loaded" in shown.out
     assert "Prepared from" in shown.out
+    why = vclab("why", said.out.split()[0]).out
+    assert "State        Scheduled" in why
+    assert "Waits for    the time to prepare the computer" in why
+    assert "Then         a computer is taken and loaded" in why
 
 
 def test_a_start_in_the_past_is_refused_before_anything(vclab: Command) -> None:
@@ -117,6 +121,9 @@ def test_a_class_at_ten(vclab: Command) -> None:
     assert said.code == 3
     assert [d["state"] for d in said.json if "error" not in d] == ["scheduled"] * 4
     assert said.err.count("no identity") == 2
+    refused = [d["refused"] for d in said.json if "error" in d]
+    assert all(each["start"] < each["earliest"] and each["candidates"] for each in refused)
+    assert refused[0] == vclab("--as", "olga", "why", refused[0]["id"], "--json").json
 
 
 def test_watching_what_is_far_away_asks_seldom() -> None:

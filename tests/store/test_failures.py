@@ -7,12 +7,13 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy.orm import Session
 
-from tests.store.lab import HOUR, NOW, RULES, image, must_reserve, reserve
+from tests.store.lab import HOUR, NOW, RULES, image, inventory, must_reserve, reserve
 from vclab.model.catalog import STANDALONE, Endpoint
 from vclab.model.health import BY_CHECK, in_guest
+from vclab.model.ids import new_id
 from vclab.model.inventory import HostFacts, Inventory
 from vclab.model.plans import Facts, Target
-from vclab.model.reservations import Placed, Refusal
+from vclab.model.reservations import Placed, Refusal, ReserveRequest
 from vclab.model.rules import Health
 from vclab.model.states import ComputerState, Ending
 from vclab.store import Store, catalog, elsewhere, failures, reservations, rests, tenures
@@ -155,6 +156,19 @@ def test_a_load_that_ends_well_wakes_a_host_but_not_one_that_an_operator_let_res
         assert rests.due(session, NOW + 9999 * HOUR) == []
     assert lab.run(lambda s: failures.wake(s, *ESX1, "olga", NOW))
     assert not lab.run(lambda s: failures.wake(s, *ESX1, "olga", NOW))
+
+
+def test_for_later_only_the_hosts_count_that_nothing_brings_back_by_itself(lab: Store) -> None:
+    def later() -> str:
+        request = ReserveRequest(new_id(), "alice", "big", 3600, operator=True, start=NOW + 24 * HOUR)
+        outcome = lab.run(lambda s: reservations.place(s, request, [inventory(hosts=1)], RULES, NOW))
+        return outcome.text() if isinstance(outcome, Refusal) else outcome.target.host
+
+    for name in ("debian-12", "big", "third"):
+        fail(lab, name)
+    assert later() == "esx1"
+    lab.run(lambda s: rests.order(s, *ESX1, "new memory", "olga", NOW))
+    assert "by order of olga: new memory" in later()
 
 
 def test_an_operator_takes_over_a_rest(lab: Store) -> None:

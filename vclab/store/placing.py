@@ -200,7 +200,7 @@ def claim_place(
     computer = free_identity(session) if at_once else None
     lacking = (at_once and computer is None) or identities.shortage(session, need.starts, need.ends)
     free_identities = 0 if lacking else 1
-    resting = resting_hosts(session, user) if at_once else {}  # they will have come back
+    resting = resting_hosts(session, user, at_once)
     choice = choose(need, rooms(session, endpoints, heard, need, resting, claims.at_most), free_identities)
     if isinstance(choice, Refusal):
         choice = choose(need, rooms(session, endpoints, heard, need, resting, claims.bookings), free_identities)
@@ -343,9 +343,12 @@ def rooms(
     return [_room(session, endpoint, heard.get(endpoint.name), need, resting, promised) for endpoint in endpoints]
 
 
-def resting_hosts(session: Session, user: str) -> _Resting:
-    """Why nothing is placed on these hosts for now, in the user's zone."""
-    found = rests.resting(session)
+def resting_hosts(session: Session, user: str, at_once: bool = True) -> _Resting:
+    """Why nothing is placed on these hosts for now, in the user's zone.
+
+    Not ``at_once``: of those that are checked it is expected that they have come back by then.
+    """
+    found = {host: rest for host, rest in rests.resting(session).items() if at_once or rest.next_check is None}
     if not found:
         return {}
     zone = zones.of(session, user)

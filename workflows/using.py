@@ -208,6 +208,8 @@ class Using(Carrying):
         length as it is now, with all extensions."""
         if self._placed is None or not self._waits.no_timeout_from:
             return self._request.seconds >= DAY
+        if self._placed.start is not None:
+            return (self._end - self._placed.start).total_seconds() >= self._waits.no_timeout_from
         extended = (self._end - self._placed.end).total_seconds()
         return self._request.seconds + extended >= self._waits.no_timeout_from
 

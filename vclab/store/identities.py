@@ -13,7 +13,8 @@ from vclab.model.catalog import ComputerKind
 from vclab.model.inventory import Amounts
 from vclab.model.states import ComputerState
 from vclab.placement import Booking, first_shortage, gaps
-from vclab.store.models import Claim, Computer
+from vclab.store import tenures
+from vclab.store.models import Claim, Computer, Tenure
 from vclab.store.types import utc
 
 ONE = Amounts(cpus=1)  # counted as if identities were CPUs
@@ -44,6 +45,32 @@ def free(session: Session, starts: datetime, ends: datetime) -> list[tuple[datet
 def latest_end(session: Session, holder: str, ends: datetime, until: datetime) -> datetime:
     """The latest end, ``until`` at most, to which the holder of a virtual machine may keep its identity."""
     return shortage(session, ends, until, but=holder) or until
+
+
+def pick(session: Session) -> Computer | None:
+    """A virtual machine's identity that nobody holds, locked.
+
+    Whoever takes a tenure locks the computer first, so once it is locked the second look is the truth.
+    """
+    passed_over: list[str] = []
+    while True:
+        held = sa.exists().where(Tenure.computer == Computer.name, Tenure.released_at.is_(None))
+        computer = session.scalar(
+            sa.select(Computer)
+            .where(
+                Computer.kind == ComputerKind.VIRTUAL,
+                Computer.state == ComputerState.AVAILABLE,
+                ~held,
+                Computer.name.not_in(passed_over),
+            )
+            .order_by(Computer.name)
+            .limit(1)
+            .with_for_update(key_share=True)
+            .execution_options(populate_existing=True)
+        )
+        if computer is None or tenures.current(session, computer.name) is None:
+            return computer
+        passed_over.append(computer.name)
 
 
 def _there(session: Session) -> int:

@@ -27,7 +27,7 @@ from vclab.model.rules import Rules
 from vclab.model.states import OPEN_STATES, ComputerState, ReservationState
 from vclab.placement import Booking, Choice, DatastoreRoom, EndpointRoom, HostRoom, Need, choose
 from vclab.store import audit, catalog, claims, identities, lab_machines, load_log, refusals, rests, tenures, zones
-from vclab.store.models import Computer, Pool, Reservation, Tenure, User
+from vclab.store.models import Computer, Pool, Reservation, User
 from vclab.store.types import utc
 
 PURPOSE = "reservation"
@@ -197,7 +197,7 @@ def claim_place(
     refresh(session, [heard[e.name] for e in endpoints if e.name in heard and not heard[e.name].error])
     need = Need(amounts_of(image), window.claim_starts, window.claim_ends)
     at_once = window.preload_at is None
-    computer = free_identity(session) if at_once else None
+    computer = identities.pick(session) if at_once else None
     lacking = (at_once and computer is None) or identities.shortage(session, need.starts, need.ends)
     free_identities = 0 if lacking else 1
     resting = resting_hosts(session, user, at_once)
@@ -382,32 +382,6 @@ def _room(
             for store in inventory.datastores
         ),
     )
-
-
-def free_identity(session: Session) -> Computer | None:
-    """A virtual machine's identity that nobody holds, locked.
-
-    Whoever takes a tenure locks the computer first, so once it is locked the second look is the truth.
-    """
-    passed_over: list[str] = []
-    while True:
-        held = sa.exists().where(Tenure.computer == Computer.name, Tenure.released_at.is_(None))
-        computer = session.scalar(
-            sa.select(Computer)
-            .where(
-                Computer.kind == model.ComputerKind.VIRTUAL,
-                Computer.state == ComputerState.AVAILABLE,
-                ~held,
-                Computer.name.not_in(passed_over),
-            )
-            .order_by(Computer.name)
-            .limit(1)
-            .with_for_update(key_share=True)
-            .execution_options(populate_existing=True)
-        )
-        if computer is None or tenures.current(session, computer.name) is None:
-            return computer
-        passed_over.append(computer.name)
 
 
 def wanted(choice: Choice, amounts: Amounts) -> dict[str, Amounts]:

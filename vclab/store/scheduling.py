@@ -43,7 +43,7 @@ def begin(session: Session, id: str, inventories: Sequence[Inventory], rules: Ru
     heard = {inventory.endpoint: inventory for inventory in inventories}
     if placing.target_of(row).datastore:
         placing.refresh(session, [each for each in heard.values() if not each.error])
-        if placing.free_identity(session) is None:
+        if identities.pick(session) is None:
             return _no_identity(session, row.user)
     found = _promised(session, row, image, endpoints, heard, now, until)
     if isinstance(found, Refusal):
@@ -165,7 +165,7 @@ def _promised(
     if not target.datastore:
         machine = lab_machines.usable(session, target.computer, heard.get(target.endpoint), row.user, now, until)
         return machine if isinstance(machine, Refusal) else (choice, machine)
-    computer = placing.free_identity(session)
+    computer = identities.pick(session)
     assert computer is not None  # that was made sure before
     but_own = partial(claims.bookings, but=row.id)
     need = Need(placing.amounts_of(image), now, until)

@@ -55,7 +55,8 @@ SITE = HOME_SITE
 BUILD = f"vclab-{version('vclab')}"
 """Named, because the SDK would else read and hash all modules, for seconds, at each start."""
 SLOTS = 50
-CACHED_WORKFLOWS = 1000
+CACHED_WORKFLOWS = 500
+"""Of those that wait, so many are kept ready; others are forgotten, and replayed when something happens to them."""
 WORKFLOWS = (Reservation, Reclaim, Reconcile)
 log = logging.getLogger("vclab.worker")
 

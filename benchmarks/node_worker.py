@@ -39,7 +39,7 @@ async def run() -> None:
         activities=[bare.nothing, bare.nothing_local],
         workflow_runner=sandbox.sandbox(),
         max_concurrent_activities=50,
-        max_cached_workflows=1000,
+        max_cached_workflows=worker.CACHED_WORKFLOWS,
         build_id=worker.BUILD,
         graceful_shutdown_timeout=timedelta(seconds=10),
     )

@@ -3,7 +3,8 @@
     .venv/bin/python -m tests.histories.make     (root; about three minutes)
 
 A history protects the reservations that run while vclab is updated: tests/workflows/test_compatibility.py replays each.
-Never replace one that a released version wrote; add `<ending>-<what is new>.json` beside it.
+Never replace one that a released version wrote; add `<ending>-<what is new>.json` beside it. The two of reservations for
+later were lived on a real server with scripted drivers (tests/cli/node.py).
 """
 
 import asyncio
@@ -13,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,8 @@ SETTINGS = {
         "reconnect": 8,
         "notices": [20, 10],
         "help": 40,
+        "preload": 40,
+        "preload_margin": 0,
     },
 }
 SLEEP = 600  #: a session that outlives every test
@@ -111,6 +115,33 @@ class Maker:
     def end_of_reservation(self) -> str:
         return self.ended(self.in_use("60s"), "EOR")
 
+    def later(self, seconds: float = 60) -> tuple[str, datetime]:
+        """One that starts so much later, and when."""
+        start = datetime.now(UTC) + timedelta(seconds=seconds)
+        name = self.lab.json("reserve", "debian-12", "--at", start.isoformat(), "--for", "1h")["id"]
+        return str(name), start
+
+    def scheduled(self) -> str:
+        """Moved, loaded before its start, handed over then."""
+        name, start = self.later()
+        self.lab.vclab("move", name, "--at", (start + timedelta(seconds=10)).isoformat())
+        return self.given_up(name)
+
+    def scheduled_again(self) -> str:
+        """Its preload fails, and is done again at the start."""
+        for host in ("esx1", "esx2"):
+            self.lab.vcsim.refuse_power_on(host)
+        name, _ = self.later()
+        eventually(lambda: "preload failed" in str(self.lab.json("show", name)["reason"]), 120, 0.5)
+        self.lab.vcsim.mend()
+        return self.given_up(name)
+
+    def given_up(self, name: str) -> str:
+        """Ended as soon as it is ready."""
+        eventually(lambda: self.lab.json("show", name)["state"] == "reserved", 180, 0.5)
+        self.lab.vclab("end", name)
+        return self.ended(name, "deleted")
+
     def failed(self) -> str:
         """In both places, and nobody helps."""
         name = self.refused("esx1", "esx2")
@@ -188,6 +219,8 @@ def main() -> None:
         "failed": maker.failed,
         "failed-helpless": maker.failed,
         "deleted-moved": maker.moved,
+        "deleted-scheduled": maker.scheduled,
+        "deleted-scheduled-again": maker.scheduled_again,
         "deleted-resolved": maker.resolved,
     }
     wanted = sys.argv[1:] or list(lives)

@@ -3,8 +3,8 @@
     .venv/bin/python -m tests.histories.make     (root; about three minutes)
 
 A history protects the reservations that run while vclab is updated: tests/workflows/test_compatibility.py replays each.
-Never replace one that a released version wrote; add `<ending>-<what is new>.json` beside it. The two of reservations for
-later were lived on a real server with scripted drivers (tests/cli/node.py).
+Never replace one that a released version wrote; add `<ending>-<what is new>.json` beside it.
+The two of reservations for later were lived on a real server with scripted drivers (tests/cli/node.py).
 """
 
 import asyncio

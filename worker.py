@@ -25,6 +25,7 @@ from activities.places import PlaceActivities
 from activities.provisioning import ProvisioningActivities
 from activities.reconcile import ReconcileActivities
 from activities.records import RecordActivities
+from activities.spares import SpareActivities
 from activities.steps import step_activities
 from activities.troubles import TroubleRecords
 from vclab import settings as configuration
@@ -34,7 +35,7 @@ from vclab.guests.fake import FakeGuest
 from vclab.guests.linux import Linux
 from vclab.model.catalog import Computer, ComputerKind, Endpoint
 from vclab.model.errors import Unreachable, VclabError
-from vclab.model.plans import Target
+from vclab.model.plans import Facts, Target
 from vclab.model.steps import AsyncStep, BlockingStep
 from vclab.provisioning.base import ProvisioningModule
 from vclab.provisioning.fake import Fake
@@ -42,13 +43,14 @@ from vclab.provisioning.standalone import Standalone
 from vclab.provisioning.vsphere import VSphere
 from vclab.secrets.store import SecretStore
 from vclab.settings import Settings
-from vclab.store import catalog, load_log, reservations
+from vclab.store import catalog, load_log, reservations, spares
 from vclab.store.engine import Store, open_store
 from vclab.temporal import schedules, search_attributes
 from vclab.temporal.client import HOME_SITE, QUEUE, connect, site_queue
 from vclab.temporal.sandbox import sandbox
 from workflows.reclaim import Reclaim
 from workflows.reconcile import Reconcile
+from workflows.removal import Removal
 from workflows.reservation import Reservation
 
 SITE = HOME_SITE
@@ -57,7 +59,7 @@ BUILD = f"vclab-{version('vclab')}"
 SLOTS = 50
 CACHED_WORKFLOWS = 500
 """Of those that wait, so many are kept ready; others are forgotten, and replayed when something happens to them."""
-WORKFLOWS = (Reservation, Reclaim, Reconcile)
+WORKFLOWS = (Reservation, Reclaim, Removal, Reconcile)
 log = logging.getLogger("vclab.worker")
 
 
@@ -124,7 +126,13 @@ def build(client: Client, settings: Settings, store: Store, drivers: Drivers) ->
 
     live = configuration.Live(settings)
     record, trouble = RecordActivities(store, live), TroubleRecords(store, live)
-    provisioning = ProvisioningActivities(drivers.modules, endpoints, medians, fence, executor)
+
+    def spare(target: Target) -> Facts:
+        with store.read() as session:
+            return spares.facts(session, target)
+
+    provisioning = ProvisioningActivities(drivers.modules, endpoints, medians, fence, executor, drivers.guests, spare)
+    keeping = SpareActivities(drivers.guests, fence)
     places = PlaceActivities(provisioning.survey, store, live)
     guest = GuestActivities(drivers.guests, fence, lambda target: drivers.modules[target.module].whereabouts(target))
     evidence = EvidenceActivities(drivers.modules, drivers.guests, executor)
@@ -145,6 +153,7 @@ def build(client: Client, settings: Settings, store: Store, drivers: Drivers) ->
         provisioning.remove_computer,
         provisioning.clear_computer,
         evidence.gather_evidence,
+        keeping.make_spare,
         guest.grant_access,
         guest.close_access,
         guest.await_connection,
@@ -174,6 +183,9 @@ def build(client: Client, settings: Settings, store: Store, drivers: Drivers) ->
                 record.extend,
                 record.ended,
                 record.finished,
+                record.kept,
+                record.spare_leaves,
+                record.spare_removed,
                 record.refusal_noted,
                 record.held,
                 trouble.step_failed,

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from temporalio import activity
@@ -11,10 +11,11 @@ from temporalio.exceptions import ApplicationError
 
 from activities.errors import failures, redacted
 from activities.runner import Fence, heartbeating, in_thread, unfenced
+from vclab.guests.base import Guest
 from vclab.model.catalog import Endpoint
 from vclab.model.errors import StepFailed, Unreachable, VclabError
 from vclab.model.inventory import Inventory
-from vclab.model.plans import Facts, Plan, Target
+from vclab.model.plans import Facts, NodeStatus, Plan, Status, Target
 from vclab.provisioning.base import ProvisioningModule
 
 SURVEY_SECONDS = 10.0
@@ -49,8 +50,13 @@ class ProvisioningActivities:
         medians: Callable[[str], Mapping[str, float]],
         fence: Fence,
         executor: Executor,
+        guests: Mapping[str, Guest],
+        spare: Callable[[Target], Facts],
     ) -> None:
-        """``endpoints`` lists all; ``medians`` gives the usual seconds by step of an image. Both block."""
+        """``endpoints`` lists all; ``medians`` gives the usual seconds by step of an image; ``spare`` what is known of
+        the machine that a target takes over. All block."""
+        self._guests = guests
+        self._spare = spare
         self._modules = modules
         self._endpoints = endpoints
         self._medians = medians
@@ -84,8 +90,21 @@ class ProvisioningActivities:
         with failures():
             async with heartbeating(lambda: self._fence.check(target)) as context:
                 status = await in_thread(self._executor, context, module.node_status, target)
+                known = await in_thread(self._executor, context, self._spare, target) if target.spare else Facts()
+                if target.spare and status.status is Status.POST_LOAD:
+                    status = await self._inside(target, known, status)
                 medians = await in_thread(self._executor, context, self._medians, target.image)
-                return module.load_plan(target, status).timed(medians)
+                plan = module.load_plan(target, status).timed(medians)
+                return replace(plan, facts=Facts() if status.status is Status.RELOAD else known)
+
+    async def _inside(self, target: Target, known: Facts, observed: NodeStatus) -> NodeStatus:
+        """The module saw the machine from outside; what is inside is the guest's to say. Unknown is not READY."""
+        guest = self._guests.get(target.guest)
+        if guest is None:
+            return observed
+        inside = await guest.node_status(target, known)
+        image = inside.current_image or observed.current_image
+        return replace(observed, status=inside.status, ssh=inside.ssh, current_image=image, why=redacted(inside.why))
 
     @activity.defn
     async def reset_computer(self, target: Target) -> Facts:

@@ -7,11 +7,13 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from temporalio import activity
 from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.errors import failures, redacted
@@ -20,13 +22,13 @@ from vclab.model.catalog import Endpoint
 from vclab.model.errors import VclabError
 from vclab.model.health import BY_CHECK, Rest
 from vclab.model.inventory import HostFacts, MachineFacts
-from vclab.model.messages import workflow_id
+from vclab.model.messages import computer_workflow, workflow_id
 from vclab.model.rules import Health
 from vclab.provisioning.base import ProvisioningModule
 from vclab.secrets.store import SecretStore
 from vclab.settings import ReconcileSettings
 from vclab.store import failures as failures_store
-from vclab.store import orphans, reservations, rests, tenures
+from vclab.store import orphans, reservations, rests, spares, tenures
 from vclab.store.engine import Store
 from vclab.temporal.client import QUEUE
 
@@ -43,6 +45,7 @@ class Strays:
     not_asked: tuple[str, ...] = ()  #: endpoints that did not answer
     woken: tuple[str, ...] = ()  #: hosts that rested and can be used again
     forgotten: int = 0  #: tenures that are released, and whose secrets are gone now
+    spares: tuple[str, ...] = ()  #: computers whose spare is being removed: too old, of an old revision, or in the way
 
 
 class ReconcileActivities:
@@ -70,7 +73,8 @@ class ReconcileActivities:
 
     @activity.defn
     async def find_strays(self) -> Strays:
-        """Start a ``Reclaim`` for each row without a workflow; report and, after the grace, remove stray machines."""
+        """Start a ``Reclaim`` for each row without a workflow, a ``Removal`` for each spare that is to go; report and,
+        after the grace, remove stray machines."""
         with failures():
             async with heartbeating(unfenced):
                 return await self._round()
@@ -85,9 +89,17 @@ class ReconcileActivities:
                 await self._machines(endpoint, reported, removed)
             except VclabError as error:
                 not_asked.append(f"{endpoint.name}: {redacted(str(error))}")
-        woken = await self._hosts()
+        woken, spare = await self._hosts(), await self._spares()
         forgotten = await asyncio.to_thread(self._forget)
-        return Strays(tuple(reclaimed), tuple(reported), tuple(removed), tuple(not_asked), tuple(woken), forgotten)
+        return Strays(
+            reclaimed=tuple(reclaimed),
+            reported=tuple(reported),
+            removed=tuple(removed),
+            not_asked=tuple(not_asked),
+            woken=tuple(woken),
+            forgotten=forgotten,
+            spares=tuple(spare),
+        )
 
     def _forget(self) -> int:
         """Forget the secrets of tenures that are released: nobody has these computers any more.
@@ -104,6 +116,20 @@ class ReconcileActivities:
         for tenure in released:
             self._secrets.forget(kept[tenure])
         return len(released)
+
+    async def _spares(self) -> list[str]:
+        """Start the removal of each spare that is to go. One that runs already is left alone."""
+        overdue = await asyncio.to_thread(self._overdue)
+        for computer in overdue:
+            with suppress(WorkflowAlreadyStartedError):
+                await self._client.start_workflow(
+                    "Removal", {"computer": computer}, id=computer_workflow(computer), task_queue=QUEUE
+                )
+        return overdue
+
+    def _overdue(self) -> list[str]:
+        with self._store.read() as session:
+            return spares.overdue(session, datetime.now(UTC))
 
     async def _rows(self) -> list[str]:
         gone = []

@@ -20,7 +20,7 @@ from vclab.model.plans import Facts, Target
 from vclab.model.reservations import Placed, Refusal, ReserveRequest, Waits
 from vclab.model.states import Ending
 from vclab.settings import Settings
-from vclab.store import reservations, scheduling
+from vclab.store import reservations, scheduling, spares
 from vclab.store.engine import Store
 
 T = TypeVar("T")
@@ -121,6 +121,24 @@ class RefusalInput:
     what: str
     text: str
     now: datetime
+
+
+@dataclass(frozen=True)
+class KeptInput:
+    """The computer is verified clean: keep it as a spare."""
+
+    reservation: str
+    seconds: float  #: for so long
+    now: datetime
+
+
+@dataclass(frozen=True)
+class SpareEvent:
+    """A spare is to go, or has gone: then with the generation of the tenure that removed it."""
+
+    computer: str
+    now: datetime
+    generation: int = 0
 
 
 @dataclass(frozen=True)
@@ -251,8 +269,23 @@ class RecordActivities:
     @activity.defn
     def finished(self, given: Event) -> None:
         """The computer is verified gone or clean, or goes into maintenance: its tenure is released."""
-        verified, detail = not given.not_clean, given.not_clean
+        verified, detail = not given.not_clean, given.not_clean or given.detail
         self._write(lambda s: reservations.finished(s, given.reservation, given.now, verified, detail))
+
+    @activity.defn
+    def kept(self, given: KeptInput) -> str:
+        """The computer becomes a spare and its tenure is released; or nothing changes, and the answer says why not."""
+        return self._write(lambda s: reservations.kept(s, given.reservation, given.seconds, given.now))
+
+    @activity.defn
+    def spare_leaves(self, given: SpareEvent) -> Held:
+        """Take the tenure that removes a spare; none when it is to be kept, or is no spare any more."""
+        return Held(self._write(lambda s: spares.leave(s, given.computer, given.now)))
+
+    @activity.defn
+    def spare_removed(self, given: SpareEvent) -> None:
+        """The spare is verified gone: its tenure is released."""
+        self._write(lambda s: spares.removed(s, given.computer, given.generation, given.now))
 
     @activity.defn
     def refusal_noted(self, given: RefusalInput) -> None:

@@ -29,7 +29,7 @@ installation = "bench"
 limits = {{shortest = 1, at_once = 100000}}
 claims.turnaround = 0
 waits = {{acknowledge = 86400, first_connection = 60, first_connection_look = {LOOK}, inuse_look = 1, reconnect = 60, \
-notices = {list(NOTICES)}}}
+notices = {list(NOTICES)}, spare = 0}}
 fake.enabled = true
 fake.hosts.fake1 = {{cpus = 1000000, memory_mb = 1000000000}}
 fake.hosts.fake2 = {{cpus = 1000000, memory_mb = 1000000000}}

@@ -11,7 +11,19 @@ from datetime import UTC, datetime
 from vclab.guests.base import Connections
 from vclab.model.errors import Interrupted, NotYet
 from vclab.model.inventory import DatastoreFacts, HostFacts, Inventory, Machines
-from vclab.model.plans import Access, Evidence, Facts, NodeStatus, Plan, Profile, Step, StepInput, Target, Whereabouts
+from vclab.model.plans import (
+    Access,
+    Evidence,
+    Facts,
+    NodeStatus,
+    Plan,
+    Profile,
+    Status,
+    Step,
+    StepInput,
+    Target,
+    Whereabouts,
+)
 from vclab.model.steps import AsyncStep, BlockingStep, StepContext
 
 STEPS = (
@@ -21,6 +33,7 @@ STEPS = (
     Step("vsphere.power_on", "Power on"),
     Step("vsphere.find_address", "Wait for its address", Profile.LOOK),
 )
+ADOPT = Step("vsphere.adopt", "Take over a machine that is ready")
 GUEST_STEPS = (
     Step("linux.wait_ssh", "Wait for SSH", Profile.LOOK),
     Step("linux.post_load", "Prepare the operating system"),
@@ -48,6 +61,8 @@ class World:
     boots: int = 1
     comes_back: bool = True  #: after a reset it is there again, whatever it was before
     whereabouts: Whereabouts = Whereabouts()
+    tainted: str = ""  #: what the login records say after access was closed
+    status: Status = Status.READY  #: what a machine that is there says it is
 
     def act(self, name: str) -> None:
         """Something is done, unless it is scripted to fail."""
@@ -79,9 +94,9 @@ class FakeModule:
         return Inventory(endpoint, datetime.now(UTC), self.world.hosts, (DatastoreFacts("ds1", 500, 500),))
 
     def node_status(self, target: Target) -> NodeStatus:
-        """Nothing there."""
+        """Nothing there, but for a spare."""
         self.world.act("node_status")
-        return NodeStatus()
+        return NodeStatus(Status.POST_LOAD, "on") if target.spare else NodeStatus()
 
     def whereabouts(self, target: Target) -> Whereabouts:
         """As the world has it."""
@@ -89,7 +104,7 @@ class FakeModule:
 
     def load_plan(self, target: Target, status: NodeStatus) -> Plan:
         """The plan of the vSphere module."""
-        return Plan(STEPS + GUEST_STEPS, status)
+        return Plan((ADOPT, *GUEST_STEPS[1:]) if status.status is Status.READY else STEPS + GUEST_STEPS, status)
 
     def evidence(self, target: Target) -> Evidence:
         """That it is on."""
@@ -97,7 +112,7 @@ class FakeModule:
 
     def steps(self) -> Mapping[str, BlockingStep]:
         """All do the same."""
-        return {s.name: self._step for s in STEPS}
+        return {s.name: self._step for s in (*STEPS, ADOPT)}
 
     def _step(self, context: StepContext, given: StepInput) -> Facts:
         context.fence()
@@ -194,6 +209,15 @@ class FakeGuest:
     async def taint(self, target: Target, facts: Facts, reason: str) -> None:
         """Noted."""
         self.world.act("taint")
+
+    async def why_tainted(self, target: Target, facts: Facts, access: Access, opened_seconds: float) -> str:
+        """As scripted."""
+        self.world.act("why_tainted")
+        return self.world.tainted
+
+    async def node_status(self, target: Target, facts: Facts) -> NodeStatus:
+        """As scripted."""
+        return NodeStatus(self.world.status, "on", True)
 
     async def sanitize(self, target: Target, facts: Facts, access: Access | None = None, opened: bool = True) -> None:
         """Noted."""

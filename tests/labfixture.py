@@ -68,7 +68,9 @@ class Lab:
         self.kill("worker", signal.SIGTERM)
 
     def _write_local(self, settings: Mapping[str, Any]) -> None:
-        self.layout.local_settings_file.write_text("\n".join(seed.to_toml(settings)) + "\n")
+        """Machines are removed at once, unless the settings say otherwise: tests look whether they are gone."""
+        table = {**settings, "waits": {"spare": 0, **settings.get("waits", {})}}
+        self.layout.local_settings_file.write_text("\n".join(seed.to_toml(table)) + "\n")
 
     def add_image(self, name: str, boots: str = stock.NO_SSH, cpus: int = 1, memory_mb: int = 1024) -> None:
         """An image more, with a master from which the root file system ``boots`` boots (if there is such)."""

@@ -59,6 +59,7 @@ class WaitSettings(BaseModel, extra="forbid"):
     preload_margin: float = Field(600, ge=0)
     place_look: float = Field(60, ge=0.1)
     late: float = Field(3600, ge=0)
+    spare: float = Field(1800, ge=0)  #: an unused machine is kept so long for the next reservation; 0: removed at once
 
 
 class LimitSettings(BaseModel, extra="forbid"):

@@ -42,7 +42,7 @@ async def run_plan(
     With a ``load`` it goes on from there, and leaves there what is done. Steps are the only activities called by name:
     the plan is recorded data, and a released step name stays registered.
     """
-    load = load or Load(plan)
+    load = load or Load(plan, facts=plan.facts)
     for number, step in enumerate(plan.steps[load.done :], start=load.done + 1):
         entered(number, step)
         limit = _limit(step, ceiling, load.deadline)

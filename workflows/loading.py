@@ -12,7 +12,7 @@ from temporalio.exceptions import ActivityError
 
 from activities.evidence import EvidenceActivities, EvidenceInput
 from activities.provisioning import ProvisioningActivities, Survey, SurveyInput
-from activities.records import RecordActivities
+from activities.records import RecordActivities, SpareEvent
 from activities.troubles import (
     ElsewhereInput,
     FailedInput,
@@ -62,6 +62,7 @@ class Loading(Life):
 
     async def _new(self, placed: Placed) -> None:
         """Load the computer, as recorded in its plan; when that fails, elsewhere, or with help."""
+        await self._evict(placed)
         self._load_began = workflow.now()
         while self._ending is None:
             failed = await self._load_once(placed)
@@ -94,7 +95,7 @@ class Loading(Life):
             )
             if plan is None:
                 return
-            load.plan = plan
+            load.plan, load.facts = plan, plan.facts
         load.deadline = _deadline(placed, load.plan)
         self._progress.plan = load.plan
 
@@ -113,6 +114,23 @@ class Loading(Life):
         assert self._placed is not None
         self._placed = replace(self._placed, waits=waits)
         self._enter(ReservationState.RESERVED)
+
+    async def _evict(self, placed: Placed) -> None:
+        """Remove the spares whose room this load needs. What is left when it ends is the reconciler's to remove."""
+        for spare in placed.evicted:
+            self._progress.waits(f"{spare.computer} to be gone from {spare.host}: its room is needed")
+            summary = f"remove the spare {spare.computer} from {spare.host}"
+            await self.unless_ended(
+                workflow.start_activity_method(
+                    ProvisioningActivities.remove_computer,
+                    spare,
+                    **profiles.reclaim(summary, spare.site, placed.waits.remove_retry),
+                )
+            )
+            if self._ending is not None:
+                return
+            gone = SpareEvent(spare.computer, workflow.now(), spare.generation)
+            await self.record(RecordActivities.spare_removed, gone)
 
     # --- when it fails --------------------------------------------------------------------------------------------
 

@@ -113,6 +113,19 @@ def look(summary: str, site: str, every: float, within: float | None) -> Activit
     return config
 
 
+def spare(summary: str, site: str) -> ActivityConfig:
+    """Worth a second try: a machine that can't be kept is removed, which is no harm."""
+    return ActivityConfig(
+        summary=summary,
+        task_queue=queue(site),
+        schedule_to_close_timeout=timedelta(minutes=10),
+        start_to_close_timeout=timedelta(minutes=5),
+        heartbeat_timeout=HEARTBEAT,
+        cancellation_type=WAIT,
+        retry_policy=RetryPolicy(maximum_attempts=2),
+    )
+
+
 def reclaim(summary: str, site: str, longest_pause: float) -> ActivityConfig:
     """Taking back is never given up."""
     return ActivityConfig(

@@ -36,7 +36,8 @@ async def clear(world: World, executor: ThreadPoolExecutor, tried_for: float) ->
     environment = ActivityEnvironment()
     since = datetime.now(UTC) - timedelta(seconds=tried_for)
     environment.info = dataclasses.replace(environment.info, scheduled_time=since)
-    activities = ProvisioningActivities({"vsphere": FakeModule(world)}, list, lambda _: {}, NoFence(), executor)
+    modules = {"vsphere": FakeModule(world)}
+    activities = ProvisioningActivities(modules, list, lambda _: {}, NoFence(), executor, {}, lambda _: Facts())
     return await environment.run(activities.clear_computer, TARGET)
 
 

@@ -27,6 +27,7 @@ act_as = "alice"
 operators = ["olga"]
 temporal.address = "{address}"
 limits.shortest = 60
+waits.spare = 0
 people.alice.address = "198.51.100.1"
 people.alice.via = ["{folder}/via"]
 people.olga.address = "198.51.100.9"

@@ -268,7 +268,12 @@ def test_plans_name_the_steps(bench: Bench, target: Target) -> None:
     assert names(Status.POST_LOAD) == ["vsphere.find_address", *guest]
     assert names(Status.READY) == ["vsphere.find_address", guest[0], guest[2]]
     assert names(Status.RELOAD, guest="") == [*STEPS, "vsphere.find_address"]
-    assert {n for n in names(Status.RELOAD) if n.startswith("vsphere.")} == set(bench.module.steps())
+    made = {n for n in names(Status.RELOAD) if n.startswith("vsphere.")}
+    assert {*made, "vsphere.adopt"} == set(bench.module.steps())
+    target = replace(target, spare="of-an-earlier-tenure")
+    assert names(Status.READY) == ["vsphere.adopt", *guest[1:]]
+    assert names(Status.POST_LOAD) == ["vsphere.adopt", "vsphere.find_address", *guest]
+    assert names(Status.RELOAD) == [*STEPS, "vsphere.find_address", *guest]
 
 
 def test_power_by_target(bench: Bench, target: Target) -> None:

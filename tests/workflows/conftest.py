@@ -71,9 +71,9 @@ class Life:
         """The worker goes down: the next one knows only what is in the histories."""
         await self._workers.aclose()
 
-    async def reserve(self, hours: float = 1.0, **changes: object) -> None:
+    async def reserve(self, hours: float = 1.0, image: str = "debian-12", **changes: object) -> None:
         """Place it."""
-        self.request = ReserveRequest(self.id, "alice", "debian-12", hours * 3600, **changes)  # type: ignore[arg-type]
+        self.request = ReserveRequest(self.id, "alice", image, hours * 3600, **changes)  # type: ignore[arg-type]
         await self.reservations.reserve(self.request)
 
     async def ready(self, hours: float = 1.0) -> None:
@@ -154,7 +154,7 @@ def seed(store: Store) -> None:
 @pytest.fixture
 async def life(time_client: Client, tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Life]:
     """The worker's own code with scripted drivers. What a test leaves running is terminated."""
-    waits = dict(getattr(request, "param", {}))
+    waits = {"spare": 0, **getattr(request, "param", {})}
     settings = Settings(
         database=f"sqlite:///{tmp_path}/vclab.db",
         limits={"at_once": 3},

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -11,6 +12,7 @@ from vclab.cli.context import lab_of, near
 from vclab.cli.errors import Usage, quoted
 from vclab.cli.output import JsonValue, fields, note, say_json, table
 from vclab.cli.params import AsUser, ComputerName, Json
+from vclab.cli.times import clock, iso
 from vclab.model.catalog import STANDALONE, Computer, Identity, IdentityPool
 from vclab.model.errors import NotFound, Refused
 from vclab.model.states import ComputerState
@@ -76,12 +78,13 @@ def add(
       vclab computer add paint-1 --private-mac 02:76:63:99:00:01 --public-mac 02:76:63:99:01:01
       vclab computer add pc-07 --group room-12 --address 10.77.0.27
     """
-    admin = administration(lab_of(context, as_user))
+    lab = lab_of(context, as_user)
+    admin = administration(lab)
     checks.name(name, "a computer", 60, more="")
     if group_ is not None:
         if count is not None or mac_prefix is not None or address is None:
             raise Usage("a lab machine needs --address, and has no --count and no --mac-prefix")
-        _tell(admin.write(_lab_machine(name, group_, address, host_key, private_mac, public_mac)), json)
+        _tell(admin.write(_lab_machine(name, group_, address, host_key, private_mac, public_mac)), json, lab.zone)
         return
     if address is not None or host_key is not None:
         raise Usage("--address and --host-key are of lab machines, which need --group too")
@@ -131,7 +134,8 @@ def edit(
       vclab computer edit vm07 --maintenance --notes "its address is somebody else's"
       vclab computer edit vm07 --available --notes ""
     """
-    admin = administration(lab_of(context, as_user))
+    lab = lab_of(context, as_user)
+    admin = administration(lab)
     if maintenance is None and notes is None:
         raise Usage("say --maintenance, --available or --notes")
     text = checks.line(notes, "the note", 500) if notes else notes
@@ -143,7 +147,7 @@ def edit(
         _known(name, catalog.computers(session))
         return catalog.set_computer(session, name, state, text)
 
-    _tell(admin.write(change), json)
+    _tell(admin.write(change), json, lab.zone)
 
 
 @app.command("list")
@@ -172,7 +176,8 @@ def show(context: typer.Context, name: ComputerName, json: Json = False) -> None
     Examples:
       vclab computer show vm07
     """
-    _tell(_known(name, lab_of(context).records.computers()), json)
+    lab = lab_of(context)
+    _tell(_known(name, lab.records.computers()), json, lab.zone)
 
 
 _STATES = {True: ComputerState.MAINTENANCE, False: ComputerState.AVAILABLE}
@@ -256,7 +261,7 @@ def _list(found: list[Computer]) -> None:
         (
             c.name,
             str(c.kind),
-            c.state,
+            "spare" if c.spare_until else c.state,
             f"{c.image}/{c.revision}" if c.image else "",
             c.holder,
             c.public_address,
@@ -267,7 +272,7 @@ def _list(found: list[Computer]) -> None:
     table(("COMPUTER", "KIND", "STATE", "HOLDS", "HELD BY", "ADDRESS", "NOTES"), rows)
 
 
-def _tell(computer: Computer, json: bool) -> None:
+def _tell(computer: Computer, json: bool, zone: ZoneInfo) -> None:
     if json:
         say_json(_json(computer))
         return
@@ -280,10 +285,19 @@ def _tell(computer: Computer, json: bool) -> None:
             ("Holds", f"{computer.image}, revision {computer.revision}" if computer.image else ""),
             ("Private", " ".join(filter(None, (computer.private_mac, computer.private_address)))),
             ("Public", " ".join(filter(None, (computer.public_mac, computer.public_address)))),
+            ("Spare", _spare(computer, zone)),
             ("Notes", computer.notes),
         ]
     )
 
 
+def _spare(computer: Computer, zone: ZoneInfo) -> str:
+    if computer.spare_until is None:
+        return ""
+    until = clock(computer.spare_until, zone)
+    return f"its machine on {computer.host} goes to the next reservation of that image, or is removed after {until}"
+
+
 def _json(computer: Computer) -> dict[str, JsonValue]:
-    return asdict(computer) | {"kind": str(computer.kind), "state": str(computer.state)}
+    words = {"kind": str(computer.kind), "state": str(computer.state), "spare_until": iso(computer.spare_until)}
+    return asdict(computer) | words

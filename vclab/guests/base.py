@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from vclab.model.plans import Access, Facts, Target
+from vclab.model.plans import Access, Facts, NodeStatus, Target
 from vclab.model.steps import AsyncStep
 
 
@@ -57,6 +57,15 @@ class Guest(Protocol):
 
     async def taint(self, target: Target, facts: Facts, reason: str) -> None:
         """Write into the computer's currentimage.txt that a user may have logged in (VCL vcld_tainted)."""
+
+    async def why_tainted(self, target: Target, facts: Facts, access: Access, opened_seconds: float) -> str:
+        """Close the computer to its users, then read who has been connected or logged in since access was opened, at
+        most so long ago. Why it can't be ruled out that somebody was; empty when it is. What can't be read is a reason.
+        """
+
+    async def node_status(self, target: Target, facts: Facts) -> NodeStatus:
+        """What the computer says it is: READY (the target's revision, post-load done, untainted, the pinned host key),
+        POST_LOAD (the tag of post-load is missing) or RELOAD (anything else, and what can't be read)."""
 
     async def sanitize(self, target: Target, facts: Facts, access: Access | None = None, opened: bool = True) -> None:
         """Remove all that the tenure's users could have left, close the computer, and verify that it is clean.

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from vclab.fake_world import Machine, World
 from vclab.guests.base import Connections
 from vclab.model.errors import NotYet, StepFailed, Unreachable
-from vclab.model.plans import Access, Facts, StepInput, Target
+from vclab.model.plans import Access, Facts, NodeStatus, Status, StepInput, Target
 from vclab.model.steps import AsyncStep, StepContext
 
 _LONGEST_PAUSE = 1.0  # seconds between two looks
@@ -80,6 +80,27 @@ class FakeGuest:
         """Remember that a user may have logged in."""
         machine = await self._acted("taint", target)
         self._world.change(machine.uuid, tainted=machine.tainted or reason)
+
+    async def why_tainted(self, target: Target, facts: Facts, access: Access, opened_seconds: float) -> str:
+        """Let nobody in any more; whether a pretended user was there."""
+        machine = await self._acted("why_tainted", target)
+        came = machine.access_since + self._world.behaviour.connects_after
+        self._world.change(machine.uuid, let_in=())
+        if machine.tainted:
+            return machine.tainted
+        was_there = machine.let_in and self._world.behaviour.connects_after >= 0 and came <= time.time()
+        return f"{access.login} was connected" if was_there else ""
+
+    async def node_status(self, target: Target, facts: Facts) -> NodeStatus:
+        """As the pretended world has it."""
+        try:
+            machine = await self._acted("node_status", target)
+        except (StepFailed, Unreachable) as error:
+            return NodeStatus(Status.RELOAD, why=str(error))
+        image = f"{machine.image}/{machine.revision}"
+        if image != f"{target.image}/{target.revision}" or machine.tainted:
+            return NodeStatus(Status.RELOAD, "on", True, image, machine.tainted or f"it holds {image}")
+        return NodeStatus(Status.READY if machine.prepared else Status.POST_LOAD, "on", True, image)
 
     async def sanitize(self, target: Target, facts: Facts, access: Access | None = None, opened: bool = True) -> None:
         """Remove the accounts, let nobody in. Raises ``StepFailed`` when a user had root rights."""

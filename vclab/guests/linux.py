@@ -9,12 +9,21 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from vclab.guests import linux_accounts, linux_image, linux_lab, linux_look, linux_sanitize, linux_setup, ssh
+from vclab.guests import (
+    linux_accounts,
+    linux_image,
+    linux_lab,
+    linux_look,
+    linux_sanitize,
+    linux_setup,
+    linux_spare,
+    ssh,
+)
 from vclab.guests.base import Connections
 from vclab.guests.linux_firewall import Firewall, Network, apply, contains, networks, restore_at_boot
 from vclab.guests.ssh import Patience, Shell
 from vclab.model.errors import NotYet, StepFailed, Unreachable
-from vclab.model.plans import Access, Facts, StepInput, Target
+from vclab.model.plans import Access, Facts, NodeStatus, Status, StepInput, Target
 from vclab.model.steps import AsyncStep, StepContext
 from vclab.secrets.store import SecretStore
 
@@ -191,6 +200,24 @@ class Linux:
         async with self._tenure(target, facts) as shell:
             await linux_image.taint(shell, reason)
 
+    async def why_tainted(self, target: Target, facts: Facts, access: Access, opened_seconds: float) -> str:
+        """Shut the users out, then read who has been connected or logged in; why that can't be ruled out, or ""."""
+        try:
+            async with self._tenure(target, facts, marked=True) as shell:
+                return await linux_spare.why_tainted(shell, facts, access, opened_seconds)
+        except StepFailed as error:
+            return f"its records can't be read: {error}"
+
+    async def node_status(self, target: Target, facts: Facts) -> NodeStatus:
+        """What the computer with the pinned host key says it is. What can't be read is RELOAD, and says why."""
+        if not facts.host_key or not facts.private_address:
+            return NodeStatus(Status.RELOAD, why="its address and host key are not known")
+        try:
+            async with self._connected(facts) as shell:
+                return await linux_spare.node_status(shell, target)
+        except (StepFailed, Unreachable) as error:
+            return NodeStatus(Status.RELOAD, why=f"what it holds can't be read: {error}")
+
     async def sanitize(self, target: Target, facts: Facts, access: Access | None = None, opened: bool = True) -> None:
         """Remove all that the tenure's users could have left, close the computer, and verify that it is clean.
 
@@ -209,7 +236,9 @@ class Linux:
             await apply(shell, Firewall(management))
             for account in await linux_sanitize.accounts(shell):
                 if account.mark == tenure:  # others came with the image
-                    await linux_sanitize.remove(shell, target, account)
+                    # Root rights that nobody could use have changed nothing.
+                    known = account if opened else replace(account, sudo=False)
+                    await linux_sanitize.remove(shell, target, known)
             await linux_setup.restrict_sshd(shell, management, ours)
             await linux_sanitize.forget(shell, tenure)
 

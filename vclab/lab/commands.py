@@ -15,7 +15,9 @@ Address = Annotated[
     str, typer.Option("--address", metavar="A", help="Loopback address to answer on; kept.", show_default=False)
 ]
 Foreground = Annotated[bool, typer.Option("--foreground", help="Stay, and show what happens; Ctrl-C stops the lab.")]
-Story = Annotated[str, typer.Argument(metavar="[STORY]", help="life, standalone or needs-help.", show_default=False)]
+Story = Annotated[
+    str, typer.Argument(metavar="[STORY]", help="life, standalone, needs-help or spare.", show_default=False)
+]
 Wipe = Annotated[bool, typer.Option("--wipe", help="Also delete all that the lab holds.")]
 
 
@@ -75,7 +77,8 @@ def demo(story: Story = "life", lab: Folder = None) -> None:
     """Start the embedded lab and show a reservation's whole life in it.
 
     Stories: life (a virtual machine, from reserve to end); standalone (a lab machine, which is sanitized at the end);
-    needs-help (hosts refuse, another place is tried, an operator mends it and lets it go on).
+    needs-help (hosts refuse, another place is tried, an operator mends it and lets it go on);
+    spare (a machine that nobody has used goes to the next reservation).
     The last line is `demo: ok …`. The lab stays up.
 
     \b
@@ -85,10 +88,16 @@ def demo(story: Story = "life", lab: Folder = None) -> None:
     """
     from vclab.lab import demo as life
     from vclab.lab import demo_needs_help as needs_help
+    from vclab.lab import demo_spare as spare
     from vclab.lab import demo_standalone as standalone
     from vclab.lab import lab as embedded
 
-    stories = {"life": life.Demo, "standalone": standalone.Standalone, "needs-help": needs_help.NeedsHelp}
+    stories = {
+        "life": life.Demo,
+        "standalone": standalone.Standalone,
+        "needs-help": needs_help.NeedsHelp,
+        "spare": spare.Spare,
+    }
     if story not in stories:
         raise typer.BadParameter(f"there is no story {story!r}; there are {', '.join(stories)}", param_hint="STORY")
     layout = Layout.of(lab)

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,18 @@ class Demo:
         typer.echo(ran.stdout, nl=False)
         must(ran.returncode == 0, f"`vclab {arguments[0]}` ended with exit code {ran.returncode}")
         return ran.stdout
+
+    def computer(self, name: str, is_so: Callable[[dict[str, Any]], bool], what: str) -> dict[str, Any]:
+        """Wait until a computer is as it should be; what is known of it then. Raises ``DemoFailed``."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            command = [str(VCLAB), "computer", "show", name, "--json"]
+            ran = subprocess.run(command, env=self._env, capture_output=True, text=True, check=True)
+            found: dict[str, Any] = json.loads(ran.stdout)
+            if is_so(found):
+                return found
+            must(time.monotonic() < deadline, f"{name} is not {what} after {PATIENCE:.0f} s: {found}")
+            time.sleep(0.5)
 
     def _machine(self, reservation: str) -> dict[str, Any] | None:
         machines = Vcsim(self._layout.control_socket).machines()

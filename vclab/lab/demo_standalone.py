@@ -8,7 +8,7 @@ from pathlib import Path
 import typer
 
 from vclab.lab import state
-from vclab.lab.demo import PATIENCE, VCLAB, Demo, must, tell
+from vclab.lab.demo import VCLAB, Demo, must, tell
 from vclab.lab.stock import LAB_IMAGE
 
 LEAVE = (
@@ -81,12 +81,4 @@ class Standalone(Demo):
             must(reason in ran.stderr, f"the refusal does not say {reason!r}")
 
     def _available(self, computer: str) -> None:
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            command = [str(VCLAB), "computer", "show", computer, "--json"]
-            ran = subprocess.run(command, env=self._env, capture_output=True, text=True, check=True)
-            found = json.loads(ran.stdout)
-            if found["state"] == "available" and not found["holder"]:
-                return
-            must(time.monotonic() < deadline, f"{computer} is not available after {PATIENCE:.0f} s: {found}")
-            time.sleep(0.5)
+        self.computer(computer, lambda found: found["state"] == "available" and not found["holder"], "available")

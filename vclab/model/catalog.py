@@ -1,6 +1,7 @@
 """What can be reserved, by whom, and where it is provisioned."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 from vclab.model.states import ComputerState
@@ -105,3 +106,5 @@ class Computer:
     notes: str = ""
     generation: int = 0  #: of its newest tenure; 0: never held
     holder: str = ""  #: who holds it now; empty: nobody
+    spare_until: datetime | None = None  #: a machine that nobody has used is kept on it for the next until then
+    host: str = ""  #: where that machine is

@@ -21,6 +21,11 @@ def workflow_id(reservation: str) -> str:
     return f"reservation-{reservation}"
 
 
+def computer_workflow(computer: str) -> str:
+    """The workflow that works on a computer for nobody's reservation."""
+    return f"computer-{computer}"
+
+
 @dataclass(frozen=True)
 class Placement:
     """The answer to ``place``."""

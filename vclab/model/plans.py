@@ -34,13 +34,17 @@ class Target:
     site: str = "default"
     member: int = 0
     guest_id: str = "otherLinux64Guest"  #: vSphere's name for the operating system
+    spare: str = ""  #: instance UUID of the machine that is there already, kept from an earlier tenure; empty: none
 
     @property
     def instance_uuid(self) -> str:
         """The same for each attempt of this (reservation, member, tenure), so that a retry finds its own work.
 
-        The computer is part of it: generations are counted per computer, and a reservation may take another one.
+        The computer is part of it: generations are counted per computer, and a reservation may take another one. A
+        spare keeps the UUID that it was made with: it is the same machine, whoever has it.
         """
+        if self.spare:
+            return self.spare
         tenure = f"{self.computer}/{self.generation}"
         return str(uuid.uuid5(_NAMESPACE, f"{self.installation}/{self.reservation}/{self.member}/{tenure}"))
 
@@ -109,6 +113,7 @@ class Plan:
 
     steps: tuple[Step, ...]
     status: "NodeStatus"
+    facts: Facts = Facts()  #: what is known of a spare before the first step: its address and pinned host key
 
     @property
     def usual_seconds(self) -> float:

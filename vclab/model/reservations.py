@@ -46,6 +46,7 @@ class Waits:
     preload_margin: float = 600.0  #: the usual load time of the image and this, if that is longer
     place_look: float = 60.0  #: no computer can be had at the preload -> the next look for one
     late: float = 3600.0  #: no computer can be had so long after the start -> it fails
+    spare: float = 0.0  #: a machine that nobody could have logged in to is kept so long for the next; 0: removed
 
     @property
     def ending_soon(self) -> float:
@@ -66,6 +67,7 @@ class Placed:
     state: ReservationState = ReservationState.NEW
     start: datetime | None = None  #: for when it was reserved; None: at once
     preload_at: datetime | None = None  #: when its load begins, if it has a start. No computer is held before
+    evicted: tuple[Target, ...] = ()  #: spares whose room it needs: removed before its load
 
     @property
     def held(self) -> bool:

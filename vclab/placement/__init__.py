@@ -3,6 +3,7 @@
 from vclab.placement.capacity import Booking, first_shortage, levels, peak
 from vclab.placement.choose import Choice, DatastoreRoom, EndpointRoom, HostRoom, Need, choose
 from vclab.placement.earliest import earliest, earliest_machine, ever, gaps
+from vclab.placement.evict import SpareRoom, choose_evicting
 from vclab.placement.machines import MachineRoom, Promise, choose_machine
 
 __all__ = [
@@ -14,7 +15,9 @@ __all__ = [
     "MachineRoom",
     "Need",
     "Promise",
+    "SpareRoom",
     "choose",
+    "choose_evicting",
     "choose_machine",
     "earliest",
     "earliest_machine",

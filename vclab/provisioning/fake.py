@@ -24,6 +24,7 @@ _MAKE = (
     Step("fake.create_vm", "Create the virtual machine"),
     Step("fake.power_on", "Power it on"),
 )
+_ADOPT = Step("fake.adopt", "Take over a machine that is ready")
 _FIND = Step("fake.find_address", "Find its private address", Profile.LOOK)
 _GUEST = (
     ("wait_ssh", "Wait until it answers SSH", Profile.LOOK),
@@ -93,10 +94,14 @@ class Fake:
     def load_plan(self, target: Target, status: NodeStatus) -> Plan:
         """The steps from ``status`` on, those of the guest included. A machine without a guest has none of these."""
         guest = tuple(Step(f"{target.guest}.{n}", title, profile) for n, title, profile in _GUEST if target.guest)
-        make = _MAKE if status.status is Status.RELOAD else ()
+        if status.status is Status.RELOAD:
+            return Plan((*_MAKE, _FIND, *guest), status)
+        if status.status is Status.READY and target.spare:
+            return Plan((_ADOPT, *(step for step in guest if step.profile is not Profile.LOOK)), status)
         if status.status is Status.READY:
             guest = tuple(step for step in guest if not step.name.endswith(".post_load"))
-        return Plan((*make, _FIND, *guest), status)
+        adopt = (_ADOPT,) if target.spare else ()
+        return Plan((*adopt, _FIND, *guest), status)
 
     def evidence(self, target: Target) -> Evidence:
         """What there is of the pretended machine."""
@@ -112,6 +117,7 @@ class Fake:
             "fake.remove_previous": self._step(self._remove_previous),
             "fake.copy_disk": self._step(self._copy_disk),
             "fake.create_vm": self._step(self._create_vm),
+            "fake.adopt": self._step(self._adopt),
             "fake.power_on": self._step(self._power_on),
             "fake.find_address": self._find_address,
         }
@@ -186,6 +192,13 @@ class Fake:
             machine = self._world.put(replace(machine, host=target.host))
         if machine.host != target.host:
             raise StepFailed(f"{machine.name} is on host {machine.host}, not on {target.host}")
+
+    def _adopt(self, context: StepContext, target: Target) -> None:
+        machine = self._present(target)
+        if machine.generation != target.generation:
+            context.fence()
+            ours = {"name": target.machine_name, "reservation": target.reservation, "generation": target.generation}
+            self._world.change(machine.uuid, **ours)
 
     def _power_on(self, context: StepContext, target: Target) -> None:
         machine = self._present(target, "fake.create_vm")

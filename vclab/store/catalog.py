@@ -222,7 +222,7 @@ def computers(session: Session) -> list[model.Computer]:
 
 
 def _computers(session: Session, which: sa.ColumnElement[bool]) -> list[model.Computer]:
-    tenure = models.Tenure
+    tenure, spare = models.Tenure, models.Spare
     holder = sa.func.max(sa.case((tenure.released_at.is_(None), tenure.holder)))
     newest = (
         sa.select(tenure.computer, sa.func.max(tenure.generation).label("generation"), holder.label("holder"))
@@ -230,8 +230,9 @@ def _computers(session: Session, which: sa.ColumnElement[bool]) -> list[model.Co
         .subquery()
     )
     query = (
-        sa.select(models.Computer, newest.c.generation, newest.c.holder)
+        sa.select(models.Computer, newest.c.generation, newest.c.holder, spare.until, spare.target)
         .outerjoin(newest, newest.c.computer == models.Computer.name)
+        .outerjoin(spare, sa.and_(spare.computer == models.Computer.name, spare.removal == 0))
         .where(which)
         .order_by(models.Computer.name)
     )
@@ -243,8 +244,10 @@ def _computers(session: Session, which: sa.ColumnElement[bool]) -> list[model.Co
             public_mac=row.public_mac or "",
             generation=generation or 0,
             holder=held_by or "",
+            spare_until=until,
+            host=target["host"] if target else "",
         )
-        for row, generation, held_by in session.execute(query)
+        for row, generation, held_by, until, target in session.execute(query)
     ]
 
 

@@ -22,6 +22,9 @@ OVERLAP = "claims_computer_overlap"
 """The exclusion constraint's name on PostgreSQL, and what the triggers say on SQLite."""
 
 
+SPARE = "spare-"
+"""A spare's claims are held by this and the computer's name. No reservation's id has a hyphen."""
+
 _AMOUNTS = (Claim.cpus, Claim.memory_mb, Claim.disk_gb)
 _FEW = 20  # pools that are looked up one by one; for more of them, all claims are read in one go
 
@@ -40,6 +43,16 @@ class NoRoom(Refused):
     def __init__(self, pool: str, at: datetime, lacks: tuple[str, ...]) -> None:
         super().__init__(f"{pool} has no room at {at:%Y-%m-%d %H:%M} UTC: {', '.join(lacks)}")
         self.pool, self.at, self.lacks = pool, at, lacks
+
+
+def host_pool(endpoint: str, host: str) -> str:
+    """The name of a host's pool of CPUs and memory."""
+    return f"{endpoint}/host/{host}"
+
+
+def datastore_pool(endpoint: str, datastore: str) -> str:
+    """The name of a datastore's pool of disk space."""
+    return f"{endpoint}/datastore/{datastore}"
 
 
 def claim_computer(session: Session, computer: str, holder: str, starts: datetime, ends: datetime) -> None:
@@ -154,9 +167,9 @@ def lock_pools(session: Session, names: Iterable[str]) -> dict[str, Pool]:
 
 
 def bookings(
-    session: Session, pools: Iterable[str], starts: datetime, ends: datetime, but: str = ""
+    session: Session, pools: Iterable[str], starts: datetime, ends: datetime, but: str = "", spares: bool = True
 ) -> dict[str, list[Booking]]:
-    """What is promised of each pool during [starts, ends), except to ``but``."""
+    """What is promised of each pool during [starts, ends), except to ``but``; to ``spares`` too if wanted."""
     found: dict[str, list[Booking]] = {name: [] for name in pools}
     query = sa.select(Claim.pool, Claim.starts, Claim.ends, *_AMOUNTS).where(
         Claim.pool.in_(sorted(found)),
@@ -165,9 +178,16 @@ def bookings(
         Claim.ends > starts,
         Claim.holder != but,
     )
+    if not spares:
+        query = query.where(Claim.holder.not_like(f"{SPARE}%"))
     for pool, begins, stops, *amounts in session.execute(query):
         found[str(pool)].append(Booking(begins, stops, Amounts(*amounts)))
     return found
+
+
+def firm(session: Session, pools: Iterable[str], starts: datetime, ends: datetime) -> dict[str, list[Booking]]:
+    """As ``bookings``, but for what spares hold: that is given up when somebody needs it."""
+    return bookings(session, pools, starts, ends, spares=False)
 
 
 def at_most(session: Session, pools: Iterable[str], starts: datetime, ends: datetime) -> dict[str, list[Booking]]:

@@ -159,6 +159,7 @@ def _target(session: Session, row: Reservation, old: Target, place: OtherPlace, 
         private_network=endpoint.private_network,
         public_network=endpoint.public_network,
         site=endpoint.site,
+        spare="",
     )
 
 

@@ -14,7 +14,7 @@ from vclab.model.inventory import Amounts
 from vclab.model.states import ComputerState
 from vclab.placement import Booking, first_shortage, gaps
 from vclab.store import tenures
-from vclab.store.models import Claim, Computer, Tenure
+from vclab.store.models import Claim, Computer, Spare, Tenure
 from vclab.store.types import utc
 
 ONE = Amounts(cpus=1)  # counted as if identities were CPUs
@@ -48,7 +48,7 @@ def latest_end(session: Session, holder: str, ends: datetime, until: datetime) -
 
 
 def pick(session: Session) -> Computer | None:
-    """A virtual machine's identity that nobody holds, locked.
+    """A virtual machine's identity that nobody holds, and no spare has, locked.
 
     Whoever takes a tenure locks the computer first, so once it is locked the second look is the truth.
     """
@@ -61,6 +61,7 @@ def pick(session: Session) -> Computer | None:
                 Computer.kind == ComputerKind.VIRTUAL,
                 Computer.state == ComputerState.AVAILABLE,
                 ~held,
+                ~sa.exists().where(Spare.computer == Computer.name),
                 Computer.name.not_in(passed_over),
             )
             .order_by(Computer.name)

@@ -430,3 +430,22 @@ class Orphan(Base):
     instance_uuid: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str]
     first_seen: Mapped[datetime]
+
+
+class Spare(Base):
+    """A machine that nobody could have logged in to, kept for the next reservation of its image.
+
+    Whoever changes the row has locked the computer's. What its addresses and host key are stands there.
+    """
+
+    __tablename__ = "spares"
+
+    computer: Mapped[str] = mapped_column(ForeignKey("computers.name"), primary_key=True)
+    generation: Mapped[int]  #: that the machine is marked with
+    image: Mapped[str]
+    revision: Mapped[int]
+    target: Mapped[dict[str, Any]]
+    kept_at: Mapped[datetime]
+    until: Mapped[datetime]
+    removal: Mapped[int] = mapped_column(default=0)  #: generation of the tenure that removes it; 0: it is to be had
+    evicted_for: Mapped[str] = mapped_column(default="")  #: the reservation that needs its room

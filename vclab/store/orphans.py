@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from vclab.model.inventory import MachineFacts
+from vclab.store import spares
 from vclab.store.models import Orphan, Tenure
 from vclab.store.types import utc
 
@@ -30,13 +31,17 @@ def strays(session: Session) -> list[Stray]:
 def seen(
     session: Session, endpoint: str, machines: Sequence[MachineFacts], now: datetime
 ) -> list[tuple[MachineFacts, datetime]]:
-    """Of the machines just seen on an endpoint, those without a tenure, each with when that was first seen.
+    """Of the machines just seen on an endpoint, those that nobody holds and that are no spares, each with when that was
+    first seen.
 
     ``machines`` must be all of the endpoint: what is not among them is forgotten.
     """
     open_tenures = sa.select(Tenure.computer, Tenure.generation).where(Tenure.released_at.is_(None))
-    held = {(computer, generation) for computer, generation in session.execute(open_tenures)}
+    held = {(computer, generation) for computer, generation in session.execute(open_tenures)} | spares.machines(session)
     strays = {m.instance_uuid: m for m in machines if (m.computer, m.generation) not in held}
+    if strays:
+        handed_out = spares.handed_out(session)
+        strays = {uuid: m for uuid, m in strays.items() if uuid not in handed_out}
     known = {row.instance_uuid: row for row in session.scalars(sa.select(Orphan).where(Orphan.endpoint == endpoint))}
     for gone in set(known) - set(strays):
         session.delete(known[gone])

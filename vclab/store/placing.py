@@ -26,8 +26,21 @@ from vclab.model.reservations import Placed, Refusal, ReserveRequest
 from vclab.model.rules import Rules
 from vclab.model.states import OPEN_STATES, ComputerState, ReservationState
 from vclab.placement import Booking, Choice, DatastoreRoom, EndpointRoom, HostRoom, Need, choose
-from vclab.store import audit, catalog, claims, identities, lab_machines, load_log, refusals, rests, tenures, zones
+from vclab.store import (
+    audit,
+    catalog,
+    claims,
+    identities,
+    lab_machines,
+    load_log,
+    refusals,
+    rests,
+    spares,
+    tenures,
+    zones,
+)
 from vclab.store.models import Computer, Pool, Reservation, User
+from vclab.store.spares import HandedOut
 from vclab.store.types import utc
 
 PURPOSE = "reservation"
@@ -57,7 +70,8 @@ def place(
     user = session.scalar(sa.select(User).where(User.login == request.user).with_for_update(key_share=True))
     known = session.get(Reservation, request.id)
     if known is not None and known.user == request.user:
-        return placed(session, known, rules)
+        evicted = spares.evicted_for(session, known.id)
+        return dataclasses.replace(placed(session, known, rules), evicted=evicted)
     why_not = _why_not(session, request, user, known, rules)
     outcome = Refusal(why_not) if why_not else _place(session, request, inventories, rules, now)
     if isinstance(outcome, Refusal):
@@ -94,8 +108,7 @@ def locked(session: Session, id: str) -> Reservation:
 
 def target_of(row: Reservation) -> Target:
     """The recorded target. Fields that a later version no longer has are left out."""
-    names = {field.name for field in dataclasses.fields(Target)}
-    return Target(**{name: value for name, value in row.target.items() if name in names})
+    return spares.recorded(row.target)
 
 
 def _why_not(
@@ -156,16 +169,43 @@ def _place(
     if why_not:
         return Refusal(why_not)
     heard = {inventory.endpoint: inventory for inventory in inventories}
-    claimed = claim_place(session, request.id, request.user, image, endpoints, heard, window)
+    claimed = _claim(session, request, image, endpoints, heard, window)
     if isinstance(claimed, Refusal):
         return refusals.told(session, claimed, request, now, window.claim_starts)
-    choice, computer = claimed
+    choice, computer = claimed.choice, claimed.computer
     at_once = window.preload_at is None
     generation = take(session, computer, request.id, window.claim_ends, now) if at_once and computer is not None else 0
     target = target_for(request.id, image, endpoints, choice, computer, generation, rules.installation)
-    row = _record(session, request, target, window, rules)
+    row = _record(session, request, dataclasses.replace(target, spare=claimed.machine), window, rules)
+    row.private_address, row.host_key = claimed.facts.private_address, claimed.facts.host_key
     audit.note(session, row.id, request.requested_by or request.user, "reserved", f"on {target.host}", now)
-    return placed(session, row, rules)
+    return dataclasses.replace(placed(session, row, rules), evicted=spares.evicted_for(session, row.id))
+
+
+def _claim(
+    session: Session,
+    request: ReserveRequest,
+    image: model.Image,
+    endpoints: Sequence[model.Endpoint],
+    heard: Mapping[str, Inventory],
+    window: Window,
+) -> HandedOut | Refusal:
+    """Claim a spare, else a place; where there is none, spares go. What begins later makes no use of them."""
+    at_once = window.preload_at is None and image.module != model.STANDALONE
+    need, id = Need(amounts_of(image), window.claim_starts, window.claim_ends), request.id
+    if at_once:
+        refresh(session, [heard[e.name] for e in endpoints if e.name in heard and not heard[e.name].error])
+        resting = resting_hosts(session, request.user)
+        spare = spares.hand_out(session, id, image, endpoints, heard, need, resting, window.now)
+        if spare is not None:
+            return spare
+    claimed = claim_place(session, id, request.user, image, endpoints, heard, window)
+    if not isinstance(claimed, Refusal):
+        return HandedOut(*claimed)
+    if not at_once:
+        return claimed
+    there = rooms(session, endpoints, heard, need, resting, claims.firm)
+    return spares.make_room(session, id, need, there, claimed, window.now)
 
 
 def take(session: Session, computer: Computer, holder: str, until: datetime, now: datetime) -> int:
@@ -300,10 +340,13 @@ def _pools_of(inventory: Inventory) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for host in inventory.hosts:
         amounts = {"cpus": host.cpus, "memory_mb": host.memory_mb, "disk_gb": 0}
-        found[_host_pool(inventory.endpoint, host.name)] = amounts | {"usable": host.usable, "why_not": host.why_not}
+        found[claims.host_pool(inventory.endpoint, host.name)] = amounts | {
+            "usable": host.usable,
+            "why_not": host.why_not,
+        }
     for store in inventory.datastores:
         amounts = {"cpus": 0, "memory_mb": 0, "disk_gb": store.disk_gb}
-        name = _datastore_pool(inventory.endpoint, store.name)
+        name = claims.datastore_pool(inventory.endpoint, store.name)
         found[name] = amounts | {"usable": store.usable, "why_not": store.why_not}
     for name, values in found.items():
         values |= {"name": name, "seen_at": utc(inventory.taken_at)}
@@ -312,8 +355,8 @@ def _pools_of(inventory: Inventory) -> dict[str, dict[str, Any]]:
 
 def _names(inventory: Inventory) -> list[str]:
     """The names of these pools."""
-    hosts = [_host_pool(inventory.endpoint, host.name) for host in inventory.hosts]
-    return hosts + [_datastore_pool(inventory.endpoint, store.name) for store in inventory.datastores]
+    hosts = [claims.host_pool(inventory.endpoint, host.name) for host in inventory.hosts]
+    return hosts + [claims.datastore_pool(inventory.endpoint, store.name) for store in inventory.datastores]
 
 
 def _insert_new(session: Session, rows: list[dict[str, Any]]) -> None:
@@ -372,13 +415,13 @@ def _room(
         hosts=tuple(
             HostRoom(
                 host,
-                tuple(promised[_host_pool(endpoint.name, host.name)]),
+                tuple(promised[claims.host_pool(endpoint.name, host.name)]),
                 resting.get((endpoint.name, host.name), ""),
             )
             for host in inventory.hosts
         ),
         datastores=tuple(
-            DatastoreRoom(store, tuple(promised[_datastore_pool(endpoint.name, store.name)]))
+            DatastoreRoom(store, tuple(promised[claims.datastore_pool(endpoint.name, store.name)]))
             for store in inventory.datastores
         ),
     )
@@ -387,8 +430,8 @@ def _room(
 def wanted(choice: Choice, amounts: Amounts) -> dict[str, Amounts]:
     """What a machine of that size takes of which pool there."""
     return {
-        _host_pool(choice.endpoint, choice.host): Amounts(cpus=amounts.cpus, memory_mb=amounts.memory_mb),
-        _datastore_pool(choice.endpoint, choice.datastore): Amounts(disk_gb=amounts.disk_gb),
+        claims.host_pool(choice.endpoint, choice.host): Amounts(cpus=amounts.cpus, memory_mb=amounts.memory_mb),
+        claims.datastore_pool(choice.endpoint, choice.datastore): Amounts(disk_gb=amounts.disk_gb),
     }
 
 
@@ -474,11 +517,3 @@ def forget_content(computer: Computer) -> None:
 
 def amounts_of(image: model.Image) -> Amounts:
     return Amounts(image.cpus, image.memory_mb, image.disk_gb)
-
-
-def _host_pool(endpoint: str, host: str) -> str:
-    return f"{endpoint}/host/{host}"
-
-
-def _datastore_pool(endpoint: str, datastore: str) -> str:
-    return f"{endpoint}/datastore/{datastore}"

@@ -19,7 +19,7 @@ from vclab.model.plans import Facts, Left, Target
 from vclab.model.reservations import HeldTenure, Refusal, ReservationView
 from vclab.model.rules import Rules
 from vclab.model.states import OPEN_STATES, ComputerState, Ending, ReservationState
-from vclab.store import audit, claims, failures, history, identities, load_log, tenures, zones
+from vclab.store import audit, claims, failures, history, identities, load_log, spares, tenures, zones
 from vclab.store.models import Computer, LoadStep, Reservation, Tenure
 from vclab.store.placing import forget_content, locked, place, placed, spans_of, target_of
 from vclab.store.types import utc
@@ -34,6 +34,7 @@ __all__ = [
     "finished",
     "give_back",
     "held_target",
+    "kept",
     "left",
     "loaded",
     "note_refusal",
@@ -201,6 +202,26 @@ def give_back(session: Session, row: Reservation, not_clean: str, now: datetime)
         if why_not:
             computer.notes = failures.maintenance_note(row.id, why_not)
     tenures.release(session, row.computer, row.generation, now)
+
+
+def kept(session: Session, id: str, seconds: float, now: datetime) -> str:
+    """The computer is verified clean, and kept as a spare for so long; why that can't be, or "". Then nothing changed.
+
+    Else as ``finished``: its tenure is released.
+    """
+    row = locked(session, id)
+    if row.finished_at is not None:
+        return ""
+    if row.ending in (None, Ending.FAILED) or not tenures.held(session, row.computer, row.generation):
+        return f"it has not ended well (its ending is {row.ending})"
+    until = utc(now) + timedelta(seconds=seconds)
+    why_not = spares.keep(session, row, until, now)
+    if not why_not:
+        tenures.release(session, row.computer, row.generation, now)
+        row.state, row.finished_at = ReservationState.COMPLETE, utc(now)
+        kept_until = zones.shown(until, zones.of(session, row.user))
+        audit.note(session, id, "vclab", "finished", f"clean, and kept as a spare until {kept_until}", now)
+    return why_not
 
 
 def note_refusal(session: Session, id: str, who: str, what: str, text: str, now: datetime) -> None:

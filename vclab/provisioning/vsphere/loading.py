@@ -8,10 +8,10 @@ from vclab.model.plans import Target
 from vclab.model.steps import StepContext
 from vclab.provisioning.vsphere import files, removal, tasks
 from vclab.provisioning.vsphere.api import Ref, vim, vmodl
-from vclab.provisioning.vsphere.definition import definition
+from vclab.provisioning.vsphere.definition import definition, renaming
 from vclab.provisioning.vsphere.faults import explained
 from vclab.provisioning.vsphere.folder import machine_folder
-from vclab.provisioning.vsphere.machines import Machine, of_target
+from vclab.provisioning.vsphere.machines import Machine, of_target, of_target_or_spare
 from vclab.provisioning.vsphere.site import Site
 
 log = logging.getLogger(__name__)
@@ -110,6 +110,22 @@ def _remove_definition(site: Site, target: Target, names: set[str], context: Ste
     for name in names:
         if not name.endswith(".vmdk"):
             files.delete(site, f"{place.path}/{name}")
+
+
+def adopt(site: Site, target: Target, context: StepContext) -> None:
+    """Have the spare that is there carry this tenure's mark and name. Its instance UUID stays: it is the same machine.
+
+    Name and marks are written by one call, so an attempt that was cut off has done all of it or nothing.
+    """
+    machine = of_target_or_spare(site, target)
+    if machine is None:
+        raise StepFailed(f"the spare machine of {target.computer} is not on {target.endpoint} any more")
+    if machine.is_of(target) and machine.name == target.machine_name:
+        return
+    context.fence()
+    site.finish(machine.ref.ReconfigVM_Task(renaming(target)))
+    if of_target(site, target) is None:
+        raise Unreachable(f"{target.machine_name} does not show on {target.endpoint}; it will be tried again")
 
 
 def power_on(site: Site, target: Target, context: StepContext) -> None:

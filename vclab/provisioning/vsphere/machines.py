@@ -71,6 +71,16 @@ class Machine:
             and (self.computer, self.generation) == (target.computer, target.generation)
         )
 
+    def is_spare_for(self, target: Target) -> bool:
+        """Whether it is what the target takes over from an earlier tenure of its computer: not marked anew yet."""
+        return (
+            self.ours(target.installation)
+            and bool(target.spare)
+            and self.instance_uuid == target.spare
+            and self.computer == target.computer
+            and self.generation < target.generation
+        )
+
 
 def all_machines(site: Site) -> list[Machine]:
     """Every machine in the datacenter, ours and others', wherever it was moved to."""
@@ -85,14 +95,26 @@ def find(site: Site, instance_uuid: str) -> list[Machine]:
 
 def of_target(site: Site, target: Target) -> Machine | None:
     """The target's machine, or None. Raises ``NotOurs`` when something else carries its instance UUID."""
+    machine = of_target_or_spare(site, target)
+    if machine is not None and not machine.is_of(target):
+        raise _not_marked(machine, target)
+    return machine
+
+
+def of_target_or_spare(site: Site, target: Target) -> Machine | None:
+    """As ``of_target``; also a spare that the target takes over and that still has its earlier mark."""
     found = find(site, target.instance_uuid)
     for machine in found:
-        if not machine.is_of(target):
-            raise NotOurs(
-                f"{machine.name} on {target.endpoint} has the instance UUID of {target.machine_name} but not its mark; "
-                "it is not touched"
-            )
+        if not (machine.is_of(target) or machine.is_spare_for(target)):
+            raise _not_marked(machine, target)
     return found[0] if found else None
+
+
+def _not_marked(machine: Machine, target: Target) -> NotOurs:
+    return NotOurs(
+        f"{machine.name} on {target.endpoint} has the instance UUID of {target.machine_name} but not its mark; "
+        "it is not touched"
+    )
 
 
 def _machine(ref: Ref, values: Mapping[str, Any]) -> Machine:

@@ -13,7 +13,7 @@ from vclab.provisioning.vsphere.address import find_address, whereabouts
 from vclab.provisioning.vsphere.copying import copy_disk
 from vclab.provisioning.vsphere.evidence import evidence
 from vclab.provisioning.vsphere.faults import explained
-from vclab.provisioning.vsphere.machines import all_machines, image_mark, of_target
+from vclab.provisioning.vsphere.machines import all_machines, image_mark, of_target, of_target_or_spare
 from vclab.provisioning.vsphere.session import Sessions
 from vclab.provisioning.vsphere.site import Site, open_site
 from vclab.provisioning.vsphere.survey import survey
@@ -24,6 +24,7 @@ _MAKE = (
     Step("vsphere.create_vm", "Create the virtual machine"),
     Step("vsphere.power_on", "Power it on"),
 )
+_ADOPT = Step("vsphere.adopt", "Take over a machine that is ready")
 _FIND = Step("vsphere.find_address", "Find its private address", Profile.LOOK)
 _GUEST = (
     ("wait_ssh", "Wait until it answers SSH", Profile.LOOK),
@@ -64,9 +65,10 @@ class VSphere:
             return survey(self._site(endpoint))
 
     def node_status(self, target: Target) -> NodeStatus:
-        """What the endpoint knows of the computer. What is inside only the guest can tell, so never READY."""
+        """What the endpoint knows of the computer. What is inside only the guest can tell, so never READY: whoever asks
+        both knows that."""
         with explained(f"asking {target.endpoint} for {target.machine_name}"):
-            machine = of_target(self._at(target), target)
+            machine = of_target_or_spare(self._at(target), target)
         if machine is None:
             return NodeStatus(Status.RELOAD, "off", None, "", f"{target.machine_name} is not on {target.endpoint}")
         power = {"on": "on", "off": "off"}.get(machine.power, "unknown")
@@ -86,10 +88,15 @@ class VSphere:
     def load_plan(self, target: Target, status: NodeStatus) -> Plan:
         """The steps from ``status`` on, those of the guest included. A machine without a guest has none of these."""
         guest = tuple(Step(f"{target.guest}.{n}", title, profile) for n, title, profile in _GUEST if target.guest)
-        make = _MAKE if status.status is Status.RELOAD else ()
+        if status.status is Status.RELOAD:
+            return Plan((*_MAKE, _FIND, *guest), status)
+        if status.status is Status.READY and target.spare:
+            # Its address and host key are known; post-load gives it the new tenure's mark, and root another password.
+            return Plan((_ADOPT, *(step for step in guest if step.profile is not Profile.LOOK)), status)
         if status.status is Status.READY:
             guest = tuple(step for step in guest if not step.name.endswith(".post_load"))
-        return Plan((*make, _FIND, *guest), status)
+        adopt = (_ADOPT,) if target.spare else ()
+        return Plan((*adopt, _FIND, *guest), status)
 
     def steps(self) -> Mapping[str, BlockingStep]:
         """The module's steps by recorded name."""
@@ -97,6 +104,7 @@ class VSphere:
             "vsphere.remove_previous": self._step(removal.make_room),
             "vsphere.copy_disk": self._step(copy_disk),
             "vsphere.create_vm": self._step(loading.create_vm),
+            "vsphere.adopt": self._step(loading.adopt),
             "vsphere.power_on": self._step(loading.power_on),
             "vsphere.find_address": self._find_address,
         }

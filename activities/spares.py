@@ -1,0 +1,60 @@
+"""Making a machine that nobody could have logged in to fit for the next reservation."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+from temporalio import activity
+
+from activities.errors import failures, redacted
+from activities.runner import Fence, heartbeating
+from vclab.guests.base import Guest
+from vclab.model.errors import StepFailed, VclabError
+from vclab.model.plans import Access, Facts, Status, Target
+
+
+@dataclass(frozen=True)
+class SpareInput:
+    """A computer that is taken back, and whom its reservation let in."""
+
+    target: Target
+    facts: Facts
+    access: Access
+    opened: bool = False  #: Connect was pressed
+    opened_seconds: float = 0.0  #: no longer ago than this
+
+
+class SpareActivities:
+    """Activities inside computers that may be kept, by OS module."""
+
+    def __init__(self, guests: Mapping[str, Guest], fence: Fence) -> None:
+        self._guests = guests
+        self._fence = fence
+
+    @activity.defn
+    async def make_spare(self, given: SpareInput) -> str:
+        """Shut the computer, see that nobody could have logged in, sanitize it, and see what it says it is.
+
+        The answer is why it can't be a spare; empty when it can. A taint is written into ``currentimage.txt``.
+        """
+        with failures():
+            async with heartbeating(lambda: self._fence.check(given.target)) as context:
+                try:
+                    return await self._make(given, context.fence)
+                except StepFailed as error:
+                    return redacted(str(error))
+
+    async def _make(self, given: SpareInput, fence: Callable[[], None]) -> str:
+        guest, target, facts = self._guests[given.target.guest], given.target, given.facts
+        await asyncio.to_thread(fence)
+        if given.opened:
+            why = await guest.why_tainted(target, facts, given.access, given.opened_seconds)
+            if why:
+                with suppress(VclabError):
+                    await guest.taint(target, facts, why)
+                return f"tainted: {why}"
+        await asyncio.to_thread(fence)
+        await guest.sanitize(target, facts, given.access, opened=False)
+        status = await guest.node_status(target, facts)
+        return "" if status.status is Status.READY else status.why or "it does not say that it is ready"

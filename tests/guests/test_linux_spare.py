@@ -1,0 +1,118 @@
+"""Whether a real machine can be given to the next user as it is: who was logged in, and what it says it is."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.guests.bench import Bench, Place
+from vclab.model.plans import Access, NodeStatus, Status
+
+
+@pytest.fixture(scope="module")
+def place(bench: Bench) -> Place:
+    """A loaded machine."""
+    return bench.machine("spare").load()
+
+
+@pytest.fixture
+def access(access: Access) -> Access:
+    """With root rights, as most images have it."""
+    return replace(access, sudo=True)
+
+
+def grant(place: Place, access: Access) -> None:
+    place.bench.manage(place.bench.linux().grant_access(place.target, place.facts, access))
+
+
+def tainted(place: Place, access: Access, opened: float = 900.0) -> str:
+    guest = place.bench.linux()
+    return place.bench.manage(guest.why_tainted(place.target, place.facts, access, opened))
+
+
+def clean(place: Place, access: Access) -> None:
+    place.bench.manage(place.bench.linux().sanitize(place.target, place.facts, access, opened=False))
+
+
+def status(place: Place, **changes: object) -> NodeStatus:
+    target = replace(place.target, **changes)  # type: ignore[arg-type]
+    return place.bench.manage(place.bench.linux().node_status(target, place.facts))
+
+
+def test_nobody_came(place: Place, access: Access) -> None:
+    """Access was open, nobody used it: shut, not tainted, clean in spite of the root rights, and ready for the next."""
+    grant(place, access)
+    assert "203.0.113.11" in place.inside("nft", "list", "set", "inet", "vclab", "users4")
+    assert tainted(place, access) == ""
+    assert place.shut("alice")
+    clean(place, access)
+    assert access.login not in place.inside("cat", "/etc/passwd", "/etc/sudoers.d/README", check=False)
+    assert not place.inside("sh", "-c", "ls /etc/sudoers.d | grep vclab || true").strip()
+    found = status(place, reservation="r2", generation=2)
+    assert (found.status, found.ssh, found.current_image) == (Status.READY, True, "debian-12/1")
+
+
+def test_somebody_came_and_went(place: Place, access: Access, user_key: Path) -> None:
+    """Without a terminal, so that no login record tells of it."""
+    grant(place, access)
+    assert place.ssh("alice", user_key, access.login, "true").returncode == 0
+    assert "there was a connection from 203.0.113.11" in tainted(place, access)
+    place.bench.manage(place.bench.linux().sanitize(place.target, place.facts, replace(access, sudo=False), False))
+
+
+@pytest.mark.parametrize("what", ["process", "boot", "firewall", "old"])
+def test_what_can_not_be_ruled_out(place: Place, access: Access, what: str) -> None:
+    """A process of the user's, a restart, rules that are gone, records that do not go back far enough."""
+    grant(place, access)
+    login = access.login
+    if what == "process":
+        place.inside("sh", "-c", f"setsid setpriv --reuid {access.uid} --clear-groups sleep 300 > /dev/null 2>&1 &")
+        assert "sleep" in tainted(place, access)
+    elif what == "boot":
+        other = Place(place.bench, place.machine)
+        other.facts = replace(place.facts, boot_id="another")
+        assert "restarted" in tainted(other, access)
+    elif what == "firewall":
+        place.inside("nft", "delete", "table", "inet", "vclab")
+        assert "can't be read" in tainted(place, access)
+    else:
+        assert "longer than" in tainted(place, access, 4000.0)
+    clean(place, access)
+    assert login not in place.inside("cat", "/etc/passwd")
+
+
+def _edit(script: str) -> Callable[[Place], object]:
+    return lambda place: place.inside("sed", "-i", script, "/root/currentimage.txt")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "wanted"),
+    [
+        (_edit("/vcld_post_load/d"), Status.POST_LOAD),
+        (_edit("$ a vcld_tainted=somebody"), Status.RELOAD),
+        (_edit("s/^imagerevision=.*/imagerevision=2/"), Status.RELOAD),
+        (_edit("s/^computer_hostname=.*/computer_hostname=vm77/"), Status.RELOAD),
+        (_edit("s/^vclab_generation=.*/vclab_generation=9/"), Status.RELOAD),
+        (lambda place: place.inside("rm", "/root/currentimage.txt"), Status.RELOAD),
+    ],
+)
+def test_what_it_says_it_is(place: Place, spoil: Callable[[Place], object], wanted: Status) -> None:
+    before = place.inside("cat", "/root/currentimage.txt")
+    spoil(place)
+    found = status(place, reservation="r2", generation=2)
+    assert found.status is wanted and found.why
+    place.write("/root/currentimage.txt", before)
+    assert status(place).status is Status.READY
+
+
+def test_another_host_key_or_no_answer(place: Place, bench: Bench) -> None:
+    """Unknown is not ready."""
+    other = Place(bench, place.machine)
+    other.facts = replace(place.facts, host_key=bench.new_key("other").with_suffix(".pub").read_text())
+    assert status(other).status is Status.RELOAD and "can't be read" in status(other).why
+    other.facts = replace(place.facts, private_address="10.77.9.9")
+    found = status(other)
+    assert (found.status, found.ssh) == (Status.RELOAD, None)
+    other.facts = replace(place.facts, host_key="")
+    assert status(other).status is Status.RELOAD

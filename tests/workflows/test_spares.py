@@ -1,0 +1,182 @@
+"""What becomes of a machine that nobody has used, on a real server whose clock is skipped."""
+
+import threading
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from tests.workflows.conftest import IMAGE, Life
+from vclab.model import ids
+from vclab.model.catalog import Computer
+from vclab.model.errors import StepFailed, Unreachable
+from vclab.model.inventory import HostFacts
+from vclab.model.messages import Acknowledge, End, computer_workflow
+from vclab.model.plans import Status
+from vclab.store import catalog, spares, tenures
+from vclab.temporal.client import QUEUE
+
+END = End("alice")
+KEEPING = pytest.mark.parametrize("life", [{"spare": 1800}], indirect=True)
+READY = ["node_status", "vsphere.adopt", "linux.post_load", "linux.read_public_address"]
+
+
+def computer(life: Life, name: str = "vm01") -> Computer:
+    with life.store.read() as session:
+        return catalog.computer(session, name)
+
+
+async def a_spare(life: Life) -> None:
+    """One reservation, ready and deleted."""
+    await life.ready()
+    await life.reservations.end(life.id, END)
+    await life.until("complete")
+
+
+def another(life: Life) -> None:
+    """The next acts are those of another reservation."""
+    life.id = ids.new_id()
+    life.world.done.clear()
+
+
+@KEEPING
+async def test_kept_and_handed_out(life: Life) -> None:
+    """Sanitized, not removed; the next one gets it by a short plan; used by nobody, it is kept again."""
+    await a_spare(life)
+    assert life.world.done[-1] == "sanitize" and "remove" not in life.world.done
+    assert "why_tainted" not in life.world.done, "nobody was ever let in"
+    found = computer(life)
+    assert (found.state, found.image, found.holder) == ("available", "debian-12", "")
+    another(life)
+    await life.ready()
+    assert life.world.done == READY
+    assert computer(life).generation == 2
+    await life.skip(seconds=930)
+    assert (await life.until("complete")).ending == "noack"
+    assert "remove" not in life.world.done
+    assert computer(life).image == "debian-12"
+
+
+@KEEPING
+async def test_connect_without_a_connection(life: Life) -> None:
+    """nologin: the login records are read once access is closed; what they show decides."""
+    await life.ready()
+    await life.reservations.acknowledge(life.id, Acknowledge("203.0.113.101"))
+    await life.when(lambda: bool(life.world.granted))
+    await life.skip(seconds=930)
+    await life.until("complete")
+    assert life.world.done[-2:] == ["why_tainted", "sanitize"]
+    another(life)
+    life.world.tainted = "there was a connection from 203.0.113.101"
+    await life.ready()
+    await life.reservations.acknowledge(life.id, Acknowledge("203.0.113.101"))
+    await life.when(lambda: "grant_access" in life.world.done)
+    await life.reservations.end(life.id, END)
+    await life.until("complete")
+    assert life.world.done[-4:] == ["why_tainted", "taint", "close_access", "remove"]
+    assert computer(life).image == ""
+
+
+@KEEPING
+async def test_who_was_connected(life: Life) -> None:
+    """In use: removed."""
+    await life.in_use()
+    await life.reservations.end(life.id, END)
+    await life.until("complete")
+    assert life.world.done[-2:] == ["close_access", "remove"] and "sanitize" not in life.world.done
+
+
+@KEEPING
+@pytest.mark.parametrize("trouble", [StepFailed("a file stays"), Unreachable("it does not answer")])
+async def test_what_can_not_be_made_clean_is_removed(life: Life, trouble: Exception) -> None:
+    life.world.fail["sanitize"] = trouble
+    await a_spare(life)
+    assert life.world.done[-1] == "remove"
+    with life.store.read() as session:
+        assert tenures.current(session, "vm01") is None
+        assert spares.machines(session) == set()
+
+
+@KEEPING
+async def test_ended_while_it_was_loaded(life: Life) -> None:
+    """What is half loaded is removed."""
+    life.world.hold["vsphere.copy_disk"] = threading.Event()
+    await life.reserve()
+    await life.when(life.world.held.is_set)
+    await life.reservations.end(life.id, END)
+    await life.until("complete")
+    assert life.world.done[-1] == "remove" and "sanitize" not in life.world.done
+
+
+@KEEPING
+async def test_not_ready_after_all(life: Life) -> None:
+    """Tainted, or it can't be read: loaded anew, from the removal on."""
+    await a_spare(life)
+    another(life)
+    life.world.status = Status.RELOAD
+    await life.ready()
+    assert life.world.done[:3] == ["node_status", "vsphere.remove_previous", "vsphere.copy_disk"]
+
+
+@KEEPING
+async def test_the_reconciler_removes_what_is_too_old(life: Life) -> None:
+    """By a workflow of the computer's, until it is gone; again it finds nothing to do."""
+    await a_spare(life)
+    life.store.run(lambda s: catalog.put_image(s, replace(IMAGE, revision=2)))
+    for _ in range(2):
+        await life.client.execute_workflow(
+            "Removal", {"computer": "vm01"}, id=f"{computer_workflow('vm01')}-{life.id}", task_queue=QUEUE
+        )
+    assert life.world.done[-1] == "remove" and life.world.done.count("remove") == 1
+    found = computer(life)
+    assert (found.state, found.image, found.holder, found.generation) == ("available", "", "", 2)
+
+
+@pytest.fixture
+async def crowd(life: Life) -> AsyncIterator[Life]:
+    """Three spares on the only host, which is full then, and an image that needs all of it."""
+    life.world.hosts = (HostFacts("esx1", 16, 3072, datastores=("ds1",), networks=("private", "public")),)
+    life.store.run(lambda s: catalog.put_image(s, replace(IMAGE, name="big", memory_mb=3072)))
+    known = []
+    for _ in range(3):
+        life.id = ids.new_id()
+        await life.ready()
+        known.append(life.id)
+    for life.id in known:
+        await life.reservations.end(life.id, END)
+        await life.until("complete")
+    another(life)
+    yield life
+
+
+@KEEPING
+async def test_room_is_made(crowd: Life) -> None:
+    """Two are removed by its workflow before anything is loaded, the third by its load."""
+    await crowd.reserve(image="big")
+    await crowd.until("reserved")
+    assert crowd.world.done[:4] == ["remove", "remove", "node_status", "vsphere.remove_previous"]
+    with crowd.store.read() as session:
+        assert spares.machines(session) == set()
+        assert tenures.current(session, "vm02") is None
+
+
+@KEEPING
+async def test_ended_while_room_is_made(crowd: Life) -> None:
+    """What is not gone yet is the reconciler's."""
+    crowd.world.fail["remove"] = Unreachable("the vCenter does not answer")
+    await crowd.reserve(image="big")
+    view = crowd.view()
+    assert view is not None and view.word == "Waiting for a computer"
+    del crowd.world.fail["remove"]
+    await crowd.reservations.end(crowd.id, END)
+    await crowd.until("complete")
+    with crowd.store.read() as session:
+        left = spares.overdue(session, datetime.now(UTC))
+    for name in left:
+        await crowd.client.execute_workflow(
+            "Removal", {"computer": name}, id=f"{computer_workflow(name)}-{crowd.id}", task_queue=QUEUE
+        )
+        assert computer(crowd, name).holder == ""
+    with crowd.store.read() as session:
+        assert spares.machines(session) == set()

@@ -1,0 +1,86 @@
+"""Which spares make way for a machine that finds no room beside them: as few as needed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from vclab.model.inventory import Amounts
+from vclab.model.reservations import Refusal
+from vclab.placement.capacity import Booking
+from vclab.placement.choose import Choice, DatastoreRoom, EndpointRoom, HostRoom, Need, choose
+
+
+@dataclass(frozen=True)
+class SpareRoom:
+    """A spare, and the room that it holds until it is removed for age."""
+
+    computer: str
+    endpoint: str
+    host: str
+    datastore: str
+    amounts: Amounts
+    until: datetime
+
+
+def choose_evicting(
+    need: Need, endpoints: Sequence[EndpointRoom], spares: Sequence[SpareRoom], identity: bool
+) -> tuple[Choice, tuple[SpareRoom, ...]] | Refusal:
+    """A place, and the spares that must go from there; or the refusal that stands even without any spare.
+
+    ``endpoints``: their room without what spares hold. ``identity``: one is free; else it must be that of a spare, at
+    the same endpoint, for only there its machine can be removed by the load that follows.
+    """
+    without = choose(need, endpoints, 1 if identity or spares else 0)
+    if isinstance(without, Refusal):
+        return without
+    found: list[tuple[int, str, str, Choice, tuple[SpareRoom, ...]]] = []
+    for endpoint in endpoints:
+        here = [spare for spare in spares if spare.endpoint == endpoint.name]
+        for host in endpoint.hosts if here or identity else ():
+            alone = replace(endpoint, hosts=(host,))
+            if isinstance(choose(need, [alone], 1), Refusal):
+                continue
+            choice, victims = _victims(need, alone, here)
+            if not (identity or victims):
+                victims = [min(here, key=lambda spare: (spare.until, spare.computer))]
+            found.append((len(victims), endpoint.name, choice.host, choice, tuple(victims)))
+    if not found:  # there is room, but no identity, and no spare has one where the room is
+        without = choose(need, endpoints, 0)
+        assert isinstance(without, Refusal)
+        return without
+    *_, choice, chosen = min(found, key=lambda each: each[:3])
+    return choice, chosen
+
+
+def _victims(need: Need, alone: EndpointRoom, here: Sequence[SpareRoom]) -> tuple[Choice, list[SpareRoom]]:
+    """The fewest spares of an endpoint that must go for one host to hold it. It does so when all have gone."""
+    host = alone.hosts[0].facts
+    order = sorted(here, key=lambda s: (s.host != host.name, -s.amounts.memory_mb, -s.amounts.disk_gb, s.computer))
+    victims: list[SpareRoom] = []
+    while isinstance(choice := choose(need, [_beside(alone, here, victims)], 1), Refusal):
+        victims.append(order[len(victims)])
+    for spare in tuple(victims):  # the large ones went first: a smaller one behind them may have sufficed
+        fewer = [victim for victim in victims if victim is not spare]
+        instead = choose(need, [_beside(alone, here, fewer)], 1)
+        if not isinstance(instead, Refusal):
+            choice, victims = instead, fewer
+    return choice, victims
+
+
+def _beside(alone: EndpointRoom, here: Sequence[SpareRoom], gone: Sequence[SpareRoom]) -> EndpointRoom:
+    """The endpoint's room beside the spares that stay."""
+    stay = [spare for spare in here if spare not in gone]
+
+    def on_host(room: HostRoom) -> HostRoom:
+        held = (_booking(s, Amounts(s.amounts.cpus, s.amounts.memory_mb)) for s in stay if s.host == room.facts.name)
+        return replace(room, bookings=(*room.bookings, *held))
+
+    def on_datastore(room: DatastoreRoom) -> DatastoreRoom:
+        held = (_booking(s, Amounts(disk_gb=s.amounts.disk_gb)) for s in stay if s.datastore == room.facts.name)
+        return replace(room, bookings=(*room.bookings, *held))
+
+    return replace(alone, hosts=tuple(map(on_host, alone.hosts)), datastores=tuple(map(on_datastore, alone.datastores)))
+
+
+def _booking(spare: SpareRoom, amounts: Amounts) -> Booking:
+    return Booking(datetime.min.replace(tzinfo=spare.until.tzinfo), spare.until, amounts)

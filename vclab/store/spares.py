@@ -1,0 +1,323 @@
+"""Spares: machines that nobody could have logged in to, kept for a while for the next reservation of their image.
+
+A spare has no tenure, but it takes room: its claims are held by ``claims.SPARE`` and its computer's name. Whoever
+changes its row has locked the computer's row before, after the pools.
+"""
+
+import dataclasses
+from collections.abc import Container, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from vclab.model import catalog as model
+from vclab.model.errors import NotFound
+from vclab.model.inventory import Amounts, Inventory
+from vclab.model.plans import Facts, Target
+from vclab.model.reservations import Refusal
+from vclab.model.states import ComputerState, ReservationState
+from vclab.placement import Choice, EndpointRoom, Need, SpareRoom, choose_evicting
+from vclab.store import audit, claims, identities, tenures
+from vclab.store.models import Computer, Reservation, Revision, Spare, Tenure
+from vclab.store.types import utc
+
+REMOVAL = "removal"
+"""The purpose of a tenure that only removes a machine."""
+
+
+@dataclasses.dataclass(frozen=True)
+class HandedOut:
+    """A place where the machine is already, or whose former machine the load will remove first."""
+
+    choice: Choice
+    computer: Computer | None  #: none yet, for what begins later
+    machine: str = ""  #: instance UUID of the spare that it gets; empty: none, it is loaded
+    facts: Facts = Facts()  #: what is known of that spare: its address and pinned host key
+
+
+def recorded(values: Mapping[str, Any]) -> Target:
+    """A recorded target. Fields that a later version no longer has are left out."""
+    names = {field.name for field in dataclasses.fields(Target)}
+    return Target(**{name: value for name, value in values.items() if name in names})
+
+
+def keep(session: Session, row: Reservation, until: datetime, now: datetime) -> str:
+    """Keep the machine of a reservation that has ended, and claim its room; why that can't be, or "".
+
+    It must be verified clean. Its tenure is the caller's to release.
+    """
+    target = recorded(row.target)
+    holder = f"{claims.SPARE}{target.computer}"
+    if not session.scalar(sa.select(_in_production(target.image, target.revision))):
+        return f"revision {row.revision} of {row.image} is not in production any more"
+    claims.release(session, holder, now)
+    try:
+        claims.claim_pools(session, holder, now, until, _wanted(target))
+    except (claims.NoRoom, NotFound) as refused:
+        return str(refused)
+    computer = _locked(session, target.computer)
+    if computer.tainted:
+        return f"somebody was logged in at {target.computer}"
+    target = dataclasses.replace(target, spare=target.instance_uuid)
+    session.merge(
+        Spare(
+            computer=target.computer,
+            generation=row.generation,
+            image=target.image,
+            revision=target.revision,
+            target=dataclasses.asdict(target),
+            kept_at=utc(now),
+            until=utc(until),
+            removal=0,
+            evicted_for="",
+        )
+    )
+    computer.state = ComputerState.AVAILABLE
+    session.flush()
+    return ""
+
+
+def hand_out(
+    session: Session,
+    holder: str,
+    image: model.Image,
+    endpoints: Sequence[model.Endpoint],
+    heard: Mapping[str, Inventory],
+    need: Need,
+    resting: Container[tuple[str, str]],
+    now: datetime,
+) -> HandedOut | None:
+    """Claim the room of a spare that is just what is wanted, the oldest one first; None when there is none.
+
+    ``resting``: hosts, by endpoint and name, that are not to be used. The pools of all that was heard must be locked.
+    """
+    known = {endpoint.name: endpoint for endpoint in endpoints}
+    of_image = sa.select(Spare).where(Spare.image == image.name, Spare.revision == image.revision, Spare.removal == 0)
+    for spare in session.scalars(of_image.order_by(Spare.until, Spare.computer)).all():
+        target = recorded(spare.target)
+        if (target.endpoint, target.host) in resting or not _is_wanted(
+            target, image, known.get(target.endpoint), heard.get(target.endpoint)
+        ):
+            continue
+        computer = _to_be_had(session, spare.computer)
+        if computer is None:
+            continue
+        facts = Facts(private_address=computer.private_address, host_key=computer.host_key)
+        trial = session.begin_nested()
+        _forget(session, spare.computer, now)
+        if not _claimed(session, holder, need, _wanted(target)):
+            trial.rollback()  # it fits until its time is over, and the reservation is longer
+            continue
+        trial.commit()
+        choice = Choice(target.endpoint, target.host, target.datastore)
+        return HandedOut(choice, computer, target.instance_uuid, facts)
+    return None
+
+
+def make_room(
+    session: Session, holder: str, need: Need, rooms: Sequence[EndpointRoom], refusal: Refusal, now: datetime
+) -> HandedOut | Refusal:
+    """Evict as few spares as needed and claim the room; the refusal when it would not suffice if all went.
+
+    ``rooms``: the endpoints without what spares hold; their pools must be locked. The first spare's computer goes to
+    the newcomer, whose load removes what was there before; the others get a tenure for their removal.
+    """
+    spares = {spare.computer: spare for spare in _idle(session, [room.name for room in rooms])}
+    identity = None if identities.shortage(session, need.starts, need.ends) else identities.pick(session)
+    chosen = choose_evicting(need, rooms, [_room(spare) for spare in spares.values()], identity is not None)
+    if isinstance(chosen, Refusal):
+        return refusal
+    choice, names = chosen[0], [victim.computer for victim in chosen[1]]
+    for name in sorted(names):
+        if _to_be_had(session, name) is None:  # taken since: it is not to be had, and its room neither
+            return refusal
+    trial = session.begin_nested()
+    for name in names[1:]:
+        _evict(session, spares[name], holder, now)
+        claims.release(session, f"{claims.SPARE}{name}", now)
+    if names:
+        _forget(session, names[0], now)
+    if not _claimed(session, holder, need, _wanted_at(choice, need.amounts)):
+        trial.rollback()
+        return refusal
+    trial.commit()
+    computer = session.get_one(Computer, names[0]) if names else identity
+    if names:
+        audit.note(session, holder, "vclab", "evicted", f"spares that were in the way: {', '.join(names)}", now)
+    return HandedOut(choice, computer)
+
+
+def _claimed(session: Session, holder: str, need: Need, wanted: Mapping[str, Amounts]) -> bool:
+    """Claim the pools, with an identity for all of the time; False: they don't hold it."""
+    try:
+        claims.claim_pools(session, holder, need.starts, need.ends, wanted)
+    except claims.NoRoom:
+        return False
+    return identities.shortage(session, need.starts, need.ends, but=holder) is None
+
+
+def evicted_for(session: Session, reservation: str) -> tuple[Target, ...]:
+    """The spares that must be removed before this reservation is loaded."""
+    query = sa.select(Spare).where(Spare.evicted_for == reservation, Spare.removal > 0).order_by(Spare.computer)
+    return tuple(_leaving(spare) for spare in session.scalars(query))
+
+
+def overdue(session: Session, now: datetime) -> list[str]:
+    """Computers whose spare is to be removed: too old, of an old revision; or whose removal nobody looks after."""
+    awaited = sa.exists().where(Reservation.id == Spare.evicted_for, Reservation.state == ReservationState.NEW)
+    query = sa.select(Spare.computer).where(
+        sa.or_(
+            sa.and_(Spare.removal == 0, _is_overdue(now)),
+            sa.and_(Spare.removal > 0, ~awaited),
+        )
+    )
+    return list(session.scalars(query.order_by(Spare.computer)))
+
+
+def leave(session: Session, computer: str, now: datetime) -> Target | None:
+    """Take the tenure that removes a spare, if it is to be removed: what is removed; None when it is not any more."""
+    _locked(session, computer)
+    spare = session.get(Spare, computer, populate_existing=True)
+    if spare is None:
+        return None
+    if not spare.removal:
+        over = sa.select(Spare.computer).where(Spare.computer == computer, _is_overdue(now))
+        if session.scalar(over) is None or tenures.current(session, computer) is not None:
+            return None
+        _evict(session, spare, "", now)
+    return _leaving(spare)
+
+
+def removed(session: Session, computer: str, generation: int, now: datetime) -> None:
+    """The spare is verified gone; harmless when that is known."""
+    row = _locked(session, computer)
+    spare = session.get(Spare, computer, populate_existing=True)
+    if spare is not None and spare.removal == generation:
+        _forget(session, computer, now)
+        row = _locked(session, computer)
+        if row.state is ComputerState.RELOADING:
+            row.state = ComputerState.AVAILABLE
+        row.image, row.revision, row.tainted = "", 0, False
+        row.host_key = row.private_address = row.public_address = ""
+    tenures.release(session, computer, generation, now)
+
+
+def machines(session: Session) -> set[tuple[str, int]]:
+    """The spares by computer and the generation of their mark: nobody holds them, and they are no strays."""
+    marked = session.execute(sa.select(Spare.computer, Spare.generation))
+    return {(computer, generation) for computer, generation in marked}
+
+
+def handed_out(session: Session) -> set[str]:
+    """The instance UUIDs of spares that a reservation has and that may not carry its mark yet."""
+    query = sa.select(Reservation.target).join(
+        Tenure,
+        sa.and_(
+            Tenure.holder == Reservation.id,
+            Tenure.computer == Reservation.computer,
+            Tenure.generation == Reservation.generation,
+            Tenure.released_at.is_(None),
+        ),
+    )
+    return {str(target["spare"]) for target in session.scalars(query) if target.get("spare")}
+
+
+def facts(session: Session, target: Target) -> Facts:
+    """What is known of the spare that a reservation got: its address and pinned host key. Empty when it got none."""
+    row = session.get(Reservation, target.reservation) if target.spare else None
+    if row is None or (row.computer, row.generation) != (target.computer, target.generation):
+        return Facts()
+    return Facts(private_address=row.private_address, host_key=row.host_key)
+
+
+def _in_production(image: Any, revision: Any) -> sa.Exists:
+    return sa.exists().where(Revision.image == image, Revision.number == revision, Revision.production)
+
+
+def _is_overdue(now: datetime) -> sa.ColumnElement[bool]:
+    return sa.or_(Spare.until <= utc(now), ~_in_production(Spare.image, Spare.revision))
+
+
+def _is_wanted(
+    target: Target, image: model.Image, endpoint: model.Endpoint | None, inventory: Inventory | None
+) -> bool:
+    """Whether the machine is what a load of the image would make, where it can be used now."""
+    if endpoint is None or inventory is None or inventory.error:
+        return False
+    same = ("module", "guest", "guest_id", "cpus", "memory_mb", "disk_gb")
+    networks = (target.private_network, target.public_network)
+    return (
+        all(getattr(target, name) == getattr(image, name) for name in same)
+        and networks == (endpoint.private_network, endpoint.public_network)
+        and any(host.name == target.host and host.usable for host in inventory.hosts)
+    )
+
+
+def _idle(session: Session, endpoints: Sequence[str]) -> list[Spare]:
+    """The spares at these endpoints that nobody removes yet."""
+    query = (
+        sa.select(Spare)
+        .join(Computer, Computer.name == Spare.computer)
+        .where(Spare.removal == 0, Computer.state == ComputerState.AVAILABLE)
+    )
+    found = session.scalars(query.order_by(Spare.computer)).all()
+    return [spare for spare in found if spare.target["endpoint"] in endpoints]
+
+
+def _room(spare: Spare) -> SpareRoom:
+    target = recorded(spare.target)
+    amounts = Amounts(target.cpus, target.memory_mb, target.disk_gb)
+    return SpareRoom(spare.computer, target.endpoint, target.host, target.datastore, amounts, spare.until)
+
+
+def _locked(session: Session, name: str) -> Computer:
+    query = sa.select(Computer).where(Computer.name == name).with_for_update(key_share=True)
+    computer = session.scalar(query.execution_options(populate_existing=True))
+    if computer is None:
+        raise NotFound(f"there is no computer {name}")
+    return computer
+
+
+def _to_be_had(session: Session, name: str) -> Computer | None:
+    """The computer, locked, if its spare can be given away or evicted; else None."""
+    computer = _locked(session, name)
+    spare = session.get(Spare, name, populate_existing=True)
+    if spare is None or spare.removal or computer.state is not ComputerState.AVAILABLE:
+        return None
+    return None if tenures.current(session, name) else computer
+
+
+def _evict(session: Session, spare: Spare, reservation: str, now: datetime) -> None:
+    """Take the tenure that removes it."""
+    holder = f"{claims.SPARE}{spare.computer}"
+    spare.removal = tenures.take(session, spare.computer, holder, REMOVAL, now, now)
+    spare.evicted_for = reservation
+    computer = session.get_one(Computer, spare.computer)
+    if computer.state is ComputerState.AVAILABLE:  # one in maintenance stays there
+        computer.state = ComputerState.RELOADING
+    session.flush()
+
+
+def _forget(session: Session, computer: str, now: datetime) -> None:
+    """It is no spare any more, and holds no room."""
+    claims.release(session, f"{claims.SPARE}{computer}", now)
+    session.execute(sa.delete(Spare).where(Spare.computer == computer))
+    session.expire_all()
+
+
+def _leaving(spare: Spare) -> Target:
+    return dataclasses.replace(recorded(spare.target), generation=spare.removal)
+
+
+def _wanted(target: Target) -> dict[str, Amounts]:
+    amounts = Amounts(target.cpus, target.memory_mb, target.disk_gb)
+    return _wanted_at(Choice(target.endpoint, target.host, target.datastore), amounts)
+
+
+def _wanted_at(choice: Choice, amounts: Amounts) -> dict[str, Amounts]:
+    return {
+        claims.host_pool(choice.endpoint, choice.host): Amounts(cpus=amounts.cpus, memory_mb=amounts.memory_mb),
+        claims.datastore_pool(choice.endpoint, choice.datastore): Amounts(disk_gb=amounts.disk_gb),
+    }

@@ -1,0 +1,38 @@
+"""Removing a spare that nobody's reservation looks after."""
+
+from dataclasses import dataclass
+
+from temporalio import workflow
+
+from activities.records import RecordActivities, SpareEvent
+from workflows import profiles
+from workflows.reclaim import take_back
+
+
+@dataclass(frozen=True)
+class RemovalInput:
+    """A computer whose spare is to go."""
+
+    computer: str
+    longest_pause: float = 60.0
+
+
+@workflow.defn
+class Removal:
+    """Removes a spare that nobody wanted in time, or that was in the way. Started by the reconciler."""
+
+    @workflow.run
+    async def run(self, given: RemovalInput) -> str:
+        """What became of it."""
+        event = SpareEvent(given.computer, workflow.now())
+        held = await workflow.execute_local_activity_method(
+            RecordActivities.spare_leaves, event, **profiles.record("is it to go?")
+        )
+        if held.target is None:
+            return f"{given.computer} has no spare that is to go"
+        await take_back(held.target, given.longest_pause)
+        gone = SpareEvent(given.computer, workflow.now(), held.target.generation)
+        await workflow.execute_local_activity_method(
+            RecordActivities.spare_removed, gone, **profiles.record("spare removed")
+        )
+        return f"{held.target.machine_name} is gone from {held.target.host}"

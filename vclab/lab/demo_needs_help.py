@@ -10,7 +10,7 @@ import typer
 
 from vclab.lab.control import Vcsim
 from vclab.lab.demo import VCLAB, Demo, must, tell
-from vclab.lab.stock import HOSTS
+from vclab.lab.stock import HOSTS, IMAGES
 
 LONG = 180.0
 """Seconds that a load may take on a busy machine."""
@@ -62,9 +62,17 @@ class NeedsHelp(Demo):
         return f"demo: ok — {name} failed in two places, was mended and resumed, in {time.monotonic() - began:.0f} s"
 
     def _reserve(self) -> "subprocess.Popen[str]":
-        words = ["reserve", "debian-12", "--for", "1h", "--json"]
+        words = ["reserve", self._image(), "--for", "1h", "--json"]
         typer.secho(f"$ vclab {' '.join(words)} &", bold=True)
         return subprocess.Popen([VCLAB, *words], env=self._env, stdout=subprocess.PIPE, text=True)
+
+    def _image(self) -> str:
+        """An image of which no spare is kept: that would be handed out, and powers nothing on."""
+        computers = json.loads(self._quietly("--as", "olga", "computer", "list", "--json"))
+        kept = {computer["image"] for computer in computers if computer["spare_until"]}
+        free = [image.name for image in IMAGES if image.name not in kept]
+        must(bool(free), "the lab keeps a spare of each image: try it in half an hour, or in another lab (--lab DIR)")
+        return free[0]
 
     def _needs_help(self, waiting: "subprocess.Popen[str]") -> str:
         """Wait until it does; its id."""

@@ -43,9 +43,9 @@ class Lab:
         own = {"VCLAB_LAB": str(self.layout.folder), "VCLAB_CONFIG": str(self.layout.settings_file)}
         return {**os.environ, **own, "COLUMNS": "200"}
 
-    def vclab(self, *arguments: str, check: bool = True, timeout: float = 120.0) -> Ran:
+    def vclab(self, *arguments: str, check: bool = True, timeout: float = 120.0, typed: str = "") -> Ran:
         """Run the command line as people do. With ``check``, exit codes other than 0 fail the test."""
-        ran = run(str(VCLAB), *arguments, env=self.env, timeout=timeout)
+        ran = run(str(VCLAB), *arguments, env=self.env, timeout=timeout, typed=typed)
         assert not check or ran.returncode == 0, f"vclab {' '.join(arguments)}: {ran.stderr}{ran.stdout}"
         return ran
 
@@ -119,9 +119,9 @@ class Lab:
         return Vcenter(self)
 
 
-def run(*command: str, env: Mapping[str, str] | None = None, timeout: float = 60.0) -> Ran:
-    """Run a command and keep what it says."""
-    return subprocess.run(command, capture_output=True, text=True, env=env, timeout=timeout, stdin=subprocess.DEVNULL)
+def run(*command: str, env: Mapping[str, str] | None = None, timeout: float = 60.0, typed: str = "") -> Ran:
+    """Run a command and keep what it says; ``typed`` is its standard input."""
+    return subprocess.run(command, capture_output=True, text=True, env=env, timeout=timeout, input=typed)
 
 
 def eventually(true: Callable[[], Any], seconds: float = 60.0, every: float = 0.05) -> Any:

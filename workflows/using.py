@@ -256,6 +256,8 @@ class Using(Carrying):
             wanted = ", ".join(self._addresses)
             self._progress.says(f"the firewall could not be opened to just {wanted}: {failures.reason(error)}")
             self._addresses = self._granted
+            if self._waits.run_events:  # before, the records were left with what was wanted, and Connect waited on
+                await self.record(RecordActivities.access_opened, self._event(addresses=self._granted))
 
     async def _grant(self, placed: Placed) -> Waits | None:
         """Account and firewall for all acknowledged addresses. None when the reservation ended meanwhile."""

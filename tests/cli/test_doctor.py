@@ -63,6 +63,12 @@ def secrets(tmp_path: Path) -> Path:
     return folder
 
 
+def test_a_disk_that_is_nearly_full(checks: Checks, secrets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert checks()["disk"]["ok"] and str(secrets) in checks()["disk"]["found"]
+    monkeypatch.setattr("vclab.cli.doctor.LEAST_FREE", 1 << 60)
+    assert checks()["disk"]["todo"] == "make room there"
+
+
 def test_nothing_is_there_yet(checks: Checks, nobody_listens: str, tmp_path: Path) -> None:
     found = checks()
     assert found["settings"]["ok"]

@@ -192,6 +192,13 @@ class Stack(Lab):
 
     # vCenter and its datastore.
 
+    def vcenter_answers(self) -> bool:
+        """True when it lets in whoever has its password."""
+        try:
+            return bool(self.vcenter())
+        except (OSError, vmodl.MethodFault):
+            return False  # it is being started
+
     def machines_of(self, reservation: str) -> list[Any]:
         """All virtual machines in vCenter with our mark for a reservation, by pyvmomi."""
         return [m for m in everything(self.vcenter()) if marks(m).get("reservation") == reservation]

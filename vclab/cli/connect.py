@@ -87,7 +87,9 @@ async def _open(lab: Lab, view: ReservationView, from_: str) -> ReservationView:
         if view.access_open and address in view.remote_addresses:
             return view
         if address not in view.remote_addresses:
-            raise Refused(view.reason or f"{reservation} could not be opened to {address}; try it again")
+            status = (await look(lab, reservation)).status
+            why = (status.reason if status else "") or view.reason or "try it again"
+            raise Refused(f"{reservation} could not be opened to {address}: {why}")
         if time.monotonic() >= deadline:
             seen = await look(lab, reservation)
             raise Unreachable(

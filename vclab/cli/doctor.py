@@ -4,6 +4,7 @@ import asyncio
 import os
 import pwd
 import re
+import shutil
 import stat
 import sys
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from vclab.settings import Settings
 
 CLOCK_SECONDS = 30.0  #: by which clocks may differ; certificates and vCenter's sessions bear minutes
+LEAST_FREE = 256 << 20  #: bytes
 EARLIEST = datetime(2025, 1, 1, tzinfo=UTC)  #: a clock before vclab was written is wrong
 
 
@@ -78,6 +81,7 @@ def _checks(lab: Lab) -> Iterator[Check]:
     database = _database(lab)
     yield database
     yield from _files(lab.settings)
+    yield _room(lab.settings)
     yield from asyncio.run(_temporal(lab, _endpoints(lab) if database.ok else []))
     if database.ok:
         yield from _catalog(lab)
@@ -186,6 +190,20 @@ def _files(settings: "Settings") -> Iterator[Check]:
         readable = os.access(settings.dhcp_leases, os.R_OK)
         todo = "" if readable else "mend `dhcp_leases` in the settings, or let the worker's account read it"
         yield Check("DHCP leases", readable, str(settings.dhcp_leases), todo)
+
+
+def _room(settings: "Settings") -> Check:
+    """Records and secrets wait for room on a full disk; nothing is lost, and nothing moves."""
+    from vclab.store.engine import open_store
+
+    file: Path | None = None
+    with suppress(Refused):  # that is told by another check
+        file = open_store(settings.database).file
+    folders = [f for f in (settings.secrets_dir, file.parent if file else None) if f and f.is_dir()]
+    free = {folder: shutil.disk_usage(folder).free for folder in folders}
+    short = [folder for folder, left in free.items() if left < LEAST_FREE]
+    told = ", ".join(f"{left >> 20} MiB free in {folder}" for folder, left in free.items())
+    return Check("disk", not short, told or "no folder of ours here", "make room there" if short else "")
 
 
 def _secrets(settings: "Settings") -> Check:

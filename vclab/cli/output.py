@@ -134,4 +134,5 @@ def status_json(status: StatusView | None, why_not: str = "") -> dict[str, JsonV
         "until": iso(status.until) if status else None,
         "then": status.then or None if status else None,
         "seconds_left": status.seconds_left or None if status else None,
+        "remark": status.reason or None if status else None,
     }

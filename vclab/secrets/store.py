@@ -6,7 +6,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from vclab.model.errors import VclabError
+from vclab.model.errors import Unreachable, VclabError
 
 ALPHABET = "abcdefghjkmnpqrstuvwxyABCDEFGHJKMNPQRSTUVWXY3456789"
 """No look-alikes (VCL leaves out i I l L o O 0 z Z 1 2)."""
@@ -36,16 +36,27 @@ class SecretStore:
             raise SecretMissing(f"no secret is stored under {reference}") from None
 
     def put(self, reference: str, value: str) -> None:
-        """Store a value, whole or not at all."""
+        """Store a value, whole or not at all. Raises ``Unreachable`` when it can't be written: the disk may be full."""
         path = self._path(reference)
-        self._make_folders(path.parent)
+        try:
+            self._make_folders(path.parent)
+            self._write(path, value)
+        except OSError as error:
+            raise Unreachable(f"the secrets in {self._directory} can't be written now: {error.strerror}") from None
+
+    @staticmethod
+    def _write(path: Path, value: str) -> None:
         handle, temporary = tempfile.mkstemp(dir=path.parent)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(value)
-            file.flush()
-            os.fsync(file.fileno())
-        _inherit(Path(temporary))
-        Path(temporary).replace(path)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(value)
+                file.flush()
+                os.fsync(file.fileno())
+            _inherit(Path(temporary))
+            Path(temporary).replace(path)
+        except OSError:
+            Path(temporary).unlink(missing_ok=True)  # each retry would leave one
+            raise
 
     def _make_folders(self, wanted: Path) -> None:
         for folder in reversed((wanted, *wanted.parents)):

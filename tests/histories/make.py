@@ -4,7 +4,7 @@
 
 A history protects the reservations that run while vclab is updated: tests/workflows/test_compatibility.py replays each.
 Never replace one that a released version wrote; add `<ending>-<what is new>.json` beside it.
-The two of reservations for later were lived on a real server with scripted drivers (tests/cli/node.py).
+`deleted-scheduled` was lived on a real server with scripted drivers (tests/cli/node.py).
 """
 
 import asyncio

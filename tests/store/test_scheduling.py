@@ -365,3 +365,16 @@ def test_reservations_of_before_are_kept_when_the_table_changes(tmp_path: Path) 
     with pytest.raises(sa.exc.IntegrityError):
         store.run(lambda s: s.execute(sa.text("UPDATE reservations SET ends = starts")))
     store.close()
+
+
+def test_a_spare_is_not_kept_under_an_identity_that_is_promised(store: Store) -> None:
+    """Else nothing would be free when the load is to begin."""
+    store.run(lambda s: seed(s, identities=1))
+    first = must_reserve(store)
+    store.run(lambda s: reservations.ready(s, first.reservation, FACTS, NOW))
+    store.run(lambda s: reservations.ended(s, first.reservation, Ending.NOACK, "", NOW))
+    placed = must(later(store, start=NOW + PRELOAD + timedelta(minutes=10)))
+    why_not = store.run(lambda s: reservations.kept(s, first.reservation, 1800.0, NOW))
+    assert why_not == "the identity of vm01 is promised to others"
+    store.run(lambda s: reservations.finished(s, first.reservation, NOW))
+    assert must(begin(store, placed.reservation, now=NOW + timedelta(minutes=12))).target.generation == 2

@@ -53,6 +53,8 @@ def keep(session: Session, row: Reservation, until: datetime, now: datetime) -> 
     if not session.scalar(sa.select(_in_production(target.image, target.revision))):
         return f"revision {row.revision} of {row.image} is not in production any more"
     claims.release(session, holder, now)
+    if identities.shortage(session, now, until) is not None:
+        return f"the identity of {target.computer} is promised to others"
     try:
         claims.claim_pools(session, holder, now, until, _wanted(target))
     except (claims.NoRoom, NotFound) as refused:

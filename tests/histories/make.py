@@ -4,7 +4,8 @@
 
 A history protects the reservations that run while vclab is updated: tests/workflows/test_compatibility.py replays each.
 Never replace one that a released version wrote; add `<ending>-<what is new>.json` beside it.
-`deleted-scheduled` was lived on a real server with scripted drivers (tests/cli/node.py).
+`deleted-scheduled` and those of spares (`deleted-kept`, `released-tainted`, `deleted-evicting`) were lived on a real
+server with scripted drivers (tests/cli/node.py).
 """
 
 import asyncio

@@ -224,7 +224,10 @@ class Using(Carrying):
         return set(self._addresses) != set(self._granted) or self._reboot is not None
 
     async def _attend(self, placed: Placed) -> None:
-        if set(self._addresses) != set(self._granted):
+        """A restart goes first: it may be what the computer needs before it can let anybody in."""
+        if self._reboot is not None and self._waits.run_events:
+            await self._restart(placed, self._reboot)
+        elif set(self._addresses) != set(self._granted):
             await self._grant_carefully(placed)
         elif self._reboot is not None:
             await self._restart(placed, self._reboot)
@@ -260,7 +263,8 @@ class Using(Carrying):
                 await self.record(RecordActivities.access_opened, self._event(addresses=self._granted))
 
     async def _grant(self, placed: Placed) -> Waits | None:
-        """Account and firewall for all acknowledged addresses. None when the reservation ended meanwhile."""
+        """Account and firewall for all acknowledged addresses. None when the reservation ended meanwhile, or, in use, a
+        restart is wanted."""
         wanted = self._addresses
         self._progress.waits(f"access for {', '.join(wanted)}", placed.waits.step_ceiling, "")
         summary = f"let {placed.access.login} in from {', '.join(wanted)}"
@@ -270,7 +274,9 @@ class Using(Carrying):
             **profiles.short(summary, placed.target.site, placed.waits.step_ceiling),
         )
         if self._progress.state is ReservationState.INUSE and self._waits.run_events:
-            facts = await self._while_the_clock_runs(placed, handle)
+            facts = await self._while_the_clock_runs(placed, handle, lambda: self._reboot is not None)
+            if facts is None:
+                return None
         else:
             facts = await self.unless_ended(handle)
         if self._ending is not None:

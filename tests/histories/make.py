@@ -6,6 +6,9 @@ A history protects the reservations that run while vclab is updated: tests/workf
 Never replace one that a released version wrote; add `<ending>-<what is new>.json` beside it.
 `deleted-scheduled` and those of spares (`deleted-kept`, `released-tainted`, `deleted-evicting`) were lived on a real
 server with scripted drivers (tests/cli/node.py).
+
+`released-carried.json` is a second run (continue-as-new) with an address that leaves, a computer that was off, and a
+restart. It was lived on the time-skipping server, as in tests/workflows/test_long_lives.py: here a run would be long.
 """
 
 import asyncio

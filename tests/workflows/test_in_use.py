@@ -90,6 +90,18 @@ async def test_a_machine_that_its_user_shut_down_stays_off_until_reboot(life: Li
     assert (await life.until("complete")).ending == "EOR"
 
 
+async def test_a_restart_does_not_wait_for_an_address_that_cannot_be_let_in(life: Life) -> None:
+    """It may be what it takes."""
+    await life.in_use()
+    life.world.fail["grant_access"] = Unreachable("no route")
+    await life.reservations.acknowledge(life.id, Acknowledge(HOME))
+    await life.reservations.reboot(life.id, Reboot("alice", hard=True))
+    await life.when(lambda: bool(noted(life, "rebooted")))
+    del life.world.fail["grant_access"]
+    await life.skip(minutes=2)
+    await life.when(lambda: life.world.granted[-1] == ("203.0.113.101", HOME))
+
+
 async def test_who_is_away_from_a_machine_that_cannot_be_looked_at_is_not_timed_out(life: Life) -> None:
     """The time to come back begins anew when the machine is back."""
     await life.in_use(hours=4)

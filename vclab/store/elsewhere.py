@@ -18,7 +18,7 @@ from vclab.model.reservations import OtherPlace, Placed, Refusal
 from vclab.model.rules import Rules
 from vclab.model.states import OPEN_STATES, ComputerState
 from vclab.placement import Choice
-from vclab.store import audit, catalog, claims, credit, failures, lab_machines, placing, tenures
+from vclab.store import audit, catalog, claims, credit, failures, lab_machines, placing, pools, tenures
 from vclab.store.models import Computer, Reservation
 from vclab.store.types import utc
 
@@ -46,7 +46,7 @@ def find(
     if isinstance(choice, Refusal):
         return choice
     held = _pools(target)
-    amounts = placing.wanted(choice, Amounts(image.cpus, image.memory_mb, image.disk_gb))
+    amounts = pools.wanted(choice, Amounts(image.cpus, image.memory_mb, image.disk_gb))
     wanted = {pool: amount for pool, amount in amounts.items() if pool not in held}
     claims.claim_pools(session, row.id, starts, ends, wanted)
     return OtherPlace(choice.endpoint, choice.host, choice.datastore, target.computer)
@@ -164,7 +164,7 @@ def _target(session: Session, row: Reservation, old: Target, place: OtherPlace, 
 
 
 def _pools(target: Target) -> set[str]:
-    return set(placing.wanted(Choice(target.endpoint, target.host, target.datastore), Amounts()))
+    return set(pools.wanted(Choice(target.endpoint, target.host, target.datastore), Amounts()))
 
 
 def _keep(session: Session, target: Target, now: datetime) -> None:

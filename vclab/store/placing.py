@@ -7,13 +7,11 @@ wait for each other instead of overbooking or breaking each other off.
 import dataclasses
 import difflib
 import functools
-import operator
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from vclab.model import catalog as model
@@ -25,7 +23,7 @@ from vclab.model.plans import Access, Target
 from vclab.model.reservations import Placed, Refusal, ReserveRequest
 from vclab.model.rules import Rules
 from vclab.model.states import OPEN_STATES, ComputerState, ReservationState
-from vclab.placement import Booking, Choice, DatastoreRoom, EndpointRoom, HostRoom, Need, choose
+from vclab.placement import Choice, Need, choose
 from vclab.store import (
     audit,
     catalog,
@@ -33,13 +31,12 @@ from vclab.store import (
     identities,
     lab_machines,
     load_log,
+    pools,
     refusals,
-    rests,
     spares,
     tenures,
-    zones,
 )
-from vclab.store.models import Computer, Pool, Reservation, User
+from vclab.store.models import Computer, Reservation, User
 from vclab.store.spares import HandedOut
 from vclab.store.types import utc
 
@@ -194,8 +191,8 @@ def _claim(
     at_once = window.preload_at is None and image.module != model.STANDALONE
     need, id = Need(amounts_of(image), window.claim_starts, window.claim_ends), request.id
     if at_once:
-        refresh(session, [heard[e.name] for e in endpoints if e.name in heard and not heard[e.name].error])
-        resting = resting_hosts(session, request.user)
+        pools.refresh(session, [heard[e.name] for e in endpoints if e.name in heard and not heard[e.name].error])
+        resting = pools.resting_hosts(session, request.user)
         spare = spares.hand_out(session, id, image, endpoints, heard, need, resting, window.now)
         if spare is not None:
             return spare
@@ -204,7 +201,7 @@ def _claim(
         return HandedOut(*claimed)
     if not at_once:
         return claimed
-    there = rooms(session, endpoints, heard, need, resting, claims.firm)
+    there = pools.rooms(session, endpoints, heard, need, resting, claims.firm)
     return spares.make_room(session, id, need, there, claimed, window.now)
 
 
@@ -234,22 +231,22 @@ def claim_place(
         starts, ends = window.claim_starts, window.claim_ends
         claimed = lab_machines.claim(session, able, heard, holder, user, starts, ends, window.now)
         return claimed if isinstance(claimed, Refusal) else (Choice(claimed[0], claimed[1].name, ""), claimed[1])
-    refresh(session, [heard[e.name] for e in endpoints if e.name in heard and not heard[e.name].error])
+    pools.refresh(session, [heard[e.name] for e in endpoints if e.name in heard and not heard[e.name].error])
     need = Need(amounts_of(image), window.claim_starts, window.claim_ends)
     at_once = window.preload_at is None
     computer = identities.pick(session) if at_once else None
     lacking = (at_once and computer is None) or identities.shortage(session, need.starts, need.ends)
     free_identities = 0 if lacking else 1
-    resting = resting_hosts(session, user, at_once)
-    choice = choose(need, rooms(session, endpoints, heard, need, resting, claims.at_most), free_identities)
+    resting = pools.resting_hosts(session, user, at_once)
+    choice = choose(need, pools.rooms(session, endpoints, heard, need, resting, claims.at_most), free_identities)
     if isinstance(choice, Refusal):
-        choice = choose(need, rooms(session, endpoints, heard, need, resting, claims.bookings), free_identities)
+        choice = choose(need, pools.rooms(session, endpoints, heard, need, resting, claims.bookings), free_identities)
     if isinstance(choice, Refusal):
         if not at_once:
             choice = dataclasses.replace(choice, reason="there is no room for this machine then")
-        there = functools.partial(rooms, session, endpoints, heard, resting=resting, promised=claims.bookings)
+        there = functools.partial(pools.rooms, session, endpoints, heard, resting=resting, promised=claims.bookings)
         return refusals.with_room(session, choice, need, there, window.now)
-    claims.claim_pools(session, holder, need.starts, need.ends, wanted(choice, need.amounts))
+    claims.claim_pools(session, holder, need.starts, need.ends, pools.wanted(choice, need.amounts))
     return choice, computer
 
 
@@ -267,11 +264,11 @@ def choose_beside(
     Its own claims stand in nobody's way: what was made is gone before anything is made anew.
     """
     heard = {inventory.endpoint: inventory for inventory in inventories}
-    refresh(session, [heard[e.name] for e in endpoints if e.name in heard and not heard[e.name].error])
+    pools.refresh(session, [heard[e.name] for e in endpoints if e.name in heard and not heard[e.name].error])
     need = Need(amounts_of(image), starts, ends)
-    resting = {**resting_hosts(session, row.user), (row.endpoint, row.host): "its load failed here"}
+    resting = {**pools.resting_hosts(session, row.user), (row.endpoint, row.host): "its load failed here"}
     promised = functools.partial(claims.bookings, but=row.id)
-    return choose(need, rooms(session, endpoints, heard, need, resting, promised), 1)
+    return choose(need, pools.rooms(session, endpoints, heard, need, resting, promised), 1)
 
 
 def window_of(
@@ -298,141 +295,6 @@ def window_of(
         claim_starts=(preload_at or now) - timedelta(seconds=rules.lead),
         claim_ends=end + timedelta(seconds=rules.turnaround),
     )
-
-
-def refresh(session: Session, inventories: Sequence[Inventory]) -> None:
-    """Lock the pools of these endpoints, and lay down in them what is newer than what is known."""
-    newest: dict[str, dict[str, Any]] = {}
-    for inventory in inventories:
-        newest |= _pools_of(inventory)
-    locked = _lock(session, newest)
-    missing = [newest[name] for name in sorted(set(newest) - set(locked))]
-    if missing:
-        _insert_new(session, missing)
-        locked = _lock(session, newest)
-    newer = [values for name, values in newest.items() if locked[name].seen_at < values["seen_at"]]
-    changed = [values for values in newer if _facts(values) != tuple(locked[values["name"]][2:])]
-    if changed:
-        session.execute(sa.update(Pool), changed)
-    # Most answers are as before: then one statement says that they are still so.
-    for moment in {values["seen_at"] for values in newer}:
-        names = [values["name"] for values in newer if values["seen_at"] == moment]
-        session.execute(
-            sa.update(Pool).where(Pool.name.in_(names)).values(seen_at=moment),
-            execution_options={"synchronize_session": False},
-        )
-
-
-_FACTS = ("cpus", "memory_mb", "disk_gb", "usable", "why_not")
-_facts = operator.itemgetter(*_FACTS)
-"""What an endpoint says of a pool."""
-
-
-def _lock(session: Session, names: Iterable[str]) -> dict[str, Row[Any]]:
-    """The pools of these names, locked in their order, as plain columns (the facts last): there may be thousands."""
-    columns = Pool.name, Pool.seen_at, *(getattr(Pool, fact) for fact in _FACTS)
-    query = sa.select(*columns).where(Pool.name.in_(sorted(names))).order_by(Pool.name)
-    return {row[0]: row for row in session.execute(query.with_for_update(key_share=True))}
-
-
-def _pools_of(inventory: Inventory) -> dict[str, dict[str, Any]]:
-    """The capacity pools that an endpoint's answer describes, by name."""
-    found: dict[str, dict[str, Any]] = {}
-    for host in inventory.hosts:
-        amounts = {"cpus": host.cpus, "memory_mb": host.memory_mb, "disk_gb": 0}
-        found[claims.host_pool(inventory.endpoint, host.name)] = amounts | {
-            "usable": host.usable,
-            "why_not": host.why_not,
-        }
-    for store in inventory.datastores:
-        amounts = {"cpus": 0, "memory_mb": 0, "disk_gb": store.disk_gb}
-        name = claims.datastore_pool(inventory.endpoint, store.name)
-        found[name] = amounts | {"usable": store.usable, "why_not": store.why_not}
-    for name, values in found.items():
-        values |= {"name": name, "seen_at": utc(inventory.taken_at)}
-    return found
-
-
-def _names(inventory: Inventory) -> list[str]:
-    """The names of these pools."""
-    hosts = [claims.host_pool(inventory.endpoint, host.name) for host in inventory.hosts]
-    return hosts + [claims.datastore_pool(inventory.endpoint, store.name) for store in inventory.datastores]
-
-
-def _insert_new(session: Session, rows: list[dict[str, Any]]) -> None:
-    """Another placement may insert the same pools just now: whoever comes second waits, and keeps the first's."""
-    if session.get_bind().dialect.name == "postgresql":
-        from sqlalchemy.dialects.postgresql import insert
-
-        session.execute(insert(Pool).values(rows).on_conflict_do_nothing())
-    else:
-        session.execute(sa.insert(Pool), rows)
-
-
-_Resting = Mapping[tuple[str, str], str]
-"""By endpoint and host."""
-
-_Promised = Callable[[Session, Iterable[str], datetime, datetime], Mapping[str, Sequence[Booking]]]
-
-
-def rooms(
-    session: Session,
-    endpoints: Sequence[model.Endpoint],
-    heard: Mapping[str, Inventory],
-    need: Need,
-    resting: _Resting,
-    promised: _Promised,
-) -> list[EndpointRoom]:
-    return [_room(session, endpoint, heard.get(endpoint.name), need, resting, promised) for endpoint in endpoints]
-
-
-def resting_hosts(session: Session, user: str, at_once: bool = True) -> _Resting:
-    """Why nothing is placed on these hosts for now, in the user's zone.
-
-    Not ``at_once``: of those that are checked it is expected that they have come back by then.
-    """
-    found = {host: rest for host, rest in rests.resting(session).items() if at_once or rest.next_check is None}
-    if not found:
-        return {}
-    zone = zones.of(session, user)
-    return {host: rest.text(lambda moment: zones.shown(moment, zone)) for host, rest in found.items()}
-
-
-def _room(
-    session: Session,
-    endpoint: model.Endpoint,
-    inventory: Inventory | None,
-    need: Need,
-    resting: _Resting,
-    ask: _Promised,
-) -> EndpointRoom:
-    if inventory is None or inventory.error:
-        return EndpointRoom(endpoint.name, error=(inventory and inventory.error) or "was not asked")
-    promised = ask(session, _names(inventory), need.starts, need.ends)
-    return EndpointRoom(
-        endpoint.name,
-        networks=(endpoint.private_network, endpoint.public_network),
-        hosts=tuple(
-            HostRoom(
-                host,
-                tuple(promised[claims.host_pool(endpoint.name, host.name)]),
-                resting.get((endpoint.name, host.name), ""),
-            )
-            for host in inventory.hosts
-        ),
-        datastores=tuple(
-            DatastoreRoom(store, tuple(promised[claims.datastore_pool(endpoint.name, store.name)]))
-            for store in inventory.datastores
-        ),
-    )
-
-
-def wanted(choice: Choice, amounts: Amounts) -> dict[str, Amounts]:
-    """What a machine of that size takes of which pool there."""
-    return {
-        claims.host_pool(choice.endpoint, choice.host): Amounts(cpus=amounts.cpus, memory_mb=amounts.memory_mb),
-        claims.datastore_pool(choice.endpoint, choice.datastore): Amounts(disk_gb=amounts.disk_gb),
-    }
 
 
 def target_for(

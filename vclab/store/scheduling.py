@@ -19,7 +19,7 @@ from vclab.model.reservations import Placed, Refusal
 from vclab.model.rules import Rules
 from vclab.model.states import OPEN_STATES, ReservationState
 from vclab.placement import Choice, EndpointRoom, Need, choose
-from vclab.store import audit, catalog, claims, identities, lab_machines, placing, reservations, tenures, zones
+from vclab.store import audit, catalog, claims, identities, lab_machines, placing, pools, reservations, tenures, zones
 from vclab.store.models import Computer, Reservation, Tenure, User
 from vclab.store.types import utc
 
@@ -42,7 +42,7 @@ def begin(session: Session, id: str, inventories: Sequence[Inventory], rules: Ru
     endpoints = catalog.endpoints(session, image.module)
     heard = {inventory.endpoint: inventory for inventory in inventories}
     if placing.target_of(row).datastore:
-        placing.refresh(session, [each for each in heard.values() if not each.error])
+        pools.refresh(session, [each for each in heard.values() if not each.error])
         if identities.pick(session) is None:
             return _no_identity(session, row.user)
     found = _promised(session, row, image, endpoints, heard, now, until)
@@ -169,8 +169,8 @@ def _promised(
     assert computer is not None  # that was made sure before
     but_own = partial(claims.bookings, but=row.id)
     need = Need(placing.amounts_of(image), now, until)
-    resting = placing.resting_hosts(session, row.user)
-    rooms = placing.rooms(session, endpoints, heard, need, resting, but_own)
+    resting = pools.resting_hosts(session, row.user)
+    rooms = pools.rooms(session, endpoints, heard, need, resting, but_own)
     found = choose(need, [_only(room, choice) for room in rooms if room.name == choice.endpoint], 1)
     return found if isinstance(found, Refusal) else (choice, computer)
 

@@ -1,0 +1,152 @@
+"""What endpoints can hold: as they said it last, in the pools that claims take from, with what is promised of it."""
+
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Row
+from sqlalchemy.orm import Session
+
+from vclab.model import catalog as model
+from vclab.model.inventory import Amounts, Inventory
+from vclab.placement import Booking, Choice, DatastoreRoom, EndpointRoom, HostRoom, Need
+from vclab.store import claims, rests, zones
+from vclab.store.models import Pool
+from vclab.store.types import utc
+
+Resting = Mapping[tuple[str, str], str]
+"""By endpoint and host."""
+
+Promised = Callable[[Session, Iterable[str], datetime, datetime], Mapping[str, Sequence[Booking]]]
+
+
+def refresh(session: Session, inventories: Sequence[Inventory]) -> None:
+    """Lock the pools of these endpoints, and lay down in them what is newer than what is known."""
+    newest: dict[str, dict[str, Any]] = {}
+    for inventory in inventories:
+        newest |= _pools_of(inventory)
+    locked = _lock(session, newest)
+    missing = [newest[name] for name in sorted(set(newest) - set(locked))]
+    if missing:
+        _insert_new(session, missing)
+        locked = _lock(session, newest)
+    newer = [values for name, values in newest.items() if locked[name].seen_at < values["seen_at"]]
+    changed = [values for values in newer if _facts(values) != tuple(locked[values["name"]][2:])]
+    if changed:
+        session.execute(sa.update(Pool), changed)
+    # Most answers are as before: then one statement says that they are still so.
+    for moment in {values["seen_at"] for values in newer}:
+        names = [values["name"] for values in newer if values["seen_at"] == moment]
+        session.execute(
+            sa.update(Pool).where(Pool.name.in_(names)).values(seen_at=moment),
+            execution_options={"synchronize_session": False},
+        )
+
+
+_FACTS = ("cpus", "memory_mb", "disk_gb", "usable", "why_not")
+_facts = operator.itemgetter(*_FACTS)
+"""What an endpoint says of a pool."""
+
+
+def _lock(session: Session, names: Iterable[str]) -> dict[str, Row[Any]]:
+    """The pools of these names, locked in their order, as plain columns (the facts last): there may be thousands."""
+    columns = Pool.name, Pool.seen_at, *(getattr(Pool, fact) for fact in _FACTS)
+    query = sa.select(*columns).where(Pool.name.in_(sorted(names))).order_by(Pool.name)
+    return {row[0]: row for row in session.execute(query.with_for_update(key_share=True))}
+
+
+def _pools_of(inventory: Inventory) -> dict[str, dict[str, Any]]:
+    """The capacity pools that an endpoint's answer describes, by name."""
+    found: dict[str, dict[str, Any]] = {}
+    for host in inventory.hosts:
+        amounts = {"cpus": host.cpus, "memory_mb": host.memory_mb, "disk_gb": 0}
+        found[claims.host_pool(inventory.endpoint, host.name)] = amounts | {
+            "usable": host.usable,
+            "why_not": host.why_not,
+        }
+    for store in inventory.datastores:
+        amounts = {"cpus": 0, "memory_mb": 0, "disk_gb": store.disk_gb}
+        name = claims.datastore_pool(inventory.endpoint, store.name)
+        found[name] = amounts | {"usable": store.usable, "why_not": store.why_not}
+    for name, values in found.items():
+        values |= {"name": name, "seen_at": utc(inventory.taken_at)}
+    return found
+
+
+def _names(inventory: Inventory) -> list[str]:
+    """The names of these pools."""
+    hosts = [claims.host_pool(inventory.endpoint, host.name) for host in inventory.hosts]
+    return hosts + [claims.datastore_pool(inventory.endpoint, store.name) for store in inventory.datastores]
+
+
+def _insert_new(session: Session, rows: list[dict[str, Any]]) -> None:
+    """Another placement may insert the same pools just now: whoever comes second waits, and keeps the first's."""
+    if session.get_bind().dialect.name == "postgresql":
+        from sqlalchemy.dialects.postgresql import insert
+
+        session.execute(insert(Pool).values(rows).on_conflict_do_nothing())
+    else:
+        session.execute(sa.insert(Pool), rows)
+
+
+def rooms(
+    session: Session,
+    endpoints: Sequence[model.Endpoint],
+    heard: Mapping[str, Inventory],
+    need: Need,
+    resting: Resting,
+    promised: Promised,
+) -> list[EndpointRoom]:
+    """What each endpoint can hold during the need's time; one that was not heard says why it holds nothing."""
+    return [_room(session, endpoint, heard.get(endpoint.name), need, resting, promised) for endpoint in endpoints]
+
+
+def resting_hosts(session: Session, user: str, at_once: bool = True) -> Resting:
+    """Why nothing is placed on these hosts for now, in the user's zone.
+
+    Not ``at_once``: of those that are checked it is expected that they have come back by then.
+    """
+    found = {host: rest for host, rest in rests.resting(session).items() if at_once or rest.next_check is None}
+    if not found:
+        return {}
+    zone = zones.of(session, user)
+    return {host: rest.text(lambda moment: zones.shown(moment, zone)) for host, rest in found.items()}
+
+
+def _room(
+    session: Session,
+    endpoint: model.Endpoint,
+    inventory: Inventory | None,
+    need: Need,
+    resting: Resting,
+    ask: Promised,
+) -> EndpointRoom:
+    if inventory is None or inventory.error:
+        return EndpointRoom(endpoint.name, error=(inventory and inventory.error) or "was not asked")
+    promised = ask(session, _names(inventory), need.starts, need.ends)
+    return EndpointRoom(
+        endpoint.name,
+        networks=(endpoint.private_network, endpoint.public_network),
+        hosts=tuple(
+            HostRoom(
+                host,
+                tuple(promised[claims.host_pool(endpoint.name, host.name)]),
+                resting.get((endpoint.name, host.name), ""),
+            )
+            for host in inventory.hosts
+        ),
+        datastores=tuple(
+            DatastoreRoom(store, tuple(promised[claims.datastore_pool(endpoint.name, store.name)]))
+            for store in inventory.datastores
+        ),
+    )
+
+
+def wanted(choice: Choice, amounts: Amounts) -> dict[str, Amounts]:
+    """What a machine of that size takes of which pool there."""
+    return {
+        claims.host_pool(choice.endpoint, choice.host): Amounts(cpus=amounts.cpus, memory_mb=amounts.memory_mb),
+        claims.datastore_pool(choice.endpoint, choice.datastore): Amounts(disk_gb=amounts.disk_gb),
+    }

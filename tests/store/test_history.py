@@ -1,9 +1,12 @@
 """Who had which computer and address when: kept for good, whatever came after."""
 
 from datetime import timedelta
+from importlib import import_module
 
 import pytest
 import sqlalchemy as sa
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
 from sqlalchemy.orm import Session
 
 from tests.store.lab import HOUR, NOW, must_reserve, reserve
@@ -113,16 +116,13 @@ def test_nothing_known_is_no_address(lab: Store) -> None:
 def test_the_migration_keeps_what_was_known_before(lab: Store, address: str) -> None:
     live(lab, must_reserve(lab), FIRST)
 
-    def to_first_version(session: Session) -> None:
-        for line in (
-            "DROP TABLE addresses",
-            "DROP INDEX ix_tenures_taken_at",
-            "UPDATE alembic_version SET version_num = '0001'",
-        ):
-            session.execute(sa.text(line))
+    def again(session: Session) -> None:
+        session.execute(sa.text("DROP TABLE addresses"))
+        session.execute(sa.text("DROP INDEX ix_tenures_taken_at"))
+        with Operations.context(MigrationContext.configure(session.connection())):
+            import_module("vclab.store.migrations.versions.0002_addresses").upgrade()
 
-    lab.run(to_first_version)
-    lab.migrate()
+    lab.run(again)
     lab.check()
     (stay,) = stays(lab, address=address)
     assert [(a.since, a.until) for a in stay.addresses] == [(NOW + MINUTE, stay.released_at)]

@@ -20,9 +20,9 @@ setup: ## install all that the lab needs (Debian packages, Python environment, T
 demo: setup ## start the embedded lab and watch one reservation from end to end
 	@$(ROOT) $(BIN)/vclab demo
 
-test: ## set up, then run all tests, two at a time; with ARGS="tests/store -k claims" only some
+test: ## set up, then run all tests, three at a time; with ARGS="tests/store -k claims" only some
 	@deploy/setup.sh tests
-	$(ROOT) $(BIN)/pytest -n 2 --no-loadscope-reorder $(ARGS)
+	$(ROOT) $(BIN)/pytest -n 3 --no-loadscope-reorder $(ARGS)
 
 bench: setup ## measure what a life, a placement and a load cost (about ten minutes; docs/performance.md)
 	@for bench in lifecycle placement vsphere; do $(BIN)/vclab bench $$bench; done

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-TOGETHER = ("stack", "lab")
-"""Folders whose tests share one lab and so run one after the other; elsewhere those of a file do."""
+FIRST = ("stack/test_kills.py", "stack/test_more_faults.py", "stack/", "lab/")
+"""Beginnings of paths: what takes longest begins first."""
 
 # Never the settings of a lab that runs on this machine: an empty file instead.
 _NO_SETTINGS = Path(tempfile.mkdtemp(prefix="vclab-tests-")) / "vclab.toml"
@@ -28,15 +28,18 @@ def pytest_sessionfinish() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest row, that of the whole stack, begins at once when two run at a time."""
-    items.sort(key=lambda item: (*TOGETHER, "").index(_row(item.nodeid) if _row(item.nodeid) in TOGETHER else ""))
+    """The longest rows begin at once when several run at a time."""
+    items.sort(key=lambda item: _order(item.nodeid.removeprefix("tests/")))
+
+
+def _order(path: str) -> int:
+    return next((n for n, beginning in enumerate(FIRST) if path.startswith(beginning)), len(FIRST))
 
 
 def _row(nodeid: str) -> str:
-    """The tests that run one after the other: those of a lab's folder, else those of a file."""
+    """The tests that run one after the other: those of a file, and all of tests/lab, which count what runs."""
     file = nodeid.partition("::")[0]
-    folder = Path(file).parent.name
-    return folder if folder in TOGETHER else file
+    return "tests/lab" if file.startswith("tests/lab/") else file
 
 
 class Rows(LoadScopeScheduling):
@@ -47,5 +50,5 @@ class Rows(LoadScopeScheduling):
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Rows:
-    """For `make test`, which runs two at a time."""
+    """For `make test`, which runs several at a time."""
     return Rows(config, log)

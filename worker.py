@@ -21,6 +21,7 @@ from activities.evidence import EvidenceActivities
 from activities.fence import TenureFence
 from activities.guest import GuestActivities
 from activities.load_log import StoreLoadLog
+from activities.loads import LoadRecords
 from activities.places import PlaceActivities
 from activities.provisioning import ProvisioningActivities
 from activities.reconcile import ReconcileActivities
@@ -39,6 +40,7 @@ from vclab.model.plans import Facts, Target
 from vclab.model.steps import AsyncStep, BlockingStep
 from vclab.provisioning.base import ProvisioningModule
 from vclab.provisioning.fake import Fake
+from vclab.provisioning.fake_metal import FakeMetal
 from vclab.provisioning.standalone import Standalone
 from vclab.provisioning.vsphere import VSphere
 from vclab.secrets.store import SecretStore
@@ -50,6 +52,7 @@ from vclab.temporal.client import HOME_SITE, QUEUE, connect, site_queue
 from vclab.temporal.sandbox import sandbox
 from workflows.reclaim import Reclaim
 from workflows.reconcile import Reconcile
+from workflows.reload import ComputerLoad
 from workflows.removal import Removal
 from workflows.reservation import Reservation
 
@@ -59,7 +62,7 @@ BUILD = f"vclab-{version('vclab')}"
 SLOTS = 50
 CACHED_WORKFLOWS = 500
 """Of those that wait, so many are kept ready; others are forgotten, and replayed when something happens to them."""
-WORKFLOWS = (Reservation, Reclaim, Removal, Reconcile)
+WORKFLOWS = (Reservation, ComputerLoad, Reclaim, Removal, Reconcile)
 log = logging.getLogger("vclab.worker")
 
 
@@ -107,6 +110,7 @@ def real_drivers(settings: Settings, store: Store, secrets: SecretStore) -> Driv
     if settings.fake.enabled:
         world = World(settings.fake)
         modules[Fake.name], guests[FakeGuest.name] = Fake(world, settings.installation), FakeGuest(world)
+        modules[FakeMetal.name] = FakeMetal(world, settings.installation, group)
     return Drivers(modules, guests, secrets)
 
 
@@ -126,6 +130,7 @@ def build(client: Client, settings: Settings, store: Store, drivers: Drivers) ->
 
     live = configuration.Live(settings)
     record, trouble = RecordActivities(store, live), TroubleRecords(store, live)
+    load = LoadRecords(store, live)
 
     def spare(target: Target) -> Facts:
         with store.read() as session:
@@ -188,6 +193,8 @@ def build(client: Client, settings: Settings, store: Store, drivers: Drivers) ->
                 record.spare_removed,
                 record.refusal_noted,
                 record.held,
+                load.load_begins,
+                load.load_ended,
                 trouble.step_failed,
                 trouble.elsewhere,
                 trouble.moved,

@@ -18,6 +18,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.errors import failures, redacted
 from activities.runner import heartbeating, unfenced
+from vclab.model import messages
 from vclab.model.catalog import Endpoint
 from vclab.model.errors import VclabError
 from vclab.model.health import BY_CHECK, Rest
@@ -28,7 +29,7 @@ from vclab.provisioning.base import ProvisioningModule
 from vclab.secrets.store import SecretStore
 from vclab.settings import ReconcileSettings
 from vclab.store import failures as failures_store
-from vclab.store import orphans, reservations, rests, spares, tenures
+from vclab.store import loads, orphans, reservations, rests, spares, tenures
 from vclab.store.engine import Store
 from vclab.temporal.client import QUEUE
 
@@ -45,6 +46,7 @@ class Strays:
     not_asked: tuple[str, ...] = ()  #: endpoints that did not answer
     woken: tuple[str, ...] = ()  #: hosts that rested and can be used again
     forgotten: int = 0  #: tenures that are released, and whose secrets are gone now
+    loads: tuple[str, ...] = ()  #: computers that are being loaded, for nobody yet
     spares: tuple[str, ...] = ()  #: computers whose spare is being removed: too old, of an old revision, or in the way
 
 
@@ -89,7 +91,7 @@ class ReconcileActivities:
                 await self._machines(endpoint, reported, removed)
             except VclabError as error:
                 not_asked.append(f"{endpoint.name}: {redacted(str(error))}")
-        woken, spare = await self._hosts(), await self._spares()
+        woken, spare, loading = await self._hosts(), await self._spares(), await self._loads()
         forgotten = await asyncio.to_thread(self._forget)
         return Strays(
             reclaimed=tuple(reclaimed),
@@ -98,6 +100,7 @@ class ReconcileActivities:
             not_asked=tuple(not_asked),
             woken=tuple(woken),
             forgotten=forgotten,
+            loads=tuple(loading),
             spares=tuple(spare),
         )
 
@@ -126,6 +129,20 @@ class ReconcileActivities:
                     "Removal", {"computer": computer}, id=computer_workflow(computer), task_queue=QUEUE
                 )
         return overdue
+
+    async def _loads(self) -> list[str]:
+        """Start the load of each computer of which nobody knows what it holds, and of those whose load was lost."""
+        due = await asyncio.to_thread(self._due_loads)
+        for computer in due:
+            with suppress(WorkflowAlreadyStartedError):
+                await self._client.start_workflow(
+                    messages.LOAD, messages.Reload(computer), id=computer_workflow(computer), task_queue=QUEUE
+                )
+        return due
+
+    def _due_loads(self) -> list[str]:
+        with self._store.read() as session:
+            return loads.due(session)
 
     def _overdue(self) -> list[str]:
         with self._store.read() as session:

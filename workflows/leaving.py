@@ -4,12 +4,14 @@ from contextlib import suppress
 from dataclasses import replace
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import ActivityError, FailureError
 
 from activities.guest import GuestActivities
 from activities.records import KeptInput, RecordActivities
 from activities.spares import SpareActivities, SpareInput
-from vclab.model.catalog import STANDALONE
+from vclab.model import messages
+from vclab.model.catalog import RELOADED, STANDALONE
+from vclab.model.messages import Reload, computer_workflow
 from vclab.model.reservations import Placed
 from vclab.model.states import Ending, ReservationState
 from workflows import failures, profiles
@@ -37,6 +39,8 @@ class Leaving(Life):
         await self._shut(placed)
         why_not = await take_back(placed.target, placed.waits.remove_retry)
         await self.record(RecordActivities.finished, replace(self._event(), not_clean=why_not, detail=why_removed))
+        if placed.target.module in RELOADED and not why_not:
+            await self._reload(placed.target.computer)
         failed = self._ending is Ending.FAILED
         self._enter(ReservationState.FAILED if failed else ReservationState.COMPLETE)
         self._progress.waits(f"nothing: the computer is {'in maintenance' if why_not else 'taken back'}")
@@ -44,6 +48,8 @@ class Leaving(Life):
     def _may_be_kept(self, placed: Placed) -> bool:
         """Whether it can be a spare at all: not after a failure, and a lab machine is one anyway."""
         target = placed.target
+        if target.module in RELOADED:  # it stays anyway, and is loaded anew if it is not clean
+            return bool(target.guest) and self._ending is not Ending.FAILED
         by_setting = placed.waits.spare > 0 and bool(target.guest) and target.module != STANDALONE
         return by_setting and self._ending is not Ending.FAILED
 
@@ -63,7 +69,21 @@ class Leaving(Life):
         if not why_not:
             kept = KeptInput(self._request.id, placed.waits.spare, workflow.now())
             why_not = await self.record(RecordActivities.kept, kept)
-        return why_not and f"removed, not kept as a spare: {why_not}"
+        reloads = target.module in RELOADED
+        return why_not and f"{'loaded anew' if reloads else 'removed, not kept as a spare'}: {why_not}"
+
+    async def _reload(self, computer: str) -> None:
+        """Have the computer loaded, for nobody yet: this life does not wait for it. When somebody does it already, or
+        nobody can now, the reconciler looks after it."""
+        with suppress(FailureError):
+            await workflow.start_child_workflow(
+                messages.LOAD,
+                Reload(computer),
+                id=computer_workflow(computer),
+                parent_close_policy=workflow.ParentClosePolicy.ABANDON,
+                cancellation_type=workflow.ChildWorkflowCancellationType.ABANDON,
+                static_summary=f"load {computer}, for nobody yet",
+            )
 
     async def _shut(self, placed: Placed) -> None:
         """Shut the user out at once: taking the computer back may take long when its endpoint is away."""

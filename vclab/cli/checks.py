@@ -8,12 +8,12 @@ from urllib.parse import urlsplit
 
 from vclab.cli.context import near
 from vclab.cli.errors import Usage, quoted
-from vclab.model.catalog import STANDALONE, Identity
+from vclab.model.catalog import METAL, STANDALONE, Identity
 
 LOWEST_UID, HIGHEST_UID = 1000, 2**31 - 1  # an SQL integer; below are the system's own accounts
 NOBODY = (65534, 65535)  # "nobody", and the uid that some systems take for "none"
 MOST_MEMORY_MB, MOST_CPUS, MOST_DISK_GB = 24 * 2**20, 768, 62 * 1024  # vSphere 8's maxima of one machine
-MODULES = ("vsphere", STANDALONE, "fake")
+MODULES = ("vsphere", STANDALONE, "fake", METAL)
 GUESTS = ("linux", "fake")
 
 _MAC = re.compile(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}")

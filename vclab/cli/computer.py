@@ -1,5 +1,6 @@
 """``vclab computer …``: the computers, which for virtual machines are identities: a host name and two MACs each."""
 
+import asyncio
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
@@ -8,13 +9,14 @@ import typer
 
 from vclab.cli import checks
 from vclab.cli.administer import administration, group
-from vclab.cli.context import lab_of, near
+from vclab.cli.context import Lab, lab_of, near
 from vclab.cli.errors import Usage, quoted
-from vclab.cli.output import JsonValue, fields, note, say_json, table
+from vclab.cli.output import JsonValue, fields, note, say, say_json, table
 from vclab.cli.params import AsUser, ComputerName, Json
 from vclab.cli.times import clock, iso
-from vclab.model.catalog import STANDALONE, Computer, Identity, IdentityPool
+from vclab.model.catalog import LENT, STANDALONE, Computer, Identity, IdentityPool
 from vclab.model.errors import NotFound, Refused
+from vclab.model.messages import Reload
 from vclab.model.states import ComputerState
 
 if TYPE_CHECKING:
@@ -150,6 +152,52 @@ def edit(
     _tell(admin.write(change), json, lab.zone)
 
 
+@app.command("reload")
+def reload(
+    context: typer.Context,
+    name: ComputerName,
+    image: Annotated[
+        str, typer.Option("--image", help="Load this image [default: what was loaded last].", show_default=False)
+    ] = "",
+    json: Json = False,
+    as_user: AsUser = "",
+) -> None:
+    """Load a computer anew that nobody holds, with what it was loaded with last or another image.
+
+    For computers that stay and can be loaded (module fake-metal). A taint, maintenance and failure end with a completed
+    load; one that fails leaves the computer failed, with the reason in its notes. `vclab computer show` tells.
+
+    \b
+    Examples:
+      vclab computer reload metal07
+      vclab computer reload metal07 --image debian-12-metal
+    """
+    lab = lab_of(context, as_user)
+    admin = administration(lab)
+    if image:
+        lab.image(image)
+    message = Reload(name, image, admin.who)
+
+    def ask(session: "Session") -> str:
+        from vclab.store import catalog, loads
+
+        _known(name, catalog.computers(session))
+        return loads.why_not(session, message)
+
+    why_not = admin.read(ask)
+    if why_not:
+        raise Refused(why_not)
+    asyncio.run(_reload(lab, message))
+    if json:
+        say_json(_json(_known(name, lab.records.computers())))
+    else:
+        say(f"{name}  is being loaded; `vclab computer show {name}` tells")
+
+
+async def _reload(lab: Lab, message: Reload) -> None:
+    await (await lab.reservations()).reload(message)
+
+
 @app.command("list")
 def list_(context: typer.Context, json: Json = False) -> None:
     """List the computers, what they hold and who holds them.
@@ -199,7 +247,7 @@ def _lab_machine(
     def change(session: "Session") -> Computer:
         from vclab.store import catalog
 
-        groups = [endpoint.name for endpoint in catalog.endpoints(session, STANDALONE)]
+        groups = [each.name for each in catalog.endpoints(session) if each.module in LENT]
         if group not in groups:
             raise NotFound(
                 f"there is no group of lab machines {quoted(group)}{near(group, groups)}; "

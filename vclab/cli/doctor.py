@@ -23,7 +23,7 @@ from vclab.cli.errors import Code, text_of
 from vclab.cli.output import JsonValue, note, say_json, table
 from vclab.cli.params import Json
 from vclab.cli.times import clock
-from vclab.model.catalog import STANDALONE
+from vclab.model.catalog import LENT
 from vclab.model.errors import NotFound, Refused
 from vclab.settings import config_file
 
@@ -359,7 +359,7 @@ def _provisioning(lab: Lab) -> Iterator[Check]:
     images = lab.records.images()
     clocks = dict(_database_clock(lab))
     for endpoint in lab.records.endpoints():
-        if endpoint.module == STANDALONE:
+        if endpoint.module in LENT:
             machines = sum(computer.pool == endpoint.name for computer in lab.records.computers())
             todo = "" if machines else f"vclab computer add NAME --group {endpoint.name} --address A"
             yield Check(f"endpoint {endpoint.name}", machines > 0, f"{machines or 'no'} lab machines", todo)

@@ -12,7 +12,7 @@ from vclab.cli.context import Lab, lab_of, near
 from vclab.cli.errors import Failed, Usage, quoted
 from vclab.cli.output import JsonValue, fields, note, say, say_json, table
 from vclab.cli.params import AsUser, EndpointName, Json
-from vclab.model.catalog import STANDALONE, Endpoint
+from vclab.model.catalog import LENT, Endpoint
 from vclab.model.errors import NotFound, Refused
 from vclab.model.inventory import HostFacts, Inventory
 
@@ -61,7 +61,9 @@ def add(
     name: NewName,
     url: Url = None,
     username: Username = None,
-    module: Annotated[str, typer.Option("--module", help="What knows it: vsphere, standalone.")] = "vsphere",
+    module: Annotated[
+        str, typer.Option("--module", help="What knows it: vsphere, standalone, fake-metal.")
+    ] = "vsphere",
     fingerprint: Fingerprint = None,
     folder: Folder = None,
     private_network: Private = None,
@@ -88,10 +90,10 @@ def add(
     """
     admin = _keeper(lab_of(context, as_user))
     checks.name(name, "an endpoint")
-    if checks.one_of(module, "module of endpoints", (VSPHERE, STANDALONE)) == STANDALONE:
+    if checks.one_of(module, "module of endpoints", (VSPHERE, *LENT)) in LENT:
         if url is not None or username is not None or fingerprint is not None:
             raise Usage("a group of lab machines has no URL, no user name and no certificate")
-        _keep_group(admin, name, json)
+        _keep_group(admin, name, module, json)
         return
     if url is None or username is None:
         raise Usage("an endpoint needs --url and --username")
@@ -254,15 +256,15 @@ def _asked(name: str, known: dict[str, Endpoint]) -> Endpoint:
     return endpoint
 
 
-def _keep_group(admin: Administration, name: str, json: bool) -> None:
+def _keep_group(admin: Administration, name: str, module: str, json: bool) -> None:
     """A group of lab machines: nothing is there to be asked."""
-    group = Endpoint(name, STANDALONE, url="", username="", password_ref="", fingerprint="")
+    group = Endpoint(name, module, url="", username="", password_ref="", fingerprint="")
 
     def change(session: "Session") -> None:
         from vclab.store import catalog
 
         known = {each.name: each for each in catalog.endpoints(session)}.get(name, group)
-        if known.module != STANDALONE:
+        if known.module != module:
             raise Refused(f"there is an endpoint {name} already, of the module {known.module}")
         catalog.put_endpoint(session, known)
 

@@ -12,7 +12,7 @@ from vclab.cli.errors import Usage
 from vclab.cli.output import JsonValue, fields, note, say, say_json, table
 from vclab.cli.params import AsUser, ImageName, Json
 from vclab.cli.times import iso
-from vclab.model.catalog import STANDALONE, Image
+from vclab.model.catalog import LENT, STANDALONE, Image
 from vclab.model.errors import Refused
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def add(
     admin = administration(lab_of(context, as_user))
     checks.name(name, "an image")
     given = _given(module or "vsphere", title, master, cpus, memory, disk, port, sudo, module, guest, guest_id)
-    lent = module == STANDALONE
+    lent = module in LENT
     missing = [f"--{word}" for word, field in _NEEDED.items() if field not in given and not (lent and word == "master")]
     if missing:
         raise Usage(f"a new image needs {', '.join(missing)} too")
@@ -290,13 +290,13 @@ def _given(
 
 def _source(kind: str, text: str) -> tuple[str, str]:
     """Where the image comes from: datastore and path of a disk, or the group of lab machines that have it."""
-    if kind == STANDALONE:
+    if kind in LENT:
         return "", checks.name(text, "a group of lab machines") if text else ""
     return checks.master(text)
 
 
 def _master(image: Image) -> str:
-    if image.module == STANDALONE:
+    if image.module in LENT:
         return f"on the machines of {image.master_path}" if image.master_path else "on all lab machines"
     return f"[{image.datastore}] {image.master_path}" if image.datastore else image.master_path
 

@@ -14,6 +14,9 @@ REBOOT = "reboot"
 RESOLVE = "resolve"  #: update; an operator's, while it needs help
 CANCEL = "cancel"  #: an operator's signal
 STATUS = "status"  #: query
+LOAD = "Load"  #: the workflow that loads a computer for which nobody waits
+WAITER = "waiter"  #: signal to it: the id of a reservation that wants the computer
+LOADED = "loaded"  #: its signal to those: the computer's name; whether it ended well is in the store
 
 
 def workflow_id(reservation: str) -> str:
@@ -24,6 +27,15 @@ def workflow_id(reservation: str) -> str:
 def computer_workflow(computer: str) -> str:
     """The workflow that works on a computer for nobody's reservation."""
     return f"computer-{computer}"
+
+
+@dataclass(frozen=True)
+class Reload:
+    """Load a computer that nobody holds. ``by`` an operator: also one that is loaded already, or that is out of use."""
+
+    computer: str
+    image: str = ""  #: empty: what it was loaded with before
+    by: str = ""  #: empty: by itself, after a reservation
 
 
 @dataclass(frozen=True)

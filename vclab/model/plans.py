@@ -54,6 +54,11 @@ class Target:
         return f"{self.computer}-{self.reservation}-g{self.generation}"
 
 
+def lasting_uuid(installation: str, computer: str) -> str:
+    """The instance UUID of a computer that stays and is loaded anew: the same for whoever has it."""
+    return str(uuid.uuid5(_NAMESPACE, f"{installation}/{computer}"))
+
+
 @dataclass(frozen=True)
 class Facts:
     """What has been learned about the computer so far. An empty field is not known yet."""

@@ -25,6 +25,7 @@ class MachineRoom:
     lacks: tuple[str, ...] = ()
     promises: tuple[Promise, ...] = ()
     held: Promise | None = None  #: who holds it now, and probably until when: an overrun edits no claim
+    ready: bool = False  #: it holds what is asked for
 
 
 def _utc(moment: datetime) -> str:
@@ -34,11 +35,12 @@ def _utc(moment: datetime) -> str:
 def choose_machine(
     starts: datetime, ends: datetime, machines: Sequence[MachineRoom], shown: Callable[[datetime], str] = _utc
 ) -> MachineRoom | Refusal:
-    """The free machine whose next promise begins soonest after ``ends``, so that the long gaps stay long.
+    """The free machine whose next promise begins soonest after ``ends``, so that the long gaps stay long; but first one
+    that holds what is asked for.
 
     Else a refusal that names each machine with all that keeps it; ``shown`` tells times in the reader's zone.
     """
-    fits: list[tuple[datetime, str, MachineRoom]] = []
+    fits: list[tuple[bool, datetime, str, MachineRoom]] = []
     candidates: list[Candidate] = []
     for machine in machines:
         in_the_way = [p for p in machine.promises if p.starts < ends and starts < p.ends]
@@ -48,9 +50,10 @@ def choose_machine(
             candidates.append(Candidate(f"{machine.endpoint}/{machine.name}", lacks))
         else:
             following = min((p.starts for p in machine.promises if p.starts >= ends), default=None)
-            fits.append((following or datetime.max.replace(tzinfo=ends.tzinfo), machine.name, machine))
+            latest = datetime.max.replace(tzinfo=ends.tzinfo)
+            fits.append((not machine.ready, following or latest, machine.name, machine))
     if fits:
-        return min(fits, key=lambda fit: fit[:2])[-1]
+        return min(fits, key=lambda fit: fit[:3])[-1]
     candidates.sort(key=lambda candidate: candidate.name)
     return Refusal("no lab machine is free then", tuple(candidates))
 

@@ -40,7 +40,7 @@ def find(
     endpoints = catalog.endpoints(session, image.module)
     starts = now - timedelta(seconds=rules.lead)
     ends = row.ends + timedelta(seconds=rules.turnaround)
-    if image.module == model.STANDALONE:
+    if image.module in model.LENT:
         return _another_machine(session, row, image, inventories, starts, ends, now)
     choice = placing.choose_beside(session, row, image, endpoints, inventories, starts, ends)
     if isinstance(choice, Refusal):
@@ -108,7 +108,7 @@ def _another_machine(
 ) -> OtherPlace | Refusal:
     able = [e for e in catalog.endpoints(session, image.module) if image.master_path in ("", e.name)]
     heard = {inventory.endpoint: _without(inventory, row) for inventory in inventories}
-    machine = lab_machines.claim(session, able, heard, row.id, row.user, starts, ends, now)
+    machine = lab_machines.claim(session, able, heard, row.id, row.user, starts, ends, now, image)
     if isinstance(machine, Refusal):
         return machine
     return OtherPlace(machine[0], machine[1].name, "", machine[1].name)
@@ -159,7 +159,7 @@ def _target(session: Session, row: Reservation, old: Target, place: OtherPlace, 
         private_network=endpoint.private_network,
         public_network=endpoint.public_network,
         site=endpoint.site,
-        spare="",
+        spare=placing.machine_of(old.module, old.installation, computer),
     )
 
 
@@ -169,7 +169,7 @@ def _pools(target: Target) -> set[str]:
 
 def _keep(session: Session, target: Target, now: datetime) -> None:
     """Release the reservation's claims on everything but the target's place."""
-    if target.module == model.STANDALONE:
+    if target.module in model.LENT:
         claims.keep(session, target.reservation, (), (target.computer,), now)
     else:
         claims.keep(session, target.reservation, _pools(target), (), now)

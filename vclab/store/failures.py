@@ -17,7 +17,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from vclab.model.catalog import STANDALONE, ComputerKind
+from vclab.model.catalog import LENT, ComputerKind
 from vclab.model.health import Failure, Suspect
 from vclab.model.plans import Target
 from vclab.model.rules import Health
@@ -64,8 +64,12 @@ def note(
     session.flush()
     if in_guest and suspect(session, target.image, target.revision) is not None:
         _acquit(session, target.image, target.revision, health, now)
-    if target.module != STANDALONE:
+    if target.module not in LENT:
         _consider(session, target.endpoint, target.host, health, now)
+
+
+AFTER = "after "
+"""How the note begins at a computer that goes into maintenance after a reservation."""
 
 
 def excuse(session: Session, target: Target, health: Health, now: datetime) -> None:
@@ -133,7 +137,7 @@ def why_maintenance(session: Session, computer: str, generation: int) -> str:
 
 def maintenance_note(reservation: str, why: str) -> str:
     """What is noted at a computer that goes into maintenance after a reservation."""
-    return f"after {reservation}: {why or 'not verified gone'}"
+    return f"{AFTER}{reservation}: {why or 'not verified gone'}"
 
 
 def of_reservation(session: Session, reservation: str) -> list[Failure]:

@@ -1,5 +1,6 @@
 """Placing on lab machines: the claim is on the computer itself, and the database refuses a second one."""
 
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
@@ -24,8 +25,11 @@ def claim(
     starts: datetime,
     ends: datetime,
     now: datetime,
+    image: model.Image,
 ) -> tuple[str, Computer] | Refusal:
     """Claim a machine of these endpoints during [starts, ends), given what they said: the endpoint and the machine.
+
+    One that holds the image goes first.
 
     The machines' rows are locked in the order of their names, so of two placements one waits for the other.
     """
@@ -34,7 +38,11 @@ def claim(
         return Refusal(f"there is no lab machine yet at {', '.join(endpoint.name for endpoint in endpoints)}")
     promised = _promises(session, rows, starts)
     rooms = [
-        _room(session, row, heard.get(row.pool), promised.get(row.name, []), starts <= now) for row in rows.values()
+        dataclasses.replace(
+            _room(session, row, heard.get(row.pool), promised.get(row.name, []), starts <= now),
+            ready=(row.image, row.revision) == (image.name, image.revision),
+        )
+        for row in rows.values()
     ]
     zone = zones.of(session, user)
     chosen = choose_machine(starts, ends, rooms, lambda moment: zones.shown(moment, zone))

@@ -299,7 +299,7 @@ class LoadStep(Base):
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    reservation: Mapped[str] = mapped_column(ForeignKey("reservations.id"))
+    reservation: Mapped[str]  #: or, of a load that nobody waited for, its workflow
     computer: Mapped[str]
     generation: Mapped[int]
     image: Mapped[str]

@@ -19,7 +19,7 @@ from vclab.model import rules as limits
 from vclab.model.errors import NotFound
 from vclab.model.ids import is_id
 from vclab.model.inventory import Amounts, Inventory
-from vclab.model.plans import Access, Target
+from vclab.model.plans import Access, Target, lasting_uuid
 from vclab.model.reservations import Placed, Refusal, ReserveRequest
 from vclab.model.rules import Rules
 from vclab.model.states import OPEN_STATES, ComputerState, ReservationState
@@ -173,7 +173,7 @@ def _place(
     at_once = window.preload_at is None
     generation = take(session, computer, request.id, window.claim_ends, now) if at_once and computer is not None else 0
     target = target_for(request.id, image, endpoints, choice, computer, generation, rules.installation)
-    row = _record(session, request, dataclasses.replace(target, spare=claimed.machine), window, rules)
+    row = _record(session, request, dataclasses.replace(target, spare=claimed.machine or target.spare), window, rules)
     row.private_address, row.host_key = claimed.facts.private_address, claimed.facts.host_key
     audit.note(session, row.id, request.requested_by or request.user, "reserved", f"on {target.host}", now)
     return dataclasses.replace(placed(session, row, rules), evicted=spares.evicted_for(session, row.id))
@@ -188,7 +188,7 @@ def _claim(
     window: Window,
 ) -> HandedOut | Refusal:
     """Claim a spare, else a place; where there is none, spares go. What begins later makes no use of them."""
-    at_once = window.preload_at is None and image.module != model.STANDALONE
+    at_once = window.preload_at is None and image.module not in model.LENT
     need, id = Need(amounts_of(image), window.claim_starts, window.claim_ends), request.id
     if at_once:
         pools.refresh(session, [heard[e.name] for e in endpoints if e.name in heard and not heard[e.name].error])
@@ -226,10 +226,10 @@ def claim_place(
 
     A virtual machine for later has no identity yet: it is only made sure that there are enough.
     """
-    if image.module == model.STANDALONE:
+    if image.module in model.LENT:
         able = [e for e in endpoints if image.master_path in ("", e.name)]
         starts, ends = window.claim_starts, window.claim_ends
-        claimed = lab_machines.claim(session, able, heard, holder, user, starts, ends, window.now)
+        claimed = lab_machines.claim(session, able, heard, holder, user, starts, ends, window.now, image)
         return claimed if isinstance(claimed, Refusal) else (Choice(claimed[0], claimed[1].name, ""), claimed[1])
     pools.refresh(session, [heard[e.name] for e in endpoints if e.name in heard and not heard[e.name].error])
     need = Need(amounts_of(image), window.claim_starts, window.claim_ends)
@@ -330,7 +330,13 @@ def target_for(
         public_network=endpoint.public_network,
         site=endpoint.site,
         guest_id=image.guest_id,
+        spare=machine_of(image.module, installation, computer),
     )
+
+
+def machine_of(module: str, installation: str, computer: Computer | None) -> str:
+    """The instance UUID of a computer that stays and is loaded anew; empty for all others."""
+    return lasting_uuid(installation, computer.name) if computer and module in model.RELOADED else ""
 
 
 def _record(session: Session, request: ReserveRequest, target: Target, window: Window, rules: Rules) -> Reservation:
@@ -370,10 +376,11 @@ def placed_at(target: Target) -> dict[str, Any]:
 def forget_content(computer: Computer) -> None:
     """Before the first destructive step nothing may say that the computer still holds what it held.
 
-    A lab machine stays where it is: its address and pinned host key are its own.
+    A lab machine stays where it is: its address and pinned host key are its own, and it is tainted until it is clean.
     """
-    computer.image, computer.revision, computer.tainted = "", 0, False
+    computer.image, computer.revision = "", 0
     if computer.kind is not model.ComputerKind.LAB:
+        computer.tainted = False
         computer.host_key = computer.private_address = computer.public_address = ""
 
 

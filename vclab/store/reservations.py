@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from vclab.model import catalog, states
 from vclab.model import rules as limits
-from vclab.model import states
 from vclab.model.errors import NotFound
 from vclab.model.messages import Extend
 from vclab.model.plans import Facts, Left, Target
@@ -22,6 +22,7 @@ from vclab.model.states import OPEN_STATES, ComputerState, Ending, ReservationSt
 from vclab.store import audit, claims, failures, history, identities, load_log, spares, tenures, zones
 from vclab.store.models import Computer, LoadStep, Reservation, Tenure
 from vclab.store.placing import forget_content, locked, place, placed, spans_of, target_of
+from vclab.store.spares import in_production
 from vclab.store.types import utc
 
 __all__ = [
@@ -71,6 +72,8 @@ def loaded(session: Session, row: Reservation, facts: Facts, now: datetime) -> N
         computer.state = ComputerState.RESERVED
     _learn(session, row, facts, now)
     computer.image, computer.revision = row.image, row.revision
+    if row.state in (ReservationState.SCHEDULED, ReservationState.NEW):
+        computer.tainted = False  # a completed load, and nobody was let in yet
     _show_addresses(row, computer)
     failures.loaded_well(session, row.endpoint, row.host, row.image, row.revision, now)
 
@@ -199,6 +202,8 @@ def give_back(session: Session, row: Reservation, not_clean: str, now: datetime)
         why_not = not_clean or failures.why_maintenance(session, computer.name, row.generation)
         computer.state = ComputerState.MAINTENANCE if why_not else ComputerState.AVAILABLE
         forget_content(computer)
+        if not why_not and target_of(row).module not in catalog.RELOADED:  # of those, only a load makes one good again
+            computer.tainted = False
         if why_not:
             computer.notes = failures.maintenance_note(row.id, why_not)
     tenures.release(session, row.computer, row.generation, now)
@@ -214,6 +219,8 @@ def kept(session: Session, id: str, seconds: float, now: datetime) -> str:
         return ""
     if row.ending in (None, Ending.FAILED) or not tenures.held(session, row.computer, row.generation):
         return f"it has not ended well (its ending is {row.ending})"
+    if target_of(row).module in catalog.RELOADED:
+        return _kept_loaded(session, row, now)
     until = utc(now) + timedelta(seconds=seconds)
     why_not = spares.keep(session, row, until, now)
     if not why_not:
@@ -222,6 +229,21 @@ def kept(session: Session, id: str, seconds: float, now: datetime) -> str:
         kept_until = zones.shown(until, zones.of(session, row.user))
         audit.note(session, id, "vclab", "finished", f"clean, and kept as a spare until {kept_until}", now)
     return why_not
+
+
+def _kept_loaded(session: Session, row: Reservation, now: datetime) -> str:
+    """A computer that stays is clean and holds its image: it is available with that; why not, or ""."""
+    computer = _computer(session, row)
+    if computer.tainted:
+        return f"somebody was logged in at {computer.name}"
+    if not in_production(session, row.image, row.revision):
+        return f"revision {row.revision} of {row.image} is not in production any more"
+    computer.state = ComputerState.AVAILABLE
+    computer.image, computer.revision = row.image, row.revision
+    tenures.release(session, row.computer, row.generation, now)
+    row.state, row.finished_at = ReservationState.COMPLETE, utc(now)
+    audit.note(session, row.id, "vclab", "finished", f"clean: {computer.name} holds {row.image}/{row.revision}", now)
+    return ""
 
 
 def note_refusal(session: Session, id: str, who: str, what: str, text: str, now: datetime) -> None:

@@ -50,7 +50,7 @@ def keep(session: Session, row: Reservation, until: datetime, now: datetime) -> 
     """
     target = recorded(row.target)
     holder = f"{claims.SPARE}{target.computer}"
-    if not session.scalar(sa.select(_in_production(target.image, target.revision))):
+    if not in_production(session, target.image, target.revision):
         return f"revision {row.revision} of {row.image} is not in production any more"
     claims.release(session, holder, now)
     if identities.shortage(session, now, until) is not None:
@@ -229,6 +229,9 @@ def handed_out(session: Session) -> set[str]:
 def facts(session: Session, target: Target) -> Facts:
     """What is known of the spare that a reservation got: its address and pinned host key. Empty when it got none."""
     row = session.get(Reservation, target.reservation) if target.spare else None
+    computer = session.get(Computer, target.computer) if target.module in model.RELOADED else None
+    if computer is not None:  # it stays where it is: its address and pinned host key are its own
+        return Facts(private_address=computer.private_address, host_key=computer.host_key)
     if row is None or (row.computer, row.generation) != (target.computer, target.generation):
         return Facts()
     return Facts(private_address=row.private_address, host_key=row.host_key)
@@ -236,6 +239,11 @@ def facts(session: Session, target: Target) -> Facts:
 
 def _in_production(image: Any, revision: Any) -> sa.Exists:
     return sa.exists().where(Revision.image == image, Revision.number == revision, Revision.production)
+
+
+def in_production(session: Session, image: str, revision: int) -> bool:
+    """Whether new reservations of the image get this revision."""
+    return bool(session.scalar(sa.select(_in_production(image, revision))))
 
 
 def _is_overdue(now: datetime) -> sa.ColumnElement[bool]:

@@ -37,8 +37,10 @@ from vclab.model.messages import (
     Move,
     Placement,
     Reboot,
+    Reload,
     Resolve,
     StatusView,
+    computer_workflow,
     workflow_id,
 )
 from vclab.model.reservations import ReserveRequest
@@ -157,6 +159,19 @@ class Reservations:
             ),
             timeout,
         )
+
+    async def reload(self, message: Reload) -> None:
+        """Load a computer that nobody holds; returns when that is begun. Raises ``Refused`` when it is done already."""
+
+        async def start() -> None:
+            try:
+                await self._client.start_workflow(
+                    messages.LOAD, message, id=computer_workflow(message.computer), task_queue=QUEUE
+                )
+            except WorkflowAlreadyStartedError:
+                raise Refused(f"{message.computer} is being worked on already; `vclab computer list` tells") from None
+
+        await self._call(start, ANSWER_SECONDS)
 
     async def _update(self, reservation: str, name: str, message: Act) -> Done:
         """Ask, and again while the workflow goes over to a new run. The id of the act makes a repeat harmless."""

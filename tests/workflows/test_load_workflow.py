@@ -1,0 +1,233 @@
+"""Computers that stay: handed out again when clean, loaded anew when not, by a workflow that nobody waits for."""
+
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from sqlalchemy.orm import Session
+from temporalio.client import Client, WorkflowFailureError
+from temporalio.service import RPCError
+
+import worker
+from tests import fakes
+from tests.workflows.conftest import Life
+from vclab.fake_world import Behaviour, Failure, World
+from vclab.guests.fake import FakeGuest
+from vclab.model import ids, messages
+from vclab.model.catalog import METAL, Computer, Endpoint, Image, User
+from vclab.model.errors import Refused
+from vclab.model.messages import Acknowledge, End, Reload, computer_workflow
+from vclab.model.states import ComputerState
+from vclab.provisioning.fake_metal import FakeMetal
+from vclab.settings import Settings
+from vclab.store import catalog, loads, tenures
+from vclab.store.engine import Store, open_store
+from vclab.store.models import LoadStep
+from vclab.temporal.client import QUEUE
+
+OS = Image("os", "An OS", 1, METAL, "fake", "", "", 1, 1024, 8, root_access=False)
+OTHER = replace(OS, name="other")
+END = End("alice")
+
+
+class Metal(Life):
+    """Lives on one pretended computer."""
+
+    metal: World
+
+    def computer(self, name: str = "metal1") -> Computer:
+        """As recorded."""
+        with self.store.read() as session:
+            return catalog.computer(session, name)
+
+    def steps(self, of: str = "") -> list[str]:
+        """Names of the steps that were done for a reservation, or for a load without one."""
+        with self.store.read() as session:
+            rows = session.query(LoadStep).order_by(LoadStep.id).all()
+            return [row.name for row in rows if row.reservation == (of or self.id) and row.outcome == "done"]
+
+    def behaves(self, **how: object) -> None:
+        """The world behaves so from now on."""
+        self.metal.behaviour = replace(self.metal.behaviour, **how)  # type: ignore[arg-type]
+
+    def fails(self, step: str) -> None:
+        """That step fails for good from now on."""
+        self.behaves(failures={step: Failure("failed", times=1000, text="the disk is broken")})
+
+    async def load(self, **given: str) -> str:
+        """Have the computer loaded, and wait for it."""
+        message = Reload("metal1", **given)
+        handle = await self.client.start_workflow(
+            messages.LOAD, message, id=computer_workflow("metal1"), task_queue=QUEUE, result_type=str
+        )
+        return str(await handle.result())
+
+    async def loaded(self, image: str = "os") -> Computer:
+        """Wait until nobody holds the computer, and it holds that."""
+        await self.when(lambda: (self.computer().image, self.computer().holder) == (image, ""))
+        return self.computer()
+
+    async def used(self) -> None:
+        """One reservation, with somebody logged in, and ended."""
+        await self.ready()
+        await self.reservations.acknowledge(self.id, Acknowledge("203.0.113.101"))
+        await self.until("inuse")
+        await self.reservations.end(self.id, END)
+        await self.until("complete")
+
+
+def seed(store: Store) -> None:
+    store.migrate()
+    group = Endpoint("room", METAL, "", "", "", "")
+
+    def fill(session: Session) -> None:
+        catalog.put_user(session, User("alice", 20001))
+        catalog.put_user(session, User("bob", 20002))
+        catalog.put_image(session, OS)
+        catalog.put_image(session, OTHER)
+        catalog.put_endpoint(session, group)
+        catalog.put_lab_computer(session, "metal1", endpoint="room", address="10.77.0.31")
+
+    store.run(fill)
+
+
+@pytest.fixture
+async def life(time_client: Client, tmp_path: Path) -> AsyncIterator[Metal]:
+    """The worker's own code, and the fake module's bare metal."""
+    waits = {"acknowledge": 900, "step_ceiling": 60, "elsewhere": False, "help": 0}
+    settings = Settings(database=f"sqlite:///{tmp_path}/vclab.db", limits={"at_once": 3}, waits=waits)
+    store = open_store(settings.database)
+    seed(store)
+    metal = World(Behaviour(enabled=True))
+
+    def group(name: str) -> list[Computer]:
+        with store.read() as session:
+            return [c for c in catalog.computers(session) if c.pool == name]
+
+    drivers = worker.Drivers({METAL: FakeMetal(metal, settings.installation, group)}, {"fake": FakeGuest(metal)})
+    life = Metal(time_client, store, fakes.World(), lambda: worker.build(time_client, settings, store, drivers))
+    life.metal = metal
+    reserve = life.reserve
+
+    async def of_os(hours: float = 1.0, image: str = "os", **changes: object) -> None:
+        await reserve(hours, image, **changes)
+
+    life.reserve = of_os  # type: ignore[method-assign]
+    await life.start_worker()
+    try:
+        yield life
+    finally:
+        for handle in (life.handle, life.client.get_workflow_handle(computer_workflow("metal1"))):
+            with suppress(RPCError):
+                await handle.terminate("the test is over")
+        await life.stop_worker()
+    store.close()
+
+
+RELOAD = [
+    "fake-metal.deploy",
+    "fake-metal.power_on",
+    "fake-metal.find_address",
+    "fake.wait_ssh",
+    "fake.post_load",
+    "fake.read_public_address",
+]
+READY = ["fake-metal.adopt", "fake.post_load", "fake.read_public_address"]
+
+
+async def test_clean_and_handed_out_again(life: Metal) -> None:
+    """Nobody could have logged in: it keeps what it holds; the next one of that image gets it by a short plan."""
+    await life.ready()
+    assert life.steps() == RELOAD
+    await life.reservations.end(life.id, END)
+    await life.until("complete")
+    found = life.computer()
+    assert (found.state, found.image, found.revision, found.holder) == ("available", "os", 1, "")
+    life.id = ids.new_id()
+    await life.ready()
+    assert life.steps() == READY
+    await life.reservations.end(life.id, END)
+    await life.until("complete")
+    life.id = ids.new_id()
+    await life.reserve(image="other")
+    await life.until("reserved")
+    assert life.steps() == RELOAD, "another image is another load"
+
+
+async def test_loaded_anew_after_use(life: Metal) -> None:
+    """Its reservation gives it back as unknown; a load that nobody waits for makes it good, and the taint goes."""
+    await life.used()
+    found = await life.loaded()
+    assert (found.state, found.revision, found.tainted, found.generation) == ("available", 1, False, 2)
+    assert life.steps(computer_workflow("metal1")) == RELOAD
+    life.id = ids.new_id()
+    await life.ready()
+    assert life.steps() == READY
+
+
+async def test_an_operator_reloads_it(life: Metal) -> None:
+    """Also what is loaded already, with another image; one that somebody holds is left alone."""
+    assert "say which image" in await life.load(by="olga")
+    assert await life.load(image="other", by="olga") == "metal1 holds other, revision 1"
+    assert (life.computer().image, life.computer().holder) == ("other", "")
+    assert "needs no load" in await life.load()
+    assert await life.load(by="olga") == "metal1 holds other, revision 1"
+    assert life.steps(computer_workflow("metal1")) == RELOAD * 2
+    await life.ready()
+    assert f"is held by {life.id}" in await life.load(image="os", by="olga")
+    with life.store.read() as session:
+        assert loads.why_not(session, Reload("metal1", by="olga")) == f"metal1 is held by {life.id}"
+
+
+async def test_a_load_that_fails(life: Metal) -> None:
+    """The computer is failed, with the reason: nobody holds it and nobody gets it, until an operator has it loaded."""
+    life.fails("fake-metal.power_on")
+    with pytest.raises(WorkflowFailureError):
+        await life.load(image="os", by="olga")
+    found = life.computer()
+    assert (found.state, found.holder, found.image) == (ComputerState.FAILED, "", "")
+    assert "step 2, Power it on: the disk is broken" in found.notes
+    with pytest.raises(Refused, match="the disk is broken"):
+        await life.reserve()
+    life.behaves(failures={})
+    assert "needs no load" in await life.load(), "only an operator brings it back"
+    await life.load(by="olga")
+    assert (life.computer().state, life.computer().notes) == ("available", "")
+
+
+async def test_cancelled_in_the_middle(life: Metal) -> None:
+    """The running step has stopped before the tenure is released."""
+    life.behaves(delays={"fake-metal.deploy": 300.0})
+    handle = await life.client.start_workflow(
+        messages.LOAD, Reload("metal1", "os", "olga"), id=computer_workflow("metal1"), task_queue=QUEUE
+    )
+    await life.when(lambda: any(m.computer == "metal1" for m in life.metal.all("room")))
+    await handle.cancel()
+    with pytest.raises(WorkflowFailureError):
+        await handle.result()
+    found = life.computer()
+    assert (found.state, found.holder, found.image) == (ComputerState.FAILED, "", "")
+    assert "cancelled" in found.notes
+
+
+async def test_a_load_that_was_terminated(life: Metal) -> None:
+    """Its tenure stays, so nobody touches the computer; the reconciler has it loaded again."""
+    await life.used()
+    await life.loaded()
+    life.behaves(delays={"fake-metal.deploy": 300.0})
+    handle = await life.client.start_workflow(
+        messages.LOAD, Reload("metal1", "os", "olga"), id=computer_workflow("metal1"), task_queue=QUEUE
+    )
+    await life.when(lambda: life.computer().generation == 3)
+    await handle.terminate("by hand")
+    with life.store.read() as session:
+        assert tenures.current(session, "metal1") is not None
+        assert loads.due(session) == ["metal1"]
+    life.behaves(delays={})
+    await life.client.execute_workflow("Reconcile", id=f"reconcile-{life.id}", task_queue=QUEUE)
+    found = await life.loaded()
+    assert (found.state, found.generation) == ("available", 4), "what the first one left running is fenced off"
+    with life.store.read() as session:
+        assert loads.due(session) == []

@@ -1,0 +1,158 @@
+"""Loads that nobody waits for: of a computer that stays, after a reservation or because an operator wants it.
+
+Each record may run twice: the second time changes nothing. A taint is cleared by a completed load only.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from vclab.model import catalog as model
+from vclab.model.errors import NotFound, Refused
+from vclab.model.messages import Reload, computer_workflow
+from vclab.model.plans import Facts, Target
+from vclab.model.rules import Rules
+from vclab.model.states import ComputerState
+from vclab.placement import Choice
+from vclab.store import audit, catalog, failures, history, load_log, placing, tenures
+from vclab.store.models import Computer, Endpoint, LoadStep, Tenure
+from vclab.store.types import utc
+
+PURPOSE = "reload"
+"""Of the tenure of such a load; its holder is the name of the workflow."""
+
+_FAILED = "loading "
+_OURS = (_FAILED, failures.AFTER)  # how notes begin that a load makes needless
+_MOST_SECONDS = 600.0  # how long a load is expected to last of which nobody knows better
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be loaded, and where."""
+
+    computer: Computer
+    endpoint: model.Endpoint
+    image: model.Image
+
+
+def begin(session: Session, given: Reload, rules: Rules, now: datetime) -> Target:
+    """Take the tenure that loads a computer. At the same ``now`` again, it is the same again.
+
+    The tenure of an earlier load, which was terminated, is replaced by a new one: what that left running is fenced off.
+    Raises ``NotFound``, ``Refused`` (``TenureHeld``: somebody has it).
+    """
+    now, holder = utc(now), computer_workflow(given.computer)
+    wanted = _wanted(session, given)
+    usual = sum(load_log.medians(session, wanted.image.name).values()) or _MOST_SECONDS
+    until = now + timedelta(seconds=usual)
+    lost = tenures.current(session, given.computer)
+    if lost is not None and (lost.holder, lost.purpose) == (holder, PURPOSE) and lost.taken_at != now:
+        tenures.release(session, given.computer, lost.generation, now)
+    generation = tenures.take(session, given.computer, holder, PURPOSE, until, now)
+    wanted.computer.state = ComputerState.RELOADING
+    placing.forget_content(wanted.computer)
+    what = f"generation {generation}: {wanted.image.name}, revision {wanted.image.revision}"
+    audit.note(session, holder, given.by or "vclab", "load begins", what, now)
+    choice = Choice(wanted.endpoint.name, given.computer, "")
+    return placing.target_for(
+        holder, wanted.image, [wanted.endpoint], choice, wanted.computer, generation, rules.installation
+    )
+
+
+def why_not(session: Session, given: Reload) -> str:
+    """Why the computer can't be loaded now; empty when it can. Nothing is changed."""
+    try:
+        _wanted(session, given)
+    except (Refused, NotFound) as error:
+        return str(error)
+    held = tenures.current(session, given.computer)
+    return f"{given.computer} is held by {held.holder}" if held is not None else ""
+
+
+def finished(session: Session, target: Target, facts: Facts, now: datetime) -> None:
+    """Loaded and verified: it is available with this image, untainted, and its tenure is released."""
+    computer = _held(session, target)
+    if computer is not None:
+        computer.state, computer.tainted = ComputerState.AVAILABLE, False
+        if computer.notes.startswith(_OURS):
+            computer.notes = ""
+        computer.image, computer.revision = target.image, target.revision
+        computer.host_key = facts.host_key or computer.host_key
+        computer.private_address = facts.private_address or computer.private_address
+        computer.public_address = facts.public_address or computer.public_address
+        addresses = computer.private_address, computer.public_address
+        history.note_addresses(session, target.computer, target.generation, *addresses, utc(now))
+        failures.loaded_well(session, target.endpoint, target.host, target.image, target.revision, now)
+        audit.note(session, target.reservation, "vclab", "loaded", f"generation {target.generation}", now)
+    tenures.release(session, target.computer, target.generation, now)
+
+
+def failed(session: Session, target: Target, why: str, now: datetime) -> None:
+    """It could not be loaded: nobody gets it before an operator has looked at it. Its tenure is released."""
+    computer = _held(session, target)
+    if computer is not None:
+        computer.state = ComputerState.FAILED
+        computer.notes = f"{_FAILED}{target.computer} with {target.image} failed: {why}"[:500]
+        placing.forget_content(computer)
+        text = f"generation {target.generation}: {why}"
+        audit.note(session, target.reservation, "vclab", "load failed", text, now)
+    tenures.release(session, target.computer, target.generation, now)
+
+
+def due(session: Session) -> list[str]:
+    """Computers that are to be loaded without anybody waiting: what they hold is unknown, or their load was lost.
+
+    One on which nothing was ever loaded waits for its first reservation, or for an operator to say with what.
+    """
+    held = sa.exists().where(Tenure.computer == Computer.name, Tenure.released_at.is_(None))
+    ours = held.where(Tenure.purpose == PURPOSE)
+    once = sa.exists().where(LoadStep.computer == Computer.name)
+    unknown = sa.and_(Computer.state == ComputerState.AVAILABLE, Computer.image == "", once, ~held)
+    query = (
+        sa.select(Computer.name)
+        .join(Endpoint, Endpoint.name == Computer.pool)
+        .where(Computer.kind == model.ComputerKind.LAB, Endpoint.module.in_(model.RELOADED), sa.or_(unknown, ours))
+    )
+    return list(session.scalars(query.order_by(Computer.name)))
+
+
+def _wanted(session: Session, given: Reload) -> Wanted:
+    """What is to be loaded. The computer's row is locked. Raises ``NotFound`` and ``Refused``."""
+    lock = sa.select(Computer).where(Computer.name == given.computer).with_for_update(key_share=True)
+    computer = session.scalar(lock.execution_options(populate_existing=True))
+    if computer is None:
+        raise NotFound(f"there is no computer {given.computer}")
+    endpoints = {e.name: e for e in catalog.endpoints(session)}
+    endpoint = endpoints.get(computer.pool) if computer.kind is model.ComputerKind.LAB else None
+    if endpoint is None or endpoint.module not in model.RELOADED:
+        what = (
+            f"a lab machine of the module {endpoint.module}" if endpoint else "virtual: each reservation makes it anew"
+        )
+        raise Refused(f"{computer.name} can't be loaded without a reservation: it is {what}")
+    name = given.image or _last(session, computer.name)
+    if not name:
+        raise Refused(f"nothing was ever loaded on {computer.name}: say which image")
+    image = catalog.image(session, name)
+    if image.module != endpoint.module or image.master_path not in ("", endpoint.name):
+        raise Refused(f"{image.name} is no image of {endpoint.name} (module {endpoint.module}), but of {image.module}")
+    running = tenures.current(session, computer.name)
+    if running is not None and running.holder == computer_workflow(computer.name):
+        return Wanted(computer, endpoint, image)
+    if not given.by and (computer.state is not ComputerState.AVAILABLE or computer.image):
+        raise Refused(f"{computer.name} needs no load: it is {computer.state}, and holds {computer.image or 'nothing'}")
+    return Wanted(computer, endpoint, image)
+
+
+def _last(session: Session, computer: str) -> str:
+    """The image that the computer was loaded with last, or that a load of it began with."""
+    query = sa.select(LoadStep.image).where(LoadStep.computer == computer)
+    return session.scalar(query.order_by(LoadStep.generation.desc(), LoadStep.id.desc()).limit(1)) or ""
+
+
+def _held(session: Session, target: Target) -> Computer | None:
+    """The computer, locked, if the target's tenure holds it still."""
+    lock = sa.select(Computer).where(Computer.name == target.computer).with_for_update(key_share=True)
+    computer = session.scalar(lock.execution_options(populate_existing=True))
+    return computer if tenures.held(session, target.computer, target.generation) else None

@@ -24,8 +24,8 @@ from vclab.model.reservations import ReserveRequest
 from vclab.model.states import OPEN_STATES, Ending, ReservationState
 from vclab.temporal import search_attributes as searchable
 from workflows import failures, signals
+from workflows.awaiting import Awaiting
 from workflows.leaving import Leaving
-from workflows.scheduled import Scheduled
 from workflows.using import Using
 
 
@@ -40,7 +40,7 @@ class Outcome:
 
 
 @workflow.defn(name=messages.WORKFLOW)
-class Reservation(Scheduled, Using, Leaving):
+class Reservation(Awaiting, Using, Leaving):
     """The life of one reservation."""
 
     @workflow.init
@@ -55,7 +55,7 @@ class Reservation(Scheduled, Using, Leaving):
         try:
             if request.carried is None:
                 await self._place()
-            phases = (self._scheduled, self._new, self._reserved, self._inuse)
+            phases = (self._scheduled, self._awaiting, self._new, self._reserved, self._inuse)
             for phase in (self._inuse,) if request.carried else phases:
                 if self._placed is not None and self._ending is None:
                     await phase(self._placed)
@@ -212,6 +212,11 @@ class Reservation(Scheduled, Using, Leaving):
             if self._placed is not None:
                 note = RefusalInput(self._request.id, messages.EXTEND, refusal, workflow.now())
                 await self.record(RecordActivities.refusal_noted, note)
+
+    @workflow.signal(name=messages.LOADED)
+    async def loaded_signal(self, *args: Any) -> None:
+        """The computer that it waits for is loaded, or could not be; whatever is sent along does not matter."""
+        self._was_told = True
 
     @workflow.query(name=messages.STATUS)
     def status(self) -> StatusView:

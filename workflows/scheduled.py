@@ -102,7 +102,7 @@ class Scheduled(Placing, Loading):
 
     async def _await_place(self, placed: Placed, within: float) -> Survey | None:
         """Look until a computer can be had; None: not in time, or ended or moved meanwhile."""
-        self._progress.waits("a computer", within, "it fails")
+        self._progress.waits(self._what_place(placed), within, "it fails")
         every, site = placed.waits.place_look, placed.target.site
         look = workflow.start_activity_method(
             PlaceActivities.await_place,
@@ -110,12 +110,19 @@ class Scheduled(Placing, Loading):
             **profiles.look("can a computer be had?", site, every, within),
         )
         try:
-            return await self.unless_ended(look, lambda: self._start_moved)
+            return await self.unless_ended(look, self._wakes)
         except ActivityError as error:
             if not failures.timed_out(error):
                 raise
             self._progress.says(failures.reason(error))
             return None
+
+    def _wakes(self) -> bool:
+        """Something happened that ends the look for a place."""
+        return self._start_moved
+
+    def _what_place(self, placed: Placed) -> str:
+        return "a computer"
 
     async def _preload(self, placed: Placed) -> bool:
         """Load it before the start, and hand it over then. False: it was taken back, and the wait begins anew.

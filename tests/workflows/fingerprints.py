@@ -26,6 +26,7 @@ COMMANDS = {
     "patched",
     "deprecate_patch",
     "signal",
+    "get_external_workflow_handle",
     "uuid4",
     "random",
 }

@@ -1,5 +1,6 @@
 """Computers that stay: handed out again when clean, loaded anew when not, by a workflow that nobody waits for."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import replace
@@ -231,3 +232,77 @@ async def test_a_load_that_was_terminated(life: Metal) -> None:
     assert (found.state, found.generation) == ("available", 4), "what the first one left running is fenced off"
     with life.store.read() as session:
         assert loads.due(session) == []
+
+
+# --- who waits for it -------------------------------------------------------------------------------------------------
+
+STILL = {"fake.wait_ssh": 3000.0}
+
+
+async def waiting(life: Metal) -> None:
+    """The computer is being loaded, after somebody has used it; a second reservation waits for that."""
+    await life.used()
+    await life.loaded()
+    life.behaves(delays=STILL)
+    await life.client.start_workflow(
+        messages.LOAD, Reload("metal1", "os", "olga"), id=computer_workflow("metal1"), task_queue=QUEUE
+    )
+    await life.when(lambda: life.computer().holder == computer_workflow("metal1"))
+    life.id = ids.new_id()
+    await life.reserve()
+
+
+async def test_who_waits_is_told(life: Metal) -> None:
+    """It waits for a load that goes on, says so, and has the computer as soon as that is done, by the short plan."""
+    await waiting(life)
+    await life.settled()
+    status = await life.reservations.status(life.id)
+    assert status.word == "Waiting for a computer"
+    assert status.waits_for.startswith("metal1 to be loaded, which goes on already, probably until")
+    assert status.until is not None
+    life.behaves(delays={})
+    await life.until("reserved")
+    assert life.steps() == READY
+    assert life.computer().holder == life.id
+
+
+async def test_another_image_does_not_wait(life: Metal) -> None:
+    """What is being loaded is not what it wants."""
+    await waiting(life)
+    await life.reservations.end(life.id, END)
+    assert (await life.until("complete")).ending == "deleted", "it had no computer, and gives none back"
+    assert life.computer().holder == computer_workflow("metal1")
+    life.id = ids.new_id()
+    with pytest.raises(Refused, match="is held by computer-metal1"):
+        await life.reserve(image="other")
+
+
+async def test_the_load_is_gone(life: Metal) -> None:
+    """Nobody tells who waits; the reconciler has it loaded again, and a look finds that it is free."""
+    await waiting(life)
+    await life.client.get_workflow_handle(computer_workflow("metal1")).terminate("by hand")
+    life.behaves(delays={})
+    await life.client.execute_workflow("Reconcile", id=f"reconcile-{life.id}", task_queue=QUEUE)
+    await life.loaded()
+    await life.skip(seconds=70)
+    await life.until("reserved")
+    assert life.steps() == READY
+
+
+async def test_the_load_fails(life: Metal) -> None:
+    """Who waits is told why there is no computer yet, and has it when an operator had it mended."""
+    await waiting(life)
+    life.fails("fake.post_load")
+    life.behaves(delays={})
+    await life.when(lambda: life.computer().state is ComputerState.FAILED)
+
+    async def reason() -> str:
+        return (await life.reservations.status(life.id)).reason
+
+    async with asyncio.timeout(60):
+        while "the disk is broken" not in await reason():
+            await asyncio.sleep(0.05)
+    life.behaves(failures={})
+    await life.load(by="olga")
+    await life.skip(seconds=70)
+    await life.until("reserved")

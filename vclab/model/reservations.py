@@ -68,6 +68,7 @@ class Placed:
     start: datetime | None = None  #: for when it was reserved; None: at once
     preload_at: datetime | None = None  #: when its load begins, if it has a start. No computer is held before
     evicted: tuple[Target, ...] = ()  #: spares whose room it needs: removed before its load
+    loaded_by: datetime | None = None  #: its computer is being loaded already, for nobody yet, probably until then
 
     @property
     def held(self) -> bool:

@@ -26,10 +26,11 @@ def claim(
     ends: datetime,
     now: datetime,
     image: model.Image,
+    may_wait: bool = False,
 ) -> tuple[str, Computer] | Refusal:
     """Claim a machine of these endpoints during [starts, ends), given what they said: the endpoint and the machine.
 
-    One that holds the image goes first.
+    One that holds the image goes first. ``may_wait``: if none is free, one that is being loaded with the image will do.
 
     The machines' rows are locked in the order of their names, so of two placements one waits for the other.
     """
@@ -46,6 +47,10 @@ def claim(
     ]
     zone = zones.of(session, user)
     chosen = choose_machine(starts, ends, rooms, lambda moment: zones.shown(moment, zone))
+    if isinstance(chosen, Refusal) and may_wait:
+        soon = [dataclasses.replace(room, held=None) for room in rooms if _is_loaded(session, room.name, image)]
+        waiting = choose_machine(starts, ends, soon)
+        chosen = chosen if isinstance(waiting, Refusal) else waiting
     if isinstance(chosen, Refusal):
         return refusals.with_machine(chosen, starts, ends, rooms)
     try:
@@ -53,6 +58,12 @@ def claim(
     except claims.ClaimHeld as refused:  # by whoever claims without the lock: the database has the last word
         return Refusal(str(refused))
     return chosen.endpoint, rows[chosen.name]
+
+
+def _is_loaded(session: Session, name: str, image: model.Image) -> bool:
+    """Whether the machine is being loaded with just this, for nobody yet."""
+    tenure = tenures.current(session, name)
+    return tenure is not None and tenure.purpose == tenures.reload_of(image.name, image.revision)
 
 
 def usable(

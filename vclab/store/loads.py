@@ -20,9 +20,6 @@ from vclab.store import audit, catalog, failures, history, load_log, placing, te
 from vclab.store.models import Computer, Endpoint, LoadStep, Tenure
 from vclab.store.types import utc
 
-PURPOSE = "reload"
-"""Of the tenure of such a load; its holder is the name of the workflow."""
-
 _FAILED = "loading "
 _OURS = (_FAILED, failures.AFTER)  # how notes begin that a load makes needless
 _MOST_SECONDS = 600.0  # how long a load is expected to last of which nobody knows better
@@ -48,9 +45,10 @@ def begin(session: Session, given: Reload, rules: Rules, now: datetime) -> Targe
     usual = sum(load_log.medians(session, wanted.image.name).values()) or _MOST_SECONDS
     until = now + timedelta(seconds=usual)
     lost = tenures.current(session, given.computer)
-    if lost is not None and (lost.holder, lost.purpose) == (holder, PURPOSE) and lost.taken_at != now:
+    if lost is not None and lost.holder == holder and lost.taken_at != now:
         tenures.release(session, given.computer, lost.generation, now)
-    generation = tenures.take(session, given.computer, holder, PURPOSE, until, now)
+    purpose = tenures.reload_of(wanted.image.name, wanted.image.revision)
+    generation = tenures.take(session, given.computer, holder, purpose, until, now)
     wanted.computer.state = ComputerState.RELOADING
     placing.forget_content(wanted.computer)
     what = f"generation {generation}: {wanted.image.name}, revision {wanted.image.revision}"
@@ -107,7 +105,7 @@ def due(session: Session) -> list[str]:
     One on which nothing was ever loaded waits for its first reservation, or for an operator to say with what.
     """
     held = sa.exists().where(Tenure.computer == Computer.name, Tenure.released_at.is_(None))
-    ours = held.where(Tenure.purpose == PURPOSE)
+    ours = held.where(Tenure.purpose.startswith(tenures.RELOAD))
     once = sa.exists().where(LoadStep.computer == Computer.name)
     unknown = sa.and_(Computer.state == ComputerState.AVAILABLE, Computer.image == "", once, ~held)
     query = (
@@ -131,16 +129,15 @@ def _wanted(session: Session, given: Reload) -> Wanted:
             f"a lab machine of the module {endpoint.module}" if endpoint else "virtual: each reservation makes it anew"
         )
         raise Refused(f"{computer.name} can't be loaded without a reservation: it is {what}")
-    name = given.image or _last(session, computer.name)
+    running = tenures.current(session, computer.name)
+    ours = running if running is not None and running.holder == computer_workflow(computer.name) else None
+    name = given.image or (tenures.image_of(ours) if ours else "") or _last(session, computer.name)
     if not name:
         raise Refused(f"nothing was ever loaded on {computer.name}: say which image")
     image = catalog.image(session, name)
     if image.module != endpoint.module or image.master_path not in ("", endpoint.name):
         raise Refused(f"{image.name} is no image of {endpoint.name} (module {endpoint.module}), but of {image.module}")
-    running = tenures.current(session, computer.name)
-    if running is not None and running.holder == computer_workflow(computer.name):
-        return Wanted(computer, endpoint, image)
-    if not given.by and (computer.state is not ComputerState.AVAILABLE or computer.image):
+    if ours is None and not given.by and (computer.state is not ComputerState.AVAILABLE or computer.image):
         raise Refused(f"{computer.name} needs no load: it is {computer.state}, and holds {computer.image or 'nothing'}")
     return Wanted(computer, endpoint, image)
 

@@ -90,8 +90,12 @@ def placed(session: Session, row: Reservation, rules: Rules) -> Placed:
         sudo=image.root_access,
         ports=image.ports,
     )
-    start = row.starts if row.preload_at else None
-    return Placed(row.id, target_of(row), row.ends, access, rules.waits, row.state, start, row.preload_at)
+    start, target = row.starts if row.preload_at else None, target_of(row)
+    there = Placed(row.id, target, row.ends, access, rules.waits, row.state, start, row.preload_at)
+    if start is not None or row.generation:
+        return there
+    loading = tenures.current(session, target.computer)
+    return dataclasses.replace(there, loaded_by=loading.expected_end if loading else None)
 
 
 def locked(session: Session, id: str) -> Reservation:
@@ -170,8 +174,8 @@ def _place(
     if isinstance(claimed, Refusal):
         return refusals.told(session, claimed, request, now, window.claim_starts)
     choice, computer = claimed.choice, claimed.computer
-    at_once = window.preload_at is None
-    generation = take(session, computer, request.id, window.claim_ends, now) if at_once and computer is not None else 0
+    takes = window.preload_at is None and computer is not None and _free(session, image, computer)
+    generation = take(session, computer, request.id, window.claim_ends, now) if takes and computer is not None else 0
     target = target_for(request.id, image, endpoints, choice, computer, generation, rules.installation)
     row = _record(session, request, dataclasses.replace(target, spare=claimed.machine or target.spare), window, rules)
     row.private_address, row.host_key = claimed.facts.private_address, claimed.facts.host_key
@@ -196,13 +200,19 @@ def _claim(
         spare = spares.hand_out(session, id, image, endpoints, heard, need, resting, window.now)
         if spare is not None:
             return spare
-    claimed = claim_place(session, id, request.user, image, endpoints, heard, window)
+    may_wait = window.preload_at is None
+    claimed = claim_place(session, id, request.user, image, endpoints, heard, window, may_wait)
     if not isinstance(claimed, Refusal):
         return HandedOut(*claimed)
     if not at_once:
         return claimed
     there = pools.rooms(session, endpoints, heard, need, resting, claims.firm)
     return spares.make_room(session, id, need, there, claimed, window.now)
+
+
+def _free(session: Session, image: model.Image, computer: Computer) -> bool:
+    """False: it is being loaded with what is wanted, and taken when that is done."""
+    return image.module not in model.RELOADED or tenures.current(session, computer.name) is None
 
 
 def take(session: Session, computer: Computer, holder: str, until: datetime, now: datetime) -> int:
@@ -221,6 +231,7 @@ def claim_place(
     endpoints: Sequence[model.Endpoint],
     heard: Mapping[str, Inventory],
     window: Window,
+    may_wait: bool = False,
 ) -> tuple[Choice, Computer | None] | Refusal:
     """Claim a lab machine as a whole, or room for a virtual one under a free identity.
 
@@ -229,7 +240,7 @@ def claim_place(
     if image.module in model.LENT:
         able = [e for e in endpoints if image.master_path in ("", e.name)]
         starts, ends = window.claim_starts, window.claim_ends
-        claimed = lab_machines.claim(session, able, heard, holder, user, starts, ends, window.now, image)
+        claimed = lab_machines.claim(session, able, heard, holder, user, starts, ends, window.now, image, may_wait)
         return claimed if isinstance(claimed, Refusal) else (Choice(claimed[0], claimed[1].name, ""), claimed[1])
     pools.refresh(session, [heard[e.name] for e in endpoints if e.name in heard and not heard[e.name].error])
     need = Need(amounts_of(image), window.claim_starts, window.claim_ends)
@@ -346,7 +357,7 @@ def _record(session: Session, request: ReserveRequest, target: Target, window: W
         requested_by=request.requested_by or request.user,
         image=target.image,
         revision=target.revision,
-        state=ReservationState.NEW if target.generation else ReservationState.SCHEDULED,
+        state=ReservationState.NEW if window.preload_at is None else ReservationState.SCHEDULED,
         created=window.now,
         starts=window.start,
         preload_at=window.preload_at,

@@ -55,7 +55,8 @@ def begin(session: Session, id: str, inventories: Sequence[Inventory], rules: Ru
     target = placing.target_for(id, image, endpoints, choice, computer, generation, rules.installation)
     _put(row, target)
     row.revision, row.state, row.reason = image.revision, ReservationState.NEW, ""
-    audit.note(session, id, "vclab", "preload begins", f"{computer.name} on {choice.host}", now)
+    what = "preload begins" if row.preload_at else "computer taken"
+    audit.note(session, id, "vclab", what, f"{computer.name} on {choice.host}", now)
     return placing.placed(session, row, rules)
 
 

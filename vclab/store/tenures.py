@@ -16,6 +16,21 @@ _HOLDER = sa.select(_tenure.holder, _tenure.generation).where(
 )
 
 
+RELOAD = "reload "
+"""How the purpose of a tenure begins that loads a computer for which nobody waits; then comes the image."""
+
+
+def reload_of(image: str, revision: int) -> str:
+    """The purpose of a tenure that loads this."""
+    return f"{RELOAD}{image}/{revision}"
+
+
+def image_of(tenure: Tenure) -> str:
+    """The image that the tenure loads for nobody yet; empty when it is for something else."""
+    purpose = tenure.purpose.removeprefix(RELOAD)
+    return "" if purpose == tenure.purpose else purpose.rpartition("/")[0]
+
+
 class TenureHeld(Refused):
     """Somebody else holds the computer."""
 

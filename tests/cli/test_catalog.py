@@ -11,6 +11,7 @@ from vclab.store import tenures
 from vclab.store.engine import open_store
 
 IMAGE = ("image", "add", "ubuntu", "--master", "[ds1] u/1/disk.vmdk", "--cpus", "2", "--memory", "2048", "--disk", "16")
+SIZE = ("--cpus", "1", "--memory", "512", "--disk", "4")
 MACS = ("--private-mac", "02:76:63:99:00:01", "--public-mac", "02-76-63-99-01-01")
 
 
@@ -46,6 +47,25 @@ def test_only_operators_and_root(vclab: Command, store: Path, monkeypatch: pytes
     assert "dora" not in vclab("--as", "alice", "user", "list").out
     assert vclab("--as", "olga", *adding).code == 0
     assert "dora" in vclab("--as", "alice", "user", "list").out
+
+
+def test_a_computer_is_reloaded_if_it_can_be(vclab: Command, store: Path) -> None:
+    """Refused with the reason before anything is started; what may be loaded is asked of Temporal."""
+    for command in (
+        ("endpoint", "add", "room", "--module", "fake-metal"),
+        ("computer", "add", "m1", "--group", "room", "--address", "10.77.0.31"),
+        ("image", "add", "metal", "--module", "fake-metal", "--guest", "fake", *SIZE),
+    ):
+        said = vclab(*command)
+        assert said.code == 0, said
+    reload = ("computer", "reload")
+    vclab("--as", "alice", *reload, "m1").one_line_error(3, "alice is no operator")
+    vclab(*reload, "m9").one_line_error(4, "there is no computer 'm9'")
+    vclab(*reload, "m1", "--image", "metall").one_line_error(4, "did you mean metal?")
+    vclab(*reload, "m1").one_line_error(3, "nothing was ever loaded on m1", "which image")
+    vclab(*reload, "m1", "--image", "debian-12").one_line_error(3, "debian-12 is no image of room")
+    vclab(*reload, "vm01").one_line_error(3, "each reservation makes it anew")
+    vclab(*reload, "m1", "--image", "metal").one_line_error(5, "Temporal server", "does not answer")
 
 
 def test_an_operator_need_not_be_a_user(vclab: Command, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:

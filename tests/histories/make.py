@@ -9,6 +9,9 @@ server with scripted drivers (tests/cli/node.py).
 
 `released-carried.json` is a second run (continue-as-new) with an address that leaves, a computer that was off, and a
 restart. It was lived on the time-skipping server, as in tests/workflows/test_long_lives.py: here a run would be long.
+
+`released-reloaded`, `deleted-waited` and `load-told` (a `Load`) are of a computer that stays, and were lived there too,
+as in tests/workflows/test_load_workflow.py.
 """
 
 import asyncio

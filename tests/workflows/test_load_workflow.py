@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy.orm import Session
-from temporalio.client import Client, WorkflowFailureError
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
 import worker
@@ -57,13 +58,23 @@ class Metal(Life):
         """That step fails for good from now on."""
         self.behaves(failures={step: Failure("failed", times=1000, text="the disk is broken")})
 
+    async def begin_load(self, **given: str) -> WorkflowHandle[object, str]:
+        """Have the computer loaded, once the load before has told all who wait and is over."""
+        async with asyncio.timeout(60):
+            while True:
+                with suppress(WorkflowAlreadyStartedError):
+                    return await self.client.start_workflow(
+                        messages.LOAD,
+                        Reload("metal1", **given),
+                        id=computer_workflow("metal1"),
+                        task_queue=QUEUE,
+                        result_type=str,
+                    )
+                await asyncio.sleep(0.05)
+
     async def load(self, **given: str) -> str:
-        """Have the computer loaded, and wait for it."""
-        message = Reload("metal1", **given)
-        handle = await self.client.start_workflow(
-            messages.LOAD, message, id=computer_workflow("metal1"), task_queue=QUEUE, result_type=str
-        )
-        return str(await handle.result())
+        """The same, and wait for it."""
+        return await (await self.begin_load(**given)).result()
 
     async def loaded(self, image: str = "os") -> Computer:
         """Wait until nobody holds the computer, and it holds that."""
@@ -201,9 +212,7 @@ async def test_a_load_that_fails(life: Metal) -> None:
 async def test_cancelled_in_the_middle(life: Metal) -> None:
     """The running step has stopped before the tenure is released."""
     life.behaves(delays={"fake-metal.deploy": 300.0})
-    handle = await life.client.start_workflow(
-        messages.LOAD, Reload("metal1", "os", "olga"), id=computer_workflow("metal1"), task_queue=QUEUE
-    )
+    handle = await life.begin_load(image="os", by="olga")
     await life.when(lambda: any(m.computer == "metal1" for m in life.metal.all("room")))
     await handle.cancel()
     with pytest.raises(WorkflowFailureError):
@@ -218,9 +227,7 @@ async def test_a_load_that_was_terminated(life: Metal) -> None:
     await life.used()
     await life.loaded()
     life.behaves(delays={"fake-metal.deploy": 300.0})
-    handle = await life.client.start_workflow(
-        messages.LOAD, Reload("metal1", "os", "olga"), id=computer_workflow("metal1"), task_queue=QUEUE
-    )
+    handle = await life.begin_load(image="os", by="olga")
     await life.when(lambda: life.computer().generation == 3)
     await handle.terminate("by hand")
     with life.store.read() as session:
@@ -244,9 +251,7 @@ async def waiting(life: Metal) -> None:
     await life.used()
     await life.loaded()
     life.behaves(delays=STILL)
-    await life.client.start_workflow(
-        messages.LOAD, Reload("metal1", "os", "olga"), id=computer_workflow("metal1"), task_queue=QUEUE
-    )
+    await life.begin_load(image="os", by="olga")
     await life.when(lambda: life.computer().holder == computer_workflow("metal1"))
     life.id = ids.new_id()
     await life.reserve()

@@ -41,7 +41,7 @@ def begin(session: Session, given: Reload, rules: Rules, now: datetime) -> Targe
     Raises ``NotFound``, ``Refused`` (``TenureHeld``: somebody has it).
     """
     now, holder = utc(now), computer_workflow(given.computer)
-    wanted = _wanted(session, given)
+    wanted = _wanted(session, given, _locked(session, given.computer))
     usual = sum(load_log.medians(session, wanted.image.name).values()) or _MOST_SECONDS
     until = now + timedelta(seconds=usual)
     lost = tenures.current(session, given.computer)
@@ -60,9 +60,9 @@ def begin(session: Session, given: Reload, rules: Rules, now: datetime) -> Targe
 
 
 def why_not(session: Session, given: Reload) -> str:
-    """Why the computer can't be loaded now; empty when it can. Nothing is changed."""
+    """Why the computer can't be loaded now; empty when it can. Only reads."""
     try:
-        _wanted(session, given)
+        _wanted(session, given, session.get(Computer, given.computer))
     except (Refused, NotFound) as error:
         return str(error)
     held = tenures.current(session, given.computer)
@@ -116,10 +116,8 @@ def due(session: Session) -> list[str]:
     return list(session.scalars(query.order_by(Computer.name)))
 
 
-def _wanted(session: Session, given: Reload) -> Wanted:
-    """What is to be loaded. The computer's row is locked. Raises ``NotFound`` and ``Refused``."""
-    lock = sa.select(Computer).where(Computer.name == given.computer).with_for_update(key_share=True)
-    computer = session.scalar(lock.execution_options(populate_existing=True))
+def _wanted(session: Session, given: Reload, computer: Computer | None) -> Wanted:
+    """What is to be loaded. Raises ``NotFound`` and ``Refused``."""
     if computer is None:
         raise NotFound(f"there is no computer {given.computer}")
     endpoints = {e.name: e for e in catalog.endpoints(session)}
@@ -148,8 +146,12 @@ def _last(session: Session, computer: str) -> str:
     return session.scalar(query.order_by(LoadStep.generation.desc(), LoadStep.id.desc()).limit(1)) or ""
 
 
+def _locked(session: Session, name: str) -> Computer | None:
+    lock = sa.select(Computer).where(Computer.name == name).with_for_update(key_share=True)
+    return session.scalar(lock.execution_options(populate_existing=True))
+
+
 def _held(session: Session, target: Target) -> Computer | None:
     """The computer, locked, if the target's tenure holds it still."""
-    lock = sa.select(Computer).where(Computer.name == target.computer).with_for_update(key_share=True)
-    computer = session.scalar(lock.execution_options(populate_existing=True))
+    computer = _locked(session, target.computer)
     return computer if tenures.held(session, target.computer, target.generation) else None

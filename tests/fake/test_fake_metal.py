@@ -1,0 +1,112 @@
+"""Pretended bare metal: what it holds stays, is written anew by a load, and is unknown once it was taken back."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from tests.fake.test_fake import ACCESS
+from tests.provisioning.bench import FakeContext
+from vclab.fake_world import Behaviour, World
+from vclab.guests.fake import FakeGuest
+from vclab.model.catalog import METAL, Computer, ComputerKind
+from vclab.model.errors import Fenced, NotOurs, StepFailed
+from vclab.model.plans import Facts, Status, StepInput, Target, lasting_uuid
+from vclab.model.states import ComputerState
+from vclab.model.steps import StepContext
+from vclab.provisioning.fake_metal import FakeMetal
+
+METAL1 = Computer("m1", ComputerKind.LAB, ComputerState.AVAILABLE, "room", private_address="10.77.0.31")
+TARGET = Target(
+    "r1", "m1", 3, "vclab", METAL, "fake", "room", "m1", "", "os", 1, "", 1, 1024, 8, "", "", "private", "public",
+    spare=lasting_uuid("vclab", "m1"),
+)  # fmt: skip
+LATER = replace(TARGET, reservation="r2", generation=4)
+
+
+class Room:
+    """The drivers on one world."""
+
+    def __init__(self) -> None:
+        self.world = World(Behaviour(enabled=True))
+        self.module, self.guest = FakeMetal(self.world, "vclab", lambda _: [METAL1]), FakeGuest(self.world)
+
+    def step(self, name: str, target: Target, facts: Facts | None = None, context: StepContext | None = None) -> Facts:
+        """Run one step once."""
+        given, context = StepInput(name, name, target, facts or Facts()), context or FakeContext()
+        if name in self.module.steps():
+            return self.module.steps()[name](context, given)
+
+        async def run() -> Facts:
+            return await self.guest.steps()[name](context, given)
+
+        return asyncio.run(run())
+
+    def load(self, target: Target = TARGET) -> list[str]:
+        """The whole plan, each step twice: the second time changes nothing."""
+        facts, plan = Facts(), self.module.load_plan(target, self.module.node_status(target))
+        for step in plan.steps:
+            facts = facts.merged(self.step(step.name, target, facts))
+            before = self.world.find(target.instance_uuid)
+            self.step(step.name, target, facts)
+            assert self.world.find(target.instance_uuid) == before
+        return [step.name for step in plan.steps]
+
+    def status(self, target: Target) -> Status:
+        return self.module.node_status(target).status
+
+
+@pytest.fixture
+def room() -> Room:
+    return Room()
+
+
+def test_a_load_and_a_short_one(room: Room) -> None:
+    assert "nothing was ever loaded" in room.module.node_status(TARGET).why
+    assert room.load()[:2] == ["fake-metal.deploy", "fake-metal.power_on"]
+    assert room.module.whereabouts(TARGET).address
+    assert room.status(LATER) is Status.READY
+    assert room.load(LATER) == ["fake-metal.adopt", "fake.post_load", "fake.read_public_address"]
+    machine = room.world.find(TARGET.instance_uuid)
+    assert machine is not None and (machine.generation, machine.boots) == (4, 1)
+    assert room.status(replace(LATER, image="other")) is Status.RELOAD
+    assert not room.module.machines("room").machines, "none can be forgotten"
+    with pytest.raises(StepFailed):
+        room.module.remove_machine("room", TARGET.instance_uuid)
+
+
+def test_taken_back_it_holds_nothing_that_is_known(room: Room) -> None:
+    """Also when nothing says that it was used; what a user left goes with the next load."""
+    room.load()
+    asyncio.run(room.guest.grant_access(TARGET, Facts(), ACCESS))
+    for _ in range(2):
+        room.module.remove(FakeContext(), TARGET)
+    machine = room.world.find(TARGET.instance_uuid)
+    assert machine is not None and (machine.on, machine.let_in, machine.image) == (False, (), "")
+    assert room.status(LATER) is Status.RELOAD
+    room.load(LATER)
+    machine = room.world.find(TARGET.instance_uuid)
+    assert machine is not None and (machine.accounts, machine.tainted) == ((), "")
+
+
+def test_broken_off_it_holds_nothing(room: Room) -> None:
+    """The fence is asked before each write; a disk that is half written boots nothing."""
+    room.load()
+    context = FakeContext(allowed=1)
+    with pytest.raises(Fenced):
+        room.step("fake-metal.deploy", LATER, context=context)
+    assert room.status(LATER) is Status.RELOAD
+    with pytest.raises(StepFailed, match="no system to boot"):
+        room.step("fake-metal.power_on", LATER)
+
+
+def test_what_is_newer_or_not_ours_stays(room: Room) -> None:
+    room.load(LATER)
+    before = room.world.find(TARGET.instance_uuid)
+    with pytest.raises(NotOurs, match="newer"):
+        room.step("fake-metal.deploy", TARGET)
+    with pytest.raises(NotOurs, match="newer"):
+        room.module.remove(FakeContext(), TARGET)
+    with pytest.raises(NotOurs):
+        room.module.remove(FakeContext(), replace(LATER, installation="another"))
+    assert room.world.find(TARGET.instance_uuid) == before

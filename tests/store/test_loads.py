@@ -1,0 +1,161 @@
+"""Loads that nobody waits for: who may begin one, what it leaves, and who waits for it after all."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sqlalchemy.orm import Session
+
+from tests.store.lab import HOUR, NOW, RULES, image, inventory, reserve
+from vclab.model.catalog import METAL, STANDALONE, Computer, Endpoint
+from vclab.model.errors import Fenced, Refused
+from vclab.model.inventory import HostFacts, Inventory
+from vclab.model.messages import Reload
+from vclab.model.plans import Facts, StepInput, Target, lasting_uuid
+from vclab.model.reservations import Placed, Refusal
+from vclab.model.states import ComputerState, Ending
+from vclab.store import Store, catalog, load_log, loads, reservations, scheduling, tenures
+
+IMAGE = replace(image("metal", 1024), module=METAL, master_path="")
+FACTS = Facts("10.0.0.1", "203.0.113.1", "ssh-ed25519 AAAA", "b1")
+SOON = NOW + timedelta(minutes=5)
+
+
+@pytest.fixture
+def room(lab: Store) -> Store:
+    """Two computers of one group, and a lab machine that can't be loaded."""
+
+    def fill(session: Session) -> None:
+        catalog.put_endpoint(session, Endpoint("room", METAL, "", "", "", ""))
+        catalog.put_endpoint(session, Endpoint("labs", STANDALONE, "", "", "", ""))
+        catalog.put_image(session, IMAGE)
+        catalog.put_image(session, replace(IMAGE, name="other"))
+        for number in (1, 2):
+            catalog.put_lab_computer(session, f"m{number}", "", "room", f"10.0.0.{number}")
+        catalog.put_lab_computer(session, "pc07", endpoint="labs", address="10.0.1.7")
+
+    lab.run(fill)
+    return lab
+
+
+def computer(store: Store, name: str = "m1") -> Computer:
+    with store.read() as session:
+        return catalog.computer(session, name)
+
+
+def place(room: Store, user: str = "alice", image: str = "metal") -> Placed | Refusal:
+    heard = (inventory(), Inventory("room", NOW, tuple(HostFacts(name, 0, 0) for name in ("m1", "m2"))))
+    return reserve(room, user, image, inventories=heard)
+
+
+def placed(room: Store, user: str = "alice", image: str = "metal") -> Placed:
+    outcome = place(room, user, image)
+    assert isinstance(outcome, Placed), outcome
+    return outcome
+
+
+def begin(room: Store, name: str = "m1", image: str = "metal", by: str = "olga") -> Target:
+    return room.run(lambda s: loads.begin(s, Reload(name, image, by), RULES, NOW))
+
+
+def step(room: Store, target: Target) -> None:
+    """Its first step is logged, which is no reservation's."""
+    given = StepInput("fake-metal.deploy", "Write", target, Facts())
+    room.run(lambda s: load_log.started(s, given, 1, NOW))
+
+
+def test_loaded_for_nobody(room: Store) -> None:
+    """A tenure of its own, and nothing is known meanwhile; then it is available with its image. Twice is the same."""
+    target = begin(room)
+    assert target == begin(room)
+    assert (target.reservation, target.generation, target.host) == ("computer-m1", 1, "m1")
+    assert target.instance_uuid == lasting_uuid("test", "m1")
+    found = computer(room)
+    assert (found.state, found.image, found.holder) == ("reloading", "", "computer-m1")
+    step(room, target)
+    for _ in range(2):
+        room.run(lambda s: loads.finished(s, target, FACTS, SOON))
+    found = computer(room)
+    assert (found.state, found.image, found.revision, found.holder) == ("available", "metal", 1, "")
+    assert (found.public_address, found.host_key) == ("203.0.113.1", "ssh-ed25519 AAAA")
+    second = placed(room)
+    assert second.target.computer == "m1", "what holds the image goes first"
+    with room.read() as session:
+        assert loads.due(session) == []
+
+
+def test_a_taint_goes_with_a_completed_load_only(room: Store) -> None:
+    """Used, given back as unknown, and due; a load that fails leaves it tainted; one that succeeds does not."""
+    there = placed(room)
+    step(room, there.target)
+
+    def use(session: Session) -> None:
+        reservations.ready(session, there.reservation, FACTS, NOW)
+        reservations.connected(session, there.reservation, NOW)
+        reservations.ended(session, there.reservation, Ending.RELEASED, "", NOW)
+        assert "logged in" in reservations.kept(session, there.reservation, 60, NOW)
+        reservations.finished(session, there.reservation, NOW)
+
+    room.run(use)
+    found = computer(room)
+    assert (found.state, found.image, found.tainted) == ("available", "", True)
+    with room.read() as session:
+        assert loads.due(session) == ["m1"]
+    target = begin(room, image="", by="")
+    assert (target.image, target.generation) == ("metal", 2), "what it was loaded with before"
+    room.run(lambda s: loads.failed(s, target, "step 1: the disk is broken", SOON))
+    found = computer(room)
+    assert (found.state, found.tainted, found.holder) == (ComputerState.FAILED, True, "")
+    assert found.notes == "loading m1 with metal failed: step 1: the disk is broken"
+    with room.read() as session:
+        assert loads.due(session) == [], "an operator has to look at it"
+    target = begin(room)
+    room.run(lambda s: loads.finished(s, target, FACTS, SOON))
+    found = computer(room)
+    assert (found.state, found.tainted, found.notes) == ("available", False, "")
+
+
+def test_what_can_not_be_loaded(room: Store) -> None:
+    held = placed(room).target.computer
+    for given, why in (
+        (Reload("vm01", "metal", "olga"), "each reservation makes it anew"),
+        (Reload("pc07", "metal", "olga"), "a lab machine of the module standalone"),
+        (Reload("m2", "debian-12", "olga"), "debian-12 is no image of room"),
+        (Reload("m2", "", "olga"), "nothing was ever loaded on m2"),
+        (Reload(held, "metal", "olga"), f"{held} is held by"),
+    ):
+        with room.read() as session:
+            assert why in loads.why_not(session, given)
+        with pytest.raises(Refused, match="held by" if given.computer == held else why):
+            room.run(lambda s, given=given: loads.begin(s, given, RULES, NOW))  # type: ignore[misc]
+
+
+def test_one_that_was_terminated(room: Store) -> None:
+    """Due again, with the image that it was loaded with; what the first one left running is fenced off."""
+    first = begin(room, image="other")
+    with room.read() as session:
+        assert loads.due(session) == ["m1"]
+    second = room.run(lambda s: loads.begin(s, Reload("m1"), RULES, SOON))
+    assert (second.image, second.generation) == ("other", first.generation + 1)
+    with pytest.raises(Fenced), room.read() as session:
+        tenures.check(session, "m1", first.generation)
+    room.run(lambda s: loads.failed(s, first, "late", SOON))
+    assert computer(room).state is ComputerState.RELOADING
+
+
+def test_who_waits_for_it(room: Store) -> None:
+    """None is free: one that is being loaded with the image, and no other, will do; it is taken when that is done."""
+    targets = [begin(room, "m1"), begin(room, "m2", "other")]
+    waiting = placed(room)
+    assert (waiting.target.computer, waiting.held, waiting.state) == ("m1", False, "new")
+    assert waiting.loaded_by is not None and waiting.loaded_by > NOW
+    refused = place(room, "bob")
+    assert isinstance(refused, Refusal) and "is promised to" in refused.text()
+    heard = (Inventory("room", NOW, tuple(HostFacts(name, 0, 0) for name in ("m1", "m2"))),)
+    early = room.run(lambda s: scheduling.begin(s, waiting.reservation, heard, RULES, SOON))
+    assert isinstance(early, Refusal) and "is held by computer-m1" in early.text()
+    room.run(lambda s: loads.finished(s, targets[0], FACTS, SOON))
+    taken = room.run(lambda s: scheduling.begin(s, waiting.reservation, heard, RULES, SOON + HOUR / 60))
+    assert isinstance(taken, Placed)
+    assert (taken.target.computer, taken.target.generation, taken.loaded_by) == ("m1", 2, None)
+    assert taken.target.spare == lasting_uuid("test", "m1")

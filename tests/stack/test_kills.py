@@ -2,14 +2,14 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 
 from tests.labfixture import eventually
 from tests.stack.conftest import LONG, STEPS, Session, Stack, marks
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 
 TASKS = {"vsphere.copy_disk": "CopyVirtualDisk", "vsphere.create_vm": "CreateVm", "vsphere.power_on": "PowerOn"}
 """Steps that wait for a task of vCenter: they are cut off while it runs, and it goes on without them."""
@@ -45,6 +45,22 @@ def cut_off(stack: Stack, reservation: str, step: str) -> bool:
     return "" in outcomes[:-1] and outcomes[-1] == "done"
 
 
+def load_killed_in(stack: Stack, steps: Sequence[str], at_work: Session) -> str:
+    """A reservation that became ready though its worker was killed in each of these steps."""
+    client, r = stack.reserve_in_background()
+    for step in steps:
+        stack.in_step(r, step)
+        if step in TASKS:
+            time.sleep(0.8)  # its task runs by now
+        eventually(lambda: stack.state.parts["worker"].pid)
+        stack.kill("worker")
+        at_work.goes_on()
+    out, err = client.communicate(timeout=LONG)
+    assert client.returncode == 0 and "Traceback" not in err, err
+    assert json.loads(out)["state"] == "reserved"
+    return r
+
+
 def test_the_worker_is_killed_in_every_step_and_phase(stack: Stack, user_at_work: Session) -> None:
     # Two more reservations are there all the time: one waits for Connect, one for the first connection.
     idle, opened = (one["id"] for one in stack.json("reserve", "debian-12", "--for", "1h", "--count", "2"))
@@ -53,17 +69,14 @@ def test_the_worker_is_killed_in_every_step_and_phase(stack: Stack, user_at_work
 
     for task in TASKS.values():
         stack.vcsim.slow_task(task, 2.0)
-    client, r = stack.reserve_in_background()
-    for step in STEPS:
-        stack.in_step(r, step)
-        if step in TASKS:
-            time.sleep(0.8)  # its task runs by now
-        stack.kill("worker")
-        user_at_work.goes_on()
-    out, err = client.communicate(timeout=LONG)
-    assert client.returncode == 0 and "Traceback" not in err, err
-    assert json.loads(out)["state"] == "reserved"
-    assert [step for step in STEPS if not cut_off(stack, r, step)] == []
+    r = load_killed_in(stack, STEPS, user_at_work)
+    missed = [step for step in STEPS if not cut_off(stack, r, step)]
+    for _ in range(3):  # on a busy machine a quick step may be over before its worker is killed
+        if missed:
+            stack.end(r)
+            r = load_killed_in(stack, missed, user_at_work)
+            missed = [step for step in missed if not cut_off(stack, r, step)]
+    assert missed == []
     for each in (r, idle, opened):
         only_one(stack, each)
     for each, old in before.items():

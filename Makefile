@@ -8,11 +8,11 @@ BIN := .venv/bin
 # The lab makes network namespaces and mounts, for which it must be root; caches stay where they are.
 ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo "XDG_CACHE_HOME=$${XDG_CACHE_HOME:-$$HOME/.cache}")
 
-.PHONY: help setup demo test bench check format up down status clean
+.PHONY: help setup demo test test-long bench check format up down status clean
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do \
-		printf '  make %-8s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do \
+		printf '  make %-9s %s\n' "$$name" "$$text"; done
 
 setup: ## install all that the lab needs (Debian packages, Python environment, Temporal, vCenter simulator)
 	@deploy/setup.sh
@@ -20,9 +20,13 @@ setup: ## install all that the lab needs (Debian packages, Python environment, T
 demo: setup ## start the embedded lab and watch one reservation from end to end
 	@$(ROOT) $(BIN)/vclab demo
 
-test: ## set up, then run all tests, three at a time; with ARGS="tests/store -k claims" only some
+test: ## set up, then run the tests, two at a time; with ARGS="tests/store -k claims" only some
 	@deploy/setup.sh tests
-	$(ROOT) $(BIN)/pytest -n 3 --no-loadscope-reorder $(ARGS)
+	$(ROOT) $(BIN)/pytest -n 2 --no-loadscope-reorder $(ARGS)
+
+test-long: ## the tests that `make test` leaves out: five minutes of faults on the whole stack
+	@deploy/setup.sh tests
+	$(ROOT) $(BIN)/pytest -m long
 
 bench: setup ## measure what a life, a placement and a load cost (about ten minutes; docs/performance.md)
 	@for bench in lifecycle placement vsphere; do $(BIN)/vclab bench $$bench; done

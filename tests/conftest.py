@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-FIRST = ("stack/test_kills.py", "stack/test_more_faults.py", "stack/", "lab/")
+FIRST = ("stack/test_kills.py", "stack/", "lab/")
 """Beginnings of paths: what takes longest begins first."""
 
 # Never the settings of a lab that runs on this machine: an empty file instead.

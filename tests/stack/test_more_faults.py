@@ -16,7 +16,7 @@ import pytest
 from tests.labfixture import eventually, wait
 from tests.stack.conftest import LONG, Session, Stack
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 
 def hosts_of(vcenter: Any) -> dict[str, Any]:

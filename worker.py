@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -63,6 +64,8 @@ SLOTS = 50
 CACHED_WORKFLOWS = 500
 """Of those that wait, so many are kept ready; others are forgotten, and replayed when something happens to them."""
 WORKFLOWS = (Reservation, ComputerLoad, Reclaim, Removal, Reconcile)
+STOP_SECONDS = 25.0
+"""From being asked to stop to stopping whatever happens: activities have 10 s to end, then 10 s to be cancelled."""
 log = logging.getLogger("vclab.worker")
 
 
@@ -249,11 +252,24 @@ async def run(settings: Settings) -> None:
         runs = [group.create_task(worker.run()) for worker in workers]
         log.info("working: %s", ", ".join(worker.task_queue for worker in workers))
         await stop.wait()
+        _leave_at_last()
         await asyncio.gather(*(worker.shutdown() for worker in workers))
         await asyncio.gather(*runs)
     for module in drivers.modules.values():
         await asyncio.to_thread(module.close)
     store.close()
+
+
+def _leave_at_last() -> None:
+    """A call that hangs can't be stopped from outside. All work may be cut off: the next worker takes it up again."""
+
+    def leave() -> None:
+        log.warning("not all work has ended within %.0f s; the next worker takes it up again", STOP_SECONDS)
+        os._exit(0)
+
+    timer = threading.Timer(STOP_SECONDS, leave)
+    timer.daemon = True
+    timer.start()
 
 
 def main() -> None:

@@ -146,14 +146,15 @@ class Stack(Lab):
 
     # Faults.
 
-    worker_log_read = 0
-    """Bytes of the worker's log that are of earlier workers."""
+    killed_worker = 0
+    """The process id of the worker that was killed last."""
 
     def kill(self, part: str, number: int = SIGKILL) -> int:
         """Kill a part; returns at once. The supervisor starts it again."""
+        pid = super().kill(part, number)
         if part == "worker":
-            self.worker_log_read = self.worker_log.stat().st_size
-        return super().kill(part, number)
+            self.killed_worker = pid
+        return pid
 
     @property
     def worker_log(self) -> Path:
@@ -162,7 +163,12 @@ class Stack(Lab):
 
     def worker_works(self) -> None:
         """Wait until the worker, after the last kill another one, takes work."""
-        eventually(lambda: b"working:" in self.worker_log.read_bytes()[self.worker_log_read :], LONG)
+
+        def works() -> bool:
+            worker = self.state.parts["worker"]
+            return worker.ok and worker.pid not in (0, self.killed_worker)
+
+        eventually(works, LONG)
 
     @contextmanager
     def frozen(self, part: str) -> Iterator[None]:

@@ -187,11 +187,20 @@ class Vcenter:
             deviceChange=[device.VirtualDeviceSpec(operation="add", device=d) for d in devices],
         )
 
+    def _name(self, machine: Any) -> str:
+        """Its name; none when it has just been removed."""
+        import pyVmomi
+
+        try:
+            return str(machine.name)
+        except pyVmomi.vmodl.fault.ManagedObjectNotFound:
+            return ""
+
     def find(self, name: str) -> Any:
         """A machine by its name; None when there is none."""
         view = self.content.viewManager.CreateContainerView(self.datacenter, [self.vim.VirtualMachine], True)
         try:
-            return next((machine for machine in view.view if machine.name == name), None)
+            return next((machine for machine in view.view if self._name(machine) == name), None)
         finally:
             view.Destroy()
 

@@ -23,11 +23,17 @@ def redacted(text: str) -> str:
     return text[:2000]
 
 
+def told(error: Exception) -> str:
+    """An error in words; one that is none of the house's with its type, for it is a mistake of ours or of a library."""
+    kind, text = type(error).__name__, redacted(str(error) or type(error).__name__)
+    return text if isinstance(error, VclabError) else f"{kind}: {text}"
+
+
 def failure(error: Exception) -> ApplicationError:
     """An error as a failure. ``NotYet`` is benign and retried when it says; facts are final, weather is not."""
-    kind, text = type(error).__name__, redacted(str(error) or type(error).__name__)
     if isinstance(error, ApplicationError):
         return error
+    kind, text = type(error).__name__, told(error)
     if isinstance(error, NotYet):
         return ApplicationError(
             text,
@@ -35,8 +41,6 @@ def failure(error: Exception) -> ApplicationError:
             category=ApplicationErrorCategory.BENIGN,
             next_retry_delay=timedelta(seconds=error.next_look_seconds),
         )
-    if not isinstance(error, VclabError):
-        text = f"{kind}: {text}"
     return ApplicationError(text, type=kind, non_retryable=isinstance(error, _FINAL))
 
 

@@ -11,7 +11,7 @@ from activities.errors import failures, redacted
 from activities.runner import heartbeating, unfenced
 from vclab.guests.base import Guest
 from vclab.model.plans import Evidence, Facts, Target
-from vclab.provisioning.base import ProvisioningModule
+from vclab.provisioning.base import ProvisioningModule, known_module
 
 SECONDS = 10.0
 """For each of the two who are asked: a user waits, and what does not answer by then is evidence too."""
@@ -46,8 +46,8 @@ class EvidenceActivities:
                 return replace(seen, console=said.console, missing=seen.missing + said.missing)
 
     async def _endpoint(self, target: Target) -> Evidence:
-        look = self._modules[target.module].evidence
         try:
+            look = known_module(self._modules, target.module).evidence
             async with asyncio.timeout(SECONDS):
                 seen = await asyncio.get_running_loop().run_in_executor(self._executor, look, target)
         except Exception as error:

@@ -9,14 +9,14 @@ from datetime import UTC, datetime
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.errors import failures, redacted
+from activities.errors import failures, redacted, told
 from activities.runner import Fence, heartbeating, in_thread, unfenced
 from vclab.guests.base import Guest
 from vclab.model.catalog import Endpoint
-from vclab.model.errors import StepFailed, Unreachable, VclabError
+from vclab.model.errors import StepFailed, Unreachable
 from vclab.model.inventory import Inventory
 from vclab.model.plans import Facts, NodeStatus, Plan, Status, Target
-from vclab.provisioning.base import ProvisioningModule
+from vclab.provisioning.base import ProvisioningModule, known_module
 
 SURVEY_SECONDS = 10.0
 """A person waits for the answer: an endpoint that takes longer is not asked now."""
@@ -72,22 +72,23 @@ class ProvisioningActivities:
                 return Survey(tuple(await asyncio.gather(*(self._survey_one(e) for e in endpoints))))
 
     async def _survey_one(self, endpoint: Endpoint) -> Inventory:
-        survey = self._modules[endpoint.module].survey
+        """Whatever is wrong with one endpoint, the others can be placed on."""
         loop = asyncio.get_running_loop()
         try:
+            survey = known_module(self._modules, endpoint.module).survey
             async with asyncio.timeout(SURVEY_SECONDS):
                 return await loop.run_in_executor(self._executor, survey, endpoint.name)
         except TimeoutError:
             error = f"{endpoint.name} does not answer within {SURVEY_SECONDS:.0f} s"
-        except VclabError as failed:
-            error = redacted(str(failed))
+        except Exception as failed:
+            error = told(failed)
         return Inventory(endpoint.name, datetime.now(UTC), error=error)
 
     @activity.defn
     async def make_plan(self, target: Target) -> Plan:
         """Observe the computer and say what its load will do. The answer is recorded, and resumed from."""
-        module = self._modules[target.module]
         with failures():
+            module = known_module(self._modules, target.module)
             async with heartbeating(lambda: self._fence.check(target)) as context:
                 status = await in_thread(self._executor, context, module.node_status, target)
                 known = await in_thread(self._executor, context, self._spare, target) if target.spare else Facts()
@@ -110,8 +111,9 @@ class ProvisioningActivities:
     async def reset_computer(self, target: Target) -> Facts:
         """Restart it by force; one that is off is powered on. Nothing is learned."""
         with failures():
+            module = known_module(self._modules, target.module)
             async with heartbeating(lambda: self._fence.check(target)) as context:
-                await in_thread(self._executor, context, self._modules[target.module].power_reset, context, target)
+                await in_thread(self._executor, context, module.power_reset, context, target)
                 return Facts()
 
     @activity.defn
@@ -124,7 +126,9 @@ class ProvisioningActivities:
             return await self.remove_computer(target)
         except ApplicationError as error:
             since = datetime.now(UTC) - activity.info().scheduled_time
-            if self._modules[target.module].stays and error.type == "Unreachable" and since.total_seconds() > GIVE_UP:
+            module = self._modules.get(target.module)
+            stays = module is not None and module.stays
+            if stays and error.type == "Unreachable" and since.total_seconds() > GIVE_UP:
                 return error.message
             raise
 
@@ -135,8 +139,8 @@ class ProvisioningActivities:
         What stands in the way of a removal may be put aside by an operator: until then it is tried again, and the
         tenure is kept. A computer that stays where it is has an owner, who has to mend it.
         """
-        module = self._modules[target.module]
         with failures():
+            module = known_module(self._modules, target.module)
             async with heartbeating(lambda: self._fence.check(target)) as context:
                 try:
                     await in_thread(self._executor, context, module.remove, context, target)

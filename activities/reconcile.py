@@ -16,16 +16,15 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.errors import failures, redacted
+from activities.errors import failures, told
 from activities.runner import heartbeating, unfenced
 from vclab.model import messages
 from vclab.model.catalog import Endpoint
-from vclab.model.errors import VclabError
 from vclab.model.health import BY_CHECK, Rest
 from vclab.model.inventory import HostFacts, MachineFacts
 from vclab.model.messages import computer_workflow, workflow_id
 from vclab.model.rules import Health
-from vclab.provisioning.base import ProvisioningModule
+from vclab.provisioning.base import ProvisioningModule, known_module
 from vclab.secrets.store import SecretStore
 from vclab.settings import ReconcileSettings
 from vclab.store import failures as failures_store
@@ -89,8 +88,8 @@ class ReconcileActivities:
         for endpoint in await asyncio.to_thread(self._endpoints):
             try:
                 await self._machines(endpoint, reported, removed)
-            except VclabError as error:
-                not_asked.append(f"{endpoint.name}: {redacted(str(error))}")
+            except Exception as error:  # whatever is wrong with one, the others are looked after
+                not_asked.append(f"{endpoint.name}: {told(error)}")
         woken, spare, loading = await self._hosts(), await self._spares(), await self._loads()
         forgotten = await asyncio.to_thread(self._forget)
         return Strays(
@@ -195,11 +194,11 @@ class ReconcileActivities:
         endpoint = next((e for e in await asyncio.to_thread(self._endpoints) if e.name == name), None)
         if endpoint is None:
             return dict.fromkeys(hosts, f"there is no endpoint {name} any more")
-        survey = self._modules[endpoint.module].survey
         try:
+            survey = known_module(self._modules, endpoint.module).survey
             found = await asyncio.get_running_loop().run_in_executor(self._executor, survey, name)
-        except VclabError as error:
-            return dict.fromkeys(hosts, redacted(str(error)))
+        except Exception as error:
+            return dict.fromkeys(hosts, told(error))
         facts = {host.name: host for host in found.hosts}
         return {host: found.error or _problem(facts.get(host)) for host in hosts}
 
@@ -216,7 +215,7 @@ class ReconcileActivities:
         return self._store.run(lambda s: failures_store.wake(s, rest.endpoint, rest.host, BY_CHECK, now))
 
     async def _machines(self, endpoint: Endpoint, reported: list[str], removed: list[str]) -> None:
-        loop, module = asyncio.get_running_loop(), self._modules[endpoint.module]
+        loop, module = asyncio.get_running_loop(), known_module(self._modules, endpoint.module)
         found = await loop.run_in_executor(self._executor, module.machines, endpoint.name)
         strays = await asyncio.to_thread(self._without_tenure, endpoint.name, found.machines)
         for machine, since in strays:

@@ -49,6 +49,31 @@ def test_only_operators_and_root(vclab: Command, store: Path, monkeypatch: pytes
     assert "dora" in vclab("--as", "alice", "user", "list").out
 
 
+@pytest.fixture
+def pretending(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pretended world is switched on."""
+    monkeypatch.setenv("VCLAB_FAKE__ENABLED", "true")
+
+
+def test_a_module_that_is_off(
+    vclab: Command, store: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    """Nothing is added that no worker knows; what was added before is named by the doctor."""
+    room = ("endpoint", "add", "room", "--module", "fake-metal")
+    metal = ("image", "add", "metal", "--module", "fake-metal", "--guest", "fake", *SIZE)
+    vclab(*room).one_line_error(3, "fake-metal is a part of the pretended world, which is off", "`fake.enabled`")
+    vclab(*metal).one_line_error(3, "fake-metal is a part of the pretended world")
+    vclab("image", "edit", "debian-12", "--guest", "fake").one_line_error(3, "fake is a part of the pretended world")
+    assert "room" not in vclab("endpoint", "list").out
+    request.getfixturevalue("pretending")
+    assert vclab(*room).code == 0
+    monkeypatch.delenv("VCLAB_FAKE__ENABLED")
+    found = {check["name"]: check for check in vclab("doctor", "--json").json["checks"]}["endpoint room"]
+    assert (found["ok"], "its module fake-metal" in found["found"]) == (False, True), found
+    assert "restart the worker" in found["todo"]
+
+
+@pytest.mark.usefixtures("pretending")
 def test_a_computer_is_reloaded_if_it_can_be(vclab: Command, store: Path) -> None:
     """Refused with the reason before anything is started; what may be loaded is asked of Temporal."""
     for command in (

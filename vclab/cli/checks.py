@@ -9,12 +9,15 @@ from urllib.parse import urlsplit
 from vclab.cli.context import near
 from vclab.cli.errors import Usage, quoted
 from vclab.model.catalog import METAL, STANDALONE, Identity
+from vclab.model.errors import Refused
+from vclab.settings import Settings
 
 LOWEST_UID, HIGHEST_UID = 1000, 2**31 - 1  # an SQL integer; below are the system's own accounts
 NOBODY = (65534, 65535)  # "nobody", and the uid that some systems take for "none"
 MOST_MEMORY_MB, MOST_CPUS, MOST_DISK_GB = 24 * 2**20, 768, 62 * 1024  # vSphere 8's maxima of one machine
 MODULES = ("vsphere", STANDALONE, "fake", METAL)
 GUESTS = ("linux", "fake")
+PRETENDED = ("fake", METAL)  # modules and a guest that a worker offers only if its settings say so
 
 _MAC = re.compile(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}")
 _MAC_PREFIX = re.compile(r"(?:[0-9a-f]{2}:){2}[0-9a-f]{2}")
@@ -145,6 +148,20 @@ def one_of(text: str, what: str, known: Sequence[str]) -> str:
     if text not in known:
         raise Usage(f"there is no {what} {quoted(text)}{near(text, known)}; there is {', '.join(known)}")
     return text
+
+
+def why_off(name: str, settings: Settings) -> str:
+    """Why no worker with these settings has this module or guest; empty when it has."""
+    if name in PRETENDED and not settings.fake.enabled:
+        return f"{name} is a part of the pretended world, which is off: set `fake.enabled` in the settings"
+    return ""
+
+
+def offered(name: str | None, settings: Settings) -> None:
+    """Raises ``Refused`` for a module or a guest that is off."""
+    why = why_off(name or "", settings)
+    if why:
+        raise Refused(f"{why}, and restart the worker")
 
 
 def ports(given: Sequence[int]) -> tuple[int, ...]:

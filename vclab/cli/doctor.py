@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from vclab.cli.checks import why_off
 from vclab.cli.context import Lab, lab_of
 from vclab.cli.endpoint import VSPHERE, useless
 from vclab.cli.errors import Code, text_of
@@ -359,7 +360,10 @@ def _provisioning(lab: Lab) -> Iterator[Check]:
     images = lab.records.images()
     clocks = dict(_database_clock(lab))
     for endpoint in lab.records.endpoints():
-        if endpoint.module in LENT:
+        if why := why_off(endpoint.module, lab.settings):
+            todo = "switch it on and restart the worker; until then nothing is placed there"
+            yield Check(f"endpoint {endpoint.name}", False, f"its module {why}", todo)
+        elif endpoint.module in LENT:
             machines = sum(computer.pool == endpoint.name for computer in lab.records.computers())
             todo = "" if machines else f"vclab computer add NAME --group {endpoint.name} --address A"
             yield Check(f"endpoint {endpoint.name}", machines > 0, f"{machines or 'no'} lab machines", todo)

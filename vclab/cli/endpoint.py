@@ -90,7 +90,8 @@ def add(
     """
     admin = _keeper(lab_of(context, as_user))
     checks.name(name, "an endpoint")
-    if checks.one_of(module, "module of endpoints", (VSPHERE, *LENT)) in LENT:
+    checks.offered(checks.one_of(module, "module of endpoints", (VSPHERE, *LENT)), admin.settings)
+    if module in LENT:
         if url is not None or username is not None or fingerprint is not None:
             raise Usage("a group of lab machines has no URL, no user name and no certificate")
         _keep_group(admin, name, module, json)

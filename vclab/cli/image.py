@@ -82,6 +82,8 @@ def add(
     """
     admin = administration(lab_of(context, as_user))
     checks.name(name, "an image")
+    checks.offered(module, admin.settings)
+    checks.offered(guest, admin.settings)
     given = _given(module or "vsphere", title, master, cpus, memory, disk, port, sudo, module, guest, guest_id)
     lent = module in LENT
     missing = [f"--{word}" for word, field in _NEEDED.items() if field not in given and not (lent and word == "master")]
@@ -141,6 +143,8 @@ def edit(
     lab = lab_of(context, as_user)
     admin = administration(lab)
     kind = module or lab.image(name).module
+    checks.offered(module, admin.settings)
+    checks.offered(guest, admin.settings)
     given = _given(kind, title, master, cpus, memory, disk, port, sudo, module, guest, guest_id)
     if revision is not None:
         checks.number(revision, "the revision", 1, 1_000_000)

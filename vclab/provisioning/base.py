@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Protocol
 
+from vclab.model.errors import Unreachable
 from vclab.model.inventory import Inventory, Machines
 from vclab.model.plans import Evidence, NodeStatus, Plan, Target, Whereabouts
 from vclab.model.steps import BlockingStep, StepContext
@@ -57,3 +58,15 @@ class ProvisioningModule(Protocol):
 
     def close(self) -> None:
         """Leave the endpoints: log out. Harmless when nothing was opened."""
+
+
+def known_module(modules: Mapping[str, ProvisioningModule], name: str) -> ProvisioningModule:
+    """The module of that name. Raises ``Unreachable`` when this worker has none: another, or the same with other
+    settings, may have it."""
+    module = modules.get(name)
+    if module is None:
+        raise Unreachable(
+            f"this worker has no provisioning module {name}: switch it on in its settings, and restart it; "
+            "`vclab doctor` names endpoints of modules that are off"
+        )
+    return module

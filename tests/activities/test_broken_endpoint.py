@@ -1,0 +1,82 @@
+"""An endpoint with which something is wrong that nobody has thought of: the others go on being used."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import cast
+
+import pytest
+from temporalio.client import Client
+from temporalio.testing import ActivityEnvironment
+
+from activities.provisioning import ProvisioningActivities, SurveyInput
+from activities.reconcile import ReconcileActivities
+from tests.activities.test_clear import NoFence
+from tests.fakes import FakeModule, World
+from vclab.model.catalog import METAL, STANDALONE, Endpoint
+from vclab.model.inventory import Inventory, MachineFacts, Machines
+from vclab.model.plans import Facts
+from vclab.provisioning.base import ProvisioningModule
+from vclab.settings import ReconcileSettings
+from vclab.store.engine import open_store
+
+ENDPOINTS = [Endpoint(name, module, "", "", "", "") for name, module in (("a", METAL), ("b", STANDALONE), ("c", "ok"))]
+
+
+class Broken(FakeModule):
+    """A mistake of ours, or of a library."""
+
+    def survey(self, endpoint: str) -> Inventory:
+        """It does not know how."""
+        raise KeyError("summary.hardware")
+
+    def machines(self, endpoint: str) -> Machines:
+        """It does not know how."""
+        raise KeyError("summary.hardware")
+
+
+class Well(FakeModule):
+    """It has a machine that nobody holds."""
+
+    def machines(self, endpoint: str) -> Machines:
+        """One."""
+        return Machines(endpoint, (MachineFacts(endpoint, "vm01-g1", "uuid-1", "r1", "vm01", 1, True),))
+
+
+@pytest.fixture
+def modules() -> dict[str, ProvisioningModule]:
+    """Of ``a`` this worker has none, and that of ``b`` is broken."""
+    return {STANDALONE: Broken(World()), "ok": Well(World())}
+
+
+@pytest.fixture
+def executor() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(4) as made:
+        yield made
+
+
+async def test_a_survey(modules: dict[str, ProvisioningModule], executor: ThreadPoolExecutor) -> None:
+    activities = ProvisioningActivities(
+        modules, lambda: ENDPOINTS, lambda _: {}, NoFence(), executor, {}, lambda _: Facts()
+    )
+    survey = await ActivityEnvironment().run(activities.survey, SurveyInput())
+    missing, broken, well = survey.inventories
+    assert "this worker has no provisioning module fake-metal" in missing.error
+    assert broken.error == "KeyError: 'summary.hardware'"
+    assert (well.error, [host.name for host in well.hosts]) == ("", ["esx1"])
+
+
+async def test_a_round_of_the_reconciler(
+    modules: dict[str, ProvisioningModule], executor: ThreadPoolExecutor, tmp_path: Path
+) -> None:
+    store = open_store(f"sqlite:///{tmp_path}/vclab.db")
+    store.migrate()
+    reconcile = ReconcileActivities(
+        cast(Client, None), store, modules, lambda: ENDPOINTS, ReconcileSettings(), executor
+    )
+    found = await ActivityEnvironment().run(reconcile.find_strays)
+    assert found.reported == ("vm01-g1",)
+    assert [text.partition(":")[0] for text in found.not_asked] == ["a", "b"]
+    for endpoint in ("a", "b"):
+        assert all((await reconcile._problems(endpoint, ["h1", "h2"])).values())
+    store.close()

@@ -42,7 +42,9 @@ def test_the_same_clock_time_tomorrow_across_daylight_saving() -> None:
     assert parse_time("19:00", BERLIN, evening) == datetime(2025, 10, 26, 18, 0, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("typed", ["", "soon", "25:00", "12:60", "١٢:٣٠", "2025-13-01T10:00", "9999-12-31T23:59-23:00"])
+@pytest.mark.parametrize(
+    "typed", ["", "soon", "25:00", "12:60", "١٢:٣٠", "2025-13-01T10:00", "9999-12-31T23:59-23:00", "9999-12-31T23:30Z"]
+)
 def test_what_is_not_a_time_is_refused(typed: str) -> None:
     with pytest.raises(Usage, match="is not a time"):
         parse_time(typed, BERLIN, NOW)

@@ -1,6 +1,6 @@
 """A small lab for the tests: two hosts with one datastore, four users, two images, and how one reserves there."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 from sqlalchemy.orm import Session
 
@@ -14,6 +14,11 @@ from vclab.store import Store, catalog, reservations
 
 NOW = datetime(2026, 8, 1, 10, 0, 0, 123456, UTC)
 HOUR = timedelta(hours=1)
+EDGES = (  # dates that can be written, and that have no date in some zone, or nothing can be added to
+    (datetime(9999, 12, 31, 23, 30, tzinfo=UTC), "later than 730 d"),
+    (datetime(9999, 12, 31, 23, 59, 59, tzinfo=timezone(-HOUR)), "later than 730 d"),
+    (datetime(1, 1, 1, tzinfo=timezone(HOUR)), "in the past"),
+)
 TURNAROUND = timedelta(seconds=300)
 RULES = Rules("test", Limits(**LimitSettings().model_dump()), turnaround=TURNAROUND.total_seconds())
 NETWORKS = ("private", "public")

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from tests.store.lab import HOUR, NOW, RULES, TURNAROUND, must_reserve, reserve
+from tests.store.lab import EDGES, HOUR, NOW, RULES, TURNAROUND, must_reserve, reserve
 from vclab.model.catalog import Computer, User
 from vclab.model.errors import NotFound
 from vclab.model.messages import Extend
@@ -295,6 +295,15 @@ def test_ends_that_make_no_sense(lab: Store) -> None:
     assert "in the past" in refused(extend(lab, id, NOW))
     assert "only be moved to a later time" in refused(extend(lab, id, NOW + 0.5 * HOUR))
     assert "no time zone" in refused(extend(lab, id, (NOW + 2 * HOUR).replace(tzinfo=None)))
+    assert view(lab, id).end == NOW + HOUR
+
+
+@pytest.mark.parametrize("operator", [False, True])
+@pytest.mark.parametrize("moment", [moment for moment, _ in EDGES])
+def test_ends_at_the_edge_of_the_calendar(lab: Store, moment: datetime, operator: bool) -> None:
+    id = make_inuse(lab)
+    text = refused(extend(lab, id, moment, operator))
+    assert ("the latest possible end is" if moment > NOW else "in the past") in text
     assert view(lab, id).end == NOW + HOUR
 
 

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from tests.store.lab import HOUR, NOW, RULES, TURNAROUND, inventory, must_reserve, reserve, seed
+from tests.store.lab import EDGES, HOUR, NOW, RULES, TURNAROUND, inventory, must_reserve, reserve, seed
 from vclab.model.catalog import Endpoint, Image
 from vclab.model.ids import new_id
 from vclab.model.inventory import HostFacts, Inventory
@@ -92,6 +92,7 @@ def test_what_starts_soon_is_claimed_from_now_on(lab: Store) -> None:
         (NOW - HOUR, "is in the past"),
         (NOW + timedelta(days=731), "later than 730 d from now"),
         (NOW.replace(tzinfo=None) + HOUR, "no time zone"),
+        *EDGES,
     ],
 )
 def test_starts_that_are_refused(lab: Store, start: datetime, text: str) -> None:
@@ -273,7 +274,7 @@ def test_moved_to_another_place_or_not_at_all(lab: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    ("start", "text"), [(NOW - HOUR, "in the past"), (NOW + timedelta(days=800), "later than 730 d")]
+    ("start", "text"), [(NOW - HOUR, "in the past"), (NOW + timedelta(days=800), "later than 730 d"), *EDGES]
 )
 def test_moves_that_are_refused(lab: Store, start: datetime, text: str) -> None:
     placed = must(later(lab))

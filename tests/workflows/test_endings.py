@@ -7,6 +7,7 @@ import pytest
 from temporalio.client import WorkflowFailureError
 
 from tests.workflows.conftest import Life
+from vclab.model.catalog import User
 from vclab.model.errors import Refused, StepFailed, Unreachable
 from vclab.model.inventory import HostFacts
 from vclab.model.messages import Acknowledge, End, Extend, Reboot
@@ -230,20 +231,28 @@ async def test_extended(life: Life) -> None:
 
 async def test_extended_past_the_limit(life: Life) -> None:
     """Refused, with the latest end that is possible."""
+    life.store.run(lambda s: catalog.put_user(s, User("alice", 20001, zone="Europe/Berlin")))
     await life.in_use(hours=1)
-    with pytest.raises(Refused, match="latest"):
-        await life.reservations.extend(life.id, Extend(datetime.now(UTC) + timedelta(hours=20), "alice"))
+    for far in (datetime.now(UTC) + timedelta(hours=20), datetime(9999, 12, 31, 23, 30, tzinfo=UTC)):
+        with pytest.raises(Refused, match="latest"):  # the second has no date in the user's zone
+            await life.reservations.extend(life.id, Extend(far, "alice"))
     assert (await life.until("inuse")).ending is None
 
 
 @pytest.mark.parametrize(
-    "args", [[], ["1h", "2h"], [17], [None], ["soon"], [{"by": 3}], [{"to": "tomorrow"}], [["1h"]], [{}]]
+    "args",
+    [
+        *([], ["1h", "2h"], [17], [None], ["soon"], [{"by": 3}], [{"to": "tomorrow"}], [["1h"]], [{}]),
+        [{"to": "9999-12-31T23:59:59-01:00"}],  # no date in UTC
+        [{"to": "0001-01-01T00:00:00+01:00"}],
+    ],
 )
 async def test_a_bad_extend_signal_leaves_the_reservation_well(life: Life, args: list[object]) -> None:
     """A signal that can't be read is told, and harms nothing."""
     await life.in_use(hours=1)
     before = life.view()
     await life.handle.signal("extend", args=args)
+    await life.when(lambda: bool(getattr(life.view(), "reason", "")))
     status = await life.reservations.status(life.id)
     assert "extend refused" in status.reason
     after = life.view()

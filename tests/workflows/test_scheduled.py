@@ -149,6 +149,8 @@ async def test_moves_that_are_refused(life: Life) -> None:
     start = await reserve(life)
     with pytest.raises(Refused, match="in the past"):
         await life.reservations.move(life.id, Move(start - timedelta(hours=6), "alice"))
+    with pytest.raises(Refused, match="later than 730 d"):  # and adding to it would leave the calendar
+        await life.reservations.move(life.id, Move(datetime(9999, 12, 31, 23, 30, tzinfo=UTC), "alice"))
     assert seen(life).start == start
     await life.reservations.end(life.id, End("alice"))
     with pytest.raises((Refused, NotFound), match="has ended"):

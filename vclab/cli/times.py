@@ -63,6 +63,7 @@ def parse_time(text: str, zone: ZoneInfo, now: datetime) -> datetime:
             times = [moment.astimezone(UTC)]
         else:
             times = _occurrences(moment, zone) or [_refuse_skipped(moment, zone)]
+        times[-1].astimezone(zone)  # so near the calendar's edge that it can't be shown: no time that anybody means
     except (ValueError, OverflowError):
         raise Usage(f"{quoted(text)} is not a time; write 18:30 or 2026-01-31T18:30, with +01:00 for a zone") from None
     to_come = [each for each in times if each > now]

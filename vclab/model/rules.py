@@ -71,10 +71,13 @@ def why_not_another(limits: Limits, user: str, open_ids: Sequence[str], operator
 
 
 def why_not_start(limits: Limits, start: datetime, seconds: float, now: datetime) -> str:
-    """Why nothing that lasts ``seconds`` can start then; empty when it can. Binds operators too."""
+    """Why nothing that lasts ``seconds`` can start then; empty when it can. Binds operators too.
+
+    ``start`` may be any date that can be written; nothing is added to it.
+    """
     if start <= now:
-        return f"the start {start:%Y-%m-%d %H:%M} UTC is in the past"
-    if start + timedelta(seconds=seconds) > now + timedelta(seconds=limits.horizon):
+        return f"the start {start:%Y-%m-%d %H:%M %Z} is in the past"
+    if start > now + timedelta(seconds=limits.horizon - seconds):
         return f"nothing can be reserved for later than {format_duration(limits.horizon)} from now"
     return ""
 

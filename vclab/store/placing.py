@@ -69,10 +69,10 @@ def place(
     if known is not None and known.user == request.user:
         evicted = spares.evicted_for(session, known.id)
         return dataclasses.replace(placed(session, known, rules), evicted=evicted)
-    why_not = _why_not(session, request, user, known, rules)
+    why_not = _why_not(session, request, user, known, rules, now)
     outcome = Refusal(why_not) if why_not else _place(session, request, inventories, rules, now)
     if isinstance(outcome, Refusal):
-        if request.start is None or request.start.tzinfo is not None:  # else nobody knows what was asked for
+        if request.start is None or _can_be_told(request.start):
             refusals.note(session, request, outcome, now)
         audit.note(session, request.id, request.requested_by or request.user, "refused", outcome.text(), now)
     return outcome
@@ -113,7 +113,7 @@ def target_of(row: Reservation) -> Target:
 
 
 def _why_not(
-    session: Session, request: ReserveRequest, user: User | None, known: Reservation | None, rules: Rules
+    session: Session, request: ReserveRequest, user: User | None, known: Reservation | None, rules: Rules, now: datetime
 ) -> str:
     """Why the request can't be met whatever room there is; empty when it may be."""
     if known is not None or not is_id(request.id):
@@ -122,9 +122,16 @@ def _why_not(
         return f"{request.user} is not a user of this lab"
     if request.start is not None and request.start.tzinfo is None:
         return "the start has no time zone, so nobody can know when it is"
-    return _why_not_image(session, request.image) or limits.why_not_duration(
-        rules.limits, request.seconds, request.operator
-    )
+    why_not = _why_not_image(session, request.image)
+    why_not = why_not or limits.why_not_duration(rules.limits, request.seconds, request.operator)
+    if not why_not and request.start is not None:
+        why_not = limits.why_not_start(rules.limits, request.start, request.seconds, now)
+    return why_not
+
+
+def _can_be_told(moment: datetime) -> bool:
+    """It has a zone, and is so far from the calendar's edges that it has a date in every zone."""
+    return moment.tzinfo is not None and 1 < moment.year < 9999
 
 
 def why_not_then(session: Session, user: str, operator: bool, window: Window, rules: Rules, but: str = "") -> str:
@@ -132,11 +139,6 @@ def why_not_then(session: Session, user: str, operator: bool, window: Window, ru
 
     One reservation at a time: those that overlap count, and what is reserved for another time does not.
     """
-    if window.preload_at is not None:
-        seconds = (window.end - window.start).total_seconds()
-        why_not = limits.why_not_start(rules.limits, window.start, seconds, window.now)
-        if why_not:
-            return why_not
     _, most = limits.most_at_once(spans_of(session, user, but), window.start, window.end)
     return limits.why_not_another(rules.limits, user, most, operator)
 

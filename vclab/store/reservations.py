@@ -146,13 +146,12 @@ def extend(session: Session, id: str, message: Extend, rules: Rules, now: dateti
         return Refusal(f"{id} has ended and can't be extended")
     if message.end.tzinfo is None:
         return Refusal("the new end has no time zone, so nobody can know when it is")
-    end = utc(message.end)
-    if end == row.ends:
-        return end
-    why_not = _why_not_end(session, row, end, message.operator, rules, now)
+    if message.end == row.ends:
+        return row.ends
+    why_not = _why_not_end(session, row, message.end, message.operator, rules, now)
     if why_not:
         return Refusal(why_not)
-    turnaround = timedelta(seconds=rules.turnaround)
+    end, turnaround = utc(message.end), timedelta(seconds=rules.turnaround)
     try:
         claims.move_end(session, id, end + turnaround)
     except (claims.ClaimHeld, claims.NoRoom) as refused:  # claimed since the look at what is free
@@ -351,7 +350,8 @@ def _learn(session: Session, row: Reservation, facts: Facts, now: datetime) -> N
 
 
 def _why_not_end(session: Session, row: Reservation, end: datetime, operator: bool, rules: Rules, now: datetime) -> str:
-    """Why the reservation can't end at ``end``; empty when it can."""
+    """Why the reservation can't end at ``end``; empty when it can. Until then it may be any date that can be written:
+    it is compared and shown, and nothing is added to it."""
     zone = zones.of(session, row.user)
     if end <= now:
         return f"the new end {zones.shown(end, zone)} is in the past; to end it now, use `vclab end {row.id}`"

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from vclab.model import catalog as model
+from vclab.model import rules as limits
 from vclab.model.inventory import Amounts, Inventory
 from vclab.model.messages import Move
 from vclab.model.plans import Facts, Target
@@ -105,10 +106,13 @@ def move(
     start, seconds = message.start, (row.ends - row.starts).total_seconds()
     if start.tzinfo is None:
         return Refusal("the new start has no time zone, so nobody can know when it is")
-    if row.preload_at is not None and utc(start) == row.starts:
+    if row.preload_at is not None and start == row.starts:
         return placing.placed(session, row, rules)
     if row.preload_at is None or row.state not in _WAITING or row.starts <= now:
         return Refusal(f"{id} has begun: only what has not started can be moved")
+    why_not = limits.why_not_start(rules.limits, start, seconds, now)
+    if why_not:
+        return Refusal(why_not)
     window = placing.window_of(session, row.image, start, seconds, rules, now)
     why_not = placing.why_not_then(session, row.user, message.operator, window, rules, but=id)
     refusal = Refusal(why_not) if why_not else _move_claims(session, row, inventories, window, rules)

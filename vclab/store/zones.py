@@ -18,5 +18,9 @@ def of(session: Session, login: str) -> tzinfo:
 
 
 def shown(moment: datetime, zone: tzinfo) -> str:
-    """``2026-08-01 12:00 CEST``."""
-    return f"{moment.astimezone(zone):%Y-%m-%d %H:%M %Z}"
+    """``2026-08-01 12:00 CEST``. At the calendar's edge, where not every zone has a date for it, as it was given."""
+    try:
+        local = moment.astimezone(zone)
+    except OverflowError:
+        local = moment
+    return f"{local:%Y-%m-%d %H:%M %Z}"

@@ -1,15 +1,17 @@
 """Another place for a load that failed: claimed beside the old one, moved to when that is gone; time given back."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from tests.store.lab import HOUR, NOW, RULES, TURNAROUND, inventory, must_reserve, reserve
+from tests.store.lab import HOUR, NOW, RULES, TURNAROUND, inventory, must_reserve, reserve, seed
 from tests.store.test_lab_machines import heard, labs, placed
+from vclab.model.ids import new_id
+from vclab.model.messages import Extend
 from vclab.model.plans import Evidence, Facts, Target
-from vclab.model.reservations import OtherPlace, Placed, Refusal, Trouble
+from vclab.model.reservations import OtherPlace, Placed, Refusal, ReserveRequest, Trouble
 from vclab.model.states import ComputerState, Ending, Word
 from vclab.store import Store, catalog, credit, elsewhere, placing, reservations, tenures, troubles
 from vclab.store.models import Claim, Computer
@@ -162,6 +164,40 @@ def test_nobody_passes_a_claim(labs: Store) -> None:
         row = reservations.view(session, first.reservation)
     assert row is not None and row.end == first.end + 5 * MINUTE, "less the turnaround"
     assert "the end stays" in labs.run(give)
+
+
+def test_nobody_passes_a_promised_identity(store: Store) -> None:
+    """There is room for both, and a name for one of them."""
+    store.run(lambda s: seed(s, identities=1))
+    first = must_reserve(store)
+    later = ReserveRequest(new_id(), "bob", "debian-12", 3600, operator=True, start=NOW + 2 * HOUR)
+    promised_to_bob = store.run(lambda s: reservations.place(s, later, (inventory(),), RULES, NOW))
+    assert isinstance(promised_to_bob, Placed) and promised_to_bob.preload_at is not None
+    said = store.run(lambda s: credit.give(s, placing.locked(s, first.reservation), 5400, RULES, NOW))
+    assert "could only be moved to" in said
+    with store.read() as session:
+        row = reservations.view(session, first.reservation)
+    assert row is not None and row.end == promised_to_bob.preload_at - TURNAROUND
+
+
+def test_what_the_lab_took_does_not_count_against_an_extension(lab: Store) -> None:
+    """The limit of all of a reservation counts from when its user could begin."""
+    first = must_reserve(lab, hours=4)
+    target = first.target
+    lab.run(lambda s: troubles.need_help(s, target, 14400, "esx1 refuses", NOW))
+    helped = NOW + 3 * HOUR
+
+    def extend(hours: float, now: datetime) -> datetime | Refusal:
+        message = Extend(first.end + timedelta(hours=hours), "alice")
+        return lab.run(lambda s: reservations.extend(s, target.reservation, message, RULES, now))
+
+    lab.run(lambda s: troubles.helped(s, target.reservation, "olga", "retry", RULES, helped))
+    assert extend(3.5, helped) == first.end + 3.5 * HOUR, "it loads: the user has had nothing yet"
+    ready = helped + 10 * MINUTE
+    lab.run(lambda s: reservations.ready(s, target.reservation, Facts("10.0.0.9", "203.0.113.9", "key"), ready))
+    assert extend(4.5, ready + HOUR) == first.end + 4.5 * HOUR
+    refused = extend(5.5, ready + HOUR)
+    assert isinstance(refused, Refusal) and "the limit is 6 h in all" in refused.reason
 
 
 def test_ready_forgets_nothing_of_what_failed(lab: Store) -> None:

@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from vclab.model.durations import format_duration
 from vclab.model.rules import Rules
-from vclab.store import audit, claims, tenures, zones
+from vclab.store import audit, claims, placing, tenures, zones
 from vclab.store.models import Reservation
 
 LEAST = 1.0
@@ -21,8 +21,7 @@ def give(session: Session, row: Reservation, seconds: float, rules: Rules, now: 
     if seconds < LEAST:
         return ""
     turnaround = timedelta(seconds=rules.turnaround)
-    wanted = row.ends + timedelta(seconds=seconds)
-    end = max(row.ends, claims.latest_end(session, row.id, wanted + turnaround) - turnaround)
+    end = max(row.ends, placing.free_until(session, row, row.ends + timedelta(seconds=seconds), rules))
     if end > row.ends:
         try:
             claims.move_end(session, row.id, end + turnaround)

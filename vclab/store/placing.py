@@ -112,6 +112,15 @@ def target_of(row: Reservation) -> Target:
     return spares.recorded(row.target)
 
 
+def free_until(session: Session, row: Reservation, until: datetime, rules: Rules) -> datetime:
+    """The latest end, ``until`` at most, for which its place and an identity are free; locks the pools."""
+    turnaround = timedelta(seconds=rules.turnaround)
+    free = claims.latest_end(session, row.id, until + turnaround)
+    if target_of(row).datastore:  # a lab machine is its own identity
+        free = identities.latest_end(session, row.id, row.ends + turnaround, free)
+    return free - turnaround
+
+
 def _why_not(
     session: Session, request: ReserveRequest, user: User | None, known: Reservation | None, rules: Rules, now: datetime
 ) -> str:

@@ -19,9 +19,9 @@ from vclab.model.plans import Facts, Left, Target
 from vclab.model.reservations import HeldTenure, Refusal, ReservationView
 from vclab.model.rules import Rules
 from vclab.model.states import OPEN_STATES, ComputerState, Ending, ReservationState
-from vclab.store import audit, claims, failures, history, identities, load_log, spares, tenures, zones
+from vclab.store import audit, claims, failures, history, load_log, spares, tenures, zones
 from vclab.store.models import Computer, LoadStep, Reservation, Tenure
-from vclab.store.placing import forget_content, locked, place, placed, spans_of, target_of
+from vclab.store.placing import forget_content, free_until, locked, place, placed, spans_of, target_of
 from vclab.store.spares import in_production
 from vclab.store.types import utc
 
@@ -357,9 +357,8 @@ def _why_not_end(session: Session, row: Reservation, end: datetime, operator: bo
         return f"the new end {zones.shown(end, zone)} is in the past; to end it now, use `vclab end {row.id}`"
     if end < row.ends:
         return f"it ends at {zones.shown(row.ends, zone)} already; an end can only be moved to a later time"
-    ready = row.starts if row.preload_at else row.starts + timedelta(seconds=row.load_seconds)
-    latest, limit = limits.latest_end(rules.limits, ready, row.ends, now, operator)
-    free = _free_until(session, row, min(latest, end), rules)
+    latest, limit = limits.latest_end(rules.limits, _begins(row, now), row.ends, now, operator)
+    free = free_until(session, row, min(latest, end), rules)
     own = end if operator else _own_until(session, row, end, rules)
     best = min(latest, free, own)
     if end <= best:
@@ -375,13 +374,10 @@ def _why_not_end(session: Session, row: Reservation, end: datetime, operator: bo
     return f"it can't be extended to {zones.shown(end, zone)}: {reason}; {latest_text}"
 
 
-def _free_until(session: Session, row: Reservation, until: datetime, rules: Rules) -> datetime:
-    """The latest end, ``until`` at most, for which its place and an identity are free; locks the pools."""
-    turnaround = timedelta(seconds=rules.turnaround)
-    free = claims.latest_end(session, row.id, until + turnaround)
-    if target_of(row).datastore:  # a lab machine is its own identity
-        free = identities.latest_end(session, row.id, row.ends + turnaround, free)
-    return free - turnaround
+def _begins(row: Reservation, now: datetime) -> datetime:
+    """When the user's time begins, or began: what was lost before, by a fault of the lab, is none of it."""
+    planned = row.starts if row.preload_at else row.starts + timedelta(seconds=row.load_seconds)
+    return max(planned, row.ready_at or now)
 
 
 def _own_until(session: Session, row: Reservation, until: datetime, rules: Rules) -> datetime:

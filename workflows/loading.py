@@ -24,7 +24,7 @@ from activities.troubles import (
     TroubleRecords,
 )
 from vclab.model.messages import How, Resolve
-from vclab.model.plans import Evidence, Facts, Plan, Step
+from vclab.model.plans import Evidence, Facts, Plan, Step, Target
 from vclab.model.reservations import OtherPlace, Placed, ReserveRequest, Trouble
 from vclab.model.states import Ending, ReservationState
 from vclab.temporal import search_attributes as searchable
@@ -62,7 +62,7 @@ class Loading(Life):
 
     async def _new(self, placed: Placed) -> None:
         """Load the computer, as recorded in its plan; when that fails, elsewhere, or with help."""
-        await self._evict(placed)
+        await self._evict(placed, placed.evicted)
         self._load_began = workflow.now()
         while self._ending is None:
             failed = await self._load_once(placed)
@@ -115,18 +115,23 @@ class Loading(Life):
         self._placed = replace(self._placed, waits=waits)
         self._enter(ReservationState.RESERVED)
 
-    async def _evict(self, placed: Placed) -> None:
+    async def _evict(self, placed: Placed, spares: tuple[Target, ...]) -> None:
         """Remove the spares whose room this load needs. What is left when it ends is the reconciler's to remove."""
-        for spare in placed.evicted:
+        for spare in spares:
             self._progress.waits(f"{spare.computer} to be gone from {spare.host}: its room is needed")
             summary = f"remove the spare {spare.computer} from {spare.host}"
-            await self.unless_ended(
-                workflow.start_activity_method(
-                    ProvisioningActivities.remove_computer,
-                    spare,
-                    **profiles.reclaim(summary, spare.site, placed.waits.remove_retry),
+            try:
+                await self.unless_ended(
+                    workflow.start_activity_method(
+                        ProvisioningActivities.remove_computer,
+                        spare,
+                        **profiles.reclaim(summary, spare.site, placed.waits.remove_retry),
+                    )
                 )
-            )
+            except ActivityError as error:
+                if not failures.is_fenced(error):
+                    raise
+                # The reconciler has removed it meanwhile: it does so while a reservation waits for its time.
             if self._ending is not None:
                 return
             gone = SpareEvent(spare.computer, workflow.now(), spare.generation)
@@ -201,6 +206,7 @@ class Loading(Life):
             if isinstance(place, str) or place is None:
                 return place or ""
             not_clean = await self._clear(placed)
+            await self._evict(placed, place.evicted)
         except ActivityError as error:
             if failures.was_cancelled(error) or failures.is_fenced(error):
                 raise

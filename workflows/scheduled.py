@@ -129,6 +129,9 @@ class Scheduled(Placing, Loading):
 
         Neither another place is tried nor an operator asked: the start does all that, if it comes to that.
         """
+        await self._evict(placed, placed.evicted)
+        if self._ending is not None:
+            return True
         try:
             await self._run(replace(placed, waits=replace(placed.waits, elsewhere=False, help=0.0)))
         except ActivityError as error:

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -12,7 +12,7 @@ from vclab.model import ids
 from vclab.model.catalog import Computer
 from vclab.model.errors import StepFailed, Unreachable
 from vclab.model.inventory import HostFacts
-from vclab.model.messages import Acknowledge, End, computer_workflow
+from vclab.model.messages import Acknowledge, End, How, Resolve, computer_workflow
 from vclab.model.plans import Status
 from vclab.store import catalog, spares, tenures
 from vclab.temporal.client import QUEUE
@@ -180,3 +180,41 @@ async def test_ended_while_room_is_made(crowd: Life) -> None:
         assert computer(crowd, name).holder == ""
     with crowd.store.read() as session:
         assert spares.machines(session) == set()
+
+
+@KEEPING
+async def test_room_is_made_where_a_load_is_tried_again(life: Life) -> None:
+    """The other host is full of a spare: it goes after what failed, and before anything is made there."""
+    full = (HostFacts(f"esx{n}", 16, 3072, datastores=("ds1",), networks=("private", "public")) for n in (1, 2))
+    life.world.hosts = tuple(full)
+    life.store.run(lambda s: catalog.put_image(s, replace(IMAGE, name="big", memory_mb=3072)))
+    await a_spare(life)
+    kept = life.view()
+    another(life)
+    life.world.fail["vsphere.power_on"] = StepFailed("it refuses")
+    await life.reserve(image="big")
+    await life.when(lambda: getattr(life.view(), "help_since", None) is not None)
+    done = [what for what in life.world.done if what in ("vsphere.copy_disk", "remove")]
+    assert done == ["vsphere.copy_disk", "remove", "remove", "vsphere.copy_disk"]
+    del life.world.fail["vsphere.power_on"]
+    await life.reservations.resolve(life.id, Resolve("olga", How.RETRY))
+    view = await life.until("reserved")
+    assert kept is not None and (view.host, view.computer, view.generation) == (kept.host, "vm02", 2)
+    with life.store.read() as session:
+        assert spares.machines(session) == set()
+        assert tenures.current(session, kept.computer) is None
+
+
+@KEEPING
+async def test_room_is_made_for_later(life: Life) -> None:
+    """The reconciler removes what is in the way of a start; or else the load does, before anything is made."""
+    life.world.hosts = (HostFacts("esx1", 16, 1024, datastores=("ds1",), networks=("private", "public")),)
+    life.store.run(lambda s: catalog.put_image(s, replace(IMAGE, name="other")))
+    await a_spare(life)
+    another(life)
+    await life.reserve(image="other", start=datetime.now(UTC) + timedelta(minutes=20))
+    await life.when(lambda: "linux.read_public_address" in life.world.done)
+    assert life.world.done[0] == "remove"
+    with life.store.read() as session:
+        assert spares.machines(session) == set()
+        assert tenures.current(session, "vm01") is None

@@ -84,6 +84,7 @@ class OtherPlace:
     host: str
     datastore: str
     computer: str
+    evicted: tuple[Target, ...] = ()  #: spares whose room it needs: removed before its load
 
 
 @dataclass(frozen=True)

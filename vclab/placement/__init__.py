@@ -3,7 +3,7 @@
 from vclab.placement.capacity import Booking, first_shortage, levels, peak
 from vclab.placement.choose import Choice, DatastoreRoom, EndpointRoom, HostRoom, Need, choose
 from vclab.placement.earliest import earliest, earliest_machine, ever, gaps
-from vclab.placement.evict import SpareRoom, choose_evicting
+from vclab.placement.evict import SpareRoom, choose_evicting, fewest
 from vclab.placement.machines import MachineRoom, Promise, choose_machine
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "earliest",
     "earliest_machine",
     "ever",
+    "fewest",
     "first_shortage",
     "gaps",
     "levels",

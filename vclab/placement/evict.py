@@ -1,13 +1,16 @@
 """Which spares make way for a machine that finds no room beside them: as few as needed."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypeVar
 
 from vclab.model.inventory import Amounts
 from vclab.model.reservations import Refusal
 from vclab.placement.capacity import Booking
 from vclab.placement.choose import Choice, DatastoreRoom, EndpointRoom, HostRoom, Need, choose
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -56,15 +59,28 @@ def _victims(need: Need, alone: EndpointRoom, here: Sequence[SpareRoom]) -> tupl
     """The fewest spares of an endpoint that must go for one host to hold it. It does so when all have gone."""
     host = alone.hosts[0].facts
     order = sorted(here, key=lambda s: (s.host != host.name, -s.amounts.memory_mb, -s.amounts.disk_gb, s.computer))
-    victims: list[SpareRoom] = []
-    while isinstance(choice := choose(need, [_beside(alone, here, victims)], 1), Refusal):
-        victims.append(order[len(victims)])
-    for spare in tuple(victims):  # the large ones went first: a smaller one behind them may have sufficed
-        fewer = [victim for victim in victims if victim is not spare]
-        instead = choose(need, [_beside(alone, here, fewer)], 1)
-        if not isinstance(instead, Refusal):
-            choice, victims = instead, fewer
+
+    def chosen(gone: Sequence[SpareRoom]) -> Choice | Refusal:
+        return choose(need, [_beside(alone, here, gone)], 1)
+
+    victims = fewest(order, lambda gone: not isinstance(chosen(gone), Refusal))
+    choice = chosen(victims or ())
+    assert victims is not None and not isinstance(choice, Refusal)
     return choice, victims
+
+
+def fewest(order: Sequence[T], fits: Callable[[Sequence[T]], bool]) -> list[T] | None:
+    """As few of these as must go for something to fit, the first ones rather; None: it does not fit without any."""
+    gone: list[T] = []
+    while not fits(gone):
+        if len(gone) == len(order):
+            return None
+        gone.append(order[len(gone)])
+    for one in tuple(gone):  # the large ones went first: a smaller one behind them may have sufficed
+        fewer = [other for other in gone if other is not one]
+        if len(fewer) < len(gone) and fits(fewer):
+            gone = fewer
+    return gone
 
 
 def _beside(alone: EndpointRoom, here: Sequence[SpareRoom], gone: Sequence[SpareRoom]) -> EndpointRoom:

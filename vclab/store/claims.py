@@ -25,6 +25,7 @@ OVERLAP = "claims_computer_overlap"
 SPARE = "spare-"
 """A spare's claims are held by this and the computer's name. No reservation's id has a hyphen."""
 
+NO_SPARE = Claim.holder.not_like(f"{SPARE}%")
 _AMOUNTS = (Claim.cpus, Claim.memory_mb, Claim.disk_gb)
 _FEW = 20  # pools that are looked up one by one; for more of them, all claims are read in one go
 
@@ -126,12 +127,15 @@ def withdraw(session: Session, holder: str) -> None:
     session.expire_all()
 
 
-def latest_end(session: Session, holder: str, until: datetime) -> datetime:
-    """The latest end, ``until`` at most, to which all of the holder's claims can be moved now; locks the pools."""
+def latest_end(session: Session, holder: str, until: datetime, spares: bool = True) -> datetime:
+    """The latest end, ``until`` at most, to which all of the holder's claims can be moved now; locks the pools.
+
+    Without ``spares``: if those made way.
+    """
     until = utc(until)
     claims = of(session, holder)
     pools = lock_pools(session, [claim.pool for claim in claims if claim.pool])
-    return min([until, *(_latest_of(session, claim, pools, until) for claim in claims)])
+    return min([until, *(_latest_of(session, claim, pools, until, spares) for claim in claims)])
 
 
 def release(session: Session, holder: str, now: datetime) -> None:
@@ -179,7 +183,7 @@ def bookings(
         Claim.holder != but,
     )
     if not spares:
-        query = query.where(Claim.holder.not_like(f"{SPARE}%"))
+        query = query.where(NO_SPARE)
     for pool, begins, stops, *amounts in session.execute(query):
         found[str(pool)].append(Booking(begins, stops, Amounts(*amounts)))
     return found
@@ -242,9 +246,9 @@ def _must_fit(pool: Pool, promised: list[Booking], need: Amounts, starts: dateti
         raise NoRoom(pool.name, at, (_amounts(pool) - used).lacks(need))
 
 
-def _latest_of(session: Session, claim: Claim, pools: Mapping[str, Pool], until: datetime) -> datetime:
+def _latest_of(session: Session, claim: Claim, pools: Mapping[str, Pool], until: datetime, spares: bool) -> datetime:
     if claim.pool:
-        promised = bookings(session, [claim.pool], claim.ends, until, but=claim.holder)[claim.pool]
+        promised = bookings(session, [claim.pool], claim.ends, until, claim.holder, spares)[claim.pool]
         if until <= claim.ends:
             return until
         return first_shortage(promised, _amounts(pools[claim.pool]), _amounts(claim), claim.ends, until) or until

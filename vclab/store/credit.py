@@ -1,12 +1,13 @@
 """Time that a fault of ours took from a user is given back, where no claim stands in the way."""
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
 from vclab.model.durations import format_duration
 from vclab.model.rules import Rules
-from vclab.store import audit, claims, placing, tenures, zones
+from vclab.store import audit, claims, ends, zones
 from vclab.store.models import Reservation
 
 LEAST = 1.0
@@ -20,17 +21,13 @@ def give(session: Session, row: Reservation, seconds: float, rules: Rules, now: 
     """
     if seconds < LEAST:
         return ""
-    turnaround = timedelta(seconds=rules.turnaround)
-    end = max(row.ends, placing.free_until(session, row, row.ends + timedelta(seconds=seconds), rules))
-    if end > row.ends:
-        try:
-            claims.move_end(session, row.id, end + turnaround)
-        except (claims.ClaimHeld, claims.NoRoom):  # claimed since the look at what is free
-            end = row.ends
-    given = (end - row.ends).total_seconds()
-    row.ends = end
-    tenures.expect(session, row.computer, row.generation, end + turnaround)
-    until = zones.shown(end, zones.of(session, row.user))
+    before, wanted = row.ends, row.ends + timedelta(seconds=seconds)
+    end = ends.free_until(session, row, wanted, rules)
+    if end > before:
+        with suppress(claims.ClaimHeld, claims.NoRoom):  # claimed since the look at what is free
+            ends.move(session, row, end, rules, now)
+    given = (row.ends - before).total_seconds()
+    until = zones.shown(row.ends, zones.of(session, row.user))
     text = f"{format_duration(seconds)} were lost by a fault of the lab"
     if given >= seconds - LEAST:
         text += f"; the end was moved to {until}"

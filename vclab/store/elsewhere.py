@@ -18,7 +18,7 @@ from vclab.model.reservations import OtherPlace, Placed, Refusal
 from vclab.model.rules import Rules
 from vclab.model.states import OPEN_STATES, ComputerState
 from vclab.placement import Choice
-from vclab.store import audit, catalog, claims, credit, failures, lab_machines, placing, pools, tenures
+from vclab.store import audit, catalog, claims, credit, failures, lab_machines, placing, pools, spares, tenures
 from vclab.store.models import Computer, Reservation
 from vclab.store.types import utc
 
@@ -42,14 +42,15 @@ def find(
     ends = row.ends + timedelta(seconds=rules.turnaround)
     if image.module in model.LENT:
         return _another_machine(session, row, image, inventories, starts, ends, now)
-    choice = placing.choose_beside(session, row, image, endpoints, inventories, starts, ends)
+    choice = placing.choose_beside(session, row, image, endpoints, inventories, starts, ends, now)
     if isinstance(choice, Refusal):
         return choice
     held = _pools(target)
     amounts = pools.wanted(choice, Amounts(image.cpus, image.memory_mb, image.disk_gb))
     wanted = {pool: amount for pool, amount in amounts.items() if pool not in held}
     claims.claim_pools(session, row.id, starts, ends, wanted)
-    return OtherPlace(choice.endpoint, choice.host, choice.datastore, target.computer)
+    evicted = spares.evicted_for(session, row.id)
+    return OtherPlace(choice.endpoint, choice.host, choice.datastore, target.computer, evicted)
 
 
 def move(
@@ -89,8 +90,10 @@ def move(
 
 
 def abandon(session: Session, target: Target, now: datetime) -> None:
-    """Give back what ``find`` has claimed beside the target's own place."""
+    """Give back what ``find`` has claimed beside the target's own place. The spares that had to go for it go all the
+    same, removed by the reconciler."""
     _keep(session, target, now)
+    spares.let_go(session, target.reservation)
 
 
 def _is_at(row: Reservation, target: Target) -> bool:

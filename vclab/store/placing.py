@@ -112,15 +112,6 @@ def target_of(row: Reservation) -> Target:
     return spares.recorded(row.target)
 
 
-def free_until(session: Session, row: Reservation, until: datetime, rules: Rules) -> datetime:
-    """The latest end, ``until`` at most, for which its place and an identity are free; locks the pools."""
-    turnaround = timedelta(seconds=rules.turnaround)
-    free = claims.latest_end(session, row.id, until + turnaround)
-    if target_of(row).datastore:  # a lab machine is its own identity
-        free = identities.latest_end(session, row.id, row.ends + turnaround, free)
-    return free - turnaround
-
-
 def _why_not(
     session: Session, request: ReserveRequest, user: User | None, known: Reservation | None, rules: Rules, now: datetime
 ) -> str:
@@ -202,23 +193,23 @@ def _claim(
     heard: Mapping[str, Inventory],
     window: Window,
 ) -> HandedOut | Refusal:
-    """Claim a spare, else a place; where there is none, spares go. What begins later makes no use of them."""
-    at_once = window.preload_at is None and image.module not in model.LENT
-    need, id = Need(amounts_of(image), window.claim_starts, window.claim_ends), request.id
-    if at_once:
-        pools.refresh(session, [heard[e.name] for e in endpoints if e.name in heard and not heard[e.name].error])
+    """Claim a spare, else a place. What begins later makes no use of spares."""
+    at_once, id = window.preload_at is None, request.id
+    if at_once and image.module not in model.LENT:
+        _lock(session, endpoints, heard)
+        need = Need(amounts_of(image), window.claim_starts, window.claim_ends)
         resting = pools.resting_hosts(session, request.user)
         spare = spares.hand_out(session, id, image, endpoints, heard, need, resting, window.now)
         if spare is not None:
             return spare
-    may_wait = window.preload_at is None
-    claimed = claim_place(session, id, request.user, image, endpoints, heard, window, may_wait)
-    if not isinstance(claimed, Refusal):
-        return HandedOut(*claimed)
-    if not at_once:
-        return claimed
-    there = pools.rooms(session, endpoints, heard, need, resting, claims.firm)
-    return spares.make_room(session, id, need, there, claimed, window.now)
+    claimed = claim_place(session, id, request.user, image, endpoints, heard, window, may_wait=at_once)
+    return claimed if isinstance(claimed, Refusal) else HandedOut(*claimed)
+
+
+def _lock(session: Session, endpoints: Sequence[model.Endpoint], heard: Mapping[str, Inventory]) -> None:
+    """Nobody else promises room at these endpoints, or an identity, until the transaction ends."""
+    pools.refresh(session, [heard[e.name] for e in endpoints if e.name in heard and not heard[e.name].error])
+    identities.lock(session)
 
 
 def _free(session: Session, image: model.Image, computer: Computer) -> bool:
@@ -244,7 +235,7 @@ def claim_place(
     window: Window,
     may_wait: bool = False,
 ) -> tuple[Choice, Computer | None] | Refusal:
-    """Claim a lab machine as a whole, or room for a virtual one under a free identity.
+    """Claim a lab machine as a whole, or room for a virtual one under a free identity; where there is none, spares go.
 
     A virtual machine for later has no identity yet: it is only made sure that there are enough.
     """
@@ -253,7 +244,7 @@ def claim_place(
         starts, ends = window.claim_starts, window.claim_ends
         claimed = lab_machines.claim(session, able, heard, holder, user, starts, ends, window.now, image, may_wait)
         return claimed if isinstance(claimed, Refusal) else (Choice(claimed[0], claimed[1].name, ""), claimed[1])
-    pools.refresh(session, [heard[e.name] for e in endpoints if e.name in heard and not heard[e.name].error])
+    _lock(session, endpoints, heard)
     need = Need(amounts_of(image), window.claim_starts, window.claim_ends)
     at_once = window.preload_at is None
     computer = identities.pick(session) if at_once else None
@@ -264,9 +255,13 @@ def claim_place(
     if isinstance(choice, Refusal):
         choice = choose(need, pools.rooms(session, endpoints, heard, need, resting, claims.bookings), free_identities)
     if isinstance(choice, Refusal):
+        without_spares = pools.rooms(session, endpoints, heard, need, resting, claims.firm)
+        made = spares.make_room(session, holder, need, without_spares, at_once, window.now)
+        if made is not None:
+            return made
         if not at_once:
             choice = dataclasses.replace(choice, reason="there is no room for this machine then")
-        there = functools.partial(pools.rooms, session, endpoints, heard, resting=resting, promised=claims.bookings)
+        there = functools.partial(pools.rooms, session, endpoints, heard, resting=resting, promised=claims.firm)
         return refusals.with_room(session, choice, need, there, window.now)
     claims.claim_pools(session, holder, need.starts, need.ends, pools.wanted(choice, need.amounts))
     return choice, computer
@@ -280,17 +275,24 @@ def choose_beside(
     inventories: Sequence[Inventory],
     starts: datetime,
     ends: datetime,
+    now: datetime,
 ) -> Choice | Refusal:
     """Where else the machine of a reservation can go, or why nowhere. The pools are locked, and nothing is claimed.
 
-    Its own claims stand in nobody's way: what was made is gone before anything is made anew.
+    Where there is no room, spares are evicted for it (``spares.evicted_for``). Its own claims stand in nobody's way:
+    what was made is gone before anything is made anew.
     """
     heard = {inventory.endpoint: inventory for inventory in inventories}
     pools.refresh(session, [heard[e.name] for e in endpoints if e.name in heard and not heard[e.name].error])
     need = Need(amounts_of(image), starts, ends)
     resting = {**pools.resting_hosts(session, row.user), (row.endpoint, row.host): "its load failed here"}
     promised = functools.partial(claims.bookings, but=row.id)
-    return choose(need, pools.rooms(session, endpoints, heard, need, resting, promised), 1)
+    choice = choose(need, pools.rooms(session, endpoints, heard, need, resting, promised), 1)
+    if isinstance(choice, Refusal):
+        firm = functools.partial(promised, spares=False)
+        rooms = pools.rooms(session, endpoints, heard, need, resting, firm)
+        return spares.evict(session, row.id, need, rooms, now) or choice
+    return choice
 
 
 def window_of(

@@ -19,9 +19,9 @@ from vclab.model.plans import Facts, Left, Target
 from vclab.model.reservations import HeldTenure, Refusal, ReservationView
 from vclab.model.rules import Rules
 from vclab.model.states import OPEN_STATES, ComputerState, Ending, ReservationState
-from vclab.store import audit, claims, failures, history, load_log, spares, tenures, zones
+from vclab.store import audit, claims, ends, failures, history, load_log, spares, tenures, zones
 from vclab.store.models import Computer, LoadStep, Reservation, Tenure
-from vclab.store.placing import forget_content, free_until, locked, place, placed, spans_of, target_of
+from vclab.store.placing import forget_content, locked, place, placed, spans_of, target_of
 from vclab.store.spares import in_production
 from vclab.store.types import utc
 
@@ -151,13 +151,12 @@ def extend(session: Session, id: str, message: Extend, rules: Rules, now: dateti
     why_not = _why_not_end(session, row, message.end, message.operator, rules, now)
     if why_not:
         return Refusal(why_not)
-    end, turnaround = utc(message.end), timedelta(seconds=rules.turnaround)
+    end = utc(message.end)
     try:
-        claims.move_end(session, id, end + turnaround)
+        ends.move(session, row, end, rules, now)
     except (claims.ClaimHeld, claims.NoRoom) as refused:  # claimed since the look at what is free
         return Refusal(str(refused))
-    tenures.expect(session, row.computer, row.generation, end + turnaround)
-    row.ends, row.reason = end, ""
+    row.reason = ""
     audit.note(session, id, message.by, "extended", f"until {zones.shown(end, zones.of(session, row.user))}", now)
     return end
 
@@ -358,7 +357,7 @@ def _why_not_end(session: Session, row: Reservation, end: datetime, operator: bo
     if end < row.ends:
         return f"it ends at {zones.shown(row.ends, zone)} already; an end can only be moved to a later time"
     latest, limit = limits.latest_end(rules.limits, _begins(row, now), row.ends, now, operator)
-    free = free_until(session, row, min(latest, end), rules)
+    free = ends.free_until(session, row, min(latest, end), rules)
     own = end if operator else _own_until(session, row, end, rules)
     best = min(latest, free, own)
     if end <= best:

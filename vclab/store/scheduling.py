@@ -20,7 +20,19 @@ from vclab.model.reservations import Placed, Refusal
 from vclab.model.rules import Rules
 from vclab.model.states import OPEN_STATES, ReservationState
 from vclab.placement import Choice, EndpointRoom, Need, choose
-from vclab.store import audit, catalog, claims, identities, lab_machines, placing, pools, reservations, tenures, zones
+from vclab.store import (
+    audit,
+    catalog,
+    claims,
+    identities,
+    lab_machines,
+    placing,
+    pools,
+    reservations,
+    spares,
+    tenures,
+    zones,
+)
 from vclab.store.models import Computer, Reservation, Tenure, User
 from vclab.store.types import utc
 
@@ -38,19 +50,19 @@ def begin(session: Session, id: str, inventories: Sequence[Inventory], rules: Ru
     if row.state not in OPEN_STATES:
         return Refusal(f"{id} has ended")
     if row.generation:
-        return placing.placed(session, row, rules)
+        return _begun(session, row, rules)
     image, until = _image(session, row), row.ends + timedelta(seconds=rules.turnaround)
     endpoints = catalog.endpoints(session, image.module)
     heard = {inventory.endpoint: inventory for inventory in inventories}
     if placing.target_of(row).datastore:
         pools.refresh(session, [each for each in heard.values() if not each.error])
-        if identities.pick(session) is None:
-            return _no_identity(session, row.user)
+        identities.lock(session)
     found = _promised(session, row, image, endpoints, heard, now, until)
     if isinstance(found, Refusal):
         found = _another(session, row, image, endpoints, heard, rules, now)
     if isinstance(found, Refusal):
-        return found
+        short = bool(placing.target_of(row).datastore) and identities.pick(session) is None
+        return _no_identity(session, row.user) if short else found
     choice, computer = found
     generation = placing.take(session, computer, id, until, now)
     target = placing.target_for(id, image, endpoints, choice, computer, generation, rules.installation)
@@ -58,7 +70,13 @@ def begin(session: Session, id: str, inventories: Sequence[Inventory], rules: Ru
     row.revision, row.state, row.reason = image.revision, ReservationState.NEW, ""
     what = "preload begins" if row.preload_at else "computer taken"
     audit.note(session, id, "vclab", what, f"{computer.name} on {choice.host}", now)
-    return placing.placed(session, row, rules)
+    return _begun(session, row, rules)
+
+
+def _begun(session: Session, row: Reservation, rules: Rules) -> Placed:
+    """Where its load begins, and which spares have to be gone before."""
+    placed = placing.placed(session, row, rules)
+    return dataclasses.replace(placed, evicted=spares.evicted_for(session, row.id))
 
 
 def why_not_begin(session: Session, id: str, inventories: Sequence[Inventory], rules: Rules, now: datetime) -> str:
@@ -131,18 +149,20 @@ def _move_claims(
     """The claims to another time: at the same place, or else, while no computer is held, at another."""
     virtual = bool(placing.target_of(row).datastore)
     starts, ends = window.claim_starts, window.claim_ends
-    trial = session.begin_nested()
-    try:
+
+    def move() -> None:
         claims.move(session, row.id, starts, ends)
-        short = identities.shortage(session, starts, ends, but=row.id) if virtual else None
-        if short is None:
-            trial.commit()
-            return None
-        trial.rollback()
-        moment = zones.shown(short, zones.of(session, row.user))
+        if virtual:
+            identities.must_last(session, starts, ends, row.id)
+
+    claims.lock_pools(session, [claim.pool for claim in claims.of(session, row.id) if claim.pool])
+    try:
+        spares.aside(session, row.id, starts, move, window.now)
+        return None
+    except identities.NoIdentity as short:
+        moment = zones.shown(short.at, zones.of(session, row.user))
         return Refusal(f"no identity (hostname and addresses) is left at {moment}")
     except (claims.ClaimHeld, claims.NoRoom) as held:
-        trial.rollback()
         if row.generation:
             return Refusal(f"its computer is being prepared, and {held}")
     image = _image(session, row)
@@ -171,7 +191,8 @@ def _promised(
         machine = lab_machines.usable(session, target.computer, heard.get(target.endpoint), row.user, now, until)
         return machine if isinstance(machine, Refusal) else (choice, machine)
     computer = identities.pick(session)
-    assert computer is not None  # that was made sure before
+    if computer is None:
+        return _no_identity(session, row.user)
     but_own = partial(claims.bookings, but=row.id)
     need = Need(placing.amounts_of(image), now, until)
     resting = pools.resting_hosts(session, row.user)

@@ -5,8 +5,8 @@ changes its row has locked the computer's row before, after the pools.
 """
 
 import dataclasses
-from collections.abc import Container, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Container, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,13 +18,16 @@ from vclab.model.inventory import Amounts, Inventory
 from vclab.model.plans import Facts, Target
 from vclab.model.reservations import Refusal
 from vclab.model.states import ComputerState, ReservationState
-from vclab.placement import Choice, EndpointRoom, Need, SpareRoom, choose_evicting
+from vclab.placement import Choice, EndpointRoom, Need, SpareRoom, choose_evicting, fewest
 from vclab.store import audit, claims, identities, tenures
 from vclab.store.models import Computer, Reservation, Revision, Spare, Tenure
 from vclab.store.types import utc
 
 REMOVAL = "removal"
 """The purpose of a tenure that only removes a machine."""
+
+TO_GO = timedelta(minutes=5)
+"""So long before its room is needed a spare is removed: a round of the reconciler, and what a removal takes."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,9 +56,11 @@ def keep(session: Session, row: Reservation, until: datetime, now: datetime) -> 
     if not in_production(session, target.image, target.revision):
         return f"revision {row.revision} of {row.image} is not in production any more"
     claims.release(session, holder, now)
-    if identities.shortage(session, now, until) is not None:
-        return f"the identity of {target.computer} is promised to others"
     try:
+        claims.lock_pools(session, _wanted(target))
+        identities.lock(session)
+        if identities.shortage(session, now, until) is not None:
+            return f"the identity of {target.computer} is promised to others"
         claims.claim_pools(session, holder, now, until, _wanted(target))
     except (claims.NoRoom, NotFound) as refused:
         return str(refused)
@@ -119,36 +124,112 @@ def hand_out(
 
 
 def make_room(
-    session: Session, holder: str, need: Need, rooms: Sequence[EndpointRoom], refusal: Refusal, now: datetime
-) -> HandedOut | Refusal:
-    """Evict as few spares as needed and claim the room; the refusal when it would not suffice if all went.
+    session: Session, holder: str, need: Need, rooms: Sequence[EndpointRoom], at_once: bool, now: datetime
+) -> tuple[Choice, Computer | None] | None:
+    """Have as few spares as needed make way, and claim the room; None when it would not suffice if all went.
 
-    ``rooms``: the endpoints without what spares hold; their pools must be locked. The first spare's computer goes to
-    the newcomer, whose load removes what was there before; the others get a tenure for their removal.
+    ``rooms``: the endpoints without what spares hold; their pools must be locked. ``at_once``: the first spare's
+    computer goes to the newcomer, whose load removes what was there before. Else there is no computer yet.
     """
-    spares = {spare.computer: spare for spare in _idle(session, [room.name for room in rooms])}
-    identity = None if identities.shortage(session, need.starts, need.ends) else identities.pick(session)
-    chosen = choose_evicting(need, rooms, [_room(spare) for spare in spares.values()], identity is not None)
-    if isinstance(chosen, Refusal):
-        return refusal
-    choice, names = chosen[0], [victim.computer for victim in chosen[1]]
-    for name in sorted(names):
-        if _to_be_had(session, name) is None:  # taken since: it is not to be had, and its room neither
-            return refusal
+    enough = identities.shortage(session, need.starts, need.ends) is None
+    identity = identities.pick(session) if at_once and enough else None
+    chosen = _chosen(session, need, rooms, enough if not at_once else identity is not None)
+    if chosen is None:
+        return None
+    choice, gone = chosen
+    names = [spare.computer for spare in gone]
     trial = session.begin_nested()
-    for name in names[1:]:
-        _evict(session, spares[name], holder, now)
-        claims.release(session, f"{claims.SPARE}{name}", now)
-    if names:
-        _forget(session, names[0], now)
+    taken, others = (gone[:1], gone[1:]) if at_once else ([], gone)
+    for spare in others:
+        _makes_way(session, spare, holder, need.starts, now)
+    for spare in taken:
+        _forget(session, spare.computer, now)
     if not _claimed(session, holder, need, _wanted_at(choice, need.amounts)):
         trial.rollback()
-        return refusal
+        return None
     trial.commit()
-    computer = session.get_one(Computer, names[0]) if names else identity
-    if names:
-        audit.note(session, holder, "vclab", "evicted", f"spares that were in the way: {', '.join(names)}", now)
-    return HandedOut(choice, computer)
+    _note(session, holder, names, now)
+    computer = session.get_one(Computer, names[0]) if taken else identity
+    return choice, computer
+
+
+def evict(session: Session, holder: str, need: Need, rooms: Sequence[EndpointRoom], now: datetime) -> Choice | None:
+    """Evict as few spares as needed for a machine that has its identity; None when that would not suffice.
+
+    ``rooms`` as for ``make_room``. Nothing is claimed. What is evicted stands in ``evicted_for``.
+    """
+    chosen = _chosen(session, need, rooms, identity=True)
+    if chosen is None:
+        return None
+    choice, gone = chosen
+    for spare in gone:
+        _makes_way(session, spare, holder, now, now)
+    _note(session, holder, [spare.computer for spare in gone], now)
+    return choice
+
+
+def aside(session: Session, holder: str, since: datetime, act: Callable[[], None], now: datetime) -> None:
+    """Do ``act``, which claims more room for the holder from ``since`` on; where there is none, spares make way for it.
+
+    Raises ``claims.NoRoom`` when not even that helps; then nothing has changed. The holder's pools must be locked.
+    """
+    try:
+        with session.begin_nested():
+            act()
+        return
+    except claims.NoRoom as refused:
+        refusal = refused
+    idle = [spare for spare in _idle(session, None, since) if _to_be_had(session, spare.computer)]
+
+    def fits(gone: Sequence[Spare]) -> bool:
+        trial = session.begin_nested()
+        try:
+            for spare in gone:
+                claims.release(session, f"{claims.SPARE}{spare.computer}", now)
+            act()
+        except claims.NoRoom:
+            return False
+        finally:
+            trial.rollback()
+        return True
+
+    gone = fewest(_nearest(session, holder, idle), fits) if fits(idle) else None
+    if gone is None:
+        raise refusal
+    for spare in gone:
+        _makes_way(session, spare, holder, since, now)
+    act()
+    _note(session, holder, [spare.computer for spare in gone], now)
+
+
+def _nearest(session: Session, holder: str, spares: Sequence[Spare]) -> list[Spare]:
+    """Those first that hold room of the holder's own pools: most of them, and much of it."""
+    pools = {claim.pool for claim in claims.of(session, holder)}
+
+    def key(spare: Spare) -> tuple[int, int, str]:
+        wanted = _wanted(recorded(spare.target))
+        return -len(pools & set(wanted)), -sum(amounts.memory_mb for amounts in wanted.values()), spare.computer
+
+    return sorted(spares, key=key)
+
+
+def _chosen(
+    session: Session, need: Need, rooms: Sequence[EndpointRoom], identity: bool
+) -> tuple[Choice, list[Spare]] | None:
+    """Where the need fits, and the spares that are in its way there, locked; None: nowhere."""
+    spares = {spare.computer: spare for spare in _idle(session, [room.name for room in rooms], need.starts)}
+    chosen = choose_evicting(need, rooms, [_room(spare) for spare in spares.values()], identity)
+    if isinstance(chosen, Refusal):
+        return None
+    names = [victim.computer for victim in chosen[1]]
+    if not all(_to_be_had(session, name) for name in sorted(names)):
+        return None  # taken since: it is not to be had, and its room neither
+    return chosen[0], [spares[name] for name in names]
+
+
+def _note(session: Session, holder: str, gone: Sequence[str], now: datetime) -> None:
+    if gone:
+        audit.note(session, holder, "vclab", "evicted", f"spares that were in the way: {', '.join(gone)}", now)
 
 
 def _claimed(session: Session, holder: str, need: Need, wanted: Mapping[str, Amounts]) -> bool:
@@ -158,6 +239,12 @@ def _claimed(session: Session, holder: str, need: Need, wanted: Mapping[str, Amo
     except claims.NoRoom:
         return False
     return identities.shortage(session, need.starts, need.ends, but=holder) is None
+
+
+def let_go(session: Session, reservation: str) -> None:
+    """What was evicted for the reservation is not removed by it any more: the reconciler does that."""
+    session.execute(sa.update(Spare).where(Spare.evicted_for == reservation).values(evicted_for=""))
+    session.expire_all()
 
 
 def evicted_for(session: Session, reservation: str) -> tuple[Target, ...]:
@@ -265,15 +352,15 @@ def _is_wanted(
     )
 
 
-def _idle(session: Session, endpoints: Sequence[str]) -> list[Spare]:
-    """The spares at these endpoints that nobody removes yet."""
+def _idle(session: Session, endpoints: Sequence[str] | None, since: datetime) -> list[Spare]:
+    """The spares at these endpoints, or everywhere, that nobody removes yet and that would be there at that time."""
     query = (
         sa.select(Spare)
         .join(Computer, Computer.name == Spare.computer)
-        .where(Spare.removal == 0, Computer.state == ComputerState.AVAILABLE)
+        .where(Spare.removal == 0, Spare.until > utc(since), Computer.state == ComputerState.AVAILABLE)
     )
     found = session.scalars(query.order_by(Spare.computer)).all()
-    return [spare for spare in found if spare.target["endpoint"] in endpoints]
+    return [spare for spare in found if endpoints is None or spare.target["endpoint"] in endpoints]
 
 
 def _room(spare: Spare) -> SpareRoom:
@@ -297,6 +384,17 @@ def _to_be_had(session: Session, name: str) -> Computer | None:
     if spare is None or spare.removal or computer.state is not ComputerState.AVAILABLE:
         return None
     return None if tenures.current(session, name) else computer
+
+
+def _makes_way(session: Session, spare: Spare, holder: str, needed: datetime, now: datetime) -> None:
+    """Its room is the holder's from then on: until shortly before that it stays a spare; if that is now, it goes."""
+    name, leaves = f"{claims.SPARE}{spare.computer}", utc(needed) - TO_GO
+    if leaves > utc(now):
+        spare.until = leaves
+        claims.move_end(session, name, needed)
+    else:
+        _evict(session, spare, holder, now)
+        claims.release(session, name, now)
 
 
 def _evict(session: Session, spare: Spare, reservation: str, now: datetime) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory, FailureError
 
 from vclab.model.errors import Fenced, NotFound, NotYet, Refused, StepFailed, VclabError
 
@@ -45,9 +45,16 @@ def failure(error: Exception) -> ApplicationError:
 
 
 @contextmanager
-def failures() -> Iterator[None]:
-    """Raise every error inside as a redacted failure, without its cause: a cause would carry the bare text along."""
+def failures(of_act: bool = False) -> Iterator[None]:
+    """Raise every error inside as a redacted failure, without its cause: a cause would carry the bare text along.
+
+    ``of_act``: what a person asks for is recorded. An error that nobody thought of is the answer then. It would be
+    tried for ever otherwise, and meanwhile keep the reservation from its next record: its end among them.
+    """
     try:
         yield
     except Exception as error:
+        if of_act and not isinstance(error, (VclabError, FailureError)):
+            text = f"a mistake of vclab; nothing was changed: {type(error).__name__}: {error}"
+            raise ApplicationError(redacted(text), type=type(error).__name__, non_retryable=True) from None
         raise failure(error) from None

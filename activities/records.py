@@ -155,18 +155,18 @@ class RecordActivities:
         self._store = store
         self._settings = settings
 
-    def _write(self, change: Callable[[Session], T]) -> T:
-        with failures():
+    def _write(self, change: Callable[[Session], T], of_act: bool = False) -> T:
+        with failures(of_act):
             return self._store.run(change)
 
-    def _record(self, given: Event, change: Callable[[Session], None]) -> Waits:
+    def _record(self, given: Event, change: Callable[[Session], None], of_act: bool = False) -> Waits:
         """Write it down. The answer is how long the waits are that begin now."""
 
         def write(session: Session) -> Waits:
             change(session)
             return rules.of_reservation(session, self._settings(), given.reservation).waits
 
-        return self._write(write)
+        return self._write(write, of_act)
 
     @activity.defn
     def place(self, given: PlaceInput) -> PlaceOutcome:
@@ -211,7 +211,7 @@ class RecordActivities:
             ours = rules.of_reservation(session, self._settings(), given.reservation)
             return scheduling.move(session, given.reservation, given.message, given.inventories, ours, given.now)
 
-        return _outcome(self._write(move))
+        return _outcome(self._write(move, of_act=True))
 
     @activity.defn
     def ready(self, given: Event) -> Waits:
@@ -227,7 +227,7 @@ class RecordActivities:
     def acknowledged(self, given: Event) -> Waits:
         """Connect was pressed."""
         return self._record(
-            given, lambda s: reservations.acknowledged(s, given.reservation, given.addresses, given.now)
+            given, lambda s: reservations.acknowledged(s, given.reservation, given.addresses, given.now), of_act=True
         )
 
     @activity.defn
@@ -259,7 +259,7 @@ class RecordActivities:
                 return ExtendOutcome(refusal=outcome.text())
             return ExtendOutcome(end=outcome, waits=ours.waits)
 
-        return self._write(extend)
+        return self._write(extend, of_act=True)
 
     @activity.defn
     def ended(self, given: EndedInput) -> None:
@@ -291,7 +291,8 @@ class RecordActivities:
     def refusal_noted(self, given: RefusalInput) -> None:
         """Keep in the audit that a signal was refused, and why."""
         self._write(
-            lambda s: reservations.note_refusal(s, given.reservation, "signal", given.what, given.text, given.now)
+            lambda s: reservations.note_refusal(s, given.reservation, "signal", given.what, given.text, given.now),
+            of_act=True,
         )
 
     @activity.defn

@@ -109,8 +109,8 @@ class TroubleRecords:
         self._store = store
         self._settings = settings
 
-    def _write(self, change: Callable[[Session], T]) -> T:
-        with failures():
+    def _write(self, change: Callable[[Session], T], of_act: bool = False) -> T:
+        with failures(of_act):
             return self._store.run(change)
 
     def _rules(self, session: Session, reservation: str) -> Rules:
@@ -174,4 +174,4 @@ class TroubleRecords:
             ours = self._rules(session, given.reservation)
             return Helped(*troubles.helped(session, given.reservation, given.by, given.how, ours, given.now))
 
-        return self._write(help_)
+        return self._write(help_, of_act=True)

@@ -6,11 +6,12 @@ and a failed activity lead to reclaim too. A bug does not: the workflow task is 
 
 import asyncio
 import ipaddress
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError, FailureError
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
 from activities.records import (
     ExtendInput,
@@ -115,7 +116,7 @@ class Reservation(Awaiting, Using, Leaving):
         if self._progress.state not in (ReservationState.RESERVED, ReservationState.INUSE):
             raise _refused(f"not ready yet: {self._progress.word()}: {self._progress.waits_for}")
         try:
-            ipaddress.ip_network(message.address, strict=False)
+            ipaddress.ip_network(message.address.replace("%", "?"), strict=False)  # a zone means nothing elsewhere
         except ValueError:
             raise _refused(f"{message.address!r:.80} is no IP address or prefix") from None
 
@@ -205,13 +206,15 @@ class Reservation(Awaiting, Using, Leaving):
             async with self._one_extension:
                 end = signals.new_end(args, self._end)
                 refusal = await self._extend(Extend(end, "operator", operator=True))
-        except (Refused, ApplicationError) as error:
-            refusal = str(error)
+        # A failure that leaves a signal's handler would end the workflow.
+        except (Refused, ApplicationError, ActivityError) as error:
+            refusal = failures.reason(error)
         if refusal:
             self._progress.says(f"extend refused: {refusal}")
             if self._placed is not None:
                 note = RefusalInput(self._request.id, messages.EXTEND, refusal, workflow.now())
-                await self.record(RecordActivities.refusal_noted, note)
+                with suppress(ApplicationError, ActivityError):
+                    await self.record(RecordActivities.refusal_noted, note)
 
     @workflow.signal(name=messages.LOADED)
     async def loaded_signal(self, *args: Any) -> None:

@@ -312,6 +312,16 @@ def test_a_zone_that_nobody_knows_is_utc(lab: Store) -> None:
     assert "12:30 UTC" in refused(extend(lab, make_inuse(lab), NOW + 2.5 * HOUR))
 
 
+def test_a_text_with_nul_is_written(lab: Store) -> None:
+    """PostgreSQL's text has none; a record that fails by it would be tried for ever."""
+    id = make_inuse(lab)
+    twice(lab, lambda s: reservations.ended(s, id, Ending.RELEASED, "ended by al\0ice", NOW, "al\0ice"))
+    assert view(lab, id).ending is Ending.RELEASED
+    with lab.read() as session:
+        newest = audit.events(session, id)[-1]
+    assert newest.who in ("al\0ice", "al\ufffdice")
+
+
 def test_a_refusal_is_noted_and_shown_until_the_next_success(lab: Store) -> None:
     id = make_inuse(lab)
     twice(lab, lambda s: reservations.note_refusal(s, id, "signal", "extend", "what is 'x'?", NOW))

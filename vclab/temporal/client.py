@@ -24,7 +24,7 @@ from temporalio.client import (
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
 from temporalio.common import QueryRejectCondition, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
-from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+from temporalio.exceptions import ActivityError, ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from vclab.model import messages
@@ -221,6 +221,8 @@ class Reservations:
 
 def _refusal(error: WorkflowUpdateFailedError) -> Exception:
     cause = error.cause
+    if isinstance(cause, ActivityError) and cause.cause is not None:
+        cause = cause.cause  # its record failed
     if isinstance(cause, ApplicationError):
         if cause.type == _CLOSED:
             return _Again("the workflow went on in a new run before it had answered")

@@ -1,0 +1,59 @@
+"""A record that fails in a way nobody thought of: an act of a person fails, and the life goes on."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import NoReturn
+
+import pytest
+
+from tests.workflows.conftest import Life
+from vclab.model.errors import Refused
+from vclab.model.messages import Acknowledge, End, Extend, Move
+from vclab.store import reservations, scheduling
+
+Break = Callable[[object, str], None]
+
+
+@pytest.fixture
+def broken(monkeypatch: pytest.MonkeyPatch) -> Break:
+    """Break a record by its module and name."""
+
+    def fail(*_: object) -> NoReturn:
+        raise ZeroDivisionError("never tried")
+
+    return lambda module, name: monkeypatch.setattr(module, name, fail)
+
+
+async def test_an_act_fails_and_the_life_goes_on(life: Life, broken: Break) -> None:
+    """Connect and extend are answered with the error; the end is not held up."""
+    await life.ready()
+    view = await life.until("reserved")
+    for name in ("acknowledged", "extend"):
+        broken(reservations, name)
+    with pytest.raises(Refused, match="nothing was changed: ZeroDivisionError: never tried"):
+        await life.reservations.acknowledge(life.id, Acknowledge("203.0.113.101"))
+    with pytest.raises(Refused, match="ZeroDivisionError"):
+        await life.reservations.extend(life.id, Extend(view.end + timedelta(minutes=30), "alice"))
+    await life.reservations.end(life.id, End("alice"))
+    assert (await life.until("complete")).ending == "deleted"
+
+
+async def test_a_signal_is_told_and_the_life_goes_on(life: Life, broken: Break) -> None:
+    """A failure that leaves a signal's handler would end the workflow; not even the refusal can be kept here."""
+    await life.ready()
+    for name in ("extend", "note_refusal"):
+        broken(reservations, name)
+    await life.handle.signal("extend", "1h")
+    await life.reservations.end(life.id, End("alice"))
+    assert (await life.until("complete")).ending == "deleted"
+
+
+async def test_a_move_fails_and_the_life_goes_on(life: Life, broken: Break) -> None:
+    """The same before the start."""
+    start = datetime.now(UTC) + timedelta(hours=5)
+    await life.reserve(start=start)
+    broken(scheduling, "move")
+    with pytest.raises(Refused, match="ZeroDivisionError"):
+        await life.reservations.move(life.id, Move(start + timedelta(hours=1), "alice"))
+    await life.reservations.end(life.id, End("alice"))
+    assert (await life.until("complete")).ending == "deleted"

@@ -90,6 +90,7 @@ class PutOffInput:
     now: datetime
     reason: str = ""
     not_clean: str = ""
+    keep: float | None = None  #: it is verified clean, and to be kept for so many seconds; None: it is gone
 
 
 @dataclass(frozen=True)
@@ -195,11 +196,13 @@ class RecordActivities:
 
     @activity.defn
     def put_off(self, given: PutOffInput) -> Placed:
-        """Its computer was taken back before the start: it holds none, and waits again."""
+        """Its computer was taken back before the start: it holds none, and waits again. It still holds the one that
+        was to be kept and can't be."""
 
         def put_off(session: Session) -> Placed:
             ours = rules.of_reservation(session, self._settings(), given.reservation)
-            return scheduling.put_off(session, given.reservation, given.reason, given.not_clean, ours, given.now)
+            id, reason, not_clean = given.reservation, given.reason, given.not_clean
+            return scheduling.put_off(session, id, reason, not_clean, ours, given.now, given.keep)
 
         return self._write(put_off)
 

@@ -140,7 +140,11 @@ class Settings(BaseSettings):
         return Rules(
             installation=self.installation,
             limits=Limits(**self.limits.model_dump() | own.limits.model_dump(exclude_unset=True)),
-            waits=Waits(**self.waits.model_dump() | own.waits.model_dump(exclude_unset=True), run_events=RUN_EVENTS),
+            waits=Waits(
+                **self.waits.model_dump() | own.waits.model_dump(exclude_unset=True),
+                run_events=RUN_EVENTS,
+                keep_prepared=True,
+            ),
             lead=self.claims.lead,
             turnaround=self.claims.turnaround,
             health=Health(**self.health.model_dump()),

@@ -8,13 +8,14 @@ from temporalio.exceptions import ActivityError, FailureError
 
 from activities.guest import GuestActivities
 from activities.records import KeptInput, RecordActivities
-from activities.spares import SpareActivities, SpareInput
+from activities.spares import SpareInput
 from vclab.model import messages
-from vclab.model.catalog import RELOADED, STANDALONE
+from vclab.model.catalog import RELOADED
 from vclab.model.messages import Reload, computer_workflow
 from vclab.model.reservations import Placed
 from vclab.model.states import Ending, ReservationState
-from workflows import failures, profiles
+from workflows import profiles
+from workflows.keeping import made_clean, may_be_kept
 from workflows.life import Life
 from workflows.reclaim import take_back
 
@@ -24,13 +25,13 @@ class Leaving(Life):
 
     async def _reclaim(self, placed: Placed) -> None:
         """Take the computer back; the user has seen Ended already."""
-        unused = self._progress.state is ReservationState.RESERVED
+        unused = self._progress.state is ReservationState.RESERVED or self._prepared
         await self._finish(self._ending or Ending.FAILED, self._progress.reason)
         await self._recorded_end()
         self._enter(ReservationState.RECLAIM)
         self._progress.waits(f"{placed.target.computer} to be gone from {placed.target.host}")
         why_removed = ""
-        if unused and self._may_be_kept(placed):
+        if unused and may_be_kept(placed, self._ending):
             why_removed = await self._keep(placed)
             if not why_removed:
                 self._enter(ReservationState.COMPLETE)
@@ -45,27 +46,12 @@ class Leaving(Life):
         self._enter(ReservationState.FAILED if failed else ReservationState.COMPLETE)
         self._progress.waits(f"nothing: the computer is {'in maintenance' if why_not else 'taken back'}")
 
-    def _may_be_kept(self, placed: Placed) -> bool:
-        """Whether it can be a spare at all: not after a failure, and a lab machine is one anyway."""
-        target = placed.target
-        if target.module in RELOADED:  # it stays anyway, and is loaded anew if it is not clean
-            return bool(target.guest) and self._ending is not Ending.FAILED
-        by_setting = placed.waits.spare > 0 and bool(target.guest) and target.module != STANDALONE
-        return by_setting and self._ending is not Ending.FAILED
-
     async def _keep(self, placed: Placed) -> str:
         """Keep a machine that nobody could have logged in to, sanitized, for the next reservation; or why not."""
         target, access = placed.target, replace(placed.access, addresses=self._addresses)
         opened = bool(self._addresses)
         given = SpareInput(target, self._facts, access, opened, placed.waits.first_connection if opened else 0.0)
-        try:
-            why_not: str = await workflow.execute_activity_method(
-                SpareActivities.make_spare,
-                given,
-                **profiles.spare(f"sanitize {target.computer}, for nobody has used it", target.site),
-            )
-        except ActivityError as error:
-            why_not = failures.reason(error)
+        why_not = await made_clean(given)
         if not why_not:
             kept = KeptInput(self._request.id, placed.waits.spare, workflow.now())
             why_not = await self.record(RecordActivities.kept, kept)

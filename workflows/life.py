@@ -40,6 +40,7 @@ class Life:
         self._ended_by = ""
         self._addresses: tuple[str, ...] = ()  #: from which Connect was pressed
         self._granted: tuple[str, ...] = ()  #: which the computer lets in
+        self._prepared = False  #: it is loaded, waits for its start, and nobody was let in
         self._one_record = asyncio.Lock()
 
     # --- waiting --------------------------------------------------------------------------------------------------

@@ -12,12 +12,14 @@ from temporalio.exceptions import ActivityError, ApplicationError
 from activities.places import AwaitPlace, PlaceActivities
 from activities.provisioning import Survey
 from activities.records import BeginInput, MoveInput, PutOffInput, RecordActivities
+from activities.spares import SpareInput
 from vclab.model.messages import Move
 from vclab.model.plans import Facts
 from vclab.model.reservations import Placed, ReserveRequest
 from vclab.model.states import Ending, ReservationState
 from vclab.temporal import search_attributes as searchable
 from workflows import failures, profiles
+from workflows.keeping import made_clean, may_be_kept
 from workflows.loading import Loading
 from workflows.placing import Placing
 from workflows.reclaim import take_back
@@ -152,6 +154,7 @@ class Scheduled(Placing, Loading):
             await self._await_start(facts)
             if self._ending is not None or self._too_early():
                 return
+            self._prepared = False
         await super()._loaded(facts)
 
     async def _await_start(self, facts: Facts) -> None:
@@ -160,6 +163,7 @@ class Scheduled(Placing, Loading):
             return
         self._facts = facts
         await self.record(RecordActivities.preloaded, self._event(facts=facts))
+        self._prepared = self._waits.keep_prepared
         self._enter(ReservationState.SCHEDULED)
         while self._ending is None and not self._too_early():
             placed = self._now_placed()
@@ -174,15 +178,24 @@ class Scheduled(Placing, Loading):
     async def _put_back(self, placed: Placed, why: str) -> None:
         """Give the computer back before the start, as if it had never been taken; the claims stay."""
         self._start_over()
-        self._facts = Facts()
         self._progress.says(why)
         self._progress.waits(f"{placed.target.computer} to be taken back")
-        not_clean = await take_back(placed.target, placed.waits.remove_retry)
-        if self._ending is None:
-            given = PutOffInput(self._request.id, workflow.now(), why, not_clean)
-            self._placed = self._progress.placed = await self.record(RecordActivities.put_off, given)
+        if self._prepared and may_be_kept(placed, self._ending):
+            if not await made_clean(SpareInput(placed.target, self._facts, placed.access)):
+                await self._put_off(PutOffInput(self._request.id, workflow.now(), why, keep=placed.waits.spare))
+            if self._ending is not None:
+                return  # it is kept, or taken back, by that
+        self._facts, self._prepared = Facts(), False
+        if self._now_placed().held:
+            not_clean = await take_back(placed.target, placed.waits.remove_retry)
+            await self._put_off(PutOffInput(self._request.id, workflow.now(), why, not_clean))
         if self._ending is None:
             self._enter(ReservationState.SCHEDULED)
+
+    async def _put_off(self, given: PutOffInput) -> None:
+        """Unless it has ended: then its computer is that ending's."""
+        if self._ending is None:
+            self._placed = self._progress.placed = await self.record(RecordActivities.put_off, given)
 
     def _too_early(self) -> bool:
         """The start was moved so far away that a computer is held for nothing."""

@@ -2,12 +2,13 @@
 
 import asyncio
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from temporalio.client import WorkflowFailureError
 
-from tests.workflows.conftest import Life
+from tests.workflows.conftest import IMAGE, Life
 from vclab.model.errors import NotFound, Refused, StepFailed, Unreachable
 from vclab.model.ids import new_id
 from vclab.model.inventory import HostFacts
@@ -169,6 +170,65 @@ async def test_moved_far_away_when_it_is_ready(life: Life) -> None:
     await life.skip(hours=8, minutes=7)
     view = await life.until("reserved", seconds=60)
     assert view.generation == 2
+
+
+KEEPING = pytest.mark.parametrize("life", [{"spare": 1800}], indirect=True)
+
+
+@KEEPING
+async def test_deleted_before_its_start_it_leaves_a_spare(life: Life) -> None:
+    """Nobody could have logged in: it is sanitized, and the next one has it."""
+    await reserve(life, 0.1)
+    await waits_for(life, "its start")
+    await life.reservations.end(life.id, End("alice"))
+    assert (await life.until("complete")).ending == "deleted"
+    assert life.world.done[-1] == "sanitize" and "remove" not in life.world.done
+    life.id = new_id()
+    life.world.done.clear()
+    await life.ready()
+    assert "vsphere.adopt" in life.world.done and "vsphere.create_vm" not in life.world.done
+
+
+@KEEPING
+async def test_moved_far_away_it_leaves_a_spare(life: Life) -> None:
+    """The computer that it had is the next one's; it takes another in time."""
+    start = await reserve(life, 0.1)
+    await waits_for(life, "its start")
+    await life.reservations.move(life.id, Move(start + timedelta(hours=8), "alice"))
+    await waits_for(life, "the time to prepare")
+    assert life.world.done[-1] == "sanitize" and "remove" not in life.world.done
+    assert (seen(life).state, seen(life).computer, holder(life)) == ("scheduled", "", "")
+    with life.store.read() as session:
+        assert catalog.computer(session, "vm01").spare_until is not None
+    await life.skip(hours=8, minutes=7)
+    assert (await life.until("reserved")).state == "reserved"
+
+
+@KEEPING
+async def test_moved_far_away_and_it_can_not_be_kept(life: Life) -> None:
+    """Its revision is not in production any more when it is clean: it is taken back as any other."""
+    start = await reserve(life, 0.1)
+    await waits_for(life, "its start")
+    life.store.run(lambda s: catalog.put_image(s, replace(IMAGE, revision=2)))
+    await life.reservations.move(life.id, Move(start + timedelta(hours=8), "alice"))
+    await waits_for(life, "the time to prepare")
+    assert life.world.done[-2:] == ["sanitize", "remove"]
+    assert (seen(life).computer, holder(life)) == ("", "")
+
+
+@KEEPING
+async def test_ended_while_it_is_made_clean(life: Life) -> None:
+    """Moved far away, and then deleted: taken back once, by its end."""
+    start = await reserve(life, 0.1)
+    await waits_for(life, "its start")
+    life.world.not_yet["sanitize"] = 1
+    await life.reservations.move(life.id, Move(start + timedelta(hours=8), "alice"))
+    await waits_for(life, "vm01 to be taken back")
+    await life.reservations.end(life.id, End("alice"))
+    await life.skip(minutes=2)
+    assert (await life.until("complete")).ending == "deleted"
+    assert life.world.done[-1] == "sanitize" and "remove" not in life.world.done
+    assert holder(life) == ""
 
 
 async def test_moved_a_little_when_it_is_ready(life: Life) -> None:

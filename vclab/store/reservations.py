@@ -217,19 +217,26 @@ def kept(session: Session, id: str, seconds: float, now: datetime) -> str:
         return ""
     if row.ending in (None, Ending.FAILED) or not tenures.held(session, row.computer, row.generation):
         return f"it has not ended well (its ending is {row.ending})"
-    if target_of(row).module in catalog.RELOADED:
-        return _kept_loaded(session, row, now)
-    until = utc(now) + timedelta(seconds=seconds)
-    why_not = spares.keep(session, row, until, now)
+    why_not = keep_content(session, row, seconds, now)
     if not why_not:
-        tenures.release(session, row.computer, row.generation, now)
         row.state, row.finished_at = ReservationState.COMPLETE, utc(now)
-        kept_until = zones.shown(until, zones.of(session, row.user))
-        audit.note(session, id, "vclab", "finished", f"clean, and kept as a spare until {kept_until}", now)
+        audit.note(session, id, "vclab", "finished", f"clean: {_kept_as(session, row, seconds, now)}", now)
     return why_not
 
 
-def _kept_loaded(session: Session, row: Reservation, now: datetime) -> str:
+def keep_content(session: Session, row: Reservation, seconds: float, now: datetime) -> str:
+    """Release the row's computer, which is verified clean, with what it holds: a virtual machine as a spare for so
+    long. Why that can't be, or ""; then nothing changed."""
+    if target_of(row).module in catalog.RELOADED:
+        why_not = _keep_loaded(session, row)
+    else:
+        why_not = spares.keep(session, row, utc(now) + timedelta(seconds=seconds), now)
+    if not why_not:
+        tenures.release(session, row.computer, row.generation, now)
+    return why_not
+
+
+def _keep_loaded(session: Session, row: Reservation) -> str:
     """A computer that stays is clean and holds its image: it is available with that; why not, or ""."""
     computer = _computer(session, row)
     if computer.tainted:
@@ -238,10 +245,14 @@ def _kept_loaded(session: Session, row: Reservation, now: datetime) -> str:
         return f"revision {row.revision} of {row.image} is not in production any more"
     computer.state = ComputerState.AVAILABLE
     computer.image, computer.revision = row.image, row.revision
-    tenures.release(session, row.computer, row.generation, now)
-    row.state, row.finished_at = ReservationState.COMPLETE, utc(now)
-    audit.note(session, row.id, "vclab", "finished", f"clean: {computer.name} holds {row.image}/{row.revision}", now)
     return ""
+
+
+def _kept_as(session: Session, row: Reservation, seconds: float, now: datetime) -> str:
+    if target_of(row).module in catalog.RELOADED:
+        return f"{row.computer} holds {row.image}/{row.revision}"
+    until = zones.shown(utc(now) + timedelta(seconds=seconds), zones.of(session, row.user))
+    return f"kept as a spare until {until}"
 
 
 def note_refusal(session: Session, id: str, who: str, what: str, text: str, now: datetime) -> None:

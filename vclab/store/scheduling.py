@@ -99,11 +99,27 @@ def preloaded(session: Session, id: str, facts: Facts, now: datetime) -> None:
     audit.note(session, id, "vclab", "preloaded", row.public_address, now)
 
 
-def put_off(session: Session, id: str, reason: str, not_clean: str, rules: Rules, now: datetime) -> Placed:
-    """Its computer is taken back, or given up (``not_clean``): it waits again, with its claims and no computer."""
+def put_off(
+    session: Session,
+    id: str,
+    reason: str,
+    not_clean: str,
+    rules: Rules,
+    now: datetime,
+    keep: float | None = None,
+) -> Placed:
+    """Its computer is taken back, or given up (``not_clean``): it waits again, with its claims and no computer.
+
+    ``keep``: the computer is verified clean, and kept for the next one, a spare for so many seconds. When that can't
+    be, nothing changes.
+    """
     row = placing.locked(session, id)
     if row.generation and row.state in OPEN_STATES:
-        reservations.give_back(session, row, not_clean, now)
+        if keep is None:
+            reservations.give_back(session, row, not_clean, now)
+        elif why_not := reservations.keep_content(session, row, keep, now):
+            audit.note(session, id, "vclab", "not kept", f"{row.computer}: {why_not}", now)
+            return placing.placed(session, row, rules)
         target = placing.target_of(row)
         name = target.computer if not target.datastore else ""  # a lab machine stays promised
         _put(row, dataclasses.replace(target, computer=name, generation=0, private_mac="", public_mac=""))

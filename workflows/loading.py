@@ -46,6 +46,11 @@ class Failed:
     title: str
     cause: str
 
+    def trouble(self, target: Target, now: datetime, seen: Evidence) -> Trouble:
+        """As it is kept, with what was seen."""
+        place = target.computer, target.generation, target.host
+        return Trouble(now, *place, self.step, self.number, self.title, self.cause, seen)
+
     def __str__(self) -> str:
         return f"step {self.number}, {self.title}: {self.cause}" if self.number else f"{self.title}: {self.cause}"
 
@@ -184,18 +189,8 @@ class Loading(Life):
             if failures.was_cancelled(error):
                 raise
             evidence = Evidence(missing=(f"nobody could look: {failures.reason(error)}",))
-        trouble = Trouble(
-            now,
-            target.computer,
-            target.generation,
-            target.host,
-            failed.step,
-            failed.number,
-            failed.title,
-            failed.cause,
-            evidence or Evidence(missing=("it ended before anybody had looked",)),
-        )
-        await self.record(TroubleRecords.step_failed, FailedInput(target, trouble))
+        seen = evidence or Evidence(missing=("it ended before anybody had looked",))
+        await self.record(TroubleRecords.step_failed, FailedInput(target, failed.trouble(target, now, seen)))
 
     # --- elsewhere ------------------------------------------------------------------------------------------------
 

@@ -11,17 +11,22 @@ from datetime import timedelta
 from typing import Any
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError, FailureError
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
+from activities.evidence import EvidenceActivities, EvidenceInput
 from activities.loads import LoadBegins, LoadBegun, LoadEnded, LoadRecords
 from activities.provisioning import ProvisioningActivities
+from activities.troubles import FailedInput, TroubleRecords
 from vclab.model import messages
 from vclab.model.messages import Reload, workflow_id
-from vclab.model.plans import Facts, Plan, Step, Target
+from vclab.model.plans import Evidence, Facts, Plan, Step, Target
 from vclab.model.reservations import Waits
+from vclab.model.states import ComputerState
+from vclab.temporal import search_attributes as searchable
 from workflows import failures, profiles
 from workflows.life import Handle, result_after, whole
 from workflows.load import Load, run_plan
+from workflows.loading import PLANNING, Failed
 
 
 @workflow.defn(name=messages.LOAD)
@@ -32,6 +37,7 @@ class ComputerLoad:
     def __init__(self, given: Reload) -> None:
         self._given = given
         self._load = Load()
+        self._watched = False
         self._doing = "a look whether it can be had"
         self._waiters: list[str] = []
 
@@ -42,6 +48,8 @@ class ComputerLoad:
         if begun.target is None:
             await self._tell()
             return begun.refusal
+        self._watched = begun.watched
+        self._is(ComputerState.RELOADING, begun.target)
         target, facts, why_not = begun.target, Facts(), ""
         try:
             facts = await self._run(target, begun.waits)
@@ -49,6 +57,9 @@ class ComputerLoad:
         except (FailureError, asyncio.CancelledError) as error:
             step = f"step {self._load.done + 1}, {self._doing}: " if self._load.plan else ""
             why_not = "it was cancelled" if failures.was_cancelled(error) else f"{step}{failures.reason(error)}"
+            if self._watched and not failures.was_cancelled(error):
+                await whole(self._keep_evidence(target, self._failed(error)))
+        self._is(ComputerState.FAILED if why_not else ComputerState.AVAILABLE, target)
         await whole(self._end(LoadEnded(target, workflow.now(), facts, why_not)))
         await self._tell()
         if why_not:
@@ -101,6 +112,42 @@ class ComputerLoad:
         facts = await run_plan(plan, target, ceiling, _to_the_end, entered, self._load)
         assert facts is not None  # nothing breaks it off but a cancellation, and that raises
         return facts
+
+    def _failed(self, error: BaseException) -> Failed:
+        load, cause = self._load, failures.reason(error)
+        if load.plan is None:
+            return Failed(PLANNING, 0, self._doing, cause)
+        step = load.plan.steps[load.done]
+        return Failed(step.name, load.done + 1, step.title, cause)
+
+    async def _keep_evidence(self, target: Target, failed: Failed) -> None:
+        """What can be seen, before an operator or the next load touches it. It counts as any load that failed."""
+        now = workflow.now()
+        self._does(f"what can be seen of {target.computer}, for {failed.title} has failed")
+        try:
+            seen = await workflow.execute_activity_method(
+                EvidenceActivities.gather_evidence,
+                EvidenceInput(target, self._load.facts),
+                **profiles.briefly(f"see what became of {target.computer}", target.site),
+            )
+        except ActivityError as error:
+            seen = Evidence(missing=(f"nobody could look: {failures.reason(error)}",))
+        given = FailedInput(target, failed.trouble(target, now, seen))
+        await workflow.execute_local_activity_method(
+            TroubleRecords.step_failed, given, **profiles.record("step failed")
+        )
+
+    def _is(self, state: ComputerState, target: Target) -> None:
+        """By what it is found in the Temporal UI."""
+        if self._watched:
+            workflow.upsert_search_attributes(
+                [
+                    searchable.STATE.value_set(state),
+                    searchable.IMAGE.value_set(target.image),
+                    searchable.COMPUTER.value_set(target.computer),
+                    searchable.HOST.value_set(target.host),
+                ]
+            )
 
     async def _end(self, given: LoadEnded) -> None:
         await workflow.execute_local_activity_method(LoadRecords.load_ended, given, **profiles.record("load ended"))

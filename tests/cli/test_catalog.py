@@ -1,13 +1,19 @@
 """``vclab user|image|computer``: what an administrator keeps, checked before anything is touched."""
 
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy.orm import Session
 
 from tests.cli.conftest import Command
 from vclab.cli.app import GROUPS
-from vclab.store import tenures
+from vclab.model.catalog import METAL, Endpoint
+from vclab.model.plans import Evidence, Target
+from vclab.model.reservations import Trouble
+from vclab.model.rules import Health
+from vclab.store import catalog, loads, tenures, troubles
 from vclab.store.engine import open_store
 
 IMAGE = ("image", "add", "ubuntu", "--master", "[ds1] u/1/disk.vmdk", "--cpus", "2", "--memory", "2048", "--disk", "16")
@@ -91,6 +97,37 @@ def test_a_computer_is_reloaded_if_it_can_be(vclab: Command, store: Path) -> Non
     vclab(*reload, "m1", "--image", "debian-12").one_line_error(3, "debian-12 is no image of room")
     vclab(*reload, "vm01").one_line_error(3, "each reservation makes it anew")
     vclab(*reload, "m1", "--image", "metal").one_line_error(5, "Temporal server", "does not answer")
+
+
+def test_a_computer_that_could_not_be_loaded(vclab: Command, store: Path) -> None:
+    """What failed and what could be seen, for those who mend it; and what they can do."""
+    opened = open_store(f"sqlite:///{store}")
+    metal = Endpoint("room", METAL, "", "", "", "")
+    sizes = {"cpus": 1, "memory_mb": 1, "disk_gb": 1}
+    none = dict.fromkeys(("master", "private_mac", "public_mac", "private_network", "public_network"), "")
+    target = Target("computer-m1", "m1", 1, "vclab", METAL, "fake", "room", "m1", "", "metal", 1, **sizes, **none)  # type: ignore[arg-type]
+    seen = Evidence("off", ("m1 in room",), ("panic: no disk",))
+    trouble = Trouble(datetime.now(UTC), "m1", 1, "m1", "fake-metal.power_on", 2, "Power it on", "no disk", seen)
+
+    def fill(session: Session) -> None:
+        catalog.put_endpoint(session, metal)
+        catalog.put_lab_computer(session, "m1", endpoint="room", address="10.0.0.1")
+        session.flush()
+        tenures.take(session, "m1", "computer-m1", "reload metal/1", datetime.now(UTC), datetime.now(UTC))
+        troubles.note(session, target, trouble, Health())
+        loads.failed(session, target, "step 2, Power it on: no disk", datetime.now(UTC))
+
+    opened.run(fill)
+    opened.close()
+    said = vclab("--as", "olga", "computer", "show", "m1").out
+    assert "loading m1 with metal failed: step 2, Power it on: no disk" in said
+    assert "panic: no disk" in said and "`vclab computer reload m1` loads it again" in said
+    assert "panic" in vclab("--as", "olga", "needs-help").out
+    (one,) = vclab("--as", "olga", "needs-help", "--json").json
+    assert (one["kind"], one["computer"], one["failure"]["number"]) == ("computer", "m1", 2)
+    assert vclab("--as", "olga", "computer", "show", "m1", "--json").json["failure"] == one["failure"]
+    assert "panic" not in vclab("--as", "alice", "computer", "show", "m1").out
+    assert "m1 failed at Power it on; `vclab needs-help` shows why" in vclab("status").out
 
 
 def test_an_operator_need_not_be_a_user(vclab: Command, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,10 +11,10 @@ from vclab.model.catalog import METAL, STANDALONE, Computer, Endpoint
 from vclab.model.errors import Fenced, Refused
 from vclab.model.inventory import HostFacts, Inventory
 from vclab.model.messages import Reload
-from vclab.model.plans import Facts, StepInput, Target, lasting_uuid
-from vclab.model.reservations import Placed, Refusal
+from vclab.model.plans import Evidence, Facts, StepInput, Target, lasting_uuid
+from vclab.model.reservations import Placed, Refusal, Trouble
 from vclab.model.states import ComputerState, Ending
-from vclab.store import Store, catalog, load_log, loads, reservations, scheduling, tenures
+from vclab.store import Store, catalog, failures, load_log, loads, reservations, scheduling, tenures, troubles
 
 IMAGE = replace(image("metal", 1024), module=METAL, master_path="")
 FACTS = Facts("10.0.0.1", "203.0.113.1", "ssh-ed25519 AAAA", "b1")
@@ -113,6 +113,51 @@ def test_a_taint_goes_with_a_completed_load_only(room: Store) -> None:
     room.run(lambda s: loads.finished(s, target, FACTS, SOON))
     found = computer(room)
     assert (found.state, found.tainted, found.notes) == ("available", False, "")
+
+
+def fail(room: Store, target: Target, name: str = "fake.post_load") -> None:
+    """A step of a load that nobody waits for fails for good."""
+    seen = Evidence("on", ("m1 in room",), ("panic",))
+    one = Trouble(SOON, target.computer, target.generation, target.host, name, 5, "Prepare it", "no answer", seen)
+    for _ in range(2):
+        room.run(lambda s: troubles.note(s, replace(target, guest="fake"), one, RULES.health))
+    room.run(lambda s: loads.failed(s, target, "step 5, Prepare it: no answer", SOON))
+
+
+def test_what_failed_is_kept_and_counts(room: Store) -> None:
+    """With its evidence, for operators; a good load clears it."""
+    target = begin(room)
+    fail(room, target)
+    with room.read() as session:
+        (trouble,) = troubles.of_loads(session)
+        assert trouble in troubles.of(session, "computer-m1")
+        assert (trouble.computer, trouble.cause, trouble.evidence.console) == ("m1", "no answer", ("panic",))
+        (failure,) = failures.of_reservation(session, "computer-m1")
+        assert (failure.host, failure.in_guest) == ("m1", True)
+    target = begin(room)
+    room.run(lambda s: loads.finished(s, target, FACTS, SOON))
+    with room.read() as session:
+        assert troubles.of_loads(session) == []
+
+
+def test_a_suspect_revision_marks_no_computer(room: Store) -> None:
+    """It failed inside on both: nobody has to look at these, and neither is loaded with it again by itself."""
+    for name in ("m1", "m2"):
+        target = begin(room, name)
+        step(room, target)
+        fail(room, target)
+        if name == "m1":
+            assert computer(room, "m1").state is ComputerState.FAILED
+    for name in ("m1", "m2"):
+        found = computer(room, name)
+        assert (found.state, found.notes, found.image, found.holder) == ("available", "", "", "")
+    with room.read() as session:
+        assert [(each.image, each.revision) for each in failures.suspects(session)] == [("metal", 1)]
+        assert troubles.of_loads(session) == [] and loads.due(session) == []
+    assert placed(room, image="other").target.computer == "m1"
+    room.run(lambda s: catalog.put_image(s, replace(IMAGE, revision=2)))
+    with room.read() as session:
+        assert loads.due(session) == ["m2"], "with the new revision"
 
 
 def test_what_can_not_be_loaded(room: Store) -> None:

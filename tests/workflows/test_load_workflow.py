@@ -24,9 +24,10 @@ from vclab.model.messages import Acknowledge, End, Reload, computer_workflow
 from vclab.model.states import ComputerState
 from vclab.provisioning.fake_metal import FakeMetal
 from vclab.settings import Settings
-from vclab.store import catalog, loads, tenures
+from vclab.store import catalog, failures, loads, tenures, troubles
 from vclab.store.engine import Store, open_store
 from vclab.store.models import LoadStep
+from vclab.temporal import search_attributes
 from vclab.temporal.client import QUEUE
 
 OS = Image("os", "An OS", 1, METAL, "fake", "", "", 1, 1024, 8, root_access=False)
@@ -75,6 +76,12 @@ class Metal(Life):
     async def load(self, **given: str) -> str:
         """The same, and wait for it."""
         return await (await self.begin_load(**given)).result()
+
+    async def searched(self) -> dict[str, object]:
+        """By what the load of the computer can be found."""
+        found = await self.client.get_workflow_handle(computer_workflow("metal1")).describe()
+        keys = (search_attributes.STATE, search_attributes.IMAGE, search_attributes.COMPUTER)
+        return {key.name: found.typed_search_attributes.get(key) for key in keys}
 
     async def loaded(self, image: str = "os") -> Computer:
         """Wait until nobody holds the computer, and it holds that."""
@@ -201,6 +208,13 @@ async def test_a_load_that_fails(life: Metal) -> None:
     found = life.computer()
     assert (found.state, found.holder, found.image) == (ComputerState.FAILED, "", "")
     assert "step 2, Power it on: the disk is broken" in found.notes
+    with life.store.read() as session:
+        (trouble,) = troubles.of_loads(session)
+        (failure,) = failures.of_reservation(session, computer_workflow("metal1"))
+    assert (trouble.number, trouble.step, trouble.cause) == (2, "fake-metal.power_on", "the disk is broken")
+    assert (failure.host, failure.step) == ("metal1", trouble.step)
+    assert trouble.evidence.endpoint, "what its endpoint says"
+    assert await life.searched() == {"LabState": "failed", "LabImage": "os", "LabComputer": "metal1"}
     with pytest.raises(Refused, match="the disk is broken"):
         await life.reserve()
     life.behaves(failures={})

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 import typer
 
 from vclab.cli.context import Lab, Root, login_name
-from vclab.model.errors import Refused
+from vclab.model.errors import NotFound, Refused
 from vclab.secrets.store import SecretStore
 from vclab.settings import Settings
 
@@ -76,6 +76,15 @@ def administration(lab: Lab) -> Administration:
     if not lab.actor.operator:
         raise Refused(f"this is for operators and root, and {lab.actor.login} is no operator")
     return Administration(settings, lab.actor.login)
+
+
+def may_administer(lab: Lab) -> bool:
+    """Whether ``administration`` would have this account."""
+    try:
+        administration(lab)
+    except (Refused, NotFound):
+        return False
+    return True
 
 
 def may_write(folder: Path) -> bool:

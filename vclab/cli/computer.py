@@ -8,9 +8,10 @@ from zoneinfo import ZoneInfo
 import typer
 
 from vclab.cli import checks
-from vclab.cli.administer import administration, group
+from vclab.cli.administer import administration, group, may_administer
 from vclab.cli.context import Lab, lab_of, near
 from vclab.cli.errors import Usage, quoted
+from vclab.cli.needs_help import tell_failed_load, trouble_json
 from vclab.cli.output import JsonValue, fields, note, say, say_json, table
 from vclab.cli.params import AsUser, ComputerName, Json
 from vclab.cli.times import clock, iso
@@ -218,14 +219,22 @@ def list_(context: typer.Context, json: Json = False) -> None:
 
 @app.command("show")
 def show(context: typer.Context, name: ComputerName, json: Json = False) -> None:
-    """Show one computer.
+    """Show one computer; to operators, also what could be seen when it could not be loaded.
 
     \b
     Examples:
       vclab computer show vm07
     """
     lab = lab_of(context)
-    _tell(_known(name, lab.records.computers()), json, lab.zone)
+    computer = _known(name, lab.records.computers())
+    failed = [each for each in lab.records.failed_loads() if each.computer == name] if may_administer(lab) else []
+    if json:
+        say_json(_json(computer) | {"failure": trouble_json(failed[0]) if failed else None})
+        return
+    _tell(computer, json, lab.zone)
+    for trouble in failed:
+        say("")
+        tell_failed_load(lab, trouble)
 
 
 _STATES = {True: ComputerState.MAINTENANCE, False: ComputerState.AVAILABLE}

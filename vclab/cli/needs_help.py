@@ -12,11 +12,12 @@ from vclab.model.reservations import ReservationView, Trouble
 
 
 def needs_help(context: typer.Context, json: Json = False, as_user: AsUser = "") -> None:
-    """List the reservations that wait for an operator's help.
+    """List the reservations and computers that wait for an operator's help.
 
     A load has failed for good, and one other place did not do or was not to be had. Each is shown with the step, the
     cause, and the evidence: the machine's power, what its endpoint says of it, and its own last lines.
-    `vclab resolve` lets one go on; its user can end it at any time.
+    `vclab resolve` lets one go on; its user can end it at any time. Then come the computers that could not be loaded
+    while nobody waited for them.
 
     \b
     Examples:
@@ -25,16 +26,27 @@ def needs_help(context: typer.Context, json: Json = False, as_user: AsUser = "")
     """
     lab = lab_of(context, as_user)
     must_be_operator(lab, "needs-help lists what is for operators to mend")
-    found = lab.records.waiting_for_help()
+    found, failed = lab.records.waiting_for_help(), lab.records.failed_loads()
     if json:
-        say_json([{**reservation_json(view), "failure": trouble_json(trouble)} for view, trouble in found])
+        waiting: list[JsonValue] = [
+            {"kind": "reservation", **reservation_json(view), "failure": trouble_json(trouble)}
+            for view, trouble in found
+        ]
+        computers: list[JsonValue] = [
+            {"kind": "computer", "computer": trouble.computer, "failure": trouble_json(trouble)} for trouble in failed
+        ]
+        say_json([*waiting, *computers])
         return
-    if not found:
+    if not (found or failed):
         note("Nothing needs help.")
     for number, (view, trouble) in enumerate(found):
         if number:
             say("")
         _describe(lab, view, trouble)
+    for number, trouble in enumerate(failed, start=len(found)):
+        if number:
+            say("")
+        tell_failed_load(lab, trouble)
 
 
 def must_be_operator(lab: Lab, why: str) -> None:
@@ -71,7 +83,7 @@ def _describe(lab: Lab, view: ReservationView, trouble: Trouble) -> None:
         [
             ("Reservation", f"{view.id}: {view.image}, revision {view.revision}, for {view.user}"),
             ("Waits", f"since {clock(since, zone, now)} ({waited}), {until}"),
-            ("Failed", f"step {trouble.number}, {trouble.title}" if trouble.number else trouble.title),
+            ("Failed", _step(trouble)),
             ("Cause", trouble.cause),
             ("Then", view.reason.partition(f"{trouble.cause}; ")[2]),
             ("Machine", f"{trouble.computer} on {trouble.host}, power {seen.power}"),
@@ -79,6 +91,25 @@ def _describe(lab: Lab, view: ReservationView, trouble: Trouble) -> None:
     )
     tell_evidence(trouble)
     say(f"`vclab resolve {view.id} retry` goes on from this step; or `elsewhere`, or `give-up`")
+
+
+def tell_failed_load(lab: Lab, trouble: Trouble) -> None:
+    """A computer that could not be loaded while nobody waited for it, and what can be done."""
+    fields(
+        [
+            ("Computer", f"{trouble.computer}: nobody gets it, for it could not be loaded"),
+            ("Failed", f"{_step(trouble)}, {clock(trouble.at, lab.zone, utc_now())}"),
+            ("Cause", trouble.cause),
+            ("Machine", f"power {trouble.evidence.power}"),
+        ]
+    )
+    tell_evidence(trouble)
+    name = trouble.computer
+    say(f"`vclab computer reload {name}` loads it again; `vclab computer edit {name} --maintenance` puts it aside")
+
+
+def _step(trouble: Trouble) -> str:
+    return f"step {trouble.number}, {trouble.title}" if trouble.number else trouble.title
 
 
 def tell_evidence(trouble: Trouble) -> None:

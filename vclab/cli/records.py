@@ -84,6 +84,10 @@ class Records:
 
         return self._read(ask)
 
+    def failed_loads(self) -> list[Trouble]:
+        """What failed at each computer that could not be loaded while nobody waited for it."""
+        return self._read(troubles.of_loads)
+
     def strays(self) -> list[Stray]:
         """Machines that carry our mark while nobody holds them."""
         return self._read(orphans.strays)

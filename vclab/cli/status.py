@@ -96,12 +96,13 @@ def _images(lab: Lab) -> Part:
 def _loads(lab: Lab) -> Part:
     """Loads that wait for an operator: each is a fault of something, but none of the set-up."""
     try:
-        found = lab.records.waiting_for_help()
+        found, failed = lab.records.waiting_for_help(), lab.records.failed_loads()
     except Exception as error:  # as with the database
         return Part("loads", False, text_of(error))
     each = [f"{view.id} at {trouble.title} on {trouble.host}" for view, trouble in found]
-    help_ = f"{len(found)} need{'s' * (len(found) == 1)} help: {', '.join(each)}; `vclab needs-help` shows why"
-    return Part("loads", True, help_ if found else "none needs help")
+    told = [f"{len(found)} need{'s' * (len(found) == 1)} help: {', '.join(each)}"] if found else []
+    told += [f"{trouble.computer} failed at {trouble.title}" for trouble in failed]
+    return Part("loads", True, f"{'; '.join(told)}; `vclab needs-help` shows why" if told else "none needs help")
 
 
 def _strays(lab: Lab) -> Part:

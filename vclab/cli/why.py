@@ -82,6 +82,8 @@ def _refused(lab: Lab, r: str) -> RefusedRequest | None:
 
 
 def _life(lab: Lab, r: str) -> _Life:
+    if any(computer.name == r for computer in lab.records.computers()):
+        raise NotFound(f"{r} is a computer, and no reservation; `vclab computer show {r}` tells why it is where it is")
     view = lab.reservation(r)  # raises NotFound, also for other people's
     seen, not_asked = Seen(view), ""
     doing: Sequence[Doing] = ()

@@ -68,6 +68,9 @@ def note(
         _consider(session, target.endpoint, target.host, health, now)
 
 
+LOADING = "loading "
+"""How the note begins at a computer that could not be loaded while nobody waited for it."""
+
 AFTER = "after "
 """How the note begins at a computer that goes into maintenance after a reservation."""
 
@@ -140,6 +143,19 @@ def maintenance_note(reservation: str, why: str) -> str:
     return f"{AFTER}{reservation}: {why or 'not verified gone'}"
 
 
+def load_note(computer: str, image: str, why: str) -> str:
+    """What is noted at a computer that could not be loaded while nobody waited for it."""
+    return f"{LOADING}{computer} with {image} failed: {why}"[:500]
+
+
+def acquitted(session: Session, computer: str, generation: int) -> bool:
+    """Whether the load of that tenure failed, and the revision is to blame."""
+    of_tenure = LoadFailure.computer == computer, LoadFailure.generation == generation
+    newest = sa.select(LoadFailure).where(*of_tenure).order_by(LoadFailure.id.desc()).limit(1)
+    failed = session.scalar(newest)
+    return failed is not None and failed.in_guest and not failed.against_host
+
+
 def of_reservation(session: Session, reservation: str) -> list[Failure]:
     """The failed loads of a reservation, oldest first."""
     query = sa.select(LoadFailure).where(LoadFailure.reservation == reservation).order_by(LoadFailure.id)
@@ -187,9 +203,14 @@ def _acquit(session: Session, image: str, revision: int, health: Health, now: da
     for row in rows:
         row.against_host = False
     session.flush()
+    loading = {row.computer: load_note(row.computer, row.image, "") for row in rows}
     for name, marked in notes.items():
         computer = session.get(Computer, name)
-        if computer is not None and computer.state is ComputerState.MAINTENANCE and computer.notes == marked:
+        if computer is None:
+            continue
+        given_back = computer.state is ComputerState.MAINTENANCE and computer.notes == marked
+        loaded = computer.state is ComputerState.FAILED and computer.notes.startswith(loading[name])
+        if given_back or loaded:
             computer.state, computer.notes = ComputerState.AVAILABLE, ""
     for endpoint, host in sorted({(row.endpoint, row.host) for row in rows}):
         _reconsider(session, endpoint, host, f"revision {revision} of {image} is to blame", health, now)

@@ -20,8 +20,7 @@ from vclab.store import audit, catalog, failures, history, load_log, placing, te
 from vclab.store.models import Computer, Endpoint, LoadStep, Tenure
 from vclab.store.types import utc
 
-_FAILED = "loading "
-_OURS = (_FAILED, failures.AFTER)  # how notes begin that a load makes needless
+_OURS = (failures.LOADING, failures.AFTER)  # how notes begin that a load makes needless
 _MOST_SECONDS = 600.0  # how long a load is expected to last of which nobody knows better
 
 
@@ -88,11 +87,16 @@ def finished(session: Session, target: Target, facts: Facts, now: datetime) -> N
 
 
 def failed(session: Session, target: Target, why: str, now: datetime) -> None:
-    """It could not be loaded: nobody gets it before an operator has looked at it. Its tenure is released."""
+    """It could not be loaded: nobody gets it before an operator has looked at it. Its tenure is released.
+
+    When its revision is to blame, it is well, and only not loaded with that one again by itself.
+    """
     computer = _held(session, target)
     if computer is not None:
-        computer.state = ComputerState.FAILED
-        computer.notes = f"{_FAILED}{target.computer} with {target.image} failed: {why}"[:500]
+        note = failures.load_note(target.computer, target.image, why)
+        blameless = failures.acquitted(session, target.computer, target.generation)
+        computer.state = ComputerState.AVAILABLE if blameless else ComputerState.FAILED
+        computer.notes = "" if blameless else note
         placing.forget_content(computer)
         text = f"generation {target.generation}: {why}"
         audit.note(session, target.reservation, "vclab", "load failed", text, now)
@@ -102,7 +106,8 @@ def failed(session: Session, target: Target, why: str, now: datetime) -> None:
 def due(session: Session) -> list[str]:
     """Computers that are to be loaded without anybody waiting: what they hold is unknown, or their load was lost.
 
-    One on which nothing was ever loaded waits for its first reservation, or for an operator to say with what.
+    One on which nothing was ever loaded waits for its first reservation, or for an operator to say with what; and one
+    whose image is suspect, for another revision or another image.
     """
     held = sa.exists().where(Tenure.computer == Computer.name, Tenure.released_at.is_(None))
     ours = held.where(Tenure.purpose.startswith(tenures.RELOAD))
@@ -113,7 +118,17 @@ def due(session: Session) -> list[str]:
         .join(Endpoint, Endpoint.name == Computer.pool)
         .where(Computer.kind == model.ComputerKind.LAB, Endpoint.module.in_(model.RELOADED), sa.or_(unknown, ours))
     )
-    return list(session.scalars(query.order_by(Computer.name)))
+    suspects = {(each.image, each.revision) for each in failures.suspects(session)}
+    names = session.scalars(query.order_by(Computer.name)).all()
+    return [name for name in names if not suspects or _newest(session, name) not in suspects]
+
+
+def _newest(session: Session, name: str) -> tuple[str, int]:
+    """The revision with which a computer would be loaded by itself that nobody holds."""
+    if tenures.current(session, name) is not None:  # a load that was lost: it is to be ended, one way or the other
+        return "", 0
+    image = catalog.image(session, _last(session, name))
+    return image.name, image.revision
 
 
 def _wanted(session: Session, given: Reload, computer: Computer | None) -> Wanted:

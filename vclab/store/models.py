@@ -396,7 +396,7 @@ class TroubleRow(Base):
     __table_args__ = (UniqueConstraint("reservation", "generation", "step", "at"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    reservation: Mapped[str] = mapped_column(ForeignKey("reservations.id"))
+    reservation: Mapped[str]  #: or "computer-<name>": a load for which nobody waited
     at: Mapped[datetime]
     computer: Mapped[str]
     generation: Mapped[int]

@@ -8,12 +8,13 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from vclab.model.health import in_guest as guest_is_to_blame
+from vclab.model.messages import computer_workflow
 from vclab.model.plans import Evidence, Target
 from vclab.model.reservations import Trouble
 from vclab.model.rules import Health, Rules
-from vclab.model.states import OPEN_STATES
+from vclab.model.states import OPEN_STATES, ComputerState
 from vclab.store import audit, credit, elsewhere, failures, placing
-from vclab.store.models import Reservation, TroubleRow
+from vclab.store.models import Computer, Reservation, TroubleRow
 from vclab.store.types import utc
 
 _SAME = ("at", "computer", "generation", "host", "step", "number", "title", "cause")
@@ -42,9 +43,17 @@ def note(session: Session, target: Target, trouble: Trouble, health: Health) -> 
 
 
 def of(session: Session, reservation: str) -> list[Trouble]:
-    """All steps of a reservation that failed for good, oldest first."""
+    """All steps of a reservation, or of a computer's own loads, that failed for good, oldest first."""
     query = sa.select(TroubleRow).where(TroubleRow.reservation == reservation).order_by(TroubleRow.id)
     return [_trouble(row) for row in session.scalars(query)]
+
+
+def of_loads(session: Session) -> list[Trouble]:
+    """What failed last at each computer that could not be loaded while nobody waited for it, by the computer's name."""
+    holder = sa.literal(computer_workflow("")) + Computer.name
+    failed = sa.select(sa.func.max(TroubleRow.id)).join(Computer, TroubleRow.reservation == holder)
+    failed = failed.where(Computer.state == ComputerState.FAILED).group_by(Computer.name)
+    return [_trouble(row) for row in session.scalars(sa.select(TroubleRow).where(TroubleRow.id.in_(failed)))]
 
 
 def need_help(session: Session, target: Target, seconds: float, reason: str, now: datetime) -> None:

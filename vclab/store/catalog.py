@@ -81,6 +81,12 @@ def images(session: Session) -> list[model.Image]:
     return [_image(row[0], row[1]) for row in session.execute(_production().order_by(models.Image.name))]
 
 
+def image_names(session: Session) -> list[str]:
+    """Of all images that have a production revision, in order."""
+    image, production = models.Revision.image, models.Revision.production
+    return list(session.scalars(sa.select(image).where(production).order_by(image)))
+
+
 def revision(session: Session, name: str, number: int) -> model.Image:
     """An image in one of its revisions. Raises ``NotFound``."""
     query = _revisions().where(models.Image.name == name, models.Revision.number == number)

@@ -75,7 +75,6 @@ def note_addresses(session: Session, computer: str, generation: int, private: st
             public_address=addresses[1],
         )
     )
-    session.flush()
 
 
 def stays(

@@ -142,10 +142,11 @@ class Computer(Base):
     """A computer: for virtual machines an identity of a pool."""
 
     __tablename__ = "computers"
+    __table_args__ = (Index("ix_computers_kind_state_name", "kind", "state", "name"),)  #: the next free identity
 
     name: Mapped[str] = mapped_column(primary_key=True)
     kind: Mapped[ComputerKind]
-    state: Mapped[ComputerState] = mapped_column(index=True)
+    state: Mapped[ComputerState]
     pool: Mapped[str]
     private_mac: Mapped[str | None] = mapped_column(unique=True)
     public_mac: Mapped[str | None] = mapped_column(unique=True)

@@ -152,7 +152,7 @@ def spans_of(session: Session, user: str, but: str = "") -> list[limits.Span]:
 
 
 def _why_not_image(session: Session, name: str) -> str:
-    names = [image.name for image in catalog.images(session)]
+    names = catalog.image_names(session)
     if name in names:
         return ""
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
@@ -195,7 +195,7 @@ def _claim(
 ) -> HandedOut | Refusal:
     """Claim a spare, else a place. What begins later makes no use of spares."""
     at_once, id = window.preload_at is None, request.id
-    if at_once and image.module not in model.LENT:
+    if at_once and image.module not in model.LENT and spares.any_of(session, image):
         _lock(session, endpoints, heard)
         need = Need(amounts_of(image), window.claim_starts, window.claim_ends)
         resting = pools.resting_hosts(session, request.user)

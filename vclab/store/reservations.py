@@ -59,7 +59,8 @@ def ready(session: Session, id: str, facts: Facts, now: datetime) -> None:
     if row.state not in OPEN_STATES:
         return
     row.ready_at = row.ready_at or utc(now)
-    loaded(session, row, facts, now)
+    with session.no_autoflush:  # one change of each row, not one before each question
+        loaded(session, row, facts, now)
     if row.state in (ReservationState.SCHEDULED, ReservationState.NEW):
         row.state = ReservationState.RESERVED
     audit.note(session, id, "vclab", "ready", row.public_address, now)

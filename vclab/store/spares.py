@@ -86,6 +86,15 @@ def keep(session: Session, row: Reservation, until: datetime, now: datetime) -> 
     return ""
 
 
+def any_of(session: Session, image: model.Image) -> bool:
+    """Whether there is a spare of the image just now. Most often there is none, and nothing more has to be asked."""
+    return session.scalar(sa.select(_of(image).exists())) or False
+
+
+def _of(image: model.Image) -> sa.Select[Spare]:
+    return sa.select(Spare).where(Spare.image == image.name, Spare.revision == image.revision, Spare.removal == 0)
+
+
 def hand_out(
     session: Session,
     holder: str,
@@ -101,8 +110,7 @@ def hand_out(
     ``resting``: hosts, by endpoint and name, that are not to be used. The pools of all that was heard must be locked.
     """
     known = {endpoint.name: endpoint for endpoint in endpoints}
-    of_image = sa.select(Spare).where(Spare.image == image.name, Spare.revision == image.revision, Spare.removal == 0)
-    for spare in session.scalars(of_image.order_by(Spare.until, Spare.computer)).all():
+    for spare in session.scalars(_of(image).order_by(Spare.until, Spare.computer)).all():
         target = recorded(spare.target)
         if (target.endpoint, target.host) in resting or not _is_wanted(
             target, image, known.get(target.endpoint), heard.get(target.endpoint)

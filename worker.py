@@ -51,6 +51,7 @@ from vclab.store.engine import Store, open_store
 from vclab.temporal import schedules, search_attributes
 from vclab.temporal.client import HOME_SITE, QUEUE, connect, site_queue
 from vclab.temporal.sandbox import sandbox
+from workflows.dismissal import Dismissal
 from workflows.reclaim import Reclaim
 from workflows.reconcile import Reconcile
 from workflows.reload import ComputerLoad
@@ -63,7 +64,7 @@ BUILD = f"vclab-{version('vclab')}"
 SLOTS = 50
 CACHED_WORKFLOWS = 500
 """Of those that wait, so many are kept ready; others are forgotten, and replayed when something happens to them."""
-WORKFLOWS = (Reservation, ComputerLoad, Reclaim, Removal, Reconcile)
+WORKFLOWS = (Reservation, ComputerLoad, Reclaim, Removal, Reconcile, Dismissal)
 STOP_SECONDS = 25.0
 """From being asked to stop to stopping whatever happens: activities have 10 s to end, then 10 s to be cancelled."""
 log = logging.getLogger("vclab.worker")
@@ -191,6 +192,7 @@ def build(client: Client, settings: Settings, store: Store, drivers: Drivers) ->
                 record.extend,
                 record.ended,
                 record.finished,
+                record.dismissed,
                 record.kept,
                 record.spare_leaves,
                 record.spare_removed,

@@ -125,6 +125,15 @@ class RefusalInput:
 
 
 @dataclass(frozen=True)
+class DismissInput:
+    """Its user, or an operator, need not see any more that it failed."""
+
+    reservation: str
+    by: str
+    now: datetime
+
+
+@dataclass(frozen=True)
 class KeptInput:
     """The computer is verified clean: keep it as a spare."""
 
@@ -274,6 +283,11 @@ class RecordActivities:
         """The computer is verified gone or clean, or goes into maintenance: its tenure is released."""
         verified, detail = not given.not_clean, given.not_clean or given.detail
         self._write(lambda s: reservations.finished(s, given.reservation, given.now, verified, detail))
+
+    @activity.defn
+    def dismissed(self, given: DismissInput) -> None:
+        """It failed, and need not be shown any more."""
+        self._write(lambda s: reservations.dismissed(s, given.reservation, given.by, given.now))
 
     @activity.defn
     def kept(self, given: KeptInput) -> str:

@@ -165,6 +165,26 @@ def test_a_load_that_needs_help_and_is_given_up(vclab: Command, world: World) ->
     vclab("watch", reservation).one_line_error(1, "given up by olga: step 4, Power on: the host refuses")
     vclab("--as", "olga", "resolve", reservation, "retry").one_line_error(1, "has ended (failed)")
     assert "Nothing needs help" in vclab("--as", "olga", "needs-help").err
+    _stays_listed_until_dismissed(vclab, reservation)
+
+
+def _stays_listed_until_dismissed(vclab: Command, reservation: str) -> None:
+    listed = vclab("list")
+    assert reservation in listed.out and "Ended (failed)" in listed.out and "`vclab dismiss R`" in listed.err
+    vclab("--as", "bob", "dismiss", reservation).one_line_error(4, "there is no reservation")
+    assert vclab("dismiss", reservation, "--json").json["dismissed_at"] is not None
+    assert "is off the list" in vclab("dismiss", reservation).out
+    assert reservation not in vclab("list").out
+    assert reservation in vclab("list", "--all").out and "Dismissed" in vclab("show", reservation).out
+    said = vclab("list", "--all", "--limit", "1")
+    assert "Only the newest 1; --limit shows more" in said.err
+
+
+def test_only_what_failed_is_dismissed(vclab: Command) -> None:
+    reservation = str(vclab("reserve", "debian-12", "--for", "1h", "--json").json["id"])
+    vclab("dismiss", reservation).one_line_error(3, "has not failed: it is Ready", f"`vclab end {reservation}` ends it")
+    assert vclab("end", reservation).code == 0
+    vclab("dismiss", reservation).one_line_error(3, "has not failed: it has ended (deleted)")
 
 
 def test_who_waits_is_told_and_gets_the_computer_when_it_is_mended(

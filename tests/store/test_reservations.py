@@ -337,7 +337,7 @@ def test_lists(lab: Store) -> None:
     ids = [must_reserve(lab, user).reservation for user in ("alice", "bob", "alice")]
     end(lab, ids[0], Ending.DELETED)
 
-    def listed(user: str | None = None, ended: bool = False, limit: int = 1000) -> list[str]:
+    def listed(user: str | None = None, ended: bool = False, limit: int | None = None) -> list[str]:
         with lab.read() as session:
             return [v.id for v in reservations.views(session, user, ended, limit)]
 
@@ -348,6 +348,30 @@ def test_lists(lab: Store) -> None:
     assert listed(ended=True, limit=2) == ids[1:]
     with lab.read() as session:
         assert [v.id for v in reservations.open_reservations(session)] == ids
+        assert reservations.count_open(session) == 2
+
+
+@pytest.mark.parametrize("finished", [False, True])
+def test_what_failed_is_listed_until_it_is_dismissed_or_its_end(lab: Store, finished: bool) -> None:
+    placed = must_reserve(lab)
+    other = must_reserve(lab, "bob")
+    end(lab, placed.reservation, Ending.FAILED)
+    if finished:
+        lab.run(lambda s: reservations.finished(s, placed.reservation, NOW))
+
+    def listed(now: datetime = NOW) -> list[str]:
+        with lab.read() as session:
+            return [v.id for v in reservations.views(session, now=now)]
+
+    assert listed() == [placed.reservation, other.reservation]
+    assert listed(placed.end) == [other.reservation]
+    for _ in range(2):
+        lab.run(lambda s: reservations.dismissed(s, other.reservation, "bob", NOW))  # it has not failed
+        lab.run(lambda s: reservations.dismissed(s, placed.reservation, "alice", NOW))
+    assert listed() == [other.reservation]
+    assert (view(lab, placed.reservation).dismissed_at, view(lab, other.reservation).dismissed_at) == (NOW, None)
+    with lab.read() as session:
+        assert [e.who for e in audit.events(session, placed.reservation) if e.what == "dismissed"] == ["alice"]
 
 
 def test_the_step_that_runs_is_shown(lab: Store) -> None:

@@ -11,6 +11,7 @@ import typer
 from vclab.cli import computer, endpoint, host, image, store, user
 from vclab.cli.connect import connect
 from vclab.cli.context import Root
+from vclab.cli.dismiss import dismiss
 from vclab.cli.doctor import doctor
 from vclab.cli.end import end
 from vclab.cli.errors import CODES_HELP, Code, report
@@ -47,6 +48,7 @@ VERBS = (
     move,
     reboot,
     end,
+    dismiss,
     status,
     doctor,
     history,

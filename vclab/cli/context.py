@@ -21,6 +21,9 @@ from vclab.model.reservations import ReservationView
 from vclab.settings import PersonSettings, Settings, config_file
 from vclab.settings import load as load_settings
 
+NEAR = 1000
+"""Among so many of the newest reservations a near id is looked for."""
+
 if TYPE_CHECKING:
     from temporalio.client import Client
 
@@ -109,14 +112,16 @@ class Lab:
         """
         view = self.records.view(name) if is_id(name) else None
         if view is None or not self._may_see(view):
-            mine = [v.id for v in self.visible(ended=True)]
+            mine = [v.id for v in self.visible(ended=True, limit=NEAR)]
             raise NotFound(f"there is no reservation {quoted(name)}{near(name, mine)}; `vclab list --all` lists yours")
         return view
 
-    def visible(self, ended: bool = False, everyone: bool | None = None) -> list[ReservationView]:
+    def visible(
+        self, ended: bool = False, everyone: bool | None = None, limit: int | None = None
+    ) -> list[ReservationView]:
         """The actor's reservations, newest last; all people's if ``everyone`` (default: whether an operator acts)."""
         everyone = self.actor.operator if everyone is None else everyone
-        return self.records.views(None if everyone else self.actor.login, ended)
+        return self.records.views(None if everyone else self.actor.login, ended, limit)
 
     def _may_see(self, view: ReservationView) -> bool:
         return self.actor.operator or view.user == self.actor.login

@@ -13,17 +13,21 @@ from vclab.model.errors import Refused
 from vclab.model.reservations import ReservationView
 from vclab.model.states import ReservationState
 
+MOST = 100_000
+
 
 def list_(
     context: typer.Context,
     all_: Annotated[bool, typer.Option("--all", help="Also those that have ended.")] = False,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=MOST, help="With --all: the newest so many.")] = 1000,
     everyone: Annotated[bool, typer.Option("--everyone", help="Those of all users (operators).")] = False,
     json: Json = False,
     as_user: AsUser = "",
 ) -> None:
     """List your reservations.
 
-    It reads the database only, and so works while Temporal is down. One for later is shown with its start.
+    It reads the database only, and so works while Temporal is down. One for later is shown with its start. One that
+    failed is shown until its end, or until you dismiss it.
 
     \b
     Examples:
@@ -35,7 +39,9 @@ def list_(
     actor = lab.actor
     if everyone and not actor.operator:
         raise Refused(f"--everyone is for operators, and {actor.login} is none")
-    found = lab.visible(ended=all_, everyone=everyone)
+    found = lab.visible(ended=all_, everyone=everyone, limit=limit if all_ else None)
+    if all_ and len(found) == limit:
+        note(f"Only the newest {limit}; --limit shows more.")
     if json:
         say_json([reservation_json(view) for view in found])
         return
@@ -59,6 +65,8 @@ def list_(
             for v in found
         ],
     )
+    if not all_ and any(view.ending for view in found):
+        note("`vclab show R` says why one has failed, and `vclab dismiss R` takes it off this list.")
 
 
 def _state(view: ReservationView, zone: ZoneInfo) -> str:

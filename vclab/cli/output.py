@@ -114,6 +114,7 @@ def reservation_json(view: ReservationView) -> dict[str, JsonValue]:
         "preload_at": iso(view.preload_at),
         "end": iso(view.end),
         "ended_at": iso(view.ended_at),
+        "dismissed_at": iso(view.dismissed_at),
         "step": view.step,
         "steps": view.steps,
         "step_title": view.step_title or None,

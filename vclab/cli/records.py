@@ -63,9 +63,14 @@ class Records:
         """One reservation, or None."""
         return self._read(lambda s: reservations.view(s, reservation))
 
-    def views(self, user: str | None, ended: bool) -> list[ReservationView]:
-        """Reservations of ``user`` (None: of all), oldest first; those that have ended only if ``ended``."""
-        return self._read(lambda s: reservations.views(s, user=user, ended=ended))
+    def views(self, user: str | None, ended: bool, limit: int | None = None) -> list[ReservationView]:
+        """Reservations of ``user`` (None: of all), oldest first, of more than ``limit`` the newest; those that have
+        ended only if ``ended``, but for those that failed."""
+        return self._read(lambda s: reservations.views(s, user=user, ended=ended, limit=limit))
+
+    def count_open(self) -> int:
+        """How many reservations have not ended."""
+        return self._read(reservations.count_open)
 
     def events(self, reservation: str) -> list[AuditEvent]:
         """What was done to a reservation, and by whom, oldest first."""

@@ -101,6 +101,7 @@ def describe(seen: Seen, zone: ZoneInfo) -> None:
         ("Start", clock(view.start, zone, now)),
         ("Prepared from", clock(view.preload_at, zone, now) if view.preload_at and not seen.ended else ""),
         ("Ended" if view.ended_at else "End", clock(view.ended_at or view.end, zone, now)),
+        ("Dismissed", clock(view.dismissed_at, zone, now) if view.dismissed_at else ""),
     ]
     if status:
         since = f", since {clock(status.since, zone, now)}" if status.since else ""

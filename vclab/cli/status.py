@@ -14,7 +14,6 @@ from vclab.cli.params import Json
 from vclab.cli.plugins import load_all
 from vclab.cli.times import clock, utc_now
 from vclab.model.durations import format_duration
-from vclab.model.states import OPEN_STATES
 
 GROUP = "vclab.status"
 """Entry points of this group name functions without arguments that return a list of parts."""
@@ -126,10 +125,9 @@ def _database(lab: Lab) -> tuple[Part, tuple[str, ...]]:
     try:
         lab.records.check()
         endpoints = lab.records.endpoints()
-        views = lab.records.views(None, ended=False)
+        running = lab.records.count_open()
     except Exception as error:  # whatever it is, it is this part's state
         return Part("database", False, text_of(error)), ("default",)
-    running = sum(view.state in OPEN_STATES for view in views)
     sites = tuple(dict.fromkeys(endpoint.site for endpoint in endpoints)) or ("default",)
     return Part("database", True, f"{lab.records.shown_url}, {running} open reservation{'s' * (running != 1)}"), sites
 

@@ -107,7 +107,7 @@ def edit(
         from vclab.store import catalog, reservations
 
         known = _known(login, catalog.users(session))
-        busy = [view.id for view in reservations.views(session, user=login)]
+        busy = [view.id for view in reservations.views(session, user=login) if view.ending is None]
         if busy and given.get("uid", known.uid) != known.uid:
             raise Refused(f"{login} has {', '.join(busy)}; the uid can be changed when no computer has the account")
         changed = replace(known, **given)  # type: ignore[arg-type]

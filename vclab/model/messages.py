@@ -14,6 +14,7 @@ REBOOT = "reboot"
 RESOLVE = "resolve"  #: update; an operator's, while it needs help
 CANCEL = "cancel"  #: an operator's signal
 STATUS = "status"  #: query
+DISMISSAL = "Dismissal"  #: the workflow that takes a reservation that failed off its user's list
 LOAD = "Load"  #: the workflow that loads a computer for which nobody waits
 WAITER = "waiter"  #: signal to it: the id of a reservation that wants the computer
 LOADED = "loaded"  #: its signal to those: the computer's name; whether it ended well is in the store
@@ -92,6 +93,14 @@ class Reboot:
     by: str
     hard: bool = False
     request_id: str = ""
+
+
+@dataclass(frozen=True)
+class Dismiss:
+    """Take a reservation that failed off the list."""
+
+    reservation: str
+    by: str
 
 
 class How(StrEnum):

@@ -175,6 +175,7 @@ class ReservationView:
     help_since: datetime | None = None  #: it waits for an operator since then
     help_until: datetime | None = None  #: and is given up then
     ended_at: datetime | None = None
+    dismissed_at: datetime | None = None  #: it failed, and is not listed any more
     preload_at: datetime | None = None  #: when its load begins; None: it was not reserved for later
 
 

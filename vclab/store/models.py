@@ -167,6 +167,7 @@ class Reservation(Base):
         CheckConstraint("starts < ends", name="times"),
         Index("ix_reservations_state_user", "state", "user"),
         Index("ix_reservations_user_created", "user", "created"),
+        Index("ix_reservations_ends", "ends"),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -203,6 +204,7 @@ class Reservation(Base):
     connected: Mapped[bool] = mapped_column(default=False)
     help_since: Mapped[datetime | None]
     help_until: Mapped[datetime | None]
+    dismissed_at: Mapped[datetime | None]  #: it failed, and its user need not see it any more
 
 
 class Claim(Base):
@@ -384,7 +386,7 @@ class RefusedRequest(Base):
     image: Mapped[str]
     seconds: Mapped[float]
     start: Mapped[datetime | None]
-    at: Mapped[datetime]
+    at: Mapped[datetime] = mapped_column(index=True)
     reason: Mapped[str]
     candidates: Mapped[list[Any]] = mapped_column(JSON)
     earliest: Mapped[datetime | None]

@@ -29,7 +29,9 @@ __all__ = [
     "access_opened",
     "acknowledged",
     "connected",
+    "count_open",
     "disconnected",
+    "dismissed",
     "ended",
     "extend",
     "finished",
@@ -194,6 +196,14 @@ def finished(session: Session, id: str, now: datetime, verified: bool = True, de
     audit.note(session, id, "vclab", "finished", detail, now)
 
 
+def dismissed(session: Session, id: str, by: str, now: datetime) -> None:
+    """It failed, and need not be shown any more. Harmless for what has not failed, or was dismissed before."""
+    row = locked(session, id)
+    if row.ending is Ending.FAILED and row.dismissed_at is None:
+        row.dismissed_at = utc(now)
+        audit.note(session, id, by, "dismissed", "", now)
+
+
 def give_back(session: Session, row: Reservation, not_clean: str, now: datetime) -> None:
     """Release the reservation's computer. One that is not verified gone or clean goes into maintenance."""
     computer = session.get(Computer, row.computer) if row.computer else None
@@ -272,15 +282,30 @@ def view(session: Session, id: str, now: datetime | None = None) -> ReservationV
 
 
 def views(
-    session: Session, user: str | None = None, ended: bool = False, limit: int = 1000, now: datetime | None = None
+    session: Session,
+    user: str | None = None,
+    ended: bool = False,
+    limit: int | None = None,
+    now: datetime | None = None,
 ) -> list[ReservationView]:
-    """The newest ``limit`` reservations, oldest first: of ``user`` or of all; those that have ended only if asked."""
+    """Reservations of ``user`` or of all, oldest first; of more than ``limit`` the newest.
+
+    Those that have ended only if asked; but one that failed is shown until it is dismissed, or its end has come.
+    """
     query = sa.select(Reservation).order_by(Reservation.created.desc(), Reservation.id.desc()).limit(limit)
     if user is not None:
         query = query.where(Reservation.user == user)
     if not ended:
-        query = query.where(Reservation.state.in_(OPEN_STATES))
+        moment = utc(now) if now else datetime.now(UTC)
+        failed = Reservation.ending == Ending.FAILED, Reservation.ends > moment, Reservation.dismissed_at.is_(None)
+        query = query.where(sa.or_(Reservation.state.in_(OPEN_STATES), sa.and_(*failed)))
     return _views(session, query, now)[::-1]
+
+
+def count_open(session: Session) -> int:
+    """How many have not ended."""
+    query = sa.select(sa.func.count()).select_from(Reservation).where(Reservation.state.in_(OPEN_STATES))
+    return session.scalar(query) or 0
 
 
 def open_reservations(session: Session, now: datetime | None = None) -> list[ReservationView]:

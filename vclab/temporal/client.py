@@ -31,6 +31,7 @@ from vclab.model import messages
 from vclab.model.errors import NotFound, Refused, Unreachable
 from vclab.model.messages import (
     Acknowledge,
+    Dismiss,
     Done,
     End,
     Extend,
@@ -172,6 +173,20 @@ class Reservations:
                 raise Refused(f"{message.computer} is being worked on already; `vclab computer list` tells") from None
 
         await self._call(start, ANSWER_SECONDS)
+
+    async def dismiss(self, message: Dismiss) -> None:
+        """Take a reservation that failed off the list; returns when that is recorded."""
+
+        async def record() -> None:
+            await self._client.execute_workflow(
+                messages.DISMISSAL,
+                message,
+                id=f"dismissal-{message.reservation}",
+                task_queue=QUEUE,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            )
+
+        await self._call(record, ANSWER_SECONDS)
 
     async def _update(self, reservation: str, name: str, message: Act) -> Done:
         """Ask, and again while the workflow goes over to a new run. The id of the act makes a repeat harmless."""

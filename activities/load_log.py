@@ -1,6 +1,7 @@
 """When each step of a load started and how it ended, kept for good."""
 
-from datetime import UTC, datetime
+import time
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.orm import Session
 
@@ -9,22 +10,26 @@ from vclab.model.plans import StepInput
 from vclab.store import load_log, tenures
 from vclab.store.engine import Store
 
+_Attempt = tuple[str, str, int, str, int, int]
+
 
 class StoreLoadLog:
     """Writes to the store's load log. A power cut may take the last lines of a log: nothing waits for the disk."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._begun: dict[_Attempt, tuple[datetime, float]] = {}  #: the clock's time, and one that never jumps
 
     def started(self, step: StepInput, attempt: int) -> None:
         """An attempt begins, if its tenure still holds the computer: one transaction for both.
 
         Raises ``Fenced`` when it does not; that the attempt began is noted all the same.
         """
-        target = step.target
+        target, now = step.target, datetime.now(UTC)
+        self._begun[_key(step, attempt)] = now, time.monotonic()
 
         def note(session: Session) -> Fenced | None:
-            load_log.started(session, step, attempt, datetime.now(UTC))
+            load_log.started(session, step, attempt, now)
             try:
                 tenures.check(session, target.computer, target.generation)
             except Fenced as fenced:
@@ -36,7 +41,11 @@ class StoreLoadLog:
             raise fenced
 
     def ended(self, step: StepInput, attempt: int, outcome: str, detail: str) -> None:
-        """An attempt ended."""
-        self._store.run(
-            lambda session: load_log.ended(session, step, attempt, outcome, detail, datetime.now(UTC)), durable=False
-        )
+        """An attempt ended, so long after it began as it took: a clock that jumps meanwhile makes no step slow."""
+        begun, since = self._begun.pop(_key(step, attempt), (datetime.now(UTC), time.monotonic()))
+        end = begun + timedelta(seconds=time.monotonic() - since)
+        self._store.run(lambda session: load_log.ended(session, step, attempt, outcome, detail, end), durable=False)
+
+
+def _key(step: StepInput, attempt: int) -> _Attempt:
+    return step.target.reservation, step.target.computer, step.target.generation, step.step, step.run, attempt

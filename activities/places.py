@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy.orm import Session
 from temporalio import activity
@@ -41,15 +41,17 @@ class PlaceActivities:
     async def await_place(self, given: AwaitPlace) -> Survey:
         """What the endpoints said when a computer could be had for the reservation. ``NotYet`` says why none can."""
         survey = await self._survey(SurveyInput(given.site))
+        # The server's clock: by it the record goes that is to take the place.
+        now = activity.info().current_attempt_scheduled_time
         with failures():
-            why_not = await asyncio.to_thread(self._why_not, given.reservation, survey.inventories)
+            why_not = await asyncio.to_thread(self._why_not, given.reservation, survey.inventories, now)
             if why_not:
                 raise NotYet(f"no computer yet: {why_not}", given.every)
         return survey
 
-    def _why_not(self, reservation: str, inventories: Sequence[Inventory]) -> str:
+    def _why_not(self, reservation: str, inventories: Sequence[Inventory], now: datetime) -> str:
         def ask(session: Session) -> str:
             ours = rules.of_reservation(session, self._settings(), reservation)
-            return scheduling.why_not_begin(session, reservation, inventories, ours, datetime.now(UTC))
+            return scheduling.why_not_begin(session, reservation, inventories, ours, now)
 
         return self._store.run(ask)

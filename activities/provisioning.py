@@ -125,7 +125,8 @@ class ProvisioningActivities:
         try:
             return await self.remove_computer(target)
         except ApplicationError as error:
-            since = datetime.now(UTC) - activity.info().scheduled_time
+            info = activity.info()  # by the server's clock: ours may jump
+            since = info.current_attempt_scheduled_time - info.scheduled_time
             module = self._modules.get(target.module)
             stays = module is not None and module.stays
             if stays and error.type == "Unreachable" and since.total_seconds() > GIVE_UP:

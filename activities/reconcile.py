@@ -5,11 +5,12 @@ It also asks after hosts that rest since loads failed on them, and brings back t
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from temporalio import activity
 from temporalio.client import Client, WorkflowExecutionStatus
@@ -71,6 +72,7 @@ class ReconcileActivities:
         self._executor = executor
         self._health = health or Health()
         self._secrets = secrets
+        self._strays: dict[str, dict[str, float]] = {}  #: by endpoint and UUID, since when, by a clock that never jumps
 
     @activity.defn
     async def find_strays(self) -> Strays:
@@ -218,8 +220,10 @@ class ReconcileActivities:
         loop, module = asyncio.get_running_loop(), known_module(self._modules, endpoint.module)
         found = await loop.run_in_executor(self._executor, module.machines, endpoint.name)
         strays = await asyncio.to_thread(self._without_tenure, endpoint.name, found.machines)
+        now, known = time.monotonic(), self._strays.get(endpoint.name, {})
+        self._strays[endpoint.name] = begun = {m.instance_uuid: known.get(m.instance_uuid, now) for m, _ in strays}
         for machine, since in strays:
-            if datetime.now(UTC) - since < timedelta(seconds=self._settings.grace):
+            if now - begun[machine.instance_uuid] < self._settings.grace:
                 reported.append(machine.name)
                 continue
             log.warning("removing %s from %s: nobody has held it since %s", machine.name, endpoint.name, since)

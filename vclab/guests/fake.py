@@ -2,10 +2,9 @@
 
 import asyncio
 import hashlib
-import time
 from collections.abc import Mapping, Sequence
 
-from vclab.fake_world import Machine, World
+from vclab.fake_world import Machine, World, now
 from vclab.guests.base import Connections
 from vclab.model.errors import NotYet, StepFailed, Unreachable
 from vclab.model.plans import Access, Facts, NodeStatus, Status, StepInput, Target
@@ -37,7 +36,7 @@ class FakeGuest:
             machine.uuid,
             accounts=(access.login,),
             let_in=access.addresses,
-            access_since=machine.access_since or time.time(),
+            access_since=machine.access_since or now(),
         )
         return Facts()
 
@@ -54,7 +53,7 @@ class FakeGuest:
             return Connections()
         came = machine.access_since + behaviour.connects_after
         left = came + behaviour.stays if behaviour.stays >= 0 else float("inf")
-        there = came <= time.time() and left > time.time() - within
+        there = came <= now() and left > now() - within
         return Connections(machine.let_in if there else ())
 
     async def notify(self, target: Target, facts: Facts, text: str) -> None:
@@ -69,7 +68,7 @@ class FakeGuest:
     async def reboot(self, target: Target, facts: Facts) -> None:
         """Restart at once."""
         machine = await self._acted("reboot", target)
-        self._world.change(machine.uuid, powered_on_at=time.time(), boots=machine.boots + 1)
+        self._world.change(machine.uuid, powered_on_at=now(), boots=machine.boots + 1)
 
     async def console(self, target: Target, facts: Facts) -> Sequence[str]:
         """How often it was booted."""
@@ -88,7 +87,7 @@ class FakeGuest:
         self._world.change(machine.uuid, let_in=())
         if machine.tainted:
             return machine.tainted
-        was_there = machine.let_in and self._world.behaviour.connects_after >= 0 and came <= time.time()
+        was_there = machine.let_in and self._world.behaviour.connects_after >= 0 and came <= now()
         return f"{access.login} was connected" if was_there else ""
 
     async def node_status(self, target: Target, facts: Facts) -> NodeStatus:
@@ -114,7 +113,7 @@ class FakeGuest:
     async def _wait_ssh(self, context: StepContext, given: StepInput) -> Facts:
         self._may_fail(given.step, given.target)
         machine = self._running(given.target)
-        left = machine.powered_on_at + self._world.behaviour.seconds(given.step) - time.time()
+        left = machine.powered_on_at + self._world.behaviour.seconds(given.step) - now()
         if left > 0:
             raise NotYet(f"{machine.computer} does not answer SSH yet", min(left, _LONGEST_PAUSE))
         return Facts(host_key=f"ssh-ed25519 {hashlib.sha256(machine.uuid.encode()).hexdigest()}")

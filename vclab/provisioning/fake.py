@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from vclab.fake_world import Machine, World
+from vclab.fake_world import Machine, World, now
 from vclab.model.errors import Interrupted, NotOurs, NotYet, StepFailed, Unreachable
 from vclab.model.inventory import DatastoreFacts, HostFacts, Inventory, MachineFacts, Machines
 from vclab.model.plans import Evidence, Facts, NodeStatus, Plan, Profile, Status, Step, StepInput, Target, Whereabouts
@@ -88,7 +88,8 @@ class Fake:
         """Where it is, if it is on."""
         machine = self._world.find(target.instance_uuid)
         if machine is None or not machine.on:
-            return Whereabouts(trouble=f"{target.computer} is {'off' if machine else 'gone'}", gone=machine is None)
+            state, gone = "off" if machine else "gone", machine is None
+            return Whereabouts(trouble=f"{target.computer} is {state}", gone=gone, off=not gone)
         return Whereabouts(address(target, "10.254"))
 
     def load_plan(self, target: Target, status: NodeStatus) -> Plan:
@@ -151,7 +152,7 @@ class Fake:
         self._delay(context, "power_reset", target)
         machine = self._present(target)
         context.fence()
-        self._world.change(machine.uuid, powered_on_at=time.time(), boots=machine.boots + 1)
+        self._world.change(machine.uuid, powered_on_at=now(), boots=machine.boots + 1)
 
     # --- the steps ------------------------------------------------------------------------------------------------
 
@@ -210,7 +211,7 @@ class Fake:
         if size is None or size.maintenance:
             raise StepFailed(f"host {machine.host} refuses to power on {machine.name}: it is in maintenance or gone")
         context.fence()
-        self._world.put(replace(machine, powered_on_at=time.time(), boots=machine.boots + 1))
+        self._world.put(replace(machine, powered_on_at=now(), boots=machine.boots + 1))
 
     def _find_address(self, context: StepContext, given: StepInput) -> Facts:
         target = given.target
@@ -221,7 +222,7 @@ class Fake:
         machine = self._present(target, "fake.power_on")
         if not machine.on:
             raise StepFailed(f"{machine.name} is off")
-        left = machine.powered_on_at + self._world.behaviour.seconds(given.step) - time.time()
+        left = machine.powered_on_at + self._world.behaviour.seconds(given.step) - now()
         if left > 0:
             raise NotYet(f"{machine.name} has no private address yet", min(left, _LONGEST_PAUSE))
         return Facts(private_address=address(target, "10.254"))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from vclab.fake_world import Machine, World
+from vclab.fake_world import Machine, World, now
 from vclab.model.catalog import METAL, Computer
 from vclab.model.errors import NotOurs, StepFailed
 from vclab.model.inventory import HostFacts, Inventory, Machines
@@ -125,7 +125,7 @@ class FakeMetal(Fake):
             raise StepFailed(f"{machine.name} has no system to boot: the step {_DEPLOY.name} writes it")
         if not machine.on:
             context.fence()
-            self._world.put(replace(machine, powered_on_at=time.time(), boots=machine.boots + 1))
+            self._world.put(replace(machine, powered_on_at=now(), boots=machine.boots + 1))
 
     def _find_address(self, context: StepContext, given: StepInput) -> Facts:
         found = super()._find_address(context, given)

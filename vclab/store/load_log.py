@@ -104,7 +104,7 @@ def medians(session: Session, image: str) -> dict[str, float]:
     seconds: dict[str, list[float]] = {}
     for name, begun, end in found:
         times = seconds.setdefault(name, [])
-        if end is not None and len(times) < _PAST:
+        if end is not None and end >= begun and len(times) < _PAST:  # else the clock was put back in between
             times.append((end - begun).total_seconds())
     return {name: median(times) for name, times in seconds.items()}
 

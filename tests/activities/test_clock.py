@@ -1,0 +1,96 @@
+"""A clock that jumps: neither a machine's grace nor how long a step took goes by it."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import cast
+
+import pytest
+from temporalio.client import Client
+from temporalio.testing import ActivityEnvironment
+
+from activities import load_log as logging
+from activities import reconcile as reconciling
+from activities.load_log import StoreLoadLog
+from activities.reconcile import ReconcileActivities
+from tests.fakes import FakeModule, World
+from vclab.model.catalog import Endpoint
+from vclab.model.inventory import MachineFacts, Machines
+from vclab.model.plans import Facts, StepInput, Target
+from vclab.settings import ReconcileSettings
+from vclab.store import Store, load_log, open_store
+
+TARGET = Target("r", "pc1", 1, "vclab", "vsphere", "linux", "vc", "pc1", "", "i", 1, "", 1, 1, 1, "", "", "", "")
+NOON = datetime(2026, 8, 1, 12, tzinfo=UTC)
+
+
+class Clock(datetime):
+    """Says what it is told to say."""
+
+    says = NOON
+
+    @classmethod
+    def now(cls, tz: object = None) -> datetime:  # type: ignore[override]
+        """That."""
+        return cls.says
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> type[Clock]:
+    """The clock of the reconciler and of the load log."""
+    monkeypatch.setattr(Clock, "says", NOON)
+    for module in (reconciling, logging):
+        monkeypatch.setattr(module, "datetime", Clock)
+    return Clock
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    made = open_store(f"sqlite:///{tmp_path}/vclab.db")
+    made.migrate()
+    yield made
+    made.close()
+
+
+class Stray(FakeModule):
+    """Has one machine of ours that nobody holds, until it is removed."""
+
+    def machines(self, endpoint: str) -> Machines:
+        """That one."""
+        gone = "removed" in self.world.done
+        machine = MachineFacts(endpoint, "stray", "uuid", "r", "pc1", 1, True)
+        return Machines(endpoint, () if gone else (machine,))
+
+    def remove_machine(self, endpoint: str, instance_uuid: str) -> None:
+        """Gone."""
+        self.world.done.append("removed")
+
+
+@pytest.mark.parametrize("grace", [0.0, 3600.0])
+async def test_a_stray_machine_is_seen_for_as_long_as_its_grace(store: Store, clock: type[Clock], grace: float) -> None:
+    module, endpoints = Stray(World()), [Endpoint("vc", "vsphere", "https://127.0.0.1/sdk", "u", "endpoint/vc", "00")]
+    with ThreadPoolExecutor(1) as executor:
+        settings = ReconcileSettings(grace=grace)
+        reconcile = ReconcileActivities(
+            cast(Client, None), store, {"vsphere": module}, lambda: endpoints, settings, executor
+        )
+        if grace:
+            assert (await ActivityEnvironment().run(reconcile.find_strays)).reported == ("stray",)
+            clock.says = NOON + timedelta(hours=25)
+            assert (await ActivityEnvironment().run(reconcile.find_strays)).reported == ("stray",)
+        else:
+            clock.says = NOON - timedelta(hours=25)
+            assert (await ActivityEnvironment().run(reconcile.find_strays)).removed == ("stray",)
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_step_is_as_long_as_it_took(store: Store, clock: type[Clock], hours: int) -> None:
+    log = StoreLoadLog(store)
+    given = StepInput("vsphere.copy_disk", "Copy the image's disk", TARGET, Facts())
+    with pytest.raises(Exception, match="pc1"):  # nobody holds it; that it began is noted all the same
+        log.started(given, 1)
+    clock.says = NOON + timedelta(hours=hours)
+    log.ended(given, 1, load_log.DONE, "")
+    with store.read() as session:
+        assert 0 <= load_log.medians(session, "i")["vsphere.copy_disk"] < 60

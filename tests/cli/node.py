@@ -4,9 +4,10 @@ import asyncio
 import subprocess
 import threading
 import time
-from collections.abc import Coroutine
-from contextlib import AsyncExitStack
+from collections.abc import Coroutine, Iterator
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
+from signal import SIGCONT, SIGSTOP
 from typing import Any, TypeVar
 
 import pytest
@@ -96,6 +97,15 @@ class Node:
             self._workers = AsyncExitStack()
 
         self._call(stop())
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """The server takes connections, and says nothing."""
+        self._server.send_signal(SIGSTOP)
+        try:
+            yield
+        finally:
+            self._server.send_signal(SIGCONT)
 
     def stop(self) -> None:
         """End it all."""

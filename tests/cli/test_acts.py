@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from temporalio.client import Client
 
 from tests.cli.conftest import Command, Said, fill
 from tests.cli.node import Node
@@ -18,8 +19,11 @@ from tests.fakes import World
 from vclab.cli.app import run
 from vclab.cli.follow import Lines
 from vclab.model.errors import StepFailed, Unreachable
+from vclab.model.ids import new_id
 from vclab.model.inventory import HostFacts
+from vclab.model.reservations import ReserveRequest
 from vclab.store import reservations
+from vclab.temporal.client import Reservations
 
 
 @pytest.fixture(scope="module")
@@ -399,3 +403,10 @@ def test_a_refusal_names_the_id_that_why_takes(vclab: Command, world: World) -> 
     said = vclab("--as", "bob", "reserve", "debian-12", "--for", "1h", "--json")
     assert (said.code, said.json["error"]["code"], said.json["refused"]["kind"]) == (3, 3, "refused")
     assert said.json["refused"]["earliest"] == vclab("--as", "bob", "why", said.json["id"], "--json").json["earliest"]
+
+
+async def test_a_server_that_hangs_while_a_place_is_asked_for(node: Node) -> None:
+    """What was told as an error is no traceback at the end, nor a cancelled program."""
+    acts = Reservations(await Client.connect(node.address))
+    with node.frozen(), pytest.raises(Unreachable, match="no answer within 1 s"):
+        await acts.reserve(ReserveRequest(new_id(), "alice", "debian-12", 3600), timeout=1)

@@ -129,9 +129,9 @@ class Lab:
     async def client(self, seconds: float = 10.0) -> "Client":
         """The Temporal client. Raises ``Unreachable`` with the address after ``seconds`` without an answer."""
         if self._client is None:
-            from vclab.temporal.client import connect
+            from vclab.temporal.client import connect, quiet
 
-            self._client = await connect(self.settings.temporal, seconds)
+            self._client = await connect(self.settings.temporal, seconds, quiet())
         return self._client
 
     async def reservations(self, seconds: float = 10.0) -> "Reservations":

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import cache
 from typing import Any, TypeVar
 
 from temporalio.api.enums.v1 import TaskQueueType
@@ -25,6 +26,7 @@ from temporalio.client import (
 )
 from temporalio.common import QueryRejectCondition, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import ActivityError, ApplicationError, WorkflowAlreadyStartedError
+from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 from temporalio.service import RPCError, RPCStatusCode
 
 from vclab.model import messages
@@ -73,15 +75,26 @@ def site_queue(site: str, long: bool = False) -> str:
     return f"site-{site}-long" if long else f"site-{site}"
 
 
-async def connect(settings: TemporalSettings, timeout: float = 10.0) -> Client:
+async def connect(settings: TemporalSettings, timeout: float = 10.0, runtime: Runtime | None = None) -> Client:
     """A client. Raises ``Unreachable`` with the address when the server does not answer within ``timeout`` seconds."""
+    client = Client.connect(settings.address, namespace=settings.namespace, runtime=runtime)
     try:
-        return await asyncio.wait_for(Client.connect(settings.address, namespace=settings.namespace), timeout)
+        return await asyncio.wait_for(client, timeout)
     except (RuntimeError, RPCError, TimeoutError) as error:
         raise Unreachable(
             f"the Temporal server at {settings.address} does not answer ({_short(error)}); "
             "start it, or start the embedded lab with `vclab up`"
         ) from None
+
+
+@cache
+def quiet() -> Runtime:
+    """For programs that people read: what the SDK's core says by itself, of each call that it repeats, is left out.
+
+    One is enough for a process: each has threads of its own.
+    """
+    errors = TelemetryFilter(core_level="ERROR", other_level="ERROR")
+    return Runtime(telemetry=TelemetryConfig(logging=LoggingConfig(filter=errors)))
 
 
 def _short(error: BaseException) -> str:
@@ -120,9 +133,7 @@ class Reservations:
                 timeout,
             )
         finally:
-            # Its failure was told by the update already; left unseen, asyncio would print it at the end.
-            with suppress(Exception):
-                await asyncio.wait_for(start.workflow_handle(), 0.1)
+            await _let_go(start.workflow_handle())
 
     async def acknowledge(self, reservation: str, message: Acknowledge) -> Done:
         """Connect: open the computer to an address. Returns when recorded; ``status`` tells when access is open."""
@@ -220,7 +231,8 @@ class Reservations:
             raise _refusal(error) from None
         except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
             raise Unreachable(
-                f"no answer within {timeout:.0f} s: is a worker running? (`vclab status` tells)"
+                f"no answer within {timeout:.0f} s: is a worker running? (`vclab status` tells; `vclab doctor` sees "
+                "whether its database and disk are well)"
             ) from None
         except (WorkflowQueryFailedError, WorkflowQueryRejectedError) as error:
             raise Unreachable(f"the reservation's workflow can't answer: {_short(error)}") from None
@@ -232,6 +244,14 @@ class Reservations:
             if error.status in (RPCStatusCode.RESOURCE_EXHAUSTED, RPCStatusCode.FAILED_PRECONDITION):
                 raise _Again(f"the Temporal server asks for patience: {_short(error)}") from None
             raise Unreachable(f"the Temporal server failed: {_short(error)}") from None
+
+
+async def _let_go(started: Awaitable[object]) -> None:
+    """What the update has told already is told here again; left unseen, asyncio would print it at the end."""
+    start = asyncio.ensure_future(started)
+    await asyncio.wait([start], timeout=0.1)
+    if not start.cancel() and not start.cancelled():
+        start.exception()
 
 
 def _refusal(error: WorkflowUpdateFailedError) -> Exception:

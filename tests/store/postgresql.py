@@ -8,12 +8,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from signal import SIGINT, SIGQUIT
 
 import psycopg
 import pytest
 
 FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=32MB", "max_connections=60")
 PASSWORD = "s3cret-of-the-database"
+FAST_SHUTDOWN, IMMEDIATE_SHUTDOWN = SIGINT, SIGQUIT
 
 
 class Server:
@@ -22,6 +24,24 @@ class Server:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._made = 0
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        places = (f"unix_socket_directories={self._folder}", "listen_addresses=")
+        options = [part for option in (*FAST, *places) for part in ("-c", option)]
+        program = (str(programs() / "postgres"), "-D", str(self._folder / "data"), *options)
+        log = self._folder / "log"
+        with log.open("ab") as output:
+            self._process = subprocess.Popen((*_as_user(), *program), stdout=output, stderr=output, cwd="/")
+        _wait(self._folder, self._process, log)
+
+    def stop(self, number: int = FAST_SHUTDOWN) -> None:
+        """Stop it, by a signal of its own manual; harmless when it is stopped."""
+        if self._process is not None:
+            self._process.send_signal(number)
+            self._process.wait(20)
+            self._process = None
 
     def url(self, database: str) -> str:
         """The URL of a database, with a password (that the server does not ask for)."""
@@ -52,30 +72,27 @@ def programs() -> Path:
     return Path(on_path).parent
 
 
+def _as_user() -> list[str]:
+    """Put before a command: PostgreSQL refuses to run as root. It ends with the tests, even if they are killed."""
+    if os.geteuid():
+        return []
+    return ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "--pdeathsig=INT"]
+
+
 @contextmanager
 def running() -> Iterator[Server]:
     """A server that ends with the tests, even if they are killed."""
     folder = Path(tempfile.mkdtemp(prefix="vclab-pg-"))
-    as_user: list[str] = []
-    if os.geteuid() == 0:  # PostgreSQL refuses to run as root
+    if os.geteuid() == 0:
         shutil.chown(folder, "nobody")
-        as_user = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "--pdeathsig=INT"]
-    data, log = folder / "data", folder / "log"
-    initdb = [str(programs() / "initdb"), "-D", str(data), "-U", "vclab", "-A", "trust", "-E", "UTF8", "--no-sync"]
-    subprocess.run([*as_user, *initdb], check=True, capture_output=True, cwd="/")
-    options = [
-        part for option in (*FAST, f"unix_socket_directories={folder}", "listen_addresses=") for part in ("-c", option)
-    ]
-    with log.open("wb") as output:
-        server = subprocess.Popen(
-            [*as_user, str(programs() / "postgres"), "-D", str(data), *options], stdout=output, stderr=output, cwd="/"
-        )
+    words = [str(programs() / "initdb"), "-D", str(folder / "data"), "-U", "vclab", "-A", "trust", "-E", "UTF8"]
+    subprocess.run([*_as_user(), *words, "--no-sync"], check=True, capture_output=True, cwd="/")
+    server = Server(folder)
     try:
-        _wait(folder, server, log)
-        yield Server(folder)
+        server.start()
+        yield server
     finally:
-        server.send_signal(2)  # a fast shutdown
-        server.wait(20)
+        server.stop()
         shutil.rmtree(folder)
 
 

@@ -37,7 +37,7 @@ from vclab.guests.fake import FakeGuest
 from vclab.guests.linux import Linux
 from vclab.model.catalog import Computer, ComputerKind, Endpoint
 from vclab.model.errors import Unreachable, VclabError
-from vclab.model.plans import Facts, Target
+from vclab.model.plans import Facts, Target, Whereabouts
 from vclab.model.steps import AsyncStep, BlockingStep
 from vclab.provisioning.base import ProvisioningModule
 from vclab.provisioning.fake import Fake
@@ -140,10 +140,13 @@ def build(client: Client, settings: Settings, store: Store, drivers: Drivers) ->
         with store.read() as session:
             return spares.facts(session, target)
 
+    def whereabouts(target: Target) -> Whereabouts:
+        return drivers.modules[target.module].whereabouts(target)
+
     provisioning = ProvisioningActivities(drivers.modules, endpoints, medians, fence, executor, drivers.guests, spare)
     keeping = SpareActivities(drivers.guests, fence)
     places = PlaceActivities(provisioning.survey, store, live)
-    guest = GuestActivities(drivers.guests, fence, lambda target: drivers.modules[target.module].whereabouts(target))
+    guest = GuestActivities(drivers.guests, fence, whereabouts)
     evidence = EvidenceActivities(drivers.modules, drivers.guests, executor)
     health = settings.rules().health
     reconcile = ReconcileActivities(
@@ -153,7 +156,7 @@ def build(client: Client, settings: Settings, store: Store, drivers: Drivers) ->
         *(m.steps() for m in drivers.modules.values()),
         *(g.steps() for g in drivers.guests.values()),
     ]
-    steps = step_activities(tables, fence, StoreLoadLog(store), executor)
+    steps = step_activities(tables, fence, StoreLoadLog(store), executor, whereabouts)
     hardware = [
         provisioning.survey,
         places.await_place,

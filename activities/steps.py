@@ -15,14 +15,17 @@ from temporalio import activity
 
 from activities.errors import failure, redacted
 from activities.runner import Context, Fence, heartbeating, in_thread
-from vclab.model.errors import NotYet
-from vclab.model.plans import Facts, StepInput
+from vclab.model.errors import NotYet, StepFailed, Unreachable, VclabError
+from vclab.model.plans import Facts, StepInput, Target, Whereabouts
 from vclab.model.steps import AsyncStep, BlockingStep
 from vclab.store import load_log as outcomes
 
 log = logging.getLogger(__name__)
 WAITING = "waiting"
 """An attempt that found that what it waits for is not there yet."""
+
+LOOKS = 3
+"""After so many looks in vain, and again after as many, the endpoint is asked whether there is anybody to wait for."""
 
 
 class LoadLog(Protocol):
@@ -40,19 +43,28 @@ def step_activities(
     fence: Fence,
     load_log: LoadLog,
     executor: Executor,
+    whereabouts: Callable[[Target], Whereabouts] | None = None,
 ) -> list[Callable[..., Any]]:
-    """One activity for each step in the tables. Raises ``ValueError`` when two steps have one name."""
+    """One activity for each step in the tables. Raises ``ValueError`` when two steps have one name.
+
+    ``whereabouts`` asks an endpoint for a computer in which a guest's step finds nobody; it blocks.
+    """
     steps: dict[str, BlockingStep | AsyncStep] = {}
     for table in tables:
         for name, step in table.items():
             if name in steps:
                 raise ValueError(f"two steps are called {name}")
             steps[name] = step
-    return [_step_activity(name, step, fence, load_log, executor) for name, step in sorted(steps.items())]
+    return [_step_activity(name, step, fence, load_log, executor, whereabouts) for name, step in sorted(steps.items())]
 
 
 def _step_activity(
-    name: str, step: BlockingStep | AsyncStep, fence: Fence, load_log: LoadLog, executor: Executor
+    name: str,
+    step: BlockingStep | AsyncStep,
+    fence: Fence,
+    load_log: LoadLog,
+    executor: Executor,
+    whereabouts: Callable[[Target], Whereabouts] | None,
 ) -> Callable[..., Any]:
     def block(context: Context, given: StepInput, attempt: int) -> Facts:
         """All in one thread: each change of threads costs as much as a short step."""
@@ -65,7 +77,13 @@ def _step_activity(
         if not inspect.iscoroutinefunction(step):
             return await in_thread(executor, context, block, context, given, attempt)
         await in_thread(executor, context, load_log.started, given, attempt)
-        facts: Facts = await step(context, given)
+        try:
+            facts: Facts = await step(context, given)
+        except (NotYet, Unreachable) as error:
+            # A machine that boots is not there for a while: its endpoint is not bothered with each look.
+            if whereabouts is not None and (isinstance(error, Unreachable) or attempt % LOOKS == 0):
+                await in_thread(executor, context, _must_be_there, whereabouts, given.target)
+            raise
         await asyncio.to_thread(_log_end, load_log, given, attempt, outcomes.DONE, "")
         return facts
 
@@ -86,6 +104,21 @@ def _step_activity(
 
     run.__doc__ = step.__doc__
     return activity.defn(name=name)(run)
+
+
+def _must_be_there(whereabouts: Callable[[Target], Whereabouts], target: Target) -> None:
+    """Raise ``StepFailed`` if the endpoint says that the machine is off or gone: then nobody will ever answer. That the
+    endpoint does not answer either says nothing."""
+    try:
+        found = whereabouts(target)
+    except VclabError:
+        return
+    if found.gone:
+        raise StepFailed(
+            f"{target.machine_name} is not on {target.endpoint} any more: it was deleted while it was loaded"
+        )
+    if found.off:
+        raise StepFailed(f"{found.trouble}: it was switched off while it was loaded")
 
 
 def _log_end(load_log: LoadLog, given: StepInput, attempt: int, outcome: str, detail: str) -> None:

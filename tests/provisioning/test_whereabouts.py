@@ -31,9 +31,14 @@ def test_on_moved_off_and_deleted_by_hand(bench: Bench) -> None:
 
     site.finish(the(bench, target.computer).ref.PowerOffVM_Task())
     found = bench.module.whereabouts(target)
-    assert found.trouble == f"{target.computer} is off" and not found.gone and not found.address
+    assert found.trouble == f"{target.computer} is off" and found.off and not found.gone and not found.address
     site.finish(the(bench, target.computer).ref.Destroy_Task())
     found = bench.module.whereabouts(target)
-    assert found.gone and f"{target.computer} is gone" in found.trouble and "lab-vcenter" in found.trouble
+    assert (
+        found.gone
+        and not found.off
+        and f"{target.computer} is gone" in found.trouble
+        and "lab-vcenter" in found.trouble
+    )
     bench.module.remove(FakeContext(), target)  # what is gone is taken back
     assert bench.files(target) == [] and not bench.directory(target).exists()

@@ -106,6 +106,7 @@ def test_the_worker_is_killed_in_every_step_and_phase(stack: Stack, user_at_work
 def test_servers_are_killed_while_it_loads(stack: Stack, user_at_work: Session) -> None:
     stack.vcsim.slow_copies(3)
     client, r = stack.reserve_in_background()
+    watching = stack.start("watch", r)
     stack.in_step(r, "vsphere.copy_disk")
     time.sleep(0.5)
     stack.kill("vcsim")  # and with it the copy, half done, and whoever was logged in
@@ -118,6 +119,13 @@ def test_servers_are_killed_while_it_loads(stack: Stack, user_at_work: Session) 
     assert json.loads(out)["state"] == "reserved"
     only_one(stack, r)
     assert stack.vclab("connect", r, "--", "id", "-un").stdout == "alice\n"
+
+    stack.kill("worker")
+    stack.worker_works()
+    stack.vclab("end", r)
+    out, err = watching.communicate(timeout=LONG)
+    assert (watching.returncode, out) == (0, f"{r}  Ended (released)\n"), "who watches outlasts all of it"
+    assert "Ready" in err and "Traceback" not in err and "WARN" not in err, err
 
 
 def test_ten_at_once_and_the_worker_killed_in_between(stack: Stack) -> None:

@@ -65,6 +65,41 @@ def test_what_people_do_at_the_vcenter(stack: Stack) -> None:
     assert stack.show(r)["ending"] == "released"
 
 
+def test_machines_are_deleted_and_switched_off_while_they_load(stack: Stack) -> None:
+    """Each load is done again in the other place; what has no other one any more says what somebody has done to it."""
+    stack.vcsim.slow_task("PowerOn", 3)
+    client, r = stack.reserve_in_background()
+    stack.in_step(r, "vsphere.power_on")
+    (machine,) = eventually(lambda: stack.machines_of(r), LONG)
+    wait(machine.Destroy_Task())
+    stack.vcsim.mend()
+    out, err = client.communicate(timeout=LONG)
+    assert client.returncode == 0 and json.loads(out)["state"] == "reserved", (out, err)
+    assert works(stack, r)
+    stack.end(r)
+
+    stack.add_image("silent")
+    known = set(stack.column("SELECT id FROM reservations"))
+    client = stack.start("reserve", "silent", "--for", "1h", "--wait", "--json")
+    (r,) = eventually(lambda: set(stack.column("SELECT id FROM reservations")) - known, LONG)
+    stack.in_step(r, "linux.wait_ssh")
+    (machine,) = stack.machines_of(r)
+    wait(machine.PowerOffVM_Task())
+    wait(machine.Destroy_Task())
+    query = "SELECT detail FROM load_log WHERE reservation = ? AND name = 'linux.wait_ssh' AND outcome = 'failed'"
+    (why,) = eventually(lambda: stack.column(query, r), LONG)
+    assert "is not on lab-vcenter any more: it was deleted while it was loaded" in why
+
+    query = "SELECT id FROM load_log WHERE reservation = ? AND name = 'linux.wait_ssh' AND generation = 2"
+    eventually(lambda: stack.column(query, r), LONG)
+    (machine,) = stack.machines_of(r)
+    wait(machine.PowerOffVM_Task())
+    out, err = client.communicate(timeout=LONG)
+    assert client.returncode == 1 and "is off: it was switched off while it was loaded" in err, (out, err)
+    stack.finished(r)
+    stack.nothing_left(r)
+
+
 def test_sessions_end_and_the_password_is_another(stack: Stack) -> None:
     stack.vcsim.slow_copies(3)
     client, r = stack.reserve_in_background()

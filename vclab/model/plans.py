@@ -82,6 +82,7 @@ class Whereabouts:
     address: str = ""  #: its private address now; empty: not known
     trouble: str = ""  #: why it can't answer, in words; empty: the endpoint sees nothing wrong
     gone: bool = False  #: it can't ever answer again
+    off: bool = False  #: it can't answer before somebody switches it on
 
 
 @dataclass(frozen=True)

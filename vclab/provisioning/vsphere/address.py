@@ -42,7 +42,7 @@ def whereabouts(site: Site, target: Target, leases: Path | None) -> Whereabouts:
     if why in AWAY or machine.connection == "disconnected":
         return Whereabouts(trouble=f"{target.computer} can't be looked at: its host {host} is {why or 'disconnected'}")
     if machine.power != "on":
-        return Whereabouts(trouble=f"{target.computer} is {machine.power}")
+        return Whereabouts(trouble=f"{target.computer} is {machine.power}", off=True)
     return Whereabouts(_known(site, target, machine, leases))
 
 

@@ -1,7 +1,14 @@
 """Which address is taken, from what guest tools, leases and the neighbour table say."""
 
+import json
+import os
+import subprocess
+import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from vclab.provisioning.vsphere.address import best, leased, neighbours
 
@@ -47,3 +54,57 @@ def test_no_lease_file(tmp_path: Path) -> None:
 def test_neighbours_only_by_mac_and_only_those_that_answer() -> None:
     assert neighbours(TABLE, MAC) == ["10.77.0.9", "fe80::1"]
     assert neighbours(TABLE, "02:76:63:00:00:03") == []
+
+
+OURS, THEIRS = (f"vclab-{os.getpid()}-{side}" for side in ("ours", "theirs"))
+PROGRAM = """
+import json, sys
+from vclab.model.errors import StepFailed
+from vclab.model.plans import Target
+from vclab.provisioning.vsphere.address import check_free, knock
+
+said = []
+for address, mac in json.loads(sys.argv[1]):
+    target = Target("r", "vm01", 2, "vclab", "vsphere", "", "vc", "esx1", "", "i", 1, "", 1, 1, 1, mac, "", "", "")
+    knock(address)
+    try:
+        check_free(address, target)
+        said.append("")
+    except StepFailed as error:
+        said.append(str(error))
+print(json.dumps(said))
+"""
+
+
+@pytest.fixture
+def other() -> Iterator[str]:
+    """The MAC of a machine that has 10.77.0.9 in a network of ours."""
+    if os.geteuid():
+        pytest.skip("a network of one's own needs root")
+    lines = (
+        f"netns add {OURS}",
+        f"netns add {THEIRS}",
+        f"-n {OURS} link add eth0 type veth peer name eth0 netns {THEIRS}",
+        f"-n {OURS} address add 10.77.0.1/24 dev eth0",
+        f"-n {THEIRS} address add 10.77.0.9/24 dev eth0",
+        f"-n {OURS} link set eth0 up",
+        f"-n {THEIRS} link set eth0 address {MAC} up",
+    )
+    try:
+        for line in lines:
+            subprocess.run(("ip", *line.split()), check=True, capture_output=True)
+        yield MAC
+    finally:
+        for name in (OURS, THEIRS):
+            subprocess.run(("ip", "netns", "delete", name), check=False, capture_output=True)
+
+
+@pytest.mark.lab
+def test_an_address_that_still_answers_is_anothers(other: str) -> None:
+    asked = json.dumps([("10.77.0.9", "02:76:63:00:00:05"), ("10.77.0.9", other), ("10.77.0.8", MAC)])
+    command = ("ip", "netns", "exec", OURS, sys.executable, "-c", PROGRAM, asked)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    foreign, ours, nobody = json.loads(done.stdout)
+    assert "10.77.0.9 is kept for vm01 (02:76:63:00:00:05)" in foreign and f"with the MAC {other}" in foreign
+    assert (ours, nobody) == ("", ""), "a machine of ours that is just going, and nobody"

@@ -9,7 +9,7 @@ from vclab.model.inventory import Inventory, MachineFacts, Machines
 from vclab.model.plans import Evidence, Facts, NodeStatus, Plan, Profile, Status, Step, StepInput, Target, Whereabouts
 from vclab.model.steps import BlockingStep, StepContext
 from vclab.provisioning.vsphere import loading, removal
-from vclab.provisioning.vsphere.address import find_address, whereabouts
+from vclab.provisioning.vsphere.address import check_free, find_address, knock, leased, whereabouts
 from vclab.provisioning.vsphere.copying import copy_disk
 from vclab.provisioning.vsphere.evidence import evidence
 from vclab.provisioning.vsphere.faults import explained
@@ -101,7 +101,7 @@ class VSphere:
     def steps(self) -> Mapping[str, BlockingStep]:
         """The module's steps by recorded name."""
         return {
-            "vsphere.remove_previous": self._step(removal.make_room),
+            "vsphere.remove_previous": self._step(self._make_room),
             "vsphere.copy_disk": self._step(copy_disk),
             "vsphere.create_vm": self._step(loading.create_vm),
             "vsphere.adopt": self._step(loading.adopt),
@@ -172,6 +172,15 @@ class VSphere:
             return Facts()
 
         return run
+
+    def _make_room(self, site: Site, target: Target, context: StepContext) -> None:
+        """What was there goes. Whoever has the address after that, which DHCP keeps for the computer, is another."""
+        address = leased(self._leases, target.private_mac) if self._leases else ""
+        if address:
+            knock(address)  # the answer comes while the removal goes on
+        removal.make_room(site, target, context)
+        if address:
+            check_free(address, target)
 
     def _find_address(self, context: StepContext, given: StepInput) -> Facts:
         with explained(f"looking for the address of {given.target.machine_name}"):

@@ -125,7 +125,7 @@ def test_servers_are_killed_while_it_loads(stack: Stack, user_at_work: Session) 
     stack.vclab("end", r)
     out, err = watching.communicate(timeout=LONG)
     assert (watching.returncode, out) == (0, f"{r}  Ended (released)\n"), "who watches outlasts all of it"
-    assert "Ready" in err and "Traceback" not in err and "WARN" not in err, err
+    assert "Traceback" not in err and "WARN" not in err, err
 
 
 def test_ten_at_once_and_the_worker_killed_in_between(stack: Stack) -> None:

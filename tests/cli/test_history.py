@@ -108,6 +108,12 @@ def test_a_clock_time_is_its_last_occurrence() -> None:
     assert parse_past("12:00", berlin, now) == now
     assert parse_past("12:01", berlin, now) == datetime(2026, 7, 9, 10, 1, tzinfo=UTC)
     assert parse_past("2026-01-31T18:30", berlin, now) == datetime(2026, 1, 31, 17, 30, tzinfo=UTC)
+    back = datetime(2026, 10, 25, 1, 45, tzinfo=UTC)  # 02:45 for the second time
+    assert parse_past("02:30", berlin, back) == datetime(2026, 10, 25, 1, 30, tzinfo=UTC)
+    assert parse_past("02:50", berlin, back) == datetime(2026, 10, 25, 0, 50, tzinfo=UTC), "the first time"
+    assert parse_past("2026-10-25T02:30", berlin, back + timedelta(days=9)) == datetime(2026, 10, 25, 1, 30, tzinfo=UTC)
+    skipped = datetime(2026, 3, 29, 12, 0, tzinfo=UTC)
+    assert parse_past("02:30", berlin, skipped) == datetime(2026, 3, 28, 1, 30, tzinfo=UTC), "the day before"
     for wrong in ("25:00", "", "0001-01-01T00:00+14:00"):
         with pytest.raises(Usage):
             parse_past(wrong, berlin, now)

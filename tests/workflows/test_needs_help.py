@@ -5,7 +5,7 @@ import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,15 +19,16 @@ from tests.workflows.conftest import ENDPOINT, Life, seed
 from vclab.fake_world import Behaviour
 from vclab.fake_world import World as Pretended
 from vclab.model import ids
-from vclab.model.catalog import IdentityPool
+from vclab.model.catalog import METAL, IdentityPool
 from vclab.model.errors import Refused, StepFailed
 from vclab.model.inventory import HostFacts
 from vclab.model.messages import Acknowledge, End, Extend, How, Resolve, workflow_id
-from vclab.model.plans import Facts, NodeStatus, Plan, Step, StepInput, Target
+from vclab.model.plans import Facts, NodeStatus, Plan, Status, Step, StepInput, Target
 from vclab.model.reservations import ReservationView, ReserveRequest, Trouble
 from vclab.model.steps import AsyncStep, BlockingStep, StepContext
 from vclab.provisioning.base import ProvisioningModule
 from vclab.provisioning.fake import Fake
+from vclab.provisioning.fake_metal import FakeMetal
 from vclab.provisioning.standalone import Standalone
 from vclab.provisioning.vsphere import VSphere
 from vclab.settings import Settings
@@ -41,19 +42,37 @@ TWO = tuple(HostFacts(f"esx{n}", 16, 65536, datastores=("ds1",), networks=("priv
 # --- every step of every plan -----------------------------------------------------------------------------------------
 
 
+MODULES: Mapping[str, ProvisioningModule] = {
+    "vsphere": VSphere(lambda _: ENDPOINT, lambda _: "", "vclab", 1),
+    "standalone": Standalone(lambda _: [], lambda _: "", lambda _: None),
+    "fake": Fake(Pretended(Behaviour()), "vclab"),
+    METAL: FakeMetal(Pretended(Behaviour()), "vclab", lambda _: []),
+}
+
+
 def plans() -> dict[str, tuple[Step, ...]]:
-    """The plans as the modules really give them."""
+    """The plans as the modules really give them: from nothing, and with a machine that is there already."""
     where = ("vsphere", "linux", "vc", "esx1", "ds1")
     target = Target("r", "vm01", 1, "vclab", *where, "i", 1, "", 1, 1, 1, "", "", "", "")
-    modules: dict[str, ProvisioningModule] = {
-        "vsphere": VSphere(lambda _: ENDPOINT, lambda _: "", "vclab", 1),
-        "standalone": Standalone(lambda _: [], lambda _: "", lambda _: None),
-        "fake": Fake(Pretended(Behaviour()), "vclab"),
-    }
-    return {name: module.load_plan(target, NodeStatus()).steps for name, module in modules.items()}
+    found = {name: module.load_plan(target, NodeStatus()).steps for name, module in MODULES.items()}
+    there = replace(target, spare="420f0000-0000-0000-0000-000000000001")
+    for name, status in (
+        ("vsphere", Status.READY),
+        ("vsphere", Status.POST_LOAD),
+        ("fake", Status.READY),
+        (METAL, Status.READY),  # as from POST_LOAD
+    ):
+        found[f"{name}-{status}"] = MODULES[name].load_plan(there, NodeStatus(status)).steps
+    return found
 
 
 PLANS = plans()
+
+
+def test_every_step_there_is_is_in_a_plan_here() -> None:
+    named = {step.name for steps in PLANS.values() for step in steps}
+    for module in MODULES.values():
+        assert set(module.steps()) <= named
 
 
 @dataclass

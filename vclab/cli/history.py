@@ -13,7 +13,7 @@ from vclab.cli.context import Lab, lab_of
 from vclab.cli.errors import Usage, quoted
 from vclab.cli.output import JsonValue, note, say_json, table
 from vclab.cli.params import AsUser, Json, OfComputer, OfUser
-from vclab.cli.times import clock, dated, iso, utc_now
+from vclab.cli.times import clock, dated, iso, occurrences, utc_now
 from vclab.model.errors import NotFound
 
 if TYPE_CHECKING:
@@ -67,16 +67,19 @@ def history(
 
 
 def parse_past(text: str, zone: ZoneInfo, now: datetime) -> datetime:
-    """A moment that has been, in UTC: ``18:30`` is its last occurrence in ``zone``; else ISO 8601. Raises ``Usage``."""
+    """A moment that has been, in UTC: ``18:30`` is its last occurrence in ``zone``; else ISO 8601.
+
+    Where the clocks are put back, a time that comes twice means the last that has been. Raises ``Usage``.
+    """
     try:
         if found := _CLOCK.fullmatch(text.strip()):
-            today = now.astimezone(zone)
-            moment = today.replace(
-                hour=int(found[1]), minute=int(found[2]), second=int(found[3] or 0), microsecond=0, fold=0
-            )
-            return (moment if moment.astimezone(UTC) <= now else moment - timedelta(days=1)).astimezone(UTC)
+            hour, minute, second = int(found[1]), int(found[2]), int(found[3] or 0)
+            today = now.astimezone(zone).replace(hour=hour, minute=minute, second=second, microsecond=0, tzinfo=None)
+            days = (today - timedelta(days=ago) for ago in range(4))
+            return next(at for day in days for at in reversed(occurrences(day, zone)) if at <= now)
         moment = datetime.fromisoformat(text.strip())
-        moment = (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
+        there = [] if moment.tzinfo else [at for at in occurrences(moment, zone) if at <= now]
+        moment = there[-1] if there else (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise Usage(f"{quoted(text)} is not a time; write 18:30 or 2026-01-31T18:30, with +01:00 for a zone") from None
     if moment > now:

@@ -62,7 +62,7 @@ def parse_time(text: str, zone: ZoneInfo, now: datetime) -> datetime:
         if moment.tzinfo:
             times = [moment.astimezone(UTC)]
         else:
-            times = _occurrences(moment, zone) or [_refuse_skipped(moment, zone)]
+            times = occurrences(moment, zone) or [_refuse_skipped(moment, zone)]
         times[-1].astimezone(zone)  # so near the calendar's edge that it can't be shown: no time that anybody means
     except (ValueError, OverflowError):
         raise Usage(f"{quoted(text)} is not a time; write 18:30 or 2026-01-31T18:30, with +01:00 for a zone") from None
@@ -76,10 +76,10 @@ def _next(hour: int, minute: int, second: int, zone: ZoneInfo, now: datetime) ->
     """The next time at which the clock of the zone shows this, whatever daylight saving does; some days it may not."""
     today = now.astimezone(zone).replace(hour=hour, minute=minute, second=second, microsecond=0, tzinfo=None)
     days = (today + timedelta(days=ahead) for ahead in range(4))
-    return next(moment for day in days for moment in _occurrences(day, zone) if moment > now)
+    return next(moment for day in days for moment in occurrences(day, zone) if moment > now)
 
 
-def _occurrences(shown: datetime, zone: ZoneInfo) -> list[datetime]:
+def occurrences(shown: datetime, zone: ZoneInfo) -> list[datetime]:
     """When the clock of the zone shows this, in UTC: once, twice where it is put back, or never."""
     moments = {shown.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1)}
     return sorted(moment for moment in moments if moment.astimezone(zone).replace(tzinfo=None) == shown)

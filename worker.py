@@ -187,6 +187,7 @@ def build(client: Client, settings: Settings, store: Store, drivers: Drivers) ->
                 record.put_off,
                 record.move,
                 record.ready,
+                record.ready_late,
                 record.rebooted,
                 record.acknowledged,
                 record.access_opened,

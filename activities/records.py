@@ -56,6 +56,23 @@ class Event:
 
 
 @dataclass(frozen=True)
+class LateInput:
+    """It is ready, and its start has come already; ``credited`` seconds of that were given back before."""
+
+    event: Event
+    credited: float
+
+
+@dataclass(frozen=True)
+class LateOutcome:
+    """The waits, the end as it is now, and what was credited."""
+
+    waits: Waits
+    end: datetime
+    credit: str = ""
+
+
+@dataclass(frozen=True)
 class ExtendInput:
     """Move the end, if the limits and the claims allow it."""
 
@@ -229,6 +246,18 @@ class RecordActivities:
     def ready(self, given: Event) -> Waits:
         """Loaded: it waits for Connect from now on."""
         return self._record(given, lambda s: reservations.ready(s, given.reservation, given.facts, given.now))
+
+    @activity.defn
+    def ready_late(self, given: LateInput) -> LateOutcome:
+        """As ``ready``, and what was lost since the start is given back where that can be."""
+        event = given.event
+
+        def ready(session: Session) -> LateOutcome:
+            ours = rules.of_reservation(session, self._settings(), event.reservation)
+            lost = event.facts, given.credited
+            return LateOutcome(ours.waits, *reservations.ready_late(session, event.reservation, *lost, ours, event.now))
+
+        return self._write(ready)
 
     @activity.defn
     def rebooted(self, given: Event) -> Waits:

@@ -10,8 +10,10 @@ from datetime import datetime, timedelta
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError, FailureError
 
+from activities.provisioning import Survey
 from activities.records import BeginInput, RecordActivities
 from vclab.model import messages
+from vclab.model.catalog import RELOADED
 from vclab.model.messages import computer_workflow
 from vclab.model.reservations import Placed, ReserveRequest
 from workflows.scheduled import Scheduled
@@ -43,6 +45,13 @@ class Awaiting(Scheduled):
             if workflow.now() >= limit:
                 raise ApplicationError(self._progress.reason, type="NoComputer", non_retryable=True)
             await self._await_place(placed, (limit - workflow.now()).total_seconds())
+
+    async def _await_place(self, placed: Placed, within: float) -> Survey | None:
+        """What is reserved for later is told too when the load of its computer ends, instead of looking for it only."""
+        if placed.start is not None and placed.late_credited and placed.target.module in RELOADED:
+            self._was_told = False
+            await self._register(placed.target.computer)
+        return await super()._await_place(placed, within)
 
     async def _register(self, computer: str) -> None:
         """Tell the computer's load who wants it. That it has ended meanwhile, or is gone, the first look sees."""

@@ -25,7 +25,7 @@ from activities.troubles import (
 )
 from vclab.model.messages import How, Resolve
 from vclab.model.plans import Evidence, Facts, Plan, Step, Target
-from vclab.model.reservations import OtherPlace, Placed, ReserveRequest, Trouble
+from vclab.model.reservations import OtherPlace, Placed, ReserveRequest, Trouble, Waits
 from vclab.model.states import Ending, ReservationState
 from vclab.temporal import search_attributes as searchable
 from workflows import failures, profiles
@@ -62,6 +62,7 @@ class Loading(Life):
         super().__init__(request)
         self._load = Load()
         self._load_began = workflow.now()
+        self._credited = 0.0  #: seconds that were lost by a fault of ours and have been given back, where that could be
         self._was_moved = False  #: one other place was tried, and no more are without an operator's word
         self._resolution: Resolve | None = None
 
@@ -115,10 +116,15 @@ class Loading(Life):
     async def _loaded(self, facts: Facts) -> None:
         """It is the user's from now on, and waits for Connect."""
         self._facts = facts
-        waits = await self.record(RecordActivities.ready, self._event(facts=facts))
+        waits = await self._recorded_ready(facts)
         assert self._placed is not None
         self._placed = replace(self._placed, waits=waits)
         self._enter(ReservationState.RESERVED)
+
+    async def _recorded_ready(self, facts: Facts) -> Waits:
+        """Write it down; the waits from now on."""
+        waits: Waits = await self.record(RecordActivities.ready, self._event(facts=facts))
+        return waits
 
     async def _evict(self, placed: Placed, spares: tuple[Target, ...]) -> None:
         """Remove the spares whose room this load needs. What is left when it ends is the reconciler's to remove."""
@@ -251,6 +257,7 @@ class Loading(Life):
         outcome = await whole(move())
         if outcome.placed is None:
             return outcome.refusal
+        self._credited += lost
         self._was_moved, self._load_began = True, workflow.now()
         target = outcome.placed.target
         workflow.upsert_search_attributes(
@@ -287,6 +294,7 @@ class Loading(Life):
             await self._finish(Ending.FAILED, f"nobody helped in time: {reason}")
             return None
         self._load_began = workflow.now() - spent  # the wait is credited by itself
+        self._credited += (workflow.now() - since).total_seconds()
         workflow.upsert_search_attributes([searchable.STATE.value_set(self._progress.state)])
         return How(resolution.how)
 

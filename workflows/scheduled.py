@@ -11,11 +11,11 @@ from temporalio.exceptions import ActivityError, ApplicationError
 
 from activities.places import AwaitPlace, PlaceActivities
 from activities.provisioning import Survey
-from activities.records import BeginInput, MoveInput, PutOffInput, RecordActivities
+from activities.records import BeginInput, LateInput, LateOutcome, MoveInput, PutOffInput, RecordActivities
 from activities.spares import SpareInput
 from vclab.model.messages import Move
 from vclab.model.plans import Facts
-from vclab.model.reservations import Placed, ReserveRequest
+from vclab.model.reservations import Placed, ReserveRequest, Waits
 from vclab.model.states import Ending, ReservationState
 from vclab.temporal import search_attributes as searchable
 from workflows import failures, profiles
@@ -23,6 +23,9 @@ from workflows.keeping import made_clean, may_be_kept
 from workflows.loading import Loading
 from workflows.placing import Placing
 from workflows.reclaim import take_back
+
+LATE = 60.0
+"""Seconds after its start; times are told by the minute, and less is not late."""
 
 
 class Scheduled(Placing, Loading):
@@ -156,6 +159,18 @@ class Scheduled(Placing, Loading):
                 return
             self._prepared = False
         await super()._loaded(facts)
+
+    async def _recorded_ready(self, facts: Facts) -> Waits:
+        """Late, by whatever: the preload failed, no computer was to be had, the load took long. Time is given back."""
+        placed = self._now_placed()
+        late = 0.0 if placed.start is None else (workflow.now() - placed.start).total_seconds()
+        if not placed.late_credited or late < LATE:
+            return await super()._recorded_ready(facts)
+        given = LateInput(self._event(facts=facts), self._credited)
+        ready: LateOutcome = await self.record(RecordActivities.ready_late, given)
+        self._end_is(ready.end)
+        self._progress.says(ready.credit or self._progress.reason)
+        return ready.waits
 
     async def _await_start(self, facts: Facts) -> None:
         """The computer is ready; until its start nobody is let in, and no wait for Connect runs out."""

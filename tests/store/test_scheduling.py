@@ -15,7 +15,7 @@ from vclab.model.messages import Extend, Move
 from vclab.model.plans import Facts
 from vclab.model.reservations import Placed, Refusal, ReserveRequest
 from vclab.model.states import ComputerState, Ending, ReservationState
-from vclab.store import Store, catalog, migrations, open_store, reservations, scheduling, tenures
+from vclab.store import Store, catalog, migrations, models, open_store, reservations, scheduling, tenures
 from vclab.store.models import Claim
 
 START = NOW + 10 * HOUR
@@ -153,6 +153,40 @@ def test_there_must_be_identities_for_all(store: Store) -> None:
     assert isinstance(extended, Refusal)
     assert "promised to others" in extended.text()
     must(later(store, start=START + 2 * HOUR))
+
+
+def late(store: Store, placed: Placed, now: datetime, credited: float = 0.0) -> datetime:
+    """Ready after the start; twice is once."""
+    facts = FACTS
+    ready = store.run(lambda s: reservations.ready_late(s, placed.reservation, facts, credited, RULES, now))[0]
+    again = store.run(lambda s: reservations.ready_late(s, placed.reservation, facts, credited, RULES, now))[0]
+    assert ready == again
+    return ready
+
+
+def test_a_start_that_comes_late_is_credited(lab: Store) -> None:
+    """As much as was lost and not given back before; with a reason for its user."""
+    placed = must(later(lab))
+    must(begin(lab, placed.reservation, now=START))
+    minutes = timedelta(minutes=12)
+    assert late(lab, placed, START + minutes, credited=120) == placed.end + timedelta(minutes=10)
+    assert {b for _, _, b in claimed(lab, placed.reservation)} == {placed.end + timedelta(minutes=10) + TURNAROUND}
+    with lab.read() as session:
+        view = reservations.view(session, placed.reservation)
+    assert view is not None and view.state == "reserved"
+    assert "10 min were lost by a fault of the lab; the end was moved to" in view.reason
+
+
+def test_what_was_reserved_too_soon_to_be_ready_in_time(lab: Store) -> None:
+    """Only what it takes longer than usual is a fault of ours."""
+    placed = must(later(lab, NOW + timedelta(minutes=1)))
+    must(begin(lab, placed.reservation, now=NOW))
+
+    def usual(session: Session) -> None:
+        session.get_one(models.Reservation, placed.reservation).load_seconds = 600
+
+    lab.run(usual)
+    assert late(lab, placed, NOW + timedelta(minutes=12)) == placed.end + timedelta(minutes=2)
 
 
 def test_it_begins_at_its_promised_place(lab: Store) -> None:

@@ -1,6 +1,7 @@
 """Running reservations must survive a new version of the code: stored histories replay, commands stay as they were."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -47,3 +48,11 @@ def test_every_ending_has_a_history() -> None:
 def test_our_packages_are_ours() -> None:
     """Other projects install packages called ``workflows`` and ``activities``: one of them must not shadow ours."""
     assert Path(workflows.__file__ or "").parents[1] == Path(worker.__file__).parent
+
+
+def test_every_activity_is_registered() -> None:
+    """One that is not shows only when it is called: then the workflow's task fails again and again."""
+    source = Path(worker.__file__).read_text()
+    for file in (Path(worker.__file__).parent / "activities").glob("*.py"):
+        for name in re.findall(r"@activity\.defn\n +(?:async )?def (\w+)", file.read_text()):
+            assert f".{name},\n" in source, f"{name} ({file.name}) is missing in worker.build"

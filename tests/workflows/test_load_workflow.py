@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -283,6 +284,25 @@ async def test_who_waits_is_told(life: Metal) -> None:
     await life.until("reserved")
     assert life.steps() == READY
     assert life.computer().holder == life.id
+
+
+async def test_one_for_later_is_told_too(life: Metal) -> None:
+    """Its time has come, and its computer is being loaded still."""
+    await life.used()
+    await life.loaded()
+    life.behaves(delays=STILL)
+    await life.begin_load(image="os", by="olga")
+    await life.when(lambda: life.computer().holder == computer_workflow("metal1"))
+    life.id = ids.new_id()
+    await life.reserve(start=datetime.now(UTC) + timedelta(minutes=36))
+    await life.skip(minutes=2)
+    await life.settled()
+    assert (await life.reservations.status(life.id)).waits_for == "a computer"
+    life.behaves(delays={})
+    await life.when(lambda: life.computer().holder == life.id)
+    history = await life.handle.fetch_history()
+    signals = [event.workflow_execution_signaled_event_attributes.signal_name for event in history.events]
+    assert messages.LOADED in signals
 
 
 async def test_another_image_does_not_wait(life: Metal) -> None:

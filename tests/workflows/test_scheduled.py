@@ -12,7 +12,7 @@ from tests.workflows.conftest import IMAGE, Life
 from vclab.model.errors import NotFound, Refused, StepFailed, Unreachable
 from vclab.model.ids import new_id
 from vclab.model.inventory import HostFacts
-from vclab.model.messages import Acknowledge, End, Extend, Move, StatusView
+from vclab.model.messages import Acknowledge, End, Extend, How, Move, Resolve, StatusView
 from vclab.model.plans import Facts, StepInput, Target
 from vclab.model.reservations import ReservationView, ReserveRequest
 from vclab.model.states import ComputerState
@@ -295,6 +295,28 @@ async def test_no_computer_can_be_had_for_a_while(life: Life) -> None:
     await life.skip(minutes=3)
     now = await waits_for(life, "its start")
     assert now.reason == ""
+
+
+async def test_a_start_that_comes_late_is_credited(life: Life) -> None:
+    """The fault is ours, and the time is theirs: the end moves as much; what a place that failed took counts once."""
+    start = await reserve(life, 1)
+    life.world.hosts = (BROKEN,)
+    await life.skip(minutes=26)
+    await waits_for(life, "a computer")
+    await life.skip(minutes=44)
+    assert seen(life).state == "scheduled"
+    life.world.hosts = (USABLE,)
+    life.world.fail["vsphere.power_on"] = StepFailed("esx1 refuses")
+    await life.skip(minutes=2)
+    await life.when(lambda: seen(life).word == "Needs help", 60)
+    await life.skip(minutes=10)
+    life.world.fail.clear()
+    done = await life.reservations.resolve(life.id, Resolve("olga", How.RETRY))
+    assert timedelta(minutes=10) <= done.end - (start + timedelta(hours=1)) < timedelta(minutes=14), "of the wait"
+    view = await life.until("reserved")
+    late = view.end - (start + timedelta(hours=1))
+    assert timedelta(minutes=19) < late < timedelta(minutes=24), late
+    assert "were lost by a fault of the lab; the end was moved to" in view.reason
 
 
 async def test_no_computer_can_be_had_at_all(life: Life) -> None:

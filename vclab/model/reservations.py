@@ -70,6 +70,8 @@ class Placed:
     preload_at: datetime | None = None  #: when its load begins, if it has a start. No computer is held before
     evicted: tuple[Target, ...] = ()  #: spares whose room it needs: removed before its load
     loaded_by: datetime | None = None  #: its computer is being loaded already, for nobody yet, probably until then
+    #: a start that comes late is credited, and a load that it waits for is told so. False: by an earlier version
+    late_credited: bool = False
 
     @property
     def held(self) -> bool:

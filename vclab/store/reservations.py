@@ -19,7 +19,7 @@ from vclab.model.plans import Facts, Left, Target
 from vclab.model.reservations import HeldTenure, Refusal, ReservationView
 from vclab.model.rules import Rules
 from vclab.model.states import OPEN_STATES, ComputerState, Ending, ReservationState
-from vclab.store import audit, claims, ends, failures, history, load_log, spares, tenures, zones
+from vclab.store import audit, claims, credit, ends, failures, history, load_log, spares, tenures, zones
 from vclab.store.models import Computer, LoadStep, Reservation, Tenure
 from vclab.store.placing import forget_content, locked, place, placed, spans_of, target_of
 from vclab.store.spares import in_production
@@ -45,6 +45,7 @@ __all__ = [
     "place",
     "placed",
     "ready",
+    "ready_late",
     "rebooted",
     "tenures_held",
     "unfinished",
@@ -66,6 +67,26 @@ def ready(session: Session, id: str, facts: Facts, now: datetime) -> None:
     if row.state in (ReservationState.SCHEDULED, ReservationState.NEW):
         row.state = ReservationState.RESERVED
     audit.note(session, id, "vclab", "ready", row.public_address, now)
+
+
+def ready_late(
+    session: Session, id: str, facts: Facts, credited: float, rules: Rules, now: datetime
+) -> tuple[datetime, str]:
+    """As ``ready``, after the start for which it was reserved: the end, and what was credited, in words.
+
+    Lost is the time since the start, or since a load could have been done that was reserved for too soon; less the
+    ``credited`` seconds that were given back already. Again: nothing more.
+    """
+    row = locked(session, id)
+    before = row.state in (ReservationState.SCHEDULED, ReservationState.NEW)
+    ready(session, id, facts, now)
+    if not before or row.preload_at is None:
+        return row.ends, ""
+    due = max(row.starts, row.preload_at + timedelta(seconds=row.load_seconds))
+    text = credit.give(session, row, (utc(now) - due).total_seconds() - credited, rules, now)
+    row.reason = text or row.reason
+    session.flush()
+    return row.ends, text
 
 
 def loaded(session: Session, row: Reservation, facts: Facts, now: datetime) -> None:

@@ -11,7 +11,8 @@ server with scripted drivers (tests/cli/node.py).
 restart. It was lived on the time-skipping server, as in tests/workflows/test_long_lives.py: here a run would be long.
 
 `released-reloaded`, `deleted-waited` and `load-told` (a `Load`) are of a computer that stays, and were lived there too,
-as in tests/workflows/test_load_workflow.py.
+as in tests/workflows/test_load_workflow.py; so were `load-failed` and `deleted-scheduled-told` (its load waited for
+another), `deleted-late` (test_scheduled.py) and `deleted-moved-evicting` (test_spares.py).
 """
 
 import asyncio

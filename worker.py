@@ -171,6 +171,7 @@ def build(client: Client, settings: Settings, store: Store, drivers: Drivers) ->
         guest.await_connection,
         guest.await_disconnection,
         guest.await_sight,
+        guest.last_look,
         guest.notify_user,
         guest.reboot_guest,
         guest.await_boot,

@@ -114,9 +114,27 @@ class GuestActivities:
                     return seen
                 if not seen.connected:
                     raise NotYet(f"nobody is connected; next look in {given.look_seconds:g} s", given.look_seconds)
-                facts = given.facts.merged(seen.facts or Facts())
-                await self._guest(given).taint(given.target, facts, "a user has connected")
+                await self._taint(given, seen)
                 return seen
+
+    @activity.defn
+    async def last_look(self, given: GuestInput) -> Seen:
+        """Who is connected now, or was in the last ``look_seconds``, before that nobody is ends anything: no worker may
+        have looked for long. Tainted as above; ``unseen`` when it can't be looked at."""
+        with failures():
+            async with self._heartbeating(given):
+                try:
+                    seen = await self._look(given)
+                except CannotLook as error:
+                    return Seen(False, unseen=f"the computer can't be looked at: {error.why}")
+                if seen.connected:
+                    await self._taint(given, seen)
+                return seen
+
+    async def _taint(self, given: GuestInput, seen: Seen) -> None:
+        facts = given.facts.merged(seen.facts or Facts())
+        await asyncio.to_thread(self._fence.check, given.target)
+        await self._guest(given).taint(given.target, facts, "a user has connected")
 
     @activity.defn
     async def await_disconnection(self, given: GuestInput) -> Seen:
@@ -154,7 +172,7 @@ class GuestActivities:
         except (Unreachable, Gone) as error:
             if given.in_use and isinstance(error, Away | Gone):
                 return Seen(False, unseen=str(error))
-            raise CannotLook(f"{error}; next look in {given.look_seconds:g} s", given.look_seconds) from None
+            raise CannotLook(str(error), given.look_seconds) from None
         now = facts.merged(found.facts)
         return Seen(bool(found), found.addresses, facts=now if now != given.facts else None)
 
@@ -206,3 +224,7 @@ class Gone(StepFailed):
 
 class CannotLook(NotYet):
     """The computer can't be looked at now, so nothing is known of who is connected."""
+
+    def __init__(self, why: str, next_look_seconds: float) -> None:
+        super().__init__(f"{why}; next look in {next_look_seconds:g} s", next_look_seconds)
+        self.why = why

@@ -52,6 +52,7 @@ class World:
     held: threading.Event = field(default_factory=threading.Event)  #: a held step has begun
     sessions: tuple[str, ...] | None = None  #: from where somebody is connected; None: as ``connected`` says
     connected: list[bool] = field(default_factory=lambda: [False])  #: answers of the looks; the last one stays
+    visit: float | None = None  #: somebody came and went while nobody looked, so many seconds ago
     look_error: Exception | None = None
     notices: list[str] = field(default_factory=list)
     granted: list[tuple[str, ...]] = field(default_factory=list)
@@ -187,6 +188,7 @@ class FakeGuest:
             return Connections(self.world.sessions)
         answers = self.world.connected
         connected = answers.pop(0) if len(answers) > 1 else answers[0]
+        connected = connected or (self.world.visit is not None and self.world.visit <= within)
         return Connections(access.addresses if connected else ())
 
     async def notify(self, target: Target, facts: Facts, text: str) -> None:

@@ -144,6 +144,7 @@ class Settings(BaseSettings):
                 **self.waits.model_dump() | own.waits.model_dump(exclude_unset=True),
                 run_events=RUN_EVENTS,
                 keep_prepared=True,
+                last_look=True,
             ),
             lead=self.claims.lead,
             turnaround=self.claims.turnaround,

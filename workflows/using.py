@@ -31,21 +31,35 @@ class Using(Carrying):
     async def _reserved(self, placed: Placed) -> None:
         """Wait for Connect, let the user in, wait for the first connection."""
         waits = await self._let_in(placed)
-        if waits is None:
-            return
-        deadline = workflow.now() + timedelta(seconds=waits.first_connection)
+        seen = await self._first_connection(placed, waits) if waits is not None else None
+        if seen is not None:
+            self._heed(await self.record(RecordActivities.connected, self._event(addresses=seen.addresses)))
+            self._connected = True
+            await self._found(seen.facts)
+            self._enter(ReservationState.INUSE)
+            self._narrow(seen)
+
+    async def _first_connection(self, placed: Placed, waits: Waits) -> Seen | None:
+        """What the look saw that saw somebody; None when it has ended, because nobody came in time."""
+        began, patience = workflow.now(), timedelta(seconds=waits.first_connection)
         while self._ending is None:
-            seen = await self._look_for_connection(placed, waits.first_connection_look, min(deadline, self._end))
-            if seen is not None:
-                self._heed(await self.record(RecordActivities.connected, self._event(addresses=seen.addresses)))
-                self._connected = True
-                await self._found(seen.facts)
-                self._enter(ReservationState.INUSE)
-                self._narrow(seen)
-                return
-            if workflow.now() >= min(deadline, self._end):
-                ending = Ending.EOR if workflow.now() >= self._end else Ending.NOLOGIN
-                await self._finish(ending, "nobody connected in time")
+            until = min(began + patience, self._end)
+            seen = await self._look_for_connection(placed, waits.first_connection_look, until)
+            if seen is not None and not seen.unseen:
+                return seen
+            if seen is None and workflow.now() < min(began + patience, self._end):
+                continue
+            if waits.last_look and workflow.now() < self._end:
+                seen = seen or await self._last_look(placed, began)
+                if seen is not None and seen.connected:
+                    return seen
+                if seen is not None and seen.unseen:
+                    began = await self._until_seen(placed, seen.unseen)
+                if seen is None or seen.unseen:
+                    continue
+            ending = Ending.EOR if workflow.now() >= self._end else Ending.NOLOGIN
+            await self._finish(ending, "nobody connected in time")
+        return None
 
     async def _let_in(self, placed: Placed) -> Waits | None:
         """Wait for Connect, let the user in. One who can't be let in is told, and may press Connect again: a fault of
@@ -121,7 +135,8 @@ class Using(Carrying):
                 await self._finish(ending, "nobody pressed Connect in time")
 
     async def _look_for_connection(self, placed: Placed, every: float, until: datetime) -> Seen | None:
-        """The first connection seen, or None: no time left, ended, or another address was let in meanwhile."""
+        """The first connection seen, or that it could not be looked until then; or None: no time left, ended, or
+        another address was let in meanwhile."""
         within = (until - workflow.now()).total_seconds()
         if within <= 0:
             return None
@@ -132,17 +147,58 @@ class Using(Carrying):
         except ActivityError as error:
             if not failures.timed_out(error):
                 raise
-            seen = None
+            unseen = self._waits.last_look and failures.could_not_look(error)
+            seen = Seen(False, unseen=_cannot_look(error)) if unseen else None
         if self._must_attend() and self._ending is None:
             await self._attend(placed)
         return seen
+
+    async def _last_look(self, placed: Placed, since: datetime) -> Seen | None:
+        """Before somebody is given up: the looks may have ended with the last worker, and the user be there by now, or
+        have been since then. None: it has ended, or what somebody wanted came first."""
+        self._progress.waits("a last look whether really nobody is connected")
+        look = workflow.start_activity_method(
+            GuestActivities.last_look,
+            self._guest_input(placed, (workflow.now() - since).total_seconds()),
+            **profiles.look("is really nobody connected?", placed.target.site, self._waits.first_connection_look, None),
+        )
+        if self._progress.state is ReservationState.INUSE:
+            return await self._while_the_clock_runs(placed, look, self._must_attend)
+        seen = await self.unless_ended(look, self._must_attend)
+        if seen is None and self._ending is None:
+            await self._attend(placed)
+        return seen
+
+    async def _until_seen(self, placed: Placed, why: str) -> datetime:
+        """A computer that can't be looked at does not tell that nobody is there. Returns when it can be, or at the end:
+        from when on the user is waited for anew."""
+        self._unseen = why
+        self._progress.says(why)
+        while self._ending is None and self._unseen and workflow.now() < self._end:
+            within = (self._end - workflow.now()).total_seconds()
+            self._progress.waits("the computer to be seen again", within, "it ends")
+            every, summary = self._waits.first_connection_look, "can the computer be looked at again?"
+            look = self._start_look(GuestActivities.await_sight, placed, every, within, summary)
+            try:
+                seen = await self.unless_ended(look, self._must_attend)
+            except ActivityError as error:
+                if not failures.timed_out(error):
+                    raise
+                continue
+            if seen is not None:
+                self._unseen = ""
+                self._progress.says("")
+            elif self._ending is None:
+                await self._attend(placed)
+        self._unseen = ""
+        return workflow.now()
 
     async def _watch(self, placed: Placed) -> Seen | None:
         """What the next look in use sees, while the clock runs on; None when it was broken off or could not look.
 
         In use, no fault of ours ends anything: a look that fails is shown, waited out and begun again.
         """
-        look, known = self._look_in_use(placed), self._addresses
+        look, known, began = self._look_in_use(placed), self._addresses, workflow.now()
 
         def broken_off() -> bool:
             return self._must_attend() or self._run_is_full() or self._addresses != known
@@ -150,21 +206,36 @@ class Using(Carrying):
         try:
             return await self._while_the_clock_runs(placed, look, broken_off)
         except ActivityError as error:
-            await self._no_answer(placed, error)
-            return None
+            seen = await self._no_answer(placed, error, began)
+            self._back_by = None
+            return seen
 
-    async def _no_answer(self, placed: Placed, error: ActivityError) -> None:
+    async def _no_answer(self, placed: Placed, error: ActivityError, began: datetime) -> Seen | None:
         """A look was given up: the user stayed away for too long, or the computer can't be looked at."""
         away = not self._connected and failures.timed_out(error)
+        if away and self._waits.last_look and not (failures.could_not_look(error) or self._never_times_out()):
+            return await self._still_away(placed, began)
         if away and not failures.could_not_look(error):
             if not self._never_times_out():
                 await self._finish(Ending.TIMEOUT, "the user was disconnected for too long")
         elif away and self._waits.run_events:
-            self._unseen = f"the computer can't be looked at: {failures.reason(error)}"
+            self._unseen = _cannot_look(error)
             self._progress.says(self._unseen)
         else:
             await self._look_failed(placed, error)
-        self._back_by = None
+        return None
+
+    async def _still_away(self, placed: Placed, since: datetime) -> Seen | None:
+        """It ends when the user was not seen in all that time, and is not; what is seen otherwise."""
+        try:
+            seen = await self._last_look(placed, since)
+        except ActivityError as error:
+            await self._look_failed(placed, error)
+            return None
+        if seen is None or seen.connected or seen.unseen:
+            return seen
+        await self._finish(Ending.TIMEOUT, "the user was disconnected for too long")
+        return None
 
     async def _while_the_clock_runs(
         self, placed: Placed, handle: Handle[T], or_else: Callable[[], bool] = lambda: False
@@ -214,7 +285,7 @@ class Using(Carrying):
         return self._request.seconds + extended >= self._waits.no_timeout_from
 
     async def _look_failed(self, placed: Placed, error: ActivityError) -> None:
-        self._progress.says(f"the computer can't be looked at: {failures.reason(error)}")
+        self._progress.says(_cannot_look(error))
         again = workflow.now() + timedelta(seconds=self._waits.first_connection_look)
         while workflow.now() < again and self._ending is None and not self._must_attend():
             await self._tick(placed, self._must_attend, again)
@@ -340,3 +411,7 @@ class Using(Carrying):
             replace(self._guest_input(placed, every), in_use=in_use),
             **profiles.look(summary, placed.target.site, every, within),
         )
+
+
+def _cannot_look(error: ActivityError) -> str:
+    return f"the computer can't be looked at: {failures.reason(error)}"

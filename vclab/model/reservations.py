@@ -42,6 +42,9 @@ class Waits:
     #: a run with more events than this is followed by another one. 0: written by the first release: what that did not
     #: do in use is not done
     run_events: int = 0
+    #: who seems not to have come is looked for once more before that ends anything, and a computer that can't be looked
+    #: at ends nothing before the first connection either. False: written by a release that did not do so
+    last_look: bool = False
     preload: float = 2100.0  #: a load begins so long before the start (VCL: 35 min), or sooner:
     preload_margin: float = 600.0  #: the usual load time of the image and this, if that is longer
     place_look: float = 60.0  #: no computer can be had at the preload -> the next look for one

@@ -16,7 +16,7 @@ from tests.node.harness import PATIENCE, Node
 from tests.node.test_database import done_once, in_step
 from vclab.store import load_log
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
 SLOW = """
 fake.delays."fake.copy_disk" = 3

@@ -11,7 +11,7 @@ from tests.node.harness import PATIENCE, Node
 from tests.store import postgresql
 from vclab.store import load_log
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
 SLOW = """
 fake.delays."fake.copy_disk" = 3

@@ -14,7 +14,7 @@ from tests.node.conftest import MakeNode
 from tests.node.harness import PATIENCE
 from tests.node.test_database import done_once, in_step
 
-pytestmark = [pytest.mark.lab, pytest.mark.long]
+pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(600)]
 
 SLOW = """
 fake.delays."fake.copy_disk" = 8

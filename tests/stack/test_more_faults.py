@@ -7,16 +7,17 @@ import json
 import os
 import sqlite3
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from signal import SIGCONT, SIGSTOP
 from typing import Any
 
 import pytest
 
-from tests.labfixture import eventually, wait
+from tests.labfixture import eventually, run, wait
 from tests.stack.conftest import LONG, Session, Stack
 
-pytestmark = [pytest.mark.lab, pytest.mark.long]
+pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(600)]
 
 
 def hosts_of(vcenter: Any) -> dict[str, Any]:
@@ -90,14 +91,47 @@ def test_machines_are_deleted_and_switched_off_while_they_load(stack: Stack) -> 
     (why,) = eventually(lambda: stack.column(query, r), LONG)
     assert "is not on lab-vcenter any more: it was deleted while it was loaded" in why
 
-    query = "SELECT id FROM load_log WHERE reservation = ? AND name = 'linux.wait_ssh' AND generation = 2"
-    eventually(lambda: stack.column(query, r), LONG)
+    query = "SELECT DISTINCT generation FROM load_log WHERE reservation = ? AND name = 'linux.wait_ssh'"
+    eventually(lambda: len(stack.column(query, r)) == 2, LONG)
     (machine,) = stack.machines_of(r)
     wait(machine.PowerOffVM_Task())
     out, err = client.communicate(timeout=LONG)
     assert client.returncode == 1 and "is off: it was switched off while it was loaded" in err, (out, err)
     stack.finished(r)
     stack.nothing_left(r)
+
+
+@contextmanager
+def squatter(stack: Stack, address: str) -> Iterator[str]:
+    """A machine that nobody of ours knows has an address of the private network; its MAC."""
+    mac, name = "02:00:00:00:0e:01", f"{stack.layout.tag}-squat"
+    here, there = ("ip", "-n", stack.layout.management), ("ip", "-n", name)
+    commands = (
+        ("ip", "netns", "add", name),
+        (*here, "link", "add", "squatter", "type", "veth", "peer", "name", "eth0", "netns", name),
+        (*here, "link", "set", "squatter", "master", "private", "up"),
+        (*there, "address", "add", f"{address}/16", "dev", "eth0"),
+        (*there, "link", "set", "eth0", "address", mac, "up"),
+    )
+    try:
+        for command in commands:
+            ran = run(*command)
+            assert ran.returncode == 0, ran
+        yield mac
+    finally:
+        run("ip", "netns", "delete", name)
+
+
+def test_an_address_that_another_machine_has_taken(stack: Stack) -> None:
+    r = stack.reserve("--wait")["id"]
+    computer = stack.show(r)["computer"]
+    (address,) = stack.column("SELECT private_address FROM reservations WHERE id = ?", r)
+    stack.end(r)
+    with squatter(stack, address) as mac:
+        ran = stack.vclab("reserve", "debian-12", "--for", "1h", "--wait", check=False)
+        said = ran.stderr.strip().splitlines()[-1]
+        assert ran.returncode == 1 and f"{address} is kept for {computer}" in said and mac in said, ran
+    assert stack.reserve("--wait")["computer"] == computer
 
 
 def test_sessions_end_and_the_password_is_another(stack: Stack) -> None:

@@ -15,7 +15,7 @@ from temporalio import activity
 
 from activities.errors import failure, redacted
 from activities.runner import Context, Fence, heartbeating, in_thread
-from vclab.model.errors import NotYet, StepFailed, Unreachable, VclabError
+from vclab.model.errors import NotYet, StepFailed, Unreachable
 from vclab.model.plans import Facts, StepInput, Target, Whereabouts
 from vclab.model.steps import AsyncStep, BlockingStep
 from vclab.store import load_log as outcomes
@@ -107,11 +107,12 @@ def _step_activity(
 
 
 def _must_be_there(whereabouts: Callable[[Target], Whereabouts], target: Target) -> None:
-    """Raise ``StepFailed`` if the endpoint says that the machine is off or gone: then nobody will ever answer. That the
-    endpoint does not answer either says nothing."""
+    """Raise ``StepFailed`` if the endpoint says that the machine is off or gone: then nobody will ever answer. Whatever
+    is wrong with the endpoint says nothing of the machine."""
     try:
         found = whereabouts(target)
-    except VclabError:
+    except Exception as error:
+        log.info("%s: where it is can't be asked: %s", target.computer, redacted(str(error)))
         return
     if found.gone:
         raise StepFailed(

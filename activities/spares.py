@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from temporalio import activity
 
@@ -21,8 +22,8 @@ class SpareInput:
     target: Target
     facts: Facts
     access: Access
-    opened: bool = False  #: Connect was pressed
-    opened_seconds: float = 0.0  #: no longer ago than this
+    opened: bool = False  #: Connect was pressed, and it may have been opened
+    opened_seconds: float = 0.0  #: so long ago, when this was scheduled
 
 
 class SpareActivities:
@@ -49,7 +50,9 @@ class SpareActivities:
         guest, target, facts = self._guests[given.target.guest], given.target, given.facts
         await asyncio.to_thread(fence)
         if given.opened:
-            why = await guest.why_tainted(target, facts, given.access, given.opened_seconds)
+            waited = (datetime.now(UTC) - activity.info().scheduled_time).total_seconds()  # for a worker, or a retry
+            seconds = given.opened_seconds + max(waited, 0.0)
+            why = await guest.why_tainted(target, facts, given.access, seconds)
             if why:
                 with suppress(VclabError):
                     await guest.taint(target, facts, why)

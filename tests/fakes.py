@@ -62,6 +62,7 @@ class World:
     boots: int = 1
     comes_back: bool = True  #: after a reset it is there again, whatever it was before
     whereabouts: Whereabouts = Whereabouts()
+    opened_seconds: float = 0.0  #: how long ago access was opened, as the guest was told when it was asked for a taint
     tainted: str = ""  #: what the login records say after access was closed
     status: Status = Status.READY  #: what a machine that is there says it is
 
@@ -215,6 +216,7 @@ class FakeGuest:
     async def why_tainted(self, target: Target, facts: Facts, access: Access, opened_seconds: float) -> str:
         """As scripted."""
         self.world.act("why_tainted")
+        self.world.opened_seconds = opened_seconds
         return self.world.tainted
 
     async def node_status(self, target: Target, facts: Facts) -> NodeStatus:

@@ -49,8 +49,9 @@ class Leaving(Life):
     async def _keep(self, placed: Placed) -> str:
         """Keep a machine that nobody could have logged in to, sanitized, for the next reservation; or why not."""
         target, access = placed.target, replace(placed.access, addresses=self._addresses)
-        opened = bool(self._addresses)
-        given = SpareInput(target, self._facts, access, opened, placed.waits.first_connection if opened else 0.0)
+        began = self._grant_began
+        seconds = (workflow.now() - began).total_seconds() if began else 0.0
+        given = SpareInput(target, self._facts, access, bool(began or self._addresses), seconds)
         why_not = await made_clean(given)
         if not why_not:
             kept = KeptInput(self._request.id, placed.waits.spare, workflow.now())
@@ -73,7 +74,7 @@ class Leaving(Life):
 
     async def _shut(self, placed: Placed) -> None:
         """Shut the user out at once: taking the computer back may take long when its endpoint is away."""
-        if not self._addresses:
+        if not self._addresses and not (self._grant_began and self._waits.last_look):
             return
         with suppress(ActivityError):
             await workflow.execute_activity_method(

@@ -40,6 +40,7 @@ class Life:
         self._ended_by = ""
         self._addresses: tuple[str, ...] = ()  #: from which Connect was pressed
         self._granted: tuple[str, ...] = ()  #: which the computer lets in
+        self._grant_began: datetime | None = None  #: the first one: since then somebody may have been logged in
         self._prepared = False  #: it is loaded, waits for its start, and nobody was let in
         self._one_record = asyncio.Lock()
 
@@ -102,8 +103,8 @@ class Life:
             await self.record(RecordActivities.ended, given)
 
     def _users_ending(self) -> Ending:
-        """Before Connect ``deleted``, after it ``released``."""
-        return Ending.RELEASED if self._addresses else Ending.DELETED
+        """Before Connect ``deleted``, after it ``released``; also when Connect came only half-way."""
+        return Ending.RELEASED if self._addresses or self._grant_began else Ending.DELETED
 
     # --- what is told ---------------------------------------------------------------------------------------------
 

@@ -337,6 +337,7 @@ class Using(Carrying):
         """Account and firewall for all acknowledged addresses. None when the reservation ended meanwhile, or, in use, a
         restart is wanted."""
         wanted = self._addresses
+        self._grant_began = self._grant_began or workflow.now()
         self._progress.waits(f"access for {', '.join(wanted)}", placed.waits.step_ceiling, "")
         summary = f"let {placed.access.login} in from {', '.join(wanted)}"
         handle = workflow.start_activity_method(

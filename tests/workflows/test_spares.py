@@ -67,6 +67,7 @@ async def test_connect_without_a_connection(life: Life) -> None:
     await life.skip(seconds=930)
     await life.until("complete")
     assert life.world.done[-2:] == ["why_tainted", "sanitize"]
+    assert 890 < life.world.opened_seconds < 1200  # since access was opened, which the records must reach back to
     another(life)
     life.world.tainted = "there was a connection from 203.0.113.101"
     await life.ready()
@@ -76,6 +77,21 @@ async def test_connect_without_a_connection(life: Life) -> None:
     await life.until("complete")
     assert life.world.done[-4:] == ["why_tainted", "taint", "close_access", "remove"]
     assert computer(life).image == ""
+
+
+@KEEPING
+@pytest.mark.parametrize("tainted", ["", "there was a connection from 203.0.113.101"])
+async def test_connect_that_failed_half_way(life: Life, tainted: str) -> None:
+    """The firewall may have been open: the records are read, and it is shut before it is removed."""
+    life.world.fail["grant_access"] = StepFailed("the firewall is not as it was set")
+    life.world.tainted = tainted
+    await life.ready()
+    await life.reservations.acknowledge(life.id, Acknowledge("203.0.113.101"))
+    await life.when(lambda: "not as it was set" in getattr(life.view(), "reason", ""))
+    await life.reservations.end(life.id, END)
+    assert (await life.until("complete")).ending == "released"
+    end = ["why_tainted", "taint", "close_access", "remove"] if tainted else ["why_tainted", "sanitize"]
+    assert life.world.done[-len(end) :] == end
 
 
 @KEEPING

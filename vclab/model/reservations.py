@@ -43,7 +43,8 @@ class Waits:
     #: do in use is not done
     run_events: int = 0
     #: who seems not to have come is looked for once more before that ends anything, and a computer that can't be looked
-    #: at ends nothing before the first connection either. False: written by a release that did not do so
+    #: at ends nothing before the first connection either; when a grant fails half-way, it is shut at the end, and who
+    #: pressed Connect meanwhile is let in next. False: written by a release that did not do so
     last_look: bool = False
     preload: float = 2100.0  #: a load begins so long before the start (VCL: 35 min), or sooner:
     preload_margin: float = 600.0  #: the usual load time of the image and this, if that is longer

@@ -3,11 +3,11 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from tests.store.lab import HOUR, NOW, TURNAROUND, inventory, must_reserve, reserve, seed
+from tests.store.lab import HOUR, NOW, RULES, TURNAROUND, inventory, must_reserve, reserve, seed
 from tests.store.test_failures import TARGET
 from vclab.model.ids import new_id
 from vclab.model.plans import Facts
-from vclab.model.reservations import Placed, Refusal
+from vclab.model.reservations import Placed, Refusal, ReserveRequest
 from vclab.model.states import Ending
 from vclab.store import Store, failures, refusals, reservations
 
@@ -15,6 +15,9 @@ from vclab.store import Store, failures, refusals, reservations
 def refused(outcome: Placed | Refusal) -> Refusal:
     assert isinstance(outcome, Refusal), outcome
     return outcome
+
+
+PRELOAD = timedelta(minutes=35)
 
 
 def fits(lab: Store, at: datetime, hours: float = 1) -> bool:
@@ -50,6 +53,38 @@ def test_an_identity_that_comes_back_counts_and_an_overrun_does_not(store: Store
     assert refused(reserve(store)).earliest == NOW + HOUR + TURNAROUND
     store.run(lambda s: reservations.ended(s, first.reservation, Ending.DELETED, "", NOW))
     assert refused(reserve(store, now=NOW + 1.5 * HOUR)).earliest == NOW + 2 * HOUR + TURNAROUND
+
+
+def own(lab: Store, hours: float, start: datetime | None = None, now: datetime = NOW) -> Placed | Refusal:
+    """Within the limits of the user: one at a time."""
+    request = ReserveRequest(new_id(), "alice", "big", hours * 3600, start=start)
+    return lab.run(lambda s: reservations.place(s, request, (inventory(),), RULES, now))
+
+
+def test_when_the_users_own_limit_and_the_room_allow_it(lab: Store) -> None:
+    """Not between two of their own if that is too short, and not before others leave."""
+    for hours, start in ((1, None), (1, NOW + 2.5 * HOUR)):
+        assert isinstance(own(lab, hours, start), Placed)
+    refusal = refused(own(lab, 1))
+    assert refusal.earliest == NOW + HOUR, "as soon as the first one has ended"
+    assert "at one time" in refusal.reason
+    assert refusal.hint == "there is room from 2026-08-01 13:01 CEST on, for 1 h"
+    assert isinstance(own(lab, 1, now=refusal.earliest), Placed)
+    assert refused(own(lab, 2)).earliest == NOW + 3.5 * HOUR, "between the two there is an hour and a half"
+
+
+def test_when_the_room_allows_it_after_the_users_own_limit(lab: Store) -> None:
+    """Another one may be had in an hour, but all hosts are promised to others then."""
+    assert isinstance(own(lab, 1), Placed)
+    must_reserve(lab, "bob", "big", hours=3)
+    request = ReserveRequest(new_id(), "carol", "big", 7200, operator=True, start=NOW + 1.7 * HOUR)
+    assert isinstance(lab.run(lambda s: reservations.place(s, request, (inventory(),), RULES, NOW)), Placed)
+    refusal = refused(own(lab, 1))
+    assert refusal.earliest == NOW + 3 * HOUR + TURNAROUND
+    assert "at one time" in refusal.reason
+    later = refused(own(lab, 1, NOW + HOUR / 2))
+    assert later.earliest == NOW + 3 * HOUR + TURNAROUND + PRELOAD, "a start has its preload before"
+    assert isinstance(own(lab, 1, later.earliest), Placed)
 
 
 def test_a_request_that_is_wrong_in_itself_has_no_time(lab: Store) -> None:

@@ -99,6 +99,15 @@ def most_at_once(spans: Iterable[Span], starts: datetime, ends: datetime) -> tup
     return max(together, key=lambda most: len(most[1]))
 
 
+def first_start(limits: Limits, spans: Sequence[Span], starts: datetime, length: timedelta) -> datetime:
+    """The first moment from ``starts`` on from which a user with these spans may have another one of that length."""
+    for moment in (starts, *sorted(span.ends for span in spans if span.ends > starts)):
+        _, most = most_at_once(spans, moment, moment + length)
+        if len(most) < limits.at_once:
+            break
+    return moment
+
+
 def latest_end(limits: Limits, ready: datetime, end: datetime, now: datetime, operator: bool) -> tuple[datetime, str]:
     """The latest end that an extension may set, and the limit that sets it. ``ready``: when the user's time began."""
     bounds = [(now + timedelta(seconds=limits.horizon), f"{format_duration(limits.horizon)} from now")]

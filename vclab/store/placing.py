@@ -42,6 +42,8 @@ from vclab.store.types import utc
 
 PURPOSE = "reservation"
 
+_MOST_STARTS = 5  # so often a time is looked for that suits both the user's other reservations and the room
+
 
 @dataclasses.dataclass(frozen=True)
 class Window:
@@ -169,9 +171,10 @@ def _place(
         return Refusal(f"there is no endpoint for {image.name}: none has the provisioning module {image.module}")
     window = window_of(session, request.image, request.start, request.seconds, rules, now)
     why_not = why_not_then(session, request.user, request.operator, window, rules)
-    if why_not:
-        return Refusal(why_not)
     heard = {inventory.endpoint: inventory for inventory in inventories}
+    if why_not:
+        possible = _first_start(session, request, image, endpoints, heard, window, rules)
+        return refusals.told(session, Refusal(why_not, earliest=possible), request, now, request.start or now)
     claimed = _claim(session, request, image, endpoints, heard, window)
     if isinstance(claimed, Refusal):
         return refusals.told(session, claimed, request, now, window.claim_starts)
@@ -183,6 +186,36 @@ def _place(
     row.private_address, row.host_key = claimed.facts.private_address, claimed.facts.host_key
     audit.note(session, row.id, request.requested_by or request.user, "reserved", f"on {target.host}", now)
     return dataclasses.replace(placed(session, row, rules), evicted=spares.evicted_for(session, row.id))
+
+
+def _first_start(
+    session: Session,
+    request: ReserveRequest,
+    image: model.Image,
+    endpoints: Sequence[model.Endpoint],
+    heard: Mapping[str, Inventory],
+    window: Window,
+    rules: Rules,
+) -> datetime | None:
+    """From when on it would fit: by the user's other reservations, and by the room that there is; None: not known."""
+    spans, length = spans_of(session, request.user), window.end - window.start
+    start = window.start
+    for _ in range(_MOST_STARTS):
+        start = limits.first_start(rules.limits, spans, start, length)
+        if limits.why_not_start(rules.limits, start, length.total_seconds(), window.now):
+            return None
+        then = window_of(session, request.image, start, length.total_seconds(), rules, window.now)
+        if window.preload_at is None:  # it would be asked for then, and begin at once
+            then = dataclasses.replace(then, claim_starts=start - timedelta(seconds=rules.lead))
+        trial = session.begin_nested()
+        claimed = claim_place(session, request.id, request.user, image, endpoints, heard, then)
+        trial.rollback()
+        if not isinstance(claimed, Refusal):
+            return start
+        if claimed.earliest is None:
+            return None
+        start = max(start, claimed.earliest + (start - then.claim_starts))
+    return None
 
 
 def _claim(

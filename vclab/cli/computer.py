@@ -91,26 +91,7 @@ def add(
         return
     if address is not None or host_key is not None:
         raise Usage("--address and --host-key are of lab machines, which need --group too")
-    one = private_mac is not None or public_mac is not None
-    if one == (count is not None) or (one and mac_prefix is not None):
-        raise Usage("say --count for a pool of computers, or --private-mac and --public-mac for one")
-    pool = _one(name, private_mac, public_mac) if one else None
-    if count is not None:
-        checks.number(count, "the count", 1, MOST)
-    wanted = checks.mac_prefix(mac_prefix) if mac_prefix is not None else ""
-
-    def change(session: "Session") -> list[Computer]:
-        from vclab.store import catalog
-
-        known = [each for each in catalog.computers(session) if each.pool == name]
-        chosen = pool or _pool(name, count or 0, wanted, known)
-        _refuse_other_macs(chosen, known)
-        catalog.put_pool(session, chosen)
-        names = {identity.name for identity in catalog.identities(chosen)}
-        checks.identities(catalog.identities(chosen))
-        return [each for each in catalog.computers(session) if each.name in names]
-
-    found = admin.write(change)
+    found = admin.write(_identities(name, count, mac_prefix, private_mac, public_mac))
     if json:
         say_json([_json(each) for each in found])
     else:
@@ -273,6 +254,32 @@ def _lab_machine(
                 raise Refused(f"the MAC {taken.pop()} of {name} belongs to {other.name}")
         catalog.put_lab_computer(session, name, **given)
         return catalog.computer(session, name)
+
+    return change
+
+
+def _identities(
+    name: str, count: int | None, mac_prefix: str | None, private_mac: str | None, public_mac: str | None
+) -> "Callable[[Session], list[Computer]]":
+    """The change that adds a pool of identities, lets it grow, or adds one."""
+    one = private_mac is not None or public_mac is not None
+    if one == (count is not None) or (one and mac_prefix is not None):
+        raise Usage("say --count for a pool of computers, or --private-mac and --public-mac for one")
+    pool = _one(name, private_mac, public_mac) if one else None
+    if count is not None:
+        checks.number(count, "the count", 1, MOST)
+    wanted = checks.mac_prefix(mac_prefix) if mac_prefix is not None else ""
+
+    def change(session: "Session") -> list[Computer]:
+        from vclab.store import catalog
+
+        known = [each for each in catalog.computers(session) if each.pool == name]
+        chosen = pool or _pool(name, count or 0, wanted, known)
+        _refuse_other_macs(chosen, known)
+        catalog.put_pool(session, chosen)
+        names = {identity.name for identity in catalog.identities(chosen)}
+        checks.identities(catalog.identities(chosen))
+        return [each for each in catalog.computers(session) if each.name in names]
 
     return change
 

@@ -215,3 +215,17 @@ def test_without_an_address_nothing_is_dialled(bench: Bench, loaded: Place) -> N
 
     with pytest.raises(StepFailed, match="the private address is not known"):
         bench.manage(look())
+
+
+def test_a_computer_that_asks_a_name_server_that_is_gone(bench: Bench) -> None:
+    """Its image asks who comes in; that is waited for, and asked no more from post-load on."""
+    place = bench.machine("asks")
+    place.facts = Facts(private_address=place.wait_for_addresses()[place.target.private_mac])
+    place.wait_ssh()
+    place.write("/etc/resolv.conf", "nameserver 10.77.200.53\noptions timeout:1 attempts:1\n")  # nobody is there
+    place.write("/etc/ssh/sshd_config.d/image.conf", "UseDNS yes\n")
+    place.inside("sh", "-c", "kill -HUP $(cat /run/sshd.pid)")
+    assert "usedns yes" in place.inside("sshd", "-T").splitlines()
+    place.load()
+    assert "usedns no" in place.inside("sshd", "-T").splitlines()
+    assert place.inside("cat", "/etc/hostname").strip() == place.target.computer

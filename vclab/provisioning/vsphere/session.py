@@ -101,7 +101,8 @@ def _reason(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return "no answer in time"
     if isinstance(error, socket.gaierror):
-        return "its host name is unknown"
+        gone = error.errno in (socket.EAI_AGAIN, socket.EAI_FAIL)
+        return "no name server answers for its host name" if gone else "its host name is unknown"
     if isinstance(error, ConnectionRefusedError):
         return "connection refused"
     if isinstance(error, _CLOSED):

@@ -35,7 +35,7 @@ from vclab.fake_world import World
 from vclab.guests.base import Guest
 from vclab.guests.fake import FakeGuest
 from vclab.guests.linux import Linux
-from vclab.model.catalog import Computer, ComputerKind, Endpoint
+from vclab.model.catalog import Computer, Endpoint
 from vclab.model.errors import Unreachable, VclabError
 from vclab.model.plans import Facts, Target, Whereabouts
 from vclab.model.steps import AsyncStep, BlockingStep
@@ -97,7 +97,7 @@ def real_drivers(settings: Settings, store: Store, secrets: SecretStore) -> Driv
 
     def group(name: str) -> list[Computer]:
         with store.read() as session:
-            return [c for c in catalog.computers(session) if c.kind is ComputerKind.LAB and c.pool == name]
+            return catalog.group(session, name)
 
     def why_not_free(machine: Computer) -> str:
         return asyncio.run(linux.why_not_free(machine.private_address, machine.host_key))

@@ -12,7 +12,7 @@ from vclab.cli.context import Lab, lab_of
 from vclab.cli.errors import Failed
 from vclab.cli.extend import workflow_gone
 from vclab.cli.follow import Seen, look, sentence
-from vclab.cli.output import say
+from vclab.cli.output import note, say
 from vclab.cli.params import AsUser, ReservationId
 from vclab.cli.ssh import caller_address, run_ssh, ssh_command, write_known_hosts
 from vclab.cli.times import utc_now
@@ -20,7 +20,8 @@ from vclab.model.errors import NotFound, Refused, Unreachable
 from vclab.model.messages import Acknowledge
 from vclab.model.reservations import ReservationView
 
-OPENING = 60.0  #: seconds that opening the firewall may take before it is reported
+OPENING = 300.0  #: seconds that opening the firewall may take: a slow computer needs ten for each of a dozen commands
+TOLD = 15.0  #: seconds after which it is told that this takes long
 LOOK = 0.3  #: seconds between looks at whether it is open
 
 
@@ -80,7 +81,7 @@ async def _open(lab: Lab, view: ReservationView, from_: str) -> ReservationView:
         await reservations.acknowledge(reservation, Acknowledge(address=address, request_id=uuid.uuid4().hex))
     except NotFound:
         raise workflow_gone(lab, reservation) from None
-    deadline = time.monotonic() + OPENING
+    began, told = time.monotonic(), False
     while True:
         view = lab.reservation(reservation)
         _must_be_ready(Seen(view))
@@ -90,7 +91,11 @@ async def _open(lab: Lab, view: ReservationView, from_: str) -> ReservationView:
             status = (await look(lab, reservation)).status
             why = (status.reason if status else "") or view.reason or "try it again"
             raise Refused(f"{reservation} could not be opened to {address}: {why}")
-        if time.monotonic() >= deadline:
+        waited = time.monotonic() - began
+        if waited >= TOLD and not told:
+            told = True
+            note(f"It takes long to open {reservation} to {address}; that goes on, at most {OPENING / 60:.0f} min.")
+        if waited >= OPENING:
             seen = await look(lab, reservation)
             raise Unreachable(
                 f"{reservation} was not opened to {address} within {OPENING:.0f} s "

@@ -289,11 +289,8 @@ async def _workers(client: "Client", sites: tuple[str, ...]) -> list[Check]:
         else:
             polling.tell(True, f"poll all queues of {where}")
     with _finding("workflows") as running:
-        stuck = await failing_workflows(client)
-        if stuck:
-            running.tell(False, f"a task of {', '.join(stuck)} fails again and again", "see the worker's log")
-        else:
-            running.tell(True, "none is stuck")
+        failing = await failing_workflows(client)
+        running.tell(not failing.workflows, failing.text(), "see the worker's log" if failing.workflows else "")
     return [polling.check, running.check]
 
 

@@ -142,7 +142,6 @@ async def _temporal(lab: Lab, sites: tuple[str, ...]) -> list[Part]:
         queues, failing = await queue_health(client, sites), await failing_workflows(client)
     except Exception as error:  # as above
         return [Part("temporal", False, text_of(error))]
-    stuck = f"{', '.join(failing)}: a task fails again and again; their machines are left alone" if failing else ""
     return [
         Part("temporal", True, f"{settings.address}, UI {settings.ui}" if settings.ui else settings.address),
         *(
@@ -155,7 +154,7 @@ async def _temporal(lab: Lab, sites: tuple[str, ...]) -> list[Part]:
             else Part(f"queue {queue.name}", False, "no worker polls it; start vclab-worker")
             for queue in queues
         ),
-        Part("workflows", not failing, stuck or "none is stuck"),
+        Part("workflows", not failing.workflows, failing.text()),
     ]
 
 

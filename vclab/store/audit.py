@@ -17,6 +17,8 @@ _NEWEST = (
     .limit(1)
 )
 _ADD = sa.insert(_event)
+LONGEST = 2000
+"""Characters of a detail. They are kept for good, and a refusal in a large lab names a thousand hosts."""
 
 
 def note(session: Session, reservation: str, who: str, what: str, detail: str, now: datetime) -> None:
@@ -25,6 +27,7 @@ def note(session: Session, reservation: str, who: str, what: str, detail: str, n
     Plain statements, made once: every record writes one.
     """
     session.flush()  # what the event is about comes first
+    detail = detail if len(detail) <= LONGEST else f"{detail[: LONGEST - 1]}…"
     last = session.execute(_NEWEST, {"of": reservation}).first()
     if last is None or tuple(last) != (who, what, detail):
         line = {"reservation": reservation, "at": utc(now), "who": who, "what": what, "detail": detail}

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
+from sqlalchemy import orm
 from sqlalchemy.orm import Session
 
 from vclab.model import catalog as model
@@ -227,20 +228,23 @@ def computers(session: Session) -> list[model.Computer]:
     return _computers(session, sa.true())
 
 
+def group(session: Session, endpoint: str) -> list[model.Computer]:
+    """The lab machines of an endpoint, by name."""
+    computer = models.Computer
+    return _computers(session, sa.and_(computer.kind == model.ComputerKind.LAB, computer.pool == endpoint))
+
+
 def _computers(session: Session, which: sa.ColumnElement[bool]) -> list[model.Computer]:
-    tenure, spare = models.Tenure, models.Spare
-    holder = sa.func.max(sa.case((tenure.released_at.is_(None), tenure.holder)))
-    newest = (
-        sa.select(tenure.computer, sa.func.max(tenure.generation).label("generation"), holder.label("holder"))
-        .group_by(tenure.computer)
-        .subquery()
-    )
+    """By indexes alone, for each computer has thousands of tenures after some years."""
+    computer, tenure, spare = models.Computer, models.Tenure, models.Spare
+    held = orm.aliased(tenure)
+    newest = sa.select(sa.func.max(tenure.generation)).where(tenure.computer == computer.name).scalar_subquery()
     query = (
-        sa.select(models.Computer, newest.c.generation, newest.c.holder, spare.until, spare.target)
-        .outerjoin(newest, newest.c.computer == models.Computer.name)
-        .outerjoin(spare, sa.and_(spare.computer == models.Computer.name, spare.removal == 0))
+        sa.select(computer, newest, held.holder, spare.until, spare.target)
+        .outerjoin(held, sa.and_(held.computer == computer.name, held.released_at.is_(None)))
+        .outerjoin(spare, sa.and_(spare.computer == computer.name, spare.removal == 0))
         .where(which)
-        .order_by(models.Computer.name)
+        .order_by(computer.name)
     )
     return [
         _same(

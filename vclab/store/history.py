@@ -16,6 +16,8 @@ from vclab.model.states import Ending
 from vclab.store.models import Addresses, Reservation, Tenure
 from vclab.store.types import utc
 
+_AT_A_TIME = 1000  # tenures whose addresses are asked for in one query
+
 
 @dataclass(frozen=True)
 class AddressSpan:
@@ -118,9 +120,10 @@ def _spans(session: Session, tenures: Sequence[Tenure]) -> dict[tuple[str, int],
     """The addresses of these tenures, in order: each until the next, the last until the release."""
     ends = {(t.computer, t.generation): t.released_at for t in tenures}
     rows: dict[tuple[str, int], list[Addresses]] = {}
-    query = sa.select(Addresses).where(Addresses.computer.in_({t.computer for t in tenures})).order_by(Addresses.id)
-    for row in session.scalars(query):
-        if (row.computer, row.generation) in ends:
+    of_tenure = sa.tuple_(Addresses.computer, Addresses.generation)
+    for first in range(0, len(ends), _AT_A_TIME):
+        some = list(ends)[first : first + _AT_A_TIME]
+        for row in session.scalars(sa.select(Addresses).where(of_tenure.in_(some)).order_by(Addresses.id)):
             rows.setdefault((row.computer, row.generation), []).append(row)
     return {
         tenure: tuple(

@@ -21,6 +21,9 @@ from vclab.store.types import utc
 
 _LOOKS = (1, 30, 3660)  # days ahead
 
+KEPT = timedelta(days=30)
+"""A refusal names each candidate, so it is large; whoever asks why asks soon. What was refused stays in the audit."""
+
 
 def with_room(
     session: Session, refusal: Refusal, need: Need, rooms: Callable[[Need], Sequence[EndpointRoom]], now: datetime
@@ -62,7 +65,9 @@ def told(session: Session, refusal: Refusal, request: ReserveRequest, now: datet
 
 
 def note(session: Session, request: ReserveRequest, refusal: Refusal, now: datetime) -> None:
-    """Keep the refusal; the same request refused again is kept as it was refused last. Nobody overwrites another's."""
+    """Keep the refusal, for a while; the same request refused again is kept as it was refused last. Nobody overwrites
+    another's."""
+    session.execute(sa.delete(models.RefusedRequest).where(models.RefusedRequest.at < utc(now) - KEPT))
     known = session.get(models.RefusedRequest, request.id)
     if not is_id(request.id) or (known is not None and known.user != request.user):
         return

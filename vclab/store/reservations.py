@@ -313,14 +313,18 @@ def views(
 
     Those that have ended only if asked; but one that failed is shown until it is dismissed, or its end has come.
     """
-    query = sa.select(Reservation).order_by(Reservation.created.desc(), Reservation.id.desc()).limit(limit)
+    query = sa.select(Reservation)
     if user is not None:
         query = query.where(Reservation.user == user)
-    if not ended:
-        moment = utc(now) if now else datetime.now(UTC)
-        failed = Reservation.ending == Ending.FAILED, Reservation.ends > moment, Reservation.dismissed_at.is_(None)
-        query = query.where(sa.or_(Reservation.state.in_(OPEN_STATES), sa.and_(*failed)))
-    return _views(session, query, now)[::-1]
+    if ended:
+        query = query.order_by(Reservation.created.desc(), Reservation.id.desc()).limit(limit)
+        return _views(session, query, now)[::-1]
+    moment = utc(now) if now else datetime.now(UTC)
+    failed = Reservation.ending == Ending.FAILED, Reservation.ends > moment, Reservation.dismissed_at.is_(None)
+    query = query.where(sa.or_(Reservation.state.in_(OPEN_STATES), sa.and_(*failed)))
+    # Sorted here: to have them in order, SQLite would read all that ever were.
+    found = sorted(_views(session, query, now), key=lambda view: (view.created, view.id))
+    return found[-limit:] if limit else found
 
 
 def count_open(session: Session) -> int:

@@ -59,8 +59,10 @@ _CLOSED = "AcceptedUpdateCompletedWorkflow"  # the server's name for an update t
 ANSWER_SECONDS = 60.0
 """So long an act waits for its answer."""
 
-MOST_DESCRIBED = 500
-"""So many running workflows are looked at one by one for failing tasks."""
+MOST_DESCRIBED = 1000
+"""So many running workflows, the newest, are looked at one by one for failing tasks."""
+
+AT_ONCE = 50  # of these
 
 T = TypeVar("T")
 Act = Acknowledge | Extend | Move | Reboot | Resolve | End
@@ -298,18 +300,43 @@ async def _pollers(client: Client, queue: str, kind: str) -> int:
     return len(answer.pollers)
 
 
-async def failing_workflows(client: Client) -> list[str]:
+@dataclass(frozen=True)
+class Failing:
+    """Workflows whose task fails again and again, and how many were not looked at, because there are too many."""
+
+    workflows: list[str]
+    unseen: int = 0
+
+    def text(self) -> str:
+        """What was found, for people."""
+        if self.workflows:
+            return f"{', '.join(self.workflows)}: a task fails again and again; their machines are left alone"
+        return (
+            f"none of the newest {MOST_DESCRIBED} is stuck; {self.unseen} more run" if self.unseen else "none is stuck"
+        )
+
+
+async def failing_workflows(client: Client) -> Failing:
     """Workflows whose task fails again and again: a bug of ours; their machines are left alone until it is mended.
 
     Seen by the attempts of the pending workflow task; servers before 1.30 don't know ``TemporalReportedProblems``.
     """
+    running = 'ExecutionStatus = "Running"'
+    slots = asyncio.Semaphore(AT_ONCE)
+
+    async def attempts(workflow: str) -> int:
+        async with slots:
+            return await _task_attempts(client, workflow)
+
     try:
-        running = [w.id async for w in client.list_workflows('ExecutionStatus = "Running"', limit=MOST_DESCRIBED)]
-        attempts = await asyncio.gather(*(_task_attempts(client, workflow) for workflow in running))
+        found = [w.id async for w in client.list_workflows(running, limit=MOST_DESCRIBED)]
+        tried = await asyncio.gather(*map(attempts, found))
+        count = (await client.count_workflows(running)).count if len(found) == MOST_DESCRIBED else len(found)
     except RPCError as error:
         raise Unreachable(f"the Temporal server failed: {_short(error)}") from None
     # A worker that is killed costs one attempt or two: that is no bug.
-    return [workflow for workflow, attempt in zip(running, attempts, strict=True) if attempt > 2]
+    stuck = [workflow for workflow, attempt in zip(found, tried, strict=True) if attempt > 2]
+    return Failing(stuck, max(count - len(found), 0))
 
 
 async def _task_attempts(client: Client, workflow: str) -> int:

@@ -24,7 +24,7 @@ test: ## set up, then run the tests, two at a time; with ARGS="tests/store -k cl
 	@deploy/setup.sh tests
 	$(ROOT) $(BIN)/pytest -n 2 --no-loadscope-reorder $(ARGS)
 
-test-long: ## the tests that `make test` leaves out: ten minutes of faults on the whole stack and on a node
+test-long: ## the tests that `make test` leaves out: a quarter of an hour of faults on the whole stack and on a node
 	@deploy/setup.sh tests
 	$(ROOT) $(BIN)/pytest -m long
 

@@ -58,7 +58,8 @@ class ComputerLoad:
             step = f"step {self._load.done + 1}, {self._doing}: " if self._load.plan else ""
             why_not = "it was cancelled" if failures.was_cancelled(error) else f"{step}{failures.reason(error)}"
             if self._watched and not failures.was_cancelled(error):
-                await whole(self._keep_evidence(target, self._failed(error)))
+                with suppress(asyncio.CancelledError):  # what failed has failed, and its end is recorded
+                    await whole(self._keep_evidence(target, self._failed(error)))
         self._is(ComputerState.FAILED if why_not else ComputerState.AVAILABLE, target)
         await whole(self._end(LoadEnded(target, workflow.now(), facts, why_not)))
         await self._tell()

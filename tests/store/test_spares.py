@@ -5,13 +5,14 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from tests.store.lab import HOUR, NOW, image, inventory, must_reserve, reserve
+from tests.store.lab import HOUR, NOW, RULES, image, inventory, must_reserve, reserve
+from tests.store.test_scheduling import begin, later
 from vclab.model.catalog import Computer
 from vclab.model.inventory import MachineFacts
 from vclab.model.plans import Facts
 from vclab.model.reservations import Placed, Refusal
 from vclab.model.states import ComputerState, Ending
-from vclab.store import Store, catalog, claims, orphans, reservations, spares, tenures
+from vclab.store import Store, catalog, claims, orphans, reservations, scheduling, spares, tenures
 from vclab.store.models import Spare
 
 KEEP = 1800.0
@@ -160,6 +161,23 @@ def test_no_identity_but_that_of_a_spare(lab: Store) -> None:
     last = must_reserve(lab, "carol", "tiny")
     assert (last.target.computer, last.target.spare, last.evicted) == (first.target.computer, "", ())
     assert isinstance(reserve(lab, "olga", "tiny"), Refusal)
+
+
+def test_a_preload_has_one_too(lab: Store) -> None:
+    """At any host: its claims go there. Put off, nothing of it is left in what is promised."""
+    placed = later(lab, NOW + timedelta(minutes=40), user="bob")
+    assert isinstance(placed, Placed)
+    first = a_spare(lab)
+    begun = begin(lab, placed.reservation, now=NOW + timedelta(minutes=5))
+    assert isinstance(begun, Placed)
+    assert begun.target.instance_uuid == first.target.instance_uuid and begun.target.host == first.target.host
+    with lab.read() as session:
+        assert spares.facts(session, begun.target) == Facts("10.77.0.9", host_key="ssh-ed25519 AAAA")
+        assert spares.machines(session) == set()
+        pool = claims.host_pool("lab-vcenter", first.target.host)
+        assert len(claims.bookings(session, [pool], SOON, SOON + HOUR)[pool]) == 1
+    again = lab.run(lambda s: scheduling.put_off(s, placed.reservation, "failed", "", RULES, SOON))
+    assert (again.target.spare, again.target.generation, again.target.computer) == ("", 0, "")
 
 
 def test_too_old(lab: Store) -> None:

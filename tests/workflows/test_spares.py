@@ -222,6 +222,23 @@ async def test_room_is_made_where_a_load_is_tried_again(life: Life) -> None:
 
 
 @KEEPING
+async def test_handed_out_at_a_preload(life: Life) -> None:
+    """Ready at once, by the short plan; and handed over at the start."""
+    await a_spare(life)
+    another(life)
+    start = datetime.now(UTC) + timedelta(minutes=20)
+    await life.reserve(start=start)
+    await life.when(lambda: "linux.read_public_address" in life.world.done)
+    assert life.world.done == READY
+    await life.skip(minutes=21)
+    view = await life.until("reserved")
+    assert (view.computer, view.generation, view.host_key) == ("vm01", 2, "ssh-ed25519 AAAA")
+    await life.reservations.end(life.id, END)
+    await life.until("complete")
+    assert computer(life).image == "debian-12", "and kept again"
+
+
+@KEEPING
 async def test_room_is_made_for_later(life: Life) -> None:
     """The reconciler removes what is in the way of a start; or else the load does, before anything is made."""
     life.world.hosts = (HostFacts("esx1", 16, 1024, datastores=("ds1",), networks=("private", "public")),)

@@ -43,8 +43,8 @@ _WAITING = (ReservationState.SCHEDULED, ReservationState.NEW)
 def begin(session: Session, id: str, inventories: Sequence[Inventory], rules: Rules, now: datetime) -> Placed | Refusal:
     """Its load begins: take a computer, or say why none can be had now.
 
-    The promised place if it can still be used, else any other: claims and tenure are moved in one transaction. Raises
-    ``NotFound``.
+    A spare that is just what is wanted; else the promised place if it can still be used; else any other. Claims and
+    tenure are moved in one transaction. Raises ``NotFound``.
     """
     row, now = placing.locked(session, id), utc(now)
     if row.state not in OPEN_STATES:
@@ -57,16 +57,20 @@ def begin(session: Session, id: str, inventories: Sequence[Inventory], rules: Ru
     if placing.target_of(row).datastore:
         pools.refresh(session, [each for each in heard.values() if not each.error])
         identities.lock(session)
-    found = _promised(session, row, image, endpoints, heard, now, until)
+    spare = _spare(session, row, image, endpoints, heard, now, until)
+    found = (spare.choice, spare.computer) if spare else _promised(session, row, image, endpoints, heard, now, until)
     if isinstance(found, Refusal):
         found = _another(session, row, image, endpoints, heard, rules, now)
     if isinstance(found, Refusal):
         short = bool(placing.target_of(row).datastore) and identities.pick(session) is None
         return _no_identity(session, row.user) if short else found
     choice, computer = found
+    assert computer is not None  # what begins now has one
     generation = placing.take(session, computer, id, until, now)
     target = placing.target_for(id, image, endpoints, choice, computer, generation, rules.installation)
-    _put(row, target)
+    _put(row, dataclasses.replace(target, spare=spare.machine if spare else target.spare))
+    if spare:
+        row.private_address, row.host_key = spare.facts.private_address, spare.facts.host_key
     row.revision, row.state, row.reason = image.revision, ReservationState.NEW, ""
     what = "preload begins" if row.preload_at else "computer taken"
     audit.note(session, id, "vclab", what, f"{computer.name} on {choice.host}", now)
@@ -121,8 +125,10 @@ def put_off(
             audit.note(session, id, "vclab", "not kept", f"{row.computer}: {why_not}", now)
             return placing.placed(session, row, rules)
         target = placing.target_of(row)
-        name = target.computer if not target.datastore else ""  # a lab machine stays promised
-        _put(row, dataclasses.replace(target, computer=name, generation=0, private_mac="", public_mac=""))
+        target = dataclasses.replace(target, generation=0, private_mac="", public_mac="")
+        if target.datastore:  # a lab machine stays promised
+            target = dataclasses.replace(target, computer="", spare="")
+        _put(row, target)
         row.private_address = row.public_address = row.host_key = row.boot_id = ""
         row.state, row.reason = ReservationState.SCHEDULED, reason
         audit.note(session, id, "vclab", "preload put off", reason, now)
@@ -189,6 +195,29 @@ def _move_claims(
         return found
     _put(row, placing.target_for(row.id, image, endpoints, *found, 0, rules.installation))
     return None
+
+
+def _spare(
+    session: Session,
+    row: Reservation,
+    image: model.Image,
+    endpoints: Sequence[model.Endpoint],
+    heard: Heard,
+    now: datetime,
+    until: datetime,
+) -> spares.HandedOut | None:
+    """Claim the room of a spare that needs no load, instead of the promised one."""
+    if not placing.target_of(row).datastore or not spares.any_of(session, image):
+        return None
+    need, resting = Need(placing.amounts_of(image), now, until), pools.resting_hosts(session, row.user)
+    trial = session.begin_nested()
+    claims.withdraw(session, row.id)
+    spare = spares.hand_out(session, row.id, image, endpoints, heard, need, resting, now)
+    if spare is None:
+        trial.rollback()
+    else:
+        trial.commit()
+    return spare
 
 
 def _promised(

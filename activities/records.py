@@ -51,6 +51,7 @@ class Event:
     now: datetime
     facts: Facts = Facts()
     addresses: tuple[str, ...] = ()
+    later: tuple[str, ...] = ()  #: from which Connect was pressed too, and which are let in next
     not_clean: str = ""  #: why the computer can't be given to anybody
     detail: str = ""  #: for the audit
 
@@ -276,7 +277,9 @@ class RecordActivities:
         """The computer lets the addresses in; it waits for the first connection."""
         return self._record(
             given,
-            lambda s: reservations.access_opened(s, given.reservation, given.addresses, given.now, given.facts),
+            lambda s: reservations.access_opened(
+                s, given.reservation, given.addresses, given.now, given.facts, given.later
+            ),
         )
 
     @activity.defn

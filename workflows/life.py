@@ -39,6 +39,7 @@ class Life:
         self._ending: Ending | None = None
         self._ended_by = ""
         self._addresses: tuple[str, ...] = ()  #: from which Connect was pressed
+        self._asking: tuple[str, ...] = ()  #: the same, and that is being recorded
         self._granted: tuple[str, ...] = ()  #: which the computer lets in
         self._grant_began: datetime | None = None  #: the first one: since then somebody may have been logged in
         self._prepared = False  #: it is loaded, waits for its start, and nobody was let in

@@ -19,6 +19,7 @@ from activities.records import (
     RefusalInput,
 )
 from vclab.model import messages
+from vclab.model.addresses import newest_last
 from vclab.model.errors import Refused
 from vclab.model.messages import Acknowledge, Done, End, Extend, How, Move, Placement, Reboot, Resolve, StatusView
 from vclab.model.reservations import ReserveRequest
@@ -102,10 +103,7 @@ class Reservation(Awaiting, Using, Leaving):
         """Connect, from an address; a further address is added. The newest stands last."""
         newest = self._addresses[-1:] if self._waits.run_events else self._addresses
         if message.address not in newest:
-            given = self._event(addresses=self._with(message.address))
-            self._heed(await self.record(RecordActivities.acknowledged, given))
-            self._addresses = self._with(message.address)
-            self._back_by = None
+            await self._acknowledge(message.address)
         return self._done()
 
     @acknowledge.validator
@@ -243,8 +241,16 @@ class Reservation(Awaiting, Using, Leaving):
         self._progress.moved(outcome.end)
         return ""
 
-    def _with(self, address: str) -> tuple[str, ...]:
-        return (*(known for known in self._addresses if known != address), address)
+    async def _acknowledge(self, address: str) -> None:
+        """Let this address in too. Records that are written meanwhile know of it."""
+        self._asking = newest_last(self._asking, address)
+        try:
+            given = self._event(addresses=newest_last(self._addresses, *self._asking))
+            self._heed(await self.record(RecordActivities.acknowledged, given))
+        finally:
+            self._asking = tuple(each for each in self._asking if each != address)
+        self._addresses = newest_last(self._addresses, address)
+        self._back_by = None
 
     def _check_open(self) -> None:
         if self._placed is None or self._ending is not None or self._progress.state not in OPEN_STATES:

@@ -10,9 +10,10 @@ from temporalio.exceptions import ActivityError
 from temporalio.types import MethodAsyncSingleParam
 
 from activities.guest import GuestActivities, GuestInput, Seen
-from activities.records import RecordActivities
+from activities.records import Event, RecordActivities
 from activities.troubles import NotLetIn, TroubleRecords
 from vclab.model import addresses, durations
+from vclab.model.addresses import newest_last
 from vclab.model.messages import Reboot
 from vclab.model.plans import Facts
 from vclab.model.reservations import Placed, Waits
@@ -68,19 +69,24 @@ class Using(Carrying):
             await self._await_connect(placed.waits.acknowledge)
             if self._ending is not None:
                 return None
+            tried = self._addresses
             try:
                 return await self._grant(placed)
             except ActivityError as error:
                 if placed.waits.help <= 0 or failures.was_cancelled(error) or failures.is_fenced(error):
                     raise  # reservations of earlier versions fail then
-                await self._not_let_in(failures.reason(error))
+                await self._not_let_in(tried, failures.reason(error))
 
-    async def _not_let_in(self, why: str) -> None:
-        text = f"{', '.join(self._addresses)} could not be let in: {why}; press Connect again, or ask an operator"
-        self._addresses = self._granted
+    async def _not_let_in(self, tried: tuple[str, ...], why: str) -> None:
+        self._addresses = (*self._granted, *self._pressed_since(tried))
+        text = f"{', '.join(tried)} could not be let in: {why}; press Connect again, or ask an operator"
         self._progress.says(text)
-        given = NotLetIn(self._request.id, text, self._granted, workflow.now())
-        await self.record(TroubleRecords.not_let_in, given)
+        wanted = newest_last(self._addresses, *self._asking)
+        await self.record(TroubleRecords.not_let_in, NotLetIn(self._request.id, text, wanted, workflow.now()))
+
+    def _pressed_since(self, tried: tuple[str, ...]) -> tuple[str, ...]:
+        """From where Connect was pressed while these addresses were being let in, which failed: they are tried next."""
+        return tuple(each for each in self._addresses if each not in tried) if self._waits.last_look else ()
 
     async def _inuse(self, placed: Placed) -> None:
         """Until its end, or until nobody comes back: looks, notices, addresses that come and go, restarts."""
@@ -324,14 +330,15 @@ class Using(Carrying):
 
     async def _grant_carefully(self, placed: Placed) -> None:
         """A further address that can't be let in is told, and not tried again until Connect is pressed again."""
+        tried = self._addresses
         try:
             await self._grant(placed)
         except ActivityError as error:
-            wanted = ", ".join(self._addresses)
-            self._progress.says(f"the firewall could not be opened to just {wanted}: {failures.reason(error)}")
-            self._addresses = self._granted
+            why = failures.reason(error)
+            self._progress.says(f"the firewall could not be opened to just {', '.join(tried)}: {why}")
+            self._addresses = (*self._granted, *self._pressed_since(tried))
             if self._waits.run_events:  # before, the records were left with what was wanted, and Connect waited on
-                await self.record(RecordActivities.access_opened, self._event(addresses=self._granted))
+                await self.record(RecordActivities.access_opened, self._opened_to(self._granted))
 
     async def _grant(self, placed: Placed) -> Waits | None:
         """Account and firewall for all acknowledged addresses. None when the reservation ended meanwhile, or, in use, a
@@ -355,10 +362,16 @@ class Using(Carrying):
             return None
         self._granted = wanted
         self._facts = self._facts.merged(facts or Facts())
-        waits: Waits = await self.record(RecordActivities.access_opened, self._event(self._facts, wanted))
+        waits: Waits = await self.record(RecordActivities.access_opened, self._opened_to(wanted, self._facts))
         self._heed(waits)
         self._progress.access_open = True
         return waits
+
+    def _opened_to(self, addresses: tuple[str, ...], facts: Facts | None = None) -> Event:
+        """What the computer lets in; Connect may have been pressed from elsewhere since."""
+        pressed = newest_last(self._addresses, *self._asking)
+        later = tuple(address for address in pressed if address not in addresses)
+        return replace(self._event(facts, addresses), later=later)
 
     async def _tick(self, placed: Placed, fact: Callable[[], bool], at_most: datetime | None = None) -> None:
         """Wait for a fact, but no longer than to the next moment of the clock: a notice, or the end."""

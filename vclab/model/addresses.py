@@ -4,6 +4,11 @@ import ipaddress
 from collections.abc import Iterable, Sequence
 
 
+def newest_last(known: Sequence[str], *pressed: str) -> tuple[str, ...]:
+    """The known addresses with those from which Connect was pressed since at the end."""
+    return (*(address for address in known if address not in pressed), *pressed)
+
+
 def left(acknowledged: Sequence[str], seen: Iterable[str]) -> tuple[str, ...]:
     """Those of the acknowledged addresses or prefixes from which nobody of the ``seen`` is connected.
 

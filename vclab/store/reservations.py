@@ -126,9 +126,17 @@ def acknowledged(session: Session, id: str, addresses: Sequence[str], now: datet
 
 
 def access_opened(
-    session: Session, id: str, addresses: Sequence[str], now: datetime, facts: Facts | None = None
+    session: Session,
+    id: str,
+    addresses: Sequence[str],
+    now: datetime,
+    facts: Facts | None = None,
+    later: Sequence[str] = (),
 ) -> None:
-    """The computer lets these addresses in, and no others. ``facts``: where it is now."""
+    """The computer lets these addresses in, and no others. ``facts``: where it is now.
+
+    ``later``: from which Connect was pressed meanwhile: wanted too, and not open yet.
+    """
     row = _open(session, id)
     if row is None:
         return
@@ -136,7 +144,7 @@ def access_opened(
         _learn(session, row, facts, now)
         _show_addresses(row, _computer(session, row))
     fewer = row.access_open and set(addresses) < set(row.remote_addresses)
-    row.remote_addresses, row.access_open = list(addresses), True
+    row.remote_addresses, row.access_open = [*addresses, *later], not later
     audit.note(session, id, "vclab", "access narrowed" if fewer else "access opened", ", ".join(addresses), now)
 
 

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from temporalio import activity
 
@@ -50,8 +49,8 @@ class SpareActivities:
         guest, target, facts = self._guests[given.target.guest], given.target, given.facts
         await asyncio.to_thread(fence)
         if given.opened:
-            waited = (datetime.now(UTC) - activity.info().scheduled_time).total_seconds()  # for a worker, or a retry
-            seconds = given.opened_seconds + max(waited, 0.0)
+            info = activity.info()  # by the server's clock; it may have waited for a worker, or for another try
+            seconds = given.opened_seconds + (info.started_time - info.scheduled_time).total_seconds()
             why = await guest.why_tainted(target, facts, given.access, seconds)
             if why:
                 with suppress(VclabError):

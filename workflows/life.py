@@ -135,6 +135,12 @@ async def whole(work: Coroutine[Any, Any, T]) -> T:
         raise
 
 
+async def in_any_case(work: Coroutine[Any, Any, None]) -> None:
+    """Run to the end: what is given back is given back, also when the workflow is cancelled meanwhile."""
+    with suppress(asyncio.CancelledError):
+        await whole(work)
+
+
 async def result_after(wait: Awaitable[None], handle: Handle[T]) -> T | None:
     """The activity's result when it is done after the wait; else None, after the activity has stopped."""
     try:

@@ -65,6 +65,7 @@ class Loading(Life):
         self._credited = 0.0  #: seconds that were lost by a fault of ours and have been given back, where that could be
         self._was_moved = False  #: one other place was tried, and no more are without an operator's word
         self._resolution: Resolve | None = None
+        self._resolving: Resolve | None = None  #: the same, from the moment that it was said
 
     async def _new(self, placed: Placed) -> None:
         """Load the computer, as recorded in its plan; when that fails, elsewhere, or with help."""
@@ -279,7 +280,7 @@ class Loading(Life):
         if placed.waits.help <= 0:
             await self._finish(Ending.FAILED, reason)
             return None
-        self._resolution = None
+        self._resolution = self._resolving = None
         since = workflow.now()
         spent = since - self._load_began
         waits = await self.record(TroubleRecords.help_needed, HelpInput(placed.target, reason, since))
@@ -314,8 +315,13 @@ class Loading(Life):
         if message.how == How.GIVE_UP:
             await self._finish(Ending.FAILED, f"given up by {message.by}: {self._progress.reason}", message.by)
             return
+        self._resolving = message
         given = HelpedInput(self._request.id, message.by, message.how, workflow.now())
-        helped: Helped = await self.record(TroubleRecords.helped, given)
+        try:
+            helped: Helped = await self.record(TroubleRecords.helped, given)
+        except BaseException:
+            self._resolving = None
+            raise
         if self._resolution is None and self._progress.needs_help:
             self._resolution = message
             self._end_is(helped.end)

@@ -28,6 +28,7 @@ from vclab.temporal import search_attributes as searchable
 from workflows import failures, signals
 from workflows.awaiting import Awaiting
 from workflows.leaving import Leaving
+from workflows.life import in_any_case
 from workflows.using import Using
 
 
@@ -64,12 +65,9 @@ class Reservation(Awaiting, Using, Leaving):
         # Exactly what ends a workflow. Anything else is a bug, and a bug must not wipe a user's machine.
         except (FailureError, asyncio.CancelledError) as error:
             failure = error
-            await self._broken(error)
+            await in_any_case(self._broken(error))
         if self._placed is not None:
-            if self._placed.held:
-                await self._reclaim(self._placed)
-            else:
-                await self._drop(self._placed)
+            await in_any_case(self._reclaim(self._placed) if self._placed.held else self._drop(self._placed))
         await workflow.wait_condition(workflow.all_handlers_finished)
         if self._ending is Ending.FAILED or (failure is not None and self._ending is None):
             raise ApplicationError(self._progress.reason, type="ReservationFailed", non_retryable=True)
@@ -190,6 +188,8 @@ class Reservation(Awaiting, Using, Leaving):
         if not self._progress.needs_help or self._ending is not None:
             stands = f"has ended ({self._ending})" if self._ending else f"is {self._progress.word()}"
             raise _refused(f"it needs no help: it {stands}")
+        if self._resolving is not None:
+            raise _refused(f"{self._resolving.by} has resolved it already: {self._resolving.how}")
 
     @workflow.signal(name=messages.CANCEL)
     async def cancel_signal(self, *args: Any) -> None:

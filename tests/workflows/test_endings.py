@@ -115,6 +115,20 @@ async def test_a_real_cancellation_reclaims_too(life: Life) -> None:
     assert life.world.done[-2:] == ["vsphere.copy_disk stopped", "remove"]
 
 
+async def test_a_real_cancellation_while_it_is_taken_back(life: Life) -> None:
+    """It is taken back all the same, and its ending stays."""
+    await life.ready()
+    life.world.fail["remove"] = Unreachable("the vCenter is away")
+    await life.reservations.end(life.id, END)
+    await life.settled()
+    await life.handle.cancel()
+    await life.settled()
+    del life.world.fail["remove"]
+    assert (await life.until("complete")).ending == "deleted"
+    assert_taken_back(life, "vm01")
+    await life.handle.result()  # raises when it ends as cancelled
+
+
 AT_ONCE = {"help": 0, "elsewhere": False}
 """A failed step is a failed reservation: what sites can choose, and all there was at first."""
 

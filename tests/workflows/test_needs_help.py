@@ -324,6 +324,16 @@ async def test_given_up(life: Life) -> None:
     assert view.reason.startswith("given up by olga: step 4, Power on: esx1 refuses")
 
 
+async def test_two_operators_at_the_same_moment(life: Life) -> None:
+    """The first one's word counts, and the other is told so."""
+    await needs_help(life)
+    life.world.fail.clear()
+    words = (Resolve("olga", How.RETRY), Resolve("otto", How.RETRY))
+    said = await asyncio.gather(*(life.reservations.resolve(life.id, word) for word in words), return_exceptions=True)
+    assert [type(each) for each in sorted(said, key=str)].count(Refused) == 1
+    await life.until("reserved")
+
+
 async def test_a_word_that_is_none_and_help_that_is_not_needed(life: Life) -> None:
     """Refused."""
     life.world.hold["vsphere.copy_disk"] = threading.Event()

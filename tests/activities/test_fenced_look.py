@@ -1,0 +1,30 @@
+"""A look that comes too late, when the computer is somebody else's by now, writes nothing into it."""
+
+import pytest
+from temporalio.exceptions import ApplicationError
+from temporalio.testing import ActivityEnvironment
+
+from activities.guest import GuestActivities, GuestInput
+from tests.fakes import FakeGuest, World
+from vclab.model.errors import Fenced
+from vclab.model.plans import Access, Facts, Target
+
+TARGET = Target("r", "pc1", 1, "vclab", "vsphere", "linux", "vc", "pc1", "", "i", 1, "", 1, 1, 1, "", "", "", "")
+GIVEN = GuestInput(TARGET, Facts(), Access("alice", 20001, addresses=("203.0.113.101",)))
+
+
+class Fence:
+    """It is not ours any more."""
+
+    def check(self, target: Target) -> None:
+        """Never."""
+        raise Fenced(f"{target.computer} is held by another one")
+
+
+@pytest.mark.parametrize("look", ["await_connection", "last_look"])
+async def test_no_taint_without_the_tenure(look: str) -> None:
+    world = World(connected=[True])
+    activities = GuestActivities({"linux": FakeGuest(world)}, Fence())
+    with pytest.raises(ApplicationError, match="held by another one"):
+        await ActivityEnvironment().run(getattr(activities, look), GIVEN)
+    assert world.done == []

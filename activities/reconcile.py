@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from temporalio import activity
 from temporalio.client import Client, WorkflowExecutionStatus
@@ -147,7 +147,7 @@ class ReconcileActivities:
 
     def _overdue(self) -> list[str]:
         with self._store.read() as session:
-            return spares.overdue(session, datetime.now(UTC))
+            return spares.overdue(session, _now())
 
     async def _rows(self) -> list[str]:
         gone = []
@@ -206,11 +206,11 @@ class ReconcileActivities:
 
     def _due(self) -> list[Rest]:
         with self._store.read() as session:
-            return rests.due(session, datetime.now(UTC))
+            return rests.due(session, _now())
 
     def _checked(self, rest: Rest, problem: str) -> bool:
         """Note what the check found; true when the host is back."""
-        now = datetime.now(UTC)
+        now = _now()
         if problem:
             self._store.run(lambda s: rests.checked(s, rest.endpoint, rest.host, problem, self._health, now))
             return False
@@ -232,7 +232,12 @@ class ReconcileActivities:
 
     def _without_tenure(self, endpoint: str, machines: tuple[MachineFacts, ...]) -> list[tuple[MachineFacts, datetime]]:
         """Machines without a tenure, each with when that was first seen."""
-        return self._store.run(lambda session: orphans.seen(session, endpoint, machines, datetime.now(UTC)))
+        return self._store.run(lambda session: orphans.seen(session, endpoint, machines, _now()))
+
+
+def _now() -> datetime:
+    """By the server's clock, by which the workflows have written down until when something is to last."""
+    return activity.info().current_attempt_scheduled_time
 
 
 def _problem(facts: HostFacts | None) -> str:

@@ -1,5 +1,6 @@
 """A clock that jumps: neither a machine's grace nor how long a step took goes by it."""
 
+import dataclasses
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -11,9 +12,8 @@ from temporalio.client import Client
 from temporalio.testing import ActivityEnvironment
 
 from activities import load_log as logging
-from activities import reconcile as reconciling
 from activities.load_log import StoreLoadLog
-from activities.reconcile import ReconcileActivities
+from activities.reconcile import ReconcileActivities, Strays
 from tests.fakes import FakeModule, World
 from vclab.model.catalog import Endpoint
 from vclab.model.inventory import MachineFacts, Machines
@@ -38,10 +38,9 @@ class Clock(datetime):
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> type[Clock]:
-    """The clock of the reconciler and of the load log."""
+    """The clock of the load log."""
     monkeypatch.setattr(Clock, "says", NOON)
-    for module in (reconciling, logging):
-        monkeypatch.setattr(module, "datetime", Clock)
+    monkeypatch.setattr(logging, "datetime", Clock)
     return Clock
 
 
@@ -67,21 +66,22 @@ class Stray(FakeModule):
         self.world.done.append("removed")
 
 
-@pytest.mark.parametrize("grace", [0.0, 3600.0])
-async def test_a_stray_machine_is_seen_for_as_long_as_its_grace(store: Store, clock: type[Clock], grace: float) -> None:
+async def test_a_stray_machine_is_seen_for_as_long_as_its_grace(store: Store) -> None:
     module, endpoints = Stray(World()), [Endpoint("vc", "vsphere", "https://127.0.0.1/sdk", "u", "endpoint/vc", "00")]
     with ThreadPoolExecutor(1) as executor:
-        settings = ReconcileSettings(grace=grace)
-        reconcile = ReconcileActivities(
-            cast(Client, None), store, {"vsphere": module}, lambda: endpoints, settings, executor
-        )
-        if grace:
-            assert (await ActivityEnvironment().run(reconcile.find_strays)).reported == ("stray",)
-            clock.says = NOON + timedelta(hours=25)
-            assert (await ActivityEnvironment().run(reconcile.find_strays)).reported == ("stray",)
-        else:
-            clock.says = NOON - timedelta(hours=25)
-            assert (await ActivityEnvironment().run(reconcile.find_strays)).removed == ("stray",)
+
+        async def strays(at: datetime) -> Strays:
+            environment = ActivityEnvironment()
+            environment.info = dataclasses.replace(environment.info, current_attempt_scheduled_time=at)
+            return await environment.run(reconcile.find_strays)
+
+        for grace in (3600.0, 0.0):
+            settings, modules = ReconcileSettings(grace=grace), {"vsphere": module}
+            reconcile = ReconcileActivities(cast(Client, None), store, modules, lambda: endpoints, settings, executor)
+            first = await strays(NOON)
+            later = await strays(NOON + timedelta(hours=25))
+            assert (first.reported, later.reported) == (((), ()) if grace == 0 else (("stray",), ("stray",)))
+    assert module.world.done == ["removed"], "at once, when no grace is given"
 
 
 @pytest.mark.parametrize("hours", [-1, 1])

@@ -58,17 +58,17 @@ def test_neighbours_only_by_mac_and_only_those_that_answer() -> None:
 
 OURS, THEIRS = (f"vclab-{os.getpid()}-{side}" for side in ("ours", "theirs"))
 PROGRAM = """
-import json, sys
+import json, sys, time
 from vclab.model.errors import StepFailed
 from vclab.model.plans import Target
-from vclab.provisioning.vsphere.address import check_free, knock
+from vclab.provisioning.vsphere.address import nobody_else
 
 said = []
 for address, mac in json.loads(sys.argv[1]):
     target = Target("r", "vm01", 2, "vclab", "vsphere", "", "vc", "esx1", "", "i", 1, "", 1, 1, 1, mac, "", "", "")
-    knock(address)
     try:
-        check_free(address, target)
+        with nobody_else(address, target):
+            time.sleep(0.5)
         said.append("")
     except StepFailed as error:
         said.append(str(error))
@@ -101,10 +101,11 @@ def other() -> Iterator[str]:
 
 @pytest.mark.lab
 def test_an_address_that_still_answers_is_anothers(other: str) -> None:
-    asked = json.dumps([("10.77.0.9", "02:76:63:00:00:05"), ("10.77.0.9", other), ("10.77.0.8", MAC)])
+    far = [(address, MAC) for address in ("10.77.0.8", "192.0.2.1", "fe80::1", "")]
+    asked = json.dumps([("10.77.0.9", "02:76:63:00:00:05"), ("10.77.0.9", other.upper()), *far])
     command = ("ip", "netns", "exec", OURS, sys.executable, "-c", PROGRAM, asked)
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
-    foreign, ours, nobody = json.loads(done.stdout)
+    foreign, ours, *nobody = json.loads(done.stdout)
     assert "10.77.0.9 is kept for vm01 (02:76:63:00:00:05)" in foreign and f"with the MAC {other}" in foreign
-    assert (ours, nobody) == ("", ""), "a machine of ours that is just going, and nobody"
+    assert {ours, *nobody} == {""}, "a machine of ours that is just going; nobody; nobody who could be asked"

@@ -1,25 +1,20 @@
 """Finding a machine's private address: guest tools, then DHCP leases, then neighbours; only ever by its MAC."""
 
 import ipaddress
-import socket
 import subprocess
 import time
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from vclab.model.errors import NotYet, StepFailed
 from vclab.model.plans import Target, Whereabouts
+from vclab.provisioning.vsphere.arp import asking
 from vclab.provisioning.vsphere.machines import Machine, of_target
 from vclab.provisioning.vsphere.properties import read
 from vclab.provisioning.vsphere.site import AWAY, Site
 
 LOOK_SECONDS = 2.0
-_DISCARD = 9  #: the port at which nothing that is said matters (RFC 863)
-_UNSURE = ("STALE", "DELAY", "PROBE")  #: somebody was there; the kernel asks, in its own time
-_PROBE_SECONDS = 10.0  #: in which it knows: a delay of 5 s, and three questions
-_QUIETLY: dict[str, Any] = {"capture_output": True, "text": True, "timeout": 5, "check": False}
 
 
 def find_address(site: Site, target: Target, leases: Path | None) -> str:
@@ -86,46 +81,28 @@ def leased(file: Path, mac: str) -> str:
     return best(w[2] for w in current[-1:])
 
 
-def neighbour(mac: str) -> str:
-    """The address of a MAC in this machine's neighbour table; empty when none. Entries that failed don't count."""
-    try:
-        done = subprocess.run(["ip", "neigh"], **_QUIETLY)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return best(neighbours(done.stdout, mac))
-
-
-def knock(address: str) -> None:
-    """Have this machine look for whoever has the address: by a datagram that nobody waits for. Needs no answer."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as knocking:
-        knocking.sendto(b"", (address, _DISCARD))
-
-
-def check_free(address: str, target: Target) -> None:
-    """Raise ``StepFailed``, with its MAC, if another machine answers at an address that is kept for the computer, which
-    is removed. Somebody must have ``knock``ed. Where this machine is not on that network, nothing is seen."""
-    until = time.monotonic() + _PROBE_SECONDS
-    while (found := _neighbour_at(address))[1] in _UNSURE and not _is(found[0], target.private_mac):
-        if time.monotonic() > until:
-            return
-        time.sleep(0.2)
-    mac, state = found
-    if mac and state == "REACHABLE" and not _is(mac, target.private_mac):
+@contextmanager
+def nobody_else(address: str, target: Target) -> Iterator[None]:
+    """Removed what the computer was, whoever has the address that is kept for it is another machine. Raises
+    ``StepFailed`` with its MAC."""
+    with asking(address) as who:
+        yield
+        others = who() - {target.private_mac.lower()}
+    if others:
         raise StepFailed(
             f"{address} is kept for {target.computer} ({target.private_mac}), which is removed, but it still answers: "
-            f"it belongs to the machine with the MAC {mac}. Give that another address, or switch it off"
+            f"it belongs to the machine with the MAC {', '.join(sorted(others))}. Give that another address, or switch "
+            "it off"
         )
 
 
-def _neighbour_at(address: str) -> tuple[str, str]:
-    """MAC and state of an address in this machine's neighbour table; empty when it is not there."""
+def neighbour(mac: str) -> str:
+    """The address of a MAC in this machine's neighbour table; empty when none. Entries that failed don't count."""
     try:
-        done = subprocess.run(["ip", "neigh", "show", "to", address], **_QUIETLY)
+        done = subprocess.run(["ip", "neigh"], capture_output=True, text=True, timeout=5, check=False)
     except (OSError, subprocess.TimeoutExpired):
-        return "", ""
-    words = done.stdout.split()
-    return (words[words.index("lladdr") + 1], words[-1]) if "lladdr" in words[:-1] else ("", "")
+        return ""
+    return best(neighbours(done.stdout, mac))
 
 
 def neighbours(table: str, mac: str) -> list[str]:

@@ -9,7 +9,7 @@ from vclab.model.inventory import Inventory, MachineFacts, Machines
 from vclab.model.plans import Evidence, Facts, NodeStatus, Plan, Profile, Status, Step, StepInput, Target, Whereabouts
 from vclab.model.steps import BlockingStep, StepContext
 from vclab.provisioning.vsphere import loading, removal
-from vclab.provisioning.vsphere.address import check_free, find_address, knock, leased, whereabouts
+from vclab.provisioning.vsphere.address import find_address, leased, nobody_else, whereabouts
 from vclab.provisioning.vsphere.copying import copy_disk
 from vclab.provisioning.vsphere.evidence import evidence
 from vclab.provisioning.vsphere.faults import explained
@@ -176,11 +176,8 @@ class VSphere:
     def _make_room(self, site: Site, target: Target, context: StepContext) -> None:
         """What was there goes. Whoever has the address after that, which DHCP keeps for the computer, is another."""
         address = leased(self._leases, target.private_mac) if self._leases else ""
-        if address:
-            knock(address)  # the answer comes while the removal goes on
-        removal.make_room(site, target, context)
-        if address:
-            check_free(address, target)
+        with nobody_else(address, target):
+            removal.make_room(site, target, context)
 
     def _find_address(self, context: StepContext, given: StepInput) -> Facts:
         with explained(f"looking for the address of {given.target.machine_name}"):

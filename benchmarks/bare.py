@@ -6,14 +6,17 @@ from datetime import timedelta
 from temporalio import activity, workflow
 
 QUEUE = "bench"
+WAITS = "waits"
+"""The memo of one that waits."""
 
 
 @dataclass(frozen=True)
 class Size:
-    """So many activities and local activities, one after the other."""
+    """So many activities and local activities, one after the other; if it ``waits``, for ever afterwards."""
 
     activities: int
     local_activities: int
+    waits: bool = False
 
 
 @activity.defn
@@ -38,3 +41,6 @@ class Bare:
             await workflow.execute_activity(nothing, start_to_close_timeout=limit)
         for _ in range(size.local_activities):
             await workflow.execute_local_activity(nothing_local, start_to_close_timeout=limit)
+        if size.waits:
+            workflow.upsert_memo({WAITS: True})
+            await workflow.wait_condition(lambda: False)

@@ -46,7 +46,7 @@ def lifecycle(
         say_json([asdict(one.row) for one in measured])
         return
     headings: tuple[str, ...] = ("at once", "ready p50", "p95", "last", "bare p50", "last", "ratio", "of last")
-    headings += ("CPU/life", "KiB/waiting", "events")
+    headings += ("CPU/life", "KiB/waiting", "bare", "events")
     rows = [
         (
             str(one.row.concurrency),
@@ -54,7 +54,7 @@ def lifecycle(
             *(f"{s:.2f} s" for s in (one.row.bare_p50_s, one.bare_last_s)),
             *(f"{ratio:.2f}" for ratio in (one.row.ratio_to_bare, one.last_to_bare)),
             f"{one.row.cpu_s_per_life:.2f} s",
-            f"{one.row.bytes_per_waiting / 1024:.0f}",
+            *(f"{n / 1024:.0f}" for n in (one.row.bytes_per_waiting, one.row.bare_bytes_per_waiting)),
             str(one.row.events_per_life),
         )
         for one in measured

@@ -14,9 +14,9 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -56,6 +56,7 @@ class Row:
     ratio_to_bare: float
     cpu_s_per_life: float  #: worker and server; both databases are SQLite, inside of them
     bytes_per_waiting: int
+    bare_bytes_per_waiting: int
     events_per_life: int
 
 
@@ -86,6 +87,7 @@ class Waits:
     bytes_each: int  #: of worker and server: the slope from a third of them on
     worker_bytes_each: int
     size: bare.Size
+    bare_bytes_each: int = 0
 
 
 async def measure(concurrency: Sequence[int], rounds: int, waiting: int) -> list[Measured]:
@@ -95,7 +97,9 @@ async def measure(concurrency: Sequence[int], rounds: int, waiting: int) -> list
         async with _node() as node:
             waits = await Bench(node).wait_in_line(count, max(waiting, 3))
         async with _node() as node:
-            found.append(await _measure_one(Bench(node), count, rounds, waits))
+            beside = await Bench(node).bares_in_line(count, max(waiting, 3), waits.size)
+        async with _node() as node:
+            found.append(await _measure_one(Bench(node), count, rounds, replace(waits, bare_bytes_each=beside)))
     return found
 
 
@@ -122,6 +126,7 @@ async def _measure_one(bench: "Bench", count: int, rounds: int, waits: "Waits") 
         ratio_to_bare=round(ready / floor, 2),
         cpu_s_per_life=round(_median(one.cpu for one in lives), 3),
         bytes_per_waiting=waits.bytes_each,
+        bare_bytes_per_waiting=waits.bare_bytes_each,
         events_per_life=round(_median(one.events for one in lives)),
     )
     bare_last = _median(max(one.ready) for one in bares)
@@ -217,18 +222,41 @@ class Bench:
         They are left waiting: the node is of no use afterwards.
         """
         names: list[str] = []
-        third: tuple[int, list[int]] | None = None
-        while len(names) < waiting:
-            batch = [new_id() for _ in range(min(count, waiting - len(names)))]
+
+        async def begin(batch: list[str]) -> None:
             await asyncio.gather(*(self._reserve(name, HALF_A_DAY) for name in batch))
             await self._until(batch, ReservationState.RESERVED)
-            names += batch
-            if third is None and len(names) >= waiting / 3:
-                third = len(names), await self._memory()
+            names.extend(batch)
+
+        grown = await self._in_line(count, waiting, begin)
+        return Waits(waiting, sum(grown), grown[0], _size_to_ready(await self._history(workflow_id(names[0]))))
+
+    async def bares_in_line(self, count: int, waiting: int, size: bare.Size) -> int:
+        """Bytes that each of so many bare workflows costs that wait."""
+
+        async def begin(batch: list[str]) -> None:
+            given = replace(size, waits=True)
+            handles = [
+                await self._node.client.start_workflow(Bare.run, given, id=n, task_queue=bare.QUEUE) for n in batch
+            ]
+            for handle in handles:
+                while bare.WAITS not in await (await handle.describe()).memo():
+                    await asyncio.sleep(POLL_SECONDS)
+
+        return sum(await self._in_line(count, waiting, begin))
+
+    async def _in_line(self, count: int, waiting: int, begin: Callable[[list[str]], Awaitable[None]]) -> list[int]:
+        """Bytes of worker and server for each more that waits: the slope from a third of them on."""
+        there, third = 0, None
+        while there < waiting:
+            batch = [new_id() for _ in range(min(count, waiting - there))]
+            await begin(batch)
+            there += len(batch)
+            if third is None and there >= waiting / 3:
+                third = there, await self._memory()
         assert third is not None
-        more = max(len(names) - third[0], 1)
-        grown = [max(0, now - then) // more for now, then in zip(await self._memory(), third[1], strict=True)]
-        return Waits(len(names), sum(grown), grown[0], _size_to_ready(await self._history(workflow_id(names[0]))))
+        more = max(there - third[0], 1)
+        return [max(0, now - then) // more for now, then in zip(await self._memory(), third[1], strict=True)]
 
     async def _memory(self) -> list[int]:
         await asyncio.sleep(1.0)  # what is being written or answered now is no cost of waiting

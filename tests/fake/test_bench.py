@@ -15,6 +15,7 @@ LIFECYCLE_KEYS = {
     "ratio_to_bare",
     "cpu_s_per_life",
     "bytes_per_waiting",
+    "bare_bytes_per_waiting",
     "events_per_life",
 }
 
@@ -32,7 +33,7 @@ def test_lifecycle() -> None:
     (row,) = rows
     assert row.keys() == LIFECYCLE_KEYS
     assert row["concurrency"] == 2
-    assert all(row[key] > 0 for key in LIFECYCLE_KEYS - {"bytes_per_waiting"})
+    assert all(row[key] > 0 for key in LIFECYCLE_KEYS - {"bytes_per_waiting", "bare_bytes_per_waiting"})
 
 
 def test_placement() -> None:

@@ -115,7 +115,7 @@ def test_temporal_is_down(stack: Stack) -> None:
             assert "Temporal" in line and elapsed(start) < 20, line
         ran = stack.vclab("status", check=False)
         assert ran.returncode == 5 and "Traceback" not in ran.stdout + ran.stderr
-        assert [one["id"] for one in stack.json("list")] == [r]
+        assert [one["id"] for one in stack.listed()] == [r]
         shown = stack.show(r)
         assert shown["now"]["answered"] is False and "Temporal" in shown["now"]["why_not"]
         session.goes_on()

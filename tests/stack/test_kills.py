@@ -145,7 +145,7 @@ def test_ten_at_once_and_the_worker_killed_in_between(stack: Stack) -> None:
         return set(states) == {"reserved"}
 
     eventually(all_ready, 3 * LONG, 0.2)
-    listed = stack.json("list")
+    listed = stack.listed()
     assert sorted(one["id"] for one in listed) == ids
     for key in ("computer", "address", "host_key"):
         assert len({one[key] for one in listed}) == 10, key

@@ -87,8 +87,8 @@ def _others_can_do_nothing(stack: Stack, r: str) -> None:
     for verb in ("show", "connect", "end"):
         ran = stack.vclab("--as", "bob", verb, r, check=False)
         assert f"there is no reservation '{r}'" in stack.one_line(ran, 4)
-    assert stack.json("--as", "bob", "list") == []
-    assert [one["id"] for one in stack.json("list")] == [r]
+    assert stack.listed("bob") == []
+    assert [one["id"] for one in stack.listed()] == [r]
 
 
 def test_an_operator_ends_anybodys_reservation_also_while_it_loads(stack: Stack) -> None:

@@ -230,7 +230,7 @@ def test_a_worker_that_sleeps_while_a_task_succeeds_and_a_database_that_is_locke
     stack.in_step(r, "vsphere.find_address")
     with closing(sqlite3.connect(stack.layout.database, timeout=30, isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")
-        assert [one["id"] for one in stack.json("list")] == [r]
+        assert [one["id"] for one in stack.listed()] == [r]
         time.sleep(11)  # a record is given up after 10 s, and written all the same
     out, err = client.communicate(timeout=LONG)
     assert client.returncode == 0, (out, err)

@@ -142,3 +142,11 @@ def test_watching_what_is_far_away_asks_seldom() -> None:
     assert pause([Seen(view)], 1.0, now) == 30
     assert pause([], 1.0, now) == 1
     assert sentence(look(hours=3), now) == "Scheduled; waits for its time — in 3 h"
+
+
+def test_one_word_wherever_it_is_asked() -> None:
+    """That it ends soon goes by the clock; what its workflow said an hour ago does not count."""
+    now = datetime(2026, 8, 1, 10, tzinfo=UTC)
+    view = ReservationView("r1", "alice", "debian-12", 1, ReservationState.INUSE, "Ending soon", now, now, now)
+    status = StatusView("inuse", "In use", waits_for="the end of the reservation")
+    assert sentence(Seen(view, status), now) == "Ending soon; waits for the end of the reservation"

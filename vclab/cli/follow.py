@@ -72,7 +72,9 @@ def sentence(seen: Seen, now: datetime) -> str:
         left = (status.until - now).total_seconds() if status.until else 0.0
         soon = f" — in {format_duration(left)}" if left >= 1 else ""
         return f"{status.word}; waits for {status.waits_for}{soon}"
-    text = f"{status.word}: {status.waits_for}" if status.step else f"{status.word}; waits for {status.waits_for}"
+    # How near the end is goes by the clock, and a workflow's stands still: the view knows.
+    word = view.word if view.word == Word.ENDING_SOON else status.word
+    text = f"{word}: {status.waits_for}" if status.step else f"{word}; waits for {status.waits_for}"
     times = []
     spent = (now - status.since).total_seconds() if status.since else 0.0
     if spent >= 1:

@@ -12,7 +12,7 @@ restart. It was lived on the time-skipping server, as in tests/workflows/test_lo
 
 `released-reloaded`, `deleted-waited` and `load-told` (a `Load`) are of a computer that stays, and were lived there too,
 as in tests/workflows/test_load_workflow.py; so were `load-failed` and `deleted-scheduled-told` (its load waited for
-another), `deleted-late` and `deleted-prepared` (moved far away and then deleted when it was loaded before its start, and
+another), `deleted-late` and `deleted-prepared` (moved far away, and later deleted, when it was loaded before its start:
 kept as a spare both times; test_scheduled.py) and `deleted-moved-evicting` (test_spares.py).
 `timeout-looked` and `nologin-unseen` (test_last_look.py) are of last looks and of a computer that can't be looked at;
 `released-half` is of grants that fail while others press Connect, and of a cancellation in reclaim.

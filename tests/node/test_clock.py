@@ -5,7 +5,7 @@ Temporal server's own clock is not tried here: by it the lab lives.
 """
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -43,7 +43,7 @@ class Clock:
         node.environment |= {
             "LD_PRELOAD": str(library),
             "FAKETIME_TIMESTAMP_FILE": str(self._file),
-            "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_CACHE_DURATION": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
             "PYTHONPATH": str(Path(__file__).parent / "clock"),
         }
@@ -82,6 +82,8 @@ async def test_the_clock_of_worker_and_command_line_jumps(make: MakeNode, librar
     assert {r: node.show(r)["end"] for r in (used, idle)} == ends
     with node.store.read() as session:
         took = load_log.medians(session, "fake-1")
+        last = load_log.attempts(session, loads[-1])[-1]
+    assert last.started_at - datetime.now(UTC) > timedelta(hours=20), "the worker believes that it is tomorrow"
     assert all(0 <= seconds < 120 for seconds in took.values()), took
 
     node.vclab("extend", used, "--by", "15m")

@@ -145,6 +145,7 @@ class Settings(BaseSettings):
                 run_events=RUN_EVENTS,
                 keep_prepared=True,
                 last_look=True,
+                tells=True,
             ),
             lead=self.claims.lead,
             turnaround=self.claims.turnaround,

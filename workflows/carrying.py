@@ -9,6 +9,7 @@ from datetime import datetime
 
 from temporalio import workflow
 
+from vclab.model import messages
 from vclab.model.messages import Reboot
 from vclab.model.reservations import Carried, ReserveRequest
 from vclab.model.states import ReservationState
@@ -77,7 +78,8 @@ class Carrying(Life):
             return
         before = self._request.carried
         carried = self._carried(before.runs + 1 if before else 1)
-        workflow.continue_as_new(replace(self._request, carried=carried))
+        memo = {messages.TOLD: self._progress.told()} if self._waits.tells else {}
+        workflow.continue_as_new(replace(self._request, carried=carried), memo=memo)
 
     def _is_done(self, request_id: str) -> bool:
         """True when the act with this id was done before: it is a repeat."""

@@ -30,6 +30,7 @@ class Leaving(Life):
         await self._recorded_end()
         self._enter(ReservationState.RECLAIM)
         self._progress.waits(f"{placed.target.computer} to be gone from {placed.target.host}")
+        self.tell()
         why_removed = ""
         if unused and may_be_kept(placed, self._ending):
             why_removed = await self._keep(placed)

@@ -13,6 +13,8 @@ from temporalio.types import MethodSyncSingleParam
 
 from activities.guest import GuestInput
 from activities.records import EndedInput, Event, RecordActivities
+from vclab.model import messages
+from vclab.model.messages import Told
 from vclab.model.plans import Facts
 from vclab.model.reservations import Placed, ReserveRequest, Waits
 from vclab.model.states import Ending, ReservationState
@@ -44,6 +46,7 @@ class Life:
         self._grant_began: datetime | None = None  #: the first one: since then somebody may have been logged in
         self._prepared = False  #: it is loaded, waits for its start, and nobody was let in
         self._one_record = asyncio.Lock()
+        self._in_memo: Told | None = None
 
     # --- waiting --------------------------------------------------------------------------------------------------
 
@@ -52,6 +55,7 @@ class Life:
         left = deadline - workflow.now()
         if left <= timedelta(0):
             return fact()
+        self.tell()
         try:
             await workflow.wait_condition(
                 lambda: fact() or self._ending is not None, timeout=left, timeout_summary=name
@@ -62,6 +66,7 @@ class Life:
 
     async def unless_ended(self, handle: Handle[T], or_else: Callable[[], bool] = lambda: False) -> T | None:
         """The activity's result; or None, after the activity has stopped, when it ended or ``or_else`` came true."""
+        self.tell()
         wait = workflow.wait_condition(lambda: handle.done() or self._ending is not None or or_else())
         return await result_after(wait, handle)
 
@@ -108,6 +113,14 @@ class Life:
         return Ending.RELEASED if self._addresses or self._grant_began else Ending.DELETED
 
     # --- what is told ---------------------------------------------------------------------------------------------
+
+    def tell(self) -> None:
+        """Write into the memo where it stands, if that is news: before each wait, so that everybody can read what it
+        waits for from the server, without a workflow task, and without a worker."""
+        told = self._progress.told()
+        if self._waits.tells and told != self._in_memo:
+            self._in_memo = told
+            workflow.upsert_memo({messages.TOLD: told})
 
     def _event(self, facts: Facts | None = None, addresses: Sequence[str] = ()) -> Event:
         return Event(self._request.id, workflow.now(), facts or Facts(), tuple(addresses))

@@ -104,11 +104,10 @@ class Loading(Life):
                 return
             load.plan, load.facts = plan, plan.facts
         load.deadline = _deadline(placed, load.plan)
-        self._progress.plan = load.plan
+        self._progress.plan, self._progress.ceiling = load.plan, ceiling
 
         def entered(number: int, step: Step) -> None:
-            self._progress.step = number
-            self._progress.waits(step.title, profiles.step_ceiling(step, ceiling), _then(placed))
+            self._progress.loads(number, _then(placed))
 
         facts = await run_plan(load.plan, target, ceiling, self.unless_ended, entered, load)
         if facts is not None and self._ending is None:

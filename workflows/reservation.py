@@ -209,6 +209,7 @@ class Reservation(Awaiting, Using, Leaving):
             refusal = failures.reason(error)
         if refusal:
             self._progress.says(f"extend refused: {refusal}")
+            self.tell()
             if self._placed is not None:
                 note = RefusalInput(self._request.id, messages.EXTEND, refusal, workflow.now())
                 with suppress(ApplicationError, ActivityError):

@@ -97,6 +97,7 @@ class Scheduled(Placing, Loading):
 
     async def _survey_if_any(self) -> Survey | None:
         """What the endpoints say now; None, and the reason told, when nobody could be asked."""
+        self.tell()
         try:
             return await self._survey()
         except ActivityError as error:
@@ -195,6 +196,7 @@ class Scheduled(Placing, Loading):
         self._start_over()
         self._progress.says(why)
         self._progress.waits(f"{placed.target.computer} to be taken back")
+        self.tell()
         if self._prepared and may_be_kept(placed, self._ending):
             if not await made_clean(SpareInput(placed.target, self._facts, placed.access)):
                 await self._put_off(PutOffInput(self._request.id, workflow.now(), why, keep=placed.waits.spare))

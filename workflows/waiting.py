@@ -1,14 +1,18 @@
-"""What a reservation waits for, in words: for the status query and for whoever reads the Temporal UI."""
+"""What a reservation waits for, in words: for the memo, the status query and whoever reads the Temporal UI."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from temporalio import workflow
 
-from vclab.model.messages import StatusView
+from vclab.model.messages import StatusView, Told, ToldStep
 from vclab.model.plans import Plan
 from vclab.model.reservations import Placed, ReserveRequest
 from vclab.model.states import Ending, ReservationState, word
+from workflows import profiles
+
+TOLD_TEXT = 1000
+"""So many letters of a remark are in the memo: the server wants it small, and a refusal may name hundreds of hosts."""
 
 
 @dataclass
@@ -22,6 +26,8 @@ class Progress:
     ending: Ending | None = None
     plan: Plan | None = None
     step: int = 0
+    ceiling: float = 0.0  #: the setting for a step, in seconds
+    loads_since: datetime | None = None  #: steps run one after the other since then; None: something else is done
     waits_for: str = "a place"
     since: datetime | None = None
     until: datetime | None = None
@@ -32,9 +38,17 @@ class Progress:
 
     def waits(self, what: str, seconds: float | None = None, then: str = "") -> None:
         """It waits for ``what`` from now on, for at most ``seconds``, and ``then`` happens."""
-        self.waits_for, self.then, self.since = what, then, workflow.now()
+        self.waits_for, self.then, self.since, self.loads_since = what, then, workflow.now(), None
         self.until = None if seconds is None else self.since + timedelta(seconds=seconds)
         self.show()
+
+    def loads(self, step: int, then: str) -> None:
+        """This step of the plan runs from now on, and ``then`` happens when it fails."""
+        assert self.plan is not None
+        running, since = self.plan.steps[step - 1], self.loads_since
+        self.step = step
+        self.waits(running.title, profiles.step_ceiling(running, self.ceiling), then)
+        self.loads_since = since or self.since
 
     def waits_for_the_end(self) -> None:
         """It waits for the end of the reservation, wherever that is moved to."""
@@ -77,6 +91,21 @@ class Progress:
         if plan is None or self.state is not ReservationState.NEW:
             return status
         return replace(status, step=self.step, steps=len(plan.steps), seconds_left=self._seconds_left(plan))
+
+    def told(self) -> Told:
+        """What stands in the memo: as the answer to the query, but the same for all steps of a load."""
+        status = self.view()
+        if len(status.reason) > TOLD_TEXT:
+            status = replace(status, reason=f"{status.reason[:TOLD_TEXT]}…")
+        if self.loads_since is None or self.plan is None:
+            return Told(status)
+        steps = tuple(
+            ToldStep(s.name, s.title, profiles.step_ceiling(s, self.ceiling), s.usual_seconds) for s in self.plan.steps
+        )
+        between = replace(
+            status, waits_for="the next step of its load", since=self.loads_since, until=None, step=0, seconds_left=0.0
+        )
+        return Told(replace(between, word=word(self.state, 0, len(steps))), steps)
 
     def _seconds_left(self, plan: Plan) -> float:
         """From past loads: the running step and those after it. Counted from ``since``: whoever asks knows the time,

@@ -1,5 +1,6 @@
 """What the verbs do to reservations: the real workflows on a real Temporal server; only the drivers are scripted."""
 
+import asyncio
 import json
 import shlex
 import signal
@@ -353,13 +354,24 @@ def test_ctrl_c_leaves_the_reservation_running(vclab: Command, world: World, nod
 
 def test_waiting_outlasts_a_worker_that_is_gone_for_a_while(vclab: Command, world: World, node: Node) -> None:
     copying = _hold(world, "vsphere.copy_disk")
+    seen: list[tuple[str, str]] = []
+
+    async def look_until_it_is_noticed() -> None:
+        (reservation,) = _unfinished(node)
+        reservations = Reservations(await Client.connect(node.address))
+        async with asyncio.timeout(60):
+            while not seen or not seen[-1][1]:
+                status, why_not = await reservations.look(reservation, 5.0)
+                seen.append((status.state if status else "", why_not))
 
     def away() -> None:
-        world.held.wait(20)
+        world.held.wait(60)
         copying.set()
         node.stop_worker()
-        time.sleep(6)
-        node.start_worker()
+        try:
+            asyncio.run(look_until_it_is_noticed())
+        finally:
+            node.start_worker()
 
     thread = threading.Thread(target=away)
     thread.start()
@@ -367,7 +379,9 @@ def test_waiting_outlasts_a_worker_that_is_gone_for_a_while(vclab: Command, worl
     thread.join()
     assert said.code == 0
     assert said.json["state"] == "reserved"
-    assert said.err.count("No live answer") <= 1
+    assert seen[-1] == ("new", "no worker has taken up its next task yet: either none runs, or all are busy")
+    assert said.err.count("Nobody works on it") <= 1
+    assert "No live answer" not in said.err
 
 
 def test_why_it_waits(vclab: Command, world: World) -> None:

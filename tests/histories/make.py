@@ -16,6 +16,9 @@ another), `deleted-late` and `deleted-prepared` (moved far away, and later delet
 kept as a spare both times; test_scheduled.py) and `deleted-moved-evicting` (test_spares.py).
 `timeout-looked` and `nologin-unseen` (test_last_look.py) are of last looks and of a computer that can't be looked at;
 `released-half` is of grants that fail while others press Connect, and of a cancellation in reclaim.
+
+Those `-memo` tell what they wait for in their memo, and were lived there as well: in use with a refused signal and a
+restart, a run between two others, and one that is given back before its start.
 """
 
 import asyncio

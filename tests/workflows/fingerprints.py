@@ -22,6 +22,7 @@ COMMANDS = {
     "wait_condition",
     "sleep",
     "upsert_search_attributes",
+    "upsert_memo",
     "continue_as_new",
     "patched",
     "deprecate_patch",

@@ -1,7 +1,8 @@
 """Reservations of months: one life in many runs, with messages arriving all the while."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
 import pytest
@@ -22,6 +23,7 @@ DAYS = 120
 LIMIT = 120
 """Events after which a new run begins in these tests."""
 EXTENSIONS, CONNECTS, RESTARTS, SIGNALS = 40, 12, 3, 20
+READERS = 8
 
 
 @pytest.fixture(autouse=True)
@@ -86,6 +88,23 @@ async def people(life: Life, ends: list[datetime], trouble: bool) -> None:
     await asyncio.gather(extend(), connect(), *((restart(), die()) if trouble else ()))
 
 
+@asynccontextmanager
+async def readers(life: Life) -> AsyncIterator[list[str]]:
+    """So many people look at it all the while; yields the words that they read."""
+    words: list[str] = []
+
+    async def read() -> None:
+        while True:
+            words.append((await life.reservations.status(life.id, 60)).word)
+            await asyncio.sleep(0.05)
+
+    async with asyncio.TaskGroup() as group:
+        reading = [group.create_task(read()) for _ in range(READERS)]
+        yield words
+        for each in reading:
+            each.cancel()
+
+
 async def insistently(act: Callable[[], Awaitable[object]]) -> None:
     """Until it is not refused any more."""
     async with asyncio.timeout(60):
@@ -100,8 +119,8 @@ async def insistently(act: Callable[[], Awaitable[object]]) -> None:
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("life", [{"inuse_look": 8 * 86_400, "notices": (604_800, 86_400)}], indirect=True)
 async def test_four_months(life: Life) -> None:
-    """Connections come and go, people extend, connect from elsewhere and restart, the worker dies: nothing is lost,
-    nothing is done twice, no history grows long."""
+    """Connections come and go, people extend, connect from elsewhere and restart, the worker dies, and many look at it
+    all the while: nothing is lost, nothing is done twice, no history grows long, and all can be replayed."""
     await life.reserve(DAYS * 24, operator=True)
     await life.until("reserved")
     life.world.connected = [True, *[False, True] * 2000]
@@ -109,13 +128,16 @@ async def test_four_months(life: Life) -> None:
     view = await life.until("inuse")
     ends = [view.end + timedelta(minutes=number) for number in range(1, EXTENSIONS + 1)]
     half = EXTENSIONS // 2
-    await people(life, ends[:half], trouble=True)
-    await life.when(lambda: life.world.done.count("reboot") >= RESTARTS, 60)
-    await asyncio.gather(people(life, ends[half:], trouble=False), life.skip(days=100))
-    for _ in range(SIGNALS):
-        await life.handle.signal("extend", "1m")
-    last = ends[-1] + timedelta(minutes=SIGNALS)
-    found = await searchable_by(life, last)
+    async with readers(life) as words:
+        await people(life, ends[:half], trouble=True)
+        await life.when(lambda: life.world.done.count("reboot") >= RESTARTS, 60)
+        await asyncio.gather(people(life, ends[half:], trouble=False), life.skip(days=100))
+        for _ in range(SIGNALS):
+            await life.handle.signal("extend", "1m")
+        last = ends[-1] + timedelta(minutes=SIGNALS)
+        found = await searchable_by(life, last)
+    assert set(words) == {"In use"}
+    assert len(words) > READERS
     assert (found[searchable.STATE], found[searchable.USER], found[searchable.COMPUTER]) == ("inuse", "alice", "vm01")
     assert len(noted(life, "extended")) == EXTENSIONS + SIGNALS
     assert life.world.done.count("reboot") == RESTARTS

@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
 QUIET = 5.0  #: seconds without an answer before that is said
 POLL = 1.0  #: seconds between looks at one reservation
-ASK = 3.0  #: seconds to wait for the workflow's own answer before the store's is taken
+ASK = 3.0  #: seconds to wait for Temporal before the store's view is taken, and for a worker to take up a task
 
 
 @dataclass(frozen=True)
 class Seen:
-    """One look at a reservation: the store's view, and the workflow's own answer if there was one."""
+    """One look at a reservation: the store's view, and what its workflow tells if that could be read."""
 
     view: ReservationView
     status: StatusView | None = None
-    why_not: str = ""  #: why the workflow gave no answer
+    why_not: str = ""  #: why that could not be read, or why nobody seems to work on it
 
     @property
     def ended(self) -> bool:
@@ -51,12 +51,20 @@ class Seen:
 
 async def look(lab: Lab, reservation: str) -> Seen:
     """What is known now, after ``ASK`` seconds at the latest. Raises ``NotFound`` if the store has none of that id."""
-    status, why_not = None, ""
+    status = None
     try:
-        status = await (await lab.reservations(ASK)).status(reservation, ASK)
+        status, why_not = await (await lab.reservations(ASK)).look(reservation, ASK)
     except (Unreachable, NotFound) as error:
         why_not = str(error)
-    return Seen(lab.reservation(reservation), status, why_not)
+    view = lab.reservation(reservation)
+    return Seen(view, _at_step(status, view) if status else None, why_not)
+
+
+def _at_step(status: StatusView, view: ReservationView) -> StatusView:
+    """Between two steps of a load nobody runs one: the load log knows the last that began."""
+    if status.step or not status.steps or not view.step:
+        return status
+    return replace(status, word=view.word, step=view.step, steps=view.steps, waits_for=view.step_title)
 
 
 def sentence(seen: Seen, now: datetime) -> str:
@@ -104,8 +112,8 @@ def scheduled(seen: Seen) -> bool:
 
 
 def pause(seen: Sequence[Seen], poll: float, now: datetime) -> float:
-    """Seconds until the next look at these. Each look is a workflow task: many reservations are looked at less often,
-    and those whose time has not come seldom, more often towards it."""
+    """Seconds until the next look at these: many reservations are looked at less often, and those whose time has not
+    come seldom, more often towards it."""
     shortest = max(poll, 0.2 * len(seen))
     if not all(scheduled(each) for each in seen):
         return shortest
@@ -223,7 +231,7 @@ async def _look_patiently(lab: Lab, reservation: str, last: Seen | None) -> Seen
 
 
 class Remarks:
-    """Says once that nobody answers, and once that somebody does again."""
+    """Says once that nobody works on it or tells of it, and once that somebody does again."""
 
     def __init__(self, tell: Callable[[str], None] = note) -> None:
         self._tell = tell
@@ -232,14 +240,20 @@ class Remarks:
 
     def on(self, seen: Sequence[Seen]) -> None:
         """Look at what was seen of the reservations that are still waited for."""
-        silent = [each for each in seen if each.status is None]
+        silent = [each for each in seen if each.why_not]
         if not silent:
             if self._said:
-                self._tell("It answers again.")
+                self._tell("It goes on again.")
             self._silent_since, self._said = None, False
             return
         now = utc_now()
         self._silent_since = self._silent_since or now
         if not self._said and (now - self._silent_since).total_seconds() >= QUIET:
             self._said = True
-            self._tell(f"No live answer ({silent[0].why_not}). What follows is the database's view; still waiting.")
+            self._tell(self._remark(silent[0]))
+
+    @staticmethod
+    def _remark(seen: Seen) -> str:
+        if seen.status is None:
+            return f"No live answer ({seen.why_not}). What follows is the database's view; still waiting."
+        return f"Nobody works on it: {seen.why_not} (`vclab status` tells). Still waiting."

@@ -126,9 +126,10 @@ def reservation_json(view: ReservationView) -> dict[str, JsonValue]:
 
 
 def status_json(status: StatusView | None, why_not: str = "") -> dict[str, JsonValue]:
-    """What runs and what is waited for; ``answered`` is false, and the rest null, when the workflow gave no answer."""
+    """What runs and what is waited for, all null when that could not be read. ``answered`` is false then, and also when
+    nobody seems to work on it; ``why_not`` says which."""
     return {
-        "answered": status is not None,
+        "answered": status is not None and not why_not,
         "why_not": why_not or None,
         "waits_for": status.waits_for or None if status else None,
         "since": iso(status.since) if status else None,

@@ -110,6 +110,7 @@ def describe(seen: Seen, zone: ZoneInfo) -> None:
             ("Until", clock(status.until, zone, now) if status.until else ""),
             ("Then", status.then),
             ("Time left", f"about {format_duration(status.seconds_left)}" if status.seconds_left > 0 else ""),
+            ("Nobody works", seen.why_not),
         ]
     elif not seen.ended:
         pairs.append(("No live answer", f"{seen.why_not}; the above is the database's view"))

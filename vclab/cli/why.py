@@ -50,8 +50,9 @@ def why(context: typer.Context, r: ReservationId, json: Json = False, as_user: A
     """Tell why a reservation is where it is, or why a request was refused.
 
     What it waits for, since when, until when, and what happens then; what is tried, how often, why it failed and when
-    it is tried again. When no worker answers, what the database knows, and how old that is. For a request that was
-    refused: each candidate with what it lacked, and the earliest time that would fit, by what was promised then.
+    it is tried again; and when nobody works on it. When Temporal does not answer, what the database knows, and how old
+    that is. For a request that was refused: each candidate with what it lacked, and the earliest time that would fit,
+    by what was promised then.
 
     \b
     Examples:
@@ -124,6 +125,7 @@ def _tell(lab: Lab, life: _Life) -> None:
             ("Since", _ago(lab, status.since, now)),
             ("Until", _ahead(lab, status.until, now)),
             ("Then", status.then),
+            ("Nobody works", seen.why_not),
         ]
     elif not seen.ended or view.state not in OVER:
         pairs += [("No live answer", seen.why_not), ("Known from", f"the database, {_ago(lab, life.known_at, now)}")]

@@ -13,8 +13,9 @@ END = "end"
 REBOOT = "reboot"
 RESOLVE = "resolve"  #: update; an operator's, while it needs help
 CANCEL = "cancel"  #: an operator's signal
-STATUS = "status"  #: query
+STATUS = "status"  #: query, for people at the Temporal UI or CLI: vclab's own programs read the memo
 DISMISSAL = "Dismissal"  #: the workflow that takes a reservation that failed off its user's list
+TOLD = "told"  #: the memo's entry: what a reservation's workflow says of itself, ``Told``
 LOAD = "Load"  #: the workflow that loads a computer for which nobody waits
 WAITER = "waiter"  #: signal to it: the id of a reservation that wants the computer
 LOADED = "loaded"  #: its signal to those: the computer's name; whether it ended well is in the store
@@ -131,7 +132,7 @@ class Done:
 
 @dataclass(frozen=True)
 class StatusView:
-    """The answer to ``status``: what runs or is waited for, since when, until when, and what happens then."""
+    """What runs or is waited for, since when, until when, and what happens then."""
 
     state: str
     word: str
@@ -145,3 +146,24 @@ class StatusView:
     seconds_left: float = 0.0  #: of the load, counted from ``since``, from past loads; 0 = not known
     access_open: bool = False
     reason: str = ""
+
+
+@dataclass(frozen=True)
+class ToldStep:
+    """A step of the load that goes on. Times in seconds."""
+
+    name: str  #: that of its activity
+    title: str
+    ceiling: float  #: after which it is given up
+    usual: float = 0.0  #: from past loads; 0 = not known
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a reservation's workflow keeps in its memo, for everybody to read without asking it.
+
+    While a load goes on, its steps are told once, and which one runs is for the server to say: its pending activity.
+    """
+
+    status: StatusView
+    steps: tuple[ToldStep, ...] = ()

@@ -52,6 +52,7 @@ class Waits:
     late: float = 3600.0  #: no computer can be had so long after the start -> it fails
     spare: float = 0.0  #: a machine that nobody could have logged in to is kept so long for the next; 0: removed
     keep_prepared: bool = False  #: so is one that was loaded before its start and given back before. False: as before
+    tells: bool = False  #: what is waited for is told in the workflow's memo; False: written by an earlier version
 
     @property
     def ending_soon(self) -> float:

@@ -1,6 +1,7 @@
 """What a frontend says to running reservations. Every method raises the house's errors, never Temporal's."""
 
 import asyncio
+import itertools
 import re
 import time
 import uuid
@@ -19,12 +20,10 @@ from temporalio.client import (
     WithStartWorkflowOperation,
     WorkflowExecutionStatus,
     WorkflowHandle,
-    WorkflowQueryFailedError,
-    WorkflowQueryRejectedError,
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
-from temporalio.common import QueryRejectCondition, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import ActivityError, ApplicationError, WorkflowAlreadyStartedError
 from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 from temporalio.service import RPCError, RPCStatusCode
@@ -43,11 +42,13 @@ from vclab.model.messages import (
     Reload,
     Resolve,
     StatusView,
+    Told,
     computer_workflow,
     workflow_id,
 )
 from vclab.model.reservations import ReserveRequest
 from vclab.settings import TemporalSettings
+from vclab.temporal.told import Live, live
 
 QUEUE = "vclab"
 """Workflows, their record activities, and short hardware work of their own site."""
@@ -58,6 +59,9 @@ HOME_SITE = "default"
 _CLOSED = "AcceptedUpdateCompletedWorkflow"  # the server's name for an update that its run did not finish
 ANSWER_SECONDS = 60.0
 """So long an act waits for its answer."""
+
+PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4)
+"""Seconds between two looks at a workflow whose task is under way; the last one goes on."""
 
 MOST_DESCRIBED = 1000
 """So many running workflows, the newest, are looked at one by one for failing tasks."""
@@ -162,17 +166,35 @@ class Reservations:
         return await self._update(reservation, messages.END, message)
 
     async def status(self, reservation: str, timeout: float = 5.0) -> StatusView:
-        """What runs and what is waited for. Raises ``Unreachable`` when no worker answers: use the store then."""
+        """What runs and what is waited for. Raises ``NotFound`` once it has ended, ``Unreachable``."""
+        status, why_not = await self.look(reservation, timeout)
+        if status is None:
+            raise Unreachable(why_not)
+        return status
+
+    async def look(self, reservation: str, timeout: float = 5.0) -> tuple[StatusView | None, str]:
+        """What runs and what is waited for, from the server's description of the workflow: no workflow task, no query.
+
+        Also, if it is so, why nobody seems to work on it. What is under way is waited for, up to ``timeout`` seconds:
+        what the database tells already is told here too. Raises ``NotFound`` once it has ended, ``Unreachable``.
+        """
         handle = self._client.get_workflow_handle(workflow_id(reservation))
-        return await self._call(
-            lambda: handle.query(
-                messages.STATUS,
-                result_type=StatusView,
-                reject_condition=QueryRejectCondition.NOT_OPEN,
-                rpc_timeout=timedelta(seconds=timeout),
-            ),
-            timeout,
-        )
+        deadline = time.monotonic() + timeout
+        pauses = itertools.chain(PAUSES, itertools.repeat(PAUSES[-1]))
+        first = now = await self._call(lambda: self._live(handle), timeout)
+        while now.unsettled(first) and time.monotonic() + (pause := next(pauses)) < deadline:
+            await asyncio.sleep(pause)
+            now = await self._call(lambda: self._live(handle), timeout)
+        return now.status, now.unattended(first) or ("" if now.status else "it tells nothing yet")
+
+    async def _live(self, handle: WorkflowHandle[Any, Any]) -> Live:
+        """One look at the workflow. Raises ``NotFound`` when it runs no more."""
+        described = await handle.describe()
+        if described.status is WorkflowExecutionStatus.CONTINUED_AS_NEW:
+            return Live(None, task="the next run begins")
+        if described.status is not WorkflowExecutionStatus.RUNNING:
+            raise NotFound("the reservation has ended")
+        return live(described.raw_description, await described.memo_value(messages.TOLD, None, type_hint=Told))
 
     async def reload(self, message: Reload) -> None:
         """Load a computer that nobody holds; returns when that is begun. Raises ``Refused`` when it is done already."""
@@ -236,8 +258,6 @@ class Reservations:
                 f"no answer within {timeout:.0f} s: is a worker running? (`vclab status` tells; `vclab doctor` sees "
                 "whether its database and disk are well)"
             ) from None
-        except (WorkflowQueryFailedError, WorkflowQueryRejectedError) as error:
-            raise Unreachable(f"the reservation's workflow can't answer: {_short(error)}") from None
         except WorkflowAlreadyStartedError:
             raise Refused("a reservation of that id has ended already; ask again with a new one") from None
         except RPCError as error:
@@ -310,7 +330,8 @@ class Failing:
     def text(self) -> str:
         """What was found, for people."""
         if self.workflows:
-            return f"{', '.join(self.workflows)}: a task fails again and again; their machines are left alone"
+            stuck = f"{', '.join(self.workflows)}: a task fails again and again; their machines are left alone"
+            return f"{stuck}; README.md, “When a reservation stands still”, tells what to do"
         return (
             f"none of the newest {MOST_DESCRIBED} is stuck; {self.unseen} more run" if self.unseen else "none is stuck"
         )

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -235,7 +236,7 @@ class Remarks:
 
     def __init__(self, tell: Callable[[str], None] = note) -> None:
         self._tell = tell
-        self._silent_since: datetime | None = None
+        self._silent_since: float | None = None  #: by a clock that never jumps
         self._said = False
 
     def on(self, seen: Sequence[Seen]) -> None:
@@ -246,9 +247,9 @@ class Remarks:
                 self._tell("It goes on again.")
             self._silent_since, self._said = None, False
             return
-        now = utc_now()
-        self._silent_since = self._silent_since or now
-        if not self._said and (now - self._silent_since).total_seconds() >= QUIET:
+        now = time.monotonic()
+        self._silent_since = now if self._silent_since is None else self._silent_since
+        if not self._said and now - self._silent_since >= QUIET:
             self._said = True
             self._tell(self._remark(silent[0]))
 

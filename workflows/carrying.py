@@ -30,6 +30,7 @@ class Carrying(Life):
         self._told: datetime | None = None  #: notices that were due until then are not sent any more
         self._reboot: Reboot | None = None
         self._done_requests: tuple[str, ...] = ()
+        self._signals = 0  #: to extend it, that have come
         if request.carried is not None:
             self._restore(request.carried)
 
@@ -38,7 +39,7 @@ class Carrying(Life):
         self._addresses, self._granted = carried.addresses, carried.granted
         self._connected, self._unseen = carried.connected, carried.unseen
         self._back_by, self._told, self._reboot = carried.back_by, carried.told, carried.reboot
-        self._done_requests = carried.requests
+        self._done_requests, self._signals = carried.requests, carried.signals
         progress = self._progress
         progress.state, progress.placed, progress.end = ReservationState.INUSE, carried.placed, carried.end
         progress.reason, progress.access_open = carried.reason, True
@@ -58,6 +59,7 @@ class Carrying(Life):
             told=workflow.now() if self._moved else self._told,
             reboot=self._reboot,
             requests=self._done_requests,
+            signals=self._signals,
             reason=self._progress.reason,
             runs=runs,
         )

@@ -198,12 +198,17 @@ class Reservation(Awaiting, Using, Leaving):
 
     @workflow.signal(name=messages.EXTEND)
     async def extend_signal(self, *args: Any) -> None:
-        """An operator moves the end. A signal has no answer: a refusal is shown, and kept in the audit."""
+        """An operator moves the end. A signal has no answer: a refusal is shown, and kept in the audit.
+
+        Its number is its id: "1h" more must not be added twice when a worker dies between the record and its answer.
+        """
+        self._signals += 1
+        act = f"signal-{self._signals}"
         try:
             self._check_open()
             async with self._one_extension:
                 end = signals.new_end(args, self._end)
-                refusal = await self._extend(Extend(end, "operator", operator=True))
+                refusal = await self._extend(Extend(end, "operator", operator=True, request_id=act))
         # A failure that leaves a signal's handler would end the workflow.
         except (Refused, ApplicationError, ActivityError) as error:
             refusal = failures.reason(error)

@@ -7,7 +7,7 @@ import pytest
 from tests.labfixture import eventually
 from tests.stack.conftest import LONG, Session, Stack
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 ELSEWHERE = "198.51.100.7"
 

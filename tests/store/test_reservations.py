@@ -241,6 +241,20 @@ def test_extend_moves_end_claims_and_tenure(lab: Store) -> None:
         assert reservations.tenures_held(session)[0].expected_end == later + TURNAROUND
 
 
+def test_acts_that_a_dead_worker_had_recorded_are_done_again_and_change_nothing(lab: Store) -> None:
+    """It carried out three, and died before the server knew: the next worker begins with the first one."""
+    id = make_inuse(lab)
+    acts = [Extend(NOW + (1 + part / 4) * HOUR, "olga", True, request_id=f"signal-{part}") for part in (1, 2, 3)]
+    for act in acts:
+        assert lab.run(lambda s, act=act: reservations.extend(s, id, act, RULES, NOW)) == act.end  # type: ignore[misc]
+    newest = acts[-1].end
+    for act in acts:
+        assert lab.run(lambda s, act=act: reservations.extend(s, id, act, RULES, NOW)) == newest  # type: ignore[misc]
+    assert view(lab, id).end == newest
+    with lab.read() as session:
+        assert [event.what for event in audit.events(session, id)].count("extended") == 3
+
+
 def test_extend_is_refused_with_the_latest_possible_end_in_the_users_zone(lab: Store) -> None:
     id = make_inuse(lab)
     text = refused(extend(lab, id, NOW + 2.5 * HOUR))

@@ -110,6 +110,7 @@ class Carried:
     told: datetime | None = None  #: notices that were due until then need not be sent any more
     reboot: Reboot | None = None  #: asked for and not begun
     requests: tuple[str, ...] = ()  #: ids of the newest acts that were done, so that none is done twice
+    signals: int = 0  #: to extend it, that have come
     reason: str = ""
     runs: int = 1  #: that went before
 

@@ -11,7 +11,7 @@ from vclab.store.types import utc
 
 _event = Event.metadata.tables[Event.__tablename__]
 _NEWEST = (
-    sa.select(_event.c.who, _event.c.what, _event.c.detail)
+    sa.select(_event.c.who, _event.c.what, _event.c.detail, _event.c.act)
     .where(_event.c.reservation == sa.bindparam("of"))
     .order_by(_event.c.id.desc())
     .limit(1)
@@ -21,17 +21,25 @@ LONGEST = 2000
 """Characters of a detail. They are kept for good, and a refusal in a large lab names a thousand hosts."""
 
 
-def note(session: Session, reservation: str, who: str, what: str, detail: str, now: datetime) -> None:
+def note(session: Session, reservation: str, who: str, what: str, detail: str, now: datetime, act: str = "") -> None:
     """Add an event. The very same as the newest one is not added again: a record may be written twice.
 
+    ``act``: the id of what was asked for, so that ``is_done`` knows it.
     Plain statements, made once: every record writes one.
     """
     session.flush()  # what the event is about comes first
     detail = detail if len(detail) <= LONGEST else f"{detail[: LONGEST - 1]}…"
     last = session.execute(_NEWEST, {"of": reservation}).first()
-    if last is None or tuple(last) != (who, what, detail):
-        line = {"reservation": reservation, "at": utc(now), "who": who, "what": what, "detail": detail}
+    if last is None or tuple(last) != (who, what, detail, act):
+        line = {"reservation": reservation, "at": utc(now), "who": who, "what": what, "detail": detail, "act": act}
         session.execute(_ADD, line)
+
+
+def is_done(session: Session, reservation: str, act: str) -> bool:
+    """Whether the act of that id has been noted, and so was done."""
+    if not act:
+        return False
+    return session.scalar(sa.select(sa.exists().where(Event.reservation == reservation, Event.act == act))) or False
 
 
 def events(session: Session, reservation: str) -> list[AuditEvent]:

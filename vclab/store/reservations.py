@@ -171,11 +171,14 @@ def disconnected(session: Session, id: str, now: datetime, detail: str = "") -> 
 def extend(session: Session, id: str, message: Extend, rules: Rules, now: datetime) -> datetime | Refusal:
     """Move the end to ``message.end`` and return it, or say why it stays and what the latest possible end is.
 
-    Operators pass the limits, nobody passes a claim. The same end again is a success.
+    Operators pass the limits, nobody passes a claim. The same end again is a success, and so is the same act: a worker
+    that dies when several have been recorded does them all again, and the first one's end is not the newest any more.
     """
     row, now = locked(session, id), utc(now)
     if row.state not in OPEN_STATES:
         return Refusal(f"{id} has ended and can't be extended")
+    if audit.is_done(session, id, message.request_id):
+        return row.ends
     if message.end.tzinfo is None:
         return Refusal("the new end has no time zone, so nobody can know when it is")
     if message.end == row.ends:
@@ -189,7 +192,8 @@ def extend(session: Session, id: str, message: Extend, rules: Rules, now: dateti
     except (claims.ClaimHeld, claims.NoRoom) as refused:  # claimed since the look at what is free
         return Refusal(str(refused))
     row.reason = ""
-    audit.note(session, id, message.by, "extended", f"until {zones.shown(end, zones.of(session, row.user))}", now)
+    until = zones.shown(end, zones.of(session, row.user))
+    audit.note(session, id, message.by, "extended", f"until {until}", now, message.request_id)
     return end
 
 

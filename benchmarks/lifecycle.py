@@ -95,9 +95,9 @@ async def measure(concurrency: Sequence[int], rounds: int, waiting: int) -> list
     found = []
     for count in concurrency:
         async with _node() as node:
-            waits = await Bench(node).wait_in_line(count, max(waiting, 3))
-        async with _node() as node:
-            beside = await Bench(node).bares_in_line(count, max(waiting, 3), waits.size)
+            bench = Bench(node)
+            waits = await bench.wait_in_line(count, max(waiting, 3))
+            beside = await bench.bares_in_line(count, max(waiting, 3), waits.size)
         async with _node() as node:
             found.append(await _measure_one(Bench(node), count, rounds, replace(waits, bare_bytes_each=beside)))
     return found

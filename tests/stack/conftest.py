@@ -27,7 +27,7 @@ from vclab.provisioning.vsphere.api import vmodl
 
 SETTINGS: dict[str, Any] = {
     "waits": {"first_connection_look": 0.5, "inuse_look": 1, "remove_retry": 2, "help": 0},
-    "reconcile": {"every": 2, "grace": 6},
+    "reconcile": {"every": 2, "grace": 12},
 }
 """Looks often, so that tests need not wait, nor for an operator's help; all limits and other waits are the defaults."""
 

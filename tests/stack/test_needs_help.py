@@ -5,7 +5,7 @@ import pytest
 from tests.stack.conftest import SETTINGS, Stack
 from vclab.lab.demo_needs_help import NeedsHelp
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 
 def test_the_story_of_a_load_that_needs_help(stack: Stack) -> None:

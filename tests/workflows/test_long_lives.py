@@ -92,17 +92,20 @@ async def people(life: Life, ends: list[datetime], trouble: bool) -> None:
 async def readers(life: Life) -> AsyncIterator[list[str]]:
     """So many people look at it all the while; yields the words that they read."""
     words: list[str] = []
+    done = asyncio.Event()
 
     async def read() -> None:
-        while True:
+        while not done.is_set():
             words.append((await life.reservations.status(life.id, 60)).word)
             await asyncio.sleep(0.05)
 
     async with asyncio.TaskGroup() as group:
-        reading = [group.create_task(read()) for _ in range(READERS)]
-        yield words
-        for each in reading:
-            each.cancel()
+        for _ in range(READERS):
+            group.create_task(read())
+        try:
+            yield words
+        finally:
+            done.set()
 
 
 async def insistently(act: Callable[[], Awaitable[object]]) -> None:

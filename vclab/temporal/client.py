@@ -250,7 +250,8 @@ class Reservations:
 
     async def _call(self, call: Callable[[], Awaitable[T]], timeout: float) -> T:
         try:
-            return await asyncio.wait_for(call(), timeout)
+            async with asyncio.timeout(timeout):  # asyncio.wait_for of Python 3.11 may lose a cancellation (Ctrl-C)
+                return await call()
         except WorkflowUpdateFailedError as error:
             raise _refusal(error) from None
         except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):

@@ -261,14 +261,19 @@ async def test_a_load_that_was_terminated(life: Metal) -> None:
 STILL = {"fake.wait_ssh": 3000.0}
 
 
-async def waiting(life: Metal) -> None:
-    """The computer is being loaded, after somebody has used it; a second reservation waits for that."""
+async def being_loaded(life: Metal) -> None:
+    """The computer is being loaded, after somebody has used it; the next reservation has an id of its own."""
     await life.used()
     await life.loaded()
     life.behaves(delays=STILL)
     await life.begin_load(image="os", by="olga")
     await life.when(lambda: life.computer().holder == computer_workflow("metal1"))
     life.id = ids.new_id()
+
+
+async def waiting(life: Metal) -> None:
+    """The computer is being loaded, and a second reservation waits for that."""
+    await being_loaded(life)
     await life.reserve()
 
 
@@ -288,12 +293,7 @@ async def test_who_waits_is_told(life: Metal) -> None:
 
 async def test_one_for_later_is_told_too(life: Metal) -> None:
     """Its time has come, and its computer is being loaded still."""
-    await life.used()
-    await life.loaded()
-    life.behaves(delays=STILL)
-    await life.begin_load(image="os", by="olga")
-    await life.when(lambda: life.computer().holder == computer_workflow("metal1"))
-    life.id = ids.new_id()
+    await being_loaded(life)
     await life.reserve(start=datetime.now(UTC) + timedelta(minutes=36))
     await life.skip(minutes=2)
     await life.settled()

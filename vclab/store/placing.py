@@ -241,7 +241,7 @@ def _claim(
 
 def _lock(session: Session, endpoints: Sequence[model.Endpoint], heard: Mapping[str, Inventory]) -> None:
     """Nobody else promises room at these endpoints, or an identity, until the transaction ends."""
-    pools.refresh(session, [heard[e.name] for e in endpoints if e.name in heard and not heard[e.name].error])
+    pools.refresh(session, [heard[e.name] for e in endpoints if e.name in heard])
     identities.lock(session)
 
 
@@ -316,7 +316,7 @@ def choose_beside(
     what was made is gone before anything is made anew.
     """
     heard = {inventory.endpoint: inventory for inventory in inventories}
-    pools.refresh(session, [heard[e.name] for e in endpoints if e.name in heard and not heard[e.name].error])
+    pools.refresh(session, [heard[e.name] for e in endpoints if e.name in heard])
     need = Need(amounts_of(image), starts, ends)
     resting = {**pools.resting_hosts(session, row.user), (row.endpoint, row.host): "its load failed here"}
     promised = functools.partial(claims.bookings, but=row.id)

@@ -23,10 +23,11 @@ Promised = Callable[[Session, Iterable[str], datetime, datetime], Mapping[str, S
 
 
 def refresh(session: Session, inventories: Sequence[Inventory]) -> None:
-    """Lock the pools of these endpoints, and lay down in them what is newer than what is known."""
+    """Lock the pools of the endpoints that answered, and lay down in them what is newer than what is known."""
     newest: dict[str, dict[str, Any]] = {}
     for inventory in inventories:
-        newest |= _pools_of(inventory)
+        if not inventory.error:
+            newest |= _pools_of(inventory)
     locked = _lock(session, newest)
     missing = [newest[name] for name in sorted(set(newest) - set(locked))]
     if missing:

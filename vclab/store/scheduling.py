@@ -55,7 +55,7 @@ def begin(session: Session, id: str, inventories: Sequence[Inventory], rules: Ru
     endpoints = catalog.endpoints(session, image.module)
     heard = {inventory.endpoint: inventory for inventory in inventories}
     if placing.target_of(row).datastore:
-        pools.refresh(session, [each for each in heard.values() if not each.error])
+        pools.refresh(session, list(heard.values()))
         identities.lock(session)
     spare = _spare(session, row, image, endpoints, heard, now, until)
     found = (spare.choice, spare.computer) if spare else _promised(session, row, image, endpoints, heard, now, until)

@@ -105,7 +105,9 @@ async def _ask(lab: Lab, r: str) -> "tuple[Seen, list[Doing], str]":
 
     seen = await look(lab, r)
     try:
-        return seen, await asyncio.wait_for(doing(await lab.client(ASK), r), ASK), ""
+        client = await lab.client(ASK)
+        async with asyncio.timeout(ASK):
+            return seen, await doing(client, r), ""
     except (Unreachable, NotFound) as error:
         return seen, [], str(error)
     except TimeoutError:

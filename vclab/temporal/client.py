@@ -85,7 +85,8 @@ async def connect(settings: TemporalSettings, timeout: float = 10.0, runtime: Ru
     """A client. Raises ``Unreachable`` with the address when the server does not answer within ``timeout`` seconds."""
     client = Client.connect(settings.address, namespace=settings.namespace, runtime=runtime)
     try:
-        return await asyncio.wait_for(client, timeout)
+        async with asyncio.timeout(timeout):
+            return await client
     except (RuntimeError, RPCError, TimeoutError) as error:
         raise Unreachable(
             f"the Temporal server at {settings.address} does not answer ({_short(error)}); "

@@ -156,7 +156,7 @@ class Stack(Lab):
     def kill(self, part: str, number: int = SIGKILL) -> int:
         """Kill a part; returns at once. The supervisor starts it again."""
         pid = super().kill(part, number)
-        if part == "worker":
+        if part == "worker" and number not in (SIGSTOP, SIGCONT):
             self.killed_worker = pid
         return pid
 

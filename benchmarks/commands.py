@@ -46,14 +46,14 @@ def lifecycle(
         say_json([asdict(one.row) for one in measured])
         return
     headings: tuple[str, ...] = ("at once", "ready p50", "p95", "last", "bare p50", "last", "ratio", "of last")
-    headings += ("CPU/life", "KiB/waiting", "bare", "events")
+    headings += ("in use last", "CPU/life", "KiB/waiting", "bare", "events")
     rows = [
         (
             str(one.row.concurrency),
             *(f"{s:.2f} s" for s in (one.row.ready_p50_s, one.row.ready_p95_s, one.row.ready_last_s)),
             *(f"{s:.2f} s" for s in (one.row.bare_p50_s, one.bare_last_s)),
             *(f"{ratio:.2f}" for ratio in (one.row.ratio_to_bare, one.last_to_bare)),
-            f"{one.row.cpu_s_per_life:.2f} s",
+            *(f"{s:.2f} s" for s in (one.row.in_use_last_s, one.row.cpu_s_per_life)),
             *(f"{n / 1024:.0f}" for n in (one.row.bytes_per_waiting, one.row.bare_bytes_per_waiting)),
             str(one.row.events_per_life),
         )

@@ -20,7 +20,8 @@ from vclab.model.catalog import Endpoint, IdentityPool, Image, User
 from vclab.store import catalog
 from vclab.store.engine import Store, open_store
 
-USER, IMAGE = "bench", "fake-image"
+IMAGE = "fake-image"
+USERS = tuple(f"student{number}" for number in range(1, 51))
 IDENTITIES = 4096
 NOTICES = (1.0, 0.5)  # seconds before the end
 LOOK = 0.5  # seconds between two looks
@@ -89,8 +90,9 @@ def server_command(folder: Path, address: str) -> tuple[str, ...]:
 
 
 def seed(session: Session) -> None:
-    """One person, one image, one endpoint of the fake module, identities."""
-    catalog.put_user(session, User(USER, 20001))
+    """People, one image, one endpoint of the fake module, identities."""
+    for uid, login in enumerate(USERS, start=20001):
+        catalog.put_user(session, User(login, uid))
     catalog.put_image(session, Image(IMAGE, "Fake", 1, "fake", "fake", "other", "m/disk.vmdk", 1, 1024, 8))
     catalog.put_endpoint(session, Endpoint("fakes", "fake", "fake:", "", "", ""))
     catalog.put_pool(session, IdentityPool("fk", IDENTITIES))

@@ -13,6 +13,7 @@ LIFECYCLE_KEYS = {
     "ready_last_s",
     "bare_p50_s",
     "ratio_to_bare",
+    "in_use_last_s",
     "cpu_s_per_life",
     "bytes_per_waiting",
     "bare_bytes_per_waiting",

@@ -12,6 +12,7 @@ import worker
 import workflows
 from tests.workflows import fingerprints
 from vclab.temporal import sandbox
+from vclab.temporal.converter import CONVERTER
 
 HISTORIES = sorted((Path(__file__).parents[1] / "histories").glob("*.json"))
 TEACH = """
@@ -35,7 +36,7 @@ def test_the_commands_are_as_they_were() -> None:
 async def test_stored_histories_replay(file: Path) -> None:
     """Each was written by a released version, on the real stack."""
     history = WorkflowHistory.from_json(f"reservation-{file.stem}", file.read_text())
-    replayer = Replayer(workflows=worker.WORKFLOWS, workflow_runner=sandbox.sandbox())
+    replayer = Replayer(workflows=worker.WORKFLOWS, workflow_runner=sandbox.sandbox(), data_converter=CONVERTER)
     await replayer.replay_workflow(history)
 
 

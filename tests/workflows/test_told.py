@@ -19,6 +19,7 @@ from vclab.model.errors import NotFound, Refused
 from vclab.model.messages import Acknowledge, End, Extend, StatusView, Told, ToldStep
 from vclab.model.reservations import ReserveRequest
 from vclab.temporal import sandbox
+from vclab.temporal.converter import CONVERTER
 from vclab.temporal.told import Live, live
 from workflows.waiting import TOLD_TEXT, Progress
 
@@ -163,4 +164,6 @@ async def test_many_look_while_many_records_are_written(life: Life) -> None:
             each.cancel()
     assert set(words) == {"In use"}
     history = await life.handle.fetch_history()
-    await Replayer(workflows=worker.WORKFLOWS, workflow_runner=sandbox.sandbox()).replay_workflow(history)
+    await Replayer(
+        workflows=worker.WORKFLOWS, workflow_runner=sandbox.sandbox(), data_converter=CONVERTER
+    ).replay_workflow(history)

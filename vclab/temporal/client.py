@@ -48,6 +48,7 @@ from vclab.model.messages import (
 )
 from vclab.model.reservations import ReserveRequest
 from vclab.settings import TemporalSettings
+from vclab.temporal.converter import CONVERTER
 from vclab.temporal.told import Live, live
 
 QUEUE = "vclab"
@@ -83,7 +84,7 @@ def site_queue(site: str, long: bool = False) -> str:
 
 async def connect(settings: TemporalSettings, timeout: float = 10.0, runtime: Runtime | None = None) -> Client:
     """A client. Raises ``Unreachable`` with the address when the server does not answer within ``timeout`` seconds."""
-    client = Client.connect(settings.address, namespace=settings.namespace, runtime=runtime)
+    client = Client.connect(settings.address, namespace=settings.namespace, data_converter=CONVERTER, runtime=runtime)
     try:
         async with asyncio.timeout(timeout):
             return await client

@@ -5,14 +5,20 @@ globals of one can't be seen by another. Our workflow modules have no such globa
 looks), so the workflows of a kind share one sandboxed import. All that the sandbox forbids is forbidden as before:
 clocks, randomness, files, threads.
 
+The SDK also walks through all payloads of each workflow task, three times each way, for a codec and for storage outside
+of the histories: a tenth of what a load costs a worker. Where there is neither, it is left out.
+
 This reaches into the SDK, whose version is pinned; the tests tell when it does not fit any more.
 """
 
 import threading
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from temporalio.converter import StorageDriverStoreContext
+from temporalio.bridge import worker as bridge
+from temporalio.converter import DataConverter, StorageDriverStoreContext
+from temporalio.converter._extstore import StorageOperationMetrics
 from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 from temporalio.worker.workflow_sandbox._importer import Importer
@@ -24,8 +30,23 @@ PASSED_THROUGH = ("activities", "vclab", "sqlalchemy", "pydantic_settings")
 
 
 def sandbox() -> SandboxedWorkflowRunner:
-    """A runner for a worker's workflows."""
+    """A runner for workflows. In this process payloads are then walked through only if something may change them."""
+    bridge.decode_activation = _if_any_may_change(_decode)  # type: ignore[assignment]
+    bridge.encode_completion = _if_any_may_change(_encode)  # type: ignore[assignment]
     return Sandbox(restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH))
+
+
+_decode, _encode = bridge.decode_activation, bridge.encode_completion
+_Walk = Callable[..., Awaitable[StorageOperationMetrics]]
+
+
+def _if_any_may_change(walk: _Walk) -> _Walk:
+    async def leave_or_walk(message: Any, converter: DataConverter, **others: Any) -> StorageOperationMetrics:
+        if converter.payload_codec is None and converter.external_storage is None:
+            return StorageOperationMetrics()
+        return await walk(message, converter, **others)
+
+    return leave_or_walk
 
 
 @dataclass(frozen=True)

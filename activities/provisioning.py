@@ -90,13 +90,16 @@ class ProvisioningActivities:
         with failures():
             module = known_module(self._modules, target.module)
             async with heartbeating(lambda: self._fence.check(target)) as context:
-                status = await in_thread(self._executor, context, module.node_status, target)
-                known = await in_thread(self._executor, context, self._spare, target) if target.spare else Facts()
+                status, known, medians = await in_thread(self._executor, context, self._observe, module, target)
                 if target.spare and status.status is Status.POST_LOAD:
                     status = await self._inside(target, known, status)
-                medians = await in_thread(self._executor, context, self._medians, target.image)
                 plan = module.load_plan(target, status).timed(medians)
                 return replace(plan, facts=Facts() if status.status is Status.RELOAD else known)
+
+    def _observe(self, module: ProvisioningModule, target: Target) -> tuple[NodeStatus, Facts, Mapping[str, float]]:
+        """From outside: how it stands, what is known of it, and the usual seconds by step. Blocks."""
+        status = module.node_status(target)
+        return status, self._spare(target) if target.spare else Facts(), self._medians(target.image)
 
     async def _inside(self, target: Target, known: Facts, observed: NodeStatus) -> NodeStatus:
         """The module saw the machine from outside; what is inside is the guest's to say. Unknown is not READY."""

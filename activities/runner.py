@@ -77,21 +77,22 @@ async def heartbeating(fence: Callable[[], None]) -> AsyncIterator[Context]:
     Each heartbeat is a call that the server writes down, so short work sends none; only what it remembered must not
     be lost when it fails.
     """
-    context = Context(fence)
+    context, loop = Context(fence), asyncio.get_running_loop()
+    next_beat: asyncio.TimerHandle
 
-    async def beat_on() -> None:
-        while True:
-            await asyncio.sleep(HEARTBEAT_SECONDS)
-            context.beat()
+    def beat_on() -> None:
+        nonlocal next_beat
+        context.beat()
+        next_beat = loop.call_later(HEARTBEAT_SECONDS, beat_on)
 
-    ticker = asyncio.create_task(beat_on())
+    next_beat = loop.call_later(HEARTBEAT_SECONDS, beat_on)  # a timer costs less than a task, in work that is short
     try:
         yield context
     except BaseException:
         context.beat_details()
         raise
     finally:
-        ticker.cancel()
+        next_beat.cancel()
 
 
 async def in_thread(executor: Executor, context: Context, work: Callable[..., T], *args: Any) -> T:

@@ -71,7 +71,7 @@ def put_image(session: Session, image: model.Image) -> None:
 
 def image(session: Session, name: str) -> model.Image:
     """An image in its production revision. Raises ``NotFound``."""
-    row = session.execute(_production().where(models.Image.name == name)).one_or_none()
+    row = session.execute(_IN_PRODUCTION, {"of": name}).one_or_none()
     if row is None:
         raise NotFound(f"there is no image {name}")
     return _image(row[0], row[1])
@@ -90,8 +90,7 @@ def image_names(session: Session) -> list[str]:
 
 def revision(session: Session, name: str, number: int) -> model.Image:
     """An image in one of its revisions. Raises ``NotFound``."""
-    query = _revisions().where(models.Image.name == name, models.Revision.number == number)
-    row = session.execute(query).one_or_none()
+    row = session.execute(_REVISION, {"of": name, "which": number}).one_or_none()
     if row is None:
         raise NotFound(f"there is no revision {number} of image {name}")
     return _image(row[0], row[1])
@@ -278,6 +277,10 @@ def _revisions() -> sa.Select[models.Image, models.Revision]:
 
 def _production() -> sa.Select[models.Image, models.Revision]:
     return _revisions().where(models.Revision.production)
+
+
+_IN_PRODUCTION = _production().where(models.Image.name == sa.bindparam("of"))
+_REVISION = _revisions().where(models.Image.name == sa.bindparam("of"), models.Revision.number == sa.bindparam("which"))
 
 
 def _columns(item: Any, **changed: Any) -> dict[str, Any]:

@@ -7,6 +7,7 @@ other.
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
@@ -28,6 +29,24 @@ SPARE = "spare-"
 NO_SPARE = Claim.holder.not_like(f"{SPARE}%")
 _AMOUNTS = (Claim.cpus, Claim.memory_mb, Claim.disk_gb)
 _FEW = 20  # pools that are looked up one by one; for more of them, all claims are read in one go
+_SUMS = (
+    sa.select(Claim.pool, *(sa.func.sum(amount) for amount in _AMOUNTS))
+    .where(
+        Claim.pool.is_not(None),
+        Claim.released.is_(False),
+        Claim.starts < sa.bindparam("until"),
+        Claim.ends > sa.bindparam("since"),
+    )
+    .group_by(Claim.pool)
+)
+_SUMS_OF = _SUMS.where(Claim.pool.in_(sa.bindparam("names", expanding=True)))
+_LOCKED_POOLS = (
+    sa.select(Pool)
+    .where(Pool.name.in_(sa.bindparam("names", expanding=True)))
+    .order_by(Pool.name)
+    .with_for_update(key_share=True)
+    .execution_options(populate_existing=True)
+)
 
 
 class ClaimHeld(Refused):
@@ -160,14 +179,7 @@ def keep(session: Session, holder: str, pools: Collection[str], computers: Colle
 
 def lock_pools(session: Session, names: Iterable[str]) -> dict[str, Pool]:
     """The pools of these names, in their order, locked until the transaction ends."""
-    query = (
-        sa.select(Pool)
-        .where(Pool.name.in_(sorted(set(names))))
-        .order_by(Pool.name)
-        .with_for_update(key_share=True)
-        .execution_options(populate_existing=True)
-    )
-    return {pool.name: pool for pool in session.scalars(query)}
+    return {pool.name: pool for pool in session.scalars(_LOCKED_POOLS, {"names": sorted(set(names))})}
 
 
 def bookings(
@@ -200,11 +212,10 @@ def at_most(session: Session, pools: Iterable[str], starts: datetime, ends: date
     What fits beside that fits. The database adds it up: in a large lab, reading claims is most of placing.
     """
     found: dict[str, list[Booking]] = {name: [] for name in pools}
-    inside = Claim.pool.is_not(None), Claim.released.is_(False), Claim.starts < ends, Claim.ends > starts
-    query = sa.select(Claim.pool, *(sa.func.sum(amount) for amount in _AMOUNTS)).where(*inside).group_by(Claim.pool)
-    if len(found) <= _FEW:
-        query = query.where(Claim.pool.in_(sorted(found)))
-    for pool, *amounts in session.execute(query):
+    given: dict[str, Any] = {"since": starts, "until": ends}
+    few = len(found) <= _FEW
+    sums = session.execute(_SUMS_OF, {**given, "names": sorted(found)}) if few else session.execute(_SUMS, given)
+    for pool, *amounts in sums:
         if pool in found:
             found[pool] = [Booking(starts, ends, Amounts(*map(int, amounts)))]
     return found

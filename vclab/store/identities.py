@@ -47,11 +47,12 @@ def shortage(session: Session, starts: datetime, ends: datetime, but: str = "", 
     starts, ends = utc(starts), utc(ends)
     if ends <= starts:
         return None
-    there, promised = _there(session), _promised(starts, ends, but, spares)
+    promised = _promised(starts, ends, but, spares)
     # In a large lab most questions are settled by counting all that are promised at some time of it.
-    if (session.scalar(sa.select(sa.func.count()).select_from(Claim).where(*promised)) or 0) < there:
+    most = session.scalar(sa.select(sa.func.count()).select_from(Claim).where(*promised)) or 0
+    if _there(session, most + 1) > most:
         return None
-    return first_shortage(_bookings(session, promised), Amounts(cpus=there), ONE, starts, ends)
+    return first_shortage(_bookings(session, promised), Amounts(cpus=_there(session)), ONE, starts, ends)
 
 
 def must_last(session: Session, starts: datetime, ends: datetime, holder: str) -> None:
@@ -102,9 +103,11 @@ def pick(session: Session) -> Computer | None:
         passed_over.append(computer.name)
 
 
-def _there(session: Session) -> int:
+def _there(session: Session, enough: int | None = None) -> int:
+    """How many are usable; no more are counted than are ``enough``."""
     usable = Computer.kind == ComputerKind.VIRTUAL, Computer.state.not_in(_UNFIT)
-    return session.scalar(sa.select(sa.func.count()).select_from(Computer).where(*usable)) or 0
+    some = sa.select(Computer.name).where(*usable).limit(enough).subquery()
+    return session.scalar(sa.select(sa.func.count()).select_from(some)) or 0
 
 
 def _promised(starts: datetime, ends: datetime, but: str, spares: bool) -> list[sa.ColumnElement[bool]]:

@@ -1,8 +1,10 @@
 """The load log: when each step of each load began and ended. Kept for good; past loads tell how long one takes."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from datetime import datetime
 from statistics import median
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -39,24 +41,33 @@ _END = (
 )
 
 _first = _table.alias("first")
-_GOOD = (
-    sa.select(_log.name, sa.func.coalesce(_first.c.started_at, _log.started_at), _log.ended_at)
-    .select_from(
-        _table.outerjoin(
-            _first,
-            sa.and_(
-                _first.c.reservation == _log.reservation,
-                _first.c.generation == _log.generation,
-                _first.c.name == _log.name,
-                _first.c.run == _log.run,
-                _first.c.attempt == 1,
-            ),
-        )
+
+
+def _seconds_past(seconds: Callable[[Any, Any], Any]) -> sa.Select[Any]:
+    """The newest good attempts, and the seconds from the step's first attempt to their end; the database counts them,
+    for to read hundreds of times takes longer than all else that a placement does."""
+    first = sa.and_(
+        _log.attempt > 1,
+        _first.c.reservation == _log.reservation,
+        _first.c.generation == _log.generation,
+        _first.c.name == _log.name,
+        _first.c.run == _log.run,
+        _first.c.attempt == 1,
     )
-    .where(_log.image == sa.bindparam("of_image"), _log.outcome == DONE)
-    .order_by(_log.ended_at.desc())
-    .limit(sa.bindparam("lines"))
-)
+    begun = sa.func.coalesce(_first.c.started_at, _log.started_at)
+    return (
+        sa.select(_log.name, sa.cast(seconds(begun, _log.ended_at), sa.Float))
+        .select_from(_table.outerjoin(_first, first))
+        .where(_log.image == sa.bindparam("of_image"), _log.outcome == DONE)
+        .order_by(_log.ended_at.desc())
+        .limit(sa.bindparam("lines"))
+    )
+
+
+_GOOD = {
+    "postgresql": _seconds_past(lambda begun, end: sa.extract("epoch", end - begun)),
+    "sqlite": _seconds_past(lambda begun, end: (sa.func.julianday(end) - sa.func.julianday(begun)) * 86400.0),
+}
 
 
 def started(session: Session, step: StepInput, attempt: int, now: datetime) -> None:
@@ -98,15 +109,15 @@ def ended(session: Session, step: StepInput, attempt: int, outcome: str, detail:
 def medians(session: Session, image: str) -> dict[str, float]:
     """Seconds that each step of the image's last 20 good loads took, from its first attempt on, by step name.
 
-    The log is kept for good, so only its newest lines are read.
+    The log is kept for good, so only its newest lines are read. SQLite counts time in milliseconds.
     """
-    found = session.execute(_GOOD, {"of_image": image, "lines": _PAST * _STEPS})
+    found = session.execute(_GOOD[session.get_bind().dialect.name], {"of_image": image, "lines": _PAST * _STEPS})
     seconds: dict[str, list[float]] = {}
-    for name, begun, end in found:
+    for name, took in found:
         times = seconds.setdefault(name, [])
-        if end is not None and end >= begun and len(times) < _PAST:  # else the clock was put back in between
-            times.append((end - begun).total_seconds())
-    return {name: median(times) for name, times in seconds.items()}
+        if took is not None and took >= 0 and len(times) < _PAST:  # else the clock was put back in between
+            times.append(took)
+    return {name: round(median(times), 3) for name, times in seconds.items()}
 
 
 def newest(session: Session, reservations: list[str]) -> dict[str, LoadStep]:

@@ -42,6 +42,23 @@ from vclab.store.types import utc
 
 PURPOSE = "reservation"
 
+_USER = sa.select(User).where(User.login == sa.bindparam("login")).with_for_update(key_share=True)
+_LOCKED = (
+    sa.select(Reservation)
+    .where(Reservation.id == sa.bindparam("of"))
+    .with_for_update(key_share=True)
+    .execution_options(populate_existing=True)
+)
+_SPANS = (
+    sa.select(Reservation.id, Reservation.starts, Reservation.ends)
+    .where(
+        Reservation.user == sa.bindparam("of_user"),
+        Reservation.state.in_(OPEN_STATES),
+        Reservation.id != sa.bindparam("but"),
+    )
+    .order_by(Reservation.created)
+)
+
 _MOST_STARTS = 5  # so often a time is looked for that suits both the user's other reservations and the room
 
 
@@ -66,7 +83,7 @@ def place(
     The request's limits are checked here too: only the store knows how many reservations the user has.
     """
     now = utc(now)
-    user = session.scalar(sa.select(User).where(User.login == request.user).with_for_update(key_share=True))
+    user = session.scalar(_USER, {"login": request.user})
     known = session.get(Reservation, request.id)
     if known is not None and known.user == request.user:
         evicted = spares.evicted_for(session, known.id)
@@ -102,8 +119,7 @@ def placed(session: Session, row: Reservation, rules: Rules) -> Placed:
 
 def locked(session: Session, id: str) -> Reservation:
     """The row, nobody else's until the transaction ends. Raises ``NotFound``."""
-    query = sa.select(Reservation).where(Reservation.id == id).with_for_update(key_share=True)
-    row = session.scalar(query.execution_options(populate_existing=True))
+    row = session.scalar(_LOCKED, {"of": id})
     if row is None:
         raise NotFound(f"there is no reservation {id}")
     return row
@@ -147,10 +163,7 @@ def why_not_then(session: Session, user: str, operator: bool, window: Window, ru
 
 def spans_of(session: Session, user: str, but: str = "") -> list[limits.Span]:
     """When the user has reservations, except ``but``; oldest first."""
-    query = sa.select(Reservation.id, Reservation.starts, Reservation.ends).where(
-        Reservation.user == user, Reservation.state.in_(OPEN_STATES), Reservation.id != but
-    )
-    return [limits.Span(*row) for row in session.execute(query.order_by(Reservation.created))]
+    return [limits.Span(*row) for row in session.execute(_SPANS, {"of_user": user, "but": but})]
 
 
 def _why_not_image(session: Session, name: str) -> str:

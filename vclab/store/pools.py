@@ -49,13 +49,17 @@ def refresh(session: Session, inventories: Sequence[Inventory]) -> None:
 _FACTS = ("cpus", "memory_mb", "disk_gb", "usable", "why_not")
 _facts = operator.itemgetter(*_FACTS)
 """What an endpoint says of a pool."""
+_LOCKED = (
+    sa.select(Pool.name, Pool.seen_at, *(getattr(Pool, fact) for fact in _FACTS))
+    .where(Pool.name.in_(sa.bindparam("names", expanding=True)))
+    .order_by(Pool.name)
+    .with_for_update(key_share=True)
+)
 
 
 def _lock(session: Session, names: Iterable[str]) -> dict[str, Row[Any]]:
     """The pools of these names, locked in their order, as plain columns (the facts last): there may be thousands."""
-    columns = Pool.name, Pool.seen_at, *(getattr(Pool, fact) for fact in _FACTS)
-    query = sa.select(*columns).where(Pool.name.in_(sorted(names))).order_by(Pool.name)
-    return {row[0]: row for row in session.execute(query.with_for_update(key_share=True))}
+    return {row[0]: row for row in session.execute(_LOCKED, {"names": sorted(names)})}
 
 
 def _pools_of(inventory: Inventory) -> dict[str, dict[str, Any]]:

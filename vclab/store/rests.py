@@ -15,11 +15,12 @@ from vclab.store.types import utc
 
 _POOL = "/host/"  # between the endpoint and the host, in a pool's name
 
+_RESTING = sa.select(HostRest).where(HostRest.ended_at.is_(None)).order_by(HostRest.since)
+
 
 def resting(session: Session) -> dict[tuple[str, str], Rest]:
     """All hosts that rest now, by endpoint and host."""
-    rows = session.scalars(sa.select(HostRest).where(HostRest.ended_at.is_(None)).order_by(HostRest.since))
-    return {(row.endpoint, row.host): _rest(row) for row in rows}
+    return {(row.endpoint, row.host): _rest(row) for row in session.scalars(_RESTING)}
 
 
 def known_hosts(session: Session) -> list[tuple[str, str]]:

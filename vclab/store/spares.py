@@ -88,11 +88,21 @@ def keep(session: Session, row: Reservation, until: datetime, now: datetime) -> 
 
 def any_of(session: Session, image: model.Image) -> bool:
     """Whether there is a spare of the image just now. Most often there is none, and nothing more has to be asked."""
-    return session.scalar(sa.select(_of(image).exists())) or False
+    return session.scalar(_ANY, {"of_image": image.name, "in_revision": image.revision}) or False
 
 
 def _of(image: model.Image) -> sa.Select[Spare]:
     return sa.select(Spare).where(Spare.image == image.name, Spare.revision == image.revision, Spare.removal == 0)
+
+
+_ANY = sa.select(
+    sa.exists().where(
+        Spare.image == sa.bindparam("of_image"), Spare.revision == sa.bindparam("in_revision"), Spare.removal == 0
+    )
+)
+_EVICTED_FOR = (
+    sa.select(Spare).where(Spare.evicted_for == sa.bindparam("of"), Spare.removal > 0).order_by(Spare.computer)
+)
 
 
 def hand_out(
@@ -257,8 +267,7 @@ def let_go(session: Session, reservation: str) -> None:
 
 def evicted_for(session: Session, reservation: str) -> tuple[Target, ...]:
     """The spares that must be removed before this reservation is loaded."""
-    query = sa.select(Spare).where(Spare.evicted_for == reservation, Spare.removal > 0).order_by(Spare.computer)
-    return tuple(_leaving(spare) for spare in session.scalars(query))
+    return tuple(_leaving(spare) for spare in session.scalars(_EVICTED_FOR, {"of": reservation}))
 
 
 def overdue(session: Session, now: datetime) -> list[str]:

@@ -14,6 +14,14 @@ _tenure = sa.inspect(Tenure).local_table.c
 _HOLDER = sa.select(_tenure.holder, _tenure.generation).where(
     _tenure.computer == sa.bindparam("computer"), _tenure.released_at.is_(None)
 )
+# Statements that each record asks are made once: to make one anew takes as long as to run it.
+_CURRENT = (
+    sa.select(Tenure)
+    .where(Tenure.computer == sa.bindparam("of"), Tenure.released_at.is_(None))
+    .execution_options(populate_existing=True)
+)
+_NEWEST = sa.select(sa.func.max(Tenure.generation)).where(Tenure.computer == sa.bindparam("of"))
+_LOCK = sa.select(Computer).where(Computer.name == sa.bindparam("of")).with_for_update(key_share=True)
 
 
 RELOAD = "reload "
@@ -44,15 +52,14 @@ def take(session: Session, computer: str, holder: str, purpose: str, expected_en
 
     Raises ``TenureHeld`` and, for an unknown computer, ``NotFound``.
     """
-    lock = sa.select(Computer).where(Computer.name == computer).with_for_update(key_share=True)
-    if session.scalar(lock) is None:
+    if session.scalar(_LOCK, {"of": computer}) is None:
         raise NotFound(f"there is no computer {computer}")
     other = current(session, computer)
     if other is not None and (other.holder, other.purpose) == (holder, purpose):
         return other.generation
     if other is not None:
         raise TenureHeld(computer, other.holder, other.expected_end)
-    newest = session.scalar(sa.select(sa.func.max(Tenure.generation)).where(Tenure.computer == computer))
+    newest = session.scalar(_NEWEST, {"of": computer})
     tenure = Tenure(
         computer=computer,
         generation=(newest or 0) + 1,
@@ -68,8 +75,7 @@ def take(session: Session, computer: str, holder: str, purpose: str, expected_en
 
 def current(session: Session, computer: str | None) -> Tenure | None:
     """The computer's tenure that is not released."""
-    query = sa.select(Tenure).where(Tenure.computer == computer, Tenure.released_at.is_(None))
-    return session.scalar(query.execution_options(populate_existing=True))
+    return session.scalar(_CURRENT, {"of": computer})
 
 
 def expect(session: Session, computer: str | None, generation: int, expected_end: datetime) -> None:

@@ -6,6 +6,7 @@ other.
 """
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -40,6 +41,7 @@ _SUMS = (
     .group_by(Claim.pool)
 )
 _SUMS_OF = _SUMS.where(Claim.pool.in_(sa.bindparam("names", expanding=True)))
+_ADD = sa.insert(Claim.metadata.tables[Claim.__tablename__])
 _LOCKED_POOLS = (
     sa.select(Pool)
     .where(Pool.name.in_(sa.bindparam("names", expanding=True)))
@@ -96,19 +98,10 @@ def claim_pools(session: Session, holder: str, starts: datetime, ends: datetime,
         promised = bookings(session, pools, starts, ends)
         for name, pool in pools.items():
             _must_fit(pool, promised[name], wanted[name], starts, ends)
-    for name, amounts in sorted(wanted.items()):
-        session.add(
-            Claim(
-                pool=name,
-                holder=holder,
-                starts=starts,
-                ends=ends,
-                cpus=amounts.cpus,
-                memory_mb=amounts.memory_mb,
-                disk_gb=amounts.disk_gb,
-            )
-        )
-    session.flush()
+    claim = {"holder": holder, "starts": starts, "ends": ends}
+    rows = [{"pool": name, **claim, **asdict(amounts)} for name, amounts in sorted(wanted.items())]
+    if rows:
+        session.execute(_ADD, rows)
 
 
 def move_end(session: Session, holder: str, ends: datetime) -> None:

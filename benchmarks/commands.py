@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
 def lifecycle(
     at: At = None,
     rounds: Rounds = 5,
-    waiting: Annotated[int, typer.Option("--waiting", metavar="N", min=3, help="So many wait.")] = 90,
+    waiting: Annotated[int, typer.Option("--waiting", metavar="N", min=3, help="So many wait.")] = 300,
     json: Json = False,
 ) -> None:
     """Measure whole lives on the fake module, beside a bare workflow with as many activities.
@@ -46,7 +46,7 @@ def lifecycle(
         say_json([asdict(one.row) for one in measured])
         return
     headings: tuple[str, ...] = ("at once", "ready p50", "p95", "last", "bare p50", "last", "ratio", "of last")
-    headings += ("in use last", "CPU/life", "KiB/waiting", "bare", "events")
+    headings += ("in use last", "CPU/life", "KiB/waiting", "worker's", "bare", "events")
     rows = [
         (
             str(one.row.concurrency),
@@ -54,7 +54,8 @@ def lifecycle(
             *(f"{s:.2f} s" for s in (one.row.bare_p50_s, one.bare_last_s)),
             *(f"{ratio:.2f}" for ratio in (one.row.ratio_to_bare, one.last_to_bare)),
             *(f"{s:.2f} s" for s in (one.row.in_use_last_s, one.row.cpu_s_per_life)),
-            *(f"{n / 1024:.0f}" for n in (one.row.bytes_per_waiting, one.row.bare_bytes_per_waiting)),
+            *(f"{n / 1024:.0f}" for n in (one.row.bytes_per_waiting, one.row.worker_bytes_per_waiting)),
+            f"{one.row.bare_bytes_per_waiting / 1024:.0f}",
             str(one.row.events_per_life),
         )
         for one in measured
@@ -62,6 +63,9 @@ def lifecycle(
     table(headings, rows, right=headings)
     size = measured[0].waits.size
     note(f"bare: {size.activities} activities and {size.local_activities} local ones that do nothing")
+    waits = measured[0].waits
+    idle, full = (" and ".join(f"{n / 2**20:.0f}" for n in both) for both in (waits.slope.idle, waits.slope.full))
+    note(f"worker and server: {idle} MiB idle, {full} MiB while {waits.waiting} wait")
 
 
 def placement(

@@ -41,6 +41,7 @@ from vclab.store.engine import Store
 from vclab.store.models import Reservation
 from vclab.temporal.client import Reservations
 
+CLASS = len(USERS)
 TRIES = 4
 POLL_SECONDS = 0.05
 PATIENCE = 300.0  # seconds until a bench is given up
@@ -61,7 +62,8 @@ class Row:
     ratio_to_bare: float
     in_use_last_s: float
     cpu_s_per_life: float  #: worker and server; both databases are SQLite, inside of them
-    bytes_per_waiting: int
+    bytes_per_waiting: int  #: of worker and server
+    worker_bytes_per_waiting: int  #: of the worker alone, as VCL's daemon was measured
     bare_bytes_per_waiting: int
     events_per_life: int
 
@@ -87,26 +89,34 @@ class Measured:
 
 
 @dataclass(frozen=True)
+class Slope:
+    """Bytes of worker and server: idle, when all wait, and for each one more, from a third of them on."""
+
+    idle: tuple[int, int]
+    full: tuple[int, int]
+    each: tuple[int, int]
+
+
+@dataclass(frozen=True)
 class Waits:
     """Memory while reservations wait for Connect, and how large a bare workflow must be."""
 
     waiting: int
-    bytes_each: int  #: of worker and server: the slope from a third of them on
-    worker_bytes_each: int
+    slope: Slope
     size: bare.Size
     bare_bytes_each: int = 0
 
 
 async def measure(concurrency: Sequence[int], rounds: int, waiting: int) -> list[Measured]:
-    """Each concurrency on fresh nodes. ``waiting``: so many reservations wait while memory is measured."""
+    """Each concurrency on a node of its own. ``waiting``: so many reservations wait while memory is measured, once."""
+    async with _node() as node:
+        bench = Bench(node)
+        waits = await bench.wait_in_line(max(waiting, 3))
+        waits = replace(waits, bare_bytes_each=await bench.bares_in_line(waits.waiting, waits.size))
     found = []
     for count in concurrency:
         async with _node() as node:
-            bench = Bench(node)
-            waits = await bench.wait_in_line(count, max(waiting, 3))
-            beside = await bench.bares_in_line(count, max(waiting, 3), waits.size)
-        async with _node() as node:
-            found.append(await _measure_one(Bench(node), count, rounds, replace(waits, bare_bytes_each=beside)))
+            found.append(await _measure_one(Bench(node), count, rounds, waits))
     return found
 
 
@@ -133,7 +143,8 @@ async def _measure_one(bench: "Bench", count: int, rounds: int, waits: "Waits") 
         ratio_to_bare=round(ready / floor, 2),
         in_use_last_s=round(_median(max(one.in_use) for one in lives), 3),
         cpu_s_per_life=round(_median(one.cpu for one in lives), 3),
-        bytes_per_waiting=waits.bytes_each,
+        bytes_per_waiting=sum(waits.slope.each),
+        worker_bytes_per_waiting=waits.slope.each[0],
         bare_bytes_per_waiting=waits.bare_bytes_each,
         events_per_life=round(_median(one.events for one in lives)),
     )
@@ -231,8 +242,8 @@ class Bench:
         ends = [_time((await self._history(name))[-1]) for name in names]
         return Round([end - begun for end, begun in zip(ends, asked, strict=True)])
 
-    async def wait_in_line(self, count: int, waiting: int) -> Waits:
-        """They come ``count`` at a time. The first third pays for what is needed once; the slope from there on counts.
+    async def wait_in_line(self, waiting: int) -> Waits:
+        """They come a class at a time. The first third pays for what is needed once; the slope from there on counts.
 
         They are left waiting: the node is of no use afterwards.
         """
@@ -243,10 +254,10 @@ class Bench:
             await self._until(batch, ReservationState.RESERVED)
             names.extend(batch)
 
-        grown = await self._in_line(count, waiting, begin)
-        return Waits(waiting, sum(grown), grown[0], _size_to_ready(await self._history(workflow_id(names[0]))))
+        slope = await self._in_line(waiting, begin)
+        return Waits(waiting, slope, _size_to_ready(await self._history(workflow_id(names[0]))))
 
-    async def bares_in_line(self, count: int, waiting: int, size: bare.Size) -> int:
+    async def bares_in_line(self, waiting: int, size: bare.Size) -> int:
         """Bytes that each of so many bare workflows costs that wait."""
 
         async def begin(batch: list[str]) -> None:
@@ -258,22 +269,22 @@ class Bench:
                 while bare.WAITS not in await (await handle.describe()).memo():
                     await asyncio.sleep(POLL_SECONDS)
 
-        return sum(await self._in_line(count, waiting, begin))
+        return sum((await self._in_line(waiting, begin)).each)
 
-    async def _in_line(self, count: int, waiting: int, begin: Callable[[list[str]], Awaitable[None]]) -> list[int]:
-        """Bytes of worker and server for each more that waits: the slope from a third of them on."""
-        there, third = 0, None
+    async def _in_line(self, waiting: int, begin: Callable[[list[str]], Awaitable[None]]) -> Slope:
+        there, third, idle = 0, None, await self._memory()
         while there < waiting:
-            batch = [new_id() for _ in range(min(count, waiting - there))]
+            batch = [new_id() for _ in range(min(CLASS, waiting - there))]
             await begin(batch)
             there += len(batch)
             if third is None and there >= waiting / 3:
                 third = there, await self._memory()
         assert third is not None
-        more = max(there - third[0], 1)
-        return [max(0, now - then) // more for now, then in zip(await self._memory(), third[1], strict=True)]
+        full, more = await self._memory(), max(there - third[0], 1)
+        worker, server = (max(0, now - then) // more for now, then in zip(full, third[1], strict=True))
+        return Slope(idle, full, (worker, server))
 
-    async def _memory(self) -> list[int]:
+    async def _memory(self) -> tuple[int, int]:
         await asyncio.sleep(1.0)  # what is being written or answered now is no cost of waiting
         return self._node.memory()
 

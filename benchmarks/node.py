@@ -42,7 +42,7 @@ fake.connects_after = 0.3
 class Node:
     """A running management node."""
 
-    def __init__(self, client: Client, store: Store, pids: Sequence[int]) -> None:
+    def __init__(self, client: Client, store: Store, pids: tuple[int, int]) -> None:
         self.client = client
         self.store = store
         self._pids = pids
@@ -51,9 +51,10 @@ class Node:
         """Seconds of CPU used so far by worker and server; the databases are inside of them."""
         return sum(cpu_seconds(pid) for pid in self._pids)
 
-    def memory(self) -> list[int]:
+    def memory(self) -> tuple[int, int]:
         """Bytes of worker and server."""
-        return [memory_bytes(pid) for pid in self._pids]
+        worker, server = self._pids
+        return memory_bytes(worker), memory_bytes(server)
 
 
 @asynccontextmanager

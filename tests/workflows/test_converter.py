@@ -93,12 +93,16 @@ def _same_as_theirs(payload: Payload, kind: Any) -> None:
     [
         Outer(datetime(2026, 3, 29, 1, tzinfo=UTC)),
         Outer(datetime.max.replace(tzinfo=UTC), (Inner(), Inner(share=2)), Inner(), {"ü": 1}, [1, "zwei", None]),
-        Inventory("vc", datetime.now(UTC), hosts=(HostFacts("h", 1, 2, True, datastores=("a",)),)),
+        Inventory(
+            "vc",
+            datetime(2026, 11, 21, 9, 30, 0, 5, tzinfo=UTC),
+            hosts=(HostFacts("h", 1, 2, True, datastores=("a",)),),
+        ),
         {"a": [Inner()]},
         None,
         "plain",
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 def test_what_is_sent_comes_back(value: Any) -> None:
     """As the same bytes as the SDK writes."""

@@ -1,7 +1,7 @@
 """JSON as the SDK writes and reads it, in less time: each step of each load passes a dozen payloads.
 
 The SDK copies a dataclass deeply before it writes it, and works its types out anew whenever it reads one. The bytes are
-the same (``tests/temporal/test_converter.py`` compares them), so whoever uses the SDK's own converter understands all.
+the same (``tests/workflows/test_converter.py`` compares them), so whoever uses the SDK's own converter understands all.
 """
 
 import dataclasses

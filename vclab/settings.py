@@ -6,6 +6,7 @@ The file is ``$VCLAB_CONFIG``, else ``/etc/vclab/vclab.toml``, else that of the 
 import logging
 import os
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import BaseModel, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
@@ -32,7 +33,18 @@ def config_file() -> Path | None:
     return next((p for p in CONFIG_FILES if p.is_file()), None)
 
 
-class TemporalSettings(BaseModel):
+CENTURY = 100 * 365.25 * 86400.0
+Wait = Annotated[float, Field(ge=0.1, le=CENTURY)]
+"""Seconds."""
+Length = Annotated[float, Field(ge=0, le=CENTURY)]
+"""Seconds, or none."""
+
+
+class Section(BaseModel, extra="forbid", allow_inf_nan=False):
+    """A part of the settings. What it does not know is a mistake, and told."""
+
+
+class TemporalSettings(Section):
     """Where the Temporal server is."""
 
     address: str = "127.0.0.1:7233"
@@ -40,54 +52,54 @@ class TemporalSettings(BaseModel):
     ui: str = ""  #: shown to people, e.g. "http://127.0.0.1:8233"
 
 
-class WaitSettings(BaseModel, extra="forbid"):
+class WaitSettings(Section):
     """Lengths of the waits, in seconds (down to 0.1). The defaults are Apache VCL's."""
 
-    acknowledge: float = Field(900, ge=0.1)
-    first_connection: float = Field(900, ge=0.1)
-    first_connection_look: float = Field(15, ge=0.1)
-    inuse_look: float = Field(300, ge=0.1)
-    reconnect: float = Field(900, ge=0.1)
-    notices: tuple[float, ...] = (1_209_600, 604_800, 172_800, 86_400, 600, 300)
-    step_ceiling: float = Field(600, ge=0.1)
-    load_ceiling: float = Field(9000, ge=0.1)  #: room for one copy that was never timed, and three other steps
+    acknowledge: Wait = 900
+    first_connection: Wait = 900
+    first_connection_look: Wait = 15
+    inuse_look: Wait = 300
+    reconnect: Wait = 900
+    notices: tuple[Wait, ...] = (1_209_600, 604_800, 172_800, 86_400, 600, 300)
+    step_ceiling: Wait = 600
+    load_ceiling: Wait = 9000  #: room for one copy that was never timed, and three other steps
     elsewhere: bool = True
-    help: float = Field(7200, ge=0)
-    remove_retry: float = Field(60, ge=0.1)
-    no_timeout_from: float = Field(86_400, ge=0.1)  #: one that lasts so long is not timed out (ignore_connections_gte)
-    preload: float = Field(2100, ge=0)
-    preload_margin: float = Field(600, ge=0)
-    place_look: float = Field(60, ge=0.1)
-    late: float = Field(3600, ge=0)
-    spare: float = Field(1800, ge=0)  #: an unused machine is kept so long for the next reservation; 0: removed at once
+    help: Length = 7200
+    remove_retry: Wait = 60
+    no_timeout_from: Wait = 86_400  #: one that lasts so long is not timed out (ignore_connections_gte)
+    preload: Length = 2100
+    preload_margin: Length = 600
+    place_look: Wait = 60
+    late: Length = 3600
+    spare: Length = 1800  #: an unused machine is kept so long for the next reservation; 0: removed at once
 
 
-class LimitSettings(BaseModel, extra="forbid"):
+class LimitSettings(Section):
     """What a user may ask for, in seconds. Operators pass these, nobody passes a claim."""
 
-    shortest: float = 900
-    first: float = 4 * 3600
-    total: float = 6 * 3600
-    extension: float = 3600
-    at_once: int = 1  #: reservations at one time
-    horizon: float = 2 * 365 * 86400  #: nothing ends later than this from now, whoever asks
+    shortest: Length = 900
+    first: Length = 4 * 3600
+    total: Length = 6 * 3600
+    extension: Length = 3600
+    at_once: int = Field(1, ge=0)  #: reservations at one time
+    horizon: Wait = 2 * 365 * 86400  #: nothing ends later than this from now, whoever asks
 
 
-class AffiliationSettings(BaseModel, extra="forbid"):
+class AffiliationSettings(Section):
     """What is otherwise for the people of one affiliation; what is not named is as for all."""
 
     waits: WaitSettings = WaitSettings()
     limits: LimitSettings = LimitSettings()
 
 
-class ClaimSettings(BaseModel):
+class ClaimSettings(Section):
     """A claim is [start - lead, end + turnaround), in seconds."""
 
-    lead: float = Field(0, ge=0)
-    turnaround: float = Field(300, ge=0)
+    lead: Length = 0
+    turnaround: Length = 300
 
 
-class PersonSettings(BaseModel):
+class PersonSettings(Section):
     """How a person's own ``connect`` reaches computers: for people who sit at this machine."""
 
     via: tuple[str, ...] = ()  #: command put before ssh
@@ -95,19 +107,19 @@ class PersonSettings(BaseModel):
     identity_file: str = ""
 
 
-class ReconcileSettings(BaseModel):
+class ReconcileSettings(Section):
     """The reconciler, in seconds."""
 
-    every: float = Field(60, ge=1)
-    grace: float = Field(900, ge=0)  #: a machine of ours without a tenure is removed after this long
+    every: Annotated[Wait, Field(ge=1)] = 60
+    grace: Length = 900  #: a machine of ours without a tenure is removed after this long
 
 
-class HealthSettings(BaseModel):
+class HealthSettings(Section):
     """When failed loads speak against a host, and when a resting host is checked, in seconds."""
 
     images: int = Field(3, ge=1)  #: a host rests after failed loads of so many different images in a row
-    check_after: float = Field(600, ge=0.1)  #: the first check; each one in vain doubles the pause
-    check_longest: float = Field(21_600, ge=0.1)  #: the longest pause between two checks
+    check_after: Wait = 600  #: the first check; each one in vain doubles the pause
+    check_longest: Wait = 21_600  #: the longest pause between two checks
 
 
 class Settings(BaseSettings):

@@ -53,6 +53,11 @@ def test_an_affiliation_has_what_it_names_otherwise(file: Path) -> None:
         ("[affiliations.physics]\nclaims = 1", "affiliations.physics.claims"),
         ("[waits]\nnotice = [1]", "waits.notice"),
         ("[limits]\nat_most = 1", "limits.at_most"),
+        ("[limits]\nhorizon = inf", "limits.horizon"),
+        ("[limits]\nfirst = 1e300", "limits.first"),
+        ("[waits]\nnotices = [nan]", "waits.notices.0"),
+        ("[reconcile]\ngrase = 1", "reconcile.grase"),
+        ("[people.anna]\nvia = 1", "people.anna.via"),
     ],
 )
 def test_what_is_wrong_is_refused_with_file_and_field(file: Path, text: str, field: str) -> None:

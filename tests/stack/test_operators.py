@@ -61,6 +61,7 @@ def test_signals(stack: Stack) -> None:
     assert (shown["ending"], shown["reason"]) == ("released", "cancelled by an operator")
 
 
+@pytest.mark.long
 def test_what_nobody_looks_after(stack: Stack) -> None:
     # A terminated workflow runs no clean-up: the reconciler takes the machine back.
     r = stack.reserve("--wait")["id"]

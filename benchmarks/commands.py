@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
 def lifecycle(
     at: At = None,
     rounds: Rounds = 5,
-    waiting: Annotated[int, typer.Option("--waiting", metavar="N", min=3, help="So many wait.")] = 300,
+    waiting: Annotated[int, typer.Option("--waiting", metavar="N", min=3, help="So many wait.")] = 600,
     json: Json = False,
 ) -> None:
     """Measure whole lives on the fake module, beside a bare workflow with as many activities.

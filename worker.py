@@ -63,8 +63,8 @@ BUILD = f"vclab-{version('vclab')}"
 """Named, because the SDK would else read and hash all modules, for seconds, at each start."""
 SLOTS = 50
 CACHED_WORKFLOWS = 200
-"""Of those that wait, so many are kept ready, 160 KiB each; others are forgotten, and replayed when something happens to
-them. Several classes at once fit in; what waits for hours need not."""
+"""Of those that wait, so many are kept ready, 160 KiB each; others are forgotten, and replayed when something happens
+to them. Several classes at once fit in; what waits for hours need not."""
 WORKFLOWS = (Reservation, ComputerLoad, Reclaim, Removal, Reconcile, Dismissal)
 STOP_SECONDS = 25.0
 """From being asked to stop to stopping whatever happens: activities have 10 s to end, then 10 s to be cancelled."""

@@ -31,7 +31,7 @@ def lifecycle(
     """Measure whole lives on the fake module, beside a bare workflow with as many activities.
 
     It starts a Temporal server and a worker of its own, and needs neither root nor a lab.
-    At 1, 10 and 50 at once it takes about five minutes.
+    At 1, 10 and 50 at once it takes about seven minutes.
 
     \b
     Examples:

@@ -61,9 +61,9 @@ def lifecycle(
         for one in measured
     ]
     table(headings, rows, right=headings)
-    size = measured[0].waits.size
-    note(f"bare: {size.activities} activities and {size.local_activities} local ones that do nothing")
     waits = measured[0].waits
+    size = waits.size
+    note(f"bare: {size.activities} activities and {size.local_activities} local ones that do nothing")
     idle, full = (" and ".join(f"{n / 2**20:.0f}" for n in both) for both in (waits.slope.idle, waits.slope.full))
     note(f"worker and server: {idle} MiB idle, {full} MiB while {waits.waiting} wait")
 

@@ -88,18 +88,19 @@ def keep(session: Session, row: Reservation, until: datetime, now: datetime) -> 
 
 def any_of(session: Session, image: model.Image) -> bool:
     """Whether there is a spare of the image just now. Most often there is none, and nothing more has to be asked."""
-    return session.scalar(_ANY, {"of_image": image.name, "in_revision": image.revision}) or False
+    return session.scalar(_ANY, _of(image)) or False
 
 
-def _of(image: model.Image) -> sa.Select[Spare]:
-    return sa.select(Spare).where(Spare.image == image.name, Spare.revision == image.revision, Spare.removal == 0)
+def _of(image: model.Image) -> dict[str, Any]:
+    """What ``_THERE`` asks for."""
+    return {"of_image": image.name, "in_revision": image.revision}
 
 
-_ANY = sa.select(
-    sa.exists().where(
-        Spare.image == sa.bindparam("of_image"), Spare.revision == sa.bindparam("in_revision"), Spare.removal == 0
-    )
+_THERE = sa.select(Spare).where(
+    Spare.image == sa.bindparam("of_image"), Spare.revision == sa.bindparam("in_revision"), Spare.removal == 0
 )
+_ANY = sa.select(_THERE.exists())
+_BY_AGE = _THERE.order_by(Spare.until, Spare.computer)
 _EVICTED_FOR = (
     sa.select(Spare).where(Spare.evicted_for == sa.bindparam("of"), Spare.removal > 0).order_by(Spare.computer)
 )
@@ -120,7 +121,7 @@ def hand_out(
     ``resting``: hosts, by endpoint and name, that are not to be used. The pools of all that was heard must be locked.
     """
     known = {endpoint.name: endpoint for endpoint in endpoints}
-    for spare in session.scalars(_of(image).order_by(Spare.until, Spare.computer)).all():
+    for spare in session.scalars(_BY_AGE, _of(image)).all():
         target = recorded(spare.target)
         if (target.endpoint, target.host) in resting or not _is_wanted(
             target, image, known.get(target.endpoint), heard.get(target.endpoint)

@@ -51,10 +51,10 @@ from vclab.store.engine import Store, open_store
 from vclab.temporal import schedules, search_attributes
 from vclab.temporal.client import HOME_SITE, QUEUE, connect, site_queue
 from vclab.temporal.sandbox import sandbox
+from workflows.background_load import BackgroundLoad
 from workflows.dismissal import Dismissal
 from workflows.reclaim import Reclaim
 from workflows.reconcile import Reconcile
-from workflows.reload import ComputerLoad
 from workflows.removal import Removal
 from workflows.reservation import Reservation
 
@@ -65,7 +65,7 @@ SLOTS = 50
 CACHED_WORKFLOWS = 200
 """Of those that wait, so many are kept ready, 160 KiB each; others are forgotten, and replayed when something happens
 to them. Several classes at once fit in; what waits for hours need not."""
-WORKFLOWS = (Reservation, ComputerLoad, Reclaim, Removal, Reconcile, Dismissal)
+WORKFLOWS = (Reservation, BackgroundLoad, Reclaim, Removal, Reconcile, Dismissal)
 STOP_SECONDS = 25.0
 """From being asked to stop to stopping whatever happens: activities have 10 s to end, then 10 s to be cancelled."""
 log = logging.getLogger("vclab.worker")

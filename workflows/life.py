@@ -1,52 +1,74 @@
-"""What every phase of a reservation's life shares: its state, its waits, its records, and how it ends."""
+"""One reservation's life: its state, and what every phase of it does with that: wait, record, finish, publish.
+
+It ends by *state*: whatever ends it sets ``state.ending``, every wait looks at that, and reclaim follows.
+"""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from temporalio import workflow
-from temporalio.exceptions import FailureError
 from temporalio.types import MethodSyncSingleParam
 
 from activities.guest import GuestInput
 from activities.records import EndedInput, Event, RecordActivities
 from vclab.model import messages
+from vclab.model.life import Load, State, Wait
 from vclab.model.messages import Told
-from vclab.model.plans import Facts
+from vclab.model.plans import Facts, Target
 from vclab.model.reservations import Placed, ReserveRequest, Waits
 from vclab.model.states import Ending, ReservationState
 from vclab.temporal import search_attributes as searchable
-from workflows import profiles
-from workflows.waiting import Progress
+from workflows import live_status, profiles
+from workflows.tasks import Handle, result_after, whole
 
 P = TypeVar("P")
 T = TypeVar("T")
-Handle = workflow.ActivityHandle[T]
 
 
 class Life:
-    """Ends by state: whatever ends it sets ``_ending``, and every wait looks at that."""
+    """What the phases of a reservation share."""
 
-    def __init__(self, request: ReserveRequest) -> None:
-        self._request = request
-        self._progress = Progress(request)
-        self._placed: Placed | None = None
-        self._refusal = ""
-        self._facts = Facts()
-        self._end = workflow.now()
-        self._moved = False  #: the end was moved, or something else that a wait for Connect or a notice must see
-        self._ending: Ending | None = None
-        self._ended_by = ""
-        self._addresses: tuple[str, ...] = ()  #: from which Connect was pressed
-        self._asking: tuple[str, ...] = ()  #: the same, and that is being recorded
-        self._granted: tuple[str, ...] = ()  #: which the computer lets in
-        self._grant_began: datetime | None = None  #: the first one: since then somebody may have been logged in
-        self._prepared = False  #: it is loaded, waits for its start, and nobody was let in
+    def __init__(self, request: ReserveRequest, state: State) -> None:
+        self.request = request
+        self.state = state
         self._one_record = asyncio.Lock()
-        self._in_memo: Told | None = None
+        self._published: Told | None = None
+
+    # --- reading --------------------------------------------------------------------------------------------------
+
+    @property
+    def ended(self) -> bool:
+        """It has ended for its user."""
+        return self.state.ending is not None
+
+    @property
+    def placed(self) -> Placed:
+        """Where it is placed, by the newest record. Only from then on."""
+        assert self.state.placed is not None
+        return self.state.placed
+
+    @property
+    def target(self) -> Target:
+        """Its computer."""
+        return self.placed.target
+
+    @property
+    def waits(self) -> Waits:
+        """How long waits last that begin now: as the newest record said."""
+        return self.state.placed.waits if self.state.placed is not None else Waits()
+
+    @property
+    def end(self) -> datetime:
+        """When it ends."""
+        return self.state.end or workflow.now()
+
+    @property
+    def load(self) -> Load:
+        """Where its load stands."""
+        return self.state.load
 
     # --- waiting --------------------------------------------------------------------------------------------------
 
@@ -55,120 +77,119 @@ class Life:
         left = deadline - workflow.now()
         if left <= timedelta(0):
             return fact()
-        self.tell()
+        self.publish()
         try:
-            await workflow.wait_condition(
-                lambda: fact() or self._ending is not None, timeout=left, timeout_summary=name
-            )
+            await workflow.wait_condition(lambda: fact() or self.ended, timeout=left, timeout_summary=name)
         except TimeoutError:
             return False
         return True
 
     async def unless_ended(self, handle: Handle[T], or_else: Callable[[], bool] = lambda: False) -> T | None:
         """The activity's result; or None, after the activity has stopped, when it ended or ``or_else`` came true."""
-        self.tell()
-        wait = workflow.wait_condition(lambda: handle.done() or self._ending is not None or or_else())
+        self.publish()
+        wait = workflow.wait_condition(lambda: handle.done() or self.ended or or_else())
         return await result_after(wait, handle)
+
+    # --- recording ------------------------------------------------------------------------------------------------
 
     async def record(self, what: MethodSyncSingleParam[Any, P, T], given: P) -> T:
         """One record at a time (concurrent local activities do not replay), and never half of one."""
 
         async def write() -> T:
             async with self._one_record:
-                return await workflow.execute_local_activity_method(what, given, **profiles.record(_name(what)))
+                return await workflow.execute_local_activity_method(what, given, **profiles.record_of(what))
 
         return await whole(write())
 
-    @property
-    def _waits(self) -> Waits:
-        """The waits as the newest record said them."""
-        return self._placed.waits if self._placed is not None else Waits()
+    def heed(self, waits: Waits) -> None:
+        """What a record said of the waits goes for those that begin from now on."""
+        if waits.run_events:
+            self.state.placed = replace(self.placed, waits=waits)
 
-    def _heed(self, waits: Waits) -> None:
-        """What a record said of the waits goes for those that begin from now on.
+    def event(self, facts: Facts | None = None, addresses: Sequence[str] = ()) -> Event:
+        """Something that happened to it now."""
+        return Event(self.request.id, workflow.now(), facts or Facts(), tuple(addresses))
 
-        What records of the first release said was not heeded in use; its histories have to go on as they began.
-        """
-        if self._placed is not None and waits.run_events:
-            self._placed = replace(self._placed, waits=waits)
+    def guest_input(self, every: float = 0.0) -> GuestInput:
+        """Its computer, and whom to let in; ``every``: seconds between two looks."""
+        access = replace(self.placed.access, addresses=self.state.let_in.addresses)
+        return GuestInput(self.target, self.state.facts, access, every)
 
-    # --- how it ends ----------------------------------------------------------------------------------------------
+    # --- ending ---------------------------------------------------------------------------------------------------
 
-    async def _finish(self, ending: Ending, reason: str = "", by: str = "") -> None:
+    async def finish(self, ending: Ending, reason: str = "", by: str = "") -> None:
         """End it for the user: the first ending stays. Every wait is woken; reclaim follows."""
-        if self._ending is not None:
+        if self.ended:
             return
-        self._ending = self._progress.ending = ending
-        self._ended_by = by
-        self._progress.says(reason)
-        await self._recorded_end()
+        self.state.ending, self.state.ended_by = ending, by
+        self.says(reason)
+        await self.record_ending()
 
-    async def _recorded_end(self) -> None:
-        if self._placed is not None and self._ending is not None:
-            given = EndedInput(self._request.id, self._ending, workflow.now(), self._progress.reason, self._ended_by)
+    async def record_ending(self) -> None:
+        """Write the ending down; harmless when it is written already."""
+        state = self.state
+        if state.placed is not None and state.ending is not None:
+            given = EndedInput(self.request.id, state.ending, workflow.now(), state.reason, state.ended_by)
             await self.record(RecordActivities.ended, given)
 
-    def _users_ending(self) -> Ending:
+    def users_ending(self) -> Ending:
         """Before Connect ``deleted``, after it ``released``; also when Connect came only half-way."""
-        return Ending.RELEASED if self._addresses or self._grant_began else Ending.DELETED
+        let_in = self.state.let_in
+        return Ending.RELEASED if let_in.addresses or let_in.began else Ending.DELETED
 
-    # --- what is told ---------------------------------------------------------------------------------------------
+    # --- publishing -----------------------------------------------------------------------------------------------
 
-    def tell(self) -> None:
+    def enter(self, state: ReservationState) -> None:
+        """It is in this state from now on."""
+        self.state.state = state
+        workflow.upsert_search_attributes([searchable.STATE.value_set(state)])
+        self._show()
+
+    def waits_for(self, what: str, seconds: float | None = None, then: str = "") -> None:
+        """It waits for ``what`` from now on, for at most ``seconds``, and ``then`` happens."""
+        since = workflow.now()
+        self.state.wait = Wait(what, since, None if seconds is None else since + timedelta(seconds=seconds), then)
+        self._show()
+
+    def waits_for_the_end(self) -> None:
+        """It waits for the end of the reservation, wherever that is moved to."""
+        self.waits_for("the end of the reservation", None, "it ends")
+        self.state.wait.until = self.state.end
+
+    def begins_step(self, number: int, then: str) -> None:
+        """This step of the plan runs from now on, and ``then`` happens when it fails."""
+        load, since = self.state.load, self.state.wait.steps_since
+        assert load.plan is not None
+        running = load.plan.steps[number - 1]
+        load.step = number
+        self.waits_for(running.title, profiles.step_ceiling(running, load.ceiling), then)
+        self.state.wait.steps_since = since or self.state.wait.since
+
+    def says(self, reason: str) -> None:
+        """Something that people must know: a failure, a refusal; or nothing any more."""
+        self.state.reason = reason
+        self._show()
+
+    def credit(self, end: datetime) -> None:
+        """The end was moved, if it was, because time was lost by a fault of ours."""
+        if end != self.state.end:
+            workflow.upsert_search_attributes([searchable.END.value_set(end)])
+            self.end_is(end)
+
+    def end_is(self, end: datetime) -> None:
+        """The end is there now."""
+        self.state.end = end
+        if self.state.wait.then == "it ends":
+            self.state.wait.until = end
+        self._show()
+
+    def publish(self) -> None:
         """Write into the memo where it stands, if that is news: before each wait, so that everybody can read what it
         waits for from the server, without a workflow task, and without a worker."""
-        told = self._progress.told()
-        if self._waits.tells and told != self._in_memo:
-            self._in_memo = told
-            workflow.upsert_memo({messages.TOLD: told})
+        status = live_status.published(self.state)
+        if self.waits.tells and status != self._published:
+            self._published = status
+            workflow.upsert_memo({messages.TOLD: status})
 
-    def _event(self, facts: Facts | None = None, addresses: Sequence[str] = ()) -> Event:
-        return Event(self._request.id, workflow.now(), facts or Facts(), tuple(addresses))
-
-    def _enter(self, state: ReservationState) -> None:
-        self._progress.state = state
-        workflow.upsert_search_attributes([searchable.STATE.value_set(state)])
-        self._progress.show()
-
-    def _guest_input(self, placed: Placed, every: float) -> GuestInput:
-        return GuestInput(placed.target, self._facts, replace(placed.access, addresses=self._addresses), every)
-
-
-def _name(record: object) -> str:
-    return getattr(record, "__name__", "record").replace("_", " ")
-
-
-async def whole(work: Coroutine[Any, Any, T]) -> T:
-    """Run to the end even when the workflow is cancelled meanwhile, so that nothing that was done is forgotten."""
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await workflow.wait([task])
-        raise
-
-
-async def in_any_case(work: Coroutine[Any, Any, None]) -> None:
-    """Run to the end: what is given back is given back, also when the workflow is cancelled meanwhile."""
-    with suppress(asyncio.CancelledError):
-        await whole(work)
-
-
-async def result_after(wait: Awaitable[None], handle: Handle[T]) -> T | None:
-    """The activity's result when it is done after the wait; else None, after the activity has stopped."""
-    try:
-        await wait
-    except asyncio.CancelledError:
-        await stopped(handle)
-        raise
-    if handle.done():
-        return await handle
-    await stopped(handle)
-    return None
-
-
-async def stopped(handle: Handle[Any]) -> None:
-    """Cancel an activity and wait until it has really stopped."""
-    handle.cancel()
-    with suppress(FailureError, asyncio.CancelledError):
-        await handle
+    def _show(self) -> None:
+        workflow.set_current_details(live_status.details(self.request, self.state))

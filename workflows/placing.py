@@ -1,4 +1,4 @@
-"""Finding a place."""
+"""Finding a place: a request becomes claims and a tenure, or it is refused."""
 
 from temporalio import workflow
 
@@ -7,48 +7,52 @@ from activities.records import PlaceInput, PlaceOutcome, RecordActivities
 from vclab.model.states import ReservationState
 from vclab.temporal import search_attributes as searchable
 from workflows import profiles
-from workflows.life import Life, whole
+from workflows.life import Life
+from workflows.tasks import whole
 
 
-class Placing(Life):
-    """A request becomes a place: claim and tenure; or it is refused."""
+async def place(life: Life) -> None:
+    """Place it, or say why that is not possible."""
+    life.waits_for("the endpoints to say what they can hold")
+    survey = await ask_endpoints()
 
-    async def _place(self) -> None:
-        self._progress.waits("the endpoints to say what they can hold")
-        survey = await self._survey()
+    async def record() -> None:
+        given = PlaceInput(life.request, survey.inventories, workflow.now())
+        outcome: PlaceOutcome = await life.record(RecordActivities.place, given)
+        life.state.placed = outcome.placed
+        life.state.refusal = outcome.refusal.text() if outcome.refusal else ""
 
-        async def place() -> None:
-            given = PlaceInput(self._request, survey.inventories, workflow.now())
-            outcome: PlaceOutcome = await self.record(RecordActivities.place, given)
-            self._placed = outcome.placed
-            self._refusal = outcome.refusal.text() if outcome.refusal else ""
+    await whole(record())
+    if life.state.placed is None:
+        life.waits_for("nothing: it was refused")
+        life.says(life.state.refusal)
+        return
+    if life.placed.state is ReservationState.SCHEDULED:
+        life.state.state = ReservationState.SCHEDULED
+    life.state.end = life.placed.end
+    workflow.upsert_search_attributes(
+        [
+            searchable.USER.value_set(life.request.user),
+            searchable.IMAGE.value_set(life.request.image),
+            searchable.COMPUTER.value_set(life.target.computer),
+            searchable.HOST.value_set(life.target.host),
+            searchable.END.value_set(life.placed.end),
+            searchable.STATE.value_set(life.state.state),
+        ]
+    )
 
-        await whole(place())
-        if self._placed is None:
-            self._progress.waits("nothing: it was refused")
-            self._progress.says(self._refusal)
-            return
-        target = self._placed.target
-        if self._placed.state is ReservationState.SCHEDULED:
-            self._progress.state = ReservationState.SCHEDULED
-        self._end = self._placed.end
-        self._progress.placed = self._placed
-        self._progress.end = self._end
-        workflow.upsert_search_attributes(
-            [
-                searchable.USER.value_set(self._request.user),
-                searchable.IMAGE.value_set(self._request.image),
-                searchable.COMPUTER.value_set(target.computer),
-                searchable.HOST.value_set(target.host),
-                searchable.END.value_set(self._end),
-                searchable.STATE.value_set(self._progress.state),
-            ]
-        )
 
-    async def _survey(self) -> Survey:
-        """What the endpoints say that they can hold now."""
-        return await workflow.execute_activity_method(
-            ProvisioningActivities.survey,
-            SurveyInput(),
-            **profiles.survey("ask the endpoints what they can hold", "default"),
-        )
+async def ask_endpoints() -> Survey:
+    """What the endpoints say that they can hold now."""
+    return await workflow.execute_activity_method(
+        ProvisioningActivities.survey,
+        SurveyInput(),
+        **profiles.survey("ask the endpoints what they can hold", "default"),
+    )
+
+
+def show_place(life: Life) -> None:
+    """By its computer and host it is found in the Temporal UI."""
+    workflow.upsert_search_attributes(
+        [searchable.COMPUTER.value_set(life.target.computer), searchable.HOST.value_set(life.target.host)]
+    )

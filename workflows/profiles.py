@@ -35,6 +35,11 @@ def record(summary: str) -> LocalActivityConfig:
     )
 
 
+def record_of(what: object) -> LocalActivityConfig:
+    """That of a record activity, by its name."""
+    return record(getattr(what, "__name__", "record").replace("_", " "))
+
+
 def step_ceiling(step: Step, setting: float) -> float:
     """Seconds after which a step is given up: the setting (long work: 12 times that, VCL's 7,200 s for a copy), or
     twice its usual time if that is longer."""

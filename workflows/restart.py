@@ -1,28 +1,28 @@
 """Restarting a computer: softly, and by force when that fails or does not bring it back."""
 
-from collections.abc import Callable
 from contextlib import suppress
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
-from activities.guest import GuestActivities, GuestInput
+from activities.guest import GuestActivities
 from activities.provisioning import ProvisioningActivities
 from vclab.model.plans import Facts
 from workflows import profiles
-from workflows.load import UnlessEnded
+from workflows.life import Life
+from workflows.notices import while_the_clock_runs
 
 BACK_SECONDS = 300.0
 """How long a boot may take (VCL wait_for_reboot)."""
 LOOK_SECONDS = 5.0
 
 
-async def restart(given: GuestInput, hard: bool, unless_ended: UnlessEnded, ended: Callable[[], bool]) -> Facts | None:
+async def restart(life: Life, hard: bool) -> Facts | None:
     """What is so after the restart: boot id and public address. None when the reservation ended meanwhile.
 
     Raises ``ActivityError`` when even force did not bring it back.
     """
-    target = given.target
+    target, given = life.target, life.guest_input(LOOK_SECONDS)
     if not hard:
         with suppress(ActivityError):
             asked = workflow.start_activity_method(
@@ -30,22 +30,24 @@ async def restart(given: GuestInput, hard: bool, unless_ended: UnlessEnded, ende
                 given,
                 **profiles.short(f"ask {target.computer} to restart", target.site, 60),
             )
-            await unless_ended(asked)
-            return await _back(given, unless_ended) if not ended() else None
+            await while_the_clock_runs(life, asked)
+            return await _back(life)
     forced = workflow.start_activity_method(
         ProvisioningActivities.reset_computer,
         target,
         **profiles.short(f"restart {target.computer} by force", target.site, BACK_SECONDS),
     )
-    await unless_ended(forced)
-    return await _back(given, unless_ended) if not ended() else None
+    await while_the_clock_runs(life, forced)
+    return await _back(life)
 
 
-async def _back(given: GuestInput, unless_ended: UnlessEnded) -> Facts | None:
+async def _back(life: Life) -> Facts | None:
+    if life.ended:
+        return None
     look = workflow.start_activity_method(
         GuestActivities.await_boot,
-        given,
-        **profiles.look(f"is {given.target.computer} back?", given.target.site, LOOK_SECONDS, BACK_SECONDS),
+        life.guest_input(LOOK_SECONDS),
+        **profiles.look(f"is {life.target.computer} back?", life.target.site, LOOK_SECONDS, BACK_SECONDS),
     )
-    facts: Facts | None = await unless_ended(look)
+    facts: Facts | None = await while_the_clock_runs(life, look)
     return facts

@@ -16,12 +16,12 @@ import worker
 from tests.workflows.conftest import Life
 from vclab.model import messages
 from vclab.model.errors import NotFound, Refused
+from vclab.model.life import State
 from vclab.model.messages import Acknowledge, End, Extend, StatusView, Told, ToldStep
-from vclab.model.reservations import ReserveRequest
 from vclab.temporal import sandbox
 from vclab.temporal.converter import CONVERTER
 from vclab.temporal.told import Live, live
-from workflows.waiting import TOLD_TEXT, Progress
+from workflows import live_status
 
 STEPS = (ToldStep("vsphere.copy_disk", "Copy", 7200.0, 20.0), ToldStep("linux.wait_ssh", "Wait for SSH", 600.0, 5.0))
 LOADING = Told(StatusView("new", "Preparing (0/2)", waits_for="the next step of its load"), STEPS)
@@ -116,9 +116,9 @@ async def test_it_is_told_once_for_all_steps_of_a_load(life: Life) -> None:
 
 def test_a_long_remark_is_cut_for_the_memo() -> None:
     """The whole is in the database."""
-    progress = Progress(ReserveRequest("r", "alice", "debian-12", 3600.0), reason="x" * 5000)
-    assert len(progress.told().status.reason) == TOLD_TEXT + 1
-    assert len(progress.view().reason) == 5000
+    state = State(reason="x" * 5000)
+    assert len(live_status.published(state).status.reason) == live_status.LONGEST_REASON + 1
+    assert len(live_status.view(state).reason) == 5000
 
 
 async def test_one_that_tells_nothing(life: Life) -> None:

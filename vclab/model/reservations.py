@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from vclab.model.messages import Reboot
-from vclab.model.plans import Access, Evidence, Facts, Target
+from vclab.model.plans import Access, Evidence, Target
 from vclab.model.states import Ending, ReservationState
 
 
@@ -19,7 +18,6 @@ class ReserveRequest:
     requested_by: str = ""  #: who asked, if not the user: an operator
     operator: bool = False  #: the limits do not bind operators
     start: datetime | None = None  #: None: now
-    carried: "Carried | None" = None  #: only from one run of the workflow to the next
 
 
 @dataclass(frozen=True)
@@ -93,26 +91,6 @@ class OtherPlace:
     datastore: str
     computer: str
     evicted: tuple[Target, ...] = ()  #: spares whose room it needs: removed before its load
-
-
-@dataclass(frozen=True)
-class Carried:
-    """What a reservation in use hands from one run of its workflow to the next (continue-as-new)."""
-
-    placed: Placed
-    facts: Facts
-    end: datetime
-    addresses: tuple[str, ...]  #: from which Connect was pressed, the newest last
-    granted: tuple[str, ...]  #: which the computer lets in
-    connected: bool
-    unseen: str = ""  #: why the computer can't be looked at
-    back_by: datetime | None = None  #: until then the user may stay away
-    told: datetime | None = None  #: notices that were due until then need not be sent any more
-    reboot: Reboot | None = None  #: asked for and not begun
-    requests: tuple[str, ...] = ()  #: ids of the newest acts that were done, so that none is done twice
-    signals: int = 0  #: to extend it, that have come
-    reason: str = ""
-    runs: int = 1  #: that went before
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from vclab.model import messages
 from vclab.model.errors import NotFound, Refused, Unreachable
+from vclab.model.life import ReservationInput
 from vclab.model.messages import (
     Acknowledge,
     Dismiss,
@@ -126,7 +127,7 @@ class Reservations:
         """
         start: WithStartWorkflowOperation[Any, str] = WithStartWorkflowOperation(
             messages.WORKFLOW,
-            request,
+            ReservationInput(request),
             id=workflow_id(request.id),
             task_queue=QUEUE,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,

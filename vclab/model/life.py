@@ -1,0 +1,104 @@
+"""What the workflow of a reservation knows. One ``State`` holds all of it: continue-as-new hands it on as it is, and
+what people are shown is derived from it. Times are aware and in UTC.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from vclab.model.messages import Reboot, Resolve
+from vclab.model.plans import Facts, Plan
+from vclab.model.reservations import Placed, ReserveRequest
+from vclab.model.states import Ending, ReservationState
+
+
+@dataclass
+class Load:
+    """Where a load stands. One that is resumed goes on from here."""
+
+    plan: Plan | None = None
+    step: int = 0  #: the number of the step that runs, or failed; 0: none yet
+    done: int = 0  #: steps of the plan that are done, and are never run again
+    facts: Facts = Facts()  #: what they have learned
+    run: int = 0  #: how often it was resumed
+    ceiling: float = 0.0  #: the setting for one step, in seconds
+    deadline: datetime | None = None  #: the whole load's ceiling
+    hurried: bool = False  #: the step has less time than its own, for the whole load has no more
+
+
+@dataclass
+class Mending:
+    """What was done about loads that failed."""
+
+    began: datetime | None = None  #: the load in this place: the time since then is lost if it fails
+    credited: float = 0.0  #: lost seconds that were given back, as far as no claim stood in the way
+    relocated: bool = False  #: one other place was tried; a further one needs an operator's word
+    needs_help: bool = False  #: an operator must say how it goes on
+    resolving: Resolve | None = None  #: what an operator said, from the moment it was said
+    resolution: Resolve | None = None  #: the same, once it is recorded
+
+
+@dataclass
+class LetIn:
+    """Who is let in to the computer: addresses and prefixes, the newest last."""
+
+    addresses: tuple[str, ...] = ()  #: from which Connect was pressed
+    asking: tuple[str, ...] = ()  #: the same, while it is being recorded
+    granted: tuple[str, ...] = ()  #: which the computer lets in
+    began: datetime | None = None  #: the first grant: since then somebody may have been logged in
+    open: bool = False  #: the computer lets somebody in
+
+
+@dataclass
+class Use:
+    """How the computer is used, as far as it was seen."""
+
+    connected: bool = False
+    unseen: str = ""  #: why the computer can't be looked at
+    back_by: datetime | None = None  #: the user is away, and has to be back by then
+    noticed: datetime | None = None  #: notices that were due until then are not sent any more
+    reboot: Reboot | None = None  #: asked for, and not done yet
+
+
+@dataclass
+class Wait:
+    """What is waited for now, for people."""
+
+    what: str = "a place"
+    since: datetime | None = None
+    until: datetime | None = None
+    then: str = ""  #: what happens then
+    steps_since: datetime | None = None  #: steps of a plan run one after the other since then
+
+
+@dataclass
+class State:
+    """All that a reservation's workflow knows. ``end`` counts from when it is placed."""
+
+    state: ReservationState = ReservationState.NEW
+    placed: Placed | None = None
+    refusal: str = ""  #: why it was not placed
+    end: datetime | None = None
+    ending: Ending | None = None
+    ended_by: str = ""
+    reason: str = ""  #: what people must know: a failure, a refusal
+    wait: Wait = field(default_factory=Wait)
+    load: Load = field(default_factory=Load)
+    mending: Mending = field(default_factory=Mending)
+    prepared: bool = False  #: it is loaded, waits for its start, and nobody was let in
+    facts: Facts = Facts()  #: what is known of the computer since its load
+    let_in: LetIn = field(default_factory=LetIn)
+    use: Use = field(default_factory=Use)
+    end_moved: bool = False  #: a wait until the end, or for a notice, must look again
+    start_moved: bool = False  #: a wait for the start must look again
+    load_ended: bool = False  #: the load of the computer that it waits for has ended, one way or the other
+    acts: tuple[str, ...] = ()  #: ids of the newest acts that were done, so that none is done twice
+    signals: int = 0  #: to extend it, that have come
+    runs: int = 0  #: of its workflow that went before
+
+
+@dataclass(frozen=True)
+class ReservationInput:
+    """What the workflow of a reservation is given."""
+
+    request: ReserveRequest
+    state: State | None = None  #: from the run before; None: it begins

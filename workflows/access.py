@@ -1,0 +1,142 @@
+"""Who is let in, and restarts: what people ask for that interrupts a look at the computer."""
+
+from dataclasses import replace
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError
+
+from activities.guest import GuestActivities
+from activities.records import Event, RecordActivities
+from activities.troubles import NotLetIn, TroubleRecords
+from vclab.model import addresses
+from vclab.model.addresses import newest_last
+from vclab.model.messages import Reboot
+from vclab.model.plans import Facts
+from vclab.model.states import ReservationState
+from workflows import failures, profiles
+from workflows.life import Life
+from workflows.notices import while_the_clock_runs
+from workflows.restart import BACK_SECONDS, restart
+
+
+async def acknowledge(life: Life, address: str) -> None:
+    """Connect was pressed there: let this address in too. Records that are written meanwhile know of it."""
+    let_in = life.state.let_in
+    let_in.asking = newest_last(let_in.asking, address)
+    try:
+        given = life.event(addresses=newest_last(let_in.addresses, *let_in.asking))
+        life.heed(await life.record(RecordActivities.acknowledged, given))
+    finally:
+        let_in.asking = tuple(each for each in let_in.asking if each != address)
+    let_in.addresses = newest_last(let_in.addresses, address)
+    life.state.use.back_by = None
+
+
+def must_attend(life: Life) -> bool:
+    """Somebody wants something that interrupts a look: another address let in, a restart."""
+    let_in = life.state.let_in
+    return set(let_in.addresses) != set(let_in.granted) or life.state.use.reboot is not None
+
+
+async def attend(life: Life) -> None:
+    """A restart goes first: it may be what the computer needs before it can let anybody in."""
+    let_in, reboot = life.state.let_in, life.state.use.reboot
+    if reboot is not None and life.waits.run_events:
+        await _restart(life, reboot)
+    elif set(let_in.addresses) != set(let_in.granted):
+        await _grant_carefully(life)
+    elif reboot is not None:
+        await _restart(life, reboot)
+
+
+async def grant(life: Life) -> bool:
+    """Account and firewall for all acknowledged addresses. False when the reservation ended meanwhile, or, in use, a
+    restart is wanted."""
+    let_in, wanted = life.state.let_in, life.state.let_in.addresses
+    let_in.began = let_in.began or workflow.now()
+    ceiling = life.waits.step_ceiling
+    life.waits_for(f"access for {', '.join(wanted)}", ceiling)
+    summary = f"let {life.placed.access.login} in from {', '.join(wanted)}"
+    handle = workflow.start_activity_method(
+        GuestActivities.grant_access,
+        life.guest_input(),
+        **profiles.short(summary, life.target.site, ceiling),
+    )
+    if life.state.state is ReservationState.INUSE and life.waits.run_events:
+        facts = await while_the_clock_runs(life, handle, lambda: life.state.use.reboot is not None)
+        if facts is None:
+            return False
+    else:
+        facts = await life.unless_ended(handle)
+    if life.ended:
+        return False
+    let_in.granted = wanted
+    life.state.facts = life.state.facts.merged(facts or Facts())
+    life.heed(await life.record(RecordActivities.access_opened, _opened_to(life, wanted, life.state.facts)))
+    let_in.open = True
+    return True
+
+
+async def _grant_carefully(life: Life) -> None:
+    """A further address that can't be let in is shown, and not tried again until Connect is pressed again."""
+    let_in, tried = life.state.let_in, life.state.let_in.addresses
+    try:
+        await grant(life)
+    except ActivityError as error:
+        why = failures.reason(error)
+        life.says(f"the firewall could not be opened to just {', '.join(tried)}: {why}")
+        let_in.addresses = (*let_in.granted, *_pressed_since(life, tried))
+        if life.waits.run_events:  # before, the records were left with what was wanted, and Connect waited on
+            await life.record(RecordActivities.access_opened, _opened_to(life, let_in.granted))
+
+
+async def not_let_in(life: Life, tried: tuple[str, ...], why: str) -> None:
+    """The first grant failed: whoever pressed Connect is shown why, and may press it again."""
+    let_in = life.state.let_in
+    let_in.addresses = (*let_in.granted, *_pressed_since(life, tried))
+    text = f"{', '.join(tried)} could not be let in: {why}; press Connect again, or ask an operator"
+    life.says(text)
+    wanted = newest_last(let_in.addresses, *let_in.asking)
+    await life.record(TroubleRecords.not_let_in, NotLetIn(life.request.id, text, wanted, workflow.now()))
+
+
+def _pressed_since(life: Life, tried: tuple[str, ...]) -> tuple[str, ...]:
+    """From where Connect was pressed while these addresses were being let in, which failed: they are tried next."""
+    return tuple(each for each in life.state.let_in.addresses if each not in tried) if life.waits.last_look else ()
+
+
+def _opened_to(life: Life, opened: tuple[str, ...], facts: Facts | None = None) -> Event:
+    """What the computer lets in; Connect may have been pressed from elsewhere since."""
+    let_in = life.state.let_in
+    pressed = newest_last(let_in.addresses, *let_in.asking)
+    later = tuple(address for address in pressed if address not in opened)
+    return replace(life.event(facts, opened), later=later)
+
+
+def narrow(life: Life, seen: tuple[str, ...]) -> None:
+    """An older address that has no open session is let in no more (design.md §5.6)."""
+    let_in = life.state.let_in
+    gone = addresses.left(let_in.addresses, seen)
+    let_in.addresses = tuple(address for address in let_in.addresses if address not in gone)
+
+
+async def found(life: Life, facts: Facts | None) -> None:
+    """The computer is elsewhere than known, or was restarted by somebody else than us."""
+    if facts is not None:
+        life.state.facts = life.state.facts.merged(facts)
+        life.heed(await life.record(RecordActivities.rebooted, life.event(facts=life.state.facts)))
+
+
+async def _restart(life: Life, message: Reboot) -> None:
+    """Restart the computer. Its failure is shown, and ends nothing."""
+    use = life.state.use
+    life.waits_for(f"{life.target.computer} to restart", 2 * BACK_SECONDS, "it is restarted by force")
+    try:
+        facts = await restart(life, message.hard or bool(use.unseen))
+        if facts is not None:
+            await found(life, facts)
+            use.unseen, use.back_by = "", None
+            life.says("")
+    except ActivityError as error:
+        life.says(f"the restart failed: {failures.reason(error)}; try it again")
+    use.reboot = None

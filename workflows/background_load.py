@@ -1,0 +1,180 @@
+"""The load of a computer for which nobody waits: after a reservation, or because an operator wants it.
+
+It runs its plan by the same component as a reservation does. A reservation that wants the computer registers by the
+signal ``waiter``, and is signalled when it is loaded, or has failed. A bug leaves the computer alone: the workflow task
+is retried, and the tenure stays.
+"""
+
+import asyncio
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError, FailureError
+from temporalio.types import MethodSyncSingleParam
+
+from activities.loads import LoadBegins, LoadBegun, LoadEnded, LoadRecords
+from activities.provisioning import ProvisioningActivities
+from vclab.model import messages
+from vclab.model.life import Load
+from vclab.model.messages import Reload, workflow_id
+from vclab.model.plans import Facts, Target
+from vclab.model.reservations import Waits
+from vclab.model.states import ComputerState
+from vclab.temporal import search_attributes as searchable
+from workflows import failures, profiles
+from workflows.plan_runner import PLANNING, Failed, Policy, keep_evidence, load
+from workflows.tasks import Handle, result_after, whole
+
+P = TypeVar("P")
+T = TypeVar("T")
+
+
+class Course:
+    """Where it stands: what the plan runner asks of whoever has a computer loaded. Nothing breaks it off but a
+    cancellation."""
+
+    ended = False
+
+    def __init__(self, computer: str) -> None:
+        self.computer = computer
+        self.load = Load()
+        self.begun = LoadBegun()
+        self.doing = "a look whether it can be had"
+
+    @property
+    def target(self) -> Target:
+        """The computer, from when its tenure is taken."""
+        assert self.begun.target is not None
+        return self.begun.target
+
+    @property
+    def waits(self) -> Waits:
+        """The ceilings."""
+        return self.begun.waits
+
+    async def unless_ended(self, handle: Handle[T]) -> T:
+        """The activity's result; when the workflow is cancelled, it has stopped before that goes on."""
+        result = await result_after(workflow.wait_condition(handle.done), handle)
+        assert result is not None  # it is done
+        return result
+
+    async def record(self, what: MethodSyncSingleParam[Any, P, T], given: P) -> T:
+        """Write something down."""
+        return await workflow.execute_local_activity_method(what, given, **profiles.record_of(what))
+
+    def waits_for(self, what: str, seconds: float | None = None, then: str = "") -> None:
+        """Show what it waits for."""
+        self._show(what, "")
+
+    def begins_step(self, number: int, then: str) -> None:
+        """Show that this step runs."""
+        assert self.load.plan is not None
+        steps = self.load.plan.steps
+        self.load.step = number
+        self._show(steps[number - 1].title, f" ({number}/{len(steps)})")
+
+    def says(self, reason: str) -> None:
+        """A failure is shown by what it ends with."""
+
+    def _show(self, what: str, number: str) -> None:
+        self.doing = what
+        workflow.set_current_details(f"### loads {self.computer}\n\nwaits for: {what}{number}")
+
+
+@workflow.defn(name=messages.LOAD)
+class BackgroundLoad:
+    """Loads a computer. One of the name runs at a time, by its id; that nobody else touches it is the tenure's work."""
+
+    @workflow.init
+    def __init__(self, given: Reload) -> None:
+        self._given = given
+        self._course = Course(given.computer)
+        self._waiters: list[str] = []
+
+    @workflow.run
+    async def run(self, given: Reload) -> str:
+        """What the computer holds now, or why nothing was done. Raises the reason when it could not be loaded."""
+        course = self._course
+        course.begun = await whole(course.record(LoadRecords.load_begins, LoadBegins(given, workflow.now())))
+        if course.begun.target is None:
+            await self._signal_waiters()
+            return course.begun.refusal
+        self._is(ComputerState.RELOADING)
+        facts, why_not = Facts(), ""
+        try:
+            loaded = await self._load()
+            if isinstance(loaded, Facts):
+                facts = loaded
+            else:
+                why_not = str(loaded)
+        # Exactly what ends a workflow. Anything else is a bug, and changes nothing.
+        except (FailureError, asyncio.CancelledError) as error:
+            why_not = "it was cancelled" if failures.was_cancelled(error) else failures.reason(error)
+        self._is(ComputerState.FAILED if why_not else ComputerState.AVAILABLE)
+        ended = LoadEnded(course.target, workflow.now(), facts, why_not)
+        await whole(course.record(LoadRecords.load_ended, ended))
+        await self._signal_waiters()
+        if why_not:
+            raise ApplicationError(f"{given.computer}: {why_not}", type="LoadFailed", non_retryable=True)
+        return f"{given.computer} holds {course.target.image}, revision {course.target.revision}"
+
+    @workflow.signal(name=messages.WAITER)
+    async def waiter(self, *args: Any) -> None:
+        """A reservation wants the computer. What is no name of one is left out: a signal never raises."""
+        if args and isinstance(args[0], str) and args[0] not in self._waiters:
+            self._waiters.append(args[0])
+
+    @workflow.query(name=messages.STATUS)
+    def status(self) -> str:
+        """What it does now, in words."""
+        return self._course.doing
+
+    async def _load(self) -> Facts | Failed:
+        """What the computer holds may be well: it is loaded anew all the same, and from now on nobody takes it for
+        READY."""
+        course = self._course
+        course.waits_for(f"{course.target.computer} to be empty")
+        try:
+            await self._clear()
+        except (FailureError, asyncio.CancelledError) as error:
+            if failures.was_cancelled(error):
+                raise
+            failed = Failed(PLANNING, 0, course.doing, failures.reason(error))
+            await keep_evidence(course, failed)
+            return failed
+        loaded = await load(course, Policy())
+        assert loaded is not None  # it does not end meanwhile
+        return loaded
+
+    async def _clear(self) -> None:
+        target = self._course.target
+        not_clear = await workflow.execute_activity_method(
+            ProvisioningActivities.clear_computer,
+            target,
+            **profiles.short(f"forget what {target.computer} holds", target.site, self._course.waits.step_ceiling),
+        )
+        if not_clear:
+            raise ApplicationError(not_clear, type="StepFailed", non_retryable=True)
+
+    def _is(self, state: ComputerState) -> None:
+        """By what it is found in the Temporal UI."""
+        target = self._course.target
+        if self._course.begun.watched:
+            workflow.upsert_search_attributes(
+                [
+                    searchable.STATE.value_set(state),
+                    searchable.IMAGE.value_set(target.image),
+                    searchable.COMPUTER.value_set(target.computer),
+                    searchable.HOST.value_set(target.host),
+                ]
+            )
+
+    async def _signal_waiters(self) -> None:
+        """Signal all who wait; also who comes meanwhile. One that has ended need not know."""
+        self._course.waits_for("those who wait for it to be told")
+        while self._waiters:
+            reservation = self._waiters.pop(0)
+            with suppress(FailureError):
+                handle = workflow.get_external_workflow_handle(workflow_id(reservation))
+                await handle.signal(messages.LOADED, self._given.computer)

@@ -1,0 +1,73 @@
+"""Extending: the end is moved by an update, or by an operator's signal."""
+
+import asyncio
+from contextlib import suppress
+from typing import Any
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError
+
+from activities.records import ExtendInput, RecordActivities, RefusalInput
+from vclab.model import messages
+from vclab.model.errors import Refused
+from vclab.model.messages import Extend
+from vclab.temporal import search_attributes as searchable
+from workflows import acts, failures, signals
+from workflows.life import Life
+
+
+class Extensions:
+    """One at a time: "1h" of a signal counts from the end as those before it have left it."""
+
+    def __init__(self, life: Life) -> None:
+        self._life = life
+        self._one = asyncio.Lock()
+
+    async def extend(self, message: Extend) -> str:
+        """Move the end; the refusal's text when that is not possible, else empty."""
+        async with self._one:
+            return await _extend(self._life, message)
+
+    async def extend_by_signal(self, args: tuple[Any, ...]) -> None:
+        """A signal has no answer: a refusal is shown, and kept in the audit.
+
+        Its number is its id: "1h" more must not be added twice when a worker dies between the record and its answer.
+        """
+        life = self._life
+        life.state.signals += 1
+        act = f"signal-{life.state.signals}"
+        try:
+            acts.check_open(life)
+            async with self._one:
+                end = signals.new_end(args, life.end)
+                refusal = await _extend(life, Extend(end, "operator", operator=True, request_id=act))
+        # A failure that leaves a signal's handler would end the workflow.
+        except (Refused, ApplicationError, ActivityError) as error:
+            refusal = failures.reason(error)
+        if refusal:
+            await _note_refusal(life, refusal)
+
+
+async def _extend(life: Life, message: Extend) -> str:
+    if acts.is_done(life, message.request_id):
+        return ""
+    given = ExtendInput(life.request.id, message, workflow.now())
+    outcome = await life.record(RecordActivities.extend, given)
+    if outcome.end is None:
+        return outcome.refusal
+    if outcome.waits is not None:
+        life.heed(outcome.waits)
+    acts.remember(life, message.request_id)
+    life.state.end_moved = True
+    workflow.upsert_search_attributes([searchable.END.value_set(outcome.end)])
+    life.end_is(outcome.end)
+    return ""
+
+
+async def _note_refusal(life: Life, refusal: str) -> None:
+    life.says(f"extend refused: {refusal}")
+    life.publish()
+    if life.state.placed is not None:
+        note = RefusalInput(life.request.id, messages.EXTEND, refusal, workflow.now())
+        with suppress(ApplicationError, ActivityError):
+            await life.record(RecordActivities.refusal_noted, note)

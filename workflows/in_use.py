@@ -1,0 +1,144 @@
+"""inuse: looks at who is connected, until the end, or until nobody comes back."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError
+
+from activities.guest import GuestActivities, Seen
+from activities.records import RecordActivities
+from vclab.model.states import Ending
+from workflows import failures
+from workflows.access import attend, found, must_attend, narrow
+from workflows.continue_as_new import continue_as_new, run_is_full
+from workflows.life import Life
+from workflows.looks import cannot_look, last_look, start_look
+from workflows.notices import tick, while_the_clock_runs
+from workflows.tasks import Handle
+
+DAY = 86400.0
+
+
+async def use(life: Life) -> None:
+    """Until its end, or until nobody comes back: looks, notices, addresses that come and go, restarts."""
+    while not life.ended:
+        if run_is_full(life):
+            await continue_as_new(life)
+        elif must_attend(life) and life.waits.run_events:
+            await attend(life)
+        else:
+            seen = await _watch(life)
+            if not life.ended and must_attend(life):
+                await attend(life)
+            elif not life.ended and seen is not None:
+                await _saw(life, seen)
+
+
+async def _watch(life: Life) -> Seen | None:
+    """What the next look sees, while the clock runs on; None when it was broken off or could not look.
+
+    No fault of ours ends anything: a look that fails is shown, waited out and begun again.
+    """
+    look, known, began = _start(life), life.state.let_in.addresses, workflow.now()
+
+    def broken_off() -> bool:
+        return must_attend(life) or run_is_full(life) or life.state.let_in.addresses != known
+
+    try:
+        return await while_the_clock_runs(life, look, broken_off)
+    except ActivityError as error:
+        seen = await _no_answer(life, error, began)
+        life.state.use.back_by = None
+        return seen
+
+
+def _start(life: Life) -> Handle[Seen]:
+    """Every 5 min while connected (VCL general_inuse_check), or while it can't be looked at. After a disconnection
+    every 15 s for as long as the user may stay away."""
+    waits, use = life.waits, life.state.use
+    if use.unseen:
+        life.waits_for_the_end()
+        summary = "can the computer be looked at again?"
+        return start_look(life, GuestActivities.await_sight, waits.inuse_look, None, summary)
+    if use.connected:
+        life.waits_for_the_end()
+        summary = "is the user still connected?"
+        return start_look(life, GuestActivities.await_disconnection, waits.inuse_look, None, summary)
+    within = None if _never_times_out(life) else _may_stay_away(life)
+    life.waits_for("the user to come back", within, "it ends as timeout" if within else "")
+    every = waits.first_connection_look
+    return start_look(life, GuestActivities.await_connection, every, within, "has the user come back?")
+
+
+def _may_stay_away(life: Life) -> float:
+    """Seconds that are left to the user to come back. A look that was broken off does not begin them anew."""
+    use = life.state.use
+    use.back_by = use.back_by or workflow.now() + timedelta(seconds=life.waits.reconnect)
+    return max((use.back_by - workflow.now()).total_seconds(), 0.1)
+
+
+def _never_times_out(life: Life) -> bool:
+    """A reservation of a day or more needs no connection (VCL ignore_connections_gte). As there, what counts is its
+    length as it is now, with all extensions."""
+    longest = life.waits.no_timeout_from
+    if not longest:
+        return life.request.seconds >= DAY
+    if life.placed.start is not None:
+        return (life.end - life.placed.start).total_seconds() >= longest
+    extended = (life.end - life.placed.end).total_seconds()
+    return life.request.seconds + extended >= longest
+
+
+async def _no_answer(life: Life, error: ActivityError, began: datetime) -> Seen | None:
+    """A look was given up: the user stayed away for too long, or the computer can't be looked at."""
+    away, use = not life.state.use.connected and failures.timed_out(error), life.state.use
+    if away and life.waits.last_look and not (failures.could_not_look(error) or _never_times_out(life)):
+        return await _still_away(life, began)
+    if away and not failures.could_not_look(error):
+        if not _never_times_out(life):
+            await life.finish(Ending.TIMEOUT, "the user was disconnected for too long")
+    elif away and life.waits.run_events:
+        use.unseen = cannot_look(error)
+        life.says(use.unseen)
+    else:
+        await _look_failed(life, error)
+    return None
+
+
+async def _still_away(life: Life, since: datetime) -> Seen | None:
+    """It ends when the user was not seen in all that time, and is not; what is seen otherwise."""
+    try:
+        seen = await last_look(life, since)
+    except ActivityError as error:
+        await _look_failed(life, error)
+        return None
+    if seen is None or seen.connected or seen.unseen:
+        return seen
+    await life.finish(Ending.TIMEOUT, "the user was disconnected for too long")
+    return None
+
+
+async def _look_failed(life: Life, error: ActivityError) -> None:
+    life.says(cannot_look(error))
+    again = workflow.now() + timedelta(seconds=life.waits.first_connection_look)
+    while workflow.now() < again and not life.ended and not must_attend(life):
+        await tick(life, lambda: must_attend(life), again)
+
+
+async def _saw(life: Life, seen: Seen) -> None:
+    """What a look saw goes to the record, if it is news."""
+    use = life.state.use
+    if seen.unseen:
+        life.says(f"{seen.unseen}. If it is only off, `vclab reboot {life.request.id}` starts it")
+    elif use.unseen:
+        life.says("")
+    use.unseen, use.back_by = seen.unseen, None
+    await found(life, seen.facts)
+    if seen.connected != use.connected or not (life.waits.run_events or seen.facts):
+        record = RecordActivities.connected if seen.connected else RecordActivities.disconnected
+        event = replace(life.event(addresses=seen.addresses), detail=seen.unseen)
+        life.heed(await life.record(record, event))
+    use.connected = seen.connected
+    if life.waits.run_events and not seen.unseen:
+        narrow(life, seen.addresses)

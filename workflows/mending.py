@@ -1,0 +1,94 @@
+"""What follows a reservation's load that failed: one other place; then an operator's help, as often as needed."""
+
+from datetime import datetime, timedelta
+
+from temporalio import workflow
+
+from activities.troubles import Helped, HelpedInput, HelpInput, TroubleRecords
+from vclab.model.messages import How, Resolve
+from vclab.model.states import Ending
+from vclab.temporal import search_attributes as searchable
+from workflows.life import Life
+from workflows.plan_runner import Failed
+from workflows.relocation import relocate
+
+NEEDS_HELP = "needs-help"
+"""What the search attribute for the state says meanwhile."""
+
+
+async def mend(life: Life, failed: Failed) -> bool:
+    """Do something about a load that failed. True: it goes on, or has ended."""
+    why_not = ""
+    if life.waits.elsewhere and not life.state.mending.relocated and not life.ended:
+        why_not = await relocate(life)
+        if not why_not:
+            return True
+    while not life.ended:
+        how = await _ask_for_help(life, failed, why_not)
+        if how is None:
+            break
+        if how is How.RETRY:
+            life.state.load.run += 1
+            break
+        why_not = await relocate(life)
+        if not why_not:
+            break
+    return True
+
+
+async def _ask_for_help(life: Life, failed: Failed, why_not: str) -> How | None:
+    """How an operator lets it go on; None when it has ended: given up, cancelled, or nobody came in time."""
+    mending, reason = life.state.mending, f"{failed}; {why_not}" if why_not else str(failed)
+    if life.waits.help <= 0:
+        await life.finish(Ending.FAILED, reason)
+        return None
+    mending.resolution = mending.resolving = None
+    since = workflow.now()
+    spent = since - (mending.began or since)
+    waits = await life.record(TroubleRecords.help_needed, HelpInput(life.target, reason, since))
+    if life.ended:
+        return None
+    mending.needs_help = True
+    life.says(reason)
+    workflow.upsert_search_attributes([searchable.STATE.value_set(NEEDS_HELP)])
+    resolution = await _resolution(life, failed, since + timedelta(seconds=waits.help))
+    mending.needs_help = False
+    if resolution is None:
+        await life.finish(Ending.FAILED, f"nobody helped in time: {reason}")
+        return None
+    mending.began = workflow.now() - spent  # the wait is credited by itself
+    mending.credited += (workflow.now() - since).total_seconds()
+    workflow.upsert_search_attributes([searchable.STATE.value_set(life.state.state)])
+    return How(resolution.how)
+
+
+async def _resolution(life: Life, failed: Failed, limit: datetime) -> Resolve | None:
+    """What the operator says; None at the limit, at the end of the reservation, or when it was ended."""
+    state = life.state
+    while state.mending.resolution is None and not life.ended:
+        state.end_moved = False
+        until = min(limit, life.end)
+        left = (until - workflow.now()).total_seconds()
+        life.waits_for(f"help: {failed.title} has failed", left, "it ends as failed")
+        if not await life.until(lambda: state.mending.resolution is not None or state.end_moved, until, "help"):
+            return None
+    return state.mending.resolution
+
+
+async def resolve(life: Life, message: Resolve) -> None:
+    """Take an operator's word, the first one: its record is written before anybody acts on it."""
+    mending = life.state.mending
+    if message.how == How.GIVE_UP:
+        await life.finish(Ending.FAILED, f"given up by {message.by}: {life.state.reason}", message.by)
+        return
+    mending.resolving = message
+    given = HelpedInput(life.request.id, message.by, message.how, workflow.now())
+    try:
+        helped: Helped = await life.record(TroubleRecords.helped, given)
+    except BaseException:
+        mending.resolving = None
+        raise
+    if mending.resolution is None and mending.needs_help:
+        mending.resolution = message
+        life.credit(helped.end)
+        life.says(helped.credit)

@@ -1,0 +1,205 @@
+"""Bringing a computer to an image by its recorded plan, for whoever needs that: a reservation, a preload, a load that
+nobody waits for. What follows a step that has failed for good is theirs to say, by a ``Policy``.
+
+What is done is kept: a load that goes on starts with the step that failed.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol, TypeVar
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError
+from temporalio.types import MethodSyncSingleParam
+
+from activities.evidence import EvidenceActivities, EvidenceInput
+from activities.provisioning import ProvisioningActivities
+from activities.troubles import FailedInput, TroubleRecords
+from vclab.model.life import Load
+from vclab.model.plans import Evidence, Facts, Plan, Step, StepInput, Target
+from vclab.model.reservations import Trouble, Waits
+from workflows import failures, profiles
+from workflows.tasks import Handle
+
+P = TypeVar("P")
+T = TypeVar("T")
+
+PLANNING = "make_plan"
+LEAST = 1.0
+"""Seconds that a step gets when the whole load has no time left: it fails then, as one that takes too long."""
+
+
+class Loads(Protocol):
+    """Whose load it is."""
+
+    @property
+    def load(self) -> Load:
+        """Where it stands. Kept while it runs."""
+
+    @property
+    def target(self) -> Target:
+        """The computer, and what it is to become."""
+
+    @property
+    def waits(self) -> Waits:
+        """The ceilings."""
+
+    @property
+    def ended(self) -> bool:
+        """Nobody wants it any more."""
+
+    async def unless_ended(self, handle: Handle[T]) -> T | None:
+        """The activity's result; or None, after it has stopped, when it has ended."""
+
+    async def record(self, what: MethodSyncSingleParam[Any, P, T], given: P) -> T:
+        """Write something down."""
+
+    def waits_for(self, what: str, seconds: float | None = None, then: str = "") -> None:
+        """Show what it waits for."""
+
+    def begins_step(self, number: int, then: str) -> None:
+        """Show that this step runs."""
+
+    def says(self, reason: str) -> None:
+        """Show a failure."""
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A step that failed for good, or the look before the first one."""
+
+    step: str
+    number: int
+    title: str
+    cause: str
+
+    def trouble(self, target: Target, now: datetime, seen: Evidence) -> Trouble:
+        """As it is kept, with what was seen."""
+        place = target.computer, target.generation, target.host
+        return Trouble(now, *place, self.step, self.number, self.title, self.cause, seen)
+
+    def __str__(self) -> str:
+        return f"step {self.number}, {self.title}: {self.cause}" if self.number else f"{self.title}: {self.cause}"
+
+
+async def _nothing(failed: Failed) -> bool:
+    return False
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What follows a step that has failed for good."""
+
+    then: str = "the load fails"  #: in words
+    #: does something about it: true when the load is to go on, or has ended. By default nothing follows
+    mend: Callable[[Failed], Awaitable[bool]] = _nothing
+    at_once: bool = False  #: it fails at once, as that of an earlier version
+
+
+async def load(life: Loads, policy: Policy) -> Facts | Failed | None:
+    """What the steps of the plan have learned; or what failed, if nothing more follows; None when it has ended.
+
+    Raises ``ActivityError`` when it was cancelled, or the computer is not ours any more.
+    """
+    while not life.ended:
+        try:
+            return await _run(life, policy.then)
+        except ActivityError as error:
+            if policy.at_once or failures.was_cancelled(error) or failures.is_fenced(error):
+                raise
+            failed = what_failed(life, error)
+        await keep_evidence(life, failed)
+        if not await policy.mend(failed):
+            return failed
+    return None
+
+
+async def _run(life: Loads, then: str) -> Facts | None:
+    """One run of the plan, from the step at which it stands."""
+    load = life.load
+    if load.plan is None:
+        load.plan = await _make_plan(life, then)
+        if load.plan is None:
+            return None
+        load.facts = load.plan.facts
+    load.ceiling, load.deadline = life.waits.step_ceiling, _deadline(life.waits, load.plan)
+    for number, step in enumerate(load.plan.steps[load.done :], start=load.done + 1):
+        life.begins_step(number, then)
+        learned = await life.unless_ended(_start(life, load.plan, number, step))
+        if learned is None:
+            return None
+        load.facts, load.done = load.facts.merged(learned), number
+    return load.facts
+
+
+async def _make_plan(life: Loads, then: str) -> Plan | None:
+    target, ceiling = life.target, life.waits.step_ceiling
+    life.waits_for(f"a look at {target.computer}", ceiling, then)
+    return await life.unless_ended(
+        workflow.start_activity_method(
+            ProvisioningActivities.make_plan,
+            target,
+            **profiles.short(f"look at {target.computer} and plan its load", target.site, ceiling),
+        )
+    )
+
+
+def _start(life: Loads, plan: Plan, number: int, step: Step) -> Handle[Facts]:
+    """Steps are the only activities called by name: the plan is recorded data, and a released name stays registered."""
+    load, target, count = life.load, life.target, len(plan.steps)
+    limit = _limit(step, load)
+    load.hurried = limit < profiles.step_ceiling(step, load.ceiling)
+    return workflow.start_activity(
+        step.name,
+        StepInput(step.name, step.title, target, load.facts, number, count, limit, load.run),
+        result_type=Facts,
+        **profiles.step(f"{number}/{count} {step.title} — {target.computer}", step, target.site, limit),
+    )
+
+
+def _limit(step: Step, load: Load) -> float:
+    """Seconds for a step: its own ceiling, or what is left of the whole load's."""
+    limit = profiles.step_ceiling(step, load.ceiling)
+    if load.deadline is None:
+        return limit
+    return max(LEAST, min(limit, (load.deadline - workflow.now()).total_seconds()))
+
+
+def _deadline(waits: Waits, plan: Plan) -> datetime | None:
+    """When the whole load is given up: after the setting, or twice its usual time if that is longer."""
+    if waits.load_ceiling <= 0:
+        return None
+    return workflow.now() + timedelta(seconds=max(waits.load_ceiling, 2 * plan.usual_seconds))
+
+
+def what_failed(life: Loads, error: BaseException) -> Failed:
+    """The step at which it stands, and why it failed."""
+    load, cause = life.load, failures.reason(error)
+    if load.plan is None:
+        return Failed(PLANNING, 0, f"a look at {life.target.computer}", cause)
+    step = load.plan.steps[load.done]
+    if load.hurried and isinstance(error, ActivityError) and failures.timed_out(error):
+        cause += " (the load as a whole has reached its ceiling)"
+    return Failed(step.name, load.done + 1, step.title, cause)
+
+
+async def keep_evidence(life: Loads, failed: Failed) -> None:
+    """What can be seen, before anything of it is touched. That nothing can be seen ends nothing."""
+    target, now = life.target, workflow.now()
+    life.waits_for(f"what can be seen of {target.computer}, for {failed.title} has failed")
+    life.says(str(failed))
+    try:
+        evidence = await life.unless_ended(
+            workflow.start_activity_method(
+                EvidenceActivities.gather_evidence,
+                EvidenceInput(target, life.load.facts),
+                **profiles.briefly(f"see what became of {target.computer}", target.site),
+            )
+        )
+    except ActivityError as error:
+        if failures.was_cancelled(error):
+            raise
+        evidence = Evidence(missing=(f"nobody could look: {failures.reason(error)}",))
+    seen = evidence or Evidence(missing=("it ended before anybody had looked",))
+    await life.record(TroubleRecords.step_failed, FailedInput(target, failed.trouble(target, now, seen)))

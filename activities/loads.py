@@ -32,7 +32,6 @@ class LoadBegun:
     target: Target | None = None
     waits: Waits = Waits()
     refusal: str = ""
-    watched: bool = False  #: what fails is kept, and it can be searched for. False: begun by an earlier version
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ class LoadRecords:
         rules = self._settings().rules()
 
         def begin(session: Session) -> LoadBegun:
-            return LoadBegun(loads.begin(session, given.reload, rules, given.now), rules.waits, watched=True)
+            return LoadBegun(loads.begin(session, given.reload, rules, given.now), rules.waits)
 
         with failures():
             try:

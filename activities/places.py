@@ -38,8 +38,8 @@ class PlaceActivities:
         self._settings = settings
 
     @activity.defn
-    async def await_place(self, given: AwaitPlace) -> Survey:
-        """What the endpoints said when a computer could be had for the reservation. ``NotYet`` says why none can."""
+    async def await_place(self, given: AwaitPlace) -> None:
+        """Return when a computer can be had for the reservation. ``NotYet`` says why none can."""
         survey = await self._survey(SurveyInput(given.site))
         # The server's clock: by it the record goes that is to take the place.
         now = activity.info().current_attempt_scheduled_time
@@ -47,7 +47,6 @@ class PlaceActivities:
             why_not = await asyncio.to_thread(self._why_not, given.reservation, survey.inventories, now)
             if why_not:
                 raise NotYet(f"no computer yet: {why_not}", given.every)
-        return survey
 
     def _why_not(self, reservation: str, inventories: Sequence[Inventory], now: datetime) -> str:
         def ask(session: Session) -> str:

@@ -21,9 +21,6 @@ log = logging.getLogger(__name__)
 DEFAULT_LAB = Path("/var/lib/vclab/lab")
 CONFIG_FILES = (Path("/etc/vclab/vclab.toml"), DEFAULT_LAB / "vclab.toml")
 
-RUN_EVENTS = 2000
-"""A reservation in use whose history has more events goes on in a new run. Temporal suggests it at 4,096 events."""
-
 
 def config_file() -> Path | None:
     """The settings file in use, or None when there is none."""
@@ -63,7 +60,6 @@ class WaitSettings(Section):
     notices: tuple[Wait, ...] = (1_209_600, 604_800, 172_800, 86_400, 600, 300)
     step_ceiling: Wait = 600
     load_ceiling: Wait = 9000  #: room for one copy that was never timed, and three other steps
-    elsewhere: bool = True
     help: Length = 7200
     remove_retry: Wait = 60
     no_timeout_from: Wait = 86_400  #: one that lasts so long is not timed out (ignore_connections_gte)
@@ -152,13 +148,7 @@ class Settings(BaseSettings):
         return Rules(
             installation=self.installation,
             limits=Limits(**self.limits.model_dump() | own.limits.model_dump(exclude_unset=True)),
-            waits=Waits(
-                **self.waits.model_dump() | own.waits.model_dump(exclude_unset=True),
-                run_events=RUN_EVENTS,
-                keep_prepared=True,
-                last_look=True,
-                tells=True,
-            ),
+            waits=Waits(**self.waits.model_dump() | own.waits.model_dump(exclude_unset=True)),
             lead=self.claims.lead,
             turnaround=self.claims.turnaround,
             health=Health(**self.health.model_dump()),

@@ -41,12 +41,10 @@ def must_attend(life: Life) -> bool:
 async def attend(life: Life) -> None:
     """A restart goes first: it may be what the computer needs before it can let anybody in."""
     let_in, reboot = life.state.let_in, life.state.use.reboot
-    if reboot is not None and life.waits.run_events:
+    if reboot is not None:
         await _restart(life, reboot)
     elif set(let_in.addresses) != set(let_in.granted):
         await _grant_carefully(life)
-    elif reboot is not None:
-        await _restart(life, reboot)
 
 
 async def grant(life: Life) -> bool:
@@ -54,6 +52,18 @@ async def grant(life: Life) -> bool:
     restart is wanted."""
     let_in, wanted = life.state.let_in, life.state.let_in.addresses
     let_in.began = let_in.began or workflow.now()
+    facts = await _open(life, wanted) if life.has_guest else Facts()
+    if facts is None or life.ended:
+        return False
+    let_in.granted = wanted
+    life.state.facts = life.state.facts.merged(facts)
+    life.heed(await life.record(RecordActivities.access_opened, _opened_to(life, wanted, life.state.facts)))
+    let_in.open = True
+    return True
+
+
+async def _open(life: Life, wanted: tuple[str, ...]) -> Facts | None:
+    """Where the computer is now; None when it was broken off."""
     ceiling = life.waits.step_ceiling
     life.waits_for(f"access for {', '.join(wanted)}", ceiling)
     summary = f"let {life.placed.access.login} in from {', '.join(wanted)}"
@@ -62,19 +72,9 @@ async def grant(life: Life) -> bool:
         life.guest_input(),
         **profiles.short(summary, life.target.site, ceiling),
     )
-    if life.state.state is ReservationState.INUSE and life.waits.run_events:
-        facts = await while_the_clock_runs(life, handle, lambda: life.state.use.reboot is not None)
-        if facts is None:
-            return False
-    else:
-        facts = await life.unless_ended(handle)
-    if life.ended:
-        return False
-    let_in.granted = wanted
-    life.state.facts = life.state.facts.merged(facts or Facts())
-    life.heed(await life.record(RecordActivities.access_opened, _opened_to(life, wanted, life.state.facts)))
-    let_in.open = True
-    return True
+    if life.state.state is ReservationState.INUSE:
+        return await while_the_clock_runs(life, handle, lambda: life.state.use.reboot is not None)
+    return await life.unless_ended(handle)
 
 
 async def _grant_carefully(life: Life) -> None:
@@ -86,8 +86,7 @@ async def _grant_carefully(life: Life) -> None:
         why = failures.reason(error)
         life.says(f"the firewall could not be opened to just {', '.join(tried)}: {why}")
         let_in.addresses = (*let_in.granted, *_pressed_since(life, tried))
-        if life.waits.run_events:  # before, the records were left with what was wanted, and Connect waited on
-            await life.record(RecordActivities.access_opened, _opened_to(life, let_in.granted))
+        await life.record(RecordActivities.access_opened, _opened_to(life, let_in.granted))
 
 
 async def not_let_in(life: Life, tried: tuple[str, ...], why: str) -> None:
@@ -102,7 +101,7 @@ async def not_let_in(life: Life, tried: tuple[str, ...], why: str) -> None:
 
 def _pressed_since(life: Life, tried: tuple[str, ...]) -> tuple[str, ...]:
     """From where Connect was pressed while these addresses were being let in, which failed: they are tried next."""
-    return tuple(each for each in life.state.let_in.addresses if each not in tried) if life.waits.last_look else ()
+    return tuple(each for each in life.state.let_in.addresses if each not in tried)
 
 
 def _opened_to(life: Life, opened: tuple[str, ...], facts: Facts | None = None) -> Event:

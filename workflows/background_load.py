@@ -160,15 +160,14 @@ class BackgroundLoad:
     def _is(self, state: ComputerState) -> None:
         """By what it is found in the Temporal UI."""
         target = self._course.target
-        if self._course.begun.watched:
-            workflow.upsert_search_attributes(
-                [
-                    searchable.STATE.value_set(state),
-                    searchable.IMAGE.value_set(target.image),
-                    searchable.COMPUTER.value_set(target.computer),
-                    searchable.HOST.value_set(target.host),
-                ]
-            )
+        workflow.upsert_search_attributes(
+            [
+                searchable.STATE.value_set(state),
+                searchable.IMAGE.value_set(target.image),
+                searchable.COMPUTER.value_set(target.computer),
+                searchable.HOST.value_set(target.host),
+            ]
+        )
 
     async def _signal_waiters(self) -> None:
         """Signal all who wait; also who comes meanwhile. One that has ended need not know."""

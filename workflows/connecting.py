@@ -15,18 +15,17 @@ from workflows.looks import cannot_look, last_look, start_look
 
 
 async def connect(life: Life) -> None:
-    """From ready to the first connection, or to its ending."""
+    """From ready to the first connection, or to its ending. What has no guest is in use as soon as it is handed out."""
     if not await _let_in(life):
         return
-    seen = await _first_connection(life)
+    seen = await _first_connection(life) if life.has_guest else Seen(True, life.state.let_in.granted)
     if seen is None:
         return
     life.heed(await life.record(RecordActivities.connected, life.event(addresses=seen.addresses)))
     life.state.use.connected = True
     await found(life, seen.facts)
     life.enter(ReservationState.INUSE)
-    if life.waits.run_events and not seen.unseen:
-        narrow(life, seen.addresses)
+    narrow(life, seen.addresses)
 
 
 async def _let_in(life: Life) -> bool:
@@ -40,8 +39,8 @@ async def _let_in(life: Life) -> bool:
         try:
             return await grant(life)
         except ActivityError as error:
-            if life.waits.help <= 0 or failures.was_cancelled(error) or failures.is_fenced(error):
-                raise  # reservations of earlier versions fail then
+            if failures.was_cancelled(error) or failures.is_fenced(error):
+                raise
             await not_let_in(life, tried, failures.reason(error))
 
 
@@ -68,7 +67,7 @@ async def _first_connection(life: Life) -> Seen | None:
             return seen
         if seen is None and workflow.now() < min(began + patience, life.end):
             continue
-        if life.waits.last_look and workflow.now() < life.end:
+        if workflow.now() < life.end:
             seen = seen or await last_look(life, began)
             if seen is not None and seen.connected:
                 return seen
@@ -95,8 +94,7 @@ async def _look_for_connection(life: Life, until: datetime) -> Seen | None:
     except ActivityError as error:
         if not failures.timed_out(error):
             raise
-        unseen = life.waits.last_look and failures.could_not_look(error)
-        seen = Seen(False, unseen=cannot_look(error)) if unseen else None
+        seen = Seen(False, unseen=cannot_look(error)) if failures.could_not_look(error) else None
     if must_attend(life) and not life.ended:
         await attend(life)
     return seen

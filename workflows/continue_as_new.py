@@ -8,16 +8,16 @@ from dataclasses import replace
 
 from temporalio import workflow
 
-from vclab.model import messages
+from vclab.model import messages, rules
 from vclab.model.life import ReservationInput
 from workflows import live_status
 from workflows.life import Life
 
 
-def run_is_full(life: Life) -> bool:
+def run_is_full() -> bool:
     """True when the history is so long that a new run should begin."""
-    most, info = life.waits.run_events, workflow.info()
-    return most > 0 and (info.get_current_history_length() >= most or info.is_continue_as_new_suggested())
+    info = workflow.info()
+    return info.get_current_history_length() >= rules.RUN_EVENTS or info.is_continue_as_new_suggested()
 
 
 async def continue_as_new(life: Life) -> None:
@@ -29,6 +29,6 @@ async def continue_as_new(life: Life) -> None:
     await workflow.wait_condition(lambda: workflow.all_handlers_finished() or life.ended)
     if life.ended:
         return
-    memo = {messages.TOLD: live_status.published(life.state)} if life.waits.tells else {}
+    memo = {messages.TOLD: live_status.published(life.state)}
     state = replace(life.state, runs=life.state.runs + 1)
     workflow.continue_as_new(ReservationInput(life.request, state), memo=memo)

@@ -17,15 +17,13 @@ from workflows.looks import cannot_look, last_look, start_look
 from workflows.notices import tick, while_the_clock_runs
 from workflows.tasks import Handle
 
-DAY = 86400.0
-
 
 async def use(life: Life) -> None:
     """Until its end, or until nobody comes back: looks, notices, addresses that come and go, restarts."""
     while not life.ended:
-        if run_is_full(life):
+        if run_is_full():
             await continue_as_new(life)
-        elif must_attend(life) and life.waits.run_events:
+        elif must_attend(life):
             await attend(life)
         else:
             seen = await _watch(life)
@@ -38,13 +36,19 @@ async def use(life: Life) -> None:
 async def _watch(life: Life) -> Seen | None:
     """What the next look sees, while the clock runs on; None when it was broken off or could not look.
 
-    No fault of ours ends anything: a look that fails is shown, waited out and begun again.
+    No fault of ours ends anything: a look that fails is shown, waited out and begun again. Without a guest there is
+    nothing to look at: only the clock runs.
     """
-    look, known, began = _start(life), life.state.let_in.addresses, workflow.now()
+    known, began = life.state.let_in.addresses, workflow.now()
 
     def broken_off() -> bool:
-        return must_attend(life) or run_is_full(life) or life.state.let_in.addresses != known
+        return must_attend(life) or run_is_full() or life.state.let_in.addresses != known
 
+    if not life.has_guest:
+        life.waits_for_the_end()
+        await tick(life, broken_off)
+        return None
+    look = _start(life)
     try:
         return await while_the_clock_runs(life, look, broken_off)
     except ActivityError as error:
@@ -82,8 +86,6 @@ def _never_times_out(life: Life) -> bool:
     """A reservation of a day or more needs no connection (VCL ignore_connections_gte). As there, what counts is its
     length as it is now, with all extensions."""
     longest = life.waits.no_timeout_from
-    if not longest:
-        return life.request.seconds >= DAY
     if life.placed.start is not None:
         return (life.end - life.placed.start).total_seconds() >= longest
     extended = (life.end - life.placed.end).total_seconds()
@@ -93,12 +95,9 @@ def _never_times_out(life: Life) -> bool:
 async def _no_answer(life: Life, error: ActivityError, began: datetime) -> Seen | None:
     """A look was given up: the user stayed away for too long, or the computer can't be looked at."""
     away, use = not life.state.use.connected and failures.timed_out(error), life.state.use
-    if away and life.waits.last_look and not (failures.could_not_look(error) or _never_times_out(life)):
-        return await _still_away(life, began)
     if away and not failures.could_not_look(error):
-        if not _never_times_out(life):
-            await life.finish(Ending.TIMEOUT, "the user was disconnected for too long")
-    elif away and life.waits.run_events:
+        return None if _never_times_out(life) else await _still_away(life, began)
+    if away:
         use.unseen = cannot_look(error)
         life.says(use.unseen)
     else:
@@ -135,10 +134,10 @@ async def _saw(life: Life, seen: Seen) -> None:
         life.says("")
     use.unseen, use.back_by = seen.unseen, None
     await found(life, seen.facts)
-    if seen.connected != use.connected or not (life.waits.run_events or seen.facts):
+    if seen.connected != use.connected:
         record = RecordActivities.connected if seen.connected else RecordActivities.disconnected
         event = replace(life.event(addresses=seen.addresses), detail=seen.unseen)
         life.heed(await life.record(record, event))
     use.connected = seen.connected
-    if life.waits.run_events and not seen.unseen:
+    if not seen.unseen:
         narrow(life, seen.addresses)

@@ -56,6 +56,11 @@ class Life:
         return self.placed.target
 
     @property
+    def has_guest(self) -> bool:
+        """There is an operating system that people log in to. Else Connect hands the thing out, and nobody can look."""
+        return bool(self.target.guest)
+
+    @property
     def waits(self) -> Waits:
         """How long waits last that begin now: as the newest record said."""
         return self.state.placed.waits if self.state.placed is not None else Waits()
@@ -103,8 +108,7 @@ class Life:
 
     def heed(self, waits: Waits) -> None:
         """What a record said of the waits goes for those that begin from now on."""
-        if waits.run_events:
-            self.state.placed = replace(self.placed, waits=waits)
+        self.state.placed = replace(self.placed, waits=waits)
 
     def event(self, facts: Facts | None = None, addresses: Sequence[str] = ()) -> Event:
         """Something that happened to it now."""
@@ -187,7 +191,7 @@ class Life:
         """Write into the memo where it stands, if that is news: before each wait, so that everybody can read what it
         waits for from the server, without a workflow task, and without a worker."""
         status = live_status.published(self.state)
-        if self.waits.tells and status != self._published:
+        if self.state.placed is not None and status != self._published:
             self._published = status
             workflow.upsert_memo({messages.TOLD: status})
 

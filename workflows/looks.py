@@ -24,7 +24,7 @@ def start_look(
     summary: str,
 ) -> Handle[Seen]:
     """Look ``every`` so many seconds, ``within`` so many at most."""
-    in_use = life.state.state is ReservationState.INUSE and life.waits.run_events > 0
+    in_use = life.state.state is ReservationState.INUSE
     return workflow.start_activity_method(
         look,
         replace(life.guest_input(every), in_use=in_use),

@@ -19,7 +19,7 @@ NEEDS_HELP = "needs-help"
 async def mend(life: Life, failed: Failed) -> bool:
     """Do something about a load that failed. True: it goes on, or has ended."""
     why_not = ""
-    if life.waits.elsewhere and not life.state.mending.relocated and not life.ended:
+    if not life.state.mending.relocated and not life.ended:
         why_not = await relocate(life)
         if not why_not:
             return True

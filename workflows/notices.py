@@ -38,7 +38,7 @@ async def tick(life: Life, fact: Callable[[], bool], at_most: datetime | None = 
     if now >= life.end:
         await life.finish(Ending.EOR, "the end of the reservation was reached")
         return
-    if state.end_moved or not life.waits.run_events:
+    if state.end_moved:
         state.use.noticed = now  # the notices of another end, from now on
     due = _next_notice(life, now)
     if due <= now:  # its moment passed while nobody could tell the time: between two runs, without a worker
@@ -62,6 +62,8 @@ def _next_notice(life: Life, now: datetime) -> datetime:
 
 
 async def _notify(life: Life) -> None:
+    if not life.has_guest:
+        return
     left = durations.format_duration((life.end - workflow.now()).total_seconds())
     text = f"Your reservation ends in {left}. Save your work, or extend it: vclab extend {life.request.id} --by 1h"
     with suppress(ActivityError):

@@ -94,7 +94,6 @@ class Policy:
     then: str = "the load fails"  #: in words
     #: does something about it: true when the load is to go on, or has ended. By default nothing follows
     mend: Callable[[Failed], Awaitable[bool]] = _nothing
-    at_once: bool = False  #: it fails at once, as that of an earlier version
 
 
 async def load(life: Loads, policy: Policy) -> Facts | Failed | None:
@@ -106,7 +105,7 @@ async def load(life: Loads, policy: Policy) -> Facts | Failed | None:
         try:
             return await _run(life, policy.then)
         except ActivityError as error:
-            if policy.at_once or failures.was_cancelled(error) or failures.is_fenced(error):
+            if failures.was_cancelled(error) or failures.is_fenced(error):
                 raise
             failed = what_failed(life, error)
         await keep_evidence(life, failed)

@@ -1,12 +1,12 @@
 """new: the computer is brought to the image; then it is handed over, but not before its start."""
 
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
 from temporalio import workflow
 
 from activities.records import LateInput, LateOutcome, RecordActivities
+from vclab.model.life import Load
 from vclab.model.plans import Facts
 from vclab.model.reservations import Waits
 from vclab.model.states import ReservationState
@@ -27,7 +27,7 @@ async def prepare(life: Life) -> None:
         return
     await evict(life, life.placed.evicted)
     life.state.mending.began = workflow.now()
-    facts = await load(life, Policy(THEN, partial(mend, life), not (life.waits.elsewhere or life.waits.help)))
+    facts = await load(life, Policy(THEN, partial(mend, life)))
     if isinstance(facts, Facts) and not life.ended:
         await hand_over(life, facts)
 
@@ -39,9 +39,8 @@ async def hand_over(life: Life, facts: Facts) -> None:
         if life.ended or too_early(life):
             return
         life.state.prepared = False
-    life.state.facts = facts
-    waits = await _record_ready(life, facts)
-    life.state.placed = replace(life.placed, waits=waits)
+    life.state.facts, life.state.load = facts, Load()
+    life.heed(await _record_ready(life, facts))
     life.enter(ReservationState.RESERVED)
 
 
@@ -49,7 +48,7 @@ async def _record_ready(life: Life, facts: Facts) -> Waits:
     """Late, by whatever: the preload failed, no computer was to be had, the load took long. Time is given back."""
     start = life.placed.start
     late = 0.0 if start is None else (workflow.now() - start).total_seconds()
-    if not life.placed.late_credited or late < LATE:
+    if late < LATE:
         waits: Waits = await life.record(RecordActivities.ready, life.event(facts=facts))
         return waits
     given = LateInput(life.event(facts=facts), life.state.mending.credited)
@@ -65,7 +64,7 @@ async def _await_start(life: Life, facts: Facts) -> None:
         return
     life.state.facts = facts
     await life.record(RecordActivities.preloaded, life.event(facts=facts))
-    life.state.prepared = life.waits.keep_prepared
+    life.state.prepared = True
     life.enter(ReservationState.SCHEDULED)
     while not life.ended and not too_early(life):
         start = start_of(life)

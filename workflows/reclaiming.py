@@ -75,7 +75,7 @@ async def _reload(computer: str) -> None:
 async def _shut(life: Life) -> None:
     """Shut the user out at once: taking the computer back may take long when its endpoint is away."""
     let_in = life.state.let_in
-    if not let_in.addresses and not (let_in.began and life.waits.last_look):
+    if not life.has_guest or not (let_in.addresses or let_in.began):
         return
     with suppress(ActivityError):
         await workflow.execute_activity_method(

@@ -16,7 +16,6 @@ from vclab.model.life import ReservationInput, State
 from vclab.model.messages import Acknowledge, Done, End, Extend, Move, Placement, Reboot, Resolve, StatusView
 from vclab.model.states import Ending
 from workflows import access, acts, failures, live_status, mending, scheduled
-from workflows.awaiting import until_loaded
 from workflows.connecting import connect
 from workflows.extension import Extensions
 from workflows.in_use import use
@@ -24,6 +23,7 @@ from workflows.life import Life
 from workflows.placing import place
 from workflows.preparing import prepare
 from workflows.reclaiming import reclaim
+from workflows.taking import until_loaded
 from workflows.tasks import in_any_case
 
 PHASES = (
@@ -109,9 +109,7 @@ class Reservation:
     @workflow.update(name=messages.ACKNOWLEDGE)
     async def acknowledge(self, message: Acknowledge) -> Done:
         """Connect, from an address; a further address is added. The newest stands last."""
-        known = self._life.state.let_in.addresses
-        newest = known[-1:] if self._life.waits.run_events else known
-        if message.address not in newest:
+        if message.address not in self._life.state.let_in.addresses[-1:]:
             await access.acknowledge(self._life, message.address)
         return acts.done(self._life)
 

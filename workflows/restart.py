@@ -23,7 +23,7 @@ async def restart(life: Life, hard: bool) -> Facts | None:
     Raises ``ActivityError`` when even force did not bring it back.
     """
     target, given = life.target, life.guest_input(LOOK_SECONDS)
-    if not hard:
+    if not hard and life.has_guest:
         with suppress(ActivityError):
             asked = workflow.start_activity_method(
                 GuestActivities.reboot_guest,
@@ -42,8 +42,8 @@ async def restart(life: Life, hard: bool) -> Facts | None:
 
 
 async def _back(life: Life) -> Facts | None:
-    if life.ended:
-        return None
+    if life.ended or not life.has_guest:
+        return None if life.ended else Facts()
     look = workflow.start_activity_method(
         GuestActivities.await_boot,
         life.guest_input(LOOK_SECONDS),

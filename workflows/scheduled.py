@@ -36,7 +36,8 @@ async def until_start(life: Life) -> None:
         await _await_time(life, preload)
         if life.ended or life.state.start_moved:
             continue
-        if not await _take(life):
+        limit = min(start_of(life) + timedelta(seconds=life.waits.late), life.end)
+        if not await taking.take(life, limit):
             continue
         start = start_of(life)
         if workflow.now() >= start or await _preload(life):
@@ -52,19 +53,6 @@ async def _await_time(life: Life, preload: bool) -> None:
     life.waits_for("the time to prepare the computer", max(left, 0.0), "a computer is taken and loaded")
     state.start_moved = False
     await life.until(lambda: state.start_moved, moment, f"{'preload' if preload else 'load'} at {moment:%F %R} UTC")
-
-
-async def _take(life: Life) -> bool:
-    """Take a computer, looking until long after the start; false when it has ended or was moved meanwhile."""
-    placed = life.placed
-    limit = min(start_of(life) + timedelta(seconds=placed.waits.late), placed.end)
-    survey = await taking.survey_if_any(life)
-    while not life.ended and not life.state.start_moved:
-        if await taking.begin(life, survey):
-            return True
-        taking.fail_if_late(life, limit)
-        survey = await taking.await_place(life, placed, limit)
-    return False
 
 
 async def _preload(life: Life) -> bool:

@@ -1,7 +1,7 @@
 """Taking a computer: at the promised place, or any other; looked for until one can be had, or until it is too late."""
 
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, FailureError
@@ -19,26 +19,26 @@ from workflows.life import Life
 from workflows.placing import ask_endpoints, show_place
 
 
-async def begin(life: Life, survey: Survey | None) -> bool:
-    """Take a computer now, if one can be had. Else it is shown why not."""
-    if survey is None:
-        return False
-    given = BeginInput(life.request.id, survey.inventories, workflow.now())
-    outcome = await life.record(RecordActivities.begin, given)
-    if outcome.placed is None:
-        life.says(f"no computer yet: {outcome.refusal.text() if outcome.refusal else ''}")
-        return False
-    life.state.placed = outcome.placed
-    life.says("")
-    life.enter(ReservationState.NEW)
-    show_place(life)
-    return True
+async def until_loaded(life: Life) -> None:
+    """new, but its computer is being loaded already, for nobody yet: until that is its own. Any other that becomes free
+    will do too. Nothing of this is done for what has its computer."""
+    if not life.placed.held:
+        limit = min(workflow.now() + timedelta(seconds=life.waits.late), life.end)
+        await take(life, limit)
 
 
-def fail_if_late(life: Life, limit: datetime) -> None:
-    """Raise what ends it when no computer could be had until then."""
-    if workflow.now() >= limit:
-        raise ApplicationError(life.state.reason, type="NoComputer", non_retryable=True)
+async def take(life: Life, limit: datetime) -> bool:
+    """Take a computer; false when it has ended or its start was moved meanwhile. Raises what ends it when none can be
+    had until the limit."""
+    placed = life.placed
+    while not life.ended and not life.state.start_moved:
+        survey = await survey_if_any(life)
+        if survey is not None and await _begin(life, survey):
+            return True
+        if workflow.now() >= limit:
+            raise ApplicationError(life.state.reason, type="NoComputer", non_retryable=True)
+        await _await_place(life, placed, limit)
+    return False
 
 
 async def survey_if_any(life: Life) -> Survey | None:
@@ -53,12 +53,29 @@ async def survey_if_any(life: Life) -> Survey | None:
         return None
 
 
-async def await_place(life: Life, placed: Placed, limit: datetime) -> Survey | None:
-    """Look until a computer can be had. None: not in time; or it has ended, its start was moved, or the load of the
-    computer that it waits for has ended."""
-    if placed.start is not None and placed.late_credited and placed.target.module in RELOADED:
-        life.state.load_ended = False
-        await register(placed.target.computer, life.request.id)
+async def _begin(life: Life, survey: Survey) -> bool:
+    """Take a computer now, if one can be had. Else it is shown why not."""
+    given = BeginInput(life.request.id, survey.inventories, workflow.now())
+    outcome = await life.record(RecordActivities.begin, given)
+    if outcome.placed is None:
+        life.says(f"no computer yet: {outcome.refusal.text() if outcome.refusal else ''}")
+        return False
+    life.state.placed = outcome.placed
+    life.says("")
+    life.enter(ReservationState.NEW)
+    show_place(life)
+    return True
+
+
+async def _await_place(life: Life, placed: Placed, limit: datetime) -> None:
+    """Look until a computer can be had, or the limit is reached; or it has ended, or its start was moved, or the load
+    of the computer that it waits for has ended.
+
+    That load's signal is only the fast way: a load that was terminated, or a lost signal, lets nobody hang.
+    """
+    life.state.load_ended = False
+    if placed.target.module in RELOADED:
+        await _register(placed.target.computer, life.request.id)
     within, every, site = (limit - workflow.now()).total_seconds(), placed.waits.place_look, placed.target.site
     life.waits_for(_awaited(placed), within, "it fails")
     look = workflow.start_activity_method(
@@ -67,15 +84,14 @@ async def await_place(life: Life, placed: Placed, limit: datetime) -> Survey | N
         **profiles.look("can a computer be had?", site, every, within),
     )
     try:
-        return await life.unless_ended(look, lambda: life.state.load_ended or life.state.start_moved)
+        await life.unless_ended(look, lambda: life.state.load_ended or life.state.start_moved)
     except ActivityError as error:
         if not failures.timed_out(error):
             raise
         life.says(failures.reason(error))
-        return None
 
 
-async def register(computer: str, reservation: str) -> None:
+async def _register(computer: str, reservation: str) -> None:
     """Have the computer's load signal this reservation when it ends. That it has ended meanwhile, or is gone, the first
     look sees."""
     with suppress(FailureError):

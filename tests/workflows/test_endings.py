@@ -129,7 +129,7 @@ async def test_a_real_cancellation_while_it_is_taken_back(life: Life) -> None:
     await life.handle.result()  # raises when it ends as cancelled
 
 
-AT_ONCE = {"help": 0, "elsewhere": False}
+AT_ONCE = {"help": 0}
 """A failed step is a failed reservation: what sites can choose, and all there was at first."""
 
 

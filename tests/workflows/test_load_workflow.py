@@ -116,7 +116,7 @@ def seed(store: Store) -> None:
 @pytest.fixture
 async def life(time_client: Client, tmp_path: Path) -> AsyncIterator[Metal]:
     """The worker's own code, and the fake module's bare metal."""
-    waits = {"acknowledge": 900, "step_ceiling": 60, "elsewhere": False, "help": 0}
+    waits = {"acknowledge": 900, "step_ceiling": 60, "help": 0}
     settings = Settings(database=f"sqlite:///{tmp_path}/vclab.db", limits={"at_once": 3}, waits=waits)
     store = open_store(settings.database)
     seed(store)

@@ -12,7 +12,7 @@ from temporalio.worker import Replayer
 
 import worker
 from tests.workflows.conftest import Life
-from vclab import settings as configuration
+from vclab.model import rules
 from vclab.model.errors import Refused
 from vclab.model.messages import Acknowledge, Extend, Reboot
 from vclab.store import audit
@@ -30,7 +30,7 @@ READERS = 8
 @pytest.fixture(autouse=True)
 def short_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs are followed by others soon."""
-    monkeypatch.setattr(configuration, "RUN_EVENTS", LIMIT)
+    monkeypatch.setattr(rules, "RUN_EVENTS", LIMIT)
 
 
 async def histories(life: Life) -> list[WorkflowHistory]:
@@ -168,7 +168,7 @@ async def assert_many_short_runs(life: Life) -> None:
 @pytest.mark.parametrize("life", [{"inuse_look": 7 * 86_400}], indirect=True)
 async def test_an_end_or_a_cancellation_while_a_new_run_begins(life: Life, monkeypatch: pytest.MonkeyPatch) -> None:
     """With runs so short that each message begins a new one."""
-    monkeypatch.setattr(configuration, "RUN_EVENTS", 5)
+    monkeypatch.setattr(rules, "RUN_EVENTS", 5)
     await life.reserve(48, operator=True)
     await life.until("reserved")
     life.world.connected = [True]

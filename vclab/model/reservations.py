@@ -33,24 +33,14 @@ class Waits:
     notices: tuple[float, ...] = (1_209_600.0, 604_800.0, 172_800.0, 86_400.0, 600.0, 300.0)
     step_ceiling: float = 600.0  #: one load step, at the least
     load_ceiling: float = 0.0  #: a whole load, at the least; 0: none but those of its steps
-    elsewhere: bool = False  #: a load that fails is tried in one other place
-    help: float = 0.0  #: failed there too: so long an operator may mend it and go on; 0: it fails at once
+    help: float = 0.0  #: a load failed in the other place too: an operator may mend it within this; 0: it fails at once
     remove_retry: float = 60.0  #: longest pause between attempts to take a computer back
-    no_timeout_from: float = 0.0  #: one that lasts so long is not timed out; 0: 24 h, and extensions do not count
-    #: a run with more events than this is followed by another one. 0: written by the first release: what that did not
-    #: do in use is not done
-    run_events: int = 0
-    #: who seems not to have come is looked for once more before that ends anything, and a computer that can't be looked
-    #: at ends nothing before the first connection either; when a grant fails half-way, it is shut at the end, and who
-    #: pressed Connect meanwhile is let in next. False: written by a release that did not do so
-    last_look: bool = False
+    no_timeout_from: float = 86_400.0  #: one that lasts so long is not timed out (VCL ignore_connections_gte)
     preload: float = 2100.0  #: a load begins so long before the start (VCL: 35 min), or sooner:
     preload_margin: float = 600.0  #: the usual load time of the image and this, if that is longer
     place_look: float = 60.0  #: no computer can be had at the preload -> the next look for one
     late: float = 3600.0  #: no computer can be had so long after the start -> it fails
     spare: float = 0.0  #: a machine that nobody could have logged in to is kept so long for the next; 0: removed
-    keep_prepared: bool = False  #: so is one that was loaded before its start and given back before. False: as before
-    tells: bool = False  #: what is waited for is told in the workflow's memo; False: written by an earlier version
 
     @property
     def ending_soon(self) -> float:
@@ -73,8 +63,6 @@ class Placed:
     preload_at: datetime | None = None  #: when its load begins, if it has a start. No computer is held before
     evicted: tuple[Target, ...] = ()  #: spares whose room it needs: removed before its load
     loaded_by: datetime | None = None  #: its computer is being loaded already, for nobody yet, probably until then
-    #: a start that comes late is credited, and a load that it waits for is told so. False: by an earlier version
-    late_credited: bool = False
 
     @property
     def held(self) -> bool:

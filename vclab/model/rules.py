@@ -8,6 +8,9 @@ from datetime import datetime, timedelta
 from vclab.model.durations import format_duration
 from vclab.model.reservations import Waits
 
+RUN_EVENTS = 2000
+"""A reservation in use whose history has more events goes on in a new run. Temporal suggests it at 4,096 events."""
+
 
 @dataclass(frozen=True)
 class Limits:

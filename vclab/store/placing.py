@@ -110,7 +110,7 @@ def placed(session: Session, row: Reservation, rules: Rules) -> Placed:
         ports=image.ports,
     )
     start, target = row.starts if row.preload_at else None, target_of(row)
-    there = Placed(row.id, target, row.ends, access, rules.waits, row.state, start, row.preload_at, late_credited=True)
+    there = Placed(row.id, target, row.ends, access, rules.waits, row.state, start, row.preload_at)
     if start is not None or row.generation:
         return there
     loading = tenures.current(session, target.computer)

@@ -31,7 +31,6 @@ from vclab.settings import ReconcileSettings
 from vclab.store import failures as failures_store
 from vclab.store import loads, orphans, reservations, rests, spares, tenures
 from vclab.store.engine import Store
-from vclab.temporal.client import QUEUE
 
 log = logging.getLogger(__name__)
 
@@ -61,15 +60,18 @@ class ReconcileActivities:
         endpoints: Callable[[], list[Endpoint]],
         settings: ReconcileSettings,
         executor: Executor,
+        queue: str,
         health: Health | None = None,
         secrets: SecretStore | None = None,
     ) -> None:
+        """``queue``: where workflows are started."""
         self._client = client
         self._store = store
         self._modules = modules
         self._endpoints = endpoints
         self._settings = settings
         self._executor = executor
+        self._queue = queue
         self._health = health or Health()
         self._secrets = secrets
         self._strays: dict[str, dict[str, float]] = {}  #: by endpoint and UUID, since when, by a clock that never jumps
@@ -127,7 +129,7 @@ class ReconcileActivities:
         for computer in overdue:
             with suppress(WorkflowAlreadyStartedError):
                 await self._client.start_workflow(
-                    "Removal", {"computer": computer}, id=computer_workflow(computer), task_queue=QUEUE
+                    "Removal", {"computer": computer}, id=computer_workflow(computer), task_queue=self._queue
                 )
         return overdue
 
@@ -137,7 +139,7 @@ class ReconcileActivities:
         for computer in due:
             with suppress(WorkflowAlreadyStartedError):
                 await self._client.start_workflow(
-                    messages.LOAD, messages.Reload(computer), id=computer_workflow(computer), task_queue=QUEUE
+                    messages.LOAD, messages.Reload(computer), id=computer_workflow(computer), task_queue=self._queue
                 )
         return due
 
@@ -155,7 +157,7 @@ class ReconcileActivities:
             if not await self._lives(reservation):
                 log.warning("reservation %s has no workflow: its computer is taken back", reservation)
                 await self._client.start_workflow(
-                    "Reclaim", {"reservation": reservation}, id=f"reclaim-{reservation}", task_queue=QUEUE
+                    "Reclaim", {"reservation": reservation}, id=f"reclaim-{reservation}", task_queue=self._queue
                 )
                 gone.append(reservation)
         return gone

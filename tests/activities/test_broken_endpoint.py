@@ -59,7 +59,7 @@ async def test_a_survey(modules: dict[str, ProvisioningModule], executor: Thread
     activities = ProvisioningActivities(
         modules, lambda: ENDPOINTS, lambda _: {}, NoFence(), executor, {}, lambda _: Facts()
     )
-    survey = await ActivityEnvironment().run(activities.survey, SurveyInput())
+    survey = await ActivityEnvironment().run(activities.survey, SurveyInput("default"))
     missing, broken, well = survey.inventories
     assert "this worker has no provisioning module fake-metal" in missing.error
     assert broken.error == "KeyError: 'summary.hardware'"
@@ -72,7 +72,7 @@ async def test_a_round_of_the_reconciler(
     store = open_store(f"sqlite:///{tmp_path}/vclab.db")
     store.migrate()
     reconcile = ReconcileActivities(
-        cast(Client, None), store, modules, lambda: ENDPOINTS, ReconcileSettings(), executor
+        cast(Client, None), store, modules, lambda: ENDPOINTS, ReconcileSettings(), executor, "q"
     )
     found = await ActivityEnvironment().run(reconcile.find_strays)
     assert found.reported == ("vm01-g1",)

@@ -77,7 +77,9 @@ async def test_a_stray_machine_is_seen_for_as_long_as_its_grace(store: Store) ->
 
         for grace in (3600.0, 0.0):
             settings, modules = ReconcileSettings(grace=grace), {"vsphere": module}
-            reconcile = ReconcileActivities(cast(Client, None), store, modules, lambda: endpoints, settings, executor)
+            reconcile = ReconcileActivities(
+                cast(Client, None), store, modules, lambda: endpoints, settings, executor, "q"
+            )
             first = await strays(NOON)
             later = await strays(NOON + timedelta(hours=25))
             assert (first.reported, later.reported) == (((), ()) if grace == 0 else (("stray",), ("stray",)))

@@ -37,7 +37,7 @@ async def test_only_those_of_released_tenures(tmp_path: Path) -> None:
     for reference in ("tenure/lab1/1/login", "tenure/lab1/1/root", *kept):
         secrets.put(reference, "x")
     reconcile = ReconcileActivities(
-        cast(Client, None), store, {}, list, ReconcileSettings(), ThreadPoolExecutor(1), secrets=secrets
+        cast(Client, None), store, {}, list, ReconcileSettings(), ThreadPoolExecutor(1), "q", secrets=secrets
     )
     found = [await ActivityEnvironment().run(reconcile.find_strays) for _ in range(2)]
     assert [strays.forgotten for strays in found] == [1, 0]

@@ -16,7 +16,7 @@ from activities.loads import LoadRecords
 from activities.places import PlaceActivities
 from activities.provisioning import ProvisioningActivities
 from activities.reader import Reader
-from activities.reconcile import ReconcileActivities
+from activities.reconcile import RowReconciler, SiteReconciler
 from activities.records import RecordActivities
 from activities.spares import SpareActivities
 from activities.steps import step_activities
@@ -45,7 +45,7 @@ def export(client: Client, settings: Settings, store: Store, drivers: Drivers, e
     """Everything. ``executor`` runs the hardware work that blocks."""
     fence, reader, live = TenureFence(store), Reader(store), Live(settings)
     site = settings.site if "site" in settings.roles else ""
-    modules, guests = drivers.modules, drivers.guests
+    modules, guests, health = drivers.modules, drivers.guests, settings.rules().health
     provisioning = ProvisioningActivities(
         modules, reader.endpoints, reader.medians, fence, executor, guests, reader.spare, site
     )
@@ -54,17 +54,7 @@ def export(client: Client, settings: Settings, store: Store, drivers: Drivers, e
     return Exports(
         records=activities_of(RecordActivities(store, live), LoadRecords(store, live), TroubleRecords(store, live)),
         rounds=activities_of(
-            ReconcileActivities(
-                client,
-                store,
-                modules,
-                reader.endpoints,
-                settings.reconcile,
-                executor,
-                settings.temporal.workflow_queue,
-                settings.rules().health,
-                drivers.secrets,
-            )
+            RowReconciler(client, store, reader.endpoints, settings.temporal.workflow_queue, health, drivers.secrets)
         ),
         survey=(provisioning.survey,),
         hardware=[
@@ -74,6 +64,7 @@ def export(client: Client, settings: Settings, store: Store, drivers: Drivers, e
                 EvidenceActivities(modules, guests, executor),
                 SpareActivities(guests, fence),
                 GuestActivities(guests, fence, drivers.whereabouts),
+                SiteReconciler(store, modules, reader.endpoints, settings.reconcile, executor, health),
             ),
             *steps,
         ],

@@ -143,3 +143,21 @@ def reclaim(summary: str, site: str, longest_pause: float) -> ActivityConfig:
             initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=max(1.0, longest_pause))
         ),
     )
+
+
+def round_of_rows(summary: str) -> ActivityConfig:
+    """The reconciler's own part of a round, on its own queue; what fails is left to the next round."""
+    return ActivityConfig(
+        summary=summary,
+        start_to_close_timeout=timedelta(minutes=10),
+        # A round whose worker died would else hold up all rounds after it: the schedule skips while one runs.
+        heartbeat_timeout=HEARTBEAT,
+        retry_policy=RetryPolicy(maximum_attempts=1),
+    )
+
+
+def round_of_site(summary: str, site: str) -> ActivityConfig:
+    """A site's part of it. A site without a worker must not hold up the next round."""
+    return ActivityConfig(
+        **round_of_rows(summary), task_queue=queue(site), schedule_to_start_timeout=timedelta(seconds=30)
+    )

@@ -1,4 +1,4 @@
-"""Composition root: settings -> store, secrets and drivers -> activity objects -> Temporal workers; nothing else."""
+"""Composition root: settings -> store, secrets and drivers -> activities -> Temporal workers; nothing else."""
 
 import asyncio
 import gc
@@ -7,9 +7,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import timedelta
 from importlib.metadata import version
 from typing import Any
@@ -18,27 +16,17 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 from temporalio.worker import Worker
 
-from activities.evidence import EvidenceActivities
-from activities.fence import TenureFence
-from activities.guest import GuestActivities
-from activities.load_log import StoreLoadLog
-from activities.loads import LoadRecords
-from activities.places import PlaceActivities
-from activities.provisioning import ProvisioningActivities
-from activities.reconcile import ReconcileActivities
-from activities.records import RecordActivities
-from activities.spares import SpareActivities
-from activities.steps import step_activities
-from activities.troubles import TroubleRecords
+from activities.drivers import Drivers
+from activities.exports import Activities, export
+from activities.lab_machines import LabMachines
+from activities.reader import Reader
 from vclab import settings as configuration
 from vclab.fake_world import World
 from vclab.guests.base import Guest
 from vclab.guests.fake import FakeGuest
 from vclab.guests.linux import Linux
-from vclab.model.catalog import Computer, Endpoint
 from vclab.model.errors import Unreachable, VclabError
-from vclab.model.plans import Facts, Target, Whereabouts
-from vclab.model.steps import AsyncStep, BlockingStep
+from vclab.model.messages import site_queue
 from vclab.provisioning.base import ProvisioningModule
 from vclab.provisioning.fake import Fake
 from vclab.provisioning.fake_metal import FakeMetal
@@ -46,189 +34,81 @@ from vclab.provisioning.standalone import Standalone
 from vclab.provisioning.vsphere import VSphere
 from vclab.secrets.store import SecretStore
 from vclab.settings import Settings
-from vclab.store import catalog, load_log, reservations, spares
 from vclab.store.engine import Store, open_store
 from vclab.temporal import schedules, search_attributes
-from vclab.temporal.client import HOME_SITE, QUEUE, connect, site_queue
+from vclab.temporal.client import connect
 from vclab.temporal.sandbox import sandbox
-from workflows.background_load import BackgroundLoad
-from workflows.dismissal import Dismissal
-from workflows.reclaim import Reclaim
-from workflows.reconcile import Reconcile
-from workflows.removal import Removal
-from workflows.reservation import Reservation
+from workflows import WORKFLOWS
 
-SITE = HOME_SITE
 BUILD = f"vclab-{version('vclab')}"
 """Named, because the SDK would else read and hash all modules, for seconds, at each start."""
 SLOTS = 50
+LONG_SLOTS = 10
 CACHED_WORKFLOWS = 200
 """Of those that wait, so many are kept ready, 160 KiB each; others are forgotten, and replayed when something happens
 to them. Several classes at once fit in; what waits for hours need not."""
-WORKFLOWS = (Reservation, BackgroundLoad, Reclaim, Removal, Reconcile, Dismissal)
 STOP_SECONDS = 25.0
 """From being asked to stop to stopping whatever happens: activities have 10 s to end, then 10 s to be cancelled."""
 log = logging.getLogger("vclab.worker")
 
 
-@dataclass(frozen=True)
-class Drivers:
-    """What acts on the outside world, by name."""
-
-    modules: Mapping[str, ProvisioningModule]
-    guests: Mapping[str, Guest]
-    secrets: SecretStore | None = None  #: where they keep what they make up for a tenure
-
-
 def real_drivers(settings: Settings, store: Store, secrets: SecretStore) -> Drivers:
     """The drivers of a real installation."""
-
-    def endpoint(name: str) -> Endpoint:
-        with store.read() as session:
-            return catalog.endpoint(session, name)
-
+    reader = Reader(store)
     vsphere = VSphere(
-        endpoints=endpoint,
+        endpoints=reader.endpoint,
         password=secrets.get,
         installation=settings.installation,
         calls_at_once=settings.endpoint_calls_at_once,
         dhcp_leases=settings.dhcp_leases,
     )
     linux = Linux(settings.ssh_key, secrets, settings.management_addresses)
-
-    def group(name: str) -> list[Computer]:
-        with store.read() as session:
-            return catalog.group(session, name)
-
-    def why_not_free(machine: Computer) -> str:
-        return asyncio.run(linux.why_not_free(machine.private_address, machine.host_key))
-
-    def sanitize(target: Target) -> None:
-        with store.read() as session:
-            left = reservations.left(session, target, settings.rules())
-        if left.opened or left.facts.host_key:  # a machine that was never reached holds nothing of ours
-            asyncio.run(linux.sanitize(target, left.facts, left.access, left.opened))
-
-    standalone = Standalone(group, why_not_free, sanitize)
+    lab_machines = LabMachines(store, linux, settings.rules())
+    standalone = Standalone(reader.group, lab_machines.why_not_free, lab_machines.sanitize)
     modules: dict[str, ProvisioningModule] = {vsphere.name: vsphere, standalone.name: standalone}
     guests: dict[str, Guest] = {linux.name: linux}
     if settings.fake.enabled:
         world = World(settings.fake)
         modules[Fake.name], guests[FakeGuest.name] = Fake(world, settings.installation), FakeGuest(world)
-        modules[FakeMetal.name] = FakeMetal(world, settings.installation, group)
+        modules[FakeMetal.name] = FakeMetal(world, settings.installation, reader.group)
     return Drivers(modules, guests, secrets)
 
 
 def build(client: Client, settings: Settings, store: Store, drivers: Drivers) -> list[Worker]:
-    """The workers of one management node: workflows with their records, short and long hardware work of its site."""
+    """One worker for each queue of this machine's roles.
+
+    Where the workflows' queue is also the site's, one worker polls it for both: only the worker that has just run a
+    workflow task is given the activities that it asks for without a detour (eager start).
+    """
     executor = ThreadPoolExecutor(max_workers=64, thread_name_prefix="hardware")
-    records = ThreadPoolExecutor(max_workers=SLOTS, thread_name_prefix="records")
-    fence = TenureFence(store)
+    exported = export(client, settings, store, drivers, executor)
+    short: dict[str, Activities] = {}
+    workers = []
+    if "site" in settings.roles:
+        short[site_queue(settings.site)] = exported.hardware
+        workers.append(_worker(client, site_queue(settings.site, long=True), exported.steps, LONG_SLOTS))
+    if "workflows" in settings.roles:
+        queue = settings.temporal.workflow_queue
+        of_site = short.pop(queue, exported.survey)
+        workers.append(_workflow_worker(client, queue, [*exported.records, *exported.rounds, *of_site]))
+    return [*(_worker(client, queue, activities, SLOTS) for queue, activities in short.items()), *workers]
 
-    def endpoints() -> list[Endpoint]:
-        with store.read() as session:
-            return catalog.endpoints(session)
 
-    def medians(image: str) -> Mapping[str, float]:
-        with store.read() as session:
-            return load_log.medians(session, image)
-
-    live = configuration.Live(settings)
-    record, trouble = RecordActivities(store, live), TroubleRecords(store, live)
-    load = LoadRecords(store, live)
-
-    def spare(target: Target) -> Facts:
-        with store.read() as session:
-            return spares.facts(session, target)
-
-    def whereabouts(target: Target) -> Whereabouts:
-        return drivers.modules[target.module].whereabouts(target)
-
-    provisioning = ProvisioningActivities(drivers.modules, endpoints, medians, fence, executor, drivers.guests, spare)
-    keeping = SpareActivities(drivers.guests, fence)
-    places = PlaceActivities(provisioning.survey, store, live)
-    guest = GuestActivities(drivers.guests, fence, whereabouts)
-    evidence = EvidenceActivities(drivers.modules, drivers.guests, executor)
-    health = settings.rules().health
-    reconcile = ReconcileActivities(
-        client, store, drivers.modules, endpoints, settings.reconcile, executor, health, drivers.secrets
+def _workflow_worker(client: Client, queue: str, activities: Activities) -> Worker:
+    return _worker(
+        client,
+        queue,
+        activities,
+        SLOTS,
+        workflows=WORKFLOWS,
+        workflow_runner=sandbox(),
+        activity_executor=ThreadPoolExecutor(max_workers=SLOTS, thread_name_prefix="records"),
+        max_concurrent_local_activities=16,
+        max_cached_workflows=CACHED_WORKFLOWS,
     )
-    tables: list[Mapping[str, BlockingStep] | Mapping[str, AsyncStep]] = [
-        *(m.steps() for m in drivers.modules.values()),
-        *(g.steps() for g in drivers.guests.values()),
-    ]
-    steps = step_activities(tables, fence, StoreLoadLog(store), executor, whereabouts)
-    hardware = [
-        provisioning.survey,
-        places.await_place,
-        provisioning.make_plan,
-        provisioning.reset_computer,
-        provisioning.remove_computer,
-        provisioning.clear_computer,
-        evidence.gather_evidence,
-        keeping.make_spare,
-        guest.grant_access,
-        guest.close_access,
-        guest.await_connection,
-        guest.await_disconnection,
-        guest.await_sight,
-        guest.last_look,
-        guest.notify_user,
-        guest.reboot_guest,
-        guest.await_boot,
-        *steps,
-    ]
-    return [
-        _worker(
-            client,
-            QUEUE,
-            [
-                record.place,
-                record.begin,
-                record.preloaded,
-                record.put_off,
-                record.move,
-                record.ready,
-                record.ready_late,
-                record.rebooted,
-                record.acknowledged,
-                record.access_opened,
-                record.connected,
-                record.disconnected,
-                record.extend,
-                record.ended,
-                record.finished,
-                record.dismissed,
-                record.kept,
-                record.spare_leaves,
-                record.spare_removed,
-                record.refusal_noted,
-                record.held,
-                load.load_begins,
-                load.load_ended,
-                trouble.step_failed,
-                trouble.elsewhere,
-                trouble.moved,
-                trouble.help_needed,
-                trouble.helped,
-                trouble.not_let_in,
-                reconcile.find_strays,
-                *hardware,
-            ],
-            slots=SLOTS,
-            workflows=WORKFLOWS,
-            workflow_runner=sandbox(),
-            activity_executor=records,
-            max_concurrent_local_activities=16,
-            max_cached_workflows=CACHED_WORKFLOWS,
-        ),
-        # What began before short work went to the workflows' queue, or comes from another site's workflows, asks here.
-        _worker(client, site_queue(SITE), hardware, slots=SLOTS),
-        _worker(client, site_queue(SITE, long=True), steps, slots=10),
-    ]
 
 
-def _worker(client: Client, queue: str, activities: list, slots: int, **others: Any) -> Worker:  # type: ignore[type-arg]
+def _worker(client: Client, queue: str, activities: Activities, slots: int, **others: Any) -> Worker:
     """A worker of one queue. Heartbeats go out at once, so that a cancel arrives at once."""
     return Worker(
         client,
@@ -252,8 +132,9 @@ async def run(settings: Settings) -> None:
     store.check()
     secrets = SecretStore(settings.secrets_dir)
     client = await connect(settings.temporal)
-    await search_attributes.register(client)
-    await schedules.ensure(client, settings.reconcile)
+    if "workflows" in settings.roles:
+        await search_attributes.register(client)
+        await schedules.ensure(client, settings.reconcile, settings.temporal.workflow_queue)
     drivers = real_drivers(settings, store, secrets)
     workers = build(client, settings, store, drivers)
     async with asyncio.TaskGroup() as group:
@@ -263,8 +144,7 @@ async def run(settings: Settings) -> None:
         _leave_at_last()
         await asyncio.gather(*(worker.shutdown() for worker in workers))
         await asyncio.gather(*runs)
-    for module in drivers.modules.values():
-        await asyncio.to_thread(module.close)
+    await asyncio.to_thread(drivers.close)
     store.close()
 
 

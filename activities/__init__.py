@@ -1,1 +1,4 @@
-"""The durable steps: thin. Each decodes, fences, calls vclab and encodes; heartbeats and errors live here."""
+"""The durable steps: thin. Each decodes, fences, calls vclab and encodes; heartbeats and errors live here.
+
+``exports.export`` makes all that a worker registers.
+"""

@@ -24,7 +24,7 @@ class AwaitPlace:
 
     reservation: str
     every: float
-    site: str = "default"
+    site: str = ""
 
 
 class PlaceActivities:

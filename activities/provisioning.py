@@ -30,7 +30,7 @@ GIVE_UP = 60.0
 class SurveyInput:
     """Ask all endpoints of a site."""
 
-    site: str = "default"
+    site: str = ""  #: empty: the site whose hardware the asked worker reaches, if it does
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,7 @@ class Survey:
     """What they said."""
 
     inventories: tuple[Inventory, ...] = ()
+    other_sites: tuple[str, ...] = ()  #: with endpoints that were not asked, when no site was named
 
 
 class ProvisioningActivities:
@@ -52,13 +53,15 @@ class ProvisioningActivities:
         executor: Executor,
         guests: Mapping[str, Guest],
         spare: Callable[[Target], Facts],
+        site: str = "",
     ) -> None:
         """``endpoints`` lists all; ``medians`` gives the usual seconds by step of an image; ``spare`` what is known of
-        the machine that a target takes over. All block."""
+        the machine that a target takes over. All block. ``site``: whose hardware this worker reaches; empty: none."""
         self._guests = guests
         self._spare = spare
         self._modules = modules
         self._endpoints = endpoints
+        self._site = site
         self._medians = medians
         self._fence = fence
         self._executor = executor
@@ -68,8 +71,10 @@ class ProvisioningActivities:
         """Ask every endpoint of the site what it can hold. One that does not answer is a fact, not an error."""
         with failures():
             async with heartbeating(unfenced):
-                endpoints = [e for e in await asyncio.to_thread(self._endpoints) if e.site == given.site]
-                return Survey(tuple(await asyncio.gather(*(self._survey_one(e) for e in endpoints))))
+                endpoints, site = await asyncio.to_thread(self._endpoints), given.site or self._site
+                others = () if given.site else tuple(sorted({e.site for e in endpoints} - {site}))
+                asked = await asyncio.gather(*(self._survey_one(e) for e in endpoints if e.site == site))
+                return Survey(tuple(asked), others)
 
     async def _survey_one(self, endpoint: Endpoint) -> Inventory:
         """Whatever is wrong with one endpoint, the others can be placed on."""

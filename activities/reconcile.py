@@ -1,17 +1,19 @@
 """Finds what no workflow looks after any more: rows whose workflow is gone, machines of ours without a tenure.
 
-It also asks after hosts that rest since loads failed on them, and brings back those that can be used.
+Rows are looked after on the workflows' queue. Machines, and hosts that rest since loads failed on them, are asked for
+at each site by a worker of that site, for no other one reaches its endpoints.
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy.orm import Session
 from temporalio import activity
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.exceptions import WorkflowAlreadyStartedError
@@ -31,7 +33,6 @@ from vclab.settings import ReconcileSettings
 from vclab.store import failures as failures_store
 from vclab.store import loads, orphans, reservations, rests, spares, tenures
 from vclab.store.engine import Store
-from vclab.temporal.client import QUEUE
 
 log = logging.getLogger(__name__)
 
@@ -43,67 +44,74 @@ class Strays:
     reclaimed: tuple[str, ...] = ()  #: reservations whose workflow was gone
     reported: tuple[str, ...] = ()  #: machines without a tenure
     removed: tuple[str, ...] = ()  #: machines whose grace was over
-    not_asked: tuple[str, ...] = ()  #: endpoints that did not answer
+    not_asked: tuple[str, ...] = ()  #: endpoints that did not answer, and sites whose workers did not
     woken: tuple[str, ...] = ()  #: hosts that rested and can be used again
     forgotten: int = 0  #: tenures that are released, and whose secrets are gone now
     loads: tuple[str, ...] = ()  #: computers that are being loaded, for nobody yet
     spares: tuple[str, ...] = ()  #: computers whose spare is being removed: too old, of an old revision, or in the way
 
 
-class ReconcileActivities:
-    """One round of the reconciler."""
+@dataclass(frozen=True)
+class Rows:
+    """What was done about rows, and the sites whose endpoints are to be asked next."""
+
+    found: Strays
+    sites: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class SiteInput:
+    """Ask all endpoints of a site."""
+
+    site: str
+
+
+class RowReconciler:
+    """What can be looked after without any hardware."""
 
     def __init__(
         self,
         client: Client,
         store: Store,
-        modules: Mapping[str, ProvisioningModule],
         endpoints: Callable[[], list[Endpoint]],
-        settings: ReconcileSettings,
-        executor: Executor,
+        queue: str,
         health: Health | None = None,
         secrets: SecretStore | None = None,
     ) -> None:
+        """``endpoints`` lists all, and blocks; ``queue``: where workflows are started."""
         self._client = client
         self._store = store
-        self._modules = modules
         self._endpoints = endpoints
-        self._settings = settings
-        self._executor = executor
+        self._queue = queue
         self._health = health or Health()
         self._secrets = secrets
-        self._strays: dict[str, dict[str, float]] = {}  #: by endpoint and UUID, since when, by a clock that never jumps
 
     @activity.defn
-    async def find_strays(self) -> Strays:
-        """Start a ``Reclaim`` for each row without a workflow, a ``Removal`` for each spare that is to go; report and,
-        after the grace, remove stray machines."""
+    async def reconcile_rows(self) -> Rows:
+        """Start a ``Reclaim`` for each row without a workflow, a ``Removal`` for each spare that is to go, a ``Load``
+        for each computer that needs one; forget secrets that are not needed any more."""
         with failures():
             async with heartbeating(unfenced):
-                return await self._round()
+                endpoints = await asyncio.to_thread(self._endpoints)
+                reclaimed, spare, loading = await self._rows(), await self._spares(), await self._loads()
+                forgotten = await asyncio.to_thread(self._forget)
+                await asyncio.to_thread(self._hosts_of_none, {endpoint.name for endpoint in endpoints})
+                found = Strays(
+                    reclaimed=tuple(reclaimed), forgotten=forgotten, loads=tuple(loading), spares=tuple(spare)
+                )
+                return Rows(found, tuple(sorted({endpoint.site for endpoint in endpoints})))
 
-    async def _round(self) -> Strays:
-        reclaimed = await self._rows()
-        reported: list[str] = []
-        removed: list[str] = []
-        not_asked: list[str] = []
-        for endpoint in await asyncio.to_thread(self._endpoints):
-            try:
-                await self._machines(endpoint, reported, removed)
-            except Exception as error:  # whatever is wrong with one, the others are looked after
-                not_asked.append(f"{endpoint.name}: {told(error)}")
-        woken, spare, loading = await self._hosts(), await self._spares(), await self._loads()
-        forgotten = await asyncio.to_thread(self._forget)
-        return Strays(
-            reclaimed=tuple(reclaimed),
-            reported=tuple(reported),
-            removed=tuple(removed),
-            not_asked=tuple(not_asked),
-            woken=tuple(woken),
-            forgotten=forgotten,
-            loads=tuple(loading),
-            spares=tuple(spare),
-        )
+    def _hosts_of_none(self, endpoints: Collection[str]) -> None:
+        """Hosts of an endpoint that was removed: no site would ever be asked for them."""
+        now = _now()
+
+        def check(session: Session) -> None:
+            for rest in rests.due(session, now):
+                if rest.endpoint not in endpoints:
+                    why = f"there is no endpoint {rest.endpoint} any more"
+                    rests.checked(session, rest.endpoint, rest.host, why, self._health, now)
+
+        self._store.run(check)
 
     def _forget(self) -> int:
         """Forget the secrets of tenures that are released: nobody has these computers any more.
@@ -127,7 +135,7 @@ class ReconcileActivities:
         for computer in overdue:
             with suppress(WorkflowAlreadyStartedError):
                 await self._client.start_workflow(
-                    "Removal", {"computer": computer}, id=computer_workflow(computer), task_queue=QUEUE
+                    "Removal", {"computer": computer}, id=computer_workflow(computer), task_queue=self._queue
                 )
         return overdue
 
@@ -137,7 +145,7 @@ class ReconcileActivities:
         for computer in due:
             with suppress(WorkflowAlreadyStartedError):
                 await self._client.start_workflow(
-                    messages.LOAD, messages.Reload(computer), id=computer_workflow(computer), task_queue=QUEUE
+                    messages.LOAD, messages.Reload(computer), id=computer_workflow(computer), task_queue=self._queue
                 )
         return due
 
@@ -155,7 +163,7 @@ class ReconcileActivities:
             if not await self._lives(reservation):
                 log.warning("reservation %s has no workflow: its computer is taken back", reservation)
                 await self._client.start_workflow(
-                    "Reclaim", {"reservation": reservation}, id=f"reclaim-{reservation}", task_queue=QUEUE
+                    "Reclaim", {"reservation": reservation}, id=f"reclaim-{reservation}", task_queue=self._queue
                 )
                 gone.append(reservation)
         return gone
@@ -177,28 +185,65 @@ class ReconcileActivities:
                 return True
         return False
 
-    async def _hosts(self) -> list[str]:
+
+class SiteReconciler:
+    """What only a worker of the site can look after."""
+
+    def __init__(
+        self,
+        store: Store,
+        modules: Mapping[str, ProvisioningModule],
+        endpoints: Callable[[], list[Endpoint]],
+        settings: ReconcileSettings,
+        executor: Executor,
+        health: Health | None = None,
+    ) -> None:
+        """``endpoints`` lists those of all sites, and blocks."""
+        self._store = store
+        self._modules = modules
+        self._endpoints = endpoints
+        self._settings = settings
+        self._executor = executor
+        self._health = health or Health()
+        self._strays: dict[str, dict[str, float]] = {}  #: by endpoint and UUID, since when, by a clock that never jumps
+
+    @activity.defn
+    async def reconcile_site(self, given: SiteInput) -> Strays:
+        """Report and, after the grace, remove stray machines; bring back hosts that rested and can be used again."""
+        with failures():
+            async with heartbeating(unfenced):
+                reported: list[str] = []
+                removed: list[str] = []
+                not_asked: list[str] = []
+                endpoints = [e for e in await asyncio.to_thread(self._endpoints) if e.site == given.site]
+                for endpoint in endpoints:
+                    try:
+                        await self._machines(endpoint, reported, removed)
+                    except Exception as error:  # whatever is wrong with one, the others are looked after
+                        not_asked.append(f"{endpoint.name}: {told(error)}")
+                woken = await self._hosts({endpoint.name: endpoint for endpoint in endpoints})
+                return Strays((), tuple(reported), tuple(removed), tuple(not_asked), tuple(woken))
+
+    async def _hosts(self, endpoints: Mapping[str, Endpoint]) -> list[str]:
         """Check the resting hosts whose time has come; the others cost nothing."""
         due: dict[str, list[Rest]] = {}
         for rest in await asyncio.to_thread(self._due):
-            due.setdefault(rest.endpoint, []).append(rest)
+            if rest.endpoint in endpoints:
+                due.setdefault(rest.endpoint, []).append(rest)
         woken = []
         for name, resting in due.items():
-            problems = await self._problems(name, [rest.host for rest in resting])
+            problems = await self._problems(endpoints[name], [rest.host for rest in resting])
             for rest in resting:
                 if await asyncio.to_thread(self._checked, rest, problems[rest.host]):
                     log.info("%s on %s can be used again: it rested since %s", rest.host, name, rest.since)
                     woken.append(f"{name}/{rest.host}")
         return woken
 
-    async def _problems(self, name: str, hosts: list[str]) -> dict[str, str]:
+    async def _problems(self, endpoint: Endpoint, hosts: list[str]) -> dict[str, str]:
         """What keeps each of the endpoint's hosts from being used; empty when it can be."""
-        endpoint = next((e for e in await asyncio.to_thread(self._endpoints) if e.name == name), None)
-        if endpoint is None:
-            return dict.fromkeys(hosts, f"there is no endpoint {name} any more")
         try:
             survey = known_module(self._modules, endpoint.module).survey
-            found = await asyncio.get_running_loop().run_in_executor(self._executor, survey, name)
+            found = await asyncio.get_running_loop().run_in_executor(self._executor, survey, endpoint.name)
         except Exception as error:
             return dict.fromkeys(hosts, told(error))
         facts = {host.name: host for host in found.hosts}

@@ -37,6 +37,7 @@ from vclab.model.ids import new_id
 from vclab.model.messages import Acknowledge, workflow_id
 from vclab.model.reservations import ReserveRequest
 from vclab.model.states import Ending, ReservationState
+from vclab.settings import TemporalSettings
 from vclab.store.engine import Store
 from vclab.store.models import Reservation
 from vclab.temporal.client import Reservations
@@ -197,7 +198,7 @@ class Bench:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._reservations = Reservations(node.client)
+        self._reservations = Reservations(node.client, TemporalSettings().workflow_queue)
         self._projection = Projection(node.store)
         self._users = itertools.cycle(USERS)
 

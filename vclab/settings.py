@@ -6,13 +6,14 @@ The file is ``$VCLAB_CONFIG``, else ``/etc/vclab/vclab.toml``, else that of the 
 import logging
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from vclab.fake_world import Behaviour
 from vclab.model.errors import Refused
+from vclab.model.messages import site_queue
 from vclab.model.reservations import Waits
 from vclab.model.rules import Health, Limits, Rules
 
@@ -37,6 +38,11 @@ Length = Annotated[float, Field(ge=0, le=CENTURY)]
 """Seconds, or none."""
 
 
+Role = Literal["workflows", "site"]
+"""What a worker does: run workflows with their records, or the hardware work of its site."""
+NAME = r"^[a-z0-9][a-z0-9-]{0,30}$"
+
+
 class Section(BaseModel, extra="forbid", allow_inf_nan=False):
     """A part of the settings. What it does not know is a mistake, and told."""
 
@@ -47,6 +53,8 @@ class TemporalSettings(Section):
     address: str = "127.0.0.1:7233"
     namespace: str = "default"
     ui: str = ""  #: shown to people, e.g. "http://127.0.0.1:8233"
+    workflow_queue: str = Field("site-default", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
+    """Where workflows run. On the queue of a site's short hardware work the server starts that work eagerly."""
 
 
 class WaitSettings(Section):
@@ -123,7 +131,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="VCLAB_", env_nested_delimiter="__", extra="forbid")
 
-    installation: str = Field("vclab", pattern=r"^[a-z0-9][a-z0-9-]{0,30}$")
+    installation: str = Field("vclab", pattern=NAME)
+    roles: tuple[Role, ...] = Field(("workflows", "site"), min_length=1)  #: of this machine's worker
+    site: str = Field("default", pattern=NAME)  #: whose hardware this machine's worker reaches
     database: str = "sqlite:////var/lib/vclab/vclab.db"
     secrets_dir: Path = Path("/var/lib/vclab/secrets")
     ssh_key: Path = Path("/var/lib/vclab/id_ed25519")  #: the management node's key to the computers
@@ -141,6 +151,24 @@ class Settings(BaseSettings):
     people: dict[str, PersonSettings] = {}
     fake: Behaviour = Behaviour()  #: the pretended world of rehearsals and benchmarks; off
     endpoint_calls_at_once: int = Field(4, ge=1)  #: per endpoint
+
+    @model_validator(mode="after")
+    def _queues(self) -> Self:
+        """Whoever polls a queue must be able to do all the work on it. Raises ``ValueError``."""
+        queue, own = self.temporal.workflow_queue, site_queue(self.site)
+        if self.site.endswith("-long"):
+            raise ValueError(f'site "{self.site}": its queue would be that of another site\'s long work; rename it')
+        if queue == own and set(self.roles) != {"workflows", "site"}:
+            raise ValueError(
+                f"temporal.workflow_queue {queue} is also the queue of site {self.site}: give this worker both roles, "
+                "or set another temporal.workflow_queue on all machines"
+            )
+        if queue != own and queue.startswith("site-") and "workflows" in self.roles:
+            raise ValueError(
+                f"temporal.workflow_queue {queue} is not the queue of this worker's site {self.site} ({own}): set that "
+                'or one that does not begin with "site-" on all machines, or leave out the role workflows'
+            )
+        return self
 
     def rules(self, affiliation: str = "") -> Rules:
         """The part of the settings that the store goes by, for people of this affiliation."""
@@ -205,5 +233,6 @@ def load() -> Settings:
         return Settings()
     except ValidationError as error:
         first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise Refused(f"settings ({file or 'environment'}): {field}: {first['msg']}") from None
+        field = "".join(f"{part}." for part in first["loc"]).removesuffix(".")
+        text = first["msg"].removeprefix("Value error, ")
+        raise Refused(f"settings ({file or 'environment'}): {field}{': ' * bool(field)}{text}") from None

@@ -1,1 +1,11 @@
 """What happens, in which order, and how long each wait may last. Deterministic; the sandbox is on."""
+
+from workflows.background_load import BackgroundLoad
+from workflows.dismissal import Dismissal
+from workflows.reclaim import Reclaim
+from workflows.reconcile import Reconcile
+from workflows.removal import Removal
+from workflows.reservation import Reservation
+
+WORKFLOWS = (Reservation, BackgroundLoad, Reclaim, Removal, Reconcile, Dismissal)
+"""All that a worker registers."""

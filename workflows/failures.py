@@ -9,6 +9,7 @@ from temporalio.exceptions import (
     FailureError,
     RetryState,
     TimeoutError,
+    TimeoutType,
 )
 
 
@@ -29,6 +30,11 @@ def _text(error: BaseException) -> str:
 def timed_out(error: ActivityError) -> bool:
     """True when it was given up for lack of time: it ran out, or the next attempt would have come too late."""
     return isinstance(error.cause, TimeoutError) or error.retry_state is RetryState.TIMEOUT
+
+
+def not_taken_up(error: ActivityError) -> bool:
+    """True when no worker took it up in time."""
+    return isinstance(error.cause, TimeoutError) and error.cause.type is TimeoutType.SCHEDULE_TO_START
 
 
 def was_cancelled(error: BaseException) -> bool:

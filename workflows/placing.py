@@ -47,7 +47,7 @@ async def ask_endpoints() -> Survey:
     return await workflow.execute_activity_method(
         ProvisioningActivities.survey,
         SurveyInput(),
-        **profiles.survey("ask the endpoints what they can hold", "default"),
+        **profiles.survey("ask the endpoints what they can hold", ""),
     )
 
 

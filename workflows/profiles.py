@@ -8,8 +8,8 @@ from datetime import timedelta
 from temporalio.common import RetryPolicy
 from temporalio.workflow import ActivityCancellationType, ActivityConfig, LocalActivityConfig
 
+from vclab.model.messages import site_queue
 from vclab.model.plans import Profile, Step
-from vclab.temporal.client import HOME_SITE, QUEUE, site_queue
 
 WAIT = ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
 HEARTBEAT = timedelta(seconds=6)
@@ -19,10 +19,10 @@ HEARTBEAT = timedelta(seconds=6)
 def queue(site: str, long: bool = False) -> str:
     """Where a site's hardware work is queued.
 
-    Short work at the site of the workflows' own worker goes to the workflows' queue: the server then hands it over
-    together with the answer to the workflow task (eager start) instead of through a queue, and a step costs a third.
+    Where that is the workflows' own queue, the server hands short work over together with the answer to the workflow
+    task (eager start) instead of through a queue, and a step costs a third.
     """
-    return QUEUE if site == HOME_SITE and not long else site_queue(site, long)
+    return site_queue(site, long)
 
 
 def record(summary: str) -> LocalActivityConfig:
@@ -61,10 +61,10 @@ def step(summary: str, step: Step, site: str, ceiling: float) -> ActivityConfig:
 
 
 def survey(summary: str, site: str) -> ActivityConfig:
-    """Asking endpoints: a person waits for the answer."""
+    """Asking endpoints: a person waits for the answer. Without a ``site``, whoever runs the workflow is asked."""
     return ActivityConfig(
         summary=summary,
-        task_queue=queue(site),
+        task_queue=queue(site) if site else None,
         schedule_to_close_timeout=timedelta(seconds=45),
         start_to_close_timeout=timedelta(seconds=20),
         heartbeat_timeout=HEARTBEAT,
@@ -142,4 +142,22 @@ def reclaim(summary: str, site: str, longest_pause: float) -> ActivityConfig:
         retry_policy=RetryPolicy(
             initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=max(1.0, longest_pause))
         ),
+    )
+
+
+def round_of_rows(summary: str) -> ActivityConfig:
+    """The reconciler's own part of a round, on its own queue; what fails is left to the next round."""
+    return ActivityConfig(
+        summary=summary,
+        start_to_close_timeout=timedelta(minutes=10),
+        # A round whose worker died would else hold up all rounds after it: the schedule skips while one runs.
+        heartbeat_timeout=HEARTBEAT,
+        retry_policy=RetryPolicy(maximum_attempts=1),
+    )
+
+
+def round_of_site(summary: str, site: str) -> ActivityConfig:
+    """A site's part of it. A site without a worker must not hold up the next round."""
+    return ActivityConfig(
+        **round_of_rows(summary), task_queue=queue(site), schedule_to_start_timeout=timedelta(seconds=30)
     )

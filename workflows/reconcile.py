@@ -1,12 +1,12 @@
 """The reconciler's workflow: one round, started by a schedule."""
 
-from datetime import timedelta
+import dataclasses
 
 from temporalio import workflow
-from temporalio.common import RetryPolicy
+from temporalio.exceptions import ActivityError
 
-from activities.reconcile import ReconcileActivities, Strays
-from workflows import profiles
+from activities.reconcile import RowReconciler, SiteInput, SiteReconciler, Strays
+from workflows import failures, profiles
 
 
 @workflow.defn
@@ -15,12 +15,43 @@ class Reconcile:
 
     @workflow.run
     async def run(self) -> Strays:
-        """What was found and done; a round that fails is left to the next one."""
-        return await workflow.execute_activity_method(
-            ReconcileActivities.find_strays,
-            summary="look for reservations and machines that nobody looks after",
-            start_to_close_timeout=timedelta(minutes=10),
-            # A round whose worker died would else hold up all rounds after it: the schedule skips while one runs.
-            heartbeat_timeout=profiles.HEARTBEAT,
-            retry_policy=RetryPolicy(maximum_attempts=1),
+        """What was found and done; a round that fails is left to the next one.
+
+        All sites are asked at once: one without a worker holds up no other one.
+        """
+        rows = await workflow.execute_activity_method(
+            RowReconciler.reconcile_rows, **profiles.round_of_rows("look for rows that nobody looks after")
         )
+        asked = [self._ask(site) for site in rows.sites]
+        found = rows.found
+        for site, answer in zip(rows.sites, asked, strict=True):
+            try:
+                found = merged(found, await answer)
+            except ActivityError as error:
+                if failures.was_cancelled(error):
+                    raise
+                found = merged(found, Strays(not_asked=(f"site {site}: {why(error)}",)))
+        return found
+
+    def _ask(self, site: str) -> workflow.ActivityHandle[Strays]:
+        return workflow.start_activity_method(
+            SiteReconciler.reconcile_site,
+            SiteInput(site),
+            **profiles.round_of_site(f"look for machines of site {site} that nobody looks after", site),
+        )
+
+
+def merged(rows: Strays, site: Strays) -> Strays:
+    """Both together."""
+    return dataclasses.replace(
+        rows,
+        reported=rows.reported + site.reported,
+        removed=rows.removed + site.removed,
+        not_asked=rows.not_asked + site.not_asked,
+        woken=rows.woken + site.woken,
+    )
+
+
+def why(error: ActivityError) -> str:
+    """Why a site was not asked."""
+    return "no worker took it up" if failures.not_taken_up(error) else failures.reason(error)

@@ -3,14 +3,12 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import cast
 
 import pytest
-from temporalio.client import Client
 from temporalio.testing import ActivityEnvironment
 
 from activities.provisioning import ProvisioningActivities, SurveyInput
-from activities.reconcile import ReconcileActivities
+from activities.reconcile import SiteInput, SiteReconciler
 from tests.activities.test_clear import NoFence
 from tests.fakes import FakeModule, World
 from vclab.model.catalog import METAL, STANDALONE, Endpoint
@@ -59,7 +57,7 @@ async def test_a_survey(modules: dict[str, ProvisioningModule], executor: Thread
     activities = ProvisioningActivities(
         modules, lambda: ENDPOINTS, lambda _: {}, NoFence(), executor, {}, lambda _: Facts()
     )
-    survey = await ActivityEnvironment().run(activities.survey, SurveyInput())
+    survey = await ActivityEnvironment().run(activities.survey, SurveyInput("default"))
     missing, broken, well = survey.inventories
     assert "this worker has no provisioning module fake-metal" in missing.error
     assert broken.error == "KeyError: 'summary.hardware'"
@@ -71,12 +69,10 @@ async def test_a_round_of_the_reconciler(
 ) -> None:
     store = open_store(f"sqlite:///{tmp_path}/vclab.db")
     store.migrate()
-    reconcile = ReconcileActivities(
-        cast(Client, None), store, modules, lambda: ENDPOINTS, ReconcileSettings(), executor
-    )
-    found = await ActivityEnvironment().run(reconcile.find_strays)
+    reconcile = SiteReconciler(store, modules, lambda: ENDPOINTS, ReconcileSettings(), executor)
+    found = await ActivityEnvironment().run(reconcile.reconcile_site, SiteInput("default"))
     assert found.reported == ("vm01-g1",)
     assert [text.partition(":")[0] for text in found.not_asked] == ["a", "b"]
-    for endpoint in ("a", "b"):
+    for endpoint in ENDPOINTS[:2]:
         assert all((await reconcile._problems(endpoint, ["h1", "h2"])).values())
     store.close()

@@ -5,15 +5,13 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import cast
 
 import pytest
-from temporalio.client import Client
 from temporalio.testing import ActivityEnvironment
 
 from activities import load_log as logging
 from activities.load_log import StoreLoadLog
-from activities.reconcile import ReconcileActivities, Strays
+from activities.reconcile import SiteInput, SiteReconciler, Strays
 from tests.fakes import FakeModule, World
 from vclab.model.catalog import Endpoint
 from vclab.model.inventory import MachineFacts, Machines
@@ -73,11 +71,11 @@ async def test_a_stray_machine_is_seen_for_as_long_as_its_grace(store: Store) ->
         async def strays(at: datetime) -> Strays:
             environment = ActivityEnvironment()
             environment.info = dataclasses.replace(environment.info, current_attempt_scheduled_time=at)
-            return await environment.run(reconcile.find_strays)
+            return await environment.run(reconcile.reconcile_site, SiteInput("default"))
 
         for grace in (3600.0, 0.0):
             settings, modules = ReconcileSettings(grace=grace), {"vsphere": module}
-            reconcile = ReconcileActivities(cast(Client, None), store, modules, lambda: endpoints, settings, executor)
+            reconcile = SiteReconciler(store, modules, lambda: endpoints, settings, executor)
             first = await strays(NOON)
             later = await strays(NOON + timedelta(hours=25))
             assert (first.reported, later.reported) == (((), ()) if grace == 0 else (("stray",), ("stray",)))

@@ -1,6 +1,5 @@
 """The secrets of tenures that are released are forgotten."""
 
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -11,9 +10,8 @@ from sqlalchemy.orm import Session
 from temporalio.client import Client
 from temporalio.testing import ActivityEnvironment
 
-from activities.reconcile import ReconcileActivities
+from activities.reconcile import RowReconciler
 from vclab.secrets.store import SecretMissing, SecretStore
-from vclab.settings import ReconcileSettings
 from vclab.store import catalog, tenures
 from vclab.store.engine import open_store
 
@@ -36,11 +34,9 @@ async def test_only_those_of_released_tenures(tmp_path: Path) -> None:
     kept = ("tenure/lab1/2/login", "tenure/lab1/3/root", "tenure/vm09/1/root", "tenure/odd/name/root", "endpoint/vc")
     for reference in ("tenure/lab1/1/login", "tenure/lab1/1/root", *kept):
         secrets.put(reference, "x")
-    reconcile = ReconcileActivities(
-        cast(Client, None), store, {}, list, ReconcileSettings(), ThreadPoolExecutor(1), secrets=secrets
-    )
-    found = [await ActivityEnvironment().run(reconcile.find_strays) for _ in range(2)]
-    assert [strays.forgotten for strays in found] == [1, 0]
+    reconcile = RowReconciler(cast(Client, None), store, list, "q", secrets=secrets)
+    rounds = [await ActivityEnvironment().run(reconcile.reconcile_rows) for _ in range(2)]
+    assert [rows.found.forgotten for rows in rounds] == [1, 0]
     for reference in kept:
         assert secrets.get(reference) == "x"
     with pytest.raises(SecretMissing):

@@ -14,6 +14,7 @@ import pytest
 from temporalio.client import Client
 
 import worker
+from activities.drivers import Drivers
 from tests.fakes import FakeGuest, FakeModule, World
 from tests.temporal_server import free_ports
 from vclab.lab import tools
@@ -83,7 +84,7 @@ class Node:
         """The product's own workers, with scripted drivers."""
 
         async def start() -> None:
-            drivers = worker.Drivers({"vsphere": FakeModule(self.world)}, {"linux": FakeGuest(self.world)})
+            drivers = Drivers({"vsphere": FakeModule(self.world)}, {"linux": FakeGuest(self.world)})
             for each in worker.build(await self._client(), self.settings, self.store, drivers):
                 await self._workers.enter_async_context(each)
 

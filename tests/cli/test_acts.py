@@ -325,7 +325,7 @@ def test_watch_to_the_end(vclab: Command, world: World) -> None:
 def test_everything_is_there(vclab: Command) -> None:
     said = vclab("status", "--json")
     parts = {part["name"]: part["ok"] for part in said.json["parts"]}
-    product = ("database", "temporal", "queue vclab", "queue site-default", "queue site-default-long", "workflows")
+    product = ("database", "temporal", "queue site-default", "queue site-default-long", "workflows")
     assert [parts[name] for name in product] == [True] * len(product), said.out
 
 
@@ -359,7 +359,7 @@ def test_waiting_outlasts_a_worker_that_is_gone_for_a_while(vclab: Command, worl
 
     async def look_until_it_is_noticed() -> None:
         (reservation,) = _unfinished(node)
-        reservations = Reservations(await Client.connect(node.address))
+        reservations = Reservations(await Client.connect(node.address), node.settings.temporal.workflow_queue)
         async with asyncio.timeout(60):
             while not seen or not seen[-1][1]:
                 with suppress(Unreachable):  # a slow machine
@@ -423,6 +423,6 @@ def test_a_refusal_names_the_id_that_why_takes(vclab: Command, world: World) -> 
 
 async def test_a_server_that_hangs_while_a_place_is_asked_for(node: Node) -> None:
     """What was told as an error is no traceback at the end, nor a cancelled program."""
-    acts = Reservations(await Client.connect(node.address))
+    acts = Reservations(await Client.connect(node.address), node.settings.temporal.workflow_queue)
     with node.frozen(), pytest.raises(Unreachable, match="no answer within 1 s"):
         await acts.reserve(ReserveRequest(new_id(), "alice", "debian-12", 3600), timeout=1)

@@ -247,7 +247,10 @@ def test_a_whole_set_up_and_its_faults(setup: SetUp) -> None:
     assert vclab(*added, "--fingerprint", vcenter.fingerprint).code == 0
     found = setup.checks()
     assert {name for name, check in found.items() if not check["ok"]} == {"workers", "reconciler"}
-    assert "nobody polls vclab, site-default, site-default-long" in found["workers"]["found"]
+    assert found["workers"]["found"] == (
+        "site-default: no worker polls it for workflows and activities; "
+        "site-default-long: no worker polls it for activities"
+    )
     node.start_worker()
     node._call(_ensure(node))
     said = vclab("doctor")
@@ -290,4 +293,4 @@ def test_a_namespace_that_is_not_there(setup: SetUp, monkeypatch: pytest.MonkeyP
 async def _ensure(node: Node) -> None:
     """What a worker does at its start."""
     with suppress(asyncio.CancelledError):
-        await schedules.ensure(await node._client(), node.settings.reconcile)
+        await schedules.ensure(await node._client(), node.settings.reconcile, node.settings.temporal.workflow_queue)

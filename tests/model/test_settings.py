@@ -58,6 +58,10 @@ def test_an_affiliation_has_what_it_names_otherwise(file: Path) -> None:
         ("[waits]\nnotices = [nan]", "waits.notices.0"),
         ("[reconcile]\ngrase = 1", "reconcile.grase"),
         ("[people.anna]\nvia = 1", "people.anna.via"),
+        ("roles = []", "roles"),
+        ("roles = ['all']", "roles.0"),
+        ("site = 'Nord'", "site"),
+        ("temporal.workflow_queue = ''", "temporal.workflow_queue"),
     ],
 )
 def test_what_is_wrong_is_refused_with_file_and_field(file: Path, text: str, field: str) -> None:
@@ -66,3 +70,40 @@ def test_what_is_wrong_is_refused_with_file_and_field(file: Path, text: str, fie
     with pytest.raises(Refused) as refused:
         settings.load()
     assert str(refused.value).startswith(f"settings ({file}): {field}: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("site = 'a-long'", 'site "a-long": its queue would be that of another site'),
+        ("roles = ['workflows']", "site-default is also the queue of site default: give this worker both roles"),
+        ("roles = ['site']", "site-default is also the queue of site default: give this worker both roles"),
+        ("site = 'north'", "site-default is not the queue of this worker's site north (site-north)"),
+        ("temporal.workflow_queue = 'site-default-long'", "is not the queue of this worker's site"),
+    ],
+)
+def test_roles_that_do_not_fit_the_queues_are_refused(file: Path, text: str, words: str) -> None:
+    """A worker must be able to do all the work on each queue that it polls."""
+    file.write_text(text)
+    with pytest.raises(Refused) as refused:
+        settings.load()
+    assert str(refused.value).startswith(f"settings ({file}): ")
+    assert words in str(refused.value)
+    assert "Value error" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "site = 'north'\nroles = ['site']",
+        "site = 'north'\ntemporal.workflow_queue = 'site-north'",
+        "roles = ['workflows']\ntemporal.workflow_queue = 'lives'",
+        "roles = ['site']\ntemporal.workflow_queue = 'lives'",
+        "temporal.workflow_queue = 'lives'",
+    ],
+)
+def test_roles_that_fit(file: Path, text: str) -> None:
+    """Both on one queue, or each on its own."""
+    file.write_text(text)
+    settings.load()

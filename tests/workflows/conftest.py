@@ -15,6 +15,7 @@ from temporalio.testing import TimeSkipper, TimeSkippingConfig
 from temporalio.worker import Worker
 
 import worker
+from activities.drivers import Drivers
 from tests.fakes import FakeGuest, FakeModule, World
 from tests.temporal_server import TimeServer
 from vclab.lab import tools
@@ -28,6 +29,7 @@ from vclab.store.engine import Store, open_store
 from vclab.temporal import search_attributes
 from vclab.temporal.client import Reservations
 
+QUEUE = Settings().temporal.workflow_queue
 IMAGE = Image("debian-12", "Debian 12", 1, "vsphere", "linux", "debian12_64Guest", "m/disk.vmdk", 1, 1024, 8)
 ENDPOINT = Endpoint("vc", "vsphere", "https://127.0.0.1/sdk", "u", "endpoint/vc", "00")
 
@@ -55,7 +57,7 @@ class Life:
     def __init__(self, client: Client, store: Store, world: World, build: Callable[[], list[Worker]]) -> None:
         self.skipper = TimeSkipper(client, config=TimeSkippingConfig(enabled=False))
         self.client = self.skipper.client
-        self.reservations = Reservations(self.client)
+        self.reservations = Reservations(self.client, QUEUE)
         self.store = store
         self.world = world
         self.id = ids.new_id()
@@ -164,7 +166,7 @@ async def life(time_client: Client, tmp_path: Path, request: pytest.FixtureReque
     store = open_store(settings.database)
     seed(store)
     world = World()
-    drivers = worker.Drivers({"vsphere": FakeModule(world)}, {"linux": FakeGuest(world)})
+    drivers = Drivers({"vsphere": FakeModule(world)}, {"linux": FakeGuest(world)})
     life = Life(time_client, store, world, lambda: worker.build(time_client, settings, store, drivers))
     await life.start_worker()
     try:

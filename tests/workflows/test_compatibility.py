@@ -1,16 +1,25 @@
 """Running reservations must survive a new version of the code: stored histories replay, commands stay as they were."""
 
 import json
-import re
+import pkgutil
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from importlib import import_module
 from pathlib import Path
 
 import pytest
-from temporalio.client import WorkflowHistory
+from temporalio.client import Client, WorkflowHistory
 from temporalio.worker import Replayer
 
+import activities
 import worker
 import workflows
+from activities.drivers import Drivers
+from activities.exports import MARK
+from tests.fakes import FakeGuest, FakeModule, World
 from tests.workflows import fingerprints
+from vclab.settings import Settings
+from vclab.store.engine import open_store
 from vclab.temporal import sandbox
 from vclab.temporal.converter import CONVERTER
 
@@ -36,7 +45,7 @@ def test_the_commands_are_as_they_were() -> None:
 async def test_stored_histories_replay(file: Path) -> None:
     """Each was written by a released version, on the real stack."""
     history = WorkflowHistory.from_json(f"reservation-{file.stem}", file.read_text())
-    replayer = Replayer(workflows=worker.WORKFLOWS, workflow_runner=sandbox.sandbox(), data_converter=CONVERTER)
+    replayer = Replayer(workflows=workflows.WORKFLOWS, workflow_runner=sandbox.sandbox(), data_converter=CONVERTER)
     await replayer.replay_workflow(history)
 
 
@@ -51,9 +60,36 @@ def test_our_packages_are_ours() -> None:
     assert Path(workflows.__file__ or "").parents[1] == Path(worker.__file__).parent
 
 
-def test_every_activity_is_registered() -> None:
+async def test_every_activity_is_registered(time_client: Client, tmp_path: Path) -> None:
     """One that is not shows only when it is called: then the workflow's task fails again and again."""
-    source = Path(worker.__file__).read_text()
-    for file in (Path(worker.__file__).parent / "activities").glob("*.py"):
-        for name in re.findall(r"@activity\.defn\n +(?:async )?def (\w+)", file.read_text()):
-            assert f".{name},\n" in source, f"{name} ({file.name}) is missing in worker.build"
+    world, store = World(), open_store(f"sqlite:///{tmp_path}/vclab.db")
+    drivers = Drivers({"vsphere": FakeModule(world)}, {"linux": FakeGuest(world)})
+    workers = worker.build(time_client, Settings(), store, drivers)
+    async with AsyncExitStack() as stack:  # one that was made must be ended, and that needs a start
+        for one in workers:
+            await stack.enter_async_context(one)
+    registered = {name_of(each) for one in workers for each in one.config()["activities"]}
+    assert set(marked()) <= registered
+    store.close()
+
+
+def test_every_workflow_is_registered() -> None:
+    """As above."""
+    modules = [import_module(f"workflows.{m.name}") for m in pkgutil.iter_modules(workflows.__path__)]
+    defined = {one for m in modules for one in vars(m).values() if "__temporal_workflow_definition" in vars_of(one)}
+    assert defined == set(workflows.WORKFLOWS)
+
+
+def marked() -> Iterator[str]:
+    """The names of all methods in our package that ``@activity.defn`` marks."""
+    for module in pkgutil.iter_modules(activities.__path__):
+        for kind in vars(import_module(f"activities.{module.name}")).values():
+            yield from (name_of(each) for each in vars_of(kind).values() if hasattr(each, MARK))
+
+
+def vars_of(kind: object) -> dict[str, object]:
+    return dict(vars(kind)) if isinstance(kind, type) else {}
+
+
+def name_of(method: object) -> str:
+    return str(getattr(method, MARK).name)

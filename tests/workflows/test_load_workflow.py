@@ -14,8 +14,9 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
 import worker
+from activities.drivers import Drivers
 from tests import fakes
-from tests.workflows.conftest import Life
+from tests.workflows.conftest import QUEUE, Life
 from vclab.fake_world import Behaviour, Failure, World
 from vclab.guests.fake import FakeGuest
 from vclab.model import ids, messages
@@ -29,7 +30,6 @@ from vclab.store import catalog, failures, loads, tenures, troubles
 from vclab.store.engine import Store, open_store
 from vclab.store.models import LoadStep
 from vclab.temporal import search_attributes
-from vclab.temporal.client import QUEUE
 
 OS = Image("os", "An OS", 1, METAL, "fake", "", "", 1, 1024, 8, root_access=False)
 OTHER = replace(OS, name="other")
@@ -126,7 +126,7 @@ async def life(time_client: Client, tmp_path: Path) -> AsyncIterator[Metal]:
         with store.read() as session:
             return [c for c in catalog.computers(session) if c.pool == name]
 
-    drivers = worker.Drivers({METAL: FakeMetal(metal, settings.installation, group)}, {"fake": FakeGuest(metal)})
+    drivers = Drivers({METAL: FakeMetal(metal, settings.installation, group)}, {"fake": FakeGuest(metal)})
     life = Metal(time_client, store, fakes.World(), lambda: worker.build(time_client, settings, store, drivers))
     life.metal = metal
     reserve = life.reserve

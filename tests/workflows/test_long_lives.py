@@ -10,7 +10,6 @@ from temporalio.client import WorkflowHistory
 from temporalio.common import TypedSearchAttributes
 from temporalio.worker import Replayer
 
-import worker
 from tests.workflows.conftest import Life
 from vclab.model import rules
 from vclab.model.errors import Refused
@@ -19,6 +18,7 @@ from vclab.store import audit
 from vclab.temporal import sandbox
 from vclab.temporal import search_attributes as searchable
 from vclab.temporal.converter import CONVERTER
+from workflows import WORKFLOWS
 
 DAYS = 120
 LIMIT = 120
@@ -160,7 +160,7 @@ async def assert_many_short_runs(life: Life) -> None:
     runs = await histories(life)
     assert len(runs) > 4
     assert max(len(run.events) for run in runs) < 3 * LIMIT
-    replayer = Replayer(workflows=worker.WORKFLOWS, workflow_runner=sandbox.sandbox(), data_converter=CONVERTER)
+    replayer = Replayer(workflows=WORKFLOWS, workflow_runner=sandbox.sandbox(), data_converter=CONVERTER)
     for run in runs:
         await replayer.replay_workflow(run)
 

@@ -14,8 +14,9 @@ from temporalio.client import Client, WorkflowFailureError
 from temporalio.service import RPCError
 
 import worker
+from activities.drivers import Drivers
 from tests.fakes import FakeGuest, FakeModule, World
-from tests.workflows.conftest import ENDPOINT, Life, seed
+from tests.workflows.conftest import ENDPOINT, QUEUE, Life, seed
 from vclab.fake_world import Behaviour
 from vclab.fake_world import World as Pretended
 from vclab.model import ids
@@ -122,7 +123,7 @@ class Lab:
     """Many reservations at once, one for each step of a plan, each of which fails at another one."""
 
     def __init__(self, client: Client, store: Store, world: Scripted) -> None:
-        self.reservations, self.client, self.store, self.world = Reservations(client), client, store, world
+        self.reservations, self.client, self.store, self.world = Reservations(client, QUEUE), client, store, world
         self.of = {step.name: ids.new_id() for step in world.plan}
 
     async def reserve(self) -> None:
@@ -154,7 +155,7 @@ async def lab(time_client: Client, tmp_path: Path, request: pytest.FixtureReques
     seed(store)
     store.run(lambda session: catalog.put_pool(session, IdentityPool("vm", 20)))
     world = Scripted(plan=PLANS[request.param], hosts=TWO)
-    drivers = worker.Drivers({"vsphere": Module(world)}, {"linux": Silent(world)})
+    drivers = Drivers({"vsphere": Module(world)}, {"linux": Silent(world)})
     made = Lab(time_client, store, world)
     async with AsyncExitStack() as stack:
         for each in worker.build(time_client, settings, store, drivers):

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from activities.reconcile import Strays
 from tests.store.test_failures import TARGET
-from tests.workflows.conftest import IMAGE, Life
+from tests.workflows.conftest import IMAGE, QUEUE, Life
 from vclab.model.errors import Refused, StepFailed
 from vclab.model.health import Rest
 from vclab.model.ids import new_id
@@ -16,7 +16,6 @@ from vclab.model.messages import How, Resolve, workflow_id
 from vclab.model.reservations import ReserveRequest
 from vclab.store import catalog, failures, rests
 from vclab.store.models import HostRest, LoadFailure
-from vclab.temporal.client import QUEUE
 from workflows.reconcile import Reconcile
 
 

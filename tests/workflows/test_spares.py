@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.workflows.conftest import IMAGE, Life
+from tests.workflows.conftest import IMAGE, QUEUE, Life
 from vclab.model import ids
 from vclab.model.catalog import Computer
 from vclab.model.errors import StepFailed, Unreachable
@@ -15,7 +15,6 @@ from vclab.model.inventory import HostFacts
 from vclab.model.messages import Acknowledge, End, How, Resolve, computer_workflow
 from vclab.model.plans import Status
 from vclab.store import catalog, spares, tenures
-from vclab.temporal.client import QUEUE
 
 END = End("alice")
 KEEPING = pytest.mark.parametrize("life", [{"spare": 1800}], indirect=True)

@@ -12,7 +12,6 @@ from temporalio.api.workflow.v1 import PendingActivityInfo, PendingWorkflowTaskI
 from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionResponse
 from temporalio.worker import Replayer
 
-import worker
 from tests.workflows.conftest import Life
 from vclab.model import messages
 from vclab.model.errors import NotFound, Refused
@@ -21,7 +20,7 @@ from vclab.model.messages import Acknowledge, End, Extend, StatusView, Told, Tol
 from vclab.temporal import sandbox
 from vclab.temporal.converter import CONVERTER
 from vclab.temporal.told import Live, live
-from workflows import live_status
+from workflows import WORKFLOWS, live_status
 
 STEPS = (ToldStep("vsphere.copy_disk", "Copy", 7200.0, 20.0), ToldStep("linux.wait_ssh", "Wait for SSH", 600.0, 5.0))
 LOADING = Told(StatusView("new", "Preparing (0/2)", waits_for="the next step of its load"), STEPS)
@@ -164,6 +163,6 @@ async def test_many_look_while_many_records_are_written(life: Life) -> None:
             each.cancel()
     assert set(words) == {"In use"}
     history = await life.handle.fetch_history()
-    await Replayer(
-        workflows=worker.WORKFLOWS, workflow_runner=sandbox.sandbox(), data_converter=CONVERTER
-    ).replay_workflow(history)
+    await Replayer(workflows=WORKFLOWS, workflow_runner=sandbox.sandbox(), data_converter=CONVERTER).replay_workflow(
+        history
+    )

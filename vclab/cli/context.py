@@ -94,6 +94,10 @@ class Lab:
         except NotFound:
             return ZoneInfo("UTC")
 
+    def sites(self) -> tuple[str, ...]:
+        """The sites that have endpoints; before there are any, that of the settings. Raises ``Unreachable``."""
+        return tuple(dict.fromkeys(e.site for e in self.records.endpoints())) or (self.settings.site,)
+
     def person(self) -> PersonSettings:
         """How the actor's own ``connect`` reaches computers."""
         return self.settings.people.get(self.actor.login, PersonSettings())
@@ -139,7 +143,7 @@ class Lab:
         client = await self.client(seconds)
         from vclab.temporal.client import Reservations
 
-        return Reservations(client)
+        return Reservations(client, self.settings.temporal.workflow_queue)
 
 
 def lab_of(context: typer.Context, as_user: str = "") -> Lab:

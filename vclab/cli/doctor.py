@@ -83,7 +83,7 @@ def _checks(lab: Lab) -> Iterator[Check]:
     yield database
     yield from _files(lab.settings)
     yield _room(lab.settings)
-    yield from asyncio.run(_temporal(lab, _endpoints(lab) if database.ok else []))
+    yield from asyncio.run(_temporal(lab, lab.sites() if database.ok else (lab.settings.site,)))
     if database.ok:
         yield from _catalog(lab)
         yield from _health(lab)
@@ -248,7 +248,7 @@ def _key(settings: "Settings") -> Check:
 # Temporal and its workers.
 
 
-async def _temporal(lab: Lab, endpoints: "list[Endpoint]") -> list[Check]:
+async def _temporal(lab: Lab, sites: tuple[str, ...]) -> list[Check]:
     from vclab.temporal import health
 
     settings = lab.settings.temporal
@@ -262,8 +262,8 @@ async def _temporal(lab: Lab, endpoints: "list[Endpoint]") -> list[Check]:
     except Exception as error:  # as with the database
         return [Check("temporal", False, text_of(error), "start it, or mend `temporal.address` in the settings")]
     told = Check("temporal", True, f"{found}, namespace {settings.namespace}, keeps histories {days:g} days")
-    sites = tuple(dict.fromkeys(endpoint.site for endpoint in endpoints)) or ("default",)
-    return [told, await _attributes(client), *await _workers(client, sites), await _reconciler(client)]
+    workers = await _workers(client, settings.workflow_queue, sites)
+    return [told, await _attributes(client), *workers, await _reconciler(client)]
 
 
 async def _attributes(client: "Client") -> Check:
@@ -278,16 +278,16 @@ async def _attributes(client: "Client") -> Check:
     return finding.check
 
 
-async def _workers(client: "Client", sites: tuple[str, ...]) -> list[Check]:
+async def _workers(client: "Client", workflow_queue: str, sites: tuple[str, ...]) -> list[Check]:
     from vclab.temporal.client import failing_workflows, queue_health
 
     with _finding("workers") as polling:
-        idle = [queue.name for queue in await queue_health(client, sites) if not queue.pollers]
-        where = f"sites {', '.join(sites)}"
+        idle = [queue for queue in await queue_health(client, workflow_queue, sites) if not queue.ok]
         if idle:
-            polling.tell(False, f"nobody polls {', '.join(idle)}", "systemctl start vclab-worker")
+            found = "; ".join(f"{queue.name}: {queue.text()}" for queue in idle)
+            polling.tell(False, found, "systemctl start vclab-worker on a machine of that site, with its `site` set")
         else:
-            polling.tell(True, f"poll all queues of {where}")
+            polling.tell(True, f"poll {workflow_queue} for workflows, and all queues of the sites {', '.join(sites)}")
     with _finding("workflows") as running:
         failing = await failing_workflows(client)
         running.tell(not failing.workflows, failing.text(), "see the worker's log" if failing.workflows else "")
@@ -325,10 +325,6 @@ def _finding(name: str) -> Iterator[_Finding]:
 
 
 # What an administrator enters, and where it is provisioned.
-
-
-def _endpoints(lab: Lab) -> "list[Endpoint]":
-    return lab.records.endpoints()
 
 
 def _catalog(lab: Lab) -> Iterator[Check]:

@@ -67,7 +67,8 @@ def status(context: typer.Context, json: Json = False) -> None:
 
 def _parts(lab: Lab) -> Iterable[PartLike]:
     """The product's own parts."""
-    database, sites = _database(lab)
+    database = _database(lab)
+    sites = lab.sites() if database.ok else (lab.settings.site,)
     found = [_strays(lab), _hosts(lab), _images(lab), _loads(lab)] if database.ok else []
     return [database, *asyncio.run(_temporal(lab, sites)), *found]
 
@@ -120,16 +121,13 @@ def _strays(lab: Lab) -> Part:
     return Part("machines", False, f"nobody holds {', '.join(each)}; removed after {format_duration(grace)}")
 
 
-def _database(lab: Lab) -> tuple[Part, tuple[str, ...]]:
-    """The database, and the sites whose queues are needed."""
+def _database(lab: Lab) -> Part:
     try:
         lab.records.check()
-        endpoints = lab.records.endpoints()
         running = lab.records.count_open()
     except Exception as error:  # whatever it is, it is this part's state
-        return Part("database", False, text_of(error)), ("default",)
-    sites = tuple(dict.fromkeys(endpoint.site for endpoint in endpoints)) or ("default",)
-    return Part("database", True, f"{lab.records.shown_url}, {running} open reservation{'s' * (running != 1)}"), sites
+        return Part("database", False, text_of(error))
+    return Part("database", True, f"{lab.records.shown_url}, {running} open reservation{'s' * (running != 1)}")
 
 
 async def _temporal(lab: Lab, sites: tuple[str, ...]) -> list[Part]:
@@ -139,19 +137,14 @@ async def _temporal(lab: Lab, sites: tuple[str, ...]) -> list[Part]:
         client = await lab.client(5.0)
         from vclab.temporal.client import failing_workflows, queue_health
 
-        queues, failing = await queue_health(client, sites), await failing_workflows(client)
+        queues = await queue_health(client, settings.workflow_queue, sites)
+        failing = await failing_workflows(client)
     except Exception as error:  # as above
         return [Part("temporal", False, text_of(error))]
     return [
         Part("temporal", True, f"{settings.address}, UI {settings.ui}" if settings.ui else settings.address),
         *(
-            Part(
-                f"queue {queue.name}",
-                queue.pollers > 0,
-                f"{queue.pollers} poller{'s' * (queue.pollers != 1)} of {queue.kind}",
-            )
-            if queue.pollers
-            else Part(f"queue {queue.name}", False, "no worker polls it; start vclab-worker")
+            Part(f"queue {queue.name}", queue.ok, queue.text() + ("" if queue.ok else "; start vclab-worker there"))
             for queue in queues
         ),
         Part("workflows", not failing.workflows, failing.text()),

@@ -31,6 +31,11 @@ def computer_workflow(computer: str) -> str:
     return f"computer-{computer}"
 
 
+def site_queue(site: str, long: bool = False) -> str:
+    """The queue of a site's hardware work; long work has one of its own, so that copies never delay a look."""
+    return f"site-{site}-long" if long else f"site-{site}"
+
+
 @dataclass(frozen=True)
 class Reload:
     """Load a computer that nobody holds. ``by`` an operator: also one that is loaded already, or that is out of use."""

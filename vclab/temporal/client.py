@@ -5,7 +5,7 @@ import itertools
 import re
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -45,18 +45,13 @@ from vclab.model.messages import (
     StatusView,
     Told,
     computer_workflow,
+    site_queue,
     workflow_id,
 )
 from vclab.model.reservations import ReserveRequest
 from vclab.settings import TemporalSettings
 from vclab.temporal.converter import CONVERTER
 from vclab.temporal.told import Live, live
-
-QUEUE = "vclab"
-"""Workflows, their record activities, and short hardware work of their own site."""
-
-HOME_SITE = "default"
-"""The site whose hardware the workflows' own worker reaches."""
 
 _CLOSED = "AcceptedUpdateCompletedWorkflow"  # the server's name for an update that its run did not finish
 ANSWER_SECONDS = 60.0
@@ -76,11 +71,6 @@ Act = Acknowledge | Extend | Move | Reboot | Resolve | End
 
 class _Again(Unreachable):
     """The server says that it should be asked again: the run that was asked is closing, or has too much to do."""
-
-
-def site_queue(site: str, long: bool = False) -> str:
-    """The queue of a site's hardware workers; long work has one of its own, so that copies never starve a look."""
-    return f"site-{site}-long" if long else f"site-{site}"
 
 
 async def connect(settings: TemporalSettings, timeout: float = 10.0, runtime: Runtime | None = None) -> Client:
@@ -115,8 +105,10 @@ def _short(error: BaseException) -> str:
 class Reservations:
     """Acts on reservations. One helper maps every error; one asks again while a new run of the workflow begins."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, queue: str) -> None:
+        """``queue``: where workflows are started (``temporal.workflow_queue`` of the settings)."""
         self._client = client
+        self._queue = queue
 
     async def reserve(self, request: ReserveRequest, timeout: float = 60.0) -> Placement:
         """Start a reservation and wait until it is placed. Repeating it with the same id is harmless.
@@ -129,7 +121,7 @@ class Reservations:
             messages.WORKFLOW,
             ReservationInput(request),
             id=workflow_id(request.id),
-            task_queue=QUEUE,
+            task_queue=self._queue,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
             static_summary=f"{request.image} for {request.user}",
@@ -205,7 +197,7 @@ class Reservations:
         async def start() -> None:
             try:
                 await self._client.start_workflow(
-                    messages.LOAD, message, id=computer_workflow(message.computer), task_queue=QUEUE
+                    messages.LOAD, message, id=computer_workflow(message.computer), task_queue=self._queue
                 )
             except WorkflowAlreadyStartedError:
                 raise Refused(f"{message.computer} is being worked on already; `vclab computer list` tells") from None
@@ -220,7 +212,7 @@ class Reservations:
                 messages.DISMISSAL,
                 message,
                 id=f"dismissal-{message.reservation}",
-                task_queue=QUEUE,
+                task_queue=self._queue,
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             )
 
@@ -298,16 +290,30 @@ class QueueHealth:
     """One task queue and how many workers poll it."""
 
     name: str
-    kind: str  #: "workflows" or "activities"
-    pollers: int
+    pollers: Mapping[str, int]  #: by what is needed there: "workflows", "activities"
+
+    @property
+    def ok(self) -> bool:
+        """Whether somebody polls for all that is needed."""
+        return all(self.pollers.values())
+
+    def text(self) -> str:
+        """How many poll for what, or what nobody polls for."""
+        missing = [kind for kind, number in self.pollers.items() if not number]
+        if missing:
+            return f"no worker polls it for {' and '.join(missing)}"
+        return ", ".join(f"{number} poller{'s' * (number != 1)} of {kind}" for kind, number in self.pollers.items())
 
 
-async def queue_health(client: Client, sites: tuple[str, ...] = ("default",)) -> list[QueueHealth]:
-    """Who polls the queues that vclab needs. Raises ``Unreachable``."""
-    wanted = [(QUEUE, "workflows")]
+async def queue_health(client: Client, workflow_queue: str, sites: Iterable[str]) -> list[QueueHealth]:
+    """Who polls the queues that vclab needs: the workflows' one, and those of the sites. Raises ``Unreachable``."""
+    needed: dict[str, tuple[str, ...]] = {workflow_queue: ("workflows", "activities")}
     for site in sites:
-        wanted += [(site_queue(site), "activities"), (site_queue(site, long=True), "activities")]
-    return [QueueHealth(name, kind, await _pollers(client, name, kind)) for name, kind in wanted]
+        needed |= {queue: ("activities",) for long in (False, True) if (queue := site_queue(site, long)) not in needed}
+    return [
+        QueueHealth(name, {kind: await _pollers(client, name, kind) for kind in kinds})
+        for name, kinds in needed.items()
+    ]
 
 
 async def _pollers(client: Client, queue: str, kind: str) -> int:

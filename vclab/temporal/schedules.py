@@ -16,15 +16,14 @@ from temporalio.client import (
 )
 
 from vclab.settings import ReconcileSettings
-from vclab.temporal.client import QUEUE
 
 RECONCILE = "reconcile"
 
 
-async def ensure(client: Client, settings: ReconcileSettings) -> None:
-    """Make the reconciler's schedule, or change it to what the settings say."""
+async def ensure(client: Client, settings: ReconcileSettings, queue: str) -> None:
+    """Make the reconciler's schedule on the workflows' queue, or change it to what the settings say."""
     schedule = Schedule(
-        action=ScheduleActionStartWorkflow("Reconcile", id="reconcile", task_queue=QUEUE),
+        action=ScheduleActionStartWorkflow("Reconcile", id="reconcile", task_queue=queue),
         spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=timedelta(seconds=settings.every))]),
         policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=timedelta(seconds=10)),
     )

@@ -1,0 +1,83 @@
+"""All activities of a management node, made of what they work with."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Any
+
+from temporalio.client import Client
+
+from activities.drivers import Drivers
+from activities.evidence import EvidenceActivities
+from activities.fence import TenureFence
+from activities.guest import GuestActivities
+from activities.load_log import StoreLoadLog
+from activities.loads import LoadRecords
+from activities.places import PlaceActivities
+from activities.provisioning import ProvisioningActivities
+from activities.reader import Reader
+from activities.reconcile import RowReconciler, SiteReconciler
+from activities.records import RecordActivities
+from activities.spares import SpareActivities
+from activities.steps import step_activities
+from activities.troubles import TroubleRecords
+from vclab.settings import Live, Settings
+from vclab.store.engine import Store
+
+Activities = Sequence[Callable[..., Any]]
+
+MARK = "__temporal_activity_definition"
+"""The SDK's attribute of what ``@activity.defn`` has marked; it has no public way to ask."""
+
+
+@dataclass(frozen=True)
+class Exports:
+    """What is to be registered, by where it is called."""
+
+    records: Activities  #: as local activities, by the workflows' own worker
+    rounds: Activities  #: on the workflows' queue
+    survey: Activities  #: on the workflows' queue and on those of sites
+    hardware: Activities  #: on the queue of a site: all that is short, steps included
+    steps: Activities  #: those of them that may be long
+
+
+def export(client: Client, settings: Settings, store: Store, drivers: Drivers, executor: Executor) -> Exports:
+    """Everything. ``executor`` runs the hardware work that blocks."""
+    fence, reader, live = TenureFence(store), Reader(store), Live(settings)
+    site = settings.site if "site" in settings.roles else ""
+    modules, guests, health = drivers.modules, drivers.guests, settings.rules().health
+    provisioning = ProvisioningActivities(
+        modules, reader.endpoints, reader.medians, fence, executor, guests, reader.spare, site
+    )
+    tables = [driver.steps() for each in (modules, guests) for driver in each.values()]
+    steps = step_activities(tables, fence, StoreLoadLog(store), executor, drivers.whereabouts)
+    return Exports(
+        records=activities_of(RecordActivities(store, live), LoadRecords(store, live), TroubleRecords(store, live)),
+        rounds=activities_of(
+            RowReconciler(client, store, reader.endpoints, settings.temporal.workflow_queue, health, drivers.secrets)
+        ),
+        survey=(provisioning.survey,),
+        hardware=[
+            *activities_of(
+                provisioning,
+                PlaceActivities(provisioning.survey, store, live),
+                EvidenceActivities(modules, guests, executor),
+                SpareActivities(guests, fence),
+                GuestActivities(guests, fence, drivers.whereabouts),
+                SiteReconciler(store, modules, reader.endpoints, settings.reconcile, executor, health),
+            ),
+            *steps,
+        ],
+        steps=steps,
+    )
+
+
+def activities_of(*objects: object) -> list[Callable[..., Any]]:
+    """The methods of these objects that ``@activity.defn`` marks."""
+    return [
+        getattr(one, name)
+        for one in objects
+        for kind in reversed(type(one).__mro__)
+        for name, method in vars(kind).items()
+        if hasattr(method, MARK)
+    ]

@@ -1,0 +1,40 @@
+"""What the standalone module must have done inside of lab machines."""
+
+import asyncio
+from typing import Protocol
+
+from vclab.model.catalog import Computer
+from vclab.model.plans import Access, Facts, Target
+from vclab.model.rules import Rules
+from vclab.store import reservations
+from vclab.store.engine import Store
+
+
+class LabGuest(Protocol):
+    """The guest of lab machines; see ``vclab/guests/linux.py``."""
+
+    async def why_not_free(self, address: str, host_key: str = "") -> str:
+        """Why nobody can have the machine now; empty when it is free."""
+
+    async def sanitize(self, target: Target, facts: Facts, access: Access | None = None, opened: bool = True) -> None:
+        """Remove all that the tenure's users could have left, and verify."""
+
+
+class LabMachines:
+    """Asks their guest for it, with what the store knows of their users. All methods block."""
+
+    def __init__(self, store: Store, guest: LabGuest, rules: Rules) -> None:
+        self._store = store
+        self._guest = guest
+        self._rules = rules
+
+    def why_not_free(self, machine: Computer) -> str:
+        """Who sits at it; empty when nobody does. Raises as the guest does."""
+        return asyncio.run(self._guest.why_not_free(machine.private_address, machine.host_key))
+
+    def sanitize(self, target: Target) -> None:
+        """Remove what the users of the target's tenure left, and verify. Raises as the guest does."""
+        with self._store.read() as session:
+            left = reservations.left(session, target, self._rules)
+        if left.opened or left.facts.host_key:  # a machine that was never reached holds nothing of ours
+            asyncio.run(self._guest.sanitize(target, left.facts, left.access, left.opened))

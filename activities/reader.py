@@ -1,0 +1,40 @@
+"""What drivers and hardware activities must know of the store."""
+
+from collections.abc import Mapping
+
+from vclab.model.catalog import Computer, Endpoint
+from vclab.model.plans import Facts, Target
+from vclab.store import catalog, load_log, spares
+from vclab.store.engine import Store
+
+
+class Reader:
+    """Asks the store; changes nothing. Every method blocks."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def endpoint(self, name: str) -> Endpoint:
+        """The endpoint of that name. Raises ``NotFound``."""
+        with self._store.read() as session:
+            return catalog.endpoint(session, name)
+
+    def endpoints(self) -> list[Endpoint]:
+        """All endpoints of all sites."""
+        with self._store.read() as session:
+            return catalog.endpoints(session)
+
+    def group(self, endpoint: str) -> list[Computer]:
+        """The computers that were entered at an endpoint."""
+        with self._store.read() as session:
+            return catalog.group(session, endpoint)
+
+    def medians(self, image: str) -> Mapping[str, float]:
+        """The usual seconds of each step of the image's loads."""
+        with self._store.read() as session:
+            return load_log.medians(session, image)
+
+    def spare(self, target: Target) -> Facts:
+        """What is known of the machine that a target takes over."""
+        with self._store.read() as session:
+            return spares.facts(session, target)

@@ -72,6 +72,11 @@ def survey(summary: str, site: str) -> ActivityConfig:
     )
 
 
+def survey_of_other_site(summary: str, site: str) -> ActivityConfig:
+    """The same at a further site: nobody waits for one that has no worker."""
+    return ActivityConfig(**survey(summary, site), schedule_to_start_timeout=timedelta(seconds=10))
+
+
 def short(summary: str, site: str, ceiling: float) -> ActivityConfig:
     """Short hardware work outside a plan: access, planning. A dozen commands on a computer that takes 10 s for each
     are short work too."""

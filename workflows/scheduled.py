@@ -112,8 +112,8 @@ async def drop(life: Life) -> None:
 
 async def move_start(life: Life, message: Move) -> str:
     """Move the start; the refusal's text when that is not possible, else empty."""
-    survey = await taking.survey_if_any(life)  # only another place needs it
-    given = MoveInput(life.request.id, message, survey.inventories if survey else (), workflow.now())
+    inventories = await taking.inventories_if_any(life)  # only another place needs them
+    given = MoveInput(life.request.id, message, inventories or (), workflow.now())
     outcome = await life.record(RecordActivities.move, given)
     if outcome.placed is None:
         return outcome.refusal.text() if outcome.refusal else "refused"

@@ -7,10 +7,10 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
 from activities.places import AwaitPlace, PlaceActivities
-from activities.provisioning import Survey
 from activities.records import BeginInput, RecordActivities
 from vclab.model import messages
 from vclab.model.catalog import RELOADED
+from vclab.model.inventory import Inventory
 from vclab.model.messages import computer_workflow
 from vclab.model.reservations import Placed
 from vclab.model.states import ReservationState
@@ -32,8 +32,8 @@ async def take(life: Life, limit: datetime) -> bool:
     had until the limit."""
     placed = life.placed
     while not life.ended and not life.state.start_moved:
-        survey = await survey_if_any(life)
-        if survey is not None and await _begin(life, survey):
+        inventories = await inventories_if_any(life)
+        if inventories is not None and await _begin(life, inventories):
             return True
         if workflow.now() >= limit:
             raise ApplicationError(life.state.reason, type="NoComputer", non_retryable=True)
@@ -41,7 +41,7 @@ async def take(life: Life, limit: datetime) -> bool:
     return False
 
 
-async def survey_if_any(life: Life) -> Survey | None:
+async def inventories_if_any(life: Life) -> tuple[Inventory, ...] | None:
     """What the endpoints say now; None, and the reason shown, when nobody could be asked."""
     life.publish()
     try:
@@ -53,9 +53,9 @@ async def survey_if_any(life: Life) -> Survey | None:
         return None
 
 
-async def _begin(life: Life, survey: Survey) -> bool:
+async def _begin(life: Life, inventories: tuple[Inventory, ...]) -> bool:
     """Take a computer now, if one can be had. Else it is shown why not."""
-    given = BeginInput(life.request.id, survey.inventories, workflow.now())
+    given = BeginInput(life.request.id, inventories, workflow.now())
     outcome = await life.record(RecordActivities.begin, given)
     if outcome.placed is None:
         life.says(f"no computer yet: {outcome.refusal.text() if outcome.refusal else ''}")

@@ -1,5 +1,6 @@
 """Two sites: what is done at an endpoint is done by a worker of its own site, and no other one."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
@@ -20,13 +21,14 @@ from vclab.model import messages
 from vclab.model.catalog import METAL, Endpoint
 from vclab.model.ids import new_id
 from vclab.model.inventory import DatastoreFacts, Inventory, MachineFacts, Machines
-from vclab.model.messages import Reload
+from vclab.model.messages import Reload, workflow_id
 from vclab.model.plans import NodeStatus, Plan, StepInput, Target
-from vclab.model.reservations import Placed, ReserveRequest
+from vclab.model.reservations import Placed, ReservationView, ReserveRequest
 from vclab.model.steps import BlockingStep, StepContext
 from vclab.settings import Settings
 from vclab.store import catalog, reservations
 from vclab.store.engine import Store, open_store
+from vclab.temporal.client import Reservations
 from workflows.reconcile import Reconcile
 
 NORTH = replace(ENDPOINT, name="vc-north", site="north")
@@ -112,6 +114,11 @@ class Lab:
     home: Site = field(default_factory=Site)
     north: Site = field(default_factory=Site)
 
+    def view(self, reservation: str) -> ReservationView | None:
+        """The store's projection."""
+        with self.store.read() as session:
+            return reservations.view(session, reservation)
+
     async def round(self) -> Strays:
         """One round of the reconciler."""
         name = f"reconcile-{new_id()}"
@@ -193,3 +200,27 @@ async def test_a_site_without_a_worker_holds_up_no_other_one(lab: Lab) -> None:
     assert found.reported == ("stray-vc",)
     assert found.not_asked == ("site north: no worker took it up",)
     assert lab.home.endpoints() == {"vc"}
+
+
+async def test_a_reservation_is_placed_and_loaded_at_the_site_that_has_room(lab: Lab, north: Site) -> None:
+    lab.home.world.survey_error = "the vCenter is being upgraded"
+    await Reservations(lab.client, QUEUE).reserve(request := ReserveRequest(new_id(), "alice", IMAGE.name, 3600))
+    async with asyncio.timeout(30):
+        while (view := lab.view(request.id)) is None or view.state != "reserved":
+            await asyncio.sleep(0.05)
+    assert (view.endpoint, lab.home.did()) == (NORTH.name, {"survey"})
+    assert {"survey", "node_status", "vsphere.copy_disk"} <= north.did()
+    await lab.client.get_workflow_handle(workflow_id(request.id)).terminate("the test is over")
+
+
+async def test_nobody_waits_for_a_site_without_a_worker(lab: Lab) -> None:
+    """It is left out after ten seconds."""
+    request = ReserveRequest(new_id(), "alice", IMAGE.name, 3600)
+    placing = asyncio.create_task(Reservations(lab.client, QUEUE).reserve(request))
+    handle = lab.client.get_workflow_handle(workflow_id(request.id))
+    async with asyncio.timeout(30):
+        while ("survey", ENDPOINT.name) not in lab.home.asked:
+            await asyncio.sleep(0.05)
+    await lab.skipper.fast_forward(handle, timedelta(seconds=11))
+    assert (await placing).host == "esx1"
+    await handle.terminate("the test is over")

@@ -422,7 +422,7 @@ class Event(Base):
     who: Mapped[str]
     what: Mapped[str]
     detail: Mapped[str]
-    act: Mapped[str] = mapped_column(default="", server_default="")  #: the id of the act, if it can be done once only
+    act: Mapped[str] = mapped_column(default="")  #: the id of the act, if it can be done once only
 
 
 class Orphan(Base):

@@ -408,6 +408,7 @@ class TroubleRow(Base):
     number: Mapped[int]
     title: Mapped[str]
     cause: Mapped[str]
+    in_guest: Mapped[bool]
     evidence: Mapped[dict[str, Any]]
 
 

@@ -396,6 +396,7 @@ def _troubles() -> None:
         sa.Column("number", sa.Integer, nullable=False),
         sa.Column("title", sa.String, nullable=False),
         sa.Column("cause", sa.String, nullable=False),
+        sa.Column("in_guest", sa.Boolean, nullable=False),
         sa.Column("evidence", sa.JSON, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_troubles"),
         sa.UniqueConstraint("reservation", "generation", "step", "at", name="uq_troubles_reservation"),

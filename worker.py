@@ -27,11 +27,8 @@ from vclab.guests.fake import FakeGuest
 from vclab.guests.linux import Linux
 from vclab.model.errors import Unreachable, VclabError
 from vclab.model.messages import site_queue
-from vclab.provisioning.base import ProvisioningModule
-from vclab.provisioning.fake import Fake
-from vclab.provisioning.fake_metal import FakeMetal
-from vclab.provisioning.standalone import Standalone
-from vclab.provisioning.vsphere import VSphere
+from vclab.provisioning import registry
+from vclab.provisioning.kind import Surroundings
 from vclab.secrets.store import SecretStore
 from vclab.settings import Settings
 from vclab.store.engine import Store, open_store
@@ -54,24 +51,24 @@ log = logging.getLogger("vclab.worker")
 
 def real_drivers(settings: Settings, store: Store, secrets: SecretStore) -> Drivers:
     """The drivers of a real installation."""
-    reader = Reader(store)
-    vsphere = VSphere(
-        endpoints=reader.endpoint,
-        password=secrets.get,
-        installation=settings.installation,
-        calls_at_once=settings.endpoint_calls_at_once,
-        dhcp_leases=settings.dhcp_leases,
-    )
+    reader, world = Reader(store), World(settings.fake)
     linux = Linux(settings.ssh_key, secrets, settings.management_addresses)
     lab_machines = LabMachines(store, linux, settings.rules())
-    standalone = Standalone(reader.group, lab_machines.why_not_free, lab_machines.sanitize)
-    modules: dict[str, ProvisioningModule] = {vsphere.name: vsphere, standalone.name: standalone}
+    surroundings = Surroundings(
+        installation=settings.installation,
+        endpoints=reader.endpoint,
+        password=secrets.get,
+        group=reader.group,
+        why_not_free=lab_machines.why_not_free,
+        sanitize=lab_machines.sanitize,
+        calls_at_once=settings.endpoint_calls_at_once,
+        dhcp_leases=settings.dhcp_leases,
+        world=world,
+    )
     guests: dict[str, Guest] = {linux.name: linux}
     if settings.fake.enabled:
-        world = World(settings.fake)
-        modules[Fake.name], guests[FakeGuest.name] = Fake(world, settings.installation), FakeGuest(world)
-        modules[FakeMetal.name] = FakeMetal(world, settings.installation, reader.group)
-    return Drivers(modules, guests, secrets)
+        guests[FakeGuest.name] = FakeGuest(world)
+    return Drivers(registry.build(surroundings, pretended=settings.fake.enabled), guests, secrets)
 
 
 def build(client: Client, settings: Settings, store: Store, drivers: Drivers) -> list[Worker]:

@@ -45,7 +45,7 @@ def export(client: Client, settings: Settings, store: Store, drivers: Drivers, e
     """Everything. ``executor`` runs the hardware work that blocks."""
     fence, reader, live = TenureFence(store), Reader(store), Live(settings)
     site = settings.site if "site" in settings.roles else ""
-    modules, guests, health = drivers.modules, drivers.guests, settings.rules().health
+    modules, guests, rules = drivers.modules, drivers.guests, settings.rules()
     provisioning = ProvisioningActivities(
         modules, reader.endpoints, reader.medians, fence, executor, guests, reader.spare, site
     )
@@ -54,7 +54,15 @@ def export(client: Client, settings: Settings, store: Store, drivers: Drivers, e
     return Exports(
         records=activities_of(RecordActivities(store, live), LoadRecords(store, live), TroubleRecords(store, live)),
         rounds=activities_of(
-            RowReconciler(client, store, reader.endpoints, settings.temporal.workflow_queue, health, drivers.secrets)
+            RowReconciler(
+                client,
+                store,
+                reader.endpoints,
+                settings.temporal.workflow_queue,
+                rules.health,
+                drivers.secrets,
+                rules.reloadable(),
+            )
         ),
         survey=(provisioning.survey,),
         hardware=[
@@ -64,7 +72,7 @@ def export(client: Client, settings: Settings, store: Store, drivers: Drivers, e
                 EvidenceActivities(modules, guests, executor),
                 SpareActivities(guests, fence),
                 GuestActivities(guests, fence, drivers.whereabouts),
-                SiteReconciler(store, modules, reader.endpoints, settings.reconcile, executor, health),
+                SiteReconciler(store, modules, reader.endpoints, settings.reconcile, executor, rules.health),
             ),
             *steps,
         ],

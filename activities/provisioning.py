@@ -16,14 +16,15 @@ from vclab.model.catalog import Endpoint
 from vclab.model.errors import StepFailed, Unreachable
 from vclab.model.inventory import Inventory
 from vclab.model.plans import Facts, NodeStatus, Plan, Status, Target
-from vclab.provisioning.base import ProvisioningModule, known_module
+from vclab.model.traits import Operation
+from vclab.provisioning.base import ProvisioningModule, known_module, power
 
 SURVEY_SECONDS = 10.0
 """A person waits for the answer: an endpoint that takes longer is not asked now."""
 
 
 GIVE_UP = 60.0
-"""Seconds for which a lab machine that can't be reached is tried to be taken back before another one is taken."""
+"""Seconds for which a lent computer that can't be reached is tried to be taken back before another one is taken."""
 
 
 @dataclass(frozen=True)
@@ -117,9 +118,9 @@ class ProvisioningActivities:
 
     @activity.defn
     async def reset_computer(self, target: Target) -> Facts:
-        """Restart it by force; one that is off is powered on. Nothing is learned."""
+        """Restart it by force; one that is off is powered on. Nothing is learned. Fails for a module that can't."""
         with failures():
-            module = known_module(self._modules, target.module)
+            module = power(known_module(self._modules, target.module), Operation.POWER_RESET, target)
             async with heartbeating(lambda: self._fence.check(target)) as context:
                 await in_thread(self._executor, context, module.power_reset, context, target)
                 return Facts()
@@ -128,16 +129,14 @@ class ProvisioningActivities:
     async def clear_computer(self, target: Target) -> str | None:
         """Take away what a load has made that failed, and verify it. The answer is why nobody may get the computer.
 
-        A lab machine that can't be reached for a minute is left as it is, for its owner to mend.
+        A lent computer that can't be reached for a minute is left as it is, for its owner to mend.
         """
         try:
             return await self.remove_computer(target)
         except ApplicationError as error:
             info = activity.info()  # by the server's clock: ours may jump
             since = info.current_attempt_scheduled_time - info.scheduled_time
-            module = self._modules.get(target.module)
-            stays = module is not None and module.stays
-            if stays and error.type == "Unreachable" and since.total_seconds() > GIVE_UP:
+            if target.traits.lent and error.type == "Unreachable" and since.total_seconds() > GIVE_UP:
                 return error.message
             raise
 
@@ -146,7 +145,7 @@ class ProvisioningActivities:
         """Take the computer back, and verify it. The answer is why nobody may get it now; none when it is well.
 
         What stands in the way of a removal may be put aside by an operator: until then it is tried again, and the
-        tenure is kept. A computer that stays where it is has an owner, who has to mend it.
+        tenure is kept. A computer that is lent has an owner, who has to mend it.
         """
         with failures():
             module = known_module(self._modules, target.module)
@@ -154,7 +153,7 @@ class ProvisioningActivities:
                 try:
                     await in_thread(self._executor, context, module.remove, context, target)
                 except StepFailed as error:
-                    if module.stays:
+                    if target.traits.lent:
                         return redacted(str(error))
                     raise Unreachable(f"{error}; it will be tried again") from None
         return None

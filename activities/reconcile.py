@@ -27,7 +27,7 @@ from vclab.model.health import BY_CHECK, Rest
 from vclab.model.inventory import HostFacts, MachineFacts
 from vclab.model.messages import computer_workflow, workflow_id
 from vclab.model.rules import Health
-from vclab.provisioning.base import ProvisioningModule, known_module
+from vclab.provisioning.base import ProvisioningModule, known_module, maker
 from vclab.secrets.store import SecretStore
 from vclab.settings import ReconcileSettings
 from vclab.store import failures as failures_store
@@ -77,14 +77,17 @@ class RowReconciler:
         queue: str,
         health: Health | None = None,
         secrets: SecretStore | None = None,
+        reloadable: Collection[str] = (),
     ) -> None:
-        """``endpoints`` lists all, and blocks; ``queue``: where workflows are started."""
+        """``endpoints`` lists all, and blocks; ``queue``: where workflows are started; ``reloadable``: the modules
+        whose computers are loaded also when nobody waits for it."""
         self._client = client
         self._store = store
         self._endpoints = endpoints
         self._queue = queue
         self._health = health or Health()
         self._secrets = secrets
+        self._reloadable = reloadable
 
     @activity.defn
     async def reconcile_rows(self) -> Rows:
@@ -151,7 +154,7 @@ class RowReconciler:
 
     def _due_loads(self) -> list[str]:
         with self._store.read() as session:
-            return loads.due(session)
+            return loads.due(session, self._reloadable)
 
     def _overdue(self) -> list[str]:
         with self._store.read() as session:
@@ -262,7 +265,9 @@ class SiteReconciler:
         return self._store.run(lambda s: failures_store.wake(s, rest.endpoint, rest.host, BY_CHECK, now))
 
     async def _machines(self, endpoint: Endpoint, reported: list[str], removed: list[str]) -> None:
-        loop, module = asyncio.get_running_loop(), known_module(self._modules, endpoint.module)
+        loop, module = asyncio.get_running_loop(), maker(known_module(self._modules, endpoint.module))
+        if module is None:  # its computers are lent: none is ever made, so none can be forgotten
+            return
         found = await loop.run_in_executor(self._executor, module.machines, endpoint.name)
         strays = await asyncio.to_thread(self._without_tenure, endpoint.name, found.machines)
         now, known = time.monotonic(), self._strays.get(endpoint.name, {})

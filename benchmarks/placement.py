@@ -27,6 +27,7 @@ from vclab.model.reservations import Refusal, ReserveRequest
 from vclab.model.rules import Limits, Rules
 from vclab.model.states import ComputerState
 from vclab.placement import choose
+from vclab.provisioning import registry
 from vclab.settings import LimitSettings
 from vclab.store import catalog, placing, reservations
 from vclab.store.engine import Store, open_store
@@ -113,7 +114,7 @@ def _choices() -> Iterator[list[float]]:
 
 def _placements(store: Store, hosts: tuple[HostFacts, ...], placements: int, now: datetime) -> list[float]:
     """Seconds of each placement's transaction."""
-    rules = Rules("bench", Limits(**LimitSettings().model_dump()))
+    rules = Rules("bench", Limits(**LimitSettings().model_dump()), modules=registry.traits())
     datastores = tuple(DatastoreFacts(name, DISK_GB, DISK_GB) for name in sorted({h.datastores[0] for h in hosts}))
     times = []
     for number in range(placements):

@@ -29,8 +29,8 @@ from vclab.lab import tools
 from vclab.lab.machines import descriptor
 from vclab.model.catalog import Endpoint
 from vclab.model.plans import Facts, NodeStatus, StepInput, Target
-from vclab.provisioning.vsphere import VSphere
 from vclab.provisioning.vsphere.api import vim
+from vclab.provisioning.vsphere.module import VSphere
 
 USER, PASSWORD = "bench@vsphere.local", "bench"
 MASTER = "[ds1] vclab-images/image/1/disk.vmdk"

@@ -25,19 +25,21 @@ from vclab.model.plans import (
     Whereabouts,
 )
 from vclab.model.steps import AsyncStep, BlockingStep, StepContext
+from vclab.model.traits import Operation, Traits
+from vclab.provisioning import standalone
 
 STEPS = (
     Step("vsphere.remove_previous", "Remove what was there before"),
     Step("vsphere.copy_disk", "Copy the image's disk", Profile.LONG),
     Step("vsphere.create_vm", "Create the virtual machine"),
     Step("vsphere.power_on", "Power on"),
-    Step("vsphere.find_address", "Wait for its address", Profile.LOOK),
+    Step("vsphere.find_address", "Wait for its address", Profile.LOOK, in_guest=True),
 )
 ADOPT = Step("vsphere.adopt", "Take over a machine that is ready")
 GUEST_STEPS = (
-    Step("linux.wait_ssh", "Wait for SSH", Profile.LOOK),
-    Step("linux.post_load", "Prepare the operating system"),
-    Step("linux.read_public_address", "Read the public address"),
+    Step("linux.wait_ssh", "Wait for SSH", Profile.LOOK, in_guest=True),
+    Step("linux.post_load", "Prepare the operating system", in_guest=True),
+    Step("linux.read_public_address", "Read the public address", in_guest=True),
 )
 
 
@@ -58,7 +60,6 @@ class World:
     granted: list[tuple[str, ...]] = field(default_factory=list)
     hosts: tuple[HostFacts, ...] = (HostFacts("esx1", 16, 16384, datastores=("ds1",), networks=("private", "public")),)
     survey_error: str = ""
-    stays: bool = False  #: computers are lab machines: sanitized, not removed
     boots: int = 1
     comes_back: bool = True  #: after a reset it is there again, whatever it was before
     whereabouts: Whereabouts = Whereabouts()
@@ -80,14 +81,10 @@ class FakeModule:
     """A provisioning module in which everything succeeds unless the world says otherwise."""
 
     name = "vsphere"
+    traits = Traits(operations=(Operation.POWER_RESET,))
 
     def __init__(self, world: World) -> None:
         self.world = world
-
-    @property
-    def stays(self) -> bool:
-        """As the world has it."""
-        return self.world.stays
 
     def survey(self, endpoint: str) -> Inventory:
         """As the world has it."""
@@ -149,6 +146,17 @@ class FakeModule:
 
     def close(self) -> None:
         """Nothing to leave."""
+
+
+class FakeLent(FakeModule):
+    """The same for computers that are lent: sanitized, not removed. Its steps are those of the other one."""
+
+    name = standalone.NAME
+    traits = standalone.TRAITS
+
+    def steps(self) -> Mapping[str, BlockingStep]:
+        """None of its own."""
+        return {}
 
 
 class FakeGuest:

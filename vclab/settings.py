@@ -16,6 +16,7 @@ from vclab.model.errors import Refused
 from vclab.model.messages import site_queue
 from vclab.model.reservations import Waits
 from vclab.model.rules import Health, Limits, Rules
+from vclab.provisioning import registry
 
 log = logging.getLogger(__name__)
 
@@ -180,6 +181,7 @@ class Settings(BaseSettings):
             lead=self.claims.lead,
             turnaround=self.claims.turnaround,
             health=Health(**self.health.model_dump()),
+            modules=registry.traits(),
         )
 
     @classmethod

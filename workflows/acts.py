@@ -6,6 +6,7 @@ from temporalio.exceptions import ApplicationError
 
 from vclab.model.messages import Acknowledge, Done, How, Move, Reboot, Resolve
 from vclab.model.states import OPEN_STATES, ReservationState
+from vclab.model.traits import Operation
 from workflows import live_status
 from workflows.life import Life
 
@@ -66,6 +67,9 @@ def check_reboot(life: Life, message: Reboot) -> None:
         raise refused("only a computer that you have connected to can be restarted")
     if life.state.use.reboot is not None and not is_done(life, message.request_id):
         raise refused("it is being restarted already")
+    traits = life.target.traits
+    if not traits.can(Operation.POWER_RESET) and (message.hard or not traits.guest):
+        raise refused(f"{life.target.computer} can't be restarted by force from here: somebody must go there")
 
 
 def check_resolve(life: Life, message: Resolve) -> None:

@@ -58,7 +58,7 @@ class Life:
     @property
     def has_guest(self) -> bool:
         """There is an operating system that people log in to. Else Connect hands the thing out, and nobody can look."""
-        return bool(self.target.guest)
+        return self.target.traits.guest
 
     @property
     def waits(self) -> Waits:

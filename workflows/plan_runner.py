@@ -73,11 +73,12 @@ class Failed:
     number: int
     title: str
     cause: str
+    in_guest: bool = False  #: it speaks of what runs inside the machine
 
     def trouble(self, target: Target, now: datetime, seen: Evidence) -> Trouble:
         """As it is kept, with what was seen."""
         place = target.computer, target.generation, target.host
-        return Trouble(now, *place, self.step, self.number, self.title, self.cause, seen)
+        return Trouble(now, *place, self.step, self.number, self.title, self.cause, seen, self.in_guest)
 
     def __str__(self) -> str:
         return f"step {self.number}, {self.title}: {self.cause}" if self.number else f"{self.title}: {self.cause}"
@@ -180,7 +181,7 @@ def what_failed(life: Loads, error: BaseException) -> Failed:
     step = load.plan.steps[load.done]
     if load.hurried and isinstance(error, ActivityError) and failures.timed_out(error):
         cause += " (the load as a whole has reached its ceiling)"
-    return Failed(step.name, load.done + 1, step.title, cause)
+    return Failed(step.name, load.done + 1, step.title, cause, step.in_guest)
 
 
 async def keep_evidence(life: Loads, failed: Failed) -> None:

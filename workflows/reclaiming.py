@@ -10,7 +10,6 @@ from activities.guest import GuestActivities
 from activities.records import KeptInput, RecordActivities
 from activities.spares import SpareInput
 from vclab.model import messages
-from vclab.model.catalog import RELOADED
 from vclab.model.messages import Reload, computer_workflow
 from vclab.model.states import Ending, ReservationState
 from workflows import profiles
@@ -38,7 +37,7 @@ async def reclaim(life: Life) -> None:
     await _shut(life)
     why_not = await take_back(target, life.waits.remove_retry)
     await life.record(RecordActivities.finished, replace(life.event(), not_clean=why_not, detail=why_removed))
-    if target.module in RELOADED and not why_not:
+    if target.traits.reloadable and not why_not:
         await _reload(target.computer)
     life.enter(ReservationState.FAILED if state.ending is Ending.FAILED else ReservationState.COMPLETE)
     life.waits_for(f"nothing: the computer is {'in maintenance' if why_not else 'taken back'}")
@@ -54,7 +53,7 @@ async def _keep(life: Life) -> str:
     if not why_not:
         kept = KeptInput(life.request.id, life.waits.spare, workflow.now())
         why_not = await life.record(RecordActivities.kept, kept)
-    reloads = target.module in RELOADED
+    reloads = target.traits.reloadable
     return why_not and f"{'loaded anew' if reloads else 'removed, not kept as a spare'}: {why_not}"
 
 

@@ -4,7 +4,6 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 from activities.spares import SpareActivities, SpareInput
-from vclab.model.catalog import RELOADED, STANDALONE
 from vclab.model.reservations import Placed
 from vclab.model.states import Ending
 from workflows import failures, profiles
@@ -13,9 +12,9 @@ from workflows import failures, profiles
 def may_be_kept(placed: Placed, ending: Ending | None) -> bool:
     """Whether it can be a spare at all: not after a failure, and a lab machine is one anyway."""
     target = placed.target
-    if target.module in RELOADED:  # it stays anyway, and is loaded anew if it is not clean
-        return bool(target.guest) and ending is not Ending.FAILED
-    by_setting = placed.waits.spare > 0 and bool(target.guest) and target.module != STANDALONE
+    if target.traits.reloadable:  # it stays anyway, and is loaded anew if it is not clean
+        return target.traits.guest and ending is not Ending.FAILED
+    by_setting = placed.waits.spare > 0 and target.traits.guest and not target.traits.lent
     return by_setting and ending is not Ending.FAILED
 
 

@@ -9,7 +9,6 @@ from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 from activities.places import AwaitPlace, PlaceActivities
 from activities.records import BeginInput, RecordActivities
 from vclab.model import messages
-from vclab.model.catalog import RELOADED
 from vclab.model.inventory import Inventory
 from vclab.model.messages import computer_workflow
 from vclab.model.reservations import Placed
@@ -74,7 +73,7 @@ async def _await_place(life: Life, placed: Placed, limit: datetime) -> None:
     That load's signal is only the fast way: a load that was terminated, or a lost signal, lets nobody hang.
     """
     life.state.load_ended = False
-    if placed.target.module in RELOADED:
+    if placed.target.traits.reloadable:
         await _register(placed.target.computer, life.request.id)
     within, every, site = (limit - workflow.now()).total_seconds(), placed.waits.place_look, placed.target.site
     life.waits_for(_awaited(placed), within, "it fails")

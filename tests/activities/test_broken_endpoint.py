@@ -11,14 +11,15 @@ from activities.provisioning import ProvisioningActivities, SurveyInput
 from activities.reconcile import SiteInput, SiteReconciler
 from tests.activities.test_clear import NoFence
 from tests.fakes import FakeModule, World
-from vclab.model.catalog import METAL, STANDALONE, Endpoint
+from vclab.model.catalog import Endpoint
 from vclab.model.inventory import Inventory, MachineFacts, Machines
 from vclab.model.plans import Facts
 from vclab.provisioning.base import ProvisioningModule
 from vclab.settings import ReconcileSettings
 from vclab.store.engine import open_store
 
-ENDPOINTS = [Endpoint(name, module, "", "", "", "") for name, module in (("a", METAL), ("b", STANDALONE), ("c", "ok"))]
+MODULES = ("fake-metal", "standalone", "ok")
+ENDPOINTS = [Endpoint(name, module, "", "", "", "") for name, module in zip("abc", MODULES, strict=True)]
 
 
 class Broken(FakeModule):
@@ -44,7 +45,7 @@ class Well(FakeModule):
 @pytest.fixture
 def modules() -> dict[str, ProvisioningModule]:
     """Of ``a`` this worker has none, and that of ``b`` is broken."""
-    return {STANDALONE: Broken(World()), "ok": Well(World())}
+    return {"standalone": Broken(World()), "ok": Well(World())}
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Taking away what a load has made that failed, before another place is taken; and what is looked at before that."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -12,10 +12,13 @@ from temporalio.testing import ActivityEnvironment
 from activities.evidence import EvidenceActivities, EvidenceInput
 from activities.provisioning import GIVE_UP, ProvisioningActivities
 from tests.fakes import FakeGuest, FakeModule, World
+from tests.targets import target_of
 from vclab.model.errors import StepFailed, Unreachable
 from vclab.model.plans import Evidence, Facts, Target
+from vclab.model.traits import Traits
+from vclab.provisioning.base import ProvisioningModule
 
-TARGET = Target("r", "pc1", 1, "vclab", "vsphere", "linux", "vc", "pc1", "", "i", 1, "", 1, 1, 1, "", "", "", "")
+TARGET = target_of(computer="pc1", host="pc1")
 
 
 class NoFence:
@@ -31,15 +34,18 @@ def executor() -> Iterator[ThreadPoolExecutor]:
         yield made
 
 
-async def clear(world: World, executor: ThreadPoolExecutor, tried_for: float) -> str | None:
+LENT = dataclasses.replace(TARGET, traits=Traits(lent=True, identity=False))
+
+
+async def clear(world: World, executor: ThreadPoolExecutor, tried_for: float, target: Target = TARGET) -> str | None:
     """Try it, when it has been tried for so many seconds."""
     environment = ActivityEnvironment()
     now = datetime(2026, 8, 1, tzinfo=UTC)  # the server's; ours may say anything
     since = now - timedelta(seconds=tried_for)
     environment.info = dataclasses.replace(environment.info, scheduled_time=since, current_attempt_scheduled_time=now)
-    modules = {"vsphere": FakeModule(world)}
+    modules: Mapping[str, ProvisioningModule] = {"vsphere": FakeModule(world)}
     activities = ProvisioningActivities(modules, list, lambda _: {}, NoFence(), executor, {}, lambda _: Facts())
-    return await environment.run(activities.clear_computer, TARGET)
+    return await environment.run(activities.clear_computer, target)
 
 
 async def test_what_was_made_is_removed(executor: ThreadPoolExecutor) -> None:
@@ -57,12 +63,12 @@ async def test_a_virtual_machine_is_never_left_behind(executor: ThreadPoolExecut
 
 
 async def test_a_lab_machine_that_is_away_is_left_to_its_owner_after_a_minute(executor: ThreadPoolExecutor) -> None:
-    away = World(stays=True, fail={"remove": Unreachable("pc1 does not answer")})
+    away = World(fail={"remove": Unreachable("pc1 does not answer")})
     with pytest.raises(ApplicationError, match="does not answer"):
-        await clear(away, executor, 0)
-    assert await clear(away, executor, GIVE_UP + 1) == "pc1 does not answer"
-    dirty = World(stays=True, fail={"remove": StepFailed("/var/tmp/x stays")})
-    assert await clear(dirty, executor, 0) == "/var/tmp/x stays"
+        await clear(away, executor, 0, LENT)
+    assert await clear(away, executor, GIVE_UP + 1, LENT) == "pc1 does not answer"
+    dirty = World(fail={"remove": StepFailed("/var/tmp/x stays")})
+    assert await clear(dirty, executor, 0, LENT) == "/var/tmp/x stays"
 
 
 class Broken(FakeModule):
@@ -80,3 +86,13 @@ async def test_evidence_never_fails(executor: ThreadPoolExecutor) -> None:
     seen = await ActivityEnvironment().run(activities.gather_evidence, given)
     assert (seen.power, seen.missing) == ("unknown", ("vc: 'guest.net'",))
     assert seen.console == ("Kernel panic - not syncing: VFS: Unable to mount root fs", "token=***")
+
+
+async def test_what_can_not_be_reset_from_here_says_so(executor: ThreadPoolExecutor) -> None:
+    """Whoever asks all the same is told what to do, and nothing is called."""
+    world, lent = World(), dataclasses.replace(LENT, module="vsphere")
+    modules: Mapping[str, ProvisioningModule] = {"vsphere": FakeModule(world)}
+    activities = ProvisioningActivities(modules, list, lambda _: {}, NoFence(), executor, {}, lambda _: Facts())
+    with pytest.raises(ApplicationError, match="can't be switched from here") as raised:
+        await ActivityEnvironment().run(activities.reset_computer, lent)
+    assert (raised.value.type, raised.value.non_retryable, world.done) == ("StepFailed", True, [])

@@ -13,13 +13,14 @@ from activities import load_log as logging
 from activities.load_log import StoreLoadLog
 from activities.reconcile import SiteInput, SiteReconciler, Strays
 from tests.fakes import FakeModule, World
+from tests.targets import target_of
 from vclab.model.catalog import Endpoint
 from vclab.model.inventory import MachineFacts, Machines
-from vclab.model.plans import Facts, StepInput, Target
+from vclab.model.plans import Facts, StepInput
 from vclab.settings import ReconcileSettings
 from vclab.store import Store, load_log, open_store
 
-TARGET = Target("r", "pc1", 1, "vclab", "vsphere", "linux", "vc", "pc1", "", "i", 1, "", 1, 1, 1, "", "", "", "")
+TARGET = target_of(computer="pc1", host="pc1")
 NOON = datetime(2026, 8, 1, 12, tzinfo=UTC)
 
 

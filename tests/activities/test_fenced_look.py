@@ -6,10 +6,11 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.guest import GuestActivities, GuestInput
 from tests.fakes import FakeGuest, World
+from tests.targets import target_of
 from vclab.model.errors import Fenced
 from vclab.model.plans import Access, Facts, Target
 
-TARGET = Target("r", "pc1", 1, "vclab", "vsphere", "linux", "vc", "pc1", "", "i", 1, "", 1, 1, 1, "", "", "", "")
+TARGET = target_of(computer="pc1", host="pc1")
 GIVEN = GuestInput(TARGET, Facts(), Access("alice", 20001, addresses=("203.0.113.101",)))
 
 

@@ -9,11 +9,12 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.steps import LOOKS, step_activities
+from tests.targets import target_of
 from vclab.model.errors import NotYet, Unreachable
 from vclab.model.plans import Facts, StepInput, Target, Whereabouts
 from vclab.model.steps import StepContext
 
-TARGET = Target("r", "vm01", 1, "vclab", "vsphere", "linux", "vc", "esx1", "", "i", 1, "", 1, 1, 1, "", "", "", "")
+TARGET = target_of()
 OFF, GONE = Whereabouts(trouble="vm01 is off", off=True), Whereabouts(trouble="vm01 is gone", gone=True)
 AWAY = Whereabouts(trouble="vm01 can't be looked at: its host esx1 is disconnected")
 

@@ -8,9 +8,10 @@ import pytest
 from sqlalchemy.orm import Session
 
 from tests.cli.conftest import Command
+from tests.targets import target_of
 from vclab.cli.app import GROUPS
-from vclab.model.catalog import METAL, Endpoint
-from vclab.model.plans import Evidence, Target
+from vclab.model.catalog import Endpoint
+from vclab.model.plans import Evidence
 from vclab.model.reservations import Trouble
 from vclab.model.rules import Health
 from vclab.store import catalog, loads, tenures, troubles
@@ -102,10 +103,16 @@ def test_a_computer_is_reloaded_if_it_can_be(vclab: Command, store: Path) -> Non
 def test_a_computer_that_could_not_be_loaded(vclab: Command, store: Path) -> None:
     """What failed and what could be seen, for those who mend it; and what they can do."""
     opened = open_store(f"sqlite:///{store}")
-    metal = Endpoint("room", METAL, "", "", "", "")
-    sizes = {"cpus": 1, "memory_mb": 1, "disk_gb": 1}
-    none = dict.fromkeys(("master", "private_mac", "public_mac", "private_network", "public_network"), "")
-    target = Target("computer-m1", "m1", 1, "vclab", METAL, "fake", "room", "m1", "", "metal", 1, **sizes, **none)  # type: ignore[arg-type]
+    metal = Endpoint("room", "fake-metal", "", "", "", "")
+    target = target_of(
+        reservation="computer-m1",
+        computer="m1",
+        module="fake-metal",
+        guest="fake",
+        endpoint="room",
+        host="m1",
+        image="metal",
+    )
     seen = Evidence("off", ("m1 in room",), ("panic: no disk",))
     trouble = Trouble(datetime.now(UTC), "m1", 1, "m1", "fake-metal.power_on", 2, "Power it on", "no disk", seen)
 

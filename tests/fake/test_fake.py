@@ -10,19 +10,28 @@ from pathlib import Path
 import pytest
 
 from tests.provisioning.bench import FakeContext
+from tests.targets import target_of
 from vclab.fake_world import Behaviour, Failure, Size, World
 from vclab.guests.fake import FakeGuest
 from vclab.model.errors import Fenced, Interrupted, NotOurs, NotYet, StepFailed, Unreachable
 from vclab.model.plans import Access, Facts, NodeStatus, Profile, Status, StepInput, Target
 from vclab.model.steps import StepContext
 from vclab.provisioning.fake import Fake
-from vclab.provisioning.vsphere import VSphere
+from vclab.provisioning.vsphere.module import VSphere
 from vclab.settings import load
 
-TARGET = Target(
-    "r1", "fk01", 3, "vclab", "fake", "fake", "fakes", "fake1", "fake-ds", "debian-12", 1, "[fake-ds] m/disk.vmdk",
-    1, 1024, 8, "02:76:63:00:00:01", "02:76:63:01:00:01", "private", "public",
-)  # fmt: skip
+TARGET = target_of(
+    reservation="r1",
+    computer="fk01",
+    generation=3,
+    module="fake",
+    guest="fake",
+    endpoint="fakes",
+    host="fake1",
+    image="debian-12",
+    private_mac="02:76:63:00:00:01",
+    public_mac="02:76:63:01:00:01",
+)
 ACCESS = Access("alice", 20001, addresses=("203.0.113.101",))
 
 
@@ -205,6 +214,24 @@ def test_a_user_taints_and_a_restart_shows(node: Node) -> None:
     assert asyncio.run(node.guest.read_public_address(TARGET, first)).boot_id != first.boot_id
     with pytest.raises(StepFailed, match="root rights"):
         asyncio.run(node.guest.sanitize(TARGET, first, replace(ACCESS, sudo=True)))
+
+
+def test_it_is_switched_on_and_off_and_on(node: Node) -> None:
+    """Each twice: the second time changes nothing."""
+    node.load()
+    for switch, power in ((node.module.power_off, "off"), (node.module.power_on, "on")):
+        for _ in range(2):
+            switch(FakeContext(), TARGET)
+            assert node.module.power_status(TARGET) == power
+    machine = node.world.find(TARGET.instance_uuid)
+    assert machine is not None and machine.boots == 2
+    with pytest.raises(Fenced):
+        node.module.power_off(FakeContext(allowed=0), TARGET)
+    node.module.remove(FakeContext(), TARGET)
+    node.module.power_off(FakeContext(), TARGET)
+    assert node.module.power_status(TARGET) == "unknown"
+    with pytest.raises(StepFailed, match="is not on fakes"):
+        node.module.power_on(FakeContext(), TARGET)
 
 
 def test_the_settings_make_the_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,9 +7,10 @@ import pytest
 
 from tests.fake.test_fake import ACCESS
 from tests.provisioning.bench import FakeContext
+from tests.targets import target_of
 from vclab.fake_world import Behaviour, World
 from vclab.guests.fake import FakeGuest
-from vclab.model.catalog import METAL, Computer, ComputerKind
+from vclab.model.catalog import Computer, ComputerKind
 from vclab.model.errors import Fenced, NotOurs, StepFailed
 from vclab.model.plans import Facts, Status, StepInput, Target, lasting_uuid
 from vclab.model.states import ComputerState
@@ -17,10 +18,17 @@ from vclab.model.steps import StepContext
 from vclab.provisioning.fake_metal import FakeMetal
 
 METAL1 = Computer("m1", ComputerKind.LAB, ComputerState.AVAILABLE, "room", private_address="10.77.0.31")
-TARGET = Target(
-    "r1", "m1", 3, "vclab", METAL, "fake", "room", "m1", "", "os", 1, "", 1, 1024, 8, "", "", "private", "public",
+TARGET = target_of(
+    reservation="r1",
+    computer="m1",
+    generation=3,
+    module="fake-metal",
+    guest="fake",
+    endpoint="room",
+    host="m1",
+    image="os",
     spare=lasting_uuid("vclab", "m1"),
-)  # fmt: skip
+)
 LATER = replace(TARGET, reservation="r2", generation=4)
 
 
@@ -70,9 +78,6 @@ def test_a_load_and_a_short_one(room: Room) -> None:
     machine = room.world.find(TARGET.instance_uuid)
     assert machine is not None and (machine.generation, machine.boots) == (4, 1)
     assert room.status(replace(LATER, image="other")) is Status.RELOAD
-    assert not room.module.machines("room").machines, "none can be forgotten"
-    with pytest.raises(StepFailed):
-        room.module.remove_machine("room", TARGET.instance_uuid)
 
 
 def test_taken_back_it_holds_nothing_that_is_known(room: Room) -> None:
@@ -87,6 +92,18 @@ def test_taken_back_it_holds_nothing_that_is_known(room: Room) -> None:
     room.load(LATER)
     machine = room.world.find(TARGET.instance_uuid)
     assert machine is not None and (machine.accounts, machine.tainted) == ((), "")
+
+
+def test_it_is_switched_by_whom_it_belongs_to(room: Room) -> None:
+    room.load()
+    room.module.power_off(FakeContext(), TARGET)
+    assert room.module.power_status(TARGET) == "off"
+    room.module.power_on(FakeContext(), TARGET)
+    assert room.module.power_status(TARGET) == "on"
+    room.load(LATER)
+    for switch in (room.module.power_on, room.module.power_off, room.module.power_reset):
+        with pytest.raises(NotOurs):
+            switch(FakeContext(), TARGET)
 
 
 def test_broken_off_it_holds_nothing(room: Room) -> None:

@@ -10,9 +10,9 @@ from tests.vcsim import VcsimProcess
 from vclab.model.catalog import Endpoint
 from vclab.model.errors import Fenced
 from vclab.model.plans import Facts, StepInput, Target
-from vclab.provisioning.vsphere import VSphere
 from vclab.provisioning.vsphere.api import vim
 from vclab.provisioning.vsphere.machines import Machine, all_machines
+from vclab.provisioning.vsphere.module import VSphere
 from vclab.provisioning.vsphere.session import Session
 from vclab.provisioning.vsphere.site import Site, open_site
 

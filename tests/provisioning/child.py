@@ -9,7 +9,7 @@ from typing import Any
 from tests.provisioning.bench import FakeContext
 from vclab.model.catalog import Endpoint
 from vclab.model.plans import Facts, StepInput, Target
-from vclab.provisioning.vsphere import VSphere
+from vclab.provisioning.vsphere.module import VSphere
 
 
 class Written(FakeContext):

@@ -65,7 +65,7 @@ from vclab.provisioning.vsphere.address import nobody_else
 
 said = []
 for address, mac in json.loads(sys.argv[1]):
-    target = Target("r", "vm01", 2, "vclab", "vsphere", "", "vc", "esx1", "", "i", 1, "", 1, 1, 1, mac, "", "", "")
+    target = target_of(guest="", generation=2, private_mac=mac)
     try:
         with nobody_else(address, target):
             time.sleep(0.5)

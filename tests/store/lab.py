@@ -9,6 +9,7 @@ from vclab.model.ids import new_id
 from vclab.model.inventory import DatastoreFacts, HostFacts, Inventory
 from vclab.model.reservations import Placed, Refusal, ReserveRequest
 from vclab.model.rules import Limits, Rules
+from vclab.provisioning import registry
 from vclab.settings import LimitSettings
 from vclab.store import Store, catalog, reservations
 
@@ -20,7 +21,12 @@ EDGES = (  # dates that can be written, and that have no date in some zone, or n
     (datetime(1, 1, 1, tzinfo=timezone(HOUR)), "in the past"),
 )
 TURNAROUND = timedelta(seconds=300)
-RULES = Rules("test", Limits(**LimitSettings().model_dump()), turnaround=TURNAROUND.total_seconds())
+RULES = Rules(
+    "test",
+    Limits(**LimitSettings().model_dump()),
+    turnaround=TURNAROUND.total_seconds(),
+    modules=registry.traits(),
+)
 NETWORKS = ("private", "public")
 
 

@@ -8,11 +8,12 @@ import pytest
 from sqlalchemy.orm import Session
 
 from tests.store.lab import HOUR, NOW, RULES, image, inventory, must_reserve, reserve
-from vclab.model.catalog import STANDALONE, Endpoint
-from vclab.model.health import BY_CHECK, in_guest
+from tests.targets import target_of
+from vclab.model.catalog import Endpoint
+from vclab.model.health import BY_CHECK
 from vclab.model.ids import new_id
 from vclab.model.inventory import HostFacts, Inventory
-from vclab.model.plans import Facts, Target
+from vclab.model.plans import Facts
 from vclab.model.reservations import Placed, Refusal, ReserveRequest
 from vclab.model.rules import Health
 from vclab.model.states import ComputerState, Ending
@@ -21,10 +22,7 @@ from vclab.store.models import HostRest, LoadFailure
 
 ESX1, ESX2 = ("lab-vcenter", "esx1"), ("lab-vcenter", "esx2")
 MINUTE = timedelta(minutes=1)
-TARGET = Target(
-    "r1", "vm01", 1, "test", "vsphere", "linux", *ESX1, "ds1", "debian-12", 1, "[ds1] a.vmdk",
-    1, 2048, 4, "", "", "private", "public",
-)  # fmt: skip
+TARGET = target_of(installation="test", reservation="r1", endpoint="lab-vcenter", image="debian-12")
 
 
 def fail(
@@ -32,7 +30,7 @@ def fail(
 ) -> None:
     """A load of the image fails on the host."""
     target = replace(TARGET, reservation=f"{image}-{host}", image=image, host=host)
-    store.run(lambda s: failures.note(s, target, step, "no power", in_guest(target.guest, step), at))
+    store.run(lambda s: failures.note(s, target, step, "no power", step.startswith("linux."), at))
 
 
 def resting(store: Store) -> list[tuple[str, str]]:
@@ -48,14 +46,6 @@ def suspects(store: Store) -> list[tuple[str, int]]:
 def well(store: Store, host: str = "esx1", image: str = "debian-12") -> None:
     """A load ends well there."""
     store.run(lambda s: failures.loaded_well(s, "lab-vcenter", host, image, 1, NOW))
-
-
-def test_a_step_of_the_guest_is_in_the_guest_and_so_is_a_machine_that_never_asks_for_an_address() -> None:
-    assert in_guest("linux", "linux.wait_ssh")
-    assert in_guest("linux", "vsphere.find_address")
-    assert not in_guest("linux", "vsphere.power_on")
-    assert not in_guest("linux", "standalone.check")
-    assert not in_guest("", "vsphere.find_address")
 
 
 def test_a_host_rests_after_three_different_images_in_a_row(lab: Store) -> None:
@@ -273,8 +263,8 @@ def room(lab: Store) -> Store:
     """Two lab machines."""
 
     def fill(session: Session) -> None:
-        catalog.put_endpoint(session, Endpoint("labs", STANDALONE, "", "", "", ""))
-        catalog.put_image(session, replace(image("lab-debian", 1024), module=STANDALONE, master_path=""))
+        catalog.put_endpoint(session, Endpoint("labs", "standalone", "", "", "", ""))
+        catalog.put_image(session, replace(image("lab-debian", 1024), module="standalone", master_path=""))
         for number in (1, 2):
             catalog.put_lab_computer(session, f"lab{number:02}", "", "labs", f"10.0.0.{number}", f"key{number}")
 
@@ -294,7 +284,7 @@ def failed_and_back(room: Store, step: str) -> tuple[ComputerState, str]:
     """A load of a lab machine fails, and the machine is given back, clean: its state then, and its notes."""
     placed = lend(room)
     target = placed.target
-    room.run(lambda s: failures.note(s, target, step, "no answer", in_guest("linux", step), NOW))
+    room.run(lambda s: failures.note(s, target, step, "no answer", step.startswith("linux."), NOW))
     room.run(lambda s: reservations.ended(s, placed.reservation, Ending.FAILED, "", NOW))
     room.run(lambda s: reservations.finished(s, placed.reservation, NOW))
     with room.read() as session:

@@ -1,13 +1,6 @@
 """Who had which computer and address when: kept for good, whatever came after."""
 
 from datetime import timedelta
-from importlib import import_module
-
-import pytest
-import sqlalchemy as sa
-from alembic.migration import MigrationContext
-from alembic.operations import Operations
-from sqlalchemy.orm import Session
 
 from tests.store.lab import HOUR, NOW, must_reserve, reserve
 from vclab.model.plans import Facts
@@ -110,19 +103,3 @@ def test_nothing_known_is_no_address(lab: Store) -> None:
     placed = must_reserve(lab)
     lab.run(lambda s: reservations.ready(s, placed.reservation, Facts(), NOW))
     assert stays(lab)[0].addresses == ()
-
-
-@pytest.mark.parametrize("address", ["10.77.0.5", "203.0.113.5"])
-def test_the_migration_keeps_what_was_known_before(lab: Store, address: str) -> None:
-    live(lab, must_reserve(lab), FIRST)
-
-    def again(session: Session) -> None:
-        session.execute(sa.text("DROP TABLE addresses"))
-        session.execute(sa.text("DROP INDEX ix_tenures_taken_at"))
-        with Operations.context(MigrationContext.configure(session.connection())):
-            import_module("vclab.store.migrations.versions.0002_addresses").upgrade()
-
-    lab.run(again)
-    lab.check()
-    (stay,) = stays(lab, address=address)
-    assert [(a.since, a.until) for a in stay.addresses] == [(NOW + MINUTE, stay.released_at)]

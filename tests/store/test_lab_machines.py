@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests.store.lab import HOUR, NOW, RULES, TURNAROUND, image, inventory, reserve
-from vclab.model.catalog import STANDALONE, ComputerKind, Endpoint
+from vclab.model.catalog import ComputerKind, Endpoint
 from vclab.model.errors import Refused
 from vclab.model.inventory import HostFacts, Inventory
 from vclab.model.messages import Extend
@@ -18,7 +18,7 @@ from vclab.model.states import ComputerState, Ending
 from vclab.store import Store, catalog, reservations, tenures
 from vclab.store.models import Claim, Computer
 
-IMAGE = replace(image("lab-debian", 1024), module=STANDALONE, master_path="", root_access=False)
+IMAGE = replace(image("lab-debian", 1024), module="standalone", master_path="", root_access=False)
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def labs(lab: Store) -> Store:
 
     def fill(session: sa.orm.Session) -> None:
         for name in ("labs", "annex"):
-            catalog.put_endpoint(session, Endpoint(name, STANDALONE, "", "", "", ""))
+            catalog.put_endpoint(session, Endpoint(name, "standalone", "", "", "", ""))
         catalog.put_image(session, IMAGE)
         catalog.put_image(session, replace(IMAGE, name="annex-debian", master_path="annex"))
         for number in (1, 2):

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from tests.store.lab import HOUR, NOW, RULES, image, inventory, reserve
-from vclab.model.catalog import METAL, STANDALONE, Computer, Endpoint
+from vclab.model.catalog import Computer, Endpoint
 from vclab.model.errors import Fenced, Refused
 from vclab.model.inventory import HostFacts, Inventory
 from vclab.model.messages import Reload
@@ -16,7 +16,7 @@ from vclab.model.reservations import Placed, Refusal, Trouble
 from vclab.model.states import ComputerState, Ending
 from vclab.store import Store, catalog, failures, load_log, loads, reservations, scheduling, tenures, troubles
 
-IMAGE = replace(image("metal", 1024), module=METAL, master_path="")
+IMAGE = replace(image("metal", 1024), module="fake-metal", master_path="")
 FACTS = Facts("10.0.0.1", "203.0.113.1", "ssh-ed25519 AAAA", "b1")
 SOON = NOW + timedelta(minutes=5)
 
@@ -26,8 +26,8 @@ def room(lab: Store) -> Store:
     """Two computers of one group, and a lab machine that can't be loaded."""
 
     def fill(session: Session) -> None:
-        catalog.put_endpoint(session, Endpoint("room", METAL, "", "", "", ""))
-        catalog.put_endpoint(session, Endpoint("labs", STANDALONE, "", "", "", ""))
+        catalog.put_endpoint(session, Endpoint("room", "fake-metal", "", "", "", ""))
+        catalog.put_endpoint(session, Endpoint("labs", "standalone", "", "", "", ""))
         catalog.put_image(session, IMAGE)
         catalog.put_image(session, replace(IMAGE, name="other"))
         for number in (1, 2):
@@ -81,7 +81,7 @@ def test_loaded_for_nobody(room: Store) -> None:
     second = placed(room)
     assert second.target.computer == "m1", "what holds the image goes first"
     with room.read() as session:
-        assert loads.due(session) == []
+        assert loads.due(session, ["fake-metal"]) == []
 
 
 def test_a_taint_goes_with_a_completed_load_only(room: Store) -> None:
@@ -100,7 +100,7 @@ def test_a_taint_goes_with_a_completed_load_only(room: Store) -> None:
     found = computer(room)
     assert (found.state, found.image, found.tainted) == ("available", "", True)
     with room.read() as session:
-        assert loads.due(session) == ["m1"]
+        assert loads.due(session, ["fake-metal"]) == ["m1"]
     target = begin(room, image="", by="")
     assert (target.image, target.generation) == ("metal", 2), "what it was loaded with before"
     room.run(lambda s: loads.failed(s, target, "step 1: the disk is broken", SOON))
@@ -108,7 +108,7 @@ def test_a_taint_goes_with_a_completed_load_only(room: Store) -> None:
     assert (found.state, found.tainted, found.holder) == (ComputerState.FAILED, True, "")
     assert found.notes == "loading m1 with metal failed: step 1: the disk is broken"
     with room.read() as session:
-        assert loads.due(session) == [], "an operator has to look at it"
+        assert loads.due(session, ["fake-metal"]) == [], "an operator has to look at it"
     target = begin(room)
     room.run(lambda s: loads.finished(s, target, FACTS, SOON))
     found = computer(room)
@@ -118,7 +118,7 @@ def test_a_taint_goes_with_a_completed_load_only(room: Store) -> None:
 def fail(room: Store, target: Target, name: str = "fake.post_load") -> None:
     """A step of a load that nobody waits for fails for good."""
     seen = Evidence("on", ("m1 in room",), ("panic",))
-    one = Trouble(SOON, target.computer, target.generation, target.host, name, 5, "Prepare it", "no answer", seen)
+    one = Trouble(SOON, target.computer, target.generation, target.host, name, 5, "Prepare it", "no answer", seen, True)
     for _ in range(2):
         room.run(lambda s: troubles.note(s, replace(target, guest="fake"), one, RULES.health))
     room.run(lambda s: loads.failed(s, target, "step 5, Prepare it: no answer", SOON))
@@ -153,11 +153,11 @@ def test_a_suspect_revision_marks_no_computer(room: Store) -> None:
         assert (found.state, found.notes, found.image, found.holder) == ("available", "", "", "")
     with room.read() as session:
         assert [(each.image, each.revision) for each in failures.suspects(session)] == [("metal", 1)]
-        assert troubles.of_loads(session) == [] and loads.due(session) == []
+        assert troubles.of_loads(session) == [] and loads.due(session, ["fake-metal"]) == []
     assert placed(room, image="other").target.computer == "m1"
     room.run(lambda s: catalog.put_image(s, replace(IMAGE, revision=2)))
     with room.read() as session:
-        assert loads.due(session) == ["m2"], "with the new revision"
+        assert loads.due(session, ["fake-metal"]) == ["m2"], "with the new revision"
 
 
 def test_what_can_not_be_loaded(room: Store) -> None:
@@ -170,7 +170,7 @@ def test_what_can_not_be_loaded(room: Store) -> None:
         (Reload(held, "metal", "olga"), f"{held} is held by"),
     ):
         with room.read() as session:
-            assert why in loads.why_not(session, given)
+            assert why in loads.why_not(session, given, RULES)
         with pytest.raises(Refused, match="held by" if given.computer == held else why):
             room.run(lambda s, given=given: loads.begin(s, given, RULES, NOW))  # type: ignore[misc]
 
@@ -179,7 +179,7 @@ def test_one_that_was_terminated(room: Store) -> None:
     """Due again, with the image that it was loaded with; what the first one left running is fenced off."""
     first = begin(room, image="other")
     with room.read() as session:
-        assert loads.due(session) == ["m1"]
+        assert loads.due(session, ["fake-metal"]) == ["m1"]
     second = room.run(lambda s: loads.begin(s, Reload("m1"), RULES, SOON))
     assert (second.image, second.generation) == ("other", first.generation + 1)
     with pytest.raises(Fenced), room.read() as session:

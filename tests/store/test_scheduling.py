@@ -1,7 +1,6 @@
 """Reservations for later: placed with claims only, begun, put off, and moved."""
 
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -15,7 +14,7 @@ from vclab.model.messages import Extend, Move
 from vclab.model.plans import Facts
 from vclab.model.reservations import Placed, Refusal, ReserveRequest
 from vclab.model.states import ComputerState, Ending, ReservationState
-from vclab.store import Store, catalog, migrations, models, open_store, reservations, scheduling, tenures
+from vclab.store import Store, catalog, models, reservations, scheduling, tenures
 from vclab.store.models import Claim
 
 START = NOW + 10 * HOUR
@@ -363,43 +362,6 @@ def test_a_lab_machine_is_promised_by_name(store: Store) -> None:
     assert (off.target.computer, off.held) == (second.target.computer, False)
     with store.read() as session:
         assert catalog.computer(session, second.target.computer).state is ComputerState.MAINTENANCE
-
-
-def test_reservations_of_before_are_kept_when_the_table_changes(tmp_path: Path) -> None:
-    """SQLite makes the table anew: rows, those that refer to them, and checks stay."""
-    store = open_store(f"sqlite:///{tmp_path}/old.db")
-    head, migrations.HEAD = migrations.HEAD, "0005"
-    try:
-        store.migrate()
-    finally:
-        migrations.HEAD = head
-    row = (
-        "INSERT INTO reservations (id, user, requested_by, image, revision, state, ending, reason, created, starts, "
-        "ends, load_seconds, first_notice, computer, generation, endpoint, host, target, password_ref, "
-        "private_address, public_address, host_key, boot_id, remote_addresses, access_open, connected) VALUES "
-        "('r1', 'alice', 'alice', 'debian-12', 1, 'complete', 'released', '', :t, :t, :u, 0, 0, 'vm01', 1, 'e', 'h', "
-        "'{}', 'p', '', '', '', '', '[]', 0, 0)"
-    )
-    times = {"t": "2026-08-01 10:00:00.000000", "u": "2026-08-01 11:00:00.000000"}
-    step = (
-        "INSERT INTO load_log (id, reservation, computer, generation, image, revision, name, title, number, count, "
-        "attempt, started_at, outcome, detail, run) VALUES (1, 'r1', 'vm01', 1, 'debian-12', 1, 'a', 'A', 1, 1, 1, :t, "
-        "'', '', 0)"
-    )
-    store.run(seed)
-    store.run(lambda s: s.execute(sa.text(row), times))
-    store.run(lambda s: s.execute(sa.text(step), times))
-    store.migrate()
-    store.check()
-    with store.read() as session:
-        view = reservations.view(session, "r1")
-        assert session.scalar(sa.text("SELECT count(*) FROM load_log")) == 1
-        assert session.scalar(sa.text("PRAGMA foreign_keys")) == 1
-    assert view is not None
-    assert (view.computer, view.start, view.preload_at) == ("vm01", datetime(2026, 8, 1, 10, tzinfo=UTC), None)
-    with pytest.raises(sa.exc.IntegrityError):
-        store.run(lambda s: s.execute(sa.text("UPDATE reservations SET ends = starts")))
-    store.close()
 
 
 def test_a_spare_is_not_kept_under_an_identity_that_is_promised(store: Store) -> None:

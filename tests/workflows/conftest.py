@@ -16,7 +16,7 @@ from temporalio.worker import Worker
 
 import worker
 from activities.drivers import Drivers
-from tests.fakes import FakeGuest, FakeModule, World
+from tests.fakes import FakeGuest, FakeLent, FakeModule, World
 from tests.temporal_server import TimeServer
 from vclab.lab import tools
 from vclab.model import ids
@@ -166,7 +166,7 @@ async def life(time_client: Client, tmp_path: Path, request: pytest.FixtureReque
     store = open_store(settings.database)
     seed(store)
     world = World()
-    drivers = Drivers({"vsphere": FakeModule(world)}, {"linux": FakeGuest(world)})
+    drivers = Drivers({"vsphere": FakeModule(world), "standalone": FakeLent(world)}, {"linux": FakeGuest(world)})
     life = Life(time_client, store, world, lambda: worker.build(time_client, settings, store, drivers))
     await life.start_worker()
     try:

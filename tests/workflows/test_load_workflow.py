@@ -20,7 +20,7 @@ from tests.workflows.conftest import QUEUE, Life
 from vclab.fake_world import Behaviour, Failure, World
 from vclab.guests.fake import FakeGuest
 from vclab.model import ids, messages
-from vclab.model.catalog import METAL, Computer, Endpoint, Image, User
+from vclab.model.catalog import Computer, Endpoint, Image, User
 from vclab.model.errors import Refused
 from vclab.model.messages import Acknowledge, End, Reload, computer_workflow
 from vclab.model.states import ComputerState
@@ -31,7 +31,7 @@ from vclab.store.engine import Store, open_store
 from vclab.store.models import LoadStep
 from vclab.temporal import search_attributes
 
-OS = Image("os", "An OS", 1, METAL, "fake", "", "", 1, 1024, 8, root_access=False)
+OS = Image("os", "An OS", 1, "fake-metal", "fake", "", "", 1, 1024, 8, root_access=False)
 OTHER = replace(OS, name="other")
 END = End("alice")
 
@@ -100,7 +100,7 @@ class Metal(Life):
 
 def seed(store: Store) -> None:
     store.migrate()
-    group = Endpoint("room", METAL, "", "", "", "")
+    group = Endpoint("room", "fake-metal", "", "", "", "")
 
     def fill(session: Session) -> None:
         catalog.put_user(session, User("alice", 20001))
@@ -126,7 +126,7 @@ async def life(time_client: Client, tmp_path: Path) -> AsyncIterator[Metal]:
         with store.read() as session:
             return [c for c in catalog.computers(session) if c.pool == name]
 
-    drivers = Drivers({METAL: FakeMetal(metal, settings.installation, group)}, {"fake": FakeGuest(metal)})
+    drivers = Drivers({"fake-metal": FakeMetal(metal, settings.installation, group)}, {"fake": FakeGuest(metal)})
     life = Metal(time_client, store, fakes.World(), lambda: worker.build(time_client, settings, store, drivers))
     life.metal = metal
     reserve = life.reserve
@@ -198,7 +198,7 @@ async def test_an_operator_reloads_it(life: Metal) -> None:
     await life.ready()
     assert f"is held by {life.id}" in await life.load(image="os", by="olga")
     with life.store.read() as session:
-        assert loads.why_not(session, Reload("metal1", by="olga")) == f"metal1 is held by {life.id}"
+        assert loads.why_not(session, Reload("metal1", by="olga"), Settings().rules()) == f"metal1 is held by {life.id}"
 
 
 async def test_a_load_that_fails(life: Metal) -> None:
@@ -247,13 +247,13 @@ async def test_a_load_that_was_terminated(life: Metal) -> None:
     await handle.terminate("by hand")
     with life.store.read() as session:
         assert tenures.current(session, "metal1") is not None
-        assert loads.due(session) == ["metal1"]
+        assert loads.due(session, ["fake-metal"]) == ["metal1"]
     life.behaves(delays={})
     await life.client.execute_workflow("Reconcile", id=f"reconcile-{life.id}", task_queue=QUEUE)
     found = await life.loaded()
     assert (found.state, found.generation) == ("available", 4), "what the first one left running is fenced off"
     with life.store.read() as session:
-        assert loads.due(session) == []
+        assert loads.due(session, ["fake-metal"]) == []
 
 
 # --- who waits for it -------------------------------------------------------------------------------------------------

@@ -16,11 +16,12 @@ from temporalio.service import RPCError
 import worker
 from activities.drivers import Drivers
 from tests.fakes import FakeGuest, FakeModule, World
+from tests.targets import target_of
 from tests.workflows.conftest import ENDPOINT, QUEUE, Life, seed
 from vclab.fake_world import Behaviour
 from vclab.fake_world import World as Pretended
 from vclab.model import ids
-from vclab.model.catalog import METAL, IdentityPool
+from vclab.model.catalog import IdentityPool
 from vclab.model.errors import Refused, StepFailed
 from vclab.model.inventory import HostFacts
 from vclab.model.messages import Acknowledge, End, Extend, How, Resolve, workflow_id
@@ -31,7 +32,7 @@ from vclab.provisioning.base import ProvisioningModule
 from vclab.provisioning.fake import Fake
 from vclab.provisioning.fake_metal import FakeMetal
 from vclab.provisioning.standalone import Standalone
-from vclab.provisioning.vsphere import VSphere
+from vclab.provisioning.vsphere.module import VSphere
 from vclab.settings import Settings
 from vclab.store import catalog, load_log, reservations, tenures, troubles
 from vclab.store.engine import Store, open_store
@@ -47,21 +48,20 @@ MODULES: Mapping[str, ProvisioningModule] = {
     "vsphere": VSphere(lambda _: ENDPOINT, lambda _: "", "vclab", 1),
     "standalone": Standalone(lambda _: [], lambda _: "", lambda _: None),
     "fake": Fake(Pretended(Behaviour()), "vclab"),
-    METAL: FakeMetal(Pretended(Behaviour()), "vclab", lambda _: []),
+    "fake-metal": FakeMetal(Pretended(Behaviour()), "vclab", lambda _: []),
 }
 
 
 def plans() -> dict[str, tuple[Step, ...]]:
     """The plans as the modules really give them: from nothing, and with a machine that is there already."""
-    where = ("vsphere", "linux", "vc", "esx1", "ds1")
-    target = Target("r", "vm01", 1, "vclab", *where, "i", 1, "", 1, 1, 1, "", "", "", "")
+    target = target_of()
     found = {name: module.load_plan(target, NodeStatus()).steps for name, module in MODULES.items()}
     there = replace(target, spare="420f0000-0000-0000-0000-000000000001")
     for name, status in (
         ("vsphere", Status.READY),
         ("vsphere", Status.POST_LOAD),
         ("fake", Status.READY),
-        (METAL, Status.READY),  # as from POST_LOAD
+        ("fake-metal", Status.READY),  # as from POST_LOAD
     ):
         found[f"{name}-{status}"] = MODULES[name].load_plan(there, NodeStatus(status)).steps
     return found

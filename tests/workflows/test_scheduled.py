@@ -8,12 +8,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from temporalio.client import WorkflowFailureError
 
+from tests.targets import target_of
 from tests.workflows.conftest import IMAGE, Life
 from vclab.model.errors import NotFound, Refused, StepFailed, Unreachable
 from vclab.model.ids import new_id
 from vclab.model.inventory import HostFacts
 from vclab.model.messages import Acknowledge, End, Extend, How, Move, Resolve, StatusView
-from vclab.model.plans import Facts, StepInput, Target
+from vclab.model.plans import Facts, StepInput
 from vclab.model.reservations import ReservationView, ReserveRequest
 from vclab.model.states import ComputerState
 from vclab.store import catalog, load_log, reservations, tenures
@@ -377,27 +378,7 @@ async def test_trouble_when_a_preload_is_taken_back(life: Life) -> None:
 
 async def test_the_usual_load_makes_the_preload_earlier(life: Life) -> None:
     """35 minutes, or the usual load time and ten more."""
-    target = Target(
-        life.id,
-        "vm01",
-        1,
-        "test",
-        "vsphere",
-        "linux",
-        "vc",
-        "esx1",
-        "ds1",
-        "debian-12",
-        1,
-        "m",
-        1,
-        1024,
-        8,
-        "",
-        "",
-        "",
-        "",
-    )
+    target = target_of(reservation=life.id, image="debian-12")
     now = datetime.now(UTC)
     step = StepInput("vsphere.copy_disk", "Copy", target, Facts(), 1, 1)
     start = await reserve(life)  # the log refers to it

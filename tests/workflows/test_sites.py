@@ -18,7 +18,7 @@ from activities.reconcile import Strays
 from tests.fakes import GUEST_STEPS, STEPS, FakeGuest, FakeModule, World
 from tests.workflows.conftest import ENDPOINT, IMAGE, QUEUE, seed
 from vclab.model import messages
-from vclab.model.catalog import METAL, Endpoint
+from vclab.model.catalog import Endpoint
 from vclab.model.ids import new_id
 from vclab.model.inventory import DatastoreFacts, Inventory, MachineFacts, Machines
 from vclab.model.messages import Reload, workflow_id
@@ -32,8 +32,8 @@ from vclab.temporal.client import Reservations
 from workflows.reconcile import Reconcile
 
 NORTH = replace(ENDPOINT, name="vc-north", site="north")
-ROOM = Endpoint("room", METAL, "", "", "", "", site="north")
-OS = replace(IMAGE, name="os", module=METAL, guest_id="", master_path="", root_access=False)
+ROOM = Endpoint("room", "fake-metal", "", "", "", "", site="north")
+OS = replace(IMAGE, name="os", module="fake-metal", guest_id="", master_path="", root_access=False)
 
 
 @dataclass
@@ -45,7 +45,7 @@ class Site:
 
     def drivers(self) -> Drivers:
         """Of its worker."""
-        modules = {"vsphere": Module(self.world, self.asked), METAL: Metal(self.world, self.asked)}
+        modules = {"vsphere": Module(self.world, self.asked), "fake-metal": Metal(self.world, self.asked)}
         return Drivers(modules, {"linux": FakeGuest(self.world)})
 
     def endpoints(self) -> set[str]:
@@ -92,7 +92,7 @@ class Module(FakeModule):
 class Metal(Module):
     """The same with another name; its plan has the other one's steps."""
 
-    name = METAL
+    name = "fake-metal"
 
     def load_plan(self, target: Target, status: NodeStatus) -> Plan:
         """Of them, one long one."""

@@ -8,20 +8,28 @@ from urllib.parse import urlsplit
 
 from vclab.cli.context import near
 from vclab.cli.errors import Usage, quoted
-from vclab.model.catalog import METAL, STANDALONE, Identity
+from vclab.model.catalog import Identity
 from vclab.model.errors import Refused
+from vclab.model.traits import Traits
+from vclab.provisioning import registry
 from vclab.settings import Settings
 
 LOWEST_UID, HIGHEST_UID = 1000, 2**31 - 1  # an SQL integer; below are the system's own accounts
 NOBODY = (65534, 65535)  # "nobody", and the uid that some systems take for "none"
 MOST_MEMORY_MB, MOST_CPUS, MOST_DISK_GB = 24 * 2**20, 768, 62 * 1024  # vSphere 8's maxima of one machine
-MODULES = ("vsphere", STANDALONE, "fake", METAL)
+MODULES = tuple(kind.name for kind in registry.KINDS)
 GUESTS = ("linux", "fake")
-PRETENDED = ("fake", METAL)  # modules and a guest that a worker offers only if its settings say so
+PRETENDED = ("fake", *(kind.name for kind in registry.KINDS if kind.pretended))
+"""The guest and the modules that a worker offers only if its settings say so."""
 
 _MAC = re.compile(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}")
 _MAC_PREFIX = re.compile(r"(?:[0-9a-f]{2}:){2}[0-9a-f]{2}")
 _MASTER = re.compile(r"\[(?P<datastore>[^\]]+)\]\s*(?P<path>.*)")
+
+
+def traits(module: str) -> Traits:
+    """What a provisioning module can do; of one that this release does not have, nothing special."""
+    return registry.traits().get(module, Traits())
 
 
 def login(text: str) -> str:

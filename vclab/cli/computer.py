@@ -15,10 +15,11 @@ from vclab.cli.needs_help import tell_failed_load, trouble_json
 from vclab.cli.output import JsonValue, fields, note, say, say_json, table
 from vclab.cli.params import AsUser, ComputerName, Json
 from vclab.cli.times import clock, iso
-from vclab.model.catalog import LENT, STANDALONE, Computer, Identity, IdentityPool
+from vclab.model.catalog import Computer, Identity, IdentityPool
 from vclab.model.errors import NotFound, Refused
 from vclab.model.messages import Reload
 from vclab.model.states import ComputerState
+from vclab.provisioning import standalone
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -164,7 +165,7 @@ def reload(
         from vclab.store import catalog, loads
 
         _known(name, catalog.computers(session))
-        return loads.why_not(session, message)
+        return loads.why_not(session, message, admin.settings.rules())
 
     why_not = admin.read(ask)
     if why_not:
@@ -237,11 +238,11 @@ def _lab_machine(
     def change(session: "Session") -> Computer:
         from vclab.store import catalog
 
-        groups = [each.name for each in catalog.endpoints(session) if each.module in LENT]
+        groups = [each.name for each in catalog.endpoints(session) if checks.traits(each.module).lent]
         if group not in groups:
             raise NotFound(
                 f"there is no group of lab machines {quoted(group)}{near(group, groups)}; "
-                f"make it with `vclab endpoint add NAME --module {STANDALONE}`"
+                f"make it with `vclab endpoint add NAME --module {standalone.NAME}`"
             )
         computers = catalog.computers(session)
         for other in computers:

@@ -17,14 +17,13 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from vclab.cli.checks import why_off
+from vclab.cli.checks import traits, why_off
 from vclab.cli.context import Lab, lab_of
 from vclab.cli.endpoint import VSPHERE, useless
 from vclab.cli.errors import Code, text_of
 from vclab.cli.output import JsonValue, note, say_json, table
 from vclab.cli.params import Json
 from vclab.cli.times import clock
-from vclab.model.catalog import LENT
 from vclab.model.errors import NotFound, Refused
 from vclab.settings import config_file
 
@@ -356,7 +355,7 @@ def _provisioning(lab: Lab) -> Iterator[Check]:
         if why := why_off(endpoint.module, lab.settings):
             todo = "switch it on and restart the worker; until then nothing is placed there"
             yield Check(f"endpoint {endpoint.name}", False, f"its module {why}", todo)
-        elif endpoint.module in LENT:
+        elif traits(endpoint.module).lent:
             machines = sum(computer.pool == endpoint.name for computer in lab.records.computers())
             todo = "" if machines else f"vclab computer add NAME --group {endpoint.name} --address A"
             yield Check(f"endpoint {endpoint.name}", machines > 0, f"{machines or 'no'} lab machines", todo)

@@ -12,7 +12,7 @@ from vclab.cli.context import Lab, lab_of, near
 from vclab.cli.errors import Failed, Usage, quoted
 from vclab.cli.output import JsonValue, fields, note, say, say_json, table
 from vclab.cli.params import AsUser, EndpointName, Json
-from vclab.model.catalog import LENT, Endpoint
+from vclab.model.catalog import Endpoint
 from vclab.model.errors import NotFound, Refused
 from vclab.model.inventory import HostFacts, Inventory
 
@@ -90,8 +90,8 @@ def add(
     """
     admin = _keeper(lab_of(context, as_user))
     checks.name(name, "an endpoint")
-    checks.offered(checks.one_of(module, "module of endpoints", (VSPHERE, *LENT)), admin.settings)
-    if module in LENT:
+    checks.offered(checks.one_of(module, "module of endpoints", (VSPHERE, *_groups())), admin.settings)
+    if checks.traits(module).lent:
         if url is not None or username is not None or fingerprint is not None:
             raise Usage("a group of lab machines has no URL, no user name and no certificate")
         _keep_group(admin, name, module, json)
@@ -255,6 +255,11 @@ def _asked(name: str, known: dict[str, Endpoint]) -> Endpoint:
             f"{name} is of the module {endpoint.module}, which has nothing to log in to: `vclab computer list`"
         )
     return endpoint
+
+
+def _groups() -> list[str]:
+    """The modules whose endpoints are groups of computers that are there without us."""
+    return [name for name in checks.MODULES if checks.traits(name).lent]
 
 
 def _keep_group(admin: Administration, name: str, module: str, json: bool) -> None:

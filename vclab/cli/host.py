@@ -11,7 +11,6 @@ from vclab.cli.errors import quoted
 from vclab.cli.output import JsonValue, note, say, say_json, table
 from vclab.cli.params import AsUser, HostName, Json
 from vclab.cli.times import clock, iso, utc_now
-from vclab.model.catalog import LENT
 from vclab.model.errors import NotFound, Refused
 from vclab.model.health import BY_FAILURES, Rest
 
@@ -118,7 +117,7 @@ def _known(lab: Lab, session: "Session", name: str) -> tuple[str, str]:
     """A host that an endpoint has named before. Raises ``NotFound``, and ``Refused`` for a lab machine."""
     from vclab.store import catalog, rests
 
-    for endpoint in (each for each in catalog.endpoints(session) if each.module in LENT):
+    for endpoint in (each for each in catalog.endpoints(session) if checks.traits(each.module).lent):
         machines = {computer.name for computer in catalog.computers(session) if computer.pool == endpoint.name}
         if name.rpartition("/")[2] in machines:
             machine = name.rpartition("/")[2]

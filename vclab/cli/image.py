@@ -12,7 +12,7 @@ from vclab.cli.errors import Usage
 from vclab.cli.output import JsonValue, fields, note, say, say_json, table
 from vclab.cli.params import AsUser, ImageName, Json
 from vclab.cli.times import iso
-from vclab.model.catalog import LENT, STANDALONE, Image
+from vclab.model.catalog import Image
 from vclab.model.errors import Refused
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def add(
     checks.offered(module, admin.settings)
     checks.offered(guest, admin.settings)
     given = _given(module or "vsphere", title, master, cpus, memory, disk, port, sudo, module, guest, guest_id)
-    lent = module in LENT
+    lent = checks.traits(module or "vsphere").lent
     missing = [f"--{word}" for word, field in _NEEDED.items() if field not in given and not (lent and word == "master")]
     if missing:
         raise Usage(f"a new image needs {', '.join(missing)} too")
@@ -273,7 +273,8 @@ def _given(
     guest_id: str | None,
 ) -> dict[str, Any]:
     """What was said, checked; what was not said is not there."""
-    if kind == STANDALONE and sudo:
+    traits = checks.traits(kind)
+    if traits.lent and not traits.reloadable and sudo:
         raise Usage("what root has changed only a load makes good again, and a lab machine can't be loaded: --no-sudo")
     datastore, path = (None, None) if master is None else _source(kind, master)
     said = {
@@ -294,13 +295,13 @@ def _given(
 
 def _source(kind: str, text: str) -> tuple[str, str]:
     """Where the image comes from: datastore and path of a disk, or the group of lab machines that have it."""
-    if kind in LENT:
+    if checks.traits(kind).lent:
         return "", checks.name(text, "a group of lab machines") if text else ""
     return checks.master(text)
 
 
 def _master(image: Image) -> str:
-    if image.module in LENT:
+    if checks.traits(image.module).lent:
         return f"on the machines of {image.master_path}" if image.master_path else "on all lab machines"
     return f"[{image.datastore}] {image.master_path}" if image.datastore else image.master_path
 

@@ -20,8 +20,9 @@ from vclab.lab.stock import (
     POOL,
     VCENTER_USER,
 )
-from vclab.model.catalog import STANDALONE, Endpoint, Image, User
+from vclab.model.catalog import Endpoint, Image, User
 from vclab.model.errors import NotFound, VclabError
+from vclab.provisioning import standalone
 from vclab.store import catalog
 from vclab.store.engine import open_store
 
@@ -75,7 +76,7 @@ def _put_endpoint(layout: Layout, session: Session) -> None:
 def _put_lab_machines(session: Session) -> None:
     """Their host keys are pinned at the first contact: they make them when they first boot."""
     if LAB_ENDPOINT not in {endpoint.name for endpoint in catalog.endpoints(session)}:
-        endpoint = Endpoint(LAB_ENDPOINT, STANDALONE, url="", username="", password_ref="", fingerprint="")
+        endpoint = Endpoint(LAB_ENDPOINT, standalone.NAME, url="", username="", password_ref="", fingerprint="")
         catalog.put_endpoint(session, replace(endpoint, private_network=PRIVATE, public_network=PUBLIC))
     for machine in LAB_MACHINES:
         catalog.put_lab_computer(

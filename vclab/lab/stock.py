@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from vclab.model.catalog import STANDALONE, IdentityPool, Image
+from vclab.model.catalog import IdentityPool, Image
+from vclab.provisioning import standalone
 
 ENDPOINT = "lab-vcenter"
 PASSWORD_REF = f"endpoint/{ENDPOINT}"
@@ -46,7 +47,7 @@ LAB_IMAGE = Image(
     name="lab-debian",
     title="Debian 12 on a lab machine",
     revision=1,
-    module=STANDALONE,
+    module=standalone.NAME,
     guest="linux",
     guest_id="debian12_64Guest",
     master_path="",

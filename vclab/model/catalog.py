@@ -6,21 +6,10 @@ from enum import StrEnum
 
 from vclab.model.states import ComputerState
 
-STANDALONE = "standalone"
-"""The provisioning module of lab machines: its images are placed on computers of the kind ``LAB``, as a whole."""
-
-METAL = "fake-metal"
-"""The pretended module of bare metal: computers of the kind ``LAB`` too, which can be loaded anew."""
-
-LENT = (STANDALONE, METAL)
-"""Modules of computers that are there without us: one is claimed as a whole, and none is made or removed."""
-
-RELOADED = (METAL,)
-"""Those of them whose computers are loaded: also when nobody waits for it (workflow ``Load``)."""
-
 
 class ComputerKind(StrEnum):
-    """What a computer is. A virtual machine's row is an identity of a pool; its host changes from load to load."""
+    """What a row of computers is: of a virtual machine an identity of a pool, whose host changes from load to load;
+    else a machine that is there without us."""
 
     VIRTUAL = "virtualmachine"
     LAB = "lab"

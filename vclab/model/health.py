@@ -10,16 +10,6 @@ BY_FAILURES = "failed loads"
 BY_CHECK = "a check"
 """What brought a host back: its endpoint says that it can be used."""
 
-_ASKS_THE_GUEST = ".find_address"
-
-
-def in_guest(guest: str, step: str) -> bool:
-    """Whether a failed step speaks of what runs inside the machine: a step of the guest, also SSH that never answers.
-
-    A machine that is on and never asks for an address has not booted: that is inside too, though the endpoint is asked.
-    """
-    return bool(guest) and (step.split(".", 1)[0] == guest or step.endswith(_ASKS_THE_GUEST))
-
 
 @dataclass(frozen=True)
 class Failure:
@@ -31,7 +21,7 @@ class Failure:
     image: str
     revision: int
     step: str
-    in_guest: bool
+    in_guest: bool  #: see ``Step.in_guest``
     cause: str
     at: datetime
 

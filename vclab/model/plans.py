@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 
+from vclab.model.traits import Traits
+
 _NAMESPACE = uuid.UUID("6f4f2a52-8a0c-4d37-9f5a-6a5b5f0f6c11")
 
 
@@ -35,6 +37,7 @@ class Target:
     member: int = 0
     guest_id: str = "otherLinux64Guest"  #: vSphere's name for the operating system
     spare: str = ""  #: instance UUID of the machine that is there already, kept from an earlier tenure; empty: none
+    traits: Traits = Traits()  #: of its module, as they were when it was placed; ``guest``: this image has one
 
     @property
     def instance_uuid(self) -> str:
@@ -111,6 +114,7 @@ class Step:
     title: str
     profile: Profile = Profile.SHORT
     usual_seconds: float = 0.0  #: median of past loads of this image; 0 when there is none
+    in_guest: bool = False  #: its failure speaks of what runs inside the machine, so against the image too
 
 
 @dataclass(frozen=True)

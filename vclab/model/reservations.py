@@ -166,6 +166,7 @@ class Trouble:
     title: str
     cause: str
     evidence: Evidence
+    in_guest: bool = False  #: it speaks of what runs inside the machine (``Step.in_guest``)
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,14 @@
 """The rules of reserving, as pure functions. Every refusal says what would be allowed."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from vclab.model.durations import format_duration
+from vclab.model.errors import NotFound
 from vclab.model.reservations import Waits
+from vclab.model.traits import Traits
 
 RUN_EVENTS = 2000
 """A reservation in use whose history has more events goes on in a new run. Temporal suggests it at 4,096 events."""
@@ -43,6 +45,17 @@ class Rules:
     lead: float = 0.0
     turnaround: float = 300.0
     health: Health = field(default_factory=Health)
+    modules: Mapping[str, Traits] = field(default_factory=dict)  #: every provisioning module that this release has
+
+    def traits(self, module: str) -> Traits:
+        """What a provisioning module can do. Raises ``NotFound`` for one that this release does not have."""
+        if module not in self.modules:
+            raise NotFound(f"this release of vclab has no provisioning module {module}")
+        return self.modules[module]
+
+    def reloadable(self) -> list[str]:
+        """The modules whose computers stay and can be loaded anew."""
+        return [name for name, traits in self.modules.items() if traits.reloadable]
 
 
 def why_not_duration(limits: Limits, seconds: float, operator: bool) -> str:

@@ -1,12 +1,13 @@
-"""The interface of a provisioning module."""
+"""The interface of a provisioning module: what all have, and what some have besides, as their traits declare."""
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, cast
 
-from vclab.model.errors import Unreachable
+from vclab.model.errors import StepFailed, Unreachable
 from vclab.model.inventory import Inventory, Machines
 from vclab.model.plans import Evidence, NodeStatus, Plan, Target, Whereabouts
 from vclab.model.steps import BlockingStep, StepContext
+from vclab.model.traits import Operation, Traits
 
 
 class ProvisioningModule(Protocol):
@@ -17,11 +18,7 @@ class ProvisioningModule(Protocol):
     """
 
     name: str
-
-    @property
-    def stays(self) -> bool:
-        """The computers are there without us: none is made or removed. One that can't be taken back clean is put into
-        maintenance for its owner to mend; what stands in the way of a removal is tried again instead."""
+    traits: Traits
 
     def survey(self, endpoint: str) -> Inventory:
         """Ask an endpoint what it can hold now. Raises ``Unreachable``."""
@@ -45,10 +42,14 @@ class ProvisioningModule(Protocol):
 
     def remove(self, context: StepContext, target: Target) -> None:
         """Take the computer back, and verify it: what it is on this endpoint, of this generation and older, is removed;
-        one that stays is sanitized, and is clean."""
+        one that is lent is sanitized, and is clean."""
 
-    def power_reset(self, context: StepContext, target: Target) -> None:
-        """Reset the computer, hard; one that is off is powered on."""
+    def close(self) -> None:
+        """Leave the endpoints: log out. Harmless when nothing was opened."""
+
+
+class Maker(Protocol):
+    """What a module has besides that makes its computers: those that are not ``lent``."""
 
     def machines(self, endpoint: str) -> Machines:
         """All machines on the endpoint that carry our mark. Raises ``Unreachable``."""
@@ -56,8 +57,38 @@ class ProvisioningModule(Protocol):
     def remove_machine(self, endpoint: str, instance_uuid: str) -> None:
         """Remove one machine of ours (an orphan). Raises ``NotOurs``."""
 
-    def close(self) -> None:
-        """Leave the endpoints: log out. Harmless when nothing was opened."""
+
+class Power(Protocol):
+    """What a module has besides that can switch its computers, each method only if its traits name the operation.
+
+    The methods raise as those of ``ProvisioningModule`` do."""
+
+    def power_status(self, target: Target) -> str:
+        """ "on", "off" or "unknown"."""
+
+    def power_on(self, context: StepContext, target: Target) -> None:
+        """Power the computer on, and verify it; harmless when it is on."""
+
+    def power_off(self, context: StepContext, target: Target) -> None:
+        """Power the computer off, hard; harmless when it is off or gone."""
+
+    def power_reset(self, context: StepContext, target: Target) -> None:
+        """Reset the computer, hard; one that is off is powered on."""
+
+
+def power(module: ProvisioningModule, operation: Operation, target: Target) -> Power:
+    """The module as what can switch a computer. Raises ``StepFailed`` when it does not offer the operation."""
+    if not target.traits.can(operation):
+        raise StepFailed(
+            f"{target.computer} can't be switched from here (the provisioning module {module.name} offers no "
+            f"{operation}): somebody must go there"
+        )
+    return cast(Power, module)
+
+
+def maker(module: ProvisioningModule) -> Maker | None:
+    """The module as what makes computers; None when its computers are lent."""
+    return None if module.traits.lent else cast(Maker, module)
 
 
 def known_module(modules: Mapping[str, ProvisioningModule], name: str) -> ProvisioningModule:

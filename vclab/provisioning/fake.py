@@ -5,16 +5,21 @@ was cut off has made is found and adopted, what is not ours or newer is never to
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from vclab.fake_world import Machine, World, now
-from vclab.model.errors import Interrupted, NotOurs, NotYet, StepFailed, Unreachable
+from vclab.fake_world import Machine, now
+from vclab.model.errors import NotOurs, StepFailed, Unreachable
 from vclab.model.inventory import DatastoreFacts, HostFacts, Inventory, MachineFacts, Machines
-from vclab.model.plans import Evidence, Facts, NodeStatus, Plan, Profile, Status, Step, StepInput, Target, Whereabouts
+from vclab.model.plans import NodeStatus, Plan, Profile, Status, Step, Target
 from vclab.model.steps import BlockingStep, StepContext
+from vclab.model.traits import POWER, Traits
+from vclab.provisioning.kind import Kind, Surroundings
+from vclab.provisioning.pretended import Pretended
 
+NAME = "fake"
+TRAITS = Traits(operations=POWER)
 DATASTORE = "fake-ds"
 NETWORKS = ("private", "public")
 
@@ -31,22 +36,13 @@ _GUEST = (
     ("post_load", "Set up firewall, password and host name", Profile.SHORT),
     ("read_public_address", "Read its public address", Profile.SHORT),
 )
-_SLICE_SECONDS = 0.05  # so soon does delayed work see that it is asked to stop
-_LONGEST_PAUSE = 1.0  # seconds between two looks
 
 
-class Fake:
-    """A ``ProvisioningModule``. Thread-safe."""
+class Fake(Pretended):
+    """A ``ProvisioningModule`` that makes its computers. Thread-safe."""
 
-    name = "fake"
-    stays = False
-
-    def __init__(self, world: World, installation: str) -> None:
-        self._world = world
-        self._installation = installation
-
-    def close(self) -> None:
-        """Nothing is open."""
+    name = NAME
+    traits = TRAITS
 
     def survey(self, endpoint: str) -> Inventory:
         """The hosts of the settings; one datastore that all of them see."""
@@ -67,50 +63,19 @@ class Fake:
         store = DatastoreFacts(DATASTORE, behaviour.disk_gb, behaviour.disk_gb)
         return Inventory(endpoint, datetime.now(UTC), tuple(hosts), (store,))
 
-    def node_status(self, target: Target) -> NodeStatus:
-        """What the computer is now; also inside, for the pretended world hides nothing."""
-        self._must_be_ours(target)
-        machine = self._world.find(target.instance_uuid)
-        if machine is None:
-            return NodeStatus(Status.RELOAD, "off", None, "", f"{target.machine_name} is not on {target.endpoint}")
-        power, image = "on" if machine.on else "off", f"{machine.image}/{machine.revision}"
-        if image != f"{target.image}/{target.revision}":
-            return NodeStatus(Status.RELOAD, power, machine.on, image, f"it was made from {image}")
-        if not machine.on:
-            return NodeStatus(Status.RELOAD, power, False, image, "it is off")
-        if machine.tainted:
-            return NodeStatus(Status.RELOAD, power, True, image, f"tainted: {machine.tainted}")
-        if not machine.prepared:
-            return NodeStatus(Status.POST_LOAD, power, True, image, "it was never prepared")
-        return NodeStatus(Status.READY, power, True, image)
-
-    def whereabouts(self, target: Target) -> Whereabouts:
-        """Where it is, if it is on."""
-        machine = self._world.find(target.instance_uuid)
-        if machine is None or not machine.on:
-            state, gone = "off" if machine else "gone", machine is None
-            return Whereabouts(trouble=f"{target.computer} is {state}", gone=gone, off=not gone)
-        return Whereabouts(address(target, "10.254"))
-
     def load_plan(self, target: Target, status: NodeStatus) -> Plan:
         """The steps from ``status`` on, those of the guest included. A machine without a guest has none of these."""
-        guest = tuple(Step(f"{target.guest}.{n}", title, profile) for n, title, profile in _GUEST if target.guest)
+        has_guest = bool(target.guest)
+        find = replace(_FIND, in_guest=has_guest)
+        guest = tuple(Step(f"{target.guest}.{n}", t, profile, in_guest=True) for n, t, profile in _GUEST if has_guest)
         if status.status is Status.RELOAD:
-            return Plan((*_MAKE, _FIND, *guest), status)
+            return Plan((*_MAKE, find, *guest), status)
         if status.status is Status.READY and target.spare:
             return Plan((_ADOPT, *(step for step in guest if step.profile is not Profile.LOOK)), status)
         if status.status is Status.READY:
             guest = tuple(step for step in guest if not step.name.endswith(".post_load"))
         adopt = (_ADOPT,) if target.spare else ()
-        return Plan((*adopt, _FIND, *guest), status)
-
-    def evidence(self, target: Target) -> Evidence:
-        """What there is of the pretended machine."""
-        machine = self._world.find(target.instance_uuid)
-        if machine is None:
-            return Evidence("unknown", (f"{target.machine_name} is not on {target.endpoint}",))
-        where = f"on {machine.host}" if machine.host else "a disk only"
-        return Evidence("on" if machine.on else "off", (f"{machine.name}: {where}, booted {machine.boots} times",))
+        return Plan((*adopt, find, *guest), status)
 
     def steps(self) -> Mapping[str, BlockingStep]:
         """The module's steps by recorded name."""
@@ -146,24 +111,7 @@ class Fake:
             raise NotOurs(f"{machine.name} is of the installation {machine.installation}")
         self._world.remove(instance_uuid)
 
-    def power_reset(self, context: StepContext, target: Target) -> None:
-        """Reset the computer; one that is off is powered on. Raises ``StepFailed``."""
-        self._must_be_ours(target)
-        self._delay(context, "power_reset", target)
-        machine = self._present(target)
-        context.fence()
-        self._world.change(machine.uuid, powered_on_at=now(), boots=machine.boots + 1)
-
     # --- the steps ------------------------------------------------------------------------------------------------
-
-    def _step(self, work: Callable[[StepContext, Target], None]) -> BlockingStep:
-        def run(context: StepContext, given: StepInput) -> Facts:
-            self._must_be_ours(given.target)
-            self._delay(context, given.step, given.target)
-            work(context, given.target)
-            return Facts()
-
-        return run
 
     def _remove_previous(self, context: StepContext, target: Target) -> None:
         self._clear(context, target, target.generation - 1)
@@ -194,13 +142,6 @@ class Fake:
         if machine.host != target.host:
             raise StepFailed(f"{machine.name} is on host {machine.host}, not on {target.host}")
 
-    def _adopt(self, context: StepContext, target: Target) -> None:
-        machine = self._present(target)
-        if machine.generation != target.generation:
-            context.fence()
-            ours = {"name": target.machine_name, "reservation": target.reservation, "generation": target.generation}
-            self._world.change(machine.uuid, **ours)
-
     def _power_on(self, context: StepContext, target: Target) -> None:
         machine = self._present(target, "fake.create_vm")
         if not machine.host:
@@ -212,46 +153,6 @@ class Fake:
             raise StepFailed(f"host {machine.host} refuses to power on {machine.name}: it is in maintenance or gone")
         context.fence()
         self._world.put(replace(machine, powered_on_at=now(), boots=machine.boots + 1))
-
-    def _find_address(self, context: StepContext, given: StepInput) -> Facts:
-        target = given.target
-        self._must_be_ours(target)
-        problem = self._world.misfortune(given.step, target)
-        if problem:
-            raise problem
-        machine = self._present(target, "fake.power_on")
-        if not machine.on:
-            raise StepFailed(f"{machine.name} is off")
-        left = machine.powered_on_at + self._world.behaviour.seconds(given.step) - now()
-        if left > 0:
-            raise NotYet(f"{machine.name} has no private address yet", min(left, _LONGEST_PAUSE))
-        return Facts(private_address=address(target, "10.254"))
-
-    # --- what they have in common ---------------------------------------------------------------------------------
-
-    def _must_be_ours(self, target: Target) -> None:
-        if target.installation != self._installation:
-            raise NotOurs(f"{target.machine_name} is of the installation {target.installation}")
-
-    def _delay(self, context: StepContext, name: str, target: Target) -> None:
-        """Take as long as the settings say, then fail if they say so. Raises ``Interrupted`` when asked to stop."""
-        seconds = self._world.behaviour.seconds(name)
-        begun = time.monotonic()
-        while (left := begun + seconds - time.monotonic()) > 0:
-            if context.cancelled:
-                raise Interrupted(f"{name} was stopped")
-            context.progress(f"{100 * (1 - left / seconds):.0f} %")
-            time.sleep(min(left, _SLICE_SECONDS))
-        problem = self._world.misfortune(name, target)
-        if problem:
-            raise problem
-
-    def _present(self, target: Target, made_by: str = "") -> Machine:
-        machine = self._world.find(target.instance_uuid)
-        if machine is None:
-            hint = f": the step {made_by} makes it" if made_by else ""
-            raise StepFailed(f"{target.machine_name} is not on {target.endpoint}{hint}")
-        return machine
 
     def _clear(self, context: StepContext, target: Target, newest: int) -> None:
         """Remove the computer's machines up to a generation. Raises ``NotOurs`` for a newer one."""
@@ -273,7 +174,9 @@ class Fake:
         ]
 
 
-def address(target: Target, prefix: str) -> str:
-    """An address that belongs to the computer: the last two bytes of its MAC behind ``prefix``."""
-    high, low = (target.private_mac or "0:0:0:0:0:0").split(":")[-2:]
-    return f"{prefix}.{int(high, 16)}.{int(low, 16)}"
+def build(surroundings: Surroundings) -> Fake:
+    """The driver."""
+    return Fake(surroundings.world, surroundings.installation)
+
+
+KIND = Kind(NAME, TRAITS, build, pretended=True)

@@ -1,8 +1,8 @@
 """The module ``fake-metal``: pretended bare metal, computers that are there without us and can be loaded anew.
 
-An endpoint of it is a group of computers of the kind ``LAB``, as with standalone lab machines; but a load writes the
-image to their disk. What they hold stays when nobody has them, so one that is clean is handed out by a short plan. It
-is the fake module otherwise: the same pretended world, with adjustable delays and failures.
+An endpoint of it is a group of computers, as with standalone lab machines; but a load writes the image to their disk.
+What they hold stays when nobody has them, so one that is clean is handed out by a short plan. It acts on the same
+pretended world as the module ``fake``, with adjustable delays and failures.
 """
 
 import time
@@ -11,12 +11,17 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from vclab.fake_world import Machine, World, now
-from vclab.model.catalog import METAL, Computer
-from vclab.model.errors import NotOurs, StepFailed
-from vclab.model.inventory import HostFacts, Inventory, Machines
+from vclab.model.catalog import Computer
+from vclab.model.errors import StepFailed
+from vclab.model.inventory import HostFacts, Inventory
 from vclab.model.plans import Facts, NodeStatus, Plan, Profile, Status, Step, StepInput, Target
 from vclab.model.steps import BlockingStep, StepContext
-from vclab.provisioning.fake import Fake
+from vclab.model.traits import POWER, Traits
+from vclab.provisioning.kind import Kind, Surroundings
+from vclab.provisioning.pretended import Pretended
+
+NAME = "fake-metal"
+TRAITS = Traits(lent=True, reloadable=True, identity=False, operations=POWER)
 
 _DEPLOY = Step("fake-metal.deploy", "Write the image to its disk", Profile.LONG)
 _BOOT = Step("fake-metal.power_on", "Power it on")
@@ -27,11 +32,11 @@ _PREPARE = ("post_load", "Set up firewall, password and host name", Profile.SHOR
 _READ = ("read_public_address", "Read its public address", Profile.SHORT)
 
 
-class FakeMetal(Fake):
+class FakeMetal(Pretended):
     """A ``ProvisioningModule`` whose computers stay. Thread-safe. ``group`` gives the computers of an endpoint."""
 
-    name = METAL
-    stays = True
+    name = NAME
+    traits = TRAITS
 
     def __init__(self, world: World, installation: str, group: Callable[[str], Sequence[Computer]]) -> None:
         super().__init__(world, installation)
@@ -54,11 +59,15 @@ class FakeMetal(Fake):
 
         def guest(*steps: tuple[str, str, Profile]) -> tuple[Step, ...]:
             return tuple(
-                Step(f"{target.guest}.{name}", title, profile) for name, title, profile in steps if target.guest
+                Step(f"{target.guest}.{name}", title, profile, in_guest=True)
+                for name, title, profile in steps
+                if target.guest
             )
 
         if status.status is Status.RELOAD:
-            return Plan((_DEPLOY, _BOOT, _FIND, *guest(_WAIT, _PREPARE, _READ)), status)
+            return Plan(
+                (_DEPLOY, _BOOT, replace(_FIND, in_guest=bool(target.guest)), *guest(_WAIT, _PREPARE, _READ)), status
+            )
         # The password of root is of this tenure, so it is prepared again.
         return Plan((_ADOPT, *guest(_PREPARE, _READ)), status)
 
@@ -79,14 +88,6 @@ class FakeMetal(Fake):
         if machine is not None and (machine.on or machine.image):
             context.fence()
             self._world.put(_emptied(machine))
-
-    def machines(self, endpoint: str) -> Machines:
-        """None: no computer is ever made, so none can be forgotten."""
-        return Machines(endpoint)
-
-    def remove_machine(self, endpoint: str, instance_uuid: str) -> None:
-        """Raises ``StepFailed``: there is nothing that could be removed."""
-        raise StepFailed(f"the computers of {endpoint} are not ours to remove")
 
     # --- the steps ------------------------------------------------------------------------------------------------
 
@@ -132,13 +133,6 @@ class FakeMetal(Fake):
         known = {computer.name: computer.private_address for computer in self._group(given.target.endpoint)}
         return Facts(private_address=known.get(given.target.computer) or found.private_address)
 
-    def _of_ours(self, target: Target) -> Machine | None:
-        """The computer, if it was ever loaded. Raises ``NotOurs`` when a newer tenure has loaded it."""
-        machine = self._world.find(target.instance_uuid)
-        if machine is not None and machine.generation > target.generation:
-            raise NotOurs(f"{machine.name} is of generation {machine.generation}, newer than {target.generation}")
-        return machine
-
 
 def _holds(machine: Machine, target: Target) -> bool:
     return (machine.image, machine.revision, machine.tainted) == (target.image, target.revision, "")
@@ -148,3 +142,11 @@ def _emptied(machine: Machine) -> Machine:
     """Off, and nothing is known of what it holds."""
     nothing = {"powered_on_at": 0.0, "access_since": 0.0, "accounts": (), "let_in": ()}
     return replace(machine, image="", revision=0, prepared=False, **nothing)  # type: ignore[arg-type]
+
+
+def build(surroundings: Surroundings) -> FakeMetal:
+    """The driver."""
+    return FakeMetal(surroundings.world, surroundings.installation, surroundings.group)
+
+
+KIND = Kind(NAME, TRAITS, build, pretended=True)

@@ -11,12 +11,17 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
-from vclab.model.catalog import STANDALONE, Computer
+from vclab.model.catalog import Computer
 from vclab.model.errors import NotYet, StepFailed, Unreachable, VclabError
-from vclab.model.inventory import HostFacts, Inventory, Machines
+from vclab.model.inventory import HostFacts, Inventory
 from vclab.model.plans import Evidence, Facts, NodeStatus, Plan, Profile, Status, Step, StepInput, Target, Whereabouts
 from vclab.model.states import ComputerState
 from vclab.model.steps import BlockingStep, StepContext
+from vclab.model.traits import Traits
+from vclab.provisioning.kind import Kind, Surroundings
+
+NAME = "standalone"
+TRAITS = Traits(lent=True, identity=False)  # nobody can switch one but who stands before it
 
 SSH_PORT = 22
 ANSWER_SECONDS = 1.5  #: within which a machine in the same building accepts a connection
@@ -39,8 +44,8 @@ class Standalone:
     ``sanitize`` removes what the users of a target's tenure left, and verifies. All block.
     """
 
-    name = STANDALONE
-    stays = True
+    name = NAME
+    traits = TRAITS
 
     def __init__(
         self,
@@ -91,7 +96,8 @@ class Standalone:
         """Always the same: nothing that was found earlier makes a later look needless."""
         if not target.guest:
             raise StepFailed(f"{target.computer}: a lab machine needs a guest, for nobody else can prepare it")
-        return Plan((_CHECK, *(Step(f"{target.guest}.{n}", title, profile) for n, title, profile in _GUEST)), status)
+        guest = (Step(f"{target.guest}.{n}", title, profile, in_guest=True) for n, title, profile in _GUEST)
+        return Plan((_CHECK, *guest), status)
 
     def evidence(self, target: Target) -> Evidence:
         """Whether it answers; that it is on is known only then."""
@@ -127,18 +133,6 @@ class Standalone:
         context.progress(f"sanitizing {target.computer}")
         self._sanitize(target)
 
-    def power_reset(self, context: StepContext, target: Target) -> None:
-        """Nobody can but who stands before it. Raises ``StepFailed``."""
-        raise StepFailed(f"{target.computer} is a lab machine and can't be switched from here: somebody must go there")
-
-    def machines(self, endpoint: str) -> Machines:
-        """None: no lab machine is ever made, so none can be forgotten."""
-        return Machines(endpoint)
-
-    def remove_machine(self, endpoint: str, instance_uuid: str) -> None:
-        """Raises ``StepFailed``: there is nothing that could be removed."""
-        raise StepFailed(f"the machines of {endpoint} are not ours to remove")
-
     def close(self) -> None:
         """Nothing is open."""
 
@@ -160,3 +154,11 @@ class Standalone:
         except OSError as error:
             reason = "no answer" if isinstance(error, TimeoutError) else error.strerror or str(error)
             raise Unreachable(f"it does not answer SSH at {machine.private_address}: {reason}") from None
+
+
+def build(surroundings: Surroundings) -> Standalone:
+    """The driver."""
+    return Standalone(surroundings.group, surroundings.why_not_free, surroundings.sanitize)
+
+
+KIND = Kind(NAME, TRAITS, build)

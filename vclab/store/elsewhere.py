@@ -40,7 +40,7 @@ def find(
     endpoints = catalog.endpoints(session, image.module)
     starts = now - timedelta(seconds=rules.lead)
     ends = row.ends + timedelta(seconds=rules.turnaround)
-    if image.module in model.LENT:
+    if target.traits.lent:
         return _another_machine(session, row, image, inventories, starts, ends, now)
     choice = placing.choose_beside(session, row, image, endpoints, inventories, starts, ends, now)
     if isinstance(choice, Refusal):
@@ -130,12 +130,12 @@ def _without(inventory: Inventory, row: Reservation) -> Inventory:
 
 def _give_up(session: Session, target: Target, not_clean: str, now: datetime) -> None:
     """As when it is given back: nobody gets a lab machine whose load failed before its owner has looked at it."""
-    why_not = not_clean or failures.why_maintenance(session, target.computer, target.generation)
+    why_not = not_clean or failures.why_maintenance(session, target)
     if tenures.held(session, target.computer, target.generation):
         computer = session.get_one(Computer, target.computer, populate_existing=True)
         computer.state = ComputerState.MAINTENANCE if why_not else ComputerState.AVAILABLE
         computer.notes = failures.maintenance_note(target.reservation, why_not) if why_not else computer.notes
-        placing.forget_content(computer)
+        placing.forget_content(computer, target.traits.lent)
     tenures.release(session, target.computer, target.generation, now)
     session.flush()
 
@@ -146,7 +146,7 @@ def _target(session: Session, row: Reservation, old: Target, place: OtherPlace, 
     generation = tenures.take(session, place.computer, row.id, placing.PURPOSE, expected, now)
     computer = session.get_one(Computer, place.computer)
     computer.state = ComputerState.RELOADING
-    placing.forget_content(computer)
+    placing.forget_content(computer, old.traits.lent)
     endpoint = next(e for e in catalog.endpoints(session, old.module) if e.name == place.endpoint)
     image = catalog.revision(session, row.image, row.revision)
     return dataclasses.replace(
@@ -162,7 +162,7 @@ def _target(session: Session, row: Reservation, old: Target, place: OtherPlace, 
         private_network=endpoint.private_network,
         public_network=endpoint.public_network,
         site=endpoint.site,
-        spare=placing.machine_of(old.module, old.installation, computer),
+        spare=placing.machine_of(old.traits, old.installation, computer),
     )
 
 
@@ -172,7 +172,7 @@ def _pools(target: Target) -> set[str]:
 
 def _keep(session: Session, target: Target, now: datetime) -> None:
     """Release the reservation's claims on everything but the target's place."""
-    if target.module in model.LENT:
+    if target.traits.lent:
         claims.keep(session, target.reservation, (), (target.computer,), now)
     else:
         claims.keep(session, target.reservation, _pools(target), (), now)

@@ -14,7 +14,7 @@ def free_until(session: Session, row: Reservation, until: datetime, rules: Rules
     """The latest end, ``until`` at most, for which its place and an identity are free; locks the pools."""
     turnaround = timedelta(seconds=rules.turnaround)
     free = claims.latest_end(session, row.id, until + turnaround, spares=False)
-    if _is_virtual(row):
+    if _needs_identity(row):
         free = identities.latest_end(session, row.id, row.ends + turnaround, free)
     return free - turnaround
 
@@ -29,7 +29,7 @@ def move(session: Session, row: Reservation, end: datetime, rules: Rules, now: d
 
     def extend() -> None:
         claims.move_end(session, row.id, after)
-        if _is_virtual(row):
+        if _needs_identity(row):
             identities.must_last(session, before, after, row.id)
 
     spares.aside(session, row.id, before, extend, now)
@@ -37,6 +37,5 @@ def move(session: Session, row: Reservation, end: datetime, rules: Rules, now: d
     row.ends = utc(end)
 
 
-def _is_virtual(row: Reservation) -> bool:
-    """It needs an identity; a lab machine is its own."""
-    return bool(spares.recorded(row.target).datastore)
+def _needs_identity(row: Reservation) -> bool:
+    return spares.recorded(row.target).traits.identity

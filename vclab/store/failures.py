@@ -17,7 +17,6 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from vclab.model.catalog import LENT, ComputerKind
 from vclab.model.health import Failure, Suspect
 from vclab.model.plans import Target
 from vclab.model.rules import Health
@@ -36,7 +35,7 @@ def note(
 ) -> None:
     """A load's ``step`` failed for good on the target's host. The same moment again changes nothing.
 
-    ``in_guest``: see ``vclab.model.health.in_guest``. A host may rest from now on, a revision be suspect.
+    ``in_guest``: see ``Step.in_guest``. A host may rest from now on, a revision be suspect.
     """
     now, health = utc(now), health or Health()
     _alone(session, target)
@@ -64,7 +63,7 @@ def note(
     session.flush()
     if in_guest and suspect(session, target.image, target.revision) is not None:
         _acquit(session, target.image, target.revision, health, now)
-    if target.module not in LENT:
+    if not target.traits.lent:
         _consider(session, target.endpoint, target.host, health, now)
 
 
@@ -122,11 +121,13 @@ def trust(session: Session, image: str, revision: int) -> bool:
     return was
 
 
-def why_maintenance(session: Session, computer: str, generation: int) -> str:
-    """Why a lab machine that is given back must be looked at by its owner; empty when it need not, as for others."""
-    row = session.get(Computer, computer)
-    if row is None or row.kind is not ComputerKind.LAB:
-        return ""
+def why_maintenance(session: Session, target: Target) -> str:
+    """Why a lent computer that is given back must be looked at by its owner; empty when it need not, as for others."""
+    return _why_bad(session, target.computer, target.generation) if target.traits.lent else ""
+
+
+def _why_bad(session: Session, computer: str, generation: int) -> str:
+    """What of a tenure's failed load speaks against the place; empty when nothing does."""
     newest = (
         sa.select(LoadFailure)
         .where(LoadFailure.computer == computer, LoadFailure.generation == generation, LoadFailure.against_host)
@@ -197,8 +198,7 @@ def _acquit(session: Session, image: str, revision: int, health: Health, now: da
         )
     ).all()
     notes = {
-        row.computer: maintenance_note(row.reservation, why_maintenance(session, row.computer, row.generation))
-        for row in rows
+        row.computer: maintenance_note(row.reservation, _why_bad(session, row.computer, row.generation)) for row in rows
     }
     for row in rows:
         row.against_host = False

@@ -3,6 +3,7 @@
 Each record may run twice: the second time changes nothing. A taint is cleared by a completed load only.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -40,7 +41,7 @@ def begin(session: Session, given: Reload, rules: Rules, now: datetime) -> Targe
     Raises ``NotFound``, ``Refused`` (``TenureHeld``: somebody has it).
     """
     now, holder = utc(now), computer_workflow(given.computer)
-    wanted = _wanted(session, given, _locked(session, given.computer))
+    wanted = _wanted(session, given, _locked(session, given.computer), rules)
     usual = sum(load_log.medians(session, wanted.image.name).values()) or _MOST_SECONDS
     until = now + timedelta(seconds=usual)
     lost = tenures.current(session, given.computer)
@@ -49,19 +50,17 @@ def begin(session: Session, given: Reload, rules: Rules, now: datetime) -> Targe
     purpose = tenures.reload_of(wanted.image.name, wanted.image.revision)
     generation = tenures.take(session, given.computer, holder, purpose, until, now)
     wanted.computer.state = ComputerState.RELOADING
-    placing.forget_content(wanted.computer)
+    placing.forget_content(wanted.computer, lent=True)
     what = f"generation {generation}: {wanted.image.name}, revision {wanted.image.revision}"
     audit.note(session, holder, given.by or "vclab", "load begins", what, now)
     choice = Choice(wanted.endpoint.name, given.computer, "")
-    return placing.target_for(
-        holder, wanted.image, [wanted.endpoint], choice, wanted.computer, generation, rules.installation
-    )
+    return placing.target_for(holder, wanted.image, [wanted.endpoint], choice, wanted.computer, generation, rules)
 
 
-def why_not(session: Session, given: Reload) -> str:
+def why_not(session: Session, given: Reload, rules: Rules) -> str:
     """Why the computer can't be loaded now; empty when it can. Only reads."""
     try:
-        _wanted(session, given, session.get(Computer, given.computer))
+        _wanted(session, given, session.get(Computer, given.computer), rules)
     except (Refused, NotFound) as error:
         return str(error)
     held = tenures.current(session, given.computer)
@@ -97,14 +96,15 @@ def failed(session: Session, target: Target, why: str, now: datetime) -> None:
         blameless = failures.acquitted(session, target.computer, target.generation)
         computer.state = ComputerState.AVAILABLE if blameless else ComputerState.FAILED
         computer.notes = "" if blameless else note
-        placing.forget_content(computer)
+        placing.forget_content(computer, target.traits.lent)
         text = f"generation {target.generation}: {why}"
         audit.note(session, target.reservation, "vclab", "load failed", text, now)
     tenures.release(session, target.computer, target.generation, now)
 
 
-def due(session: Session) -> list[str]:
+def due(session: Session, reloadable: Collection[str]) -> list[str]:
     """Computers that are to be loaded without anybody waiting: what they hold is unknown, or their load was lost.
+    ``reloadable``: the modules whose computers can be loaded anew.
 
     One on which nothing was ever loaded waits for its first reservation, or for an operator to say with what; and one
     whose image is suspect, for another revision or another image.
@@ -116,7 +116,7 @@ def due(session: Session) -> list[str]:
     query = (
         sa.select(Computer.name)
         .join(Endpoint, Endpoint.name == Computer.pool)
-        .where(Computer.kind == model.ComputerKind.LAB, Endpoint.module.in_(model.RELOADED), sa.or_(unknown, ours))
+        .where(Computer.kind == model.ComputerKind.LAB, Endpoint.module.in_(reloadable), sa.or_(unknown, ours))
     )
     suspects = {(each.image, each.revision) for each in failures.suspects(session)}
     names = session.scalars(query.order_by(Computer.name)).all()
@@ -131,13 +131,13 @@ def _newest(session: Session, name: str) -> tuple[str, int]:
     return image.name, image.revision
 
 
-def _wanted(session: Session, given: Reload, computer: Computer | None) -> Wanted:
+def _wanted(session: Session, given: Reload, computer: Computer | None, rules: Rules) -> Wanted:
     """What is to be loaded. Raises ``NotFound`` and ``Refused``."""
     if computer is None:
         raise NotFound(f"there is no computer {given.computer}")
     endpoints = {e.name: e for e in catalog.endpoints(session)}
     endpoint = endpoints.get(computer.pool) if computer.kind is model.ComputerKind.LAB else None
-    if endpoint is None or endpoint.module not in model.RELOADED:
+    if endpoint is None or not rules.traits(endpoint.module).reloadable:
         what = (
             f"a lab machine of the module {endpoint.module}" if endpoint else "virtual: each reservation makes it anew"
         )

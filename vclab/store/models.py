@@ -408,6 +408,7 @@ class TroubleRow(Base):
     number: Mapped[int]
     title: Mapped[str]
     cause: Mapped[str]
+    in_guest: Mapped[bool]
     evidence: Mapped[dict[str, Any]]
 
 
@@ -422,7 +423,7 @@ class Event(Base):
     who: Mapped[str]
     what: Mapped[str]
     detail: Mapped[str]
-    act: Mapped[str] = mapped_column(default="", server_default="")  #: the id of the act, if it can be done once only
+    act: Mapped[str] = mapped_column(default="")  #: the id of the act, if it can be done once only
 
 
 class Orphan(Base):

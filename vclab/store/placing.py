@@ -23,6 +23,7 @@ from vclab.model.plans import Access, Target, lasting_uuid
 from vclab.model.reservations import Placed, Refusal, ReserveRequest
 from vclab.model.rules import Rules
 from vclab.model.states import OPEN_STATES, ComputerState, ReservationState
+from vclab.model.traits import Traits
 from vclab.placement import Choice, Need, choose
 from vclab.store import (
     audit,
@@ -182,19 +183,22 @@ def _place(
     endpoints = catalog.endpoints(session, image.module)
     if not endpoints:
         return Refusal(f"there is no endpoint for {image.name}: none has the provisioning module {image.module}")
+    traits = rules.traits(image.module)
     window = window_of(session, request.image, request.start, request.seconds, rules, now)
     why_not = why_not_then(session, request.user, request.operator, window, rules)
     heard = {inventory.endpoint: inventory for inventory in inventories}
     if why_not:
         possible = _first_start(session, request, image, endpoints, heard, window, rules)
         return refusals.told(session, Refusal(why_not, earliest=possible), request, now, request.start or now)
-    claimed = _claim(session, request, image, endpoints, heard, window)
+    claimed = _claim(session, request, image, endpoints, heard, window, traits)
     if isinstance(claimed, Refusal):
         return refusals.told(session, claimed, request, now, window.claim_starts)
     choice, computer = claimed.choice, claimed.computer
-    takes = window.preload_at is None and computer is not None and _free(session, image, computer)
-    generation = take(session, computer, request.id, window.claim_ends, now) if takes and computer is not None else 0
-    target = target_for(request.id, image, endpoints, choice, computer, generation, rules.installation)
+    takes = window.preload_at is None and computer is not None and _free(session, traits, computer)
+    generation = 0
+    if takes and computer is not None:
+        generation = take(session, computer, request.id, traits, window.claim_ends, now)
+    target = target_for(request.id, image, endpoints, choice, computer, generation, rules)
     row = _record(session, request, dataclasses.replace(target, spare=claimed.machine or target.spare), window, rules)
     row.private_address, row.host_key = claimed.facts.private_address, claimed.facts.host_key
     audit.note(session, row.id, request.requested_by or request.user, "reserved", f"on {target.host}", now)
@@ -221,7 +225,9 @@ def _first_start(
         if window.preload_at is None:  # it would be asked for then, and begin at once
             then = dataclasses.replace(then, claim_starts=start - timedelta(seconds=rules.lead))
         trial = session.begin_nested()
-        claimed = claim_place(session, request.id, request.user, image, endpoints, heard, then)
+        claimed = claim_place(
+            session, request.id, request.user, image, endpoints, heard, then, rules.traits(image.module)
+        )
         trial.rollback()
         if not isinstance(claimed, Refusal):
             return start
@@ -238,17 +244,18 @@ def _claim(
     endpoints: Sequence[model.Endpoint],
     heard: Mapping[str, Inventory],
     window: Window,
+    traits: Traits,
 ) -> HandedOut | Refusal:
     """Claim a spare, else a place. What begins later makes no use of spares."""
     at_once, id = window.preload_at is None, request.id
-    if at_once and image.module not in model.LENT and spares.any_of(session, image):
+    if at_once and not traits.lent and spares.any_of(session, image):
         _lock(session, endpoints, heard)
         need = Need(amounts_of(image), window.claim_starts, window.claim_ends)
         resting = pools.resting_hosts(session, request.user)
         spare = spares.hand_out(session, id, image, endpoints, heard, need, resting, window.now)
         if spare is not None:
             return spare
-    claimed = claim_place(session, id, request.user, image, endpoints, heard, window, may_wait=at_once)
+    claimed = claim_place(session, id, request.user, image, endpoints, heard, window, traits, may_wait=at_once)
     return claimed if isinstance(claimed, Refusal) else HandedOut(*claimed)
 
 
@@ -258,16 +265,16 @@ def _lock(session: Session, endpoints: Sequence[model.Endpoint], heard: Mapping[
     identities.lock(session)
 
 
-def _free(session: Session, image: model.Image, computer: Computer) -> bool:
+def _free(session: Session, traits: Traits, computer: Computer) -> bool:
     """False: it is being loaded with what is wanted, and taken when that is done."""
-    return image.module not in model.RELOADED or tenures.current(session, computer.name) is None
+    return not traits.reloadable or tenures.current(session, computer.name) is None
 
 
-def take(session: Session, computer: Computer, holder: str, until: datetime, now: datetime) -> int:
+def take(session: Session, computer: Computer, holder: str, traits: Traits, until: datetime, now: datetime) -> int:
     """Take a computer to load it; returns the generation. Raises ``TenureHeld``."""
     generation = tenures.take(session, computer.name, holder, PURPOSE, until, now)
     computer.state = ComputerState.RELOADING
-    forget_content(computer)
+    forget_content(computer, traits.lent)
     return generation
 
 
@@ -279,13 +286,15 @@ def claim_place(
     endpoints: Sequence[model.Endpoint],
     heard: Mapping[str, Inventory],
     window: Window,
+    traits: Traits,
     may_wait: bool = False,
 ) -> tuple[Choice, Computer | None] | Refusal:
-    """Claim a lab machine as a whole, or room for a virtual one under a free identity; where there is none, spares go.
+    """Claim a lent computer as a whole, or room for one to be made under a free identity; where there is none, spares
+    go.
 
-    A virtual machine for later has no identity yet: it is only made sure that there are enough.
+    What is to be made later has no identity yet: it is only made sure that there are enough.
     """
-    if image.module in model.LENT:
+    if traits.lent:
         able = [e for e in endpoints if image.master_path in ("", e.name)]
         starts, ends = window.claim_starts, window.claim_ends
         claimed = lab_machines.claim(session, able, heard, holder, user, starts, ends, window.now, image, may_wait)
@@ -374,15 +383,16 @@ def target_for(
     choice: Choice,
     computer: Computer | None,
     generation: int,
-    installation: str,
+    rules: Rules,
 ) -> Target:
     """What is to be made, and where. Without a name when any identity will do."""
     endpoint = next(e for e in endpoints if e.name == choice.endpoint)
+    traits = dataclasses.replace(rules.traits(image.module), guest=bool(image.guest))
     return Target(
         reservation=reservation,
         computer=computer.name if computer else "",
         generation=generation,
-        installation=installation,
+        installation=rules.installation,
         module=image.module,
         guest=image.guest,
         endpoint=choice.endpoint,
@@ -400,13 +410,14 @@ def target_for(
         public_network=endpoint.public_network,
         site=endpoint.site,
         guest_id=image.guest_id,
-        spare=machine_of(image.module, installation, computer),
+        spare=machine_of(traits, rules.installation, computer),
+        traits=traits,
     )
 
 
-def machine_of(module: str, installation: str, computer: Computer | None) -> str:
+def machine_of(traits: Traits, installation: str, computer: Computer | None) -> str:
     """The instance UUID of a computer that stays and is loaded anew; empty for all others."""
-    return lasting_uuid(installation, computer.name) if computer and module in model.RELOADED else ""
+    return lasting_uuid(installation, computer.name) if computer and traits.reloadable else ""
 
 
 def _record(session: Session, request: ReserveRequest, target: Target, window: Window, rules: Rules) -> Reservation:
@@ -443,13 +454,14 @@ def placed_at(target: Target) -> dict[str, Any]:
     }
 
 
-def forget_content(computer: Computer) -> None:
+def forget_content(computer: Computer, lent: bool) -> None:
     """Before the first destructive step nothing may say that the computer still holds what it held.
 
-    A lab machine stays where it is: its address and pinned host key are its own, and it is tainted until it is clean.
+    One that is lent stays where it is: its address and pinned host key are its own, and it is tainted until it is
+    clean.
     """
     computer.image, computer.revision = "", 0
-    if computer.kind is not model.ComputerKind.LAB:
+    if not lent:
         computer.tainted = False
         computer.host_key = computer.private_address = computer.public_address = ""
 

@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from vclab.model import catalog, states
 from vclab.model import rules as limits
+from vclab.model import states
 from vclab.model.errors import NotFound
 from vclab.model.messages import Extend
 from vclab.model.plans import Facts, Left, Target
@@ -241,10 +241,10 @@ def give_back(session: Session, row: Reservation, not_clean: str, now: datetime)
     """Release the reservation's computer. One that is not verified gone or clean goes into maintenance."""
     computer = session.get(Computer, row.computer) if row.computer else None
     if computer is not None and tenures.held(session, computer.name, row.generation):
-        why_not = not_clean or failures.why_maintenance(session, computer.name, row.generation)
+        why_not = not_clean or failures.why_maintenance(session, target_of(row))
         computer.state = ComputerState.MAINTENANCE if why_not else ComputerState.AVAILABLE
-        forget_content(computer)
-        if not why_not and target_of(row).module not in catalog.RELOADED:  # of those, only a load makes one good again
+        forget_content(computer, target_of(row).traits.lent)
+        if not why_not and not target_of(row).traits.reloadable:  # of those, only a load makes one good again
             computer.tainted = False
         if why_not:
             computer.notes = failures.maintenance_note(row.id, why_not)
@@ -271,7 +271,7 @@ def kept(session: Session, id: str, seconds: float, now: datetime) -> str:
 def keep_content(session: Session, row: Reservation, seconds: float, now: datetime) -> str:
     """Release the row's computer, which is verified clean, with what it holds: a virtual machine as a spare for so
     long. Why that can't be, or ""; then nothing changed."""
-    if target_of(row).module in catalog.RELOADED:
+    if target_of(row).traits.reloadable:
         why_not = _keep_loaded(session, row)
     else:
         why_not = spares.keep(session, row, utc(now) + timedelta(seconds=seconds), now)
@@ -293,7 +293,7 @@ def _keep_loaded(session: Session, row: Reservation) -> str:
 
 
 def _kept_as(session: Session, row: Reservation, seconds: float, now: datetime) -> str:
-    if target_of(row).module in catalog.RELOADED:
+    if target_of(row).traits.reloadable:
         return f"{row.computer} holds {row.image}/{row.revision}"
     until = zones.shown(utc(now) + timedelta(seconds=seconds), zones.of(session, row.user))
     return f"kept as a spare until {until}"

@@ -19,6 +19,7 @@ from vclab.model.plans import Facts, Target
 from vclab.model.reservations import Placed, Refusal
 from vclab.model.rules import Rules
 from vclab.model.states import OPEN_STATES, ReservationState
+from vclab.model.traits import Traits
 from vclab.placement import Choice, EndpointRoom, Need, choose
 from vclab.store import (
     audit,
@@ -54,7 +55,7 @@ def begin(session: Session, id: str, inventories: Sequence[Inventory], rules: Ru
     image, until = _image(session, row), row.ends + timedelta(seconds=rules.turnaround)
     endpoints = catalog.endpoints(session, image.module)
     heard = {inventory.endpoint: inventory for inventory in inventories}
-    if placing.target_of(row).datastore:
+    if not placing.target_of(row).traits.lent:
         pools.refresh(session, list(heard.values()))
         identities.lock(session)
     spare = _spare(session, row, image, endpoints, heard, now, until)
@@ -62,12 +63,12 @@ def begin(session: Session, id: str, inventories: Sequence[Inventory], rules: Ru
     if isinstance(found, Refusal):
         found = _another(session, row, image, endpoints, heard, rules, now)
     if isinstance(found, Refusal):
-        short = bool(placing.target_of(row).datastore) and identities.pick(session) is None
+        short = placing.target_of(row).traits.identity and identities.pick(session) is None
         return _no_identity(session, row.user) if short else found
     choice, computer = found
     assert computer is not None  # what begins now has one
-    generation = placing.take(session, computer, id, until, now)
-    target = placing.target_for(id, image, endpoints, choice, computer, generation, rules.installation)
+    generation = placing.take(session, computer, id, rules.traits(image.module), until, now)
+    target = placing.target_for(id, image, endpoints, choice, computer, generation, rules)
     _put(row, dataclasses.replace(target, spare=spare.machine if spare else target.spare))
     if spare:
         row.private_address, row.host_key = spare.facts.private_address, spare.facts.host_key
@@ -126,7 +127,7 @@ def put_off(
             return placing.placed(session, row, rules)
         target = placing.target_of(row)
         target = dataclasses.replace(target, generation=0, private_mac="", public_mac="")
-        if target.datastore:  # a lab machine stays promised
+        if target.traits.identity:  # one that is lent stays promised
             target = dataclasses.replace(target, computer="", spare="")
         _put(row, target)
         row.private_address = row.public_address = row.host_key = row.boot_id = ""
@@ -169,12 +170,12 @@ def _move_claims(
     session: Session, row: Reservation, inventories: Sequence[Inventory], window: placing.Window, rules: Rules
 ) -> Refusal | None:
     """The claims to another time: at the same place, or else, while no computer is held, at another."""
-    virtual = bool(placing.target_of(row).datastore)
+    needs_identity = placing.target_of(row).traits.identity
     starts, ends = window.claim_starts, window.claim_ends
 
     def move() -> None:
         claims.move(session, row.id, starts, ends)
-        if virtual:
+        if needs_identity:
             identities.must_last(session, starts, ends, row.id)
 
     claims.lock_pools(session, [claim.pool for claim in claims.of(session, row.id) if claim.pool])
@@ -190,10 +191,10 @@ def _move_claims(
     image = _image(session, row)
     endpoints = catalog.endpoints(session, image.module)
     heard = {inventory.endpoint: inventory for inventory in inventories}
-    found = _anew(session, row, image, endpoints, heard, window)
+    found = _anew(session, row, image, endpoints, heard, window, rules.traits(image.module))
     if isinstance(found, Refusal):
         return found
-    _put(row, placing.target_for(row.id, image, endpoints, *found, 0, rules.installation))
+    _put(row, placing.target_for(row.id, image, endpoints, *found, 0, rules))
     return None
 
 
@@ -207,7 +208,7 @@ def _spare(
     until: datetime,
 ) -> spares.HandedOut | None:
     """Claim the room of a spare that needs no load, instead of the promised one."""
-    if not placing.target_of(row).datastore or not spares.any_of(session, image):
+    if placing.target_of(row).traits.lent or not spares.any_of(session, image):
         return None
     need, resting = Need(placing.amounts_of(image), now, until), pools.resting_hosts(session, row.user)
     trial = session.begin_nested()
@@ -232,7 +233,7 @@ def _promised(
     """The place that was promised, if it can be used now."""
     target = placing.target_of(row)
     choice = Choice(target.endpoint, target.host, target.datastore)
-    if not target.datastore:
+    if target.traits.lent:
         machine = lab_machines.usable(session, target.computer, heard.get(target.endpoint), row.user, now, until)
         return machine if isinstance(machine, Refusal) else (choice, machine)
     computer = identities.pick(session)
@@ -258,7 +259,7 @@ def _another(
     """Any place from now on; its claims go there. Refused: they stay where they are."""
     until = row.ends + timedelta(seconds=rules.turnaround)
     window = placing.Window(now, row.load_seconds, row.starts, None, row.ends, now, until)
-    found = _anew(session, row, image, endpoints, heard, window)
+    found = _anew(session, row, image, endpoints, heard, window, rules.traits(image.module))
     if isinstance(found, Refusal):
         return found
     choice, computer = found
@@ -273,11 +274,12 @@ def _anew(
     endpoints: Sequence[model.Endpoint],
     heard: Heard,
     window: placing.Window,
+    traits: Traits,
 ) -> tuple[Choice, Computer | None] | Refusal:
     """Claim as if for the first time, with the own claims out of the way; refused: they are there again."""
     trial = session.begin_nested()
     claims.withdraw(session, row.id)
-    found = placing.claim_place(session, row.id, row.user, image, endpoints, heard, window)
+    found = placing.claim_place(session, row.id, row.user, image, endpoints, heard, window, traits)
     if isinstance(found, Refusal):
         trial.rollback()
     else:

@@ -18,6 +18,7 @@ from vclab.model.inventory import Amounts, Inventory
 from vclab.model.plans import Facts, Target
 from vclab.model.reservations import Refusal
 from vclab.model.states import ComputerState, ReservationState
+from vclab.model.traits import Operation, Traits
 from vclab.placement import Choice, EndpointRoom, Need, SpareRoom, choose_evicting, fewest
 from vclab.store import audit, claims, identities, tenures
 from vclab.store.models import Computer, Reservation, Revision, Spare, Tenure
@@ -43,7 +44,12 @@ class HandedOut:
 def recorded(values: Mapping[str, Any]) -> Target:
     """A recorded target. Fields that a later version no longer has are left out."""
     names = {field.name for field in dataclasses.fields(Target)}
-    return Target(**{name: value for name, value in values.items() if name in names})
+    known = {name: value for name, value in values.items() if name in names}
+    return Target(**{**known, "traits": _traits(values.get("traits", {}))})
+
+
+def _traits(values: Mapping[str, Any]) -> Traits:
+    return Traits(**{**values, "operations": tuple(map(Operation, values.get("operations", ())))})
 
 
 def keep(session: Session, row: Reservation, until: datetime, now: datetime) -> str:
@@ -334,7 +340,7 @@ def handed_out(session: Session) -> set[str]:
 def facts(session: Session, target: Target) -> Facts:
     """What is known of the spare that a reservation got: its address and pinned host key. Empty when it got none."""
     row = session.get(Reservation, target.reservation) if target.spare else None
-    computer = session.get(Computer, target.computer) if target.module in model.RELOADED else None
+    computer = session.get(Computer, target.computer) if target.traits.reloadable else None
     if computer is not None:  # it stays where it is: its address and pinned host key are its own
         return Facts(private_address=computer.private_address, host_key=computer.host_key)
     if row is None or (row.computer, row.generation) != (target.computer, target.generation):

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from vclab.model.health import in_guest as guest_is_to_blame
 from vclab.model.messages import computer_workflow
 from vclab.model.plans import Evidence, Target
 from vclab.model.reservations import Trouble
@@ -17,7 +16,7 @@ from vclab.store import audit, credit, elsewhere, failures, placing
 from vclab.store.models import Computer, Reservation, TroubleRow
 from vclab.store.types import utc
 
-_SAME = ("at", "computer", "generation", "host", "step", "number", "title", "cause")
+_SAME = ("at", "computer", "generation", "host", "step", "number", "title", "cause", "in_guest")
 
 
 def note(session: Session, target: Target, trouble: Trouble, health: Health) -> None:
@@ -38,8 +37,7 @@ def note(session: Session, target: Target, trouble: Trouble, health: Health) -> 
     audit.note(session, reservation, "vclab", "step failed", what, trouble.at)
     if not trouble.number:
         return  # before the first step nothing of the host or of the image was tried
-    in_guest = guest_is_to_blame(target.guest, trouble.step)
-    failures.note(session, target, trouble.step, trouble.cause, in_guest, trouble.at, health)
+    failures.note(session, target, trouble.step, trouble.cause, trouble.in_guest, trouble.at, health)
 
 
 def of(session: Session, reservation: str) -> list[Trouble]:

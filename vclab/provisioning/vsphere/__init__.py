@@ -1,5 +1,24 @@
-"""The vSphere provisioning module."""
+"""The vSphere provisioning module. What is here is known without its library."""
 
-from vclab.provisioning.vsphere.module import VSphere
+from vclab.model.traits import POWER, Traits
+from vclab.provisioning.base import ProvisioningModule
+from vclab.provisioning.kind import Kind, Surroundings
 
-__all__ = ["VSphere"]
+NAME = "vsphere"
+TRAITS = Traits(operations=POWER)
+
+
+def build(surroundings: Surroundings) -> ProvisioningModule:
+    """The driver. Its library is imported now."""
+    from vclab.provisioning.vsphere.module import VSphere
+
+    return VSphere(
+        endpoints=surroundings.endpoints,
+        password=surroundings.password,
+        installation=surroundings.installation,
+        calls_at_once=surroundings.calls_at_once,
+        dhcp_leases=surroundings.dhcp_leases,
+    )
+
+
+KIND = Kind(NAME, TRAITS, build)

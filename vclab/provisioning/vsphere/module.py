@@ -1,6 +1,7 @@
 """The vSphere provisioning module: virtual machines on a vCenter or an ESXi host, by pyvmomi."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from vclab.model.catalog import Endpoint
@@ -8,7 +9,7 @@ from vclab.model.errors import NotOurs
 from vclab.model.inventory import Inventory, MachineFacts, Machines
 from vclab.model.plans import Evidence, Facts, NodeStatus, Plan, Profile, Status, Step, StepInput, Target, Whereabouts
 from vclab.model.steps import BlockingStep, StepContext
-from vclab.provisioning.vsphere import loading, removal
+from vclab.provisioning.vsphere import NAME, TRAITS, loading, removal
 from vclab.provisioning.vsphere.address import find_address, leased, nobody_else, whereabouts
 from vclab.provisioning.vsphere.copying import copy_disk
 from vclab.provisioning.vsphere.evidence import evidence
@@ -40,8 +41,8 @@ class VSphere:
     time. ``calls_at_once`` limits the calls under way to one endpoint. ``dhcp_leases``: dnsmasq's lease file.
     """
 
-    name = "vsphere"
-    stays = False
+    name = NAME
+    traits = TRAITS
 
     def __init__(
         self,
@@ -87,16 +88,19 @@ class VSphere:
 
     def load_plan(self, target: Target, status: NodeStatus) -> Plan:
         """The steps from ``status`` on, those of the guest included. A machine without a guest has none of these."""
-        guest = tuple(Step(f"{target.guest}.{n}", title, profile) for n, title, profile in _GUEST if target.guest)
+        has_guest = bool(target.guest)
+        # A machine that is on and never asks for an address has not booted: that is inside too, though we are asked.
+        find = replace(_FIND, in_guest=has_guest)
+        guest = tuple(Step(f"{target.guest}.{n}", t, profile, in_guest=True) for n, t, profile in _GUEST if has_guest)
         if status.status is Status.RELOAD:
-            return Plan((*_MAKE, _FIND, *guest), status)
+            return Plan((*_MAKE, find, *guest), status)
         if status.status is Status.READY and target.spare:
             # Its address and host key are known; post-load gives it the new tenure's mark, and root another password.
             return Plan((_ADOPT, *(step for step in guest if step.profile is not Profile.LOOK)), status)
         if status.status is Status.READY:
             guest = tuple(step for step in guest if not step.name.endswith(".post_load"))
         adopt = (_ADOPT,) if target.spare else ()
-        return Plan((*adopt, _FIND, *guest), status)
+        return Plan((*adopt, find, *guest), status)
 
     def steps(self) -> Mapping[str, BlockingStep]:
         """The module's steps by recorded name."""

@@ -1,4 +1,4 @@
-"""The first schema."""
+"""The schema. Nothing has been released yet: until 0.1.0 is cut, changes go into this file."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,6 +10,9 @@ depends_on = None
 
 TIME = sa.DateTime(timezone=True)
 WORD = sa.String(20)
+OPEN = sa.text("ended_at IS NULL")
+HELD = sa.text("released_at IS NULL")
+PRODUCTION = sa.text("production")
 
 SQLITE_REFUSAL = """
 CREATE TRIGGER {name} BEFORE {event} ON claims
@@ -37,7 +40,12 @@ def upgrade() -> None:
     _computers()
     _reservations()
     _claims_and_tenures()
+    _addresses()
     _records()
+    _failures()
+    _rests()
+    _troubles()
+    _leftovers()
     if op.get_bind().dialect.name == "postgresql":
         op.execute("CREATE EXTENSION IF NOT EXISTS btree_gist")
         op.execute(POSTGRESQL_REFUSAL)
@@ -88,8 +96,8 @@ def _catalog() -> None:
         "revisions",
         ["image"],
         unique=True,
-        sqlite_where=sa.text("production"),
-        postgresql_where=sa.text("production"),
+        sqlite_where=PRODUCTION,
+        postgresql_where=PRODUCTION,
     )
     op.create_table(
         "endpoints",
@@ -141,7 +149,7 @@ def _computers() -> None:
         sa.UniqueConstraint("private_mac", name="uq_computers_private_mac"),
         sa.UniqueConstraint("public_mac", name="uq_computers_public_mac"),
     )
-    op.create_index("ix_computers_state", "computers", ["state"])
+    op.create_index("ix_computers_kind_state_name", "computers", ["kind", "state", "name"])
 
 
 def _reservations() -> None:
@@ -157,6 +165,7 @@ def _reservations() -> None:
         sa.Column("reason", sa.String, nullable=False),
         sa.Column("created", TIME, nullable=False),
         sa.Column("starts", TIME, nullable=False),
+        sa.Column("preload_at", TIME, nullable=True),
         sa.Column("ends", TIME, nullable=False),
         sa.Column("load_seconds", sa.Double, nullable=False),
         sa.Column("first_notice", sa.Double, nullable=False),
@@ -165,7 +174,7 @@ def _reservations() -> None:
         sa.Column("connected_at", TIME, nullable=True),
         sa.Column("ended_at", TIME, nullable=True),
         sa.Column("finished_at", TIME, nullable=True),
-        sa.Column("computer", sa.String, nullable=False),
+        sa.Column("computer", sa.String, nullable=True),
         sa.Column("generation", sa.Integer, nullable=False),
         sa.Column("endpoint", sa.String, nullable=False),
         sa.Column("host", sa.String, nullable=False),
@@ -178,6 +187,9 @@ def _reservations() -> None:
         sa.Column("remote_addresses", sa.JSON, nullable=False),
         sa.Column("access_open", sa.Boolean, nullable=False),
         sa.Column("connected", sa.Boolean, nullable=False),
+        sa.Column("help_since", TIME, nullable=True),
+        sa.Column("help_until", TIME, nullable=True),
+        sa.Column("dismissed_at", TIME, nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_reservations"),
         sa.ForeignKeyConstraint(["user"], ["users.login"], name="fk_reservations_user_users"),
         sa.ForeignKeyConstraint(["image"], ["images.name"], name="fk_reservations_image_images"),
@@ -187,6 +199,7 @@ def _reservations() -> None:
     op.create_index("ix_reservations_state_user", "reservations", ["state", "user"])
     op.create_index("ix_reservations_user_created", "reservations", ["user", "created"])
     op.create_index("ix_reservations_created", "reservations", ["created"])
+    op.create_index("ix_reservations_ends", "reservations", ["ends"])
 
 
 def _claims_and_tenures() -> None:
@@ -212,6 +225,13 @@ def _claims_and_tenures() -> None:
     op.create_index("ix_claims_holder", "claims", ["holder"])
     op.create_index("ix_claims_pool_ends", "claims", ["pool", "ends"])
     op.create_index("ix_claims_computer_ends", "claims", ["computer", "ends"])
+    op.create_index(  # what is released is not in it, so it does not grow with the years
+        "ix_claims_open",
+        "claims",
+        ["pool", "starts", "ends", "cpus", "memory_mb", "disk_gb"],
+        sqlite_where=sa.text("released IS 0"),
+        postgresql_where=sa.text("released IS false"),
+    )
     op.create_table(
         "tenures",
         sa.Column("id", sa.Integer, nullable=False),
@@ -227,14 +247,36 @@ def _claims_and_tenures() -> None:
         sa.UniqueConstraint("computer", "generation", name="uq_tenures_computer"),
     )
     op.create_index("ix_tenures_holder", "tenures", ["holder"])
+    op.create_index("ix_tenures_taken_at", "tenures", ["taken_at"])
     op.create_index(
         "uq_tenures_held",
         "tenures",
         ["computer"],
         unique=True,
-        sqlite_where=sa.text("released_at IS NULL"),
-        postgresql_where=sa.text("released_at IS NULL"),
+        sqlite_where=HELD,
+        postgresql_where=HELD,
     )
+
+
+def _addresses() -> None:
+    op.create_table(
+        "addresses",
+        sa.Column("id", sa.Integer, nullable=False),
+        sa.Column("computer", sa.String, nullable=False),
+        sa.Column("generation", sa.Integer, nullable=False),
+        sa.Column("since", TIME, nullable=False),
+        sa.Column("private_address", sa.String, nullable=False),
+        sa.Column("public_address", sa.String, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_addresses"),
+        sa.ForeignKeyConstraint(
+            ["computer", "generation"],
+            ["tenures.computer", "tenures.generation"],
+            name="fk_addresses_computer_tenures",
+        ),
+    )
+    op.create_index("ix_addresses_computer", "addresses", ["computer", "generation"])
+    op.create_index("ix_addresses_private_address", "addresses", ["private_address"])
+    op.create_index("ix_addresses_public_address", "addresses", ["public_address"])
 
 
 def _records() -> None:
@@ -250,14 +292,14 @@ def _records() -> None:
         sa.Column("title", sa.String, nullable=False),
         sa.Column("number", sa.Integer, nullable=False),
         sa.Column("count", sa.Integer, nullable=False),
+        sa.Column("run", sa.Integer, nullable=False),
         sa.Column("attempt", sa.Integer, nullable=False),
         sa.Column("started_at", TIME, nullable=False),
         sa.Column("ended_at", TIME, nullable=True),
         sa.Column("outcome", sa.String, nullable=False),
         sa.Column("detail", sa.String, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_load_log"),
-        sa.ForeignKeyConstraint(["reservation"], ["reservations.id"], name="fk_load_log_reservation_reservations"),
-        sa.UniqueConstraint("reservation", "generation", "name", "attempt", name="uq_load_log_reservation"),
+        sa.UniqueConstraint("reservation", "generation", "name", "run", "attempt", name="uq_load_log_reservation"),
     )
     op.create_index("ix_load_log_image_outcome", "load_log", ["image", "outcome", "ended_at"])
     op.create_table(
@@ -268,9 +310,100 @@ def _records() -> None:
         sa.Column("who", sa.String, nullable=False),
         sa.Column("what", sa.String, nullable=False),
         sa.Column("detail", sa.String, nullable=False),
+        sa.Column("act", sa.String, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_events"),
     )
     op.create_index("ix_events_reservation", "events", ["reservation"])
+    op.create_table(
+        "refused_requests",
+        sa.Column("id", sa.String, nullable=False),
+        sa.Column("user", sa.String, nullable=False),
+        sa.Column("image", sa.String, nullable=False),
+        sa.Column("seconds", sa.Double, nullable=False),
+        sa.Column("start", TIME, nullable=True),
+        sa.Column("at", TIME, nullable=False),
+        sa.Column("reason", sa.String, nullable=False),
+        sa.Column("candidates", sa.JSON, nullable=False),
+        sa.Column("earliest", TIME, nullable=True),
+        sa.PrimaryKeyConstraint("id", name="pk_refused_requests"),
+    )
+    op.create_index("ix_refused_requests_at", "refused_requests", ["at"])
+
+
+def _failures() -> None:
+    op.create_table(
+        "load_failures",
+        sa.Column("id", sa.Integer, nullable=False),
+        sa.Column("reservation", sa.String, nullable=False),
+        sa.Column("computer", sa.String, nullable=False),
+        sa.Column("generation", sa.Integer, nullable=False),
+        sa.Column("endpoint", sa.String, nullable=False),
+        sa.Column("host", sa.String, nullable=False),
+        sa.Column("image", sa.String, nullable=False),
+        sa.Column("revision", sa.Integer, nullable=False),
+        sa.Column("step", sa.String, nullable=False),
+        sa.Column("cause", sa.String, nullable=False),
+        sa.Column("in_guest", sa.Boolean, nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.Column("against_host", sa.Boolean, nullable=False),
+        sa.Column("against_revision", sa.Boolean, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_load_failures"),
+        sa.UniqueConstraint("reservation", "computer", "generation", "step", "at", name="uq_load_failures_reservation"),
+    )
+    op.create_index("ix_load_failures_host", "load_failures", ["endpoint", "host", "against_host"])
+    op.create_index("ix_load_failures_revision", "load_failures", ["image", "revision", "against_revision"])
+    op.create_index("ix_load_failures_computer", "load_failures", ["computer", "generation"])
+
+
+def _rests() -> None:
+    op.create_table(
+        "host_rests",
+        sa.Column("id", sa.Integer, nullable=False),
+        sa.Column("endpoint", sa.String, nullable=False),
+        sa.Column("host", sa.String, nullable=False),
+        sa.Column("since", TIME, nullable=False),
+        sa.Column("why", sa.String, nullable=False),
+        sa.Column("by", sa.String, nullable=False),
+        sa.Column("pause", sa.Double, nullable=False),
+        sa.Column("next_check", TIME, nullable=True),
+        sa.Column("checks", sa.Integer, nullable=False),
+        sa.Column("last_check", sa.String, nullable=False),
+        sa.Column("ended_at", TIME, nullable=True),
+        sa.Column("ended_by", sa.String, nullable=False),
+        sa.Column("proven", sa.Boolean, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_host_rests"),
+    )
+    op.create_index(
+        "uq_host_rests_open",
+        "host_rests",
+        ["endpoint", "host"],
+        unique=True,
+        sqlite_where=OPEN,
+        postgresql_where=OPEN,
+    )
+
+
+def _troubles() -> None:
+    op.create_table(
+        "troubles",
+        sa.Column("id", sa.Integer, nullable=False),
+        sa.Column("reservation", sa.String, nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.Column("computer", sa.String, nullable=False),
+        sa.Column("generation", sa.Integer, nullable=False),
+        sa.Column("host", sa.String, nullable=False),
+        sa.Column("step", sa.String, nullable=False),
+        sa.Column("number", sa.Integer, nullable=False),
+        sa.Column("title", sa.String, nullable=False),
+        sa.Column("cause", sa.String, nullable=False),
+        sa.Column("in_guest", sa.Boolean, nullable=False),
+        sa.Column("evidence", sa.JSON, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_troubles"),
+        sa.UniqueConstraint("reservation", "generation", "step", "at", name="uq_troubles_reservation"),
+    )
+
+
+def _leftovers() -> None:
     op.create_table(
         "orphans",
         sa.Column("endpoint", sa.String, nullable=False),
@@ -278,4 +411,18 @@ def _records() -> None:
         sa.Column("name", sa.String, nullable=False),
         sa.Column("first_seen", TIME, nullable=False),
         sa.PrimaryKeyConstraint("endpoint", "instance_uuid", name="pk_orphans"),
+    )
+    op.create_table(
+        "spares",
+        sa.Column("computer", sa.String, nullable=False),
+        sa.Column("generation", sa.Integer, nullable=False),
+        sa.Column("image", sa.String, nullable=False),
+        sa.Column("revision", sa.Integer, nullable=False),
+        sa.Column("target", sa.JSON, nullable=False),
+        sa.Column("kept_at", TIME, nullable=False),
+        sa.Column("until", TIME, nullable=False),
+        sa.Column("removal", sa.Integer, nullable=False),
+        sa.Column("evicted_for", sa.String, nullable=False),
+        sa.PrimaryKeyConstraint("computer", name="pk_spares"),
+        sa.ForeignKeyConstraint(["computer"], ["computers.name"], name="fk_spares_computer_computers"),
     )

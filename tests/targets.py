@@ -1,0 +1,36 @@
+"""Targets for tests: what is not said is that of a small virtual machine."""
+
+from typing import Any
+
+from vclab.model.plans import Target
+from vclab.model.traits import Traits
+from vclab.provisioning import registry
+
+
+def target_of(**said: Any) -> Target:
+    """A target with the traits of its module, if this release has it."""
+    module, guest = said.get("module", "vsphere"), said.get("guest", "linux")
+    traits = registry.traits().get(module, Traits())
+    values: dict[str, Any] = {
+        "reservation": "r",
+        "computer": "vm01",
+        "generation": 1,
+        "installation": "vclab",
+        "module": module,
+        "guest": guest,
+        "endpoint": "vc",
+        "host": "esx1",
+        "datastore": "",
+        "image": "i",
+        "revision": 1,
+        "master": "",
+        "cpus": 1,
+        "memory_mb": 1,
+        "disk_gb": 1,
+        "private_mac": "",
+        "public_mac": "",
+        "private_network": "private",
+        "public_network": "public",
+        "traits": Traits(traits.lent, traits.reloadable, traits.identity, bool(guest), traits.operations),
+    }
+    return Target(**{**values, **said})

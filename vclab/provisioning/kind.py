@@ -1,0 +1,36 @@
+"""A kind of provisioning module: what is known of it before any of its libraries is imported."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from vclab.fake_world import World
+from vclab.model.catalog import Computer, Endpoint
+from vclab.model.plans import Target
+from vclab.model.traits import Traits
+from vclab.provisioning.base import ProvisioningModule
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the composition root plugs in. All of it blocks, and is asked each time."""
+
+    installation: str  #: written on all that is made
+    endpoints: Callable[[str], Endpoint]  #: an endpoint's entry, by name
+    password: Callable[[str], str]  #: a secret's value, by reference
+    group: Callable[[str], Sequence[Computer]]  #: the computers of an endpoint whose computers are lent
+    why_not_free: Callable[[Computer], str]  #: who sits at a lent computer; "" if nobody does
+    sanitize: Callable[[Target], None]  #: remove what the users of a target's tenure left, and verify
+    calls_at_once: int = 4  #: calls under way to one endpoint
+    dhcp_leases: Path | None = None  #: dnsmasq's lease file
+    world: World = field(default_factory=World)  #: what pretended modules act on
+
+
+@dataclass(frozen=True)
+class Kind:
+    """An entry of the registry. ``build`` imports the driver, and so may take a second."""
+
+    name: str  #: that ``Image.module`` and ``Endpoint.module`` have
+    traits: Traits
+    build: Callable[[Surroundings], ProvisioningModule]
+    pretended: bool = False  #: for rehearsals: offered only where the settings switch the pretended world on

@@ -9,7 +9,7 @@ import pytest
 from temporalio.client import WorkflowFailureError
 
 from tests.targets import target_of
-from tests.workflows.conftest import IMAGE, Life
+from tests.workflows.conftest import IMAGE, QUEUE, Life
 from vclab.model.errors import NotFound, Refused, StepFailed, Unreachable
 from vclab.model.ids import new_id
 from vclab.model.inventory import HostFacts
@@ -356,7 +356,7 @@ async def test_terminated_before_its_time(life: Life) -> None:
     """As the reconciler does it: ended, the room free, and no machine to take back."""
     await reserve(life)
     await life.handle.terminate("by an operator")
-    await life.client.execute_workflow("Reclaim", {"reservation": life.id}, id=f"reclaim-{life.id}", task_queue="vclab")
+    await life.client.execute_workflow("Reclaim", {"reservation": life.id}, id=f"reclaim-{life.id}", task_queue=QUEUE)
     view = await life.until("failed", seconds=60)
     assert view.reason == "its workflow was terminated or lost"
     assert life.world.done == []

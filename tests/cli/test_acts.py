@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from temporalio.client import Client
 from tests.cli.conftest import Command, Said, fill
 from tests.cli.node import Node
 from tests.fakes import World
+from tests.workflows.tampered import Sleeper
 from vclab.cli.app import run
 from vclab.cli.follow import Lines
 from vclab.model.errors import StepFailed, Unreachable
@@ -426,3 +428,52 @@ async def test_a_server_that_hangs_while_a_place_is_asked_for(node: Node) -> Non
     acts = Reservations(await Client.connect(node.address), node.settings.temporal.workflow_queue)
     with node.frozen(), pytest.raises(Unreachable, match="no answer within 1 s"):
         await acts.reserve(ReserveRequest(new_id(), "alice", "debian-12", 3600), timeout=1)
+
+
+def _replay(vclab: Command) -> Said:
+    """``vclab doctor --replay``, once the server lists what has begun."""
+    said = Said(0, "", "")
+
+    def listed() -> bool:
+        nonlocal said
+        said = vclab("doctor", "--replay", "--json")
+        return bool(said.json["replayed"])
+
+    _until(listed)
+    return said
+
+
+def test_what_runs_goes_on_with_the_code_that_is_installed(vclab: Command) -> None:
+    assert vclab("reserve", "debian-12", "--for", "1h").code == 0
+    said = _replay(vclab)
+    assert (said.code, said.json["ok"], said.json["stand_still"]) == (0, True, []), said
+    said = vclab("doctor", "--replay")
+    assert (said.code, said.out) == (0, "")
+    assert "would go on with the code that is installed here." in said.err
+
+
+def test_what_would_stand_still_with_the_code_that_is_installed(
+    vclab: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id = vclab("reserve", "debian-12", "--for", "1h", "--json").json["id"]
+    _replay(vclab)
+    monkeypatch.setattr("vclab.cli.replay.installed", lambda: [Sleeper])
+    monkeypatch.setattr("vclab.cli.replay.PROGRESS_SECONDS", 0.0)
+    said = vclab("doctor", "--replay", "--json")
+    assert (said.code, said.json["ok"]) == (1, False)
+    (one,) = (each for each in said.json["stand_still"] if each["reservation"] == id)
+    assert (one["workflow"], one["state"]) == (f"reservation-{id}", "Ready")
+    assert "Nondeterminism error" in one["why"]
+    assert "of about" in said.err
+    said = vclab("doctor", "--replay")
+    assert said.code == 1
+    assert any(line.split()[:2] == [id, "Ready"] for line in said.out.splitlines()), said.out
+    assert "When a reservation stands still" in said.err
+
+
+def test_code_that_can_not_be_replayed_against(vclab: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = EntryPoint("vclab", "no.such.package:WORKFLOWS", "vclab.workflows")
+    monkeypatch.setattr("vclab.cli.replay.entry_points", lambda group: [broken])
+    vclab("doctor", "--replay").one_line_error(1, "no.such.package:WORKFLOWS can't be loaded", "ModuleNotFoundError")
+    monkeypatch.setattr("vclab.cli.replay.entry_points", lambda group: [])
+    vclab("doctor", "--replay").one_line_error(1, "no workflow code is installed here")

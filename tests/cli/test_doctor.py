@@ -81,6 +81,10 @@ def test_nothing_is_there_yet(checks: Checks, nobody_listens: str, tmp_path: Pat
     assert "users" not in found  # without a database, nothing is guessed
 
 
+def test_nothing_can_be_replayed_without_a_server(vclab: Command, nobody_listens: str) -> None:
+    vclab("doctor", "--replay").one_line_error(5, nobody_listens)
+
+
 @pytest.mark.parametrize("text", ["nonsense = 1", "not toml at all"])
 def test_settings_that_can_not_be_read(checks: Checks, installation: Path, text: str) -> None:
     installation.write_text(text)

@@ -2,14 +2,13 @@
 
 import json
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 from temporalio.client import Client, WorkflowHistory
-from temporalio.worker import Replayer
 
 import activities
 import worker
@@ -20,8 +19,7 @@ from tests.fakes import FakeGuest, FakeModule, World
 from tests.workflows import fingerprints
 from vclab.settings import Settings
 from vclab.store.engine import open_store
-from vclab.temporal import sandbox
-from vclab.temporal.converter import CONVERTER
+from vclab.temporal import replay
 
 HISTORIES = sorted((Path(__file__).parents[1] / "histories").glob("*.json"))
 TEACH = """
@@ -45,8 +43,12 @@ def test_the_commands_are_as_they_were() -> None:
 async def test_stored_histories_replay(file: Path) -> None:
     """Each was written by a released version, on the real stack."""
     history = WorkflowHistory.from_json(f"reservation-{file.stem}", file.read_text())
-    replayer = Replayer(workflows=workflows.WORKFLOWS, workflow_runner=sandbox.sandbox(), data_converter=CONVERTER)
-    await replayer.replay_workflow(history)
+    async for one in replay.replayed(_only(history), workflows.WORKFLOWS):
+        assert one.why_not == ""
+
+
+async def _only(history: WorkflowHistory) -> AsyncIterator[WorkflowHistory]:
+    yield history
 
 
 def test_every_ending_has_a_history() -> None:

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vclab.cli import replay as replaying
 from vclab.cli.checks import traits, why_off
 from vclab.cli.context import Lab, lab_of
 from vclab.cli.endpoint import VSPHERE, useless
@@ -49,18 +50,30 @@ class Check:
     todo: str = ""
 
 
-def doctor(context: typer.Context, json: Json = False) -> None:
+Replay = Annotated[
+    bool, typer.Option("--replay", help="Only replay what runs now against the workflow code that is installed here.")
+]
+
+
+def doctor(context: typer.Context, replay: Replay = False, json: Json = False) -> None:
     """Check the whole set-up, and say what to do.
 
     Settings, versions, database, secrets, the management key, Temporal, workers, endpoints with their certificates,
     logins, hosts and images, and the clocks. Nothing is changed. Run it as root or as the worker's account, who can
     read the secrets. Exit code 1 when something is not well.
 
+    With --replay, the histories of all reservations, loads and removals that run now are replayed against the workflow
+    code that is installed here. Do that with a new version before its worker is started: those that are named would
+    stand still with it. Nothing is changed, and no worker is needed. Exit code 1 when there are any.
+
     \b
     Examples:
       vclab doctor
       vclab doctor --json
+      vclab doctor --replay
     """
+    if replay:
+        raise typer.Exit(replaying.replay(lab_of(context), json))
     checks = list(_checks(lab_of(context)))
     bad = [check for check in checks if not check.ok]
     if json:

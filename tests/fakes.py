@@ -4,12 +4,12 @@ What the drivers really do is tested against the real things in tests/provisioni
 """
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from vclab.guests.base import Connections
-from vclab.model.errors import Interrupted, NotYet
+from vclab.model.errors import Interrupted, NotYet, Unreachable
 from vclab.model.inventory import DatastoreFacts, HostFacts, Inventory, Machines
 from vclab.model.plans import (
     Access,
@@ -56,6 +56,7 @@ class World:
     connected: list[bool] = field(default_factory=lambda: [False])  #: answers of the looks; the last one stays
     visit: float | None = None  #: somebody came and went while nobody looked, so many seconds ago
     look_error: Exception | None = None
+    answers_at: str = ""  #: looks are answered at this private address only; empty: wherever
     notices: list[str] = field(default_factory=list)
     granted: list[tuple[str, ...]] = field(default_factory=list)
     hosts: tuple[HostFacts, ...] = (HostFacts("esx1", 16, 16384, datastores=("ds1",), networks=("private", "public")),)
@@ -65,7 +66,18 @@ class World:
     whereabouts: Whereabouts = Whereabouts()
     opened_seconds: float = 0.0  #: how long ago access was opened, as the guest was told when it was asked for a taint
     tainted: str = ""  #: what the login records say after access was closed
+    mistaken: bool = False  #: the module has a mistake: what it says of a computer that failed is no text
     status: Status = Status.READY  #: what a machine that is there says it is
+
+    def wait(self, name: str, cancelled: Callable[[], bool] = lambda: False) -> None:
+        """While it is held. Blocks. Raises ``Interrupted`` when it was cancelled meanwhile."""
+        if name not in self.hold:
+            return
+        self.held.set()
+        while not self.hold[name].wait(0.02):
+            if cancelled():
+                self.done.append(f"{name} stopped")
+                raise Interrupted("stopped")
 
     def act(self, name: str) -> None:
         """Something is done, unless it is scripted to fail."""
@@ -88,6 +100,7 @@ class FakeModule:
 
     def survey(self, endpoint: str) -> Inventory:
         """As the world has it."""
+        self.world.wait("survey")
         if self.world.survey_error:
             return Inventory(endpoint, datetime.now(UTC), error=self.world.survey_error)
         return Inventory(endpoint, datetime.now(UTC), self.world.hosts, (DatastoreFacts("ds1", 500, 500),))
@@ -107,6 +120,8 @@ class FakeModule:
 
     def evidence(self, target: Target) -> Evidence:
         """That it is on."""
+        if self.world.mistaken:
+            return Evidence("on", (1,))  # type: ignore[arg-type]
         return Evidence("on", (f"{target.machine_name} on {target.host}",))
 
     def steps(self) -> Mapping[str, BlockingStep]:
@@ -115,18 +130,14 @@ class FakeModule:
 
     def _step(self, context: StepContext, given: StepInput) -> Facts:
         context.fence()
-        if given.step in self.world.hold:
-            self.world.held.set()
-            while not self.world.hold[given.step].wait(0.02):
-                if context.cancelled:
-                    self.world.done.append(f"{given.step} stopped")
-                    raise Interrupted("stopped")
+        self.world.wait(given.step, lambda: context.cancelled)
         self.world.act(given.step)
         return Facts(private_address="10.77.0.9") if given.step == "vsphere.find_address" else Facts()
 
     def remove(self, context: StepContext, target: Target) -> None:
         """Gone."""
         context.fence()
+        self.world.wait("remove", lambda: context.cancelled)
         self.world.act("remove")
 
     def power_reset(self, context: StepContext, target: Target) -> None:
@@ -193,6 +204,8 @@ class FakeGuest:
         """The next scripted answer."""
         if self.world.look_error:
             raise self.world.look_error
+        if self.world.answers_at not in ("", facts.private_address):
+            raise Unreachable(f"no route to {facts.private_address}")
         if self.world.sessions is not None:
             return Connections(self.world.sessions)
         answers = self.world.connected
@@ -202,6 +215,8 @@ class FakeGuest:
 
     async def notify(self, target: Target, facts: Facts, text: str) -> None:
         """Noted."""
+        if "notify" in self.world.fail:
+            raise self.world.fail["notify"]
         self.world.notices.append(text)
 
     async def read_public_address(self, target: Target, facts: Facts) -> Facts:

@@ -74,7 +74,11 @@ history.outboundProcessorMaxPollRPS: [{value: 2000}]
 history.timerProcessorMaxTimeShift: [{value: 1ms}]
 system.enableActivityEagerExecution: [{value: true}]
 history.workflowIdReuseMinimalInterval: [{value: 0s}]
+limit.historyCount.suggestContinueAsNew: [{value: 4096}, {value: 120, constraints: {namespace: "short-runs"}}]
 """
+
+SHORT_RUNS = "short-runs"
+"""A namespace in which the server suggests a new run after 120 events already."""
 
 
 def free_ports(count: int) -> list[int]:
@@ -103,12 +107,12 @@ class TimeServer:
             )
         self._log = folder / "server.log"
 
-    async def client(self, within: float = 30.0) -> Client:
-        """A client, with the namespace ``default`` made."""
+    async def client(self, within: float = 30.0, namespace: str = "default") -> Client:
+        """A client, with its namespace made."""
         deadline = time.monotonic() + within
         while True:
             try:
-                client = await Client.connect(self.address)
+                client = await Client.connect(self.address, namespace=namespace)
                 await self._namespace(client)
                 return client
             except (RuntimeError, RPCError):
@@ -121,11 +125,11 @@ class TimeServer:
         from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, RegisterNamespaceRequest
 
         try:
-            await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace="default"))
+            await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=client.namespace))
         except RPCError:
             retention = Duration(seconds=86400)
             await client.workflow_service.register_namespace(
-                RegisterNamespaceRequest(namespace="default", workflow_execution_retention_period=retention)
+                RegisterNamespaceRequest(namespace=client.namespace, workflow_execution_retention_period=retention)
             )
 
     def stop(self) -> None:

@@ -1,10 +1,11 @@
 """One time-skipping server for all; a worker with a scripted world and a store of its own for each test."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, suppress
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy.orm import Session
@@ -61,12 +62,15 @@ class Life:
         self.store = store
         self.world = world
         self.id = ids.new_id()
+        self.queue = ""  #: of the workflows
         self._build = build
         self._workers = AsyncExitStack()
 
     async def start_worker(self) -> None:
         """The worker comes up."""
-        for one in self._build():
+        workers = self._build()
+        self.queue = workers[0].task_queue
+        for one in workers:
             await self._workers.enter_async_context(one)
 
     async def stop_worker(self) -> None:
@@ -100,12 +104,12 @@ class Life:
         await self.settled()
         await self.skipper.fast_forward(self.handle, timedelta(**delta))
 
-    async def settled(self) -> None:
+    async def settled(self, handle: WorkflowHandle[Any, Any] | None = None) -> None:
         """Wait (in real time) until it only waits: for a clock, a message, or an activity that a test holds."""
         async with asyncio.timeout(60):
             before = 0
             while True:
-                now = (await self.handle.describe()).raw_description
+                now = (await (handle or self.handle).describe()).raw_description
                 at_work = now.HasField("pending_workflow_task") or not all(map(self._waits, now.pending_activities))
                 length = now.workflow_execution_info.history_length
                 if not at_work and length == before:
@@ -153,12 +157,13 @@ def seed(store: Store) -> None:
     store.run(fill)
 
 
-@pytest.fixture
-async def life(time_client: Client, tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Life]:
-    """The worker's own code with scripted drivers. What a test leaves running is terminated."""
-    waits = {"spare": 0, **getattr(request, "param", {})}
+@asynccontextmanager
+async def living(client: Client, folder: Path, changes: Mapping[str, Any]) -> AsyncIterator[Life]:
+    """The worker's own code with scripted drivers; ``changes``: waits that are not as usual. What is left running at
+    the end is terminated."""
+    waits = {"spare": 0, **changes}
     settings = Settings(
-        database=f"sqlite:///{tmp_path}/vclab.db",
+        database=f"sqlite:///{folder}/vclab.db",
         limits={"at_once": 3},
         affiliations=waits.pop("affiliations", {}),
         waits=waits,
@@ -167,7 +172,7 @@ async def life(time_client: Client, tmp_path: Path, request: pytest.FixtureReque
     seed(store)
     world = World()
     drivers = Drivers({"vsphere": FakeModule(world), "standalone": FakeLent(world)}, {"linux": FakeGuest(world)})
-    life = Life(time_client, store, world, lambda: worker.build(time_client, settings, store, drivers))
+    life = Life(client, store, world, lambda: worker.build(client, settings, store, drivers))
     await life.start_worker()
     try:
         yield life
@@ -176,3 +181,10 @@ async def life(time_client: Client, tmp_path: Path, request: pytest.FixtureReque
     finally:
         await life.stop_worker()
     store.close()
+
+
+@pytest.fixture
+async def life(time_client: Client, tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Life]:
+    """A life, with the waits that the test is parametrized with."""
+    async with living(time_client, tmp_path, getattr(request, "param", {})) as life:
+        yield life

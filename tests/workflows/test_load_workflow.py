@@ -1,11 +1,12 @@
 """Computers that stay: handed out again when clean, loaded anew when not, by a workflow that nobody waits for."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy.orm import Session
@@ -40,6 +41,7 @@ class Metal(Life):
     """Lives on one pretended computer."""
 
     metal: World
+    module: FakeMetal
 
     def computer(self, name: str = "metal1") -> Computer:
         """As recorded."""
@@ -113,11 +115,11 @@ def seed(store: Store) -> None:
     store.run(fill)
 
 
-@pytest.fixture
-async def life(time_client: Client, tmp_path: Path) -> AsyncIterator[Metal]:
-    """The worker's own code, and the fake module's bare metal."""
-    waits = {"acknowledge": 900, "step_ceiling": 60, "help": 0}
-    settings = Settings(database=f"sqlite:///{tmp_path}/vclab.db", limits={"at_once": 3}, waits=waits)
+@asynccontextmanager
+async def living_on_metal(client: Client, folder: Path, others: Mapping[str, Any]) -> AsyncIterator[Metal]:
+    """The worker's own code, and the fake module's bare metal. ``others``: further waits."""
+    waits = {"acknowledge": 900, "step_ceiling": 60, "help": 0, **others}
+    settings = Settings(database=f"sqlite:///{folder}/vclab.db", limits={"at_once": 3}, waits=waits)
     store = open_store(settings.database)
     seed(store)
     metal = World(Behaviour(enabled=True))
@@ -126,9 +128,10 @@ async def life(time_client: Client, tmp_path: Path) -> AsyncIterator[Metal]:
         with store.read() as session:
             return [c for c in catalog.computers(session) if c.pool == name]
 
-    drivers = Drivers({"fake-metal": FakeMetal(metal, settings.installation, group)}, {"fake": FakeGuest(metal)})
-    life = Metal(time_client, store, fakes.World(), lambda: worker.build(time_client, settings, store, drivers))
-    life.metal = metal
+    module = FakeMetal(metal, settings.installation, group)
+    drivers = Drivers({"fake-metal": module}, {"fake": FakeGuest(metal)})
+    life = Metal(client, store, fakes.World(), lambda: worker.build(client, settings, store, drivers))
+    life.metal, life.module = metal, module
     reserve = life.reserve
 
     async def of_os(hours: float = 1.0, image: str = "os", **changes: object) -> None:
@@ -144,6 +147,13 @@ async def life(time_client: Client, tmp_path: Path) -> AsyncIterator[Metal]:
                 await handle.terminate("the test is over")
         await life.stop_worker()
     store.close()
+
+
+@pytest.fixture
+async def life(time_client: Client, tmp_path: Path) -> AsyncIterator[Metal]:
+    """A life on it."""
+    async with living_on_metal(time_client, tmp_path, {}) as life:
+        yield life
 
 
 RELOAD = [

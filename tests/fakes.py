@@ -116,7 +116,8 @@ class FakeModule:
 
     def load_plan(self, target: Target, status: NodeStatus) -> Plan:
         """The plan of the vSphere module."""
-        return Plan((ADOPT, *GUEST_STEPS[1:]) if status.status is Status.READY else STEPS + GUEST_STEPS, status)
+        guest = GUEST_STEPS if target.traits.guest else ()
+        return Plan((ADOPT, *guest[1:]) if status.status is Status.READY else STEPS + guest, status)
 
     def evidence(self, target: Target) -> Evidence:
         """That it is on."""

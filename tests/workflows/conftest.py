@@ -62,15 +62,12 @@ class Life:
         self.store = store
         self.world = world
         self.id = ids.new_id()
-        self.queue = ""  #: of the workflows
         self._build = build
         self._workers = AsyncExitStack()
 
     async def start_worker(self) -> None:
         """The worker comes up."""
-        workers = self._build()
-        self.queue = workers[0].task_queue
-        for one in workers:
+        for one in self._build():
             await self._workers.enter_async_context(one)
 
     async def stop_worker(self) -> None:

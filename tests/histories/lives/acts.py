@@ -6,8 +6,8 @@ Before each act the life has settled, so that its history is the same each time.
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,12 +15,16 @@ from typing import Any
 from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError
 
-from tests.workflows.conftest import IMAGE, Life
+import worker
+from activities.drivers import Drivers
+from tests.fakes import FakeGuest, FakeModule
+from tests.workflows.conftest import ENDPOINT, IMAGE, QUEUE, Life
 from vclab.model import ids
 from vclab.model.errors import Refused, StepFailed
 from vclab.model.inventory import HostFacts
 from vclab.model.messages import Acknowledge, End, Extend, How, Reboot, Resolve
 from vclab.model.reservations import ReservationView
+from vclab.settings import Settings
 from vclab.store import audit, catalog
 
 OFFICE, HOME, TRAIN = "203.0.113.101", "198.51.100.7", "2001:db8::7"
@@ -61,13 +65,21 @@ async def started(life: Life) -> None:
                 await asyncio.sleep(0.02)
 
 
-async def doing(life: Life, activity: str, handle: WorkflowHandle[Any, Any] | None = None) -> None:
-    """Wait until this activity is under way, or will be tried again."""
+async def pending(handle: WorkflowHandle[Any, Any]) -> dict[str, str]:
+    """The activities that are under way, are to be tried again, or wait for a worker: by queue. None while a workflow
+    task is under way."""
+    now = (await handle.describe()).raw_description
+    if now.HasField("pending_workflow_task"):
+        return {}
+    return {each.activity_options.task_queue.name: each.activity_type.name for each in now.pending_activities}
+
+
+async def doing(life: Life, activity: str, handle: WorkflowHandle[Any, Any] | None = None, queue: str = "") -> None:
+    """Wait until this activity is under way, or will be tried again, or waits for a worker of that queue."""
     async with asyncio.timeout(60):
-        while True:
-            described = await (handle or life.handle).describe()
-            if any(each.activity_type.name == activity for each in described.raw_description.pending_activities):
-                return
+        while not any(
+            name == activity and queue in ("", on) for on, name in (await pending(handle or life.handle)).items()
+        ):
             await asyncio.sleep(0.02)
 
 
@@ -235,7 +247,7 @@ async def crowded(life: Life) -> None:
 async def begin(life: Life, workflow: str, given: object, id: str) -> WorkflowHandle[Any, Any]:
     """Start another workflow than a reservation's."""
     args = [] if given is None else [given]
-    return await life.client.start_workflow(workflow, args=args, id=id, task_queue=life.queue)
+    return await life.client.start_workflow(workflow, args=args, id=id, task_queue=QUEUE)
 
 
 async def run(life: Life, workflow: str, given: object, id: str) -> Any:
@@ -253,6 +265,22 @@ async def runs(client: Client, workflow: str) -> list[str]:
             run_id = event.workflow_execution_started_event_attributes.continued_execution_run_id
             break
     return found
+
+
+def add_site(life: Life) -> None:
+    """A second site ``north``, with an endpoint; it has no worker yet."""
+    life.store.run(lambda s: catalog.put_endpoint(s, replace(ENDPOINT, name="vc-north", site="north")))
+
+
+@asynccontextmanager
+async def worker_of_site(life: Life) -> AsyncIterator[None]:
+    """The worker of the second site. All endpoints have the same hosts."""
+    settings = Settings(site="north", roles=("site",))
+    drivers = Drivers({"vsphere": FakeModule(life.world)}, {"linux": FakeGuest(life.world)})
+    async with AsyncExitStack() as stack:
+        for one in worker.build(life.client, settings, life.store, drivers):
+            await stack.enter_async_context(one)
+        yield
 
 
 @contextmanager
@@ -282,10 +310,3 @@ def busy(life: Life) -> Iterator[None]:
     finally:
         connection.execute("ROLLBACK")
         connection.close()
-
-
-async def eventually(fact: Callable[[], Awaitable[bool]]) -> None:
-    """Wait (in real time) for something to be so."""
-    async with asyncio.timeout(60):
-        while not await fact():
-            await asyncio.sleep(0.05)

@@ -1,5 +1,6 @@
 """What becomes of computers: kept, removed, loaded for nobody yet; and the workflows that look after them."""
 
+import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -11,6 +12,8 @@ from temporalio.client import WorkflowFailureError
 from tests.histories.lives.acts import (
     KEPT,
     OFFICE,
+    add_site,
+    begin,
     cancel,
     connect,
     doing,
@@ -20,18 +23,24 @@ from tests.histories.lives.acts import (
     leave_spares,
     needs_help,
     over,
+    pending,
     ready,
+    reboot,
     run,
+    says,
     view,
     waits_for,
+    worker_of_site,
 )
 from tests.histories.lives.catalog import Script
 from tests.histories.lives.catalog import life as lived
 from tests.workflows.conftest import IMAGE, Life
+from tests.workflows.test_endings import add_lab_machine
 from tests.workflows.test_load_workflow import STILL, Metal, living_on_metal
 from vclab.fake_world import Failure
 from vclab.model import ids, messages
 from vclab.model.errors import StepFailed, Unreachable
+from vclab.model.inventory import HostFacts
 from vclab.model.messages import Acknowledge, Dismiss, How, Reload, Resolve, computer_workflow
 from vclab.model.plans import Evidence
 from vclab.model.states import ComputerState
@@ -88,9 +97,22 @@ async def let_in_and_perhaps_come(life: Life) -> None:
 @lived("deleted-unclean")
 async def a_lab_machine_that_is_not_clean(life: Life) -> None:
     """A lent computer that can't be made clean goes into maintenance."""
-    life.world.stays = True
-    await ready(life)
+    life.store.run(add_lab_machine)
+    life.world.hosts += (HostFacts("lab01", 0, 0),)
+    await ready(life, image="lab-debian")
     life.world.fail["remove"] = StepFailed("vm01 is not clean: file /var/tmp/x of alice stays")
+    await end(life)
+
+
+@lived("released-lent")
+async def a_lab_machine_that_does_not_restart(life: Life) -> None:
+    """A lent computer can't be restarted by force: that is told, and ends nothing."""
+    life.store.run(add_lab_machine)
+    life.world.hosts += (HostFacts("lab01", 0, 0),)
+    await in_use(life, image="lab-debian")
+    life.world.fail["reboot"] = StepFailed("shutdown: command not found")
+    await reboot(life)
+    await says(life, "the restart failed")
     await end(life)
 
 
@@ -137,6 +159,61 @@ async def one_round(life: Life) -> str:
     """A round of the reconciler."""
     await run(life, "Reconcile", None, "reconcile")
     return "reconcile"
+
+
+@lived("reconcile-sites")
+async def two_sites(life: Life) -> str:
+    """A round at two sites."""
+    add_site(life)
+    async with worker_of_site(life):
+        await run(life, "Reconcile", None, "reconcile-sites")
+    return "reconcile-sites"
+
+
+@lived("reconcile-silent")
+async def a_site_without_a_worker(life: Life) -> str:
+    """A round that one site does not take up."""
+    add_site(life)
+    handle = await begin(life, "Reconcile", None, "reconcile-silent")
+    await life.skipper.fast_forward(handle, timedelta(minutes=11))
+    await handle.result()
+    return "reconcile-silent"
+
+
+@lived("reconcile-cancelled")
+async def a_round_is_cancelled(life: Life) -> str:
+    """`workflow cancel` while a site is waited for."""
+    add_site(life)
+    handle = await begin(life, "Reconcile", None, "reconcile-cancelled")
+    async with asyncio.timeout(60):
+        while len(await pending(handle)) != 1 or "site-north" not in await pending(handle):
+            await asyncio.sleep(0.02)
+    await handle.cancel()
+    return "reconcile-cancelled"
+
+
+@lived("released-no-guest")
+async def without_an_operating_system(life: Life) -> None:
+    """What has no guest is in use as soon as it is handed out, and nobody looks into it."""
+    life.store.run(lambda s: catalog.put_image(s, replace(IMAGE, name="appliance", guest="")))
+    await ready(life, image="appliance")
+    await connect(life)
+    await life.until("inuse")
+    await life.settled()
+    await end(life)
+
+
+@lived("EOR-no-guest")
+async def without_an_operating_system_to_the_end(life: Life) -> None:
+    """The same, restarted, and used to its end."""
+    life.store.run(lambda s: catalog.put_image(s, replace(IMAGE, name="appliance", guest="")))
+    await ready(life, image="appliance")
+    await connect(life)
+    await life.until("inuse")
+    await reboot(life)
+    await life.settled()
+    await life.skip(minutes=65)
+    await over(life)
 
 
 @lived("dismissal")
@@ -195,7 +272,7 @@ async def its_load_runs_already(life: Metal) -> None:
     await end(life)
 
 
-@on_metal("deleted-place-lost", elsewhere=True, help=7200)
+@on_metal("deleted-place-lost", help=7200)
 async def the_other_place_is_taken_meanwhile(life: Metal) -> None:
     """While what was made is removed, somebody else takes the computer of the other place: an operator is asked."""
     life.store.run(lambda s: catalog.put_lab_computer(s, "metal2", endpoint="room", address="10.77.0.32"))
@@ -247,6 +324,17 @@ async def the_load_is_cancelled(life: Metal) -> str:
     life.behaves(delays={"fake-metal.deploy": 300.0})
     handle = await life.begin_load(image="os", by="olga")
     await doing(life, "fake-metal.deploy", handle)
+    await handle.cancel()
+    await ended(life, LOAD)
+    return LOAD
+
+
+@on_metal("load-cancelled-clearing")
+async def the_load_is_cancelled_at_its_beginning(life: Metal) -> str:
+    """`workflow cancel` while what the computer holds is cleared."""
+    life.behaves(delays={"remove": 300.0})
+    handle = await life.begin_load(image="os", by="olga")
+    await doing(life, "clear_computer", handle)
     await handle.cancel()
     await ended(life, LOAD)
     return LOAD

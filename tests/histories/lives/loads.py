@@ -3,7 +3,6 @@
 import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -13,6 +12,7 @@ from tests.histories.lives.acts import (
     OFFICE,
     POWER_ON,
     TWO_HOSTS,
+    add_site,
     another,
     broken,
     cancel,
@@ -34,15 +34,13 @@ from tests.histories.lives.acts import (
     says,
     started,
     view,
+    worker_of_site,
 )
 from tests.histories.lives.catalog import life as lived
 from tests.workflows.conftest import IMAGE, Life
 from vclab.model.errors import NotFound, StepFailed, Unreachable
 from vclab.model.messages import Acknowledge, End, Extend, How, Resolve
 from vclab.store import catalog, reservations, tenures, troubles
-
-AT_ONCE: dict[str, Any] = {"help": 0, "elsewhere": False}
-
 
 # --- placing ----------------------------------------------------------------------------------------------------------
 
@@ -75,6 +73,34 @@ async def cancelled_while_it_is_placed(life: Life) -> None:
     await life.handle.cancel()
     await placing
     go_on(life, "survey")
+
+
+@lived("deleted-other-site")
+async def another_site_answers(life: Life) -> None:
+    """The endpoints of another site are asked by that site's worker."""
+    add_site(life)
+    async with worker_of_site(life):
+        await ready(life)
+        await end(life)
+
+
+@lived("deleted-other-site-silent")
+async def another_site_does_not_answer(life: Life) -> None:
+    """A site without a worker is left out."""
+    add_site(life)
+    await ready(life)
+    await end(life)
+
+
+@lived("cancelled-asking-sites")
+async def cancelled_while_another_site_is_asked(life: Life) -> None:
+    """`workflow cancel` while another site is asked."""
+    add_site(life)
+    placing = asyncio.ensure_future(refused(life.reserve()))
+    await started(life)
+    await doing(life, "survey", queue="site-north")
+    await life.handle.cancel()
+    await placing
 
 
 # --- loading ----------------------------------------------------------------------------------------------------------
@@ -112,14 +138,6 @@ async def the_worker_is_lost(life: Life) -> None:
     await life.start_worker()
     await says(life, "")
     await end(life)
-
-
-@lived("failed-at-once", **AT_ONCE)
-async def no_help_configured(life: Life) -> None:
-    """Where neither help nor another place is configured, a step that fails ends it."""
-    life.world.fail[POWER_ON] = StepFailed("esx1 refuses")
-    await life.reserve()
-    await over(life)
 
 
 @lived("failed-no-help", help=0)

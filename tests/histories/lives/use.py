@@ -31,6 +31,7 @@ from tests.workflows.conftest import Life
 from vclab.model.errors import StepFailed, Unreachable
 from vclab.model.messages import Acknowledge, Extend
 from vclab.model.plans import Whereabouts
+from vclab.store import tenures
 
 AWAY = Unreachable("no route to host")
 FULL = 120
@@ -255,13 +256,12 @@ async def cancelled_while_the_grant_is_tried(life: Life) -> None:
     await over(life)
 
 
-@lived("failed-not-let-in", help=0)
-async def the_grant_fails_without_help(life: Life) -> None:
-    """Where no help is configured, a user who can't be let in has a reservation that failed."""
+@lived("failed-fenced-connecting")
+async def the_computer_is_lost_before_connect(life: Life) -> None:
+    """Its tenure is lost before Connect is pressed: nobody is let in, and nothing can be mended."""
     await ready(life)
-    life.world.fail["grant_access"] = StepFailed("useradd: cannot lock /etc/passwd")
+    life.store.run(lambda s: tenures.release(s, "vm01", 1, datetime.now(UTC)))
     await life.reservations.acknowledge(life.id, Acknowledge(OFFICE))
-    await over(life)
 
 
 @lived("failed-look")

@@ -94,7 +94,7 @@ def seed(session: Session) -> None:
     """People, one image, one endpoint of the fake module, identities."""
     for uid, login in enumerate(USERS, start=20001):
         catalog.put_user(session, User(login, uid))
-    catalog.put_image(session, Image(IMAGE, "Fake", 1, "fake", "fake", "other", "m/disk.vmdk", 1, 1024, 8))
+    catalog.put_image(session, Image(IMAGE, "Fake", 1, "fake", "fake", 1, 1024, 8))
     catalog.put_endpoint(session, Endpoint("fakes", "fake", "fake:", "", "", ""))
     catalog.put_pool(session, IdentityPool("fk", IDENTITIES))
 

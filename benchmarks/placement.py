@@ -136,10 +136,7 @@ def _placements(store: Store, hosts: tuple[HostFacts, ...], placements: int, now
 
 
 def _hosts(count: int) -> tuple[HostFacts, ...]:
-    return tuple(
-        HostFacts(_host(n), CPUS, MEMORY_MB, datastores=(_datastore(n),), networks=("private", "public"))
-        for n in range(count)
-    )
+    return tuple(HostFacts(_host(n), CPUS, MEMORY_MB, datastores=(_datastore(n),)) for n in range(count))
 
 
 def _host(number: int) -> str:
@@ -153,7 +150,7 @@ def _datastore(host: int) -> str:
 def _fill(session: Session, hosts: int, machines: int, claims: int, placements: int, now: datetime) -> None:
     """People, images, machines that are held, and claims on hosts and datastores over the next months."""
     catalog.put_user(session, User("bench", 20001))
-    catalog.put_image(session, Image("image", "Image", 1, "vsphere", "linux", "other", "m/disk.vmdk", 2, 4096, 20))
+    catalog.put_image(session, Image("image", "Image", 1, "vsphere", "linux", 2, 4096, 20))
     catalog.put_endpoint(session, Endpoint("vc", "vsphere", "https://127.0.0.1/sdk", "u", "endpoint/vc", "00"))
     identities = machines + placements + claims // 100  # enough for what begins soon, too
     for number, first in enumerate(range(0, identities, MOST_IDENTITIES)):

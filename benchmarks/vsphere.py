@@ -30,10 +30,12 @@ from vclab.lab.machines import descriptor
 from vclab.model.catalog import Endpoint
 from vclab.model.plans import Facts, NodeStatus, StepInput, Target
 from vclab.provisioning.vsphere.api import vim
+from vclab.provisioning.vsphere.data import ImageData
 from vclab.provisioning.vsphere.module import VSphere
 
 USER, PASSWORD = "bench@vsphere.local", "bench"
-MASTER = "[ds1] vclab-images/image/1/disk.vmdk"
+IMAGE_DATA = ImageData(master_path="vclab-images/image/1/disk.vmdk")
+MASTER = IMAGE_DATA.master("ds1")
 LOOKS = ("vsphere.find_address",)  # nothing boots on the bare simulator, so no address is ever found
 CALLS_AT_ONCE = 4  # the default of the setting endpoint_calls_at_once
 _TASKS = ("CopyVirtualDisk_Task", "MakeDirectory", "CreateVM_Task", "PowerOnVM_Task")
@@ -191,8 +193,8 @@ def target(number: int) -> Target:
     """A machine of its own."""
     mac = f"{number >> 8 & 255:02x}:{number & 255:02x}"
     return Target(
-        f"r{number}", f"vm{number:05}", 1, "bench", "vsphere", "linux", "vc", "esx1", "ds1", "image", 1, MASTER,
-        1, 512, 1, f"02:76:63:00:{mac}", f"02:76:63:01:{mac}", "private", "public",
+        f"r{number}", f"vm{number:05}", 1, "bench", "vsphere", "linux", "vc", "esx1", "ds1", "image", 1,
+        1, 512, 1, f"02:76:63:00:{mac}", f"02:76:63:01:{mac}", image_data=IMAGE_DATA.text(),
     )  # fmt: skip
 
 

@@ -59,7 +59,7 @@ class World:
     answers_at: str = ""  #: looks are answered at this private address only; empty: wherever
     notices: list[str] = field(default_factory=list)
     granted: list[tuple[str, ...]] = field(default_factory=list)
-    hosts: tuple[HostFacts, ...] = (HostFacts("esx1", 16, 16384, datastores=("ds1",), networks=("private", "public")),)
+    hosts: tuple[HostFacts, ...] = (HostFacts("esx1", 16, 16384, datastores=("ds1",)),)
     survey_error: str = ""
     boots: int = 1
     comes_back: bool = True  #: after a reset it is there again, whatever it was before

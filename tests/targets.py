@@ -20,17 +20,14 @@ def target_of(**said: Any) -> Target:
         "guest": guest,
         "endpoint": "vc",
         "host": "esx1",
-        "datastore": "",
+        "storage": "",
         "image": "i",
         "revision": 1,
-        "master": "",
         "cpus": 1,
         "memory_mb": 1,
         "disk_gb": 1,
         "private_mac": "",
         "public_mac": "",
-        "private_network": "private",
-        "public_network": "public",
         "traits": Traits(traits.lent, traits.reloadable, traits.identity, bool(guest), traits.operations),
     }
     return Target(**{**values, **said})

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from vclab.cli.app import run
 from vclab.model.catalog import Endpoint, IdentityPool, Image, User
+from vclab.provisioning.vsphere.data import ImageData
 from vclab.store import catalog
 from vclab.store.engine import open_store
 
@@ -25,11 +26,10 @@ DEBIAN = Image(
     revision=1,
     module="vsphere",
     guest="linux",
-    guest_id="debian12_64Guest",
-    master_path="vclab-images/debian-12/1/disk.vmdk",
     cpus=1,
     memory_mb=512,
     disk_gb=4,
+    module_data=ImageData(master_path="vclab-images/debian-12/1/disk.vmdk", guest_id="debian12_64Guest").text(),
 )
 ENDPOINT = Endpoint(
     name="vc1",

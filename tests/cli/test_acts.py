@@ -410,7 +410,7 @@ def test_why_it_waits(vclab: Command, world: World) -> None:
 
 
 def test_a_refusal_names_the_id_that_why_takes(vclab: Command, world: World) -> None:
-    world.hosts = (HostFacts("esx1", 16, 512, datastores=("ds1",), networks=("private", "public")),)
+    world.hosts = (HostFacts("esx1", 16, 512, datastores=("ds1",)),)
     vclab("reserve", "debian-12", "--for", "1h", "--no-wait")
     said = vclab("--as", "bob", "reserve", "debian-12", "--for", "1h")
     assert (said.code, said.out) == (3, "")

@@ -1,13 +1,14 @@
 """``vclab user|image|computer``: what an administrator keeps, checked before anything is touched."""
 
 import subprocess
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from sqlalchemy.orm import Session
 
-from tests.cli.conftest import Command
+from tests.cli.conftest import DEBIAN, ENDPOINT, Command
 from tests.targets import target_of
 from vclab.cli.app import GROUPS
 from vclab.model.catalog import Endpoint
@@ -374,6 +375,38 @@ def test_an_image_of_lab_machines(vclab: Command, store: Path) -> None:
     assert (edited["revision"], edited["master_path"]) == (2, "room-12")
     assert "on the machines of room-12" in vclab("image", "list").out
     vclab("image", "edit", "lent", "--sudo").one_line_error(2, "a lab machine can't be loaded")
+
+
+def test_an_option_that_the_module_does_not_have(vclab: Command, store: Path) -> None:
+    """Nothing is written then."""
+    lent = ("image", "add", "lent", "--module", "standalone", "--cpus", "8", "--memory", "16384", "--disk", "500")
+    vclab(*lent, "--guest-id", "debian12_64Guest").one_line_error(2, "--guest-id is not for the module standalone")
+    room = ("endpoint", "add", "room-12", "--module", "standalone")
+    vclab(*room, "--folder", "x").one_line_error(2, "--folder is not for the module standalone")
+    vclab("image", "edit", "debian-12", "--module", "standalone", "--guest-id", "a").one_line_error(2, "--guest-id is")
+    assert vclab("image", "list", "--json").json[0]["guest_id"] == "debian12_64Guest"
+    assert [each["name"] for each in vclab("endpoint", "list", "--json").json] == ["vc1"]
+
+
+def test_data_that_can_not_be_read(vclab: Command, store: Path) -> None:
+    """One line says whose it is and what is wrong; a list is a list all the same, and what is said anew mends it."""
+    opened = open_store(f"sqlite:///{store}")
+    opened.run(lambda s: catalog.put_image(s, replace(DEBIAN, module_data='{"version": 9, "master_path": "x"}')))
+    opened.run(lambda s: catalog.put_endpoint(s, replace(ENDPOINT, module_data='{"vlan": 7}')))
+    opened.close()
+    image, endpoint = (
+        "data of the image debian-12 can't be read: version",
+        "data of the endpoint vc1 can't be read: vlan",
+    )
+    vclab("image", "show", "debian-12").one_line_error(1, image)
+    vclab("endpoint", "show", "vc1").one_line_error(1, endpoint)
+    assert image in vclab("image", "list").out
+    assert image in vclab("image", "list", "--json").json[0]["error"]
+    assert endpoint in vclab("endpoint", "list", "--json").json[0]["error"]
+    assert vclab("endpoint", "list").code == 0
+    vclab("image", "edit", "debian-12", "--memory", "1024").one_line_error(2, "needs --master too")
+    mended = vclab("image", "edit", "debian-12", "--master", "[ds1] d/1/disk.vmdk", "--json").json
+    assert (mended["revision"], mended["master_path"], mended["guest_id"]) == (1, "d/1/disk.vmdk", "otherLinux64Guest")
 
 
 def test_maintenance_and_back(vclab: Command, store: Path) -> None:

@@ -5,6 +5,7 @@ import os
 import pty
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -131,11 +132,13 @@ def test_networks_and_datacenters_that_are_not_there(add: Callable[..., Said]) -
 
 def test_a_folder_of_another_installation(add: Callable[..., Said], vcenter: VcsimProcess) -> None:
     from vclab.model.catalog import Endpoint
+    from vclab.provisioning.vsphere.data import EndpointData
     from vclab.provisioning.vsphere.folder import machine_folder
     from vclab.provisioning.vsphere.session import Session
     from vclab.provisioning.vsphere.site import open_site
 
-    theirs = Endpoint("x", "vsphere", vcenter.url, vcenter.user, "", vcenter.fingerprint, folder="lab/theirs")
+    theirs = Endpoint("x", "vsphere", vcenter.url, vcenter.user, "", vcenter.fingerprint)
+    theirs = replace(theirs, module_data=EndpointData(folder="lab/theirs").text())
     session = Session(theirs, lambda _: vcenter.password, 1)
     machine_folder(open_site(session, "other"))
     session.close()

@@ -25,7 +25,7 @@ MINUTE = timedelta(minutes=1)
 def past(store: Path) -> None:
     """Alice had vm01, whose public address changed; bob has it now."""
     opened = open_store(f"sqlite:///{store}")
-    host = HostFacts("esx1", 16, 16384, True, "", ("ds1",), ("private", "public"))
+    host = HostFacts("esx1", 16, 16384, True, "", ("ds1",))
 
     def place(id: str, user: str, now: datetime) -> None:
         request = ReserveRequest(id, user, DEBIAN.name, 3600)

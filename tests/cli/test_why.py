@@ -30,9 +30,7 @@ def opened(store: Path) -> Store:
 
 def ask(opened: Store, user: str = "alice", hosts: int = 1, memory_mb: int = 512) -> tuple[str, Placed | Refusal]:
     """Reserve as an operator for the user; each host has room for ``memory_mb``."""
-    found = tuple(
-        HostFacts(f"esx{n}", 8, memory_mb, True, "", ("ds1",), ("private", "public")) for n in range(1, hosts + 1)
-    )
+    found = tuple(HostFacts(f"esx{n}", 8, memory_mb, True, "", ("ds1",)) for n in range(1, hosts + 1))
     heard = Inventory("vc1", NOW, found, (DatastoreFacts("ds1", 200, 200),))
     request = ReserveRequest(new_id(), user, "debian-12", 3600, operator=True)
     return request.id, opened.run(lambda s: reservations.place(s, request, [heard], RULES, NOW - MINUTE))

@@ -87,17 +87,14 @@ def target_of(spec: Spec, **changes: Any) -> Target:
         guest="linux",
         endpoint="vc1",
         host="esx1",
-        datastore="ds1",
+        storage="ds1",
         image="debian-12",
         revision=1,
-        master="",
         cpus=1,
         memory_mb=512,
         disk_gb=8,
         private_mac=spec.cards[0].mac,
         public_mac=spec.cards[1].mac,
-        private_network="private",
-        public_network="public",
     )
     return replace(target, **changes)
 

@@ -173,6 +173,6 @@ class Node:
 def _seed(session: Any) -> None:
     catalog.put_user(session, User("alice", 20001))
     catalog.put_user(session, User("olga", 20002))
-    catalog.put_image(session, Image("fake-1", "Fake", 1, "fake", "fake", "other", "m/disk.vmdk", 1, 1024, 8))
+    catalog.put_image(session, Image("fake-1", "Fake", 1, "fake", "fake", 1, 1024, 8))
     catalog.put_endpoint(session, Endpoint("fakes", "fake", "fake:", "", "", ""))
     catalog.put_pool(session, IdentityPool("fk", 20))

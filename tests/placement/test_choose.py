@@ -11,7 +11,6 @@ from vclab.model.reservations import Refusal
 from vclab.placement import Booking, Choice, DatastoreRoom, EndpointRoom, HostRoom, Need, choose
 
 NOW = datetime(2026, 8, 1, 10, tzinfo=UTC)
-NETWORKS = ("private", "public")
 DISK = DatastoreRoom(DatastoreFacts("ds1", 1000, 1000))
 
 
@@ -28,11 +27,11 @@ def booked(memory_mb: int, starts: float = 0, ends: float = 1, cpus: int = 1) ->
 
 
 def host(name: str, *bookings: Booking, memory_mb: int = 16384, cpus: int = 16) -> HostRoom:
-    return HostRoom(HostFacts(name, cpus, memory_mb, True, "", ("ds1",), NETWORKS), bookings)
+    return HostRoom(HostFacts(name, cpus, memory_mb, True, "", ("ds1",)), bookings)
 
 
 def endpoint(*hosts: HostRoom, name: str = "vc") -> EndpointRoom:
-    return EndpointRoom(name, NETWORKS, hosts, (DISK,))
+    return EndpointRoom(name, hosts, (DISK,))
 
 
 def chosen(outcome: Choice | Refusal) -> str:
@@ -56,18 +55,18 @@ def test_seed_003_the_large_image_still_finds_room() -> None:
 
 
 def test_when_there_is_really_none_every_host_is_named_with_all_it_lacks() -> None:
-    in_maintenance = HostFacts("esx2", 2, 512, False, "in maintenance", (), ("private",))
+    in_maintenance = HostFacts("esx2", 2, 512, False, "in maintenance")
     small = DatastoreRoom(DatastoreFacts("ds1", 10, 10), (Booking(at(0), at(1), Amounts(disk_gb=8)),))
     rooms = [
-        EndpointRoom("vc", NETWORKS, (HostRoom(in_maintenance), host("esx1", booked(9000))), (small,)),
+        EndpointRoom("vc", (HostRoom(in_maintenance), host("esx1", booked(9000))), (small,)),
         EndpointRoom("vc2", error="does not answer"),
-        EndpointRoom("vc3", NETWORKS),
+        EndpointRoom("vc3"),
     ]
     assert refused(choose(need(8192, cpus=4), rooms, 0)) == (
         "there is no room for this machine now ("
         "vc/esx1: needs 8192 MiB memory, has 7384 free, datastore ds1: needs 4 GiB disk, has 2 free,"
         " no identity (hostname and addresses) is left; "
-        "vc/esx2: in maintenance, has no network public, needs 4 CPUs, has 2 free,"
+        "vc/esx2: in maintenance, needs 4 CPUs, has 2 free,"
         " needs 8192 MiB memory, has 512 free, has no datastore, no identity (hostname and addresses) is left; "
         "vc2: does not answer; vc3: has no host)"
     )
@@ -100,7 +99,7 @@ def test_one_after_the_other_is_not_both_at_once() -> None:
 
 
 def test_the_fullest_datastore_that_holds_the_disk() -> None:
-    facts = HostFacts("esx1", 8, 8192, True, "", ("big", "broken", "full", "gone", "mid"), NETWORKS)
+    facts = HostFacts("esx1", 8, 8192, True, "", ("big", "broken", "full", "gone", "mid"))
     stores = (
         DatastoreRoom(DatastoreFacts("big", 500, 500)),
         DatastoreRoom(DatastoreFacts("mid", 100, 100), (Booking(at(0), at(1), Amounts(disk_gb=50)),)),
@@ -108,7 +107,7 @@ def test_the_fullest_datastore_that_holds_the_disk() -> None:
         DatastoreRoom(DatastoreFacts("broken", 40, 40, False, "not accessible")),
         DatastoreRoom(DatastoreFacts("elsewhere", 4, 4)),
     )
-    room = EndpointRoom("vc", NETWORKS, (HostRoom(facts),), stores)
+    room = EndpointRoom("vc", (HostRoom(facts),), stores)
     assert choose(need(1), [room], 1) == Choice("vc", "esx1", "mid")
     assert choose(need(1, disk_gb=51), [room], 1) == Choice("vc", "esx1", "big")
     text = refused(choose(need(1, disk_gb=501), [room], 1))

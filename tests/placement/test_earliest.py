@@ -24,7 +24,6 @@ from vclab.placement import (
 )
 
 NOW = datetime(2026, 8, 1, 10, tzinfo=UTC)
-NETWORKS = ("private", "public")
 
 
 def at(hour: float) -> datetime:
@@ -32,7 +31,7 @@ def at(hour: float) -> datetime:
 
 
 def host(name: str, *bookings: Booking, rests: str = "", usable: bool = True, memory_mb: int = 4) -> HostRoom:
-    facts = HostFacts(name, 4, memory_mb, usable, "", ("ds1", "ds2"), NETWORKS)
+    facts = HostFacts(name, 4, memory_mb, usable, "", ("ds1", "ds2"))
     return HostRoom(facts, bookings, rests)
 
 
@@ -49,7 +48,7 @@ def when(
 ) -> float | None:
     """In so many hours; None: never."""
     need = Need(Amounts(1, memory_mb, 1), NOW, at(hours))
-    found = earliest(need, [EndpointRoom("vc", NETWORKS, hosts, (store("ds1"),))], identities_from)
+    found = earliest(need, [EndpointRoom("vc", hosts, (store("ds1"),))], identities_from)
     return None if found is None else (found - NOW) / timedelta(hours=1)
 
 
@@ -75,7 +74,7 @@ def test_a_promise_without_an_end_never_makes_room() -> None:
 
 
 def test_nothing_is_said_of_the_time_of_which_nothing_is_known() -> None:
-    room = EndpointRoom("vc", NETWORKS, (host("a", booked(4, 0, 3)),), (store("ds1"),))
+    room = EndpointRoom("vc", (host("a", booked(4, 0, 3)),), (store("ds1"),))
     need = Need(Amounts(1, 2, 1), NOW, at(2))
     assert earliest(need, [room], NOW, known=at(4.9)) is None
     assert earliest(need, [room], NOW, known=at(5)) == at(3)
@@ -84,7 +83,7 @@ def test_nothing_is_said_of_the_time_of_which_nothing_is_known() -> None:
 
 def test_whether_it_would_ever_fit() -> None:
     def ever_on(*hosts: HostRoom) -> bool:
-        return ever(Need(Amounts(1, 3, 1), NOW, at(2)), [EndpointRoom("vc", NETWORKS, hosts, (store("ds1"),))])
+        return ever(Need(Amounts(1, 3, 1), NOW, at(2)), [EndpointRoom("vc", hosts, (store("ds1"),))])
 
     assert ever_on(host("a", Booking(at(0), datetime.max.replace(tzinfo=UTC), Amounts(1, 4))))
     assert not ever_on(host("a", memory_mb=2), host("b", rests="rests"))
@@ -108,7 +107,6 @@ def test_it_fits_then_and_at_no_earlier_end_of_a_promise(
 ) -> None:
     rooms = EndpointRoom(
         "vc",
-        NETWORKS,
         tuple(host(f"esx{n}", *promised) for n, promised in enumerate(on_hosts)),
         tuple(store(f"ds{n + 1}", *promised) for n, promised in enumerate(on_stores)),
     )

@@ -16,9 +16,7 @@ def need(memory_mb: int, disk_gb: int = 4) -> Need:
 
 def room(disk_gb: int = 100, hosts: int = 2, memory_mb: int = 8192, name: str = "vc") -> EndpointRoom:
     facts = (HostFacts(f"esx{n + 1}", 16, memory_mb, datastores=("ds1",)) for n in range(hosts))
-    return EndpointRoom(
-        name, (), tuple(map(HostRoom, facts)), (DatastoreRoom(DatastoreFacts("ds1", disk_gb, disk_gb)),)
-    )
+    return EndpointRoom(name, tuple(map(HostRoom, facts)), (DatastoreRoom(DatastoreFacts("ds1", disk_gb, disk_gb)),))
 
 
 def spare(name: str, host: str, memory_mb: int, disk_gb: int = 4, endpoint: str = "vc") -> SpareRoom:

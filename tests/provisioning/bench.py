@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +10,16 @@ from tests.vcsim import VcsimProcess
 from vclab.model.catalog import Endpoint
 from vclab.model.errors import Fenced
 from vclab.model.plans import Facts, StepInput, Target
+from vclab.provisioning.vsphere import TRAITS
 from vclab.provisioning.vsphere.api import vim
+from vclab.provisioning.vsphere.data import EndpointData, ImageData
 from vclab.provisioning.vsphere.machines import Machine, all_machines
 from vclab.provisioning.vsphere.module import VSphere
 from vclab.provisioning.vsphere.session import Session
 from vclab.provisioning.vsphere.site import Site, open_site
 
 STEPS = ("vsphere.remove_previous", "vsphere.copy_disk", "vsphere.create_vm", "vsphere.power_on")
+MASTER = "vclab-images/debian-12/1/disk.vmdk"
 _numbers = itertools.count(1)
 
 
@@ -54,7 +57,7 @@ class Bench:
 
     def __init__(self, folder: Path) -> None:
         self.simulator = VcsimProcess(folder, datastores={"ds1": 2000, "ds2": 2000}).start()
-        self.master = self.simulator.master("ds1", "vclab-images/debian-12/1/disk.vmdk", 8)
+        self.simulator.master("ds1", MASTER, 8)
         self.password = self.simulator.password
         self.leases = folder / "leases"
         self.endpoint = Endpoint(
@@ -68,9 +71,11 @@ class Bench:
         self.module = self.new_module()
         self._session = Session(self.endpoint, lambda ref: self.password, 4)
 
-    def new_module(self, installation: str = "vclab", **endpoint: Any) -> VSphere:
+    def new_module(self, installation: str = "vclab", data: EndpointData | None = None, **endpoint: Any) -> VSphere:
         """Another module, with a session of its own, as another worker would have."""
         entry = Endpoint(**{**self.endpoint.__dict__, **endpoint})
+        if data is not None:
+            entry = replace(entry, module_data=data.text())
         return VSphere(lambda name: entry, lambda ref: self.password, installation, 4, self.leases)
 
     def close(self) -> None:
@@ -91,17 +96,16 @@ class Bench:
             "guest": "linux",
             "endpoint": "lab-vcenter",
             "host": "esx1",
-            "datastore": "ds1",
+            "storage": "ds1",
             "image": "debian-12",
             "revision": 1,
-            "master": self.master,
             "cpus": 2,
             "memory_mb": 1024,
             "disk_gb": 8,
             "private_mac": f"02:76:63:00:{number // 256:02x}:{number % 256:02x}",
             "public_mac": f"02:76:63:01:{number // 256:02x}:{number % 256:02x}",
-            "private_network": "private",
-            "public_network": "public",
+            "traits": TRAITS,
+            "image_data": ImageData(master_path=MASTER).text(),
         }
         return Target(**{**values, **fields})
 
@@ -127,7 +131,7 @@ class Bench:
 
     def directory(self, target: Target) -> Path:
         """The target's directory on the real disk."""
-        return self.simulator.datastore(target.datastore) / "vclab" / target.machine_name
+        return self.simulator.datastore(target.storage) / "vclab" / target.machine_name
 
     def files(self, target: Target) -> list[str]:
         """What is in it, the mark left out."""

@@ -8,8 +8,9 @@ from typing import Any
 
 from tests.provisioning.bench import FakeContext
 from vclab.model.catalog import Endpoint
-from vclab.model.plans import Facts, StepInput, Target
+from vclab.model.plans import Facts, StepInput
 from vclab.provisioning.vsphere.module import VSphere
+from vclab.store import spares
 
 
 class Written(FakeContext):
@@ -27,7 +28,7 @@ def main() -> None:
     """Run the step that the file describes."""
     file = Path(sys.argv[1])
     given: dict[str, Any] = json.loads(file.read_text())
-    endpoint, target = Endpoint(**given["endpoint"]), Target(**given["target"])
+    endpoint, target = Endpoint(**given["endpoint"]), spares.recorded(given["target"])
     module = VSphere(lambda name: endpoint, lambda ref: given["password"], "vclab", 4)
     context = Written()
     context.path = file.with_suffix(".kept")

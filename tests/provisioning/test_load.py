@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from tests.provisioning.bench import STEPS, Bench, FakeContext
+from tests.provisioning.bench import MASTER, STEPS, Bench, FakeContext
 from vclab.model.errors import Fenced, NotOurs, NotYet, StepFailed
 from vclab.model.plans import NodeStatus, Status, Target
 from vclab.provisioning.vsphere.api import vim
+from vclab.provisioning.vsphere.data import EndpointData, ImageData
 from vclab.provisioning.vsphere.properties import read
 
 
@@ -156,7 +157,7 @@ def test_a_folder_with_machines_of_another_installation_is_not_taken(own_bench: 
 
 
 def test_a_folder_may_be_a_path(bench: Bench, target: Target) -> None:
-    module = bench.new_module(folder="labs/second floor")
+    module = bench.new_module(data=EndpointData(folder="labs/second floor"))
     for step in STEPS[:3]:
         bench.run(step, target, module=module)
     names = [v["name"] for _, v in _folders(bench)]
@@ -171,13 +172,15 @@ def test_no_disk_space_names_the_datastore_and_leaves_nothing(bench: Bench, targ
 
 
 def test_a_missing_master_is_named(bench: Bench, target: Target) -> None:
-    missing = "[ds1] vclab-images/none/1/disk.vmdk"
+    missing = ImageData(master_path="vclab-images/none/1/disk.vmdk").text()
     with pytest.raises(StepFailed, match=r"the master disk .*none.* is not there"):
-        bench.run("vsphere.copy_disk", replace(target, master=missing))
+        bench.run("vsphere.copy_disk", replace(target, image_data=missing))
 
 
 def test_a_master_on_another_datastore(bench: Bench, target: Target) -> None:
-    there = replace(target, datastore="ds2", host="esx2")
+    there = replace(
+        target, storage="ds2", host="esx2", image_data=ImageData(master_path=MASTER, datastore="ds1").text()
+    )
     bench.load(there)
     assert bench.disks(there) == [f"{target.machine_name}.vmdk"]
 
@@ -185,9 +188,36 @@ def test_a_master_on_another_datastore(bench: Bench, target: Target) -> None:
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
+        ({"image_data": "{}"}, "data of the image debian-12, revision 1, can't be read: master_path: Field required"),
+        ({"image_data": '{"version": 2, "master_path": "x"}'}, "version: Input should be 1"),
+        ({"endpoint_data": '{"vlan": 7}'}, "data of the endpoint lab-vcenter can't be read: vlan: Extra inputs"),
+        ({"endpoint_data": "no JSON"}, "data of the endpoint lab-vcenter can't be read: Invalid JSON"),
+    ],
+)
+def test_data_that_can_not_be_read_is_a_fact(bench: Bench, target: Target, fields: dict[str, str], words: str) -> None:
+    """It is told by the step that needs it, and what was made can be removed all the same."""
+    wrong = replace(target, **fields)  # type: ignore[arg-type]
+    with pytest.raises(StepFailed, match=words):
+        bench.run("vsphere.copy_disk", wrong)
+        bench.run("vsphere.create_vm", wrong)
+    bench.module.remove(FakeContext(), wrong)
+    assert bench.files(wrong) == []
+
+
+def test_an_endpoint_whose_data_can_not_be_read_says_so(bench: Bench) -> None:
+    with pytest.raises(StepFailed, match="the module's data of the endpoint lab-vcenter can't be read: vlan: Extra"):
+        bench.new_module(module_data='{"vlan": 7}').survey("lab-vcenter")
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
         ({"host": "esx9"}, "there is no host esx9 on lab-vcenter"),
-        ({"datastore": "ds9"}, "there is no datastore ds9"),
-        ({"private_network": "nowhere"}, "host esx1 does not have the network nowhere"),
+        ({"storage": "ds9"}, "there is no datastore ds9"),
+        (
+            {"endpoint_data": EndpointData(private_network="nowhere").text()},
+            "host esx1 does not have the network nowhere",
+        ),
     ],
 )
 def test_what_does_not_exist_is_named(bench: Bench, target: Target, fields: dict[str, str], words: str) -> None:

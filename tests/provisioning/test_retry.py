@@ -19,6 +19,7 @@ from vclab.model.plans import Target
 from vclab.provisioning.vsphere import files
 from vclab.provisioning.vsphere import session as sessions
 from vclab.provisioning.vsphere.api import vim
+from vclab.provisioning.vsphere.data import master
 from vclab.provisioning.vsphere.properties import find_all
 
 
@@ -270,7 +271,7 @@ def test_remove_of_a_copy_that_is_running(bench: Bench, target: Target) -> None:
     site, place = bench.site(), files.directory(target)
     files.prepare(site, target)
     manager, center = site.content.virtualDiskManager, site.datacenter
-    task = manager.CopyVirtualDisk_Task(target.master, center, f"{place.path}/x.vmdk", center, None, False)
+    task = manager.CopyVirtualDisk_Task(master(target), center, f"{place.path}/x.vmdk", center, None, False)
     bench.module.remove(FakeContext(), target)
     with pytest.raises(vim.fault.FileNotFound):
         site.finish(task)

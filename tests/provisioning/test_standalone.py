@@ -51,7 +51,7 @@ class Group:
 
     def target(self, name: str, generation: int = 1) -> Target:
         target = target_of(self.places[name].machine.spec, computer=name, generation=generation, module="standalone")
-        return replace(target, endpoint="labs", host=name, datastore="", reservation=f"r{generation}")
+        return replace(target, endpoint="labs", host=name, storage="", reservation=f"r{generation}")
 
     def managing(self, work: Callable[[], T]) -> T:
         """Do something that blocks, in the management node's place."""

@@ -10,6 +10,7 @@ from vclab.model.inventory import DatastoreFacts, HostFacts, Inventory
 from vclab.model.reservations import Placed, Refusal, ReserveRequest
 from vclab.model.rules import Limits, Rules
 from vclab.provisioning import registry
+from vclab.provisioning.vsphere.data import ImageData
 from vclab.settings import LimitSettings
 from vclab.store import Store, catalog, reservations
 
@@ -27,14 +28,13 @@ RULES = Rules(
     turnaround=TURNAROUND.total_seconds(),
     modules=registry.traits(),
 )
-NETWORKS = ("private", "public")
 
 
 def image(name: str, memory_mb: int, revision: int = 1, cpus: int = 1, disk_gb: int = 4) -> Image:
     """An image of a size."""
     return Image(
-        name, name.title(), revision, "vsphere", "linux", "debian12_64Guest",
-        f"vclab-images/{name}/{revision}/disk.vmdk", cpus, memory_mb, disk_gb,
+        name, name.title(), revision, "vsphere", "linux", cpus, memory_mb, disk_gb,
+        module_data=ImageData(master_path=f"vclab-images/{name}/{revision}/disk.vmdk").text(),
     )  # fmt: skip
 
 
@@ -55,7 +55,7 @@ def inventory(hosts: int = 2, memory_mb: int = 16384, disk_gb: int = 200, taken_
     return Inventory(
         "lab-vcenter",
         taken_at,
-        tuple(HostFacts(f"esx{n + 1}", 16, memory_mb, True, "", ("ds1",), NETWORKS) for n in range(hosts)),
+        tuple(HostFacts(f"esx{n + 1}", 16, memory_mb, True, "", ("ds1",)) for n in range(hosts)),
         (DatastoreFacts("ds1", disk_gb, disk_gb),),
     )
 

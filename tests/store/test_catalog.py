@@ -10,12 +10,14 @@ from vclab.model.errors import NotFound, Refused
 from vclab.model.inventory import MachineFacts
 from vclab.store import Store, catalog, orphans, tenures
 
-ENDPOINT = Endpoint("vc", "vsphere", "https://127.0.0.1:8989", "u", "endpoint/vc", "ab" * 32, datacenter="DC0")
+ENDPOINT = Endpoint(
+    "vc", "vsphere", "https://127.0.0.1:8989", "u", "endpoint/vc", "ab" * 32, module_data='{"of": "vc"}'
+)
 
 
 def test_what_is_put_is_read(store: Store) -> None:
     alice = User("alice", 2001, "local", ("ssh-ed25519 A", "ssh-ed25519 B"), "Europe/Berlin")
-    debian = dataclasses.replace(image("debian-12", 512), root_access=False, ports=(22, 3389), datastore="ds2")
+    debian = dataclasses.replace(image("debian-12", 512), root_access=False, ports=(22, 3389), endpoint="vc")
     for _ in range(2):
         store.run(lambda s: catalog.put_user(s, alice))
         store.run(lambda s: catalog.put_image(s, debian))

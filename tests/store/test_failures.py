@@ -264,7 +264,7 @@ def room(lab: Store) -> Store:
 
     def fill(session: Session) -> None:
         catalog.put_endpoint(session, Endpoint("labs", "standalone", "", "", "", ""))
-        catalog.put_image(session, replace(image("lab-debian", 1024), module="standalone", master_path=""))
+        catalog.put_image(session, replace(image("lab-debian", 1024), module="standalone", module_data=""))
         for number in (1, 2):
             catalog.put_lab_computer(session, f"lab{number:02}", "", "labs", f"10.0.0.{number}", f"key{number}")
 

@@ -18,7 +18,7 @@ from vclab.model.states import ComputerState, Ending
 from vclab.store import Store, catalog, reservations, tenures
 from vclab.store.models import Claim, Computer
 
-IMAGE = replace(image("lab-debian", 1024), module="standalone", master_path="", root_access=False)
+IMAGE = replace(image("lab-debian", 1024), module="standalone", module_data="", root_access=False)
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def labs(lab: Store) -> Store:
         for name in ("labs", "annex"):
             catalog.put_endpoint(session, Endpoint(name, "standalone", "", "", "", ""))
         catalog.put_image(session, IMAGE)
-        catalog.put_image(session, replace(IMAGE, name="annex-debian", master_path="annex"))
+        catalog.put_image(session, replace(IMAGE, name="annex-debian", endpoint="annex"))
         for number in (1, 2):
             catalog.put_lab_computer(session, f"lab{number:02}", "", "labs", f"10.0.0.{number}", f"key{number}")
         catalog.put_lab_computer(session, "pc07", endpoint="annex", address="10.0.1.7")
@@ -67,7 +67,7 @@ def test_a_lab_machine_is_claimed_and_held_itself(labs: Store) -> None:
     found = placed(labs)
     target = found.target
     assert (target.computer, target.host, target.endpoint, target.module) == ("lab01", "lab01", "labs", "standalone")
-    assert (target.datastore, target.master, target.generation) == ("", "", 1)
+    assert (target.storage, target.traits.lent, target.generation) == ("", True, 1)
     with labs.read() as session:
         claim = session.scalars(sa.select(Claim)).one()
         assert (claim.computer, claim.pool, claim.starts, claim.ends) == ("lab01", None, NOW, found.end + TURNAROUND)

@@ -16,7 +16,7 @@ from vclab.model.reservations import Placed, Refusal, Trouble
 from vclab.model.states import ComputerState, Ending
 from vclab.store import Store, catalog, failures, load_log, loads, reservations, scheduling, tenures, troubles
 
-IMAGE = replace(image("metal", 1024), module="fake-metal", master_path="")
+IMAGE = replace(image("metal", 1024), module="fake-metal", module_data="")
 FACTS = Facts("10.0.0.1", "203.0.113.1", "ssh-ed25519 AAAA", "b1")
 SOON = NOW + timedelta(minutes=5)
 

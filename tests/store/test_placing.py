@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from tests.store.lab import HOUR, NETWORKS, NOW, RULES, TURNAROUND, image, inventory, must_reserve, reserve, seed
+from tests.store.lab import HOUR, NOW, RULES, TURNAROUND, image, inventory, must_reserve, reserve, seed
 from vclab.model.catalog import Endpoint
 from vclab.model.inventory import HostFacts, Inventory
 from vclab.model.plans import Facts, StepInput
@@ -25,10 +25,10 @@ def refused(outcome: Placed | Refusal) -> str:
 def test_a_place_is_claimed_held_and_recorded(lab: Store) -> None:
     placed = must_reserve(lab, hours=2)
     target = placed.target
-    assert (target.host, target.datastore, target.computer, target.generation) == ("esx1", "ds1", "vm01", 1)
-    assert target.master == "[ds1] vclab-images/debian-12/1/disk.vmdk"
+    assert (target.host, target.storage, target.computer, target.generation) == ("esx1", "ds1", "vm01", 1)
+    assert (target.image_data, target.endpoint_data) == (image("debian-12", 2048).module_data, "")
     assert (target.private_mac, target.public_mac) == ("02:76:63:00:00:01", "02:76:63:01:00:01")
-    assert (target.installation, target.private_network, target.public_network) == ("test", *NETWORKS)
+    assert (target.installation, target.traits.lent, target.traits.guest) == ("test", False, True)
     assert placed.access.password_ref == "tenure/vm01/1/login"
     assert (placed.access.login, placed.access.uid, placed.access.sudo) == ("alice", 2001, True)
     assert placed.access.public_keys == ("ssh-ed25519 AAAA alice",)
@@ -165,15 +165,15 @@ def test_endpoints_that_do_not_answer_or_do_not_exist(lab: Store) -> None:
 
 def test_a_second_endpoint_takes_over(lab: Store) -> None:
     other = Endpoint(
-        "b", "vsphere", "https://127.0.0.1:2", "u", "endpoint/b", "cd" * 32, private_network="p2", site="s2"
+        "b", "vsphere", "https://127.0.0.1:2", "u", "endpoint/b", "cd" * 32, site="s2", module_data='{"of": "b"}'
     )
     lab.run(lambda s: catalog.put_endpoint(s, other))
     down = Inventory("lab-vcenter", NOW, error="does not answer")
-    host = HostFacts("esx9", 8, 4096, True, "", ("ds1",), ("p2", "public"))
+    host = HostFacts("esx9", 8, 4096, True, "", ("ds1",))
     heard = dataclasses.replace(inventory(), endpoint="b", hosts=(host,))
     placed = reserve(lab, inventories=(down, heard))
     assert isinstance(placed, Placed)
-    assert (placed.target.endpoint, placed.target.private_network, placed.target.site) == ("b", "p2", "s2")
+    assert (placed.target.endpoint, placed.target.endpoint_data, placed.target.site) == ("b", other.module_data, "s2")
 
 
 def test_an_older_answer_of_the_endpoint_does_not_undo_a_newer_one(lab: Store) -> None:
@@ -195,9 +195,9 @@ def test_a_refusal_is_in_the_audit_and_leaves_nothing_else(lab: Store) -> None:
         assert reservations.tenures_held(session) == []
 
 
-def test_the_master_may_be_on_another_datastore(lab: Store) -> None:
-    lab.run(lambda s: catalog.put_image(s, dataclasses.replace(image("debian-12", 2048), datastore="masters")))
-    assert must_reserve(lab).target.master == "[masters] vclab-images/debian-12/1/disk.vmdk"
+def test_an_image_may_be_for_one_endpoint_only(lab: Store) -> None:
+    lab.run(lambda s: catalog.put_image(s, dataclasses.replace(image("debian-12", 2048), endpoint="b")))
+    assert "none called b has the provisioning module vsphere" in refused(reserve(lab))
 
 
 def test_a_new_revision_goes_to_new_reservations_only(lab: Store) -> None:

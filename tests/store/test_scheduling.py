@@ -207,8 +207,7 @@ def test_another_place_when_the_promised_one_can_not_be_used(lab: Store) -> None
     placed = must(later(lab))
     before = claimed(lab, placed.reservation)
     broken = tuple(
-        HostFacts(h.name, h.cpus, h.memory_mb, False, "in maintenance", h.datastores, h.networks)
-        for h in inventory().hosts
+        HostFacts(h.name, h.cpus, h.memory_mb, False, "in maintenance", h.datastores) for h in inventory().hosts
     )
     heard = inventory(taken_at=START - PRELOAD)
     nowhere = Inventory("lab-vcenter", heard.taken_at, broken, heard.datastores)
@@ -337,7 +336,7 @@ def lab_machines(session: Session) -> None:
     """Two lab machines in one room."""
     seed(session)
     catalog.put_endpoint(session, Endpoint("room", "standalone", "", "", "", ""))
-    catalog.put_image(session, Image("bench", "Bench", 1, "standalone", "linux", "", "room", 1, 1, 1))
+    catalog.put_image(session, Image("bench", "Bench", 1, "standalone", "linux", 1, 1, 1, endpoint="room"))
     for number in (1, 2):
         catalog.put_lab_computer(session, f"pc{number}", "", "room", f"10.0.0.{number}", f"key{number}")
 

@@ -31,7 +31,7 @@ from vclab.temporal import search_attributes
 from vclab.temporal.client import Reservations
 
 QUEUE = Settings().temporal.workflow_queue
-IMAGE = Image("debian-12", "Debian 12", 1, "vsphere", "linux", "debian12_64Guest", "m/disk.vmdk", 1, 1024, 8)
+IMAGE = Image("debian-12", "Debian 12", 1, "vsphere", "linux", 1, 1024, 8)
 ENDPOINT = Endpoint("vc", "vsphere", "https://127.0.0.1/sdk", "u", "endpoint/vc", "00")
 
 

@@ -176,7 +176,7 @@ async def test_trouble_in_reclaim_never_changes_the_ending(life: Life) -> None:
 def add_lab_machine(session: Session) -> None:
     """One that is lent, with an image."""
     catalog.put_endpoint(session, Endpoint("labs", "standalone", "", "", "", ""))
-    catalog.put_image(session, replace(IMAGE, name="lab-debian", module="standalone", master_path=""))
+    catalog.put_image(session, replace(IMAGE, name="lab-debian", module="standalone"))
     catalog.put_lab_computer(session, "lab01", endpoint="labs", address="10.77.0.31")
 
 
@@ -227,7 +227,7 @@ async def test_a_day_is_not_timed_out(life: Life) -> None:
 async def test_refused_names_every_host(life: Life) -> None:
     """Nothing is kept of a request that has no place."""
     life.world.hosts = (
-        HostFacts("esx1", 16, 512, datastores=("ds1",), networks=("private", "public")),
+        HostFacts("esx1", 16, 512, datastores=("ds1",)),
         HostFacts("esx2", 16, 16384, usable=False, why_not="in maintenance", datastores=("ds1",)),
     )
     with pytest.raises(Refused) as refused:

@@ -32,7 +32,7 @@ from vclab.store.engine import Store, open_store
 from vclab.store.models import LoadStep
 from vclab.temporal import search_attributes
 
-OS = Image("os", "An OS", 1, "fake-metal", "fake", "", "", 1, 1024, 8, root_access=False)
+OS = Image("os", "An OS", 1, "fake-metal", "fake", 1, 1024, 8, root_access=False)
 OTHER = replace(OS, name="other")
 END = End("alice")
 

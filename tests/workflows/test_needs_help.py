@@ -38,7 +38,7 @@ from vclab.store import catalog, load_log, reservations, tenures, troubles
 from vclab.store.engine import Store, open_store
 from vclab.temporal.client import Reservations
 
-TWO = tuple(HostFacts(f"esx{n}", 16, 65536, datastores=("ds1",), networks=("private", "public")) for n in (1, 2))
+TWO = tuple(HostFacts(f"esx{n}", 16, 65536, datastores=("ds1",)) for n in (1, 2))
 
 
 # --- every step of every plan -----------------------------------------------------------------------------------------

@@ -19,8 +19,8 @@ from vclab.model.reservations import ReservationView, ReserveRequest
 from vclab.model.states import ComputerState
 from vclab.store import catalog, load_log, reservations, tenures
 
-USABLE = HostFacts("esx1", 16, 16384, datastores=("ds1",), networks=("private", "public"))
-BROKEN = HostFacts("esx1", 16, 16384, False, "in maintenance", ("ds1",), ("private", "public"))
+USABLE = HostFacts("esx1", 16, 16384, datastores=("ds1",))
+BROKEN = HostFacts("esx1", 16, 16384, False, "in maintenance", ("ds1",))
 
 
 async def reserve(life: Life, hours_ahead: float = 5.0, hours: float = 1.0) -> datetime:

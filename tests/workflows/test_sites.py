@@ -33,7 +33,7 @@ from workflows.reconcile import Reconcile
 
 NORTH = replace(ENDPOINT, name="vc-north", site="north")
 ROOM = Endpoint("room", "fake-metal", "", "", "", "", site="north")
-OS = replace(IMAGE, name="os", module="fake-metal", guest_id="", master_path="", root_access=False)
+OS = replace(IMAGE, name="os", module="fake-metal", root_access=False)
 
 
 @dataclass

@@ -151,7 +151,7 @@ async def test_the_reconciler_removes_what_is_too_old(life: Life) -> None:
 @pytest.fixture
 async def crowd(life: Life) -> AsyncIterator[Life]:
     """Three spares on the only host, which is full then, and an image that needs all of it."""
-    life.world.hosts = (HostFacts("esx1", 16, 3072, datastores=("ds1",), networks=("private", "public")),)
+    life.world.hosts = (HostFacts("esx1", 16, 3072, datastores=("ds1",)),)
     life.store.run(lambda s: catalog.put_image(s, replace(IMAGE, name="big", memory_mb=3072)))
     known = []
     for _ in range(3):
@@ -200,7 +200,7 @@ async def test_ended_while_room_is_made(crowd: Life) -> None:
 @KEEPING
 async def test_room_is_made_where_a_load_is_tried_again(life: Life) -> None:
     """The other host is full of a spare: it goes after what failed, and before anything is made there."""
-    full = (HostFacts(f"esx{n}", 16, 3072, datastores=("ds1",), networks=("private", "public")) for n in (1, 2))
+    full = (HostFacts(f"esx{n}", 16, 3072, datastores=("ds1",)) for n in (1, 2))
     life.world.hosts = tuple(full)
     life.store.run(lambda s: catalog.put_image(s, replace(IMAGE, name="big", memory_mb=3072)))
     await a_spare(life)
@@ -240,7 +240,7 @@ async def test_handed_out_at_a_preload(life: Life) -> None:
 @KEEPING
 async def test_room_is_made_for_later(life: Life) -> None:
     """The reconciler removes what is in the way of a start; or else the load does, before anything is made."""
-    life.world.hosts = (HostFacts("esx1", 16, 1024, datastores=("ds1",), networks=("private", "public")),)
+    life.world.hosts = (HostFacts("esx1", 16, 1024, datastores=("ds1",)),)
     life.store.run(lambda s: catalog.put_image(s, replace(IMAGE, name="other")))
     await a_spare(life)
     another(life)

@@ -1,20 +1,21 @@
 """``vclab endpoint …``: what provisions: vCenters and ESXi hosts."""
 
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vclab.cli import checks
+from vclab.cli import checks, module_data
 from vclab.cli.administer import Administration, administration, group, may_write
 from vclab.cli.context import Lab, lab_of, near
 from vclab.cli.errors import Failed, Usage, quoted
 from vclab.cli.output import JsonValue, fields, note, say, say_json, table
 from vclab.cli.params import AsUser, EndpointName, Json
 from vclab.model.catalog import Endpoint
-from vclab.model.errors import NotFound, Refused
-from vclab.model.inventory import HostFacts, Inventory
+from vclab.model.errors import NotFound, Refused, StepFailed
+from vclab.model.inventory import Inventory
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -91,19 +92,20 @@ def add(
     admin = _keeper(lab_of(context, as_user))
     checks.name(name, "an endpoint")
     checks.offered(checks.one_of(module, "module of endpoints", (VSPHERE, *_groups())), admin.settings)
+    data = _said(folder, private_network, public_network, datacenter)
     if checks.traits(module).lent:
         if url is not None or username is not None or fingerprint is not None:
             raise Usage("a group of lab machines has no URL, no user name and no certificate")
-        _keep_group(admin, name, module, json)
+        _add_group(admin, name, module, data, json)
         return
     if url is None or username is None:
         raise Usage("an endpoint needs --url and --username")
-    given = _given(folder, private_network, public_network, datacenter, cpu_overcommit, memory_reserve)
+    given = _given(cpu_overcommit, memory_reserve)
     given |= {"url": checks.url(url), "username": checks.line(username, "the user name")}
     pin = checks.fingerprint(fingerprint) if fingerprint is not None else ""
     known = _endpoints(admin).get(name)
     new = Endpoint(**{"name": name, "module": VSPHERE, "password_ref": f"endpoint/{name}", "fingerprint": "", **given})
-    endpoint = new if known is None else replace(known, **given)
+    endpoint = _changed(new if known is None else replace(known, **given), data)
     if known is not None and endpoint != known:
         raise Refused(f"there is an endpoint {name} already; change it with `vclab endpoint edit {name}`")
     endpoint = replace(endpoint, fingerprint=_confirmed(endpoint, pin))
@@ -139,13 +141,17 @@ def edit(
       vclab endpoint edit vc1 --public-network students --cpu-overcommit 6
     """
     admin = _keeper(lab_of(context, as_user))
-    given = _given(folder, private_network, public_network, datacenter, cpu_overcommit, memory_reserve)
+    given, data = _given(cpu_overcommit, memory_reserve), _said(folder, private_network, public_network, datacenter)
+    known = _known(name, _endpoints(admin))
+    if known.module != VSPHERE and data and not (given or url or username or fingerprint or new_password):
+        _edit_group(admin, known, data, json)
+        return
     if url is not None:
         given["url"] = checks.url(url)
     if username is not None:
         given["username"] = checks.line(username, "the user name")
     pin = checks.fingerprint(fingerprint) if fingerprint is not None else ""
-    endpoint = replace(_asked(name, _endpoints(admin)), **given)
+    endpoint = _changed(replace(_asked(name, {name: known}), **given), data)
     if new_certificate or pin or url is not None:
         endpoint = replace(endpoint, fingerprint=_confirmed(endpoint, pin))
     password = _password(endpoint) if new_password or username is not None else admin.secrets.get(endpoint.password_ref)
@@ -188,8 +194,7 @@ def list_(context: typer.Context, json: Json = False) -> None:
         say_json([_json(each) for each in found])
     elif found:
         rows = [
-            (e.name, e.module, e.url, e.username, e.folder if e.url else "", e.fingerprint[:16] + "…" * bool(e.url))
-            for e in found
+            (e.name, e.module, e.url, e.username, _folder(e), e.fingerprint[:16] + "…" * bool(e.url)) for e in found
         ]
         table(("ENDPOINT", "MODULE", "URL", "USER", "FOLDER", "CERTIFICATE"), rows)
     else:
@@ -205,10 +210,7 @@ def show(context: typer.Context, name: EndpointName, json: Json = False) -> None
       vclab endpoint show vc1
     """
     endpoint = _known(name, {each.name: each for each in lab_of(context).records.endpoints()})
-    if json:
-        say_json(_json(endpoint))
-    else:
-        _tell(endpoint)
+    _tell_entry(endpoint, json)
 
 
 def useless(inventory: Inventory) -> str:
@@ -262,43 +264,60 @@ def _groups() -> list[str]:
     return [name for name in checks.MODULES if checks.traits(name).lent]
 
 
-def _keep_group(admin: Administration, name: str, module: str, json: bool) -> None:
-    """A group of lab machines: nothing is there to be asked."""
-    group = Endpoint(name, module, url="", username="", password_ref="", fingerprint="")
+def _add_group(admin: Administration, name: str, module: str, data: dict[str, str], json: bool) -> None:
+    """A group of computers that are lent: nothing is there to be asked."""
+    group = _changed(Endpoint(name, module, url="", username="", password_ref="", fingerprint=""), data)
+
+    def change(session: "Session") -> Endpoint:
+        from vclab.store import catalog
+
+        known = {each.name: each for each in catalog.endpoints(session)}.get(name)
+        if known is not None and known.module != module:
+            raise Refused(f"there is an endpoint {name} already, of the module {known.module}")
+        if known is not None and _changed(known, data) != _changed(known, {}):
+            raise Refused(f"there is an endpoint {name} already; change it with `vclab endpoint edit {name}`")
+        if known is None:
+            catalog.put_endpoint(session, group)
+        return known or group
+
+    _tell_entry(admin.write(change), json)
+
+
+def _edit_group(admin: Administration, group: Endpoint, data: dict[str, str], json: bool) -> None:
+    changed = _changed(group, data)
 
     def change(session: "Session") -> None:
         from vclab.store import catalog
 
-        known = {each.name: each for each in catalog.endpoints(session)}.get(name, group)
-        if known.module != module:
-            raise Refused(f"there is an endpoint {name} already, of the module {known.module}")
-        catalog.put_endpoint(session, known)
+        catalog.put_endpoint(session, changed)
 
     admin.write(change)
-    if json:
-        say_json(_json(group))
-    else:
-        _tell(group)
+    _tell_entry(changed, json)
 
 
-def _given(
-    folder: str | None,
-    private_network: str | None,
-    public_network: str | None,
-    datacenter: str | None,
-    cpu_overcommit: float | None,
-    memory_reserve: int | None,
-) -> dict[str, Any]:
-    """What was said, checked; what was not said is not there."""
+def _changed(endpoint: Endpoint, said: dict[str, str]) -> Endpoint:
+    """The endpoint with what was said laid over what its module knows of it. Raises ``Usage`` and ``Refused``."""
+    data, whose = module_data.kind_of(endpoint.module).endpoint_data, f"the endpoint {endpoint.name}"
+    text = module_data.laid_over(data, endpoint.module_data, said, whose, endpoint.module)
+    return replace(endpoint, module_data=text)
+
+
+def _said(
+    folder: str | None, private_network: str | None, public_network: str | None, datacenter: str | None
+) -> dict[str, str]:
+    """What was said of what only the module knows, checked; what was not said is not there."""
     texts = {
         "folder": (folder, "the folder"),
         "private_network": (private_network, "the private network"),
         "public_network": (public_network, "the public network"),
         "datacenter": (datacenter, "the datacenter"),
     }
-    given: dict[str, Any] = {
-        field: checks.line(text, what, 80) for field, (text, what) in texts.items() if text is not None
-    }
+    return {field: checks.line(text, what, 200) for field, (text, what) in texts.items() if text is not None}
+
+
+def _given(cpu_overcommit: float | None, memory_reserve: int | None) -> dict[str, Any]:
+    """What was said, checked; what was not said is not there."""
+    given: dict[str, Any] = {}
     if cpu_overcommit is not None:
         if not 0.1 <= cpu_overcommit <= 100:
             raise Usage(f"the CPU overcommit must be between 0.1 and 100, not {cpu_overcommit}")
@@ -357,7 +376,7 @@ def _ask(admin: Administration, endpoint: Endpoint, password: str) -> "Answer":
 def _try_and_keep(admin: Administration, endpoint: Endpoint, password: str, json: bool) -> None:
     """Ask it; if it can be used at all, keep password and entry."""
     answer = _ask(admin, endpoint, password)
-    _refuse_without_networks(endpoint, answer.inventory.hosts)
+    _refuse_without_networks(endpoint, answer.networks)
 
     def change(session: "Session") -> None:
         from vclab.store import catalog
@@ -376,31 +395,46 @@ def _try_and_keep(admin: Administration, endpoint: Endpoint, password: str, json
         note(f"Nothing can be placed there now: {why}")
 
 
-def _refuse_without_networks(endpoint: Endpoint, hosts: tuple[HostFacts, ...]) -> None:
+def _refuse_without_networks(endpoint: Endpoint, networks: Mapping[str, Sequence[str]]) -> None:
     """A host may be in maintenance today; a network that no host has is a mistake."""
-    for option, network in (
-        ("--private-network", endpoint.private_network),
-        ("--public-network", endpoint.public_network),
-    ):
-        if hosts and not any(network in host.networks for host in hosts):
-            there = sorted({name for host in hosts for name in host.networks})
+    data, there = module_data.of_endpoint(endpoint), sorted({name for names in networks.values() for name in names})
+    for field in ("private_network", "public_network"):
+        if networks and data[field] not in there:
             raise Refused(
-                f"no host of {endpoint.name} has a network {quoted(network)} ({option}); there are: "
-                f"{', '.join(there) or 'none'}"
+                f"no host of {endpoint.name} has a network {quoted(data[field])} (--{field.replace('_', '-')}); "
+                f"there are: {', '.join(there) or 'none'}"
             )
 
 
+def _folder(endpoint: Endpoint) -> str:
+    """Of its machines; empty if it has none, or that can't be read."""
+    try:
+        return module_data.of_endpoint(endpoint).get("folder", "")
+    except StepFailed:
+        return ""
+
+
+def _tell_entry(endpoint: Endpoint, json: bool) -> None:
+    if json:
+        say_json(_json(endpoint))
+    else:
+        _tell(endpoint)
+
+
 def _tell(endpoint: Endpoint) -> None:
-    of_vsphere = [
-        ("URL", endpoint.url),
-        ("User", endpoint.username),
-        ("Certificate", f"SHA-256 {endpoint.fingerprint}"),
-        ("Datacenter", endpoint.datacenter),
-        ("Folder", endpoint.folder),
-        ("Networks", f"{endpoint.private_network} (private), {endpoint.public_network} (public)"),
-        ("Limits", f"{endpoint.cpu_overcommit:g} CPUs a thread; {endpoint.memory_reserve_mb} MiB left to each host"),
-    ]
-    fields([("Endpoint", endpoint.name), ("Module", endpoint.module), *(of_vsphere if endpoint.url else ())])
+    data = module_data.of_endpoint(endpoint)
+    rows = [("Endpoint", endpoint.name), ("Module", endpoint.module)]
+    if endpoint.url:
+        rows += [
+            ("URL", endpoint.url),
+            ("User", endpoint.username),
+            ("Certificate", f"SHA-256 {endpoint.fingerprint}"),
+        ]
+    rows += [(field.replace("_", " ").capitalize(), value) for field, value in data.items() if value]
+    if endpoint.url:
+        limits = f"{endpoint.cpu_overcommit:g} CPUs a thread; {endpoint.memory_reserve_mb} MiB left to each host"
+        rows.append(("Limits", limits))
+    fields(rows)
 
 
 def _tell_answer(answer: "Answer") -> None:
@@ -420,12 +454,18 @@ def _tell_answer(answer: "Answer") -> None:
 
 
 def _json(endpoint: Endpoint) -> dict[str, JsonValue]:
-    return asdict(endpoint)
+    """For programs; what only the module knows is laid open. Of what can't be read, why it can't."""
+    plain = {name: value for name, value in asdict(endpoint).items() if name != "module_data"}
+    try:
+        data: dict[str, JsonValue] = {**module_data.of_endpoint(endpoint)}
+    except StepFailed as error:
+        data = {"error": str(error)}
+    return plain | dict.fromkeys(("folder", "private_network", "public_network", "datacenter"), "") | data
 
 
 def _answer_json(endpoint: Endpoint, answer: "Answer") -> dict[str, JsonValue]:
     hosts: list[JsonValue] = [
-        asdict(host) | {"datastores": list(host.datastores), "networks": list(host.networks)}
+        asdict(host) | {"datastores": list(host.datastores), "networks": list(answer.networks.get(host.name, ()))}
         for host in answer.inventory.hosts
     ]
     stores: list[JsonValue] = [asdict(store) for store in answer.inventory.datastores]

@@ -1,11 +1,11 @@
 """``vclab image …``: what can be reserved, as an administrator keeps it. ``vclab images`` is the users' list."""
 
-from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Annotated, Any
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from vclab.cli import checks
+from vclab.cli import checks, module_data
 from vclab.cli.administer import administration, group
 from vclab.cli.context import lab_of
 from vclab.cli.errors import Usage
@@ -13,12 +13,15 @@ from vclab.cli.output import JsonValue, fields, note, say, say_json, table
 from vclab.cli.params import AsUser, ImageName, Json
 from vclab.cli.times import iso
 from vclab.model.catalog import Image
-from vclab.model.errors import Refused
+from vclab.model.errors import Refused, StepFailed
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from vclab.model.health import Failure, Suspect
+    from vclab.provisioning.data import ModuleData
+
+T = TypeVar("T")
 
 app = group("image", "What can be reserved: add, list, show, edit.")
 
@@ -47,6 +50,9 @@ GuestId = Annotated[
     str | None,
     typer.Option("--guest-id", help="vSphere's name of its OS [default: otherLinux64Guest].", show_default=False),
 ]
+Text = Annotated[
+    str | None, typer.Option("--text", help="What is handed out (--module text-file).", show_default=False)
+]
 
 
 @app.command("add")
@@ -63,6 +69,7 @@ def add(
     module: Module = None,
     guest: GuestName = None,
     guest_id: GuestId = None,
+    text: Text = None,
     json: Json = False,
     as_user: AsUser = "",
 ) -> None:
@@ -84,14 +91,8 @@ def add(
     checks.name(name, "an image")
     checks.offered(module, admin.settings)
     checks.offered(guest, admin.settings)
-    given = _given(module or "vsphere", title, master, cpus, memory, disk, port, sudo, module, guest, guest_id)
-    lent = checks.traits(module or "vsphere").lent
-    missing = [f"--{word}" for word, field in _NEEDED.items() if field not in given and not (lent and word == "master")]
-    if missing:
-        raise Usage(f"a new image needs {', '.join(missing)} too")
-    defaults: dict[str, Any] = {"module": "vsphere", "guest": "linux", "guest_id": "otherLinux64Guest", "title": name}
-    defaults |= {"master_path": "", "root_access": not lent}
-    image = Image(**{"name": name, "revision": 1, **defaults, **given})
+    said = _said(module or "vsphere", title, master, cpus, memory, disk, port, sudo, module, guest, guest_id, text)
+    image = _new(name, module or "vsphere", said)
 
     def change(session: "Session") -> Image:
         from vclab.store import catalog
@@ -99,7 +100,7 @@ def add(
         known = {each.name: each for each in catalog.images(session)}.get(name)
         if known is None:
             catalog.put_image(session, image)
-        elif replace(known, **given) != known:
+        elif _changed(known, said) != _changed(known, Changes({}, {})):
             raise Refused(f"there is an image {name} already; change it with `vclab image edit {name}`")
         return catalog.image(session, name)
 
@@ -124,6 +125,7 @@ def edit(
     module: Module = None,
     guest: GuestName = None,
     guest_id: GuestId = None,
+    text: Text = None,
     trusted: Annotated[bool, typer.Option("--trusted", help="It is well: it is not suspect any more.")] = False,
     json: Json = False,
     as_user: AsUser = "",
@@ -145,7 +147,7 @@ def edit(
     kind = module or lab.image(name).module
     checks.offered(module, admin.settings)
     checks.offered(guest, admin.settings)
-    given = _given(kind, title, master, cpus, memory, disk, port, sudo, module, guest, guest_id)
+    said = _said(kind, title, master, cpus, memory, disk, port, sudo, module, guest, guest_id, text)
     if revision is not None:
         checks.number(revision, "the revision", 1, 1_000_000)
 
@@ -154,7 +156,7 @@ def edit(
 
         known = {image.revision: image for image, _ in catalog.revisions(session, name)}
         present = catalog.image(session, name)
-        catalog.put_image(session, replace(_base(present, known, revision, given), **given))
+        catalog.put_image(session, _revised(present, known, revision, said))
         image = catalog.image(session, name)
         if trusted:
             failures.trust(session, name, image.revision)
@@ -163,23 +165,70 @@ def edit(
     _tell(admin.write(change), json)
 
 
-def _base(present: Image, known: dict[int, Image], revision: int | None, given: dict[str, Any]) -> Image:
-    """What the changes are laid over. Raises ``Refused`` when they would make a revision something else."""
+def _new(name: str, module: str, said: "Changes") -> Image:
+    """An image as it is added. Raises ``Usage`` when something is missing."""
+    traits = checks.traits(module)
+    missing = [f"--{word}" for word, field in _SIZES.items() if traits.guest and field not in said.image]
+    data = module_data.kind_of(module).image_data
+    missing = [f"--{word}" for word in _lacking(data, said)] + missing
+    if missing:
+        raise Usage(f"a new image needs {', '.join(missing)} too")
+    blank = Image(name, name, 1, module, "", 0, 0, 0, root_access=not traits.lent, ports=(22,) if traits.guest else ())
+    return _changed(blank, said)
+
+
+def _lacking(data: type["ModuleData"], said: "Changes") -> list[str]:
+    needed = [name for name, field in data.model_fields.items() if field.is_required() and name not in said.data]
+    return ["master" if name == "master_path" else name for name in needed]
+
+
+def _changed(image: Image, said: "Changes") -> Image:
+    """The image with what was said laid over it. Raises ``Usage`` and ``Refused`` for what can't be."""
+    changed = replace(image, **said.image)
+    same = changed.module == image.module
+    traits, whose = checks.traits(changed.module), f"the image {image.name}"
+    if changed.guest and not traits.guest and "guest" in said.image:
+        raise Usage(f"what the module {changed.module} provides has no guest")
+    data = module_data.kind_of(changed.module).image_data
+    return replace(
+        changed,
+        guest=(changed.guest or "linux") if traits.guest else "",
+        module_data=module_data.laid_over(data, image.module_data if same else "", said.data, whose, changed.module),
+    )
+
+
+def _revised(present: Image, known: dict[int, Image], revision: int | None, said: "Changes") -> Image:
+    """What an edit makes. Raises ``Refused`` when it would make a revision something else."""
     number = present.revision if revision is None else revision
     base = known.get(number)
     if base is not None:
-        other = {"master_path": base.master_path, "datastore": base.datastore} | given
-        if (other["master_path"], other["datastore"]) != (base.master_path, base.datastore):
+        changed = _changed(base, said)
+        if base.module == changed.module and _content(base) not in (None, _content(changed)):
             raise Refused(
-                f"revision {number} of {base.name} is what {_master(base)} holds; "
+                f"revision {number} of {base.name} is what {_source(base)} holds; "
                 f"another master is another revision: --revision {max(known) + 1}"
             )
-        return base
+        return changed
     if number != max(known) + 1:
         raise Refused(f"the next revision of {present.name} is {max(known) + 1}, not {number}")
-    if "master_path" not in given:
-        raise Usage(f"revision {number} of {present.name} would be new: it needs its own --master")
-    return replace(present, revision=number)
+    if not _says_content(present, said):
+        option = "--text" if "text" in module_data.kind_of(present.module).image_data.content else "--master"
+        raise Usage(f"revision {number} of {present.name} would be new: it needs its own {option}")
+    return _changed(replace(present, revision=number), said)
+
+
+def _content(image: Image) -> tuple[str, ...] | None:
+    """What makes a revision what it is; None when it can't be read: then it can be put right."""
+    try:
+        data = module_data.of_image(image)
+    except StepFailed:
+        return None
+    return (image.endpoint, *(data[name] for name in module_data.kind_of(image.module).image_data.content))
+
+
+def _says_content(image: Image, said: "Changes") -> bool:
+    content = module_data.kind_of(said.image.get("module", image.module)).image_data.content
+    return "endpoint" in said.image or any(name in said.data for name in content)
 
 
 @app.command("list")
@@ -205,7 +254,7 @@ def list_(context: typer.Context, json: Json = False) -> None:
 
 def _row(i: Image) -> tuple[str, ...]:
     size = f"{i.memory_mb} MiB", f"{i.disk_gb} GiB"
-    return i.name, str(i.revision), i.module, str(i.cpus), *size, _master(i)
+    return i.name, str(i.revision), i.module, str(i.cpus), *size, _source(i)
 
 
 @app.command("show")
@@ -225,7 +274,7 @@ def show(context: typer.Context, name: ImageName, json: Json = False) -> None:
             {
                 "revision": each.revision,
                 "production": production,
-                "master_path": each.master_path,
+                "master_path": str(_json(each)["master_path"]),
                 "suspect": suspect_json(suspects.get(each.revision)),
             }
             for each, production in revisions
@@ -235,7 +284,7 @@ def show(context: typer.Context, name: ImageName, json: Json = False) -> None:
     _tell(image, json=False)
     say("")
     rows = [
-        (str(each.revision), "yes" * production, _master(each), "suspect" * (each.revision in suspects))
+        (str(each.revision), "yes" * production, _source(each), "suspect" * (each.revision in suspects))
         for each, production in revisions
     ]
     table(("REVISION", "PRODUCTION", "MASTER", "NOTE"), rows, right=("REVISION",))
@@ -256,10 +305,18 @@ def failure_json(failure: "Failure") -> dict[str, JsonValue]:
     return asdict(failure) | {"at": iso(failure.at)}
 
 
-_NEEDED = {"master": "master_path", "cpus": "cpus", "memory": "memory_mb", "disk": "disk_gb"}
+_SIZES = {"cpus": "cpus", "memory": "memory_mb", "disk": "disk_gb"}
 
 
-def _given(
+@dataclass(frozen=True)
+class Changes:
+    """What was said, checked; what was not said is not there."""
+
+    image: dict[str, Any]  #: fields of the image
+    data: dict[str, str]  #: fields of what only its module knows
+
+
+def _said(
     kind: str,
     title: str | None,
     master: str | None,
@@ -271,54 +328,71 @@ def _given(
     module: str | None,
     guest: str | None,
     guest_id: str | None,
-) -> dict[str, Any]:
-    """What was said, checked; what was not said is not there."""
+    text: str | None,
+) -> Changes:
+    if module is not None:
+        checks.one_of(module, "provisioning module", checks.MODULES)
     traits = checks.traits(kind)
     if traits.lent and not traits.reloadable and sudo:
         raise Usage("what root has changed only a load makes good again, and a lab machine can't be loaded: --no-sudo")
-    datastore, path = (None, None) if master is None else _source(kind, master)
-    said = {
+    image = {
         "title": title if title is None else checks.line(title, "the title", 100),
-        "datastore": datastore,
-        "master_path": path,
+        "endpoint": _group(master) if traits.lent and master is not None else None,
         "cpus": cpus if cpus is None else checks.number(cpus, "the number of CPUs", 1, checks.MOST_CPUS),
         "memory_mb": memory if memory is None else checks.memory(memory),
         "disk_gb": disk if disk is None else checks.number(disk, "the disk in GiB", 1, checks.MOST_DISK_GB),
         "ports": checks.ports(ports) if ports else None,
         "root_access": sudo,
-        "module": module if module is None else checks.one_of(module, "provisioning module", checks.MODULES),
+        "module": module,
         "guest": guest if guest is None else checks.one_of(guest, "guest", checks.GUESTS),
-        "guest_id": guest_id if guest_id is None else checks.guest_id(guest_id),
     }
-    return {field: value for field, value in said.items() if value is not None}
+    datastore, path = (None, None) if master is None or traits.lent else checks.master(master)
+    data = {
+        "datastore": datastore,
+        "master_path": path,
+        "guest_id": guest_id if guest_id is None else checks.guest_id(guest_id),
+        "text": text,
+    }
+    return Changes(_there(image), _there(data))
 
 
-def _source(kind: str, text: str) -> tuple[str, str]:
-    """Where the image comes from: datastore and path of a disk, or the group of lab machines that have it."""
-    if checks.traits(kind).lent:
-        return "", checks.name(text, "a group of lab machines") if text else ""
-    return checks.master(text)
+def _there(values: dict[str, T | None]) -> dict[str, T]:
+    return {name: value for name, value in values.items() if value is not None}
 
 
-def _master(image: Image) -> str:
+def _group(text: str) -> str:
+    """The group of lent computers that have the image; empty: all."""
+    return checks.name(text, "a group of lab machines") if text else ""
+
+
+def _source(image: Image) -> str:
+    """Where the image comes from, in words."""
+    try:
+        data = module_data.of_image(image)
+    except StepFailed as error:
+        return str(error)
+    if "master_path" in data:
+        return f"[{data['datastore']}] {data['master_path']}" if data["datastore"] else data["master_path"]
     if checks.traits(image.module).lent:
-        return f"on the machines of {image.master_path}" if image.master_path else "on all lab machines"
-    return f"[{image.datastore}] {image.master_path}" if image.datastore else image.master_path
+        return f"on the machines of {image.endpoint}" if image.endpoint else "on all lab machines"
+    return ""
 
 
 def _tell(image: Image, json: bool) -> None:
     if json:
         say_json(_json(image))
         return
+    data = module_data.of_image(image)
     fields(
         [
             ("Image", image.name),
             ("Title", image.title),
             ("Revision", str(image.revision)),
-            ("Master", _master(image)),
+            ("Master", _source(image)),
             ("Size", f"{image.cpus} CPUs, {image.memory_mb} MiB memory, {image.disk_gb} GiB disk"),
-            ("Made by", f"{image.module}, as {image.guest_id}"),
-            ("Guest", image.guest),
+            ("Made by", f"{image.module}, as {data['guest_id']}" if data.get("guest_id") else image.module),
+            *((("Text", data["text"]),) if "text" in data else ()),
+            ("Guest", image.guest or "none"),
             ("Ports", ", ".join(map(str, image.ports))),
             ("Sudo", "yes" if image.root_access else "no"),
         ]
@@ -326,4 +400,11 @@ def _tell(image: Image, json: bool) -> None:
 
 
 def _json(image: Image) -> dict[str, JsonValue]:
-    return asdict(image) | {"ports": list(image.ports)}
+    """For programs; what only the module knows is laid open. Of what can't be read, why it can't."""
+    plain = {name: value for name, value in asdict(image).items() if name != "module_data"}
+    try:
+        data: dict[str, JsonValue] = {**module_data.of_image(image)}
+    except StepFailed as error:
+        data = {"error": str(error)}
+    of_all: dict[str, JsonValue] = {"master_path": image.endpoint, "datastore": "", "guest_id": ""}
+    return plain | {"ports": list(image.ports)} | of_all | data

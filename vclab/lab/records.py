@@ -23,6 +23,7 @@ from vclab.lab.stock import (
 from vclab.model.catalog import Endpoint, Image, User
 from vclab.model.errors import NotFound, VclabError
 from vclab.provisioning import standalone
+from vclab.provisioning.vsphere.data import EndpointData
 from vclab.store import catalog
 from vclab.store.engine import open_store
 
@@ -67,8 +68,7 @@ def _put_endpoint(layout: Layout, session: Session) -> None:
             username=VCENTER_USER,
             password_ref=PASSWORD_REF,
             fingerprint=pin,
-            private_network=PRIVATE,
-            public_network=PUBLIC,
+            module_data=EndpointData(private_network=PRIVATE, public_network=PUBLIC).text(),
         )
     catalog.put_endpoint(session, replace(endpoint, url=url, fingerprint=pin))
 
@@ -77,7 +77,7 @@ def _put_lab_machines(session: Session) -> None:
     """Their host keys are pinned at the first contact: they make them when they first boot."""
     if LAB_ENDPOINT not in {endpoint.name for endpoint in catalog.endpoints(session)}:
         endpoint = Endpoint(LAB_ENDPOINT, standalone.NAME, url="", username="", password_ref="", fingerprint="")
-        catalog.put_endpoint(session, replace(endpoint, private_network=PRIVATE, public_network=PUBLIC))
+        catalog.put_endpoint(session, endpoint)
     for machine in LAB_MACHINES:
         catalog.put_lab_computer(
             session,

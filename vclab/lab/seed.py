@@ -22,6 +22,7 @@ from vclab.lab.layout import PEOPLE, PRIVATE, SUBNETS, TEMPORAL_PORT, UI_PORT, L
 from vclab.lab.machines import descriptor
 from vclab.lab.stock import ENDPOINT, IMAGES, LAB_IMAGE, LAB_MACHINES, NO_SSH, OPERATOR, PASSWORD_REF
 from vclab.model.catalog import Image
+from vclab.provisioning.vsphere.data import ImageData
 from vclab.secrets.store import SecretStore
 from vclab.settings import Settings
 
@@ -53,7 +54,8 @@ def prepare(layout: Layout) -> None:
 
 def put_master(layout: Layout, image: Image, boots: str) -> None:
     """The master disk of an image, from which the root file system ``boots`` boots."""
-    disk = layout.datastore / image.master_path
+    master = ImageData.of(image.module_data, f"the image {image.name}").master_path
+    disk = layout.datastore / master
     if not disk.exists():
         disk.parent.mkdir(parents=True, exist_ok=True)
         disk.write_text(descriptor(boots, image.disk_gb))

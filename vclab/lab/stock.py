@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from vclab.model.catalog import IdentityPool, Image
 from vclab.provisioning import standalone
+from vclab.provisioning.vsphere.data import ImageData
 
 ENDPOINT = "lab-vcenter"
 PASSWORD_REF = f"endpoint/{ENDPOINT}"
@@ -28,12 +29,12 @@ def image(name: str, title: str, cpus: int, memory_mb: int, disk_gb: int) -> Ima
         revision=1,
         module="vsphere",
         guest="linux",
-        guest_id="debian12_64Guest",
-        master_path=f"vclab-images/{name}/1/disk.vmdk",
         cpus=cpus,
         memory_mb=memory_mb,
         disk_gb=disk_gb,
-        datastore=DATASTORE,
+        module_data=ImageData(
+            master_path=f"vclab-images/{name}/1/disk.vmdk", datastore=DATASTORE, guest_id="debian12_64Guest"
+        ).text(),
     )
 
 
@@ -49,8 +50,6 @@ LAB_IMAGE = Image(
     revision=1,
     module=standalone.NAME,
     guest="linux",
-    guest_id="debian12_64Guest",
-    master_path="",
     cpus=1,
     memory_mb=1024,
     disk_gb=8,

@@ -34,17 +34,14 @@ class Image:
     title: str
     revision: int
     module: str
-    guest: str
-    guest_id: str
-    #: Path of the master disk inside a datastore, e.g. "vclab-images/debian-12/1/disk.vmdk". A lab machine's image is
-    #: on the machines themselves: the endpoint whose machines have it, or "" if those of all endpoints do.
-    master_path: str
+    guest: str  #: OS module; empty: it has no operating system that vclab enters
     cpus: int
     memory_mb: int
     disk_gb: int
     root_access: bool = True
     ports: tuple[int, ...] = (22,)
-    datastore: str = ""  #: the datastore that holds the master; empty: the one on which the machine is placed
+    endpoint: str = ""  #: the only one that has it; empty: all of its module
+    module_data: str = ""  #: what only its module knows of it: versioned JSON, read by nobody else
 
 
 @dataclass(frozen=True)
@@ -57,13 +54,10 @@ class Endpoint:
     username: str
     password_ref: str
     fingerprint: str  #: SHA-256 of its TLS certificate, lower-case hex; pinned
-    folder: str = "vclab"
-    private_network: str = "private"
-    public_network: str = "public"
     site: str = "default"
-    datacenter: str = ""  #: empty: the only one
     cpu_overcommit: float = 4.0  #: virtual CPUs per hardware thread
     memory_reserve_mb: int = 1024  #: left to the hypervisor
+    module_data: str = ""  #: what only its module knows of it: versioned JSON, read by nobody else
 
 
 @dataclass(frozen=True)

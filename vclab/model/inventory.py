@@ -12,9 +12,8 @@ class HostFacts:
     cpus: int  #: virtual CPUs it may give to lab machines: threads x overcommit, less those of foreign VMs
     memory_mb: int  #: MiB it may give to lab machines: total less reserve, less that of foreign VMs
     usable: bool = True
-    why_not: str = ""  #: e.g. "in maintenance", "disconnected"; empty when usable
+    why_not: str = ""  #: e.g. "in maintenance", "it has no network public"; empty when usable
     datastores: tuple[str, ...] = ()
-    networks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -22,22 +22,20 @@ class Target:
     guest: str  #: OS module: "linux"; empty for a thing without an OS
     endpoint: str
     host: str
-    datastore: str
+    storage: str  #: the storage pool that placement claimed disk of; empty: none
     image: str
     revision: int
-    master: str  #: the image's master disk, e.g. "[ds1] vclab-images/debian-12/1/disk.vmdk"
     cpus: int
     memory_mb: int
     disk_gb: int
     private_mac: str
     public_mac: str
-    private_network: str
-    public_network: str
     site: str = "default"
     member: int = 0
-    guest_id: str = "otherLinux64Guest"  #: vSphere's name for the operating system
     spare: str = ""  #: instance UUID of the machine that is there already, kept from an earlier tenure; empty: none
     traits: Traits = Traits()  #: of its module, as they were when it was placed; ``guest``: this image has one
+    image_data: str = ""  #: ``Image.module_data``; only the module reads it
+    endpoint_data: str = ""  #: ``Endpoint.module_data``, as it was when it was placed; only the module reads it
 
     @property
     def instance_uuid(self) -> str:

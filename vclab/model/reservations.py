@@ -76,7 +76,7 @@ class OtherPlace:
 
     endpoint: str
     host: str
-    datastore: str
+    storage: str
     computer: str
     evicted: tuple[Target, ...] = ()  #: spares whose room it needs: removed before its load
 

@@ -41,7 +41,6 @@ class EndpointRoom:
     """An endpoint with its hosts and datastores; ``error`` is set when it could not be asked."""
 
     name: str
-    networks: tuple[str, ...] = ()  #: each machine needs all of them
     hosts: tuple[HostRoom, ...] = ()
     datastores: tuple[DatastoreRoom, ...] = ()
     error: str = ""
@@ -53,7 +52,7 @@ class Choice:
 
     endpoint: str
     host: str
-    datastore: str
+    storage: str  #: the datastore that its disk is claimed of; empty: none
 
 
 _Fit = tuple[int, int, str, str, str]
@@ -83,7 +82,7 @@ def _fits(need: Need, endpoint: EndpointRoom) -> Iterator[_Fit]:
         memory_mb = host.memory_mb - used.memory_mb - need.amounts.memory_mb
         cpus = host.cpus - used.cpus - need.amounts.cpus
         short = memory_mb < 0 or cpus < 0 or used.disk_gb > 0  # a host's own pool has no disk to give
-        if short or any(unfit(room, endpoint.networks)):
+        if short or any(unfit(room)):
             continue
         fitting, _ = datastore(host.datastores)
         if fitting:
@@ -101,20 +100,18 @@ def _candidates(need: Need, endpoint: EndpointRoom, free_identities: int) -> Ite
         host = room.facts
         free = Amounts(host.cpus, host.memory_mb) - peak(room.bookings, need.starts, need.ends)
         _, without_room = _datastore(host.datastores, stores)
-        lacks = (*unfit(room, endpoint.networks), *free.lacks(compute), *without_room)
+        lacks = (*unfit(room), *free.lacks(compute), *without_room)
         if not free_identities:
             lacks += ("no identity (hostname and addresses) is left",)
         yield Candidate(f"{endpoint.name}/{host.name}", lacks)
 
 
-def unfit(room: HostRoom, networks: Sequence[str]) -> Iterator[str]:
+def unfit(room: HostRoom) -> Iterator[str]:
     host = room.facts
     if room.rests:
         yield room.rests
     if not host.usable:
         yield host.why_not or "not usable"
-    for network in sorted({network for network in networks if network not in host.networks}):
-        yield f"has no network {network}"
 
 
 _Store = tuple[int, tuple[str, ...]]

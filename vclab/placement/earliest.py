@@ -49,7 +49,7 @@ def earliest(
             if room.facts.usable
         }
         for host in endpoint.hosts:
-            if not any(unfit(host, endpoint.networks)):
+            if not any(unfit(host)):
                 free = [(starts, _NEVER)] if identities is None else identities
                 best = min(best, _on_host(host, stores, free, need.amounts, starts, best, length, known))
     return best if best < _NEVER else None

@@ -20,7 +20,7 @@ class SpareRoom:
     computer: str
     endpoint: str
     host: str
-    datastore: str
+    storage: str
     amounts: Amounts
     until: datetime
 
@@ -92,7 +92,7 @@ def _beside(alone: EndpointRoom, here: Sequence[SpareRoom], gone: Sequence[Spare
         return replace(room, bookings=(*room.bookings, *held))
 
     def on_datastore(room: DatastoreRoom) -> DatastoreRoom:
-        held = (_booking(s, Amounts(disk_gb=s.amounts.disk_gb)) for s in stay if s.datastore == room.facts.name)
+        held = (_booking(s, Amounts(disk_gb=s.amounts.disk_gb)) for s in stay if s.storage == room.facts.name)
         return replace(room, bookings=(*room.bookings, *held))
 
     return replace(alone, hosts=tuple(map(on_host, alone.hosts)), datastores=tuple(map(on_datastore, alone.datastores)))

@@ -21,7 +21,6 @@ from vclab.provisioning.pretended import Pretended
 NAME = "fake"
 TRAITS = Traits(operations=POWER)
 DATASTORE = "fake-ds"
-NETWORKS = ("private", "public")
 
 _MAKE = (
     Step("fake.remove_previous", "Remove what was there before"),
@@ -56,7 +55,6 @@ class Fake(Pretended):
                 usable=not size.maintenance,
                 why_not="in maintenance" if size.maintenance else "",
                 datastores=(DATASTORE,),
-                networks=NETWORKS,
             )
             for name, size in sorted(behaviour.hosts.items())
         )

@@ -9,6 +9,7 @@ from vclab.model.catalog import Computer, Endpoint
 from vclab.model.plans import Target
 from vclab.model.traits import Traits
 from vclab.provisioning.base import ProvisioningModule
+from vclab.provisioning.data import ModuleData, NoData
 
 
 @dataclass(frozen=True)
@@ -33,4 +34,6 @@ class Kind:
     name: str  #: that ``Image.module`` and ``Endpoint.module`` have
     traits: Traits
     build: Callable[[Surroundings], ProvisioningModule]
+    image_data: type[ModuleData] = NoData  #: what it must know of its images
+    endpoint_data: type[ModuleData] = NoData  #: and of its endpoints
     pretended: bool = False  #: for rehearsals: offered only where the settings switch the pretended world on

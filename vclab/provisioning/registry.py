@@ -21,6 +21,11 @@ def traits() -> Mapping[str, Traits]:
     return {kind.name: kind.traits for kind in KINDS}
 
 
+def kind(name: str) -> Kind | None:
+    """The kind of that name; None when this release has none."""
+    return next((each for each in KINDS if each.name == name), None)
+
+
 def build(surroundings: Surroundings, pretended: bool) -> dict[str, ProvisioningModule]:
     """The modules that a worker offers, by name; those of the pretended world only if it is wanted."""
     return {kind.name: kind.build(surroundings) for kind in KINDS if pretended or not kind.pretended}

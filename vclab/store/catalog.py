@@ -55,7 +55,8 @@ def affiliation_of(session: Session, reservation: str) -> str:
 def put_image(session: Session, image: model.Image) -> None:
     """Add an image, or a revision of it, or change one; the given revision is in production afterwards."""
     revision = models.Revision
-    if not (image.cpus > 0 and image.memory_mb > 0 and image.disk_gb > 0):
+    sizes = image.cpus, image.memory_mb, image.disk_gb
+    if min(sizes) < 0 or (image.guest and 0 in sizes):
         raise Refused(f"the image {image.name} needs CPUs, memory and disk greater than zero")
     session.merge(models.Image(name=image.name, title=image.title))
     session.flush()
@@ -125,6 +126,11 @@ def endpoints(session: Session, module: str = "") -> list[model.Endpoint]:
     if module:
         query = query.where(models.Endpoint.module == module)
     return [_same(model.Endpoint, row) for row in session.scalars(query)]
+
+
+def endpoints_of(session: Session, image: model.Image) -> list[model.Endpoint]:
+    """The endpoints that an image can be provided at, by name."""
+    return [each for each in endpoints(session, image.module) if image.endpoint in ("", each.name)]
 
 
 def put_pool(session: Session, pool: model.IdentityPool) -> None:

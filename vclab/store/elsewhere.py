@@ -37,7 +37,7 @@ def find(
     if any(inventory.endpoint == target.endpoint and inventory.error for inventory in inventories):
         failures.excuse(session, target, rules.health, now)
     image = catalog.revision(session, row.image, row.revision)
-    endpoints = catalog.endpoints(session, image.module)
+    endpoints = catalog.endpoints_of(session, image)
     starts = now - timedelta(seconds=rules.lead)
     ends = row.ends + timedelta(seconds=rules.turnaround)
     if target.traits.lent:
@@ -50,7 +50,7 @@ def find(
     wanted = {pool: amount for pool, amount in amounts.items() if pool not in held}
     claims.claim_pools(session, row.id, starts, ends, wanted)
     evicted = spares.evicted_for(session, row.id)
-    return OtherPlace(choice.endpoint, choice.host, choice.datastore, target.computer, evicted)
+    return OtherPlace(choice.endpoint, choice.host, choice.storage, target.computer, evicted)
 
 
 def move(
@@ -109,7 +109,7 @@ def _another_machine(
     ends: datetime,
     now: datetime,
 ) -> OtherPlace | Refusal:
-    able = [e for e in catalog.endpoints(session, image.module) if image.master_path in ("", e.name)]
+    able = catalog.endpoints_of(session, image)
     heard = {inventory.endpoint: _without(inventory, row) for inventory in inventories}
     machine = lab_machines.claim(session, able, heard, row.id, row.user, starts, ends, now, image)
     if isinstance(machine, Refusal):
@@ -148,26 +148,23 @@ def _target(session: Session, row: Reservation, old: Target, place: OtherPlace, 
     computer.state = ComputerState.RELOADING
     placing.forget_content(computer, old.traits.lent)
     endpoint = next(e for e in catalog.endpoints(session, old.module) if e.name == place.endpoint)
-    image = catalog.revision(session, row.image, row.revision)
     return dataclasses.replace(
         old,
         computer=place.computer,
         generation=generation,
         endpoint=place.endpoint,
         host=place.host,
-        datastore=place.datastore,
-        master=f"[{image.datastore or place.datastore}] {image.master_path}" if place.datastore else "",
+        storage=place.storage,
         private_mac=computer.private_mac or "",
         public_mac=computer.public_mac or "",
-        private_network=endpoint.private_network,
-        public_network=endpoint.public_network,
         site=endpoint.site,
+        endpoint_data=endpoint.module_data,
         spare=placing.machine_of(old.traits, old.installation, computer),
     )
 
 
 def _pools(target: Target) -> set[str]:
-    return set(pools.wanted(Choice(target.endpoint, target.host, target.datastore), Amounts()))
+    return set(pools.wanted(Choice(target.endpoint, target.host, target.storage), Amounts()))
 
 
 def _keep(session: Session, target: Target, now: datetime) -> None:

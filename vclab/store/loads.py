@@ -148,7 +148,7 @@ def _wanted(session: Session, given: Reload, computer: Computer | None, rules: R
     if not name:
         raise Refused(f"nothing was ever loaded on {computer.name}: say which image")
     image = catalog.image(session, name)
-    if image.module != endpoint.module or image.master_path not in ("", endpoint.name):
+    if image.module != endpoint.module or image.endpoint not in ("", endpoint.name):
         raise Refused(f"{image.name} is no image of {endpoint.name} (module {endpoint.module}), but of {image.module}")
     if ours is None and not given.by and (computer.state is not ComputerState.AVAILABLE or computer.image):
         raise Refused(f"{computer.name} needs no load: it is {computer.state}, and holds {computer.image or 'nothing'}")

@@ -94,14 +94,13 @@ class Revision(Base):
     production: Mapped[bool]
     module: Mapped[str]
     guest: Mapped[str]
-    guest_id: Mapped[str]
-    master_path: Mapped[str]
-    datastore: Mapped[str]
     cpus: Mapped[int]
     memory_mb: Mapped[int]
     disk_gb: Mapped[int]
     root_access: Mapped[bool]
     ports: Mapped[list[int]]
+    endpoint: Mapped[str]
+    module_data: Mapped[str]
 
 
 class Endpoint(Base):
@@ -115,13 +114,10 @@ class Endpoint(Base):
     username: Mapped[str]
     password_ref: Mapped[str]
     fingerprint: Mapped[str]
-    folder: Mapped[str]
-    private_network: Mapped[str]
-    public_network: Mapped[str]
     site: Mapped[str]
-    datacenter: Mapped[str]
     cpu_overcommit: Mapped[float]
     memory_reserve_mb: Mapped[int]
+    module_data: Mapped[str]
 
 
 class Pool(Base):

@@ -180,9 +180,12 @@ def _place(
     session: Session, request: ReserveRequest, inventories: Sequence[Inventory], rules: Rules, now: datetime
 ) -> Placed | Refusal:
     image = catalog.image(session, request.image)
-    endpoints = catalog.endpoints(session, image.module)
+    endpoints = catalog.endpoints_of(session, image)
     if not endpoints:
-        return Refusal(f"there is no endpoint for {image.name}: none has the provisioning module {image.module}")
+        called = f" called {image.endpoint}" if image.endpoint else ""
+        return Refusal(
+            f"there is no endpoint for {image.name}: none{called} has the provisioning module {image.module}"
+        )
     traits = rules.traits(image.module)
     window = window_of(session, request.image, request.start, request.seconds, rules, now)
     why_not = why_not_then(session, request.user, request.operator, window, rules)
@@ -295,9 +298,8 @@ def claim_place(
     What is to be made later has no identity yet: it is only made sure that there are enough.
     """
     if traits.lent:
-        able = [e for e in endpoints if image.master_path in ("", e.name)]
         starts, ends = window.claim_starts, window.claim_ends
-        claimed = lab_machines.claim(session, able, heard, holder, user, starts, ends, window.now, image, may_wait)
+        claimed = lab_machines.claim(session, endpoints, heard, holder, user, starts, ends, window.now, image, may_wait)
         return claimed if isinstance(claimed, Refusal) else (Choice(claimed[0], claimed[1].name, ""), claimed[1])
     _lock(session, endpoints, heard)
     need = Need(amounts_of(image), window.claim_starts, window.claim_ends)
@@ -397,21 +399,19 @@ def target_for(
         guest=image.guest,
         endpoint=choice.endpoint,
         host=choice.host,
-        datastore=choice.datastore,
+        storage=choice.storage,
         image=image.name,
         revision=image.revision,
-        master=f"[{image.datastore or choice.datastore}] {image.master_path}" if choice.datastore else "",
         cpus=image.cpus,
         memory_mb=image.memory_mb,
         disk_gb=image.disk_gb,
         private_mac=(computer and computer.private_mac) or "",
         public_mac=(computer and computer.public_mac) or "",
-        private_network=endpoint.private_network,
-        public_network=endpoint.public_network,
         site=endpoint.site,
-        guest_id=image.guest_id,
         spare=machine_of(traits, rules.installation, computer),
         traits=traits,
+        image_data=image.module_data,
+        endpoint_data=endpoint.module_data,
     )
 
 

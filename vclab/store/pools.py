@@ -133,7 +133,6 @@ def _room(
     promised = ask(session, _names(inventory), need.starts, need.ends)
     return EndpointRoom(
         endpoint.name,
-        networks=(endpoint.private_network, endpoint.public_network),
         hosts=tuple(
             HostRoom(
                 host,
@@ -153,5 +152,5 @@ def wanted(choice: Choice, amounts: Amounts) -> dict[str, Amounts]:
     """What a machine of that size takes of which pool there."""
     return {
         claims.host_pool(choice.endpoint, choice.host): Amounts(cpus=amounts.cpus, memory_mb=amounts.memory_mb),
-        claims.datastore_pool(choice.endpoint, choice.datastore): Amounts(disk_gb=amounts.disk_gb),
+        claims.datastore_pool(choice.endpoint, choice.storage): Amounts(disk_gb=amounts.disk_gb),
     }

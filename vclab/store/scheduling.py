@@ -53,7 +53,7 @@ def begin(session: Session, id: str, inventories: Sequence[Inventory], rules: Ru
     if row.generation:
         return _begun(session, row, rules)
     image, until = _image(session, row), row.ends + timedelta(seconds=rules.turnaround)
-    endpoints = catalog.endpoints(session, image.module)
+    endpoints = catalog.endpoints_of(session, image)
     heard = {inventory.endpoint: inventory for inventory in inventories}
     if not placing.target_of(row).traits.lent:
         pools.refresh(session, list(heard.values()))
@@ -189,7 +189,7 @@ def _move_claims(
         if row.generation:
             return Refusal(f"its computer is being prepared, and {held}")
     image = _image(session, row)
-    endpoints = catalog.endpoints(session, image.module)
+    endpoints = catalog.endpoints_of(session, image)
     heard = {inventory.endpoint: inventory for inventory in inventories}
     found = _anew(session, row, image, endpoints, heard, window, rules.traits(image.module))
     if isinstance(found, Refusal):
@@ -232,7 +232,7 @@ def _promised(
 ) -> tuple[Choice, Computer] | Refusal:
     """The place that was promised, if it can be used now."""
     target = placing.target_of(row)
-    choice = Choice(target.endpoint, target.host, target.datastore)
+    choice = Choice(target.endpoint, target.host, target.storage)
     if target.traits.lent:
         machine = lab_machines.usable(session, target.computer, heard.get(target.endpoint), row.user, now, until)
         return machine if isinstance(machine, Refusal) else (choice, machine)
@@ -305,7 +305,7 @@ def _only(room: EndpointRoom, choice: Choice) -> EndpointRoom:
     return dataclasses.replace(
         room,
         hosts=tuple(host for host in room.hosts if host.facts.name == choice.host),
-        datastores=tuple(store for store in room.datastores if store.facts.name == choice.datastore),
+        datastores=tuple(store for store in room.datastores if store.facts.name == choice.storage),
     )
 
 

@@ -143,7 +143,7 @@ def hand_out(
             trial.rollback()  # it fits until its time is over, and the reservation is longer
             continue
         trial.commit()
-        choice = Choice(target.endpoint, target.host, target.datastore)
+        choice = Choice(target.endpoint, target.host, target.storage)
         return HandedOut(choice, computer, target.instance_uuid, facts)
     return None
 
@@ -367,11 +367,10 @@ def _is_wanted(
     """Whether the machine is what a load of the image would make, where it can be used now."""
     if endpoint is None or inventory is None or inventory.error:
         return False
-    same = ("module", "guest", "guest_id", "cpus", "memory_mb", "disk_gb")
-    networks = (target.private_network, target.public_network)
+    same = ("module", "guest", "cpus", "memory_mb", "disk_gb")
     return (
         all(getattr(target, name) == getattr(image, name) for name in same)
-        and networks == (endpoint.private_network, endpoint.public_network)
+        and (target.image_data, target.endpoint_data) == (image.module_data, endpoint.module_data)
         and any(host.name == target.host and host.usable for host in inventory.hosts)
     )
 
@@ -390,7 +389,7 @@ def _idle(session: Session, endpoints: Sequence[str] | None, since: datetime) ->
 def _room(spare: Spare) -> SpareRoom:
     target = recorded(spare.target)
     amounts = Amounts(target.cpus, target.memory_mb, target.disk_gb)
-    return SpareRoom(spare.computer, target.endpoint, target.host, target.datastore, amounts, spare.until)
+    return SpareRoom(spare.computer, target.endpoint, target.host, target.storage, amounts, spare.until)
 
 
 def _locked(session: Session, name: str) -> Computer:
@@ -445,11 +444,11 @@ def _leaving(spare: Spare) -> Target:
 
 def _wanted(target: Target) -> dict[str, Amounts]:
     amounts = Amounts(target.cpus, target.memory_mb, target.disk_gb)
-    return _wanted_at(Choice(target.endpoint, target.host, target.datastore), amounts)
+    return _wanted_at(Choice(target.endpoint, target.host, target.storage), amounts)
 
 
 def _wanted_at(choice: Choice, amounts: Amounts) -> dict[str, Amounts]:
     return {
         claims.host_pool(choice.endpoint, choice.host): Amounts(cpus=amounts.cpus, memory_mb=amounts.memory_mb),
-        claims.datastore_pool(choice.endpoint, choice.datastore): Amounts(disk_gb=amounts.disk_gb),
+        claims.datastore_pool(choice.endpoint, choice.storage): Amounts(disk_gb=amounts.disk_gb),
     }

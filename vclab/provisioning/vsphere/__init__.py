@@ -3,6 +3,7 @@
 from vclab.model.traits import POWER, Traits
 from vclab.provisioning.base import ProvisioningModule
 from vclab.provisioning.kind import Kind, Surroundings
+from vclab.provisioning.vsphere.data import EndpointData, ImageData
 
 NAME = "vsphere"
 TRAITS = Traits(operations=POWER)
@@ -21,4 +22,4 @@ def build(surroundings: Surroundings) -> ProvisioningModule:
     )
 
 
-KIND = Kind(NAME, TRAITS, build)
+KIND = Kind(NAME, TRAITS, build, image_data=ImageData, endpoint_data=EndpointData)

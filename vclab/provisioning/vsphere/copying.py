@@ -13,6 +13,7 @@ from vclab.model.plans import Target
 from vclab.model.steps import StepContext
 from vclab.provisioning.vsphere import files, tasks
 from vclab.provisioning.vsphere.api import Ref, vim
+from vclab.provisioning.vsphere.data import master
 from vclab.provisioning.vsphere.faults import explained
 from vclab.provisioning.vsphere.files import Directory
 from vclab.provisioning.vsphere.site import Site
@@ -27,7 +28,7 @@ def copy_disk(site: Site, target: Target, context: StepContext) -> None:
     ``NotOurs``, ``Fenced`` and ``Unreachable``.
     """
     place = files.directory(target)
-    with explained(f"copying {target.master} to {place.path}"):
+    with explained(f"copying {master(target)} to {place.path}"):
         if f"{place.name}.vmdk" not in files.prepare(site, target):
             copy = _adopted(site, target, context)
             if copy is None:
@@ -60,11 +61,12 @@ def _copied(site: Site, target: Target, context: StepContext) -> str:
     place = files.directory(target)
     copy = f"{place.path}/{place.name}.copy-{uuid.uuid4().hex[:8]}.vmdk"
     manager, center = site.content.virtualDiskManager, site.datacenter
+    source = master(target)
     context.fence()
-    context.progress(f"copying {target.master}")
+    context.progress(f"copying {source}")
     try:
         # No specification: vCenter does not implement one, and without it a thin disk stays thin.
-        task = manager.CopyVirtualDisk_Task(target.master, center, copy, center, None, False)
+        task = manager.CopyVirtualDisk_Task(source, center, copy, center, None, False)
         context.remember(copy=copy, **tasks.details(site.session, task))
         _wait(site, target, task, copy, context)
     except vim.fault.FileNotFound:
@@ -81,8 +83,8 @@ def _wait(site: Site, target: Target, task: Ref, copy: str, context: StepContext
         raise
     except vim.fault.NoDiskSpace:
         discard(site, target, copy, context)
-        free = site.datastore(target.datastore).free_gb
-        raise files.no_space(target.datastore, free, f"a copy of {target.master} ({target.disk_gb} GiB)") from None
+        free = site.datastore(target.storage).free_gb
+        raise files.no_space(target.storage, free, f"a copy of {master(target)} ({target.disk_gb} GiB)") from None
     if context.cancelled:
         discard(site, target, copy, context)
         raise Interrupted("stopped as asked; the copy had just been finished and was deleted")
@@ -126,8 +128,9 @@ def _tidy(site: Site, target: Target, context: StepContext) -> None:
 
 def _vanished(site: Site, target: Target) -> Exception:
     """What a copy's FileNotFound means: the master, or the directory to copy to."""
-    folder, _, name = target.master.rpartition("/")
-    datastore = site.datastore(target.master[1:].partition("]")[0])
+    source = master(target)
+    folder, _, name = source.rpartition("/")
+    datastore = site.datastore(source[1:].partition("]")[0])
     if name not in (files.listing(site, datastore, folder) or ()):
-        return StepFailed(f"the master disk {target.master} of {target.image} is not there")
+        return StepFailed(f"the master disk {source} of {target.image} is not there")
     return Unreachable(f"{files.directory(target).path} vanished while it was copied to; it will be tried again")

@@ -5,6 +5,7 @@ from typing import Any
 from vclab.model.errors import StepFailed
 from vclab.model.plans import Target
 from vclab.provisioning.vsphere.api import Ref, vim
+from vclab.provisioning.vsphere.data import endpoint_data, image_data
 from vclab.provisioning.vsphere.files import Directory
 from vclab.provisioning.vsphere.machines import marks
 from vclab.provisioning.vsphere.properties import read
@@ -17,15 +18,16 @@ _Spec = _Device.VirtualDeviceSpec
 
 def definition(site: Site, target: Target, host: Host, place: Directory) -> Any:
     """What CreateVM is given. Raises ``StepFailed`` when the host lacks a network or the datastore."""
-    if target.datastore not in host.datastores:
-        raise StepFailed(f"host {host.name} does not have the datastore {target.datastore}")
+    if target.storage not in host.datastores:
+        raise StepFailed(f"host {host.name} does not have the datastore {target.storage}")
+    networks = endpoint_data(target)
     cards = (
-        _card(site, host, target.private_network, target.private_mac, 4000),
-        _card(site, host, target.public_network, target.public_mac, 4001),
+        _card(site, host, networks.private_network, target.private_mac, 4000),
+        _card(site, host, networks.public_network, target.public_mac, 4001),
     )
     return vim.vm.ConfigSpec(
         name=target.machine_name,
-        guestId=target.guest_id,
+        guestId=image_data(target).guest_id,
         instanceUuid=target.instance_uuid,
         annotation=_annotation(target),
         files=vim.vm.FileInfo(vmPathName=place.definition),

@@ -1,6 +1,6 @@
 """What an administrator asks of an endpoint before and after it is added. It only reads: nothing is made there."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -9,8 +9,10 @@ from vclab.model.errors import Refused, StepFailed, Unreachable
 from vclab.model.inventory import Inventory
 from vclab.provisioning.vsphere import files
 from vclab.provisioning.vsphere.api import vim
+from vclab.provisioning.vsphere.data import ImageData
 from vclab.provisioning.vsphere.faults import explained
 from vclab.provisioning.vsphere.folder import check_holder
+from vclab.provisioning.vsphere.properties import find_all
 from vclab.provisioning.vsphere.session import Session, shown_fingerprint
 from vclab.provisioning.vsphere.site import Site, open_site
 from vclab.provisioning.vsphere.survey import survey
@@ -25,6 +27,7 @@ class Answer:
     product: str  #: e.g. "VMware vCenter Server 8.0.2 build-22617221"
     clock: datetime  #: what time it is there, in UTC
     inventory: Inventory
+    networks: Mapping[str, tuple[str, ...]]  #: by host
     missing: tuple[str, ...]  #: "debian-12: [ds1] images/debian/1/disk.vmdk is not there"
 
 
@@ -63,16 +66,30 @@ def _ask(site: Site, images: Iterable[Image]) -> Answer:
         product=site.content.about.fullName,
         clock=clock.astimezone(UTC),
         inventory=inventory,
+        networks=_networks(site),
         missing=tuple(text for image in images for text in _missing(site, image, inventory)),
     )
 
 
+def _networks(site: Site) -> dict[str, tuple[str, ...]]:
+    hosts = find_all(site.session, vim.HostSystem, ["name", "network"], site.datacenter)
+    names = {ref._moId: v["name"] for ref, v in find_all(site.session, vim.Network, ["name"], site.datacenter)}
+    return {
+        v["name"]: tuple(sorted(names[n._moId] for n in v.get("network", []) if n._moId in names)) for _, v in hosts
+    }
+
+
 def _missing(site: Site, image: Image, inventory: Inventory) -> Iterable[str]:
     """Where the image's master is wanted and is not: on its datastore, else on each that machines are placed on."""
+    try:
+        data = ImageData.of(image.module_data, f"the image {image.name}")
+    except StepFailed as error:
+        yield f"{image.name}: {error}"
+        return
     usable = [store.name for store in inventory.datastores if store.usable]
-    folder, _, name = image.master_path.rpartition("/")
-    for wanted in [image.datastore] if image.datastore else usable:
-        path = f"[{wanted}] {image.master_path}"
+    folder, _, name = data.master_path.rpartition("/")
+    for wanted in [data.datastore] if data.datastore else usable:
+        path = data.master(wanted)
         if wanted not in usable:
             known = any(store.name == wanted for store in inventory.datastores)
             yield f"{image.name}: {path}: the datastore is {'not usable' if known else 'not there'}"

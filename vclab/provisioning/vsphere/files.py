@@ -64,7 +64,7 @@ class Mark:
 
 def directory(target: Target) -> Directory:
     """Where the target's files are."""
-    return Directory(target.datastore, target.machine_name)
+    return Directory(target.storage, target.machine_name)
 
 
 def listing(site: Site, datastore: Datastore, path: str) -> set[str] | None:
@@ -85,7 +85,7 @@ def names_in(site: Site, place: Directory) -> set[str]:
 def prepare(site: Site, target: Target) -> set[str]:
     """Make the target's directory, marked, and return what is in it. Raises ``NotOurs`` when it is another's."""
     place = directory(target)
-    datastore = site.datastore(target.datastore)
+    datastore = site.datastore(target.storage)
     names = listing(site, datastore, _root(place)) or set()
     if not _ours(site, datastore, place, names):
         mark = Mark(place.name, target.installation, target.computer, target.generation)
@@ -165,7 +165,7 @@ def delete_disk(site: Site, path: str) -> None:
 
 def leftovers(site: Site, target: Target) -> list[Directory]:
     """Directories of this computer from this and older generations that bear our mark, on the target's datastore."""
-    names = listing(site, site.datastore(target.datastore), _root(directory(target))) or ()
+    names = listing(site, site.datastore(target.storage), _root(directory(target))) or ()
     marks = filter(None, map(Mark.parse, names))
     ours = {
         mark.name
@@ -173,7 +173,7 @@ def leftovers(site: Site, target: Target) -> list[Directory]:
         if (mark.installation, mark.computer) == (target.installation, target.computer)
         and mark.generation <= target.generation
     }
-    return [Directory(target.datastore, name) for name in sorted(ours | {target.machine_name})]
+    return [Directory(target.storage, name) for name in sorted(ours | {target.machine_name})]
 
 
 def no_space(datastore: str, free_gb: int, what: str) -> StepFailed:

@@ -13,12 +13,12 @@ find it empty would else shut each other out for good."""
 
 
 def machine_folder(site: Site) -> Ref:
-    """The folder ``Endpoint.folder`` (a path with "/"), held by us. Raises ``NotOurs`` when another holds it."""
+    """The folder ``EndpointData.folder`` (a path with "/"), held by us. Raises ``NotOurs`` when another holds it."""
     folder = site.vm_folder
     if site.content.about.apiType == "HostAgent":
         return folder  # a lone ESXi has neither folders for machines nor attributes to mark one
-    with explained(f"making the folder {site.endpoint.folder} on {site.endpoint.name}"):
-        for name in filter(None, site.endpoint.folder.split("/")):
+    with explained(f"making the folder {site.data.folder} on {site.endpoint.name}"):
+        for name in filter(None, site.data.folder.split("/")):
             folder = _child(site, folder, name) or _make(site, folder, name)
         if folder is not site.vm_folder:
             _hold(site, folder)
@@ -30,7 +30,7 @@ def check_holder(site: Site) -> None:
     folder = site.vm_folder
     if site.content.about.apiType == "HostAgent":
         return
-    for name in filter(None, site.endpoint.folder.split("/")):
+    for name in filter(None, site.data.folder.split("/")):
         folder = _child(site, folder, name)
         if folder is None:
             return
@@ -72,7 +72,7 @@ def _hold(site: Site, folder: Ref) -> None:
 
 def _held(site: Site, holder: str) -> NotOurs:
     return NotOurs(
-        f"the folder {site.endpoint.folder} on {site.endpoint.name} is held by the installation {holder}; "
+        f"the folder {site.data.folder} on {site.endpoint.name} is held by the installation {holder}; "
         "give the endpoint another folder"
     )
 
@@ -108,6 +108,6 @@ def _refuse_machines_of_others(site: Site, folder: Ref) -> None:
     for machine in all_machines(site):
         if machine.ref._moId in inside and machine.installation not in ("", site.installation):
             raise NotOurs(
-                f"the folder {site.endpoint.folder} on {site.endpoint.name} holds machines of the installation "
+                f"the folder {site.data.folder} on {site.endpoint.name} holds machines of the installation "
                 f"{machine.installation}; give the endpoint another folder"
             )

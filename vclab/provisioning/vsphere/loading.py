@@ -86,8 +86,8 @@ def _call(site: Site, target: Target, folder: Ref, context: StepContext) -> None
         context.remember(**tasks.details(site.session, task))
         site.finish(task)
     except vim.fault.NoDiskSpace:
-        free = site.datastore(target.datastore).free_gb
-        raise files.no_space(target.datastore, free, target.machine_name) from None
+        free = site.datastore(target.storage).free_gb
+        raise files.no_space(target.storage, free, target.machine_name) from None
     except (vim.fault.DuplicateName, vim.fault.AlreadyExists, vim.fault.FileAlreadyExists):
         raise
     except vmodl.MethodFault as fault:

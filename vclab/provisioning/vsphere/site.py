@@ -11,6 +11,7 @@ from vclab.model.catalog import Endpoint
 from vclab.model.errors import StepFailed, Unreachable
 from vclab.provisioning.vsphere import tasks
 from vclab.provisioning.vsphere.api import Ref, vim
+from vclab.provisioning.vsphere.data import EndpointData
 from vclab.provisioning.vsphere.properties import find_all, read, read_all
 from vclab.provisioning.vsphere.session import Session
 
@@ -42,6 +43,7 @@ class Site:
 
     session: Session
     installation: str
+    data: EndpointData
     datacenter: Ref
     vm_folder: Ref
 
@@ -99,13 +101,14 @@ class Site:
 
 def open_site(session: Session, installation: str) -> Site:
     """The endpoint's datacenter: the named one, else the only one. Raises ``Unreachable``, ``StepFailed``."""
-    wanted = session.endpoint.datacenter
+    data = EndpointData.of(session.endpoint.module_data, f"the endpoint {session.endpoint.name}")
+    wanted = data.datacenter
     found = find_all(session, vim.Datacenter, ["name", "vmFolder"])
     fitting = [(ref, v["vmFolder"]) for ref, v in found if not wanted or v["name"] == wanted]
     if len(fitting) != 1:
         names = ", ".join(sorted(v["name"] for _, v in found)) or "none"
         raise StepFailed(f"endpoint {session.endpoint.name}: name its datacenter (it has: {names})")
-    return Site(session, installation, *fitting[0])
+    return Site(session, installation, data, *fitting[0])
 
 
 AWAY = ("disconnected", "not responding")

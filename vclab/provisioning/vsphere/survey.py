@@ -76,8 +76,8 @@ def _usage(machine: Mapping[str, Any]) -> dict[str, int]:
 
 def _host(site: Site, values: Mapping[str, Any], names: Mapping[str, str], foreign: tuple[int, int]) -> HostFacts:
     endpoint = site.endpoint
-    networks = tuple(sorted(_named(values.get("network", []), names)))
-    missing = [n for n in (endpoint.private_network, endpoint.public_network) if n not in networks]
+    networks = _named(values.get("network", []), names)
+    missing = [name for name in site.data.networks if name not in networks]
     why = unusable(values) or (f"it has no network {' nor '.join(missing)}" if missing else "")
     threads = values.get("summary.hardware.numCpuThreads", 0)
     memory = values.get("summary.hardware.memorySize", 0) // 2**20
@@ -88,7 +88,6 @@ def _host(site: Site, values: Mapping[str, Any], names: Mapping[str, str], forei
         usable=not why,
         why_not=why,
         datastores=tuple(sorted(_named(values.get("datastore", []), names))),
-        networks=networks,
     )
 
 

@@ -21,9 +21,10 @@ from vclab.model import messages
 from vclab.model.catalog import Endpoint
 from vclab.model.ids import new_id
 from vclab.model.inventory import DatastoreFacts, Inventory, MachineFacts, Machines
-from vclab.model.messages import Reload, workflow_id
+from vclab.model.messages import Acknowledge, End, Reload, workflow_id
 from vclab.model.plans import NodeStatus, Plan, StepInput, Target
 from vclab.model.reservations import Placed, ReservationView, ReserveRequest
+from vclab.model.states import ReservationState
 from vclab.model.steps import BlockingStep, StepContext
 from vclab.settings import Settings
 from vclab.store import catalog, reservations
@@ -224,3 +225,28 @@ async def test_nobody_waits_for_a_site_without_a_worker(lab: Lab) -> None:
     await lab.skipper.fast_forward(handle, timedelta(seconds=11))
     assert (await placing).host == "esx1"
     await handle.terminate("the test is over")
+
+
+async def test_a_whole_life_at_another_site(lab: Lab, north: Site) -> None:
+    lab.home.world.hosts = ()
+    north.world.connected = [True]
+    acts, id = Reservations(lab.client, QUEUE), new_id()
+    placement = await acts.reserve(ReserveRequest(id, "alice", IMAGE.name, 3600))
+    await until(lab, id, ReservationState.RESERVED)
+    await acts.acknowledge(id, Acknowledge("203.0.113.101"))
+    await until(lab, id, ReservationState.INUSE)
+    await acts.end(id, End("alice"))
+    await until(lab, id, ReservationState.COMPLETE)
+    assert placement.host == "esx1"
+    assert {"survey", "node_status", "vsphere.copy_disk", "remove"} <= north.did()
+    assert north.endpoints() == {"vc-north", "room"}  # the room was only surveyed
+    assert {"linux.post_load", "grant_access"} <= set(north.world.done)
+    assert lab.home.asked == [("survey", "vc")]
+    assert lab.home.world.done == []
+
+
+async def until(lab: Lab, id: str, state: ReservationState) -> None:
+    """Wait (in real time) until the store says so."""
+    async with asyncio.timeout(60):
+        while (view := lab.view(id)) is None or view.state is not state:
+            await asyncio.sleep(0.05)

@@ -65,6 +65,23 @@ async def test_a_survey(modules: dict[str, ProvisioningModule], executor: Thread
     assert (well.error, [host.name for host in well.hosts]) == ("", ["esx1"])
 
 
+@pytest.mark.parametrize(("site", "asked", "others"), [("", 0, ("default", "north")), ("default", 3, ("north",))])
+async def test_a_survey_of_the_workers_own_site(
+    modules: dict[str, ProvisioningModule],
+    executor: ThreadPoolExecutor,
+    site: str,
+    asked: int,
+    others: tuple[str, ...],
+) -> None:
+    """A worker that reaches no hardware asks nobody; what was not asked is named."""
+    endpoints = [*ENDPOINTS, Endpoint("d", "ok", "", "", "", "", site="north")]
+    activities = ProvisioningActivities(
+        modules, lambda: endpoints, lambda _: {}, NoFence(), executor, {}, lambda _: Facts(), site
+    )
+    survey = await ActivityEnvironment().run(activities.survey, SurveyInput())
+    assert (len(survey.inventories), survey.other_sites) == (asked, others)
+
+
 async def test_a_round_of_the_reconciler(
     modules: dict[str, ProvisioningModule], executor: ThreadPoolExecutor, tmp_path: Path
 ) -> None:

@@ -364,6 +364,18 @@ def test_lab_machines(vclab: Command, store: Path, key: Path) -> None:
     assert "room-12" in vclab("endpoint", "list").out
 
 
+def test_a_site_of_an_endpoint(vclab: Command, store: Path) -> None:
+    room = ("endpoint", "add", "room-12", "--module", "standalone")
+    assert vclab(*room, "--site", "north", "--json").json["site"] == "north"
+    vclab(*room, "--site", "south").one_line_error(3, "there is an endpoint room-12 already")
+    assert vclab(*room).code == 0, "what is not said stays"
+    assert vclab("endpoint", "edit", "room-12", "--site", "south", "--json").json["site"] == "south"
+    assert "south" in vclab("endpoint", "show", "room-12").out
+    assert vclab("endpoint", "add", "room-13", "--module", "standalone", "--json").json["site"] == "default"
+    for wrong in ("North", "a-long", "", "a" * 32):
+        assert vclab(*room, "--site", wrong).code == 2
+
+
 def test_an_image_of_lab_machines(vclab: Command, store: Path) -> None:
     lent = ("image", "add", "lent", "--module", "standalone", "--cpus", "8", "--memory", "16384", "--disk", "500")
     vclab(*lent, "--sudo").one_line_error(2, "a lab machine can't be loaded")

@@ -46,6 +46,12 @@ Public = Annotated[
     typer.Option("--public-network", help="Port group that people use [default: public].", show_default=False),
 ]
 Datacenter = Annotated[str | None, typer.Option("--datacenter", help="Which, if it has several.", show_default=False)]
+Site = Annotated[
+    str | None,
+    typer.Option(
+        "--site", help="Whose worker reaches it [default: the site of this machine's settings].", show_default=False
+    ),
+]
 Overcommit = Annotated[
     float | None,
     typer.Option("--cpu-overcommit", help="Virtual CPUs a hardware thread [default: 4].", show_default=False),
@@ -72,6 +78,7 @@ def add(
     datacenter: Datacenter = None,
     cpu_overcommit: Overcommit = None,
     memory_reserve: Reserve = None,
+    site: Site = None,
     json: Json = False,
     as_user: AsUser = "",
 ) -> None:
@@ -87,24 +94,25 @@ def add(
     Examples:
       vclab endpoint add vc1 --url https://vcenter.example.org/sdk --username vclab@vsphere.local
       vclab endpoint add esx --url https://esx.example.org --username root --fingerprint 12:ab:… < password-file
-      vclab endpoint add room-12 --module standalone
+      vclab endpoint add room-12 --module standalone --site north
     """
     admin = _keeper(lab_of(context, as_user))
     checks.name(name, "an endpoint")
     checks.offered(checks.one_of(module, "module of endpoints", (VSPHERE, *_groups())), admin.settings)
-    data = _said(folder, private_network, public_network, datacenter)
+    own, data = _site(site), _said(folder, private_network, public_network, datacenter)
     if checks.traits(module).lent:
         if url is not None or username is not None or fingerprint is not None:
             raise Usage("a group of lab machines has no URL, no user name and no certificate")
-        _add_group(admin, name, module, data, json)
+        _add_group(admin, name, module, own, data, json)
         return
     if url is None or username is None:
         raise Usage("an endpoint needs --url and --username")
-    given = _given(cpu_overcommit, memory_reserve)
+    given = own | _given(cpu_overcommit, memory_reserve)
     given |= {"url": checks.url(url), "username": checks.line(username, "the user name")}
     pin = checks.fingerprint(fingerprint) if fingerprint is not None else ""
     known = _endpoints(admin).get(name)
-    new = Endpoint(**{"name": name, "module": VSPHERE, "password_ref": f"endpoint/{name}", "fingerprint": "", **given})
+    plain = {"name": name, "module": VSPHERE, "password_ref": f"endpoint/{name}", "fingerprint": ""}
+    new = Endpoint(**{"site": admin.settings.site, **plain, **given})
     endpoint = _changed(new if known is None else replace(known, **given), data)
     if known is not None and endpoint != known:
         raise Refused(f"there is an endpoint {name} already; change it with `vclab endpoint edit {name}`")
@@ -129,6 +137,7 @@ def edit(
     datacenter: Datacenter = None,
     cpu_overcommit: Overcommit = None,
     memory_reserve: Reserve = None,
+    site: Site = None,
     json: Json = False,
     as_user: AsUser = "",
 ) -> None:
@@ -142,10 +151,11 @@ def edit(
     """
     admin = _keeper(lab_of(context, as_user))
     given, data = _given(cpu_overcommit, memory_reserve), _said(folder, private_network, public_network, datacenter)
-    known = _known(name, _endpoints(admin))
-    if known.module != VSPHERE and data and not (given or url or username or fingerprint or new_password):
-        _edit_group(admin, known, data, json)
+    known, own = _known(name, _endpoints(admin)), _site(site)
+    if known.module != VSPHERE and (data or own) and not (given or url or username or fingerprint or new_password):
+        _edit_group(admin, replace(known, **own), data, json)
         return
+    given |= own
     if url is not None:
         given["url"] = checks.url(url)
     if username is not None:
@@ -264,9 +274,12 @@ def _groups() -> list[str]:
     return [name for name in checks.MODULES if checks.traits(name).lent]
 
 
-def _add_group(admin: Administration, name: str, module: str, data: dict[str, str], json: bool) -> None:
+def _add_group(
+    admin: Administration, name: str, module: str, own: dict[str, Any], data: dict[str, str], json: bool
+) -> None:
     """A group of computers that are lent: nothing is there to be asked."""
-    group = _changed(Endpoint(name, module, url="", username="", password_ref="", fingerprint=""), data)
+    site = own.get("site", admin.settings.site)
+    group = _changed(Endpoint(name, module, url="", username="", password_ref="", fingerprint="", site=site), data)
 
     def change(session: "Session") -> Endpoint:
         from vclab.store import catalog
@@ -274,7 +287,7 @@ def _add_group(admin: Administration, name: str, module: str, data: dict[str, st
         known = {each.name: each for each in catalog.endpoints(session)}.get(name)
         if known is not None and known.module != module:
             raise Refused(f"there is an endpoint {name} already, of the module {known.module}")
-        if known is not None and _changed(known, data) != _changed(known, {}):
+        if known is not None and _changed(replace(known, **own), data) != _changed(known, {}):
             raise Refused(f"there is an endpoint {name} already; change it with `vclab endpoint edit {name}`")
         if known is None:
             catalog.put_endpoint(session, group)
@@ -313,6 +326,15 @@ def _said(
         "datacenter": (datacenter, "the datacenter"),
     }
     return {field: checks.line(text, what, 200) for field, (text, what) in texts.items() if text is not None}
+
+
+def _site(said: str | None) -> dict[str, Any]:
+    """The site, if one was said, checked as that of the settings is."""
+    if said is None:
+        return {}
+    if checks.name(said, "a site", 31, "").endswith("-long"):
+        raise Usage(f"the name of a site can't end in -long: {quoted(said)}")
+    return {"site": said}
 
 
 def _given(cpu_overcommit: float | None, memory_reserve: int | None) -> dict[str, Any]:
@@ -423,7 +445,7 @@ def _tell_entry(endpoint: Endpoint, json: bool) -> None:
 
 def _tell(endpoint: Endpoint) -> None:
     data = module_data.of_endpoint(endpoint)
-    rows = [("Endpoint", endpoint.name), ("Module", endpoint.module)]
+    rows = [("Endpoint", endpoint.name), ("Module", endpoint.module), ("Site", endpoint.site)]
     if endpoint.url:
         rows += [
             ("URL", endpoint.url),

@@ -29,6 +29,7 @@ AHEAD = 4
 LONGEST = 300
 _MESSAGE = re.compile(r'message: "((?:[^"\\]|\\.)*)"')
 _KIND = re.compile(r'r#type: "(\w+)"')
+_DATA = re.compile(r" from [{\[].*")  # what could not be decoded is recorded data, and long
 _ESCAPED = re.compile(r"\\(.)")
 _TIMEOUT = timedelta(seconds=20)  # of each call
 _RUNNING = 'ExecutionStatus = "Running"'
@@ -148,7 +149,8 @@ def _unlogged() -> Iterator[None]:
 def _one_line(error: Exception) -> str:
     """The SDK's text; of a failure that it prints with all its fields, the types and messages, causes last."""
     printed = str(error)
-    messages, kinds = _MESSAGE.findall(printed), _KIND.findall(printed)[::-1]  # a cause is printed inside of its effect
+    messages = [_DATA.sub("", message) for message in _MESSAGE.findall(printed)]
+    kinds = _KIND.findall(printed)[::-1]  # a cause is printed inside of its effect
     if len(kinds) == len(messages):
         messages = [f"{kind}: {message}" for kind, message in zip(kinds, messages, strict=True)]
     text = _ESCAPED.sub(lambda found: " " if found[1] in "nrt" else found[1], ": ".join(messages))

@@ -71,10 +71,11 @@ class World:
 
     def wait(self, name: str, cancelled: Callable[[], bool] = lambda: False) -> None:
         """While it is held. Blocks. Raises ``Interrupted`` when it was cancelled meanwhile."""
-        if name not in self.hold:
+        until = self.hold.get(name)
+        if until is None:
             return
         self.held.set()
-        while not self.hold[name].wait(0.02):
+        while not until.wait(0.02):
             if cancelled():
                 self.done.append(f"{name} stopped")
                 raise Interrupted("stopped")

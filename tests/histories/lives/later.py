@@ -160,7 +160,7 @@ async def deleted_while_no_computer_is_to_be_had(life: Life) -> None:
     """Ended while a place is looked for."""
     await later(life, 1)
     life.world.hosts = (BROKEN,)
-    await life.skip(minutes=26)
+    await life.skip(minutes=25, seconds=30)
     await waits_for(life, "a computer")
     await end(life)
 
@@ -170,7 +170,7 @@ async def cancelled_while_no_computer_is_to_be_had(life: Life) -> None:
     """`workflow cancel` while a place is looked for."""
     await later(life, 1)
     life.world.hosts = (BROKEN,)
-    await life.skip(minutes=26)
+    await life.skip(minutes=25, seconds=30)
     await waits_for(life, "a computer")
     await cancel(life)
 

@@ -341,10 +341,9 @@ async def an_operators_cancel_signal(life: Life) -> None:
     await life.until("reclaim")
     await doing(life, "remove_computer")
     await life.settled()
-    await life.handle.signal("cancel")
-    await life.handle.signal("extend", "1h")
-    await life.handle.signal("loaded", "vm01")
-    await life.settled()
+    for signal, given in (("cancel", ""), ("extend", "1h"), ("loaded", "vm01")):
+        await life.handle.signal(signal, given)
+        await life.settled()
     life.world.fail.clear()
     await life.skip(seconds=70)
     await over(life)

@@ -13,7 +13,6 @@ from typing import Any
 
 from temporalio.worker import Replayer
 
-import worker
 import workflows
 from tests.histories.stored import StoredHistory
 from vclab.temporal import sandbox
@@ -43,7 +42,7 @@ async def replay(histories: list[StoredHistory]) -> Replayed:
     found = Replayed()
     with _tracing(found.passed), ThreadPoolExecutor(4) as executor:
         replayer = Replayer(
-            workflows=worker.WORKFLOWS,
+            workflows=workflows.WORKFLOWS,
             workflow_runner=sandbox.sandbox(),
             workflow_task_executor=executor,
             data_converter=CONVERTER,

@@ -31,7 +31,7 @@ COPY, POWER_ON = "vsphere.copy_disk", "vsphere.power_on"
 
 def host(name: str, memory_mb: int = 16384) -> HostFacts:
     """A host that can be used."""
-    return HostFacts(name, 16, memory_mb, datastores=("ds1",), networks=("private", "public"))
+    return HostFacts(name, 16, memory_mb, datastores=("ds1",))
 
 
 TWO_HOSTS = (host("esx1"), host("esx2"))

@@ -27,7 +27,7 @@ from tests.histories.lives.acts import (
 )
 from tests.histories.lives.catalog import Script
 from tests.histories.lives.catalog import life as lived
-from tests.workflows.conftest import IMAGE, Life
+from tests.workflows.conftest import IMAGE, Life, add_lab_machine
 from tests.workflows.test_load_workflow import STILL, Metal, living_on_metal
 from vclab.fake_world import Failure
 from vclab.model import ids, messages
@@ -88,9 +88,9 @@ async def let_in_and_perhaps_come(life: Life) -> None:
 @lived("deleted-unclean")
 async def a_lab_machine_that_is_not_clean(life: Life) -> None:
     """A lent computer that can't be made clean goes into maintenance."""
-    life.world.stays = True
-    await ready(life)
-    life.world.fail["remove"] = StepFailed("vm01 is not clean: file /var/tmp/x of alice stays")
+    add_lab_machine(life)
+    await ready(life, image="lab-debian")
+    life.world.fail["remove"] = StepFailed("lab01 is not clean: file /var/tmp/x of alice stays")
     await end(life)
 
 

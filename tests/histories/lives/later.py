@@ -38,7 +38,7 @@ from vclab.model.inventory import HostFacts
 from vclab.model.messages import End, Extend, How, Move
 from vclab.store import catalog, tenures
 
-BROKEN = HostFacts("esx1", 16, 16384, False, "in maintenance", ("ds1",), ("private", "public"))
+BROKEN = HostFacts("esx1", 16, 16384, False, "in maintenance", ("ds1",))
 
 
 async def move(life: Life, start: datetime, request_id: str = "") -> None:

@@ -59,8 +59,8 @@ def test_neighbours_only_by_mac_and_only_those_that_answer() -> None:
 OURS, THEIRS = (f"vclab-{os.getpid()}-{side}" for side in ("ours", "theirs"))
 PROGRAM = """
 import json, sys, time
+from tests.targets import target_of
 from vclab.model.errors import StepFailed
-from vclab.model.plans import Target
 from vclab.provisioning.vsphere.address import nobody_else
 
 said = []
@@ -104,7 +104,9 @@ def test_an_address_that_still_answers_is_anothers(other: str) -> None:
     far = [(address, MAC) for address in ("10.77.0.8", "192.0.2.1", "fe80::1", "")]
     asked = json.dumps([("10.77.0.9", "02:76:63:00:00:05"), ("10.77.0.9", other.upper()), *far])
     command = ("ip", "netns", "exec", OURS, sys.executable, "-c", PROGRAM, asked)
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=60, check=False, cwd=Path(__file__).parents[2]
+    )
     assert done.returncode == 0, done.stderr
     foreign, ours, *nobody = json.loads(done.stdout)
     assert "10.77.0.9 is kept for vm01 (02:76:63:00:00:05)" in foreign and f"with the MAC {other}" in foreign

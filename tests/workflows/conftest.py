@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from tests.temporal_server import TimeServer
 from vclab.lab import tools
 from vclab.model import ids
 from vclab.model.catalog import Endpoint, IdentityPool, Image, User
+from vclab.model.inventory import HostFacts
 from vclab.model.messages import Acknowledge, workflow_id
 from vclab.model.reservations import ReservationView, ReserveRequest
 from vclab.settings import Settings
@@ -178,6 +180,18 @@ async def living(client: Client, folder: Path, changes: Mapping[str, Any]) -> As
     finally:
         await life.stop_worker()
     store.close()
+
+
+def add_lab_machine(life: Life) -> None:
+    """One that is lent, with an image of its own."""
+
+    def fill(session: Session) -> None:
+        catalog.put_endpoint(session, Endpoint("labs", "standalone", "", "", "", ""))
+        catalog.put_image(session, replace(IMAGE, name="lab-debian", module="standalone"))
+        catalog.put_lab_computer(session, "lab01", endpoint="labs", address="10.77.0.31")
+
+    life.store.run(fill)
+    life.world.hosts += (HostFacts("lab01", 0, 0),)
 
 
 @pytest.fixture

@@ -1,15 +1,13 @@
 """Every ending of a reservation, and what is left behind, on a real server whose clock is skipped."""
 
 import threading
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy.orm import Session
 from temporalio.client import WorkflowFailureError
 
-from tests.workflows.conftest import IMAGE, Life
-from vclab.model.catalog import Endpoint, User
+from tests.workflows.conftest import Life, add_lab_machine
+from vclab.model.catalog import User
 from vclab.model.errors import Refused, StepFailed, Unreachable
 from vclab.model.inventory import HostFacts
 from vclab.model.messages import Acknowledge, End, Extend, Reboot
@@ -173,17 +171,9 @@ async def test_trouble_in_reclaim_never_changes_the_ending(life: Life) -> None:
     assert (await life.until("complete")).ending == "deleted"
 
 
-def add_lab_machine(session: Session) -> None:
-    """One that is lent, with an image."""
-    catalog.put_endpoint(session, Endpoint("labs", "standalone", "", "", "", ""))
-    catalog.put_image(session, replace(IMAGE, name="lab-debian", module="standalone"))
-    catalog.put_lab_computer(session, "lab01", endpoint="labs", address="10.77.0.31")
-
-
 async def test_a_lab_machine_that_is_not_clean_goes_into_maintenance(life: Life) -> None:
     """The ending stays; the notes say why, and nobody holds it."""
-    life.store.run(add_lab_machine)
-    life.world.hosts += (HostFacts("lab01", 0, 0),)
+    add_lab_machine(life)
     await life.reserve(image="lab-debian")
     await life.until("reserved")
     life.world.fail["remove"] = StepFailed("lab01 is not clean: file /var/tmp/x of alice stays")

@@ -34,13 +34,11 @@ from tests.histories.lives.acts import (
 )
 from tests.histories.lives.catalog import Script
 from tests.histories.lives.catalog import life as lived
-from tests.workflows.conftest import IMAGE, Life
-from tests.workflows.test_endings import add_lab_machine
+from tests.workflows.conftest import IMAGE, Life, add_lab_machine
 from tests.workflows.test_load_workflow import STILL, Metal, living_on_metal
 from vclab.fake_world import Failure
 from vclab.model import ids, messages
 from vclab.model.errors import StepFailed, Unreachable
-from vclab.model.inventory import HostFacts
 from vclab.model.messages import Acknowledge, Dismiss, How, Reload, Resolve, computer_workflow
 from vclab.model.plans import Evidence
 from vclab.model.states import ComputerState
@@ -97,18 +95,16 @@ async def let_in_and_perhaps_come(life: Life) -> None:
 @lived("deleted-unclean")
 async def a_lab_machine_that_is_not_clean(life: Life) -> None:
     """A lent computer that can't be made clean goes into maintenance."""
-    life.store.run(add_lab_machine)
-    life.world.hosts += (HostFacts("lab01", 0, 0),)
+    add_lab_machine(life)
     await ready(life, image="lab-debian")
-    life.world.fail["remove"] = StepFailed("vm01 is not clean: file /var/tmp/x of alice stays")
+    life.world.fail["remove"] = StepFailed("lab01 is not clean: file /var/tmp/x of alice stays")
     await end(life)
 
 
 @lived("released-lent")
 async def a_lab_machine_that_does_not_restart(life: Life) -> None:
     """A lent computer can't be restarted by force: that is told, and ends nothing."""
-    life.store.run(add_lab_machine)
-    life.world.hosts += (HostFacts("lab01", 0, 0),)
+    add_lab_machine(life)
     await in_use(life, image="lab-debian")
     life.world.fail["reboot"] = StepFailed("shutdown: command not found")
     await reboot(life)

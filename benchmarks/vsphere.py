@@ -194,7 +194,7 @@ def target(number: int) -> Target:
     mac = f"{number >> 8 & 255:02x}:{number & 255:02x}"
     return Target(
         f"r{number}", f"vm{number:05}", 1, "bench", "vsphere", "linux", "vc", "esx1", "ds1", "image", 1,
-        1, 512, 1, f"02:76:63:00:{mac}", f"02:76:63:01:{mac}", image_data=IMAGE_DATA.text(),
+        1, 512, 1, f"02:76:63:00:{mac}", f"02:76:63:01:{mac}", image_data=IMAGE_DATA.encoded(),
     )  # fmt: skip
 
 

@@ -29,7 +29,7 @@ DEBIAN = Image(
     cpus=1,
     memory_mb=512,
     disk_gb=4,
-    module_data=ImageData(master_path="vclab-images/debian-12/1/disk.vmdk", guest_id="debian12_64Guest").text(),
+    module_data=ImageData(master_path="vclab-images/debian-12/1/disk.vmdk", guest_id="debian12_64Guest").encoded(),
 )
 ENDPOINT = Endpoint(
     name="vc1",

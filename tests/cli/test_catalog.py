@@ -421,6 +421,37 @@ def test_data_that_can_not_be_read(vclab: Command, store: Path) -> None:
     assert (mended["revision"], mended["master_path"], mended["guest_id"]) == (1, "d/1/disk.vmdk", "otherLinux64Guest")
 
 
+def test_texts_to_hand_out(vclab: Command, store: Path, installation: Path, tmp_path: Path) -> None:
+    """The toy module: no guest, no addresses, no sizes; offered only with the pretended world."""
+    image = ("image", "add", "note", "--module", "text-file", "--text", "Hello")
+    vclab(*image).one_line_error(3, "text-file is a part of the pretended world, which is off")
+    installation.write_text(installation.read_text() + "\nfake.enabled = true\n")
+    vclab(*image[:-2]).one_line_error(2, "a new image needs --text too")
+    vclab(*image, "--guest", "linux").one_line_error(2, "what the module text-file provides has no guest")
+    vclab(*image, "--sudo").one_line_error(2, "--no-sudo")
+    made = vclab(*image, "--json").json
+    assert (made["text"], made["guest"], made["module"], made["ports"]) == ("Hello", "", "text-file", [])
+    assert vclab(*image, "--json").json == made
+    vclab("image", "edit", "note", "--text", "Bye").one_line_error(3, "another revision: --revision 2")
+    vclab("image", "edit", "note", "--revision", "2").one_line_error(2, "it needs its own --text")
+    assert vclab("image", "edit", "note", "--revision", "2", "--text", "Bye", "--json").json["text"] == "Bye"
+    assert "Bye" in vclab("image", "show", "note").out
+    assert vclab("image", "list").code == 0
+    vclab("image", "edit", "debian-12", "--module", "text-file", "--text", "x", "--guest", "linux").one_line_error(2)
+
+    group = ("endpoint", "add", "texts", "--module", "text-file")
+    vclab(*group).one_line_error(2, "the endpoint texts needs --folder too")
+    vclab(*group, "--folder", "../x").one_line_error(3, "the endpoint texts: folder: ", "from the root on")
+    assert vclab(*group, "--folder", str(tmp_path), "--json").json["folder"] == str(tmp_path)
+    vclab(*group, "--folder", "/else").one_line_error(3, "change it with `vclab endpoint edit texts`")
+    assert vclab("endpoint", "edit", "texts", "--folder", "/srv/texts", "--json").json["folder"] == "/srv/texts"
+    assert "/srv/texts" in vclab("endpoint", "show", "texts").out
+    vclab("endpoint", "edit", "texts").one_line_error(3, "nothing to log in to")
+
+    for name in ("note1", "note2", "note1"):
+        assert vclab("computer", "add", name, "--group", "texts", "--json").json["private_address"] == ""
+
+
 def test_maintenance_and_back(vclab: Command, store: Path) -> None:
     edited = vclab("computer", "edit", "vm01", "--maintenance", "--notes", "its address answers", "--json").json
     assert (edited["state"], edited["notes"]) == ("maintenance", "its address answers")

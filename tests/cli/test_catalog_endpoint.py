@@ -138,7 +138,7 @@ def test_a_folder_of_another_installation(add: Callable[..., Said], vcenter: Vcs
     from vclab.provisioning.vsphere.site import open_site
 
     theirs = Endpoint("x", "vsphere", vcenter.url, vcenter.user, "", vcenter.fingerprint)
-    theirs = replace(theirs, module_data=EndpointData(folder="lab/theirs").text())
+    theirs = replace(theirs, module_data=EndpointData(folder="lab/theirs").encoded())
     session = Session(theirs, lambda _: vcenter.password, 1)
     machine_folder(open_site(session, "other"))
     session.close()

@@ -75,7 +75,7 @@ class Bench:
         """Another module, with a session of its own, as another worker would have."""
         entry = Endpoint(**{**self.endpoint.__dict__, **endpoint})
         if data is not None:
-            entry = replace(entry, module_data=data.text())
+            entry = replace(entry, module_data=data.encoded())
         return VSphere(lambda name: entry, lambda ref: self.password, installation, 4, self.leases)
 
     def close(self) -> None:
@@ -105,7 +105,7 @@ class Bench:
             "private_mac": f"02:76:63:00:{number // 256:02x}:{number % 256:02x}",
             "public_mac": f"02:76:63:01:{number // 256:02x}:{number % 256:02x}",
             "traits": TRAITS,
-            "image_data": ImageData(master_path=MASTER).text(),
+            "image_data": ImageData(master_path=MASTER).encoded(),
         }
         return Target(**{**values, **fields})
 

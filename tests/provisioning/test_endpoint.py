@@ -158,7 +158,7 @@ def test_a_changed_entry_gets_a_new_session(bench: Bench) -> None:
     module = sessions.Sessions(lambda name: entries[-1], lambda ref: bench.password, 4)
     first = module.get("lab-vcenter")
     assert module.get("lab-vcenter") is first
-    entries.append(replace(bench.endpoint, module_data=EndpointData(folder="other").text()))
+    entries.append(replace(bench.endpoint, module_data=EndpointData(folder="other").encoded()))
     assert module.get("lab-vcenter") is not first
     module.close()
 

@@ -172,14 +172,14 @@ def test_no_disk_space_names_the_datastore_and_leaves_nothing(bench: Bench, targ
 
 
 def test_a_missing_master_is_named(bench: Bench, target: Target) -> None:
-    missing = ImageData(master_path="vclab-images/none/1/disk.vmdk").text()
+    missing = ImageData(master_path="vclab-images/none/1/disk.vmdk").encoded()
     with pytest.raises(StepFailed, match=r"the master disk .*none.* is not there"):
         bench.run("vsphere.copy_disk", replace(target, image_data=missing))
 
 
 def test_a_master_on_another_datastore(bench: Bench, target: Target) -> None:
     there = replace(
-        target, storage="ds2", host="esx2", image_data=ImageData(master_path=MASTER, datastore="ds1").text()
+        target, storage="ds2", host="esx2", image_data=ImageData(master_path=MASTER, datastore="ds1").encoded()
     )
     bench.load(there)
     assert bench.disks(there) == [f"{target.machine_name}.vmdk"]
@@ -215,7 +215,7 @@ def test_an_endpoint_whose_data_can_not_be_read_says_so(bench: Bench) -> None:
         ({"host": "esx9"}, "there is no host esx9 on lab-vcenter"),
         ({"storage": "ds9"}, "there is no datastore ds9"),
         (
-            {"endpoint_data": EndpointData(private_network="nowhere").text()},
+            {"endpoint_data": EndpointData(private_network="nowhere").encoded()},
             "host esx1 does not have the network nowhere",
         ),
     ],

@@ -34,7 +34,7 @@ def image(name: str, memory_mb: int, revision: int = 1, cpus: int = 1, disk_gb: 
     """An image of a size."""
     return Image(
         name, name.title(), revision, "vsphere", "linux", cpus, memory_mb, disk_gb,
-        module_data=ImageData(master_path=f"vclab-images/{name}/{revision}/disk.vmdk").text(),
+        module_data=ImageData(master_path=f"vclab-images/{name}/{revision}/disk.vmdk").encoded(),
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests.store.lab import HOUR, NOW, RULES, TURNAROUND, image, inventory, reserve
-from vclab.model.catalog import ComputerKind, Endpoint
+from vclab.model.catalog import ComputerKind, Endpoint, Image
 from vclab.model.errors import Refused
 from vclab.model.inventory import HostFacts, Inventory
 from vclab.model.messages import Extend
@@ -165,3 +165,23 @@ def test_many_at_once_never_get_the_same_machine(labs: Store) -> None:
     assert sorted(found) == ["lab01", "lab02", "pc07"]
     with labs.read() as session:
         assert all(tenures.current(session, name) for name in found)
+
+
+def test_what_has_no_guest_is_handed_over_by_a_word(lab: Store) -> None:
+    """It needs no address and no identity; what its user is given is gone with its place."""
+
+    def fill(session: sa.orm.Session) -> None:
+        catalog.put_endpoint(session, Endpoint("texts", "text-file", "", "", "", "", module_data='{"folder": "/srv"}'))
+        catalog.put_image(session, Image("note", "Note", 1, "text-file", "", 0, 0, 0, module_data='{"text": "Hello"}'))
+        catalog.put_lab_computer(session, "note1", endpoint="texts")
+
+    lab.run(fill)
+    found = reserve(lab, image="note", inventories=(Inventory("texts", NOW, (HostFacts("note1", 0, 0),)),))
+    assert isinstance(found, Placed), found
+    target = found.target
+    assert (target.computer, target.guest, target.traits.guest, target.traits.lent) == ("note1", "", False, True)
+    assert (target.image_data, target.endpoint_data) == ('{"text": "Hello"}', '{"folder": "/srv"}')
+    lab.run(lambda s: reservations.ready(s, found.reservation, Facts(handover="file:///srv/note1.txt"), NOW))
+    with lab.read() as session:
+        view = reservations.view(session, found.reservation, NOW)
+    assert view is not None and (view.state, view.handover) == ("reserved", "file:///srv/note1.txt")

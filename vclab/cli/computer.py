@@ -72,8 +72,8 @@ def add(
     as there are identities, if the hosts have room. A pool can grow: a higher --count adds what is missing.
 
     A lab machine is there already, with the management key in root's authorized_keys; --group names the endpoint (of
-    the module standalone) that it belongs to. Without --host-key, that of the first contact is pinned. Added again, it
-    is changed to what is said.
+    the module standalone) that it belongs to. Without --host-key, that of the first contact is pinned. What has no
+    guest needs no address. Added again, it is changed to what is said.
 
     \b
     Examples:
@@ -86,7 +86,7 @@ def add(
     admin = administration(lab)
     checks.name(name, "a computer", 60, more="")
     if group_ is not None:
-        if count is not None or mac_prefix is not None or address is None:
+        if count is not None or mac_prefix is not None:
             raise Usage("a lab machine needs --address, and has no --count and no --mac-prefix")
         _tell(admin.write(_lab_machine(name, group_, address, host_key, private_mac, public_mac)), json, lab.zone)
         return
@@ -223,11 +223,12 @@ _STATES = {True: ComputerState.MAINTENANCE, False: ComputerState.AVAILABLE}
 
 
 def _lab_machine(
-    name: str, group: str, address: str, host_key: str | None, private_mac: str | None, public_mac: str | None
+    name: str, group: str, address: str | None, host_key: str | None, private_mac: str | None, public_mac: str | None
 ) -> "Callable[[Session], Computer]":
     """The change that adds a lab machine, or lays what is said over what is known of it."""
-    given = {"endpoint": group, "address": checks.address(address)}
+    given = {"endpoint": group}
     for field, text, check in (
+        ("address", address, checks.address),
         ("host_key", host_key, checks.host_key),
         ("private_mac", private_mac, checks.mac),
         ("public_mac", public_mac, checks.mac),
@@ -238,17 +239,20 @@ def _lab_machine(
     def change(session: "Session") -> Computer:
         from vclab.store import catalog
 
-        groups = [each.name for each in catalog.endpoints(session) if checks.traits(each.module).lent]
+        modules = {each.name: checks.traits(each.module) for each in catalog.endpoints(session)}
+        groups = [name for name, traits in modules.items() if traits.lent]
         if group not in groups:
             raise NotFound(
                 f"there is no group of lab machines {quoted(group)}{near(group, groups)}; "
                 f"make it with `vclab endpoint add NAME --module {standalone.NAME}`"
             )
+        if modules[group].guest and address is None:
+            raise Usage(f"a computer of {group} needs --address")
         computers = catalog.computers(session)
         for other in computers:
             if other.name == name and other.holder:
                 raise Refused(f"{name} is held by {other.holder}; it can be changed when that has ended")
-            if other.name != name and other.pool in groups and other.private_address == given["address"]:
+            if address and other.name != name and other.pool in groups and other.private_address == given["address"]:
                 raise Refused(f"the address {given['address']} of {name} belongs to {other.name}")
             taken = {other.private_mac, other.public_mac} & {given.get("private_mac"), given.get("public_mac")}
             if other.name != name and taken - {"", None}:

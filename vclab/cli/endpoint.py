@@ -35,7 +35,7 @@ Fingerprint = Annotated[
 ]
 Folder = Annotated[
     str | None,
-    typer.Option("--folder", help="Folder for our machines; it is made [default: vclab].", show_default=False),
+    typer.Option("--folder", help="Folder for our machines [default: vclab], or of texts.", show_default=False),
 ]
 Private = Annotated[
     str | None,
@@ -69,7 +69,7 @@ def add(
     url: Url = None,
     username: Username = None,
     module: Annotated[
-        str, typer.Option("--module", help="What knows it: vsphere, standalone, fake-metal.")
+        str, typer.Option("--module", help="What knows it: vsphere, standalone, fake-metal, text-file.")
     ] = "vsphere",
     fingerprint: Fingerprint = None,
     folder: Folder = None,
@@ -88,7 +88,8 @@ def add(
     reads hosts, capacity, datastores and networks. Nothing is changed there. The password is asked for without echo,
     or read from standard input, and kept among the secrets: it never is an argument.
 
-    A group of lab machines is only a name; its machines are added by `vclab computer add`.
+    A group of lab machines is only a name; its machines are added by `vclab computer add`. So is one of --module
+    text-file, a toy that hands out texts in --folder.
 
     \b
     Examples:

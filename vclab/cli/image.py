@@ -79,6 +79,7 @@ def add(
     each machine's disk is copied within the datastore on which the machine is placed.
     With --module standalone it is what lab machines have on their own disks: --master names their group (see
     `vclab endpoint add`), or is left out if all have it; their users never become root.
+    With --module text-file it is --text, and needs nothing else.
     Adding the same again changes nothing.
 
     \b

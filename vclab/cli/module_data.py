@@ -44,7 +44,7 @@ def laid_over(data: type[ModuleData], before: str, said: Said, whose: str, modul
     missing = [name for name, field in data.model_fields.items() if field.is_required() and name not in values]
     if missing:
         raise Usage(f"{whose} needs {_options(missing)} too")
-    return data.checked(values, whose).text()
+    return data.checked(values, whose).encoded()
 
 
 def _readable(data: type[ModuleData], text: str, whose: str) -> dict[str, str]:

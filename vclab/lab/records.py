@@ -68,7 +68,7 @@ def _put_endpoint(layout: Layout, session: Session) -> None:
             username=VCENTER_USER,
             password_ref=PASSWORD_REF,
             fingerprint=pin,
-            module_data=EndpointData(private_network=PRIVATE, public_network=PUBLIC).text(),
+            module_data=EndpointData(private_network=PRIVATE, public_network=PUBLIC).encoded(),
         )
     catalog.put_endpoint(session, replace(endpoint, url=url, fingerprint=pin))
 

@@ -34,7 +34,7 @@ def image(name: str, title: str, cpus: int, memory_mb: int, disk_gb: int) -> Ima
         disk_gb=disk_gb,
         module_data=ImageData(
             master_path=f"vclab-images/{name}/1/disk.vmdk", datastore=DATASTORE, guest_id="debian12_64Guest"
-        ).text(),
+        ).encoded(),
     )
 
 

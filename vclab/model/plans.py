@@ -69,6 +69,7 @@ class Facts:
     host_key: str = ""  #: OpenSSH public key line ("ssh-ed25519 AAAA…"), pinned at load
     boot_id: str = ""  #: the kernel's boot id when the addresses were read
     evidence: str = ""  #: what was seen when a step failed: console lines, power state
+    handover: str = ""  #: what a person is given where there is no guest: a URL or a path
 
     def merged(self, newer: "Facts") -> "Facts":
         """These facts with all that ``newer`` knows laid over."""

@@ -151,6 +151,7 @@ class ReservationView:
     ended_at: datetime | None = None
     dismissed_at: datetime | None = None  #: it failed, and is not listed any more
     preload_at: datetime | None = None  #: when its load begins; None: it was not reserved for later
+    handover: str = ""  #: what its user is given where there is no guest: a URL or a path
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ class ModuleData(BaseModel, extra="forbid", frozen=True):
     content: ClassVar[tuple[str, ...]] = ()
     """Of an image's data: the fields that say what a revision holds. With others it is another revision."""
 
-    def text(self) -> str:
+    def encoded(self) -> str:
         """As it is kept: the same data is always the same text."""
         return self.model_dump_json()
 

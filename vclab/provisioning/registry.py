@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from vclab.model.traits import Traits
-from vclab.provisioning import fake, fake_metal, standalone, vsphere
+from vclab.provisioning import fake, fake_metal, standalone, toy, vsphere
 from vclab.provisioning.base import ProvisioningModule
 from vclab.provisioning.kind import Kind, Surroundings
 
@@ -12,6 +12,7 @@ KINDS: tuple[Kind, ...] = (
     standalone.KIND,
     fake.KIND,
     fake_metal.KIND,
+    toy.KIND,
 )
 """Importing these imports no library of theirs: the command line asks for traits, and starts in 0.3 s."""
 

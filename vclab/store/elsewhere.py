@@ -81,7 +81,7 @@ def move(
     row.computer, row.generation, row.endpoint, row.host = new.computer, new.generation, new.endpoint, new.host
     row.target = dataclasses.asdict(new)
     row.password_ref = f"tenure/{new.computer}/{new.generation}/login"
-    row.private_address = row.public_address = row.host_key = row.boot_id = ""
+    row.private_address = row.public_address = row.host_key = row.boot_id = row.handover = ""
     row.remote_addresses, row.access_open = [], False
     session.flush()
     audit.note(session, row.id, "vclab", "moved", f"from {target.host} to {new.host}", now)

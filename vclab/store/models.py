@@ -195,6 +195,7 @@ class Reservation(Base):
     public_address: Mapped[str] = mapped_column(default="")
     host_key: Mapped[str] = mapped_column(default="")
     boot_id: Mapped[str] = mapped_column(default="")
+    handover: Mapped[str] = mapped_column(default="")  #: what its user is given where there is no guest
     remote_addresses: Mapped[list[str]] = mapped_column(default=list)
     access_open: Mapped[bool] = mapped_column(default=False)
     connected: Mapped[bool] = mapped_column(default=False)

@@ -414,7 +414,7 @@ def _show_addresses(row: Reservation, computer: Computer) -> None:
 
 def _learn(session: Session, row: Reservation, facts: Facts, now: datetime) -> None:
     """Lay what is known over what was known. Addresses that are not the computer's any more stay in the history."""
-    for name in ("private_address", "public_address", "host_key", "boot_id"):
+    for name in ("private_address", "public_address", "host_key", "boot_id", "handover"):
         value = getattr(facts, name)
         if value:
             setattr(row, name, value)

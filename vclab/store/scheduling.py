@@ -130,7 +130,7 @@ def put_off(
         if target.traits.identity:  # one that is lent stays promised
             target = dataclasses.replace(target, computer="", spare="")
         _put(row, target)
-        row.private_address = row.public_address = row.host_key = row.boot_id = ""
+        row.private_address = row.public_address = row.host_key = row.boot_id = row.handover = ""
         row.state, row.reason = ReservationState.SCHEDULED, reason
         audit.note(session, id, "vclab", "preload put off", reason, now)
     return placing.placed(session, row, rules)

@@ -180,6 +180,7 @@ def _reservations() -> None:
         sa.Column("public_address", sa.String, nullable=False),
         sa.Column("host_key", sa.String, nullable=False),
         sa.Column("boot_id", sa.String, nullable=False),
+        sa.Column("handover", sa.String, nullable=False),
         sa.Column("remote_addresses", sa.JSON, nullable=False),
         sa.Column("access_open", sa.Boolean, nullable=False),
         sa.Column("connected", sa.Boolean, nullable=False),

@@ -103,10 +103,8 @@ class Recorder:
                 await client.get_workflow_handle(workflow).result()
             ids = list(reversed(await runs(client, workflow)))
             names = [life.name] if len(ids) == 1 else [f"{life.name}.{number}" for number in range(1, len(ids) + 1)]
-            return [
-                stored.of_history(name, await client.get_workflow_handle(workflow, run_id=run_id).fetch_history())
-                for name, run_id in zip(names, ids, strict=True)
-            ]
+            histories = [await client.get_workflow_handle(workflow, run_id=run).fetch_history() for run in ids]
+            return [stored.of_history(*each, folder) for each in zip(names, histories, strict=True)]
 
 
 async def _prepared(client: Client) -> None:

@@ -105,9 +105,9 @@ class StoredHistory:
         return [VARIES.sub("…", line) for event in self.events if (line := _told(event))]
 
 
-def of_history(name: str, history: WorkflowHistory) -> StoredHistory:
-    """What is kept of a history."""
-    events = json.loads(history.to_json())["events"]
+def of_history(name: str, history: WorkflowHistory, folder: Path) -> StoredHistory:
+    """What is kept of a history that was lived in a folder."""
+    events = json.loads(history.to_json().replace(str(folder), "/var/lib/vclab"))["events"]
     return StoredHistory(name, tuple(_kept(event) for event in events))
 
 

@@ -20,13 +20,14 @@ from activities.drivers import Drivers
 from tests.fakes import FakeGuest, FakeModule
 from tests.workflows.conftest import ENDPOINT, IMAGE, QUEUE, Life
 from vclab.model import ids
-from vclab.model.errors import Refused, StepFailed
+from vclab.model.errors import Refused, StepFailed, Unreachable
 from vclab.model.inventory import HostFacts
 from vclab.model.messages import Acknowledge, End, Extend, How, Reboot, Resolve
 from vclab.model.reservations import ReservationView
 from vclab.settings import Settings
 from vclab.store import audit, catalog
 
+AWAY = Unreachable("no route to host")
 OFFICE, HOME, TRAIN = "203.0.113.101", "198.51.100.7", "2001:db8::7"
 KEPT: dict[str, Any] = {"spare": 1800}
 """What nobody has used is kept as a spare."""

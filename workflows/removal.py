@@ -5,8 +5,12 @@ from dataclasses import dataclass
 from temporalio import workflow
 
 from activities.records import RecordActivities, SpareEvent
+from vclab.temporal import search_attributes as searchable
 from workflows import profiles
 from workflows.reclaim import take_back
+
+SEARCHABLE = "removal-searchable"
+"""A patch: it is found by its computer and host in the Temporal UI, as loads and reservations are."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,10 @@ class Removal:
         )
         if held.target is None:
             return f"{given.computer} has no spare that is to go"
+        if workflow.patched(SEARCHABLE):
+            workflow.upsert_search_attributes(
+                [searchable.COMPUTER.value_set(held.target.computer), searchable.HOST.value_set(held.target.host)]
+            )
         await take_back(held.target, given.longest_pause)
         gone = SpareEvent(given.computer, workflow.now(), held.target.generation)
         await workflow.execute_local_activity_method(

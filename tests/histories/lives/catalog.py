@@ -33,6 +33,10 @@ class RecordedLife:
 
 LIVES: dict[str, RecordedLife] = {}
 
+KEPT = {"removal-unsearchable": "It was removed before its computer and host could be searched for."}
+"""Histories that earlier code wrote, which ``patched()`` still looks after, and what each protects: no life can write
+them anew. One goes with the guard."""
+
 
 FEW_LOOKS = {"first_connection_look": 60}
 """Each look takes real time."""

@@ -160,16 +160,12 @@ def _start(life: Loads, plan: Plan, number: int, step: Step) -> Handle[Facts]:
 
 def _limit(step: Step, load: Load) -> float:
     """Seconds for a step: its own ceiling, or what is left of the whole load's."""
-    limit = profiles.step_ceiling(step, load.ceiling)
-    if load.deadline is None:
-        return limit
-    return max(LEAST, min(limit, (load.deadline - workflow.now()).total_seconds()))
+    left = (load.deadline - workflow.now()).total_seconds() if load.deadline else 0.0
+    return max(LEAST, min(profiles.step_ceiling(step, load.ceiling), left))
 
 
-def _deadline(waits: Waits, plan: Plan) -> datetime | None:
+def _deadline(waits: Waits, plan: Plan) -> datetime:
     """When the whole load is given up: after the setting, or twice its usual time if that is longer."""
-    if waits.load_ceiling <= 0:
-        return None
     return workflow.now() + timedelta(seconds=max(waits.load_ceiling, 2 * plan.usual_seconds))
 
 

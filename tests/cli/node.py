@@ -15,9 +15,12 @@ from temporalio.client import Client
 
 import worker
 from activities.drivers import Drivers
+from activities.reader import Reader
 from tests.fakes import FakeGuest, FakeModule, World
 from tests.temporal_server import free_ports
 from vclab.lab import tools
+from vclab.provisioning.base import ProvisioningModule
+from vclab.provisioning.toy import TextFile
 from vclab.settings import Settings, load
 from vclab.store.engine import Store, open_store
 from vclab.temporal import search_attributes
@@ -81,10 +84,13 @@ class Node:
                 await asyncio.sleep(0.1)
 
     def start_worker(self) -> None:
-        """The product's own workers, with scripted drivers."""
+        """The product's own workers, with scripted drivers; the toy module is the real one."""
 
         async def start() -> None:
-            drivers = Drivers({"vsphere": FakeModule(self.world)}, {"linux": FakeGuest(self.world)})
+            reader = Reader(self.store)
+            toy = TextFile(self.settings.installation, reader.endpoint, reader.group)
+            modules: dict[str, ProvisioningModule] = {"vsphere": FakeModule(self.world), toy.name: toy}
+            drivers = Drivers(modules, {"linux": FakeGuest(self.world)})
             for each in worker.build(await self._client(), self.settings, self.store, drivers):
                 await self._workers.enter_async_context(each)
 

@@ -23,6 +23,7 @@ from vclab.model.reservations import ReservationView
 OPENING = 300.0  #: seconds that opening the firewall may take: a slow computer needs ten for each of a dozen commands
 TOLD = 15.0  #: seconds after which it is told that this takes long
 LOOK = 0.3  #: seconds between looks at whether it is open
+ANYWHERE = "127.0.0.1"  #: what is handed out lets nobody in, so it does not matter where its user is
 
 
 def connect(
@@ -41,6 +42,7 @@ def connect(
     With OpenSSH; the computer's host key is pinned.
     A single COMMAND argument is a shell line for the computer; several are passed exactly as they are.
     Exit code: that of ssh, so that of COMMAND.
+    What has no operating system to log in to is handed out: where it is is printed.
 
     \b
     Examples:
@@ -52,12 +54,21 @@ def connect(
     """
     lab = lab_of(context, as_user)
     view = asyncio.run(_open(lab, lab.reservation(r), from_))
+    if view.handover:
+        _hand_out(view, bool(command or password))
+        return
     if print_:
         say(shlex.join(ssh_command(view, lab.person(), write_known_hosts(view), command or ())))
     if password:
         say(_password(lab, view))
     if not (print_ or password):
         raise typer.Exit(run_ssh(view, lab.person(), command or ()))
+
+
+def _hand_out(view: ReservationView, enters: bool) -> None:
+    if enters:
+        raise Refused(f"{view.computer} has no operating system to log in to; {view.id} is at {view.handover}")
+    say(view.handover)
 
 
 def _must_be_ready(seen: Seen) -> None:
@@ -75,7 +86,7 @@ async def _open(lab: Lab, view: ReservationView, from_: str) -> ReservationView:
     """Press Connect, and wait until the computer lets the caller's address in."""
     reservation, seen = view.id, Seen(view)
     _must_be_ready(seen if seen.settled else await look(lab, reservation))
-    address = caller_address(from_, lab.person(), view.public_address)
+    address = ANYWHERE if view.handover else caller_address(from_, lab.person(), view.public_address)
     reservations = await lab.reservations()
     try:
         await reservations.acknowledge(reservation, Acknowledge(address=address, request_id=uuid.uuid4().hex))

@@ -96,6 +96,7 @@ def describe(seen: Seen, zone: ZoneInfo) -> None:
         ("Image", f"{view.image}, revision {view.revision}"),
         ("Computer", f"{view.computer} on {view.host}" if view.host else view.computer),
         ("Address", view.public_address),
+        ("Handed out", view.handover),
         ("Host key", view.host_key),
         ("Open to", ", ".join(view.remote_addresses) if view.access_open else ""),
         ("Start", clock(view.start, zone, now)),

@@ -32,7 +32,7 @@ class Waits:
     #: before the end: 2 weeks, 1 week, 2 days, 1 day (VCL future_endtime), 10 and 5 min (general_end_notice_*)
     notices: tuple[float, ...] = (1_209_600.0, 604_800.0, 172_800.0, 86_400.0, 600.0, 300.0)
     step_ceiling: float = 600.0  #: one load step, at the least
-    load_ceiling: float = 0.0  #: a whole load, at the least; 0: none but those of its steps
+    load_ceiling: float = 9000.0  #: a whole load, at the least
     help: float = 0.0  #: a load failed in the other place too: an operator may mend it within this; 0: it fails at once
     remove_retry: float = 60.0  #: longest pause between attempts to take a computer back
     no_timeout_from: float = 86_400.0  #: one that lasts so long is not timed out (VCL ignore_connections_gte)

@@ -200,11 +200,11 @@ class RecordActivities:
     def place(self, given: PlaceInput) -> PlaceOutcome:
         """Claim and tenure, and the first record: all or nothing. The same id gets the same place again."""
 
-        def place(session: Session) -> Placed | Refusal:
+        def write(session: Session) -> Placed | Refusal:
             ours = rules.of_user(session, self._settings(), given.request.user)
             return reservations.place(session, given.request, given.inventories, ours, given.now)
 
-        return _outcome(self._write(place))
+        return _outcome(self._write(write))
 
     @activity.defn
     def begin(self, given: BeginInput) -> PlaceOutcome:

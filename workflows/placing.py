@@ -13,7 +13,7 @@ from workflows.life import Life
 from workflows.tasks import Handle, whole
 
 
-async def place(life: Life) -> None:
+async def find_place(life: Life) -> None:
     """Place it, or say why that is not possible."""
     life.waits_for("the endpoints to say what they can hold")
     inventories = await ask_endpoints()

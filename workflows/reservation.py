@@ -20,7 +20,7 @@ from workflows.connecting import connect
 from workflows.extension import Extensions
 from workflows.in_use import use
 from workflows.life import Life
-from workflows.placing import place
+from workflows.placing import find_place
 from workflows.preparing import prepare
 from workflows.reclaiming import reclaim
 from workflows.taking import until_loaded
@@ -78,7 +78,7 @@ class Reservation:
         """Find a place, then one phase after the other. What goes on from another run is in use."""
         life = self._life
         if not goes_on:
-            await place(life)
+            await find_place(life)
         for phase in (use,) if goes_on else PHASES:
             if life.state.placed is not None and not life.ended:
                 await phase(life)
@@ -98,7 +98,7 @@ class Reservation:
     # --- messages -------------------------------------------------------------------------------------------------
 
     @workflow.update(name=messages.PLACE)
-    async def place(self) -> Placement:
+    async def placement(self) -> Placement:
         """Where it is placed; fails as ``Refused`` with every candidate and what it lacks."""
         life, state = self._life, self._life.state
         await workflow.wait_condition(lambda: state.placed is not None or bool(state.refusal))

@@ -129,7 +129,7 @@ def _warn(lab: Lab, name: str) -> None:
 
 async def _reserve(lab: Lab, tries: list[Try], wait: bool) -> None:
     await lab.client()
-    await asyncio.gather(*(_place(lab, each) for each in tries))
+    await asyncio.gather(*(_ask_for_place(lab, each) for each in tries))
     placed = {each.request.id: each for each in tries if each.placement}
     if not placed:
         return
@@ -147,7 +147,7 @@ async def _reserve(lab: Lab, tries: list[Try], wait: bool) -> None:
             each.error = Failed(f"{seen.view.id} has ended meanwhile ({seen.view.ending})")
 
 
-async def _place(lab: Lab, each: Try) -> None:
+async def _ask_for_place(lab: Lab, each: Try) -> None:
     """Ask for a place. Asking again with the same id is harmless, so a restart in between is outlasted."""
     deadline = time.monotonic() + PATIENCE
     reservations = await lab.reservations()

@@ -108,7 +108,7 @@ class TextFile:
     def whereabouts(self, target: Target) -> Whereabouts:
         """Whether the text is there."""
         with _explained(target):
-            there = _place(target).file.exists()
+            there = _place_of(target).file.exists()
         return Whereabouts() if there else Whereabouts(trouble=f"the text of {target.computer} is gone", gone=True)
 
     def load_plan(self, target: Target, status: NodeStatus) -> Plan:
@@ -118,7 +118,7 @@ class TextFile:
     def evidence(self, target: Target) -> Evidence:
         """Whose text is there."""
         with _explained(target):
-            place = _place(target)
+            place = _place_of(target)
             mark = _mark(place)
         whose = f"of {mark.reservation}, generation {mark.generation}" if mark else "nobody's"
         return Evidence(endpoint=(f"{place.file} is {whose if place.file.exists() else 'not there'}",))
@@ -132,7 +132,7 @@ class TextFile:
         target = given.target
         text = ImageData.of(target.image_data, f"the image {target.image}, revision {target.revision},").text
         with _explained(target):
-            place, mine = _place(target), _mark_of(target)
+            place, mine = _place_of(target), _mark_of(target)
             mark = self._ours(place, target)
             if mark is None and place.file.exists():
                 raise NotOurs(f"{place.file} is nobody's that vclab knows; it is not touched")
@@ -147,7 +147,7 @@ class TextFile:
     def remove(self, context: StepContext, target: Target) -> None:
         """Remove the text, of this generation or an older one, and verify it. Harmless when it is gone."""
         with _explained(target):
-            place = _place(target)
+            place = _place_of(target)
             if self._ours(place, target) is None:
                 return
             context.fence()
@@ -175,7 +175,7 @@ def _folder(data: str, endpoint: str) -> Path:
     return Path(EndpointData.of(data, f"the endpoint {endpoint}").folder)
 
 
-def _place(target: Target) -> Place:
+def _place_of(target: Target) -> Place:
     return Place(_folder(target.endpoint_data, target.endpoint), target.computer)
 
 

@@ -90,7 +90,7 @@ def place(
         evicted = spares.evicted_for(session, known.id)
         return dataclasses.replace(placed(session, known, rules), evicted=evicted)
     why_not = _why_not(session, request, user, known, rules, now)
-    outcome = Refusal(why_not) if why_not else _place(session, request, inventories, rules, now)
+    outcome = Refusal(why_not) if why_not else _claim_and_record(session, request, inventories, rules, now)
     if isinstance(outcome, Refusal):
         if request.start is None or _can_be_told(request.start):
             refusals.note(session, request, outcome, now)
@@ -176,7 +176,7 @@ def _why_not_image(session: Session, name: str) -> str:
     return f"there is no image {name}{hint} `vclab images` lists all"
 
 
-def _place(
+def _claim_and_record(
     session: Session, request: ReserveRequest, inventories: Sequence[Inventory], rules: Rules, now: datetime
 ) -> Placed | Refusal:
     image = catalog.image(session, request.image)

@@ -146,7 +146,7 @@ class GuestActivities:
                 if activity.info().attempt == 1:
                     raise NotYet(f"connected; first look in {given.look_seconds:g} s", given.look_seconds)
                 seen = await self._look(given)
-                news = seen.facts is not None or (given.in_use and left(given.access.addresses, seen.addresses))
+                news = seen.facts is not None or left(given.access.addresses, seen.addresses)
                 if seen.connected and not news:
                     raise NotYet(f"still connected; next look in {given.look_seconds:g} s", given.look_seconds)
                 return seen

@@ -35,11 +35,19 @@ class SurveyInput:
 
 
 @dataclass(frozen=True)
+class OtherSite:
+    """A site whose endpoints were not asked, and these."""
+
+    site: str
+    endpoints: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Survey:
     """What they said."""
 
     inventories: tuple[Inventory, ...] = ()
-    other_sites: tuple[str, ...] = ()  #: with endpoints that were not asked, when no site was named
+    others: tuple[OtherSite, ...] = ()  #: when no site was named
 
 
 class ProvisioningActivities:
@@ -73,7 +81,7 @@ class ProvisioningActivities:
         with failures():
             async with heartbeating(unfenced):
                 endpoints, site = await asyncio.to_thread(self._endpoints), given.site or self._site
-                others = () if given.site else tuple(sorted({e.site for e in endpoints} - {site}))
+                others = () if given.site else _others(endpoints, site)
                 asked = await asyncio.gather(*(self._survey_one(e) for e in endpoints if e.site == site))
                 return Survey(tuple(asked), others)
 
@@ -157,3 +165,8 @@ class ProvisioningActivities:
                         return redacted(str(error))
                     raise Unreachable(f"{error}; it will be tried again") from None
         return None
+
+
+def _others(endpoints: list[Endpoint], site: str) -> tuple[OtherSite, ...]:
+    sites = sorted({endpoint.site for endpoint in endpoints} - {site})
+    return tuple(OtherSite(each, tuple(e.name for e in endpoints if e.site == each)) for each in sites)

@@ -283,6 +283,11 @@ class RecordActivities:
         )
 
     @activity.defn
+    def handed_out(self, given: Event) -> Waits:
+        """What has no guest was handed out at Connect: it is in use, and its computer tainted."""
+        return self._record(given, lambda s: reservations.handed_out(s, given.reservation, given.now))
+
+    @activity.defn
     def connected(self, given: Event) -> Waits:
         """The user is connected; at the first time the reservation is in use and its computer tainted."""
         return self._record(given, lambda s: reservations.connected(s, given.reservation, given.now))

@@ -47,7 +47,7 @@ class ElsewhereOutcome:
 
 
 @dataclass(frozen=True)
-class MoveInput:
+class RelocateInput:
     """What was made at the target is verified gone: take the other place."""
 
     target: Target
@@ -58,7 +58,7 @@ class MoveInput:
 
 
 @dataclass(frozen=True)
-class MoveOutcome:
+class RelocateOutcome:
     """Where it is now; ``refusal``: why it could not be moved. Neither: it has ended."""
 
     placed: Placed | None = None
@@ -136,7 +136,7 @@ class TroubleRecords:
         return ElsewhereOutcome(place=outcome)
 
     @activity.defn
-    def moved(self, given: MoveInput) -> MoveOutcome:
+    def moved(self, given: RelocateInput) -> RelocateOutcome:
         """The old place is given up and the new one taken: claims, tenure and row, all or nothing."""
         target, place, lost = given.target, given.place, given.lost_seconds
 
@@ -146,9 +146,9 @@ class TroubleRecords:
 
         with failures():
             try:
-                return MoveOutcome(placed=self._store.run(move))
+                return RelocateOutcome(placed=self._store.run(move))
             except tenures.TenureHeld as held:
-                return MoveOutcome(refusal=str(held))
+                return RelocateOutcome(refusal=str(held))
 
     @activity.defn
     def help_needed(self, given: HelpInput) -> Waits:

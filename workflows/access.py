@@ -13,15 +13,22 @@ from vclab.model.addresses import newest_last
 from vclab.model.messages import Reboot
 from vclab.model.plans import Facts
 from vclab.model.states import ReservationState
+from vclab.model.traits import Operation
 from workflows import failures, profiles
 from workflows.life import Life
 from workflows.notices import while_the_clock_runs
 from workflows.restart import BACK_SECONDS, restart
 
+NOWHERE = ""
+"""Instead of an address, for what is handed out: it lets nobody in."""
+
 
 async def acknowledge(life: Life, address: str) -> None:
     """Connect was pressed there: let this address in too. Records that are written meanwhile know of it."""
     let_in = life.state.let_in
+    if not life.has_guest:
+        let_in.addresses = (NOWHERE,)
+        return
     let_in.asking = newest_last(let_in.asking, address)
     try:
         given = life.event(addresses=newest_last(let_in.addresses, *let_in.asking))
@@ -52,13 +59,12 @@ async def grant(life: Life) -> bool:
     restart is wanted."""
     let_in, wanted = life.state.let_in, life.state.let_in.addresses
     let_in.began = let_in.began or workflow.now()
-    facts = await _open(life, wanted) if life.has_guest else Facts()
+    facts = await _open(life, wanted)
     if facts is None or life.ended:
         return False
     let_in.granted = wanted
     life.state.facts = life.state.facts.merged(facts)
     life.heed(await life.record(RecordActivities.access_opened, _opened_to(life, wanted, life.state.facts)))
-    let_in.open = True
     return True
 
 
@@ -129,7 +135,8 @@ async def found(life: Life, facts: Facts | None) -> None:
 async def _restart(life: Life, message: Reboot) -> None:
     """Restart the computer. Its failure is shown, and ends nothing."""
     use = life.state.use
-    life.waits_for(f"{life.target.computer} to restart", 2 * BACK_SECONDS, "it is restarted by force")
+    then = "it is restarted by force" if life.target.traits.can(Operation.POWER_RESET) else "the failure is shown"
+    life.waits_for(f"{life.target.computer} to restart", 2 * BACK_SECONDS, then)
     try:
         facts = await restart(life, message.hard or bool(use.unseen))
         if facts is not None:

@@ -4,7 +4,7 @@ import ipaddress
 
 from temporalio.exceptions import ApplicationError
 
-from vclab.model.messages import Acknowledge, Done, How, Move, Reboot, Resolve
+from vclab.model.messages import Acknowledge, Done, How, Reboot, Resolve
 from vclab.model.states import OPEN_STATES, ReservationState
 from vclab.model.traits import Operation
 from workflows import live_status
@@ -48,13 +48,15 @@ def check_acknowledge(life: Life, message: Acknowledge) -> None:
         raise refused(f"the reservation has ended ({state.ending})")
     if state.state not in (ReservationState.RESERVED, ReservationState.INUSE):
         raise refused(f"not ready yet: {live_status.shown_word(state)}: {state.wait.what}")
+    if not life.has_guest:
+        return  # it is handed out, wherever its user is
     try:
         ipaddress.ip_network(message.address.replace("%", "?"), strict=False)  # a zone means nothing elsewhere
     except ValueError:
         raise refused(f"{message.address!r:.80} is no IP address or prefix") from None
 
 
-def check_move(life: Life, message: Move) -> None:
+def check_move(life: Life) -> None:
     """Only what was reserved for later has a start that can be moved."""
     check_open(life)
     if life.placed.start is None:
@@ -82,5 +84,5 @@ def check_resolve(life: Life, message: Resolve) -> None:
     if not mending.needs_help or life.ended:
         stands = f"has ended ({life.state.ending})" if life.ended else f"is {live_status.shown_word(life.state)}"
         raise refused(f"it needs no help: it {stands}")
-    if mending.resolving is not None:
-        raise refused(f"{mending.resolving.by} has resolved it already: {mending.resolving.how}")
+    if mending.resolution is not None:
+        raise refused(f"{mending.resolution.by} has resolved it already: {mending.resolution.how}")

@@ -30,7 +30,7 @@ P = TypeVar("P")
 T = TypeVar("T")
 
 
-class Course:
+class BackgroundOwner:
     """Where it stands: what the plan runner asks of whoever has a computer loaded. Nothing breaks it off but a
     cancellation."""
 
@@ -71,7 +71,6 @@ class Course:
         """Show that this step runs."""
         assert self.load.plan is not None
         steps = self.load.plan.steps
-        self.load.step = number
         self._show(steps[number - 1].title, f" ({number}/{len(steps)})")
 
     def says(self, reason: str) -> None:
@@ -89,17 +88,17 @@ class BackgroundLoad:
     @workflow.init
     def __init__(self, given: Reload) -> None:
         self._given = given
-        self._course = Course(given.computer)
+        self._owner = BackgroundOwner(given.computer)
         self._waiters: list[str] = []
 
     @workflow.run
     async def run(self, given: Reload) -> str:
         """What the computer holds now, or why nothing was done. Raises the reason when it could not be loaded."""
-        course = self._course
-        course.begun = await whole(course.record(LoadRecords.load_begins, LoadBegins(given, workflow.now())))
-        if course.begun.target is None:
+        owner = self._owner
+        owner.begun = await whole(owner.record(LoadRecords.load_begins, LoadBegins(given, workflow.now())))
+        if owner.begun.target is None:
             await self._signal_waiters()
-            return course.begun.refusal
+            return owner.begun.refusal
         self._is(ComputerState.RELOADING)
         facts, why_not = Facts(), ""
         try:
@@ -112,12 +111,12 @@ class BackgroundLoad:
         except (FailureError, asyncio.CancelledError) as error:
             why_not = "it was cancelled" if failures.was_cancelled(error) else failures.reason(error)
         self._is(ComputerState.FAILED if why_not else ComputerState.AVAILABLE)
-        ended = LoadEnded(course.target, workflow.now(), facts, why_not)
-        await whole(course.record(LoadRecords.load_ended, ended))
+        ended = LoadEnded(owner.target, workflow.now(), facts, why_not)
+        await whole(owner.record(LoadRecords.load_ended, ended))
         await self._signal_waiters()
         if why_not:
             raise ApplicationError(f"{given.computer}: {why_not}", type="LoadFailed", non_retryable=True)
-        return f"{given.computer} holds {course.target.image}, revision {course.target.revision}"
+        return f"{given.computer} holds {owner.target.image}, revision {owner.target.revision}"
 
     @workflow.signal(name=messages.WAITER)
     async def waiter(self, *args: Any) -> None:
@@ -128,38 +127,38 @@ class BackgroundLoad:
     @workflow.query(name=messages.STATUS)
     def status(self) -> str:
         """What it does now, in words."""
-        return self._course.doing
+        return self._owner.doing
 
     async def _load(self) -> Facts | Failed:
         """What the computer holds may be well: it is loaded anew all the same, and from now on nobody takes it for
         READY."""
-        course = self._course
-        course.waits_for(f"{course.target.computer} to be empty")
+        owner = self._owner
+        owner.waits_for(f"{owner.target.computer} to be empty")
         try:
             await self._clear()
-        except (FailureError, asyncio.CancelledError) as error:
-            if failures.was_cancelled(error):
+        except FailureError as error:
+            if failures.was_cancelled(error) or failures.is_fenced(error):
                 raise
-            failed = Failed(PLANNING, 0, course.doing, failures.reason(error))
-            await keep_evidence(course, failed)
+            failed = Failed(PLANNING, 0, owner.doing, failures.reason(error))
+            await whole(keep_evidence(owner, failed))
             return failed
-        loaded = await load(course, Policy())
+        loaded = await load(owner, Policy())
         assert loaded is not None  # it does not end meanwhile
         return loaded
 
     async def _clear(self) -> None:
-        target = self._course.target
+        target = self._owner.target
         not_clear = await workflow.execute_activity_method(
             ProvisioningActivities.clear_computer,
             target,
-            **profiles.short(f"forget what {target.computer} holds", target.site, self._course.waits.step_ceiling),
+            **profiles.short(f"forget what {target.computer} holds", target.site, self._owner.waits.step_ceiling),
         )
         if not_clear:
             raise ApplicationError(not_clear, type="StepFailed", non_retryable=True)
 
     def _is(self, state: ComputerState) -> None:
         """By what it is found in the Temporal UI."""
-        target = self._course.target
+        target = self._owner.target
         workflow.upsert_search_attributes(
             [
                 searchable.STATE.value_set(state),
@@ -171,7 +170,7 @@ class BackgroundLoad:
 
     async def _signal_waiters(self) -> None:
         """Signal all who wait; also who comes meanwhile. One that has ended need not know."""
-        self._course.waits_for("those who wait for it to be told")
+        self._owner.waits_for("those who wait for it to be told")
         while self._waiters:
             reservation = self._waiters.pop(0)
             with suppress(FailureError):

@@ -15,10 +15,13 @@ from workflows.looks import cannot_look, last_look, start_look
 
 
 async def connect(life: Life) -> None:
-    """From ready to the first connection, or to its ending. What has no guest is in use as soon as it is handed out."""
+    """From ready to the first connection, or to its ending. What has no guest is handed out at Connect."""
+    if not life.has_guest:
+        await _hand_out(life)
+        return
     if not await _let_in(life):
         return
-    seen = await _first_connection(life) if life.has_guest else Seen(True, life.state.let_in.granted)
+    seen = await _first_connection(life)
     if seen is None:
         return
     life.heed(await life.record(RecordActivities.connected, life.event(addresses=seen.addresses)))
@@ -26,6 +29,16 @@ async def connect(life: Life) -> None:
     await found(life, seen.facts)
     life.enter(ReservationState.INUSE)
     narrow(life, seen.addresses)
+
+
+async def _hand_out(life: Life) -> None:
+    """It is in use from now on: nobody can see by whom."""
+    await _await_connect(life, life.waits.acknowledge)
+    if life.ended:
+        return
+    life.state.let_in.granted = life.state.let_in.addresses
+    life.heed(await life.record(RecordActivities.handed_out, life.event()))
+    life.enter(ReservationState.INUSE)
 
 
 async def _let_in(life: Life) -> bool:

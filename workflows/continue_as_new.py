@@ -4,8 +4,6 @@ Only in use, between two looks: no activity, no record and no message is open th
 ``State``. The other phases need none. ``new`` and ``reclaim`` are a few steps. ``reserved`` lasts half an hour.
 """
 
-from dataclasses import replace
-
 from temporalio import workflow
 
 from vclab.model import messages, rules
@@ -30,5 +28,4 @@ async def continue_as_new(life: Life) -> None:
     if life.ended:
         return
     memo = {messages.TOLD: live_status.published(life.state)}
-    state = replace(life.state, runs=life.state.runs + 1)
-    workflow.continue_as_new(ReservationInput(life.request, state), memo=memo)
+    workflow.continue_as_new(ReservationInput(life.request, life.state), memo=memo)

@@ -44,7 +44,7 @@ def was_cancelled(error: BaseException) -> bool:
     )
 
 
-def is_fenced(error: ActivityError) -> bool:
+def is_fenced(error: FailureError) -> bool:
     """True when the computer is not ours any more: nothing may be done to it then, and nothing can be mended."""
     last = _last(error)
     return isinstance(last, ApplicationError) and last.type == "Fenced"
@@ -56,6 +56,6 @@ def could_not_look(error: ActivityError) -> bool:
     return isinstance(last, ApplicationError) and last.type == "CannotLook"
 
 
-def _last(error: ActivityError) -> BaseException | None:
+def _last(error: FailureError) -> BaseException | None:
     """What the last attempt said."""
     return error.cause.cause if isinstance(error.cause, TimeoutError) else error.cause

@@ -86,10 +86,8 @@ def _never_times_out(life: Life) -> bool:
     """A reservation of a day or more needs no connection (VCL ignore_connections_gte). As there, what counts is its
     length as it is now, with all extensions."""
     longest = life.waits.no_timeout_from
-    if life.placed.start is not None:
-        return (life.end - life.placed.start).total_seconds() >= longest
-    extended = (life.end - life.placed.end).total_seconds()
-    return life.request.seconds + extended >= longest
+    extended = life.end - (life.state.planned_end or life.end)
+    return life.request.seconds + extended.total_seconds() >= longest
 
 
 async def _no_answer(life: Life, error: ActivityError, began: datetime) -> Seen | None:

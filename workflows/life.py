@@ -68,7 +68,7 @@ class Life:
     @property
     def end(self) -> datetime:
         """When it ends."""
-        return self.state.end or workflow.now()
+        return self.state.placed.end if self.state.placed is not None else workflow.now()
 
     @property
     def load(self) -> Load:
@@ -97,14 +97,27 @@ class Life:
 
     # --- recording ------------------------------------------------------------------------------------------------
 
-    async def record(self, what: MethodSyncSingleParam[Any, P, T], given: P) -> T:
-        """One record at a time (concurrent local activities do not replay), and never half of one."""
+    async def record(
+        self, what: MethodSyncSingleParam[Any, P, T], given: P, then: Callable[[T], None] = lambda _: None
+    ) -> T:
+        """One record at a time (concurrent local activities do not replay), and never half of one: ``then`` takes over
+        what it says also when the workflow is cancelled meanwhile."""
 
         async def write() -> T:
             async with self._one_record:
-                return await workflow.execute_local_activity_method(what, given, **profiles.record_of(what))
+                result = await workflow.execute_local_activity_method(what, given, **profiles.record_of(what))
+                then(result)
+                return result
 
         return await whole(write())
+
+    def place_is(self, placed: Placed) -> None:
+        """It is placed there now, as a record says. The end may have moved too."""
+        before = self.end
+        self.state.placed = placed
+        if placed.end != before:
+            workflow.upsert_search_attributes([searchable.END.value_set(placed.end)])
+            self.end_is(placed.end)
 
     def heed(self, waits: Waits) -> None:
         """What a record said of the waits goes for those that begin from now on."""
@@ -158,14 +171,13 @@ class Life:
     def waits_for_the_end(self) -> None:
         """It waits for the end of the reservation, wherever that is moved to."""
         self.waits_for("the end of the reservation", None, "it ends")
-        self.state.wait.until = self.state.end
+        self.state.wait.until = self.end
 
     def begins_step(self, number: int, then: str) -> None:
         """This step of the plan runs from now on, and ``then`` happens when it fails."""
         load, since = self.state.load, self.state.wait.steps_since
         assert load.plan is not None
         running = load.plan.steps[number - 1]
-        load.step = number
         self.waits_for(running.title, profiles.step_ceiling(running, load.ceiling), then)
         self.state.wait.steps_since = since or self.state.wait.since
 
@@ -176,13 +188,11 @@ class Life:
 
     def credit(self, end: datetime) -> None:
         """The end was moved, if it was, because time was lost by a fault of ours."""
-        if end != self.state.end:
-            workflow.upsert_search_attributes([searchable.END.value_set(end)])
-            self.end_is(end)
+        self.place_is(replace(self.placed, end=end))
 
     def end_is(self, end: datetime) -> None:
         """The end is there now."""
-        self.state.end = end
+        self.state.placed = replace(self.placed, end=end)
         if self.state.wait.then == "it ends":
             self.state.wait.until = end
         self._show()

@@ -33,7 +33,7 @@ def view(state: State) -> StatusView:
         since=wait.since,
         until=wait.until,
         then=wait.then,
-        access_open=state.let_in.open,
+        access_open=bool(state.let_in.granted),
         reason=state.reason,
     )
     if plan is None or state.state is not ReservationState.NEW:
@@ -78,8 +78,7 @@ def details(request: ReserveRequest, state: State) -> str:
             lines.append(f"on **{target.computer}** (host {target.host}, generation {target.generation})")
         if state.placed.start is not None:
             lines.append(f"from {_time(state.placed.start)}")
-        if state.end is not None:
-            lines.append(f"until {_time(state.end)}")
+        lines.append(f"until {_time(state.placed.end)}")
     wait = state.wait
     text = f"waits for: {wait.what}"
     if wait.since is not None:

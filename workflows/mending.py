@@ -42,7 +42,7 @@ async def _ask_for_help(life: Life, failed: Failed, why_not: str) -> How | None:
     if life.waits.help <= 0:
         await life.finish(Ending.FAILED, reason)
         return None
-    mending.resolution = mending.resolving = None
+    mending.resolution, mending.resolved = None, False
     since = workflow.now()
     spent = since - (mending.began or since)
     waits = await life.record(TroubleRecords.help_needed, HelpInput(life.target, reason, since))
@@ -65,14 +65,14 @@ async def _ask_for_help(life: Life, failed: Failed, why_not: str) -> How | None:
 async def _resolution(life: Life, failed: Failed, limit: datetime) -> Resolve | None:
     """What the operator says; None at the limit, at the end of the reservation, or when it was ended."""
     state = life.state
-    while state.mending.resolution is None and not life.ended:
+    while not state.mending.resolved and not life.ended:
         state.end_moved = False
         until = min(limit, life.end)
         left = (until - workflow.now()).total_seconds()
         life.waits_for(f"help: {failed.title} has failed", left, "it ends as failed")
-        if not await life.until(lambda: state.mending.resolution is not None or state.end_moved, until, "help"):
+        if not await life.until(lambda: state.mending.resolved or state.end_moved, until, "help"):
             return None
-    return state.mending.resolution
+    return state.mending.resolution if state.mending.resolved else None
 
 
 async def resolve(life: Life, message: Resolve) -> None:
@@ -81,14 +81,14 @@ async def resolve(life: Life, message: Resolve) -> None:
     if message.how == How.GIVE_UP:
         await life.finish(Ending.FAILED, f"given up by {message.by}: {life.state.reason}", message.by)
         return
-    mending.resolving = message
+    mending.resolution = message
     given = HelpedInput(life.request.id, message.by, message.how, workflow.now())
     try:
         helped: Helped = await life.record(TroubleRecords.helped, given)
     except BaseException:
-        mending.resolving = None
+        mending.resolution = None
         raise
-    if mending.resolution is None and mending.needs_help:
-        mending.resolution = message
+    if mending.needs_help:
+        mending.resolved = True
         life.credit(helped.end)
         life.says(helped.credit)

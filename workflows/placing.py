@@ -2,72 +2,78 @@
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
+from temporalio.workflow import ActivityConfig
 
-from activities.provisioning import ProvisioningActivities, Survey, SurveyInput
+from activities.provisioning import OtherSite, ProvisioningActivities, Survey, SurveyInput
 from activities.records import PlaceInput, PlaceOutcome, RecordActivities
 from vclab.model.inventory import Inventory
 from vclab.model.states import ReservationState
 from vclab.temporal import search_attributes as searchable
 from workflows import failures, profiles
 from workflows.life import Life
-from workflows.tasks import Handle, whole
+from workflows.tasks import Handle
 
 
 async def find_place(life: Life) -> None:
     """Place it, or say why that is not possible."""
     life.waits_for("the endpoints to say what they can hold")
-    inventories = await ask_endpoints()
+    inventories = await ask_endpoints(life)
+    if inventories is None:
+        life.state.refusal = "it was ended before it was placed"
+        return
 
-    async def record() -> None:
-        given = PlaceInput(life.request, inventories, workflow.now())
-        outcome: PlaceOutcome = await life.record(RecordActivities.place, given)
+    def decided(outcome: PlaceOutcome) -> None:
         life.state.placed = outcome.placed
         life.state.refusal = outcome.refusal.text() if outcome.refusal else ""
 
-    await whole(record())
+    await life.record(RecordActivities.place, PlaceInput(life.request, inventories, workflow.now()), decided)
     if life.state.placed is None:
         life.waits_for("nothing: it was refused")
         life.says(life.state.refusal)
         return
+    life.state.planned_end = life.end
     if life.placed.state is ReservationState.SCHEDULED:
         life.state.state = ReservationState.SCHEDULED
-    life.state.end = life.placed.end
     workflow.upsert_search_attributes(
         [
             searchable.USER.value_set(life.request.user),
             searchable.IMAGE.value_set(life.request.image),
             searchable.COMPUTER.value_set(life.target.computer),
             searchable.HOST.value_set(life.target.host),
-            searchable.END.value_set(life.placed.end),
+            searchable.END.value_set(life.end),
             searchable.STATE.value_set(life.state.state),
         ]
     )
 
 
-async def ask_endpoints() -> tuple[Inventory, ...]:
-    """What the endpoints of all sites say that they can hold now. Those of a site that does not answer are left out,
-    for nothing can be made there now; where nobody is asked elsewhere, its failure is raised."""
-    own = await workflow.execute_activity_method(
-        ProvisioningActivities.survey, SurveyInput(), **profiles.survey("ask the endpoints what they can hold", "")
-    )
-    asked = [(site, _survey(site)) for site in own.other_sites]
-    inventories = list(own.inventories)
-    for site, answer in asked:
-        try:
-            inventories += (await answer).inventories
-        except ActivityError as error:
-            if failures.was_cancelled(error):
-                raise
-            workflow.logger.warning("site %s: %s", site, failures.reason(error))
-    return tuple(inventories)
+async def ask_endpoints(life: Life) -> tuple[Inventory, ...] | None:
+    """What the endpoints of all sites say that they can hold now; None when it has ended meanwhile.
+
+    Those of a site that does not answer say why: no person waits long for a site whose worker is away.
+    """
+    survey = await life.unless_ended(_survey("", profiles.survey("ask the endpoints what they can hold", "")))
+    if survey is None:
+        return None
+    inventories = survey.inventories
+    summary = "ask the endpoints of site {} what they can hold"
+    asked = [(o, _survey(o.site, profiles.survey_elsewhere(summary.format(o.site), o.site))) for o in survey.others]
+    for other, handle in asked:
+        inventories += await _answer(life, other, handle)
+    return None if life.ended else inventories
 
 
-def _survey(site: str) -> Handle[Survey]:
-    return workflow.start_activity_method(
-        ProvisioningActivities.survey,
-        SurveyInput(site),
-        **profiles.survey_of_other_site(f"ask the endpoints of site {site} what they can hold", site),
-    )
+def _survey(site: str, config: ActivityConfig) -> Handle[Survey]:
+    return workflow.start_activity_method(ProvisioningActivities.survey, SurveyInput(site), **config)
+
+
+async def _answer(life: Life, other: OtherSite, handle: Handle[Survey]) -> tuple[Inventory, ...]:
+    try:
+        survey = await life.unless_ended(handle)
+        return survey.inventories if survey is not None else ()
+    except ActivityError as error:
+        away = failures.not_taken_up(error)
+        why = f"no worker of site {other.site} took it up" if away else failures.reason(error)
+        return tuple(Inventory(name, workflow.now(), error=why) for name in other.endpoints)
 
 
 def show_place(life: Life) -> None:

@@ -20,7 +20,7 @@ from vclab.model.life import Load
 from vclab.model.plans import Evidence, Facts, Plan, Step, StepInput, Target
 from vclab.model.reservations import Trouble, Waits
 from workflows import failures, profiles
-from workflows.tasks import Handle
+from workflows.tasks import Handle, whole
 
 P = TypeVar("P")
 T = TypeVar("T")
@@ -30,7 +30,7 @@ LEAST = 1.0
 """Seconds that a step gets when the whole load has no time left: it fails then, as one that takes too long."""
 
 
-class Loads(Protocol):
+class LoadOwner(Protocol):
     """Whose load it is."""
 
     @property
@@ -97,7 +97,7 @@ class Policy:
     mend: Callable[[Failed], Awaitable[bool]] = _nothing
 
 
-async def load(life: Loads, policy: Policy) -> Facts | Failed | None:
+async def load(life: LoadOwner, policy: Policy) -> Facts | Failed | None:
     """What the steps of the plan have learned; or what failed, if nothing more follows; None when it has ended.
 
     Raises ``ActivityError`` when it was cancelled, or the computer is not ours any more.
@@ -108,14 +108,14 @@ async def load(life: Loads, policy: Policy) -> Facts | Failed | None:
         except ActivityError as error:
             if failures.was_cancelled(error) or failures.is_fenced(error):
                 raise
-            failed = what_failed(life, error)
-        await keep_evidence(life, failed)
+            failed = _what_failed(life, error)
+        await whole(keep_evidence(life, failed))  # what has failed has failed, whatever is asked for meanwhile
         if not await policy.mend(failed):
             return failed
     return None
 
 
-async def _run(life: Loads, then: str) -> Facts | None:
+async def _run(life: LoadOwner, then: str) -> Facts | None:
     """One run of the plan, from the step at which it stands."""
     load = life.load
     if load.plan is None:
@@ -133,7 +133,7 @@ async def _run(life: Loads, then: str) -> Facts | None:
     return load.facts
 
 
-async def _make_plan(life: Loads, then: str) -> Plan | None:
+async def _make_plan(life: LoadOwner, then: str) -> Plan | None:
     target, ceiling = life.target, life.waits.step_ceiling
     life.waits_for(f"a look at {target.computer}", ceiling, then)
     return await life.unless_ended(
@@ -145,7 +145,7 @@ async def _make_plan(life: Loads, then: str) -> Plan | None:
     )
 
 
-def _start(life: Loads, plan: Plan, number: int, step: Step) -> Handle[Facts]:
+def _start(life: LoadOwner, plan: Plan, number: int, step: Step) -> Handle[Facts]:
     """Steps are the only activities called by name: the plan is recorded data, and a released name stays registered."""
     load, target, count = life.load, life.target, len(plan.steps)
     limit = _limit(step, load)
@@ -169,18 +169,18 @@ def _deadline(waits: Waits, plan: Plan) -> datetime:
     return workflow.now() + timedelta(seconds=max(waits.load_ceiling, 2 * plan.usual_seconds))
 
 
-def what_failed(life: Loads, error: BaseException) -> Failed:
+def _what_failed(life: LoadOwner, error: ActivityError) -> Failed:
     """The step at which it stands, and why it failed."""
     load, cause = life.load, failures.reason(error)
     if load.plan is None:
         return Failed(PLANNING, 0, f"a look at {life.target.computer}", cause)
     step = load.plan.steps[load.done]
-    if load.hurried and isinstance(error, ActivityError) and failures.timed_out(error):
+    if load.hurried and failures.timed_out(error):
         cause += " (the load as a whole has reached its ceiling)"
     return Failed(step.name, load.done + 1, step.title, cause, step.in_guest)
 
 
-async def keep_evidence(life: Loads, failed: Failed) -> None:
+async def keep_evidence(life: LoadOwner, failed: Failed) -> None:
     """What can be seen, before anything of it is touched. That nothing can be seen ends nothing."""
     target, now = life.target, workflow.now()
     life.waits_for(f"what can be seen of {target.computer}, for {failed.title} has failed")
@@ -194,8 +194,6 @@ async def keep_evidence(life: Loads, failed: Failed) -> None:
             )
         )
     except ActivityError as error:
-        if failures.was_cancelled(error):
-            raise
         evidence = Evidence(missing=(f"nobody could look: {failures.reason(error)}",))
     seen = evidence or Evidence(missing=("it ended before anybody had looked",))
     await life.record(TroubleRecords.step_failed, FailedInput(target, failed.trouble(target, now, seen)))

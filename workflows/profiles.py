@@ -16,15 +16,6 @@ HEARTBEAT = timedelta(seconds=6)
 """Activities send one every 2 s: after a worker's death its work is taken up again so much later."""
 
 
-def queue(site: str, long: bool = False) -> str:
-    """Where a site's hardware work is queued.
-
-    Where that is the workflows' own queue, the server hands short work over together with the answer to the workflow
-    task (eager start) instead of through a queue, and a step costs a third.
-    """
-    return site_queue(site, long)
-
-
 def record(summary: str) -> LocalActivityConfig:
     """A short database write, repeated until the database answers."""
     return LocalActivityConfig(
@@ -51,7 +42,7 @@ def step(summary: str, step: Step, site: str, ceiling: float) -> ActivityConfig:
     limit = timedelta(seconds=ceiling)
     return ActivityConfig(
         summary=summary,
-        task_queue=queue(site, long=step.profile is Profile.LONG),
+        task_queue=site_queue(site, long=step.profile is Profile.LONG),
         schedule_to_close_timeout=limit,
         start_to_close_timeout=limit,
         heartbeat_timeout=HEARTBEAT,
@@ -64,17 +55,21 @@ def survey(summary: str, site: str) -> ActivityConfig:
     """Asking endpoints: a person waits for the answer. Without a ``site``, whoever runs the workflow is asked."""
     return ActivityConfig(
         summary=summary,
-        task_queue=queue(site) if site else None,
+        task_queue=site_queue(site) if site else None,
         schedule_to_close_timeout=timedelta(seconds=45),
         start_to_close_timeout=timedelta(seconds=20),
         heartbeat_timeout=HEARTBEAT,
+        cancellation_type=WAIT,
         retry_policy=RetryPolicy(maximum_attempts=3),
     )
 
 
-def survey_of_other_site(summary: str, site: str) -> ActivityConfig:
-    """The same at a further site: nobody waits for one that has no worker."""
-    return ActivityConfig(**survey(summary, site), schedule_to_start_timeout=timedelta(seconds=10))
+def survey_elsewhere(summary: str, site: str) -> ActivityConfig:
+    """The same at a further site: nobody waits long for one whose worker is away."""
+    config = survey(summary, site)
+    config["schedule_to_start_timeout"] = timedelta(seconds=5)
+    config["schedule_to_close_timeout"] = timedelta(seconds=20)
+    return config
 
 
 def short(summary: str, site: str, ceiling: float) -> ActivityConfig:
@@ -82,7 +77,7 @@ def short(summary: str, site: str, ceiling: float) -> ActivityConfig:
     are short work too."""
     return ActivityConfig(
         summary=summary,
-        task_queue=queue(site),
+        task_queue=site_queue(site),
         schedule_to_close_timeout=timedelta(seconds=ceiling),
         start_to_close_timeout=timedelta(seconds=min(ceiling, 300)),
         heartbeat_timeout=HEARTBEAT,
@@ -95,7 +90,7 @@ def briefly(summary: str, site: str) -> ActivityConfig:
     """Worth a few tries and no more: a notice, which must not come late; closing what is removed next anyway."""
     return ActivityConfig(
         summary=summary,
-        task_queue=queue(site),
+        task_queue=site_queue(site),
         schedule_to_close_timeout=timedelta(seconds=60),
         start_to_close_timeout=timedelta(seconds=60),
         heartbeat_timeout=HEARTBEAT,
@@ -112,7 +107,7 @@ def look(summary: str, site: str, every: float, within: float | None) -> Activit
     pause = timedelta(seconds=every)
     config = ActivityConfig(
         summary=summary,
-        task_queue=queue(site),
+        task_queue=site_queue(site),
         start_to_close_timeout=timedelta(seconds=180),  # a slow computer takes 10 s for each of a handful of commands
         heartbeat_timeout=HEARTBEAT,
         cancellation_type=WAIT,
@@ -127,7 +122,7 @@ def spare(summary: str, site: str) -> ActivityConfig:
     """Worth a second try: a machine that can't be kept is removed, which is no harm."""
     return ActivityConfig(
         summary=summary,
-        task_queue=queue(site),
+        task_queue=site_queue(site),
         schedule_to_close_timeout=timedelta(minutes=10),
         start_to_close_timeout=timedelta(minutes=5),
         heartbeat_timeout=HEARTBEAT,
@@ -140,7 +135,7 @@ def reclaim(summary: str, site: str, longest_pause: float) -> ActivityConfig:
     """Taking back is never given up."""
     return ActivityConfig(
         summary=summary,
-        task_queue=queue(site),
+        task_queue=site_queue(site),
         start_to_close_timeout=timedelta(minutes=15),
         heartbeat_timeout=HEARTBEAT,
         cancellation_type=WAIT,
@@ -164,5 +159,5 @@ def round_of_rows(summary: str) -> ActivityConfig:
 def round_of_site(summary: str, site: str) -> ActivityConfig:
     """A site's part of it. A site without a worker must not hold up the next round."""
     return ActivityConfig(
-        **round_of_rows(summary), task_queue=queue(site), schedule_to_start_timeout=timedelta(seconds=30)
+        **round_of_rows(summary), task_queue=site_queue(site), schedule_to_start_timeout=timedelta(seconds=30)
     )

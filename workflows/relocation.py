@@ -3,15 +3,14 @@
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
-from activities.provisioning import ProvisioningActivities, Survey, SurveyInput
-from activities.troubles import ElsewhereInput, MoveInput, MoveOutcome, TroubleRecords
+from activities.provisioning import ProvisioningActivities
+from activities.troubles import ElsewhereInput, RelocateInput, RelocateOutcome, TroubleRecords
 from vclab.model.life import Load
 from vclab.model.reservations import OtherPlace
 from workflows import failures, profiles
 from workflows.eviction import evict
 from workflows.life import Life
-from workflows.placing import show_place
-from workflows.tasks import whole
+from workflows.placing import ask_endpoints, show_place
 
 
 async def relocate(life: Life) -> str:
@@ -32,16 +31,10 @@ async def relocate(life: Life) -> str:
 async def _other_place(life: Life) -> OtherPlace | str | None:
     """A place that is claimed, or why there is none; None when it ended meanwhile."""
     life.waits_for(f"another place than {life.target.host}")
-    survey: Survey | None = await life.unless_ended(
-        workflow.start_activity_method(
-            ProvisioningActivities.survey,
-            SurveyInput(life.target.site),
-            **profiles.survey("ask the endpoints for another place", life.target.site),
-        )
-    )
-    if survey is None:
+    inventories = await ask_endpoints(life)
+    if inventories is None:
         return None
-    given = ElsewhereInput(life.target, survey.inventories, workflow.now())
+    given = ElsewhereInput(life.target, inventories, workflow.now())
     outcome = await life.record(TroubleRecords.elsewhere, given)
     return outcome.place or f"there is no other place: {outcome.refusal}"
 
@@ -65,20 +58,17 @@ async def _move(life: Life, place: OtherPlace, not_clean: str) -> str:
     mending, before = life.state.mending, life.target
     lost = (workflow.now() - (mending.began or workflow.now())).total_seconds()
 
-    async def move() -> MoveOutcome:
-        given = MoveInput(before, place, workflow.now(), not_clean, lost)
-        outcome: MoveOutcome = await life.record(TroubleRecords.moved, given)
+    def moved(outcome: RelocateOutcome) -> None:
         if outcome.placed is not None:
-            life.state.placed = outcome.placed
-        return outcome
+            life.place_is(outcome.placed)
 
-    outcome = await whole(move())
+    given = RelocateInput(before, place, workflow.now(), not_clean, lost)
+    outcome = await life.record(TroubleRecords.moved, given, moved)
     if outcome.placed is None:
         return outcome.refusal
     mending.credited += lost
     mending.relocated, mending.began = True, workflow.now()
     show_place(life)
-    life.credit(life.placed.end)
     life.says(f"{life.state.reason}; it is tried on {life.target.host} instead of {before.host}")
     return ""
 

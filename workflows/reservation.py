@@ -144,7 +144,7 @@ class Reservation:
     @move.validator
     def check_move(self, message: Move) -> None:
         """Only what was reserved for later has a start that can be moved."""
-        acts.check_move(self._life, message)
+        acts.check_move(self._life)
 
     @workflow.update(name=messages.REBOOT)
     async def reboot(self, message: Reboot) -> Done:

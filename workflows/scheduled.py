@@ -63,7 +63,7 @@ async def _preload(life: Life) -> bool:
     await evict(life, life.placed.evicted)
     if life.ended:
         return True
-    loaded = await load(life, Policy("the load fails"))
+    loaded = await load(life, Policy())
     if isinstance(loaded, Failed):
         await _put_back(life, f"the preload failed: {loaded}")
         return False
@@ -98,7 +98,7 @@ async def _put_back(life: Life, why: str) -> None:
 async def _put_off(life: Life, given: PutOffInput) -> None:
     """Unless it has ended: then its computer is that ending's."""
     if not life.ended:
-        life.state.placed = await life.record(RecordActivities.put_off, given)
+        await life.record(RecordActivities.put_off, given, life.place_is)
 
 
 async def drop(life: Life) -> None:
@@ -117,9 +117,8 @@ async def move_start(life: Life, message: Move) -> str:
     outcome = await life.record(RecordActivities.move, given)
     if outcome.placed is None:
         return outcome.refusal.text() if outcome.refusal else "refused"
-    life.state.placed = outcome.placed
+    life.state.placed, life.state.planned_end = outcome.placed, outcome.placed.end
     life.state.end_moved = life.state.start_moved = True
-    end, host = outcome.placed.end, outcome.placed.target.host
-    workflow.upsert_search_attributes([searchable.END.value_set(end), searchable.HOST.value_set(host)])
-    life.end_is(end)
+    workflow.upsert_search_attributes([searchable.END.value_set(life.end), searchable.HOST.value_set(life.target.host)])
+    life.end_is(life.end)
     return ""

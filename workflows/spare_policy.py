@@ -28,5 +28,7 @@ async def made_clean(given: SpareInput) -> str:
             **profiles.spare(f"sanitize {target.computer}, for nobody has used it", target.site),
         )
     except ActivityError as error:
+        if failures.was_cancelled(error):
+            raise
         return failures.reason(error)
     return why_not

@@ -1,13 +1,12 @@
 """Taking a computer: at the promised place, or any other; looked for until one can be had, or until it is too late."""
 
-from contextlib import suppress
 from datetime import datetime, timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
 from activities.places import AwaitPlace, PlaceActivities
-from activities.records import BeginInput, RecordActivities
+from activities.records import BeginInput, PlaceOutcome, RecordActivities
 from vclab.model import messages
 from vclab.model.inventory import Inventory
 from vclab.model.messages import computer_workflow
@@ -29,25 +28,21 @@ async def until_loaded(life: Life) -> None:
 async def take(life: Life, limit: datetime) -> bool:
     """Take a computer; false when it has ended or its start was moved meanwhile. Raises what ends it when none can be
     had until the limit."""
-    placed = life.placed
     while not life.ended and not life.state.start_moved:
         inventories = await inventories_if_any(life)
         if inventories is not None and await _begin(life, inventories):
             return True
         if workflow.now() >= limit:
             raise ApplicationError(life.state.reason, type="NoComputer", non_retryable=True)
-        await _await_place(life, placed, limit)
+        await _await_place(life, limit)
     return False
 
 
 async def inventories_if_any(life: Life) -> tuple[Inventory, ...] | None:
-    """What the endpoints say now; None, and the reason shown, when nobody could be asked."""
-    life.publish()
+    """What the endpoints say now. None when it has ended, or nobody could be asked: then the reason is shown."""
     try:
-        return await ask_endpoints()
+        return await ask_endpoints(life)
     except ActivityError as error:
-        if failures.was_cancelled(error):
-            raise
         life.says(f"no computer yet: {failures.reason(error)}")
         return None
 
@@ -55,28 +50,32 @@ async def inventories_if_any(life: Life) -> tuple[Inventory, ...] | None:
 async def _begin(life: Life, inventories: tuple[Inventory, ...]) -> bool:
     """Take a computer now, if one can be had. Else it is shown why not."""
     given = BeginInput(life.request.id, inventories, workflow.now())
-    outcome = await life.record(RecordActivities.begin, given)
+
+    def taken(outcome: PlaceOutcome) -> None:
+        if outcome.placed is not None:
+            life.place_is(outcome.placed)
+
+    outcome = await life.record(RecordActivities.begin, given, taken)
     if outcome.placed is None:
         life.says(f"no computer yet: {outcome.refusal.text() if outcome.refusal else ''}")
         return False
-    life.state.placed = outcome.placed
     life.says("")
     life.enter(ReservationState.NEW)
     show_place(life)
     return True
 
 
-async def _await_place(life: Life, placed: Placed, limit: datetime) -> None:
+async def _await_place(life: Life, limit: datetime) -> None:
     """Look until a computer can be had, or the limit is reached; or it has ended, or its start was moved, or the load
     of the computer that it waits for has ended.
 
     That load's signal is only the fast way: a load that was terminated, or a lost signal, lets nobody hang.
     """
     life.state.load_ended = False
-    if placed.target.traits.reloadable:
-        await _register(placed.target.computer, life.request.id)
-    within, every, site = (limit - workflow.now()).total_seconds(), placed.waits.place_look, placed.target.site
-    life.waits_for(_awaited(placed), within, "it fails")
+    if life.target.traits.reloadable:
+        await _register(life.target.computer, life.request.id)
+    within, every, site = (limit - workflow.now()).total_seconds(), life.waits.place_look, life.target.site
+    life.waits_for(_awaited(life.placed), within, "it fails")
     look = workflow.start_activity_method(
         PlaceActivities.await_place,
         AwaitPlace(life.request.id, every, site),
@@ -93,9 +92,12 @@ async def _await_place(life: Life, placed: Placed, limit: datetime) -> None:
 async def _register(computer: str, reservation: str) -> None:
     """Have the computer's load signal this reservation when it ends. That it has ended meanwhile, or is gone, the first
     look sees."""
-    with suppress(FailureError):
-        load = workflow.get_external_workflow_handle(computer_workflow(computer))
+    load = workflow.get_external_workflow_handle(computer_workflow(computer))
+    try:
         await load.signal(messages.WAITER, reservation)
+    except FailureError as error:
+        if failures.was_cancelled(error):
+            raise
 
 
 def _awaited(placed: Placed) -> str:

@@ -79,7 +79,7 @@ async def test_a_survey_of_the_workers_own_site(
         modules, lambda: endpoints, lambda _: {}, NoFence(), executor, {}, lambda _: Facts(), site
     )
     survey = await ActivityEnvironment().run(activities.survey, SurveyInput())
-    assert (len(survey.inventories), survey.other_sites) == (asked, others)
+    assert (len(survey.inventories), tuple(other.site for other in survey.others)) == (asked, others)
 
 
 async def test_a_round_of_the_reconciler(

@@ -21,7 +21,7 @@ DROPPED = frozenset(
         *("identity", "stackTrace", "workerVersion", "namespaceId", "workerInstanceKey"),
         # no replay needs it, and it is much, or another in each recording
         *("taskId", "requestId", "header", "priority", "meteringMetadata", "historySizeBytes", "sdkName", "sdkVersion"),
-        *("protocolInstanceId", "parentWorkflowNamespaceId"),
+        "parentWorkflowNamespaceId",
         # what an activity or a memo is given the workflow makes anew, and how it is run is not compared
         *("upsertedMemo", "retryPolicy", "startToCloseTimeout", "scheduleToCloseTimeout", "scheduleToStartTimeout"),
         *("heartbeatTimeout", "workflowTaskTimeout"),

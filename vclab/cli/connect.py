@@ -23,7 +23,6 @@ from vclab.model.reservations import ReservationView
 OPENING = 300.0  #: seconds that opening the firewall may take: a slow computer needs ten for each of a dozen commands
 TOLD = 15.0  #: seconds after which it is told that this takes long
 LOOK = 0.3  #: seconds between looks at whether it is open
-ANYWHERE = "127.0.0.1"  #: what is handed out lets nobody in, so it does not matter where its user is
 
 
 def connect(
@@ -53,10 +52,11 @@ def connect(
       vclab connect 1f3k9 --password
     """
     lab = lab_of(context, as_user)
-    view = asyncio.run(_open(lab, lab.reservation(r), from_))
-    if view.handover:
-        _hand_out(view, bool(command or password))
+    view = lab.reservation(r)
+    if not view.has_guest:
+        say(asyncio.run(_hand_out(lab, view, bool(command or password))))
         return
+    view = asyncio.run(_open(lab, view, from_))
     if print_:
         say(shlex.join(ssh_command(view, lab.person(), write_known_hosts(view), command or ())))
     if password:
@@ -65,10 +65,22 @@ def connect(
         raise typer.Exit(run_ssh(view, lab.person(), command or ()))
 
 
-def _hand_out(view: ReservationView, enters: bool) -> None:
+async def _hand_out(lab: Lab, view: ReservationView, enters: bool) -> str:
+    """Press Connect; where the thing is."""
     if enters:
-        raise Refused(f"{view.computer} has no operating system to log in to; {view.id} is at {view.handover}")
-    say(view.handover)
+        raise Refused(f"{view.computer} has no operating system to log in to; `vclab connect {view.id}` hands it out")
+    seen = Seen(view)
+    _must_be_ready(seen if seen.settled else await look(lab, view.id))
+    await _acknowledge(lab, view.id, "")
+    return lab.reservation(view.id).handover
+
+
+async def _acknowledge(lab: Lab, reservation: str, address: str) -> None:
+    try:
+        message = Acknowledge(address=address, request_id=uuid.uuid4().hex)
+        await (await lab.reservations()).acknowledge(reservation, message)
+    except NotFound:
+        raise workflow_gone(lab, reservation) from None
 
 
 def _must_be_ready(seen: Seen) -> None:
@@ -86,12 +98,8 @@ async def _open(lab: Lab, view: ReservationView, from_: str) -> ReservationView:
     """Press Connect, and wait until the computer lets the caller's address in."""
     reservation, seen = view.id, Seen(view)
     _must_be_ready(seen if seen.settled else await look(lab, reservation))
-    address = ANYWHERE if view.handover else caller_address(from_, lab.person(), view.public_address)
-    reservations = await lab.reservations()
-    try:
-        await reservations.acknowledge(reservation, Acknowledge(address=address, request_id=uuid.uuid4().hex))
-    except NotFound:
-        raise workflow_gone(lab, reservation) from None
+    address = caller_address(from_, lab.person(), view.public_address)
+    await _acknowledge(lab, reservation, address)
     began, told = time.monotonic(), False
     while True:
         view = lab.reservation(reservation)

@@ -16,13 +16,17 @@ class Load:
     """Where a load stands. One that is resumed goes on from here."""
 
     plan: Plan | None = None
-    step: int = 0  #: the number of the step that runs, or failed; 0: none yet
     done: int = 0  #: steps of the plan that are done, and are never run again
     facts: Facts = Facts()  #: what they have learned
     run: int = 0  #: how often it was resumed
     ceiling: float = 0.0  #: the setting for one step, in seconds
     deadline: datetime | None = None  #: the whole load's ceiling
     hurried: bool = False  #: the step has less time than its own, for the whole load has no more
+
+    @property
+    def step(self) -> int:
+        """The number of the step at which it stands; 0: there is no plan yet."""
+        return min(self.done + 1, len(self.plan.steps)) if self.plan else 0
 
 
 @dataclass
@@ -33,8 +37,8 @@ class Mending:
     credited: float = 0.0  #: lost seconds that were given back, as far as no claim stood in the way
     relocated: bool = False  #: one other place was tried; a further one needs an operator's word
     needs_help: bool = False  #: an operator must say how it goes on
-    resolving: Resolve | None = None  #: what an operator said, from the moment it was said
-    resolution: Resolve | None = None  #: the same, once it is recorded
+    resolution: Resolve | None = None  #: what an operator said
+    resolved: bool = False  #: and that is recorded
 
 
 @dataclass
@@ -45,7 +49,6 @@ class LetIn:
     asking: tuple[str, ...] = ()  #: the same, while it is being recorded
     granted: tuple[str, ...] = ()  #: which the computer lets in
     began: datetime | None = None  #: the first grant: since then somebody may have been logged in
-    open: bool = False  #: the computer lets somebody in
 
 
 @dataclass
@@ -72,18 +75,18 @@ class Wait:
 
 @dataclass
 class State:
-    """All that a reservation's workflow knows. ``end`` counts from when it is placed."""
+    """All that a reservation's workflow knows."""
 
     state: ReservationState = ReservationState.NEW
     placed: Placed | None = None
     refusal: str = ""  #: why it was not placed
-    end: datetime | None = None
     ending: Ending | None = None
     ended_by: str = ""
     reason: str = ""  #: what people must know: a failure, a refusal
     wait: Wait = field(default_factory=Wait)
     load: Load = field(default_factory=Load)
     mending: Mending = field(default_factory=Mending)
+    planned_end: datetime | None = None  #: when it ends, without extensions
     prepared: bool = False  #: it is loaded, waits for its start, and nobody was let in
     facts: Facts = Facts()  #: what is known of the computer since its load
     let_in: LetIn = field(default_factory=LetIn)
@@ -93,7 +96,6 @@ class State:
     load_ended: bool = False  #: the load of the computer that it waits for has ended, one way or the other
     acts: tuple[str, ...] = ()  #: ids of the newest acts that were done, so that none is done twice
     signals: int = 0  #: to extend it, that have come
-    runs: int = 0  #: of its workflow that went before
 
 
 @dataclass(frozen=True)

@@ -151,6 +151,7 @@ class ReservationView:
     ended_at: datetime | None = None
     dismissed_at: datetime | None = None  #: it failed, and is not listed any more
     preload_at: datetime | None = None  #: when its load begins; None: it was not reserved for later
+    has_guest: bool = True  #: there is an operating system to log in to
     handover: str = ""  #: what its user is given where there is no guest: a URL or a path
 
 

@@ -36,6 +36,7 @@ __all__ = [
     "extend",
     "finished",
     "give_back",
+    "handed_out",
     "held_target",
     "kept",
     "left",
@@ -146,6 +147,18 @@ def access_opened(
     fewer = row.access_open and set(addresses) < set(row.remote_addresses)
     row.remote_addresses, row.access_open = [*addresses, *later], not later
     audit.note(session, id, "vclab", "access narrowed" if fewer else "access opened", ", ".join(addresses), now)
+
+
+def handed_out(session: Session, id: str, now: datetime) -> None:
+    """Connect was pressed, and the user has what there is. Nobody can see whether it is used: from now on it may be."""
+    row = _open(session, id)
+    if row is None or row.state is ReservationState.INUSE:
+        return
+    row.acknowledged_at = row.acknowledged_at or utc(now)
+    row.state = ReservationState.INUSE
+    computer = _computer(session, row)
+    computer.state, computer.tainted = ComputerState.INUSE, True
+    audit.note(session, id, row.user, "handed out", row.handover, now)
 
 
 def connected(session: Session, id: str, now: datetime) -> None:
@@ -475,7 +488,7 @@ def _view(row: Reservation, step: LoadStep | None, now: datetime) -> Reservation
     same = {field.name for field in dataclasses.fields(ReservationView)} & set(Reservation.__table__.columns.keys())
     values = {name: getattr(row, name) for name in same}
     values |= {"computer": row.computer or "", "remote_addresses": tuple(row.remote_addresses)}
-    values |= {"start": row.starts, "end": row.ends}
+    values |= {"start": row.starts, "end": row.ends, "has_guest": target_of(row).traits.guest}
     values |= {"step": number, "steps": count, "step_title": title}
     if row.help_until is not None:
         values["help_until"] = min(row.help_until, row.ends)  # it may be extended meanwhile

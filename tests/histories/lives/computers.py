@@ -199,6 +199,15 @@ async def without_an_operating_system(life: Life) -> None:
     await end(life)
 
 
+@lived("noack-no-guest")
+async def without_an_operating_system_and_not_wanted(life: Life) -> None:
+    """The same; nobody presses Connect."""
+    life.store.run(lambda s: catalog.put_image(s, replace(IMAGE, name="appliance", guest="")))
+    await ready(life, image="appliance")
+    await life.skip(minutes=16)
+    await over(life)
+
+
 @lived("EOR-no-guest")
 async def without_an_operating_system_to_the_end(life: Life) -> None:
     """The same, restarted, and used to its end."""

@@ -243,6 +243,16 @@ async def moved_far_away_and_of_an_old_revision(life: Life) -> None:
     await end(life)
 
 
+@lived("cancelled-putting-back", **KEPT)
+async def cancelled_while_it_is_made_clean(life: Life) -> None:
+    """`workflow cancel` while it is made clean to be kept: it ends, and does not wait for its start again."""
+    start = await prepared(life)
+    life.world.not_yet["sanitize"] = 1
+    await life.reservations.move(life.id, Move(start + timedelta(hours=8), "alice"))
+    await waits_for(life, "to be taken back")
+    await cancel(life)
+
+
 @lived("deleted-putting-back", **KEPT)
 async def deleted_while_it_is_made_clean(life: Life) -> None:
     """Ended while it is made clean to be kept: its end takes it back, once."""

@@ -75,6 +75,17 @@ async def cancelled_while_it_is_placed(life: Life) -> None:
     go_on(life, "survey")
 
 
+@lived("deleted-placing")
+async def ended_while_it_is_placed(life: Life) -> None:
+    """Ended before there is a place: nothing is claimed."""
+    hold(life, "survey")
+    placing = asyncio.ensure_future(refused(life.reserve()))
+    await life.when(life.world.held.is_set)
+    await life.reservations.end(life.id, End("alice"))
+    go_on(life, "survey")
+    await placing
+
+
 @lived("deleted-other-site")
 async def another_site_answers(life: Life) -> None:
     """The endpoints of another site are asked by that site's worker."""

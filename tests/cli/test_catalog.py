@@ -224,7 +224,9 @@ def test_an_image_its_revisions_and_back(vclab: Command, store: Path) -> None:
     assert (added["title"], added["ports"], added["root_access"], added["module"]) == ("ubuntu", [22], True, "vsphere")
     assert vclab(*IMAGE, "--json").json == added
     vclab(*IMAGE[:-1], "17").one_line_error(3, "there is an image ubuntu already")
-    vclab("image", "edit", "ubuntu", "--master", "u/2/disk.vmdk").one_line_error(3, "another revision: --revision 2")
+    vclab("image", "edit", "ubuntu", "--master", "u/2/disk.vmdk").one_line_error(
+        3, "another --master needs another revision: --revision 2"
+    )
     vclab("image", "edit", "ubuntu", "--revision", "3").one_line_error(3, "the next revision of ubuntu is 2, not 3")
     vclab("image", "edit", "ubuntu", "--revision", "2").one_line_error(2, "its own --master")
     second = vclab(
@@ -432,10 +434,12 @@ def test_texts_to_hand_out(vclab: Command, store: Path, installation: Path, tmp_
     made = vclab(*image, "--json").json
     assert (made["text"], made["guest"], made["module"], made["ports"]) == ("Hello", "", "text-file", [])
     assert vclab(*image, "--json").json == made
-    vclab("image", "edit", "note", "--text", "Bye").one_line_error(3, "another revision: --revision 2")
+    vclab("image", "edit", "note", "--text", "Bye").one_line_error(
+        3, "another --text needs another revision: --revision 2"
+    )
     vclab("image", "edit", "note", "--revision", "2").one_line_error(2, "it needs its own --text")
     assert vclab("image", "edit", "note", "--revision", "2", "--text", "Bye", "--json").json["text"] == "Bye"
-    assert "Bye" in vclab("image", "show", "note").out
+    assert "Text      Bye\n" in vclab("image", "show", "note").out
     assert vclab("image", "list").code == 0
     vclab("image", "edit", "debian-12", "--module", "text-file", "--text", "x", "--guest", "linux").one_line_error(2)
 

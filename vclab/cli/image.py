@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from vclab.model.health import Failure, Suspect
-    from vclab.provisioning.data import ModuleData
 
 T = TypeVar("T")
 
@@ -171,16 +170,12 @@ def _new(name: str, module: str, said: "Changes") -> Image:
     traits = checks.traits(module)
     missing = [f"--{word}" for word, field in _SIZES.items() if traits.guest and field not in said.image]
     data = module_data.kind_of(module).image_data
-    missing = [f"--{word}" for word in _lacking(data, said)] + missing
+    lacking = [name for name, field in data.model_fields.items() if field.is_required() and name not in said.data]
+    missing = [module_data.options([name]) for name in lacking] + missing
     if missing:
         raise Usage(f"a new image needs {', '.join(missing)} too")
     blank = Image(name, name, 1, module, "", 0, 0, 0, root_access=not traits.lent, ports=(22,) if traits.guest else ())
     return _changed(blank, said)
-
-
-def _lacking(data: type["ModuleData"], said: "Changes") -> list[str]:
-    needed = [name for name, field in data.model_fields.items() if field.is_required() and name not in said.data]
-    return ["master" if name == "master_path" else name for name in needed]
 
 
 def _changed(image: Image, said: "Changes") -> Image:
@@ -206,14 +201,14 @@ def _revised(present: Image, known: dict[int, Image], revision: int | None, said
         changed = _changed(base, said)
         if base.module == changed.module and _content(base) not in (None, _content(changed)):
             raise Refused(
-                f"revision {number} of {base.name} is what {_source(base)} holds; "
-                f"another master is another revision: --revision {max(known) + 1}"
+                f"revision {number} of {base.name} can't be changed: another {_content_options(changed.module)} needs "
+                f"another revision: --revision {max(known) + 1}"
             )
         return changed
     if number != max(known) + 1:
         raise Refused(f"the next revision of {present.name} is {max(known) + 1}, not {number}")
     if not _says_content(present, said):
-        option = "--text" if "text" in module_data.kind_of(present.module).image_data.content else "--master"
+        option = _content_options(said.image.get("module", present.module))
         raise Usage(f"revision {number} of {present.name} would be new: it needs its own {option}")
     return _changed(replace(present, revision=number), said)
 
@@ -225,6 +220,11 @@ def _content(image: Image) -> tuple[str, ...] | None:
     except StepFailed:
         return None
     return (image.endpoint, *(data[name] for name in module_data.kind_of(image.module).image_data.content))
+
+
+def _content_options(module: str) -> str:
+    """The options that say what a revision holds. A lent computer without data of its own holds what its group does."""
+    return module_data.options(module_data.kind_of(module).image_data.content) or "--master"
 
 
 def _says_content(image: Image, said: "Changes") -> bool:
@@ -307,6 +307,9 @@ def failure_json(failure: "Failure") -> dict[str, JsonValue]:
 
 
 _SIZES = {"cpus": "cpus", "memory": "memory_mb", "disk": "disk_gb"}
+
+_SHOWN = ("master_path", "datastore", "guest_id")
+"""A module's fields that ``vclab image show`` tells in words of its own."""
 
 
 @dataclass(frozen=True)
@@ -392,7 +395,7 @@ def _tell(image: Image, json: bool) -> None:
             ("Master", _source(image)),
             ("Size", f"{image.cpus} CPUs, {image.memory_mb} MiB memory, {image.disk_gb} GiB disk"),
             ("Made by", f"{image.module}, as {data['guest_id']}" if data.get("guest_id") else image.module),
-            *((("Text", data["text"]),) if "text" in data else ()),
+            *((name.replace("_", " ").capitalize(), value) for name, value in data.items() if name not in _SHOWN),
             ("Guest", image.guest or "none"),
             ("Ports", ", ".join(map(str, image.ports))),
             ("Sudo", "yes" if image.root_access else "no"),

@@ -39,11 +39,11 @@ def laid_over(data: type[ModuleData], before: str, said: Said, whose: str, modul
     that are missing, ``Refused`` for what it does not take."""
     strange = [name for name in said if name not in data.model_fields]
     if strange:
-        raise Usage(f"{_options(strange)} is not for the module {module}")
+        raise Usage(f"{options(strange)} is not for the module {module}")
     values = {**_readable(data, before, whose), **said}
     missing = [name for name, field in data.model_fields.items() if field.is_required() and name not in values]
     if missing:
-        raise Usage(f"{whose} needs {_options(missing)} too")
+        raise Usage(f"{whose} needs {options(missing)} too")
     return data.checked(values, whose).encoded()
 
 
@@ -57,5 +57,6 @@ def _readable(data: type[ModuleData], text: str, whose: str) -> dict[str, str]:
         return {}
 
 
-def _options(names: Sequence[str]) -> str:
+def options(names: Sequence[str]) -> str:
+    """The options by which these fields are said, each once."""
     return ", ".join(dict.fromkeys(f"--{_OPTIONS.get(name, name).replace('_', '-')}" for name in names))

@@ -371,6 +371,9 @@ def test_a_site_of_an_endpoint(vclab: Command, store: Path) -> None:
     assert vclab(*room).code == 0, "what is not said stays"
     assert vclab("endpoint", "edit", "room-12", "--site", "south", "--json").json["site"] == "south"
     assert "south" in vclab("endpoint", "show", "room-12").out
+    mixed = ("endpoint", "edit", "room-12", "--site", "north", "--certificate")
+    vclab(*mixed).one_line_error(3, "nothing to log in to")
+    assert vclab("endpoint", "show", "room-12", "--json").json["site"] == "south"
     assert vclab("endpoint", "add", "room-13", "--module", "standalone", "--json").json["site"] == "default"
     for wrong in ("North", "a-long", "", "a" * 32):
         assert vclab(*room, "--site", wrong).code == 2

@@ -153,7 +153,8 @@ def edit(
     admin = _keeper(lab_of(context, as_user))
     given, data = _given(cpu_overcommit, memory_reserve), _said(folder, private_network, public_network, datacenter)
     known, own = _known(name, _endpoints(admin)), _site(site)
-    if known.module != VSPHERE and (data or own) and not (given or url or username or fingerprint or new_password):
+    of_login = given or url or username or fingerprint or new_password or new_certificate
+    if known.module != VSPHERE and (data or own) and not of_login:
         _edit_group(admin, replace(known, **own), data, json)
         return
     given |= own

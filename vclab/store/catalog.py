@@ -107,9 +107,35 @@ def revisions(session: Session, name: str) -> list[tuple[model.Image, bool]]:
 
 
 def put_endpoint(session: Session, endpoint: model.Endpoint) -> None:
-    """Add or change an endpoint."""
+    """Add or change an endpoint.
+
+    Raises ``Refused`` for another site while something uses the endpoint: what runs has recorded its site, and would be
+    reclaimed there for ever.
+    """
+    known = session.scalar(sa.select(models.Endpoint.site).where(models.Endpoint.name == endpoint.name))
+    if known not in (None, endpoint.site) and (users := _users_of(session, endpoint.name)):
+        more = f" and {len(users) - 3} more" if len(users) > 3 else ""
+        raise Refused(
+            f"{endpoint.name} can't move from the site {known} to {endpoint.site} while it is used by "
+            f"{', '.join(users[:3])}{more}; try again when they have ended and their computers are taken back"
+        )
     session.merge(models.Endpoint(**_columns(endpoint)))
     session.flush()
+
+
+def _users_of(session: Session, endpoint: str) -> list[str]:
+    """What has a computer or room of the endpoint, now or later: reservations, loads and spares."""
+    reservation, claim, tenure, computer = models.Reservation, models.Claim, models.Tenure, models.Computer
+    lab = sa.select(computer.name).where(computer.kind == model.ComputerKind.LAB, computer.pool == endpoint)
+    of_pools = claim.pool.startswith(f"{endpoint}/", autoescape=True)
+    queries = (
+        sa.select(reservation.id).where(reservation.endpoint == endpoint, reservation.finished_at.is_(None)),
+        sa.select(claim.holder).where(claim.released.is_(False), sa.or_(of_pools, claim.computer.in_(lab))),
+        sa.select(tenure.holder).where(tenure.released_at.is_(None), tenure.computer.in_(lab)),
+    )
+    spares = session.execute(sa.select(models.Spare.computer, models.Spare.target)).all()
+    being_removed = (f"spare-{name}" for name, target in spares if target["endpoint"] == endpoint)
+    return sorted({holder for query in queries for holder in session.scalars(query)} | set(being_removed))
 
 
 def endpoint(session: Session, name: str) -> model.Endpoint:

@@ -241,6 +241,16 @@ def test_an_image_its_revisions_and_back(vclab: Command, store: Path) -> None:
     assert [image["name"] for image in vclab("images", "--json").json] == ["debian-12", "ubuntu"]
 
 
+def test_an_image_without_a_guest_keeps_none(vclab: Command, store: Path) -> None:
+    made = vclab(*IMAGE, "--guest", "none", "--json").json
+    assert (made["guest"], made["ports"]) == ("", [])
+    assert vclab("image", "edit", "ubuntu", "--memory", "4096", "--json").json["guest"] == ""
+    assert vclab("image", "edit", "ubuntu", "--guest", "linux", "--json").json["guest"] == "linux"
+    assert vclab("image", "edit", "ubuntu", "--guest", "none", "--json").json["guest"] == ""
+    lab = ("image", "add", "lent", "--module", "standalone", "--guest", "none", *SIZE)
+    vclab(*lab).one_line_error(2, "a lab machine needs a guest")
+
+
 @pytest.mark.parametrize(
     ("change", "part"),
     [

@@ -19,6 +19,7 @@ NOBODY = (65534, 65535)  # "nobody", and the uid that some systems take for "non
 MOST_MEMORY_MB, MOST_CPUS, MOST_DISK_GB = 24 * 2**20, 768, 62 * 1024  # vSphere 8's maxima of one machine
 MODULES = tuple(kind.name for kind in registry.KINDS)
 GUESTS = ("linux", "fake")
+NO_GUEST = "none"
 PRETENDED = ("fake", *(kind.name for kind in registry.KINDS if kind.pretended))
 """The guest and the modules that a worker offers only if its settings say so."""
 
@@ -175,6 +176,11 @@ def offered(name: str | None, settings: Settings) -> None:
 def ports(given: Sequence[int]) -> tuple[int, ...]:
     """TCP ports that people connect to, none twice."""
     return tuple(dict.fromkeys(number(port, "a port", 1, 65535) for port in given))
+
+
+def guest(text: str) -> str:
+    """The name of a guest as an image has it: empty for ``none``."""
+    return "" if text == NO_GUEST else one_of(text, "guest", (*GUESTS, NO_GUEST))
 
 
 def guest_id(text: str) -> str:

@@ -45,7 +45,10 @@ Root = Annotated[
 Module = Annotated[
     str | None, typer.Option("--module", help="What provisions it [default: vsphere].", show_default=False)
 ]
-GuestName = Annotated[str | None, typer.Option("--guest", help="Its OS family [default: linux].", show_default=False)]
+GuestName = Annotated[
+    str | None,
+    typer.Option("--guest", help="Its OS family [default: linux]; none: vclab does not enter it.", show_default=False),
+]
 GuestId = Annotated[
     str | None,
     typer.Option("--guest-id", help="vSphere's name of its OS [default: otherLinux64Guest].", show_default=False),
@@ -174,7 +177,8 @@ def _new(name: str, module: str, said: "Changes") -> Image:
     missing = [f"--{word}" for word in _lacking(data, said)] + missing
     if missing:
         raise Usage(f"a new image needs {', '.join(missing)} too")
-    blank = Image(name, name, 1, module, "", 0, 0, 0, root_access=not traits.lent, ports=(22,) if traits.guest else ())
+    guest = said.image.get("guest", "linux" if traits.guest else "")
+    blank = Image(name, name, 1, module, guest, 0, 0, 0, root_access=not traits.lent, ports=(22,) if guest else ())
     return _changed(blank, said)
 
 
@@ -188,12 +192,17 @@ def _changed(image: Image, said: "Changes") -> Image:
     changed = replace(image, **said.image)
     same = changed.module == image.module
     traits, whose = checks.traits(changed.module), f"the image {image.name}"
-    if changed.guest and not traits.guest and "guest" in said.image:
+    guest = changed.guest
+    if "guest" not in said.image and traits.guest != checks.traits(image.module).guest:
+        guest = "linux" if traits.guest else ""
+    if guest and not traits.guest:
         raise Usage(f"what the module {changed.module} provides has no guest")
+    if not guest and traits.guest and traits.lent and not traits.reloadable:
+        raise Usage("a lab machine needs a guest: it can't be loaded, so only a guest can clean it")
     data = module_data.kind_of(changed.module).image_data
     return replace(
         changed,
-        guest=(changed.guest or "linux") if traits.guest else "",
+        guest=guest,
         module_data=module_data.laid_over(data, image.module_data if same else "", said.data, whose, changed.module),
     )
 
@@ -345,7 +354,7 @@ def _said(
         "ports": checks.ports(ports) if ports else None,
         "root_access": sudo,
         "module": module,
-        "guest": guest if guest is None else checks.one_of(guest, "guest", checks.GUESTS),
+        "guest": guest if guest is None else checks.guest(guest),
     }
     datastore, path = (None, None) if master is None or traits.lent else checks.master(master)
     data = {

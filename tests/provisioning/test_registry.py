@@ -48,6 +48,8 @@ def test_what_is_declared_is_there_and_nothing_else(kind: Kind) -> None:
 def test_traits_fit_together(kind: Kind) -> None:
     traits = kind.traits
     assert traits.lent or not traits.reloadable, "what is made for each reservation is never loaded anew"
+    # The store keeps a tenure of one row of `computers`: a lent computer, or the identity under which one is made. So
+    # what is made without an identity would have nothing to be held by, and what is lent with one would need two.
     assert traits.lent != traits.identity, "what is made has a name from a pool; what is lent has its own"
 
 

@@ -368,7 +368,10 @@ def test_lab_machines(vclab: Command, store: Path, key: Path) -> None:
     vclab("computer", "add", "vm01", "--group", "room-12", "--address", "10.77.0.30").one_line_error(3, "identity vm01")
     vclab("endpoint", "check", "room-12").one_line_error(3, "which has nothing to log in to")
     vclab("endpoint", "add", "vc1", "--module", "standalone").one_line_error(3, "there is an endpoint vc1 already")
-    vclab("endpoint", "add", "r", "--module", "standalone", "--url", "https://x").one_line_error(2, "no URL")
+    vclab("endpoint", "add", "r", "--module", "standalone", "--url", "https://x").one_line_error(
+        2, "nothing to log in to: no URL"
+    )
+    vclab("endpoint", "add", "r", "--module", "standalone", "--memory-reserve", "9").one_line_error(2, "as a whole")
     vclab("endpoint", "add", "r").one_line_error(2, "needs --url and --username")
     assert "standalone" in vclab("endpoint", "show", "room-12").out
     assert "room-12" in vclab("endpoint", "list").out
@@ -387,6 +390,17 @@ def test_a_site_of_an_endpoint(vclab: Command, store: Path) -> None:
     assert vclab("endpoint", "add", "room-13", "--module", "standalone", "--json").json["site"] == "default"
     for wrong in ("North", "a-long", "", "a" * 32):
         assert vclab(*room, "--site", wrong).code == 2
+
+
+def test_an_endpoint_of_a_module_that_makes_computers_and_has_nothing_to_log_in_to(
+    vclab: Command, store: Path, installation: Path
+) -> None:
+    installation.write_text(installation.read_text() + "\nfake.enabled = true\n")
+    made = vclab("endpoint", "add", "fakes", "--module", "fake", "--cpu-overcommit", "2", "--json").json
+    assert (made["module"], made["cpu_overcommit"], made["url"]) == ("fake", 2, "")
+    changed = vclab("endpoint", "edit", "fakes", "--memory-reserve", "0", "--json").json
+    assert (changed["memory_reserve_mb"], changed["cpu_overcommit"]) == (0, 2)
+    vclab("endpoint", "check", "fakes").one_line_error(3, "of the module fake, which has nothing to log in to")
 
 
 def test_an_image_of_lab_machines(vclab: Command, store: Path) -> None:

@@ -14,6 +14,7 @@ from vclab.cli.params import AsUser, ImageName, Json
 from vclab.cli.times import iso
 from vclab.model.catalog import Image
 from vclab.model.errors import Refused, StepFailed
+from vclab.provisioning import registry
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -43,7 +44,7 @@ Root = Annotated[
     bool | None, typer.Option("--sudo/--no-sudo", help="Users may become root [default: yes].", show_default=False)
 ]
 Module = Annotated[
-    str | None, typer.Option("--module", help="What provisions it [default: vsphere].", show_default=False)
+    str | None, typer.Option("--module", help=f"What provisions it [default: {registry.DEFAULT}].", show_default=False)
 ]
 GuestName = Annotated[
     str | None,
@@ -95,8 +96,10 @@ def add(
     checks.name(name, "an image")
     checks.offered(module, admin.settings)
     checks.offered(guest, admin.settings)
-    said = _said(module or "vsphere", title, master, cpus, memory, disk, port, sudo, module, guest, guest_id, text)
-    image = _new(name, module or "vsphere", said)
+    said = _said(
+        module or registry.DEFAULT, title, master, cpus, memory, disk, port, sudo, module, guest, guest_id, text
+    )
+    image = _new(name, module or registry.DEFAULT, said)
 
     def change(session: "Session") -> Image:
         from vclab.store import catalog

@@ -67,7 +67,7 @@ def test_add_check_list_show(add: Callable[..., Said], vclab: Command, vcenter: 
     assert (checked["hosts"], checked["fingerprint"]) == (added["hosts"], added["fingerprint"])
     assert "esx2" in vclab("endpoint", "check", "vc2").out
     assert vcenter.url in vclab("endpoint", "list").out
-    assert vclab("endpoint", "show", "vc2", "--json").json["folder"] == "vclab"
+    assert vclab("endpoint", "show", "vc2", "--json").json["module_data"]["folder"] == "vclab"
     assert vcenter.fingerprint in vclab("endpoint", "show", "vc2").out
     assert add("--json").json["hosts"] == added["hosts"]
     assert vcenter.control("GET", "/state") == before

@@ -13,7 +13,7 @@ from vclab.cli.errors import Failed, Usage, quoted
 from vclab.cli.output import JsonValue, fields, note, say, say_json, table
 from vclab.cli.params import AsUser, EndpointName, Json
 from vclab.model.catalog import Endpoint
-from vclab.model.errors import NotFound, Refused, StepFailed
+from vclab.model.errors import NotFound, Refused
 from vclab.model.inventory import Inventory
 from vclab.provisioning import registry
 
@@ -33,7 +33,7 @@ Fingerprint = Annotated[
 ]
 Folder = Annotated[
     str | None,
-    typer.Option("--folder", help="Folder for our machines [default: vclab], or of texts.", show_default=False),
+    typer.Option("--folder", help="Folder for our machines [default: vclab].", show_default=False),
 ]
 Private = Annotated[
     str | None,
@@ -76,6 +76,7 @@ def add(
     datacenter: Datacenter = None,
     cpu_overcommit: Overcommit = None,
     memory_reserve: Reserve = None,
+    fields_: module_data.Fields = None,
     site: Site = None,
     json: Json = False,
     as_user: AsUser = "",
@@ -86,19 +87,21 @@ def add(
     reads hosts, capacity, datastores and networks. Nothing is changed there. The password is asked for without echo,
     or read from standard input, and kept among the secrets: it never is an argument.
 
-    A group of lab machines is only a name; its machines are added by `vclab computer add`. So is one of --module
-    text-file, a toy that hands out texts in --folder.
+    A group of lab machines is only a name; its machines are added by `vclab computer add`.
+    What only the module knows of an endpoint is said by --set FIELD=VALUE; --folder, --private-network,
+    --public-network and --datacenter are short for that.
 
     \b
     Examples:
       vclab endpoint add vc1 --url https://vcenter.example.org/sdk --username vclab@vsphere.local
       vclab endpoint add esx --url https://esx.example.org --username root --fingerprint 12:ab:… < password-file
       vclab endpoint add room-12 --module standalone --site north
+      vclab endpoint add texts --module text-file --set folder=/srv/texts
     """
     admin = _keeper(lab_of(context, as_user))
     checks.name(name, "an endpoint")
     checks.offered(checks.one_of(module, "module of endpoints", checks.MODULES), admin.settings)
-    own, data = _site(site), _said(folder, private_network, public_network, datacenter)
+    own, data = _site(site), _said(fields_, folder, private_network, public_network, datacenter)
     own |= _given(module, cpu_overcommit, memory_reserve)
     if module_data.kind_of(module).enquiry is None:
         if url is not None or username is not None or fingerprint is not None:
@@ -136,6 +139,7 @@ def edit(
     datacenter: Datacenter = None,
     cpu_overcommit: Overcommit = None,
     memory_reserve: Reserve = None,
+    fields_: module_data.Fields = None,
     site: Site = None,
     json: Json = False,
     as_user: AsUser = "",
@@ -149,7 +153,7 @@ def edit(
       vclab endpoint edit vc1 --public-network students --cpu-overcommit 6
     """
     admin = _keeper(lab_of(context, as_user))
-    known, data = _known(name, _endpoints(admin)), _said(folder, private_network, public_network, datacenter)
+    known, data = _known(name, _endpoints(admin)), _said(fields_, folder, private_network, public_network, datacenter)
     given = _site(site) | _given(known.module, cpu_overcommit, memory_reserve)
     of_login = url or username or fingerprint or new_password or new_certificate
     if module_data.kind_of(known.module).enquiry is None and (data or given) and not of_login:
@@ -202,10 +206,8 @@ def list_(context: typer.Context, json: Json = False) -> None:
     if json:
         say_json([_json(each) for each in found])
     elif found:
-        rows = [
-            (e.name, e.module, e.url, e.username, _folder(e), e.fingerprint[:16] + "…" * bool(e.url)) for e in found
-        ]
-        table(("ENDPOINT", "MODULE", "URL", "USER", "FOLDER", "CERTIFICATE"), rows)
+        rows = [(e.name, e.module, e.site, e.url, e.username, e.fingerprint[:16] + "…" * bool(e.url)) for e in found]
+        table(("ENDPOINT", "MODULE", "SITE", "URL", "USER", "CERTIFICATE"), rows)
     else:
         note("There are no endpoints yet; `vclab endpoint add --help` says how one is added.")
 
@@ -315,7 +317,11 @@ def _changed(endpoint: Endpoint, said: dict[str, str]) -> Endpoint:
 
 
 def _said(
-    folder: str | None, private_network: str | None, public_network: str | None, datacenter: str | None
+    words: list[str] | None,
+    folder: str | None,
+    private_network: str | None,
+    public_network: str | None,
+    datacenter: str | None,
 ) -> dict[str, str]:
     """What was said of what only the module knows, checked; what was not said is not there."""
     texts = {
@@ -324,7 +330,8 @@ def _said(
         "public_network": (public_network, "the public network"),
         "datacenter": (datacenter, "the datacenter"),
     }
-    return {field: checks.line(text, what, 200) for field, (text, what) in texts.items() if text is not None}
+    options = {field: checks.line(text, what, 200) for field, (text, what) in texts.items() if text is not None}
+    return module_data.said(words, options)
 
 
 def _site(said: str | None) -> dict[str, Any]:
@@ -418,14 +425,6 @@ def _try_and_keep(admin: Administration, endpoint: Endpoint, password: str, json
         note(f"Nothing can be placed there now: {why}")
 
 
-def _folder(endpoint: Endpoint) -> str:
-    """Of its machines; empty if it has none, or that can't be read."""
-    try:
-        return module_data.of_endpoint(endpoint).get("folder", "")
-    except StepFailed:
-        return ""
-
-
 def _tell_entry(endpoint: Endpoint, json: bool) -> None:
     if json:
         say_json(_json(endpoint))
@@ -442,7 +441,7 @@ def _tell(endpoint: Endpoint) -> None:
             ("User", endpoint.username),
             ("Certificate", f"SHA-256 {endpoint.fingerprint}"),
         ]
-    rows += [(field.replace("_", " ").capitalize(), value) for field, value in data.items() if value]
+    rows += module_data.rows(data)
     if endpoint.url:
         limits = f"{endpoint.cpu_overcommit:g} CPUs a thread; {endpoint.memory_reserve_mb} MiB left to each host"
         rows.append(("Limits", limits))
@@ -466,13 +465,7 @@ def _tell_answer(answer: "Answer") -> None:
 
 
 def _json(endpoint: Endpoint) -> dict[str, JsonValue]:
-    """For programs; what only the module knows is laid open. Of what can't be read, why it can't."""
-    plain = {name: value for name, value in asdict(endpoint).items() if name != "module_data"}
-    try:
-        data: dict[str, JsonValue] = {**module_data.of_endpoint(endpoint)}
-    except StepFailed as error:
-        data = {"error": str(error)}
-    return plain | dict.fromkeys(("folder", "private_network", "public_network", "datacenter"), "") | data
+    return asdict(endpoint) | module_data.json(endpoint)
 
 
 def _answer_json(endpoint: Endpoint, answer: "Answer") -> dict[str, JsonValue]:

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from vclab.model.health import Failure, Suspect
-    from vclab.provisioning.data import ModuleData
 
 T = TypeVar("T")
 
@@ -54,9 +53,6 @@ GuestId = Annotated[
     str | None,
     typer.Option("--guest-id", help="vSphere's name of its OS [default: otherLinux64Guest].", show_default=False),
 ]
-Text = Annotated[
-    str | None, typer.Option("--text", help="What is handed out (--module text-file).", show_default=False)
-]
 
 
 @app.command("add")
@@ -73,7 +69,7 @@ def add(
     module: Module = None,
     guest: GuestName = None,
     guest_id: GuestId = None,
-    text: Text = None,
+    fields_: module_data.Fields = None,
     json: Json = False,
     as_user: AsUser = "",
 ) -> None:
@@ -83,7 +79,7 @@ def add(
     each machine's disk is copied within the datastore on which the machine is placed.
     With --module standalone it is what lab machines have on their own disks: --master names their group (see
     `vclab endpoint add`), or is left out if all have it; their users never become root.
-    With --module text-file it is --text, and needs nothing else.
+    What only the module knows of an image is said by --set FIELD=VALUE; --master and --guest-id are short for that.
     Adding the same again changes nothing.
 
     \b
@@ -91,13 +87,14 @@ def add(
       vclab image add debian-12 --title "Debian 12" --master "[ds1] vclab-images/debian-12/1/disk.vmdk" \\
           --cpus 1 --memory 1024 --disk 8 --guest-id debian12_64Guest
       vclab image add lab-debian --module standalone --master room-12 --cpus 8 --memory 16384 --disk 500
+      vclab image add note --module text-file --set text=Hello
     """
     admin = administration(lab_of(context, as_user))
     checks.name(name, "an image")
     checks.offered(module, admin.settings)
     checks.offered(guest, admin.settings)
     said = _said(
-        module or registry.DEFAULT, title, master, cpus, memory, disk, port, sudo, module, guest, guest_id, text
+        module or registry.DEFAULT, title, master, cpus, memory, disk, port, sudo, module, guest, guest_id, fields_
     )
     image = _new(name, module or registry.DEFAULT, said)
 
@@ -132,7 +129,7 @@ def edit(
     module: Module = None,
     guest: GuestName = None,
     guest_id: GuestId = None,
-    text: Text = None,
+    fields_: module_data.Fields = None,
     trusted: Annotated[bool, typer.Option("--trusted", help="It is well: it is not suspect any more.")] = False,
     json: Json = False,
     as_user: AsUser = "",
@@ -154,7 +151,7 @@ def edit(
     kind = module or lab.image(name).module
     checks.offered(module, admin.settings)
     checks.offered(guest, admin.settings)
-    said = _said(kind, title, master, cpus, memory, disk, port, sudo, module, guest, guest_id, text)
+    said = _said(kind, title, master, cpus, memory, disk, port, sudo, module, guest, guest_id, fields_)
     if revision is not None:
         checks.number(revision, "the revision", 1, 1_000_000)
 
@@ -177,17 +174,13 @@ def _new(name: str, module: str, said: "Changes") -> Image:
     traits = checks.traits(module)
     missing = [f"--{word}" for word, field in _SIZES.items() if traits.guest and field not in said.image]
     data = module_data.kind_of(module).image_data
-    missing = [f"--{word}" for word in _lacking(data, said)] + missing
+    lacking = [name for name in data.needed() if name not in said.data]
+    missing = [module_data.options(lacking)] * bool(lacking) + missing
     if missing:
         raise Usage(f"a new image needs {', '.join(missing)} too")
     guest = said.image.get("guest", "linux" if traits.guest else "")
     blank = Image(name, name, 1, module, guest, 0, 0, 0, root_access=not traits.lent, ports=(22,) if guest else ())
     return _changed(blank, said)
-
-
-def _lacking(data: type["ModuleData"], said: "Changes") -> list[str]:
-    needed = [name for name, field in data.model_fields.items() if field.is_required() and name not in said.data]
-    return ["master" if name == "master_path" else name for name in needed]
 
 
 def _changed(image: Image, said: "Changes") -> Image:
@@ -225,18 +218,19 @@ def _revised(present: Image, known: dict[int, Image], revision: int | None, said
     if number != max(known) + 1:
         raise Refused(f"the next revision of {present.name} is {max(known) + 1}, not {number}")
     if not _says_content(present, said):
-        option = "--text" if "text" in module_data.kind_of(present.module).image_data.content else "--master"
+        content = module_data.kind_of(said.image.get("module", present.module)).image_data.content
+        option = module_data.options(content) or "--master"
         raise Usage(f"revision {number} of {present.name} would be new: it needs its own {option}")
     return _changed(replace(present, revision=number), said)
 
 
-def _content(image: Image) -> tuple[str, ...] | None:
+def _content(image: Image) -> tuple[Any, ...] | None:
     """What makes a revision what it is; None when it can't be read: then it can be put right."""
     try:
         data = module_data.of_image(image)
     except StepFailed:
         return None
-    return (image.endpoint, *(data[name] for name in module_data.kind_of(image.module).image_data.content))
+    return (image.endpoint, *(getattr(data, name) for name in module_data.kind_of(image.module).image_data.content))
 
 
 def _says_content(image: Image, said: "Changes") -> bool:
@@ -287,7 +281,8 @@ def show(context: typer.Context, name: ImageName, json: Json = False) -> None:
             {
                 "revision": each.revision,
                 "production": production,
-                "master_path": str(_json(each)["master_path"]),
+                "endpoint": each.endpoint,
+                **module_data.json(each),
                 "suspect": suspect_json(suspects.get(each.revision)),
             }
             for each, production in revisions
@@ -341,7 +336,7 @@ def _said(
     module: str | None,
     guest: str | None,
     guest_id: str | None,
-    text: str | None,
+    words: list[str] | None,
 ) -> Changes:
     if module is not None:
         checks.one_of(module, "provisioning module", checks.MODULES)
@@ -363,10 +358,9 @@ def _said(
     data = {
         "datastore": datastore,
         "master_path": path,
-        "guest_id": guest_id if guest_id is None else checks.guest_id(guest_id),
-        "text": text,
+        "guest_id": guest_id,
     }
-    return Changes(_there(image), _there(data))
+    return Changes(_there(image), module_data.said(words, _there(data)))
 
 
 def _there(values: dict[str, T | None]) -> dict[str, T]:
@@ -384,11 +378,9 @@ def _source(image: Image) -> str:
         data = module_data.of_image(image)
     except StepFailed as error:
         return str(error)
-    if "master_path" in data:
-        return f"[{data['datastore']}] {data['master_path']}" if data["datastore"] else data["master_path"]
-    if checks.traits(image.module).lent:
+    if checks.traits(image.module).lent and not data.source():
         return f"on the machines of {image.endpoint}" if image.endpoint else "on all lab machines"
-    return ""
+    return data.source()
 
 
 def _tell(image: Image, json: bool) -> None:
@@ -403,8 +395,8 @@ def _tell(image: Image, json: bool) -> None:
             ("Revision", str(image.revision)),
             ("Master", _source(image)),
             ("Size", f"{image.cpus} CPUs, {image.memory_mb} MiB memory, {image.disk_gb} GiB disk"),
-            ("Made by", f"{image.module}, as {data['guest_id']}" if data.get("guest_id") else image.module),
-            *((("Text", data["text"]),) if "text" in data else ()),
+            ("Made by", image.module),
+            *module_data.rows(data),
             ("Guest", image.guest or "none"),
             ("Ports", ", ".join(map(str, image.ports))),
             ("Sudo", "yes" if image.root_access else "no"),
@@ -413,11 +405,4 @@ def _tell(image: Image, json: bool) -> None:
 
 
 def _json(image: Image) -> dict[str, JsonValue]:
-    """For programs; what only the module knows is laid open. Of what can't be read, why it can't."""
-    plain = {name: value for name, value in asdict(image).items() if name != "module_data"}
-    try:
-        data: dict[str, JsonValue] = {**module_data.of_image(image)}
-    except StepFailed as error:
-        data = {"error": str(error)}
-    of_all: dict[str, JsonValue] = {"master_path": image.endpoint, "datastore": "", "guest_id": ""}
-    return plain | {"ports": list(image.ports)} | of_all | data
+    return asdict(image) | {"ports": list(image.ports)} | module_data.json(image)

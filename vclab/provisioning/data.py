@@ -3,11 +3,24 @@
 The house keeps it as text (``Image.module_data``, ``Endpoint.module_data``) and hands it to the module in the target.
 """
 
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ValidationError
+from pydantic import AfterValidator, BaseModel, StringConstraints, ValidationError
 
 from vclab.model.errors import Refused, StepFailed
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("it must be one line, without control characters")
+    return text
+
+
+Line = Annotated[str, StringConstraints(max_length=200), AfterValidator(_printable)]
+"""One line of text, which may be empty."""
+
+Name = Annotated[Line, StringConstraints(min_length=1)]
+"""One line of text."""
 
 
 class ModuleData(BaseModel, extra="forbid", frozen=True):
@@ -37,9 +50,23 @@ class ModuleData(BaseModel, extra="forbid", frozen=True):
         except ValidationError as error:
             raise Refused(f"{whose}: {_first(error)}") from None
 
-    def fields(self) -> dict[str, str]:
-        """What is in it, but for its version."""
-        return self.model_dump(exclude={"version"})
+    @classmethod
+    def needed(cls) -> list[str]:
+        """The fields that must be said."""
+        return [name for name, field in cls.model_fields.items() if field.is_required()]
+
+    @classmethod
+    def known(cls) -> list[str]:
+        """The fields that can be said."""
+        return [name for name in cls.model_fields if name != "version"]
+
+    def fields(self) -> dict[str, Any]:
+        """What is in it, but for its version, as JSON has it."""
+        return self.model_dump(mode="json", exclude={"version"})
+
+    def source(self) -> str:
+        """Of an image's data: where its content is, in words; empty when there is nothing to say."""
+        return ""
 
 
 class NoData(ModuleData):
@@ -49,4 +76,5 @@ class NoData(ModuleData):
 def _first(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_input=False)[0]
     where = ".".join(str(part) for part in first["loc"])
-    return f"{where}: {first['msg']}" if where else first["msg"]
+    text = first["msg"].removeprefix("Value error, ")
+    return f"{where}: {text}" if where else text

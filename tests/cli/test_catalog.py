@@ -249,6 +249,9 @@ def test_an_image_without_a_guest_keeps_none(vclab: Command, store: Path) -> Non
     assert vclab("image", "edit", "ubuntu", "--memory", "4096", "--json").json["guest"] == ""
     assert vclab("image", "edit", "ubuntu", "--guest", "linux", "--json").json["guest"] == "linux"
     assert vclab("image", "edit", "ubuntu", "--guest", "none", "--json").json["guest"] == ""
+    vclab(*IMAGE[:3], "--master", "u/1/disk.vmdk", "--guest", "none").one_line_error(
+        2, "needs --cpus, --memory, --disk"
+    )
     lab = ("image", "add", "lent", "--module", "standalone", "--guest", "none", *SIZE)
     vclab(*lab).one_line_error(2, "a lab machine needs a guest")
 
@@ -412,6 +415,7 @@ def test_an_image_of_lab_machines(vclab: Command, store: Path) -> None:
     made = vclab(*lent, "--json").json
     assert (made["endpoint"], made["module_data"], made["root_access"]) == ("", {}, False)
     assert "on all lab machines" in vclab("image", "show", "lent").out
+    assert vclab("image", "add", "plain", "--module", "standalone", "--json").json["cpus"] == 0, "it is what it is"
     edited = vclab("image", "edit", "lent", "--revision", "2", "--master", "room-12", "--json").json
     assert (edited["revision"], edited["endpoint"]) == (2, "room-12")
     assert "on the machines of room-12" in vclab("image", "list").out

@@ -102,6 +102,9 @@ def test_the_last_revision_put_is_in_production(store: Store) -> None:
 def test_an_image_needs_something(store: Store) -> None:
     with pytest.raises(Refused, match="greater than zero"):
         store.run(lambda s: catalog.put_image(s, image("x", 0)))
+    with pytest.raises(Refused, match="greater than zero"):
+        store.run(lambda s: catalog.put_image(s, dataclasses.replace(image("x", 0), guest="")))
+    store.run(lambda s: catalog.put_image(s, image("x", 0), lent=True))
 
 
 def test_a_pool_makes_identities_and_may_grow(store: Store) -> None:

@@ -103,7 +103,7 @@ def add(
 
         known = {each.name: each for each in catalog.images(session)}.get(name)
         if known is None:
-            catalog.put_image(session, image)
+            catalog.put_image(session, image, checks.traits(image.module).lent)
         elif _changed(known, said) != _changed(known, Changes({}, {})):
             raise Refused(f"there is an image {name} already; change it with `vclab image edit {name}`")
         return catalog.image(session, name)
@@ -160,7 +160,8 @@ def edit(
 
         known = {image.revision: image for image, _ in catalog.revisions(session, name)}
         present = catalog.image(session, name)
-        catalog.put_image(session, _revised(present, known, revision, said))
+        changed = _revised(present, known, revision, said)
+        catalog.put_image(session, changed, checks.traits(changed.module).lent)
         image = catalog.image(session, name)
         if trusted:
             failures.trust(session, name, image.revision)
@@ -172,7 +173,7 @@ def edit(
 def _new(name: str, module: str, said: "Changes") -> Image:
     """An image as it is added. Raises ``Usage`` when something is missing."""
     traits = checks.traits(module)
-    missing = [f"--{word}" for word, field in _SIZES.items() if traits.guest and field not in said.image]
+    missing = [f"--{word}" for word, field in _SIZES.items() if not traits.lent and field not in said.image]
     data = module_data.kind_of(module).image_data
     lacking = [name for name in data.needed() if name not in said.data]
     missing = [module_data.options(lacking)] * bool(lacking) + missing

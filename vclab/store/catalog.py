@@ -52,11 +52,14 @@ def affiliation_of(session: Session, reservation: str) -> str:
     return session.scalar(query) or ""
 
 
-def put_image(session: Session, image: model.Image) -> None:
-    """Add an image, or a revision of it, or change one; the given revision is in production afterwards."""
+def put_image(session: Session, image: model.Image, lent: bool = False) -> None:
+    """Add an image, or a revision of it, or change one; the given revision is in production afterwards.
+
+    ``lent``: its computers are claimed as a whole, so it may leave its sizes at zero. Raises ``Refused`` for others.
+    """
     revision = models.Revision
     sizes = image.cpus, image.memory_mb, image.disk_gb
-    if min(sizes) < 0 or (image.guest and 0 in sizes):
+    if min(sizes) < 0 or (0 in sizes and not lent):
         raise Refused(f"the image {image.name} needs CPUs, memory and disk greater than zero")
     session.merge(models.Image(name=image.name, title=image.title))
     session.flush()

@@ -1,8 +1,12 @@
 """What only a module knows of an image or an endpoint: versioned JSON that nobody else reads.
 
 The house keeps it as text (``Image.module_data``, ``Endpoint.module_data``) and hands it to the module in the target.
+
+It must hold no secret: it is copied into targets, so into workflow histories and the database, and ``--json`` prints
+it. A secret is put into the secret store, and only named by its reference (as ``Endpoint.password_ref`` is).
 """
 
+import unicodedata
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, StringConstraints, ValidationError
@@ -16,11 +20,20 @@ def _printable(text: str) -> str:
     return text
 
 
+def _plain(text: str) -> str:
+    if any(unicodedata.category(character) in ("Cc", "Cs") and character not in "\n\t" for character in text):
+        raise ValueError("it must have no control characters but newlines and tabs")
+    return text
+
+
 Line = Annotated[str, StringConstraints(max_length=200), AfterValidator(_printable)]
 """One line of text, which may be empty."""
 
 Name = Annotated[Line, StringConstraints(min_length=1)]
 """One line of text."""
+
+Text = Annotated[str, StringConstraints(max_length=10_000), AfterValidator(_plain)]
+"""Several lines of text. It is copied into each target, so it is short."""
 
 
 class ModuleData(BaseModel, extra="forbid", frozen=True):

@@ -165,6 +165,7 @@ def edit(
         given["username"] = checks.line(username, "the user name")
     pin = checks.fingerprint(fingerprint) if fingerprint is not None else ""
     endpoint = _changed(replace(_asked(name, {name: known}), **given), data)
+    _check_site(admin, endpoint)
     if new_certificate or pin or url is not None:
         endpoint = replace(endpoint, fingerprint=_confirmed(endpoint, pin))
     password = _password(endpoint) if new_password or username is not None else admin.secrets.get(endpoint.password_ref)
@@ -307,6 +308,17 @@ def _edit_plain(admin: Administration, endpoint: Endpoint, data: dict[str, str],
 
     admin.write(change)
     _tell_entry(changed, json)
+
+
+def _check_site(admin: Administration, endpoint: Endpoint) -> None:
+    """Before anybody types a password, and it is kept. Raises ``Refused``."""
+
+    def look(session: "Session") -> None:
+        from vclab.store import catalog
+
+        catalog.check_site(session, endpoint)
+
+    admin.read(look)
 
 
 def _changed(endpoint: Endpoint, said: dict[str, str]) -> Endpoint:

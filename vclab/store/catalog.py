@@ -110,20 +110,26 @@ def revisions(session: Session, name: str) -> list[tuple[model.Image, bool]]:
 
 
 def put_endpoint(session: Session, endpoint: model.Endpoint) -> None:
-    """Add or change an endpoint.
+    """Add or change an endpoint. Raises ``Refused`` as ``check_site``."""
+    check_site(session, endpoint)
+    session.merge(models.Endpoint(**_columns(endpoint)))
+    session.flush()
 
-    Raises ``Refused`` for another site while something uses the endpoint: what runs has recorded its site, and would be
-    reclaimed there for ever.
+
+def check_site(session: Session, endpoint: model.Endpoint) -> None:
+    """Raise ``Refused`` if the endpoint would change its site while something uses it.
+
+    What runs has recorded its site, and would be reclaimed there for ever.
     """
     known = session.scalar(sa.select(models.Endpoint.site).where(models.Endpoint.name == endpoint.name))
-    if known not in (None, endpoint.site) and (users := _users_of(session, endpoint.name)):
+    if known in (None, endpoint.site):
+        return
+    if users := _users_of(session, endpoint.name):
         more = f" and {len(users) - 3} more" if len(users) > 3 else ""
         raise Refused(
             f"{endpoint.name} can't move from the site {known} to {endpoint.site} while it is used by "
             f"{', '.join(users[:3])}{more}; try again when they have ended and their computers are taken back"
         )
-    session.merge(models.Endpoint(**_columns(endpoint)))
-    session.flush()
 
 
 def _users_of(session: Session, endpoint: str) -> list[str]:

@@ -9,7 +9,7 @@ from temporalio import activity
 
 from activities.errors import failures, redacted
 from activities.runner import heartbeating, unfenced
-from vclab.guests.base import Guest
+from vclab.guests.base import Guest, known_guest
 from vclab.model.plans import Evidence, Facts, Target
 from vclab.provisioning.base import ProvisioningModule, known_module
 
@@ -55,12 +55,12 @@ class EvidenceActivities:
         return replace(seen, endpoint=lines(seen.endpoint))
 
     async def _console(self, given: EvidenceInput) -> Evidence:
-        guest = self._guests.get(given.target.guest)
-        if guest is None:
+        if not given.target.traits.guest:
             return Evidence()
         if not given.facts.private_address or not given.facts.host_key:
             return Evidence(missing=(f"{given.target.computer} itself: it was not reached by then",))
         try:
+            guest = known_guest(self._guests, given.target.guest)
             async with asyncio.timeout(SECONDS):
                 return Evidence(console=lines(await guest.console(given.target, given.facts)))
         except Exception as error:

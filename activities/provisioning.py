@@ -11,7 +11,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.errors import failures, redacted, told
 from activities.runner import Fence, heartbeating, in_thread, unfenced
-from vclab.guests.base import Guest
+from vclab.guests.base import Guest, known_guest
 from vclab.model.catalog import Endpoint
 from vclab.model.errors import StepFailed, Unreachable
 from vclab.model.inventory import Inventory
@@ -117,10 +117,9 @@ class ProvisioningActivities:
 
     async def _inside(self, target: Target, known: Facts, observed: NodeStatus) -> NodeStatus:
         """The module saw the machine from outside; what is inside is the guest's to say. Unknown is not READY."""
-        guest = self._guests.get(target.guest)
-        if guest is None:
+        if not target.traits.guest:
             return observed
-        inside = await guest.node_status(target, known)
+        inside = await known_guest(self._guests, target.guest).node_status(target, known)
         image = inside.current_image or observed.current_image
         return replace(observed, status=inside.status, ssh=inside.ssh, current_image=image, why=redacted(inside.why))
 

@@ -9,7 +9,7 @@ from temporalio import activity
 
 from activities.errors import failures, redacted
 from activities.runner import Fence, heartbeating
-from vclab.guests.base import Guest
+from vclab.guests.base import Guest, known_guest
 from vclab.model.errors import StepFailed, VclabError
 from vclab.model.plans import Access, Facts, Status, Target
 
@@ -46,7 +46,7 @@ class SpareActivities:
                     return redacted(str(error))
 
     async def _make(self, given: SpareInput, fence: Callable[[], None]) -> str:
-        guest, target, facts = self._guests[given.target.guest], given.target, given.facts
+        guest, target, facts = known_guest(self._guests, given.target.guest), given.target, given.facts
         await asyncio.to_thread(fence)
         if given.opened:
             info = activity.info()  # by the server's clock; it may have waited for a worker, or for another try

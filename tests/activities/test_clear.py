@@ -88,6 +88,26 @@ async def test_evidence_never_fails(executor: ThreadPoolExecutor) -> None:
     assert seen.console == ("Kernel panic - not syncing: VFS: Unable to mount root fs", "token=***")
 
 
+async def test_a_worker_without_the_guest_is_evidence_too(executor: ThreadPoolExecutor) -> None:
+    """What has no guest has nothing to say; a worker that lacks one says so."""
+    activities, facts = EvidenceActivities({"vsphere": FakeModule(World())}, {}, executor), Facts("10.0.0.1", "", "key")
+    for target, missing in (
+        (dataclasses.replace(TARGET, guest="", traits=Traits(guest=False)), ()),
+        (TARGET, ("pc1: this worker has no guest linux: switch it on in its settings, and restart it",)),
+    ):
+        seen = await ActivityEnvironment().run(activities.gather_evidence, EvidenceInput(target, facts))
+        assert (seen.console, seen.missing) == ((), missing)
+
+
+async def test_a_spare_is_not_planned_by_a_worker_without_its_guest(executor: ThreadPoolExecutor) -> None:
+    """Another worker may have it: trying again is of use."""
+    modules: Mapping[str, ProvisioningModule] = {"vsphere": FakeModule(World())}
+    activities = ProvisioningActivities(modules, list, lambda _: {}, NoFence(), executor, {}, lambda _: Facts())
+    with pytest.raises(ApplicationError, match="this worker has no guest linux") as raised:
+        await ActivityEnvironment().run(activities.make_plan, dataclasses.replace(TARGET, spare="uuid"))
+    assert not raised.value.non_retryable
+
+
 async def test_what_can_not_be_reset_from_here_says_so(executor: ThreadPoolExecutor) -> None:
     """Whoever asks all the same is told what to do, and nothing is called."""
     world, lent = World(), dataclasses.replace(LENT, module="vsphere")

@@ -220,7 +220,8 @@ def test_users_that_collide_or_are_not_there(vclab: Command, store: Path) -> Non
 
 def test_an_image_its_revisions_and_back(vclab: Command, store: Path) -> None:
     added = vclab(*IMAGE, "--json").json
-    assert (added["revision"], added["datastore"], added["master_path"]) == (1, "ds1", "u/1/disk.vmdk")
+    disk = {"datastore": "ds1", "master_path": "u/1/disk.vmdk", "guest_id": "otherLinux64Guest"}
+    assert (added["revision"], added["module_data"], added["endpoint"]) == (1, disk, "")
     assert (added["title"], added["ports"], added["root_access"], added["module"]) == ("ubuntu", [22], True, "vsphere")
     assert vclab(*IMAGE, "--json").json == added
     vclab(*IMAGE[:-1], "17").one_line_error(3, "there is an image ubuntu already")
@@ -233,7 +234,8 @@ def test_an_image_its_revisions_and_back(vclab: Command, store: Path) -> None:
         "image", "edit", "ubuntu", "--revision", "2", "--master", "[ds1] u/2/disk.vmdk", "--port", "22", "--port",
         "3389", "--json",
     ).json  # fmt: skip
-    assert (second["revision"], second["master_path"], second["ports"]) == (2, "u/2/disk.vmdk", [22, 3389])
+    disk = second["module_data"]["master_path"]
+    assert (second["revision"], disk, second["ports"]) == (2, "u/2/disk.vmdk", [22, 3389])
     back = vclab("image", "edit", "ubuntu", "--revision", "1", "--memory", "4096", "--title", "Ubuntu", "--json").json
     assert (back["revision"], back["ports"], back["memory_mb"], back["title"]) == (1, [22], 4096, "Ubuntu")
     shown = vclab("image", "show", "ubuntu", "--json").json
@@ -241,6 +243,19 @@ def test_an_image_its_revisions_and_back(vclab: Command, store: Path) -> None:
     assert "[ds1] u/2/disk.vmdk" in vclab("image", "show", "ubuntu").out
     assert "ubuntu" in vclab("image", "list").out
     assert [image["name"] for image in vclab("images", "--json").json] == ["debian-12", "ubuntu"]
+
+
+def test_an_image_without_a_guest_keeps_none(vclab: Command, store: Path) -> None:
+    made = vclab(*IMAGE, "--guest", "none", "--json").json
+    assert (made["guest"], made["ports"]) == ("", [])
+    assert vclab("image", "edit", "ubuntu", "--memory", "4096", "--json").json["guest"] == ""
+    assert vclab("image", "edit", "ubuntu", "--guest", "linux", "--json").json["guest"] == "linux"
+    assert vclab("image", "edit", "ubuntu", "--guest", "none", "--json").json["guest"] == ""
+    vclab(*IMAGE[:3], "--master", "u/1/disk.vmdk", "--guest", "none").one_line_error(
+        2, "needs --cpus, --memory, --disk"
+    )
+    lab = ("image", "add", "lent", "--module", "standalone", "--guest", "none", *SIZE)
+    vclab(*lab).one_line_error(2, "a lab machine needs a guest")
 
 
 @pytest.mark.parametrize(
@@ -360,7 +375,10 @@ def test_lab_machines(vclab: Command, store: Path, key: Path) -> None:
     vclab("computer", "add", "vm01", "--group", "room-12", "--address", "10.77.0.30").one_line_error(3, "identity vm01")
     vclab("endpoint", "check", "room-12").one_line_error(3, "which has nothing to log in to")
     vclab("endpoint", "add", "vc1", "--module", "standalone").one_line_error(3, "there is an endpoint vc1 already")
-    vclab("endpoint", "add", "r", "--module", "standalone", "--url", "https://x").one_line_error(2, "no URL")
+    vclab("endpoint", "add", "r", "--module", "standalone", "--url", "https://x").one_line_error(
+        2, "nothing to log in to: no URL"
+    )
+    vclab("endpoint", "add", "r", "--module", "standalone", "--memory-reserve", "9").one_line_error(2, "as a whole")
     vclab("endpoint", "add", "r").one_line_error(2, "needs --url and --username")
     assert "standalone" in vclab("endpoint", "show", "room-12").out
     assert "room-12" in vclab("endpoint", "list").out
@@ -373,9 +391,23 @@ def test_a_site_of_an_endpoint(vclab: Command, store: Path) -> None:
     assert vclab(*room).code == 0, "what is not said stays"
     assert vclab("endpoint", "edit", "room-12", "--site", "south", "--json").json["site"] == "south"
     assert "south" in vclab("endpoint", "show", "room-12").out
+    mixed = ("endpoint", "edit", "room-12", "--site", "north", "--certificate")
+    vclab(*mixed).one_line_error(3, "nothing to log in to")
+    assert vclab("endpoint", "show", "room-12", "--json").json["site"] == "south"
     assert vclab("endpoint", "add", "room-13", "--module", "standalone", "--json").json["site"] == "default"
     for wrong in ("North", "a-long", "", "a" * 32):
         assert vclab(*room, "--site", wrong).code == 2
+
+
+def test_an_endpoint_of_a_module_that_makes_computers_and_has_nothing_to_log_in_to(
+    vclab: Command, store: Path, installation: Path
+) -> None:
+    installation.write_text(installation.read_text() + "\nfake.enabled = true\n")
+    made = vclab("endpoint", "add", "fakes", "--module", "fake", "--cpu-overcommit", "2", "--json").json
+    assert (made["module"], made["cpu_overcommit"], made["url"]) == ("fake", 2, "")
+    changed = vclab("endpoint", "edit", "fakes", "--memory-reserve", "0", "--json").json
+    assert (changed["memory_reserve_mb"], changed["cpu_overcommit"]) == (0, 2)
+    vclab("endpoint", "check", "fakes").one_line_error(3, "of the module fake, which has nothing to log in to")
 
 
 def test_an_image_of_lab_machines(vclab: Command, store: Path) -> None:
@@ -383,10 +415,11 @@ def test_an_image_of_lab_machines(vclab: Command, store: Path) -> None:
     vclab(*lent, "--sudo").one_line_error(2, "a lab machine can't be loaded")
     vclab(*lent, "--master", "[ds1] x.vmdk").one_line_error(2, "a group of lab machines")
     made = vclab(*lent, "--json").json
-    assert (made["master_path"], made["root_access"]) == ("", False)
+    assert (made["endpoint"], made["module_data"], made["root_access"]) == ("", {}, False)
     assert "on all lab machines" in vclab("image", "show", "lent").out
+    assert vclab("image", "add", "plain", "--module", "standalone", "--json").json["cpus"] == 0, "it is what it is"
     edited = vclab("image", "edit", "lent", "--revision", "2", "--master", "room-12", "--json").json
-    assert (edited["revision"], edited["master_path"]) == (2, "room-12")
+    assert (edited["revision"], edited["endpoint"]) == (2, "room-12")
     assert "on the machines of room-12" in vclab("image", "list").out
     vclab("image", "edit", "lent", "--sudo").one_line_error(2, "a lab machine can't be loaded")
 
@@ -398,8 +431,37 @@ def test_an_option_that_the_module_does_not_have(vclab: Command, store: Path) ->
     room = ("endpoint", "add", "room-12", "--module", "standalone")
     vclab(*room, "--folder", "x").one_line_error(2, "--folder is not for the module standalone")
     vclab("image", "edit", "debian-12", "--module", "standalone", "--guest-id", "a").one_line_error(2, "--guest-id is")
-    assert vclab("image", "list", "--json").json[0]["guest_id"] == "debian12_64Guest"
+    assert vclab("image", "list", "--json").json[0]["module_data"]["guest_id"] == "debian12_64Guest"
     assert [each["name"] for each in vclab("endpoint", "list", "--json").json] == ["vc1"]
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (("image", "edit", "debian-12", "--set", "guest_id"), "--set takes FIELD=VALUE, not 'guest_id'"),
+        (("image", "edit", "debian-12", "--set", "=x"), "--set takes FIELD=VALUE"),
+        (("image", "edit", "debian-12", "--set", "vlan=7"), "--set vlan=… is not for the module vsphere"),
+        (("image", "edit", "debian-12", "--set", "version=2"), "--set version=… is not for the module vsphere"),
+        (("image", "edit", "debian-12", "--guest-id", "a", "--set", "guest_id=b"), "guest_id is given twice"),
+        (("image", "edit", "debian-12", "--set", "guest_id=Debian 12"), "no guest id"),
+        (("image", "edit", "debian-12", "--set", "datastore=a\nb"), "control characters"),
+        ((*IMAGE, "--set", "master_path=../x.vmdk"), "given twice"),
+        ((*IMAGE[:3], *SIZE, "--set", "master_path=../x.vmdk"), "path inside a datastore"),
+        (("endpoint", "add", "r", "--module", "standalone", "--set", "a=b"), "is not for the module standalone"),
+    ],
+)
+def test_fields_that_the_module_does_not_take(vclab: Command, store: Path, words: tuple[str, ...], part: str) -> None:
+    """Nothing is written then."""
+    before = [vclab(noun, "list", "--json").out for noun in ("image", "endpoint")]
+    vclab(*words).one_line_error(2, part)
+    assert [vclab(noun, "list", "--json").out for noun in ("image", "endpoint")] == before
+
+
+def test_fields_of_the_module(vclab: Command, store: Path) -> None:
+    made = vclab(*IMAGE[:3], *SIZE, "--set", "master_path=u/1/disk.vmdk", "--set", "datastore=ds1", "--json").json
+    assert made["module_data"]["datastore"] == "ds1"
+    assert vclab("image", "edit", "ubuntu", "--set", "guest_id=a", "--json").json["module_data"]["guest_id"] == "a"
+    assert "[ds1] u/1/disk.vmdk" in vclab("image", "list").out
 
 
 def test_data_that_can_not_be_read(vclab: Command, store: Path) -> None:
@@ -420,35 +482,41 @@ def test_data_that_can_not_be_read(vclab: Command, store: Path) -> None:
     assert vclab("endpoint", "list").code == 0
     vclab("image", "edit", "debian-12", "--memory", "1024").one_line_error(2, "needs --master too")
     mended = vclab("image", "edit", "debian-12", "--master", "[ds1] d/1/disk.vmdk", "--json").json
-    assert (mended["revision"], mended["master_path"], mended["guest_id"]) == (1, "d/1/disk.vmdk", "otherLinux64Guest")
+    assert mended["revision"] == 1
+    assert mended["module_data"] == {
+        "datastore": "ds1",
+        "master_path": "d/1/disk.vmdk",
+        "guest_id": "otherLinux64Guest",
+    }
 
 
 def test_texts_to_hand_out(vclab: Command, store: Path, installation: Path, tmp_path: Path) -> None:
     """The toy module: no guest, no addresses, no sizes; offered only with the pretended world."""
-    image = ("image", "add", "note", "--module", "text-file", "--text", "Hello")
+    image = ("image", "add", "note", "--module", "text-file", "--set", "text=Hello")
     vclab(*image).one_line_error(3, "text-file is a part of the pretended world, which is off")
     installation.write_text(installation.read_text() + "\nfake.enabled = true\n")
-    vclab(*image[:-2]).one_line_error(2, "a new image needs --text too")
+    vclab(*image[:-2]).one_line_error(2, "a new image needs --set text=… too")
     vclab(*image, "--guest", "linux").one_line_error(2, "what the module text-file provides has no guest")
     vclab(*image, "--sudo").one_line_error(2, "--no-sudo")
     made = vclab(*image, "--json").json
-    assert (made["text"], made["guest"], made["module"], made["ports"]) == ("Hello", "", "text-file", [])
+    assert (made["module_data"]["text"], made["guest"], made["module"], made["ports"]) == ("Hello", "", "text-file", [])
     assert vclab(*image, "--json").json == made
-    vclab("image", "edit", "note", "--text", "Bye").one_line_error(
-        3, "another --text needs another revision: --revision 2"
-    )
-    vclab("image", "edit", "note", "--revision", "2").one_line_error(2, "it needs its own --text")
-    assert vclab("image", "edit", "note", "--revision", "2", "--text", "Bye", "--json").json["text"] == "Bye"
-    assert "Text      Bye\n" in vclab("image", "show", "note").out
+    vclab("image", "edit", "note", "--set", "text=Bye").one_line_error(3, "another revision: --revision 2")
+    vclab("image", "edit", "note", "--revision", "2").one_line_error(2, "it needs its own --set text=…")
+    second = vclab("image", "edit", "note", "--revision", "2", "--set", "text=Bye", "--json").json
+    assert second["module_data"] == {"text": "Bye"}
+    assert "Bye" in vclab("image", "show", "note").out
     assert vclab("image", "list").code == 0
-    vclab("image", "edit", "debian-12", "--module", "text-file", "--text", "x", "--guest", "linux").one_line_error(2)
+    other = ("image", "edit", "debian-12", "--module", "text-file", "--set", "text=x")
+    vclab(*other, "--guest", "linux").one_line_error(2, "has no guest")
 
     group = ("endpoint", "add", "texts", "--module", "text-file")
     vclab(*group).one_line_error(2, "the endpoint texts needs --folder too")
-    vclab(*group, "--folder", "../x").one_line_error(3, "the endpoint texts: folder: ", "from the root on")
-    assert vclab(*group, "--folder", str(tmp_path), "--json").json["folder"] == str(tmp_path)
+    vclab(*group, "--folder", "../x").one_line_error(2, "the endpoint texts: folder: ", "from the root on")
+    assert vclab(*group, "--folder", str(tmp_path), "--json").json["module_data"]["folder"] == str(tmp_path)
     vclab(*group, "--folder", "/else").one_line_error(3, "change it with `vclab endpoint edit texts`")
-    assert vclab("endpoint", "edit", "texts", "--folder", "/srv/texts", "--json").json["folder"] == "/srv/texts"
+    edited = vclab("endpoint", "edit", "texts", "--set", "folder=/srv/texts", "--json").json
+    assert edited["module_data"] == {"folder": "/srv/texts"}
     assert "/srv/texts" in vclab("endpoint", "show", "texts").out
     vclab("endpoint", "edit", "texts").one_line_error(3, "nothing to log in to")
 

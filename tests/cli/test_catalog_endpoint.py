@@ -6,6 +6,7 @@ import pty
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,9 @@ import pytest
 
 from tests.cli.conftest import Command, Said
 from tests.vcsim import VcsimProcess
+from vclab.model.inventory import Amounts, DatastoreFacts, HostFacts, Inventory
+from vclab.store import claims, pools
+from vclab.store.engine import open_store
 
 SIZES = {"esx1": (8, 16384), "esx2": (4, 8192)}
 
@@ -67,7 +71,7 @@ def test_add_check_list_show(add: Callable[..., Said], vclab: Command, vcenter: 
     assert (checked["hosts"], checked["fingerprint"]) == (added["hosts"], added["fingerprint"])
     assert "esx2" in vclab("endpoint", "check", "vc2").out
     assert vcenter.url in vclab("endpoint", "list").out
-    assert vclab("endpoint", "show", "vc2", "--json").json["folder"] == "vclab"
+    assert vclab("endpoint", "show", "vc2", "--json").json["module_data"]["folder"] == "vclab"
     assert vcenter.fingerprint in vclab("endpoint", "show", "vc2").out
     assert add("--json").json["hosts"] == added["hosts"]
     assert vcenter.control("GET", "/state") == before
@@ -124,7 +128,7 @@ def test_no_password(add: Callable[..., Said]) -> None:
 
 
 def test_networks_and_datacenters_that_are_not_there(add: Callable[..., Said]) -> None:
-    add("--private-network", "mgmt").one_line_error(3, "has a network 'mgmt' (--private-network)", "private, public")
+    add("--private-network", "mgmt").one_line_error(3, "has a network 'mgmt' (private_network)", "private, public")
     add("--datacenter", "Paris").one_line_error(3, "name its datacenter")
     add("--cpu-overcommit", "0").one_line_error(2, "overcommit")
     add("--memory-reserve", "-1").one_line_error(2, "memory reserve")
@@ -159,7 +163,12 @@ def test_a_master_that_is_missing_is_told(add: Callable[..., Said], vclab: Comma
 
 
 def test_edit_tries_first(
-    add: Callable[..., Said], vclab: Command, vcenter: VcsimProcess, typed: Callable[[str], None], tmp_path: Path
+    add: Callable[..., Said],
+    vclab: Command,
+    vcenter: VcsimProcess,
+    typed: Callable[[str], None],
+    tmp_path: Path,
+    store: Path,
 ) -> None:
     add()
     vclab("endpoint", "edit", "vc2", "--public-network", "students").one_line_error(3, "has a network 'students'")
@@ -168,6 +177,15 @@ def test_edit_tries_first(
     assert (tmp_path / "secrets/endpoint/vc2").read_text() == vcenter.password
     assert vclab("endpoint", "edit", "vc2", "--cpu-overcommit", "2", "--json").json["hosts"][0]["cpus"] == 16
     vclab("endpoint", "edit", "vc2", "--certificate").one_line_error(3, "confirm it by --fingerprint")
+    opened = open_store(f"sqlite:///{store}")
+    found = Inventory("vc2", datetime.now(UTC), (HostFacts("esx1", 8, 8192),), (DatastoreFacts("ds1", 9, 9),))
+    opened.run(lambda s: pools.refresh(s, [found]))
+    wanted, now = {"vc2/host/esx1": Amounts(1, 512, 0)}, datetime.now(UTC)
+    opened.run(lambda s: claims.claim_pools(s, "r7", now, now + timedelta(hours=1), wanted))
+    opened.close()
+    typed("another\n")
+    vclab("endpoint", "edit", "vc2", "--site", "south", "--password").one_line_error(3, "while it is used by r7; try")
+    assert (tmp_path / "secrets/endpoint/vc2").read_text() == vcenter.password
     vclab("endpoint", "edit", "vc9").one_line_error(4, "there is no endpoint 'vc9'")
     (tmp_path / "secrets/endpoint/vc2").unlink()
     vclab("endpoint", "check", "vc2").one_line_error(1, "no secret is stored under endpoint/vc2")

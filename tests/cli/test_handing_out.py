@@ -45,7 +45,7 @@ def test_a_text_is_reserved_handed_out_and_taken_back(vclab: Command, tmp_path: 
     for command in (
         ("endpoint", "add", "texts", "--module", "text-file", "--folder", str(folder)),
         ("computer", "add", "text01", "--group", "texts"),
-        ("image", "add", "greeting", "--module", "text-file", "--text", TEXT),
+        ("image", "add", "greeting", "--module", "text-file", "--set", f"text={TEXT}"),
     ):
         assert vclab(*command).code == 0, command
     view = json.loads(vclab("reserve", "greeting", "--for", "1h", "--json").out)

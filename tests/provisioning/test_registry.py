@@ -1,5 +1,6 @@
 """Every registered module has just what its traits declare, and importing the registry imports no driver's library."""
 
+import re
 import subprocess
 import sys
 from typing import Any
@@ -48,7 +49,19 @@ def test_what_is_declared_is_there_and_nothing_else(kind: Kind) -> None:
 def test_traits_fit_together(kind: Kind) -> None:
     traits = kind.traits
     assert traits.lent or not traits.reloadable, "what is made for each reservation is never loaded anew"
+    # The store keeps a tenure of one row of `computers`: a lent computer, or the identity under which one is made. So
+    # what is made without an identity would have nothing to be held by, and what is lent with one would need two.
     assert traits.lent != traits.identity, "what is made has a name from a pool; what is lent has its own"
+
+
+@each_kind
+def test_no_secret_is_kept_in_the_data_of_a_module(kind: Kind) -> None:
+    """It is copied into targets, histories and JSON; a secret is named by its reference."""
+    for data in (kind.image_data, kind.endpoint_data):
+        for name, field in data.model_fields.items():
+            named = name.endswith("_ref") or not re.search("password|passphrase|token|secret|key|credential", name)
+            assert named, f"{kind.name}: {name}"
+            assert "Secret" not in repr(field.annotation), f"{kind.name}: {name}"
 
 
 @each_kind

@@ -10,12 +10,12 @@ import pytest
 from tests.provisioning.bench import FakeContext
 from tests.targets import target_of
 from vclab.model.catalog import Computer, ComputerKind, Endpoint
-from vclab.model.errors import Fenced, NotOurs, StepFailed, Unreachable
+from vclab.model.errors import Fenced, NotOurs, Refused, StepFailed, Unreachable
 from vclab.model.plans import Facts, NodeStatus, StepInput, Target
 from vclab.model.states import ComputerState
 from vclab.provisioning.toy import EndpointData, ImageData, TextFile
 
-TEXT = "Read me — 🧪\nand again\r\n"
+TEXT = "Read me — 🧪\nand\tagain\n"
 
 
 class Bench:
@@ -177,6 +177,12 @@ def test_what_is_in_the_way_is_tried_again(bench: Bench) -> None:
     (bench.folder / "note1.txt.new").mkdir()
     with pytest.raises(Unreachable, match="it will be tried again"):
         bench.load()
+
+
+@pytest.mark.parametrize("text", ["a\0", "a\r\n", "\x1b[2J", "x" * 10_001, "\ud800"])
+def test_what_is_no_text(text: str) -> None:
+    with pytest.raises(Refused, match="the image i: text: "):
+        ImageData.checked({"text": text}, "the image i")
 
 
 def test_data_that_can_not_be_read(bench: Bench) -> None:

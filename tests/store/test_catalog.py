@@ -4,11 +4,12 @@ import dataclasses
 
 import pytest
 
-from tests.store.lab import HOUR, NOW, image
+from tests.store.lab import HOUR, NOW, image, must_reserve
+from tests.store.test_spares import a_spare
 from vclab.model.catalog import Endpoint, Identity, IdentityPool, User
 from vclab.model.errors import NotFound, Refused
 from vclab.model.inventory import MachineFacts
-from vclab.store import Store, catalog, orphans, tenures
+from vclab.store import Store, catalog, orphans, reservations, tenures
 
 ENDPOINT = Endpoint(
     "vc", "vsphere", "https://127.0.0.1:8989", "u", "endpoint/vc", "ab" * 32, module_data='{"of": "vc"}'
@@ -42,6 +43,35 @@ def test_changes(store: Store) -> None:
         assert catalog.endpoint(session, "vc").fingerprint == "cd"
 
 
+def test_the_site_stays_while_something_runs(lab: Store) -> None:
+    """A reservation that is placed, then a spare; all else may change, and in the end the site too."""
+
+    def move(name: str = "lab-vcenter") -> None:
+        endpoint = lab.run(lambda s: catalog.endpoint(s, name))
+        lab.run(lambda s: catalog.put_endpoint(s, dataclasses.replace(endpoint, cpu_overcommit=3)))
+        lab.run(lambda s: catalog.put_endpoint(s, dataclasses.replace(endpoint, site="south")))
+
+    spare = a_spare(lab)
+    with pytest.raises(Refused, match=f"while it is used by spare-{spare.target.computer}; try again when they have"):
+        move()
+    user = must_reserve(lab).reservation
+    with pytest.raises(Refused, match=f"lab-vcenter can't move from the site default to south while .* by {user}"):
+        move()
+    lab.run(lambda s: reservations.finished(s, user, NOW))
+    move()
+
+
+def test_the_site_of_a_group_stays_while_one_of_its_computers_is_held(lab: Store) -> None:
+    group = Endpoint("labs", "standalone", "", "", "", "")
+    lab.run(lambda s: catalog.put_endpoint(s, group))
+    lab.run(lambda s: catalog.put_lab_computer(s, "lab01", endpoint="labs"))
+    generation = lab.run(lambda s: tenures.take(s, "lab01", "computer-lab01", "reload x/1", NOW + HOUR, NOW))
+    with pytest.raises(Refused, match="used by computer-lab01"):
+        lab.run(lambda s: catalog.put_endpoint(s, dataclasses.replace(group, site="south")))
+    lab.run(lambda s: tenures.release(s, "lab01", generation, NOW))
+    lab.run(lambda s: catalog.put_endpoint(s, dataclasses.replace(group, site="south")))
+
+
 def test_what_is_not_there(store: Store) -> None:
     with store.read() as session:
         for read in (catalog.user, catalog.image, catalog.endpoint, catalog.computer):
@@ -72,6 +102,9 @@ def test_the_last_revision_put_is_in_production(store: Store) -> None:
 def test_an_image_needs_something(store: Store) -> None:
     with pytest.raises(Refused, match="greater than zero"):
         store.run(lambda s: catalog.put_image(s, image("x", 0)))
+    with pytest.raises(Refused, match="greater than zero"):
+        store.run(lambda s: catalog.put_image(s, dataclasses.replace(image("x", 0), guest="")))
+    store.run(lambda s: catalog.put_image(s, image("x", 0), lent=True))
 
 
 def test_a_pool_makes_identities_and_may_grow(store: Store) -> None:

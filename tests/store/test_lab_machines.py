@@ -172,7 +172,8 @@ def test_what_has_no_guest_is_handed_over_by_a_word(lab: Store) -> None:
 
     def fill(session: sa.orm.Session) -> None:
         catalog.put_endpoint(session, Endpoint("texts", "text-file", "", "", "", "", module_data='{"folder": "/srv"}'))
-        catalog.put_image(session, Image("note", "Note", 1, "text-file", "", 0, 0, 0, module_data='{"text": "Hello"}'))
+        note = Image("note", "Note", 1, "text-file", "", 0, 0, 0, module_data='{"text": "Hello"}')
+        catalog.put_image(session, note, lent=True)
         catalog.put_lab_computer(session, "note1", endpoint="texts")
 
     lab.run(fill)

@@ -5,7 +5,6 @@ from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from tests.store.lab import HOUR, NOW, RULES, TURNAROUND, image, inventory, must_reserve, reserve, seed
 from vclab.model.catalog import Endpoint
@@ -13,7 +12,7 @@ from vclab.model.inventory import HostFacts, Inventory
 from vclab.model.plans import Facts, StepInput
 from vclab.model.reservations import Placed, Refusal
 from vclab.model.states import ComputerState, Ending
-from vclab.store import Store, audit, catalog, load_log, placing, reservations, tenures
+from vclab.store import Store, audit, catalog, load_log, reservations, tenures
 from vclab.store.models import Claim, Pool, Reservation
 
 
@@ -206,15 +205,3 @@ def test_a_new_revision_goes_to_new_reservations_only(lab: Store) -> None:
     second = must_reserve(lab)
     assert (second.target.revision, second.target.memory_mb) == (2, 1024)
     assert reserve(lab, id=first.reservation) == first
-
-
-def test_a_recorded_target_is_read_whatever_fields_it_has(lab: Store) -> None:
-    placed = must_reserve(lab)
-
-    def add(session: Session) -> None:
-        row = session.get_one(Reservation, placed.reservation)
-        row.target = row.target | {"unknown": 1}
-
-    lab.run(add)
-    with lab.read() as session:
-        assert placing.target_of(session.get_one(Reservation, placed.reservation)) == placed.target

@@ -19,6 +19,7 @@ NOBODY = (65534, 65535)  # "nobody", and the uid that some systems take for "non
 MOST_MEMORY_MB, MOST_CPUS, MOST_DISK_GB = 24 * 2**20, 768, 62 * 1024  # vSphere 8's maxima of one machine
 MODULES = tuple(kind.name for kind in registry.KINDS)
 GUESTS = ("linux", "fake")
+NO_GUEST = "none"
 PRETENDED = ("fake", *(kind.name for kind in registry.KINDS if kind.pretended))
 """The guest and the modules that a worker offers only if its settings say so."""
 
@@ -177,23 +178,16 @@ def ports(given: Sequence[int]) -> tuple[int, ...]:
     return tuple(dict.fromkeys(number(port, "a port", 1, 65535) for port in given))
 
 
-def guest_id(text: str) -> str:
-    """vSphere's name for an operating system, like ``debian12_64Guest``."""
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,60}", text, re.ASCII):
-        raise Usage(f"{quoted(text)} is no guest id of vSphere; write one like debian12_64Guest")
-    return text
+def guest(text: str) -> str:
+    """The name of a guest as an image has it: empty for ``none``."""
+    return "" if text == NO_GUEST else one_of(text, "guest", (*GUESTS, NO_GUEST))
 
 
 def master(text: str) -> tuple[str, str]:
     """The datastore (empty: not said) and the path of a master disk, as ``[ds1] folder/disk.vmdk`` or without it."""
-    found = _MASTER.fullmatch(line(text, "the path of the master disk"))
-    datastore, path = (found["datastore"], found["path"]) if found else ("", text.strip())
-    parts = path.split("/")
-    if any(part in ("", ".", "..") for part in parts) or "\\" in path or "[" in path:
-        raise Usage(f"the master disk {quoted(text)} must be a path inside a datastore, like folder/disk.vmdk")
-    if not path.endswith(".vmdk") or path.endswith("-flat.vmdk"):
-        raise Usage(f"the master disk {quoted(text)} must be the disk's description, which ends in .vmdk")
-    return datastore, path
+    plain = line(text, "the path of the master disk")
+    found = _MASTER.fullmatch(plain)
+    return (found["datastore"], found["path"]) if found else ("", plain)
 
 
 def address(text: str) -> str:

@@ -20,19 +20,20 @@ import typer
 from vclab.cli import replay as replaying
 from vclab.cli.checks import traits, why_off
 from vclab.cli.context import Lab, lab_of
-from vclab.cli.endpoint import VSPHERE, useless
+from vclab.cli.endpoint import useless
 from vclab.cli.errors import Code, text_of
 from vclab.cli.output import JsonValue, note, say_json, table
 from vclab.cli.params import Json
 from vclab.cli.times import clock
 from vclab.model.errors import NotFound, Refused
+from vclab.provisioning import registry
 from vclab.settings import config_file
 
 if TYPE_CHECKING:
     from temporalio.client import Client
 
     from vclab.model.catalog import Endpoint, Image
-    from vclab.provisioning.vsphere.enquiry import Answer
+    from vclab.provisioning.enquiry import Answer, Enquiry
     from vclab.settings import Settings
 
 CLOCK_SECONDS = 30.0  #: by which clocks may differ; certificates and vCenter's sessions bear minutes
@@ -372,11 +373,12 @@ def _provisioning(lab: Lab) -> Iterator[Check]:
             machines = sum(computer.pool == endpoint.name for computer in lab.records.computers())
             todo = "" if machines else f"vclab computer add NAME --group {endpoint.name} --address A"
             yield Check(f"endpoint {endpoint.name}", machines > 0, f"{machines or 'no'} lab machines", todo)
-        if endpoint.module != VSPHERE:
+        kind = registry.kind(endpoint.module)
+        if kind is None or kind.enquiry is None:
             continue
         asked = datetime.now(UTC)
         try:
-            answer = _ask(lab, endpoint, images)
+            answer = _ask(lab, kind.enquiry(), endpoint, images)
         except PermissionError as error:
             found = f"{error.filename} can't be read by you"
             yield Check(f"endpoint {endpoint.name}", False, found, "run this as root or as its owner")
@@ -389,12 +391,13 @@ def _provisioning(lab: Lab) -> Iterator[Check]:
     yield _clock(clocks)
 
 
-def _ask(lab: Lab, endpoint: "Endpoint", images: "list[Image]") -> "Answer":
-    from vclab.provisioning.vsphere.enquiry import ask
+def _ask(lab: Lab, enquiry: "Enquiry", endpoint: "Endpoint", images: "list[Image]") -> "Answer":
     from vclab.secrets.store import SecretStore
 
     password = SecretStore(lab.settings.secrets_dir).get(endpoint.password_ref)
-    return ask(endpoint, password, lab.settings.installation, [i for i in images if i.module == endpoint.module])
+    return enquiry.ask(
+        endpoint, password, lab.settings.installation, [i for i in images if i.module == endpoint.module]
+    )
 
 
 def _of_endpoint(endpoint: "Endpoint", answer: "Answer") -> Iterator[Check]:

@@ -1,7 +1,6 @@
 """``vclab endpoint …``: what provisions: vCenters and ESXi hosts."""
 
 import sys
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,15 +13,14 @@ from vclab.cli.errors import Failed, Usage, quoted
 from vclab.cli.output import JsonValue, fields, note, say, say_json, table
 from vclab.cli.params import AsUser, EndpointName, Json
 from vclab.model.catalog import Endpoint
-from vclab.model.errors import NotFound, Refused, StepFailed
+from vclab.model.errors import NotFound, Refused
 from vclab.model.inventory import Inventory
+from vclab.provisioning import registry
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-    from vclab.provisioning.vsphere.enquiry import Answer
-
-VSPHERE = "vsphere"
+    from vclab.provisioning.enquiry import Answer, Enquiry
 
 app = group("endpoint", "What provisions (vCenters, ESXi hosts): add, check, list, show, edit.")
 
@@ -35,7 +33,7 @@ Fingerprint = Annotated[
 ]
 Folder = Annotated[
     str | None,
-    typer.Option("--folder", help="Folder for our machines [default: vclab], or of texts.", show_default=False),
+    typer.Option("--folder", help="Folder for our machines [default: vclab].", show_default=False),
 ]
 Private = Annotated[
     str | None,
@@ -68,9 +66,9 @@ def add(
     name: NewName,
     url: Url = None,
     username: Username = None,
-    module: Annotated[
-        str, typer.Option("--module", help="What knows it: vsphere, standalone, fake-metal, text-file.")
-    ] = "vsphere",
+    module: Annotated[str, typer.Option("--module", help=f"What knows it: {', '.join(checks.MODULES)}.")] = (
+        registry.DEFAULT
+    ),
     fingerprint: Fingerprint = None,
     folder: Folder = None,
     private_network: Private = None,
@@ -78,6 +76,7 @@ def add(
     datacenter: Datacenter = None,
     cpu_overcommit: Overcommit = None,
     memory_reserve: Reserve = None,
+    fields_: module_data.Fields = None,
     site: Site = None,
     json: Json = False,
     as_user: AsUser = "",
@@ -88,34 +87,36 @@ def add(
     reads hosts, capacity, datastores and networks. Nothing is changed there. The password is asked for without echo,
     or read from standard input, and kept among the secrets: it never is an argument.
 
-    A group of lab machines is only a name; its machines are added by `vclab computer add`. So is one of --module
-    text-file, a toy that hands out texts in --folder.
+    A group of lab machines is only a name; its machines are added by `vclab computer add`.
+    What only the module knows of an endpoint is said by --set FIELD=VALUE; --folder, --private-network,
+    --public-network and --datacenter are short for that.
 
     \b
     Examples:
       vclab endpoint add vc1 --url https://vcenter.example.org/sdk --username vclab@vsphere.local
       vclab endpoint add esx --url https://esx.example.org --username root --fingerprint 12:ab:… < password-file
       vclab endpoint add room-12 --module standalone --site north
+      vclab endpoint add texts --module text-file --set folder=/srv/texts
     """
     admin = _keeper(lab_of(context, as_user))
     checks.name(name, "an endpoint")
-    checks.offered(checks.one_of(module, "module of endpoints", (VSPHERE, *_groups())), admin.settings)
-    own, data = _site(site), _said(folder, private_network, public_network, datacenter)
-    if checks.traits(module).lent:
+    checks.offered(checks.one_of(module, "module of endpoints", checks.MODULES), admin.settings)
+    own, data = _site(site), _said(fields_, folder, private_network, public_network, datacenter)
+    own |= _given(module, cpu_overcommit, memory_reserve)
+    if module_data.kind_of(module).enquiry is None:
         if url is not None or username is not None or fingerprint is not None:
-            raise Usage("a group of lab machines has no URL, no user name and no certificate")
-        _add_group(admin, name, module, own, data, json)
+            raise Usage(f"the module {module} has nothing to log in to: no URL, no user name and no certificate")
+        _add_plain(admin, name, module, own, data, json)
         return
     if url is None or username is None:
         raise Usage("an endpoint needs --url and --username")
-    given = own | _given(cpu_overcommit, memory_reserve)
-    given |= {"url": checks.url(url), "username": checks.line(username, "the user name")}
+    given = own | {"url": checks.url(url), "username": checks.line(username, "the user name")}
     pin = checks.fingerprint(fingerprint) if fingerprint is not None else ""
     known = _endpoints(admin).get(name)
-    plain = {"name": name, "module": VSPHERE, "password_ref": f"endpoint/{name}", "fingerprint": ""}
+    plain = {"name": name, "module": module, "password_ref": f"endpoint/{name}", "fingerprint": ""}
     new = Endpoint(**{"site": admin.settings.site, **plain, **given})
     endpoint = _changed(new if known is None else replace(known, **given), data)
-    if known is not None and endpoint != known:
+    if known is not None and (endpoint != known or known.module != module):
         raise Refused(f"there is an endpoint {name} already; change it with `vclab endpoint edit {name}`")
     endpoint = replace(endpoint, fingerprint=_confirmed(endpoint, pin))
     _try_and_keep(admin, endpoint, _password(endpoint), json)
@@ -138,6 +139,7 @@ def edit(
     datacenter: Datacenter = None,
     cpu_overcommit: Overcommit = None,
     memory_reserve: Reserve = None,
+    fields_: module_data.Fields = None,
     site: Site = None,
     json: Json = False,
     as_user: AsUser = "",
@@ -151,18 +153,19 @@ def edit(
       vclab endpoint edit vc1 --public-network students --cpu-overcommit 6
     """
     admin = _keeper(lab_of(context, as_user))
-    given, data = _given(cpu_overcommit, memory_reserve), _said(folder, private_network, public_network, datacenter)
-    known, own = _known(name, _endpoints(admin)), _site(site)
-    if known.module != VSPHERE and (data or own) and not (given or url or username or fingerprint or new_password):
-        _edit_group(admin, replace(known, **own), data, json)
+    known, data = _known(name, _endpoints(admin)), _said(fields_, folder, private_network, public_network, datacenter)
+    given = _site(site) | _given(known.module, cpu_overcommit, memory_reserve)
+    of_login = url or username or fingerprint or new_password or new_certificate
+    if module_data.kind_of(known.module).enquiry is None and (data or given) and not of_login:
+        _edit_plain(admin, replace(known, **given), data, json)
         return
-    given |= own
     if url is not None:
         given["url"] = checks.url(url)
     if username is not None:
         given["username"] = checks.line(username, "the user name")
     pin = checks.fingerprint(fingerprint) if fingerprint is not None else ""
     endpoint = _changed(replace(_asked(name, {name: known}), **given), data)
+    _check_site(admin, endpoint)
     if new_certificate or pin or url is not None:
         endpoint = replace(endpoint, fingerprint=_confirmed(endpoint, pin))
     password = _password(endpoint) if new_password or username is not None else admin.secrets.get(endpoint.password_ref)
@@ -204,10 +207,8 @@ def list_(context: typer.Context, json: Json = False) -> None:
     if json:
         say_json([_json(each) for each in found])
     elif found:
-        rows = [
-            (e.name, e.module, e.url, e.username, _folder(e), e.fingerprint[:16] + "…" * bool(e.url)) for e in found
-        ]
-        table(("ENDPOINT", "MODULE", "URL", "USER", "FOLDER", "CERTIFICATE"), rows)
+        rows = [(e.name, e.module, e.site, e.url, e.username, e.fingerprint[:16] + "…" * bool(e.url)) for e in found]
+        table(("ENDPOINT", "MODULE", "SITE", "URL", "USER", "CERTIFICATE"), rows)
     else:
         note("There are no endpoints yet; `vclab endpoint add --help` says how one is added.")
 
@@ -261,26 +262,26 @@ def _known(name: str, known: dict[str, Endpoint]) -> Endpoint:
 
 
 def _asked(name: str, known: dict[str, Endpoint]) -> Endpoint:
-    """One that can be asked. Raises ``Refused`` for a group of lab machines."""
+    """One that can be asked. Raises ``Refused`` for one that is not logged in to."""
     endpoint = _known(name, known)
-    if endpoint.module != VSPHERE:
-        raise Refused(
-            f"{name} is of the module {endpoint.module}, which has nothing to log in to: `vclab computer list`"
-        )
+    _enquiry(endpoint)
     return endpoint
 
 
-def _groups() -> list[str]:
-    """The modules whose endpoints are groups of computers that are there without us."""
-    return [name for name in checks.MODULES if checks.traits(name).lent]
+def _enquiry(endpoint: Endpoint) -> "Enquiry":
+    kind = module_data.kind_of(endpoint.module)
+    if kind.enquiry is None:
+        todo = ": `vclab computer list`" if kind.traits.lent else ""
+        raise Refused(f"{endpoint.name} is of the module {endpoint.module}, which has nothing to log in to{todo}")
+    return kind.enquiry()
 
 
-def _add_group(
+def _add_plain(
     admin: Administration, name: str, module: str, own: dict[str, Any], data: dict[str, str], json: bool
 ) -> None:
-    """A group of computers that are lent: nothing is there to be asked."""
-    site = own.get("site", admin.settings.site)
-    group = _changed(Endpoint(name, module, url="", username="", password_ref="", fingerprint="", site=site), data)
+    """One that nobody logs in to, as a group of lab machines: nothing is there to be asked."""
+    plain = {"url": "", "username": "", "password_ref": "", "fingerprint": "", "site": admin.settings.site}
+    endpoint = _changed(Endpoint(name, module, **{**plain, **own}), data)
 
     def change(session: "Session") -> Endpoint:
         from vclab.store import catalog
@@ -291,14 +292,14 @@ def _add_group(
         if known is not None and _changed(replace(known, **own), data) != _changed(known, {}):
             raise Refused(f"there is an endpoint {name} already; change it with `vclab endpoint edit {name}`")
         if known is None:
-            catalog.put_endpoint(session, group)
-        return known or group
+            catalog.put_endpoint(session, endpoint)
+        return known or endpoint
 
     _tell_entry(admin.write(change), json)
 
 
-def _edit_group(admin: Administration, group: Endpoint, data: dict[str, str], json: bool) -> None:
-    changed = _changed(group, data)
+def _edit_plain(admin: Administration, endpoint: Endpoint, data: dict[str, str], json: bool) -> None:
+    changed = _changed(endpoint, data)
 
     def change(session: "Session") -> None:
         from vclab.store import catalog
@@ -309,6 +310,17 @@ def _edit_group(admin: Administration, group: Endpoint, data: dict[str, str], js
     _tell_entry(changed, json)
 
 
+def _check_site(admin: Administration, endpoint: Endpoint) -> None:
+    """Before anybody types a password, and it is kept. Raises ``Refused``."""
+
+    def look(session: "Session") -> None:
+        from vclab.store import catalog
+
+        catalog.check_site(session, endpoint)
+
+    admin.read(look)
+
+
 def _changed(endpoint: Endpoint, said: dict[str, str]) -> Endpoint:
     """The endpoint with what was said laid over what its module knows of it. Raises ``Usage`` and ``Refused``."""
     data, whose = module_data.kind_of(endpoint.module).endpoint_data, f"the endpoint {endpoint.name}"
@@ -317,7 +329,11 @@ def _changed(endpoint: Endpoint, said: dict[str, str]) -> Endpoint:
 
 
 def _said(
-    folder: str | None, private_network: str | None, public_network: str | None, datacenter: str | None
+    words: list[str] | None,
+    folder: str | None,
+    private_network: str | None,
+    public_network: str | None,
+    datacenter: str | None,
 ) -> dict[str, str]:
     """What was said of what only the module knows, checked; what was not said is not there."""
     texts = {
@@ -326,7 +342,8 @@ def _said(
         "public_network": (public_network, "the public network"),
         "datacenter": (datacenter, "the datacenter"),
     }
-    return {field: checks.line(text, what, 200) for field, (text, what) in texts.items() if text is not None}
+    options = {field: checks.line(text, what, 200) for field, (text, what) in texts.items() if text is not None}
+    return module_data.said(words, options)
 
 
 def _site(said: str | None) -> dict[str, Any]:
@@ -338,8 +355,12 @@ def _site(said: str | None) -> dict[str, Any]:
     return {"site": said}
 
 
-def _given(cpu_overcommit: float | None, memory_reserve: int | None) -> dict[str, Any]:
-    """What was said, checked; what was not said is not there."""
+def _given(module: str, cpu_overcommit: float | None, memory_reserve: int | None) -> dict[str, Any]:
+    """What was said of its hosts, checked; what was not said is not there."""
+    if checks.traits(module).lent and (cpu_overcommit, memory_reserve) != (None, None):
+        raise Usage(
+            f"the computers of the module {module} are claimed as a whole: nothing is overcommitted or reserved"
+        )
     given: dict[str, Any] = {}
     if cpu_overcommit is not None:
         if not 0.1 <= cpu_overcommit <= 100:
@@ -352,9 +373,7 @@ def _given(cpu_overcommit: float | None, memory_reserve: int | None) -> dict[str
 
 def _confirmed(endpoint: Endpoint, wanted: str) -> str:
     """The fingerprint of the certificate that it shows, confirmed by ``--fingerprint`` or at the terminal."""
-    from vclab.provisioning.vsphere.enquiry import shown_fingerprint
-
-    seen = shown_fingerprint(endpoint.url)
+    seen = _enquiry(endpoint).shown_fingerprint(endpoint.url)
     shown = ":".join(seen[n : n + 2] for n in range(0, len(seen), 2))
     if wanted:
         if seen != wanted:
@@ -389,17 +408,17 @@ def _password(endpoint: Endpoint) -> str:
 
 
 def _ask(admin: Administration, endpoint: Endpoint, password: str) -> "Answer":
-    from vclab.provisioning.vsphere.enquiry import ask
     from vclab.store import catalog
 
     images = [image for image in admin.read(catalog.images) if image.module == endpoint.module]
-    return ask(endpoint, password, admin.settings.installation, images)
+    return _enquiry(endpoint).ask(endpoint, password, admin.settings.installation, images)
 
 
 def _try_and_keep(admin: Administration, endpoint: Endpoint, password: str, json: bool) -> None:
     """Ask it; if it can be used at all, keep password and entry."""
     answer = _ask(admin, endpoint, password)
-    _refuse_without_networks(endpoint, answer.networks)
+    if answer.mistakes:
+        raise Refused("; ".join(answer.mistakes))
 
     def change(session: "Session") -> None:
         from vclab.store import catalog
@@ -418,25 +437,6 @@ def _try_and_keep(admin: Administration, endpoint: Endpoint, password: str, json
         note(f"Nothing can be placed there now: {why}")
 
 
-def _refuse_without_networks(endpoint: Endpoint, networks: Mapping[str, Sequence[str]]) -> None:
-    """A host may be in maintenance today; a network that no host has is a mistake."""
-    data, there = module_data.of_endpoint(endpoint), sorted({name for names in networks.values() for name in names})
-    for field in ("private_network", "public_network"):
-        if networks and data[field] not in there:
-            raise Refused(
-                f"no host of {endpoint.name} has a network {quoted(data[field])} (--{field.replace('_', '-')}); "
-                f"there are: {', '.join(there) or 'none'}"
-            )
-
-
-def _folder(endpoint: Endpoint) -> str:
-    """Of its machines; empty if it has none, or that can't be read."""
-    try:
-        return module_data.of_endpoint(endpoint).get("folder", "")
-    except StepFailed:
-        return ""
-
-
 def _tell_entry(endpoint: Endpoint, json: bool) -> None:
     if json:
         say_json(_json(endpoint))
@@ -453,7 +453,7 @@ def _tell(endpoint: Endpoint) -> None:
             ("User", endpoint.username),
             ("Certificate", f"SHA-256 {endpoint.fingerprint}"),
         ]
-    rows += [(field.replace("_", " ").capitalize(), value) for field, value in data.items() if value]
+    rows += module_data.rows(data)
     if endpoint.url:
         limits = f"{endpoint.cpu_overcommit:g} CPUs a thread; {endpoint.memory_reserve_mb} MiB left to each host"
         rows.append(("Limits", limits))
@@ -477,13 +477,7 @@ def _tell_answer(answer: "Answer") -> None:
 
 
 def _json(endpoint: Endpoint) -> dict[str, JsonValue]:
-    """For programs; what only the module knows is laid open. Of what can't be read, why it can't."""
-    plain = {name: value for name, value in asdict(endpoint).items() if name != "module_data"}
-    try:
-        data: dict[str, JsonValue] = {**module_data.of_endpoint(endpoint)}
-    except StepFailed as error:
-        data = {"error": str(error)}
-    return plain | dict.fromkeys(("folder", "private_network", "public_network", "datacenter"), "") | data
+    return asdict(endpoint) | module_data.json(endpoint)
 
 
 def _answer_json(endpoint: Endpoint, answer: "Answer") -> dict[str, JsonValue]:

@@ -14,6 +14,7 @@ from vclab.cli.params import AsUser, ImageName, Json
 from vclab.cli.times import iso
 from vclab.model.catalog import Image
 from vclab.model.errors import Refused, StepFailed
+from vclab.provisioning import registry
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -42,15 +43,15 @@ Root = Annotated[
     bool | None, typer.Option("--sudo/--no-sudo", help="Users may become root [default: yes].", show_default=False)
 ]
 Module = Annotated[
-    str | None, typer.Option("--module", help="What provisions it [default: vsphere].", show_default=False)
+    str | None, typer.Option("--module", help=f"What provisions it [default: {registry.DEFAULT}].", show_default=False)
 ]
-GuestName = Annotated[str | None, typer.Option("--guest", help="Its OS family [default: linux].", show_default=False)]
+GuestName = Annotated[
+    str | None,
+    typer.Option("--guest", help="Its OS family [default: linux]; none: vclab does not enter it.", show_default=False),
+]
 GuestId = Annotated[
     str | None,
     typer.Option("--guest-id", help="vSphere's name of its OS [default: otherLinux64Guest].", show_default=False),
-]
-Text = Annotated[
-    str | None, typer.Option("--text", help="What is handed out (--module text-file).", show_default=False)
 ]
 
 
@@ -68,7 +69,7 @@ def add(
     module: Module = None,
     guest: GuestName = None,
     guest_id: GuestId = None,
-    text: Text = None,
+    fields_: module_data.Fields = None,
     json: Json = False,
     as_user: AsUser = "",
 ) -> None:
@@ -78,7 +79,7 @@ def add(
     each machine's disk is copied within the datastore on which the machine is placed.
     With --module standalone it is what lab machines have on their own disks: --master names their group (see
     `vclab endpoint add`), or is left out if all have it; their users never become root.
-    With --module text-file it is --text, and needs nothing else.
+    What only the module knows of an image is said by --set FIELD=VALUE; --master and --guest-id are short for that.
     Adding the same again changes nothing.
 
     \b
@@ -86,20 +87,23 @@ def add(
       vclab image add debian-12 --title "Debian 12" --master "[ds1] vclab-images/debian-12/1/disk.vmdk" \\
           --cpus 1 --memory 1024 --disk 8 --guest-id debian12_64Guest
       vclab image add lab-debian --module standalone --master room-12 --cpus 8 --memory 16384 --disk 500
+      vclab image add note --module text-file --set text=Hello
     """
     admin = administration(lab_of(context, as_user))
     checks.name(name, "an image")
     checks.offered(module, admin.settings)
     checks.offered(guest, admin.settings)
-    said = _said(module or "vsphere", title, master, cpus, memory, disk, port, sudo, module, guest, guest_id, text)
-    image = _new(name, module or "vsphere", said)
+    said = _said(
+        module or registry.DEFAULT, title, master, cpus, memory, disk, port, sudo, module, guest, guest_id, fields_
+    )
+    image = _new(name, module or registry.DEFAULT, said)
 
     def change(session: "Session") -> Image:
         from vclab.store import catalog
 
         known = {each.name: each for each in catalog.images(session)}.get(name)
         if known is None:
-            catalog.put_image(session, image)
+            catalog.put_image(session, image, checks.traits(image.module).lent)
         elif _changed(known, said) != _changed(known, Changes({}, {})):
             raise Refused(f"there is an image {name} already; change it with `vclab image edit {name}`")
         return catalog.image(session, name)
@@ -125,7 +129,7 @@ def edit(
     module: Module = None,
     guest: GuestName = None,
     guest_id: GuestId = None,
-    text: Text = None,
+    fields_: module_data.Fields = None,
     trusted: Annotated[bool, typer.Option("--trusted", help="It is well: it is not suspect any more.")] = False,
     json: Json = False,
     as_user: AsUser = "",
@@ -147,7 +151,7 @@ def edit(
     kind = module or lab.image(name).module
     checks.offered(module, admin.settings)
     checks.offered(guest, admin.settings)
-    said = _said(kind, title, master, cpus, memory, disk, port, sudo, module, guest, guest_id, text)
+    said = _said(kind, title, master, cpus, memory, disk, port, sudo, module, guest, guest_id, fields_)
     if revision is not None:
         checks.number(revision, "the revision", 1, 1_000_000)
 
@@ -156,7 +160,8 @@ def edit(
 
         known = {image.revision: image for image, _ in catalog.revisions(session, name)}
         present = catalog.image(session, name)
-        catalog.put_image(session, _revised(present, known, revision, said))
+        changed = _revised(present, known, revision, said)
+        catalog.put_image(session, changed, checks.traits(changed.module).lent)
         image = catalog.image(session, name)
         if trusted:
             failures.trust(session, name, image.revision)
@@ -168,13 +173,14 @@ def edit(
 def _new(name: str, module: str, said: "Changes") -> Image:
     """An image as it is added. Raises ``Usage`` when something is missing."""
     traits = checks.traits(module)
-    missing = [f"--{word}" for word, field in _SIZES.items() if traits.guest and field not in said.image]
+    missing = [f"--{word}" for word, field in _SIZES.items() if not traits.lent and field not in said.image]
     data = module_data.kind_of(module).image_data
-    lacking = [name for name, field in data.model_fields.items() if field.is_required() and name not in said.data]
-    missing = [module_data.options([name]) for name in lacking] + missing
+    lacking = [name for name in data.needed() if name not in said.data]
+    missing = [module_data.options(lacking)] * bool(lacking) + missing
     if missing:
         raise Usage(f"a new image needs {', '.join(missing)} too")
-    blank = Image(name, name, 1, module, "", 0, 0, 0, root_access=not traits.lent, ports=(22,) if traits.guest else ())
+    guest = said.image.get("guest", "linux" if traits.guest else "")
+    blank = Image(name, name, 1, module, guest, 0, 0, 0, root_access=not traits.lent, ports=(22,) if guest else ())
     return _changed(blank, said)
 
 
@@ -183,12 +189,17 @@ def _changed(image: Image, said: "Changes") -> Image:
     changed = replace(image, **said.image)
     same = changed.module == image.module
     traits, whose = checks.traits(changed.module), f"the image {image.name}"
-    if changed.guest and not traits.guest and "guest" in said.image:
+    guest = changed.guest
+    if "guest" not in said.image and traits.guest != checks.traits(image.module).guest:
+        guest = "linux" if traits.guest else ""
+    if guest and not traits.guest:
         raise Usage(f"what the module {changed.module} provides has no guest")
+    if not guest and traits.guest and traits.lent and not traits.reloadable:
+        raise Usage("a lab machine needs a guest: it can't be loaded, so only a guest can clean it")
     data = module_data.kind_of(changed.module).image_data
     return replace(
         changed,
-        guest=(changed.guest or "linux") if traits.guest else "",
+        guest=guest,
         module_data=module_data.laid_over(data, image.module_data if same else "", said.data, whose, changed.module),
     )
 
@@ -213,13 +224,13 @@ def _revised(present: Image, known: dict[int, Image], revision: int | None, said
     return _changed(replace(present, revision=number), said)
 
 
-def _content(image: Image) -> tuple[str, ...] | None:
+def _content(image: Image) -> tuple[Any, ...] | None:
     """What makes a revision what it is; None when it can't be read: then it can be put right."""
     try:
         data = module_data.of_image(image)
     except StepFailed:
         return None
-    return (image.endpoint, *(data[name] for name in module_data.kind_of(image.module).image_data.content))
+    return (image.endpoint, *(getattr(data, name) for name in module_data.kind_of(image.module).image_data.content))
 
 
 def _content_options(module: str) -> str:
@@ -275,7 +286,8 @@ def show(context: typer.Context, name: ImageName, json: Json = False) -> None:
             {
                 "revision": each.revision,
                 "production": production,
-                "master_path": str(_json(each)["master_path"]),
+                "endpoint": each.endpoint,
+                **module_data.json(each),
                 "suspect": suspect_json(suspects.get(each.revision)),
             }
             for each, production in revisions
@@ -308,7 +320,6 @@ def failure_json(failure: "Failure") -> dict[str, JsonValue]:
 
 _SIZES = {"cpus": "cpus", "memory": "memory_mb", "disk": "disk_gb"}
 
-_SHOWN = ("master_path", "datastore", "guest_id")
 """A module's fields that ``vclab image show`` tells in words of its own."""
 
 
@@ -332,7 +343,7 @@ def _said(
     module: str | None,
     guest: str | None,
     guest_id: str | None,
-    text: str | None,
+    words: list[str] | None,
 ) -> Changes:
     if module is not None:
         checks.one_of(module, "provisioning module", checks.MODULES)
@@ -348,16 +359,15 @@ def _said(
         "ports": checks.ports(ports) if ports else None,
         "root_access": sudo,
         "module": module,
-        "guest": guest if guest is None else checks.one_of(guest, "guest", checks.GUESTS),
+        "guest": guest if guest is None else checks.guest(guest),
     }
     datastore, path = (None, None) if master is None or traits.lent else checks.master(master)
     data = {
         "datastore": datastore,
         "master_path": path,
-        "guest_id": guest_id if guest_id is None else checks.guest_id(guest_id),
-        "text": text,
+        "guest_id": guest_id,
     }
-    return Changes(_there(image), _there(data))
+    return Changes(_there(image), module_data.said(words, _there(data)))
 
 
 def _there(values: dict[str, T | None]) -> dict[str, T]:
@@ -375,11 +385,9 @@ def _source(image: Image) -> str:
         data = module_data.of_image(image)
     except StepFailed as error:
         return str(error)
-    if "master_path" in data:
-        return f"[{data['datastore']}] {data['master_path']}" if data["datastore"] else data["master_path"]
-    if checks.traits(image.module).lent:
+    if checks.traits(image.module).lent and not data.source():
         return f"on the machines of {image.endpoint}" if image.endpoint else "on all lab machines"
-    return ""
+    return data.source()
 
 
 def _tell(image: Image, json: bool) -> None:
@@ -394,8 +402,8 @@ def _tell(image: Image, json: bool) -> None:
             ("Revision", str(image.revision)),
             ("Master", _source(image)),
             ("Size", f"{image.cpus} CPUs, {image.memory_mb} MiB memory, {image.disk_gb} GiB disk"),
-            ("Made by", f"{image.module}, as {data['guest_id']}" if data.get("guest_id") else image.module),
-            *((name.replace("_", " ").capitalize(), value) for name, value in data.items() if name not in _SHOWN),
+            ("Made by", image.module),
+            *module_data.rows(data),
             ("Guest", image.guest or "none"),
             ("Ports", ", ".join(map(str, image.ports))),
             ("Sudo", "yes" if image.root_access else "no"),
@@ -404,11 +412,4 @@ def _tell(image: Image, json: bool) -> None:
 
 
 def _json(image: Image) -> dict[str, JsonValue]:
-    """For programs; what only the module knows is laid open. Of what can't be read, why it can't."""
-    plain = {name: value for name, value in asdict(image).items() if name != "module_data"}
-    try:
-        data: dict[str, JsonValue] = {**module_data.of_image(image)}
-    except StepFailed as error:
-        data = {"error": str(error)}
-    of_all: dict[str, JsonValue] = {"master_path": image.endpoint, "datastore": "", "guest_id": ""}
-    return plain | {"ports": list(image.ports)} | of_all | data
+    return asdict(image) | {"ports": list(image.ports)} | module_data.json(image)

@@ -1,10 +1,17 @@
-"""What only a module knows of an image or an endpoint, as an administrator says it and reads it."""
+"""What only a module knows of an image or an endpoint, as an administrator says it and reads it.
 
-from collections.abc import Mapping, Sequence
+``--set FIELD=VALUE`` says any field of any module; some fields have options of their own besides, for convenience.
+"""
 
-from vclab.cli.errors import Usage
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated
+
+import typer
+
+from vclab.cli.errors import Usage, quoted
+from vclab.cli.output import JsonValue
 from vclab.model.catalog import Endpoint, Image
-from vclab.model.errors import StepFailed
+from vclab.model.errors import Refused, StepFailed
 from vclab.provisioning import registry
 from vclab.provisioning.data import ModuleData
 from vclab.provisioning.kind import Kind
@@ -12,8 +19,28 @@ from vclab.provisioning.kind import Kind
 Said = Mapping[str, str]
 """What was said, by the name of the field; what was not said is not there."""
 
-_OPTIONS = {"master_path": "master", "datastore": "master"}
-"""Options that are not called as their field is."""
+Fields = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="FIELD=VALUE", help="A field of its module; repeat it.", show_default=False),
+]
+
+_OPTIONS = {"master_path": "--master", "datastore": "--master", "guest_id": "--guest-id"} | {
+    field: f"--{field.replace('_', '-')}" for field in ("folder", "private_network", "public_network", "datacenter")
+}
+"""Fields that have an option of their own."""
+
+
+def said(words: Iterable[str] | None, options: Said) -> dict[str, str]:
+    """What ``--set`` and the options say. Raises ``Usage`` when a field is said twice."""
+    found = dict(options)
+    for word in words or ():
+        field, equals, value = word.partition("=")
+        if not field or not equals:
+            raise Usage(f"--set takes FIELD=VALUE, not {quoted(word)}")
+        if field in found:
+            raise Usage(f"the field {field} is given twice")
+        found[field] = value
+    return found
 
 
 def kind_of(module: str) -> Kind:
@@ -24,27 +51,44 @@ def kind_of(module: str) -> Kind:
     return kind
 
 
-def of_image(image: Image) -> dict[str, str]:
+def of_image(image: Image) -> ModuleData:
     """What the module knows of an image. Raises ``StepFailed`` when that can't be read."""
-    return kind_of(image.module).image_data.of(image.module_data, f"the image {image.name}").fields()
+    return kind_of(image.module).image_data.of(image.module_data, f"the image {image.name}")
 
 
-def of_endpoint(endpoint: Endpoint) -> dict[str, str]:
+def of_endpoint(endpoint: Endpoint) -> ModuleData:
     """What the module knows of an endpoint. Raises ``StepFailed`` when that can't be read."""
-    return kind_of(endpoint.module).endpoint_data.of(endpoint.module_data, f"the endpoint {endpoint.name}").fields()
+    return kind_of(endpoint.module).endpoint_data.of(endpoint.module_data, f"the endpoint {endpoint.name}")
+
+
+def rows(data: ModuleData) -> list[tuple[str, str]]:
+    """What is in it, to be shown."""
+    return [(field.replace("_", " ").capitalize(), str(value)) for field, value in data.fields().items() if value]
+
+
+def json(item: Image | Endpoint) -> dict[str, JsonValue]:
+    """For programs. Of what can't be read, why it can't."""
+    try:
+        data = of_image(item) if isinstance(item, Image) else of_endpoint(item)
+    except StepFailed as error:
+        return {"module_data": None, "error": str(error)}
+    return {"module_data": data.fields()}
 
 
 def laid_over(data: type[ModuleData], before: str, said: Said, whose: str, module: str) -> str:
-    """What is kept: what was said over what was there. Raises ``Usage`` for options that the module does not have or
-    that are missing, ``Refused`` for what it does not take."""
-    strange = [name for name in said if name not in data.model_fields]
+    """What is kept: what was said over what was there. Raises ``Usage`` for what the module does not take, and for what
+    is missing."""
+    strange = [name for name in said if name not in data.known()]
     if strange:
-        raise Usage(f"{options(strange)} is not for the module {module}")
+        there = f"its fields are {', '.join(data.known())}" if data.known() else "it has no fields of its own"
+        raise Usage(f"{options(strange)} is not for the module {module}: {there}")
     values = {**_readable(data, before, whose), **said}
-    missing = [name for name, field in data.model_fields.items() if field.is_required() and name not in values]
-    if missing:
+    if missing := [name for name in data.needed() if name not in values]:
         raise Usage(f"{whose} needs {options(missing)} too")
-    return data.checked(values, whose).encoded()
+    try:
+        return data.checked(values, whose).encoded()
+    except Refused as error:
+        raise Usage(str(error)) from None
 
 
 def _readable(data: type[ModuleData], text: str, whose: str) -> dict[str, str]:
@@ -58,5 +102,5 @@ def _readable(data: type[ModuleData], text: str, whose: str) -> dict[str, str]:
 
 
 def options(names: Sequence[str]) -> str:
-    """The options by which these fields are said, each once."""
-    return ", ".join(dict.fromkeys(f"--{_OPTIONS.get(name, name).replace('_', '-')}" for name in names))
+    """How these fields are said."""
+    return ", ".join(dict.fromkeys(_OPTIONS.get(name, f"--set {name}=…") for name in names))

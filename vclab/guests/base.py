@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from vclab.model.errors import Unreachable
 from vclab.model.plans import Access, Facts, NodeStatus, Target
 from vclab.model.steps import AsyncStep
 
@@ -73,3 +74,12 @@ class Guest(Protocol):
         ``access``: who was let in; ``opened``: that they were, or that it can't be ruled out. Twice is harmless.
         Raises ``StepFailed``, naming what stays; always so when a user had root rights.
         """
+
+
+def known_guest(guests: Mapping[str, Guest], name: str) -> Guest:
+    """The guest of that name. Raises ``Unreachable`` when this worker has none: another, or the same with other
+    settings, may have it. Whether a computer has a guest at all is asked of its traits before."""
+    guest = guests.get(name)
+    if guest is None:
+        raise Unreachable(f"this worker has no guest {name}: switch it on in its settings, and restart it")
+    return guest

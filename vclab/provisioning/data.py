@@ -1,13 +1,39 @@
 """What only a module knows of an image or an endpoint: versioned JSON that nobody else reads.
 
 The house keeps it as text (``Image.module_data``, ``Endpoint.module_data``) and hands it to the module in the target.
+
+It must hold no secret: it is copied into targets, so into workflow histories and the database, and ``--json`` prints
+it. A secret is put into the secret store, and only named by its reference (as ``Endpoint.password_ref`` is).
 """
 
-from typing import Any, ClassVar, Literal, Self
+import unicodedata
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ValidationError
+from pydantic import AfterValidator, BaseModel, StringConstraints, ValidationError
 
 from vclab.model.errors import Refused, StepFailed
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("it must be one line, without control characters")
+    return text
+
+
+def _plain(text: str) -> str:
+    if any(unicodedata.category(character) in ("Cc", "Cs") and character not in "\n\t" for character in text):
+        raise ValueError("it must have no control characters but newlines and tabs")
+    return text
+
+
+Line = Annotated[str, StringConstraints(max_length=200), AfterValidator(_printable)]
+"""One line of text, which may be empty."""
+
+Name = Annotated[Line, StringConstraints(min_length=1)]
+"""One line of text."""
+
+Text = Annotated[str, StringConstraints(max_length=10_000), AfterValidator(_plain)]
+"""Several lines of text. It is copied into each target, so it is short."""
 
 
 class ModuleData(BaseModel, extra="forbid", frozen=True):
@@ -37,9 +63,23 @@ class ModuleData(BaseModel, extra="forbid", frozen=True):
         except ValidationError as error:
             raise Refused(f"{whose}: {_first(error)}") from None
 
-    def fields(self) -> dict[str, str]:
-        """What is in it, but for its version."""
-        return self.model_dump(exclude={"version"})
+    @classmethod
+    def needed(cls) -> list[str]:
+        """The fields that must be said."""
+        return [name for name, field in cls.model_fields.items() if field.is_required()]
+
+    @classmethod
+    def known(cls) -> list[str]:
+        """The fields that can be said."""
+        return [name for name in cls.model_fields if name != "version"]
+
+    def fields(self) -> dict[str, Any]:
+        """What is in it, but for its version, as JSON has it."""
+        return self.model_dump(mode="json", exclude={"version"})
+
+    def source(self) -> str:
+        """Of an image's data: where its content is, in words; empty when there is nothing to say."""
+        return ""
 
 
 class NoData(ModuleData):
@@ -49,4 +89,5 @@ class NoData(ModuleData):
 def _first(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_input=False)[0]
     where = ".".join(str(part) for part in first["loc"])
-    return f"{where}: {first['msg']}" if where else first["msg"]
+    text = first["msg"].removeprefix("Value error, ")
+    return f"{where}: {text}" if where else text

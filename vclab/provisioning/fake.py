@@ -12,11 +12,12 @@ from datetime import UTC, datetime
 from vclab.fake_world import Machine, now
 from vclab.model.errors import NotOurs, StepFailed, Unreachable
 from vclab.model.inventory import DatastoreFacts, HostFacts, Inventory, MachineFacts, Machines
-from vclab.model.plans import NodeStatus, Plan, Profile, Status, Step, Target
+from vclab.model.plans import NodeStatus, Plan, Profile, Step, Target
 from vclab.model.steps import BlockingStep, StepContext
 from vclab.model.traits import POWER, Traits
 from vclab.provisioning.kind import Kind, Surroundings
 from vclab.provisioning.pretended import Pretended
+from vclab.provisioning.virtual import load_plan
 
 NAME = "fake"
 TRAITS = Traits(operations=POWER)
@@ -30,11 +31,6 @@ _MAKE = (
 )
 _ADOPT = Step("fake.adopt", "Take over a machine that is ready")
 _FIND = Step("fake.find_address", "Find its private address", Profile.LOOK)
-_GUEST = (
-    ("wait_ssh", "Wait until it answers SSH", Profile.LOOK),
-    ("post_load", "Set up firewall, password and host name", Profile.SHORT),
-    ("read_public_address", "Read its public address", Profile.SHORT),
-)
 
 
 class Fake(Pretended):
@@ -63,17 +59,7 @@ class Fake(Pretended):
 
     def load_plan(self, target: Target, status: NodeStatus) -> Plan:
         """The steps from ``status`` on, those of the guest included. A machine without a guest has none of these."""
-        has_guest = bool(target.guest)
-        find = replace(_FIND, in_guest=has_guest)
-        guest = tuple(Step(f"{target.guest}.{n}", t, profile, in_guest=True) for n, t, profile in _GUEST if has_guest)
-        if status.status is Status.RELOAD:
-            return Plan((*_MAKE, find, *guest), status)
-        if status.status is Status.READY and target.spare:
-            return Plan((_ADOPT, *(step for step in guest if step.profile is not Profile.LOOK)), status)
-        if status.status is Status.READY:
-            guest = tuple(step for step in guest if not step.name.endswith(".post_load"))
-        adopt = (_ADOPT,) if target.spare else ()
-        return Plan((*adopt, find, *guest), status)
+        return load_plan(target.guest, status, bool(target.spare), _MAKE, _ADOPT, _FIND)
 
     def steps(self) -> Mapping[str, BlockingStep]:
         """The module's steps by recorded name."""

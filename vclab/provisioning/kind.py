@@ -10,6 +10,7 @@ from vclab.model.plans import Target
 from vclab.model.traits import Traits
 from vclab.provisioning.base import ProvisioningModule
 from vclab.provisioning.data import ModuleData, NoData
+from vclab.provisioning.enquiry import Enquiry
 
 
 @dataclass(frozen=True)
@@ -29,11 +30,12 @@ class Surroundings:
 
 @dataclass(frozen=True)
 class Kind:
-    """An entry of the registry. ``build`` imports the driver, and so may take a second."""
+    """An entry of the registry. ``build`` and ``enquiry`` import the driver, and so may take a second."""
 
     name: str  #: that ``Image.module`` and ``Endpoint.module`` have
     traits: Traits
     build: Callable[[Surroundings], ProvisioningModule]
     image_data: type[ModuleData] = NoData  #: what it must know of its images
     endpoint_data: type[ModuleData] = NoData  #: and of its endpoints
+    enquiry: Callable[[], Enquiry] | None = None  #: how an endpoint is asked; None: there is nothing to log in to
     pretended: bool = False  #: for rehearsals: offered only where the settings switch the pretended world on

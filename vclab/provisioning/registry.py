@@ -7,6 +7,9 @@ from vclab.provisioning import fake, fake_metal, standalone, toy, vsphere
 from vclab.provisioning.base import ProvisioningModule
 from vclab.provisioning.kind import Kind, Surroundings
 
+DEFAULT = vsphere.NAME
+"""The module of an image or an endpoint that is added without saying which."""
+
 KINDS: tuple[Kind, ...] = (
     vsphere.KIND,
     standalone.KIND,

@@ -21,7 +21,7 @@ from vclab.model.inventory import HostFacts, Inventory
 from vclab.model.plans import Evidence, Facts, NodeStatus, Plan, Status, Step, StepInput, Target, Whereabouts
 from vclab.model.steps import BlockingStep, StepContext
 from vclab.model.traits import Traits
-from vclab.provisioning.data import ModuleData
+from vclab.provisioning.data import ModuleData, Text
 from vclab.provisioning.kind import Kind, Surroundings
 
 NAME = "text-file"
@@ -33,7 +33,7 @@ _WRITE = Step("text-file.write", "Write the text")
 class ImageData(ModuleData):
     """What is handed out."""
 
-    text: str
+    text: Text
     content: ClassVar[tuple[str, ...]] = ("text",)
 
 

@@ -52,11 +52,14 @@ def affiliation_of(session: Session, reservation: str) -> str:
     return session.scalar(query) or ""
 
 
-def put_image(session: Session, image: model.Image) -> None:
-    """Add an image, or a revision of it, or change one; the given revision is in production afterwards."""
+def put_image(session: Session, image: model.Image, lent: bool = False) -> None:
+    """Add an image, or a revision of it, or change one; the given revision is in production afterwards.
+
+    ``lent``: its computers are claimed as a whole, so it may leave its sizes at zero. Raises ``Refused`` for others.
+    """
     revision = models.Revision
     sizes = image.cpus, image.memory_mb, image.disk_gb
-    if min(sizes) < 0 or (image.guest and 0 in sizes):
+    if min(sizes) < 0 or (0 in sizes and not lent):
         raise Refused(f"the image {image.name} needs CPUs, memory and disk greater than zero")
     session.merge(models.Image(name=image.name, title=image.title))
     session.flush()
@@ -107,9 +110,41 @@ def revisions(session: Session, name: str) -> list[tuple[model.Image, bool]]:
 
 
 def put_endpoint(session: Session, endpoint: model.Endpoint) -> None:
-    """Add or change an endpoint."""
+    """Add or change an endpoint. Raises ``Refused`` as ``check_site``."""
+    check_site(session, endpoint)
     session.merge(models.Endpoint(**_columns(endpoint)))
     session.flush()
+
+
+def check_site(session: Session, endpoint: model.Endpoint) -> None:
+    """Raise ``Refused`` if the endpoint would change its site while something uses it.
+
+    What runs has recorded its site, and would be reclaimed there for ever.
+    """
+    known = session.scalar(sa.select(models.Endpoint.site).where(models.Endpoint.name == endpoint.name))
+    if known in (None, endpoint.site):
+        return
+    if users := _users_of(session, endpoint.name):
+        more = f" and {len(users) - 3} more" if len(users) > 3 else ""
+        raise Refused(
+            f"{endpoint.name} can't move from the site {known} to {endpoint.site} while it is used by "
+            f"{', '.join(users[:3])}{more}; try again when they have ended and their computers are taken back"
+        )
+
+
+def _users_of(session: Session, endpoint: str) -> list[str]:
+    """What has a computer or room of the endpoint, now or later: reservations, loads and spares."""
+    reservation, claim, tenure, computer = models.Reservation, models.Claim, models.Tenure, models.Computer
+    lab = sa.select(computer.name).where(computer.kind == model.ComputerKind.LAB, computer.pool == endpoint)
+    of_pools = claim.pool.startswith(f"{endpoint}/", autoescape=True)
+    queries = (
+        sa.select(reservation.id).where(reservation.endpoint == endpoint, reservation.finished_at.is_(None)),
+        sa.select(claim.holder).where(claim.released.is_(False), sa.or_(of_pools, claim.computer.in_(lab))),
+        sa.select(tenure.holder).where(tenure.released_at.is_(None), tenure.computer.in_(lab)),
+    )
+    spares = session.execute(sa.select(models.Spare.computer, models.Spare.target)).all()
+    being_removed = (f"spare-{name}" for name, target in spares if target["endpoint"] == endpoint)
+    return sorted({holder for query in queries for holder in session.scalars(query)} | set(being_removed))
 
 
 def endpoint(session: Session, name: str) -> model.Endpoint:

@@ -127,7 +127,7 @@ def locked(session: Session, id: str) -> Reservation:
 
 
 def target_of(row: Reservation) -> Target:
-    """The recorded target. Fields that a later version no longer has are left out."""
+    """The recorded target."""
     return spares.recorded(row.target)
 
 

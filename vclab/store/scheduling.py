@@ -55,15 +55,17 @@ def begin(session: Session, id: str, inventories: Sequence[Inventory], rules: Ru
     image, until = _image(session, row), row.ends + timedelta(seconds=rules.turnaround)
     endpoints = catalog.endpoints_of(session, image)
     heard = {inventory.endpoint: inventory for inventory in inventories}
-    if not placing.target_of(row).traits.lent:
+    traits = placing.target_of(row).traits
+    if not traits.lent:
         pools.refresh(session, list(heard.values()))
+    if traits.identity:
         identities.lock(session)
     spare = _spare(session, row, image, endpoints, heard, now, until)
     found = (spare.choice, spare.computer) if spare else _promised(session, row, image, endpoints, heard, now, until)
     if isinstance(found, Refusal):
         found = _another(session, row, image, endpoints, heard, rules, now)
     if isinstance(found, Refusal):
-        short = placing.target_of(row).traits.identity and identities.pick(session) is None
+        short = traits.identity and identities.pick(session) is None
         return _no_identity(session, row.user) if short else found
     choice, computer = found
     assert computer is not None  # what begins now has one
@@ -127,7 +129,7 @@ def put_off(
             return placing.placed(session, row, rules)
         target = placing.target_of(row)
         target = dataclasses.replace(target, generation=0, private_mac="", public_mac="")
-        if target.traits.identity:  # one that is lent stays promised
+        if not target.traits.lent:  # one that is lent stays promised
             target = dataclasses.replace(target, computer="", spare="")
         _put(row, target)
         row.private_address = row.public_address = row.host_key = row.boot_id = row.handover = ""

@@ -42,14 +42,10 @@ class HandedOut:
 
 
 def recorded(values: Mapping[str, Any]) -> Target:
-    """A recorded target. Fields that a later version no longer has are left out."""
-    names = {field.name for field in dataclasses.fields(Target)}
-    known = {name: value for name, value in values.items() if name in names}
-    return Target(**{**known, "traits": _traits(values.get("traits", {}))})
-
-
-def _traits(values: Mapping[str, Any]) -> Traits:
-    return Traits(**{**values, "operations": tuple(map(Operation, values.get("operations", ())))})
+    """A recorded target."""
+    traits = values["traits"]
+    operations = tuple(map(Operation, traits["operations"]))
+    return Target(**{**values, "traits": Traits(**{**traits, "operations": operations})})
 
 
 def keep(session: Session, row: Reservation, until: datetime, now: datetime) -> str:

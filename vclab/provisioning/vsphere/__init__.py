@@ -2,6 +2,7 @@
 
 from vclab.model.traits import POWER, Traits
 from vclab.provisioning.base import ProvisioningModule
+from vclab.provisioning.enquiry import Enquiry
 from vclab.provisioning.kind import Kind, Surroundings
 from vclab.provisioning.vsphere.data import EndpointData, ImageData
 
@@ -22,4 +23,11 @@ def build(surroundings: Surroundings) -> ProvisioningModule:
     )
 
 
-KIND = Kind(NAME, TRAITS, build, image_data=ImageData, endpoint_data=EndpointData)
+def enquiry() -> Enquiry:
+    """How an administrator asks a vCenter or an ESXi host. Its library is imported now."""
+    from vclab.provisioning.vsphere.enquiry import ask, shown_fingerprint
+
+    return Enquiry(shown_fingerprint, ask)
+
+
+KIND = Kind(NAME, TRAITS, build, image_data=ImageData, endpoint_data=EndpointData, enquiry=enquiry)

@@ -1,18 +1,41 @@
 """What only vSphere knows of an image and of an endpoint."""
 
+import re
 from typing import ClassVar
 
+from pydantic import field_validator
+
 from vclab.model.plans import Target
-from vclab.provisioning.data import ModuleData
+from vclab.provisioning.data import Line, ModuleData, Name
 
 
 class ImageData(ModuleData):
     """Where an image's master is, and what vSphere calls its operating system."""
 
-    master_path: str  #: inside a datastore, e.g. "vclab-images/debian-12/1/disk.vmdk"
-    datastore: str = ""  #: that holds the master; empty: the one on which the machine is placed
-    guest_id: str = "otherLinux64Guest"
+    master_path: Name  #: inside a datastore, e.g. "vclab-images/debian-12/1/disk.vmdk"
+    datastore: Line = ""  #: that holds the master; empty: the one on which the machine is placed
+    guest_id: Name = "otherLinux64Guest"
     content: ClassVar[tuple[str, ...]] = ("master_path", "datastore")
+
+    @field_validator("master_path")
+    @classmethod
+    def _inside(cls, path: str) -> str:
+        if any(part in ("", ".", "..") for part in path.split("/")) or "\\" in path or "[" in path:
+            raise ValueError(f"the master disk {path!r} must be a path inside a datastore, like folder/disk.vmdk")
+        if not path.endswith(".vmdk") or path.endswith("-flat.vmdk"):
+            raise ValueError(f"the master disk {path!r} must be the disk's description, which ends in .vmdk")
+        return path
+
+    @field_validator("guest_id")
+    @classmethod
+    def _guest_id(cls, text: str) -> str:
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,60}", text, re.ASCII):
+            raise ValueError(f"{text!r} is no guest id of vSphere; write one like debian12_64Guest")
+        return text
+
+    def source(self) -> str:
+        """The master disk."""
+        return f"[{self.datastore}] {self.master_path}" if self.datastore else self.master_path
 
     def master(self, storage: str) -> str:
         """The master disk for a machine on that datastore: "[ds1] vclab-images/debian-12/1/disk.vmdk"."""
@@ -22,10 +45,10 @@ class ImageData(ModuleData):
 class EndpointData(ModuleData):
     """How an endpoint is used."""
 
-    folder: str = "vclab"  #: for our machines
-    private_network: str = "private"
-    public_network: str = "public"
-    datacenter: str = ""  #: empty: the only one
+    folder: Name = "vclab"  #: for our machines
+    private_network: Name = "private"
+    public_network: Name = "public"
+    datacenter: Line = ""  #: empty: the only one
 
     @property
     def networks(self) -> tuple[str, str]:

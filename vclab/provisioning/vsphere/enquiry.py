@@ -1,15 +1,15 @@
-"""What an administrator asks of an endpoint before and after it is added. It only reads: nothing is made there."""
+"""What an administrator asks of a vCenter or an ESXi host. It only reads: nothing is made there."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC
 
 from vclab.model.catalog import Endpoint, Image
 from vclab.model.errors import Refused, StepFailed, Unreachable
 from vclab.model.inventory import Inventory
+from vclab.provisioning.enquiry import Answer
 from vclab.provisioning.vsphere import files
 from vclab.provisioning.vsphere.api import vim
-from vclab.provisioning.vsphere.data import ImageData
+from vclab.provisioning.vsphere.data import EndpointData, ImageData
 from vclab.provisioning.vsphere.faults import explained
 from vclab.provisioning.vsphere.folder import check_holder
 from vclab.provisioning.vsphere.properties import find_all
@@ -17,18 +17,7 @@ from vclab.provisioning.vsphere.session import Session, shown_fingerprint
 from vclab.provisioning.vsphere.site import Site, open_site
 from vclab.provisioning.vsphere.survey import survey
 
-__all__ = ["Answer", "ask", "shown_fingerprint"]
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What an endpoint said of itself."""
-
-    product: str  #: e.g. "VMware vCenter Server 8.0.2 build-22617221"
-    clock: datetime  #: what time it is there, in UTC
-    inventory: Inventory
-    networks: Mapping[str, tuple[str, ...]]  #: by host
-    missing: tuple[str, ...]  #: "debian-12: [ds1] images/debian/1/disk.vmdk is not there"
+__all__ = ["ask", "shown_fingerprint"]
 
 
 def ask(endpoint: Endpoint, password: str, installation: str, images: Iterable[Image] = ()) -> Answer:
@@ -62,13 +51,26 @@ def _log_in(session: Session, installation: str) -> Site:
 def _ask(site: Site, images: Iterable[Image]) -> Answer:
     inventory = survey(site)
     clock = vim.ServiceInstance("ServiceInstance", site.content.propertyCollector._stub).CurrentTime()
+    networks = _networks(site)
     return Answer(
         product=site.content.about.fullName,
         clock=clock.astimezone(UTC),
         inventory=inventory,
-        networks=_networks(site),
+        networks=networks,
         missing=tuple(text for image in images for text in _missing(site, image, inventory)),
+        mistakes=tuple(_mistakes(site.session.endpoint, networks)),
     )
+
+
+def _mistakes(endpoint: Endpoint, networks: Mapping[str, Sequence[str]]) -> Iterable[str]:
+    """A host may be in maintenance today; a network that no host has is a mistake."""
+    data = EndpointData.of(endpoint.module_data, f"the endpoint {endpoint.name}")
+    there = sorted({name for names in networks.values() for name in names})
+    known = ", ".join(there) or "none"
+    for field in ("private_network", "public_network"):
+        name = getattr(data, field)
+        if networks and name not in there:
+            yield f"no host of {endpoint.name} has a network {name!r} ({field}); there are: {known}"
 
 
 def _networks(site: Site) -> dict[str, tuple[str, ...]]:

@@ -1,7 +1,6 @@
 """The vSphere provisioning module: virtual machines on a vCenter or an ESXi host, by pyvmomi."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from vclab.model.catalog import Endpoint
@@ -9,6 +8,7 @@ from vclab.model.errors import NotOurs
 from vclab.model.inventory import Inventory, MachineFacts, Machines
 from vclab.model.plans import Evidence, Facts, NodeStatus, Plan, Profile, Status, Step, StepInput, Target, Whereabouts
 from vclab.model.steps import BlockingStep, StepContext
+from vclab.provisioning.virtual import load_plan
 from vclab.provisioning.vsphere import NAME, TRAITS, loading, removal
 from vclab.provisioning.vsphere.address import find_address, leased, nobody_else, whereabouts
 from vclab.provisioning.vsphere.copying import copy_disk
@@ -27,11 +27,6 @@ _MAKE = (
 )
 _ADOPT = Step("vsphere.adopt", "Take over a machine that is ready")
 _FIND = Step("vsphere.find_address", "Find its private address", Profile.LOOK)
-_GUEST = (
-    ("wait_ssh", "Wait until it answers SSH", Profile.LOOK),
-    ("post_load", "Set up firewall, password and host name", Profile.SHORT),
-    ("read_public_address", "Read its public address", Profile.SHORT),
-)
 
 
 class VSphere:
@@ -88,19 +83,7 @@ class VSphere:
 
     def load_plan(self, target: Target, status: NodeStatus) -> Plan:
         """The steps from ``status`` on, those of the guest included. A machine without a guest has none of these."""
-        has_guest = bool(target.guest)
-        # A machine that is on and never asks for an address has not booted: that is inside too, though we are asked.
-        find = replace(_FIND, in_guest=has_guest)
-        guest = tuple(Step(f"{target.guest}.{n}", t, profile, in_guest=True) for n, t, profile in _GUEST if has_guest)
-        if status.status is Status.RELOAD:
-            return Plan((*_MAKE, find, *guest), status)
-        if status.status is Status.READY and target.spare:
-            # Its address and host key are known; post-load gives it the new tenure's mark, and root another password.
-            return Plan((_ADOPT, *(step for step in guest if step.profile is not Profile.LOOK)), status)
-        if status.status is Status.READY:
-            guest = tuple(step for step in guest if not step.name.endswith(".post_load"))
-        adopt = (_ADOPT,) if target.spare else ()
-        return Plan((*adopt, find, *guest), status)
+        return load_plan(target.guest, status, bool(target.spare), _MAKE, _ADOPT, _FIND)
 
     def steps(self) -> Mapping[str, BlockingStep]:
         """The module's steps by recorded name."""

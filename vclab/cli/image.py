@@ -320,8 +320,6 @@ def failure_json(failure: "Failure") -> dict[str, JsonValue]:
 
 _SIZES = {"cpus": "cpus", "memory": "memory_mb", "disk": "disk_gb"}
 
-"""A module's fields that ``vclab image show`` tells in words of its own."""
-
 
 @dataclass(frozen=True)
 class Changes:

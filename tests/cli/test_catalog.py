@@ -393,6 +393,7 @@ def test_a_site_of_an_endpoint(vclab: Command, store: Path) -> None:
     assert "south" in vclab("endpoint", "show", "room-12").out
     mixed = ("endpoint", "edit", "room-12", "--site", "north", "--certificate")
     vclab(*mixed).one_line_error(3, "nothing to log in to")
+    vclab(*mixed[:-1], "--url", "").one_line_error(2, "the URL is empty")
     assert vclab("endpoint", "show", "room-12", "--json").json["site"] == "south"
     assert vclab("endpoint", "add", "room-13", "--module", "standalone", "--json").json["site"] == "default"
     for wrong in ("North", "a-long", "", "a" * 32):

@@ -155,7 +155,7 @@ def edit(
     admin = _keeper(lab_of(context, as_user))
     known, data = _known(name, _endpoints(admin)), _said(fields_, folder, private_network, public_network, datacenter)
     given = _site(site) | _given(known.module, cpu_overcommit, memory_reserve)
-    of_login = url or username or fingerprint or new_password or new_certificate
+    of_login = {url, username, fingerprint} != {None} or new_password or new_certificate
     if module_data.kind_of(known.module).enquiry is None and (data or given) and not of_login:
         _edit_plain(admin, replace(known, **given), data, json)
         return

@@ -212,8 +212,8 @@ def _revised(present: Image, known: dict[int, Image], revision: int | None, said
         changed = _changed(base, said)
         if base.module == changed.module and _content(base) not in (None, _content(changed)):
             raise Refused(
-                f"revision {number} of {base.name} can't be changed: another {_content_options(changed.module)} needs "
-                f"another revision: --revision {max(known) + 1}"
+                f"what revision {number} of {base.name} holds can't be changed ({_source(base) or base.module}); "
+                f"it would be another revision: --revision {max(known) + 1}"
             )
         return changed
     if number != max(known) + 1:

@@ -225,9 +225,7 @@ def test_an_image_its_revisions_and_back(vclab: Command, store: Path) -> None:
     assert (added["title"], added["ports"], added["root_access"], added["module"]) == ("ubuntu", [22], True, "vsphere")
     assert vclab(*IMAGE, "--json").json == added
     vclab(*IMAGE[:-1], "17").one_line_error(3, "there is an image ubuntu already")
-    vclab("image", "edit", "ubuntu", "--master", "u/2/disk.vmdk").one_line_error(
-        3, "another --master needs another revision: --revision 2"
-    )
+    vclab("image", "edit", "ubuntu", "--master", "u/2/disk.vmdk").one_line_error(3, "another revision: --revision 2")
     vclab("image", "edit", "ubuntu", "--revision", "3").one_line_error(3, "the next revision of ubuntu is 2, not 3")
     vclab("image", "edit", "ubuntu", "--revision", "2").one_line_error(2, "its own --master")
     second = vclab(

@@ -10,7 +10,7 @@ from temporalio import activity
 
 from activities.errors import failures
 from activities.runner import Fence, heartbeating
-from vclab.guests.base import Guest
+from vclab.guests.base import Guest, known_guest
 from vclab.model.addresses import left
 from vclab.model.errors import NotYet, StepFailed, Unreachable, VclabError
 from vclab.model.plans import Access, Facts, Target, Whereabouts
@@ -78,7 +78,7 @@ class GuestActivities:
             return Whereabouts()  # the endpoint is away too: what the computer itself said is told
 
     def _guest(self, given: GuestInput) -> Guest:
-        return self._guests[given.target.guest]
+        return known_guest(self._guests, given.target.guest)
 
     def _heartbeating(self, given: GuestInput) -> AbstractAsyncContextManager[object]:
         return heartbeating(lambda: self._fence.check(given.target))

@@ -73,12 +73,13 @@ class Failed:
     number: int
     title: str
     cause: str
-    in_guest: bool = False  #: it speaks of what runs inside the machine
+    in_guest: bool = False  #: ``Step.in_guest``
+    blames_nobody: bool = False  #: ``Step.blames_nobody``
 
     def trouble(self, target: Target, now: datetime, seen: Evidence) -> Trouble:
         """As it is kept, with what was seen."""
-        place = target.computer, target.generation, target.host
-        return Trouble(now, *place, self.step, self.number, self.title, self.cause, seen, self.in_guest)
+        place, blame = (target.computer, target.generation, target.host), (self.in_guest, self.blames_nobody)
+        return Trouble(now, *place, self.step, self.number, self.title, self.cause, seen, *blame)
 
     def __str__(self) -> str:
         return f"step {self.number}, {self.title}: {self.cause}" if self.number else f"{self.title}: {self.cause}"
@@ -177,7 +178,7 @@ def _what_failed(life: LoadOwner, error: ActivityError) -> Failed:
     step = load.plan.steps[load.done]
     if load.hurried and failures.timed_out(error):
         cause += " (the load as a whole has reached its ceiling)"
-    return Failed(step.name, load.done + 1, step.title, cause, step.in_guest)
+    return Failed(step.name, load.done + 1, step.title, cause, step.in_guest, step.blames_nobody)
 
 
 async def keep_evidence(life: LoadOwner, failed: Failed) -> None:

@@ -114,6 +114,7 @@ class Step:
     profile: Profile = Profile.SHORT
     usual_seconds: float = 0.0  #: median of past loads of this image; 0 when there is none
     in_guest: bool = False  #: its failure speaks of what runs inside the machine, so against the image too
+    blames_nobody: bool = False  #: its failure speaks against neither host nor image: a person was in the way
 
 
 @dataclass(frozen=True)

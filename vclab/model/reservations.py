@@ -169,6 +169,7 @@ class Trouble:
     cause: str
     evidence: Evidence
     in_guest: bool = False  #: it speaks of what runs inside the machine (``Step.in_guest``)
+    blames_nobody: bool = False  #: ``Step.blames_nobody``
 
 
 @dataclass(frozen=True)

@@ -25,17 +25,20 @@ from vclab.store import rests
 from vclab.store.models import Computer, LoadFailure, Pool, Revision
 from vclab.store.types import utc
 
-LOOKS_AT_PEOPLE = ".check_free"
-"""A step that fails because somebody sits at a lab machine: the next survey sees it too, so nothing is marked for it.
-What an earlier tenure left there, and can't be removed, is found again when the machine is sanitized."""
-
 
 def note(
-    session: Session, target: Target, step: str, cause: str, in_guest: bool, now: datetime, health: Health | None = None
+    session: Session,
+    target: Target,
+    step: str,
+    cause: str,
+    in_guest: bool,
+    now: datetime,
+    health: Health | None = None,
+    blames_nobody: bool = False,
 ) -> None:
     """A load's ``step`` failed for good on the target's host. The same moment again changes nothing.
 
-    ``in_guest``: see ``Step.in_guest``. A host may rest from now on, a revision be suspect.
+    ``in_guest``, ``blames_nobody``: see ``Step``. A host may rest from now on, a revision be suspect.
     """
     now, health = utc(now), health or Health()
     _alone(session, target)
@@ -56,7 +59,7 @@ def note(
             cause=cause,
             in_guest=in_guest,
             at=now,
-            against_host=True,
+            against_host=not blames_nobody,
             against_revision=in_guest,
         )
     )
@@ -131,7 +134,6 @@ def _why_bad(session: Session, computer: str, generation: int) -> str:
     newest = (
         sa.select(LoadFailure)
         .where(LoadFailure.computer == computer, LoadFailure.generation == generation, LoadFailure.against_host)
-        .where(LoadFailure.step.not_like(f"%{LOOKS_AT_PEOPLE}"))
         .order_by(LoadFailure.id.desc())
         .limit(1)
     )

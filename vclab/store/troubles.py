@@ -37,7 +37,8 @@ def note(session: Session, target: Target, trouble: Trouble, health: Health) -> 
     audit.note(session, reservation, "vclab", "step failed", what, trouble.at)
     if not trouble.number:
         return  # before the first step nothing of the host or of the image was tried
-    failures.note(session, target, trouble.step, trouble.cause, trouble.in_guest, trouble.at, health)
+    blame = trouble.in_guest, trouble.at, health, trouble.blames_nobody
+    failures.note(session, target, trouble.step, trouble.cause, *blame)
 
 
 def of(session: Session, reservation: str) -> list[Trouble]:

@@ -284,7 +284,11 @@ def failed_and_back(room: Store, step: str, nobody: bool = False) -> tuple[Compu
     """A load of a lab machine fails, and the machine is given back, clean: its state then, and its notes."""
     placed = lend(room)
     target = placed.target
-    room.run(lambda s: failures.note(s, target, step, "no answer", False, NOW, blames_nobody=nobody))
+    room.run(
+        lambda s: failures.note(
+            s, target, step, "no answer", not nobody and step.startswith("linux."), NOW, None, nobody
+        )
+    )
     room.run(lambda s: reservations.ended(s, placed.reservation, Ending.FAILED, "", NOW))
     room.run(lambda s: reservations.finished(s, placed.reservation, NOW))
     with room.read() as session:

@@ -32,7 +32,7 @@ LOOKS_AT_ONCE = 16
 _CHECK = Step("standalone.check", "See whether it answers", Profile.LOOK)
 _GUEST = (
     Step("wait_ssh", "Log in by SSH", Profile.LOOK, in_guest=True),
-    # Somebody sits at it: the next survey sees that too. What an earlier tenure left is found again when it is sanitized.
+    # Somebody sits at it: the next survey sees that too. What was left there is found again when it is sanitized.
     Step("check_free", "See that it is free and clean", blames_nobody=True),
     Step("prepare", "Set up firewall and SSH", in_guest=True),
     Step("read_public_address", "Read its public address", in_guest=True),

@@ -5,7 +5,7 @@ import ipaddress
 from temporalio.exceptions import ApplicationError
 
 from vclab.model.messages import Acknowledge, Done, How, Reboot, Resolve
-from vclab.model.states import OPEN_STATES, ReservationState
+from vclab.model.states import OPEN_STATES, Ending, ReservationState
 from vclab.model.traits import Operation
 from workflows import live_status
 from workflows.life import Life
@@ -33,6 +33,12 @@ def remember(life: Life, request_id: str) -> None:
     """The act with this id is done."""
     if request_id:
         life.state.acts = (*life.state.acts, request_id)[-REMEMBERED:]
+
+
+def users_ending(life: Life) -> Ending:
+    """Before Connect ``deleted``, after it ``released``; also when Connect came only half-way."""
+    let_in = life.state.let_in
+    return Ending.RELEASED if let_in.addresses or let_in.began else Ending.DELETED
 
 
 def check_open(life: Life) -> None:

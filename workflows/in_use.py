@@ -45,7 +45,7 @@ async def _watch(life: Life) -> Seen | None:
         return must_attend(life) or run_is_full() or life.state.let_in.addresses != known
 
     if not life.has_guest:
-        life.waits_for_the_end()
+        _wait_for_the_end(life)
         await tick(life, broken_off)
         return None
     look = _start(life)
@@ -62,17 +62,23 @@ def _start(life: Life) -> Handle[Seen]:
     every 15 s for as long as the user may stay away."""
     waits, use = life.waits, life.state.use
     if use.unseen:
-        life.waits_for_the_end()
+        _wait_for_the_end(life)
         summary = "can the computer be looked at again?"
         return start_look(life, GuestActivities.await_sight, waits.inuse_look, None, summary)
     if use.connected:
-        life.waits_for_the_end()
+        _wait_for_the_end(life)
         summary = "is the user still connected?"
         return start_look(life, GuestActivities.await_disconnection, waits.inuse_look, None, summary)
     within = None if _never_times_out(life) else _may_stay_away(life)
     life.waits_for("the user to come back", within, "it ends as timeout" if within else "")
     every = waits.first_connection_look
     return start_look(life, GuestActivities.await_connection, every, within, "has the user come back?")
+
+
+def _wait_for_the_end(life: Life) -> None:
+    """Wherever that is moved to."""
+    life.waits_for("the end of the reservation", None, "it ends")
+    life.state.wait.until = life.end
 
 
 def _may_stay_away(life: Life) -> float:

@@ -149,11 +149,6 @@ class Life:
             given = EndedInput(self.request.id, state.ending, workflow.now(), state.reason, state.ended_by)
             await self.record(RecordActivities.ended, given)
 
-    def users_ending(self) -> Ending:
-        """Before Connect ``deleted``, after it ``released``; also when Connect came only half-way."""
-        let_in = self.state.let_in
-        return Ending.RELEASED if let_in.addresses or let_in.began else Ending.DELETED
-
     # --- publishing -----------------------------------------------------------------------------------------------
 
     def enter(self, state: ReservationState) -> None:
@@ -167,11 +162,6 @@ class Life:
         since = workflow.now()
         self.state.wait = Wait(what, since, None if seconds is None else since + timedelta(seconds=seconds), then)
         self._show()
-
-    def waits_for_the_end(self) -> None:
-        """It waits for the end of the reservation, wherever that is moved to."""
-        self.waits_for("the end of the reservation", None, "it ends")
-        self.state.wait.until = self.end
 
     def begins_step(self, number: int, then: str) -> None:
         """This step of the plan runs from now on, and ``then`` happens when it fails."""

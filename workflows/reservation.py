@@ -90,7 +90,7 @@ class Reservation:
             state.refusal = state.refusal or f"it could not be placed: {text}"
             life.says(state.refusal)
         elif failures.was_cancelled(error):
-            await life.finish(life.users_ending(), "its workflow was cancelled")
+            await life.finish(acts.users_ending(life), "its workflow was cancelled")
         else:
             step = f"step {state.load.step}, {state.wait.what}: " if state.load.step else ""
             await life.finish(Ending.FAILED, f"{step}{text}")
@@ -163,7 +163,7 @@ class Reservation:
     async def end(self, message: End) -> Done:
         """End it now. Ending it again changes nothing."""
         reason = "" if message.by == self._life.request.user else f"ended by {message.by}"
-        await self._life.finish(self._life.users_ending(), reason, message.by)
+        await self._life.finish(acts.users_ending(self._life), reason, message.by)
         return acts.done(self._life)
 
     @workflow.update(name=messages.RESOLVE)
@@ -182,7 +182,7 @@ class Reservation:
     @workflow.signal(name=messages.CANCEL)
     async def cancel_signal(self, *args: Any) -> None:
         """An operator ends it; whatever is sent along does not matter."""
-        await self._life.finish(self._life.users_ending(), "cancelled by an operator", "operator")
+        await self._life.finish(acts.users_ending(self._life), "cancelled by an operator", "operator")
 
     @workflow.signal(name=messages.EXTEND)
     async def extend_signal(self, *args: Any) -> None:

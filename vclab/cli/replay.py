@@ -19,7 +19,7 @@ GROUP = "vclab.workflows"
 """Entry points of this group name tuples of workflow classes: all that a worker registers."""
 
 PROGRESS_SECONDS = 5.0
-TODO = (
+ADVICE = (
     "Keep the code that they began with running, or start it again, until they have ended; "
     "README.md, “When a reservation stands still”, tells more."
 )
@@ -37,7 +37,7 @@ def replay(lab: Lab, json: bool) -> Code:
     elif still:
         rows = [(_reservation(one) or one.workflow, _state(lab, one) or one.kind, one.why_not) for one in still]
         table(("RESERVATION", "STATE", "WHY IT WOULD STAND STILL"), rows)
-        note(f"{len(still)} of {number} would stand still with the code that is installed here. {TODO}")
+        note(f"{len(still)} of {number} would stand still with the code that is installed here. {ADVICE}")
     else:
         note(f"All {number} would go on with the code that is installed here." if number else "No workflow runs.")
     return Code.FAILED if still else Code.OK

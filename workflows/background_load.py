@@ -60,8 +60,8 @@ class BackgroundOwner:
         return result
 
     async def record(self, what: MethodSyncSingleParam[Any, P, T], given: P) -> T:
-        """Write something down."""
-        return await workflow.execute_local_activity_method(what, given, **profiles.record_of(what))
+        """Write something down, never half of it."""
+        return await whole(workflow.execute_local_activity_method(what, given, **profiles.record_of(what)))
 
     def waits_for(self, what: str, seconds: float | None = None, then: str = "") -> None:
         """Show what it waits for."""
@@ -95,7 +95,7 @@ class BackgroundLoad:
     async def run(self, given: Reload) -> str:
         """What the computer holds now, or why nothing was done. Raises the reason when it could not be loaded."""
         owner = self._owner
-        owner.begun = await whole(owner.record(LoadRecords.load_begins, LoadBegins(given, workflow.now())))
+        owner.begun = await owner.record(LoadRecords.load_begins, LoadBegins(given, workflow.now()))
         if owner.begun.target is None:
             await self._signal_waiters()
             return owner.begun.refusal
@@ -112,7 +112,7 @@ class BackgroundLoad:
             why_not = "it was cancelled" if failures.was_cancelled(error) else failures.reason(error)
         self._is(ComputerState.FAILED if why_not else ComputerState.AVAILABLE)
         ended = LoadEnded(owner.target, workflow.now(), facts, why_not)
-        await whole(owner.record(LoadRecords.load_ended, ended))
+        await owner.record(LoadRecords.load_ended, ended)
         await self._signal_waiters()
         if why_not:
             raise ApplicationError(f"{given.computer}: {why_not}", type="LoadFailed", non_retryable=True)

@@ -190,8 +190,10 @@ class Life:
     def publish(self) -> None:
         """Write into the memo where it stands, if that is news: before each wait, so that everybody can read what it
         waits for from the server, without a workflow task, and without a worker."""
+        if self.state.placed is None:
+            return
         status = live_status.published(self.state)
-        if self.state.placed is not None and status != self._published:
+        if status != self._published:
             self._published = status
             workflow.upsert_memo({messages.TOLD: status})
 

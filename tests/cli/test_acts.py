@@ -290,7 +290,8 @@ def test_end_twice(vclab: Command) -> None:
     assert said.code == 0
     assert "has ended already (deleted, " in said.out
     assert vclab("end", reservation, "--json").json["ending"] == "deleted"
-    vclab("end", reservation[:-1] + "q").one_line_error(4, f"did you mean {reservation}")
+    other = reservation[:-1] + ("p" if reservation.endswith("q") else "q")
+    vclab("end", other).one_line_error(4, f"did you mean {reservation}")
     vclab("extend", reservation, "--by", "1h").one_line_error(1, "has ended (deleted)")
 
 

@@ -9,14 +9,13 @@ from typing import Annotated
 import typer
 
 from vclab.cli.context import Lab, lab_of
-from vclab.cli.errors import Failed
 from vclab.cli.extend import workflow_gone
 from vclab.cli.follow import Seen, look, sentence
 from vclab.cli.output import note, say
 from vclab.cli.params import AsUser, ReservationId
 from vclab.cli.ssh import caller_address, run_ssh, ssh_command, write_known_hosts
 from vclab.cli.times import utc_now
-from vclab.model.errors import NotFound, Refused, Unreachable
+from vclab.model.errors import Failed, NotFound, Refused, Unreachable
 from vclab.model.messages import Acknowledge
 from vclab.model.reservations import ReservationView
 

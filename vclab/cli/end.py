@@ -6,14 +6,13 @@ import uuid
 import typer
 
 from vclab.cli.context import Lab, lab_of
-from vclab.cli.errors import Failed
 from vclab.cli.extend import workflow_gone
 from vclab.cli.follow import Seen
 from vclab.cli.output import reservation_json, say, say_json
 from vclab.cli.params import AsUser, Json, ReservationId
 from vclab.cli.ssh import forget_known_hosts
 from vclab.cli.times import clock
-from vclab.model.errors import NotFound
+from vclab.model.errors import Failed, NotFound
 from vclab.model.messages import End
 from vclab.model.reservations import ReservationView
 

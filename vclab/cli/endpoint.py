@@ -9,11 +9,11 @@ import typer
 from vclab.cli import checks, module_data
 from vclab.cli.administer import Administration, administration, group, may_write
 from vclab.cli.context import Lab, lab_of, near
-from vclab.cli.errors import Failed, Usage, quoted
+from vclab.cli.errors import Usage, quoted
 from vclab.cli.output import JsonValue, fields, note, say, say_json, table
 from vclab.cli.params import AsUser, EndpointName, Json
 from vclab.model.catalog import Endpoint
-from vclab.model.errors import NotFound, Refused
+from vclab.model.errors import Failed, NotFound, Refused
 from vclab.model.inventory import Inventory
 from vclab.provisioning import registry
 

@@ -5,7 +5,7 @@ import sys
 import traceback
 from enum import IntEnum
 
-from vclab.model.errors import NotFound, NotYet, Refused, Unreachable, VclabError
+from vclab.model.errors import Failed, Invalid, NotFound, NotYet, Refused, Unreachable, VclabError
 
 LONGEST = 2000  #: characters of a message; a refusal that names many hosts is long, garbage input must not be
 
@@ -35,16 +35,11 @@ Exit codes:
   connect passes on the exit code of ssh"""
 
 
-class Usage(VclabError):
-    """The command was written in a way that can't be understood."""
-
-
-class Failed(VclabError):
-    """What was asked about has failed or has ended."""
-
+Usage = Invalid
+"""The command was written in a way that can't be understood."""
 
 _CODES: tuple[tuple[type[BaseException], Code], ...] = (
-    (Usage, Code.USAGE),
+    (Invalid, Code.USAGE),
     (Failed, Code.FAILED),
     (NotFound, Code.NOT_FOUND),
     (Unreachable, Code.UNREACHABLE),

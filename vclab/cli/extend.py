@@ -8,12 +8,12 @@ from typing import Annotated
 import typer
 
 from vclab.cli.context import Actor, Lab, lab_of
-from vclab.cli.errors import Failed, Usage
+from vclab.cli.errors import Usage
 from vclab.cli.follow import Seen
 from vclab.cli.output import reservation_json, say, say_json
 from vclab.cli.params import AsUser, Json, ReservationId
 from vclab.cli.times import dated, parse_length, parse_time, utc_now
-from vclab.model.errors import NotFound, Unreachable
+from vclab.model.errors import Failed, NotFound, Unreachable
 from vclab.model.messages import Done, Extend
 from vclab.model.reservations import ReservationView
 

@@ -7,12 +7,11 @@ from typing import Annotated
 import typer
 
 from vclab.cli.context import Lab, lab_of
-from vclab.cli.errors import Failed
 from vclab.cli.extend import workflow_gone
 from vclab.cli.follow import Seen
 from vclab.cli.output import reservation_json, say, say_json
 from vclab.cli.params import AsUser, Json, ReservationId
-from vclab.model.errors import NotFound
+from vclab.model.errors import Failed, NotFound
 from vclab.model.messages import Reboot
 
 

@@ -7,9 +7,9 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
 from vclab.cli.context import Lab
-from vclab.cli.errors import Code, Failed
+from vclab.cli.errors import Code
 from vclab.cli.output import JsonValue, note, say_json, table
-from vclab.model.errors import VclabError
+from vclab.model.errors import Failed, VclabError
 from vclab.model.messages import workflow_id
 
 if TYPE_CHECKING:

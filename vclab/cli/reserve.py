@@ -9,13 +9,13 @@ from typing import Annotated
 import typer
 
 from vclab.cli.context import Lab, lab_of
-from vclab.cli.errors import Code, Failed, code_of, report, text_of
+from vclab.cli.errors import Code, code_of, report, text_of
 from vclab.cli.follow import Seen, display, follow, look
 from vclab.cli.output import JsonValue, note, reservation_json, say, say_json
 from vclab.cli.params import AsUser, ImageName, Json
 from vclab.cli.times import clock, dated, parse_length, parse_time, utc_now
 from vclab.cli.why import refused_json
-from vclab.model.errors import Refused, Unreachable, VclabError
+from vclab.model.errors import Failed, Refused, Unreachable, VclabError
 from vclab.model.ids import new_id
 from vclab.model.messages import Placement
 from vclab.model.reservations import ReservationView, ReserveRequest

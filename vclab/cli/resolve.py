@@ -7,14 +7,14 @@ from typing import Annotated
 import typer
 
 from vclab.cli.context import Lab, lab_of
-from vclab.cli.errors import Failed, Usage, quoted
+from vclab.cli.errors import Usage, quoted
 from vclab.cli.extend import workflow_gone
 from vclab.cli.follow import Seen
 from vclab.cli.needs_help import must_be_operator
 from vclab.cli.output import reservation_json, say, say_json
 from vclab.cli.params import AsUser, Json, ReservationId
 from vclab.cli.times import clock
-from vclab.model.errors import NotFound
+from vclab.model.errors import Failed, NotFound
 from vclab.model.messages import Done, How, Resolve
 
 _SAID = {

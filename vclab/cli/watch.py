@@ -6,12 +6,12 @@ from collections.abc import Sequence
 import typer
 
 from vclab.cli.context import lab_of
-from vclab.cli.errors import Failed
 from vclab.cli.follow import Lines, Seen, display, follow, sentence
 from vclab.cli.output import note, say, say_json_line
 from vclab.cli.params import AsUser, Json, ReservationId
 from vclab.cli.show import seen_json
 from vclab.cli.times import utc_now
+from vclab.model.errors import Failed
 from vclab.model.states import Ending
 
 

@@ -1,16 +1,38 @@
 """Errors of the house. Their text is for people: what failed, why, and what to do."""
 
+from typing import ClassVar
+
 
 class VclabError(Exception):
-    """Base of all errors that vclab raises on purpose."""
+    """Base of all errors that vclab raises on purpose. ``hint``: what to do about it."""
+
+    code: ClassVar[str] = "failed"  #: stable, for programs
+
+    def __init__(self, message: str = "", hint: str = "") -> None:
+        super().__init__(f"{message}; {hint}" if hint else message)
+        self.message, self.hint = message, hint
+
+
+class Invalid(VclabError):
+    """What was asked is not understood, or can't be meant. Nothing was touched."""
+
+    code = "invalid"
+
+
+class Failed(VclabError):
+    """What was asked about has failed or has ended."""
 
 
 class Refused(VclabError):
     """The request can't be met, and trying again unchanged will not help. Nothing was touched."""
 
+    code = "refused"
+
 
 class NotYet(VclabError):
     """A look found that the awaited fact is not there yet; look again after ``next_look_seconds``."""
+
+    code = "not_yet"
 
     def __init__(self, text: str, next_look_seconds: float = 5.0) -> None:
         super().__init__(text)
@@ -23,6 +45,8 @@ class StepFailed(VclabError):
 
 class Unreachable(VclabError):
     """An outside system does not answer now; retrying later may help."""
+
+    code = "unreachable"
 
 
 class Fenced(VclabError):
@@ -39,3 +63,5 @@ class Interrupted(VclabError):
 
 class NotFound(VclabError):
     """There is nothing of that name or id, or it has ended."""
+
+    code = "not_found"

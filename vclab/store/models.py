@@ -18,6 +18,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from vclab.model.catalog import ComputerKind
+from vclab.model.intents import Outcome
 from vclab.model.states import ComputerState, Ending, ReservationState
 from vclab.store.types import UtcTime
 
@@ -49,6 +50,7 @@ class Base(DeclarativeBase):
         ComputerState: _words(ComputerState),
         ReservationState: _words(ReservationState),
         Ending: _words(Ending),
+        Outcome: _words(Outcome),
     }
 
 
@@ -421,6 +423,30 @@ class Event(Base):
     what: Mapped[str]
     detail: Mapped[str]
     act: Mapped[str] = mapped_column(default="")  #: the id of the act, if it can be done once only
+
+
+class Intent(Base):
+    """What somebody asked for. Written by the service layer before it is done; everything else is state."""
+
+    __tablename__ = "intents"
+    __table_args__ = (
+        Index("ix_intents_actor", "actor", "at"),
+        Index("ix_intents_subject", "subject", "at"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(index=True)
+    actor: Mapped[str]
+    authentication: Mapped[str]
+    roles: Mapped[list[str]]
+    verb: Mapped[str]
+    subject: Mapped[str]
+    for_user: Mapped[str]
+    account: Mapped[str]
+    arguments: Mapped[dict[str, Any]]
+    outcome: Mapped[Outcome]
+    detail: Mapped[str]
+    answered_at: Mapped[datetime | None]
 
 
 class Orphan(Base):

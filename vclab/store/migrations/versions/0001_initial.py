@@ -46,6 +46,7 @@ def upgrade() -> None:
     _rests()
     _troubles()
     _leftovers()
+    _intents()
     if op.get_bind().dialect.name == "postgresql":
         op.execute("CREATE EXTENSION IF NOT EXISTS btree_gist")
         op.execute(POSTGRESQL_REFUSAL)
@@ -398,6 +399,29 @@ def _troubles() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_troubles"),
         sa.UniqueConstraint("reservation", "generation", "step", "at", name="uq_troubles_reservation"),
     )
+
+
+def _intents() -> None:
+    op.create_table(
+        "intents",
+        sa.Column("id", sa.String, nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.Column("actor", sa.String, nullable=False),
+        sa.Column("authentication", sa.String, nullable=False),
+        sa.Column("roles", sa.JSON, nullable=False),
+        sa.Column("verb", sa.String, nullable=False),
+        sa.Column("subject", sa.String, nullable=False),
+        sa.Column("for_user", sa.String, nullable=False),
+        sa.Column("account", sa.String, nullable=False),
+        sa.Column("arguments", sa.JSON, nullable=False),
+        sa.Column("outcome", WORD, nullable=False),
+        sa.Column("detail", sa.String, nullable=False),
+        sa.Column("answered_at", TIME, nullable=True),
+        sa.PrimaryKeyConstraint("id", name="pk_intents"),
+    )
+    op.create_index("ix_intents_at", "intents", ["at"])
+    op.create_index("ix_intents_actor", "intents", ["actor", "at"])
+    op.create_index("ix_intents_subject", "intents", ["subject", "at"])
 
 
 def _leftovers() -> None:

@@ -1,0 +1,43 @@
+"""Who calls, how that is known, and what they may do."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from vclab.model.catalog import User
+
+
+class Role(StrEnum):
+    """What a person is to the lab. A person may have several roles."""
+
+    USER = "user"  #: has an entry among the users, and so may have reservations
+    OPERATOR = "operator"  #: the setting ``operators`` names them: acts for everybody, and keeps the lab
+    ADMINISTRATOR = "administrator"  #: root, or the account whose secrets these are: keeps the lab
+
+
+class Authentication(StrEnum):
+    """How it is known who calls."""
+
+    ACCOUNT = "account"  #: the login name of the local account that runs the command
+    SETTING = "act_as"  #: the setting ``act_as``
+    CLAIM = "--as"  #: the caller says so; whoever can read the settings can
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who calls. Only an authenticated face makes one."""
+
+    login: str
+    roles: frozenset[Role]
+    authentication: Authentication
+    account: str = ""  #: the local account behind it
+    user: User | None = None  #: their entry; None when they have none
+
+    @property
+    def operator(self) -> bool:
+        """Limits do not bind operators, and they see everybody's reservations."""
+        return Role.OPERATOR in self.roles
+
+    @property
+    def keeps(self) -> bool:
+        """May change what the lab consists of."""
+        return not self.roles.isdisjoint((Role.OPERATOR, Role.ADMINISTRATOR))

@@ -1,0 +1,66 @@
+"""Who calls on this machine. Whoever can read the settings is believed; the API server will not."""
+
+import os
+import pwd
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from vclab.model.catalog import User
+from vclab.model.errors import NotFound
+from vclab.service.actor import Actor, Authentication, Role
+from vclab.service.backend import Backend
+from vclab.service.finding import near, quoted
+from vclab.store import catalog
+
+
+@dataclass(frozen=True)
+class Account:
+    """The local account that runs the command."""
+
+    login: str
+    keeps_secrets: bool = False  #: may write where the secrets are
+
+
+async def authenticate(backend: Backend, account: Account, as_user: str = "") -> Actor:
+    """Who acts: ``as_user``, else the account if it is a user, else ``act_as`` of the settings, else the account.
+
+    Raises ``NotFound`` for a user that there is not.
+    """
+    settings = backend.settings
+    users = {user.login: user for user in await backend.read(catalog.users)}
+    users.pop("root", None)
+    if as_user:
+        if as_user not in users:
+            raise NotFound(f"there is no user {quoted(as_user)}{near(as_user, users)}")
+        return _actor(backend, users[as_user], as_user, Authentication.CLAIM, account)
+    if account.login not in users and settings.act_as:
+        if settings.act_as not in users:
+            raise NotFound(
+                f"the settings say act_as = {quoted(settings.act_as)}, but there is no such user", "use --as USER"
+            )
+        return _actor(backend, users[settings.act_as], settings.act_as, Authentication.SETTING, account)
+    return _actor(backend, users.get(account.login), account.login, Authentication.ACCOUNT, account)
+
+
+def _actor(backend: Backend, user: User | None, login: str, how: Authentication, account: Account) -> Actor:
+    operators = backend.settings.operators
+    roles = {Role.USER} if user else set()
+    roles |= {Role.OPERATOR} if login in operators else set()
+    if how is not Authentication.CLAIM:  # what root may do, nobody else who is named may
+        roles |= {Role.ADMINISTRATOR} if account.keeps_secrets else set()
+    return Actor(login, frozenset(roles), how, account.login, user)
+
+
+def local_account(secrets: Path) -> Account:
+    """The account of this process: by its user id, for the environment can say anything."""
+    login = f"uid {os.getuid()}"
+    with suppress(KeyError):
+        login = pwd.getpwuid(os.getuid()).pw_name
+    return Account(login, may_write(secrets))
+
+
+def may_write(folder: Path) -> bool:
+    """Whether this account could change what is in the folder, or could make it."""
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    return os.access(there, os.W_OK)

@@ -1,0 +1,53 @@
+"""Intents: what people asked for. The service layer writes them, before anything is done; records read them."""
+
+import dataclasses
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from vclab.model.errors import NotFound
+from vclab.model.intents import Intent, Outcome
+from vclab.store import models
+from vclab.store.types import utc
+
+LONGEST = 2000
+"""Characters of a detail."""
+
+
+def write(session: Session, intent: Intent) -> None:
+    """Record an intent. The same id again changes nothing: it is a repeat."""
+    if session.get(models.Intent, intent.id) is None:
+        values = dataclasses.asdict(intent) | {"roles": list(intent.roles)}
+        session.add(models.Intent(**values))
+        session.flush()
+
+
+def answer(session: Session, id: str, outcome: Outcome, detail: str, now: datetime) -> None:
+    """How the act came out. An act that was done stays done."""
+    row = session.get(models.Intent, id)
+    if row is not None and row.outcome is not Outcome.DONE:
+        row.outcome, row.detail, row.answered_at = outcome, detail[:LONGEST], utc(now)
+
+
+def find(session: Session, id: str) -> Intent:
+    """The intent of that id. Raises ``NotFound``."""
+    row = session.get(models.Intent, id)
+    if row is None:
+        raise NotFound(f"there is no intent {id}")
+    return _intent(row)
+
+
+def newest(session: Session, limit: int, actor: str = "", subject: str = "") -> list[Intent]:
+    """The newest ``limit`` intents of an actor and a subject if they are given, oldest first."""
+    query = sa.select(models.Intent).order_by(models.Intent.at.desc(), models.Intent.id).limit(limit)
+    if actor:
+        query = query.where(models.Intent.actor == actor)
+    if subject:
+        query = query.where(models.Intent.subject == subject)
+    return [_intent(row) for row in session.scalars(query)][::-1]
+
+
+def _intent(row: models.Intent) -> Intent:
+    values = {field.name: getattr(row, field.name) for field in dataclasses.fields(Intent)}
+    return Intent(**values | {"roles": tuple(row.roles)})

@@ -18,7 +18,7 @@ from vclab.cli.times import clock, iso, utc_now
 from vclab.model.durations import format_duration
 from vclab.model.errors import NotFound, Unreachable
 from vclab.model.ids import is_id
-from vclab.model.reservations import Candidate, RefusedRequest, Trouble
+from vclab.model.reservations import Candidate, FailedStep, RefusedRequest
 from vclab.model.states import ReservationState
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class _Life:
     known_at: datetime | None = None  #: the age of what the database says
     not_asked: str = ""  #: why the server did not tell what is tried
     suspect: "Suspect | None" = None  #: its revision
-    troubles: Sequence[Trouble] = ()  #: with their evidence: for operators
+    troubles: Sequence[FailedStep] = ()  #: with their evidence: for operators
 
 
 def why(context: typer.Context, r: ReservationId, json: Json = False, as_user: AsUser = "") -> None:

@@ -5,6 +5,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, PlainSerializer
 
+from vclab.model.reservations import ReservationView
+from vclab.model.states import OPEN_STATES, Ending, ReservationState
+
 
 def iso(moment: datetime) -> str:
     """ISO 8601 in UTC with whole seconds: ``2025-11-21T10:35:00Z``."""
@@ -19,3 +22,89 @@ class View(BaseModel):
     """Something as people and programs see it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class HelpWait(View):
+    """A reservation waits for an operator."""
+
+    since: Time
+    until: Time | None  #: it is given up then
+
+
+class Reservation(View):
+    """A reservation. Secrets are never among its fields."""
+
+    id: str
+    user: str
+    image: str
+    revision: int
+    state: ReservationState
+    word: str  #: the state as people read it
+    ending: Ending | None
+    computer: str | None
+    generation: int | None
+    host: str | None
+    endpoint: str | None
+    address: str | None  #: its public address
+    has_guest: bool  #: there is an operating system to log in to; else Connect hands the thing out
+    handover: str | None  #: what its user is given where there is no guest: a URL or a path
+    host_key: str | None
+    remote_addresses: tuple[str, ...]
+    access_open: bool  #: the connect ports are open to ``remote_addresses``
+    connected: bool
+    created: Time
+    start: Time
+    preload_at: Time | None  #: its load begins then; None: it was not reserved for later
+    end: Time
+    ended_at: Time | None
+    dismissed_at: Time | None  #: it failed, and is not listed any more
+    step: int
+    steps: int
+    step_title: str | None
+    reason: str | None  #: why it failed, or the last refusal
+    needs_help: HelpWait | None
+
+    @property
+    def ended(self) -> bool:
+        """It is no longer the user's."""
+        return self.state not in OPEN_STATES
+
+    @property
+    def ready(self) -> bool:
+        """It can be connected to."""
+        return self.state in (ReservationState.RESERVED, ReservationState.INUSE)
+
+    @classmethod
+    def of(cls, view: ReservationView) -> "Reservation":
+        """What the store knows, for people and programs. Nothing known is ``None``."""
+        return cls(
+            id=view.id,
+            user=view.user,
+            image=view.image,
+            revision=view.revision,
+            state=view.state,
+            word=view.word,
+            ending=view.ending,
+            computer=view.computer or None,
+            generation=view.generation or None,
+            host=view.host or None,
+            endpoint=view.endpoint or None,
+            address=view.public_address or None,
+            has_guest=view.has_guest,
+            handover=view.handover or None,
+            host_key=view.host_key or None,
+            remote_addresses=view.remote_addresses,
+            access_open=view.access_open,
+            connected=view.connected,
+            created=view.created,
+            start=view.start,
+            preload_at=view.preload_at,
+            end=view.end,
+            ended_at=view.ended_at,
+            dismissed_at=view.dismissed_at,
+            step=view.step,
+            steps=view.steps,
+            step_title=view.step_title or None,
+            reason=view.reason or None,
+            needs_help=None if view.help_since is None else HelpWait(since=view.help_since, until=view.help_until),
+        )

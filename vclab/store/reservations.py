@@ -19,11 +19,24 @@ from vclab.model.plans import Facts, Left, Target
 from vclab.model.reservations import HeldTenure, Refusal, ReservationView
 from vclab.model.rules import Rules
 from vclab.model.states import OPEN_STATES, ComputerState, Ending, ReservationState
-from vclab.store import audit, claims, credit, ends, failures, history, load_log, spares, tenures, zones
+from vclab.store import (
+    audit,
+    claims,
+    computers,
+    extension,
+    failures,
+    history,
+    load_log,
+    local_time,
+    locks,
+    spares,
+    targets,
+    tenures,
+)
+from vclab.store.column_types import utc
 from vclab.store.models import Computer, LoadStep, Reservation, Tenure
-from vclab.store.placing import forget_content, locked, place, placed, spans_of, target_of
+from vclab.store.placement import place, placed, spans_of
 from vclab.store.spares import in_production
-from vclab.store.types import utc
 
 __all__ = [
     "access_opened",
@@ -35,12 +48,12 @@ __all__ = [
     "ended",
     "extend",
     "finished",
-    "give_back",
     "handed_out",
     "held_target",
     "kept",
     "left",
     "loaded",
+    "not_let_in",
     "note_refusal",
     "open_reservations",
     "place",
@@ -59,7 +72,7 @@ _UNFINISHED = (*OPEN_STATES, ReservationState.RECLAIM)
 
 def ready(session: Session, id: str, facts: Facts, now: datetime) -> None:
     """Loaded: its addresses, its host key and what the computer holds are known; it waits for Connect."""
-    row = locked(session, id)
+    row = locks.reservation(session, id)
     if row.state not in OPEN_STATES:
         return
     row.ready_at = row.ready_at or utc(now)
@@ -78,13 +91,13 @@ def ready_late(
     Lost is the time since the start, or since a load could have been done that was reserved for too soon; less the
     ``credited`` seconds that were given back already. Again: nothing more.
     """
-    row = locked(session, id)
+    row = locks.reservation(session, id)
     before = row.state in (ReservationState.SCHEDULED, ReservationState.NEW)
     ready(session, id, facts, now)
     if not before or row.preload_at is None:
         return row.ends, ""
     due = max(row.starts, row.preload_at + timedelta(seconds=row.load_seconds))
-    text = credit.give(session, row, (utc(now) - due).total_seconds() - credited, rules, now)
+    text = extension.credit(session, row, (utc(now) - due).total_seconds() - credited, rules, now)
     row.reason = text or row.reason
     session.flush()
     return row.ends, text
@@ -149,6 +162,19 @@ def access_opened(
     audit.note(session, id, "vclab", "access narrowed" if fewer else "access opened", ", ".join(addresses), now)
 
 
+def not_let_in(session: Session, id: str, text: str, addresses: Sequence[str], now: datetime) -> None:
+    """Connect was pressed in vain: the computer lets in these addresses, as before, and the text says why no others.
+
+    That it was acknowledged stays: access may be half open, so the computer is not taken for untouched.
+    """
+    row = locks.reservation(session, id)
+    if row.state not in OPEN_STATES:
+        return
+    row.remote_addresses, row.reason = list(addresses), text
+    session.flush()
+    audit.note(session, id, "vclab", "not let in", text, now)
+
+
 def handed_out(session: Session, id: str, now: datetime) -> None:
     """Connect was pressed, and the user has what there is. Nobody can see whether it is used: from now on it may be."""
     row = _open(session, id)
@@ -187,7 +213,7 @@ def extend(session: Session, id: str, message: Extend, rules: Rules, now: dateti
     Operators pass the limits, nobody passes a claim. The same end again is a success, and so is the same act: a worker
     that dies when several have been recorded does them all again, and the first one's end is not the newest any more.
     """
-    row, now = locked(session, id), utc(now)
+    row, now = locks.reservation(session, id), utc(now)
     if row.state not in OPEN_STATES:
         return Refusal(f"{id} has ended and can't be extended")
     if audit.is_done(session, id, message.request_id):
@@ -201,25 +227,25 @@ def extend(session: Session, id: str, message: Extend, rules: Rules, now: dateti
         return Refusal(why_not)
     end = utc(message.end)
     try:
-        ends.move(session, row, end, rules, now)
+        extension.move_end(session, row, end, rules, now)
     except (claims.ClaimHeld, claims.NoRoom) as refused:  # claimed since the look at what is free
         return Refusal(str(refused))
     row.reason = ""
-    until = zones.shown(end, zones.of(session, row.user))
+    until = local_time.shown(end, local_time.of(session, row.user))
     audit.note(session, id, message.by, "extended", f"until {until}", now, message.request_id)
     return end
 
 
 def ended(session: Session, id: str, ending: Ending, reason: str, now: datetime, by: str = "") -> None:
     """It has ended for its user: claims are released at once; the first ending stays. The tenure stays too."""
-    row = locked(session, id)
+    row = locks.reservation(session, id)
     claims.release(session, id, now)
     if row.ending is not None:
         return
     row.ending, row.reason, row.ended_at = ending, reason, utc(now)
     row.state = ReservationState.RECLAIM
     row.connected = row.access_open = False
-    row.help_since = row.help_until = None
+    row.help_since, row.help_until, row.no_other_place = None, None, ""
     audit.note(session, id, by or "vclab", f"ended: {ending}", reason, now)
 
 
@@ -229,13 +255,13 @@ def finished(session: Session, id: str, now: datetime, verified: bool = True, de
     A lab machine whose load failed is not given to anybody either. The tenure is released; a reservation that was not
     ended before ends as ``failed``.
     """
-    row = locked(session, id)
+    row = locks.reservation(session, id)
     if row.finished_at is not None:
         return
     if row.ending is None:
         ended(session, id, Ending.FAILED, detail or "its computer was taken away", now)
-        row = locked(session, id)
-    give_back(session, row, "" if verified else detail or "not verified gone", now)
+        row = locks.reservation(session, id)
+    computers.give_back(session, targets.of(row), "" if verified else detail or "not verified gone", now)
     failed = row.ending is Ending.FAILED
     row.state = ReservationState.FAILED if failed else ReservationState.COMPLETE
     row.finished_at = utc(now)
@@ -244,24 +270,10 @@ def finished(session: Session, id: str, now: datetime, verified: bool = True, de
 
 def dismissed(session: Session, id: str, by: str, now: datetime) -> None:
     """It failed, and need not be shown any more. Harmless for what has not failed, or was dismissed before."""
-    row = locked(session, id)
+    row = locks.reservation(session, id)
     if row.ending is Ending.FAILED and row.dismissed_at is None:
         row.dismissed_at = utc(now)
         audit.note(session, id, by, "dismissed", "", now)
-
-
-def give_back(session: Session, row: Reservation, not_clean: str, now: datetime) -> None:
-    """Release the reservation's computer. One that is not verified gone or clean goes into maintenance."""
-    computer = session.get(Computer, row.computer) if row.computer else None
-    if computer is not None and tenures.held(session, computer.name, row.generation):
-        why_not = not_clean or failures.why_maintenance(session, target_of(row))
-        computer.state = ComputerState.MAINTENANCE if why_not else ComputerState.AVAILABLE
-        forget_content(computer, target_of(row).traits.lent)
-        if not why_not and not target_of(row).traits.reloadable:  # of those, only a load makes one good again
-            computer.tainted = False
-        if why_not:
-            computer.notes = failures.maintenance_note(row.id, why_not)
-    tenures.release(session, row.computer, row.generation, now)
 
 
 def kept(session: Session, id: str, seconds: float, now: datetime) -> str:
@@ -269,7 +281,7 @@ def kept(session: Session, id: str, seconds: float, now: datetime) -> str:
 
     Else as ``finished``: its tenure is released.
     """
-    row = locked(session, id)
+    row = locks.reservation(session, id)
     if row.finished_at is not None:
         return ""
     if row.ending in (None, Ending.FAILED) or not tenures.held(session, row.computer, row.generation):
@@ -284,7 +296,7 @@ def kept(session: Session, id: str, seconds: float, now: datetime) -> str:
 def keep_content(session: Session, row: Reservation, seconds: float, now: datetime) -> str:
     """Release the row's computer, which is verified clean, with what it holds: a virtual machine as a spare for so
     long. Why that can't be, or ""; then nothing changed."""
-    if target_of(row).traits.reloadable:
+    if targets.of(row).traits.reloadable:
         why_not = _keep_loaded(session, row)
     else:
         why_not = spares.keep(session, row, utc(now) + timedelta(seconds=seconds), now)
@@ -306,9 +318,9 @@ def _keep_loaded(session: Session, row: Reservation) -> str:
 
 
 def _kept_as(session: Session, row: Reservation, seconds: float, now: datetime) -> str:
-    if target_of(row).traits.reloadable:
+    if targets.of(row).traits.reloadable:
         return f"{row.computer} holds {row.image}/{row.revision}"
-    until = zones.shown(utc(now) + timedelta(seconds=seconds), zones.of(session, row.user))
+    until = local_time.shown(utc(now) + timedelta(seconds=seconds), local_time.of(session, row.user))
     return f"kept as a spare until {until}"
 
 
@@ -375,7 +387,7 @@ def held_target(session: Session, id: str) -> Target | None:
     row = session.get(Reservation, id)
     if row is None:
         raise NotFound(f"there is no reservation {id}")
-    return target_of(row) if tenures.held(session, row.computer, row.generation) else None
+    return targets.of(row) if tenures.held(session, row.computer, row.generation) else None
 
 
 def left(session: Session, target: Target, rules: Rules) -> Left:
@@ -405,14 +417,14 @@ def tenures_held(session: Session) -> list[HeldTenure]:
     )
     return [
         HeldTenure(
-            t.computer, t.generation, t.holder, t.purpose, t.taken_at, t.expected_end, target_of(row) if row else None
+            t.computer, t.generation, t.holder, t.purpose, t.taken_at, t.expected_end, targets.of(row) if row else None
         )
         for t, row in session.execute(query)
     ]
 
 
 def _open(session: Session, id: str) -> Reservation | None:
-    row = locked(session, id)
+    row = locks.reservation(session, id)
     return row if row.state in OPEN_STATES else None
 
 
@@ -438,13 +450,13 @@ def _learn(session: Session, row: Reservation, facts: Facts, now: datetime) -> N
 def _why_not_end(session: Session, row: Reservation, end: datetime, operator: bool, rules: Rules, now: datetime) -> str:
     """Why the reservation can't end at ``end``; empty when it can. Until then it may be any date that can be written:
     it is compared and shown, and nothing is added to it."""
-    zone = zones.of(session, row.user)
+    zone = local_time.of(session, row.user)
     if end <= now:
-        return f"the new end {zones.shown(end, zone)} is in the past; to end it now, use `vclab end {row.id}`"
+        return f"the new end {local_time.shown(end, zone)} is in the past; to end it now, use `vclab end {row.id}`"
     if end < row.ends:
-        return f"it ends at {zones.shown(row.ends, zone)} already; an end can only be moved to a later time"
+        return f"it ends at {local_time.shown(row.ends, zone)} already; an end can only be moved to a later time"
     latest, limit = limits.latest_end(rules.limits, _begins(row, now), row.ends, now, operator)
-    free = ends.free_until(session, row, min(latest, end), rules)
+    free = extension.free_until(session, row, min(latest, end), rules)
     own = end if operator else _own_until(session, row, end, rules)
     best = min(latest, free, own)
     if end <= best:
@@ -455,9 +467,9 @@ def _why_not_end(session: Session, row: Reservation, end: datetime, operator: bo
     elif best == own:
         reason = f"then {row.user} has another one of at most {rules.limits.at_once} at one time"
     if best <= row.ends:
-        return f"it can't be extended beyond {zones.shown(row.ends, zone)}: {reason}"
-    latest_text = f"the latest possible end is {zones.shown(best, zone)}"
-    return f"it can't be extended to {zones.shown(end, zone)}: {reason}; {latest_text}"
+        return f"it can't be extended beyond {local_time.shown(row.ends, zone)}: {reason}"
+    latest_text = f"the latest possible end is {local_time.shown(best, zone)}"
+    return f"it can't be extended to {local_time.shown(end, zone)}: {reason}; {latest_text}"
 
 
 def _begins(row: Reservation, now: datetime) -> datetime:
@@ -488,7 +500,7 @@ def _view(row: Reservation, step: LoadStep | None, now: datetime) -> Reservation
     same = {field.name for field in dataclasses.fields(ReservationView)} & set(Reservation.__table__.columns.keys())
     values = {name: getattr(row, name) for name in same}
     values |= {"computer": row.computer or "", "remote_addresses": tuple(row.remote_addresses)}
-    values |= {"start": row.starts, "end": row.ends, "has_guest": target_of(row).traits.guest}
+    values |= {"start": row.starts, "end": row.ends, "has_guest": targets.of(row).traits.guest}
     values |= {"step": number, "steps": count, "step_title": title}
     if row.help_until is not None:
         values["help_until"] = min(row.help_until, row.ends)  # it may be extended meanwhile

@@ -37,7 +37,7 @@ def sandbox() -> SandboxedWorkflowRunner:
 
 
 PATIENCE = 30
-"""Seconds that a workflow task may compute. The SDK interrupts it after 2 s, which the first task of a workflow takes on a
+"""Seconds that a workflow task may compute. The SDK interrupts it after 2 s, which a first task takes on a
 busy machine. An interrupted workflow can't be evicted: it stands still, and its worker never ends (SDK 1.35)."""
 
 

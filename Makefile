@@ -27,6 +27,10 @@ test: ## set up, then run the tests, two at a time; with ARGS="tests/store -k cl
 	@deploy/setup.sh tests
 	$(ROOT) $(BIN)/pytest -n 2 --no-loadscope-reorder $(ARGS)
 
+quick: ## the light tests, in under two minutes: neither root nor the lab; ARGS as above
+	@deploy/setup.sh tests
+	$(BIN)/pytest -n 2 --no-loadscope-reorder -m 'not heavy and not long' $(ARGS)
+
 test-long: ## the tests that `make test` leaves out: a quarter of an hour of faults on the whole stack and on a node
 	@deploy/setup.sh tests
 	$(ROOT) $(BIN)/pytest -m long

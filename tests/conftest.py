@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-FIRST = ("stack/test_kills.py", "stack/", "lab/")
+FIRST = ("stack/test_kills.py", "stack/test_faults.py", "lab/", "stack/", "workflows/", "guests/", "cli/test_acts.py")
 """Beginnings of paths: what takes longest begins first."""
 HEAVY = (
     *("stack/", "lab/", "node/", "guests/", "provisioning/", "workflows/"),

@@ -9,7 +9,7 @@ import pytest
 from tests.cli.conftest import DEBIAN, Command
 from tests.store.lab import RULES
 from vclab.cli.errors import Usage
-from vclab.cli.history import parse_past
+from vclab.cli.times import parse_past
 from vclab.model.inventory import DatastoreFacts, HostFacts, Inventory
 from vclab.model.plans import Facts
 from vclab.model.reservations import Placed, ReserveRequest

@@ -177,9 +177,12 @@ class AuditEvent:
     """Something that was done or refused, and by whom."""
 
     at: datetime
-    who: str
+    who: str  #: the person who acted; else "vclab", or "temporal" for a signal from the Temporal UI or CLI
     what: str
     detail: str = ""
+    for_user: str = ""  #: whose reservation it is
+    authentication: str = ""  #: how it is known who acted; empty: nobody did, vclab itself
+    intent: str = ""  #: the id of what was asked for
 
 
 @dataclass(frozen=True)

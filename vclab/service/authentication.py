@@ -43,6 +43,11 @@ async def authenticate(backend: Backend, account: Account, as_user: str = "") ->
     return _actor(backend, users.get(account.login), account.login, Authentication.ACCOUNT, account)
 
 
+def unknown(backend: Backend, account: Account) -> Actor:
+    """Who calls, as far as the account and the settings tell: the store was not asked."""
+    return _actor(backend, None, account.login, Authentication.ACCOUNT, account)
+
+
 def _actor(backend: Backend, user: User | None, login: str, how: Authentication, account: Account) -> Actor:
     operators = backend.settings.operators
     roles = {Role.USER} if user else set()

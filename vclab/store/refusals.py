@@ -98,6 +98,15 @@ def refused(session: Session, id: str) -> RefusedRequest | None:
     )
 
 
+def beginning(session: Session, prefix: str, user: str | None, limit: int) -> list[str]:
+    """The newest ``limit`` ids of refused requests that begin with ``prefix``, of ``user`` or of all."""
+    table = models.RefusedRequest
+    query = sa.select(table.id).where(table.id.startswith(prefix, autoescape=True))
+    if user is not None:
+        query = query.where(table.user == user)
+    return list(session.scalars(query.order_by(table.id.desc()).limit(limit)))
+
+
 def _suspects(session: Session, image: str) -> Sequence[Suspect]:
     """The image's production revision, if it is suspect."""
     production = sa.select(Revision.number).where(Revision.image == image, Revision.production)

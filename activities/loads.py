@@ -13,7 +13,7 @@ from vclab.model.messages import Reload
 from vclab.model.plans import Facts, Target
 from vclab.model.reservations import Waits
 from vclab.settings import Settings
-from vclab.store import loads
+from vclab.store import background_loads
 from vclab.store.engine import Store
 
 
@@ -57,7 +57,7 @@ class LoadRecords:
         rules = self._settings().rules()
 
         def begin(session: Session) -> LoadBegun:
-            return LoadBegun(loads.begin(session, given.reload, rules, given.now), rules.waits)
+            return LoadBegun(background_loads.begin(session, given.reload, rules, given.now), rules.waits)
 
         with failures():
             try:
@@ -71,9 +71,9 @@ class LoadRecords:
 
         def end(session: Session) -> None:
             if given.why_not:
-                loads.failed(session, given.target, given.why_not, given.now)
+                background_loads.failed(session, given.target, given.why_not, given.now)
             else:
-                loads.finished(session, given.target, given.facts, given.now)
+                background_loads.finished(session, given.target, given.facts, given.now)
 
         with failures():
             self._store.run(end)

@@ -239,7 +239,7 @@ class RecordActivities:
 
         def move(session: Session) -> Placed | Refusal:
             ours = rules.of_reservation(session, self._settings(), given.reservation)
-            return scheduling.move(session, given.reservation, given.message, given.inventories, ours, given.now)
+            return scheduling.reschedule(session, given.reservation, given.message, given.inventories, ours, given.now)
 
         return _outcome(self._write(move, of_act=True))
 

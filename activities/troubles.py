@@ -12,10 +12,10 @@ from activities import rules
 from activities.errors import failures
 from vclab.model.inventory import Inventory
 from vclab.model.plans import Target
-from vclab.model.reservations import OtherPlace, Placed, Refusal, Trouble, Waits
+from vclab.model.reservations import FailedStep, OtherPlace, Placed, Refusal, Waits
 from vclab.model.rules import Rules
 from vclab.settings import Settings
-from vclab.store import elsewhere, tenures, troubles
+from vclab.store import failed_steps, needs_help, relocation, reservations, tenures
 from vclab.store.engine import Store
 
 T = TypeVar("T")
@@ -26,7 +26,7 @@ class FailedInput:
     """A step failed for good; its moment is the workflow's."""
 
     target: Target
-    trouble: Trouble
+    trouble: FailedStep
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class TroubleRecords:
     def step_failed(self, given: FailedInput) -> None:
         """Keep what failed, and what could be seen."""
         health = self._settings().rules().health
-        self._write(lambda s: troubles.note(s, given.target, given.trouble, health))
+        self._write(lambda s: failed_steps.note(s, given.target, given.trouble, health))
 
     @activity.defn
     def elsewhere(self, given: ElsewhereInput) -> ElsewhereOutcome:
@@ -128,7 +128,7 @@ class TroubleRecords:
 
         def find(session: Session) -> OtherPlace | Refusal:
             ours = self._rules(session, given.target.reservation)
-            return elsewhere.find(session, given.target, given.inventories, ours, given.now)
+            return relocation.find(session, given.target, given.inventories, ours, given.now)
 
         outcome = self._write(find)
         if isinstance(outcome, Refusal):
@@ -142,7 +142,7 @@ class TroubleRecords:
 
         def move(session: Session) -> Placed | None:
             ours = self._rules(session, target.reservation)
-            return elsewhere.move(session, target, place, given.not_clean, lost, ours, given.now)
+            return relocation.relocate(session, target, place, given.not_clean, lost, ours, given.now)
 
         with failures():
             try:
@@ -156,7 +156,7 @@ class TroubleRecords:
 
         def need(session: Session) -> Waits:
             waits = self._rules(session, given.target.reservation).waits
-            troubles.need_help(session, given.target, waits.help, given.reason, given.now)
+            needs_help.begin(session, given.target, waits.help, given.reason, given.now)
             return waits
 
         return self._write(need)
@@ -164,7 +164,7 @@ class TroubleRecords:
     @activity.defn
     def not_let_in(self, given: NotLetIn) -> None:
         """Who has pressed Connect is told why the computer is not open to them."""
-        self._write(lambda s: troubles.not_let_in(s, given.reservation, given.text, given.addresses, given.now))
+        self._write(lambda s: reservations.not_let_in(s, given.reservation, given.text, given.addresses, given.now))
 
     @activity.defn
     def helped(self, given: HelpedInput) -> Helped:
@@ -172,6 +172,6 @@ class TroubleRecords:
 
         def help_(session: Session) -> Helped:
             ours = self._rules(session, given.reservation)
-            return Helped(*troubles.helped(session, given.reservation, given.by, given.how, ours, given.now))
+            return Helped(*needs_help.resolved(session, given.reservation, given.by, given.how, ours, given.now))
 
         return self._write(help_, of_act=True)

@@ -13,7 +13,7 @@ from vclab.cli.params import AsUser, Json
 from vclab.cli.times import clock, utc_now
 from vclab.model.durations import format_duration
 from vclab.model.errors import Refused
-from vclab.model.reservations import Trouble
+from vclab.model.reservations import FailedStep as Step
 from vclab.service import reservations
 from vclab.service.client import Client
 from vclab.service.failures import FailedStep
@@ -89,12 +89,12 @@ def must_be_operator(lab: Lab, why: str) -> None:
         raise Refused(f"{why}, and {lab.actor.login} is none; the setting `operators` names them")
 
 
-def trouble_json(trouble: Trouble) -> JsonValue:
+def trouble_json(trouble: Step) -> JsonValue:
     """A step that failed, for programs."""
     document: JsonValue = FailedStep.of(trouble).model_dump(mode="json")
     return document
 
 
-def tell_failed_load(lab: Lab, trouble: Trouble) -> None:
+def tell_failed_load(lab: Lab, trouble: Step) -> None:
     """As ``print_failed_load``."""
     print_failed_load(FailedStep.of(trouble), lab.zone)

@@ -14,7 +14,7 @@ from vclab.service.reservations import FailedComputer, WaitingReservation, waiti
 from vclab.service.use_case import Call, Nothing, Rule, read
 from vclab.service.views import View
 from vclab.settings import Settings
-from vclab.store import catalog, failures, orphans, reservations, rests
+from vclab.store import catalog, failures, host_rests, orphans, reservations
 
 
 class Part(View):
@@ -111,7 +111,7 @@ def _removed(settings: Settings) -> str:
 def _hosts(session: Session, call: Call) -> tuple[bool, str]:
     """Hosts that rest. A lab goes on with a broken host, so it is no fault of the set-up."""
     zone = zone_of(call.actor.user.zone if call.actor.user else "")
-    found = [RestingHost.of(rest) for rest in rests.resting(session).values()]
+    found = [RestingHost.of(rest) for rest in host_rests.resting(session).values()]
     each = [f"{rest.endpoint}/{rest.host} {rest.text(lambda at: clock(at, zone))}" for rest in found]
     return True, " | ".join(each) or "all hosts in service"
 

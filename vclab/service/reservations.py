@@ -19,8 +19,9 @@ from vclab.service.looks import ASK, Look, look_at
 from vclab.service.use_case import Call, Nothing, Question, Rule, read
 from vclab.service.views import Reservation, Time, View
 from vclab.store import audit as audit_trail
-from vclab.store import catalog, failures, intents, load_log, refusals, reservations, rests, troubles
+from vclab.store import catalog, failed_steps, failures, host_rests, intents, load_log, refusals, reservations
 from vclab.store import history as stays
+from vclab.store import needs_help as store_help
 
 MOST = 100_000
 """Lines of a list, at most."""
@@ -150,8 +151,8 @@ async def show(call: Call, question: Named) -> Shown:
         seen = await look_at(call.backend, view.id)
 
     def ask(session: Session) -> Shown:
-        load, steps = load_log.attempts(session, view.id), troubles.of(session, view.id)
-        rest = rests.resting(session).get((view.endpoint, view.host))
+        load, steps = load_log.attempts(session, view.id), failed_steps.of(session, view.id)
+        rest = host_rests.resting(session).get((view.endpoint, view.host))
         return Shown(
             **dict(seen),
             history=tuple(map(Event.of, audit_trail.events(session, view.id))),
@@ -269,7 +270,7 @@ async def _explain(call: Call, view: ReservationView) -> Explained:
 
     def ask(session: Session) -> Explained:
         attempt = load_log.last_attempt(session, view.id)
-        steps = troubles.of(session, view.id)[-1:] if call.actor.operator else []
+        steps = failed_steps.of(session, view.id)[-1:] if call.actor.operator else []
         refused = None if seen.ended else refusals.refused(session, view.id)
         return Explained(
             **dict(seen) | {"word": (seen.now.word if seen.now else None) or seen.word, "reason": seen.remark},
@@ -338,10 +339,10 @@ async def needs_help(call: Call, question: Nothing) -> tuple[WaitingReservation 
 def waiting(session: Session) -> tuple[WaitingReservation | FailedComputer, ...]:
     """What waits for an operator."""
     found: list[WaitingReservation | FailedComputer] = []
-    for id, failed in troubles.waiting(session):
+    for id, failed in store_help.waiting(session):
         if (view := reservations.view(session, id)) is not None:
             found.append(WaitingReservation(**dict(Reservation.of(view)), failure=FailedStep.of(failed)))
-    for failed in troubles.of_loads(session):
+    for failed in failed_steps.of_loads(session):
         found.append(FailedComputer(computer=failed.computer, failure=FailedStep.of(failed)))
     return tuple(found)
 

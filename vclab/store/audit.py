@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from vclab.model.reservations import AuditEvent
+from vclab.store.column_types import utc
 from vclab.store.models import Event
-from vclab.store.types import utc
 
 _event = Event.metadata.tables[Event.__tablename__]
 _NEWEST = (

@@ -96,10 +96,10 @@ def test_nobody_or_nothing_of_that_name(vclab: Command) -> None:
     assert "Nobody" in vclab("history", "--computer", "vm02").err
     vclab("history", "--computer", "vm77").one_line_error(4, "there is no computer 'vm77'")
     vclab("history", "--user", "☃").one_line_error(4, "there is no user")
-    vclab("history").one_line_error(2, "--computer")
+    vclab("history").one_line_error(2, "name a computer")
     vclab("history", "--address", "nonsense").one_line_error(2, "is not an address")
     vclab("history", "--user", "bob", "--at", "yesterday").one_line_error(2, "is not a time")
-    vclab("history", "--user", "bob", "--at", "9999-01-01").one_line_error(2, "has not been yet")
+    vclab("history", "--user", "bob", "--at", "9999-01-01").one_line_error(2, "is in the future")
     vclab("history", "--user", "bob", "--limit", "0").one_line_error(2, "limit")
 
 

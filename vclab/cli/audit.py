@@ -1,6 +1,5 @@
 """``vclab audit``: who asked for what, how that is known, and how it came out."""
 
-import asyncio
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -9,6 +8,7 @@ import typer
 from vclab.cli.client import client_of, zone_for
 from vclab.cli.output import note, say_json, table
 from vclab.cli.params import AsUser, Json, OfUser, not_empty
+from vclab.cli.running import run
 from vclab.cli.tables import Column, Fit
 from vclab.cli.times import clock
 from vclab.service import reservations
@@ -54,7 +54,7 @@ def audit(
       vclab audit --subject 1f3k9 --json
     """
     asked = Asked(user=user, subject=subject, limit=limit)
-    found, zone = asyncio.run(_ask(client_of(context, as_user), asked))
+    found, zone = run(_ask(client_of(context, as_user), asked))
     if json:
         say_json(reservations.audit.document(found))
     elif found:

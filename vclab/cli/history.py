@@ -1,6 +1,5 @@
 """``vclab history``: who had which computer, which addresses and which revision, from when to when."""
 
-import asyncio
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -9,6 +8,7 @@ import typer
 from vclab.cli.client import client_of, zone_for
 from vclab.cli.output import note, say_json, table
 from vclab.cli.params import AsUser, Json, OfComputer, OfUser, not_empty
+from vclab.cli.running import run
 from vclab.cli.tables import Column
 from vclab.cli.times import clock, parse_past, utc_now
 from vclab.service import reservations
@@ -57,7 +57,7 @@ def history(
       vclab history --user alice --json
     """
     asked = Had(computer=computer, user=user, address=address, limit=limit)
-    found, zone = asyncio.run(_ask(client_of(context, as_user), asked, at))
+    found, zone = run(_ask(client_of(context, as_user), asked, at))
     if json:
         say_json(reservations.history.document(found))
     elif found:

@@ -1,12 +1,11 @@
 """``vclab images``: what can be reserved."""
 
-import asyncio
-
 import typer
 
 from vclab.cli.client import client_of
 from vclab.cli.output import note, say_json, table
 from vclab.cli.params import Json
+from vclab.cli.running import run
 from vclab.cli.tables import Column, Fit
 from vclab.service import reservations
 from vclab.service.reservations import Offer
@@ -30,7 +29,7 @@ def images(context: typer.Context, json: Json = False) -> None:
       vclab images
       vclab images --json
     """
-    found = asyncio.run(client_of(context).call(reservations.images, Nothing()))
+    found = run(client_of(context).call(reservations.images, Nothing()))
     if json:
         say_json(reservations.images.document(found))
     elif found:

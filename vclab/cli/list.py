@@ -14,6 +14,7 @@ import typer
 from vclab.cli.client import client_of, zone_for
 from vclab.cli.output import note, say, say_json, say_json_line, table, terminal_width
 from vclab.cli.params import AsUser, Json
+from vclab.cli.running import run
 from vclab.cli.tables import Column, Fit, lay_out
 from vclab.cli.times import clock, utc_now
 from vclab.model.errors import Invalid, Unreachable
@@ -68,9 +69,9 @@ def list_(
     asked = Which(everyone=everyone, ended=all_, limit=limit)
     client = client_of(context, as_user)
     if watch:
-        asyncio.run(_watch(client, asked, form, json))
+        run(_watch(client, asked, form, json))
         return
-    found, zone = asyncio.run(_ask(client, asked))
+    found, zone = run(_ask(client, asked))
     if all_ and len(found) == limit:
         note(f"These are the newest {limit}; --limit shows more.")
     if json:

@@ -1,6 +1,5 @@
 """``vclab needs-help``: the loads that wait for an operator, each with what could be seen of it."""
 
-import asyncio
 from zoneinfo import ZoneInfo
 
 import typer
@@ -10,6 +9,7 @@ from vclab.cli.context import Lab
 from vclab.cli.failed import print_evidence, print_failed_load, step_name
 from vclab.cli.output import JsonValue, fields, note, say, say_json
 from vclab.cli.params import AsUser, Json
+from vclab.cli.running import run
 from vclab.cli.times import clock, utc_now
 from vclab.model.durations import format_duration
 from vclab.model.errors import Refused
@@ -36,7 +36,7 @@ def needs_help(context: typer.Context, json: Json = False, as_user: AsUser = "")
       vclab needs-help
       vclab needs-help --json
     """
-    found, zone = asyncio.run(_ask(client_of(context, as_user)))
+    found, zone = run(_ask(client_of(context, as_user)))
     if json:
         say_json(reservations.needs_help.document(found))
         return

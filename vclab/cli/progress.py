@@ -55,18 +55,22 @@ def _lasts(seen: Look, now: datetime) -> str:
     spent = (now - live.since).total_seconds() if live.since else 0.0
     if live.seconds_left:
         left = live.seconds_left - spent  # what the workflow says was so when the step began
-        return (
-            f"about {format_duration(left)} left" if left >= 1 else f"for {format_duration(spent)}, longer than usual"
-        )
+        return f"about {format_duration(left)} left" if left >= 1 else f"for {format_duration(spent)}, unusually long"
+    if scheduled(seen):
+        return f"in {wait}" if (wait := _until(live.until, now)) else ""
     until = live.until or (seen.end if seen.ready else None)
-    if until and not live.step and (live.then or scheduled(seen)):
+    if until and live.then and not live.step:
         return _left(until, now)
     return f"for {format_duration(spent)}" if spent >= 1 else ""
 
 
 def _left(until: datetime | None, now: datetime) -> str:
-    seconds = (until - now).total_seconds() if until else 0.0
-    return f"{format_duration(seconds)} left" if seconds >= 1 else ""
+    return f"{left} left" if (left := _until(until, now)) else ""
+
+
+def _until(moment: datetime | None, now: datetime) -> str:
+    seconds = (moment - now).total_seconds() if moment else 0.0
+    return format_duration(seconds) if seconds >= 1 else ""
 
 
 def _help(seen: Look, now: datetime) -> str:

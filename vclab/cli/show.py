@@ -1,6 +1,5 @@
 """``vclab show R``: all that is known of one reservation."""
 
-import asyncio
 from zoneinfo import ZoneInfo
 
 import typer
@@ -9,6 +8,7 @@ from vclab.cli.client import client_of, zone_for
 from vclab.cli.output import fields, note, say, say_json, table
 from vclab.cli.params import AsUser, Json, ReservationId
 from vclab.cli.progress import sentence
+from vclab.cli.running import run
 from vclab.cli.tables import Column, Fit
 from vclab.cli.times import clock, utc_now
 from vclab.model.durations import format_duration
@@ -31,7 +31,7 @@ def show(context: typer.Context, r: ReservationId, json: Json = False, as_user: 
       vclab show 1f3k9
       vclab show 1f3k9 --json
     """
-    shown, zone = asyncio.run(_ask(client_of(context, as_user), r))
+    shown, zone = run(_ask(client_of(context, as_user), r))
     if json:
         say_json(reservations.show.document(shown))
         return

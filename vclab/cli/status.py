@@ -1,6 +1,5 @@
 """``vclab status``: is everything there that reservations need?"""
 
-import asyncio
 from collections.abc import Iterable
 from typing import Protocol
 
@@ -11,6 +10,7 @@ from vclab.cli.errors import Code, code_of, text_of
 from vclab.cli.output import say_json, table
 from vclab.cli.params import Json
 from vclab.cli.plugins import load_all
+from vclab.cli.running import run
 from vclab.cli.tables import Column, Fit
 from vclab.service import health
 from vclab.service.health import Part
@@ -49,7 +49,7 @@ def status(context: typer.Context, json: Json = False) -> None:
       vclab status
       vclab status --json
     """
-    found = asyncio.run(client_of(context).call(health.status, Nothing()))
+    found = run(client_of(context).call(health.status, Nothing()))
     parts: list[PartLike] = [*found.parts, *_plugged()]
     well = all(part.ok for part in parts)
     if json:

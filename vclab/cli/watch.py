@@ -1,6 +1,5 @@
 """``vclab watch R``: follow one reservation to its end."""
 
-import asyncio
 from collections.abc import Sequence
 
 import typer
@@ -9,6 +8,7 @@ from vclab.cli.client import client_of
 from vclab.cli.output import note, say, say_json_line
 from vclab.cli.params import AsUser, Json, ReservationId
 from vclab.cli.progress import Lines, display, follow, sentence
+from vclab.cli.running import run
 from vclab.cli.times import utc_now
 from vclab.model.errors import Failed
 from vclab.model.states import Ending
@@ -32,7 +32,7 @@ def watch(context: typer.Context, r: ReservationId, json: Json = False, as_user:
       vclab watch 1f3k9 --json
     """
     try:
-        last = asyncio.run(_follow(client_of(context, as_user), r, json))
+        last = run(_follow(client_of(context, as_user), r, json))
     except KeyboardInterrupt:
         note(f"\nNo longer watching; {r} goes on")
         raise

@@ -1,6 +1,5 @@
 """``vclab why R``: what a reservation waits for, or why a request was refused."""
 
-import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -13,6 +12,7 @@ from vclab.cli.needs_help import resolve_hint
 from vclab.cli.output import JsonValue, fields, say, say_json
 from vclab.cli.params import AsUser, Json, ReservationId
 from vclab.cli.progress import sentence
+from vclab.cli.running import run
 from vclab.cli.times import clock, utc_now
 from vclab.model.durations import format_duration
 from vclab.service import reservations
@@ -37,7 +37,7 @@ def why(context: typer.Context, r: ReservationId, json: Json = False, as_user: A
       vclab why 1f3k9
       vclab why 1f3k9 --json
     """
-    found, zone = asyncio.run(_ask(client_of(context, as_user), r))
+    found, zone = run(_ask(client_of(context, as_user), r))
     if json:
         say_json(reservations.why.document(found))
     elif isinstance(found, RefusedPlace):

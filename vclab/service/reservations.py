@@ -271,7 +271,7 @@ async def _explain(call: Call, view: ReservationView) -> Explained:
     def ask(session: Session) -> Explained:
         attempt = load_log.last_attempt(session, view.id)
         steps = failed_steps.of(session, view.id)[-1:] if call.actor.operator else []
-        refused = None if seen.ended else refusals.refused(session, view.id)
+        refused = refusals.refused(session, view.id) if seen.waits_for_help else None
         return Explained(
             **dict(seen) | {"word": (seen.now.word if seen.now else None) or seen.word, "reason": seen.remark},
             known_at=_known_at(session, view, attempt),

@@ -87,6 +87,13 @@ def note(session: Session, request: ReserveRequest, refusal: Refusal, now: datet
     session.flush()
 
 
+def note_relocation(session: Session, reservation: str, refusal: Refusal, now: datetime) -> None:
+    """Keep why a reservation whose load failed found no other place, as a request of the reservation's id."""
+    row = session.get_one(models.Reservation, reservation)
+    seconds = max((row.ends - utc(now)).total_seconds(), 0.0)
+    note(session, ReserveRequest(row.id, row.user, row.image, seconds), refusal, now)
+
+
 def refused(session: Session, id: str) -> RefusedRequest | None:
     """The refused request of that id; None when there is none."""
     row = session.get(models.RefusedRequest, id)

@@ -106,6 +106,7 @@ def reservation_json(view: ReservationView) -> dict[str, JsonValue]:
         "host": view.host or None,
         "endpoint": view.endpoint or None,
         "address": view.public_address or None,
+        "has_guest": view.has_guest,
         "handover": view.handover or None,
         "host_key": view.host_key or None,
         "remote_addresses": list(view.remote_addresses),

@@ -7,7 +7,6 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from vclab.cli import checks
 from vclab.cli.administer import administration
 from vclab.cli.context import Lab, lab_of
 from vclab.cli.errors import Usage, quoted
@@ -15,6 +14,7 @@ from vclab.cli.output import JsonValue, note, say_json, table
 from vclab.cli.params import AsUser, Json, OfComputer, OfUser
 from vclab.cli.times import clock, dated, iso, occurrences, utc_now
 from vclab.model.errors import NotFound
+from vclab.service import checks
 
 if TYPE_CHECKING:
     from vclab.store.history import AddressSpan, Stay

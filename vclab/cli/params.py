@@ -75,3 +75,4 @@ OfUser = Annotated[
 ]
 AsUser = Annotated[str, typer.Option("--as", metavar="USER", help="Act as this user.", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs: stable keys, times in UTC.")]
+Why = Annotated[str, typer.Option("--why", metavar="TEXT", help="Reason shown to users.", show_default=False)]

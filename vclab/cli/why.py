@@ -10,7 +10,6 @@ import typer
 
 from vclab.cli.context import Lab, lab_of
 from vclab.cli.follow import ASK, Seen, look, sentence
-from vclab.cli.image import failure_json, suspect_json
 from vclab.cli.needs_help import tell_evidence, trouble_json
 from vclab.cli.output import JsonValue, fields, say, say_json, status_json
 from vclab.cli.params import AsUser, Json, ReservationId
@@ -264,3 +263,16 @@ def _plain(values: dict[str, object]) -> dict[str, JsonValue]:
         else:
             plain[name] = str(value) if value else None
     return plain
+
+
+def suspect_json(suspect: "Suspect | None") -> JsonValue:
+    """Why a revision is suspect, for programs; null when it is not."""
+    if suspect is None:
+        return None
+    failures: list[JsonValue] = [failure_json(failure) for failure in suspect.failures]
+    return {"since": iso(suspect.since), "failures": failures}
+
+
+def failure_json(failure: "Failure") -> dict[str, JsonValue]:
+    """A failed load for programs."""
+    return asdict(failure) | {"at": iso(failure.at)}

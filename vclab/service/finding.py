@@ -1,7 +1,8 @@
 """Finding things by what people type, as far as they may see them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from typing import TypeVar
 
 from sqlalchemy.orm import Session
 
@@ -11,6 +12,8 @@ from vclab.model.reservations import ReservationView
 from vclab.service.actor import Actor
 from vclab.service.backend import Backend
 from vclab.store import reservations
+
+T = TypeVar("T")
 
 NEAR = 1000
 """Among so many of the newest reservations a near id is looked for."""
@@ -43,6 +46,13 @@ def may_see(actor: Actor, view: ReservationView) -> bool:
 def whose(actor: Actor) -> str | None:
     """Whose reservations the actor sees; None: everybody's."""
     return None if actor.operator else actor.login
+
+
+def known(what: str, name: str, things: Mapping[str, T], otherwise: str) -> T:
+    """The thing of that name. Raises ``NotFound`` with near names, or else with ``otherwise`` as the hint."""
+    if name not in things:
+        raise NotFound(f"there is no {what} {quoted(name)}", near(name, things).removeprefix(", ") or otherwise)
+    return things[name]
 
 
 def near(name: str, known: Iterable[str]) -> str:

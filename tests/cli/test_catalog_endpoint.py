@@ -95,7 +95,7 @@ def test_a_wrong_login(add: Callable[..., Said], vclab: Command, vcenter: VcsimP
     assert "not the password" not in said.err
     add(user="nobody").one_line_error(3, "refuses the user nobody")
     assert not (tmp_path / "secrets").exists()
-    vclab("endpoint", "show", "vc2").one_line_error(4, "there is no endpoint 'vc2'; did you mean vc1?")
+    vclab("endpoint", "show", "vc2").one_line_error(4, "there is no endpoint 'vc2' (did you mean vc1?)")
 
 
 def test_what_does_not_answer(add: Callable[..., Said], nobody_listens: str) -> None:

@@ -108,7 +108,7 @@ def test_without_a_server_the_database_answers_with_its_age(vclab: Command, open
 
 
 def test_a_resting_host_is_listed_told_and_woken(vclab: Command, opened: Store) -> None:
-    assert "No host rests." in vclab("host", "list").err
+    assert "All hosts are in service." in vclab("host", "list").err
     rest(opened)
     (found,) = vclab("host", "list", "--json").json
     assert (found["endpoint"], found["host"], found["by"], found["checks"]) == ("vc1", "esx1", None, 0)

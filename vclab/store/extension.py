@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from vclab.model.durations import format_duration
 from vclab.model.rules import Rules
-from vclab.store import audit, claims, identities, local_time, spares, targets, tenures
+from vclab.store import audit, claims, eviction, identities, local_time, targets, tenures
 from vclab.store.column_types import utc
 from vclab.store.models import Reservation
 
@@ -40,7 +40,7 @@ def move_end(session: Session, row: Reservation, end: datetime, rules: Rules, no
         if _needs_identity(row):
             identities.must_last(session, before, after, row.id)
 
-    spares.aside(session, row.id, before, extend, now)
+    eviction.evicting(session, row.id, before, extend, now)
     tenures.expect(session, row.computer, row.generation, after)
     row.ends = utc(end)
 
@@ -58,7 +58,7 @@ def credit(session: Session, row: Reservation, seconds: float, rules: Rules, now
         with suppress(claims.ClaimHeld, claims.NoRoom):  # claimed since the look at what is free
             move_end(session, row, end, rules, now)
     given = (row.ends - before).total_seconds()
-    until = local_time.shown(row.ends, local_time.of(session, row.user))
+    until = local_time.for_user(session, row.user, row.ends)
     text = f"{format_duration(seconds)} were lost by a fault of the lab"
     if given >= seconds - LEAST_CREDIT:
         text += f"; the end was moved to {until}"

@@ -231,7 +231,7 @@ def extend(session: Session, id: str, message: Extend, rules: Rules, now: dateti
     except (claims.ClaimHeld, claims.NoRoom) as refused:  # claimed since the look at what is free
         return Refusal(str(refused))
     row.reason = ""
-    until = local_time.shown(end, local_time.of(session, row.user))
+    until = local_time.for_user(session, row.user, end)
     audit.note(session, id, message.by, "extended", f"until {until}", now, message.request_id)
     return end
 
@@ -320,7 +320,7 @@ def _keep_loaded(session: Session, row: Reservation) -> str:
 def _kept_as(session: Session, row: Reservation, seconds: float, now: datetime) -> str:
     if targets.of(row).traits.reloadable:
         return f"{row.computer} holds {row.image}/{row.revision}"
-    until = local_time.shown(utc(now) + timedelta(seconds=seconds), local_time.of(session, row.user))
+    until = local_time.for_user(session, row.user, utc(now) + timedelta(seconds=seconds))
     return f"kept as a spare until {until}"
 
 
@@ -450,7 +450,7 @@ def _learn(session: Session, row: Reservation, facts: Facts, now: datetime) -> N
 def _why_not_end(session: Session, row: Reservation, end: datetime, operator: bool, rules: Rules, now: datetime) -> str:
     """Why the reservation can't end at ``end``; empty when it can. Until then it may be any date that can be written:
     it is compared and shown, and nothing is added to it."""
-    zone = local_time.of(session, row.user)
+    zone = local_time.zone_of(session, row.user)
     if end <= now:
         return f"the new end {local_time.shown(end, zone)} is in the past; to end it now, use `vclab end {row.id}`"
     if end < row.ends:

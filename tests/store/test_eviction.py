@@ -36,7 +36,7 @@ def until(store: Store, spare: Placed) -> datetime | None:
 
 def extend(store: Store, placed: Placed, end: datetime, now: datetime) -> datetime | Refusal:
     message = Extend(end, "olga", operator=True)
-    return store.run(lambda s: reservations.extend(s, placed.reservation, message, RULES, now))
+    return store.run(lambda s: extension.extend(s, placed.reservation, message, RULES, now))
 
 
 def beside_a_spare(store: Store) -> tuple[Placed, Placed]:

@@ -15,7 +15,7 @@ from vclab.model.messages import Extend
 from vclab.model.plans import Facts
 from vclab.model.reservations import Placed, Refusal
 from vclab.model.states import ComputerState, Ending
-from vclab.store import Store, catalog, reservations, tenures
+from vclab.store import Store, catalog, extension, reservations, tenures
 from vclab.store.models import Claim, Computer
 
 IMAGE = replace(image("lab-debian", 1024), module="standalone", module_data="", root_access=False)
@@ -135,10 +135,10 @@ def test_it_can_be_extended_up_to_the_next_promise(labs: Store) -> None:
 
     labs.run(promise)
     message = Extend(end=NOW + 4 * HOUR, request_id="x", by="olga", operator=True)
-    outcome = labs.run(lambda s: reservations.extend(s, first.reservation, message, RULES, NOW))
+    outcome = labs.run(lambda s: extension.extend(s, first.reservation, message, RULES, NOW))
     assert "its place is promised to others then" in refused(outcome)  # type: ignore[arg-type]
     fits = replace(message, end=later - TURNAROUND)
-    assert labs.run(lambda s: reservations.extend(s, first.reservation, fits, RULES, NOW)) == fits.end
+    assert labs.run(lambda s: extension.extend(s, first.reservation, fits, RULES, NOW)) == fits.end
 
 
 def test_a_promise_that_comes_too_soon_keeps_it_free(labs: Store) -> None:

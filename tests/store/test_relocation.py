@@ -199,7 +199,7 @@ def test_what_the_lab_took_does_not_count_against_an_extension(lab: Store) -> No
 
     def extend(hours: float, now: datetime) -> datetime | Refusal:
         message = Extend(first.end + timedelta(hours=hours), "alice")
-        return lab.run(lambda s: reservations.extend(s, target.reservation, message, RULES, now))
+        return lab.run(lambda s: extension.extend(s, target.reservation, message, RULES, now))
 
     lab.run(lambda s: needs_help.resolved(s, target.reservation, "olga", "retry", RULES, helped))
     assert extend(3.5, helped) == first.end + 3.5 * HOUR, "it loads: the user has had nothing yet"

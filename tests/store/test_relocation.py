@@ -149,7 +149,7 @@ def test_it_waits_for_help_and_gets_its_time_back(lab: Store) -> None:
     assert (view.word, view.help_since, view.help_until) == (Word.NEEDS_HELP, NOW, first.end), "its end comes first"
     now = NOW + 20 * MINUTE
     end, said = lab.run(lambda s: needs_help.resolved(s, target.reservation, "olga", "retry", RULES, now))
-    assert end == first.end + 20 * MINUTE and "20 min were lost by a fault of the lab; the end was moved to" in said
+    assert end == first.end + 20 * MINUTE and "20 min were lost through a fault of the lab; the end is now" in said
     assert lab.run(lambda s: needs_help.resolved(s, target.reservation, "olga", "retry", RULES, now)) == (end, "")
     with lab.read() as session:
         assert needs_help.waiting(session) == []

@@ -296,7 +296,7 @@ def test_nobody_passes_a_claim(lab: Store, operator: bool) -> None:
     third = reserve(lab, image="big", now=after + timedelta(minutes=10))
     assert isinstance(third, Placed)
     text = refused(extend(lab, first.reservation, NOW + 2 * HOUR, operator))
-    assert "its place is promised to others then; the latest possible end is 2026-08-01 13:10 CEST" in text
+    assert "another reservation has its place then; the latest possible end is 2026-08-01 13:10 CEST" in text
     assert extend(lab, first.reservation, NOW + HOUR + timedelta(minutes=10), operator) == NOW + HOUR * 7 / 6
     assert "can't be extended beyond 2026-08-01 13:10 CEST: its place is promised" in refused(
         extend(lab, first.reservation, NOW + 2 * HOUR, operator)

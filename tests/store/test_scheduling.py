@@ -173,7 +173,7 @@ def test_a_start_that_comes_late_is_credited(lab: Store) -> None:
     with lab.read() as session:
         view = reservations.view(session, placed.reservation)
     assert view is not None and view.state == "reserved"
-    assert "10 min were lost by a fault of the lab; the end was moved to" in view.reason
+    assert "10 min were lost through a fault of the lab; the end is now" in view.reason
 
 
 def test_what_was_reserved_too_soon_to_be_ready_in_time(lab: Store) -> None:

@@ -35,7 +35,7 @@ def extend(session: Session, id: str, message: Extend, rules: Rules, now: dateti
     if audit.is_done(session, id, message.request_id):
         return row.ends
     if message.end.tzinfo is None:
-        return Refusal("the new end has no time zone, so nobody can know when it is")
+        return Refusal("the new end has no time zone")
     if message.end == row.ends:
         return row.ends
     why_not = _why_not_end(session, row, message.end, message.operator, rules, now)
@@ -93,13 +93,13 @@ def credit(session: Session, row: Reservation, seconds: float, rules: Rules, now
             _move_end(session, row, end, rules, now)
     given = (row.ends - before).total_seconds()
     until = local_time.for_user(session, row.user, row.ends)
-    text = f"{format_duration(seconds)} were lost by a fault of the lab"
+    text = f"{format_duration(seconds)} were lost through a fault of the lab"
     if given >= seconds - _LEAST_CREDIT:
-        text += f"; the end was moved to {until}"
+        text += f"; the end is now {until}"
     elif given >= _LEAST_CREDIT:
-        text += f"; the end could only be moved to {until}, for its place is promised to others then"
+        text += f"; the end could only move to {until}, since another reservation has its place after that"
     else:
-        text += f"; the end stays at {until}, for its place is promised to others then"
+        text += f"; the end stays at {until}, since another reservation has its place after that"
     audit.note(session, row.id, "vclab", "credited", text, now)
     return text
 
@@ -118,7 +118,7 @@ def _why_not_end(session: Session, row: Reservation, end: datetime, operator: bo
     best = min(latest, free, own)
     if end <= best:
         return ""
-    reason = "its place is promised to others then"
+    reason = "another reservation has its place then"
     if best == latest:
         reason = f"the limit is {limit}"
     elif best == own:

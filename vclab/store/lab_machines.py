@@ -122,7 +122,7 @@ def _unfit(row: Computer, inventory: Inventory | None) -> Iterable[str]:
         return
     facts = next((host for host in inventory.hosts if host.name == row.name), None)
     if facts is None:
-        yield "was not there when its endpoint was asked"
+        yield "is not listed by its endpoint"
     elif not facts.usable:
         yield facts.why_not or "not usable"
 

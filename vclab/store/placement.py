@@ -103,7 +103,7 @@ def _why_not(
     if user.disabled_at is not None:
         return f"the user {request.user} is disabled{_because(user.disabled_why)}"
     if request.start is not None and request.start.tzinfo is None:
-        return "the start has no time zone, so nobody can know when it is"
+        return "the start has no time zone"
     why_not = _why_not_image(session, request.image)
     why_not = why_not or limits.why_not_duration(rules.limits, request.seconds, request.operator)
     if not why_not and request.start is not None:

@@ -279,7 +279,7 @@ def _keep_loaded(session: Session, row: Reservation) -> str:
     if computer.tainted:
         return f"somebody was logged in at {computer.name}"
     if not in_production(session, row.image, row.revision):
-        return f"revision {row.revision} of {row.image} is not in production any more"
+        return f"revision {row.revision} of {row.image} is no longer in production"
     computer.state = ComputerState.AVAILABLE
     computer.image, computer.revision = row.image, row.revision
     return ""

@@ -148,11 +148,11 @@ def reschedule(
     row, now = _locked_after_user(session, id), utc(now)
     start, seconds = message.start, (row.ends - row.starts).total_seconds()
     if start.tzinfo is None:
-        return Refusal("the new start has no time zone, so nobody can know when it is")
+        return Refusal("the new start has no time zone")
     if row.preload_at is not None and start == row.starts:
         return placement.placed(session, row, rules)
     if row.preload_at is None or row.state not in _WAITING or row.starts <= now:
-        return Refusal(f"{id} has begun: only what has not started can be moved")
+        return Refusal(f"{id} has begun; only a reservation that has not started can be moved")
     why_not = limits.why_not_start(rules.limits, start, seconds, now)
     if why_not:
         return Refusal(why_not)
@@ -246,9 +246,9 @@ def _no_identity(session: Session, user: str) -> Refusal:
     held = held.where(Tenure.released_at.is_(None), Computer.kind == model.ComputerKind.VIRTUAL)
     first = session.scalar(held.order_by(Tenure.expected_end, Tenure.computer).limit(1))
     if first is None:
-        return Refusal("there is no identity (hostname and addresses) that could be used")
+        return Refusal("there is no usable identity (hostname and addresses)")
     return Refusal(
-        f"all identities (hostname and addresses) are held; the first to come back is {first.computer}, "
+        f"all identities (hostname and addresses) are in use; the first expected back is {first.computer}, "
         f"held by {first.holder}, probably until {local_time.for_user(session, user, first.expected_end)}"
     )
 

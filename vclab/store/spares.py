@@ -32,7 +32,7 @@ def keep(session: Session, row: Reservation, until: datetime, now: datetime) -> 
     target = targets.recorded(row.target)
     holder = holder_of(target.computer)
     if not in_production(session, target.image, target.revision):
-        return f"revision {row.revision} of {row.image} is not in production any more"
+        return f"revision {row.revision} of {row.image} is no longer in production"
     claims.release(session, holder, now)
     try:
         claims.lock_pools(session, room_of(target))

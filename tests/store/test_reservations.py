@@ -298,7 +298,7 @@ def test_nobody_passes_a_claim(lab: Store, operator: bool) -> None:
     text = refused(extend(lab, first.reservation, NOW + 2 * HOUR, operator))
     assert "another reservation has its place then; the latest possible end is 2026-08-01 13:10 CEST" in text
     assert extend(lab, first.reservation, NOW + HOUR + timedelta(minutes=10), operator) == NOW + HOUR * 7 / 6
-    assert "can't be extended beyond 2026-08-01 13:10 CEST: its place is promised" in refused(
+    assert "can't be extended beyond 2026-08-01 13:10 CEST: another reservation has its place" in refused(
         extend(lab, first.reservation, NOW + 2 * HOUR, operator)
     )
 

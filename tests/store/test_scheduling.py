@@ -150,7 +150,7 @@ def test_there_must_be_identities_for_all(store: Store) -> None:
         )
     )
     assert isinstance(extended, Refusal)
-    assert "promised to others" in extended.text()
+    assert "another reservation has its place" in extended.text()
     must(later(store, start=START + 2 * HOUR))
 
 

@@ -159,11 +159,9 @@ def _wanted(session: Session, given: Reload, computer: Computer, rules: Rules) -
 
 def _must_be_enabled(image: model.Image, endpoint: model.Endpoint) -> None:
     if endpoint.disabled_at is not None:
-        raise Refused(
-            f"the endpoint {endpoint.name} is disabled", f"`vclab endpoint enable {endpoint.name}` enables it"
-        )
+        raise Refused(f"the endpoint {endpoint.name} is disabled", "enable it first")
     if image.disabled_at is not None:
-        raise Refused(f"the image {image.name} is disabled", f"`vclab image enable {image.name}` enables it")
+        raise Refused(f"the image {image.name} is disabled", "enable it first, or choose another one")
 
 
 def _last(session: Session, computer: str) -> str:

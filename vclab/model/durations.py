@@ -49,7 +49,7 @@ def parse_duration(text: str) -> float:
     if seconds is None:
         raise Refused(f"{shown!r} is not a duration: {HINT}")
     if seconds <= 0:
-        raise Refused(f"a duration must be longer than nothing ({shown!r}): {HINT}")
+        raise Refused(f"a duration must be positive ({shown!r}): {HINT}")
     if not math.isfinite(seconds) or seconds > LONGEST:
         raise Refused(f"{shown!r} is longer than any reservation can be (10 years): {HINT}")
     return seconds

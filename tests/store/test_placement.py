@@ -91,8 +91,8 @@ def test_who_and_what_must_exist(lab: Store) -> None:
 
 @pytest.mark.parametrize(
     ("hours", "text"),
-    [(0, "longer than nothing"), (-1, "longer than nothing"), (float("nan"), "longer than nothing"),
-     (float("inf"), "longer than nothing"), (0.1, "shortest reservation is 15 min"), (5, "at most 4 h at first"),
+    [(0, "must be positive"), (-1, "must be positive"), (float("nan"), "must be positive"),
+     (float("inf"), "must be positive"), (0.1, "shortest reservation is 15 min"), (5, "at most 4 h at first"),
      (1e6, "longer than 730 d")],
 )  # fmt: skip
 def test_limits(lab: Store, hours: float, text: str) -> None:

@@ -61,7 +61,7 @@ class Rules:
 def why_not_duration(limits: Limits, seconds: float, operator: bool) -> str:
     """Why a reservation can't last ``seconds``; empty when it can."""
     if not math.isfinite(seconds) or seconds <= 0:
-        return "a reservation must last longer than nothing"
+        return "the duration of a reservation must be positive"
     if seconds > limits.horizon:
         return f"nothing can be reserved for longer than {format_duration(limits.horizon)}"
     if operator:

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 import typer
 
 from vclab.cli import client
-from vclab.cli.context import Root
 from vclab.cli.output import say_json
+from vclab.cli.root import Root
 from vclab.cli.times import zone_of
 from vclab.service import people
 from vclab.service.use_case import A, Nothing, Q, UseCase

@@ -146,7 +146,7 @@ def test_a_folder_of_another_installation(add: Callable[..., Said], vcenter: Vcs
     session = Session(theirs, lambda _: vcenter.password, 1)
     machine_folder(open_site(session, "other"))
     session.close()
-    add("--folder", "lab/theirs").one_line_error(3, "is held by the installation other; give the endpoint another")
+    add("--folder", "lab/theirs").one_line_error(3, "is held by the installation other; use another folder")
     assert add("--folder", "lab/ours").code == 0
 
 

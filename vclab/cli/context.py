@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from vclab.cli.errors import quoted
-from vclab.cli.root import Root
+from vclab.cli.root import Root as Root  # (those who used it from here still do)
 from vclab.cli.times import zone_of
 from vclab.model.catalog import Image, User
 from vclab.model.errors import NotFound

@@ -28,6 +28,7 @@ VERBS = (
     Verb("status", "vclab.cli.status:status", "Show whether all parts of the installation run."),
     Verb("doctor", "vclab.cli.doctor:doctor", "Check the installation and say what to do."),
     Verb("history", "vclab.cli.history:history", "Show who had which computer when (operators)."),
+    Verb("audit", "vclab.cli.audit:audit", "Show what people asked for and how it came out (operators)."),
     Verb("needs-help", "vclab.cli.needs_help:needs_help", "List what waits for an operator (operators)."),
     Verb("resolve", "vclab.cli.resolve:resolve", "Let a load that needs help go on (operators)."),
 )

@@ -24,7 +24,7 @@ from vclab.model.states import ReservationState
 if TYPE_CHECKING:
     from vclab.model.health import Failure, Suspect
     from vclab.store.load_log import Attempt
-    from vclab.temporal.doing import Doing
+    from vclab.temporal.pending_activities import Doing
 
 OVER = (ReservationState.COMPLETE, ReservationState.FAILED)
 """Nothing runs any more: the computer is taken back too."""
@@ -101,7 +101,7 @@ def _life(lab: Lab, r: str) -> _Life:
 
 
 async def _ask(lab: Lab, r: str) -> "tuple[Seen, list[Doing], str]":
-    from vclab.temporal.doing import doing
+    from vclab.temporal.pending_activities import doing
 
     seen = await look(lab, r)
     try:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from vclab.model import catalog as model
 from vclab.model.errors import NotFound, Refused
+from vclab.model.intents import Author
 from vclab.model.messages import Reload, computer_workflow
 from vclab.model.plans import Facts, Target
 from vclab.model.rules import Rules
@@ -34,7 +35,7 @@ class Wanted:
     image: model.Image
 
 
-def begin(session: Session, given: Reload, rules: Rules, now: datetime) -> Target:
+def begin(session: Session, given: Reload, by: Author, rules: Rules, now: datetime) -> Target:
     """Take the tenure that loads a computer. At the same ``now`` again, it is the same again.
 
     The tenure of an earlier load, which was terminated, is replaced by a new one: what that left running is fenced off.
@@ -52,7 +53,7 @@ def begin(session: Session, given: Reload, rules: Rules, now: datetime) -> Targe
     wanted.computer.state = ComputerState.RELOADING
     placing.forget_content(wanted.computer, lent=True)
     what = f"generation {generation}: {wanted.image.name}, revision {wanted.image.revision}"
-    audit.note(session, holder, given.by or "vclab", "load begins", what, now)
+    audit.note(session, holder, by.who, "load begins", what, now, by.act)
     choice = Choice(wanted.endpoint.name, given.computer, "")
     return placing.target_for(holder, wanted.image, [wanted.endpoint], choice, wanted.computer, generation, rules)
 
@@ -150,7 +151,7 @@ def _wanted(session: Session, given: Reload, computer: Computer | None, rules: R
     image = catalog.image(session, name)
     if image.module != endpoint.module or image.endpoint not in ("", endpoint.name):
         raise Refused(f"{image.name} is no image of {endpoint.name} (module {endpoint.module}), but of {image.module}")
-    if ours is None and not given.by and (computer.state is not ComputerState.AVAILABLE or computer.image):
+    if ours is None and not given.intent and (computer.state is not ComputerState.AVAILABLE or computer.image):
         raise Refused(f"{computer.name} needs no load: it is {computer.state}, and holds {computer.image or 'nothing'}")
     return Wanted(computer, endpoint, image)
 

@@ -18,6 +18,7 @@ from vclab.model import catalog as model
 from vclab.model import rules as limits
 from vclab.model.errors import NotFound
 from vclab.model.ids import is_id
+from vclab.model.intents import Author
 from vclab.model.inventory import Amounts, Inventory
 from vclab.model.plans import Access, Target, lasting_uuid
 from vclab.model.reservations import Placed, Refusal, ReserveRequest
@@ -77,7 +78,7 @@ class Window:
 
 
 def place(
-    session: Session, request: ReserveRequest, inventories: Sequence[Inventory], rules: Rules, now: datetime
+    session: Session, request: ReserveRequest, by: Author, inventories: Sequence[Inventory], rules: Rules, now: datetime
 ) -> Placed | Refusal:
     """Place a reservation, or say why it can't be; a refusal is noted in the audit. The same id gets the same again.
 
@@ -89,12 +90,12 @@ def place(
     if known is not None and known.user == request.user:
         evicted = spares.evicted_for(session, known.id)
         return dataclasses.replace(placed(session, known, rules), evicted=evicted)
-    why_not = _why_not(session, request, user, known, rules, now)
-    outcome = Refusal(why_not) if why_not else _claim_and_record(session, request, inventories, rules, now)
+    why_not = _why_not(session, request, by, user, known, rules, now)
+    outcome = Refusal(why_not) if why_not else _claim_and_record(session, request, by, inventories, rules, now)
     if isinstance(outcome, Refusal):
         if request.start is None or _can_be_told(request.start):
             refusals.note(session, request, outcome, now)
-        audit.note(session, request.id, request.requested_by or request.user, "refused", outcome.text(), now)
+        audit.note(session, request.id, by.who, "refused", outcome.text(), now, by.act)
     return outcome
 
 
@@ -132,7 +133,13 @@ def target_of(row: Reservation) -> Target:
 
 
 def _why_not(
-    session: Session, request: ReserveRequest, user: User | None, known: Reservation | None, rules: Rules, now: datetime
+    session: Session,
+    request: ReserveRequest,
+    by: Author,
+    user: User | None,
+    known: Reservation | None,
+    rules: Rules,
+    now: datetime,
 ) -> str:
     """Why the request can't be met whatever room there is; empty when it may be."""
     if known is not None or not is_id(request.id):
@@ -142,7 +149,7 @@ def _why_not(
     if request.start is not None and request.start.tzinfo is None:
         return "the start has no time zone, so nobody can know when it is"
     why_not = _why_not_image(session, request.image)
-    why_not = why_not or limits.why_not_duration(rules.limits, request.seconds, request.operator)
+    why_not = why_not or limits.why_not_duration(rules.limits, request.seconds, by.operator)
     if not why_not and request.start is not None:
         why_not = limits.why_not_start(rules.limits, request.start, request.seconds, now)
     return why_not
@@ -177,7 +184,7 @@ def _why_not_image(session: Session, name: str) -> str:
 
 
 def _claim_and_record(
-    session: Session, request: ReserveRequest, inventories: Sequence[Inventory], rules: Rules, now: datetime
+    session: Session, request: ReserveRequest, by: Author, inventories: Sequence[Inventory], rules: Rules, now: datetime
 ) -> Placed | Refusal:
     image = catalog.image(session, request.image)
     endpoints = catalog.endpoints_of(session, image)
@@ -188,7 +195,7 @@ def _claim_and_record(
         )
     traits = rules.traits(image.module)
     window = window_of(session, request.image, request.start, request.seconds, rules, now)
-    why_not = why_not_then(session, request.user, request.operator, window, rules)
+    why_not = why_not_then(session, request.user, by.operator, window, rules)
     heard = {inventory.endpoint: inventory for inventory in inventories}
     if why_not:
         possible = _first_start(session, request, image, endpoints, heard, window, rules)
@@ -202,9 +209,10 @@ def _claim_and_record(
     if takes and computer is not None:
         generation = take(session, computer, request.id, traits, window.claim_ends, now)
     target = target_for(request.id, image, endpoints, choice, computer, generation, rules)
-    row = _record(session, request, dataclasses.replace(target, spare=claimed.machine or target.spare), window, rules)
+    target = dataclasses.replace(target, spare=claimed.machine or target.spare)
+    row = _record(session, request, by, target, window, rules)
     row.private_address, row.host_key = claimed.facts.private_address, claimed.facts.host_key
-    audit.note(session, row.id, request.requested_by or request.user, "reserved", f"on {target.host}", now)
+    audit.note(session, row.id, by.who, "reserved", f"on {target.host}", now, by.act)
     return dataclasses.replace(placed(session, row, rules), evicted=spares.evicted_for(session, row.id))
 
 
@@ -420,11 +428,13 @@ def machine_of(traits: Traits, installation: str, computer: Computer | None) -> 
     return lasting_uuid(installation, computer.name) if computer and traits.reloadable else ""
 
 
-def _record(session: Session, request: ReserveRequest, target: Target, window: Window, rules: Rules) -> Reservation:
+def _record(
+    session: Session, request: ReserveRequest, by: Author, target: Target, window: Window, rules: Rules
+) -> Reservation:
     row = Reservation(
         id=request.id,
         user=request.user,
-        requested_by=request.requested_by or request.user,
+        requested_by=by.who,
         image=target.image,
         revision=target.revision,
         state=ReservationState.NEW if window.preload_at is None else ReservationState.SCHEDULED,

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from vclab.model import rules as limits
 from vclab.model import states
 from vclab.model.errors import NotFound
-from vclab.model.messages import Extend
+from vclab.model.intents import VCLAB, Author
 from vclab.model.plans import Facts, Left, Target
 from vclab.model.reservations import HeldTenure, Refusal, ReservationView
 from vclab.model.rules import Rules
@@ -47,6 +47,7 @@ __all__ = [
     "placed",
     "ready",
     "ready_late",
+    "reboot_asked",
     "rebooted",
     "tenures_held",
     "unfinished",
@@ -115,7 +116,13 @@ def rebooted(session: Session, id: str, facts: Facts, now: datetime) -> None:
     audit.note(session, id, "vclab", what, f"{row.public_address}, boot {row.boot_id[:8]}", now)
 
 
-def acknowledged(session: Session, id: str, addresses: Sequence[str], now: datetime) -> None:
+def reboot_asked(session: Session, id: str, hard: bool, by: Author, now: datetime) -> None:
+    """Somebody wants the computer restarted. The same act again changes nothing."""
+    if _open(session, id) is not None and not audit.is_done(session, id, by.act):
+        audit.note(session, id, by.who, "reboot asked", "by force" if hard else "", now, by.act)
+
+
+def acknowledged(session: Session, id: str, addresses: Sequence[str], by: Author, now: datetime) -> None:
     """Connect was pressed from these addresses; the computer does not let them in yet."""
     row = _open(session, id)
     if row is None:
@@ -123,7 +130,7 @@ def acknowledged(session: Session, id: str, addresses: Sequence[str], now: datet
     row.acknowledged_at = row.acknowledged_at or utc(now)
     row.access_open = row.access_open and set(addresses) <= set(row.remote_addresses)
     row.remote_addresses = list(addresses)
-    audit.note(session, id, row.user, "acknowledged", ", ".join(addresses), now)
+    audit.note(session, id, by.who, "acknowledged", ", ".join(addresses), now, by.act)
 
 
 def access_opened(
@@ -158,7 +165,7 @@ def handed_out(session: Session, id: str, now: datetime) -> None:
     row.state = ReservationState.INUSE
     computer = _computer(session, row)
     computer.state, computer.tainted = ComputerState.INUSE, True
-    audit.note(session, id, row.user, "handed out", row.handover, now)
+    audit.note(session, id, "vclab", "handed out", row.handover, now)
 
 
 def connected(session: Session, id: str, now: datetime) -> None:
@@ -181,8 +188,8 @@ def disconnected(session: Session, id: str, now: datetime, detail: str = "") -> 
         audit.note(session, id, row.user, "disconnected", detail, now)
 
 
-def extend(session: Session, id: str, message: Extend, rules: Rules, now: datetime) -> datetime | Refusal:
-    """Move the end to ``message.end`` and return it, or say why it stays and what the latest possible end is.
+def extend(session: Session, id: str, end: datetime, by: Author, rules: Rules, now: datetime) -> datetime | Refusal:
+    """Move the end and return it, or say why it stays and what the latest possible end is.
 
     Operators pass the limits, nobody passes a claim. The same end again is a success, and so is the same act: a worker
     that dies when several have been recorded does them all again, and the first one's end is not the newest any more.
@@ -190,37 +197,42 @@ def extend(session: Session, id: str, message: Extend, rules: Rules, now: dateti
     row, now = locked(session, id), utc(now)
     if row.state not in OPEN_STATES:
         return Refusal(f"{id} has ended and can't be extended")
-    if audit.is_done(session, id, message.request_id):
+    if audit.is_done(session, id, by.act):
         return row.ends
-    if message.end.tzinfo is None:
+    if end.tzinfo is None:
         return Refusal("the new end has no time zone, so nobody can know when it is")
-    if message.end == row.ends:
+    if end == row.ends:
         return row.ends
-    why_not = _why_not_end(session, row, message.end, message.operator, rules, now)
+    why_not = _why_not_end(session, row, end, by.operator, rules, now)
     if why_not:
         return Refusal(why_not)
-    end = utc(message.end)
+    end = utc(end)
     try:
         ends.move(session, row, end, rules, now)
     except (claims.ClaimHeld, claims.NoRoom) as refused:  # claimed since the look at what is free
         return Refusal(str(refused))
     row.reason = ""
     until = zones.shown(end, zones.of(session, row.user))
-    audit.note(session, id, message.by, "extended", f"until {until}", now, message.request_id)
+    audit.note(session, id, by.who, "extended", f"until {until}", now, by.act)
     return end
 
 
-def ended(session: Session, id: str, ending: Ending, reason: str, now: datetime, by: str = "") -> None:
-    """It has ended for its user: claims are released at once; the first ending stays. The tenure stays too."""
+def ended(
+    session: Session, id: str, ending: Ending, reason: str, now: datetime, by: Author = VCLAB
+) -> tuple[Ending, str]:
+    """It has ended for its user: claims are released at once. The first ending stays, and is returned with its reason.
+    The tenure stays too.
+    """
     row = locked(session, id)
     claims.release(session, id, now)
     if row.ending is not None:
-        return
+        return row.ending, row.reason
     row.ending, row.reason, row.ended_at = ending, reason, utc(now)
     row.state = ReservationState.RECLAIM
     row.connected = row.access_open = False
     row.help_since = row.help_until = None
-    audit.note(session, id, by or "vclab", f"ended: {ending}", reason, now)
+    audit.note(session, id, by.who, f"ended: {ending}", reason, now, by.act)
+    return ending, reason
 
 
 def finished(session: Session, id: str, now: datetime, verified: bool = True, detail: str = "") -> None:
@@ -242,12 +254,12 @@ def finished(session: Session, id: str, now: datetime, verified: bool = True, de
     audit.note(session, id, "vclab", "finished", detail, now)
 
 
-def dismissed(session: Session, id: str, by: str, now: datetime) -> None:
+def dismissed(session: Session, id: str, by: Author, now: datetime) -> None:
     """It failed, and need not be shown any more. Harmless for what has not failed, or was dismissed before."""
     row = locked(session, id)
     if row.ending is Ending.FAILED and row.dismissed_at is None:
         row.dismissed_at = utc(now)
-        audit.note(session, id, by, "dismissed", "", now)
+        audit.note(session, id, by.who, "dismissed", "", now, by.act)
 
 
 def give_back(session: Session, row: Reservation, not_clean: str, now: datetime) -> None:
@@ -312,9 +324,9 @@ def _kept_as(session: Session, row: Reservation, seconds: float, now: datetime) 
     return f"kept as a spare until {until}"
 
 
-def note_refusal(session: Session, id: str, who: str, what: str, text: str, now: datetime) -> None:
+def note_refusal(session: Session, id: str, by: Author, what: str, text: str, now: datetime) -> None:
     """Keep in the audit that something was refused; an open reservation shows it as its reason."""
-    audit.note(session, id, who, f"refused: {what}", text, now)
+    audit.note(session, id, by.who, f"refused: {what}", text, now, by.act)
     row = session.get(Reservation, id)
     if row is not None and row.state in OPEN_STATES:
         row.reason = text

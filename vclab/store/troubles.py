@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from vclab.model.intents import Author
 from vclab.model.messages import computer_workflow
 from vclab.model.plans import Evidence, Target
 from vclab.model.reservations import Trouble
@@ -67,7 +68,7 @@ def need_help(session: Session, target: Target, seconds: float, reason: str, now
     audit.note(session, row.id, "vclab", "needs help", reason, now)
 
 
-def helped(session: Session, id: str, by: str, how: str, rules: Rules, now: datetime) -> tuple[datetime, str]:
+def helped(session: Session, id: str, by: Author, how: str, rules: Rules, now: datetime) -> tuple[datetime, str]:
     """An operator has said how it goes on: the user gets the time back. The end as it is now, and what was credited.
 
     Again, or when it does not wait: nothing changes.
@@ -75,7 +76,7 @@ def helped(session: Session, id: str, by: str, how: str, rules: Rules, now: date
     row = placing.locked(session, id)
     if row.help_since is None or row.state not in OPEN_STATES:
         return row.ends, ""
-    audit.note(session, id, by, f"resolved: {how}", "", now)
+    audit.note(session, id, by.who, f"resolved: {how}", "", now, by.act)
     text = credit.give(session, row, (utc(now) - row.help_since).total_seconds(), rules, now)
     row.help_since = row.help_until = None
     row.reason = text

@@ -19,7 +19,7 @@ from vclab.model.life import State
 from vclab.model.messages import Acknowledge, End, Extend, StatusView, Told, ToldStep
 from vclab.temporal import sandbox
 from vclab.temporal.converter import CONVERTER
-from vclab.temporal.told import Live, live
+from vclab.temporal.live_status import Live, live
 from workflows import WORKFLOWS, live_status
 
 STEPS = (ToldStep("vsphere.copy_disk", "Copy", 7200.0, 20.0), ToldStep("linux.wait_ssh", "Wait for SSH", 600.0, 5.0))

@@ -14,10 +14,10 @@ from vclab.model.intents import Verb
 from vclab.model.inventory import Inventory
 from vclab.model.messages import Resolve
 from vclab.model.plans import Target
-from vclab.model.reservations import OtherPlace, Placed, Refusal, Trouble, Waits
+from vclab.model.reservations import FailedStep, OtherPlace, Placed, Refusal, Waits
 from vclab.model.rules import Rules
 from vclab.settings import Settings
-from vclab.store import elsewhere, intents, tenures, troubles
+from vclab.store import failed_steps, intents, needs_help, relocation, reservations, tenures
 from vclab.store.engine import Store
 
 T = TypeVar("T")
@@ -28,7 +28,7 @@ class FailedInput:
     """A step failed for good; its moment is the workflow's."""
 
     target: Target
-    trouble: Trouble
+    trouble: FailedStep
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ class FailedStepRecords:
     def step_failed(self, given: FailedInput) -> None:
         """Keep what failed, and what could be seen."""
         health = self._settings().rules().health
-        self._write(lambda s: troubles.note(s, given.target, given.trouble, health))
+        self._write(lambda s: failed_steps.note(s, given.target, given.trouble, health))
 
     @activity.defn
     def elsewhere(self, given: ElsewhereInput) -> ElsewhereOutcome:
@@ -129,7 +129,7 @@ class FailedStepRecords:
 
         def find(session: Session) -> OtherPlace | Refusal:
             ours = self._rules(session, given.target.reservation)
-            return elsewhere.find(session, given.target, given.inventories, ours, given.now)
+            return relocation.find(session, given.target, given.inventories, ours, given.now)
 
         outcome = self._write(find)
         if isinstance(outcome, Refusal):
@@ -143,7 +143,7 @@ class FailedStepRecords:
 
         def move(session: Session) -> Placed | None:
             ours = self._rules(session, target.reservation)
-            return elsewhere.move(session, target, place, given.not_clean, lost, ours, given.now)
+            return relocation.relocate(session, target, place, given.not_clean, lost, ours, given.now)
 
         with failures():
             try:
@@ -157,7 +157,7 @@ class FailedStepRecords:
 
         def need(session: Session) -> Waits:
             waits = self._rules(session, given.target.reservation).waits
-            troubles.need_help(session, given.target, waits.help, given.reason, given.now)
+            needs_help.begin(session, given.target, waits.help, given.reason, given.now)
             return waits
 
         return self._write(need)
@@ -165,7 +165,7 @@ class FailedStepRecords:
     @activity.defn
     def not_let_in(self, given: NotLetIn) -> None:
         """Who has pressed Connect is told why the computer is not open to them."""
-        self._write(lambda s: troubles.not_let_in(s, given.reservation, given.text, given.addresses, given.now))
+        self._write(lambda s: reservations.not_let_in(s, given.reservation, given.text, given.addresses, given.now))
 
     @activity.defn
     def helped(self, given: HelpedInput) -> Helped:
@@ -175,6 +175,6 @@ class FailedStepRecords:
 
         def help_(session: Session) -> Helped:
             by = intents.author(session, message.intent, Verb.RESOLVE, id, how=message.how)
-            return Helped(*troubles.helped(session, id, by, message.how, self._rules(session, id), given.now))
+            return Helped(*needs_help.resolved(session, id, by, message.how, self._rules(session, id), given.now))
 
         return self._write(help_, of_act=True)

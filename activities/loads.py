@@ -14,7 +14,7 @@ from vclab.model.messages import Reload
 from vclab.model.plans import Facts, Target
 from vclab.model.reservations import Waits
 from vclab.settings import Settings
-from vclab.store import intents, loads
+from vclab.store import background_loads, intents
 from vclab.store.engine import Store
 
 
@@ -61,7 +61,7 @@ class LoadRecords:
             by = VCLAB
             if wanted.intent:
                 by = intents.author(session, wanted.intent, Verb.RELOAD, wanted.computer, image=wanted.image)
-            return LoadBegun(loads.begin(session, wanted, by, rules, given.now), rules.waits)
+            return LoadBegun(background_loads.begin(session, wanted, by, rules, given.now), rules.waits)
 
         with failures():
             try:
@@ -75,9 +75,9 @@ class LoadRecords:
 
         def end(session: Session) -> None:
             if given.why_not:
-                loads.failed(session, given.target, given.why_not, given.now)
+                background_loads.failed(session, given.target, given.why_not, given.now)
             else:
-                loads.finished(session, given.target, given.facts, given.now)
+                background_loads.finished(session, given.target, given.facts, given.now)
 
         with failures():
             self._store.run(end)

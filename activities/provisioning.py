@@ -95,7 +95,7 @@ class ProvisioningActivities:
         except TimeoutError:
             error = f"{endpoint.name} does not answer within {SURVEY_SECONDS:.0f} s"
         except Exception as failed:
-            error = told(failed)
+            error = text_of(failed)
         return Inventory(endpoint.name, datetime.now(UTC), error=error)
 
     @activity.defn

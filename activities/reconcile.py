@@ -30,8 +30,8 @@ from vclab.model.rules import Health
 from vclab.provisioning.base import ProvisioningModule, known_module, maker
 from vclab.secrets.store import SecretStore
 from vclab.settings import ReconcileSettings
+from vclab.store import background_loads, host_rests, orphans, reservations, spares, tenures
 from vclab.store import failures as failures_store
-from vclab.store import loads, orphans, reservations, rests, spares, tenures
 from vclab.store.engine import Store
 
 log = logging.getLogger(__name__)
@@ -109,10 +109,10 @@ class RowReconciler:
         now = _now()
 
         def check(session: Session) -> None:
-            for rest in rests.due(session, now):
+            for rest in host_rests.due(session, now):
                 if rest.endpoint not in endpoints:
                     why = f"there is no endpoint {rest.endpoint} any more"
-                    rests.checked(session, rest.endpoint, rest.host, why, self._health, now)
+                    host_rests.checked(session, rest.endpoint, rest.host, why, self._health, now)
 
         self._store.run(check)
 
@@ -154,7 +154,7 @@ class RowReconciler:
 
     def _due_loads(self) -> list[str]:
         with self._store.read() as session:
-            return loads.due(session, self._reloadable)
+            return background_loads.due(session, self._reloadable)
 
     def _overdue(self) -> list[str]:
         with self._store.read() as session:
@@ -254,13 +254,13 @@ class SiteReconciler:
 
     def _due(self) -> list[Rest]:
         with self._store.read() as session:
-            return rests.due(session, _now())
+            return host_rests.due(session, _now())
 
     def _checked(self, rest: Rest, problem: str) -> bool:
         """Note what the check found; true when the host is back."""
         now = _now()
         if problem:
-            self._store.run(lambda s: rests.checked(s, rest.endpoint, rest.host, problem, self._health, now))
+            self._store.run(lambda s: host_rests.checked(s, rest.endpoint, rest.host, problem, self._health, now))
             return False
         return self._store.run(lambda s: failures_store.wake(s, rest.endpoint, rest.host, BY_CHECK, now))
 

@@ -29,7 +29,7 @@ from vclab.model.states import ComputerState
 from vclab.placement import choose
 from vclab.provisioning import registry
 from vclab.settings import LimitSettings
-from vclab.store import catalog, placing, reservations
+from vclab.store import catalog, placement, reservations
 from vclab.store.engine import Store, open_store
 from vclab.store.models import Claim, Computer, Pool, Tenure
 
@@ -108,7 +108,7 @@ def _choices() -> Iterator[list[float]]:
         finally:
             seconds.append(time.perf_counter() - begun)
 
-    with patch.object(placing, "choose", timed):
+    with patch.object(placement, "choose", timed):
         yield seconds
 
 

@@ -144,7 +144,7 @@ class Life:
         await self.record_ending()
 
     async def end_for(self, intent: str, verb: Verb, ending: Ending, reason: str = "") -> None:
-        """End it because a person asks for it. The record comes first: it knows whether the intent does ask for that."""
+        """End it because a person asks for it. The record comes first: it knows whether the intent asks for that."""
 
         def over(outcome: EndOutcome) -> None:
             self.state.ending = outcome.ending

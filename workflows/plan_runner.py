@@ -18,7 +18,7 @@ from activities.failed_steps import FailedInput, FailedStepRecords
 from activities.provisioning import ProvisioningActivities
 from vclab.model.life import Load
 from vclab.model.plans import Evidence, Facts, Plan, Step, StepInput, Target
-from vclab.model.reservations import Trouble, Waits
+from vclab.model.reservations import FailedStep, Waits
 from workflows import failures, profiles
 from workflows.tasks import Handle, whole
 
@@ -76,10 +76,10 @@ class Failed:
     in_guest: bool = False  #: ``Step.in_guest``
     blames_nobody: bool = False  #: ``Step.blames_nobody``
 
-    def trouble(self, target: Target, now: datetime, seen: Evidence) -> Trouble:
+    def trouble(self, target: Target, now: datetime, seen: Evidence) -> FailedStep:
         """As it is kept, with what was seen."""
         place, blame = (target.computer, target.generation, target.host), (self.in_guest, self.blames_nobody)
-        return Trouble(now, *place, self.step, self.number, self.title, self.cause, seen, *blame)
+        return FailedStep(now, *place, self.step, self.number, self.title, self.cause, seen, *blame)
 
     def __str__(self) -> str:
         return f"step {self.number}, {self.title}: {self.cause}" if self.number else f"{self.title}: {self.cause}"

@@ -13,9 +13,9 @@ from tests.targets import target_of
 from vclab.cli.app import GROUPS
 from vclab.model.catalog import Endpoint
 from vclab.model.plans import Evidence
-from vclab.model.reservations import Trouble
+from vclab.model.reservations import FailedStep
 from vclab.model.rules import Health
-from vclab.store import catalog, loads, tenures, troubles
+from vclab.store import background_loads, catalog, failed_steps, tenures
 from vclab.store.engine import open_store
 
 IMAGE = ("image", "add", "ubuntu", "--master", "[ds1] u/1/disk.vmdk", "--cpus", "2", "--memory", "2048", "--disk", "16")
@@ -115,15 +115,15 @@ def test_a_computer_that_could_not_be_loaded(vclab: Command, store: Path) -> Non
         image="metal",
     )
     seen = Evidence("off", ("m1 in room",), ("panic: no disk",))
-    trouble = Trouble(datetime.now(UTC), "m1", 1, "m1", "fake-metal.power_on", 2, "Power it on", "no disk", seen)
+    trouble = FailedStep(datetime.now(UTC), "m1", 1, "m1", "fake-metal.power_on", 2, "Power it on", "no disk", seen)
 
     def fill(session: Session) -> None:
         catalog.put_endpoint(session, metal)
         catalog.put_lab_computer(session, "m1", endpoint="room", address="10.0.0.1")
         session.flush()
         tenures.take(session, "m1", "computer-m1", "reload metal/1", datetime.now(UTC), datetime.now(UTC))
-        troubles.note(session, target, trouble, Health())
-        loads.failed(session, target, "step 2, Power it on: no disk", datetime.now(UTC))
+        failed_steps.note(session, target, trouble, Health())
+        background_loads.failed(session, target, "step 2, Power it on: no disk", datetime.now(UTC))
 
     opened.run(fill)
     opened.close()

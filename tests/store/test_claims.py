@@ -13,8 +13,8 @@ from vclab.model.errors import NotFound, Refused
 from vclab.model.inventory import Amounts
 from vclab.store import Store, catalog, claims
 from vclab.store.claims import ClaimHeld, NoRoom
+from vclab.store.column_types import FOREVER
 from vclab.store.models import Claim, Pool
-from vclab.store.types import FOREVER
 
 SMALLEST = timedelta(microseconds=1)
 

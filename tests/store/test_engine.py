@@ -18,8 +18,8 @@ from tests.store.lab import NOW
 from vclab.model.catalog import User
 from vclab.model.errors import Refused, Unreachable
 from vclab.store import Store, catalog, migrations, open_store
+from vclab.store.column_types import FOREVER, utc
 from vclab.store.models import Base, Pool
-from vclab.store.types import FOREVER, utc
 
 
 def pool(name: str, seen_at: datetime) -> Pool:

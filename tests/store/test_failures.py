@@ -17,7 +17,7 @@ from vclab.model.plans import Facts
 from vclab.model.reservations import Placed, Refusal, ReserveRequest
 from vclab.model.rules import Health
 from vclab.model.states import ComputerState, Ending
-from vclab.store import Store, catalog, elsewhere, failures, reservations, rests, tenures
+from vclab.store import Store, catalog, failures, host_rests, relocation, reservations, tenures
 from vclab.store.models import HostRest, LoadFailure
 
 ESX1, ESX2 = ("lab-vcenter", "esx1"), ("lab-vcenter", "esx2")
@@ -35,7 +35,7 @@ def fail(
 
 def resting(store: Store) -> list[tuple[str, str]]:
     with store.read() as session:
-        return sorted(rests.resting(session))
+        return sorted(host_rests.resting(session))
 
 
 def suspects(store: Store) -> list[tuple[str, int]]:
@@ -101,15 +101,15 @@ def test_a_check_brings_a_host_back_and_in_vain_comes_later_each_time(lab: Store
         fail(lab, name)
     health = Health(check_after=600, check_longest=1500)
     with lab.read() as session:
-        assert rests.due(session, NOW + 9 * MINUTE) == []
-        (rest,) = rests.due(session, NOW + 10 * MINUTE)
+        assert host_rests.due(session, NOW + 9 * MINUTE) == []
+        (rest,) = host_rests.due(session, NOW + 10 * MINUTE)
     pauses = []
     for _ in range(2):
         assert rest.next_check is not None
         at = rest.next_check
-        lab.run(lambda s, at=at: rests.checked(s, *ESX1, "in maintenance", health, at))  # type: ignore[misc]
+        lab.run(lambda s, at=at: host_rests.checked(s, *ESX1, "in maintenance", health, at))  # type: ignore[misc]
         with lab.read() as session:
-            rest = rests.resting(session)[ESX1]
+            rest = host_rests.resting(session)[ESX1]
         assert rest.next_check is not None
         pauses.append((rest.next_check - at).total_seconds())
     assert (pauses, rest.checks, rest.last_check) == ([1200, 1500], 2, "in maintenance")
@@ -124,7 +124,7 @@ def test_a_host_that_a_check_brought_back_in_vain_is_checked_later_and_later(lab
         for name in ("debian-12", "big", "third"):
             fail(lab, name, at=at)
         with lab.read() as session:
-            rest = rests.resting(session)[ESX1]
+            rest = host_rests.resting(session)[ESX1]
         assert rest.next_check is not None
         lab.run(lambda s: failures.wake(s, *ESX1, BY_CHECK, at))
         return (rest.next_check - at).total_seconds()
@@ -139,11 +139,11 @@ def test_a_load_that_ends_well_wakes_a_host_but_not_one_that_an_operator_let_res
         fail(lab, name)
     well(lab)
     assert resting(lab) == []
-    lab.run(lambda s: rests.order(s, *ESX1, "new memory", "olga", NOW))
+    lab.run(lambda s: host_rests.order(s, *ESX1, "new memory", "olga", NOW))
     well(lab)
     assert resting(lab) == [ESX1]
     with lab.read() as session:
-        assert rests.due(session, NOW + 9999 * HOUR) == []
+        assert host_rests.due(session, NOW + 9999 * HOUR) == []
     assert lab.run(lambda s: failures.wake(s, *ESX1, "olga", NOW))
     assert not lab.run(lambda s: failures.wake(s, *ESX1, "olga", NOW))
 
@@ -157,17 +157,17 @@ def test_for_later_only_the_hosts_count_that_nothing_brings_back_by_itself(lab: 
     for name in ("debian-12", "big", "third"):
         fail(lab, name)
     assert later() == "esx1"
-    lab.run(lambda s: rests.order(s, *ESX1, "new memory", "olga", NOW))
+    lab.run(lambda s: host_rests.order(s, *ESX1, "new memory", "olga", NOW))
     assert "by order of olga: new memory" in later()
 
 
 def test_an_operator_takes_over_a_rest(lab: Store) -> None:
     for name in ("debian-12", "big", "third"):
         fail(lab, name)
-    lab.run(lambda s: rests.order(s, *ESX1, "new memory", "olga", NOW))
+    lab.run(lambda s: host_rests.order(s, *ESX1, "new memory", "olga", NOW))
     with lab.read() as session:
         assert session.query(HostRest).count() == 1
-        assert "by order of olga: new memory; `vclab host wake`" in rests.resting(session)[ESX1].text(str)
+        assert "by order of olga: new memory; `vclab host wake`" in host_rests.resting(session)[ESX1].text(str)
 
 
 def test_a_revision_that_fails_inside_in_two_places_is_suspect_and_no_host_is_blamed(lab: Store) -> None:
@@ -239,7 +239,7 @@ def test_what_failed_because_the_endpoint_was_away_speaks_against_nobody(lab: St
         at = NOW + number * MINUTE
         lab.run(lambda s, step=step, at=at: failures.note(s, placed.target, step, "away", True, at))  # type: ignore[misc]
     assert resting(lab) == [ESX1, ESX2]
-    assert isinstance(lab.run(lambda s: elsewhere.find(s, placed.target, [away], RULES, NOW)), Refusal)
+    assert isinstance(lab.run(lambda s: relocation.find(s, placed.target, [away], RULES, NOW)), Refusal)
     assert resting(lab) == [ESX1]  # it does not rest for that
     with lab.read() as session:
         rows = session.query(LoadFailure).filter_by(reservation=placed.reservation).all()

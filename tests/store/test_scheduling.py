@@ -51,7 +51,7 @@ def begin(store: Store, id: str, heard: Inventory | None = None, now: datetime =
 
 def move(store: Store, id: str, start: datetime, operator: bool = True, now: datetime = NOW) -> Placed | Refusal:
     message = Move(start, "alice", operator)
-    return store.run(lambda s: scheduling.move(s, id, message, (inventory(),), RULES, now))
+    return store.run(lambda s: scheduling.reschedule(s, id, message, (inventory(),), RULES, now))
 
 
 def claimed(store: Store, id: str) -> set[tuple[str, datetime, datetime]]:

@@ -52,7 +52,7 @@ async def test_a_move_fails_and_the_life_goes_on(life: Life, broken: Break) -> N
     """The same before the start."""
     start = datetime.now(UTC) + timedelta(hours=5)
     await life.reserve(start=start)
-    broken(scheduling, "move")
+    broken(scheduling, "reschedule")
     with pytest.raises(Refused, match="ZeroDivisionError"):
         await life.reservations.move(life.id, Move(start + timedelta(hours=1), "alice"))
     await life.reservations.end(life.id, End("alice"))

@@ -27,7 +27,7 @@ from vclab.model.messages import Acknowledge, End, Reload, computer_workflow
 from vclab.model.states import ComputerState
 from vclab.provisioning.fake_metal import FakeMetal
 from vclab.settings import Settings
-from vclab.store import catalog, failures, loads, tenures, troubles
+from vclab.store import background_loads, catalog, failed_steps, failures, tenures
 from vclab.store.engine import Store, open_store
 from vclab.store.models import LoadStep
 from vclab.temporal import search_attributes
@@ -208,7 +208,10 @@ async def test_an_operator_reloads_it(life: Metal) -> None:
     await life.ready()
     assert f"is held by {life.id}" in await life.load(image="os", by="olga")
     with life.store.read() as session:
-        assert loads.why_not(session, Reload("metal1", by="olga"), Settings().rules()) == f"metal1 is held by {life.id}"
+        assert (
+            background_loads.why_not(session, Reload("metal1", by="olga"), Settings().rules())
+            == f"metal1 is held by {life.id}"
+        )
 
 
 async def test_a_load_that_fails(life: Metal) -> None:
@@ -220,7 +223,7 @@ async def test_a_load_that_fails(life: Metal) -> None:
     assert (found.state, found.holder, found.image) == (ComputerState.FAILED, "", "")
     assert "step 2, Power it on: the disk is broken" in found.notes
     with life.store.read() as session:
-        (trouble,) = troubles.of_loads(session)
+        (trouble,) = failed_steps.of_loads(session)
         (failure,) = failures.of_reservation(session, computer_workflow("metal1"))
     assert (trouble.number, trouble.step, trouble.cause) == (2, "fake-metal.power_on", "the disk is broken")
     assert (failure.host, failure.step) == ("metal1", trouble.step)
@@ -257,13 +260,13 @@ async def test_a_load_that_was_terminated(life: Metal) -> None:
     await handle.terminate("by hand")
     with life.store.read() as session:
         assert tenures.current(session, "metal1") is not None
-        assert loads.due(session, ["fake-metal"]) == ["metal1"]
+        assert background_loads.due(session, ["fake-metal"]) == ["metal1"]
     life.behaves(delays={})
     await life.client.execute_workflow("Reconcile", id=f"reconcile-{life.id}", task_queue=QUEUE)
     found = await life.loaded()
     assert (found.state, found.generation) == ("available", 4), "what the first one left running is fenced off"
     with life.store.read() as session:
-        assert loads.due(session, ["fake-metal"]) == []
+        assert background_loads.due(session, ["fake-metal"]) == []
 
 
 # --- who waits for it -------------------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ from vclab.model.errors import Refused, StepFailed
 from vclab.model.inventory import HostFacts
 from vclab.model.messages import Acknowledge, End, Extend, How, Resolve, workflow_id
 from vclab.model.plans import Facts, NodeStatus, Plan, Status, Step, StepInput, Target
-from vclab.model.reservations import ReservationView, ReserveRequest, Trouble
+from vclab.model.reservations import FailedStep, ReservationView, ReserveRequest
 from vclab.model.steps import AsyncStep, BlockingStep, StepContext
 from vclab.provisioning.base import ProvisioningModule
 from vclab.provisioning.fake import Fake
@@ -34,8 +34,9 @@ from vclab.provisioning.fake_metal import FakeMetal
 from vclab.provisioning.standalone import Standalone
 from vclab.provisioning.vsphere.module import VSphere
 from vclab.settings import Settings
-from vclab.store import catalog, load_log, reservations, tenures, troubles
+from vclab.store import catalog, failed_steps, load_log, reservations, tenures
 from vclab.store.engine import Store, open_store
+from vclab.store.needs_help import waiting
 from vclab.temporal.client import Reservations
 
 TWO = tuple(HostFacts(f"esx{n}", 16, 65536, datastores=("ds1",)) for n in (1, 2))
@@ -205,7 +206,7 @@ async def test_every_step_that_fails_is_tried_in_one_other_place(lab: Lab) -> No
         view = lab.view(one)
         assert view is not None and view.generation == 2
         with lab.store.read() as session:
-            (trouble,) = troubles.of(session, one)
+            (trouble,) = failed_steps.of(session, one)
             assert {trouble.host, view.host} == {"esx1", "esx2"}
             assert (trouble.number, trouble.cause) == (number + 1, f"{names[number]} is broken")
             assert tenures.held(session, view.computer, 2)
@@ -231,9 +232,9 @@ async def word(life: Life, wanted: str) -> ReservationView:
     return view
 
 
-def told(life: Life) -> Sequence[Trouble]:
+def told(life: Life) -> Sequence[FailedStep]:
     with life.store.read() as session:
-        return troubles.of(session, life.id)
+        return failed_steps.of(session, life.id)
 
 
 async def test_what_is_told_while_it_needs_help(life: Life) -> None:
@@ -248,7 +249,7 @@ async def test_what_is_told_while_it_needs_help(life: Life) -> None:
     assert trouble.evidence.endpoint == (f"vm01-{life.id}-g1 on esx1",)
     assert trouble.evidence.missing == ("vm01 itself: it was not reached by then",)
     with life.store.read() as session:
-        assert [id for id, _ in troubles.waiting(session)] == [life.id]
+        assert [id for id, _ in waiting(session)] == [life.id]
     status = await life.reservations.status(life.id)
     assert (status.word, status.then) == ("Needs help", "it ends as failed")
     assert status.waits_for == "help: Power on has failed"

@@ -14,7 +14,7 @@ from vclab.model.health import Rest
 from vclab.model.ids import new_id
 from vclab.model.messages import How, Resolve, workflow_id
 from vclab.model.reservations import ReserveRequest
-from vclab.store import catalog, failures, rests
+from vclab.store import catalog, failures, host_rests
 from vclab.store.models import HostRest, LoadFailure
 from workflows.reconcile import Reconcile
 
@@ -40,7 +40,7 @@ def due(life: Life) -> None:
 
 def resting(life: Life) -> list[Rest]:
     with life.store.read() as session:
-        return list(rests.resting(session).values())
+        return list(host_rests.resting(session).values())
 
 
 async def test_a_host_rests_until_a_check_finds_that_it_can_be_used(life: Life) -> None:

@@ -162,10 +162,10 @@ def reload(
     message = Reload(name, image, admin.who)
 
     def ask(session: "Session") -> str:
-        from vclab.store import catalog, loads
+        from vclab.store import background_loads, catalog
 
         _known(name, catalog.computers(session))
-        return loads.why_not(session, message, admin.settings.rules())
+        return background_loads.why_not(session, message, admin.settings.rules())
 
     why_not = admin.read(ask)
     if why_not:

@@ -73,11 +73,11 @@ def rest(
     why = checks.line(reason, "the reason", 200)
 
     def change(session: "Session") -> Rest:
-        from vclab.store import rests
+        from vclab.store import host_rests
 
         endpoint, host = _known(lab, session, name)
-        rests.order(session, endpoint, host, why, admin.who, utc_now())
-        return rests.resting(session)[endpoint, host]
+        host_rests.order(session, endpoint, host, why, admin.who, utc_now())
+        return host_rests.resting(session)[endpoint, host]
 
     found = admin.write(change)
     if json:
@@ -99,9 +99,9 @@ def wake(context: typer.Context, name: HostName, json: Json = False, as_user: As
     admin = administration(lab)
 
     def change(session: "Session") -> tuple[str, str]:
-        from vclab.store import failures, rests
+        from vclab.store import failures, host_rests
 
-        resting = [f"{endpoint}/{host}" for endpoint, host in rests.resting(session)]
+        resting = [f"{endpoint}/{host}" for endpoint, host in host_rests.resting(session)]
         endpoint, host = _one(name, resting, "that rests", "`vclab host list` lists them")
         failures.wake(session, endpoint, host, admin.who, utc_now())
         return endpoint, host
@@ -115,14 +115,14 @@ def wake(context: typer.Context, name: HostName, json: Json = False, as_user: As
 
 def _known(lab: Lab, session: "Session", name: str) -> tuple[str, str]:
     """A host that an endpoint has named before. Raises ``NotFound``, and ``Refused`` for a lab machine."""
-    from vclab.store import catalog, rests
+    from vclab.store import catalog, host_rests
 
     for endpoint in (each for each in catalog.endpoints(session) if checks.traits(each.module).lent):
         machines = {computer.name for computer in catalog.computers(session) if computer.pool == endpoint.name}
         if name.rpartition("/")[2] in machines:
             machine = name.rpartition("/")[2]
             raise Refused(f"{machine} is a lab machine: `vclab computer edit {machine} --maintenance` takes it out")
-    hosts = [f"{endpoint}/{host}" for endpoint, host in rests.known_hosts(session)]
+    hosts = [f"{endpoint}/{host}" for endpoint, host in host_rests.known_hosts(session)]
     return _one(name, hosts, "", "a host is known once something was reserved while its endpoint told of it")
 
 

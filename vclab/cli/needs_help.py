@@ -8,7 +8,7 @@ from vclab.cli.params import AsUser, Json
 from vclab.cli.times import clock, iso, utc_now
 from vclab.model.durations import format_duration
 from vclab.model.errors import Refused
-from vclab.model.reservations import ReservationView, Trouble
+from vclab.model.reservations import FailedStep, ReservationView
 
 
 def needs_help(context: typer.Context, json: Json = False, as_user: AsUser = "") -> None:
@@ -55,7 +55,7 @@ def must_be_operator(lab: Lab, why: str) -> None:
         raise Refused(f"{why}, and {lab.actor.login} is none; the setting `operators` names them")
 
 
-def trouble_json(trouble: Trouble) -> dict[str, JsonValue]:
+def trouble_json(trouble: FailedStep) -> dict[str, JsonValue]:
     """A step that failed, for programs."""
     seen = trouble.evidence
     return {
@@ -74,7 +74,7 @@ def trouble_json(trouble: Trouble) -> dict[str, JsonValue]:
     }
 
 
-def _describe(lab: Lab, view: ReservationView, trouble: Trouble) -> None:
+def _describe(lab: Lab, view: ReservationView, trouble: FailedStep) -> None:
     zone, now, seen = lab.actor.zone, utc_now(), trouble.evidence
     since = view.help_since or trouble.at
     until = f"until {clock(view.help_until, zone, now)}, then it ends as failed" if view.help_until else ""
@@ -93,7 +93,7 @@ def _describe(lab: Lab, view: ReservationView, trouble: Trouble) -> None:
     say(f"`vclab resolve {view.id} retry` goes on from this step; or `elsewhere`, or `give-up`")
 
 
-def tell_failed_load(lab: Lab, trouble: Trouble) -> None:
+def tell_failed_load(lab: Lab, trouble: FailedStep) -> None:
     """A computer that could not be loaded while nobody waited for it, and what can be done."""
     fields(
         [
@@ -108,11 +108,11 @@ def tell_failed_load(lab: Lab, trouble: Trouble) -> None:
     say(f"`vclab computer reload {name}` loads it again; `vclab computer edit {name} --maintenance` puts it aside")
 
 
-def _step(trouble: Trouble) -> str:
+def _step(trouble: FailedStep) -> str:
     return f"step {trouble.number}, {trouble.title}" if trouble.number else trouble.title
 
 
-def tell_evidence(trouble: Trouble) -> None:
+def tell_evidence(trouble: FailedStep) -> None:
     """What was seen when a step had failed."""
     seen = trouble.evidence
     for title, lines in (("Its endpoint", seen.endpoint), ("Its console", seen.console), ("Not seen", seen.missing)):

@@ -9,9 +9,21 @@ from sqlalchemy.orm import Session
 from vclab.model.catalog import Computer, Endpoint, Image, User
 from vclab.model.errors import Unreachable
 from vclab.model.health import Failure, Rest, Suspect
-from vclab.model.reservations import AuditEvent, RefusedRequest, ReservationView, Trouble
+from vclab.model.reservations import AuditEvent, FailedStep, RefusedRequest, ReservationView
 from vclab.settings import config_file
-from vclab.store import audit, catalog, failures, history, load_log, orphans, refusals, reservations, rests, troubles
+from vclab.store import (
+    audit,
+    catalog,
+    failed_steps,
+    failures,
+    history,
+    host_rests,
+    load_log,
+    needs_help,
+    orphans,
+    refusals,
+    reservations,
+)
 from vclab.store.engine import open_store
 from vclab.store.history import Stay
 from vclab.store.load_log import Attempt
@@ -76,22 +88,22 @@ class Records:
         """What was done to a reservation, and by whom, oldest first."""
         return self._read(lambda s: audit.events(s, reservation))
 
-    def troubles(self, reservation: str) -> list[Trouble]:
+    def troubles(self, reservation: str) -> list[FailedStep]:
         """The steps of a reservation that failed for good, oldest first."""
-        return self._read(lambda s: troubles.of(s, reservation))
+        return self._read(lambda s: failed_steps.of(s, reservation))
 
-    def waiting_for_help(self) -> list[tuple[ReservationView, Trouble]]:
+    def waiting_for_help(self) -> list[tuple[ReservationView, FailedStep]]:
         """The reservations that wait for an operator, and what failed last; the longest wait first."""
 
-        def ask(session: Session) -> list[tuple[ReservationView, Trouble]]:
-            found = [(reservations.view(session, id), trouble) for id, trouble in troubles.waiting(session)]
+        def ask(session: Session) -> list[tuple[ReservationView, FailedStep]]:
+            found = [(reservations.view(session, id), trouble) for id, trouble in needs_help.waiting(session)]
             return [(view, trouble) for view, trouble in found if view is not None]
 
         return self._read(ask)
 
-    def failed_loads(self) -> list[Trouble]:
+    def failed_loads(self) -> list[FailedStep]:
         """What failed at each computer that could not be loaded while nobody waited for it."""
-        return self._read(troubles.of_loads)
+        return self._read(failed_steps.of_loads)
 
     def strays(self) -> list[Stray]:
         """Machines that carry our mark while nobody holds them."""
@@ -99,11 +111,11 @@ class Records:
 
     def resting(self) -> list[Rest]:
         """Hosts on which nothing is placed for now, those that have rested longest first."""
-        return self._read(lambda s: list(rests.resting(s).values()))
+        return self._read(lambda s: list(host_rests.resting(s).values()))
 
     def known_hosts(self) -> list[tuple[str, str]]:
         """Endpoint and name of each host that a survey has told of."""
-        return self._read(rests.known_hosts)
+        return self._read(host_rests.known_hosts)
 
     def suspects(self, image: str = "") -> list[Suspect]:
         """Revisions that failed in several places; of one image if it is given."""

@@ -18,13 +18,13 @@ from vclab.cli.times import clock, iso, utc_now
 from vclab.model.durations import format_duration
 from vclab.model.errors import NotFound, Unreachable
 from vclab.model.ids import is_id
-from vclab.model.reservations import Candidate, RefusedRequest, Trouble
+from vclab.model.reservations import Candidate, FailedStep, RefusedRequest
 from vclab.model.states import ReservationState
 
 if TYPE_CHECKING:
     from vclab.model.health import Failure, Suspect
     from vclab.store.load_log import Attempt
-    from vclab.temporal.pending_activities import Doing
+    from vclab.temporal.pending_activities import PendingActivity
 
 OVER = (ReservationState.COMPLETE, ReservationState.FAILED)
 """Nothing runs any more: the computer is taken back too."""
@@ -37,13 +37,13 @@ class _Life:
     """All that is known of why a reservation is where it is."""
 
     seen: Seen
-    doing: "Sequence[Doing]" = ()
+    doing: "Sequence[PendingActivity]" = ()
     attempt: "Attempt | None" = None  #: of the load, from the database
     failures: "Sequence[Failure]" = ()
     known_at: datetime | None = None  #: the age of what the database says
     not_asked: str = ""  #: why the server did not tell what is tried
     suspect: "Suspect | None" = None  #: its revision
-    troubles: Sequence[Trouble] = ()  #: with their evidence: for operators
+    troubles: Sequence[FailedStep] = ()  #: with their evidence: for operators
 
 
 def why(context: typer.Context, r: ReservationId, json: Json = False, as_user: AsUser = "") -> None:
@@ -87,7 +87,7 @@ def _life(lab: Lab, r: str) -> _Life:
         raise NotFound(f"{r} is a computer, and no reservation; `vclab computer show {r}` tells why it is where it is")
     view = lab.reservation(r)  # raises NotFound, also for other people's
     seen, not_asked = Seen(view), ""
-    doing: Sequence[Doing] = ()
+    doing: Sequence[PendingActivity] = ()
     if view.state not in OVER:
         seen, doing, not_asked = asyncio.run(_ask(lab, r))
     attempt, failures = lab.records.last_attempt(r), lab.records.failures(r)
@@ -100,14 +100,14 @@ def _life(lab: Lab, r: str) -> _Life:
     return _Life(seen, doing, attempt, failures, known_at, not_asked, suspects.get(view.revision), troubles)
 
 
-async def _ask(lab: Lab, r: str) -> "tuple[Seen, list[Doing], str]":
-    from vclab.temporal.pending_activities import doing
+async def _ask(lab: Lab, r: str) -> "tuple[Seen, list[PendingActivity], str]":
+    from vclab.temporal.pending_activities import pending_activities
 
     seen = await look(lab, r)
     try:
         client = await lab.client(ASK)
         async with asyncio.timeout(ASK):
-            return seen, await doing(client, r), ""
+            return seen, await pending_activities(client, r), ""
     except (Unreachable, NotFound) as error:
         return seen, [], str(error)
     except TimeoutError:
@@ -148,7 +148,7 @@ def _tell(lab: Lab, life: _Life) -> None:
         say(f"`vclab resolve {view.id} retry` goes on from this step; or `elsewhere`, or `give-up`")
 
 
-def _doing(lab: Lab, each: "Doing", now: datetime) -> list[tuple[str, str]]:
+def _doing(lab: Lab, each: "PendingActivity", now: datetime) -> list[tuple[str, str]]:
     state = f"attempt {each.attempt} runs" if each.runs else f"waits for attempt {each.attempt}"
     since = f", {_ago(lab, each.since, now)}" if each.runs and each.since else ""
     failed = f", {_ago(lab, each.failed_at, now)}" if each.failed_at else ""

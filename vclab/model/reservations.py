@@ -155,7 +155,7 @@ class ReservationView:
 
 
 @dataclass(frozen=True)
-class Trouble:
+class FailedStep:
     """A step that failed for good, and what could be seen of the computer then. Kept for good."""
 
     at: datetime

@@ -7,8 +7,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from vclab.model.reservations import AuditEvent
+from vclab.store.column_types import utc
 from vclab.store.models import Event, Intent
-from vclab.store.types import utc
 
 _event = Event.metadata.tables[Event.__tablename__]
 _NEWEST = (
@@ -19,7 +19,7 @@ _NEWEST = (
 )
 _ADD = sa.insert(_event)
 SIGNAL = "signal"
-"""How an act begins that was sent as a signal from the Temporal UI or CLI, and how it is known who acted: not at all."""
+"""How an act's id begins that was a signal from the Temporal UI or CLI. Nobody knows who sent it."""
 LONGEST = 2000
 """Characters of a detail. They are kept for good, and a refusal in a large lab names a thousand hosts."""
 

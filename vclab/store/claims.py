@@ -17,8 +17,8 @@ from sqlalchemy.orm import Session
 from vclab.model.errors import NotFound, Refused
 from vclab.model.inventory import Amounts
 from vclab.placement import Booking, first_shortage
+from vclab.store.column_types import utc
 from vclab.store.models import Claim, Pool
-from vclab.store.types import utc
 
 OVERLAP = "claims_computer_overlap"
 """The exclusion constraint's name on PostgreSQL, and what the triggers say on SQLite."""
@@ -121,7 +121,7 @@ def move_end(session: Session, holder: str, ends: datetime) -> None:
     _rewrite(session, holder, claims, None, ends)
 
 
-def move(session: Session, holder: str, starts: datetime, ends: datetime) -> None:
+def transfer(session: Session, holder: str, starts: datetime, ends: datetime) -> None:
     """Move all of the holder's claims to [starts, ends). Raises ``ClaimHeld`` or ``NoRoom``; then nothing has moved."""
     starts, ends = utc(starts), utc(ends)
     claims = of(session, holder)

@@ -252,8 +252,7 @@ def _begin_postgresql(connection: sa.Connection) -> None:
 
 
 def _set_up_postgresql(connection: Any, _record: object) -> None:
-    from vclab.store.infinity import InfinityLoader
-    from vclab.store.nul import TextDumper
+    from vclab.store.postgresql_types import InfinityLoader, TextDumper
 
     connection.adapters.register_dumper(str, TextDumper)
     connection.adapters.register_loader("timestamptz", InfinityLoader)

@@ -21,9 +21,9 @@ from vclab.model.health import Failure, Suspect
 from vclab.model.plans import Target
 from vclab.model.rules import Health
 from vclab.model.states import ComputerState
-from vclab.store import rests
+from vclab.store import host_rests
+from vclab.store.column_types import utc
 from vclab.store.models import Computer, LoadFailure, Pool, Revision
-from vclab.store.types import utc
 
 
 def note(
@@ -89,12 +89,14 @@ def excuse(session: Session, target: Target, health: Health, now: datetime) -> N
 def loaded_well(session: Session, endpoint: str, host: str, image: str, revision: int, now: datetime) -> None:
     """A load of this revision finished well on this host: nothing speaks against either any more."""
     of_host, of_revision = _of_host(endpoint, host), _of_revision(image, revision)
-    something = sa.or_(sa.exists().where(*of_host), sa.exists().where(*of_revision), rests.unproven(endpoint, host))
+    something = sa.or_(
+        sa.exists().where(*of_host), sa.exists().where(*of_revision), host_rests.unproven(endpoint, host)
+    )
     if not session.scalar(sa.select(something)):
         return  # as nearly always: one question
     session.execute(sa.update(LoadFailure).where(*of_host).values(against_host=False))
     session.execute(sa.update(LoadFailure).where(*of_revision).values(against_revision=False))
-    rests.proven(session, endpoint, host, now)
+    host_rests.proven(session, endpoint, host, now)
 
 
 def suspects(session: Session, image: str = "") -> list[Suspect]:
@@ -168,7 +170,7 @@ def of_reservation(session: Session, reservation: str) -> list[Failure]:
 def wake(session: Session, endpoint: str, host: str, by: str, now: datetime) -> bool:
     """Bring a resting host back; what failed on it before does not count any more. False when it did not rest."""
     session.execute(sa.update(LoadFailure).where(*_of_host(endpoint, host)).values(against_host=False))
-    return rests.end(session, endpoint, host, by, now)
+    return host_rests.end(session, endpoint, host, by, now)
 
 
 def _of_host(endpoint: str, host: str) -> tuple[sa.ColumnElement[bool], ...]:
@@ -229,8 +231,8 @@ def _alone(session: Session, target: Target) -> None:
 
 def _reconsider(session: Session, endpoint: str, host: str, why: str, health: Health, now: datetime) -> None:
     """Bring a host back that would not rest by what still speaks against it."""
-    if rests.by_failures(session, endpoint, host) and _images(_against(session, endpoint, host)) < health.images:
-        rests.end(session, endpoint, host, why, now)
+    if host_rests.by_failures(session, endpoint, host) and _images(_against(session, endpoint, host)) < health.images:
+        host_rests.end(session, endpoint, host, why, now)
 
 
 def _consider(session: Session, endpoint: str, host: str, health: Health, now: datetime) -> None:
@@ -243,7 +245,7 @@ def _consider(session: Session, endpoint: str, host: str, health: Health, now: d
         f"{len(rows)} loads of {_images(rows)} different images failed on it in a row, "
         f"last {last.image} of {last.reservation} at {last.step}: {last.cause}"
     )
-    rests.begin(session, endpoint, host, why, health, now)
+    host_rests.begin(session, endpoint, host, why, health, now)
 
 
 def _against(session: Session, endpoint: str, host: str) -> Sequence[LoadFailure]:

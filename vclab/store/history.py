@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from vclab.model.states import Ending
+from vclab.store.column_types import utc
 from vclab.store.models import Addresses, Reservation, Tenure
-from vclab.store.types import utc
 
 _AT_A_TIME = 1000  # tenures whose addresses are asked for in one query
 

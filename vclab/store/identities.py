@@ -15,8 +15,8 @@ from vclab.model.inventory import Amounts
 from vclab.model.states import ComputerState
 from vclab.placement import Booking, first_shortage, gaps
 from vclab.store import claims, tenures
+from vclab.store.column_types import utc
 from vclab.store.models import Claim, Computer, Spare, Tenure
-from vclab.store.types import utc
 
 _LOCK = 0x76636C6964  # "vclid": one of PostgreSQL's locks that belong to no row
 ONE = Amounts(cpus=1)  # counted as if identities were CPUs

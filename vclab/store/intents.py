@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from vclab.model.errors import NotFound, Refused
 from vclab.model.intents import Author, Intent, Outcome, Verb
 from vclab.store import models
-from vclab.store.types import utc
+from vclab.store.column_types import utc
 
 LONGEST = 2000
 """Characters of a detail."""

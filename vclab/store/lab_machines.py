@@ -12,7 +12,7 @@ from vclab.model.inventory import Inventory
 from vclab.model.reservations import Refusal
 from vclab.model.states import ComputerState
 from vclab.placement import MachineRoom, Promise, choose_machine
-from vclab.store import claims, refusals, tenures, zones
+from vclab.store import claims, local_time, refusals, tenures
 from vclab.store.models import Claim, Computer
 
 
@@ -45,8 +45,8 @@ def claim(
         )
         for row in rows.values()
     ]
-    zone = zones.of(session, user)
-    chosen = choose_machine(starts, ends, rooms, lambda moment: zones.shown(moment, zone))
+    zone = local_time.of(session, user)
+    chosen = choose_machine(starts, ends, rooms, lambda moment: local_time.shown(moment, zone))
     if isinstance(chosen, Refusal) and may_wait:
         soon = [dataclasses.replace(room, held=None) for room in rooms if _is_loaded(session, room.name, image)]
         waiting = choose_machine(starts, ends, soon)
@@ -74,9 +74,9 @@ def usable(
     row = session.scalar(lock.execution_options(populate_existing=True))
     if row is None:
         return Refusal(f"there is no computer {name} any more")
-    zone = zones.of(session, user)
+    zone = local_time.of(session, user)
     room = _room(session, row, inventory, (), at_once=True)
-    found = choose_machine(now, until, [room], lambda moment: zones.shown(moment, zone))
+    found = choose_machine(now, until, [room], lambda moment: local_time.shown(moment, zone))
     return found if isinstance(found, Refusal) else row
 
 

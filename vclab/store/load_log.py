@@ -11,8 +11,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from vclab.model.plans import StepInput
+from vclab.store.column_types import utc
 from vclab.store.models import LoadStep
-from vclab.store.types import utc
 
 DONE = "done"
 FAILED = "failed"

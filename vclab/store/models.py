@@ -20,7 +20,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from vclab.model.catalog import ComputerKind
 from vclab.model.intents import Outcome
 from vclab.model.states import ComputerState, Ending, ReservationState
-from vclab.store.types import UtcTime
+from vclab.store.column_types import UtcTime
 
 
 def _words(kind: Any) -> Enum:
@@ -391,10 +391,10 @@ class RefusedRequest(Base):
     earliest: Mapped[datetime | None]
 
 
-class TroubleRow(Base):
+class FailedStep(Base):
     """A step that failed for good, and what could be seen of its computer then."""
 
-    __tablename__ = "troubles"
+    __tablename__ = "failed_steps"
     __table_args__ = (UniqueConstraint("reservation", "generation", "step", "at"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)

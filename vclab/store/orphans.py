@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 
 from vclab.model.inventory import MachineFacts
 from vclab.store import spares
+from vclab.store.column_types import utc
 from vclab.store.models import Orphan, Tenure
-from vclab.store.types import utc
 
 
 @dataclass(frozen=True)

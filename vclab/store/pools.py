@@ -12,9 +12,9 @@ from sqlalchemy.orm import Session
 from vclab.model import catalog as model
 from vclab.model.inventory import Amounts, Inventory
 from vclab.placement import Booking, Choice, DatastoreRoom, EndpointRoom, HostRoom, Need
-from vclab.store import claims, rests, zones
+from vclab.store import claims, host_rests, local_time
+from vclab.store.column_types import utc
 from vclab.store.models import Pool
-from vclab.store.types import utc
 
 Resting = Mapping[tuple[str, str], str]
 """By endpoint and host."""
@@ -113,11 +113,11 @@ def resting_hosts(session: Session, user: str, at_once: bool = True) -> Resting:
 
     Not ``at_once``: of those that are checked it is expected that they have come back by then.
     """
-    found = {host: rest for host, rest in rests.resting(session).items() if at_once or rest.next_check is None}
+    found = {host: rest for host, rest in host_rests.resting(session).items() if at_once or rest.next_check is None}
     if not found:
         return {}
-    zone = zones.of(session, user)
-    return {host: rest.text(lambda moment: zones.shown(moment, zone)) for host, rest in found.items()}
+    zone = local_time.of(session, user)
+    return {host: rest.text(lambda moment: local_time.shown(moment, zone)) for host, rest in found.items()}
 
 
 def _room(

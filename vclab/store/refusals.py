@@ -15,9 +15,9 @@ from vclab.model.ids import is_id
 from vclab.model.reservations import Candidate, Refusal, RefusedRequest, ReserveRequest
 from vclab.model.states import ComputerState
 from vclab.placement import EndpointRoom, MachineRoom, Need, earliest, earliest_machine, ever
-from vclab.store import failures, identities, models, zones
+from vclab.store import failures, identities, local_time, models
+from vclab.store.column_types import utc
 from vclab.store.models import Computer, Revision, Tenure
-from vclab.store.types import utc
 
 _LOOKS = (1, 30, 3660)  # days ahead
 
@@ -58,7 +58,7 @@ def told(session: Session, refusal: Refusal, request: ReserveRequest, now: datet
     asked, hints = request.start or now, []
     found = None if refusal.earliest is None else refusal.earliest + (asked - claim_starts)
     if found is not None:
-        moment = zones.shown(_next_minute(found), zones.of(session, request.user))
+        moment = local_time.shown(_next_minute(found), local_time.of(session, request.user))
         hints.append(f"there is room from {moment} on, for {format_duration(request.seconds)}")
     hints += [suspect.text() for suspect in _suspects(session, request.image)]
     return dataclasses.replace(refusal, earliest=found, hint="; ".join(hints))

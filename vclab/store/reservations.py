@@ -19,11 +19,11 @@ from vclab.model.plans import Facts, Left, Target
 from vclab.model.reservations import HeldTenure, Refusal, ReservationView
 from vclab.model.rules import Rules
 from vclab.model.states import OPEN_STATES, ComputerState, Ending, ReservationState
-from vclab.store import audit, claims, credit, ends, failures, history, load_log, spares, tenures, zones
+from vclab.store import audit, claims, extension, failures, history, load_log, local_time, spares, tenures
+from vclab.store.column_types import utc
 from vclab.store.models import Computer, LoadStep, Reservation, Tenure
-from vclab.store.placing import forget_content, locked, place, placed, spans_of, target_of
+from vclab.store.placement import forget_content, locked, place, placed, spans_of, target_of
 from vclab.store.spares import in_production
-from vclab.store.types import utc
 
 __all__ = [
     "access_opened",
@@ -41,6 +41,7 @@ __all__ = [
     "kept",
     "left",
     "loaded",
+    "not_let_in",
     "note_refusal",
     "open_reservations",
     "place",
@@ -85,7 +86,7 @@ def ready_late(
     if not before or row.preload_at is None:
         return row.ends, ""
     due = max(row.starts, row.preload_at + timedelta(seconds=row.load_seconds))
-    text = credit.give(session, row, (utc(now) - due).total_seconds() - credited, rules, now)
+    text = extension.credit(session, row, (utc(now) - due).total_seconds() - credited, rules, now)
     row.reason = text or row.reason
     session.flush()
     return row.ends, text
@@ -156,6 +157,19 @@ def access_opened(
     audit.note(session, id, "vclab", "access narrowed" if fewer else "access opened", ", ".join(addresses), now)
 
 
+def not_let_in(session: Session, id: str, text: str, addresses: Sequence[str], now: datetime) -> None:
+    """Connect was pressed in vain: the computer lets in these addresses, as before, and the text says why no others.
+
+    That it was acknowledged stays: access may be half open, so the computer is not taken for untouched.
+    """
+    row = locked(session, id)
+    if row.state not in OPEN_STATES:
+        return
+    row.remote_addresses, row.reason = list(addresses), text
+    session.flush()
+    audit.note(session, id, "vclab", "not let in", text, now)
+
+
 def handed_out(session: Session, id: str, now: datetime) -> None:
     """Connect was pressed, and the user has what there is. Nobody can see whether it is used: from now on it may be."""
     row = _open(session, id)
@@ -208,11 +222,11 @@ def extend(session: Session, id: str, end: datetime, by: Author, rules: Rules, n
         return Refusal(why_not)
     end = utc(end)
     try:
-        ends.move(session, row, end, rules, now)
+        extension.move_end(session, row, end, rules, now)
     except (claims.ClaimHeld, claims.NoRoom) as refused:  # claimed since the look at what is free
         return Refusal(str(refused))
     row.reason = ""
-    until = zones.shown(end, zones.of(session, row.user))
+    until = local_time.shown(end, local_time.of(session, row.user))
     audit.note(session, id, by.who, "extended", f"until {until}", now, by.act)
     return end
 
@@ -320,7 +334,7 @@ def _keep_loaded(session: Session, row: Reservation) -> str:
 def _kept_as(session: Session, row: Reservation, seconds: float, now: datetime) -> str:
     if target_of(row).traits.reloadable:
         return f"{row.computer} holds {row.image}/{row.revision}"
-    until = zones.shown(utc(now) + timedelta(seconds=seconds), zones.of(session, row.user))
+    until = local_time.shown(utc(now) + timedelta(seconds=seconds), local_time.of(session, row.user))
     return f"kept as a spare until {until}"
 
 
@@ -450,13 +464,13 @@ def _learn(session: Session, row: Reservation, facts: Facts, now: datetime) -> N
 def _why_not_end(session: Session, row: Reservation, end: datetime, operator: bool, rules: Rules, now: datetime) -> str:
     """Why the reservation can't end at ``end``; empty when it can. Until then it may be any date that can be written:
     it is compared and shown, and nothing is added to it."""
-    zone = zones.of(session, row.user)
+    zone = local_time.of(session, row.user)
     if end <= now:
-        return f"the new end {zones.shown(end, zone)} is in the past; to end it now, use `vclab end {row.id}`"
+        return f"the new end {local_time.shown(end, zone)} is in the past; to end it now, use `vclab end {row.id}`"
     if end < row.ends:
-        return f"it ends at {zones.shown(row.ends, zone)} already; an end can only be moved to a later time"
+        return f"it ends at {local_time.shown(row.ends, zone)} already; an end can only be moved to a later time"
     latest, limit = limits.latest_end(rules.limits, _begins(row, now), row.ends, now, operator)
-    free = ends.free_until(session, row, min(latest, end), rules)
+    free = extension.free_until(session, row, min(latest, end), rules)
     own = end if operator else _own_until(session, row, end, rules)
     best = min(latest, free, own)
     if end <= best:
@@ -467,9 +481,9 @@ def _why_not_end(session: Session, row: Reservation, end: datetime, operator: bo
     elif best == own:
         reason = f"then {row.user} has another one of at most {rules.limits.at_once} at one time"
     if best <= row.ends:
-        return f"it can't be extended beyond {zones.shown(row.ends, zone)}: {reason}"
-    latest_text = f"the latest possible end is {zones.shown(best, zone)}"
-    return f"it can't be extended to {zones.shown(end, zone)}: {reason}; {latest_text}"
+        return f"it can't be extended beyond {local_time.shown(row.ends, zone)}: {reason}"
+    latest_text = f"the latest possible end is {local_time.shown(best, zone)}"
+    return f"it can't be extended to {local_time.shown(end, zone)}: {reason}; {latest_text}"
 
 
 def _begins(row: Reservation, now: datetime) -> datetime:

@@ -27,15 +27,15 @@ from vclab.store import (
     claims,
     identities,
     lab_machines,
-    placing,
+    local_time,
+    placement,
     pools,
     reservations,
     spares,
     tenures,
-    zones,
 )
+from vclab.store.column_types import utc
 from vclab.store.models import Computer, Reservation, Tenure, User
-from vclab.store.types import utc
 
 Heard = Mapping[str, Inventory]
 _WAITING = (ReservationState.SCHEDULED, ReservationState.NEW)
@@ -47,7 +47,7 @@ def begin(session: Session, id: str, inventories: Sequence[Inventory], rules: Ru
     A spare that is just what is wanted; else the promised place if it can still be used; else any other. Claims and
     tenure are moved in one transaction. Raises ``NotFound``.
     """
-    row, now = placing.locked(session, id), utc(now)
+    row, now = placement.locked(session, id), utc(now)
     if row.state not in OPEN_STATES:
         return Refusal(f"{id} has ended")
     if row.generation:
@@ -55,7 +55,7 @@ def begin(session: Session, id: str, inventories: Sequence[Inventory], rules: Ru
     image, until = _image(session, row), row.ends + timedelta(seconds=rules.turnaround)
     endpoints = catalog.endpoints_of(session, image)
     heard = {inventory.endpoint: inventory for inventory in inventories}
-    traits = placing.target_of(row).traits
+    traits = placement.target_of(row).traits
     if not traits.lent:
         pools.refresh(session, list(heard.values()))
     if traits.identity:
@@ -69,8 +69,8 @@ def begin(session: Session, id: str, inventories: Sequence[Inventory], rules: Ru
         return _no_identity(session, row.user) if short else found
     choice, computer = found
     assert computer is not None  # what begins now has one
-    generation = placing.take(session, computer, id, rules.traits(image.module), until, now)
-    target = placing.target_for(id, image, endpoints, choice, computer, generation, rules)
+    generation = placement.take(session, computer, id, rules.traits(image.module), until, now)
+    target = placement.target_for(id, image, endpoints, choice, computer, generation, rules)
     _put(row, dataclasses.replace(target, spare=spare.machine if spare else target.spare))
     if spare:
         row.private_address, row.host_key = spare.facts.private_address, spare.facts.host_key
@@ -82,7 +82,7 @@ def begin(session: Session, id: str, inventories: Sequence[Inventory], rules: Ru
 
 def _begun(session: Session, row: Reservation, rules: Rules) -> Placed:
     """Where its load begins, and which spares have to be gone before."""
-    placed = placing.placed(session, row, rules)
+    placed = placement.placed(session, row, rules)
     return dataclasses.replace(placed, evicted=spares.evicted_for(session, row.id))
 
 
@@ -98,7 +98,7 @@ def why_not_begin(session: Session, id: str, inventories: Sequence[Inventory], r
 
 def preloaded(session: Session, id: str, facts: Facts, now: datetime) -> None:
     """Loaded before its start: the computer waits for it."""
-    row = placing.locked(session, id)
+    row = placement.locked(session, id)
     if row.state is not ReservationState.NEW:
         return
     reservations.loaded(session, row, facts, now)
@@ -120,14 +120,14 @@ def put_off(
     ``keep``: the computer is verified clean, and kept for the next one, a spare for so many seconds. When that can't
     be, nothing changes.
     """
-    row = placing.locked(session, id)
+    row = placement.locked(session, id)
     if row.generation and row.state in OPEN_STATES:
         if keep is None:
             reservations.give_back(session, row, not_clean, now)
         elif why_not := reservations.keep_content(session, row, keep, now):
             audit.note(session, id, "vclab", "not kept", f"{row.computer}: {why_not}", now)
-            return placing.placed(session, row, rules)
-        target = placing.target_of(row)
+            return placement.placed(session, row, rules)
+        target = placement.target_of(row)
         target = dataclasses.replace(target, generation=0, private_mac="", public_mac="")
         if not target.traits.lent:  # one that is lent stays promised
             target = dataclasses.replace(target, computer="", spare="")
@@ -135,7 +135,7 @@ def put_off(
         row.private_address = row.public_address = row.host_key = row.boot_id = row.handover = ""
         row.state, row.reason = ReservationState.SCHEDULED, reason
         audit.note(session, id, "vclab", "preload put off", reason, now)
-    return placing.placed(session, row, rules)
+    return placement.placed(session, row, rules)
 
 
 def reschedule(
@@ -156,34 +156,34 @@ def reschedule(
     if start.tzinfo is None:
         return Refusal("the new start has no time zone, so nobody can know when it is")
     if row.preload_at is not None and start == row.starts:
-        return placing.placed(session, row, rules)
+        return placement.placed(session, row, rules)
     if row.preload_at is None or row.state not in _WAITING or row.starts <= now:
         return Refusal(f"{id} has begun: only what has not started can be moved")
     why_not = limits.why_not_start(rules.limits, start, seconds, now)
     if why_not:
         return Refusal(why_not)
-    window = placing.window_of(session, row.image, start, seconds, rules, now)
-    why_not = placing.why_not_then(session, row.user, by.operator, window, rules, but=id)
+    window = placement.window_of(session, row.image, start, seconds, rules, now)
+    why_not = placement.why_not_then(session, row.user, by.operator, window, rules, but=id)
     refusal = Refusal(why_not) if why_not else _move_claims(session, row, inventories, window, rules)
     if refusal is not None:
         return refusal
     row.starts, row.preload_at, row.ends = window.start, window.preload_at, window.end
     row.load_seconds, row.reason = window.load_seconds, ""
     tenures.expect(session, row.computer, row.generation, window.claim_ends)
-    to = zones.shown(window.start, zones.of(session, row.user))
+    to = local_time.shown(window.start, local_time.of(session, row.user))
     audit.note(session, id, by.who, "rescheduled", f"to {to}", now, by.act)
-    return placing.placed(session, row, rules)
+    return placement.placed(session, row, rules)
 
 
 def _move_claims(
-    session: Session, row: Reservation, inventories: Sequence[Inventory], window: placing.Window, rules: Rules
+    session: Session, row: Reservation, inventories: Sequence[Inventory], window: placement.Window, rules: Rules
 ) -> Refusal | None:
     """The claims to another time: at the same place, or else, while no computer is held, at another."""
-    needs_identity = placing.target_of(row).traits.identity
+    needs_identity = placement.target_of(row).traits.identity
     starts, ends = window.claim_starts, window.claim_ends
 
     def move() -> None:
-        claims.move(session, row.id, starts, ends)
+        claims.transfer(session, row.id, starts, ends)
         if needs_identity:
             identities.must_last(session, starts, ends, row.id)
 
@@ -192,7 +192,7 @@ def _move_claims(
         spares.aside(session, row.id, starts, move, window.now)
         return None
     except identities.NoIdentity as short:
-        moment = zones.shown(short.at, zones.of(session, row.user))
+        moment = local_time.shown(short.at, local_time.of(session, row.user))
         return Refusal(f"no identity (hostname and addresses) is left at {moment}")
     except (claims.ClaimHeld, claims.NoRoom) as held:
         if row.generation:
@@ -203,7 +203,7 @@ def _move_claims(
     found = _anew(session, row, image, endpoints, heard, window, rules.traits(image.module))
     if isinstance(found, Refusal):
         return found
-    _put(row, placing.target_for(row.id, image, endpoints, *found, 0, rules))
+    _put(row, placement.target_for(row.id, image, endpoints, *found, 0, rules))
     return None
 
 
@@ -217,9 +217,9 @@ def _spare(
     until: datetime,
 ) -> spares.HandedOut | None:
     """Claim the room of a spare that needs no load, instead of the promised one."""
-    if placing.target_of(row).traits.lent or not spares.any_of(session, image):
+    if placement.target_of(row).traits.lent or not spares.any_of(session, image):
         return None
-    need, resting = Need(placing.amounts_of(image), now, until), pools.resting_hosts(session, row.user)
+    need, resting = Need(placement.amounts_of(image), now, until), pools.resting_hosts(session, row.user)
     trial = session.begin_nested()
     claims.withdraw(session, row.id)
     spare = spares.hand_out(session, row.id, image, endpoints, heard, need, resting, now)
@@ -240,7 +240,7 @@ def _promised(
     until: datetime,
 ) -> tuple[Choice, Computer] | Refusal:
     """The place that was promised, if it can be used now."""
-    target = placing.target_of(row)
+    target = placement.target_of(row)
     choice = Choice(target.endpoint, target.host, target.storage)
     if target.traits.lent:
         machine = lab_machines.usable(session, target.computer, heard.get(target.endpoint), row.user, now, until)
@@ -249,7 +249,7 @@ def _promised(
     if computer is None:
         return _no_identity(session, row.user)
     but_own = partial(claims.bookings, but=row.id)
-    need = Need(placing.amounts_of(image), now, until)
+    need = Need(placement.amounts_of(image), now, until)
     resting = pools.resting_hosts(session, row.user)
     rooms = pools.rooms(session, endpoints, heard, need, resting, but_own)
     found = choose(need, [_only(room, choice) for room in rooms if room.name == choice.endpoint], 1)
@@ -267,7 +267,7 @@ def _another(
 ) -> tuple[Choice, Computer] | Refusal:
     """Any place from now on; its claims go there. Refused: they stay where they are."""
     until = row.ends + timedelta(seconds=rules.turnaround)
-    window = placing.Window(now, row.load_seconds, row.starts, None, row.ends, now, until)
+    window = placement.Window(now, row.load_seconds, row.starts, None, row.ends, now, until)
     found = _anew(session, row, image, endpoints, heard, window, rules.traits(image.module))
     if isinstance(found, Refusal):
         return found
@@ -282,13 +282,13 @@ def _anew(
     image: model.Image,
     endpoints: Sequence[model.Endpoint],
     heard: Heard,
-    window: placing.Window,
+    window: placement.Window,
     traits: Traits,
 ) -> tuple[Choice, Computer | None] | Refusal:
     """Claim as if for the first time, with the own claims out of the way; refused: they are there again."""
     trial = session.begin_nested()
     claims.withdraw(session, row.id)
-    found = placing.claim_place(session, row.id, row.user, image, endpoints, heard, window, traits)
+    found = placement.claim_place(session, row.id, row.user, image, endpoints, heard, window, traits)
     if isinstance(found, Refusal):
         trial.rollback()
     else:
@@ -305,7 +305,7 @@ def _no_identity(session: Session, user: str) -> Refusal:
         return Refusal("there is no identity (hostname and addresses) that could be used")
     return Refusal(
         f"all identities (hostname and addresses) are held; the first to come back is {first.computer}, "
-        f"held by {first.holder}, probably until {zones.shown(first.expected_end, zones.of(session, user))}"
+        f"held by {first.holder}, probably until {local_time.shown(first.expected_end, local_time.of(session, user))}"
     )
 
 
@@ -323,17 +323,17 @@ def _image(session: Session, row: Reservation) -> model.Image:
 
     So what is reserved weeks before gets the image as it is on the day (VCL does so too).
     """
-    target = placing.target_of(row)
+    target = placement.target_of(row)
     newest = catalog.image(session, row.image)
     promised = Amounts(target.cpus, target.memory_mb, target.disk_gb)
     same = (newest.module, newest.guest) == (target.module, target.guest)
-    if same and not promised.lacks(placing.amounts_of(newest)):
+    if same and not promised.lacks(placement.amounts_of(newest)):
         return newest
     return catalog.revision(session, row.image, row.revision)
 
 
 def _put(row: Reservation, target: Target) -> None:
-    for name, value in placing.placed_at(target).items():
+    for name, value in placement.placed_at(target).items():
         setattr(row, name, value)
 
 
@@ -341,4 +341,4 @@ def _locked_after_user(session: Session, id: str) -> Reservation:
     """The user's row first, as when placing: else two of theirs could be moved onto each other."""
     of_user = sa.select(Reservation.user).where(Reservation.id == id).scalar_subquery()
     session.scalar(sa.select(User).where(User.login == of_user).with_for_update(key_share=True))
-    return placing.locked(session, id)
+    return placement.locked(session, id)

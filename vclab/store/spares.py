@@ -21,8 +21,8 @@ from vclab.model.states import ComputerState, ReservationState
 from vclab.model.traits import Operation, Traits
 from vclab.placement import Choice, EndpointRoom, Need, SpareRoom, choose_evicting, fewest
 from vclab.store import audit, claims, identities, tenures
+from vclab.store.column_types import utc
 from vclab.store.models import Computer, Reservation, Revision, Spare, Tenure
-from vclab.store.types import utc
 
 REMOVAL = "removal"
 """The purpose of a tenure that only removes a machine."""

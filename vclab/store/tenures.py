@@ -7,8 +7,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from vclab.model.errors import Fenced, NotFound, Refused
+from vclab.store.column_types import utc
 from vclab.store.models import Computer, Tenure
-from vclab.store.types import utc
 
 _tenure = sa.inspect(Tenure).local_table.c
 _HOLDER = sa.select(_tenure.holder, _tenure.generation).where(

@@ -102,7 +102,7 @@ def _short(error: BaseException) -> str:
 
 
 class Reservations:
-    """Acts on reservations. ``_call`` maps every error; ``_update`` asks again while a new run of the workflow begins."""
+    """Acts on reservations. ``_call`` maps every error; ``_update`` asks again while a new run begins."""
 
     def __init__(self, client: Client, queue: str) -> None:
         """``queue``: where workflows are started (``temporal.workflow_queue`` of the settings)."""
@@ -264,7 +264,7 @@ class Reservations:
 
 
 async def _let_go(started: Awaitable[object]) -> None:
-    """Look at the start's result: the update has raised its error already, and asyncio prints unseen ones at the end."""
+    """Look at the start's result: the update has raised its error, but asyncio prints unseen ones at the end."""
     start = asyncio.ensure_future(started)
     await asyncio.wait([start], timeout=0.1)
     if not start.cancel() and not start.cancelled():

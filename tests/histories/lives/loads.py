@@ -40,7 +40,8 @@ from tests.histories.lives.catalog import life as lived
 from tests.workflows.conftest import IMAGE, Life
 from vclab.model.errors import NotFound, StepFailed, Unreachable
 from vclab.model.messages import Acknowledge, End, Extend, How, Resolve
-from vclab.store import catalog, reservations, tenures, troubles
+from vclab.store import catalog, reservations, tenures
+from vclab.store import needs_help as needs_help_store
 
 # --- placing ----------------------------------------------------------------------------------------------------------
 
@@ -371,7 +372,7 @@ async def deleted_while_another_place_is_asked_for(life: Life) -> None:
 async def the_record_of_an_act_fails(life: Life) -> None:
     """An operator's word can't be recorded, by a mistake: it is answered with the error, and can be said again."""
     await needs_help(life)
-    with broken(life, troubles, "helped"):
+    with broken(life, needs_help_store, "resolved"):
         await refused(life.reservations.resolve(life.id, Resolve("olga", How.RETRY)))
     life.world.fail.clear()
     await resolve(life, How.RETRY)

@@ -44,7 +44,7 @@ def upgrade() -> None:
     _records()
     _failures()
     _rests()
-    _troubles()
+    _failed_steps()
     _leftovers()
     _intents()
     if op.get_bind().dialect.name == "postgresql":
@@ -381,9 +381,9 @@ def _rests() -> None:
     )
 
 
-def _troubles() -> None:
+def _failed_steps() -> None:
     op.create_table(
-        "troubles",
+        "failed_steps",
         sa.Column("id", sa.Integer, nullable=False),
         sa.Column("reservation", sa.String, nullable=False),
         sa.Column("at", TIME, nullable=False),
@@ -396,8 +396,8 @@ def _troubles() -> None:
         sa.Column("cause", sa.String, nullable=False),
         sa.Column("in_guest", sa.Boolean, nullable=False),
         sa.Column("evidence", sa.JSON, nullable=False),
-        sa.PrimaryKeyConstraint("id", name="pk_troubles"),
-        sa.UniqueConstraint("reservation", "generation", "step", "at", name="uq_troubles_reservation"),
+        sa.PrimaryKeyConstraint("id", name="pk_failed_steps"),
+        sa.UniqueConstraint("reservation", "generation", "step", "at", name="uq_failed_steps_reservation"),
     )
 
 

@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 
 from vclab.model.health import BY_CHECK, BY_FAILURES, Rest
 from vclab.model.rules import Health
+from vclab.store.column_types import utc
 from vclab.store.models import HostRest, Pool
-from vclab.store.types import utc
 
 _POOL = "/host/"  # between the endpoint and the host, in a pool's name
 

@@ -18,9 +18,9 @@ from vclab.model.plans import Facts, Target
 from vclab.model.rules import Rules
 from vclab.model.states import ComputerState
 from vclab.placement import Choice
-from vclab.store import audit, catalog, failures, history, load_log, placing, tenures
+from vclab.store import audit, catalog, failures, history, load_log, placement, tenures
+from vclab.store.column_types import utc
 from vclab.store.models import Computer, Endpoint, LoadStep, Tenure
-from vclab.store.types import utc
 
 _OURS = (failures.LOADING, failures.AFTER)  # how notes begin that a load makes needless
 _MOST_SECONDS = 600.0  # how long a load is expected to last of which nobody knows better
@@ -51,11 +51,11 @@ def begin(session: Session, given: Reload, by: Author, rules: Rules, now: dateti
     purpose = tenures.reload_of(wanted.image.name, wanted.image.revision)
     generation = tenures.take(session, given.computer, holder, purpose, until, now)
     wanted.computer.state = ComputerState.RELOADING
-    placing.forget_content(wanted.computer, lent=True)
+    placement.forget_content(wanted.computer, lent=True)
     what = f"generation {generation}: {wanted.image.name}, revision {wanted.image.revision}"
     audit.note(session, holder, by.who, "load begins", what, now, by.act)
     choice = Choice(wanted.endpoint.name, given.computer, "")
-    return placing.target_for(holder, wanted.image, [wanted.endpoint], choice, wanted.computer, generation, rules)
+    return placement.target_for(holder, wanted.image, [wanted.endpoint], choice, wanted.computer, generation, rules)
 
 
 def why_not(session: Session, given: Reload, rules: Rules) -> str:
@@ -97,7 +97,7 @@ def failed(session: Session, target: Target, why: str, now: datetime) -> None:
         blameless = failures.acquitted(session, target.computer, target.generation)
         computer.state = ComputerState.AVAILABLE if blameless else ComputerState.FAILED
         computer.notes = "" if blameless else note
-        placing.forget_content(computer, target.traits.lent)
+        placement.forget_content(computer, target.traits.lent)
         text = f"generation {target.generation}: {why}"
         audit.note(session, target.reservation, "vclab", "load failed", text, now)
     tenures.release(session, target.computer, target.generation, now)

@@ -1,4 +1,4 @@
-"""Times as a user is told them."""
+"""Times in a user's time zone."""
 
 from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError

@@ -26,21 +26,10 @@ from vclab.model.rules import Rules
 from vclab.model.states import OPEN_STATES, ComputerState, ReservationState
 from vclab.model.traits import Traits
 from vclab.placement import Choice, Need, choose
-from vclab.store import (
-    audit,
-    catalog,
-    claims,
-    identities,
-    lab_machines,
-    load_log,
-    pools,
-    refusals,
-    spares,
-    tenures,
-)
+from vclab.store import audit, catalog, claims, identities, lab_machines, load_log, pools, refusals, spares, tenures
+from vclab.store.column_types import utc
 from vclab.store.models import Computer, Reservation, User
 from vclab.store.spares import HandedOut
-from vclab.store.types import utc
 
 PURPOSE = "reservation"
 

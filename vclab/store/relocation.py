@@ -1,8 +1,8 @@
 """Another place for a reservation whose load failed.
 
 Two records. ``find`` claims the other place beside the one that failed, so that nobody else takes it while what was
-made is removed. ``move``, after that is verified, gives the old place up and takes the new one: claims, tenure and row,
-all in one transaction or none.
+made is removed. ``relocate``, after that is verified, gives the old place up and takes the new one: claims, tenure and
+row, all in one transaction or none.
 """
 
 import dataclasses
@@ -18,9 +18,9 @@ from vclab.model.reservations import OtherPlace, Placed, Refusal
 from vclab.model.rules import Rules
 from vclab.model.states import OPEN_STATES, ComputerState
 from vclab.placement import Choice
-from vclab.store import audit, catalog, claims, credit, failures, lab_machines, placing, pools, spares, tenures
+from vclab.store import audit, catalog, claims, extension, failures, lab_machines, placement, pools, spares, tenures
+from vclab.store.column_types import utc
 from vclab.store.models import Computer, Reservation
-from vclab.store.types import utc
 
 
 def find(
@@ -30,7 +30,7 @@ def find(
 
     Raises ``NotFound`` for an unknown reservation.
     """
-    row, now = placing.locked(session, target.reservation), utc(now)
+    row, now = placement.locked(session, target.reservation), utc(now)
     if row.state not in OPEN_STATES or not _is_at(row, target):
         return Refusal(f"{row.id} is not at {target.host} any more")
     _keep(session, target, now)
@@ -42,7 +42,7 @@ def find(
     ends = row.ends + timedelta(seconds=rules.turnaround)
     if target.traits.lent:
         return _another_machine(session, row, image, inventories, starts, ends, now)
-    choice = placing.choose_beside(session, row, image, endpoints, inventories, starts, ends, now)
+    choice = placement.choose_beside(session, row, image, endpoints, inventories, starts, ends, now)
     if isinstance(choice, Refusal):
         return choice
     held = _pools(target)
@@ -53,7 +53,7 @@ def find(
     return OtherPlace(choice.endpoint, choice.host, choice.storage, target.computer, evicted)
 
 
-def move(
+def relocate(
     session: Session,
     target: Target,
     place: OtherPlace,
@@ -70,9 +70,9 @@ def move(
     Raises ``NotFound`` for an unknown reservation, and ``TenureHeld`` when somebody else has the other computer by now:
     then nothing has changed.
     """
-    row, now = placing.locked(session, target.reservation), utc(now)
+    row, now = placement.locked(session, target.reservation), utc(now)
     if not _is_at(row, target):
-        return placing.placed(session, row, rules)
+        return placement.placed(session, row, rules)
     if row.state not in OPEN_STATES:
         return None
     _give_up(session, target, not_clean, now)
@@ -85,8 +85,8 @@ def move(
     row.remote_addresses, row.access_open = [], False
     session.flush()
     audit.note(session, row.id, "vclab", "moved", f"from {target.host} to {new.host}", now)
-    credit.give(session, row, lost_seconds, rules, now)
-    return placing.placed(session, row, rules)
+    extension.credit(session, row, lost_seconds, rules, now)
+    return placement.placed(session, row, rules)
 
 
 def abandon(session: Session, target: Target, now: datetime) -> None:
@@ -135,7 +135,7 @@ def _give_up(session: Session, target: Target, not_clean: str, now: datetime) ->
         computer = session.get_one(Computer, target.computer, populate_existing=True)
         computer.state = ComputerState.MAINTENANCE if why_not else ComputerState.AVAILABLE
         computer.notes = failures.maintenance_note(target.reservation, why_not) if why_not else computer.notes
-        placing.forget_content(computer, target.traits.lent)
+        placement.forget_content(computer, target.traits.lent)
     tenures.release(session, target.computer, target.generation, now)
     session.flush()
 
@@ -143,10 +143,10 @@ def _give_up(session: Session, target: Target, not_clean: str, now: datetime) ->
 def _target(session: Session, row: Reservation, old: Target, place: OtherPlace, now: datetime) -> Target:
     """The same machine in the other place, under a tenure of its own."""
     expected = max((claim.ends for claim in claims.of(session, row.id)), default=row.ends)
-    generation = tenures.take(session, place.computer, row.id, placing.PURPOSE, expected, now)
+    generation = tenures.take(session, place.computer, row.id, placement.PURPOSE, expected, now)
     computer = session.get_one(Computer, place.computer)
     computer.state = ComputerState.RELOADING
-    placing.forget_content(computer, old.traits.lent)
+    placement.forget_content(computer, old.traits.lent)
     endpoint = next(e for e in catalog.endpoints(session, old.module) if e.name == place.endpoint)
     return dataclasses.replace(
         old,
@@ -159,7 +159,7 @@ def _target(session: Session, row: Reservation, old: Target, place: OtherPlace, 
         public_mac=computer.public_mac or "",
         site=endpoint.site,
         endpoint_data=endpoint.module_data,
-        spare=placing.machine_of(old.traits, old.installation, computer),
+        spare=placement.machine_of(old.traits, old.installation, computer),
     )
 
 

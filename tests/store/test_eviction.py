@@ -7,13 +7,13 @@ import pytest
 from sqlalchemy.orm import Session
 
 from tests.store.lab import HOUR, NOW, RULES, image, inventory, must_reserve, reserve, seed
-from tests.store.test_elsewhere import find, must_find
+from tests.store.test_relocation import find, must_find
 from tests.store.test_scheduling import begin, later, move, must, refused
 from tests.store.test_spares import KEEP, a_spare, computer
 from vclab.model.messages import Extend
 from vclab.model.reservations import Placed, Refusal
 from vclab.model.states import ComputerState, Ending
-from vclab.store import Store, catalog, credit, elsewhere, placing, reservations, spares, troubles
+from vclab.store import Store, catalog, extension, needs_help, placement, relocation, reservations, spares
 from vclab.store.models import Spare
 
 MINUTE = timedelta(minutes=1)
@@ -73,7 +73,7 @@ def test_time_that_is_given_back(tight: Store) -> None:
     one, kept = beside_a_spare(tight)
 
     def give(session: Session) -> str:
-        return credit.give(session, placing.locked(session, one.reservation), 1800, RULES, NOW)
+        return extension.credit(session, placement.locked(session, one.reservation), 1800, RULES, NOW)
 
     assert "the end was moved to 2026-08-01 12:45 CEST" in tight.run(give)
     assert until(tight, kept) == NOW + 15 * MINUTE
@@ -146,10 +146,10 @@ def test_another_place_for_a_load_that_failed(lab: Store) -> None:
     assert computer(lab, kept.target.computer).state is ComputerState.RELOADING
     with lab.read() as session:
         assert spares.overdue(session, NOW) == [], "its reservation removes it"
-    lab.run(lambda s: troubles.need_help(s, target, 7200, "esx2 refuses too", NOW))
+    lab.run(lambda s: needs_help.begin(s, target, 7200, "esx2 refuses too", NOW))
     with lab.read() as session:
         assert spares.overdue(session, NOW) == [kept.target.computer]
-    lab.run(lambda s: elsewhere.abandon(s, target, NOW))
+    lab.run(lambda s: relocation.abandon(s, target, NOW))
 
 
 def test_a_refusal_names_the_time_without_spares(lab: Store) -> None:

@@ -11,9 +11,19 @@ from tests.store.test_lab_machines import heard, labs, placed
 from vclab.model.ids import new_id
 from vclab.model.messages import Extend
 from vclab.model.plans import Evidence, Facts, Target
-from vclab.model.reservations import OtherPlace, Placed, Refusal, ReserveRequest, Trouble
+from vclab.model.reservations import FailedStep, OtherPlace, Placed, Refusal, ReserveRequest
 from vclab.model.states import ComputerState, Ending, Word
-from vclab.store import Store, catalog, credit, elsewhere, placing, reservations, tenures, troubles
+from vclab.store import (
+    Store,
+    catalog,
+    extension,
+    failed_steps,
+    needs_help,
+    placement,
+    relocation,
+    reservations,
+    tenures,
+)
 from vclab.store.models import Claim, Computer
 
 __all__ = ["labs"]
@@ -29,7 +39,7 @@ def promised(store: Store, reservation: str) -> set[str]:
 
 
 def find(store: Store, target: Target, hosts: int = 2, memory_mb: int = 16384) -> OtherPlace | Refusal:
-    return store.run(lambda s: elsewhere.find(s, target, (inventory(hosts, memory_mb),), RULES, NOW + MINUTE))
+    return store.run(lambda s: relocation.find(s, target, (inventory(hosts, memory_mb),), RULES, NOW + MINUTE))
 
 
 def must_find(store: Store, target: Target) -> OtherPlace:
@@ -45,7 +55,7 @@ def move(
     lost: float = 0.0,
     not_clean: str = "",
 ) -> Placed | None:
-    return store.run(lambda s: elsewhere.move(s, target, place, not_clean, lost, RULES, NOW + MINUTE))
+    return store.run(lambda s: relocation.relocate(s, target, place, not_clean, lost, RULES, NOW + MINUTE))
 
 
 def test_the_other_place_is_claimed_beside_the_first_and_moved_to(lab: Store) -> None:
@@ -94,7 +104,7 @@ def test_what_has_ended_is_not_moved(lab: Store) -> None:
 def test_a_lab_machine_is_left_to_its_owner_and_another_one_taken(labs: Store) -> None:
     """It could not be made clean: maintenance. Somebody else's tenure on the new one changes nothing at all."""
     target = placed(labs).target
-    place = labs.run(lambda s: elsewhere.find(s, target, heard(), RULES, NOW))
+    place = labs.run(lambda s: relocation.find(s, target, heard(), RULES, NOW))
     assert isinstance(place, OtherPlace) and place.computer == "lab02"
     assert promised(labs, target.reservation) == {"lab01", "lab02"}
     labs.run(lambda s: tenures.take(s, "lab02", "check", "health", NOW + HOUR, NOW))
@@ -115,9 +125,9 @@ def test_a_lab_machine_is_left_to_its_owner_and_another_one_taken(labs: Store) -
     assert promised(labs, target.reservation) == {"lab02"}
 
 
-def trouble(target: Target) -> Trouble:
+def trouble(target: Target) -> FailedStep:
     seen = Evidence("off", ("vm01 on esx1",), ("panic",), ("events",))
-    return Trouble(
+    return FailedStep(
         NOW, target.computer, target.generation, target.host, "vsphere.power_on", 4, "Power it on", "no", seen
     )
 
@@ -126,23 +136,23 @@ def test_it_waits_for_help_and_gets_its_time_back(lab: Store) -> None:
     first = must_reserve(lab)
     target = first.target
     for _ in range(2):
-        lab.run(lambda s: troubles.note(s, target, trouble(target), RULES.health))
+        lab.run(lambda s: failed_steps.note(s, target, trouble(target), RULES.health))
     must_find(lab, target)
     for _ in range(2):
-        lab.run(lambda s: troubles.need_help(s, target, 7200, "esx1 refuses", NOW))
+        lab.run(lambda s: needs_help.begin(s, target, 7200, "esx1 refuses", NOW))
     assert len(promised(lab, target.reservation)) == 2, "the other place is given back"
     with lab.read() as session:
-        assert troubles.of(session, target.reservation) == [trouble(target)]
-        assert troubles.waiting(session) == [(target.reservation, trouble(target))]
+        assert failed_steps.of(session, target.reservation) == [trouble(target)]
+        assert needs_help.waiting(session) == [(target.reservation, trouble(target))]
         view = reservations.view(session, target.reservation, NOW)
     assert view is not None
     assert (view.word, view.help_since, view.help_until) == (Word.NEEDS_HELP, NOW, first.end), "its end comes first"
     now = NOW + 20 * MINUTE
-    end, said = lab.run(lambda s: troubles.helped(s, target.reservation, "olga", "retry", RULES, now))
+    end, said = lab.run(lambda s: needs_help.resolved(s, target.reservation, "olga", "retry", RULES, now))
     assert end == first.end + 20 * MINUTE and "20 min were lost by a fault of the lab; the end was moved to" in said
-    assert lab.run(lambda s: troubles.helped(s, target.reservation, "olga", "retry", RULES, now)) == (end, "")
+    assert lab.run(lambda s: needs_help.resolved(s, target.reservation, "olga", "retry", RULES, now)) == (end, "")
     with lab.read() as session:
-        assert troubles.waiting(session) == []
+        assert needs_help.waiting(session) == []
         held = sa.select(Claim.ends).where(Claim.holder == target.reservation, Claim.released.is_(False))
         assert set(session.scalars(held)) == {end + TURNAROUND}
 
@@ -157,7 +167,7 @@ def test_nobody_passes_a_claim(labs: Store) -> None:
     labs.run(later)
 
     def give(session: Session) -> str:
-        return credit.give(session, placing.locked(session, first.reservation), 1800, RULES, NOW)
+        return extension.credit(session, placement.locked(session, first.reservation), 1800, RULES, NOW)
 
     assert "could only be moved to" in labs.run(give)
     with labs.read() as session:
@@ -173,7 +183,7 @@ def test_nobody_passes_a_promised_identity(store: Store) -> None:
     later = ReserveRequest(new_id(), "bob", "debian-12", 3600, operator=True, start=NOW + 2 * HOUR)
     promised_to_bob = store.run(lambda s: reservations.place(s, later, (inventory(),), RULES, NOW))
     assert isinstance(promised_to_bob, Placed) and promised_to_bob.preload_at is not None
-    said = store.run(lambda s: credit.give(s, placing.locked(s, first.reservation), 5400, RULES, NOW))
+    said = store.run(lambda s: extension.credit(s, placement.locked(s, first.reservation), 5400, RULES, NOW))
     assert "could only be moved to" in said
     with store.read() as session:
         row = reservations.view(session, first.reservation)
@@ -184,14 +194,14 @@ def test_what_the_lab_took_does_not_count_against_an_extension(lab: Store) -> No
     """The limit of all of a reservation counts from when its user could begin."""
     first = must_reserve(lab, hours=4)
     target = first.target
-    lab.run(lambda s: troubles.need_help(s, target, 14400, "esx1 refuses", NOW))
+    lab.run(lambda s: needs_help.begin(s, target, 14400, "esx1 refuses", NOW))
     helped = NOW + 3 * HOUR
 
     def extend(hours: float, now: datetime) -> datetime | Refusal:
         message = Extend(first.end + timedelta(hours=hours), "alice")
         return lab.run(lambda s: reservations.extend(s, target.reservation, message, RULES, now))
 
-    lab.run(lambda s: troubles.helped(s, target.reservation, "olga", "retry", RULES, helped))
+    lab.run(lambda s: needs_help.resolved(s, target.reservation, "olga", "retry", RULES, helped))
     assert extend(3.5, helped) == first.end + 3.5 * HOUR, "it loads: the user has had nothing yet"
     ready = helped + 10 * MINUTE
     lab.run(lambda s: reservations.ready(s, target.reservation, Facts("10.0.0.9", "203.0.113.9", "key"), ready))
@@ -203,11 +213,11 @@ def test_what_the_lab_took_does_not_count_against_an_extension(lab: Store) -> No
 def test_ready_forgets_nothing_of_what_failed(lab: Store) -> None:
     """What failed is kept for good."""
     target = must_reserve(lab).target
-    lab.run(lambda s: troubles.note(s, target, trouble(target), RULES.health))
+    lab.run(lambda s: failed_steps.note(s, target, trouble(target), RULES.health))
     new = move(lab, target, must_find(lab, target), lost=90)
     assert new is not None and new.end == NOW + HOUR + timedelta(seconds=90)
     lab.run(
         lambda s: reservations.ready(s, target.reservation, Facts("10.0.0.9", "203.0.113.9", "key"), NOW + 2 * MINUTE)
     )
     with lab.read() as session:
-        assert troubles.of(session, target.reservation) == [trouble(target)]
+        assert failed_steps.of(session, target.reservation) == [trouble(target)]

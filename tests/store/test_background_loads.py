@@ -12,9 +12,19 @@ from vclab.model.errors import Fenced, Refused
 from vclab.model.inventory import HostFacts, Inventory
 from vclab.model.messages import Reload
 from vclab.model.plans import Evidence, Facts, StepInput, Target, lasting_uuid
-from vclab.model.reservations import Placed, Refusal, Trouble
+from vclab.model.reservations import FailedStep, Placed, Refusal
 from vclab.model.states import ComputerState, Ending
-from vclab.store import Store, catalog, failures, load_log, loads, reservations, scheduling, tenures, troubles
+from vclab.store import (
+    Store,
+    background_loads,
+    catalog,
+    failed_steps,
+    failures,
+    load_log,
+    reservations,
+    scheduling,
+    tenures,
+)
 
 IMAGE = replace(image("metal", 1024), module="fake-metal", module_data="")
 FACTS = Facts("10.0.0.1", "203.0.113.1", "ssh-ed25519 AAAA", "b1")
@@ -55,7 +65,7 @@ def placed(room: Store, user: str = "alice", image: str = "metal") -> Placed:
 
 
 def begin(room: Store, name: str = "m1", image: str = "metal", by: str = "olga") -> Target:
-    return room.run(lambda s: loads.begin(s, Reload(name, image, by), RULES, NOW))
+    return room.run(lambda s: background_loads.begin(s, Reload(name, image, by), RULES, NOW))
 
 
 def step(room: Store, target: Target) -> None:
@@ -74,14 +84,14 @@ def test_loaded_for_nobody(room: Store) -> None:
     assert (found.state, found.image, found.holder) == ("reloading", "", "computer-m1")
     step(room, target)
     for _ in range(2):
-        room.run(lambda s: loads.finished(s, target, FACTS, SOON))
+        room.run(lambda s: background_loads.finished(s, target, FACTS, SOON))
     found = computer(room)
     assert (found.state, found.image, found.revision, found.holder) == ("available", "metal", 1, "")
     assert (found.public_address, found.host_key) == ("203.0.113.1", "ssh-ed25519 AAAA")
     second = placed(room)
     assert second.target.computer == "m1", "what holds the image goes first"
     with room.read() as session:
-        assert loads.due(session, ["fake-metal"]) == []
+        assert background_loads.due(session, ["fake-metal"]) == []
 
 
 def test_a_taint_goes_with_a_completed_load_only(room: Store) -> None:
@@ -100,17 +110,17 @@ def test_a_taint_goes_with_a_completed_load_only(room: Store) -> None:
     found = computer(room)
     assert (found.state, found.image, found.tainted) == ("available", "", True)
     with room.read() as session:
-        assert loads.due(session, ["fake-metal"]) == ["m1"]
+        assert background_loads.due(session, ["fake-metal"]) == ["m1"]
     target = begin(room, image="", by="")
     assert (target.image, target.generation) == ("metal", 2), "what it was loaded with before"
-    room.run(lambda s: loads.failed(s, target, "step 1: the disk is broken", SOON))
+    room.run(lambda s: background_loads.failed(s, target, "step 1: the disk is broken", SOON))
     found = computer(room)
     assert (found.state, found.tainted, found.holder) == (ComputerState.FAILED, True, "")
     assert found.notes == "loading m1 with metal failed: step 1: the disk is broken"
     with room.read() as session:
-        assert loads.due(session, ["fake-metal"]) == [], "an operator has to look at it"
+        assert background_loads.due(session, ["fake-metal"]) == [], "an operator has to look at it"
     target = begin(room)
-    room.run(lambda s: loads.finished(s, target, FACTS, SOON))
+    room.run(lambda s: background_loads.finished(s, target, FACTS, SOON))
     found = computer(room)
     assert (found.state, found.tainted, found.notes) == ("available", False, "")
 
@@ -118,10 +128,12 @@ def test_a_taint_goes_with_a_completed_load_only(room: Store) -> None:
 def fail(room: Store, target: Target, name: str = "fake.post_load") -> None:
     """A step of a load that nobody waits for fails for good."""
     seen = Evidence("on", ("m1 in room",), ("panic",))
-    one = Trouble(SOON, target.computer, target.generation, target.host, name, 5, "Prepare it", "no answer", seen, True)
+    one = FailedStep(
+        SOON, target.computer, target.generation, target.host, name, 5, "Prepare it", "no answer", seen, True
+    )
     for _ in range(2):
-        room.run(lambda s: troubles.note(s, replace(target, guest="fake"), one, RULES.health))
-    room.run(lambda s: loads.failed(s, target, "step 5, Prepare it: no answer", SOON))
+        room.run(lambda s: failed_steps.note(s, replace(target, guest="fake"), one, RULES.health))
+    room.run(lambda s: background_loads.failed(s, target, "step 5, Prepare it: no answer", SOON))
 
 
 def test_what_failed_is_kept_and_counts(room: Store) -> None:
@@ -129,15 +141,15 @@ def test_what_failed_is_kept_and_counts(room: Store) -> None:
     target = begin(room)
     fail(room, target)
     with room.read() as session:
-        (trouble,) = troubles.of_loads(session)
-        assert trouble in troubles.of(session, "computer-m1")
+        (trouble,) = failed_steps.of_loads(session)
+        assert trouble in failed_steps.of(session, "computer-m1")
         assert (trouble.computer, trouble.cause, trouble.evidence.console) == ("m1", "no answer", ("panic",))
         (failure,) = failures.of_reservation(session, "computer-m1")
         assert (failure.host, failure.in_guest) == ("m1", True)
     target = begin(room)
-    room.run(lambda s: loads.finished(s, target, FACTS, SOON))
+    room.run(lambda s: background_loads.finished(s, target, FACTS, SOON))
     with room.read() as session:
-        assert troubles.of_loads(session) == []
+        assert failed_steps.of_loads(session) == []
 
 
 def test_a_suspect_revision_marks_no_computer(room: Store) -> None:
@@ -153,11 +165,11 @@ def test_a_suspect_revision_marks_no_computer(room: Store) -> None:
         assert (found.state, found.notes, found.image, found.holder) == ("available", "", "", "")
     with room.read() as session:
         assert [(each.image, each.revision) for each in failures.suspects(session)] == [("metal", 1)]
-        assert troubles.of_loads(session) == [] and loads.due(session, ["fake-metal"]) == []
+        assert failed_steps.of_loads(session) == [] and background_loads.due(session, ["fake-metal"]) == []
     assert placed(room, image="other").target.computer == "m1"
     room.run(lambda s: catalog.put_image(s, replace(IMAGE, revision=2)))
     with room.read() as session:
-        assert loads.due(session, ["fake-metal"]) == ["m2"], "with the new revision"
+        assert background_loads.due(session, ["fake-metal"]) == ["m2"], "with the new revision"
 
 
 def test_what_can_not_be_loaded(room: Store) -> None:
@@ -170,21 +182,21 @@ def test_what_can_not_be_loaded(room: Store) -> None:
         (Reload(held, "metal", "olga"), f"{held} is held by"),
     ):
         with room.read() as session:
-            assert why in loads.why_not(session, given, RULES)
+            assert why in background_loads.why_not(session, given, RULES)
         with pytest.raises(Refused, match="held by" if given.computer == held else why):
-            room.run(lambda s, given=given: loads.begin(s, given, RULES, NOW))  # type: ignore[misc]
+            room.run(lambda s, given=given: background_loads.begin(s, given, RULES, NOW))  # type: ignore[misc]
 
 
 def test_one_that_was_terminated(room: Store) -> None:
     """Due again, with the image that it was loaded with; what the first one left running is fenced off."""
     first = begin(room, image="other")
     with room.read() as session:
-        assert loads.due(session, ["fake-metal"]) == ["m1"]
-    second = room.run(lambda s: loads.begin(s, Reload("m1"), RULES, SOON))
+        assert background_loads.due(session, ["fake-metal"]) == ["m1"]
+    second = room.run(lambda s: background_loads.begin(s, Reload("m1"), RULES, SOON))
     assert (second.image, second.generation) == ("other", first.generation + 1)
     with pytest.raises(Fenced), room.read() as session:
         tenures.check(session, "m1", first.generation)
-    room.run(lambda s: loads.failed(s, first, "late", SOON))
+    room.run(lambda s: background_loads.failed(s, first, "late", SOON))
     assert computer(room).state is ComputerState.RELOADING
 
 
@@ -199,7 +211,7 @@ def test_who_waits_for_it(room: Store) -> None:
     heard = (Inventory("room", NOW, tuple(HostFacts(name, 0, 0) for name in ("m1", "m2"))),)
     early = room.run(lambda s: scheduling.begin(s, waiting.reservation, heard, RULES, SOON))
     assert isinstance(early, Refusal) and "is held by computer-m1" in early.text()
-    room.run(lambda s: loads.finished(s, targets[0], FACTS, SOON))
+    room.run(lambda s: background_loads.finished(s, targets[0], FACTS, SOON))
     taken = room.run(lambda s: scheduling.begin(s, waiting.reservation, heard, RULES, SOON + HOUR / 60))
     assert isinstance(taken, Placed)
     assert (taken.target.computer, taken.target.generation, taken.loaded_by) == ("m1", 2, None)

@@ -1,0 +1,51 @@
+"""Reservations that wait for an operator, since a load failed in the other place too."""
+
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from vclab.model.intents import Author
+from vclab.model.plans import Target
+from vclab.model.reservations import FailedStep
+from vclab.model.rules import Rules
+from vclab.model.states import OPEN_STATES
+from vclab.store import audit, extension, failed_steps, placement, relocation
+from vclab.store.column_types import utc
+from vclab.store.models import Reservation
+
+
+def begin(session: Session, target: Target, seconds: float, reason: str, now: datetime) -> None:
+    """It waits for an operator, for at most so long. What was claimed for another place, in vain, is given back."""
+    row = placement.locked(session, target.reservation)
+    if row.state not in OPEN_STATES:
+        return
+    relocation.abandon(session, target, now)
+    row.help_since, row.reason = row.help_since or utc(now), reason
+    row.help_until = row.help_since + timedelta(seconds=seconds)
+    session.flush()
+    audit.note(session, row.id, "vclab", "needs help", reason, now)
+
+
+def resolved(session: Session, id: str, by: Author, how: str, rules: Rules, now: datetime) -> tuple[datetime, str]:
+    """An operator has chosen how it goes on: the user gets the time back. The end as it is now, and what was credited.
+
+    Again, or when it does not wait: nothing changes.
+    """
+    row = placement.locked(session, id)
+    if row.help_since is None or row.state not in OPEN_STATES:
+        return row.ends, ""
+    audit.note(session, id, by.who, f"resolved: {how}", "", now, by.act)
+    text = extension.credit(session, row, (utc(now) - row.help_since).total_seconds(), rules, now)
+    row.help_since = row.help_until = None
+    row.reason = text
+    session.flush()
+    return row.ends, text
+
+
+def waiting(session: Session) -> list[tuple[str, FailedStep]]:
+    """The reservations that wait for help, and what failed last of each; the longest wait first."""
+    waits = sa.select(Reservation.id).where(Reservation.help_since.is_not(None), Reservation.state.in_(OPEN_STATES))
+    ids = session.scalars(waits.order_by(Reservation.help_since, Reservation.id)).all()
+    newest = failed_steps.newest(session, ids)
+    return [(id, newest[id]) for id in ids if id in newest]

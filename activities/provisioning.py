@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.errors import failures, redacted
+from activities.errors import failures, redacted, text_of
 from activities.runner import Fence, heartbeating, in_thread, unfenced
 from vclab.guests.base import Guest, known_guest
 from vclab.model.catalog import Endpoint

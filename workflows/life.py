@@ -17,7 +17,7 @@ from activities.records import EndedInput, EndInput, EndOutcome, Event, RecordAc
 from vclab.model import messages
 from vclab.model.intents import Verb
 from vclab.model.life import Load, State, Wait
-from vclab.model.messages import LiveStatus
+from vclab.model.messages import Published
 from vclab.model.plans import Facts, Target
 from vclab.model.reservations import Placed, ReserveRequest, Waits
 from vclab.model.states import Ending, ReservationState
@@ -36,7 +36,7 @@ class Life:
         self.request = request
         self.state = state
         self._one_record = asyncio.Lock()
-        self._published: LiveStatus | None = None
+        self._published: Published | None = None
 
     # --- reading --------------------------------------------------------------------------------------------------
 

@@ -1,10 +1,24 @@
 """The one place where the command line chooses what it talks to."""
 
+from zoneinfo import ZoneInfo
+
+import typer
+
+from vclab.cli.context import Root
+from vclab.cli.times import zone_of
 from vclab.service.actor import Actor
 from vclab.service.authentication import authenticate, local_account
 from vclab.service.backend import Backend
 from vclab.service.client import Client, InProcess
+from vclab.service.people import me
+from vclab.service.use_case import Nothing
 from vclab.settings import load
+
+
+def client_of(context: typer.Context, as_user: str = "") -> Client:
+    """The client of a verb; its own ``--as`` wins over the one before the verb. Raises as ``make_client``."""
+    root = context.find_object(Root)
+    return make_client(as_user or (root.as_user if root else ""))
 
 
 def make_client(as_user: str = "") -> Client:
@@ -15,3 +29,8 @@ def make_client(as_user: str = "") -> Client:
         return await authenticate(backend, local_account(backend.settings.secrets_dir), as_user)
 
     return InProcess(backend, who)
+
+
+async def zone_for(client: Client) -> ZoneInfo:
+    """The zone in which the caller reads times."""
+    return zone_of((await client.call(me, Nothing())).zone)

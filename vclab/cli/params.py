@@ -48,6 +48,10 @@ def _beginning(incomplete: str, names: Callable[[Lab], list[str]]) -> list[str]:
 ReservationId = Annotated[
     str, typer.Argument(metavar="R", help="The reservation's id (see `vclab list`).", autocompletion=_ids)
 ]
+ReservationIds = Annotated[
+    list[str],
+    typer.Argument(metavar="R…", help="The reservations' ids (see `vclab list`).", autocompletion=_ids),
+]
 ImageName = Annotated[
     str, typer.Argument(metavar="IMAGE", help="The image's name (see `vclab images`).", autocompletion=_images)
 ]

@@ -19,7 +19,7 @@ RESOLVE = "resolve"  #: update, while it needs help
 CANCEL = "cancel"  #: signal, of whoever has the Temporal UI or CLI
 STATUS = "status"  #: query, for the Temporal UI or CLI; vclab's own programs read the memo
 DISMISSAL = "Dismissal"  #: the workflow that takes a failed reservation off its user's list
-LIVE_STATUS = "live_status"  #: the memo's entry that a reservation's workflow publishes: ``LiveStatus``
+LIVE_STATUS = "live_status"  #: the memo's entry that a reservation's workflow publishes: ``Published``
 LOAD = "Load"  #: the workflow of a background load
 WAITER = "waiter"  #: signal to it: the id of a reservation that wants the computer
 LOADED = "loaded"  #: its signal to those: the computer's name; the store knows whether it ended well
@@ -151,7 +151,7 @@ class StatusView:
 
 
 @dataclass(frozen=True)
-class LiveStep:
+class PublishedStep:
     """A step of the load that runs. Times in seconds."""
 
     name: str  #: that of its activity
@@ -161,11 +161,11 @@ class LiveStep:
 
 
 @dataclass(frozen=True)
-class LiveStatus:
+class Published:
     """What a reservation's workflow publishes in its memo, so that everybody can read it without asking the workflow.
 
     While a load runs, its steps are published once. The server knows which of them runs: the pending activity.
     """
 
     status: StatusView
-    steps: tuple[LiveStep, ...] = ()
+    steps: tuple[PublishedStep, ...] = ()

@@ -28,7 +28,7 @@ from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, Telemetr
 from temporalio.service import RPCError, RPCStatusCode
 
 from vclab.model import messages
-from vclab.model.errors import NotFound, Refused, Unreachable
+from vclab.model.errors import NotFound, Refused, Unreachable, VclabError
 from vclab.model.life import ReservationInput
 from vclab.model.messages import (
     Acknowledge,
@@ -36,8 +36,8 @@ from vclab.model.messages import (
     Done,
     End,
     Extend,
-    LiveStatus,
     Placement,
+    Published,
     Reboot,
     Reload,
     Reschedule,
@@ -188,7 +188,7 @@ class Reservations:
             return Observation(None, task="the next run begins")
         if described.status is not WorkflowExecutionStatus.RUNNING:
             raise NotFound("the reservation has ended")
-        published = await described.memo_value(messages.LIVE_STATUS, None, type_hint=LiveStatus)
+        published = await described.memo_value(messages.LIVE_STATUS, None, type_hint=Published)
         return observe(described.raw_description, published)
 
     async def reload(self, message: Reload) -> None:
@@ -243,8 +243,19 @@ class Reservations:
         return False
 
     async def _call(self, call: Callable[[], Awaitable[T]], timeout: float) -> T:
+        """Call the server, with vclab's errors. A cancellation, as by Ctrl-C, stays one: the SDK makes an error of it
+        while it waits for an update, and whoever calls would ask again."""
         try:
-            async with asyncio.timeout(timeout):  # asyncio.wait_for of Python 3.11 may lose a cancellation (Ctrl-C)
+            return await self._answer(call, timeout)
+        except VclabError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise asyncio.CancelledError from None
+            raise
+
+    async def _answer(self, call: Callable[[], Awaitable[T]], timeout: float) -> T:
+        try:
+            async with asyncio.timeout(timeout):  # asyncio.wait_for of Python 3.11 may lose a cancellation
                 return await call()
         except WorkflowUpdateFailedError as error:
             raise _refusal(error) from None

@@ -12,7 +12,7 @@ from temporalio.api.enums.v1 import PendingActivityState, PendingWorkflowTaskSta
 from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionResponse
 
-from vclab.model.messages import LiveStatus, StatusView
+from vclab.model.messages import Published, StatusView
 from vclab.model.states import ReservationState, word
 
 OFTEN = 2
@@ -44,7 +44,7 @@ class Observation:
         return bool(set(self.waiting) & set(before.waiting))
 
 
-def observe(described: DescribeWorkflowExecutionResponse, published: LiveStatus | None) -> Observation:
+def observe(described: DescribeWorkflowExecutionResponse, published: Published | None) -> Observation:
     """What the server's description says; ``published`` is what the memo has."""
     task, waiting = described.pending_workflow_task, []
     name = f"task {task.original_scheduled_time.ToJsonString()}" if described.HasField("pending_workflow_task") else ""
@@ -58,7 +58,7 @@ def observe(described: DescribeWorkflowExecutionResponse, published: LiveStatus 
     return Observation(status, name, tuple(waiting), task.attempt if task.attempt > OFTEN else 0)
 
 
-def _status(published: LiveStatus, activities: Iterable[PendingActivityInfo]) -> StatusView:
+def _status(published: Published, activities: Iterable[PendingActivityInfo]) -> StatusView:
     """While a load runs, its running step is the pending activity of that name."""
     numbers = {step.name: number for number, step in enumerate(published.steps, start=1)}
     for each in activities:
@@ -67,7 +67,7 @@ def _status(published: LiveStatus, activities: Iterable[PendingActivityInfo]) ->
     return replace(published.status, steps=len(published.steps)) if published.steps else published.status
 
 
-def _at_step(published: LiveStatus, number: int, running: PendingActivityInfo) -> StatusView:
+def _at_step(published: Published, number: int, running: PendingActivityInfo) -> StatusView:
     step, until = published.steps[number - 1], _time(running.expiration_time)
     since = _time(running.scheduled_time)
     if running.attempt > 1 and until is not None:  # the server no longer knows when its first attempt was scheduled

@@ -74,6 +74,7 @@ class HelpInput:
     target: Target
     reason: str
     now: datetime
+    no_other_place: str = ""  #: why the load could not go to another host
 
 
 @dataclass(frozen=True)
@@ -157,7 +158,8 @@ class FailedStepRecords:
 
         def need(session: Session) -> Waits:
             waits = self._rules(session, given.target.reservation).waits
-            needs_help.begin(session, given.target, waits.help, given.reason, given.now)
+            no_place = given.no_other_place
+            needs_help.begin(session, given.target, waits.help, given.reason, given.now, no_place)
             return waits
 
         return self._write(need)

@@ -46,7 +46,7 @@ async def _ask_for_help(life: Life, failed: Failed, why_not: str) -> How | None:
     mending.resolution, mending.resolved = None, False
     since = workflow.now()
     spent = since - (mending.began or since)
-    waits = await life.record(FailedStepRecords.help_needed, HelpInput(life.target, reason, since))
+    waits = await life.record(FailedStepRecords.help_needed, HelpInput(life.target, reason, since, why_not))
     if life.ended:
         return None
     mending.needs_help = True

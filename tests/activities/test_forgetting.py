@@ -11,6 +11,7 @@ from temporalio.client import Client
 from temporalio.testing import ActivityEnvironment
 
 from activities.reconcile import RowReconciler
+from vclab.model.states import Purpose
 from vclab.secrets.store import SecretMissing, SecretStore
 from vclab.store import catalog, tenures
 from vclab.store.engine import open_store
@@ -20,7 +21,7 @@ NOW = datetime(2026, 8, 1, tzinfo=UTC)
 
 def take(holder: str, session: Session) -> int:
     """The lab machine's next tenure."""
-    return tenures.take(session, "lab1", holder, "reservation", NOW, NOW)
+    return tenures.take(session, "lab1", holder, Purpose.RESERVATION, NOW, NOW)
 
 
 async def test_only_those_of_released_tenures(tmp_path: Path) -> None:

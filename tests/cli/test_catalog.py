@@ -15,6 +15,7 @@ from vclab.model.catalog import Endpoint
 from vclab.model.plans import Evidence
 from vclab.model.reservations import FailedStep
 from vclab.model.rules import Health
+from vclab.model.states import Purpose
 from vclab.store import background_loads, catalog, failed_steps, tenures
 from vclab.store.engine import open_store
 
@@ -121,7 +122,7 @@ def test_a_computer_that_could_not_be_loaded(vclab: Command, store: Path) -> Non
         catalog.put_endpoint(session, metal)
         catalog.put_lab_computer(session, "m1", endpoint="room", address="10.0.0.1")
         session.flush()
-        tenures.take(session, "m1", "computer-m1", "reload metal/1", datetime.now(UTC), datetime.now(UTC))
+        tenures.take(session, "m1", "computer-m1", Purpose.LOAD, datetime.now(UTC), datetime.now(UTC))
         failed_steps.note(session, target, trouble, Health())
         background_loads.failed(session, target, "step 2, Power it on: no disk", datetime.now(UTC))
 
@@ -539,7 +540,7 @@ def test_a_computer_that_is_held_keeps_its_state(vclab: Command, store: Path) ->
     from tests.store.lab import HOUR, NOW
 
     opened = open_store(f"sqlite:///{store}")
-    opened.run(lambda s: tenures.take(s, "vm02", "r7", "reservation", NOW + HOUR, NOW))
+    opened.run(lambda s: tenures.take(s, "vm02", "r7", Purpose.RESERVATION, NOW + HOUR, NOW))
     opened.close()
     vclab("computer", "edit", "vm02", "--maintenance").one_line_error(3, "vm02 is held by r7")
     assert vclab("computer", "edit", "vm02", "--notes", "noisy", "--json").json["holder"] == "r7"

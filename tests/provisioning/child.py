@@ -10,7 +10,7 @@ from tests.provisioning.bench import FakeContext
 from vclab.model.catalog import Endpoint
 from vclab.model.plans import Facts, StepInput
 from vclab.provisioning.vsphere.module import VSphere
-from vclab.store import spares
+from vclab.store import targets
 
 
 class Written(FakeContext):
@@ -28,7 +28,7 @@ def main() -> None:
     """Run the step that the file describes."""
     file = Path(sys.argv[1])
     given: dict[str, Any] = json.loads(file.read_text())
-    endpoint, target = Endpoint(**given["endpoint"]), spares.recorded(given["target"])
+    endpoint, target = Endpoint(**given["endpoint"]), targets.recorded(given["target"])
     module = VSphere(lambda name: endpoint, lambda ref: given["password"], "vclab", 4)
     context = Written()
     context.path = file.with_suffix(".kept")

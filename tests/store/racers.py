@@ -12,6 +12,7 @@ from typing import Any
 
 from tests.store.lab import HOUR, NOW, inventory, reserve
 from vclab.model.reservations import Placed
+from vclab.model.states import Purpose
 from vclab.store import Store, claims, open_store, tenures
 
 PROCESSES = 8
@@ -89,7 +90,7 @@ def take_and_release(store: Store, number: int) -> list[int]:
     got: list[int] = []
     while len(got) < 5:
         try:
-            generation = store.run(lambda s: tenures.take(s, "lab1", f"p{number}", "test", NOW + HOUR, NOW))
+            generation = store.run(lambda s: tenures.take(s, "lab1", f"p{number}", Purpose.LOAD, NOW + HOUR, NOW))
         except tenures.TenureHeld as held:
             assert held.holder != f"p{number}"
             continue

@@ -118,13 +118,13 @@ def test_a_taint_goes_with_a_completed_load_only(room: Store) -> None:
     room.run(lambda s: background_loads.failed(s, target, "step 1: the disk is broken", SOON))
     found = computer(room)
     assert (found.state, found.tainted, found.holder) == (ComputerState.FAILED, True, "")
-    assert found.notes == "loading m1 with metal failed: step 1: the disk is broken"
+    assert found.why_out_of_service == "its load with metal failed: step 1: the disk is broken"
     with room.read() as session:
         assert background_loads.due(session, ["fake-metal"]) == [], "an operator has to look at it"
     target = begin(room)
     room.run(lambda s: background_loads.finished(s, target, FACTS, SOON))
     found = computer(room)
-    assert (found.state, found.tainted, found.notes) == ("available", False, "")
+    assert (found.state, found.tainted, found.why_out_of_service) == ("available", False, "")
 
 
 def fail(room: Store, target: Target, name: str = "fake.post_load") -> None:
@@ -164,7 +164,7 @@ def test_a_suspect_revision_marks_no_computer(room: Store) -> None:
             assert computer(room, "m1").state is ComputerState.FAILED
     for name in ("m1", "m2"):
         found = computer(room, name)
-        assert (found.state, found.notes, found.image, found.holder) == ("available", "", "", "")
+        assert (found.state, found.why_out_of_service, found.image, found.holder) == ("available", "", "", "")
     with room.read() as session:
         assert [(each.image, each.revision) for each in failures.suspects(session)] == [("metal", 1)]
         assert failed_steps.of_loads(session) == [] and background_loads.due(session, ["fake-metal"]) == []

@@ -9,6 +9,7 @@ from tests.store.test_spares import a_spare
 from vclab.model.catalog import Endpoint, Identity, IdentityPool, User
 from vclab.model.errors import NotFound, Refused
 from vclab.model.inventory import MachineFacts
+from vclab.model.states import Purpose
 from vclab.store import Store, catalog, orphans, reservations, tenures
 
 ENDPOINT = Endpoint(
@@ -65,7 +66,7 @@ def test_the_site_of_a_group_stays_while_one_of_its_computers_is_held(lab: Store
     group = Endpoint("labs", "standalone", "", "", "", "")
     lab.run(lambda s: catalog.put_endpoint(s, group))
     lab.run(lambda s: catalog.put_lab_computer(s, "lab01", endpoint="labs"))
-    generation = lab.run(lambda s: tenures.take(s, "lab01", "computer-lab01", "reload x/1", NOW + HOUR, NOW))
+    generation = lab.run(lambda s: tenures.take(s, "lab01", "computer-lab01", Purpose.LOAD, NOW + HOUR, NOW))
     with pytest.raises(Refused, match="used by computer-lab01"):
         lab.run(lambda s: catalog.put_endpoint(s, dataclasses.replace(group, site="south")))
     lab.run(lambda s: tenures.release(s, "lab01", generation, NOW))
@@ -142,7 +143,7 @@ def test_names_and_macs_are_given_once(store: Store) -> None:
 def test_computers_tell_their_holder(store: Store) -> None:
     store.run(lambda s: catalog.put_pool(s, IdentityPool("vm", 2)))
     for generation in (1, 2):
-        store.run(lambda s: tenures.take(s, "vm02", "r1", "test", NOW + HOUR, NOW))
+        store.run(lambda s: tenures.take(s, "vm02", "r1", Purpose.LOAD, NOW + HOUR, NOW))
         with store.read() as session:
             held = [(c.name, c.generation, c.holder) for c in catalog.computers(session)]
         assert held == [("vm01", 0, ""), ("vm02", generation, "r1")]
@@ -157,7 +158,7 @@ def machine(uuid: str, computer: str, generation: int) -> MachineFacts:
 
 def test_orphans_are_machines_that_nobody_holds(store: Store) -> None:
     store.run(lambda s: catalog.put_lab_computer(s, "vm1"))
-    store.run(lambda s: tenures.take(s, "vm1", "r1", "test", NOW + HOUR, NOW))
+    store.run(lambda s: tenures.take(s, "vm1", "r1", Purpose.LOAD, NOW + HOUR, NOW))
     held, old, other = machine("u1", "vm1", 1), machine("u2", "vm1", 0), machine("u3", "vm9", 4)
     assert store.run(lambda s: orphans.seen(s, "vc", [held, old], NOW)) == [(old, NOW)]
     assert store.run(lambda s: orphans.seen(s, "vc2", [other], NOW)) == [(other, NOW)]

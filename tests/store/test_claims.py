@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from tests.store.lab import HOUR, NOW
 from vclab.model.errors import NotFound, Refused
-from vclab.model.inventory import Amounts
+from vclab.model.inventory import Amounts, PoolKind
 from vclab.store import Store, catalog, claims
 from vclab.store.claims import ClaimHeld, NoRoom
 from vclab.store.column_types import FOREVER
@@ -27,7 +27,18 @@ def machines(store: Store) -> Store:
         for name in ("lab1", "lab2"):
             catalog.put_lab_computer(session, name)
         for name, limits in (("host", Amounts(8, 16384, 0)), ("disk", Amounts(0, 0, 100))):
-            session.add(Pool(name=name, seen_at=NOW, usable=True, why_not="", **vars(limits)))
+            session.add(
+                Pool(
+                    name=name,
+                    endpoint="lab",
+                    kind=PoolKind.HOST,
+                    resource=name,
+                    seen_at=NOW,
+                    usable=True,
+                    why_not="",
+                    **vars(limits),
+                )
+            )
 
     store.run(seed)
     return store

@@ -17,13 +17,25 @@ from tests.store import postgresql
 from tests.store.lab import NOW
 from vclab.model.catalog import User
 from vclab.model.errors import Refused, Unreachable
+from vclab.model.inventory import PoolKind
 from vclab.store import Store, catalog, migrations, open_store
 from vclab.store.column_types import FOREVER, utc
 from vclab.store.models import Base, Pool
 
 
 def pool(name: str, seen_at: datetime) -> Pool:
-    return Pool(name=name, cpus=1, memory_mb=1, disk_gb=0, seen_at=seen_at, usable=True, why_not="")
+    return Pool(
+        name=name,
+        endpoint="lab",
+        kind=PoolKind.HOST,
+        resource=name,
+        cpus=1,
+        memory_mb=1,
+        disk_gb=0,
+        seen_at=seen_at,
+        usable=True,
+        why_not="",
+    )
 
 
 def test_migrated_schema_is_that_of_the_models(store: Store) -> None:

@@ -12,7 +12,7 @@ from tests.store.test_scheduling import begin, later, move, must, refused
 from tests.store.test_spares import KEEP, a_spare, computer
 from vclab.model.reservations import Placed, Refusal
 from vclab.model.states import ComputerState, Ending
-from vclab.store import Store, catalog, extension, needs_help, placement, relocation, reservations, spares
+from vclab.store import Store, catalog, extension, locks, needs_help, relocation, reservations, spares
 from vclab.store.models import Spare
 
 MINUTE = timedelta(minutes=1)
@@ -71,7 +71,7 @@ def test_time_that_is_given_back(tight: Store) -> None:
     one, kept = beside_a_spare(tight)
 
     def give(session: Session) -> str:
-        return extension.credit(session, placement.locked(session, one.reservation), 1800, RULES, NOW)
+        return extension.credit(session, locks.reservation(session, one.reservation), 1800, RULES, NOW)
 
     assert "the end was moved to 2026-08-01 12:45 CEST" in tight.run(give)
     assert until(tight, kept) == NOW + 15 * MINUTE

@@ -281,7 +281,7 @@ def lend(room: Store) -> Placed:
 
 
 def failed_and_back(room: Store, step: str, nobody: bool = False) -> tuple[ComputerState, str]:
-    """A load of a lab machine fails, and the machine is given back, clean: its state then, and its notes."""
+    """The state of a lab machine that is given back, clean, after its load failed, and why it is out of service."""
     placed = lend(room)
     target = placed.target
     room.run(
@@ -294,13 +294,13 @@ def failed_and_back(room: Store, step: str, nobody: bool = False) -> tuple[Compu
     with room.read() as session:
         computer = catalog.computer(session, target.computer)
         assert tenures.current(session, target.computer) is None
-        return computer.state, computer.notes
+        return computer.state, computer.why_out_of_service
 
 
 def test_a_lab_machine_whose_load_failed_goes_into_maintenance(room: Store) -> None:
-    state, notes = failed_and_back(room, "standalone.check")
+    state, why = failed_and_back(room, "standalone.check")
     assert state is ComputerState.MAINTENANCE
-    assert notes.endswith(": its load failed at standalone.check: no answer")
+    assert why.endswith(": its load failed at standalone.check: no answer")
 
 
 def test_one_at_which_somebody_sits_does_not(room: Store) -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from tests.store.lab import HOUR, NOW, must_reserve, reserve
 from vclab.model.plans import Facts
 from vclab.model.reservations import Placed
-from vclab.model.states import Ending
+from vclab.model.states import Ending, Purpose
 from vclab.store import Store, history, reservations, tenures
 from vclab.store.history import Stay, plain_address
 
@@ -89,9 +89,9 @@ def test_by_computer_by_user_and_at_a_time(lab: Store) -> None:
 
 
 def test_what_else_held_a_computer_is_told_too(lab: Store) -> None:
-    lab.run(lambda s: tenures.take(s, "vm03", "computer-vm03", "reload", NOW + HOUR, NOW))
+    lab.run(lambda s: tenures.take(s, "vm03", "computer-vm03", Purpose.LOAD, NOW + HOUR, NOW))
     (stay,) = stays(lab, computer="vm03")
-    assert (stay.holder, stay.purpose, stay.user, stay.released_at) == ("computer-vm03", "reload", "", None)
+    assert (stay.holder, stay.purpose, stay.user, stay.released_at) == ("computer-vm03", "load", "", None)
 
 
 def test_ipv6_has_one_form() -> None:

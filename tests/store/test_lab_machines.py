@@ -85,10 +85,10 @@ def test_each_machine_once_and_then_a_refusal_with_reasons(labs: Store) -> None:
 
 
 def test_a_machine_that_can_not_be_given_away_says_why(labs: Store) -> None:
-    labs.run(lambda s: catalog.set_computer(s, "pc07", ComputerState.MAINTENANCE, "its fan is broken"))
+    labs.run(lambda s: catalog.set_computer(s, "pc07", ComputerState.MAINTENANCE, why="its fan is broken"))
     text = refused(place(labs, lab01="somebody is logged in at it: root on tty1", lab02="it does not answer SSH"))
     assert text == (
-        "no lab machine is free then (annex/pc07: is in maintenance: its fan is broken; labs/lab01: somebody is logged "
+        "no lab machine is free then (annex/pc07: is out of service: its fan is broken; labs/lab01: somebody is logged "
         "in at it: root on tty1; labs/lab02: it does not answer SSH)"
     )
     assert "labs/lab01: was not asked" in refused(reserve(labs, image="lab-debian", inventories=()))
@@ -115,9 +115,12 @@ def test_one_that_can_not_be_sanitized_goes_into_maintenance_and_keeps_its_addre
     labs.run(lambda s: reservations.finished(s, first.reservation, NOW, verified=False, detail="a file stays"))
     with labs.read() as session:
         computer = catalog.computer(session, "lab01")
-    assert (computer.state, computer.notes) == (ComputerState.MAINTENANCE, f"after {first.reservation}: a file stays")
+    assert (computer.state, computer.why_out_of_service) == (
+        ComputerState.MAINTENANCE,
+        f"after {first.reservation}: a file stays",
+    )
     assert (computer.private_address, computer.host_key, computer.holder) == ("10.0.0.1", "key1", "")
-    assert "lab01: is in maintenance: after" in refused(place(labs, lab02="off", pc07="off"))
+    assert "lab01: is out of service: after" in refused(place(labs, lab02="off", pc07="off"))
 
 
 def test_it_can_be_extended_up_to_the_next_promise(labs: Store) -> None:

@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session
 
 from tests.store.conftest import empty
 from tests.store.lab import NOW
-from vclab.model.inventory import Amounts
+from vclab.model.inventory import Amounts, PoolKind
+from vclab.model.states import Purpose
 from vclab.store import Store, catalog, claims, tenures
 from vclab.store.claims import ClaimHeld, NoRoom
 from vclab.store.models import Claim, Pool
@@ -68,7 +69,18 @@ class Machine(RuleBasedStateMachine):
         for name in COMPUTERS:
             catalog.put_lab_computer(session, name)
         for name, cpus in POOLS.items():
-            pool = Pool(name=name, cpus=cpus, memory_mb=0, disk_gb=0, seen_at=NOW, usable=True, why_not="")
+            pool = Pool(
+                name=name,
+                endpoint="lab",
+                kind=PoolKind.HOST,
+                resource=name,
+                cpus=cpus,
+                memory_mb=0,
+                disk_gb=0,
+                seen_at=NOW,
+                usable=True,
+                why_not="",
+            )
             session.add(pool)
 
     def new_holder(self) -> str:
@@ -154,7 +166,7 @@ class Machine(RuleBasedStateMachine):
     @rule(computer=st.sampled_from(COMPUTERS), holder=st.sampled_from("abc"))
     def take(self, computer: str, holder: str) -> None:
         try:
-            generation = self.store.run(lambda s: tenures.take(s, computer, holder, "test", at(1), at(0)))
+            generation = self.store.run(lambda s: tenures.take(s, computer, holder, Purpose.LOAD, at(1), at(0)))
         except TenureHeld as held:
             assert self.holders.get(computer, holder) == held.holder != holder
             return

@@ -11,7 +11,7 @@ from vclab.model.catalog import Endpoint
 from vclab.model.inventory import HostFacts, Inventory
 from vclab.model.plans import Facts, StepInput
 from vclab.model.reservations import Placed, Refusal
-from vclab.model.states import ComputerState, Ending
+from vclab.model.states import ComputerState, Ending, Purpose
 from vclab.store import Store, audit, catalog, load_log, reservations, tenures
 from vclab.store.models import Claim, Pool, Reservation
 
@@ -150,7 +150,7 @@ def test_identities_run_out(store: Store) -> None:
 
 
 def test_a_held_computer_is_passed_over_whoever_holds_it(lab: Store) -> None:
-    lab.run(lambda s: tenures.take(s, "vm01", "health", "health check", NOW + HOUR, NOW))
+    lab.run(lambda s: tenures.take(s, "vm01", "health", Purpose.LOAD, NOW + HOUR, NOW))
     assert must_reserve(lab).target.computer == "vm02"
 
 

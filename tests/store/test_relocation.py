@@ -11,14 +11,14 @@ from tests.store.test_lab_machines import heard, labs, placed
 from vclab.model.ids import new_id
 from vclab.model.plans import Evidence, Facts, Target
 from vclab.model.reservations import FailedStep, OtherPlace, Placed, Refusal, ReserveRequest
-from vclab.model.states import ComputerState, Ending, Word
+from vclab.model.states import ComputerState, Ending, Purpose, Word
 from vclab.store import (
     Store,
     catalog,
     extension,
     failed_steps,
+    locks,
     needs_help,
-    placement,
     relocation,
     reservations,
     tenures,
@@ -106,7 +106,7 @@ def test_a_lab_machine_is_left_to_its_owner_and_another_one_taken(labs: Store) -
     place = labs.run(lambda s: relocation.find(s, target, heard(), RULES, NOW))
     assert isinstance(place, OtherPlace) and place.computer == "lab02"
     assert promised(labs, target.reservation) == {"lab01", "lab02"}
-    labs.run(lambda s: tenures.take(s, "lab02", "check", "health", NOW + HOUR, NOW))
+    labs.run(lambda s: tenures.take(s, "lab02", "check", Purpose.LOAD, NOW + HOUR, NOW))
     with pytest.raises(tenures.TenureHeld):
         move(labs, target, place)
     with labs.read() as session:
@@ -116,7 +116,7 @@ def test_a_lab_machine_is_left_to_its_owner_and_another_one_taken(labs: Store) -
     assert new is not None and (new.target.computer, new.target.generation) == ("lab02", 2)
     with labs.read() as session:
         left = session.get_one(Computer, "lab01")
-        assert (left.state, left.notes) == (
+        assert (left.state, left.why_out_of_service) == (
             ComputerState.MAINTENANCE,
             f"after {target.reservation}: /var/tmp/x stays",
         )
@@ -166,7 +166,7 @@ def test_nobody_passes_a_claim(labs: Store) -> None:
     labs.run(later)
 
     def give(session: Session) -> str:
-        return extension.credit(session, placement.locked(session, first.reservation), 1800, RULES, NOW)
+        return extension.credit(session, locks.reservation(session, first.reservation), 1800, RULES, NOW)
 
     assert "could only be moved to" in labs.run(give)
     with labs.read() as session:
@@ -182,7 +182,7 @@ def test_nobody_passes_a_promised_identity(store: Store) -> None:
     later = ReserveRequest(new_id(), "bob", "debian-12", 3600, start=NOW + 2 * HOUR)
     promised_to_bob = store.run(lambda s: reservations.place(s, later, OLGA, (inventory(),), RULES, NOW))
     assert isinstance(promised_to_bob, Placed) and promised_to_bob.preload_at is not None
-    said = store.run(lambda s: extension.credit(s, placement.locked(s, first.reservation), 5400, RULES, NOW))
+    said = store.run(lambda s: extension.credit(s, locks.reservation(s, first.reservation), 5400, RULES, NOW))
     assert "could only be moved to" in said
     with store.read() as session:
         row = reservations.view(session, first.reservation)
@@ -220,3 +220,19 @@ def test_ready_forgets_nothing_of_what_failed(lab: Store) -> None:
     )
     with lab.read() as session:
         assert failed_steps.of(session, target.reservation) == [trouble(target)]
+
+
+@pytest.mark.parametrize("relocated", (True, False))
+def test_a_clean_lab_machine_is_not_tainted(labs: Store, relocated: bool) -> None:
+    """Whether its reservation goes to another one or ends."""
+    target = placed(labs).target
+    labs.run(lambda s: setattr(s.get_one(Computer, "lab01"), "tainted", True))
+    if relocated:
+        place = labs.run(lambda s: relocation.find(s, target, heard(), RULES, NOW))
+        assert isinstance(place, OtherPlace)
+        assert move(labs, target, place) is not None
+    else:
+        labs.run(lambda s: reservations.finished(s, target.reservation, NOW))
+    with labs.read() as session:
+        computer = catalog.computer(session, "lab01")
+    assert (computer.state, computer.tainted) == (ComputerState.AVAILABLE, False)

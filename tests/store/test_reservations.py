@@ -164,7 +164,7 @@ def test_a_computer_that_could_not_be_verified_goes_to_nobody(lab: Store) -> Non
     twice(lab, lambda s: reservations.finished(s, id, NOW, verified=False, detail="vCenter refuses to destroy it"))
     there = computer(lab)
     assert (there.state, there.holder) == (ComputerState.MAINTENANCE, "")
-    assert "vCenter refuses" in there.notes
+    assert "vCenter refuses" in there.why_out_of_service
     assert must_reserve(lab).target.computer == "vm02"
 
 

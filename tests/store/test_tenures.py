@@ -7,6 +7,7 @@ from sqlalchemy.exc import IntegrityError
 
 from tests.store.lab import HOUR, NOW
 from vclab.model.errors import Fenced, NotFound
+from vclab.model.states import Purpose
 from vclab.store import Store, catalog, tenures
 from vclab.store.models import Tenure
 from vclab.store.tenures import TenureHeld
@@ -19,7 +20,7 @@ def machine(store: Store) -> Store:
     return store
 
 
-def take(store: Store, holder: str, purpose: str = "reservation") -> int:
+def take(store: Store, holder: str, purpose: Purpose = Purpose.RESERVATION) -> int:
     return store.run(lambda s: tenures.take(s, "lab1", holder, purpose, NOW + HOUR, NOW))
 
 
@@ -39,7 +40,7 @@ def test_held_names_the_holder_and_the_expected_end(machine: Store) -> None:
         take(machine, "r2")
     assert (held.value.holder, held.value.expected_end) == ("r1", NOW + HOUR)
     with pytest.raises(TenureHeld):
-        take(machine, "r1", purpose="capture")
+        take(machine, "r1", purpose=Purpose.REMOVAL)
 
 
 def test_the_holder_takes_it_again_and_nothing_changes(machine: Store) -> None:
@@ -80,7 +81,7 @@ def test_the_expected_end_moves(machine: Store) -> None:
 
 def test_an_unknown_computer(machine: Store) -> None:
     with pytest.raises(NotFound, match="no computer nowhere"):
-        machine.run(lambda s: tenures.take(s, "nowhere", "r", "reservation", NOW, NOW))
+        machine.run(lambda s: tenures.take(s, "nowhere", "r", Purpose.RESERVATION, NOW, NOW))
 
 
 @pytest.mark.parametrize("generation", [1, 2])
@@ -88,6 +89,8 @@ def test_the_database_refuses_by_itself(machine: Store, generation: int) -> None
     take(machine, "r1")
     if generation == 1:  # a generation is given once, even after its release
         release(machine, 1)
-    row = Tenure(computer="lab1", generation=generation, holder="x", purpose="", taken_at=NOW, expected_end=NOW)
+    row = Tenure(
+        computer="lab1", generation=generation, holder="x", purpose=Purpose.LOAD, taken_at=NOW, expected_end=NOW
+    )
     with pytest.raises(IntegrityError):
         machine.run(lambda s: s.add(row))

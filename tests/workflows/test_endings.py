@@ -172,7 +172,7 @@ async def test_trouble_in_reclaim_never_changes_the_ending(life: Life) -> None:
 
 
 async def test_a_lab_machine_that_is_not_clean_goes_into_maintenance(life: Life) -> None:
-    """The ending stays; the notes say why, and nobody holds it."""
+    """The ending stays; its row says why, and nobody holds it."""
     add_lab_machine(life)
     await life.reserve(image="lab-debian")
     await life.until("reserved")
@@ -182,7 +182,7 @@ async def test_a_lab_machine_that_is_not_clean_goes_into_maintenance(life: Life)
     with life.store.read() as session:
         computer = catalog.computer(session, "lab01")
     assert (computer.state, computer.holder) == (ComputerState.MAINTENANCE, "")
-    assert computer.notes == f"after {life.id}: lab01 is not clean: file /var/tmp/x of alice stays"
+    assert computer.why_out_of_service == f"after {life.id}: lab01 is not clean: file /var/tmp/x of alice stays"
 
 
 async def test_disconnected_for_too_long(life: Life) -> None:

@@ -226,7 +226,7 @@ async def test_a_load_that_fails(life: Metal) -> None:
         await life.load(image="os", by_hand=True)
     found = life.computer()
     assert (found.state, found.holder, found.image) == (ComputerState.FAILED, "", "")
-    assert "step 2, Power it on: the disk is broken" in found.notes
+    assert "step 2, Power it on: the disk is broken" in found.why_out_of_service
     with life.store.read() as session:
         (trouble,) = failed_steps.of_loads(session)
         (failure,) = failures.of_reservation(session, computer_workflow("metal1"))
@@ -239,7 +239,7 @@ async def test_a_load_that_fails(life: Metal) -> None:
     life.behaves(failures={})
     assert "needs no load" in await life.load(), "only an operator brings it back"
     await life.load(by_hand=True)
-    assert (life.computer().state, life.computer().notes) == ("available", "")
+    assert (life.computer().state, life.computer().why_out_of_service) == ("available", "")
 
 
 async def test_cancelled_in_the_middle(life: Metal) -> None:
@@ -252,7 +252,7 @@ async def test_cancelled_in_the_middle(life: Metal) -> None:
         await handle.result()
     found = life.computer()
     assert (found.state, found.holder, found.image) == (ComputerState.FAILED, "", "")
-    assert "cancelled" in found.notes
+    assert "cancelled" in found.why_out_of_service
 
 
 async def test_a_load_that_was_terminated(life: Metal) -> None:

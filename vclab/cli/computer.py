@@ -130,7 +130,7 @@ def edit(
         from vclab.store import catalog
 
         _known(name, catalog.computers(session))
-        return catalog.set_computer(session, name, state, text)
+        return catalog.set_computer(session, name, state, text, why=text or "")
 
     _tell(admin.write(change), json, lab.zone)
 
@@ -334,7 +334,7 @@ def _list(found: list[Computer]) -> None:
             f"{c.image}/{c.revision}" if c.image else "",
             c.holder,
             c.public_address,
-            c.notes,
+            c.why_out_of_service or c.notes,
         )
         for c in found
     ]
@@ -355,6 +355,7 @@ def _tell(computer: Computer, json: bool, zone: ZoneInfo) -> None:
             ("Private", " ".join(filter(None, (computer.private_mac, computer.private_address)))),
             ("Public", " ".join(filter(None, (computer.public_mac, computer.public_address)))),
             ("Spare", _spare(computer, zone)),
+            ("Out of service", computer.why_out_of_service),
             ("Notes", computer.notes),
         ]
     )

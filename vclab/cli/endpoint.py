@@ -12,6 +12,7 @@ from vclab.cli.context import Lab, lab_of, near
 from vclab.cli.errors import Usage, quoted
 from vclab.cli.output import JsonValue, fields, note, say, say_json, table
 from vclab.cli.params import AsUser, EndpointName, Json
+from vclab.cli.times import iso
 from vclab.model.catalog import Endpoint
 from vclab.model.errors import Failed, NotFound, Refused
 from vclab.model.inventory import Inventory
@@ -477,7 +478,7 @@ def _tell_answer(answer: "Answer") -> None:
 
 
 def _json(endpoint: Endpoint) -> dict[str, JsonValue]:
-    return asdict(endpoint) | module_data.json(endpoint)
+    return asdict(endpoint) | {"disabled_at": iso(endpoint.disabled_at)} | module_data.json(endpoint)
 
 
 def _answer_json(endpoint: Endpoint, answer: "Answer") -> dict[str, JsonValue]:

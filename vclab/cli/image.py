@@ -410,4 +410,4 @@ def _tell(image: Image, json: bool) -> None:
 
 
 def _json(image: Image) -> dict[str, JsonValue]:
-    return asdict(image) | {"ports": list(image.ports)} | module_data.json(image)
+    return asdict(image) | {"ports": list(image.ports), "disabled_at": iso(image.disabled_at)} | module_data.json(image)

@@ -85,7 +85,7 @@ def _describe(lab: Lab, view: ReservationView, trouble: FailedStep) -> None:
             ("Waits", f"since {clock(since, zone, now)} ({waited}), {until}"),
             ("Failed", _step(trouble)),
             ("Cause", trouble.cause),
-            ("Then", view.reason.partition(f"{trouble.cause}; ")[2]),
+            ("Then", view.no_other_place),
             ("Machine", f"{trouble.computer} on {trouble.host}, power {seen.power}"),
         ]
     )

@@ -11,6 +11,7 @@ from vclab.cli.context import lab_of, near
 from vclab.cli.errors import quoted
 from vclab.cli.output import JsonValue, fields, note, say_json, table
 from vclab.cli.params import AsUser, Json, Login
+from vclab.cli.times import iso
 from vclab.model.catalog import User
 from vclab.model.errors import NotFound, Refused
 
@@ -193,4 +194,4 @@ def _tell(user: User, json: bool) -> None:
 
 
 def _json(user: User) -> dict[str, JsonValue]:
-    return asdict(user) | {"public_keys": list(user.public_keys)}
+    return asdict(user) | {"public_keys": list(user.public_keys), "disabled_at": iso(user.disabled_at)}

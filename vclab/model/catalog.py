@@ -7,6 +7,15 @@ from enum import StrEnum
 from vclab.model.states import ComputerState
 
 
+class Thing(StrEnum):
+    """What an administrator keeps in the catalog."""
+
+    USER = "user"
+    IMAGE = "image"
+    ENDPOINT = "endpoint"
+    COMPUTER = "computer"
+
+
 class ComputerKind(StrEnum):
     """What a row of computers is: of a virtual machine an identity of a pool, whose host changes from load to load;
     else a machine that is there without us."""
@@ -24,6 +33,8 @@ class User:
     affiliation: str = "local"
     public_keys: tuple[str, ...] = ()
     zone: str = "UTC"  #: IANA time zone
+    disabled_at: datetime | None = None  #: they can't reserve since then
+    disabled_why: str = ""
 
 
 @dataclass(frozen=True)
@@ -42,6 +53,8 @@ class Image:
     ports: tuple[int, ...] = (22,)
     endpoint: str = ""  #: the only one that has it; empty: all of its module
     module_data: str = ""  #: what only its module knows of it: versioned JSON, read by nobody else
+    disabled_at: datetime | None = None  #: it can't be reserved since then
+    disabled_why: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,6 +71,8 @@ class Endpoint:
     cpu_overcommit: float = 4.0  #: virtual CPUs per hardware thread
     memory_reserve_mb: int = 1024  #: left to the hypervisor
     module_data: str = ""  #: what only its module knows of it: versioned JSON, read by nobody else
+    disabled_at: datetime | None = None  #: nothing is placed at it since then
+    disabled_why: str = ""
 
 
 @dataclass(frozen=True)
@@ -95,7 +110,8 @@ class Computer:
     host_key: str = ""
     private_address: str = ""
     public_address: str = ""
-    notes: str = ""
+    notes: str = ""  #: people's own
+    why_out_of_service: str = ""  #: empty: it is in service
     generation: int = 0  #: of its newest tenure; 0: never held
     holder: str = ""  #: who holds it now; empty: nobody
     spare_until: datetime | None = None  #: a machine that nobody has used is kept on it for the next until then

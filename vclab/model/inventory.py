@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,13 @@ class Inventory:
     hosts: tuple[HostFacts, ...] = ()
     datastores: tuple[DatastoreFacts, ...] = ()
     error: str = ""
+
+
+class PoolKind(StrEnum):
+    """What a capacity pool is the capacity of."""
+
+    HOST = "host"  #: CPUs and memory
+    DATASTORE = "datastore"  #: disk space
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from vclab.model.plans import Access, Evidence, Target
-from vclab.model.states import Ending, ReservationState
+from vclab.model.states import Ending, Purpose, ReservationState
 
 
 @dataclass(frozen=True)
@@ -147,6 +147,7 @@ class ReservationView:
     reason: str = ""  #: why it failed, or the last refusal
     help_since: datetime | None = None  #: it waits for an operator since then
     help_until: datetime | None = None  #: and is given up then
+    no_other_place: str = ""  #: why the load that failed could not go to another host
     ended_at: datetime | None = None
     dismissed_at: datetime | None = None  #: it failed, and is not listed any more
     preload_at: datetime | None = None  #: when its load begins; None: it was not reserved for later
@@ -191,7 +192,7 @@ class HeldTenure:
     computer: str
     generation: int
     holder: str
-    purpose: str
+    purpose: Purpose
     taken_at: datetime
     expected_end: datetime
     target: Target | None = None

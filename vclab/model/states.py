@@ -47,6 +47,18 @@ class ComputerState(StrEnum):
     FAILED = "failed"
 
 
+OUT_OF_SERVICE = (ComputerState.MAINTENANCE, ComputerState.FAILED)
+"""The states in which nobody is given the computer."""
+
+
+class Purpose(StrEnum):
+    """What a computer is held for."""
+
+    RESERVATION = "reservation"
+    LOAD = "load"  #: a background load: no reservation waits for it
+    REMOVAL = "removal"  #: the machine on it is removed
+
+
 class Word(StrEnum):
     """The nine words in which people are told a reservation's state."""
 

@@ -16,13 +16,12 @@ from vclab.model.intents import Author
 from vclab.model.messages import Reload, computer_workflow
 from vclab.model.plans import Facts, Target
 from vclab.model.rules import Rules
-from vclab.model.states import ComputerState
+from vclab.model.states import ComputerState, Purpose
 from vclab.placement import Choice
-from vclab.store import audit, catalog, failures, history, load_log, placement, tenures
+from vclab.store import audit, catalog, computers, failures, history, load_log, locks, targets, tenures
 from vclab.store.column_types import utc
 from vclab.store.models import Computer, Endpoint, LoadStep, Tenure
 
-_OURS = (failures.LOADING, failures.AFTER)  # how notes begin that a load makes needless
 _MOST_SECONDS = 600.0  # how long a load is expected to last of which nobody knows better
 
 
@@ -42,26 +41,24 @@ def begin(session: Session, given: Reload, by: Author, rules: Rules, now: dateti
     Raises ``NotFound``, ``Refused`` (``TenureHeld``: somebody has it).
     """
     now, holder = utc(now), computer_workflow(given.computer)
-    wanted = _wanted(session, given, _locked(session, given.computer), rules)
+    wanted = _wanted(session, given, locks.computer(session, given.computer), rules)
     usual = sum(load_log.medians(session, wanted.image.name).values()) or _MOST_SECONDS
     until = now + timedelta(seconds=usual)
     lost = tenures.current(session, given.computer)
     if lost is not None and lost.holder == holder and lost.taken_at != now:
         tenures.release(session, given.computer, lost.generation, now)
-    purpose = tenures.reload_of(wanted.image.name, wanted.image.revision)
-    generation = tenures.take(session, given.computer, holder, purpose, until, now)
-    wanted.computer.state = ComputerState.RELOADING
-    placement.forget_content(wanted.computer, lent=True)
+    generation = computers.take(session, wanted.computer, holder, Purpose.LOAD, wanted.image, True, until, now)
     what = f"generation {generation}: {wanted.image.name}, revision {wanted.image.revision}"
     audit.note(session, holder, by.who, "load begins", what, now, by.act)
     choice = Choice(wanted.endpoint.name, given.computer, "")
-    return placement.target_for(holder, wanted.image, [wanted.endpoint], choice, wanted.computer, generation, rules)
+    target = targets.of_image(holder, wanted.image, wanted.endpoint, choice, rules)
+    return targets.on(target, wanted.computer, generation)
 
 
 def why_not(session: Session, given: Reload, rules: Rules) -> str:
     """Why the computer can't be loaded now; empty when it can. Only reads."""
     try:
-        _wanted(session, given, session.get(Computer, given.computer), rules)
+        _wanted(session, given, _computer(session, given.computer), rules)
     except (Refused, NotFound) as error:
         return str(error)
     held = tenures.current(session, given.computer)
@@ -72,9 +69,8 @@ def finished(session: Session, target: Target, facts: Facts, now: datetime) -> N
     """Loaded and verified: it is available with this image, untainted, and its tenure is released."""
     computer = _held(session, target)
     if computer is not None:
-        computer.state, computer.tainted = ComputerState.AVAILABLE, False
-        if computer.notes.startswith(_OURS):
-            computer.notes = ""
+        computers.return_to_service(computer)
+        computer.tainted = False
         computer.image, computer.revision = target.image, target.revision
         computer.host_key = facts.host_key or computer.host_key
         computer.private_address = facts.private_address or computer.private_address
@@ -93,11 +89,12 @@ def failed(session: Session, target: Target, why: str, now: datetime) -> None:
     """
     computer = _held(session, target)
     if computer is not None:
-        note = failures.load_note(target.computer, target.image, why)
-        blameless = failures.acquitted(session, target.computer, target.generation)
-        computer.state = ComputerState.AVAILABLE if blameless else ComputerState.FAILED
-        computer.notes = "" if blameless else note
-        placement.forget_content(computer, target.traits.lent)
+        if failures.acquitted(session, target.computer, target.generation):
+            computers.return_to_service(computer)
+        else:
+            text = f"its load with {target.image} failed: {why}"
+            computers.put_out_of_service(computer, ComputerState.FAILED, text, target.generation)
+        computers.forget_content(computer, target.traits.lent)
         text = f"generation {target.generation}: {why}"
         audit.note(session, target.reservation, "vclab", "load failed", text, now)
     tenures.release(session, target.computer, target.generation, now)
@@ -111,30 +108,34 @@ def due(session: Session, reloadable: Collection[str]) -> list[str]:
     whose image is suspect, for another revision or another image.
     """
     held = sa.exists().where(Tenure.computer == Computer.name, Tenure.released_at.is_(None))
-    ours = held.where(Tenure.purpose.startswith(tenures.RELOAD))
+    ours = held.where(Tenure.purpose == Purpose.LOAD)
     once = sa.exists().where(LoadStep.computer == Computer.name)
     unknown = sa.and_(Computer.state == ComputerState.AVAILABLE, Computer.image == "", once, ~held)
     query = (
         sa.select(Computer.name)
         .join(Endpoint, Endpoint.name == Computer.pool)
-        .where(Computer.kind == model.ComputerKind.LAB, Endpoint.module.in_(reloadable), sa.or_(unknown, ours))
+        .where(Computer.kind == model.ComputerKind.LAB, Computer.removed_at.is_(None))
+        .where(Endpoint.module.in_(reloadable), sa.or_(unknown, ours))
     )
     suspects = {(each.image, each.revision) for each in failures.suspects(session)}
     names = session.scalars(query.order_by(Computer.name)).all()
-    return [name for name in names if not suspects or _newest(session, name) not in suspects]
+    return [name for name in names if _may_be_loaded(session, name, suspects)]
 
 
-def _newest(session: Session, name: str) -> tuple[str, int]:
-    """The revision with which a computer would be loaded by itself that nobody holds."""
+def _may_be_loaded(session: Session, name: str, suspects: Collection[tuple[str, int]]) -> bool:
+    """Whether the image that it was loaded with last is there, and its revision not suspect."""
     if tenures.current(session, name) is not None:  # a load that was lost: it is to be ended, one way or the other
-        return "", 0
-    image = catalog.image(session, _last(session, name))
-    return image.name, image.revision
+        return True
+    try:
+        image = catalog.image(session, _last(session, name))
+    except NotFound:
+        return False
+    return (image.name, image.revision) not in suspects
 
 
-def _wanted(session: Session, given: Reload, computer: Computer | None, rules: Rules) -> Wanted:
+def _wanted(session: Session, given: Reload, computer: Computer, rules: Rules) -> Wanted:
     """What is to be loaded. Raises ``NotFound`` and ``Refused``."""
-    if computer is None:
+    if computer.removed_at is not None:
         raise NotFound(f"there is no computer {given.computer}")
     endpoints = {e.name: e for e in catalog.endpoints(session)}
     endpoint = endpoints.get(computer.pool) if computer.kind is model.ComputerKind.LAB else None
@@ -145,7 +146,7 @@ def _wanted(session: Session, given: Reload, computer: Computer | None, rules: R
         raise Refused(f"{computer.name} can't be loaded without a reservation: it is {what}")
     running = tenures.current(session, computer.name)
     ours = running if running is not None and running.holder == computer_workflow(computer.name) else None
-    name = given.image or (tenures.image_of(ours) if ours else "") or _last(session, computer.name)
+    name = given.image or (ours.image if ours else "") or _last(session, computer.name)
     if not name:
         raise Refused(f"nothing was ever loaded on {computer.name}: say which image")
     image = catalog.image(session, name)
@@ -162,12 +163,14 @@ def _last(session: Session, computer: str) -> str:
     return session.scalar(query.order_by(LoadStep.generation.desc(), LoadStep.id.desc()).limit(1)) or ""
 
 
-def _locked(session: Session, name: str) -> Computer | None:
-    lock = sa.select(Computer).where(Computer.name == name).with_for_update(key_share=True)
-    return session.scalar(lock.execution_options(populate_existing=True))
+def _computer(session: Session, name: str) -> Computer:
+    computer = session.get(Computer, name)
+    if computer is None:
+        raise NotFound(f"there is no computer {name}")
+    return computer
 
 
 def _held(session: Session, target: Target) -> Computer | None:
     """The computer, locked, if the target's tenure holds it still."""
-    computer = _locked(session, target.computer)
+    computer = locks.computer(session, target.computer)
     return computer if tenures.held(session, target.computer, target.generation) else None

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from vclab.model import catalog as model
 from vclab.model.errors import NotFound, Refused
 from vclab.model.states import ComputerState
-from vclab.store import models
+from vclab.store import locks, models, usage
 
 Model = TypeVar("Model")
 
@@ -23,21 +23,21 @@ def put_user(session: Session, user: model.User) -> None:
     other = session.scalar(sa.select(models.User.login).where(models.User.uid == user.uid))
     if other not in (None, user.login):
         raise Refused(f"the uid {user.uid} of {user.login} belongs to {other}")
-    session.merge(models.User(**_columns(user, public_keys=list(user.public_keys))))
-    session.flush()
+    _put(session, models.User(**_columns(user, public_keys=list(user.public_keys))))
 
 
 def user(session: Session, login: str) -> model.User:
-    """A user. Raises ``NotFound``."""
+    """A user. Raises ``NotFound``, for one that was removed too."""
     row = session.get(models.User, login)
-    if row is None:
+    if row is None or row.removed_at is not None:
         raise NotFound(f"{login} is not a user of this lab")
     return _user(row)
 
 
 def users(session: Session) -> list[model.User]:
     """All users, by login."""
-    return [_user(row) for row in session.scalars(sa.select(models.User).order_by(models.User.login))]
+    query = sa.select(models.User).where(models.User.removed_at.is_(None)).order_by(models.User.login)
+    return [_user(row) for row in session.scalars(query)]
 
 
 def affiliation(session: Session, login: str) -> str:
@@ -61,14 +61,14 @@ def put_image(session: Session, image: model.Image, lent: bool = False) -> None:
     sizes = image.cpus, image.memory_mb, image.disk_gb
     if min(sizes) < 0 or (0 in sizes and not lent):
         raise Refused(f"the image {image.name} needs CPUs, memory and disk greater than zero")
-    session.merge(models.Image(name=image.name, title=image.title))
-    session.flush()
+    _put(session, models.Image(name=image.name, title=image.title))
     session.execute(sa.update(revision).where(revision.image == image.name).values(production=False))
     known = session.scalar(
         sa.select(revision.id).where(revision.image == image.name, revision.number == image.revision)
     )
     columns = _columns(image, ports=list(image.ports), image=image.name, number=image.revision, production=True)
-    del columns["name"], columns["title"], columns["revision"]
+    for name in ("name", "title", "revision"):
+        del columns[name]
     session.merge(revision(id=known, **columns))
     session.flush()
 
@@ -87,9 +87,8 @@ def images(session: Session) -> list[model.Image]:
 
 
 def image_names(session: Session) -> list[str]:
-    """Of all images that have a production revision, in order."""
-    image, production = models.Revision.image, models.Revision.production
-    return list(session.scalars(sa.select(image).where(production).order_by(image)))
+    """The names of all images, in order."""
+    return list(session.scalars(_production().with_only_columns(models.Image.name).order_by(models.Image.name)))
 
 
 def revision(session: Session, name: str, number: int) -> model.Image:
@@ -102,7 +101,8 @@ def revision(session: Session, name: str, number: int) -> model.Image:
 
 def revisions(session: Session, name: str) -> list[tuple[model.Image, bool]]:
     """All revisions of an image, oldest first, each with whether it is in production. Raises ``NotFound``."""
-    query = _revisions().where(models.Image.name == name).order_by(models.Revision.number)
+    query = _revisions().where(models.Image.name == name, models.Image.removed_at.is_(None))
+    query = query.order_by(models.Revision.number)
     found = [(_image(row[0], row[1]), row[1].production) for row in session.execute(query)]
     if not found:
         raise NotFound(f"there is no image {name}")
@@ -112,8 +112,7 @@ def revisions(session: Session, name: str) -> list[tuple[model.Image, bool]]:
 def put_endpoint(session: Session, endpoint: model.Endpoint) -> None:
     """Add or change an endpoint. Raises ``Refused`` as ``check_site``."""
     check_site(session, endpoint)
-    session.merge(models.Endpoint(**_columns(endpoint)))
-    session.flush()
+    _put(session, models.Endpoint(**_columns(endpoint)))
 
 
 def check_site(session: Session, endpoint: model.Endpoint) -> None:
@@ -124,47 +123,37 @@ def check_site(session: Session, endpoint: model.Endpoint) -> None:
     known = session.scalar(sa.select(models.Endpoint.site).where(models.Endpoint.name == endpoint.name))
     if known in (None, endpoint.site):
         return
-    if users := _users_of(session, endpoint.name):
-        more = f" and {len(users) - 3} more" if len(users) > 3 else ""
+    if users := usage.of_endpoint(session, endpoint.name):
         raise Refused(
             f"{endpoint.name} can't move from the site {known} to {endpoint.site} while it is used by "
-            f"{', '.join(users[:3])}{more}; try again when they have ended and their computers are taken back"
+            f"{usage.shown(users)}",
+            "try again when they have ended and their computers are taken back",
         )
 
 
-def _users_of(session: Session, endpoint: str) -> list[str]:
-    """What has a computer or room of the endpoint, now or later: reservations, loads and spares."""
-    reservation, claim, tenure, computer = models.Reservation, models.Claim, models.Tenure, models.Computer
-    lab = sa.select(computer.name).where(computer.kind == model.ComputerKind.LAB, computer.pool == endpoint)
-    of_pools = claim.pool.startswith(f"{endpoint}/", autoescape=True)
-    queries = (
-        sa.select(reservation.id).where(reservation.endpoint == endpoint, reservation.finished_at.is_(None)),
-        sa.select(claim.holder).where(claim.released.is_(False), sa.or_(of_pools, claim.computer.in_(lab))),
-        sa.select(tenure.holder).where(tenure.released_at.is_(None), tenure.computer.in_(lab)),
-    )
-    spares = session.execute(sa.select(models.Spare.computer, models.Spare.target)).all()
-    being_removed = (f"spare-{name}" for name, target in spares if target["endpoint"] == endpoint)
-    return sorted({holder for query in queries for holder in session.scalars(query)} | set(being_removed))
-
-
 def endpoint(session: Session, name: str) -> model.Endpoint:
-    """An endpoint. Raises ``NotFound``."""
+    """An endpoint. Raises ``NotFound``, for one that was removed too."""
     row = session.get(models.Endpoint, name)
-    if row is None:
+    if row is None or row.removed_at is not None:
         raise NotFound(f"there is no endpoint {name}")
     return _same(model.Endpoint, row)
 
 
 def endpoints(session: Session, module: str = "") -> list[model.Endpoint]:
     """All endpoints, by name; only those of a provisioning module if one is given."""
-    query = sa.select(models.Endpoint).order_by(models.Endpoint.name)
+    query = sa.select(models.Endpoint).where(models.Endpoint.removed_at.is_(None)).order_by(models.Endpoint.name)
     if module:
         query = query.where(models.Endpoint.module == module)
     return [_same(model.Endpoint, row) for row in session.scalars(query)]
 
 
-def endpoints_of(session: Session, image: model.Image) -> list[model.Endpoint]:
-    """The endpoints that an image can be provided at, by name."""
+def endpoints_of(session: Session, image: model.Image, promised: str = "") -> list[model.Endpoint]:
+    """The endpoints that an image can be provided at, by name. Of disabled ones only that of the name ``promised``."""
+    return [each for each in all_endpoints_of(session, image) if each.disabled_at is None or each.name == promised]
+
+
+def all_endpoints_of(session: Session, image: model.Image) -> list[model.Endpoint]:
+    """The same with the disabled ones."""
     return [each for each in endpoints(session, image.module) if image.endpoint in ("", each.name)]
 
 
@@ -178,6 +167,7 @@ def put_pool(session: Session, pool: model.IdentityPool) -> None:
     for identity in identities(pool):
         row = known.get(identity.name)
         if row is not None and row.pool == pool.prefix:
+            row.removed_at = None
             continue
         if row is not None:
             raise Refused(f"there is already a computer {identity.name}")
@@ -227,6 +217,7 @@ def put_lab_computer(
         session.add(row)
     elif row.kind is not model.ComputerKind.LAB:
         raise Refused(f"there is already a virtual machine's identity {name}")
+    row.removed_at = None
     row.pool, row.private_address = endpoint or row.pool, address or row.private_address or ""
     row.host_key = host_key or row.host_key or ""
     row.private_mac, row.public_mac = private_mac or row.private_mac, public_mac or row.public_mac
@@ -234,21 +225,21 @@ def put_lab_computer(
 
 
 def set_computer(
-    session: Session, name: str, state: ComputerState | None = None, notes: str | None = None
+    session: Session, name: str, state: ComputerState | None = None, notes: str | None = None, why: str = ""
 ) -> model.Computer:
-    """Take a computer that nobody holds out of use, or give it back; change its notes.
+    """Take a computer that nobody holds out of service, or return it; change its notes. ``why``: it is out of service.
 
     Raises ``NotFound``, and ``Refused`` while somebody holds it: then its state is the workflow's to say.
     """
-    lock = sa.select(models.Computer).where(models.Computer.name == name).with_for_update(key_share=True)
-    row = session.scalar(lock.execution_options(populate_existing=True))
-    if row is None:
+    row = locks.computer(session, name)
+    if row.removed_at is not None:
         raise NotFound(f"there is no computer {name}")
     before = computer(session, name)
-    if state is not None and state is not row.state:
-        if before.holder:
-            raise Refused(f"{name} is held by {before.holder}; its state can be changed when that has ended")
-        row.state = state
+    if state is not None and state is not row.state and before.holder:
+        raise Refused(f"{name} is held by {before.holder}", "its state can be changed when that has ended")
+    if state is not None:
+        row.why_out_of_service = "" if state is ComputerState.AVAILABLE else why or row.why_out_of_service
+        row.state, row.failed_generation = state, 0
     if notes is not None:
         row.notes = notes
     session.flush()
@@ -280,10 +271,10 @@ def _computers(session: Session, which: sa.ColumnElement[bool]) -> list[model.Co
     held = orm.aliased(tenure)
     newest = sa.select(sa.func.max(tenure.generation)).where(tenure.computer == computer.name).scalar_subquery()
     query = (
-        sa.select(computer, newest, held.holder, spare.until, spare.target)
+        sa.select(computer, newest, held.holder, spare.until, spare.host)
         .outerjoin(held, sa.and_(held.computer == computer.name, held.released_at.is_(None)))
         .outerjoin(spare, sa.and_(spare.computer == computer.name, spare.removal == 0))
-        .where(which)
+        .where(which, computer.removed_at.is_(None))
         .order_by(computer.name)
     )
     return [
@@ -295,9 +286,9 @@ def _computers(session: Session, which: sa.ColumnElement[bool]) -> list[model.Co
             generation=generation or 0,
             holder=held_by or "",
             spare_until=until,
-            host=target["host"] if target else "",
+            host=host or "",
         )
-        for row, generation, held_by, until, target in session.execute(query)
+        for row, generation, held_by, until, host in session.execute(query)
     ]
 
 
@@ -317,16 +308,26 @@ def _revisions() -> sa.Select[models.Image, models.Revision]:
 
 
 def _production() -> sa.Select[models.Image, models.Revision]:
-    return _revisions().where(models.Revision.production)
+    return _revisions().where(models.Revision.production, models.Image.removed_at.is_(None))
 
 
 _IN_PRODUCTION = _production().where(models.Image.name == sa.bindparam("of"))
 _REVISION = _revisions().where(models.Image.name == sa.bindparam("of"), models.Revision.number == sa.bindparam("which"))
 
 
+_RETIREMENT = ("disabled_at", "disabled_why")  # changed by ``retirement`` only
+
+
+def _put(session: Session, row: models.User | models.Image | models.Endpoint) -> None:
+    """Add the row, or change the one that is there. One that was removed is there again; a disabled one stays so."""
+    session.merge(row).removed_at = None
+    session.flush()
+
+
 def _columns(item: Any, **changed: Any) -> dict[str, Any]:
     """A model's fields as columns."""
-    return {field.name: getattr(item, field.name) for field in dataclasses.fields(item)} | changed
+    names = [field.name for field in dataclasses.fields(item) if field.name not in _RETIREMENT]
+    return {name: getattr(item, name) for name in names} | changed
 
 
 def _same(kind: type[Model], row: models.Base, **changed: Any) -> Model:
@@ -340,4 +341,5 @@ def _user(row: models.User) -> model.User:
 
 
 def _image(row: models.Image, of: models.Revision) -> model.Image:
-    return _same(model.Image, of, name=row.name, title=row.title, revision=of.number, ports=tuple(of.ports))
+    own = {name: getattr(row, name) for name in ("name", "title", *_RETIREMENT)}
+    return _same(model.Image, of, revision=of.number, ports=tuple(of.ports), **own)

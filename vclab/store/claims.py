@@ -23,11 +23,6 @@ from vclab.store.models import Claim, Pool
 OVERLAP = "claims_computer_overlap"
 """The exclusion constraint's name on PostgreSQL, and what the triggers say on SQLite."""
 
-
-SPARE = "spare-"
-"""A spare's claims are held by this and the computer's name. No reservation's id has a hyphen."""
-
-NO_SPARE = Claim.holder.not_like(f"{SPARE}%")
 _AMOUNTS = (Claim.cpus, Claim.memory_mb, Claim.disk_gb)
 _FEW = 20  # pools that are looked up one by one; for more of them, all claims are read in one go
 _SUMS = (
@@ -87,8 +82,18 @@ def claim_computer(session: Session, computer: str, holder: str, starts: datetim
         raise _refusal(session, error, computer, holder, starts, ends) from None
 
 
-def claim_pools(session: Session, holder: str, starts: datetime, ends: datetime, wanted: Mapping[str, Amounts]) -> None:
-    """Promise amounts of pools during [starts, ends). Raises ``NoRoom``, and then nothing is promised."""
+def claim_pools(
+    session: Session,
+    holder: str,
+    starts: datetime,
+    ends: datetime,
+    wanted: Mapping[str, Amounts],
+    spare: bool = False,
+) -> None:
+    """Promise amounts of pools during [starts, ends). Raises ``NoRoom``, and then nothing is promised.
+
+    ``spare``: the holder is a spare, which makes way for others.
+    """
     starts, ends = utc(starts), utc(ends)
     pools = lock_pools(session, wanted)
     for name in sorted(set(wanted) - set(pools)):
@@ -98,7 +103,7 @@ def claim_pools(session: Session, holder: str, starts: datetime, ends: datetime,
         promised = bookings(session, pools, starts, ends)
         for name, pool in pools.items():
             _must_fit(pool, promised[name], wanted[name], starts, ends)
-    claim = {"holder": holder, "starts": starts, "ends": ends}
+    claim = {"holder": holder, "starts": starts, "ends": ends, "spare": spare}
     rows = [{"pool": name, **claim, **asdict(amounts)} for name, amounts in sorted(wanted.items())]
     if rows:
         session.execute(_ADD, rows)
@@ -188,7 +193,7 @@ def bookings(
         Claim.holder != but,
     )
     if not spares:
-        query = query.where(NO_SPARE)
+        query = query.where(Claim.spare.is_(False))
     for pool, begins, stops, *amounts in session.execute(query):
         found[str(pool)].append(Booking(begins, stops, Amounts(*amounts)))
     return found

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from vclab.model.durations import format_duration
 from vclab.model.rules import Rules
-from vclab.store import audit, claims, identities, local_time, spares, tenures
+from vclab.store import audit, claims, identities, local_time, spares, targets, tenures
 from vclab.store.column_types import utc
 from vclab.store.models import Reservation
 
@@ -71,4 +71,4 @@ def credit(session: Session, row: Reservation, seconds: float, rules: Rules, now
 
 
 def _needs_identity(row: Reservation) -> bool:
-    return spares.recorded(row.target).traits.identity
+    return targets.of(row).traits.identity

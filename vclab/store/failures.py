@@ -20,10 +20,10 @@ from sqlalchemy.orm import Session
 from vclab.model.health import Failure, Suspect
 from vclab.model.plans import Target
 from vclab.model.rules import Health
-from vclab.model.states import ComputerState
-from vclab.store import host_rests
+from vclab.model.states import OUT_OF_SERVICE, ComputerState
+from vclab.store import claims, host_rests
 from vclab.store.column_types import utc
-from vclab.store.models import Computer, LoadFailure, Pool, Revision
+from vclab.store.models import Computer, LoadFailure, Revision
 
 
 def note(
@@ -68,13 +68,6 @@ def note(
         _acquit(session, target.image, target.revision, health, now)
     if not target.traits.lent:
         _consider(session, target.endpoint, target.host, health, now)
-
-
-LOADING = "loading "
-"""How the note begins at a computer that could not be loaded while nobody waited for it."""
-
-AFTER = "after "
-"""How the note begins at a computer that goes into maintenance after a reservation."""
 
 
 def excuse(session: Session, target: Target, health: Health, now: datetime) -> None:
@@ -126,13 +119,12 @@ def trust(session: Session, image: str, revision: int) -> bool:
     return was
 
 
-def why_maintenance(session: Session, target: Target) -> str:
-    """Why a lent computer that is given back must be looked at by its owner; empty when it need not, as for others."""
-    return _why_bad(session, target.computer, target.generation) if target.traits.lent else ""
+def why_bad(session: Session, target: Target) -> str:
+    """What of the target's failed load speaks against its place; empty when nothing does."""
+    return _why_bad(session, target.computer, target.generation)
 
 
 def _why_bad(session: Session, computer: str, generation: int) -> str:
-    """What of a tenure's failed load speaks against the place; empty when nothing does."""
     newest = (
         sa.select(LoadFailure)
         .where(LoadFailure.computer == computer, LoadFailure.generation == generation, LoadFailure.against_host)
@@ -141,16 +133,6 @@ def _why_bad(session: Session, computer: str, generation: int) -> str:
     )
     failed = session.scalar(newest)
     return f"its load failed at {failed.step}: {failed.cause}" if failed is not None else ""
-
-
-def maintenance_note(reservation: str, why: str) -> str:
-    """What is noted at a computer that goes into maintenance after a reservation."""
-    return f"{AFTER}{reservation}: {why or 'not verified gone'}"
-
-
-def load_note(computer: str, image: str, why: str) -> str:
-    """What is noted at a computer that could not be loaded while nobody waited for it."""
-    return f"{LOADING}{computer} with {image} failed: {why}"[:500]
 
 
 def acquitted(session: Session, computer: str, generation: int) -> bool:
@@ -192,7 +174,7 @@ def _turned(rows: Iterable[LoadFailure]) -> datetime | None:
 
 
 def _acquit(session: Session, image: str, revision: int, health: Health, now: datetime) -> None:
-    """The revision is to blame: what failed in it speaks against no host and no lab machine; those marked come back."""
+    """The revision is to blame. What failed in it speaks against no host and no lab machine, and these come back."""
     rows = session.scalars(
         sa.select(LoadFailure).where(
             LoadFailure.in_guest,
@@ -201,32 +183,29 @@ def _acquit(session: Session, image: str, revision: int, health: Health, now: da
             LoadFailure.revision == revision,
         )
     ).all()
-    notes = {
-        row.computer: maintenance_note(row.reservation, _why_bad(session, row.computer, row.generation)) for row in rows
-    }
     for row in rows:
         row.against_host = False
     session.flush()
-    loading = {row.computer: load_note(row.computer, row.image, "") for row in rows}
-    for name, marked in notes.items():
-        computer = session.get(Computer, name)
-        if computer is None:
-            continue
-        given_back = computer.state is ComputerState.MAINTENANCE and computer.notes == marked
-        loaded = computer.state is ComputerState.FAILED and computer.notes.startswith(loading[name])
-        if given_back or loaded:
-            computer.state, computer.notes = ComputerState.AVAILABLE, ""
+    for computer, generation in sorted({(row.computer, row.generation) for row in rows}):
+        _return_to_service(session, computer, generation)
     for endpoint, host in sorted({(row.endpoint, row.host) for row in rows}):
         _reconsider(session, endpoint, host, f"revision {revision} of {image} is to blame", health, now)
     session.flush()
+
+
+def _return_to_service(session: Session, name: str, generation: int) -> None:
+    """If the load under that tenure took the computer out of service, and no other failure speaks against it."""
+    failed = Computer.failed_generation == generation, Computer.state.in_(OUT_OF_SERVICE)
+    computer = session.scalar(sa.select(Computer).where(Computer.name == name, *failed))
+    if computer is not None and not _why_bad(session, name, generation):
+        computer.state, computer.failed_generation, computer.why_out_of_service = ComputerState.AVAILABLE, 0, ""
 
 
 def _alone(session: Session, target: Target) -> None:
     """Who notes another failure of the revision or the host waits: else neither would count the other's."""
     revision = sa.select(Revision.id).where(Revision.image == target.image, Revision.number == target.revision)
     session.execute(revision.with_for_update(key_share=True))
-    host = sa.select(Pool.name).where(Pool.name == f"{target.endpoint}/host/{target.host}")
-    session.execute(host.with_for_update(key_share=True))
+    claims.lock_pools(session, [claims.host_pool(target.endpoint, target.host)])
 
 
 def _reconsider(session: Session, endpoint: str, host: str, why: str, health: Health, now: datetime) -> None:

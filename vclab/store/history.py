@@ -12,7 +12,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from vclab.model.states import Ending
+from vclab.model.states import Ending, Purpose
 from vclab.store.column_types import utc
 from vclab.store.models import Addresses, Reservation, Tenure
 
@@ -36,7 +36,7 @@ class Stay:
     computer: str
     generation: int
     holder: str  #: the reservation's id, or what else held it
-    purpose: str
+    purpose: Purpose
     taken_at: datetime
     released_at: datetime | None  #: when the computer was verified gone or clean; None: still held
     user: str = ""
@@ -151,6 +151,8 @@ def _stay(tenure: Tenure, row: Reservation | None, spans: tuple[AddressSpan, ...
         purpose=tenure.purpose,
         taken_at=tenure.taken_at,
         released_at=tenure.released_at,
+        image=tenure.image,
+        revision=tenure.revision,
         addresses=spans,
     )
     return stay if row is None else _of_reservation(stay, row)

@@ -9,11 +9,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from vclab.model.health import BY_CHECK, BY_FAILURES, Rest
+from vclab.model.inventory import PoolKind
 from vclab.model.rules import Health
 from vclab.store.column_types import utc
-from vclab.store.models import HostRest, Pool
-
-_POOL = "/host/"  # between the endpoint and the host, in a pool's name
+from vclab.store.models import Endpoint, HostRest, Pool
 
 _RESTING = sa.select(HostRest).where(HostRest.ended_at.is_(None)).order_by(HostRest.since)
 
@@ -24,9 +23,10 @@ def resting(session: Session) -> dict[tuple[str, str], Rest]:
 
 
 def known_hosts(session: Session) -> list[tuple[str, str]]:
-    """Endpoint and name of each host that a survey has told of: they have pools."""
-    names = session.scalars(sa.select(Pool.name).where(Pool.name.contains(_POOL)).order_by(Pool.name))
-    return [(endpoint, host) for endpoint, _, host in (name.partition(_POOL) for name in names)]
+    """Endpoint and name of each host that a survey has found."""
+    hosts = sa.select(Pool.endpoint, Pool.resource).join(Endpoint, Endpoint.name == Pool.endpoint)
+    hosts = hosts.where(Pool.kind == PoolKind.HOST, Endpoint.removed_at.is_(None)).order_by(Pool.name)
+    return [(endpoint, host) for endpoint, host in session.execute(hosts)]
 
 
 def due(session: Session, now: datetime) -> list[Rest]:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from vclab.model.catalog import ComputerKind
 from vclab.model.inventory import Amounts
-from vclab.model.states import ComputerState
+from vclab.model.states import OUT_OF_SERVICE, ComputerState
 from vclab.placement import Booking, first_shortage, gaps
 from vclab.store import claims, tenures
 from vclab.store.column_types import utc
@@ -20,7 +20,6 @@ from vclab.store.models import Claim, Computer, Spare, Tenure
 
 _LOCK = 0x76636C6964  # "vclid": one of PostgreSQL's locks that belong to no row
 ONE = Amounts(cpus=1)  # counted as if identities were CPUs
-_UNFIT = (ComputerState.MAINTENANCE, ComputerState.FAILED)
 
 
 class NoIdentity(claims.NoRoom):
@@ -89,6 +88,7 @@ def pick(session: Session) -> Computer | None:
             .where(
                 Computer.kind == ComputerKind.VIRTUAL,
                 Computer.state == ComputerState.AVAILABLE,
+                Computer.removed_at.is_(None),
                 ~held,
                 ~sa.exists().where(Spare.computer == Computer.name),
                 Computer.name.not_in(passed_over),
@@ -105,7 +105,7 @@ def pick(session: Session) -> Computer | None:
 
 def _there(session: Session, enough: int | None = None) -> int:
     """How many are usable; no more are counted than are ``enough``."""
-    usable = Computer.kind == ComputerKind.VIRTUAL, Computer.state.not_in(_UNFIT)
+    usable = Computer.kind == ComputerKind.VIRTUAL, Computer.state.not_in(OUT_OF_SERVICE), Computer.removed_at.is_(None)
     some = sa.select(Computer.name).where(*usable).limit(enough).subquery()
     return session.scalar(sa.select(sa.func.count()).select_from(some)) or 0
 
@@ -120,7 +120,7 @@ def _promised(starts: datetime, ends: datetime, but: str, spares: bool) -> list[
         Claim.ends > starts,
     ]
     promised += [Claim.holder != but] if but else []
-    return promised if spares else [*promised, claims.NO_SPARE]
+    return promised if spares else [*promised, Claim.spare.is_(False)]
 
 
 def _bookings(session: Session, promised: list[sa.ColumnElement[bool]]) -> list[Booking]:

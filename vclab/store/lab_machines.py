@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 from vclab.model import catalog as model
 from vclab.model.inventory import Inventory
 from vclab.model.reservations import Refusal
-from vclab.model.states import ComputerState
+from vclab.model.states import OUT_OF_SERVICE, Purpose
 from vclab.placement import MachineRoom, Promise, choose_machine
-from vclab.store import claims, local_time, refusals, tenures
+from vclab.store import claims, local_time, locks, refusals, tenures
 from vclab.store.models import Claim, Computer
 
 
@@ -63,17 +63,15 @@ def claim(
 def _is_loaded(session: Session, name: str, image: model.Image) -> bool:
     """Whether the machine is being loaded with just this, for nobody yet."""
     tenure = tenures.current(session, name)
-    return tenure is not None and tenure.purpose == tenures.reload_of(image.name, image.revision)
+    wanted = Purpose.LOAD, image.name, image.revision
+    return tenure is not None and (tenure.purpose, tenure.image, tenure.revision) == wanted
 
 
 def usable(
     session: Session, name: str, inventory: Inventory | None, user: str, now: datetime, until: datetime
 ) -> Computer | Refusal:
     """The machine of that name, locked, if it can be taken now by whom it is promised to."""
-    lock = sa.select(Computer).where(Computer.name == name).with_for_update(key_share=True)
-    row = session.scalar(lock.execution_options(populate_existing=True))
-    if row is None:
-        return Refusal(f"there is no computer {name} any more")
+    row = locks.computer(session, name)
     zone = local_time.of(session, user)
     room = _room(session, row, inventory, (), at_once=True)
     found = choose_machine(now, until, [room], lambda moment: local_time.shown(moment, zone))
@@ -88,7 +86,7 @@ def _room(
     What its endpoint saw just now, somebody at the console say, does not matter for later.
     """
     tenure = tenures.current(session, row.name) if at_once else None
-    lacks, held = tuple(_unfit(row, inventory) if at_once else _in_maintenance(row)), None
+    lacks, held = tuple(_unfit(row, inventory) if at_once else _out_of_service(row)), None
     if tenure is not None:
         held = Promise(tenure.taken_at, tenure.expected_end, tenure.holder)
         promised = [promise for promise in promised if promise.holder != tenure.holder]
@@ -99,6 +97,7 @@ def _locked(session: Session, endpoints: Iterable[str]) -> dict[str, Computer]:
     query = (
         sa.select(Computer)
         .where(Computer.kind == model.ComputerKind.LAB, Computer.pool.in_(sorted(endpoints)))
+        .where(Computer.removed_at.is_(None))
         .order_by(Computer.name)
         .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
@@ -117,7 +116,7 @@ def _promises(session: Session, names: Iterable[str], since: datetime) -> dict[s
 
 def _unfit(row: Computer, inventory: Inventory | None) -> Iterable[str]:
     """What is wrong with the machine itself, by the records and by what its endpoint saw just now."""
-    known = [*_in_maintenance(row)]
+    known = [*_out_of_service(row)]
     if known:
         yield from known
         return
@@ -131,6 +130,6 @@ def _unfit(row: Computer, inventory: Inventory | None) -> Iterable[str]:
         yield facts.why_not or "not usable"
 
 
-def _in_maintenance(row: Computer) -> Iterable[str]:
-    if row.state in (ComputerState.MAINTENANCE, ComputerState.FAILED):
-        yield f"is in maintenance: {row.notes}" if row.notes else "is in maintenance"
+def _out_of_service(row: Computer) -> Iterable[str]:
+    if row.state in OUT_OF_SERVICE:
+        yield f"is out of service: {row.why_out_of_service}" if row.why_out_of_service else "is out of service"

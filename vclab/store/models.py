@@ -19,7 +19,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from vclab.model.catalog import ComputerKind
 from vclab.model.intents import Outcome
-from vclab.model.states import ComputerState, Ending, ReservationState
+from vclab.model.inventory import PoolKind
+from vclab.model.states import ComputerState, Ending, Purpose, ReservationState
 from vclab.store.column_types import UtcTime
 
 
@@ -51,10 +52,20 @@ class Base(DeclarativeBase):
         ReservationState: _words(ReservationState),
         Ending: _words(Ending),
         Outcome: _words(Outcome),
+        PoolKind: _words(PoolKind),
+        Purpose: _words(Purpose),
     }
 
 
-class User(Base):
+class Retirable:
+    """A row that can be disabled, so that nothing new uses it, and removed: hidden, while the history refers to it."""
+
+    disabled_at: Mapped[datetime | None]
+    disabled_why: Mapped[str] = mapped_column(default="")
+    removed_at: Mapped[datetime | None]
+
+
+class User(Retirable, Base):
     """A person who may reserve."""
 
     __tablename__ = "users"
@@ -66,7 +77,7 @@ class User(Base):
     zone: Mapped[str]
 
 
-class Image(Base):
+class Image(Retirable, Base):
     """An image; what it consists of is in its revisions."""
 
     __tablename__ = "images"
@@ -105,7 +116,7 @@ class Revision(Base):
     module_data: Mapped[str]
 
 
-class Endpoint(Base):
+class Endpoint(Retirable, Base):
     """Something that provisions."""
 
     __tablename__ = "endpoints"
@@ -128,6 +139,9 @@ class Pool(Base):
     __tablename__ = "pools"
 
     name: Mapped[str] = mapped_column(primary_key=True)
+    endpoint: Mapped[str]
+    kind: Mapped[PoolKind]
+    resource: Mapped[str]  #: the host's or the datastore's name at the endpoint
     cpus: Mapped[int]
     memory_mb: Mapped[int]
     disk_gb: Mapped[int]
@@ -154,7 +168,10 @@ class Computer(Base):
     host_key: Mapped[str] = mapped_column(default="")
     private_address: Mapped[str] = mapped_column(default="")
     public_address: Mapped[str] = mapped_column(default="")
-    notes: Mapped[str] = mapped_column(default="")
+    notes: Mapped[str] = mapped_column(default="")  #: people's own; no program writes or reads it
+    why_out_of_service: Mapped[str] = mapped_column(default="")  #: empty: it is in service
+    failed_generation: Mapped[int] = mapped_column(default=0)  #: the tenure whose failed load took it out of service
+    removed_at: Mapped[datetime | None]
 
 
 class Reservation(Base):
@@ -203,6 +220,7 @@ class Reservation(Base):
     connected: Mapped[bool] = mapped_column(default=False)
     help_since: Mapped[datetime | None]
     help_until: Mapped[datetime | None]
+    no_other_place: Mapped[str] = mapped_column(default="")  #: why the load that failed could not go to another host
     dismissed_at: Mapped[datetime | None]  #: it failed, and its user need not see it any more
 
 
@@ -228,6 +246,7 @@ class Claim(Base):
             "cpus",
             "memory_mb",
             "disk_gb",
+            "spare",
             sqlite_where=text("released IS 0"),
             postgresql_where=text("released IS false"),
         ),
@@ -243,6 +262,7 @@ class Claim(Base):
     memory_mb: Mapped[int] = mapped_column(default=0)
     disk_gb: Mapped[int] = mapped_column(default=0)
     released: Mapped[bool] = mapped_column(default=False)
+    spare: Mapped[bool] = mapped_column(default=False)  #: held by a spare, which makes way for a reservation
 
 
 class Tenure(Base):
@@ -264,7 +284,9 @@ class Tenure(Base):
     computer: Mapped[str] = mapped_column(ForeignKey("computers.name"))
     generation: Mapped[int]
     holder: Mapped[str] = mapped_column(index=True)
-    purpose: Mapped[str]
+    purpose: Mapped[Purpose]
+    image: Mapped[str] = mapped_column(default="")  #: what is loaded under it; empty: nothing
+    revision: Mapped[int] = mapped_column(default=0)
     taken_at: Mapped[datetime] = mapped_column(index=True)
     expected_end: Mapped[datetime]
     released_at: Mapped[datetime | None]
@@ -472,6 +494,8 @@ class Spare(Base):
     generation: Mapped[int]  #: that the machine is marked with
     image: Mapped[str]
     revision: Mapped[int]
+    endpoint: Mapped[str]
+    host: Mapped[str]
     target: Mapped[dict[str, Any]]
     kept_at: Mapped[datetime]
     until: Mapped[datetime]

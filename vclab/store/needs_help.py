@@ -10,18 +10,21 @@ from vclab.model.plans import Target
 from vclab.model.reservations import FailedStep
 from vclab.model.rules import Rules
 from vclab.model.states import OPEN_STATES
-from vclab.store import audit, extension, failed_steps, placement, relocation
+from vclab.store import audit, extension, failed_steps, locks, relocation
 from vclab.store.column_types import utc
 from vclab.store.models import Reservation
 
 
-def begin(session: Session, target: Target, seconds: float, reason: str, now: datetime) -> None:
+def begin(
+    session: Session, target: Target, seconds: float, reason: str, now: datetime, no_other_place: str = ""
+) -> None:
     """It waits for an operator, for at most so long. What was claimed for another place, in vain, is given back."""
-    row = placement.locked(session, target.reservation)
+    row = locks.reservation(session, target.reservation)
     if row.state not in OPEN_STATES:
         return
     relocation.abandon(session, target, now)
     row.help_since, row.reason = row.help_since or utc(now), reason
+    row.no_other_place = no_other_place
     row.help_until = row.help_since + timedelta(seconds=seconds)
     session.flush()
     audit.note(session, row.id, "vclab", "needs help", reason, now)
@@ -32,12 +35,12 @@ def resolved(session: Session, id: str, by: Author, how: str, rules: Rules, now:
 
     Again, or when it does not wait: nothing changes.
     """
-    row = placement.locked(session, id)
+    row = locks.reservation(session, id)
     if row.help_since is None or row.state not in OPEN_STATES:
         return row.ends, ""
     audit.note(session, id, by.who, f"resolved: {how}", "", now, by.act)
     text = extension.credit(session, row, (utc(now) - row.help_since).total_seconds(), rules, now)
-    row.help_since = row.help_until = None
+    row.help_since, row.help_until, row.no_other_place = None, None, ""
     row.reason = text
     session.flush()
     return row.ends, text

@@ -9,37 +9,40 @@ import difflib
 import functools
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from vclab.model import catalog as model
 from vclab.model import rules as limits
-from vclab.model.errors import NotFound
 from vclab.model.ids import is_id
 from vclab.model.intents import Author
 from vclab.model.inventory import Amounts, Inventory
-from vclab.model.plans import Access, Target, lasting_uuid
+from vclab.model.plans import Access, Target
 from vclab.model.reservations import Placed, Refusal, ReserveRequest
 from vclab.model.rules import Rules
-from vclab.model.states import OPEN_STATES, ComputerState, ReservationState
+from vclab.model.states import OPEN_STATES, Purpose, ReservationState
 from vclab.model.traits import Traits
 from vclab.placement import Choice, Need, choose
-from vclab.store import audit, catalog, claims, identities, lab_machines, load_log, pools, refusals, spares, tenures
+from vclab.store import (
+    audit,
+    catalog,
+    claims,
+    computers,
+    identities,
+    lab_machines,
+    load_log,
+    locks,
+    pools,
+    refusals,
+    spares,
+    targets,
+    tenures,
+)
 from vclab.store.column_types import utc
 from vclab.store.models import Computer, Reservation, User
 from vclab.store.spares import HandedOut
 
-PURPOSE = "reservation"
-
-_USER = sa.select(User).where(User.login == sa.bindparam("login")).with_for_update(key_share=True)
-_LOCKED = (
-    sa.select(Reservation)
-    .where(Reservation.id == sa.bindparam("of"))
-    .with_for_update(key_share=True)
-    .execution_options(populate_existing=True)
-)
 _SPANS = (
     sa.select(Reservation.id, Reservation.starts, Reservation.ends)
     .where(
@@ -74,7 +77,7 @@ def place(
     The request's limits are checked here too: only the store knows how many reservations the user has.
     """
     now = utc(now)
-    user = session.scalar(_USER, {"login": request.user})
+    user = locks.user(session, request.user)
     known = session.get(Reservation, request.id)
     if known is not None and known.user == request.user:
         evicted = spares.evicted_for(session, known.id)
@@ -100,25 +103,12 @@ def placed(session: Session, row: Reservation, rules: Rules) -> Placed:
         sudo=image.root_access,
         ports=image.ports,
     )
-    start, target = row.starts if row.preload_at else None, target_of(row)
+    start, target = row.starts if row.preload_at else None, targets.of(row)
     there = Placed(row.id, target, row.ends, access, rules.waits, row.state, start, row.preload_at)
     if start is not None or row.generation:
         return there
     loading = tenures.current(session, target.computer)
     return dataclasses.replace(there, loaded_by=loading.expected_end if loading else None)
-
-
-def locked(session: Session, id: str) -> Reservation:
-    """The row, nobody else's until the transaction ends. Raises ``NotFound``."""
-    row = session.scalar(_LOCKED, {"of": id})
-    if row is None:
-        raise NotFound(f"there is no reservation {id}")
-    return row
-
-
-def target_of(row: Reservation) -> Target:
-    """The recorded target."""
-    return spares.recorded(row.target)
 
 
 def _why_not(
@@ -133,8 +123,10 @@ def _why_not(
     """Why the request can't be met whatever room there is; empty when it may be."""
     if known is not None or not is_id(request.id):
         return f"{request.id!r} can't be the id of a new reservation"
-    if user is None:
+    if user is None or user.removed_at is not None:
         return f"{request.user} is not a user of this lab"
+    if user.disabled_at is not None:
+        return f"the user {request.user} is disabled{_because(user.disabled_why)}"
     if request.start is not None and request.start.tzinfo is None:
         return "the start has no time zone, so nobody can know when it is"
     why_not = _why_not_image(session, request.image)
@@ -163,10 +155,15 @@ def spans_of(session: Session, user: str, but: str = "") -> list[limits.Span]:
     return [limits.Span(*row) for row in session.execute(_SPANS, {"of_user": user, "but": but})]
 
 
+def _because(why: str) -> str:
+    return f": {why}" if why else ""
+
+
 def _why_not_image(session: Session, name: str) -> str:
     names = catalog.image_names(session)
     if name in names:
-        return ""
+        image = catalog.image(session, name)
+        return "" if image.disabled_at is None else f"the image {name} is disabled{_because(image.disabled_why)}"
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
     hint = f"; did you mean {' or '.join(near)}?" if near else ";"
     return f"there is no image {name}{hint} `vclab images` lists all"
@@ -178,10 +175,7 @@ def _claim_and_record(
     image = catalog.image(session, request.image)
     endpoints = catalog.endpoints_of(session, image)
     if not endpoints:
-        called = f" called {image.endpoint}" if image.endpoint else ""
-        return Refusal(
-            f"there is no endpoint for {image.name}: none{called} has the provisioning module {image.module}"
-        )
+        return Refusal(f"there is no endpoint for {image.name}: {_why_no_endpoint(session, image)}")
     traits = rules.traits(image.module)
     window = window_of(session, request.image, request.start, request.seconds, rules, now)
     why_not = why_not_then(session, request.user, by.operator, window, rules)
@@ -196,13 +190,23 @@ def _claim_and_record(
     takes = window.preload_at is None and computer is not None and _free(session, traits, computer)
     generation = 0
     if takes and computer is not None:
-        generation = take(session, computer, request.id, traits, window.claim_ends, now)
-    target = target_for(request.id, image, endpoints, choice, computer, generation, rules)
+        until = window.claim_ends
+        generation = computers.take(session, computer, request.id, Purpose.RESERVATION, image, traits.lent, until, now)
+    endpoint = next(e for e in endpoints if e.name == choice.endpoint)
+    target = targets.on(targets.of_image(request.id, image, endpoint, choice, rules), computer, generation)
     target = dataclasses.replace(target, spare=claimed.machine or target.spare)
     row = _record(session, request, by, target, window, rules)
     row.private_address, row.host_key = claimed.facts.private_address, claimed.facts.host_key
     audit.note(session, row.id, by.who, "reserved", f"on {target.host}", now, by.act)
     return dataclasses.replace(placed(session, row, rules), evicted=spares.evicted_for(session, row.id))
+
+
+def _why_no_endpoint(session: Session, image: model.Image) -> str:
+    disabled = catalog.all_endpoints_of(session, image)
+    if disabled:
+        return "; ".join(f"the endpoint {each.name} is disabled{_because(each.disabled_why)}" for each in disabled)
+    called = f" called {image.endpoint}" if image.endpoint else ""
+    return f"none{called} has the provisioning module {image.module}"
 
 
 def _first_start(
@@ -268,14 +272,6 @@ def _lock(session: Session, endpoints: Sequence[model.Endpoint], heard: Mapping[
 def _free(session: Session, traits: Traits, computer: Computer) -> bool:
     """False: it is being loaded with what is wanted, and taken when that is done."""
     return not traits.reloadable or tenures.current(session, computer.name) is None
-
-
-def take(session: Session, computer: Computer, holder: str, traits: Traits, until: datetime, now: datetime) -> int:
-    """Take a computer to load it; returns the generation. Raises ``TenureHeld``."""
-    generation = tenures.take(session, computer.name, holder, PURPOSE, until, now)
-    computer.state = ComputerState.RELOADING
-    forget_content(computer, traits.lent)
-    return generation
 
 
 def claim_place(
@@ -375,48 +371,6 @@ def window_of(
     )
 
 
-def target_for(
-    reservation: str,
-    image: model.Image,
-    endpoints: Sequence[model.Endpoint],
-    choice: Choice,
-    computer: Computer | None,
-    generation: int,
-    rules: Rules,
-) -> Target:
-    """What is to be made, and where. Without a name when any identity will do."""
-    endpoint = next(e for e in endpoints if e.name == choice.endpoint)
-    traits = dataclasses.replace(rules.traits(image.module), guest=bool(image.guest))
-    return Target(
-        reservation=reservation,
-        computer=computer.name if computer else "",
-        generation=generation,
-        installation=rules.installation,
-        module=image.module,
-        guest=image.guest,
-        endpoint=choice.endpoint,
-        host=choice.host,
-        storage=choice.storage,
-        image=image.name,
-        revision=image.revision,
-        cpus=image.cpus,
-        memory_mb=image.memory_mb,
-        disk_gb=image.disk_gb,
-        private_mac=(computer and computer.private_mac) or "",
-        public_mac=(computer and computer.public_mac) or "",
-        site=endpoint.site,
-        spare=machine_of(traits, rules.installation, computer),
-        traits=traits,
-        image_data=image.module_data,
-        endpoint_data=endpoint.module_data,
-    )
-
-
-def machine_of(traits: Traits, installation: str, computer: Computer | None) -> str:
-    """The instance UUID of a computer that stays and is loaded anew; empty for all others."""
-    return lasting_uuid(installation, computer.name) if computer and traits.reloadable else ""
-
-
 def _record(
     session: Session, request: ReserveRequest, by: Author, target: Target, window: Window, rules: Rules
 ) -> Reservation:
@@ -433,36 +387,11 @@ def _record(
         ends=window.end,
         load_seconds=window.load_seconds,
         first_notice=rules.waits.ending_soon,
-        **placed_at(target),
+        **targets.columns(target),
     )
     session.add(row)
     session.flush()
     return row
-
-
-def placed_at(target: Target) -> dict[str, Any]:
-    """The columns of a reservation that say where it is placed."""
-    held = target.generation > 0
-    return {
-        "computer": target.computer if held else None,
-        "generation": target.generation,
-        "endpoint": target.endpoint,
-        "host": target.host,
-        "target": dataclasses.asdict(target),
-        "password_ref": f"tenure/{target.computer}/{target.generation}/login" if held else "",
-    }
-
-
-def forget_content(computer: Computer, lent: bool) -> None:
-    """Before the first destructive step nothing may say that the computer still holds what it held.
-
-    One that is lent stays where it is: its address and pinned host key are its own, and it is tainted until it is
-    clean.
-    """
-    computer.image, computer.revision = "", 0
-    if not lent:
-        computer.tainted = False
-        computer.host_key = computer.private_address = computer.public_address = ""
 
 
 def amounts_of(image: model.Image) -> Amounts:

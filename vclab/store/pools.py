@@ -10,7 +10,7 @@ from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from vclab.model import catalog as model
-from vclab.model.inventory import Amounts, Inventory
+from vclab.model.inventory import Amounts, DatastoreFacts, HostFacts, Inventory, PoolKind
 from vclab.placement import Booking, Choice, DatastoreRoom, EndpointRoom, HostRoom, Need
 from vclab.store import claims, host_rests, local_time
 from vclab.store.column_types import utc
@@ -67,17 +67,17 @@ def _pools_of(inventory: Inventory) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for host in inventory.hosts:
         amounts = {"cpus": host.cpus, "memory_mb": host.memory_mb, "disk_gb": 0}
-        found[claims.host_pool(inventory.endpoint, host.name)] = amounts | {
-            "usable": host.usable,
-            "why_not": host.why_not,
-        }
+        found[claims.host_pool(inventory.endpoint, host.name)] = amounts | _facts_of(PoolKind.HOST, host)
     for store in inventory.datastores:
         amounts = {"cpus": 0, "memory_mb": 0, "disk_gb": store.disk_gb}
-        name = claims.datastore_pool(inventory.endpoint, store.name)
-        found[name] = amounts | {"usable": store.usable, "why_not": store.why_not}
+        found[claims.datastore_pool(inventory.endpoint, store.name)] = amounts | _facts_of(PoolKind.DATASTORE, store)
     for name, values in found.items():
-        values |= {"name": name, "seen_at": utc(inventory.taken_at)}
+        values |= {"name": name, "endpoint": inventory.endpoint, "seen_at": utc(inventory.taken_at)}
     return found
+
+
+def _facts_of(kind: PoolKind, facts: HostFacts | DatastoreFacts) -> dict[str, Any]:
+    return {"kind": kind, "resource": facts.name, "usable": facts.usable, "why_not": facts.why_not}
 
 
 def _names(inventory: Inventory) -> list[str]:

@@ -16,11 +16,24 @@ from vclab.model.inventory import Amounts, Inventory
 from vclab.model.plans import Target
 from vclab.model.reservations import OtherPlace, Placed, Refusal
 from vclab.model.rules import Rules
-from vclab.model.states import OPEN_STATES, ComputerState
+from vclab.model.states import OPEN_STATES, Purpose
 from vclab.placement import Choice
-from vclab.store import audit, catalog, claims, extension, failures, lab_machines, placement, pools, spares, tenures
+from vclab.store import (
+    audit,
+    catalog,
+    claims,
+    computers,
+    extension,
+    failures,
+    lab_machines,
+    locks,
+    placement,
+    pools,
+    spares,
+    targets,
+)
 from vclab.store.column_types import utc
-from vclab.store.models import Computer, Reservation
+from vclab.store.models import Reservation
 
 
 def find(
@@ -30,7 +43,7 @@ def find(
 
     Raises ``NotFound`` for an unknown reservation.
     """
-    row, now = placement.locked(session, target.reservation), utc(now)
+    row, now = locks.reservation(session, target.reservation), utc(now)
     if row.state not in OPEN_STATES or not _is_at(row, target):
         return Refusal(f"{row.id} is not at {target.host} any more")
     _keep(session, target, now)
@@ -70,19 +83,16 @@ def relocate(
     Raises ``NotFound`` for an unknown reservation, and ``TenureHeld`` when somebody else has the other computer by now:
     then nothing has changed.
     """
-    row, now = placement.locked(session, target.reservation), utc(now)
+    row, now = locks.reservation(session, target.reservation), utc(now)
     if not _is_at(row, target):
         return placement.placed(session, row, rules)
     if row.state not in OPEN_STATES:
         return None
-    _give_up(session, target, not_clean, now)
-    new = _target(session, row, target, place, now)
+    computers.give_back(session, target, not_clean, now)
+    new = _taken(session, row, target, place, now)
     _keep(session, new, now)
-    row.computer, row.generation, row.endpoint, row.host = new.computer, new.generation, new.endpoint, new.host
-    row.target = dataclasses.asdict(new)
-    row.password_ref = f"tenure/{new.computer}/{new.generation}/login"
-    row.private_address = row.public_address = row.host_key = row.boot_id = row.handover = ""
-    row.remote_addresses, row.access_open = [], False
+    targets.record(row, new)
+    targets.forget_machine(row)
     session.flush()
     audit.note(session, row.id, "vclab", "moved", f"from {target.host} to {new.host}", now)
     extension.credit(session, row, lost_seconds, rules, now)
@@ -128,39 +138,15 @@ def _without(inventory: Inventory, row: Reservation) -> Inventory:
     return dataclasses.replace(inventory, hosts=tuple(hosts))
 
 
-def _give_up(session: Session, target: Target, not_clean: str, now: datetime) -> None:
-    """As when it is given back: nobody gets a lab machine whose load failed before its owner has looked at it."""
-    why_not = not_clean or failures.why_maintenance(session, target)
-    if tenures.held(session, target.computer, target.generation):
-        computer = session.get_one(Computer, target.computer, populate_existing=True)
-        computer.state = ComputerState.MAINTENANCE if why_not else ComputerState.AVAILABLE
-        computer.notes = failures.maintenance_note(target.reservation, why_not) if why_not else computer.notes
-        placement.forget_content(computer, target.traits.lent)
-    tenures.release(session, target.computer, target.generation, now)
-    session.flush()
-
-
-def _target(session: Session, row: Reservation, old: Target, place: OtherPlace, now: datetime) -> Target:
+def _taken(session: Session, row: Reservation, old: Target, place: OtherPlace, now: datetime) -> Target:
     """The same machine in the other place, under a tenure of its own."""
-    expected = max((claim.ends for claim in claims.of(session, row.id)), default=row.ends)
-    generation = tenures.take(session, place.computer, row.id, placement.PURPOSE, expected, now)
-    computer = session.get_one(Computer, place.computer)
-    computer.state = ComputerState.RELOADING
-    placement.forget_content(computer, old.traits.lent)
-    endpoint = next(e for e in catalog.endpoints(session, old.module) if e.name == place.endpoint)
-    return dataclasses.replace(
-        old,
-        computer=place.computer,
-        generation=generation,
-        endpoint=place.endpoint,
-        host=place.host,
-        storage=place.storage,
-        private_mac=computer.private_mac or "",
-        public_mac=computer.public_mac or "",
-        site=endpoint.site,
-        endpoint_data=endpoint.module_data,
-        spare=placement.machine_of(old.traits, old.installation, computer),
-    )
+    computer = locks.computer(session, place.computer)
+    image = catalog.revision(session, old.image, old.revision)
+    until = max((claim.ends for claim in claims.of(session, row.id)), default=row.ends)
+    generation = computers.take(session, computer, row.id, Purpose.RESERVATION, image, old.traits.lent, until, now)
+    endpoint = next(each for each in catalog.endpoints(session, old.module) if each.name == place.endpoint)
+    new = targets.at(old, endpoint, Choice(place.endpoint, place.host, place.storage))
+    return targets.on(new, computer, generation)
 
 
 def _pools(target: Target) -> set[str]:

@@ -19,10 +19,23 @@ from vclab.model.plans import Facts, Left, Target
 from vclab.model.reservations import HeldTenure, Refusal, ReservationView
 from vclab.model.rules import Rules
 from vclab.model.states import OPEN_STATES, ComputerState, Ending, ReservationState
-from vclab.store import audit, claims, extension, failures, history, load_log, local_time, spares, tenures
+from vclab.store import (
+    audit,
+    claims,
+    computers,
+    extension,
+    failures,
+    history,
+    load_log,
+    local_time,
+    locks,
+    spares,
+    targets,
+    tenures,
+)
 from vclab.store.column_types import utc
 from vclab.store.models import Computer, LoadStep, Reservation, Tenure
-from vclab.store.placement import forget_content, locked, place, placed, spans_of, target_of
+from vclab.store.placement import place, placed, spans_of
 from vclab.store.spares import in_production
 
 __all__ = [
@@ -35,7 +48,6 @@ __all__ = [
     "ended",
     "extend",
     "finished",
-    "give_back",
     "handed_out",
     "held_target",
     "kept",
@@ -61,7 +73,7 @@ _UNFINISHED = (*OPEN_STATES, ReservationState.RECLAIM)
 
 def ready(session: Session, id: str, facts: Facts, now: datetime) -> None:
     """Loaded: its addresses, its host key and what the computer holds are known; it waits for Connect."""
-    row = locked(session, id)
+    row = locks.reservation(session, id)
     if row.state not in OPEN_STATES:
         return
     row.ready_at = row.ready_at or utc(now)
@@ -80,7 +92,7 @@ def ready_late(
     Lost is the time since the start, or since a load could have been done that was reserved for too soon; less the
     ``credited`` seconds that were given back already. Again: nothing more.
     """
-    row = locked(session, id)
+    row = locks.reservation(session, id)
     before = row.state in (ReservationState.SCHEDULED, ReservationState.NEW)
     ready(session, id, facts, now)
     if not before or row.preload_at is None:
@@ -162,7 +174,7 @@ def not_let_in(session: Session, id: str, text: str, addresses: Sequence[str], n
 
     That it was acknowledged stays: access may be half open, so the computer is not taken for untouched.
     """
-    row = locked(session, id)
+    row = locks.reservation(session, id)
     if row.state not in OPEN_STATES:
         return
     row.remote_addresses, row.reason = list(addresses), text
@@ -208,7 +220,7 @@ def extend(session: Session, id: str, end: datetime, by: Author, rules: Rules, n
     Operators pass the limits, nobody passes a claim. The same end again is a success, and so is the same act: a worker
     that dies when several have been recorded does them all again, and the first one's end is not the newest any more.
     """
-    row, now = locked(session, id), utc(now)
+    row, now = locks.reservation(session, id), utc(now)
     if row.state not in OPEN_STATES:
         return Refusal(f"{id} has ended and can't be extended")
     if audit.is_done(session, id, by.act):
@@ -237,14 +249,14 @@ def ended(
     """It has ended for its user: claims are released at once. The first ending stays, and is returned with its reason.
     The tenure stays too.
     """
-    row = locked(session, id)
+    row = locks.reservation(session, id)
     claims.release(session, id, now)
     if row.ending is not None:
         return row.ending, row.reason
     row.ending, row.reason, row.ended_at = ending, reason, utc(now)
     row.state = ReservationState.RECLAIM
     row.connected = row.access_open = False
-    row.help_since = row.help_until = None
+    row.help_since, row.help_until, row.no_other_place = None, None, ""
     audit.note(session, id, by.who, f"ended: {ending}", reason, now, by.act)
     return ending, reason
 
@@ -255,13 +267,13 @@ def finished(session: Session, id: str, now: datetime, verified: bool = True, de
     A lab machine whose load failed is not given to anybody either. The tenure is released; a reservation that was not
     ended before ends as ``failed``.
     """
-    row = locked(session, id)
+    row = locks.reservation(session, id)
     if row.finished_at is not None:
         return
     if row.ending is None:
         ended(session, id, Ending.FAILED, detail or "its computer was taken away", now)
-        row = locked(session, id)
-    give_back(session, row, "" if verified else detail or "not verified gone", now)
+        row = locks.reservation(session, id)
+    computers.give_back(session, targets.of(row), "" if verified else detail or "not verified gone", now)
     failed = row.ending is Ending.FAILED
     row.state = ReservationState.FAILED if failed else ReservationState.COMPLETE
     row.finished_at = utc(now)
@@ -270,24 +282,10 @@ def finished(session: Session, id: str, now: datetime, verified: bool = True, de
 
 def dismissed(session: Session, id: str, by: Author, now: datetime) -> None:
     """It failed, and need not be shown any more. Harmless for what has not failed, or was dismissed before."""
-    row = locked(session, id)
+    row = locks.reservation(session, id)
     if row.ending is Ending.FAILED and row.dismissed_at is None:
         row.dismissed_at = utc(now)
         audit.note(session, id, by.who, "dismissed", "", now, by.act)
-
-
-def give_back(session: Session, row: Reservation, not_clean: str, now: datetime) -> None:
-    """Release the reservation's computer. One that is not verified gone or clean goes into maintenance."""
-    computer = session.get(Computer, row.computer) if row.computer else None
-    if computer is not None and tenures.held(session, computer.name, row.generation):
-        why_not = not_clean or failures.why_maintenance(session, target_of(row))
-        computer.state = ComputerState.MAINTENANCE if why_not else ComputerState.AVAILABLE
-        forget_content(computer, target_of(row).traits.lent)
-        if not why_not and not target_of(row).traits.reloadable:  # of those, only a load makes one good again
-            computer.tainted = False
-        if why_not:
-            computer.notes = failures.maintenance_note(row.id, why_not)
-    tenures.release(session, row.computer, row.generation, now)
 
 
 def kept(session: Session, id: str, seconds: float, now: datetime) -> str:
@@ -295,7 +293,7 @@ def kept(session: Session, id: str, seconds: float, now: datetime) -> str:
 
     Else as ``finished``: its tenure is released.
     """
-    row = locked(session, id)
+    row = locks.reservation(session, id)
     if row.finished_at is not None:
         return ""
     if row.ending in (None, Ending.FAILED) or not tenures.held(session, row.computer, row.generation):
@@ -310,7 +308,7 @@ def kept(session: Session, id: str, seconds: float, now: datetime) -> str:
 def keep_content(session: Session, row: Reservation, seconds: float, now: datetime) -> str:
     """Release the row's computer, which is verified clean, with what it holds: a virtual machine as a spare for so
     long. Why that can't be, or ""; then nothing changed."""
-    if target_of(row).traits.reloadable:
+    if targets.of(row).traits.reloadable:
         why_not = _keep_loaded(session, row)
     else:
         why_not = spares.keep(session, row, utc(now) + timedelta(seconds=seconds), now)
@@ -332,7 +330,7 @@ def _keep_loaded(session: Session, row: Reservation) -> str:
 
 
 def _kept_as(session: Session, row: Reservation, seconds: float, now: datetime) -> str:
-    if target_of(row).traits.reloadable:
+    if targets.of(row).traits.reloadable:
         return f"{row.computer} holds {row.image}/{row.revision}"
     until = local_time.shown(utc(now) + timedelta(seconds=seconds), local_time.of(session, row.user))
     return f"kept as a spare until {until}"
@@ -401,7 +399,7 @@ def held_target(session: Session, id: str) -> Target | None:
     row = session.get(Reservation, id)
     if row is None:
         raise NotFound(f"there is no reservation {id}")
-    return target_of(row) if tenures.held(session, row.computer, row.generation) else None
+    return targets.of(row) if tenures.held(session, row.computer, row.generation) else None
 
 
 def left(session: Session, target: Target, rules: Rules) -> Left:
@@ -431,14 +429,14 @@ def tenures_held(session: Session) -> list[HeldTenure]:
     )
     return [
         HeldTenure(
-            t.computer, t.generation, t.holder, t.purpose, t.taken_at, t.expected_end, target_of(row) if row else None
+            t.computer, t.generation, t.holder, t.purpose, t.taken_at, t.expected_end, targets.of(row) if row else None
         )
         for t, row in session.execute(query)
     ]
 
 
 def _open(session: Session, id: str) -> Reservation | None:
-    row = locked(session, id)
+    row = locks.reservation(session, id)
     return row if row.state in OPEN_STATES else None
 
 
@@ -514,7 +512,7 @@ def _view(row: Reservation, step: LoadStep | None, now: datetime) -> Reservation
     same = {field.name for field in dataclasses.fields(ReservationView)} & set(Reservation.__table__.columns.keys())
     values = {name: getattr(row, name) for name in same}
     values |= {"computer": row.computer or "", "remote_addresses": tuple(row.remote_addresses)}
-    values |= {"start": row.starts, "end": row.ends, "has_guest": target_of(row).traits.guest}
+    values |= {"start": row.starts, "end": row.ends, "has_guest": targets.of(row).traits.guest}
     values |= {"step": number, "steps": count, "step_title": title}
     if row.help_until is not None:
         values["help_until"] = min(row.help_until, row.ends)  # it may be extended meanwhile

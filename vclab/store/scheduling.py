@@ -3,8 +3,8 @@
 Until its load begins, such a reservation has claims and no computer. As elsewhere, each record may run twice.
 """
 
-import dataclasses
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -15,27 +15,30 @@ from vclab.model import catalog as model
 from vclab.model import rules as limits
 from vclab.model.intents import Author
 from vclab.model.inventory import Amounts, Inventory
-from vclab.model.plans import Facts, Target
+from vclab.model.plans import Facts
 from vclab.model.reservations import Placed, Refusal
 from vclab.model.rules import Rules
-from vclab.model.states import OPEN_STATES, ReservationState
+from vclab.model.states import OPEN_STATES, Purpose, ReservationState
 from vclab.model.traits import Traits
 from vclab.placement import Choice, EndpointRoom, Need, choose
 from vclab.store import (
     audit,
     catalog,
     claims,
+    computers,
     identities,
     lab_machines,
     local_time,
+    locks,
     placement,
     pools,
     reservations,
     spares,
+    targets,
     tenures,
 )
 from vclab.store.column_types import utc
-from vclab.store.models import Computer, Reservation, Tenure, User
+from vclab.store.models import Computer, Reservation, Tenure
 
 Heard = Mapping[str, Inventory]
 _WAITING = (ReservationState.SCHEDULED, ReservationState.NEW)
@@ -47,15 +50,15 @@ def begin(session: Session, id: str, inventories: Sequence[Inventory], rules: Ru
     A spare that is just what is wanted; else the promised place if it can still be used; else any other. Claims and
     tenure are moved in one transaction. Raises ``NotFound``.
     """
-    row, now = placement.locked(session, id), utc(now)
+    row, now = locks.reservation(session, id), utc(now)
     if row.state not in OPEN_STATES:
         return Refusal(f"{id} has ended")
     if row.generation:
         return _begun(session, row, rules)
     image, until = _image(session, row), row.ends + timedelta(seconds=rules.turnaround)
-    endpoints = catalog.endpoints_of(session, image)
+    endpoints = catalog.endpoints_of(session, image, row.endpoint)
     heard = {inventory.endpoint: inventory for inventory in inventories}
-    traits = placement.target_of(row).traits
+    traits = targets.of(row).traits
     if not traits.lent:
         pools.refresh(session, list(heard.values()))
     if traits.identity:
@@ -69,9 +72,11 @@ def begin(session: Session, id: str, inventories: Sequence[Inventory], rules: Ru
         return _no_identity(session, row.user) if short else found
     choice, computer = found
     assert computer is not None  # what begins now has one
-    generation = placement.take(session, computer, id, rules.traits(image.module), until, now)
-    target = placement.target_for(id, image, endpoints, choice, computer, generation, rules)
-    _put(row, dataclasses.replace(target, spare=spare.machine if spare else target.spare))
+    lent = rules.traits(image.module).lent
+    generation = computers.take(session, computer, id, Purpose.RESERVATION, image, lent, until, now)
+    endpoint = next(e for e in endpoints if e.name == choice.endpoint)
+    target = targets.on(targets.of_image(id, image, endpoint, choice, rules), computer, generation)
+    targets.record(row, replace(target, spare=spare.machine if spare else target.spare))
     if spare:
         row.private_address, row.host_key = spare.facts.private_address, spare.facts.host_key
     row.revision, row.state, row.reason = image.revision, ReservationState.NEW, ""
@@ -83,7 +88,7 @@ def begin(session: Session, id: str, inventories: Sequence[Inventory], rules: Ru
 def _begun(session: Session, row: Reservation, rules: Rules) -> Placed:
     """Where its load begins, and which spares have to be gone before."""
     placed = placement.placed(session, row, rules)
-    return dataclasses.replace(placed, evicted=spares.evicted_for(session, row.id))
+    return replace(placed, evicted=spares.evicted_for(session, row.id))
 
 
 def why_not_begin(session: Session, id: str, inventories: Sequence[Inventory], rules: Rules, now: datetime) -> str:
@@ -98,7 +103,7 @@ def why_not_begin(session: Session, id: str, inventories: Sequence[Inventory], r
 
 def preloaded(session: Session, id: str, facts: Facts, now: datetime) -> None:
     """Loaded before its start: the computer waits for it."""
-    row = placement.locked(session, id)
+    row = locks.reservation(session, id)
     if row.state is not ReservationState.NEW:
         return
     reservations.loaded(session, row, facts, now)
@@ -120,19 +125,16 @@ def put_off(
     ``keep``: the computer is verified clean, and kept for the next one, a spare for so many seconds. When that can't
     be, nothing changes.
     """
-    row = placement.locked(session, id)
+    row = locks.reservation(session, id)
     if row.generation and row.state in OPEN_STATES:
         if keep is None:
-            reservations.give_back(session, row, not_clean, now)
+            computers.give_back(session, targets.of(row), not_clean, now)
         elif why_not := reservations.keep_content(session, row, keep, now):
             audit.note(session, id, "vclab", "not kept", f"{row.computer}: {why_not}", now)
             return placement.placed(session, row, rules)
-        target = placement.target_of(row)
-        target = dataclasses.replace(target, generation=0, private_mac="", public_mac="")
-        if not target.traits.lent:  # one that is lent stays promised
-            target = dataclasses.replace(target, computer="", spare="")
-        _put(row, target)
-        row.private_address = row.public_address = row.host_key = row.boot_id = row.handover = ""
+        target = targets.of(row)  # a lent computer stays promised
+        targets.record(row, replace(target, generation=0) if target.traits.lent else targets.on(target, None))
+        targets.forget_machine(row)
         row.state, row.reason = ReservationState.SCHEDULED, reason
         audit.note(session, id, "vclab", "preload put off", reason, now)
     return placement.placed(session, row, rules)
@@ -179,7 +181,7 @@ def _move_claims(
     session: Session, row: Reservation, inventories: Sequence[Inventory], window: placement.Window, rules: Rules
 ) -> Refusal | None:
     """The claims to another time: at the same place, or else, while no computer is held, at another."""
-    needs_identity = placement.target_of(row).traits.identity
+    needs_identity = targets.of(row).traits.identity
     starts, ends = window.claim_starts, window.claim_ends
 
     def move() -> None:
@@ -203,7 +205,9 @@ def _move_claims(
     found = _anew(session, row, image, endpoints, heard, window, rules.traits(image.module))
     if isinstance(found, Refusal):
         return found
-    _put(row, placement.target_for(row.id, image, endpoints, *found, 0, rules))
+    choice, computer = found
+    endpoint = next(e for e in endpoints if e.name == choice.endpoint)
+    targets.record(row, targets.on(targets.of_image(row.id, image, endpoint, choice, rules), computer))
     return None
 
 
@@ -217,7 +221,7 @@ def _spare(
     until: datetime,
 ) -> spares.HandedOut | None:
     """Claim the room of a spare that needs no load, instead of the promised one."""
-    if placement.target_of(row).traits.lent or not spares.any_of(session, image):
+    if targets.of(row).traits.lent or not spares.any_of(session, image):
         return None
     need, resting = Need(placement.amounts_of(image), now, until), pools.resting_hosts(session, row.user)
     trial = session.begin_nested()
@@ -240,7 +244,7 @@ def _promised(
     until: datetime,
 ) -> tuple[Choice, Computer] | Refusal:
     """The place that was promised, if it can be used now."""
-    target = placement.target_of(row)
+    target = targets.of(row)
     choice = Choice(target.endpoint, target.host, target.storage)
     if target.traits.lent:
         machine = lab_machines.usable(session, target.computer, heard.get(target.endpoint), row.user, now, until)
@@ -311,7 +315,7 @@ def _no_identity(session: Session, user: str) -> Refusal:
 
 def _only(room: EndpointRoom, choice: Choice) -> EndpointRoom:
     """Nothing but the host and the datastore of the choice."""
-    return dataclasses.replace(
+    return replace(
         room,
         hosts=tuple(host for host in room.hosts if host.facts.name == choice.host),
         datastores=tuple(store for store in room.datastores if store.facts.name == choice.storage),
@@ -323,7 +327,7 @@ def _image(session: Session, row: Reservation) -> model.Image:
 
     So what is reserved weeks before gets the image as it is on the day (VCL does so too).
     """
-    target = placement.target_of(row)
+    target = targets.of(row)
     newest = catalog.image(session, row.image)
     promised = Amounts(target.cpus, target.memory_mb, target.disk_gb)
     same = (newest.module, newest.guest) == (target.module, target.guest)
@@ -332,13 +336,7 @@ def _image(session: Session, row: Reservation) -> model.Image:
     return catalog.revision(session, row.image, row.revision)
 
 
-def _put(row: Reservation, target: Target) -> None:
-    for name, value in placement.placed_at(target).items():
-        setattr(row, name, value)
-
-
 def _locked_after_user(session: Session, id: str) -> Reservation:
     """The user's row first, as when placing: else two of theirs could be moved onto each other."""
-    of_user = sa.select(Reservation.user).where(Reservation.id == id).scalar_subquery()
-    session.scalar(sa.select(User).where(User.login == of_user).with_for_update(key_share=True))
-    return placement.locked(session, id)
+    locks.user(session, session.scalar(sa.select(Reservation.user).where(Reservation.id == id)) or "")
+    return locks.reservation(session, id)

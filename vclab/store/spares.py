@@ -1,6 +1,6 @@
 """Spares: machines that nobody could have logged in to, kept for a while for the next reservation of their image.
 
-A spare has no tenure, but it takes room: its claims are held by ``claims.SPARE`` and its computer's name. Whoever
+A spare has no tenure, but it takes room: its claims are held by ``spare-`` and its computer's name. Whoever
 changes its row has locked the computer's row before, after the pools.
 """
 
@@ -17,15 +17,11 @@ from vclab.model.errors import NotFound
 from vclab.model.inventory import Amounts, Inventory
 from vclab.model.plans import Facts, Target
 from vclab.model.reservations import Refusal
-from vclab.model.states import ComputerState, ReservationState
-from vclab.model.traits import Operation, Traits
+from vclab.model.states import ComputerState, Purpose, ReservationState
 from vclab.placement import Choice, EndpointRoom, Need, SpareRoom, choose_evicting, fewest
-from vclab.store import audit, claims, identities, tenures
+from vclab.store import audit, claims, identities, locks, pools, targets, tenures
 from vclab.store.column_types import utc
-from vclab.store.models import Computer, Reservation, Revision, Spare, Tenure
-
-REMOVAL = "removal"
-"""The purpose of a tenure that only removes a machine."""
+from vclab.store.models import Computer, Endpoint, Image, Reservation, Revision, Spare, Tenure
 
 TO_GO = timedelta(minutes=5)
 """So long before its room is needed a spare is removed: a round of the reconciler, and what a removal takes."""
@@ -41,20 +37,13 @@ class HandedOut:
     facts: Facts = Facts()  #: what is known of that spare: its address and pinned host key
 
 
-def recorded(values: Mapping[str, Any]) -> Target:
-    """A recorded target."""
-    traits = values["traits"]
-    operations = tuple(map(Operation, traits["operations"]))
-    return Target(**{**values, "traits": Traits(**{**traits, "operations": operations})})
-
-
 def keep(session: Session, row: Reservation, until: datetime, now: datetime) -> str:
     """Keep the machine of a reservation that has ended, and claim its room; why that can't be, or "".
 
     It must be verified clean. Its tenure is the caller's to release.
     """
-    target = recorded(row.target)
-    holder = f"{claims.SPARE}{target.computer}"
+    target = targets.recorded(row.target)
+    holder = _holder(target.computer)
     if not in_production(session, target.image, target.revision):
         return f"revision {row.revision} of {row.image} is not in production any more"
     claims.release(session, holder, now)
@@ -63,10 +52,10 @@ def keep(session: Session, row: Reservation, until: datetime, now: datetime) -> 
         identities.lock(session)
         if identities.shortage(session, now, until) is not None:
             return f"the identity of {target.computer} is promised to others"
-        claims.claim_pools(session, holder, now, until, _wanted(target))
+        claims.claim_pools(session, holder, now, until, _wanted(target), spare=True)
     except (claims.NoRoom, NotFound) as refused:
         return str(refused)
-    computer = _locked(session, target.computer)
+    computer = locks.computer(session, target.computer)
     if computer.tainted:
         return f"somebody was logged in at {target.computer}"
     target = dataclasses.replace(target, spare=target.instance_uuid)
@@ -76,6 +65,8 @@ def keep(session: Session, row: Reservation, until: datetime, now: datetime) -> 
             generation=row.generation,
             image=target.image,
             revision=target.revision,
+            endpoint=target.endpoint,
+            host=target.host,
             target=dataclasses.asdict(target),
             kept_at=utc(now),
             until=utc(until),
@@ -124,7 +115,7 @@ def hand_out(
     """
     known = {endpoint.name: endpoint for endpoint in endpoints}
     for spare in session.scalars(_BY_AGE, _of(image)).all():
-        target = recorded(spare.target)
+        target = targets.recorded(spare.target)
         if (target.endpoint, target.host) in resting or not _is_wanted(
             target, image, known.get(target.endpoint), heard.get(target.endpoint)
         ):
@@ -165,7 +156,7 @@ def make_room(
         _makes_way(session, spare, holder, need.starts, now)
     for spare in taken:
         _forget(session, spare.computer, now)
-    if not _claimed(session, holder, need, _wanted_at(choice, need.amounts)):
+    if not _claimed(session, holder, need, pools.wanted(choice, need.amounts)):
         trial.rollback()
         return None
     trial.commit()
@@ -206,7 +197,7 @@ def aside(session: Session, holder: str, since: datetime, act: Callable[[], None
         trial = session.begin_nested()
         try:
             for spare in gone:
-                claims.release(session, f"{claims.SPARE}{spare.computer}", now)
+                claims.release(session, _holder(spare.computer), now)
             act()
         except claims.NoRoom:
             return False
@@ -228,7 +219,7 @@ def _nearest(session: Session, holder: str, spares: Sequence[Spare]) -> list[Spa
     pools = {claim.pool for claim in claims.of(session, holder)}
 
     def key(spare: Spare) -> tuple[int, int, str]:
-        wanted = _wanted(recorded(spare.target))
+        wanted = _wanted(targets.recorded(spare.target))
         return -len(pools & set(wanted)), -sum(amounts.memory_mb for amounts in wanted.values()), spare.computer
 
     return sorted(spares, key=key)
@@ -287,7 +278,7 @@ def overdue(session: Session, now: datetime) -> list[str]:
 
 def leave(session: Session, computer: str, now: datetime) -> Target | None:
     """Take the tenure that removes a spare, if it is to be removed: what is removed; None when it is not any more."""
-    _locked(session, computer)
+    locks.computer(session, computer)
     spare = session.get(Spare, computer, populate_existing=True)
     if spare is None:
         return None
@@ -301,11 +292,11 @@ def leave(session: Session, computer: str, now: datetime) -> Target | None:
 
 def removed(session: Session, computer: str, generation: int, now: datetime) -> None:
     """The spare is verified gone; harmless when that is known."""
-    row = _locked(session, computer)
+    row = locks.computer(session, computer)
     spare = session.get(Spare, computer, populate_existing=True)
     if spare is not None and spare.removal == generation:
         _forget(session, computer, now)
-        row = _locked(session, computer)
+        row = locks.computer(session, computer)
         if row.state is ComputerState.RELOADING:
             row.state = ComputerState.AVAILABLE
         row.image, row.revision, row.tainted = "", 0, False
@@ -354,7 +345,15 @@ def in_production(session: Session, image: str, revision: int) -> bool:
 
 
 def _is_overdue(now: datetime) -> sa.ColumnElement[bool]:
-    return sa.or_(Spare.until <= utc(now), ~_in_production(Spare.image, Spare.revision))
+    """Its time is over, or nothing new is made of its image or at its endpoint."""
+    image = sa.exists().where(Image.name == Spare.image, Image.disabled_at.is_not(None))
+    endpoint = sa.exists().where(Endpoint.name == Spare.endpoint, Endpoint.disabled_at.is_not(None))
+    return sa.or_(Spare.until <= utc(now), ~_in_production(Spare.image, Spare.revision), image, endpoint)
+
+
+def _holder(computer: str) -> str:
+    """Who holds a spare's claims, and the tenure that removes it. No reservation's id has a hyphen."""
+    return f"spare-{computer}"
 
 
 def _is_wanted(
@@ -378,27 +377,20 @@ def _idle(session: Session, endpoints: Sequence[str] | None, since: datetime) ->
         .join(Computer, Computer.name == Spare.computer)
         .where(Spare.removal == 0, Spare.until > utc(since), Computer.state == ComputerState.AVAILABLE)
     )
-    found = session.scalars(query.order_by(Spare.computer)).all()
-    return [spare for spare in found if endpoints is None or spare.target["endpoint"] in endpoints]
+    if endpoints is not None:
+        query = query.where(Spare.endpoint.in_(endpoints))
+    return list(session.scalars(query.order_by(Spare.computer)))
 
 
 def _room(spare: Spare) -> SpareRoom:
-    target = recorded(spare.target)
+    target = targets.recorded(spare.target)
     amounts = Amounts(target.cpus, target.memory_mb, target.disk_gb)
     return SpareRoom(spare.computer, target.endpoint, target.host, target.storage, amounts, spare.until)
 
 
-def _locked(session: Session, name: str) -> Computer:
-    query = sa.select(Computer).where(Computer.name == name).with_for_update(key_share=True)
-    computer = session.scalar(query.execution_options(populate_existing=True))
-    if computer is None:
-        raise NotFound(f"there is no computer {name}")
-    return computer
-
-
 def _to_be_had(session: Session, name: str) -> Computer | None:
     """The computer, locked, if its spare can be given away or evicted; else None."""
-    computer = _locked(session, name)
+    computer = locks.computer(session, name)
     spare = session.get(Spare, name, populate_existing=True)
     if spare is None or spare.removal or computer.state is not ComputerState.AVAILABLE:
         return None
@@ -407,7 +399,7 @@ def _to_be_had(session: Session, name: str) -> Computer | None:
 
 def _makes_way(session: Session, spare: Spare, holder: str, needed: datetime, now: datetime) -> None:
     """Its room is the holder's from then on: until shortly before that it stays a spare; if that is now, it goes."""
-    name, leaves = f"{claims.SPARE}{spare.computer}", utc(needed) - TO_GO
+    name, leaves = _holder(spare.computer), utc(needed) - TO_GO
     if leaves > utc(now):
         spare.until = leaves
         claims.move_end(session, name, needed)
@@ -418,8 +410,8 @@ def _makes_way(session: Session, spare: Spare, holder: str, needed: datetime, no
 
 def _evict(session: Session, spare: Spare, reservation: str, now: datetime) -> None:
     """Take the tenure that removes it."""
-    holder = f"{claims.SPARE}{spare.computer}"
-    spare.removal = tenures.take(session, spare.computer, holder, REMOVAL, now, now)
+    holder = _holder(spare.computer)
+    spare.removal = tenures.take(session, spare.computer, holder, Purpose.REMOVAL, now, now)
     spare.evicted_for = reservation
     computer = session.get_one(Computer, spare.computer)
     if computer.state is ComputerState.AVAILABLE:  # one in maintenance stays there
@@ -429,22 +421,15 @@ def _evict(session: Session, spare: Spare, reservation: str, now: datetime) -> N
 
 def _forget(session: Session, computer: str, now: datetime) -> None:
     """It is no spare any more, and holds no room."""
-    claims.release(session, f"{claims.SPARE}{computer}", now)
+    claims.release(session, _holder(computer), now)
     session.execute(sa.delete(Spare).where(Spare.computer == computer))
     session.expire_all()
 
 
 def _leaving(spare: Spare) -> Target:
-    return dataclasses.replace(recorded(spare.target), generation=spare.removal)
+    return dataclasses.replace(targets.recorded(spare.target), generation=spare.removal)
 
 
 def _wanted(target: Target) -> dict[str, Amounts]:
     amounts = Amounts(target.cpus, target.memory_mb, target.disk_gb)
-    return _wanted_at(Choice(target.endpoint, target.host, target.storage), amounts)
-
-
-def _wanted_at(choice: Choice, amounts: Amounts) -> dict[str, Amounts]:
-    return {
-        claims.host_pool(choice.endpoint, choice.host): Amounts(cpus=amounts.cpus, memory_mb=amounts.memory_mb),
-        claims.datastore_pool(choice.endpoint, choice.storage): Amounts(disk_gb=amounts.disk_gb),
-    }
+    return pools.wanted(Choice(target.endpoint, target.host, target.storage), amounts)

@@ -6,9 +6,11 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from vclab.model.errors import Fenced, NotFound, Refused
+from vclab.model.errors import Fenced, Refused
+from vclab.model.states import Purpose
+from vclab.store import locks
 from vclab.store.column_types import utc
-from vclab.store.models import Computer, Tenure
+from vclab.store.models import Tenure
 
 _tenure = sa.inspect(Tenure).local_table.c
 _HOLDER = sa.select(_tenure.holder, _tenure.generation).where(
@@ -21,22 +23,6 @@ _CURRENT = (
     .execution_options(populate_existing=True)
 )
 _NEWEST = sa.select(sa.func.max(Tenure.generation)).where(Tenure.computer == sa.bindparam("of"))
-_LOCK = sa.select(Computer).where(Computer.name == sa.bindparam("of")).with_for_update(key_share=True)
-
-
-RELOAD = "reload "
-"""How the purpose of a tenure begins that loads a computer for which nobody waits; then comes the image."""
-
-
-def reload_of(image: str, revision: int) -> str:
-    """The purpose of a tenure that loads this."""
-    return f"{RELOAD}{image}/{revision}"
-
-
-def image_of(tenure: Tenure) -> str:
-    """The image that the tenure loads for nobody yet; empty when it is for something else."""
-    purpose = tenure.purpose.removeprefix(RELOAD)
-    return "" if purpose == tenure.purpose else purpose.rpartition("/")[0]
 
 
 class TenureHeld(Refused):
@@ -47,15 +33,24 @@ class TenureHeld(Refused):
         self.computer, self.holder, self.expected_end = computer, holder, expected_end
 
 
-def take(session: Session, computer: str, holder: str, purpose: str, expected_end: datetime, now: datetime) -> int:
+def take(
+    session: Session,
+    computer: str,
+    holder: str,
+    purpose: Purpose,
+    expected_end: datetime,
+    now: datetime,
+    image: str = "",
+    revision: int = 0,
+) -> int:
     """Take a computer and return the generation, one higher each time. For its holder itself: the same again.
 
-    Raises ``TenureHeld`` and, for an unknown computer, ``NotFound``.
+    ``image``, ``revision``: what is loaded under it. Raises ``TenureHeld`` and, for an unknown computer, ``NotFound``.
     """
-    if session.scalar(_LOCK, {"of": computer}) is None:
-        raise NotFound(f"there is no computer {computer}")
+    locks.computer(session, computer)
     other = current(session, computer)
-    if other is not None and (other.holder, other.purpose) == (holder, purpose):
+    asked = holder, purpose, image, revision
+    if other is not None and (other.holder, other.purpose, other.image, other.revision) == asked:
         return other.generation
     if other is not None:
         raise TenureHeld(computer, other.holder, other.expected_end)
@@ -65,6 +60,8 @@ def take(session: Session, computer: str, holder: str, purpose: str, expected_en
         generation=(newest or 0) + 1,
         holder=holder,
         purpose=purpose,
+        image=image,
+        revision=revision,
         taken_at=utc(now),
         expected_end=utc(expected_end),
     )

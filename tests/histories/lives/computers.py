@@ -41,7 +41,7 @@ from vclab.model import ids, messages
 from vclab.model.errors import StepFailed, Unreachable
 from vclab.model.messages import Acknowledge, Dismiss, How, Reload, Resolve, computer_workflow
 from vclab.model.plans import Evidence
-from vclab.model.states import ComputerState
+from vclab.model.states import ComputerState, Purpose
 from vclab.store import catalog, tenures
 
 LOAD = computer_workflow("metal1")
@@ -286,7 +286,7 @@ async def the_other_place_is_taken_meanwhile(life: Metal) -> None:
     await life.reserve()
     await doing(life, "clear_computer")
     now, others = datetime.now(UTC), {"metal1", "metal2"} - {view(life).computer}
-    life.store.run(lambda s: tenures.take(s, others.pop(), "other", "maintenance", now, now))
+    life.store.run(lambda s: tenures.take(s, others.pop(), "other", Purpose.LOAD, now, now))
     await help_needed(life)
     life.behaves(delays={})
     await end(life)

@@ -1,5 +1,7 @@
 """The schema. Nothing has been released yet: until 0.1.0 is cut, changes go into this file."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -55,6 +57,14 @@ def upgrade() -> None:
         op.execute(SQLITE_REFUSAL.format(name="claims_update", event="UPDATE", id="OLD.id"))
 
 
+def _retirable() -> tuple[sa.Column[Any], ...]:
+    return (
+        sa.Column("disabled_at", TIME, nullable=True),
+        sa.Column("disabled_why", sa.String, nullable=False),
+        sa.Column("removed_at", TIME, nullable=True),
+    )
+
+
 def _catalog() -> None:
     op.create_table(
         "users",
@@ -63,6 +73,7 @@ def _catalog() -> None:
         sa.Column("affiliation", sa.String, nullable=False),
         sa.Column("public_keys", sa.JSON, nullable=False),
         sa.Column("zone", sa.String, nullable=False),
+        *_retirable(),
         sa.PrimaryKeyConstraint("login", name="pk_users"),
         sa.UniqueConstraint("uid", name="uq_users_uid"),
     )
@@ -70,6 +81,7 @@ def _catalog() -> None:
         "images",
         sa.Column("name", sa.String, nullable=False),
         sa.Column("title", sa.String, nullable=False),
+        *_retirable(),
         sa.PrimaryKeyConstraint("name", name="pk_images"),
     )
     op.create_table(
@@ -111,6 +123,7 @@ def _catalog() -> None:
         sa.Column("cpu_overcommit", sa.Double, nullable=False),
         sa.Column("memory_reserve_mb", sa.Integer, nullable=False),
         sa.Column("module_data", sa.String, nullable=False),
+        *_retirable(),
         sa.PrimaryKeyConstraint("name", name="pk_endpoints"),
     )
 
@@ -119,6 +132,9 @@ def _computers() -> None:
     op.create_table(
         "pools",
         sa.Column("name", sa.String, nullable=False),
+        sa.Column("endpoint", sa.String, nullable=False),
+        sa.Column("kind", WORD, nullable=False),
+        sa.Column("resource", sa.String, nullable=False),
         sa.Column("cpus", sa.Integer, nullable=False),
         sa.Column("memory_mb", sa.Integer, nullable=False),
         sa.Column("disk_gb", sa.Integer, nullable=False),
@@ -142,6 +158,9 @@ def _computers() -> None:
         sa.Column("private_address", sa.String, nullable=False),
         sa.Column("public_address", sa.String, nullable=False),
         sa.Column("notes", sa.String, nullable=False),
+        sa.Column("why_out_of_service", sa.String, nullable=False),
+        sa.Column("failed_generation", sa.Integer, nullable=False),
+        sa.Column("removed_at", TIME, nullable=True),
         sa.PrimaryKeyConstraint("name", name="pk_computers"),
         sa.UniqueConstraint("private_mac", name="uq_computers_private_mac"),
         sa.UniqueConstraint("public_mac", name="uq_computers_public_mac"),
@@ -187,6 +206,7 @@ def _reservations() -> None:
         sa.Column("connected", sa.Boolean, nullable=False),
         sa.Column("help_since", TIME, nullable=True),
         sa.Column("help_until", TIME, nullable=True),
+        sa.Column("no_other_place", sa.String, nullable=False),
         sa.Column("dismissed_at", TIME, nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_reservations"),
         sa.ForeignKeyConstraint(["user"], ["users.login"], name="fk_reservations_user_users"),
@@ -213,6 +233,7 @@ def _claims_and_tenures() -> None:
         sa.Column("memory_mb", sa.Integer, nullable=False),
         sa.Column("disk_gb", sa.Integer, nullable=False),
         sa.Column("released", sa.Boolean, nullable=False),
+        sa.Column("spare", sa.Boolean, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_claims"),
         sa.ForeignKeyConstraint(["computer"], ["computers.name"], name="fk_claims_computer_computers"),
         sa.ForeignKeyConstraint(["pool"], ["pools.name"], name="fk_claims_pool_pools"),
@@ -226,7 +247,7 @@ def _claims_and_tenures() -> None:
     op.create_index(  # what is released is not in it, so it does not grow with the years
         "ix_claims_open",
         "claims",
-        ["pool", "starts", "ends", "cpus", "memory_mb", "disk_gb"],
+        ["pool", "starts", "ends", "cpus", "memory_mb", "disk_gb", "spare"],
         sqlite_where=sa.text("released IS 0"),
         postgresql_where=sa.text("released IS false"),
     )
@@ -236,7 +257,9 @@ def _claims_and_tenures() -> None:
         sa.Column("computer", sa.String, nullable=False),
         sa.Column("generation", sa.Integer, nullable=False),
         sa.Column("holder", sa.String, nullable=False),
-        sa.Column("purpose", sa.String, nullable=False),
+        sa.Column("purpose", WORD, nullable=False),
+        sa.Column("image", sa.String, nullable=False),
+        sa.Column("revision", sa.Integer, nullable=False),
         sa.Column("taken_at", TIME, nullable=False),
         sa.Column("expected_end", TIME, nullable=False),
         sa.Column("released_at", TIME, nullable=True),
@@ -439,6 +462,8 @@ def _leftovers() -> None:
         sa.Column("generation", sa.Integer, nullable=False),
         sa.Column("image", sa.String, nullable=False),
         sa.Column("revision", sa.Integer, nullable=False),
+        sa.Column("endpoint", sa.String, nullable=False),
+        sa.Column("host", sa.String, nullable=False),
         sa.Column("target", sa.JSON, nullable=False),
         sa.Column("kept_at", TIME, nullable=False),
         sa.Column("until", TIME, nullable=False),

@@ -1,0 +1,77 @@
+"""What becomes of a computer's row: it is taken to be loaded, is given back, or goes out of service."""
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from vclab.model.catalog import Image
+from vclab.model.plans import Target
+from vclab.model.states import ComputerState, Purpose
+from vclab.store import failures, locks, tenures
+from vclab.store.models import Computer
+
+_LONGEST = 500  # characters of a reason
+
+
+def take(
+    session: Session,
+    computer: Computer,
+    holder: str,
+    purpose: Purpose,
+    image: Image,
+    lent: bool,
+    until: datetime,
+    now: datetime,
+) -> int:
+    """Take a computer to load it; returns the generation. Raises ``TenureHeld``."""
+    generation = tenures.take(
+        session, computer.name, holder, purpose, until, now, image=image.name, revision=image.revision
+    )
+    computer.state = ComputerState.RELOADING
+    forget_content(computer, lent)
+    return generation
+
+
+def forget_content(computer: Computer, lent: bool) -> None:
+    """Before the first destructive step nothing may say that the computer still holds what it held.
+
+    A lent one stays where it is: its address and pinned host key are its own, and it is tainted until it is clean.
+    """
+    computer.image, computer.revision = "", 0
+    if not lent:
+        computer.tainted = False
+        computer.host_key = computer.private_address = computer.public_address = ""
+
+
+def give_back(session: Session, target: Target, not_clean: str, now: datetime) -> None:
+    """Release the computer of a reservation's target, if that is held still.
+
+    One that is not verified gone or clean (``not_clean``: why) goes out of service, and so does a lab machine whose
+    load failed: its owner looks at it first. Of one that can be reloaded only a load clears the taint.
+    """
+    if tenures.held(session, target.computer, target.generation):
+        computer = locks.computer(session, target.computer)
+        failed = failures.why_bad(session, target) if target.traits.lent else ""
+        forget_content(computer, target.traits.lent)
+        if not_clean or failed:
+            why = f"after {target.reservation}: {not_clean or failed}"
+            put_out_of_service(computer, ComputerState.MAINTENANCE, why, 0 if not_clean else target.generation)
+        else:
+            computer.state = ComputerState.AVAILABLE
+            computer.tainted = computer.tainted and target.traits.reloadable
+    tenures.release(session, target.computer, target.generation, now)
+    session.flush()
+
+
+def put_out_of_service(computer: Computer, state: ComputerState, why: str, failed_generation: int = 0) -> None:
+    """Nobody gets it before an operator has looked at it.
+
+    ``failed_generation``: it is out of service since the load under that tenure failed, and for no other reason.
+    """
+    computer.state, computer.failed_generation = state, failed_generation
+    computer.why_out_of_service = why[:_LONGEST]
+
+
+def return_to_service(computer: Computer) -> None:
+    """It can be given to anybody."""
+    computer.state, computer.failed_generation, computer.why_out_of_service = ComputerState.AVAILABLE, 0, ""

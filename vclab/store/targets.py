@@ -1,0 +1,101 @@
+"""The target of a load: what is made, where, and on which computer; and a reservation's target in its row."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from vclab.model import catalog as model
+from vclab.model.plans import Target, lasting_uuid
+from vclab.model.rules import Rules
+from vclab.model.traits import Operation, Traits
+from vclab.placement import Choice
+from vclab.store.models import Computer, Reservation
+
+
+def recorded(values: Mapping[str, Any]) -> Target:
+    """A recorded target."""
+    traits = values["traits"]
+    operations = tuple(map(Operation, traits["operations"]))
+    return Target(**{**values, "traits": Traits(**{**traits, "operations": operations})})
+
+
+def of(row: Reservation) -> Target:
+    """The reservation's target."""
+    return recorded(row.target)
+
+
+def of_image(holder: str, image: model.Image, endpoint: model.Endpoint, choice: Choice, rules: Rules) -> Target:
+    """What is made from the image, and where; on no computer yet."""
+    return Target(
+        reservation=holder,
+        computer="",
+        generation=0,
+        installation=rules.installation,
+        module=image.module,
+        guest=image.guest,
+        endpoint=choice.endpoint,
+        host=choice.host,
+        storage=choice.storage,
+        image=image.name,
+        revision=image.revision,
+        cpus=image.cpus,
+        memory_mb=image.memory_mb,
+        disk_gb=image.disk_gb,
+        private_mac="",
+        public_mac="",
+        site=endpoint.site,
+        traits=dataclasses.replace(rules.traits(image.module), guest=bool(image.guest)),
+        image_data=image.module_data,
+        endpoint_data=endpoint.module_data,
+    )
+
+
+def at(target: Target, endpoint: model.Endpoint, choice: Choice) -> Target:
+    """The same, made in another place."""
+    return dataclasses.replace(
+        target,
+        endpoint=choice.endpoint,
+        host=choice.host,
+        storage=choice.storage,
+        site=endpoint.site,
+        endpoint_data=endpoint.module_data,
+    )
+
+
+def on(target: Target, computer: Computer | None, generation: int = 0) -> Target:
+    """The same, on this computer, under the tenure of that generation. None: any identity will do."""
+    reloaded = computer is not None and target.traits.reloadable
+    return dataclasses.replace(
+        target,
+        computer=computer.name if computer else "",
+        generation=generation,
+        private_mac=(computer and computer.private_mac) or "",
+        public_mac=(computer and computer.public_mac) or "",
+        # A computer that stays is the same machine after each load.
+        spare=lasting_uuid(target.installation, computer.name) if computer and reloaded else "",
+    )
+
+
+def columns(target: Target) -> dict[str, Any]:
+    """The columns of a reservation that say where it is placed."""
+    held = target.generation > 0
+    return {
+        "computer": target.computer if held else None,
+        "generation": target.generation,
+        "endpoint": target.endpoint,
+        "host": target.host,
+        "target": dataclasses.asdict(target),
+        "password_ref": f"tenure/{target.computer}/{target.generation}/login" if held else "",
+    }
+
+
+def record(row: Reservation, target: Target) -> None:
+    """The reservation is placed there now."""
+    for name, value in columns(target).items():
+        setattr(row, name, value)
+
+
+def forget_machine(row: Reservation) -> None:
+    """The machine that the reservation had is gone, with its addresses and its host key."""
+    row.private_address = row.public_address = row.host_key = row.boot_id = row.handover = ""
+    row.remote_addresses, row.access_open = [], False

@@ -120,8 +120,14 @@ def installation(tmp_path: Path, nobody_listens: str, monkeypatch: pytest.Monkey
     )
     monkeypatch.setenv("VCLAB_CONFIG", str(file))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr("vclab.cli.context.login_name", lambda: "root")
+    log_in(monkeypatch, "root")
     return file
+
+
+def log_in(monkeypatch: pytest.MonkeyPatch, login: str) -> None:
+    """The commands are run by that local account."""
+    monkeypatch.setattr("vclab.service.authentication.login_name", lambda: login)
+    monkeypatch.setattr("vclab.cli.context.login_name", lambda: login)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from temporalio.client import Client
 
-from tests.cli.conftest import Command, Said, fill
+from tests.cli.conftest import Command, Said, fill, log_in
 from tests.cli.node import Node
 from tests.fakes import World
 from tests.workflows.tampered import Sleeper
@@ -49,7 +49,7 @@ def world(node: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     """The scripted world, as new; every reservation is gone afterwards."""
     monkeypatch.setenv("VCLAB_CONFIG", str(node.settings_file))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr("vclab.cli.context.login_name", lambda: "root")
+    log_in(monkeypatch, "root")
     fresh = World()
     for name, value in vars(fresh).items():
         setattr(node.world, name, value)

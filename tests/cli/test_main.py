@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Command
+from tests.cli.conftest import Command, log_in
 from vclab.cli.app import VERBS
 
 NAMES = [verb.__name__.rstrip("_").replace("_", "-") for verb in VERBS]
@@ -107,12 +107,12 @@ def test_near_names_are_proposed(vclab: Command, store: Path) -> None:
 def test_root_is_never_a_user(vclab: Command, store: Path, installation: Path) -> None:
     vclab("--as", "root", "list").one_line_error(4, "there is no user 'root'")
     installation.write_text(installation.read_text().replace('act_as = "alice"', ""))
-    vclab("list").one_line_error(4, "root is never a user of the lab; use --as USER")
+    vclab("list").one_line_error(4, "root is not a user of this lab; use --as USER")
 
 
 def test_the_login_name_goes_before_the_setting(vclab: Command, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vclab.cli.context.login_name", lambda: "bob")
-    vclab("list", "--everyone").one_line_error(3, "bob is none")
+    log_in(monkeypatch, "bob")
+    vclab("list", "--everyone").one_line_error(3, "bob is not one")
     assert vclab("--as", "olga", "list", "--everyone").code == 0
     assert vclab("list", "--everyone", "--as", "olga").code == 0
 
@@ -185,7 +185,7 @@ def test_a_fault_of_ours_is_one_line(vclab: Command, monkeypatch: pytest.MonkeyP
     def broken(self: object) -> None:
         raise ZeroDivisionError("division by zero\nsecond line")
 
-    monkeypatch.setattr("vclab.cli.context.Lab.records", property(broken))
+    monkeypatch.setattr("vclab.service.backend.Backend.store", property(broken))
     vclab("list").one_line_error(1, "a fault in vclab: ZeroDivisionError: division by zero;")
 
 

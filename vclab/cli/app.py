@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from vclab.cli import computer, endpoint, host, image, store, user
+from vclab.cli.audit import audit
 from vclab.cli.connect import connect
 from vclab.cli.context import Root
 from vclab.cli.dismiss import dismiss
@@ -52,6 +53,7 @@ VERBS = (
     status,
     doctor,
     history,
+    audit,
     *OPERATORS,
 )
 

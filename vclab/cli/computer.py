@@ -1,7 +1,9 @@
 """``vclab computer …``: the computers, which for virtual machines are identities: a host name and two MACs each."""
 
 import asyncio
+import uuid
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
 
@@ -17,6 +19,7 @@ from vclab.cli.params import AsUser, ComputerName, Json
 from vclab.cli.times import clock, iso
 from vclab.model.catalog import Computer, Identity, IdentityPool
 from vclab.model.errors import NotFound, Refused
+from vclab.model.intents import Intent, Verb
 from vclab.model.messages import Reload
 from vclab.model.states import ComputerState
 from vclab.provisioning import standalone
@@ -159,7 +162,9 @@ def reload(
     admin = administration(lab)
     if image:
         lab.image(image)
-    message = Reload(name, image, admin.who)
+    asked = _asked(admin.who, name, image)
+    admin.write(lambda session: _record(session, asked))
+    message = Reload(name, image, asked.id)
 
     def ask(session: "Session") -> str:
         from vclab.store import background_loads, catalog
@@ -175,6 +180,18 @@ def reload(
         say_json(_json(_known(name, lab.records.computers())))
     else:
         say(f"{name}  is being loaded; `vclab computer show {name}` tells")
+
+
+def _asked(who: str, name: str, image: str) -> Intent:
+    arguments = {"image": image} if image else {}
+    roles, now = ("operator",), datetime.now(UTC)
+    return Intent(uuid.uuid4().hex, now, who, "account", roles, Verb.RELOAD, name, arguments=arguments)
+
+
+def _record(session: "Session", asked: Intent) -> None:
+    from vclab.store import intents
+
+    intents.write(session, asked)
 
 
 async def _reload(lab: Lab, message: Reload) -> None:

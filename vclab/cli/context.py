@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from vclab.cli.errors import quoted
+from vclab.cli.root import Root as Root  # (those who used it from here still do)
 from vclab.cli.times import zone_of
 from vclab.model.catalog import Image, User
 from vclab.model.errors import NotFound, Refused
@@ -29,14 +30,6 @@ if TYPE_CHECKING:
 
     from vclab.cli.records import Records
     from vclab.temporal.client import Reservations
-
-
-@dataclass
-class Root:
-    """What the words before the verb said, and the verb, for messages."""
-
-    as_user: str = ""
-    verb: str = ""
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,8 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from vclab.model import health
+from vclab.model import health, reservations
 from vclab.model.health import BY_FAILURES
-from vclab.model.reservations import Trouble
 from vclab.service.views import Time, View
 
 
@@ -26,18 +25,18 @@ class FailedStep(View):
     missing: tuple[str, ...]  #: what could not be seen, and why
 
     @classmethod
-    def of(cls, trouble: Trouble) -> "FailedStep":
+    def of(cls, failed: reservations.FailedStep) -> "FailedStep":
         """As it was recorded."""
-        seen = trouble.evidence
+        seen = failed.evidence
         return cls(
-            at=trouble.at,
-            computer=trouble.computer,
-            generation=trouble.generation,
-            host=trouble.host,
-            step=trouble.step,
-            number=trouble.number,
-            title=trouble.title,
-            cause=trouble.cause,
+            at=failed.at,
+            computer=failed.computer,
+            generation=failed.generation,
+            host=failed.host,
+            step=failed.step,
+            number=failed.number,
+            title=failed.title,
+            cause=failed.cause,
             power=seen.power,
             endpoint=seen.endpoint,
             console=seen.console,

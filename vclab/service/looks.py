@@ -14,7 +14,7 @@ ASK = 3.0
 """Seconds to wait for Temporal, and for a worker to take up a task, before the store's view is the answer."""
 
 
-class LiveStatus(View):
+class CurrentStatus(View):
     """What runs and what is waited for, as the workflow says. All null when that could not be read."""
 
     answered: bool  #: false: there was no answer, or no worker seems to work on it; ``why_not`` says which
@@ -30,7 +30,7 @@ class LiveStatus(View):
     remark: str | None
 
     @classmethod
-    def of(cls, status: StatusView | None, why_not: str = "") -> "LiveStatus":
+    def of(cls, status: StatusView | None, why_not: str = "") -> "CurrentStatus":
         """What was answered, and why nothing was, or why no worker seems to work on it."""
         seen = status or StatusView("", "")
         estimate = 0.0 if seen.word == Word.NEEDS_HELP else seen.seconds_left  # nothing runs, so nothing is left
@@ -52,10 +52,10 @@ class LiveStatus(View):
 class Look(Reservation):
     """A reservation, and what its workflow says ``now``; null once the reservation has ended."""
 
-    now: LiveStatus | None
+    now: CurrentStatus | None
 
     @classmethod
-    def at(cls, view: ReservationView, now: LiveStatus | None) -> "Look":
+    def at(cls, view: ReservationView, now: CurrentStatus | None) -> "Look":
         """What both say."""
         known = Reservation.of(view)
         return cls(**dict(known), now=None if known.ended else now)
@@ -87,7 +87,7 @@ async def look_at(backend: Backend, reservation: str) -> Look:
     view = await backend.read(lambda session: reservations.view(session, reservation))
     if view is None:
         raise NotFound(f"there is no reservation {reservation}")
-    return Look.at(view, LiveStatus.of(_at_step(status, view) if status else None, why_not))
+    return Look.at(view, CurrentStatus.of(_at_step(status, view) if status else None, why_not))
 
 
 def _at_step(status: StatusView, view: ReservationView) -> StatusView:

@@ -87,7 +87,7 @@ def place(
     if isinstance(outcome, Refusal):
         if request.start is None or _can_be_told(request.start):
             refusals.note(session, request, outcome, now)
-        audit.note(session, request.id, by.who, "refused", outcome.text(), now, by.act)
+        audit.note(session, request.id, by.who, "refused", outcome.text(request.id), now, by.act)
     return outcome
 
 

@@ -59,9 +59,10 @@ class Said:
         return json.loads(self.out)
 
     def one_line_error(self, code: int, *parts: str) -> None:
-        """Exactly one line on stderr with these parts, nothing on stdout, and that exit code."""
+        """Exactly one line on stderr with these parts, that exit code, and on stdout nothing but the error's JSON."""
         assert "Traceback" not in self.err
-        assert (self.code, self.out, len(self.err.splitlines())) == (code, "", 1), self
+        assert (self.code, len(self.err.splitlines())) == (code, 1), self
+        assert not self.out or list(self.json) == ["error"], self
         assert self.err.startswith("vclab: ")
         assert len(self.err) < 2500
         for part in parts:

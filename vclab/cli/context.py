@@ -16,10 +16,10 @@ from vclab.cli.errors import quoted
 from vclab.cli.root import Root as Root  # (those who used it from here still do)
 from vclab.cli.times import zone_of
 from vclab.model.catalog import Image, User
-from vclab.model.errors import NotFound, Refused
+from vclab.model.errors import NotFound
 from vclab.model.ids import is_id
 from vclab.model.reservations import ReservationView
-from vclab.settings import PersonSettings, Settings, config_file
+from vclab.settings import PersonSettings, Settings
 from vclab.settings import load as load_settings
 
 NEAR = 1000
@@ -60,10 +60,7 @@ class Lab:
     @cached_property
     def settings(self) -> Settings:
         """The settings. Raises ``Refused`` when they are wrong or can't be read."""
-        try:
-            return load_settings()
-        except (OSError, ValueError) as error:  # ValueError: not TOML, not UTF-8
-            raise Refused(f"the settings file {config_file()} can't be read: {error}") from None
+        return load_settings()
 
     @cached_property
     def records(self) -> "Records":

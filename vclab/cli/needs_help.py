@@ -67,7 +67,7 @@ def _print(waiting: WaitingReservation, zone: ZoneInfo) -> None:
             ("Cause", step.cause),
             ("Failed", step_name(step)),
             ("Machine", f"{step.computer} on {step.host}, power {step.power}"),
-            ("Tried", (waiting.reason or "").partition(f"{step.cause}; ")[2]),
+            ("Elsewhere", waiting.no_other_place or ""),
             ("Waits", f"since {clock(since, zone, now)} ({waited}){fails}"),
         ]
     )

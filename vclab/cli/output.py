@@ -6,13 +6,17 @@ import os
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from io import TextIOWrapper
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vclab.cli.tables import Column, Fit, lay_out, pairs_of
 from vclab.cli.times import iso
-from vclab.model.messages import StatusView
-from vclab.model.reservations import ReservationView
+
+if TYPE_CHECKING:
+    from vclab.model.messages import StatusView
+    from vclab.model.reservations import ReservationView
 
 JsonValue = None | bool | int | float | str | Sequence["JsonValue"] | dict[str, "JsonValue"]
 
@@ -47,14 +51,31 @@ def note(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+@dataclass
+class Printed:
+    """What a command has printed of JSON: one that fails prints its error unless a document tells of it already."""
+
+    documents: int = 0
+    lines: int = 0
+
+    def reset(self) -> None:
+        """A new command begins."""
+        self.documents = self.lines = 0
+
+
+printed = Printed()
+
+
 def say_json(value: JsonValue) -> None:
     """One JSON document, in ASCII, so that no locale can spoil it."""
     print(json.dumps(value, indent=2), flush=True)
+    printed.documents += 1
 
 
 def say_json_line(value: JsonValue) -> None:
-    """One JSON document on one line: an element of a stream."""
+    """One JSON document on one line: an element of a stream. An error may still follow it."""
     print(json.dumps(value), flush=True)
+    printed.lines += 1
 
 
 _LONG = ("DETAIL", "LAST CHECK", "NOTE", "NOTES", "REASON", "TITLE", "WHY")
@@ -91,7 +112,7 @@ def terminal_width() -> int | None:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
-def reservation_json(view: ReservationView) -> dict[str, JsonValue]:
+def reservation_json(view: "ReservationView") -> dict[str, JsonValue]:
     """A reservation for programs. Keys are stable: they are added to, never renamed. Secrets are never among them."""
     return {
         "id": view.id,
@@ -106,6 +127,7 @@ def reservation_json(view: ReservationView) -> dict[str, JsonValue]:
         "host": view.host or None,
         "endpoint": view.endpoint or None,
         "address": view.public_address or None,
+        "has_guest": view.has_guest,
         "handover": view.handover or None,
         "host_key": view.host_key or None,
         "remote_addresses": list(view.remote_addresses),
@@ -127,7 +149,7 @@ def reservation_json(view: ReservationView) -> dict[str, JsonValue]:
     }
 
 
-def status_json(status: StatusView | None, why_not: str = "") -> dict[str, JsonValue]:
+def status_json(status: "StatusView | None", why_not: str = "") -> dict[str, JsonValue]:
     """What runs and what is waited for, all null when that could not be read. ``answered`` is false then, and also when
     nobody seems to work on it; ``why_not`` says which."""
     return {

@@ -129,3 +129,4 @@ AsUser = Annotated[
     str, typer.Option("--as", metavar="USER", help="Act as this user.", show_default=False, callback=not_empty)
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs: stable keys, times in UTC.")]
+Why = Annotated[str, typer.Option("--why", metavar="TEXT", help="Reason shown to users.", show_default=False)]

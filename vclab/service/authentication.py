@@ -23,9 +23,10 @@ class Account:
 
 
 async def authenticate(backend: Backend, account: Account, as_user: str = "") -> Actor:
-    """Who acts: ``as_user``, else the account if it is a user, else ``act_as`` of the settings, else the account.
+    """Who acts: ``as_user``, else the account if it is a user or an operator, else ``act_as`` of the settings.
 
-    Raises ``NotFound`` for a user that there is not.
+    Raises ``NotFound`` for an unknown user. Before ``act_as`` has an entry, who keeps the secrets acts as the account:
+    a new installation has no users yet.
     """
     settings = backend.settings
     users = {user.login: user for user in await backend.read(catalog.users)}
@@ -34,12 +35,12 @@ async def authenticate(backend: Backend, account: Account, as_user: str = "") ->
         if as_user not in users:
             raise NotFound(f"there is no user {quoted(as_user)}{near(as_user, users)}")
         return _actor(backend, users[as_user], as_user, Authentication.CLAIM, account)
-    if account.login not in users and settings.act_as:
-        if settings.act_as not in users:
-            raise NotFound(
-                f"the settings say act_as = {quoted(settings.act_as)}, but there is no such user", "use --as USER"
-            )
-        return _actor(backend, users[settings.act_as], settings.act_as, Authentication.SETTING, account)
+    if settings.act_as and account.login not in {*users, *settings.operators}:
+        if settings.act_as in users:
+            return _actor(backend, users[settings.act_as], settings.act_as, Authentication.SETTING, account)
+        if not account.keeps_secrets:
+            missing = f"the settings say act_as = {quoted(settings.act_as)}, but there is no such user"
+            raise NotFound(missing, "use --as USER")
     return _actor(backend, users.get(account.login), account.login, Authentication.ACCOUNT, account)
 
 

@@ -1,7 +1,8 @@
 """Finding things by what people type, as far as they may see them."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
+from typing import TypeVar
 
 from sqlalchemy.orm import Session
 
@@ -12,6 +13,8 @@ from vclab.model.reservations import RefusedRequest, ReservationView
 from vclab.service.actor import Actor
 from vclab.service.backend import Backend
 from vclab.store import refusals, reservations
+
+T = TypeVar("T")
 
 NEAR = 1000
 """Near ids are looked for among this many reservations, the newest."""
@@ -90,6 +93,13 @@ def may_see(actor: Actor, view: ReservationView) -> bool:
 def whose(actor: Actor) -> str | None:
     """Whose reservations the actor sees; None: everybody's."""
     return None if actor.operator else actor.login
+
+
+def known(what: str, name: str, things: Mapping[str, T], otherwise: str) -> T:
+    """The thing of that name. Raises ``NotFound`` with near names and ``otherwise`` as the hint."""
+    if name not in things:
+        raise NotFound(f"there is no {what} {quoted(name)}{near(name, things)}", otherwise)
+    return things[name]
 
 
 def near(name: str, known: Iterable[str]) -> str:

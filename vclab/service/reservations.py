@@ -320,6 +320,7 @@ class WaitingReservation(Reservation):
 
     kind: Literal["reservation"] = "reservation"
     failure: FailedStep
+    no_other_place: str | None  #: why the load could not go to another host
 
 
 class FailedComputer(View):
@@ -341,7 +342,8 @@ def waiting(session: Session) -> tuple[WaitingReservation | FailedComputer, ...]
     found: list[WaitingReservation | FailedComputer] = []
     for id, failed in store_help.waiting(session):
         if (view := reservations.view(session, id)) is not None:
-            found.append(WaitingReservation(**dict(Reservation.of(view)), failure=FailedStep.of(failed)))
+            step, no_place = FailedStep.of(failed), view.no_other_place or None
+            found.append(WaitingReservation(**dict(Reservation.of(view)), failure=step, no_other_place=no_place))
     for failed in failed_steps.of_loads(session):
         found.append(FailedComputer(computer=failed.computer, failure=FailedStep.of(failed)))
     return tuple(found)

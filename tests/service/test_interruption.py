@@ -110,3 +110,23 @@ def test_ctrl_c_does_not_wait_for_a_thread() -> None:
         released.set()
         signal.signal(signal.SIGINT, before)
     assert time.monotonic() - began < 30
+
+
+def test_a_second_ctrl_c_waits_for_nothing() -> None:
+    """Also for work that is not cancelled by the first one."""
+
+    async def stubborn() -> None:
+        for _ in range(2):
+            signal.raise_signal(signal.SIGINT)
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                continue
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run(stubborn())
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)

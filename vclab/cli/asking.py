@@ -1,6 +1,5 @@
 """How a verb calls use cases: its parameters become a question, and the answer is printed."""
 
-import asyncio
 from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
@@ -11,6 +10,7 @@ import typer
 from vclab.cli import client
 from vclab.cli.context import Root
 from vclab.cli.output import say_json
+from vclab.cli.running import run
 from vclab.cli.times import zone_of
 from vclab.service import people
 from vclab.service.use_case import A, Nothing, Q, UseCase
@@ -27,7 +27,7 @@ class Asker:
 
     def __call__(self, use_case: UseCase[Q, A], question: Q) -> A:
         """The answer. Raises as ``Client.call``."""
-        return asyncio.run(self._client.call(use_case, question))
+        return run(self._client.call(use_case, question))
 
     def tell(self, use_case: UseCase[Q, A], question: Q, json: bool, text: Callable[[A], None]) -> A:
         """Print the answer, as JSON or by ``text``, and return it."""

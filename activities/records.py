@@ -22,7 +22,7 @@ from vclab.model.plans import Facts, Target
 from vclab.model.reservations import Placed, Refusal, ReserveRequest, Waits
 from vclab.model.states import Ending
 from vclab.settings import Settings
-from vclab.store import intents, reservations, scheduling, spares
+from vclab.store import extension, intents, reservations, scheduling, spares
 from vclab.store.engine import Store
 
 T = TypeVar("T")
@@ -368,7 +368,7 @@ class RecordActivities:
         def extend(session: Session) -> ExtendOutcome:
             by = signalled(given.signal) if given.signal else _who_extends(session, id, given.message)
             ours = rules.of_reservation(session, self._settings(), id)
-            outcome = reservations.extend(session, id, end, by, ours, given.now)
+            outcome = extension.extend(session, id, end, by, ours, given.now)
             if isinstance(outcome, Refusal):
                 return ExtendOutcome(refusal=outcome.text())
             return ExtendOutcome(end=outcome, waits=ours.waits)

@@ -95,7 +95,7 @@ def test_a_wrong_login(add: Callable[..., Said], vclab: Command, vcenter: VcsimP
     assert "not the password" not in said.err
     add(user="nobody").one_line_error(3, "refuses the user nobody")
     assert not (tmp_path / "secrets").exists()
-    vclab("endpoint", "show", "vc2").one_line_error(4, "there is no endpoint 'vc2'; did you mean vc1?")
+    vclab("endpoint", "show", "vc2").one_line_error(4, "there is no endpoint 'vc2' (did you mean vc1?)")
 
 
 def test_what_does_not_answer(add: Callable[..., Said], nobody_listens: str) -> None:
@@ -146,7 +146,7 @@ def test_a_folder_of_another_installation(add: Callable[..., Said], vcenter: Vcs
     session = Session(theirs, lambda _: vcenter.password, 1)
     machine_folder(open_site(session, "other"))
     session.close()
-    add("--folder", "lab/theirs").one_line_error(3, "is held by the installation other; give the endpoint another")
+    add("--folder", "lab/theirs").one_line_error(3, "is held by the installation other; use another folder")
     assert add("--folder", "lab/ours").code == 0
 
 

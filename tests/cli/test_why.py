@@ -111,7 +111,7 @@ def test_without_a_server_the_database_answers_with_its_age(vclab: Command, open
 
 
 def test_a_resting_host_is_listed_told_and_woken(vclab: Command, opened: Store) -> None:
-    assert "No host rests." in vclab("host", "list").err
+    assert "All hosts are in service." in vclab("host", "list").err
     rest(opened)
     (found,) = vclab("host", "list", "--json").json
     assert (found["endpoint"], found["host"], found["by"], found["checks"]) == ("vc1", "esx1", None, 0)
@@ -119,9 +119,9 @@ def test_a_resting_host_is_listed_told_and_woken(vclab: Command, opened: Store) 
     parts = {part["name"]: part for part in vclab("status", "--json").json["parts"]}
     assert parts["hosts"]["ok"]
     assert "vc1/esx1 rests since" in parts["hosts"]["detail"]
-    vclab("--as", "bob", "host", "wake", "esx1").one_line_error(3, "bob is no operator")
-    vclab("--as", "olga", "host", "wake", "esx2").one_line_error(4, "no host 'esx2' that rests; did you mean esx1?")
-    assert vclab("--as", "olga", "host", "wake", "esx1").out == "vc1/esx1 does not rest any more\n"
+    vclab("--as", "bob", "host", "wake", "esx1").one_line_error(3, "bob is not an operator")
+    vclab("--as", "olga", "host", "wake", "esx2").one_line_error(4, "no host 'esx2' out of service (did you mean")
+    assert vclab("--as", "olga", "host", "wake", "esx1").out == "vc1/esx1 is in service again\n"
     assert vclab("host", "list", "--json").json == []
 
 

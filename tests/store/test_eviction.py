@@ -34,7 +34,7 @@ def until(store: Store, spare: Placed) -> datetime | None:
 
 
 def extend(store: Store, placed: Placed, end: datetime, now: datetime) -> datetime | Refusal:
-    return store.run(lambda s: reservations.extend(s, placed.reservation, end, OLGA, RULES, now))
+    return store.run(lambda s: extension.extend(s, placed.reservation, end, OLGA, RULES, now))
 
 
 def beside_a_spare(store: Store) -> tuple[Placed, Placed]:
@@ -73,7 +73,7 @@ def test_time_that_is_given_back(tight: Store) -> None:
     def give(session: Session) -> str:
         return extension.credit(session, locks.reservation(session, one.reservation), 1800, RULES, NOW)
 
-    assert "the end was moved to 2026-08-01 12:45 CEST" in tight.run(give)
+    assert "the end is now 2026-08-01 12:45 CEST" in tight.run(give)
     assert until(tight, kept) == NOW + 15 * MINUTE
 
 

@@ -14,7 +14,7 @@ from vclab.model.intents import Author, signalled
 from vclab.model.plans import Facts, StepInput
 from vclab.model.reservations import Placed, Refusal, ReservationView
 from vclab.model.states import ComputerState, Ending, ReservationState
-from vclab.store import Store, audit, catalog, load_log, reservations, tenures
+from vclab.store import Store, audit, catalog, extension, load_log, reservations, tenures
 from vclab.store.models import Claim
 
 FACTS = Facts("10.77.0.12", "203.0.113.12", "ssh-ed25519 AAAA host", "boot-1")
@@ -58,7 +58,7 @@ def end(store: Store, id: str, ending: Ending = Ending.RELEASED, now: datetime =
 
 
 def extend(store: Store, id: str, end: datetime, operator: bool = False, now: datetime = NOW) -> datetime | Refusal:
-    return store.run(lambda s: reservations.extend(s, id, end, Author("alice", operator), RULES, now))
+    return store.run(lambda s: extension.extend(s, id, end, Author("alice", operator), RULES, now))
 
 
 def test_new(lab: Store) -> None:
@@ -216,7 +216,7 @@ def test_an_unknown_reservation(lab: Store) -> None:
         lambda s: reservations.ended(s, "x", Ending.DELETED, "", NOW),
         lambda s: reservations.finished(s, "x", NOW),
         lambda s: reservations.held_target(s, "x"),
-        lambda s: reservations.extend(s, "x", NOW, ALICE, RULES, NOW),
+        lambda s: extension.extend(s, "x", NOW, ALICE, RULES, NOW),
     )
     for change in changes:
         with pytest.raises(NotFound, match="there is no reservation x"):
@@ -247,7 +247,7 @@ def test_acts_that_a_dead_worker_had_recorded_are_done_again_and_change_nothing(
     ends = {part: NOW + (1 + part / 4) * HOUR for part in (1, 2, 3)}
 
     def signal(part: int) -> datetime | Refusal:
-        return lab.run(lambda s: reservations.extend(s, id, ends[part], signalled(part), RULES, NOW))
+        return lab.run(lambda s: extension.extend(s, id, ends[part], signalled(part), RULES, NOW))
 
     assert [signal(part) for part in ends] == list(ends.values())
     newest = ends[3]
@@ -298,9 +298,9 @@ def test_nobody_passes_a_claim(lab: Store, operator: bool) -> None:
     third = reserve(lab, image="big", now=after + timedelta(minutes=10))
     assert isinstance(third, Placed)
     text = refused(extend(lab, first.reservation, NOW + 2 * HOUR, operator))
-    assert "its place is promised to others then; the latest possible end is 2026-08-01 13:10 CEST" in text
+    assert "another reservation has its place then; the latest possible end is 2026-08-01 13:10 CEST" in text
     assert extend(lab, first.reservation, NOW + HOUR + timedelta(minutes=10), operator) == NOW + HOUR * 7 / 6
-    assert "can't be extended beyond 2026-08-01 13:10 CEST: its place is promised" in refused(
+    assert "can't be extended beyond 2026-08-01 13:10 CEST: another reservation has its place" in refused(
         extend(lab, first.reservation, NOW + 2 * HOUR, operator)
     )
 

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 import typer
 
 from vclab.cli import client
-from vclab.cli.context import Root
 from vclab.cli.output import say_json
+from vclab.cli.root import Root
 from vclab.cli.running import run
 from vclab.cli.times import zone_of
 from vclab.service import people

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from vclab.cli.client import client_of, zone_for
-from vclab.cli.errors import code_of, report
+from vclab.cli.errors import code_of, problem_of, report
 from vclab.cli.output import JsonValue, say, say_json
 from vclab.cli.params import AsUser, Json, ReservationIds
 from vclab.cli.running import run
@@ -60,8 +60,7 @@ async def _end(client: Client, name: str) -> Ended | VclabError:
 
 def _document(name: str, outcome: Ended | VclabError) -> JsonValue:
     if isinstance(outcome, VclabError):
-        error: JsonValue = {"code": outcome.code, "message": outcome.message, "hint": outcome.hint or None}
-        return {"id": name, "error": error}
+        return {"id": name, "error": problem_of(outcome).fields()}
     document: JsonValue = acts.end.document(outcome)
     return document
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from vclab.cli.client import client_of, zone_for
-from vclab.cli.errors import Code, Usage, code_of, report
+from vclab.cli.errors import Code, Usage, code_of, problem_of, report
 from vclab.cli.output import JsonValue, note, say, say_json
 from vclab.cli.params import AsUser, ImageName, Json
 from vclab.cli.progress import display, follow
@@ -110,8 +110,7 @@ class Try:
         shown = Reservation(**{name: getattr(view, name) for name in Reservation.model_fields}) if view else None
         document: dict[str, JsonValue] = acts.reserve.document(shown) if shown else {"id": self.id}
         if self.error:
-            error = self.error
-            document["error"] = {"code": error.code, "message": error.message, "hint": error.hint or None}
+            document["error"] = problem_of(self.error).fields()
             document["refused"] = self.refused
         return document
 

@@ -104,6 +104,6 @@ def _one(name: str, hosts: list[str], which: str, otherwise: str) -> tuple[str, 
     if not fitting:
         known = [*hosts, *(each.split("/", 1)[1] for each in hosts)]
         text = f"there is no host {quoted(name)} {which}".rstrip()
-        raise NotFound(text, near(name, known).removeprefix(", ") or otherwise)
+        raise NotFound(f"{text}{near(name, known)}", otherwise)
     endpoint, _, host = fitting[0].partition("/")
     return endpoint, host

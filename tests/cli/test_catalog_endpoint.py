@@ -85,7 +85,7 @@ def test_a_fingerprint_may_have_colons(add: Callable[..., Said], vcenter: VcsimP
 
 def test_a_certificate_must_be_confirmed(add: Callable[..., Said], vcenter: VcsimProcess, tmp_path: Path) -> None:
     add(pin="none").one_line_error(3, "confirm it by --fingerprint " + vcenter.fingerprint)
-    add(pin="ab" * 32).one_line_error(3, "shows another certificate", "Nothing was sent")
+    add(pin="ab" * 32).one_line_error(3, "shows another certificate", "nothing was sent")
     assert not (tmp_path / "secrets").exists()
 
 
@@ -95,7 +95,7 @@ def test_a_wrong_login(add: Callable[..., Said], vclab: Command, vcenter: VcsimP
     assert "not the password" not in said.err
     add(user="nobody").one_line_error(3, "refuses the user nobody")
     assert not (tmp_path / "secrets").exists()
-    vclab("endpoint", "show", "vc2").one_line_error(4, "there is no endpoint 'vc2'; did you mean vc1?")
+    vclab("endpoint", "show", "vc2").one_line_error(4, "there is no endpoint 'vc2' (did you mean vc1?)")
 
 
 def test_what_does_not_answer(add: Callable[..., Said], nobody_listens: str) -> None:
@@ -109,9 +109,9 @@ def test_what_does_not_answer(add: Callable[..., Said], nobody_listens: str) -> 
         ({"name": "vc/2"}, "'/'"),
         ({"name": "Vc2"}, "'V'"),
         ({"url": "http://vc.example.org/sdk"}, "must be https://"),
-        ({"url": "https://u:secret@vc.example.org/sdk"}, "must not hold a user name or a password"),
+        ({"url": "https://u:secret@vc.example.org/sdk"}, "must not contain a user name or a password"),
         ({"url": "https://"}, "must be https://"),
-        ({"url": "https://vc:99999/sdk"}, "no URL"),
+        ({"url": "https://vc:99999/sdk"}, "not a URL"),
         ({"url": "vc.example.org"}, "must be https://"),
         ({"user": "a\nb"}, "control character"),
         ({"pin": "12:34"}, "64 hex digits"),
@@ -146,12 +146,12 @@ def test_a_folder_of_another_installation(add: Callable[..., Said], vcenter: Vcs
     session = Session(theirs, lambda _: vcenter.password, 1)
     machine_folder(open_site(session, "other"))
     session.close()
-    add("--folder", "lab/theirs").one_line_error(3, "is held by the installation other; give the endpoint another")
+    add("--folder", "lab/theirs").one_line_error(3, "is held by the installation other; use another folder")
     assert add("--folder", "lab/ours").code == 0
 
 
 def test_a_master_that_is_missing_is_told(add: Callable[..., Said], vclab: Command) -> None:
-    master = ("--cpus", "1", "--memory", "512", "--disk", "4")
+    master = ("--unchecked", "--cpus", "1", "--memory", "512", "--disk", "4")
     vclab("image", "add", "lost", "--master", "[ds1] lost/disk.vmdk", *master)
     vclab("image", "add", "nowhere", "--master", "[ds9] lost/disk.vmdk", *master)
     vclab("image", "add", "anywhere", "--master", "lost/disk.vmdk", *master)
@@ -203,7 +203,7 @@ def test_hosts_that_are_unusable_are_told(add: Callable[..., Said], vclab: Comma
         _maintenance(vcenter, "esx1", on=True)
         said = vclab("endpoint", "check", "vc2")
         assert said.code == 1
-        assert "nothing can be placed on vc2: esx1: in maintenance; esx2: in maintenance" in said.err
+        assert "no machine can be placed on vc2: esx1: in maintenance; esx2: in maintenance" in said.err
     finally:
         for host in SIZES:
             _maintenance(vcenter, host, on=False)
@@ -228,9 +228,9 @@ def _maintenance(vcenter: VcsimProcess, host: str, on: bool) -> None:
 
 
 def test_only_who_keeps_the_secrets(add: Callable[..., Said], vclab: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    vclab("--as", "alice", "endpoint", "check", "vc1").one_line_error(3, "alice is no operator")
-    monkeypatch.setattr("vclab.cli.endpoint.may_write", lambda folder: False)
-    vclab("--as", "olga", "endpoint", "check", "vc1").one_line_error(3, "where passwords are kept: run this as root")
+    vclab("--as", "alice", "endpoint", "check", "vc1").one_line_error(3, "alice is not an operator")
+    monkeypatch.setattr("vclab.service.endpoints.may_write", lambda folder: False)
+    vclab("--as", "olga", "endpoint", "check", "vc1").one_line_error(3, "where passwords are kept; run this as root")
 
 
 def test_at_a_terminal(vclab: Command, store: Path, vcenter: VcsimProcess, installation: Path, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from tests.cli.conftest import Command, Said
+from tests.cli.conftest import Command, Said, log_in
 from tests.cli.node import Node
 from tests.vcsim import VcsimProcess
 from vclab.cli import doctor
@@ -66,7 +66,7 @@ def secrets(tmp_path: Path) -> Path:
 def test_a_disk_that_is_nearly_full(checks: Checks, secrets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert checks()["disk"]["ok"] and str(secrets) in checks()["disk"]["found"]
     monkeypatch.setattr("vclab.cli.doctor.LEAST_FREE", 1 << 60)
-    assert checks()["disk"]["todo"] == "make room there"
+    assert checks()["disk"]["todo"] == "free some space there"
 
 
 def test_nothing_is_there_yet(checks: Checks, nobody_listens: str, tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_secrets_that_others_can_read(checks: Checks, secrets: Path) -> None:
     (secrets / "endpoint" / "vc1").chmod(0o600)
     os.chown(secrets / "endpoint" / "vc1", 65534, 65534)
     found = checks()["secrets"]
-    assert "vc1 is not root's" in found["found"]
+    assert "vc1 does not belong to root" in found["found"]
     assert found["todo"] == f"chown -R root {secrets}"
 
 
@@ -140,7 +140,7 @@ def test_the_schema_is_brought_up_to_date(
     vclab: Command, checks: Checks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert vclab("store", "migrate", "--json").json["version"] == migrations.HEAD
-    assert "(as before)" in vclab("store", "migrate").out
+    assert "(unchanged)" in vclab("store", "migrate").out
     found = checks()
     assert migrations.HEAD in found["database"]["found"]
     for noun, verb in (("users", "user add"), ("images", "image add"), ("computers", "computer add")):
@@ -152,8 +152,8 @@ def test_the_schema_is_brought_up_to_date(
     vclab("user", "add", "dora").one_line_error(3, "schema version 9999")
     _set_version(tmp_path, "0000")
     assert checks()["database"]["todo"] == "run `vclab store migrate`"
-    monkeypatch.setattr("vclab.cli.administer.may_write", lambda folder: False)
-    vclab("--as", "alice", "store", "migrate").one_line_error(4, "there is no user 'alice'")
+    monkeypatch.setattr("vclab.cli.store.may_write", lambda folder: False)
+    vclab("store", "migrate").one_line_error(3, "only root and the worker's account can migrate")
 
 
 def test_a_file_that_root_makes_is_the_workers(vclab: Command, tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ def test_a_file_that_root_makes_is_the_workers(vclab: Command, tmp_path: Path) -
 
 def test_a_database_that_the_worker_can_not_write(checks: Checks, store: Path, secrets: Path) -> None:
     os.chown(store, 65534, 65534)
-    assert "is not root's, as the secrets are" in checks()["database"]["found"]
+    assert "does not belong to root, as the secrets do" in checks()["database"]["found"]
 
 
 def _set_version(folder: Path, number: str) -> None:
@@ -230,7 +230,7 @@ def setup(
 
     node, vcenter = parts
     monkeypatch.setenv("VCLAB_CONFIG", str(node.settings_file))
-    monkeypatch.setattr("vclab.cli.context.login_name", lambda: "root")
+    log_in(monkeypatch, "root")
 
     def call(*arguments: str) -> Said:
         capfd.readouterr()
@@ -244,11 +244,11 @@ def setup(
 def test_a_whole_set_up_and_its_faults(setup: SetUp) -> None:
     vclab, node, vcenter = setup.vclab, setup.node, setup.vcenter
     assert vclab("user", "add", "alice").code == 0
+    added = ("endpoint", "add", "vc1", "--url", vcenter.url, "--username", vcenter.user)
+    assert vclab(*added, "--fingerprint", vcenter.fingerprint).code == 0
     image = ("image", "add", "debian", "--master", "[ds1] debian/1/disk.vmdk", "--cpus", "1", "--memory", "512")
     assert vclab(*image, "--disk", "4").code == 0
     assert vclab("computer", "add", "vm", "--count", "4").code == 0
-    added = ("endpoint", "add", "vc1", "--url", vcenter.url, "--username", vcenter.user)
-    assert vclab(*added, "--fingerprint", vcenter.fingerprint).code == 0
     found = setup.checks()
     assert {name for name, check in found.items() if not check["ok"]} == {"workers", "reconciler"}
     assert found["workers"]["found"] == (
@@ -259,7 +259,7 @@ def test_a_whole_set_up_and_its_faults(setup: SetUp) -> None:
     node._call(_ensure(node))
     said = vclab("doctor")
     assert said.code == 0, said
-    assert "All is well." in said.err
+    assert "All checks passed." in said.err
     assert "2 of 2 hosts usable" in said.out
     assert vcenter.password not in said.out
 

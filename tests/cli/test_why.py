@@ -96,10 +96,10 @@ def test_without_a_server_the_database_answers_with_its_age(vclab: Command, open
     assert "State           Preparing (2/8): Copy the image's disk" in said.out
     assert "does not answer" in said.out
     assert "Known from      the database, " in said.out
-    assert "2/8 Copy the image's disk, attempt 3, begun " in said.out
+    assert "2/8 Copy the image's disk, attempt 3, started " in said.out
     assert "; failed " in said.out
     assert ": the datastore is full" in said.out
-    assert "vsphere.copy_disk on esx1, " in said.out
+    assert "full (vsphere.copy_disk on esx1, " in said.out
     found = vclab("why", reservation, "--json").json
     assert (found["kind"], found["state"], found["now"]["answered"]) == ("reservation", "new", False)
     assert found["last_step"]["outcome"] == "failed"
@@ -108,7 +108,7 @@ def test_without_a_server_the_database_answers_with_its_age(vclab: Command, open
 
 
 def test_a_resting_host_is_listed_told_and_woken(vclab: Command, opened: Store) -> None:
-    assert "No host rests." in vclab("host", "list").err
+    assert "All hosts are in service." in vclab("host", "list").err
     rest(opened)
     (found,) = vclab("host", "list", "--json").json
     assert (found["endpoint"], found["host"], found["by"], found["checks"]) == ("vc1", "esx1", None, 0)
@@ -116,9 +116,9 @@ def test_a_resting_host_is_listed_told_and_woken(vclab: Command, opened: Store) 
     parts = {part["name"]: part for part in vclab("status", "--json").json["parts"]}
     assert parts["hosts"]["ok"]
     assert "vc1/esx1 rests since" in parts["hosts"]["detail"]
-    vclab("--as", "bob", "host", "wake", "esx1").one_line_error(3, "bob is no operator")
-    vclab("--as", "olga", "host", "wake", "esx2").one_line_error(4, "no host 'esx2' that rests; did you mean esx1?")
-    assert vclab("--as", "olga", "host", "wake", "esx1").out == "vc1/esx1 does not rest any more\n"
+    vclab("--as", "bob", "host", "wake", "esx1").one_line_error(3, "bob is not an operator")
+    vclab("--as", "olga", "host", "wake", "esx2").one_line_error(4, "no host 'esx2' out of service (did you mean")
+    assert vclab("--as", "olga", "host", "wake", "esx1").out == "vc1/esx1 is in service again\n"
     assert vclab("host", "list", "--json").json == []
 
 
@@ -146,7 +146,7 @@ def test_a_suspect_revision_is_shown_and_trusted_again(vclab: Command, opened: S
     assert [failure["host"] for failure in revision["suspect"]["failures"]] == ["esx1", "esx2"]
     assert "Beware: revision 1 of debian-12 is suspect" in vclab("reserve", "debian-12").err
     reservation, _ = ask(opened, memory_mb=4096)
-    assert "Beware: revision 1 of debian-12 is suspect" in vclab("show", reservation).out
+    assert "Beware          revision 1 of debian-12 is suspect" in vclab("show", reservation).out
     parts = {part["name"]: part for part in vclab("status", "--json").json["parts"]}
     assert "revision 1 of debian-12 is suspect" in parts["images"]["detail"]
     assert vclab("--as", "olga", "image", "edit", "debian-12", "--trusted").code == 0

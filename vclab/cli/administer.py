@@ -1,15 +1,15 @@
 """What the administrator's verbs share: who may, the store to write to, and how a group of verbs is made."""
 
-import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
-from vclab.cli.context import Lab, Root, login_name
+from vclab.cli.context import Lab, login_name
+from vclab.cli.root import Root
 from vclab.model.errors import NotFound, Refused
 from vclab.secrets.store import SecretStore
+from vclab.service import authentication
 from vclab.settings import Settings
 
 if TYPE_CHECKING:
@@ -71,10 +71,10 @@ def administration(lab: Lab) -> Administration:
     A new installation has no users yet: an operator is one by login name alone.
     """
     settings, login = lab.settings, login_name()
-    if not lab.as_user and (may_write(settings.secrets_dir) or login in settings.operators):
+    if not lab.as_user and (authentication.may_write(settings.secrets_dir) or login in settings.operators):
         return Administration(settings, login)
     if not lab.actor.operator:
-        raise Refused(f"this is for operators and root, and {lab.actor.login} is no operator")
+        raise Refused(f"this is for operators and root, and {lab.actor.login} is not an operator")
     return Administration(settings, lab.actor.login)
 
 
@@ -85,9 +85,3 @@ def may_administer(lab: Lab) -> bool:
     except (Refused, NotFound):
         return False
     return True
-
-
-def may_write(folder: Path) -> bool:
-    """Whether this account could change what is in the folder, or could make it."""
-    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    return os.access(there, os.W_OK)

@@ -1,79 +1,78 @@
-"""``vclab computer …``: the computers, which for virtual machines are identities: a host name and two MACs each."""
+"""``vclab computer …``: the computers that people get. A virtual machine's is an identity: a host name and two MACs."""
 
-import asyncio
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Sequence
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import typer
 
-from vclab.cli import checks
-from vclab.cli.administer import administration, group, may_administer
-from vclab.cli.context import Lab, lab_of, near
-from vclab.cli.errors import Usage, quoted
-from vclab.cli.needs_help import tell_failed_load, trouble_json
-from vclab.cli.output import JsonValue, fields, note, say, say_json, table
-from vclab.cli.params import AsUser, ComputerName, Json
-from vclab.cli.times import clock, iso
-from vclab.model.catalog import Computer, Identity, IdentityPool
-from vclab.model.errors import NotFound, Refused
-from vclab.model.messages import Reload
-from vclab.model.states import ComputerState
-from vclab.provisioning import standalone
+from vclab.cli.administer import group
+from vclab.cli.asking import Asker, asker, given
+from vclab.cli.errors import Usage
+from vclab.cli.failed import print_failed_load
+from vclab.cli.output import fields, note, say, table
+from vclab.cli.params import AsUser, ComputerName, Json, Why
+from vclab.cli.times import clock
+from vclab.cli.user import key_texts
+from vclab.service import computers
+from vclab.service.computers import Computer, DetailedComputer
+from vclab.service.retiring import Disable, Named
+from vclab.service.use_case import Nothing
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+app = group("computer", "The computers that people get: list, show, add, edit, reload, disable, enable, remove.")
 
-    from sqlalchemy.orm import Session
-
-MAC_PREFIX = "02:76:63"  # locally administered, and "vc" in ASCII
-MOST = 4096
-
-app = group("computer", "The computers that people get: add, list, show, edit.")
+PoolOrName = Annotated[
+    str, typer.Argument(metavar="PREFIX|NAME", help="Prefix of a pool's names, or one name.", show_default=False)
+]
+Count = Annotated[
+    int | None, typer.Option("--count", help="Size of the pool: PREFIX01, PREFIX02, …", show_default=False)
+]
+MacPrefix = Annotated[
+    str | None,
+    typer.Option(
+        "--mac-prefix",
+        help=f"First three bytes of a pool's MACs [default: {computers.MAC_PREFIX}].",
+        show_default=False,
+    ),
+]
+PrivateMac = Annotated[
+    str | None, typer.Option("--private-mac", metavar="MAC", help="MAC of one computer.", show_default=False)
+]
+PublicMac = Annotated[
+    str | None, typer.Option("--public-mac", metavar="MAC", help="MAC of one computer.", show_default=False)
+]
+Group = Annotated[
+    str | None, typer.Option("--group", metavar="ENDPOINT", help="Endpoint of a lab machine.", show_default=False)
+]
+Address = Annotated[str | None, typer.Option("--address", help="Private address of a lab machine.", show_default=False)]
+HostKey = Annotated[
+    str | None,
+    typer.Option("--host-key", metavar="KEY|FILE", help="Host key of a lab machine, to be pinned.", show_default=False),
+]
 
 
 @app.command("add")
 def add(
     context: typer.Context,
-    name: Annotated[
-        str, typer.Argument(metavar="PREFIX|NAME", help="Prefix of a pool's names, or one name.", show_default=False)
-    ],
-    count: Annotated[
-        int | None, typer.Option("--count", help="A pool of so many: PREFIX01, PREFIX02, …", show_default=False)
-    ] = None,
-    mac_prefix: Annotated[
-        str | None,
-        typer.Option(
-            "--mac-prefix", help=f"First three bytes of a pool's MACs [default: {MAC_PREFIX}].", show_default=False
-        ),
-    ] = None,
-    private_mac: Annotated[
-        str | None, typer.Option("--private-mac", metavar="MAC", help="Of one computer.", show_default=False)
-    ] = None,
-    public_mac: Annotated[
-        str | None, typer.Option("--public-mac", metavar="MAC", help="Of one computer.", show_default=False)
-    ] = None,
-    group_: Annotated[
-        str | None, typer.Option("--group", metavar="ENDPOINT", help="Of a lab machine.", show_default=False)
-    ] = None,
-    address: Annotated[
-        str | None, typer.Option("--address", help="Private address of a lab machine.", show_default=False)
-    ] = None,
-    host_key: Annotated[
-        str | None,
-        typer.Option("--host-key", metavar="KEY|FILE", help="Of a lab machine, to be pinned.", show_default=False),
-    ] = None,
+    name: PoolOrName,
+    count: Count = None,
+    mac_prefix: MacPrefix = None,
+    private_mac: PrivateMac = None,
+    public_mac: PublicMac = None,
+    group_: Group = None,
+    address: Address = None,
+    host_key: HostKey = None,
     json: Json = False,
     as_user: AsUser = "",
 ) -> None:
     """Add computers: identities that virtual machines get while they are reserved, or a lab machine.
 
-    An identity is a host name and a MAC on each of the two networks. So many people can have a computer at one time
+    An identity is a host name and a MAC on each of the two networks. As many people can have a computer at one time
     as there are identities, if the hosts have room. A pool can grow: a higher --count adds what is missing.
 
-    A lab machine is there already, with the management key in root's authorized_keys; --group names the endpoint (of
+    A lab machine exists already, with the management key in root's authorized_keys; --group names the endpoint (of
     the module standalone) that it belongs to. Without --host-key, that of the first contact is pinned. What has no
-    guest needs no address. Added again, it is changed to what is said.
+    guest needs no address. Adding it again changes it.
 
     \b
     Examples:
@@ -82,21 +81,28 @@ def add(
       vclab computer add paint-1 --private-mac 02:76:63:99:00:01 --public-mac 02:76:63:99:01:01
       vclab computer add pc-07 --group room-12 --address 10.77.0.27
     """
-    lab = lab_of(context, as_user)
-    admin = administration(lab)
-    checks.name(name, "a computer", 60, more="")
+    pool, machine = (count, mac_prefix) != (None, None), (address, host_key) != (None, None)
+    ask, one = asker(context), (private_mac, public_mac) != (None, None)
     if group_ is not None:
-        if count is not None or mac_prefix is not None:
-            raise Usage("a lab machine needs --address, and has no --count and no --mac-prefix")
-        _tell(admin.write(_lab_machine(name, group_, address, host_key, private_mac, public_mac)), json, lab.zone)
-        return
-    if address is not None or host_key is not None:
-        raise Usage("--address and --host-key are of lab machines, which need --group too")
-    found = admin.write(_identities(name, count, mac_prefix, private_mac, public_mac))
-    if json:
-        say_json([_json(each) for each in found])
+        _add_lab_machine(context, group_, host_key, pool, json)
+    elif machine:
+        raise Usage("--address and --host-key are for lab machines", "name the machine's endpoint with --group")
+    elif count is not None and not one:
+        ask.tell(computers.add_pool, given(context, computers.AddPool), json, _list)
+    elif pool or not one:
+        raise Usage("nothing to add", "use --count for a pool of computers, or --private-mac and --public-mac for one")
+    elif private_mac is None or public_mac is None:
+        raise Usage("one computer needs both --private-mac and --public-mac")
     else:
-        _list(found)
+        ask.tell(computers.add_identity, given(context, computers.AddIdentity), json, _list)
+
+
+def _add_lab_machine(context: typer.Context, group: str, host_key: str | None, pool: bool, json: bool) -> None:
+    if pool:
+        raise Usage("a lab machine has no --count and no --mac-prefix", "use --address")
+    ask, keys = asker(context), key_texts([host_key] if host_key is not None else None)
+    question = given(context, computers.AddLabMachine, group=group, host_key=keys[0] if keys else None)
+    ask.tell(computers.add_lab_machine, question, json, lambda computer: _tell(computer, ask.zone()))
 
 
 @app.command("edit")
@@ -104,35 +110,23 @@ def edit(
     context: typer.Context,
     name: ComputerName,
     maintenance: Annotated[
-        bool | None, typer.Option("--maintenance/--available", help="Give it to nobody / to people again.")
+        bool | None, typer.Option("--maintenance/--available", help="Take out of service / return to service.")
     ] = None,
-    notes: Annotated[str | None, typer.Option("--notes", help="What is to be known of it.", show_default=False)] = None,
+    notes: Annotated[str | None, typer.Option("--notes", help="Notes for administrators.", show_default=False)] = None,
     json: Json = False,
     as_user: AsUser = "",
 ) -> None:
-    """Take a computer out of use, give it back, or change its notes.
+    """Take a computer out of service, return it to service, or change its notes.
 
-    One that is held now keeps its state until its reservation has ended.
+    A computer that is held now keeps its state until its reservation has ended.
 
     \b
     Examples:
-      vclab computer edit vm07 --maintenance --notes "its address is somebody else's"
+      vclab computer edit vm07 --maintenance --notes "its address belongs to another machine"
       vclab computer edit vm07 --available --notes ""
     """
-    lab = lab_of(context, as_user)
-    admin = administration(lab)
-    if maintenance is None and notes is None:
-        raise Usage("say --maintenance, --available or --notes")
-    text = checks.line(notes, "the note", 500) if notes else notes
-    state = None if maintenance is None else _STATES[maintenance]
-
-    def change(session: "Session") -> Computer:
-        from vclab.store import catalog
-
-        _known(name, catalog.computers(session))
-        return catalog.set_computer(session, name, state, text, why=text or "")
-
-    _tell(admin.write(change), json, lab.zone)
+    ask = asker(context)
+    ask.tell(computers.edit, given(context, computers.Edit), json, lambda computer: _tell(computer, ask.zone()))
 
 
 @app.command("reload")
@@ -145,40 +139,57 @@ def reload(
     json: Json = False,
     as_user: AsUser = "",
 ) -> None:
-    """Load a computer anew that nobody holds, with what it was loaded with last or another image.
+    """Load a computer again that nobody holds, with the image that was loaded last or another one.
 
-    For computers that stay and can be loaded (module fake-metal). A taint, maintenance and failure end with a completed
-    load; one that fails leaves the computer failed, with the reason in its notes. `vclab computer show` tells.
+    For computers that stay and can be loaded (module fake-metal). A completed load ends a taint, maintenance and
+    failure; a failed load leaves the computer failed. `vclab computer show` tells the reason.
 
     \b
     Examples:
       vclab computer reload metal07
       vclab computer reload metal07 --image debian-12-metal
     """
-    lab = lab_of(context, as_user)
-    admin = administration(lab)
-    if image:
-        lab.image(image)
-    message = Reload(name, image, admin.who)
-
-    def ask(session: "Session") -> str:
-        from vclab.store import background_loads, catalog
-
-        _known(name, catalog.computers(session))
-        return background_loads.why_not(session, message, admin.settings.rules())
-
-    why_not = admin.read(ask)
-    if why_not:
-        raise Refused(why_not)
-    asyncio.run(_reload(lab, message))
-    if json:
-        say_json(_json(_known(name, lab.records.computers())))
-    else:
-        say(f"{name}  is being loaded; `vclab computer show {name}` tells")
+    started = f"{name}  is being loaded; `vclab computer show {name}` shows how it goes"
+    question = given(context, computers.LoadAgain)
+    asker(context).tell(computers.reload, question, json, lambda _: say(started))
 
 
-async def _reload(lab: Lab, message: Reload) -> None:
-    await (await lab.reservations()).reload(message)
+@app.command("disable")
+def disable(
+    context: typer.Context, name: ComputerName, why: Why = "", json: Json = False, as_user: AsUser = ""
+) -> None:
+    """Take a computer out of service. Refused while somebody holds it.
+
+    \b
+    Examples:
+      vclab computer disable vm07 --why "its address belongs to another machine"
+    """
+    ask = asker(context)
+    ask.tell(computers.disable, given(context, Disable), json, lambda computer: _tell(computer, ask.zone()))
+
+
+@app.command("enable")
+def enable(context: typer.Context, name: ComputerName, json: Json = False, as_user: AsUser = "") -> None:
+    """Return a computer to service.
+
+    \b
+    Examples:
+      vclab computer enable vm07
+    """
+    ask = asker(context)
+    ask.tell(computers.enable, given(context, Named), json, lambda computer: _tell(computer, ask.zone()))
+
+
+@app.command("remove")
+def remove(context: typer.Context, name: ComputerName, json: Json = False, as_user: AsUser = "") -> None:
+    """Remove a computer. Refused while it is in use; a lab machine itself stays as it is.
+
+    \b
+    Examples:
+      vclab computer remove vm07
+    """
+    question = given(context, Named)
+    asker(context).tell(computers.remove, question, json, lambda _: say(f"{name} is removed"))
 
 
 @app.command("list")
@@ -190,166 +201,47 @@ def list_(context: typer.Context, json: Json = False) -> None:
       vclab computer list
       vclab computer list --json
     """
-    found = lab_of(context).records.computers()
-    if json:
-        say_json([_json(each) for each in found])
-    elif found:
-        _list(found)
-    else:
-        note("There are no computers yet; add a pool with `vclab computer add vm --count 40`.")
+    asker(context).tell(computers.listing, Nothing(), json, _list)
 
 
 @app.command("show")
 def show(context: typer.Context, name: ComputerName, json: Json = False) -> None:
-    """Show one computer; to operators, also what could be seen when it could not be loaded.
+    """Show one computer; to operators, also why its last load failed.
 
     \b
     Examples:
       vclab computer show vm07
     """
-    lab = lab_of(context)
-    computer = _known(name, lab.records.computers())
-    failed = [each for each in lab.records.failed_loads() if each.computer == name] if may_administer(lab) else []
-    if json:
-        say_json(_json(computer) | {"failure": trouble_json(failed[0]) if failed else None})
-        return
-    _tell(computer, json, lab.zone)
-    for trouble in failed:
+    ask = asker(context)
+    ask.tell(computers.show, given(context, Named), json, lambda computer: _describe(computer, ask))
+
+
+def _list(found: Sequence[Computer]) -> None:
+    if found:
+        table(("COMPUTER", "KIND", "STATE", "HOLDS", "HELD BY", "ADDRESS", "NOTES"), map(_row, found))
+    else:
+        note("There are no computers yet; add a pool with `vclab computer add vm --count 40`.")
+
+
+def _row(c: Computer) -> tuple[str, ...]:
+    state, image = "spare" if c.spare_until else str(c.state), f"{c.image}/{c.revision}" if c.image else ""
+    return c.name, str(c.kind), state, image, c.holder, c.public_address, c.why_out_of_service or c.notes
+
+
+def _describe(computer: DetailedComputer, ask: Asker) -> None:
+    zone = ask.zone()
+    _tell(computer, zone)
+    if computer.failure:
         say("")
-        tell_failed_load(lab, trouble)
+        print_failed_load(computer.failure, zone)
 
 
-_STATES = {True: ComputerState.MAINTENANCE, False: ComputerState.AVAILABLE}
-
-
-def _lab_machine(
-    name: str, group: str, address: str | None, host_key: str | None, private_mac: str | None, public_mac: str | None
-) -> "Callable[[Session], Computer]":
-    """The change that adds a lab machine, or lays what is said over what is known of it."""
-    given = {"endpoint": group}
-    for field, text, check in (
-        ("address", address, checks.address),
-        ("host_key", host_key, checks.host_key),
-        ("private_mac", private_mac, checks.mac),
-        ("public_mac", public_mac, checks.mac),
-    ):
-        if text is not None:
-            given[field] = check(text)
-
-    def change(session: "Session") -> Computer:
-        from vclab.store import catalog
-
-        modules = {each.name: checks.traits(each.module) for each in catalog.endpoints(session)}
-        groups = [name for name, traits in modules.items() if traits.lent]
-        if group not in groups:
-            raise NotFound(
-                f"there is no group of lab machines {quoted(group)}{near(group, groups)}; "
-                f"make it with `vclab endpoint add NAME --module {standalone.NAME}`"
-            )
-        if modules[group].guest and address is None:
-            raise Usage(f"a computer of {group} needs --address")
-        computers = catalog.computers(session)
-        for other in computers:
-            if other.name == name and other.holder:
-                raise Refused(f"{name} is held by {other.holder}; it can be changed when that has ended")
-            if address and other.name != name and other.pool in groups and other.private_address == given["address"]:
-                raise Refused(f"the address {given['address']} of {name} belongs to {other.name}")
-            taken = {other.private_mac, other.public_mac} & {given.get("private_mac"), given.get("public_mac")}
-            if other.name != name and taken - {"", None}:
-                raise Refused(f"the MAC {taken.pop()} of {name} belongs to {other.name}")
-        catalog.put_lab_computer(session, name, **given)
-        return catalog.computer(session, name)
-
-    return change
-
-
-def _identities(
-    name: str, count: int | None, mac_prefix: str | None, private_mac: str | None, public_mac: str | None
-) -> "Callable[[Session], list[Computer]]":
-    """The change that adds a pool of identities, lets it grow, or adds one."""
-    one = private_mac is not None or public_mac is not None
-    if one == (count is not None) or (one and mac_prefix is not None):
-        raise Usage("say --count for a pool of computers, or --private-mac and --public-mac for one")
-    pool = _one(name, private_mac, public_mac) if one else None
-    if count is not None:
-        checks.number(count, "the count", 1, MOST)
-    wanted = checks.mac_prefix(mac_prefix) if mac_prefix is not None else ""
-
-    def change(session: "Session") -> list[Computer]:
-        from vclab.store import catalog
-
-        known = [each for each in catalog.computers(session) if each.pool == name]
-        chosen = pool or _pool(name, count or 0, wanted, known)
-        _refuse_other_macs(chosen, known)
-        catalog.put_pool(session, chosen)
-        names = {identity.name for identity in catalog.identities(chosen)}
-        checks.identities(catalog.identities(chosen))
-        return [each for each in catalog.computers(session) if each.name in names]
-
-    return change
-
-
-def _one(name: str, private_mac: str | None, public_mac: str | None) -> IdentityPool:
-    """A pool of one computer, which bears its name."""
-    if not private_mac or not public_mac:
-        raise Usage("one computer needs both --private-mac and --public-mac")
-    identity = Identity(name, checks.mac(private_mac), checks.mac(public_mac))
-    if identity.private_mac == identity.public_mac:
-        raise Usage("the two network cards of a computer need different MACs")
-    return IdentityPool(prefix=name, count=1, identities=(identity,))
-
-
-def _pool(prefix: str, count: int, wanted: str, known: list[Computer]) -> IdentityPool:
-    """The pool, grown or new. It keeps its MACs: machines are told by them in DHCP and firewalls."""
-    present = known[0].private_mac[: len(MAC_PREFIX)] if known else ""
-    if present and wanted and wanted != present:
-        raise Refused(f"the pool {prefix} has MACs below {present}, not {wanted}")
-    return IdentityPool(prefix=prefix, count=count, mac_prefix=present or wanted or MAC_PREFIX)
-
-
-def _refuse_other_macs(pool: IdentityPool, known: list[Computer]) -> None:
-    """A computer that is there already is not given other MACs unseen."""
-    macs = {each.name: (each.private_mac, each.public_mac) for each in known}
-    for identity in pool.identities:
-        wanted = identity.private_mac, identity.public_mac
-        if macs.get(identity.name, wanted) != wanted:
-            raise Refused(
-                f"there is a computer {identity.name} already, with the MACs {' and '.join(macs[identity.name])}"
-            )
-
-
-def _known(name: str, computers: list[Computer]) -> Computer:
-    known = {each.name: each for each in computers}
-    if name not in known:
-        raise NotFound(f"there is no computer {quoted(name)}{near(name, known)}; `vclab computer list` lists them")
-    return known[name]
-
-
-def _list(found: list[Computer]) -> None:
-    rows = [
-        (
-            c.name,
-            str(c.kind),
-            "spare" if c.spare_until else c.state,
-            f"{c.image}/{c.revision}" if c.image else "",
-            c.holder,
-            c.public_address,
-            c.why_out_of_service or c.notes,
-        )
-        for c in found
-    ]
-    table(("COMPUTER", "KIND", "STATE", "HOLDS", "HELD BY", "ADDRESS", "NOTES"), rows)
-
-
-def _tell(computer: Computer, json: bool, zone: ZoneInfo) -> None:
-    if json:
-        say_json(_json(computer))
-        return
+def _tell(computer: Computer, zone: ZoneInfo) -> None:
     fields(
         [
             ("Computer", computer.name),
             ("Kind", str(computer.kind)),
-            ("State", computer.state),
+            ("State", str(computer.state)),
             ("Held by", f"{computer.holder} (generation {computer.generation})" if computer.holder else ""),
             ("Holds", f"{computer.image}, revision {computer.revision}" if computer.image else ""),
             ("Private", " ".join(filter(None, (computer.private_mac, computer.private_address)))),
@@ -366,8 +258,3 @@ def _spare(computer: Computer, zone: ZoneInfo) -> str:
         return ""
     until = clock(computer.spare_until, zone)
     return f"its machine on {computer.host} goes to the next reservation of that image, or is removed after {until}"
-
-
-def _json(computer: Computer) -> dict[str, JsonValue]:
-    words = {"kind": str(computer.kind), "state": str(computer.state), "spare_until": iso(computer.spare_until)}
-    return asdict(computer) | words

@@ -1,4 +1,7 @@
-"""``vclab doctor``: is this installation set up right? One line a check, each with what to do."""
+"""``vclab doctor``: checks the set-up of this management node; one line per check, with what to do.
+
+A local tool: it looks at the node's files, database and services itself, whatever the command line talks to otherwise.
+"""
 
 import asyncio
 import os
@@ -7,43 +10,48 @@ import re
 import shutil
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
+from zoneinfo import ZoneInfo
 
 import typer
+from sqlalchemy.orm import Session
 
 from vclab.cli import replay as replaying
-from vclab.cli.checks import traits, why_off
-from vclab.cli.context import Lab, lab_of
-from vclab.cli.endpoint import useless
+from vclab.cli.asking import asker
 from vclab.cli.errors import Code, text_of
 from vclab.cli.output import JsonValue, note, say_json, table
 from vclab.cli.params import Json
 from vclab.cli.times import clock
 from vclab.model.errors import NotFound, Refused
 from vclab.provisioning import registry
-from vclab.settings import config_file
+from vclab.service.backend import Backend
+from vclab.service.checks import traits, why_off
+from vclab.service.endpoints import useless
+from vclab.settings import config_file, load
+from vclab.store import catalog, failures, host_rests
 
 if TYPE_CHECKING:
     from temporalio.client import Client
 
-    from vclab.model.catalog import Endpoint, Image
+    from vclab.model.catalog import Endpoint
     from vclab.provisioning.enquiry import Answer, Enquiry
     from vclab.settings import Settings
 
-CLOCK_SECONDS = 30.0  #: by which clocks may differ; certificates and vCenter's sessions bear minutes
+CLOCK_SECONDS = 30.0  #: by which clocks may differ; certificates and vCenter's sessions tolerate minutes
 LEAST_FREE = 256 << 20  #: bytes
-EARLIEST = datetime(2025, 1, 1, tzinfo=UTC)  #: a clock before vclab was written is wrong
+EARLIEST = datetime(2025, 1, 1, tzinfo=UTC)  #: vclab did not exist before: such a clock is wrong
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Check:
-    """What was looked at, what was found, and what to do if that is not well."""
+    """What was checked, what was found, and what to do if it failed."""
 
     name: str
     ok: bool
@@ -52,20 +60,20 @@ class Check:
 
 
 Replay = Annotated[
-    bool, typer.Option("--replay", help="Only replay what runs now against the workflow code that is installed here.")
+    bool, typer.Option("--replay", help="Only replay running workflows against the workflow code installed here.")
 ]
 
 
 def doctor(context: typer.Context, replay: Replay = False, json: Json = False) -> None:
     """Check the whole set-up, and say what to do.
 
-    Settings, versions, database, secrets, the management key, Temporal, workers, endpoints with their certificates,
-    logins, hosts and images, and the clocks. Nothing is changed. Run it as root or as the worker's account, who can
-    read the secrets. Exit code 1 when something is not well.
+    Checks settings, versions, database, secrets, the management key, Temporal, workers, endpoints with their
+    certificates, logins, hosts and images, and the clocks. Nothing is changed. Run it as root or as the worker's
+    account, who can read the secrets. Exit code 1 when a check fails.
 
-    With --replay, the histories of all reservations, loads and removals that run now are replayed against the workflow
-    code that is installed here. Do that with a new version before its worker is started: those that are named would
-    stand still with it. Nothing is changed, and no worker is needed. Exit code 1 when there are any.
+    With --replay, the histories of all running reservations, loads and removals are replayed against the workflow
+    code that is installed here. Do that with a new version before you start its worker: with it, the workflows that
+    are listed would stop. Nothing is changed, and no worker is needed. Exit code 1 when a workflow would stop.
 
     \b
     Examples:
@@ -74,46 +82,53 @@ def doctor(context: typer.Context, replay: Replay = False, json: Json = False) -
       vclab doctor --replay
     """
     if replay:
-        raise typer.Exit(replaying.replay(lab_of(context), json))
-    checks = list(_checks(lab_of(context)))
+        raise typer.Exit(replaying.replay(Backend(load()), json))
+    checks = list(_checks(lambda: asker(context).zone()))
     bad = [check for check in checks if not check.ok]
     if json:
         each: list[JsonValue] = [{"name": c.name, "ok": c.ok, "found": c.found, "todo": c.todo or None} for c in checks]
         say_json({"ok": not bad, "checks": each})
     else:
         table(("", "CHECK", "FOUND", "TO DO"), [("✓" if c.ok else "✗", c.name, c.found, c.todo) for c in checks])
-        note(f"{len(bad)} of {len(checks)} checks failed." if bad else "All is well.")
+        note(f"{len(bad)} of {len(checks)} checks failed." if bad else "All checks passed.")
     raise typer.Exit(Code.FAILED if bad else Code.OK)
 
 
-def _checks(lab: Lab) -> Iterator[Check]:
+def _checks(zone: Callable[[], ZoneInfo]) -> Iterator[Check]:
     yield _versions()
-    settings = _settings(lab)
-    yield settings
-    if not settings.ok and not _loads(lab):
+    try:
+        backend = Backend(load())
+    except (Refused, OSError, ValueError) as error:  # ValueError: not TOML, not UTF-8
+        yield Check("settings", False, f"{config_file()}: {text_of(error)}", "correct the file")
         return  # all else would be guessed
-    database = _database(lab)
+    yield _settings(backend)
+    database = _database(backend)
     yield database
-    yield from _files(lab.settings)
-    yield _room(lab.settings)
-    yield from asyncio.run(_temporal(lab, lab.sites() if database.ok else (lab.settings.site,)))
+    yield from _files(backend.settings)
+    yield _room(backend.settings)
+    yield from asyncio.run(_temporal(backend, _sites(backend) if database.ok else (backend.settings.site,)))
     if database.ok:
-        yield from _catalog(lab)
-        yield from _health(lab)
-        yield from _provisioning(lab)
+        yield from _catalog(backend)
+        yield from _health(backend, zone())
+        yield from _provisioning(backend)
 
 
-def _loads(lab: Lab) -> bool:
-    with suppress(Refused):
-        return bool(lab.settings)
-    return False
+def _read(backend: Backend, question: Callable[[Session], T]) -> T:
+    with backend.store.read() as session:
+        return question(session)
+
+
+def _sites(backend: Backend) -> tuple[str, ...]:
+    """The sites that have endpoints; before there are any, that of the settings."""
+    found = dict.fromkeys(endpoint.site for endpoint in _read(backend, catalog.endpoints))
+    return tuple(found) or (backend.settings.site,)
 
 
 # The program and its settings.
 
 
 def _versions() -> Check:
-    """What is installed, against what this version was tested with."""
+    """What is installed, compared with what this version was tested with."""
     wanted = _pinned()
     found = {name: _installed(name) for name in wanted}
     wrong = [f"{name} {found[name] or 'is missing'} (not {pin})" for name, pin in wanted.items() if found[name] != pin]
@@ -136,16 +151,12 @@ def _installed(package: str) -> str:
     return ""
 
 
-def _settings(lab: Lab) -> Check:
-    file = config_file()
-    try:
-        settings = lab.settings
-    except Refused as error:
-        return Check("settings", False, str(error), "mend the file")
+def _settings(backend: Backend) -> Check:
+    file, settings = config_file(), backend.settings
     if file is None:
         return Check("settings", False, "no file", "write /etc/vclab/vclab.toml, or name it in VCLAB_CONFIG")
     if _has_password(settings.database) and file.stat().st_mode & stat.S_IROTH:
-        found = f"{file} has the database's password, and everybody can read it"
+        found = f"{file} contains the database's password, and everybody can read it"
         return Check("settings", False, found, f"chmod 640 {file}; chgrp it to those who use vclab")
     return Check("settings", True, f"{file}, installation {settings.installation}")
 
@@ -158,23 +169,23 @@ def _has_password(url: str) -> bool:
     return False
 
 
-def _database(lab: Lab) -> Check:
-    from vclab.store.engine import open_store
+def _database(backend: Backend) -> Check:
     from vclab.store.migrations import HEAD
 
     try:
-        store = open_store(lab.settings.database)
+        store = backend.store
         store.check()
     except Refused as error:
         text, _, cure = str(error).rpartition(": ")
-        return Check("database", False, text or str(error), cure if text else "mend `database` in the settings")
+        return Check("database", False, text or str(error), cure if text else "correct `database` in the settings")
     except Exception as error:  # whatever it is, it is this check's finding
-        return Check("database", False, text_of(error), "start it, mend `database`, or make it: vclab store migrate")
-    store.close()
+        todo = "start it, correct `database` in the settings, or create it: vclab store migrate"
+        return Check("database", False, text_of(error), todo)
     kind = "" if store.file is None else " (SQLite: for demo and tests; PostgreSQL for real use)"
-    if store.file is not None and store.file.stat().st_uid != _owner(lab.settings):
-        worker = _account(_owner(lab.settings))
-        return Check("database", False, f"{store.file} is not {worker}'s, as the secrets are", f"chown {worker}")
+    if store.file is not None and store.file.stat().st_uid != _owner(backend.settings):
+        worker = _account(_owner(backend.settings))
+        found = f"{store.file} does not belong to {worker}, as the secrets do"
+        return Check("database", False, found, f"chown {worker} {store.file}")
     return Check("database", True, f"{store.shown_url}, schema {HEAD}{kind}")
 
 
@@ -182,7 +193,7 @@ def _database(lab: Lab) -> Check:
 
 
 def _owner(settings: "Settings") -> int:
-    """The account that vclab works as: whose the secrets are, or would be."""
+    """The account that the worker runs as: the owner of the secrets, or of where they would be."""
     folder = settings.secrets_dir
     there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     return there.stat().st_uid
@@ -199,31 +210,33 @@ def _files(settings: "Settings") -> Iterator[Check]:
         try:
             yield look(settings)
         except PermissionError as error:
-            yield Check(name, False, f"{error.filename} can't be read by you", "run this as root or as its owner")
+            yield Check(name, False, f"you can't read {error.filename}", "run this as root or as its owner")
     if settings.dhcp_leases is not None:
         readable = os.access(settings.dhcp_leases, os.R_OK)
-        todo = "" if readable else "mend `dhcp_leases` in the settings, or let the worker's account read it"
+        todo = "" if readable else "correct `dhcp_leases` in the settings, or let the worker's account read it"
         yield Check("DHCP leases", readable, str(settings.dhcp_leases), todo)
 
 
 def _room(settings: "Settings") -> Check:
-    """Records and secrets wait for room on a full disk; nothing is lost, and nothing moves."""
+    """On a full disk, records and secrets wait for room: nothing is lost, but nothing goes on."""
     from vclab.store.engine import open_store
 
     file: Path | None = None
-    with suppress(Refused):  # that is told by another check
+    with suppress(Refused):  # another check reports it
         file = open_store(settings.database).file
     folders = [f for f in (settings.secrets_dir, file.parent if file else None) if f and f.is_dir()]
     free = {folder: shutil.disk_usage(folder).free for folder in folders}
     short = [folder for folder, left in free.items() if left < LEAST_FREE]
     told = ", ".join(f"{left >> 20} MiB free in {folder}" for folder, left in free.items())
-    return Check("disk", not short, told or "no folder of ours here", "make room there" if short else "")
+    return Check("disk", not short, told or "none of our folders is here", "free some space there" if short else "")
 
 
 def _secrets(settings: "Settings") -> Check:
     folder = settings.secrets_dir
     if not folder.is_dir():
-        return Check("secrets", False, f"there is no {folder}", "`vclab endpoint add` makes it; or mkdir -m 700 it")
+        return Check(
+            "secrets", False, f"there is no {folder}", f"mkdir -m 700 {folder}, or let `vclab endpoint add` make it"
+        )
     owner = _account(folder.stat().st_uid)
     loose = [folder] if folder.stat().st_mode & 0o077 else []
     loose += [path for path in folder.rglob("*") if path.is_file() and path.stat().st_mode & 0o077]
@@ -231,8 +244,8 @@ def _secrets(settings: "Settings") -> Check:
         return Check("secrets", False, f"others can read {loose[0]}", f"chmod -R go= {folder}")
     foreign = [path for path in folder.rglob("*") if path.stat().st_uid != folder.stat().st_uid]
     if foreign:
-        return Check("secrets", False, f"{foreign[0]} is not {owner}'s", f"chown -R {owner} {folder}")
-    return Check("secrets", True, f"{folder}, only for {owner}")
+        return Check("secrets", False, f"{foreign[0]} does not belong to {owner}", f"chown -R {owner} {folder}")
+    return Check("secrets", True, f"{folder}, readable by {owner} only")
 
 
 def _key(settings: "Settings") -> Check:
@@ -247,33 +260,35 @@ def _key(settings: "Settings") -> Check:
         return Check("management key", False, f"others can read {file}", f"chmod 600 {file}")
     if state.st_uid != owner:
         worker = _account(owner)
-        return Check("management key", False, f"{file} is not {worker}'s, as the secrets are", f"chown {worker} {file}")
+        found = f"{file} does not belong to {worker}, as the secrets do"
+        return Check("management key", False, found, f"chown {worker} {file}")
     try:
         key = asyncssh.read_private_key(file)
     except (asyncssh.KeyImportError, ValueError) as error:
         if "assphrase" in str(error):
-            found = f"{file} has a passphrase, which nobody types for a worker"
+            found = f"{file} has a passphrase, which a worker can't enter"
             return Check("management key", False, found, f"ssh-keygen -p -N '' -f {file}")
-        return Check("management key", False, f"{file} can't be read: {error}", "make another: ssh-keygen -t ed25519")
+        return Check("management key", False, f"{file} can't be read: {error}", "make a new one: ssh-keygen -t ed25519")
     return Check("management key", True, f"{file}, {key.get_algorithm()} {key.get_fingerprint()}")
 
 
 # Temporal and its workers.
 
 
-async def _temporal(lab: Lab, sites: tuple[str, ...]) -> list[Check]:
+async def _temporal(backend: Backend, sites: tuple[str, ...]) -> list[Check]:
     from vclab.temporal import health
 
-    settings = lab.settings.temporal
+    settings = backend.settings.temporal
     try:
-        client = await lab.client(5.0)
+        client = await backend.temporal(5.0)
         days = await health.retention_days(client)
         found = f"{settings.address}, server {await health.server_version(client)}"
     except NotFound:
         todo = f"temporal operator namespace create -n {settings.namespace} --retention 30d"
         return [Check("temporal", False, f"{settings.address} has no namespace {settings.namespace}", todo)]
     except Exception as error:  # as with the database
-        return [Check("temporal", False, text_of(error), "start it, or mend `temporal.address` in the settings")]
+        todo = "start it, or correct `temporal.address` in the settings"
+        return [Check("temporal", False, text_of(error), todo)]
     told = Check("temporal", True, f"{found}, namespace {settings.namespace}, keeps histories {days:g} days")
     workers = await _workers(client, settings.workflow_queue, sites)
     return [told, await _attributes(client), *workers, await _reconciler(client)]
@@ -285,9 +300,9 @@ async def _attributes(client: "Client") -> Check:
     with _finding("search attributes") as finding:
         missing = await health.missing_search_attributes(client)
         if missing:
-            finding.tell(False, f"the namespace does not know {', '.join(missing)}", "restart a worker: it makes them")
+            finding.tell(False, f"the namespace lacks {', '.join(missing)}", "restart a worker: it adds them")
         else:
-            finding.tell(True, "all are there")
+            finding.tell(True, "all there")
     return finding.check
 
 
@@ -300,7 +315,7 @@ async def _workers(client: "Client", workflow_queue: str, sites: tuple[str, ...]
             found = "; ".join(f"{queue.name}: {queue.text()}" for queue in idle)
             polling.tell(False, found, "systemctl start vclab-worker on a machine of that site, with its `site` set")
         else:
-            polling.tell(True, f"poll {workflow_queue} for workflows, and all queues of the sites {', '.join(sites)}")
+            polling.tell(True, f"poll {workflow_queue} for workflows, and all queues of {', '.join(sites)}")
     with _finding("workflows") as running:
         failing = await failing_workflows(client)
         running.tell(not failing.workflows, failing.text(), "see the worker's log" if failing.workflows else "")
@@ -312,7 +327,7 @@ async def _reconciler(client: "Client") -> Check:
 
     with _finding("reconciler") as finding:
         if await health.reconciles(client):
-            finding.tell(True, "its schedule runs")
+            finding.tell(True, "its schedule is active")
         else:
             finding.tell(False, "its schedule is missing or paused", "restart a worker, or unpause it in the UI")
     return finding.check
@@ -320,7 +335,7 @@ async def _reconciler(client: "Client") -> Check:
 
 class _Finding:
     def __init__(self, name: str) -> None:
-        self.check = Check(name, False, "was not looked at")
+        self.check = Check(name, False, "not checked")
 
     def tell(self, ok: bool, found: str, todo: str = "") -> None:
         """What was found."""
@@ -329,7 +344,7 @@ class _Finding:
 
 @contextmanager
 def _finding(name: str) -> Iterator[_Finding]:
-    """A check whose own failure is its finding."""
+    """A check that reports its own failure."""
     finding = _Finding(name)
     try:
         yield finding
@@ -337,67 +352,70 @@ def _finding(name: str) -> Iterator[_Finding]:
         finding.tell(False, text_of(error), "")
 
 
-# What an administrator enters, and where it is provisioned.
+# The catalog, and the endpoints.
 
 
-def _catalog(lab: Lab) -> Iterator[Check]:
+def _catalog(backend: Backend) -> Iterator[Check]:
     for name, count, verb in (
-        ("users", len(lab.records.users()), "vclab user add LOGIN --key FILE"),
-        ("images", len(lab.records.images()), "vclab image add --help"),
-        ("computers", len(lab.records.computers()), "vclab computer add vm --count 40"),
-        ("endpoints", len(lab.records.endpoints()), "vclab endpoint add --help"),
+        ("users", len(_read(backend, catalog.users)), "vclab user add LOGIN --key FILE"),
+        ("images", len(_read(backend, catalog.images)), "vclab image add --help"),
+        ("computers", len(_read(backend, catalog.computers)), "vclab computer add vm --count 40"),
+        ("endpoints", len(_read(backend, catalog.endpoints)), "vclab endpoint add --help"),
     ):
         yield Check(name, count > 0, str(count or "none"), "" if count else verb)
 
 
-def _health(lab: Lab) -> Iterator[Check]:
-    """Hosts that rest and revisions that are suspect, if there are any."""
-    for rest in lab.records.resting():
-        found = rest.text(lambda at: clock(at, lab.zone))
-        todo = f"mend it, then vclab host wake {rest.endpoint}/{rest.host}"
+def _health(backend: Backend, zone: ZoneInfo) -> Iterator[Check]:
+    """Hosts out of service and suspect revisions."""
+    for rest in _read(backend, host_rests.resting).values():
+        found = rest.text(lambda at: clock(at, zone))
+        todo = f"repair it, then vclab host wake {rest.endpoint}/{rest.host}"
         yield Check(f"host {rest.endpoint}/{rest.host}", False, found, todo)
-    for suspect in lab.records.suspects():
+    for suspect in _read(backend, failures.suspects):
         todo = f"make a new revision, or vclab image edit {suspect.image} --trusted"
         yield Check(f"image {suspect.image}", False, suspect.text(), todo)
 
 
-def _provisioning(lab: Lab) -> Iterator[Check]:
-    """Each endpoint, then the images' masters on it; at last the clocks of all."""
-    images = lab.records.images()
-    clocks = dict(_database_clock(lab))
-    for endpoint in lab.records.endpoints():
-        if why := why_off(endpoint.module, lab.settings):
-            todo = "switch it on and restart the worker; until then nothing is placed there"
-            yield Check(f"endpoint {endpoint.name}", False, f"its module {why}", todo)
-        elif traits(endpoint.module).lent:
-            machines = sum(computer.pool == endpoint.name for computer in lab.records.computers())
-            todo = "" if machines else f"vclab computer add NAME --group {endpoint.name} --address A"
-            yield Check(f"endpoint {endpoint.name}", machines > 0, f"{machines or 'no'} lab machines", todo)
+def _provisioning(backend: Backend) -> Iterator[Check]:
+    """Each endpoint with the images' masters on it; at last the clocks of all."""
+    clocks = dict(_database_clock(backend))
+    for endpoint in _read(backend, catalog.endpoints):
+        yield from _entry(backend, endpoint)
         kind = registry.kind(endpoint.module)
-        if kind is None or kind.enquiry is None:
-            continue
-        asked = datetime.now(UTC)
-        try:
-            answer = _ask(lab, kind.enquiry(), endpoint, images)
-        except PermissionError as error:
-            found = f"{error.filename} can't be read by you"
-            yield Check(f"endpoint {endpoint.name}", False, found, "run this as root or as its owner")
-        except Exception as error:  # as with the database
-            todo = f"vclab endpoint edit {endpoint.name} --help"
-            yield Check(f"endpoint {endpoint.name}", False, text_of(error), todo)
-        else:
-            clocks[endpoint.name] = (answer.clock - asked).total_seconds()
-            yield from _of_endpoint(endpoint, answer)
+        if kind is not None and kind.enquiry is not None:
+            yield from _asked(backend, kind.enquiry(), endpoint, clocks)
     yield _clock(clocks)
 
 
-def _ask(lab: Lab, enquiry: "Enquiry", endpoint: "Endpoint", images: "list[Image]") -> "Answer":
-    from vclab.secrets.store import SecretStore
+def _entry(backend: Backend, endpoint: "Endpoint") -> Iterator[Check]:
+    """What can be said of an endpoint without asking it."""
+    if why := why_off(endpoint.module, backend.settings):
+        todo = "switch it on and restart the worker; until then nothing is placed there"
+        yield Check(f"endpoint {endpoint.name}", False, f"its module {why}", todo)
+    elif traits(endpoint.module).lent:
+        machines = len(_read(backend, lambda session: catalog.group(session, endpoint.name)))
+        todo = "" if machines else f"vclab computer add NAME --group {endpoint.name} --address A"
+        yield Check(f"endpoint {endpoint.name}", machines > 0, f"{machines or 'no'} lab machines", todo)
 
-    password = SecretStore(lab.settings.secrets_dir).get(endpoint.password_ref)
-    return enquiry.ask(
-        endpoint, password, lab.settings.installation, [i for i in images if i.module == endpoint.module]
-    )
+
+def _asked(backend: Backend, enquiry: "Enquiry", endpoint: "Endpoint", clocks: dict[str, float]) -> Iterator[Check]:
+    """What it answers; by how many seconds its clock is ahead goes into ``clocks``."""
+    name, asked = f"endpoint {endpoint.name}", datetime.now(UTC)
+    try:
+        answer = _ask(backend, enquiry, endpoint)
+    except PermissionError as error:
+        yield Check(name, False, f"you can't read {error.filename}", "run this as root or as its owner")
+    except Exception as error:  # as with the database
+        yield Check(name, False, text_of(error), f"vclab endpoint edit {endpoint.name} --help")
+    else:
+        clocks[endpoint.name] = (answer.clock - asked).total_seconds()
+        yield from _of_endpoint(endpoint, answer)
+
+
+def _ask(backend: Backend, enquiry: "Enquiry", endpoint: "Endpoint") -> "Answer":
+    images = [image for image in _read(backend, catalog.images) if image.module == endpoint.module]
+    password = backend.secrets.get(endpoint.password_ref)
+    return enquiry.ask(endpoint, password, backend.settings.installation, images)
 
 
 def _of_endpoint(endpoint: "Endpoint", answer: "Answer") -> Iterator[Check]:
@@ -410,24 +428,19 @@ def _of_endpoint(endpoint: "Endpoint", answer: "Answer") -> Iterator[Check]:
     yield Check(f"endpoint {endpoint.name}", not why, found, f"vclab endpoint check {endpoint.name}" if why else "")
     name = f"masters on {endpoint.name}"
     if answer.missing:
-        yield Check(name, False, "; ".join(answer.missing), "put the disk there, or `vclab image edit`")
+        yield Check(name, False, "; ".join(answer.missing), "copy the disk there, or `vclab image edit`")
     else:
-        yield Check(name, True, "all are there")
+        yield Check(name, True, "all there")
 
 
-def _database_clock(lab: Lab) -> Iterator[tuple[str, float]]:
+def _database_clock(backend: Backend) -> Iterator[tuple[str, float]]:
     """By how many seconds the database's clock is ahead; SQLite has ours."""
     import sqlalchemy as sa
 
-    from vclab.store.engine import open_store
-
-    store = open_store(lab.settings.database)
-    if store.file is None:
-        with store.read() as session:
-            there = session.scalar(sa.text("SELECT clock_timestamp()"))
-            if isinstance(there, datetime):
-                yield "the database", (there - datetime.now(UTC)).total_seconds()
-    store.close()
+    if backend.store.file is None:
+        there = _read(backend, lambda session: session.scalar(sa.text("SELECT clock_timestamp()")))
+        if isinstance(there, datetime):
+            yield "the database", (there - datetime.now(UTC)).total_seconds()
 
 
 def _clock(ahead: dict[str, float]) -> Check:

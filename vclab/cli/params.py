@@ -1,52 +1,94 @@
 """Parameters that several verbs share, with their completion."""
 
-from collections.abc import Callable
-from typing import Annotated
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vclab.cli.context import Lab
+if TYPE_CHECKING:
+    from vclab.service.client import Client
+    from vclab.service.use_case import Nothing
+
+Words = list[str | tuple[str, str]]
 
 
-def _ids(incomplete: str) -> list[tuple[str, str]]:
+def _ids(incomplete: str) -> Words:
+    from vclab.service import reservations
+    from vclab.service.reservations import Which
+
+    async def ask(client: "Client") -> Words:
+        found = await client.call(reservations.listing, Which())
+        return [(each.id, f"{each.image}: {each.word}") for each in found]
+
+    return _beginning(incomplete, ask)
+
+
+def _images(incomplete: str) -> Words:
+    from vclab.service import reservations
+
+    async def ask(client: "Client") -> Words:
+        return [(each.name, each.title) for each in await client.call(reservations.images, _nothing())]
+
+    return _beginning(incomplete, ask)
+
+
+def _beginning(incomplete: str, ask: "Callable[[Client], Coroutine[Any, Any, Words]]") -> Words:
+    """What begins so. A completion that fails must not spoil the prompt."""
+    from vclab.cli.client import make_client
+
     try:
-        return [(v.id, f"{v.image}: {v.word}") for v in Lab().visible() if v.id.startswith(incomplete)]
-    except Exception:  # a completion that fails must not spoil the prompt
+        found = asyncio.run(ask(make_client()))
+    except Exception:  # whatever it is
         return []
+    return [each for each in found if (each if isinstance(each, str) else each[0]).startswith(incomplete.lower())]
 
 
-def _images(incomplete: str) -> list[tuple[str, str]]:
-    try:
-        return [(i.name, i.title) for i in Lab().records.images() if i.name.startswith(incomplete)]
-    except Exception:  # as above
-        return []
+def _logins(incomplete: str) -> Words:
+    from vclab.service import users
+
+    async def ask(client: "Client") -> Words:
+        return [each.login for each in await client.call(users.listing, _nothing())]
+
+    return _beginning(incomplete, ask)
 
 
-def _logins(incomplete: str) -> list[str]:
-    return _beginning(incomplete, lambda lab: [user.login for user in lab.records.users()])
+def _computers(incomplete: str) -> Words:
+    from vclab.service import computers
+
+    async def ask(client: "Client") -> Words:
+        return [each.name for each in await client.call(computers.listing, _nothing())]
+
+    return _beginning(incomplete, ask)
 
 
-def _computers(incomplete: str) -> list[str]:
-    return _beginning(incomplete, lambda lab: [computer.name for computer in lab.records.computers()])
+def _endpoints(incomplete: str) -> Words:
+    from vclab.service import endpoints
+
+    async def ask(client: "Client") -> Words:
+        return [each.name for each in await client.call(endpoints.listing, _nothing())]
+
+    return _beginning(incomplete, ask)
 
 
-def _endpoints(incomplete: str) -> list[str]:
-    return _beginning(incomplete, lambda lab: [endpoint.name for endpoint in lab.records.endpoints()])
+def _hosts(incomplete: str) -> Words:
+    from vclab.service import hosts
+
+    async def ask(client: "Client") -> Words:
+        return [each.host for each in await client.call(hosts.names, _nothing())]
+
+    return _beginning(incomplete, ask)
 
 
-def _hosts(incomplete: str) -> list[str]:
-    return _beginning(incomplete, lambda lab: [host for _, host in lab.records.known_hosts()])
+def _nothing() -> "Nothing":
+    from vclab.service.use_case import Nothing
 
-
-def _beginning(incomplete: str, names: Callable[[Lab], list[str]]) -> list[str]:
-    try:
-        return [name for name in names(Lab()) if name.startswith(incomplete)]
-    except Exception:  # as above
-        return []
+    return Nothing()
 
 
 ReservationId = Annotated[
-    str, typer.Argument(metavar="R", help="The reservation's id (see `vclab list`).", autocompletion=_ids)
+    str,
+    typer.Argument(metavar="R", help="The reservation's id, or its first 4 characters or more.", autocompletion=_ids),
 ]
 ImageName = Annotated[
     str, typer.Argument(metavar="IMAGE", help="The image's name (see `vclab images`).", autocompletion=_images)
@@ -58,20 +100,30 @@ ComputerName = Annotated[
     str, typer.Argument(metavar="COMPUTER", help="Its name.", show_default=False, autocompletion=_computers)
 ]
 EndpointName = Annotated[
-    str, typer.Argument(metavar="ENDPOINT", help="Its name here.", show_default=False, autocompletion=_endpoints)
+    str, typer.Argument(metavar="ENDPOINT", help="Its name in vclab.", show_default=False, autocompletion=_endpoints)
 ]
 HostName = Annotated[
     str,
     typer.Argument(
-        metavar="HOST", help="Its name, or ENDPOINT/HOST if several have one so called.", autocompletion=_hosts
+        metavar="HOST",
+        help="Its name, or ENDPOINT/HOST if several endpoints have a host of that name.",
+        autocompletion=_hosts,
     ),
 ]
 OfComputer = Annotated[
     str,
-    typer.Option("--computer", metavar="C", help="Of this computer.", show_default=False, autocompletion=_computers),
+    typer.Option(
+        "--computer",
+        metavar="C",
+        help="Of this computer.",
+        show_default=False,
+        autocompletion=_computers,
+    ),
 ]
 OfUser = Annotated[
-    str, typer.Option("--user", metavar="U", help="Of this person.", show_default=False, autocompletion=_logins)
+    str,
+    typer.Option("--user", metavar="U", help="Of this person.", show_default=False, autocompletion=_logins),
 ]
 AsUser = Annotated[str, typer.Option("--as", metavar="USER", help="Act as this user.", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs: stable keys, times in UTC.")]
+Why = Annotated[str, typer.Option("--why", metavar="TEXT", help="Reason shown to users.", show_default=False)]

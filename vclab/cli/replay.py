@@ -1,4 +1,4 @@
-"""``vclab doctor --replay``: would what runs now go on with the workflow code that is installed here?"""
+"""``vclab doctor --replay``: would running workflows go on with the workflow code that is installed here?"""
 
 import asyncio
 import time
@@ -6,11 +6,12 @@ from contextlib import suppress
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
-from vclab.cli.context import Lab
 from vclab.cli.errors import Code
 from vclab.cli.output import JsonValue, note, say_json, table
 from vclab.model.errors import Failed, VclabError
 from vclab.model.messages import workflow_id
+from vclab.service.backend import Backend
+from vclab.store import reservations
 
 if TYPE_CHECKING:
     from vclab.temporal.replay import Replayed
@@ -20,24 +21,28 @@ GROUP = "vclab.workflows"
 
 PROGRESS_SECONDS = 5.0
 ADVICE = (
-    "Keep the code that they began with running, or start it again, until they have ended; "
-    "README.md, “When a reservation stands still”, tells more."
+    "Keep a worker with their own code running until they have ended; see README.md, “When a reservation stands still”."
 )
 
 
-def replay(lab: Lab, json: bool) -> Code:
-    """Replay all, tell which would stand still, and return the exit code. Raises ``Unreachable``, ``Failed``."""
-    number, still = asyncio.run(_replayed(lab, installed()))
+def replay(backend: Backend, json: bool) -> Code:
+    """Replay all, print which would stop, and return the exit code. Raises ``Unreachable``, ``Failed``."""
+    number, still = asyncio.run(_replayed(backend, installed()))
     if json:
         each: list[JsonValue] = [
-            {"workflow": one.workflow, "reservation": _reservation(one), "state": _state(lab, one), "why": one.why_not}
+            {
+                "workflow": one.workflow,
+                "reservation": _reservation(one),
+                "state": _state(backend, one),
+                "why": one.why_not,
+            }
             for one in still
         ]
         say_json({"ok": not still, "replayed": number, "stand_still": each})
     elif still:
-        rows = [(_reservation(one) or one.workflow, _state(lab, one) or one.kind, one.why_not) for one in still]
-        table(("RESERVATION", "STATE", "WHY IT WOULD STAND STILL"), rows)
-        note(f"{len(still)} of {number} would stand still with the code that is installed here. {ADVICE}")
+        rows = [(_reservation(one) or one.workflow, _state(backend, one) or one.kind, one.why_not) for one in still]
+        table(("RESERVATION", "STATE", "WHY IT WOULD STOP"), rows)
+        note(f"{len(still)} of {number} would stop with the code that is installed here. {ADVICE}")
     else:
         note(f"All {number} would go on with the code that is installed here." if number else "No workflow runs.")
     return Code.FAILED if still else Code.OK
@@ -56,9 +61,9 @@ def installed() -> list[type]:
     return found
 
 
-async def _replayed(lab: Lab, workflows: list[type]) -> tuple[int, list["Replayed"]]:
-    """How many were replayed, and those that would stand still."""
-    client, queue = await lab.client(), lab.settings.temporal.workflow_queue
+async def _replayed(backend: Backend, workflows: list[type]) -> tuple[int, list["Replayed"]]:
+    """How many were replayed, and those that would stop."""
+    client, queue = await backend.temporal(), backend.settings.temporal.workflow_queue
     from vclab.temporal.replay import count, running
 
     still, number, told, total = [], 0, time.monotonic(), await count(client)
@@ -68,7 +73,7 @@ async def _replayed(lab: Lab, workflows: list[type]) -> tuple[int, list["Replaye
             still.append(one)
         if time.monotonic() - told > PROGRESS_SECONDS:
             told = time.monotonic()
-            note(f"{number} of about {total} replayed, {len(still)} would stand still …")
+            note(f"{number} of about {total} replayed, {len(still)} would stop …")
     return number, still
 
 
@@ -77,9 +82,9 @@ def _reservation(one: "Replayed") -> str | None:
     return one.workflow.removeprefix(prefix) if one.workflow.startswith(prefix) else None
 
 
-def _state(lab: Lab, one: "Replayed") -> str | None:
-    """As its user sees it. The database may be of another version than this code: then nothing is said."""
-    with suppress(VclabError):
-        view = lab.records.view(_reservation(one) or "")
+def _state(backend: Backend, one: "Replayed") -> str | None:
+    """As its user sees it. The database may be of another version than this code: then it is unknown."""
+    with suppress(VclabError), backend.store.read() as session:
+        view = reservations.view(session, _reservation(one) or "")
         return view.word if view else None
     return None

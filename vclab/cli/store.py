@@ -1,4 +1,4 @@
-"""``vclab store …``: the database as a whole."""
+"""``vclab store …``: the database as a whole. A local tool of the management node."""
 
 import os
 from pathlib import Path
@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from vclab.cli.administer import administration, group
-from vclab.cli.context import lab_of
+from vclab.cli.administer import group
 from vclab.cli.output import say, say_json
 from vclab.cli.params import Json
 from vclab.model.errors import Refused, Unreachable
+from vclab.service.authentication import may_write
+from vclab.service.backend import Backend
+from vclab.settings import load
 
 if TYPE_CHECKING:
     from vclab.store.engine import Store
@@ -20,9 +22,10 @@ app = group("store", "The database: migrate.")
 
 @app.command("migrate")
 def migrate(context: typer.Context, json: Json = False) -> None:
-    """Bring the database's schema to this program's version; makes the tables of a new one.
+    """Upgrade the database's schema to this program's version; create the tables of a new database.
 
-    Run it after each update, with the workers stopped. It may be run again: then it changes nothing.
+    Run it as root or as the worker's account, after each update, with the workers stopped. Running it again changes
+    nothing.
 
     \b
     Examples:
@@ -30,10 +33,10 @@ def migrate(context: typer.Context, json: Json = False) -> None:
     """
     from vclab.store.migrations import HEAD
 
-    store = administration(lab_of(context)).store
+    store = _backend().store
     before = _version(store)
     if before > HEAD:
-        raise Refused(f"{store.shown_url} is at schema version {before}, newer than this program: update the program")
+        raise Refused(f"{store.shown_url} is at schema version {before}, newer than this program", "update the program")
     store.migrate()
     if not before and store.file is not None:
         _give_away(store.file)
@@ -41,12 +44,20 @@ def migrate(context: typer.Context, json: Json = False) -> None:
     if json:
         say_json({"database": store.shown_url, "before": before or None, "version": after})
     else:
-        came = "as before" if before == after else f"was {before}" if before else "new"
+        came = "unchanged" if before == after else f"was {before}" if before else "new"
         say(f"{store.shown_url} is at schema version {after} ({came})")
 
 
+def _backend() -> Backend:
+    """For root and the account whose secrets these are. Raises ``Refused`` for all others."""
+    backend = Backend(load())
+    if not may_write(backend.settings.secrets_dir):
+        raise Refused("only root and the worker's account can migrate the database", "run this as one of them")
+    return backend
+
+
 def _version(store: "Store") -> str:
-    """The version now; empty where there is nothing yet. An SQLite file that is not there is made by migrating."""
+    """The present version; empty where there is no database yet. Migrating creates a missing SQLite file."""
     try:
         return store.version()
     except Unreachable:
@@ -54,7 +65,7 @@ def _version(store: "Store") -> str:
 
 
 def _give_away(file: Path) -> None:
-    """A file that root made belongs to whom its folder belongs: the worker's account must be able to write it."""
+    """A file that root made gets the owner of its folder: the worker's account must be able to write it."""
     if os.geteuid() == 0:
         folder = file.parent.stat()
         os.chown(file, folder.st_uid, folder.st_gid)

@@ -1,6 +1,6 @@
-"""A kind of provisioning module: what is known of it before any of its libraries is imported."""
+"""A kind of provisioning module: what is known before any of its libraries is imported."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,4 +38,6 @@ class Kind:
     image_data: type[ModuleData] = NoData  #: what it must know of its images
     endpoint_data: type[ModuleData] = NoData  #: and of its endpoints
     enquiry: Callable[[], Enquiry] | None = None  #: how an endpoint is asked; None: there is nothing to log in to
+    choices: Mapping[str, Callable[[], Collection[str]]] = field(default_factory=dict)
+    """Fields of the image data whose values the module's library lists, and how they are listed."""
     pretended: bool = False  #: for rehearsals: offered only where the settings switch the pretended world on

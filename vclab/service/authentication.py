@@ -23,9 +23,10 @@ class Account:
 
 
 async def authenticate(backend: Backend, account: Account, as_user: str = "") -> Actor:
-    """Who acts: ``as_user``, else the account if it is a user, else ``act_as`` of the settings, else the account.
+    """Who acts: ``as_user``, else the account if it is a user or an operator, else ``act_as`` of the settings.
 
-    Raises ``NotFound`` for a user that there is not.
+    Raises ``NotFound`` for an unknown user. Before ``act_as`` has an entry, who keeps the secrets acts as the account:
+    a new installation has no users yet.
     """
     settings = backend.settings
     users = {user.login: user for user in await backend.read(catalog.users)}
@@ -34,13 +35,18 @@ async def authenticate(backend: Backend, account: Account, as_user: str = "") ->
         if as_user not in users:
             raise NotFound(f"there is no user {quoted(as_user)}{near(as_user, users)}")
         return _actor(backend, users[as_user], as_user, Authentication.CLAIM, account)
-    if account.login not in users and settings.act_as:
-        if settings.act_as not in users:
-            raise NotFound(
-                f"the settings say act_as = {quoted(settings.act_as)}, but there is no such user", "use --as USER"
-            )
-        return _actor(backend, users[settings.act_as], settings.act_as, Authentication.SETTING, account)
+    if settings.act_as and account.login not in {*users, *settings.operators}:
+        if settings.act_as in users:
+            return _actor(backend, users[settings.act_as], settings.act_as, Authentication.SETTING, account)
+        if not account.keeps_secrets:
+            missing = f"the settings say act_as = {quoted(settings.act_as)}, but there is no such user"
+            raise NotFound(missing, "use --as USER")
     return _actor(backend, users.get(account.login), account.login, Authentication.ACCOUNT, account)
+
+
+def unknown(backend: Backend, account: Account) -> Actor:
+    """Who calls, as far as the account and the settings tell: the store was not asked."""
+    return _actor(backend, None, account.login, Authentication.ACCOUNT, account)
 
 
 def _actor(backend: Backend, user: User | None, login: str, how: Authentication, account: Account) -> Actor:
@@ -53,11 +59,15 @@ def _actor(backend: Backend, user: User | None, login: str, how: Authentication,
 
 
 def local_account(secrets: Path) -> Account:
-    """The account of this process: by its user id, for the environment can say anything."""
-    login = f"uid {os.getuid()}"
+    """The account of this process."""
+    return Account(login_name(), may_write(secrets))
+
+
+def login_name() -> str:
+    """The login name of this process: by its user id, for the environment can say anything."""
     with suppress(KeyError):
-        login = pwd.getpwuid(os.getuid()).pw_name
-    return Account(login, may_write(secrets))
+        return pwd.getpwuid(os.getuid()).pw_name
+    return f"uid {os.getuid()}"
 
 
 def may_write(folder: Path) -> bool:

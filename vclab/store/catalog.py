@@ -40,6 +40,11 @@ def users(session: Session) -> list[model.User]:
     return [_user(row) for row in session.scalars(query)]
 
 
+def uids(session: Session) -> set[int]:
+    """All uids that are taken, by removed users too: computers and files may still have them."""
+    return set(session.scalars(sa.select(models.User.uid)))
+
+
 def affiliation(session: Session, login: str) -> str:
     """Where a user belongs; empty for somebody unknown."""
     return session.scalar(sa.select(models.User.affiliation).where(models.User.login == login)) or ""
@@ -108,6 +113,11 @@ def revisions(session: Session, name: str) -> list[tuple[model.Image, bool]]:
     if not found:
         raise NotFound(f"there is no image {name}")
     return found
+
+
+def newest_revision(session: Session, name: str) -> int:
+    """The highest revision number that an image has had, of a removed one too; 0: none."""
+    return session.scalar(sa.select(sa.func.max(models.Revision.number)).where(models.Revision.image == name)) or 0
 
 
 def put_endpoint(session: Session, endpoint: model.Endpoint) -> None:

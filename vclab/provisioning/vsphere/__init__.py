@@ -1,5 +1,7 @@
 """The vSphere provisioning module. What is here is known without its library."""
 
+from collections.abc import Collection
+
 from vclab.model.traits import POWER, Traits
 from vclab.provisioning.base import ProvisioningModule
 from vclab.provisioning.enquiry import Enquiry
@@ -30,4 +32,19 @@ def enquiry() -> Enquiry:
     return Enquiry(shown_fingerprint, ask)
 
 
-KIND = Kind(NAME, TRAITS, build, image_data=ImageData, endpoint_data=EndpointData, enquiry=enquiry)
+def guest_ids() -> Collection[str]:
+    """What vSphere calls operating systems (``VirtualMachineGuestOsIdentifier``). Its library is imported now."""
+    from vclab.provisioning.vsphere.api import vim
+
+    return tuple(vim.vm.GuestOsDescriptor.GuestOsIdentifier.values)
+
+
+KIND = Kind(
+    NAME,
+    TRAITS,
+    build,
+    image_data=ImageData,
+    endpoint_data=EndpointData,
+    enquiry=enquiry,
+    choices={"guest_id": guest_ids},
+)

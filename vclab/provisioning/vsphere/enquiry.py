@@ -1,4 +1,4 @@
-"""What an administrator asks of a vCenter or an ESXi host. It only reads: nothing is made there."""
+"""What an administrator asks a vCenter or an ESXi host. Nothing is changed there."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC
@@ -24,7 +24,7 @@ def ask(endpoint: Endpoint, password: str, installation: str, images: Iterable[I
     """Log in, look, and log out.
 
     Raises:
-        Refused: the login is wrong, another installation holds the folder, or the datacenter is not clear.
+        Refused: the login is wrong, the folder is somebody else's, or the datacenter is not clear.
         Unreachable: it does not answer, or shows another certificate than the pinned one.
     """
     session = Session(endpoint, lambda _: password, 2)
@@ -32,7 +32,7 @@ def ask(endpoint: Endpoint, password: str, installation: str, images: Iterable[I
         with explained(f"asking {endpoint.name}"):
             return _ask(_log_in(session, installation), images)
     except StepFailed as error:
-        raise Refused(str(error)) from None
+        raise Refused(error.message, error.hint) from None
     finally:
         session.close()
 
@@ -52,12 +52,14 @@ def _ask(site: Site, images: Iterable[Image]) -> Answer:
     inventory = survey(site)
     clock = vim.ServiceInstance("ServiceInstance", site.content.propertyCollector._stub).CurrentTime()
     networks = _networks(site)
+    missing = {image.name: _missing(site, image, inventory) for image in images}
     return Answer(
         product=site.content.about.fullName,
         clock=clock.astimezone(UTC),
         inventory=inventory,
         networks=networks,
-        missing=tuple(text for image in images for text in _missing(site, image, inventory)),
+        missing=tuple(text for texts, _ in missing.values() for text in texts),
+        found=frozenset(name for name, (_, found) in missing.items() if found),
         mistakes=tuple(_mistakes(site.session.endpoint, networks)),
     )
 
@@ -81,19 +83,25 @@ def _networks(site: Site) -> dict[str, tuple[str, ...]]:
     }
 
 
-def _missing(site: Site, image: Image, inventory: Inventory) -> Iterable[str]:
-    """Where the image's master is wanted and is not: on its datastore, else on each that machines are placed on."""
+def _missing(site: Site, image: Image, inventory: Inventory) -> tuple[list[str], bool]:
+    """Where the image's master should be and is not, and whether it is anywhere.
+
+    It should be on the datastore that the image names, else on each datastore on which machines are placed.
+    """
     try:
         data = ImageData.of(image.module_data, f"the image {image.name}")
     except StepFailed as error:
-        yield f"{image.name}: {error}"
-        return
-    usable = [store.name for store in inventory.datastores if store.usable]
+        return [f"{image.name}: {error}"], False
+    wanted = [data.datastore] if data.datastore else [store.name for store in inventory.datastores if store.usable]
+    why_not = {data.master(name): _why_missing(site, data, name, inventory) for name in wanted}
+    return [f"{image.name}: {path}{why}" for path, why in why_not.items() if why], not all(why_not.values())
+
+
+def _why_missing(site: Site, data: ImageData, datastore: str, inventory: Inventory) -> str:
+    """Why the master can't be used there, to be put after its path; empty when it can."""
+    known = {store.name: store.usable for store in inventory.datastores}
+    if not known.get(datastore, False):
+        return f": the datastore is {'not usable' if datastore in known else 'not there'}"
     folder, _, name = data.master_path.rpartition("/")
-    for wanted in [data.datastore] if data.datastore else usable:
-        path = data.master(wanted)
-        if wanted not in usable:
-            known = any(store.name == wanted for store in inventory.datastores)
-            yield f"{image.name}: {path}: the datastore is {'not usable' if known else 'not there'}"
-        elif name not in (files.listing(site, site.datastore(wanted), f"[{wanted}] {folder}".rstrip()) or ()):
-            yield f"{image.name}: {path} is not there"
+    listed = files.listing(site, site.datastore(datastore), f"[{datastore}] {folder}".rstrip()) or ()
+    return "" if name in listed else " is not there"

@@ -1,0 +1,78 @@
+"""How a verb calls use cases: its parameters become a question, and the answer is printed."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol
+from zoneinfo import ZoneInfo
+
+import typer
+
+from vclab.cli import client
+from vclab.cli.output import say_json
+from vclab.cli.root import Root
+from vclab.cli.times import zone_of
+from vclab.service import people
+from vclab.service.use_case import A, Nothing, Q, UseCase
+
+if TYPE_CHECKING:
+    from vclab.service.client import Client
+
+
+class Asker:
+    """Calls use cases, and waits for the answer. Who calls is found out at the first call."""
+
+    def __init__(self, of: "Client") -> None:
+        self._client = of
+
+    def __call__(self, use_case: UseCase[Q, A], question: Q) -> A:
+        """The answer. Raises as ``Client.call``."""
+        return asyncio.run(self._client.call(use_case, question))
+
+    def tell(self, use_case: UseCase[Q, A], question: Q, json: bool, text: Callable[[A], None]) -> A:
+        """Print the answer, as JSON or by ``text``, and return it."""
+        answer = self(use_case, question)
+        if json:
+            say_json(use_case.document(answer))
+        else:
+            text(answer)
+        return answer
+
+    def zone(self) -> ZoneInfo:
+        """The zone in which the caller reads times."""
+        return zone_of(self(people.me, Nothing()).zone)
+
+
+def asker(context: typer.Context) -> Asker:
+    """For the person that ``--as`` names, after the verb or before it; else for the local account."""
+    root = context.find_object(Root)
+    return Asker(client.make_client(context.params.get("as_user") or (root.as_user if root else "")))
+
+
+class Retirable(Protocol):
+    """A view of something that can be disabled: read only."""
+
+    @property
+    def disabled_at(self) -> datetime | None:
+        """Since when; None: it is enabled."""
+
+    @property
+    def disabled_why(self) -> str:
+        """The reason, as its administrator gave it."""
+
+
+def disabled(thing: Retirable) -> str:
+    """The note on something that is disabled; else empty."""
+    if thing.disabled_at is None:
+        return ""
+    return f"disabled: {thing.disabled_why}" if thing.disabled_why else "disabled"
+
+
+def given(context: typer.Context, question: type[Q], **more: Any) -> Q:
+    """A question whose fields are the command's parameters of the same names, and ``more``.
+
+    What was not given is left out: the question's own default holds.
+    """
+    words = {name: value for name, value in context.params.items() if name in question.model_fields}
+    values = {name: value for name, value in {**words, **more}.items() if value is not None}
+    return question(**{name: value for name, value in values.items() if value not in ((), [])})

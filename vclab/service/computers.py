@@ -1,0 +1,290 @@
+"""The computers that people get. That of a virtual machine is an identity: a host name and two MACs."""
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from vclab.model import catalog as model
+from vclab.model.catalog import ComputerKind, Identity, IdentityPool
+from vclab.model.errors import Invalid, Refused
+from vclab.model.messages import Reload
+from vclab.model.states import ComputerState
+from vclab.service import checks
+from vclab.service.failures import FailedStep
+from vclab.service.finding import known
+from vclab.service.retiring import Disable, Kept, Named
+from vclab.service.use_case import Call, Nothing, Question, Rule, act, read
+from vclab.service.views import Time, View
+from vclab.store import background_loads, catalog, failed_steps
+
+MAC_PREFIX = "02:76:63"  # locally administered, and "vc" in ASCII
+MOST = 4096
+
+
+class Computer(View):
+    """A computer as it is recorded: what it is, what it holds, and who holds it."""
+
+    name: str
+    kind: ComputerKind
+    state: ComputerState
+    pool: str  #: prefix of its identity pool; of a lab machine its endpoint
+    private_mac: str
+    public_mac: str
+    image: str  #: that was loaded last; empty: unknown
+    revision: int
+    tainted: bool  #: somebody may have been root there since
+    host_key: str
+    private_address: str
+    public_address: str
+    notes: str
+    why_out_of_service: str  #: empty: it is in service
+    generation: int  #: of its newest tenure; 0: nobody has held it
+    holder: str  #: empty: nobody
+    spare_until: Time | None  #: an unused machine is kept on it until then
+    host: str  #: where that machine is
+
+    @classmethod
+    def of(cls, computer: model.Computer, **more: Any) -> "Computer":
+        """A computer as it is stored."""
+        return cls(**asdict(computer), **more)
+
+
+class DetailedComputer(Computer):
+    """A computer, and to keepers the background load of it that failed."""
+
+    failure: FailedStep | None
+
+
+class AddPool(Question):
+    """A pool of identities ``<name>01, <name>02, …``. With a higher ``count`` it grows."""
+
+    name: str
+    count: int
+    mac_prefix: str | None = None  #: the first three bytes; a known pool keeps its own
+
+
+class AddIdentity(Named):
+    """One identity."""
+
+    private_mac: str
+    public_mac: str
+
+
+class AddLabMachine(Named):
+    """A lab machine, or changes of one; what is None stays."""
+
+    group: str  #: its endpoint
+    address: str | None = None
+    host_key: str | None = None  #: to be pinned; else that of the first contact is
+    private_mac: str | None = None
+    public_mac: str | None = None
+
+
+class Edit(Named):
+    """Changes; what is None stays."""
+
+    maintenance: bool | None = None  #: take it out of service, or return it
+    notes: str | None = None
+
+
+class LoadAgain(Named):
+    """``image``: empty: what was loaded last."""
+
+    image: str = ""
+
+
+@read(Rule.ANYBODY)
+async def listing(call: Call, question: Nothing) -> tuple[Computer, ...]:
+    """All computers, by name, with what they hold and who holds them."""
+    return tuple(map(Computer.of, await call.backend.read(catalog.computers)))
+
+
+@read(Rule.ANYBODY)
+async def show(call: Call, question: Named) -> DetailedComputer:
+    """One computer."""
+
+    def ask(session: Session) -> DetailedComputer:
+        computer = _known(session, question.name)
+        failed = [each for each in failed_steps.of_loads(session) if each.computer == computer.name]
+        shown = FailedStep.of(failed[0]) if failed and call.actor.keeps else None
+        return DetailedComputer(**dict(Computer.of(computer)), failure=shown)
+
+    return await call.backend.read(ask)
+
+
+@act(Rule.KEEPERS)
+async def add_pool(call: Call, question: AddPool) -> tuple[Computer, ...]:
+    """Add a pool of identities, or let it grow."""
+    _check_name(question.name)
+    checks.number(question.count, "the count", 1, MOST)
+    prefix = checks.given(question, mac_prefix=checks.mac_prefix).get("mac_prefix", "")
+
+    def change(session: Session) -> tuple[Computer, ...]:
+        members = _members(session, question.name)
+        return _put(session, _pool(question.name, question.count, prefix, members), members)
+
+    return await call.backend.write(change)
+
+
+@act(Rule.KEEPERS)
+async def add_identity(call: Call, question: AddIdentity) -> tuple[Computer, ...]:
+    """Add one identity: a pool of one, with the same name."""
+    _check_name(question.name)
+    identity = Identity(question.name, checks.mac(question.private_mac), checks.mac(question.public_mac))
+    if identity.private_mac == identity.public_mac:
+        raise Invalid("the two network cards of a computer need different MACs")
+    pool = IdentityPool(prefix=question.name, count=1, identities=(identity,))
+    return await call.backend.write(lambda session: _put(session, pool, _members(session, question.name)))
+
+
+@act(Rule.KEEPERS)
+async def add_lab_machine(call: Call, question: AddLabMachine) -> Computer:
+    """Add a lab machine, or change what is given of one."""
+    _check_name(question.name)
+    given = checks.given(
+        question, address=checks.address, host_key=checks.host_key, private_mac=checks.mac, public_mac=checks.mac
+    )
+
+    def change(session: Session) -> Computer:
+        _check_group(session, question)
+        for other in catalog.computers(session):
+            _refuse_clash(question.name, given, other)
+        catalog.put_lab_computer(session, question.name, endpoint=question.group, **given)
+        return Computer.of(catalog.computer(session, question.name))
+
+    return await call.backend.write(change)
+
+
+@act(Rule.KEEPERS)
+async def edit(call: Call, question: Edit) -> Computer:
+    """Take a computer out of service, return it, or change its notes."""
+    if question.maintenance is None and question.notes is None:
+        raise Invalid("nothing is to be changed", "use --maintenance, --available or --notes")
+    state = None if question.maintenance is None else _STATES[question.maintenance]
+    notes = checks.line(question.notes, "the note", 500) if question.notes else question.notes
+
+    def change(session: Session) -> Computer:
+        computer = _known(session, question.name)
+        return Computer.of(catalog.set_computer(session, computer.name, state, notes, why=notes or ""))
+
+    return await call.backend.write(change)
+
+
+@act(Rule.KEEPERS)
+async def reload(call: Call, question: LoadAgain) -> Computer:
+    """Load a computer again that nobody holds. Returns when the load has begun."""
+    message = Reload(question.name, question.image, call.intent)
+
+    def ask(session: Session) -> None:
+        _known(session, question.name)
+        _check_image(session, question.image)
+        if why_not := background_loads.why_not(session, message, call.backend.settings.rules()):
+            raise Refused(why_not)
+
+    await call.backend.read(ask)
+    await (await call.backend.reservations()).reload(message)
+    return await _shown(call, question.name)
+
+
+@act(Rule.KEEPERS)
+async def disable(call: Call, question: Disable) -> Computer:
+    """Take a computer that nobody holds out of service."""
+    await _COMPUTERS.disable(call, question)
+    return await _shown(call, question.name)
+
+
+@act(Rule.KEEPERS)
+async def enable(call: Call, question: Named) -> Computer:
+    """Return a computer to service."""
+    await _COMPUTERS.enable(call, question.name)
+    return await _shown(call, question.name)
+
+
+@act(Rule.KEEPERS)
+async def remove(call: Call, question: Named) -> None:
+    """Remove a computer that nothing uses. A lab machine itself stays as it is."""
+    await _COMPUTERS.remove(call, question.name)
+
+
+_STATES = {True: ComputerState.MAINTENANCE, False: ComputerState.AVAILABLE}
+
+
+def _check_name(name: str) -> None:
+    checks.name(name, "a computer", 60, more="")
+
+
+def _known(session: Session, name: str) -> model.Computer:
+    computers = {computer.name: computer for computer in catalog.computers(session)}
+    return known("computer", name, computers, "`vclab computer list` lists them")
+
+
+_COMPUTERS = Kept(model.Thing.COMPUTER, _known)
+
+
+async def _shown(call: Call, name: str) -> Computer:
+    return Computer.of(await call.backend.read(lambda session: _known(session, name)))
+
+
+def _check_image(session: Session, name: str) -> None:
+    if name:
+        images = {image.name: image for image in catalog.images(session)}
+        known("image", name, images, "`vclab images` lists them")
+
+
+# Identities.
+
+
+def _members(session: Session, pool: str) -> list[model.Computer]:
+    return [each for each in catalog.computers(session) if each.pool == pool]
+
+
+def _pool(prefix: str, count: int, wanted: str, members: list[model.Computer]) -> IdentityPool:
+    """The pool, grown or new. It keeps its MACs: DHCP and firewalls know machines by them."""
+    present = members[0].private_mac[: len(MAC_PREFIX)] if members else ""
+    if present and wanted and wanted != present:
+        raise Refused(f"the MACs of the pool {prefix} begin with {present}, not {wanted}")
+    return IdentityPool(prefix=prefix, count=count, mac_prefix=present or wanted or MAC_PREFIX)
+
+
+def _put(session: Session, pool: IdentityPool, members: list[model.Computer]) -> tuple[Computer, ...]:
+    _refuse_other_macs(pool, members)
+    catalog.put_pool(session, pool)
+    identities = {identity.name: identity for identity in catalog.identities(pool)}
+    checks.identities(identities.values())
+    return tuple(Computer.of(each) for each in catalog.computers(session) if each.name in identities)
+
+
+def _refuse_other_macs(pool: IdentityPool, members: Iterable[model.Computer]) -> None:
+    """A known computer never gets other MACs unnoticed."""
+    macs = {each.name: (each.private_mac, each.public_mac) for each in members}
+    for identity in pool.identities:
+        wanted = identity.private_mac, identity.public_mac
+        if macs.get(identity.name, wanted) != wanted:
+            raise Refused(f"the computer {identity.name} exists, with the MACs {' and '.join(macs[identity.name])}")
+
+
+# Lab machines.
+
+
+def _check_group(session: Session, question: AddLabMachine) -> None:
+    """Raises ``NotFound`` for what is not a group of lab machines, ``Invalid`` when an address is missing."""
+    traits = {each.name: checks.traits(each.module) for each in catalog.endpoints(session)}
+    groups = {name: each for name, each in traits.items() if each.lent}
+    add = "add it with `vclab endpoint add NAME --module standalone`"
+    if known("group of lab machines", question.group, groups, add).guest and question.address is None:
+        raise Invalid(f"a computer of {question.group} needs --address")
+
+
+def _refuse_clash(name: str, given: dict[str, Any], other: model.Computer) -> None:
+    """Raises ``Refused`` when the machine is held, or another has its address or a MAC of it."""
+    if other.name == name:
+        if other.holder:
+            raise Refused(f"{name} is held by {other.holder}", "change it when that has ended")
+        return
+    if other.kind is ComputerKind.LAB and given.get("address", "") == other.private_address != "":
+        raise Refused(f"the address {given['address']} of {name} belongs to {other.name}")
+    taken = {other.private_mac, other.public_mac} & {given.get("private_mac"), given.get("public_mac")} - {"", None}
+    if taken:
+        raise Refused(f"the MAC {taken.pop()} of {name} belongs to {other.name}")

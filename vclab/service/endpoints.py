@@ -1,0 +1,427 @@
+"""Endpoints, which provision: list, show, add, edit, check, disable, remove.
+
+Adding and editing are two calls where somebody logs in: ``preview_add`` and ``preview_edit`` check the question and
+show the certificate; the act carries the fingerprint that was confirmed, and the password.
+"""
+
+import asyncio
+import secrets
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from pydantic import Field, SecretStr
+from sqlalchemy.orm import Session
+
+from vclab.model import catalog as model
+from vclab.model.errors import Invalid, Refused
+from vclab.model.inventory import Inventory
+from vclab.provisioning.enquiry import Answer, Enquiry
+from vclab.service import checks, masters, module_data
+from vclab.service.authentication import may_write
+from vclab.service.finding import known, quoted
+from vclab.service.retiring import Disable, Kept, Named
+from vclab.service.use_case import Call, Nothing, Question, Rule, act, read
+from vclab.service.views import Time, View
+from vclab.store import catalog, retirement
+
+
+class Endpoint(View):
+    """An endpoint as it is recorded."""
+
+    name: str
+    module: str
+    url: str  #: empty: there is nothing to log in to
+    username: str
+    password_ref: str  #: where its password is among the secrets
+    fingerprint: str  #: SHA-256 of its certificate, pinned
+    site: str
+    cpu_overcommit: float
+    memory_reserve_mb: int
+    module_data: dict[str, Any] | None  #: null: it can't be read
+    error: str | None  #: why the module's data can't be read
+    disabled_at: Time | None  #: nothing is placed there since then; null: it is enabled
+    disabled_why: str
+
+    @classmethod
+    def of(cls, endpoint: model.Endpoint, **more: Any) -> "Endpoint":
+        """An endpoint as it is stored."""
+        data, error = module_data.document(endpoint)
+        return cls(**asdict(endpoint) | {"module_data": data, "error": error or None}, **more)
+
+
+class Host(View):
+    """A host of an endpoint: what it may give to our machines."""
+
+    name: str
+    cpus: int
+    memory_mb: int
+    usable: bool
+    why_not: str
+    datastores: tuple[str, ...]
+    networks: tuple[str, ...]
+
+
+class Datastore(View):
+    """A datastore of an endpoint. ``disk_gb``: for our machines, what they hold already included."""
+
+    name: str
+    disk_gb: int
+    free_gb: int
+    usable: bool
+    why_not: str
+
+
+class CheckedEndpoint(Endpoint):
+    """An endpoint, and what it answered. ``product`` is empty where there is nothing to log in to."""
+
+    product: str
+    usable: bool
+    why_not: str  #: why no machine can be placed there
+    hosts: tuple[Host, ...]
+    datastores: tuple[Datastore, ...]
+    missing_masters: tuple[str, ...]
+
+
+class Login(View):
+    """What must be confirmed and given before an endpoint is added or changed."""
+
+    url: str  #: empty: nobody logs in there
+    username: str
+    certificate: str  #: SHA-256 that it shows now, to be confirmed; empty: it is confirmed
+    password: bool  #: its password must be given
+
+
+class Given(Named):
+    """What an endpoint consists of; what is None stays. ``data``: fields of what only its module knows."""
+
+    url: str | None = None
+    username: str | None = None
+    password: SecretStr | None = None
+    fingerprint: str | None = None  #: SHA-256 of the certificate that was confirmed
+    site: str | None = None
+    cpu_overcommit: float | None = None
+    memory_reserve_mb: int | None = None
+    data: dict[str, str] = Field(default_factory=dict)
+
+
+class Add(Given):
+    """A new endpoint."""
+
+    module: str = module_data.DEFAULT
+
+
+class Edit(Given):
+    """Changes. ``certificate``: pin the one that it shows now; ``new_password``: it has another password."""
+
+    certificate: bool = False
+    new_password: bool = False
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The entry as it would be, and what it was."""
+
+    entry: model.Endpoint
+    before: model.Endpoint | None
+    confirm: bool  #: its certificate must be confirmed
+    password: bool  #: its password must be given
+
+
+@read(Rule.ANYBODY)
+async def listing(call: Call, question: Nothing) -> tuple[Endpoint, ...]:
+    """All endpoints, by name."""
+    return tuple(map(Endpoint.of, await call.backend.read(catalog.endpoints)))
+
+
+@read(Rule.ANYBODY)
+async def show(call: Call, question: Named) -> Endpoint:
+    """One endpoint as it is recorded."""
+    return Endpoint.of(await call.backend.read(lambda session: _known(session, question.name)))
+
+
+@read(Rule.KEEPERS)
+async def check(call: Call, question: Named) -> CheckedEndpoint:
+    """Ask an endpoint what it can hold now."""
+    _refuse_without_secrets(call)
+    endpoint = await call.backend.read(lambda session: _known(session, question.name))
+    _enquiry(endpoint)
+    return _checked(endpoint, await _ask(call, endpoint, call.backend.secrets.get(endpoint.password_ref)))
+
+
+@read(Rule.KEEPERS)
+async def preview_add(call: Call, question: Add) -> Login:
+    """Check a new endpoint without its password, and say what its login needs."""
+    return await _login(await _added(call, question), question)
+
+
+@read(Rule.KEEPERS)
+async def preview_edit(call: Call, question: Edit) -> Login:
+    """Check changes without a password, and say what the login needs."""
+    return await _login(await _edited(call, question), question)
+
+
+@act(Rule.KEEPERS)
+async def add(call: Call, question: Add) -> CheckedEndpoint:
+    """Add an endpoint: log in, look, and keep it if it can be used. The same again changes nothing."""
+    return await _kept(call, await _added(call, question), question)
+
+
+@act(Rule.KEEPERS)
+async def edit(call: Call, question: Edit) -> CheckedEndpoint:
+    """Change an endpoint: it is tried first, and nothing is changed if that fails."""
+    return await _kept(call, await _edited(call, question), question)
+
+
+@act(Rule.KEEPERS)
+async def disable(call: Call, question: Disable) -> Endpoint:
+    """Nothing is placed at the endpoint from now on; what runs there goes on."""
+    await _ENDPOINTS.disable(call, question)
+    return await show.run(call, question)
+
+
+@act(Rule.KEEPERS)
+async def enable(call: Call, question: Named) -> Endpoint:
+    """Things are placed at the endpoint again."""
+    await _ENDPOINTS.enable(call, question.name)
+    return await show.run(call, question)
+
+
+@act(Rule.KEEPERS)
+async def remove(call: Call, question: Named) -> None:
+    """Remove an endpoint that nothing uses, and its password. Nothing is changed there."""
+    _refuse_without_secrets(call)
+    endpoint = await call.backend.read(lambda session: _known(session, question.name))
+    await _ENDPOINTS.remove(call, question.name)
+    if endpoint.password_ref:
+        call.backend.secrets.forget(endpoint.password_ref)
+
+
+def useless(inventory: Inventory) -> str:
+    """Why no machine can be placed there at all; empty when one can."""
+    if not inventory.hosts:
+        return "it has no hosts"
+    usable = [host for host in inventory.hosts if host.usable]
+    if not usable:
+        return "; ".join(f"{host.name}: {host.why_not}" for host in inventory.hosts)
+    stores = {store.name: store for store in inventory.datastores}
+    if not any(stores[name].usable for host in usable for name in host.datastores if name in stores):
+        whys = "; ".join(f"{store.name}: {store.why_not}" for store in inventory.datastores if store.why_not)
+        return f"no usable host has a usable datastore{f' ({whys})' if whys else ''}"
+    return ""
+
+
+# What was given.
+
+
+async def _added(call: Call, question: Add) -> Wanted:
+    """The new entry. Raises ``Invalid`` and ``Refused``."""
+    _refuse_without_secrets(call)
+    checks.name(question.name, "an endpoint")
+    checks.offered(checks.one_of(question.module, "module of endpoints", checks.MODULES), call.backend.settings)
+    login = module_data.kind_of(question.module).enquiry is not None
+    _check_login(question, login)
+    before = await call.backend.read(lambda session: _find(session, question.name))
+    entry = _merged(before or _blank(call, question, login), question)
+    if before is not None and (before.module != question.module or entry != _merged(before, Named(name=before.name))):
+        raise Refused(f"the endpoint {before.name} exists", f"change it with `vclab endpoint edit {before.name}`")
+    return Wanted(entry, before, confirm=login, password=login)
+
+
+def _check_login(question: Add, login: bool) -> None:
+    if login and (question.url is None or question.username is None):
+        raise Invalid("an endpoint needs --url and --username")
+    if not login and (question.url, question.username, question.fingerprint) != (None, None, None):
+        raise Invalid(f"endpoints of the module {question.module} need no login", "leave out URL, user and certificate")
+
+
+def _blank(call: Call, question: Add, login: bool) -> model.Endpoint:
+    reference = f"endpoint/{question.name}" if login else ""
+    return model.Endpoint(question.name, question.module, "", "", reference, "", call.backend.settings.site)
+
+
+async def _edited(call: Call, question: Edit) -> Wanted:
+    """The entry with the changes. Raises ``NotFound``, ``Invalid`` and ``Refused``."""
+    _refuse_without_secrets(call)
+    before = await call.backend.read(lambda session: _known(session, question.name))
+    entry, login = _merged(before, question), module_data.kind_of(before.module).enquiry is not None
+    if not login and (_of_login(question) or entry == _merged(before, Named(name=before.name))):
+        _enquiry(before)  # raises: there is nothing to log in to
+    await call.backend.read(lambda session: catalog.check_site(session, entry))
+    confirm = login and (question.certificate or question.fingerprint is not None or question.url is not None)
+    return Wanted(entry, before, confirm, login and (question.new_password or question.username is not None))
+
+
+def _of_login(question: Edit) -> bool:
+    given = (question.url, question.username, question.fingerprint, question.password)
+    return question.certificate or question.new_password or any(value is not None for value in given)
+
+
+def _merged(endpoint: model.Endpoint, question: Question) -> model.Endpoint:
+    """The endpoint with what was given."""
+    given = _fields(question, endpoint.module) if isinstance(question, Given) else {}
+    data = question.data if isinstance(question, Given) else {}
+    kind, whose = module_data.kind_of(endpoint.module), f"the endpoint {endpoint.name}"
+    text = module_data.merged(kind.endpoint_data, endpoint.module_data, data, whose, endpoint.module)
+    return replace(endpoint, module_data=text, **given)
+
+
+def _fields(question: Given, module: str) -> dict[str, Any]:
+    """The fields of the entry that were given, checked."""
+    if checks.traits(module).lent and (question.cpu_overcommit, question.memory_reserve_mb) != (None, None):
+        raise Invalid(
+            f"computers of the module {module} are reserved as a whole", "leave out --cpu-overcommit, --memory-reserve"
+        )
+    return checks.given(
+        question,
+        url=checks.url,
+        username=lambda text: checks.line(text, "the user name"),
+        site=_site,
+        cpu_overcommit=_overcommit,
+        memory_reserve_mb=lambda number: checks.number(number, "the memory reserve", 0, checks.MOST_MEMORY_MB),
+    )
+
+
+def _site(text: str) -> str:
+    """A site, checked as in the settings."""
+    if checks.name(text, "a site", 31, "").endswith("-long"):
+        raise Invalid(f"the name of a site can't end in -long: {quoted(text)}")
+    return text
+
+
+def _overcommit(number: float) -> float:
+    if not 0.1 <= number <= 100:
+        raise Invalid(f"the CPU overcommit must be between 0.1 and 100, not {number}")
+    return number
+
+
+# Logging in, and keeping.
+
+
+async def _login(wanted: Wanted, question: Given) -> Login:
+    shown = await _certificate(wanted.entry) if wanted.confirm else ""
+    if question.fingerprint is not None:
+        _confirmed(wanted.entry, shown, question)
+        shown = ""
+    return Login(url=wanted.entry.url, username=wanted.entry.username, certificate=shown, password=wanted.password)
+
+
+async def _kept(call: Call, wanted: Wanted, question: Given) -> CheckedEndpoint:
+    """Try the entry, then keep it."""
+    entry = wanted.entry
+    if module_data.kind_of(entry.module).enquiry is None:
+        return _checked(await _put(call, entry, wanted.before), None)
+    if wanted.confirm:
+        entry = replace(entry, fingerprint=_confirmed(entry, await _certificate(entry), question))
+    password = _password(call, wanted, question)
+    answer = await _ask(call, entry, password)
+    if answer.mistakes:
+        raise Refused("; ".join(answer.mistakes))
+    if question.password is None:
+        return _checked(await _put(call, entry, wanted.before), answer)
+    return _checked(await _put_both(call, entry, password, wanted.before), answer)
+
+
+def _password(call: Call, wanted: Wanted, question: Given) -> str:
+    if question.password is not None and question.password.get_secret_value():
+        return question.password.get_secret_value()
+    if wanted.password:
+        raise Invalid("there is no password", "type it at the terminal, or put it into standard input (< file)")
+    return call.backend.secrets.get(wanted.entry.password_ref)
+
+
+async def _put_both(call: Call, entry: model.Endpoint, password: str, before: model.Endpoint | None) -> model.Endpoint:
+    """Keep entry and password together: a new password gets a reference of its own, which the entry names.
+
+    So the old pair stays in force until the entry is written, whatever fails.
+    """
+    reference = f"endpoint/{entry.name}" + (f"@{secrets.token_hex(4)}" if before else "")
+    call.backend.secrets.put(reference, password)
+    try:
+        kept = await _put(call, replace(entry, password_ref=reference), before)
+    except BaseException:
+        call.backend.secrets.forget(reference)
+        raise
+    if before:
+        call.backend.secrets.forget(before.password_ref)
+    return kept
+
+
+async def _put(call: Call, entry: model.Endpoint, before: model.Endpoint | None) -> model.Endpoint:
+    def change(session: Session) -> None:
+        catalog.put_endpoint(session, entry)
+        if before is None:
+            retirement.enable(session, model.Thing.ENDPOINT, entry.name)  # one that was removed may have been disabled
+
+    await call.backend.write(change)
+    return entry
+
+
+async def _certificate(endpoint: model.Endpoint) -> str:
+    """The fingerprint of the certificate that it shows now."""
+    return await asyncio.to_thread(_enquiry(endpoint).shown_fingerprint, endpoint.url)
+
+
+def _confirmed(endpoint: model.Endpoint, shown: str, question: Given) -> str:
+    """The fingerprint, if it is the confirmed one. Raises ``Refused``."""
+    colons = ":".join(shown[n : n + 2] for n in range(0, len(shown), 2))
+    if question.fingerprint is None:
+        raise Refused(f"{endpoint.url} shows a certificate with SHA-256 {colons}", f"confirm it: --fingerprint {shown}")
+    if checks.fingerprint(question.fingerprint) != shown:
+        raise Refused(f"{endpoint.url} shows another certificate: SHA-256 {colons}", "nothing was sent to it")
+    return shown
+
+
+async def _ask(call: Call, endpoint: model.Endpoint, password: str) -> Answer:
+    images = [each for each in await call.backend.read(catalog.images) if each.module == endpoint.module]
+    return await masters.ask(call.backend, endpoint, password, images)
+
+
+def _enquiry(endpoint: model.Endpoint) -> Enquiry:
+    kind = module_data.kind_of(endpoint.module)
+    if kind.enquiry is None:
+        todo = "see `vclab computer list`" if kind.traits.lent else ""
+        raise Refused(f"{endpoint.name} is of the module {endpoint.module}, which has nothing to log in to", todo)
+    return kind.enquiry()
+
+
+def _refuse_without_secrets(call: Call) -> None:
+    """Before anybody types a password."""
+    folder = call.backend.settings.secrets_dir
+    if not may_write(folder):
+        raise Refused(f"you can't write {folder}, where passwords are kept", "run this as root or as its owner")
+
+
+# The store, and what is shown.
+
+
+def _find(session: Session, name: str) -> model.Endpoint | None:
+    return next((endpoint for endpoint in catalog.endpoints(session) if endpoint.name == name), None)
+
+
+def _known(session: Session, name: str) -> model.Endpoint:
+    endpoints = {endpoint.name: endpoint for endpoint in catalog.endpoints(session)}
+    return known("endpoint", name, endpoints, "`vclab endpoint list` lists them")
+
+
+_ENDPOINTS = Kept(model.Thing.ENDPOINT, _known)
+
+
+def _checked(endpoint: model.Endpoint, answer: Answer | None) -> CheckedEndpoint:
+    """What is shown of an endpoint after it was asked; None: there was nobody to ask."""
+    inventory = answer.inventory if answer else None
+    why_not = useless(inventory) if inventory else ""
+    return CheckedEndpoint(
+        **dict(Endpoint.of(endpoint)),
+        product=answer.product if answer else "",
+        usable=not why_not,
+        why_not=why_not,
+        hosts=_hosts(answer) if answer else (),
+        datastores=tuple(Datastore(**asdict(store)) for store in inventory.datastores) if inventory else (),
+        missing_masters=answer.missing if answer else (),
+    )
+
+
+def _hosts(answer: Answer) -> tuple[Host, ...]:
+    return tuple(
+        Host(**asdict(host), networks=tuple(answer.networks.get(host.name, ()))) for host in answer.inventory.hosts
+    )

@@ -1,0 +1,109 @@
+"""Hosts out of service: list, rest, wake. Nothing is placed on a host while it rests."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy.orm import Session
+
+from vclab.model.errors import NotFound, Refused
+from vclab.service import checks
+from vclab.service.actor import Actor
+from vclab.service.failures import RestingHost
+from vclab.service.finding import near, quoted
+from vclab.service.use_case import Call, Nothing, Question, Rule, act, read
+from vclab.service.views import View
+from vclab.store import catalog, failures, host_rests
+
+
+class Host(View):
+    """A host after it was woken."""
+
+    endpoint: str
+    host: str
+    rests: bool
+
+
+class KnownHost(View):
+    """A host on which something was placed, or may be."""
+
+    endpoint: str
+    host: str
+
+
+class Named(Question):
+    """A host: its name, or ENDPOINT/HOST where several have that name."""
+
+    name: str
+
+
+class Rest(Named):
+    """``reason`` is shown to users."""
+
+    reason: str = "maintenance"
+
+
+@read(Rule.ANYBODY)
+async def listing(call: Call, question: Nothing) -> tuple[RestingHost, ...]:
+    """All hosts out of service, with why and when they are checked."""
+    found = await call.backend.read(host_rests.resting)
+    return tuple(map(RestingHost.of, found.values()))
+
+
+@read(Rule.ANYBODY)
+async def names(call: Call, question: Nothing) -> tuple[KnownHost, ...]:
+    """All hosts that endpoints have reported."""
+    found = await call.backend.read(host_rests.known_hosts)
+    return tuple(KnownHost(endpoint=endpoint, host=host) for endpoint, host in found)
+
+
+@act(Rule.KEEPERS)
+async def rest(call: Call, question: Rest) -> RestingHost:
+    """Place nothing on a host until it is woken. What runs there goes on."""
+    why = checks.line(question.reason, "the reason", 200)
+
+    def change(session: Session) -> RestingHost:
+        endpoint, host = _known(session, question.name)
+        host_rests.order(session, endpoint, host, why, _who(call.actor), datetime.now(UTC))
+        return RestingHost.of(host_rests.resting(session)[endpoint, host])
+
+    return await call.backend.write(change)
+
+
+@act(Rule.KEEPERS)
+async def wake(call: Call, question: Named) -> Host:
+    """Return a host to service at once. The loads that failed on it no longer count."""
+
+    def change(session: Session) -> Host:
+        resting = [f"{endpoint}/{host}" for endpoint, host in host_rests.resting(session)]
+        endpoint, host = _one(question.name, resting, "out of service", "`vclab host list` lists them")
+        failures.wake(session, endpoint, host, _who(call.actor), datetime.now(UTC))
+        return Host(endpoint=endpoint, host=host, rests=False)
+
+    return await call.backend.write(change)
+
+
+def _who(actor: Actor) -> str:
+    """Who gives the order: root acts as root, whoever the settings let it act as."""
+    return actor.login if actor.operator else actor.account or actor.login
+
+
+def _known(session: Session, name: str) -> tuple[str, str]:
+    """A host that an endpoint has reported. Raises ``NotFound``, and ``Refused`` for a lab machine."""
+    machine = name.rpartition("/")[2]
+    groups = [each.name for each in catalog.endpoints(session) if checks.traits(each.module).lent]
+    if any(computer.name == machine and computer.pool in groups for computer in catalog.computers(session)):
+        raise Refused(f"{machine} is a lab machine", f"use `vclab computer edit {machine} --maintenance`")
+    hosts = [f"{endpoint}/{host}" for endpoint, host in host_rests.known_hosts(session)]
+    return _one(name, hosts, "", "a host is known after the first reservation at its endpoint")
+
+
+def _one(name: str, hosts: list[str], which: str, otherwise: str) -> tuple[str, str]:
+    """The one host of that name. Raises ``NotFound``, and ``Refused`` when several have it."""
+    fitting = [each for each in hosts if name in (each, each.split("/", 1)[1])]
+    if len(fitting) > 1:
+        raise Refused(f"several hosts are called {quoted(name)}", f"write one of {', '.join(fitting)}")
+    if not fitting:
+        known = [*hosts, *(each.split("/", 1)[1] for each in hosts)]
+        text = f"there is no host {quoted(name)} {which}".rstrip()
+        raise NotFound(f"{text}{near(name, known)}", otherwise)
+    endpoint, _, host = fitting[0].partition("/")
+    return endpoint, host

@@ -1,0 +1,378 @@
+"""Images as administrators keep them. ``reservations.images`` is the users' list."""
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from pydantic import Field
+from sqlalchemy.orm import Session
+
+from vclab.model import catalog as model
+from vclab.model.errors import Invalid, Refused, StepFailed
+from vclab.service import checks, masters, module_data
+from vclab.service.failures import Suspect
+from vclab.service.finding import known
+from vclab.service.retiring import Disable, Kept, Named
+from vclab.service.use_case import Call, Nothing, Rule, act, read
+from vclab.service.views import Time, View
+from vclab.store import catalog, failures, retirement
+
+MOST_REVISIONS = 1_000_000
+_NO_ROOT = "users of lab machines can't be root: lab machines can't be reimaged"
+
+
+class Image(View):
+    """An image in its production revision. Memory in MiB, disk in GiB."""
+
+    name: str
+    title: str
+    revision: int
+    module: str
+    guest: str  #: empty: vclab does not enter it
+    cpus: int
+    memory_mb: int
+    disk_gb: int
+    root_access: bool
+    ports: tuple[int, ...]
+    endpoint: str  #: the only one that has it; empty: all of its module
+    module_data: dict[str, Any] | None  #: null: it can't be read
+    error: str | None  #: why the module's data can't be read
+    source: str  #: where its content is, for people
+    disabled_at: Time | None  #: it can't be reserved since then; null: it can
+    disabled_why: str
+
+    @classmethod
+    def of(cls, image: model.Image, **more: Any) -> "Image":
+        """An image as it is stored."""
+        data, error = module_data.document(image)
+        known = asdict(image) | {"module_data": data, "error": error or None, "source": _source(image)}
+        return cls(**known, **more)
+
+
+class ListedImage(Image):
+    """An image in a list."""
+
+    suspect: bool  #: its loads failed inside the machine on several hosts
+
+
+class Revision(View):
+    """A revision of an image."""
+
+    revision: int
+    production: bool  #: new reservations get it
+    endpoint: str
+    module_data: dict[str, Any] | None
+    error: str | None
+    source: str
+    suspect: Suspect | None
+
+
+class DetailedImage(Image):
+    """An image with all its revisions."""
+
+    revisions: tuple[Revision, ...]
+
+
+class Add(Named):
+    """A new image; of an existing one, what is None stays. ``data``: fields of what only its module knows."""
+
+    title: str | None = None
+    master: str | None = None  #: the path of its master disk; of lab machines the group that has it
+    cpus: int | None = None
+    memory_mb: int | None = None
+    disk_gb: int | None = None
+    ports: tuple[int, ...] | None = None
+    root_access: bool | None = None
+    module: str | None = None
+    guest: str | None = None  #: "none": vclab does not enter it
+    data: dict[str, str] = Field(default_factory=dict)
+    unchecked: bool = False  #: don't ask the endpoints whether they have the master
+
+
+class Edit(Add):
+    """Changes. ``revision``: a new one, or a known one to go back to; it is in production afterwards."""
+
+    revision: int | None = None
+    trusted: bool = False  #: clear the suspect flag
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What was given, checked."""
+
+    image: dict[str, Any]  #: fields of the image
+    data: dict[str, str]  #: fields of its module's data
+
+
+@read(Rule.ANYBODY)
+async def listing(call: Call, question: Nothing) -> tuple[ListedImage, ...]:
+    """All images with what they are made from, by name."""
+
+    def ask(session: Session) -> tuple[ListedImage, ...]:
+        suspects = {(each.image, each.revision) for each in failures.suspects(session)}
+        return tuple(_listed(image, (image.name, image.revision) in suspects) for image in catalog.images(session))
+
+    return await call.backend.read(ask)
+
+
+@read(Rule.ANYBODY)
+async def show(call: Call, question: Named) -> DetailedImage:
+    """One image and its revisions."""
+
+    def ask(session: Session) -> DetailedImage:
+        image = _known(session, question.name)
+        suspects = {each.revision: Suspect.of(each) for each in failures.suspects(session, image.name)}
+        revisions = [
+            _revision(each, production, suspects.get(each.revision))
+            for each, production in catalog.revisions(session, image.name)
+        ]
+        return DetailedImage(**dict(Image.of(image)), revisions=tuple(revisions))
+
+    return await call.backend.read(ask)
+
+
+@act(Rule.KEEPERS)
+async def add(call: Call, question: Add) -> Image:
+    """Add an image, in its first revision. The same again changes nothing."""
+    checks.name(question.name, "an image")
+    module = question.module or module_data.DEFAULT
+    changes = _changes(call, question, module)
+    image = _new(question.name, module, changes)
+    if not question.unchecked and await call.backend.read(lambda s: _find(s, question.name)) is None:
+        await masters.check(call.backend, image)
+
+    def change(session: Session) -> model.Image:
+        present = _find(session, question.name)
+        if present is None:
+            number = catalog.newest_revision(session, image.name) + 1  # one that was removed may have had some
+            _put(session, replace(image, revision=number))
+            retirement.enable(session, model.Thing.IMAGE, image.name)
+        elif _changed(present, changes) != _changed(present, Changes({}, {})):
+            raise Refused(f"the image {image.name} exists", f"change it with `vclab image edit {image.name}`")
+        return catalog.image(session, question.name)
+
+    return Image.of(await call.backend.write(change))
+
+
+@act(Rule.KEEPERS)
+async def edit(call: Call, question: Edit) -> Image:
+    """Change an image. Running reservations keep what they were placed with."""
+    checks.given(question, revision=_revision_number)
+    present = await call.backend.read(lambda session: _known(session, question.name))
+    changes = _changes(call, question, question.module or present.module)
+    if not question.unchecked and _needs_check(question, changes, present):
+        await masters.check(call.backend, await call.backend.read(lambda s: _edited(s, question, changes)))
+
+    def change(session: Session) -> model.Image:
+        _put(session, _edited(session, question, changes))
+        image = catalog.image(session, question.name)
+        if question.trusted:
+            failures.trust(session, image.name, image.revision)
+        return image
+
+    return Image.of(await call.backend.write(change))
+
+
+@act(Rule.KEEPERS)
+async def disable(call: Call, question: Disable) -> Image:
+    """The image can't be reserved from now on; reservations of it go on."""
+    await _IMAGES.disable(call, question)
+    return await _shown(call, question.name)
+
+
+@act(Rule.KEEPERS)
+async def enable(call: Call, question: Named) -> Image:
+    """The image can be reserved again."""
+    await _IMAGES.enable(call, question.name)
+    return await _shown(call, question.name)
+
+
+@act(Rule.KEEPERS)
+async def remove(call: Call, question: Named) -> None:
+    """Remove an image that nothing uses. Its master stays where it is."""
+    await _IMAGES.remove(call, question.name)
+
+
+# What was given.
+
+
+def _changes(call: Call, question: Add, module: str) -> Changes:
+    checks.given(question, module=lambda name: checks.one_of(name, "provisioning module", checks.MODULES))
+    for name in (question.module, question.guest):
+        checks.offered(name, call.backend.settings)
+    traits = checks.traits(module)
+    if traits.lent and not traits.reloadable and question.root_access:
+        raise Invalid(_NO_ROOT, "use --no-sudo")
+    image = checks.given(
+        question,
+        title=lambda text: checks.line(text, "the title", 100),
+        cpus=lambda number: checks.number(number, "the number of CPUs", 1, checks.MOST_CPUS),
+        memory_mb=checks.memory,
+        disk_gb=lambda number: checks.number(number, "the disk in GiB", 1, checks.MOST_DISK_GB),
+        ports=checks.ports,
+        root_access=bool,
+        module=str,
+        guest=checks.guest,
+    )
+    return _with_master(Changes(image, dict(question.data)), question.master, traits.lent)
+
+
+def _with_master(changes: Changes, master: str | None, lent: bool) -> Changes:
+    """``master`` is short for a datastore and a path, or for the group of lab machines that has the image."""
+    if master is None:
+        return changes
+    if lent:
+        group = checks.name(master, "a group of lab machines") if master else ""
+        return Changes({**changes.image, "endpoint": group}, changes.data)
+    datastore, path = checks.master(master)
+    data = module_data.united(changes.data, {"datastore": datastore, "master_path": path})
+    return Changes(changes.image, data)
+
+
+def _revision_number(number: int) -> int:
+    return checks.number(number, "the revision", 1, MOST_REVISIONS)
+
+
+# What that makes.
+
+
+def _new(name: str, module: str, changes: Changes) -> model.Image:
+    """An image as it is added. Raises ``Invalid`` when something is missing."""
+    traits = checks.traits(module)
+    if missing := _missing_options(module, changes):
+        raise Invalid(f"a new image needs {', '.join(missing)} too")
+    guest = changes.image.get("guest", "linux" if traits.guest else "")
+    ports = (22,) if guest else ()
+    return _changed(model.Image(name, name, 1, module, guest, 0, 0, 0, not traits.lent, ports), changes)
+
+
+def _missing_options(module: str, changes: Changes) -> list[str]:
+    needed = module_data.kind_of(module).image_data.needed()
+    lacking = [name for name in needed if name not in changes.data]
+    sizes = {"--cpus": "cpus", "--memory": "memory_mb", "--disk": "disk_gb"}
+    missing = [option for option, field in sizes.items() if field not in changes.image]
+    return [module_data.options(lacking)] * bool(lacking) + ([] if checks.traits(module).lent else missing)
+
+
+def _changed(image: model.Image, changes: Changes) -> model.Image:
+    """The image with the changes. Raises ``Invalid`` for what its module can't provide."""
+    changed = replace(image, **changes.image)
+    traits = checks.traits(changed.module)
+    guest = changed.guest
+    if "guest" not in changes.image and traits.guest != checks.traits(image.module).guest:
+        guest = "linux" if traits.guest else ""
+    if guest and not traits.guest:
+        raise Invalid(f"computers of the module {changed.module} have no guest", "leave out --guest")
+    if not guest and traits.guest and traits.lent and not traits.reloadable:
+        raise Invalid("a lab machine needs a guest: only a guest can clean it", "leave out --guest none")
+    return replace(changed, guest=guest, module_data=_merged(image, changed, changes.data))
+
+
+def _merged(before: model.Image, after: model.Image, given: dict[str, str]) -> str:
+    """The module's data; that of another module says nothing to this one."""
+    data, whose = module_data.kind_of(after.module).image_data, f"the image {after.name}"
+    kept = before.module_data if before.module == after.module else ""
+    return module_data.merged(data, kept, given, whose, after.module)
+
+
+def _edited(session: Session, question: Edit, changes: Changes) -> model.Image:
+    """What an edit makes. Raises ``Refused`` when a known revision would hold something else."""
+    present = _known(session, question.name)
+    revisions = {image.revision: image for image, _ in catalog.revisions(session, present.name)}
+    number = present.revision if question.revision is None else question.revision
+    if number in revisions:
+        return _same_content(revisions[number], _changed(revisions[number], changes), max(revisions) + 1)
+    if number != max(revisions) + 1:
+        raise Refused(f"the next revision of {present.name} is {max(revisions) + 1}, not {number}")
+    if not _gives_content(present, changes):
+        option = _content_options(changes.image.get("module", present.module))
+        raise Invalid(f"revision {number} of {present.name} is new and needs its own {option}")
+    return _changed(replace(present, revision=number), changes)
+
+
+def _same_content(before: model.Image, after: model.Image, following: int) -> model.Image:
+    if before.module == after.module and _content(before) not in (None, _content(after)):
+        raise Refused(
+            f"the content of revision {before.revision} of {before.name} can't change ({_source(before)})",
+            f"make another revision: --revision {following}",
+        )
+    return after
+
+
+def _content(image: model.Image) -> tuple[Any, ...] | None:
+    """What makes a revision what it is; None when it can't be read, so that it can be corrected."""
+    try:
+        data = module_data.of_image(image)
+    except StepFailed:
+        return None
+    return (image.endpoint, *(getattr(data, name) for name in _content_fields(image.module)))
+
+
+def _content_fields(module: str) -> tuple[str, ...]:
+    return module_data.kind_of(module).image_data.content
+
+
+def _content_options(module: str) -> str:
+    """The options that give the content. A lab machine without data of its own holds what its group holds."""
+    return module_data.options(_content_fields(module)) or "--master"
+
+
+def _gives_content(image: model.Image, changes: Changes) -> bool:
+    fields = _content_fields(changes.image.get("module", image.module))
+    return "endpoint" in changes.image or any(name in changes.data for name in fields)
+
+
+def _needs_check(question: Edit, changes: Changes, image: model.Image) -> bool:
+    """Whether the edit names another master, or a value that the module's library lists."""
+    choices = module_data.kind_of(changes.image.get("module", image.module)).choices
+    return _gives_content(image, changes) or any(name in changes.data for name in choices)
+
+
+# The store, and what is shown.
+
+
+def _find(session: Session, name: str) -> model.Image | None:
+    return next((image for image in catalog.images(session) if image.name == name), None)
+
+
+def _known(session: Session, name: str) -> model.Image:
+    images = {image.name: image for image in catalog.images(session)}
+    return known("image", name, images, "`vclab images` lists them")
+
+
+_IMAGES = Kept(model.Thing.IMAGE, _known)
+
+
+async def _shown(call: Call, name: str) -> Image:
+    return Image.of(await call.backend.read(lambda session: _known(session, name)))
+
+
+def _put(session: Session, image: model.Image) -> None:
+    catalog.put_image(session, image, checks.traits(image.module).lent)
+
+
+def _listed(image: model.Image, suspect: bool) -> ListedImage:
+    return ListedImage(**dict(Image.of(image)), suspect=suspect)
+
+
+def _revision(image: model.Image, production: bool, suspect: Suspect | None) -> Revision:
+    data, error = module_data.document(image)
+    return Revision(
+        revision=image.revision,
+        production=production,
+        endpoint=image.endpoint,
+        module_data=data,
+        error=error or None,
+        source=_source(image),
+        suspect=suspect,
+    )
+
+
+def _source(image: model.Image) -> str:
+    """Where the image's content is, in words."""
+    try:
+        data = module_data.of_image(image)
+    except StepFailed as error:
+        return str(error)
+    if checks.traits(image.module).lent and not data.source():
+        return f"on the machines of {image.endpoint}" if image.endpoint else "on all lab machines"
+    return data.source()

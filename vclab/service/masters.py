@@ -1,0 +1,73 @@
+"""Whether an endpoint has what an image is made from."""
+
+import asyncio
+from collections.abc import Mapping
+
+from vclab.model.catalog import Endpoint, Image
+from vclab.model.errors import Invalid, Refused, VclabError
+from vclab.provisioning.enquiry import Answer
+from vclab.provisioning.kind import Kind
+from vclab.service import module_data
+from vclab.service.backend import Backend
+from vclab.service.finding import near, quoted
+from vclab.store import catalog
+
+UNCHECKED = "use --unchecked to add it anyway"
+
+
+async def check(backend: Backend, image: Image) -> None:
+    """Ask the image's endpoints for its master, until one has it.
+
+    Raises ``Invalid`` for a value that the module's library does not list, ``Refused`` when no endpoint has the master
+    or none could be asked.
+    """
+    kind = module_data.kind_of(image.module)
+    _check_choices(kind, image)
+    if kind.enquiry is None:
+        return  # nothing can be asked: a load tells
+    endpoints = await backend.read(lambda session: catalog.endpoints_of(session, image))
+    if not endpoints:
+        raise Refused(
+            f"the master of {image.name} can't be checked: there is no endpoint of the module {image.module}",
+            f"add the endpoint first, or {UNCHECKED}",
+        )
+    await _ask_all(backend, image, endpoints)
+
+
+async def ask(backend: Backend, endpoint: Endpoint, password: str, images: list[Image]) -> Answer:
+    """Log in to an endpoint and look. Raises ``Refused``, ``Unreachable``."""
+    kind = module_data.kind_of(endpoint.module)
+    assert kind.enquiry is not None
+    return await asyncio.to_thread(kind.enquiry().ask, endpoint, password, backend.settings.installation, images)
+
+
+def _check_choices(kind: Kind, image: Image) -> None:
+    fields = module_data.of_image(image).fields()
+    for field, listed in kind.choices.items():
+        if fields[field] not in (names := listed()):
+            option, similar = module_data.options([field]), near(fields[field], names)
+            raise Invalid(f"{kind.name} does not know {option} {quoted(fields[field])}{similar}", UNCHECKED)
+
+
+async def _ask_all(backend: Backend, image: Image, endpoints: list[Endpoint]) -> None:
+    missing, failed = {}, {}
+    for endpoint in endpoints:
+        try:
+            password = backend.secrets.get(endpoint.password_ref)
+            answer = await ask(backend, endpoint, password, [image])
+        except PermissionError:
+            failed[endpoint.name] = "you can't read its password"
+        except VclabError as error:
+            failed[endpoint.name] = error.message
+        else:
+            if image.name in answer.found:
+                return
+            missing[endpoint.name] = ", ".join(text.removeprefix(f"{image.name}: ") for text in answer.missing)
+    raise _refusal(image, missing, failed)
+
+
+def _refusal(image: Image, missing: Mapping[str, str], failed: Mapping[str, str]) -> Refused:
+    whys = "; ".join(f"{name}: {why}" for name, why in {**missing, **failed}.items())
+    if failed:
+        return Refused(f"the master of {image.name} can't be checked: {whys}", f"mend that, or {UNCHECKED}")
+    return Refused(f"no endpoint has the master of {image.name}: {whys}", f"copy it there first, or {UNCHECKED}")

@@ -34,7 +34,7 @@ from vclab.settings import Settings
 from vclab.store.engine import Store, open_store
 from vclab.temporal import schedules, search_attributes
 from vclab.temporal.client import connect
-from vclab.temporal.sandbox import sandbox
+from vclab.temporal.sandbox import patient, sandbox
 from workflows import WORKFLOWS
 
 BUILD = f"vclab-{version('vclab')}"
@@ -92,16 +92,18 @@ def build(client: Client, settings: Settings, store: Store, drivers: Drivers) ->
 
 
 def _workflow_worker(client: Client, queue: str, activities: Activities) -> Worker:
-    return _worker(
-        client,
-        queue,
-        activities,
-        SLOTS,
-        workflows=WORKFLOWS,
-        workflow_runner=sandbox(),
-        activity_executor=ThreadPoolExecutor(max_workers=SLOTS, thread_name_prefix="records"),
-        max_concurrent_local_activities=16,
-        max_cached_workflows=CACHED_WORKFLOWS,
+    return patient(
+        _worker(
+            client,
+            queue,
+            activities,
+            SLOTS,
+            workflows=WORKFLOWS,
+            workflow_runner=sandbox(),
+            activity_executor=ThreadPoolExecutor(max_workers=SLOTS, thread_name_prefix="records"),
+            max_concurrent_local_activities=16,
+            max_cached_workflows=CACHED_WORKFLOWS,
+        )
     )
 
 

@@ -15,7 +15,7 @@ from vclab.model.plans import Target
 from vclab.model.reservations import FailedStep, OtherPlace, Placed, Refusal, Waits
 from vclab.model.rules import Rules
 from vclab.settings import Settings
-from vclab.store import failed_steps, needs_help, relocation, reservations, tenures
+from vclab.store import failed_steps, needs_help, refusals, relocation, reservations, tenures
 from vclab.store.engine import Store
 
 T = TypeVar("T")
@@ -129,11 +129,14 @@ class TroubleRecords:
 
         def find(session: Session) -> OtherPlace | Refusal:
             ours = self._rules(session, given.target.reservation)
-            return relocation.find(session, given.target, given.inventories, ours, given.now)
+            outcome = relocation.find(session, given.target, given.inventories, ours, given.now)
+            if isinstance(outcome, Refusal):
+                refusals.note_relocation(session, given.target.reservation, outcome, given.now)
+            return outcome
 
         outcome = self._write(find)
         if isinstance(outcome, Refusal):
-            return ElsewhereOutcome(refusal=outcome.text())
+            return ElsewhereOutcome(refusal=outcome.text(given.target.reservation))
         return ElsewhereOutcome(place=outcome)
 
     @activity.defn

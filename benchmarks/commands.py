@@ -1,14 +1,11 @@
 """The verb ``bench``; found by the command line through the entry point group ``vclab.commands``."""
 
-import asyncio
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
-from vclab.cli.output import note, say_json, table
-from vclab.cli.params import Json
-
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 At = Annotated[list[int] | None, typer.Option("--at", metavar="N", min=1, help="So many at once.", show_default=False)]
 Rounds = Annotated[int, typer.Option("--rounds", metavar="N", min=1, help="Each figure is the median of so many.")]
 
@@ -39,7 +36,10 @@ def lifecycle(
       vclab bench lifecycle --at 1 --at 10 --rounds 3
       vclab bench lifecycle --at 50 --rounds 1 --waiting 2000
     """
+    import asyncio
+
     from benchmarks import lifecycle as bench
+    from vclab.cli.output import note, say_json, table
 
     measured = asyncio.run(bench.measure(at or [1, 10, 50], rounds, waiting))
     if json:
@@ -83,6 +83,7 @@ def placement(
       vclab bench placement --hosts 100 --machines 1000 --claims 5000
     """
     from benchmarks import placement as bench
+    from vclab.cli.output import say_json, table
 
     measured = bench.measure(hosts, machines, claims, placements)
     if json:
@@ -112,6 +113,7 @@ def vsphere(
       vclab bench vsphere --at 16 --loads 64
     """
     from benchmarks import vsphere as bench
+    from vclab.cli.output import note, say_json, table
 
     measured = bench.measure(tuple(at or (1, 16)), loads)
     if json:

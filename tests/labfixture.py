@@ -213,6 +213,17 @@ def wait(task: Any, seconds: float = 30.0) -> Any:
     return info.result
 
 
+def addresses(machine: Any) -> tuple[str, str]:
+    """The private and the public address of a machine of ``Vcenter.make``, once its guest tools report both."""
+
+    def found() -> list[str]:
+        known = [card.ipAddress[0] for card in machine.guest.net if card.ipAddress]
+        return known if len(known) == 2 else []
+
+    private, public = eventually(found)
+    return private, public
+
+
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """A running lab, shared by the session. Leave it running, and without faults."""

@@ -5,17 +5,26 @@ The file is ``$VCLAB_CONFIG``, else ``/etc/vclab/vclab.toml``, else that of the 
 
 import logging
 import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
 
 from vclab.fake_world import Behaviour
 from vclab.model.errors import Refused
 from vclab.model.messages import site_queue
 from vclab.model.reservations import Waits
 from vclab.model.rules import Health, Limits, Rules
+from vclab.model.wrong_values import complaint
 from vclab.provisioning import registry
 
 log = logging.getLogger(__name__)
@@ -41,7 +50,23 @@ Length = Annotated[float, Field(ge=0, le=CENTURY)]
 
 Role = Literal["workflows", "site"]
 """What a worker does: run workflows with their records, or the hardware work of its site."""
-NAME = r"^[a-z0-9][a-z0-9-]{0,30}$"
+
+
+def _matching(pattern: str, words: str) -> AfterValidator:
+    """Text of this pattern; ``words`` say what it allows."""
+
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(f"must be {words}, not {text!r}")
+        return text
+
+    return AfterValidator(check)
+
+
+Name = Annotated[str, _matching("[a-z0-9][a-z0-9-]{0,30}", "1 to 31 small letters, digits and hyphens")]
+Queue = Annotated[
+    str, _matching("[A-Za-z0-9][A-Za-z0-9._-]{0,99}", "1 to 100 letters, digits, dots, hyphens and underscores")
+]
 
 
 class Section(BaseModel, extra="forbid", allow_inf_nan=False):
@@ -54,7 +79,7 @@ class TemporalSettings(Section):
     address: str = "127.0.0.1:7233"
     namespace: str = "default"
     ui: str = ""  #: shown to people, e.g. "http://127.0.0.1:8233"
-    workflow_queue: str = Field("site-default", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
+    workflow_queue: Queue = "site-default"
     """Where workflows run. On the queue of a site's short hardware work the server starts that work eagerly."""
 
 
@@ -132,9 +157,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="VCLAB_", env_nested_delimiter="__", extra="forbid")
 
-    installation: str = Field("vclab", pattern=NAME)
+    installation: Name = "vclab"
     roles: tuple[Role, ...] = Field(("workflows", "site"), min_length=1)  #: of this machine's worker
-    site: str = Field("default", pattern=NAME)  #: whose hardware this machine's worker reaches
+    site: Name = "default"  #: whose hardware this machine's worker reaches
     database: str = "sqlite:////var/lib/vclab/vclab.db"
     secrets_dir: Path = Path("/var/lib/vclab/secrets")
     ssh_key: Path = Path("/var/lib/vclab/id_ed25519")  #: the management node's key to the computers
@@ -227,14 +252,31 @@ class Live:
 
 
 def load() -> Settings:
-    """Read the settings. Raises ``Refused`` with the file and the field when they are wrong."""
+    """Read the settings. Raises ``Refused`` with the source, the field and what is allowed when they are wrong."""
     file = config_file()
     if file is not None and not file.is_file():
-        raise Refused(f"the settings file {file} does not exist; unset VCLAB_CONFIG or start a lab with `vclab up`")
+        raise Refused(
+            f"the settings file {file} does not exist", "unset VCLAB_CONFIG, or start the embedded lab with `vclab up`"
+        )
     try:
         return Settings()
     except ValidationError as error:
-        first = error.errors()[0]
-        field = "".join(f"{part}." for part in first["loc"]).removesuffix(".")
-        text = first["msg"].removeprefix("Value error, ")
-        raise Refused(f"settings ({file or 'environment'}): {field}{': ' * bool(field)}{text}") from None
+        raise Refused(_wrong(error.errors()[0], file)) from None
+    except SettingsError as error:
+        raise Refused(f"settings (environment): {error}", "write lists and tables as JSON") from None
+    except (OSError, ValueError) as error:  # ValueError: not TOML, not UTF-8
+        raise Refused(f"the settings file {file} can't be read: {error}") from None
+
+
+def _wrong(found: Mapping[str, Any], file: Path | None) -> str:
+    """``settings (FILE): waits.acknowledge must be at least 0.1, not -1``."""
+    names = [str(part) for part in found["loc"]]
+    variable = next((name for name in _variables(names) if name in os.environ), "")
+    field = ".".join(names)
+    return f"settings ({variable or file or 'environment'}): {field}{' ' * bool(field)}{complaint(found)}"
+
+
+def _variables(names: Sequence[str]) -> Iterator[str]:
+    """The environment variables that may have set a field, the most special first."""
+    for count in range(len(names), 0, -1):
+        yield "VCLAB_" + "__".join(names[:count]).upper()

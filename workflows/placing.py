@@ -24,7 +24,7 @@ async def find_place(life: Life) -> None:
 
     def decided(outcome: PlaceOutcome) -> None:
         life.state.placed = outcome.placed
-        life.state.refusal = outcome.refusal.text() if outcome.refusal else ""
+        life.state.refusal = outcome.refusal.text(life.request.id) if outcome.refusal else ""
 
     await life.record(RecordActivities.place, PlaceInput(life.request, inventories, workflow.now()), decided)
     if life.state.placed is None:

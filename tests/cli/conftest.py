@@ -59,9 +59,10 @@ class Said:
         return json.loads(self.out)
 
     def one_line_error(self, code: int, *parts: str) -> None:
-        """Exactly one line on stderr with these parts, nothing on stdout, and that exit code."""
+        """Exactly one line on stderr with these parts, that exit code, and on stdout nothing but the error's JSON."""
         assert "Traceback" not in self.err
-        assert (self.code, self.out, len(self.err.splitlines())) == (code, "", 1), self
+        assert (self.code, len(self.err.splitlines())) == (code, 1), self
+        assert not self.out or list(self.json) == ["error"], self
         assert self.err.startswith("vclab: ")
         assert len(self.err) < 2500
         for part in parts:
@@ -120,8 +121,14 @@ def installation(tmp_path: Path, nobody_listens: str, monkeypatch: pytest.Monkey
     )
     monkeypatch.setenv("VCLAB_CONFIG", str(file))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr("vclab.cli.context.login_name", lambda: "root")
+    log_in(monkeypatch, "root")
     return file
+
+
+def log_in(monkeypatch: pytest.MonkeyPatch, login: str) -> None:
+    """The commands are run by that local account."""
+    monkeypatch.setattr("vclab.service.authentication.login_name", lambda: login)
+    monkeypatch.setattr("vclab.cli.context.login_name", lambda: login)
 
 
 @pytest.fixture

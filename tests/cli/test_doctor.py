@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from tests.cli.conftest import Command, Said
+from tests.cli.conftest import Command, Said, log_in
 from tests.cli.node import Node
 from tests.vcsim import VcsimProcess
 from vclab.cli import doctor
@@ -230,7 +230,7 @@ def setup(
 
     node, vcenter = parts
     monkeypatch.setenv("VCLAB_CONFIG", str(node.settings_file))
-    monkeypatch.setattr("vclab.cli.context.login_name", lambda: "root")
+    log_in(monkeypatch, "root")
 
     def call(*arguments: str) -> Said:
         capfd.readouterr()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Command, Said, fill
+from tests.cli.conftest import Command, Said, fill, log_in
 from tests.cli.node import Node
 from vclab.cli.app import run
 
@@ -18,7 +18,7 @@ TEXT = "Grüße aus dem Labor\n"
 def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Node]:
     """A node that offers the pretended modules too."""
     monkeypatch.setenv("VCLAB_FAKE__ENABLED", "true")
-    monkeypatch.setattr("vclab.cli.context.login_name", lambda: "root")
+    log_in(monkeypatch, "root")
     made = Node(tmp_path)
     monkeypatch.setenv("VCLAB_CONFIG", str(made.settings_file))
     made.store.run(fill)

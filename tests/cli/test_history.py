@@ -9,7 +9,7 @@ import pytest
 from tests.cli.conftest import DEBIAN, Command
 from tests.store.lab import RULES
 from vclab.cli.errors import Usage
-from vclab.cli.history import parse_past
+from vclab.cli.times import parse_past
 from vclab.model.inventory import DatastoreFacts, HostFacts, Inventory
 from vclab.model.plans import Facts
 from vclab.model.reservations import Placed, ReserveRequest
@@ -96,10 +96,10 @@ def test_nobody_or_nothing_of_that_name(vclab: Command) -> None:
     assert "Nobody" in vclab("history", "--computer", "vm02").err
     vclab("history", "--computer", "vm77").one_line_error(4, "there is no computer 'vm77'")
     vclab("history", "--user", "☃").one_line_error(4, "there is no user")
-    vclab("history").one_line_error(2, "--computer")
+    vclab("history").one_line_error(2, "name a computer")
     vclab("history", "--address", "nonsense").one_line_error(2, "is not an address")
     vclab("history", "--user", "bob", "--at", "yesterday").one_line_error(2, "is not a time")
-    vclab("history", "--user", "bob", "--at", "9999-01-01").one_line_error(2, "has not been yet")
+    vclab("history", "--user", "bob", "--at", "9999-01-01").one_line_error(2, "is in the future")
     vclab("history", "--user", "bob", "--limit", "0").one_line_error(2, "limit")
 
 

@@ -1,13 +1,18 @@
 """What every verb has in common: help, errors in one line, exit codes, streams."""
 
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from typer.core import TyperOption
 
-from tests.cli.conftest import Command
-from vclab.cli.app import VERBS
+from tests.cli.conftest import Command, log_in
+from vclab.cli.lazy import MAY_BE_EMPTY, Later
+from vclab.cli.verbs import NOUNS, VERBS
 
-NAMES = [verb.__name__.rstrip("_").replace("_", "-") for verb in VERBS]
+NAMES = [verb.name for verb in VERBS]
 GARBAGE = [
     "",
     " ",
@@ -33,7 +38,7 @@ def test_each_verb_has_help_with_examples(vclab: Command, name: str) -> None:
 def test_the_help_lists_all_verbs_and_the_exit_codes(vclab: Command) -> None:
     said = vclab("--help")
     assert said.code == 0
-    for word in (*NAMES, "Exit codes:", "130", "--as", "--version", "completion"):
+    for word in (*NAMES, "Exit codes", "not_found", "130", "--as", "--version", "completion"):
         assert word in said.out
 
 
@@ -93,9 +98,88 @@ def test_unknown_images(vclab: Command, store: Path, typed: str) -> None:
     vclab("reserve", "--", typed).one_line_error(4, "there is no image")
 
 
-@pytest.mark.parametrize("typed", [name for name in GARBAGE if name])
+@pytest.mark.parametrize("typed", [name for name in GARBAGE if name.strip()])
 def test_unknown_users(vclab: Command, store: Path, typed: str) -> None:
     vclab(f"--as={typed}", "list").one_line_error(4, "there is no user")
+
+
+def _options() -> Iterator[tuple[str, ...]]:
+    """Each option of each verb that takes a value, with the words before it."""
+    for entry in (*VERBS, *NOUNS):
+        command = Later(entry).real()
+        for words, inner in [
+            ((entry.name,), command),
+            *(((entry.name, name), inner) for name, inner in getattr(command, "commands", {}).items()),
+        ]:
+            for option in inner.params:
+                if isinstance(option, TyperOption) and not option.is_flag and option.name not in MAY_BE_EMPTY:
+                    yield (*words, option.opts[-1])
+
+
+@pytest.mark.parametrize("words", [("--as",), *_options()], ids=" ".join)
+@pytest.mark.parametrize("value", ["", "  "])
+def test_an_empty_value_is_never_no_value(vclab: Command, words: tuple[str, ...], value: str) -> None:
+    vclab(*words[:-1], words[-1], value).one_line_error(2, words[-1])
+
+
+def test_what_may_be_empty(vclab: Command, store: Path) -> None:
+    assert vclab("--as", "olga", "computer", "edit", "vm01", "--notes", "").code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("reserve", "debian-12", "--count", "101"), "--count must be at most 100, not 101"),
+        (("reserve", "debian-12", "--count", "0"), "--count must be at least 1, not 0"),
+        (("reserve", "debian-12", "--count", "ten"), "--count must be a whole number, not 'ten'"),
+        (("list", "--limit", "0"), "--limit must be at least 1, not 0"),
+    ],
+)
+def test_values_out_of_range_in_plain_words(vclab: Command, words: tuple[str, ...], message: str) -> None:
+    vclab(*words).one_line_error(2, f"vclab: {words[0]}: {message}; see `vclab {words[0]} --help`\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "name", "message"),
+    [
+        (("lsit",), 2, "invalid", "No such command 'lsit'. Did you mean 'list'?"),
+        (("list", "--frobnicate"), 2, "invalid", "No such option: --frobnicate"),
+        (("show",), 2, "invalid", "Missing argument 'R'"),
+        (("up", "--frobnicate"), 2, "invalid", "No such option: --frobnicate"),
+        (("reserve", "debian-12", "--count", "101"), 2, "invalid", "--count must be at most 100, not 101"),
+        (("--as", "", "list"), 2, "invalid", "--as has an empty value"),
+        (("show", "r1"), 4, "not_found", "there is no reservation 'r1'"),
+        (("--as", "alice", "needs-help"), 3, "refused", ""),
+        (("reserve", "debian-12", "--for", "1h"), 5, "unreachable", "does not answer"),
+    ],
+)
+def test_an_error_is_a_document_with_json(
+    vclab: Command, store: Path, words: tuple[str, ...], code: int, name: str, message: str
+) -> None:
+    said = vclab(*words, "--json")
+    said.one_line_error(code, message)
+    assert said.json["error"]["code"] == name
+    assert message in said.json["error"]["message"]
+    assert set(said.json["error"]) == {"code", "message", "hint"}
+
+
+def test_what_follows_the_dashes_does_not_ask_for_json(vclab: Command, store: Path) -> None:
+    assert vclab("connect", "r1", "--", "ls", "--json").out == ""
+
+
+def test_a_fault_of_vclab_is_a_document_too(vclab: Command, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vclab.cli.images.table", lambda *_: 1 / 0)
+    monkeypatch.setattr("vclab.cli.images.say_json", lambda *_: 1 / 0)
+    said = vclab("images", "--json")
+    said.one_line_error(1, "a fault in vclab: ZeroDivisionError")
+    assert said.json["error"]["code"] == "internal"
+
+
+def test_help_waits_for_no_library(vclab_process: Command) -> None:
+    look = "import sys; from vclab.cli.app import run; run(['--help']); print(*sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
+    heavy = {"pydantic", "sqlalchemy", "temporalio", "rich", "pyVmomi", "asyncssh", "vclab.settings", "vclab.service"}
+    assert not heavy & set(done.stderr.split())
 
 
 def test_near_names_are_proposed(vclab: Command, store: Path) -> None:
@@ -107,12 +191,12 @@ def test_near_names_are_proposed(vclab: Command, store: Path) -> None:
 def test_root_is_never_a_user(vclab: Command, store: Path, installation: Path) -> None:
     vclab("--as", "root", "list").one_line_error(4, "there is no user 'root'")
     installation.write_text(installation.read_text().replace('act_as = "alice"', ""))
-    vclab("list").one_line_error(4, "root is never a user of the lab; use --as USER")
+    vclab("list").one_line_error(4, "root is not a user of this lab; use --as USER")
 
 
 def test_the_login_name_goes_before_the_setting(vclab: Command, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vclab.cli.context.login_name", lambda: "bob")
-    vclab("list", "--everyone").one_line_error(3, "bob is none")
+    log_in(monkeypatch, "bob")
+    vclab("list", "--everyone").one_line_error(3, "bob is not one")
     assert vclab("--as", "olga", "list", "--everyone").code == 0
     assert vclab("list", "--everyone", "--as", "olga").code == 0
 
@@ -185,7 +269,7 @@ def test_a_fault_of_ours_is_one_line(vclab: Command, monkeypatch: pytest.MonkeyP
     def broken(self: object) -> None:
         raise ZeroDivisionError("division by zero\nsecond line")
 
-    monkeypatch.setattr("vclab.cli.context.Lab.records", property(broken))
+    monkeypatch.setattr("vclab.service.backend.Backend.store", property(broken))
     vclab("list").one_line_error(1, "a fault in vclab: ZeroDivisionError: division by zero;")
 
 

@@ -96,10 +96,10 @@ def test_without_a_server_the_database_answers_with_its_age(vclab: Command, open
     assert "State           Preparing (2/8): Copy the image's disk" in said.out
     assert "does not answer" in said.out
     assert "Known from      the database, " in said.out
-    assert "2/8 Copy the image's disk, attempt 3, begun " in said.out
+    assert "2/8 Copy the image's disk, attempt 3, started " in said.out
     assert "; failed " in said.out
     assert ": the datastore is full" in said.out
-    assert "vsphere.copy_disk on esx1, " in said.out
+    assert "full (vsphere.copy_disk on esx1, " in said.out
     found = vclab("why", reservation, "--json").json
     assert (found["kind"], found["state"], found["now"]["answered"]) == ("reservation", "new", False)
     assert found["last_step"]["outcome"] == "failed"
@@ -146,7 +146,7 @@ def test_a_suspect_revision_is_shown_and_trusted_again(vclab: Command, opened: S
     assert [failure["host"] for failure in revision["suspect"]["failures"]] == ["esx1", "esx2"]
     assert "Beware: revision 1 of debian-12 is suspect" in vclab("reserve", "debian-12").err
     reservation, _ = ask(opened, memory_mb=4096)
-    assert "Beware: revision 1 of debian-12 is suspect" in vclab("show", reservation).out
+    assert "Beware          revision 1 of debian-12 is suspect" in vclab("show", reservation).out
     parts = {part["name"]: part for part in vclab("status", "--json").json["parts"]}
     assert "revision 1 of debian-12 is suspect" in parts["images"]["detail"]
     assert vclab("--as", "olga", "image", "edit", "debian-12", "--trusted").code == 0

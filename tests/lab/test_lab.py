@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.labfixture import VCLAB, Lab, eventually, run, wait
+from tests.labfixture import VCLAB, Lab, addresses, eventually, run, wait
 from vclab.cli.app import run as command_line
 from vclab.lab import lab as _embedded  # noqa: F401 (loaded before a test gives up the right to read it)
 from vclab.lab import network, processes, status
@@ -65,8 +65,8 @@ def test_down_leaves_nothing_and_up_restores_what_was_on(own: Lab) -> None:
     vcenter = own.vcenter()
     machine = vcenter.make("kept", 1)
     wait(machine.PowerOnVM_Task())
-    address = eventually(lambda: machine.guest.ipAddress)
-    eventually(lambda: own.ssh_root(address, "echo still here > /root/mark; sync").returncode == 0)
+    private, public = addresses(machine)
+    eventually(lambda: own.ssh_root(private, "echo still here > /root/mark; sync").returncode == 0)
     vcenter.make("resting", 2)
 
     own.down()
@@ -74,17 +74,17 @@ def test_down_leaves_nothing_and_up_restores_what_was_on(own: Lab) -> None:
     assert "was not up" in own.down().stdout
 
     own.up()
-    eventually(lambda: own.ssh_root(address, "cat", "/root/mark").stdout == "still here\n")
+    eventually(lambda: own.ssh_root(private, "cat", "/root/mark").stdout == "still here\n")
     again = own.vcenter()
     assert again.find("kept").runtime.powerState == "poweredOn"
     assert again.find("resting").runtime.powerState == "poweredOff"
-    assert eventually(lambda: again.find("kept").guest.ipAddress) == address
+    assert addresses(again.find("kept")) == (private, public)
 
 
 def test_a_killed_supervisor_takes_all_with_it_and_up_restores(own: Lab) -> None:
     own.up()
-    everything = own.state.processes()
-    assert len(everything) == 8  # the supervisor, four parts, two lab machines, and the machine of the test before
+    # The supervisor, four parts, two lab machines, and the machine of the test before.
+    everything = eventually(lambda: own.state.processes() if len(own.state.processes()) == 8 else [])
     own.kill("supervisor", signal.SIGKILL)
     assert processes.wait_gone(everything, 5) == []
     assert "is up\n" in own.up().stdout

@@ -323,7 +323,7 @@ def test_a_slow_copy_is_seen_to_run_and_can_be_cancelled(center: Center) -> None
     center.vcsim.control("DELETE", "/fault")
     machine = center.create("m7", 7)  # others go on meanwhile
     wait(machine.PowerOnVM_Task())
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 15
     task.CancelTask()
     with pytest.raises(vmodl.fault.RequestCanceled):
         wait(task)

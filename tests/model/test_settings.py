@@ -69,7 +69,49 @@ def test_what_is_wrong_is_refused_with_file_and_field(file: Path, text: str, fie
     file.write_text(text)
     with pytest.raises(Refused) as refused:
         settings.load()
-    assert str(refused.value).startswith(f"settings ({file}): {field}: ")
+    assert str(refused.value).startswith(f"settings ({file}): {field} ")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("waits.late = -1", "waits.late must be at least 0, not -1"),
+        ("health.images = 0", "health.images must be at least 1, not 0"),
+        ("limits.first = 'long'", "limits.first must be a number, not 'long'"),
+        ("limits.at_once = 1.5", "limits.at_once must be a whole number, not 1.5"),
+        ("limits.horizon = inf", "limits.horizon must be a finite number, not inf"),
+        ("roles = []", "roles must have 1 or more entries, not []"),
+        ("roles = ['all']", "roles.0 must be 'workflows' or 'site', not 'all'"),
+        ("operators = 3", "operators must be a list, not 3"),
+        ("waits = 1", "waits must be a table, not 1"),
+        ("waits.reconect = 1", "waits.reconect is unknown"),
+        ("site = 'Nord'", "site must be 1 to 31 small letters, digits and hyphens, not 'Nord'"),
+    ],
+)
+def test_what_is_allowed_is_said_in_plain_words(file: Path, text: str, words: str) -> None:
+    """No reader of a message has to know the library that found the mistake."""
+    file.write_text(text)
+    with pytest.raises(Refused) as refused:
+        settings.load()
+    assert str(refused.value) == f"settings ({file}): {words}"
+
+
+def test_a_wrong_environment_variable_is_named(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file is not to blame for it."""
+    monkeypatch.setenv("VCLAB_WAITS__LATE", "-1")
+    with pytest.raises(Refused, match=r"^settings \(VCLAB_WAITS__LATE\): waits.late must be at least 0, not -1$"):
+        settings.load()
+    monkeypatch.setenv("VCLAB_OPERATORS", "olga")
+    with pytest.raises(Refused, match=r"operators.*write lists and tables as JSON"):
+        settings.load()
+
+
+@pytest.mark.parametrize("text", [b"not toml at all", b"\xff"])
+def test_a_file_that_is_no_settings(file: Path, text: bytes) -> None:
+    """Whoever loads settings is told, not only the command line."""
+    file.write_bytes(text)
+    with pytest.raises(Refused, match=f"the settings file {file} can't be read"):
+        settings.load()
 
 
 @pytest.mark.parametrize(

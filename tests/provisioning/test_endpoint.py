@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from pyVmomi.SoapAdapter import SoapStubAdapter
 
+from benchmarks.vsphere import counted
 from tests.provisioning.bench import Bench, FakeContext
 from tests.vcsim import _certificate
 from vclab.model.errors import NotOurs, Refused, StepFailed, Unreachable
@@ -114,14 +115,14 @@ def test_an_endpoint_that_is_down(own_bench: Bench) -> None:
 
 
 def test_an_endpoint_that_hangs_is_given_up_by_all_at_once(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sessions, "CONNECT_SECONDS", 0.5)
+    monkeypatch.setattr(sessions, "CONNECT_SECONDS", 1.0)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         module = bench.new_module(url=f"https://127.0.0.1:{silent.getsockname()[1]}/sdk")
         start = time.monotonic()
         with ThreadPoolExecutor(8) as pool:
             found = [pool.submit(module.survey, "lab-vcenter") for _ in range(8)]
         assert all("no answer in time" in str(f.exception()) for f in found)
-        assert time.monotonic() - start < 2
+        assert time.monotonic() - start < 6  # one after the other it takes 8
 
 
 def test_an_expired_session_is_renewed(bench: Bench) -> None:
@@ -243,7 +244,7 @@ def test_a_wrong_datacenter_is_told(bench: Bench) -> None:
         bench.new_module(data=EndpointData(datacenter="nowhere")).survey("lab-vcenter")
 
 
-def test_two_hundred_machines_are_listed_quickly(own_bench: Bench) -> None:
+def test_two_hundred_machines_are_listed_by_a_few_calls(own_bench: Bench) -> None:
     site = own_bench.site()
     host = site.host("esx1")
     for number in range(200):
@@ -257,9 +258,9 @@ def test_two_hundred_machines_are_listed_quickly(own_bench: Bench) -> None:
     deadline = time.monotonic() + 20
     while len(own_bench.machines()) < 200 and time.monotonic() < deadline:
         time.sleep(0.1)
-    start = time.monotonic()
-    found = own_bench.module.machines("lab-vcenter")
-    assert time.monotonic() - start < 2
+    with counted() as calls:
+        found = own_bench.module.machines("lab-vcenter")
+    assert calls.total() < 20, calls
     assert [m.name for m in found.machines] == [f"m{n:03}" for n in range(0, 200, 2)]
     assert own_bench.new_module("other").machines("lab-vcenter").machines[0].name == "m001"
 

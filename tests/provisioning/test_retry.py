@@ -207,7 +207,7 @@ def test_a_cancelled_copy_is_stopped_and_deleted(bench: Bench, target: Target) -
     start = time.monotonic()
     with pytest.raises(Interrupted, match="stopped as asked"):
         bench.run("vsphere.copy_disk", target, context)
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 15
     assert any(text.startswith("copied ") for text in context.told)
     assert bench.files(target) == []
     bench.module.remove(FakeContext(), target)

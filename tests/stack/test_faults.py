@@ -92,7 +92,7 @@ def test_the_vcenter_is_down(stack: Stack) -> None:
     with stack.cut_off(VCENTER_PORT):
         start = time.monotonic()
         line = stack.one_line(stack.vclab("reserve", "debian-12", check=False), 3)
-        assert "lab-vcenter" in line and "does not answer" in line and elapsed(start) < 30, line
+        assert "lab-vcenter" in line and "does not answer" in line and elapsed(start) < 60, line
         session.goes_on()
         assert stack.show(loading)["word"].startswith("Preparing")
         assert stack.vclab("end", used["id"]).stdout.endswith(
@@ -112,7 +112,7 @@ def test_temporal_is_down(stack: Stack) -> None:
         for words in (("reserve", "debian-12"), ("extend", r, "--by", "1h"), ("end", r), ("connect", r)):
             start = time.monotonic()
             line = stack.one_line(stack.vclab(*words, check=False), 5)
-            assert "Temporal" in line and elapsed(start) < 20, line
+            assert "Temporal" in line and elapsed(start) < 60, line
         ran = stack.vclab("status", check=False)
         assert ran.returncode == 5 and "Traceback" not in ran.stdout + ran.stderr
         assert [one["id"] for one in stack.listed()] == [r]
@@ -131,7 +131,7 @@ def test_everything_hangs(stack: Stack) -> None:
         for words in (("reserve", "debian-12"), ("status",)):
             start = time.monotonic()
             ran = stack.vclab(*words, check=False)
-            assert ran.returncode == 5 and elapsed(start) < 20 and "Traceback" not in ran.stderr, ran
+            assert ran.returncode == 5 and elapsed(start) < 60 and "Traceback" not in ran.stderr, ran
     with stack.frozen("vcsim"):
         start = time.monotonic()
         line = stack.one_line(stack.vclab("reserve", "debian-12", check=False), 3)

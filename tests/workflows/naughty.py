@@ -1,4 +1,4 @@
-"""A workflow that reads a clock of its own when told to."""
+"""Workflows that do what no workflow should: one reads a clock of its own when told to, one computes for long."""
 
 import time
 
@@ -13,3 +13,15 @@ class Naughty:
     async def run(self, naughty: bool) -> str:
         """How it was."""
         return f"at {time.time()}" if naughty else "good"
+
+
+@workflow.defn
+class Slow:
+    """What a busy machine makes of a workflow's first task."""
+
+    @workflow.run
+    async def run(self) -> str:
+        """Computes for longer than the SDK allows."""
+        with workflow.unsafe.sandbox_unrestricted():
+            time.sleep(2.5)
+        return "done"

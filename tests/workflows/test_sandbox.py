@@ -9,8 +9,8 @@ from temporalio.client import Client, WorkflowFailureError
 from temporalio.worker import Worker
 
 import workflows
-from tests.workflows.naughty import Naughty
-from vclab.temporal.sandbox import sandbox
+from tests.workflows.naughty import Naughty, Slow
+from vclab.temporal.sandbox import patient, sandbox
 
 
 @pytest.mark.parametrize("module", [m.name for m in pkgutil.iter_modules(workflows.__path__)])
@@ -41,3 +41,13 @@ async def test_what_is_not_deterministic_is_refused_also_beside_others(time_clie
     for refused in outcomes[1::2]:
         assert isinstance(refused, WorkflowFailureError)
         assert "Cannot access time.time" in str(refused.cause)
+
+
+async def test_a_workflow_task_that_takes_long_is_not_interrupted(time_client: Client) -> None:
+    """On a busy machine the first one may: an interrupted workflow could not go on, and its worker could not end."""
+    slow = Worker(time_client, task_queue="slow", workflows=[Slow], workflow_runner=sandbox())
+    async with patient(slow):
+        handle = await time_client.start_workflow(Slow.run, id="slow", task_queue="slow")
+        assert await handle.result() == "done"
+    failed = [e async for e in handle.fetch_history_events() if e.HasField("workflow_task_failed_event_attributes")]
+    assert not failed

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
-from vclab.cli.context import Lab, Root, login_name
+from vclab.cli.context import Lab, login_name
+from vclab.cli.root import Root
 from vclab.model.errors import NotFound, Refused
 from vclab.secrets.store import SecretStore
 from vclab.service import authentication

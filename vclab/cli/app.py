@@ -4,58 +4,15 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
+from itertools import takewhile
 from typing import Annotated, Any
 
 import typer
 
-from vclab.cli import computer, endpoint, host, image, store, user
-from vclab.cli.connect import connect
-from vclab.cli.context import Root
-from vclab.cli.dismiss import dismiss
-from vclab.cli.doctor import doctor
-from vclab.cli.end import end
-from vclab.cli.errors import CODES_HELP, Code, report
-from vclab.cli.extend import extend
-from vclab.cli.history import history
-from vclab.cli.images import images
-from vclab.cli.list import list_
-from vclab.cli.move import move
-from vclab.cli.needs_help import needs_help
-from vclab.cli.output import note, prepare_streams, say
-from vclab.cli.plugins import load_all
-from vclab.cli.reboot import reboot
-from vclab.cli.reserve import reserve
-from vclab.cli.resolve import resolve
-from vclab.cli.show import show
-from vclab.cli.status import status
-from vclab.cli.watch import watch
-from vclab.cli.why import why
-
-GROUP = "vclab.commands"
-"""Entry points of this group name functions ``register(app: typer.Typer) -> None``."""
-
-OPERATORS = (needs_help, resolve)
-
-VERBS = (
-    images,
-    reserve,
-    list_,
-    show,
-    why,
-    watch,
-    connect,
-    extend,
-    move,
-    reboot,
-    end,
-    dismiss,
-    status,
-    doctor,
-    history,
-    *OPERATORS,
-)
-
-GROUPS = (user.app, image.app, computer.app, endpoint.app, host.app, store.app)
+from vclab.cli.errors import CODES_HELP, Code, Problem, problem_of, report
+from vclab.cli.lazy import Verbs
+from vclab.cli.output import note, prepare_streams, printed, say, say_json, say_json_line
+from vclab.cli.root import Root
 
 
 def _version(wanted: bool) -> None:
@@ -86,20 +43,17 @@ def _root(
 
 def build() -> typer.Typer:
     """The whole command line, plug-ins included."""
-    app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False, epilog=CODES_HELP)
+    app = typer.Typer(
+        cls=Verbs, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False, epilog=CODES_HELP
+    )
     app.callback()(_root)
-    for verb in VERBS:
-        app.command(verb.__name__.rstrip("_").replace("_", "-"))(verb)
-    for group in GROUPS:
-        app.add_typer(group)
-    for _, register in load_all(GROUP):
-        register(app)
     return app
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code."""
     prepare_streams()
+    printed.reset()
     root, stdout = Root(), sys.stdout
     try:
         code = _invoke(arguments, root)
@@ -107,6 +61,8 @@ def run(arguments: Sequence[str]) -> int:
             # Typer has met a broken pipe, put a silent stream in place and said 1.
             sys.stdout = stdout
             raise BrokenPipeError
+        if code and _wants_json(arguments) and not printed.documents:
+            _say_problem(root.problem or Problem.of_code(code))
         sys.stdout.flush()
     except BrokenPipeError:
         _forget_stdout()
@@ -128,7 +84,23 @@ def _invoke(arguments: Sequence[str], root: Root) -> int:
         if type(error).__name__ == "NoArgsIsHelpError":
             note(str(error))  # the help
             return Code.USAGE
+        root.problem = problem_of(error)
         return report(error, root.verb)
+
+
+def _wants_json(arguments: Sequence[str]) -> bool:
+    """Read from the words themselves: they may be what is wrong. What follows ``--`` is another program's."""
+    own = takewhile(lambda word: word != "--", arguments)
+    return "--json" in own
+
+
+def _say_problem(problem: Problem) -> None:
+    try:
+        (say_json_line if printed.lines else say_json)(problem.json())
+    except BrokenPipeError:
+        raise
+    except OSError:
+        return  # stdout is the problem, and stderr has it
 
 
 def _forget_stdout() -> None:

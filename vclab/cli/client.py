@@ -1,17 +1,45 @@
 """The one place where the command line chooses what it talks to."""
 
+from zoneinfo import ZoneInfo
+
+import typer
+
+from vclab.cli.root import Root
+from vclab.model.errors import Refused
+from vclab.model.times import zone_of
 from vclab.service.actor import Actor
-from vclab.service.authentication import authenticate, local_account
+from vclab.service.authentication import authenticate, local_account, unknown
 from vclab.service.backend import Backend
 from vclab.service.client import Client, InProcess
-from vclab.settings import load
+from vclab.service.people import me
+from vclab.service.use_case import Nothing
+from vclab.settings import Settings, config_file, load
+
+
+def client_of(context: typer.Context, as_user: str = "") -> Client:
+    """The client of a verb; its own ``--as`` wins over the one before the verb. Raises as ``make_client``."""
+    root = context.find_object(Root)
+    return make_client(as_user or (root.as_user if root else ""))
 
 
 def make_client(as_user: str = "") -> Client:
     """A client that acts as ``as_user``, or as the account that runs it. Raises ``Refused`` for bad settings."""
-    backend = Backend(load())
+    backend = Backend(_settings())
+    account = local_account(backend.settings.secrets_dir)
 
     async def who(backend: Backend) -> Actor:
-        return await authenticate(backend, local_account(backend.settings.secrets_dir), as_user)
+        return await authenticate(backend, account, as_user)
 
-    return InProcess(backend, who)
+    return InProcess(backend, who, unknown(backend, account))
+
+
+async def zone_for(client: Client) -> ZoneInfo:
+    """The zone in which the caller reads times."""
+    return zone_of((await client.call(me, Nothing())).zone)
+
+
+def _settings() -> Settings:
+    try:
+        return load()
+    except (OSError, ValueError) as error:  # ValueError: not TOML, not UTF-8
+        raise Refused(f"the settings file {config_file()} can't be read: {error}") from None

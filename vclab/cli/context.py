@@ -13,12 +13,13 @@ from zoneinfo import ZoneInfo
 import typer
 
 from vclab.cli.errors import quoted
+from vclab.cli.root import Root as Root  # (those who used it from here still do)
 from vclab.cli.times import zone_of
 from vclab.model.catalog import Image, User
-from vclab.model.errors import NotFound, Refused
+from vclab.model.errors import NotFound
 from vclab.model.ids import is_id
 from vclab.model.reservations import ReservationView
-from vclab.settings import PersonSettings, Settings, config_file
+from vclab.settings import PersonSettings, Settings
 from vclab.settings import load as load_settings
 
 NEAR = 1000
@@ -29,14 +30,6 @@ if TYPE_CHECKING:
 
     from vclab.cli.records import Records
     from vclab.temporal.client import Reservations
-
-
-@dataclass
-class Root:
-    """What the words before the verb said, and the verb, for messages."""
-
-    as_user: str = ""
-    verb: str = ""
 
 
 @dataclass(frozen=True)
@@ -67,10 +60,7 @@ class Lab:
     @cached_property
     def settings(self) -> Settings:
         """The settings. Raises ``Refused`` when they are wrong or can't be read."""
-        try:
-            return load_settings()
-        except (OSError, ValueError) as error:  # ValueError: not TOML, not UTF-8
-            raise Refused(f"the settings file {config_file()} can't be read: {error}") from None
+        return load_settings()
 
     @cached_property
     def records(self) -> "Records":

@@ -3,9 +3,15 @@
 import os
 import sys
 import traceback
+from dataclasses import dataclass
 from enum import IntEnum
+from typing import TYPE_CHECKING, Any
 
 from vclab.model.errors import Failed, Invalid, NotFound, NotYet, Refused, Unreachable, VclabError
+from vclab.model.wrong_values import complaint
+
+if TYPE_CHECKING:
+    from vclab.cli.output import JsonValue
 
 LONGEST = 2000  #: characters of a message; a refusal that names many hosts is long, garbage input must not be
 
@@ -24,15 +30,16 @@ class Code(IntEnum):
 
 
 CODES_HELP = """\b
-Exit codes:
+Exit codes, and the codes of errors with --json:
   0    done
-  1    failed: the reservation failed or has ended, or vclab did
-  2    the command was not understood
-  3    refused: not allowed, not possible, or not yet
-  4    not found: no such image, user or reservation
+  1    failed: the reservation failed or has ended; internal: a fault in vclab
+  2    invalid: the command was not understood
+  3    refused: not allowed or not possible; not_yet: try later
+  4    not_found: no such image, user or reservation
   5    unreachable: Temporal, the database or the workers don't answer
-  130  stopped by Ctrl-C
-  connect passes on the exit code of ssh"""
+  130  interrupted: stopped by Ctrl-C
+With --json, a command that fails prints {"error": {"code", "message", "hint"}}.
+connect passes on the exit code of ssh."""
 
 
 Usage = Invalid
@@ -50,6 +57,45 @@ _CODES: tuple[tuple[type[BaseException], Code], ...] = (
 )
 
 
+@dataclass(frozen=True)
+class Problem:
+    """An error as people and programs are told it. ``code`` is stable."""
+
+    code: str
+    message: str
+    hint: str = ""
+
+    @classmethod
+    def of_code(cls, exit_code: int) -> "Problem":
+        """What is known of a command that has said more on stderr."""
+        return _BY_EXIT_CODE.get(exit_code, cls("failed", "the command failed", "stderr tells why"))
+
+    def text(self) -> str:
+        """One line."""
+        if not self.hint:
+            return one_line(self.message)
+        if self.message.endswith("?"):
+            return one_line(f"{self.message} {self.hint[:1].upper()}{self.hint[1:]}")
+        return one_line(f"{self.message}; {self.hint}")
+
+    def json(self) -> "dict[str, JsonValue]":
+        """The document that ``--json`` prints."""
+        return {"error": self.fields()}
+
+    def fields(self) -> "dict[str, JsonValue]":
+        """Code, message and hint, for a document that tells of more than the error."""
+        return {"code": self.code, "message": one_line(self.message), "hint": one_line(self.hint) or None}
+
+
+_BY_EXIT_CODE: dict[int, Problem] = {
+    Code.USAGE: Problem("invalid", "the command was not understood", "stderr tells why"),
+    Code.REFUSED: Problem("refused", "the command was refused", "stderr tells why"),
+    Code.NOT_FOUND: Problem("not_found", "something was not found", "stderr tells what"),
+    Code.UNREACHABLE: Problem("unreachable", "a part does not answer", "`vclab status` tells which"),
+    Code.INTERRUPTED: Problem("interrupted", "stopped by Ctrl-C"),
+}
+
+
 def code_of(error: BaseException) -> int:
     """The exit code for an error."""
     if _is_database(error):
@@ -60,23 +106,27 @@ def code_of(error: BaseException) -> int:
     return next((code for kind, code in _CODES if isinstance(error, kind)), Code.FAILED)
 
 
-def text_of(error: BaseException) -> str:
-    """What to say of an error, in one line."""
+def problem_of(error: BaseException) -> Problem:
+    """What to tell of an error."""
     if _is_database(error):
         cause = getattr(error, "orig", None) or error
-        return one_line(f"the database does not answer: {_first_line(cause)}; `vclab status` tells more")
+        return Problem(
+            "unreachable", f"the database does not answer: {_first_line(cause)}", "`vclab status` tells more"
+        )
     if isinstance(error, VclabError):
-        return one_line(str(error) or type(error).__name__)
-    message = getattr(error, "format_message", None)  # Typer's
-    if message is not None:
-        where = getattr(getattr(error, "ctx", None), "command_path", "vclab")
-        text = str(message()).rstrip(".")
-        return one_line(f"{text} See `{where} --help`" if text.endswith("?") else f"{text}; see `{where} --help`")
+        return Problem(error.code, error.message or type(error).__name__, error.hint)
+    if hasattr(error, "format_message"):
+        return _typers_problem(error)
     if isinstance(error, OSError):
         where = f": {error.filename}" if error.filename else ""
-        return one_line(f"{error.strerror or error}{where}")
+        return Problem("failed", f"{error.strerror or error}{where}")
     what = f"{type(error).__name__}: {_first_line(error)}"
-    return one_line(f"a fault in vclab: {what}; VCLAB_TRACEBACK=1 shows where, please report it")
+    return Problem("internal", f"a fault in vclab: {what}", "VCLAB_TRACEBACK=1 shows where, please report it")
+
+
+def text_of(error: BaseException) -> str:
+    """What to say of an error, in one line."""
+    return problem_of(error).text()
 
 
 def report(error: BaseException, verb: str = "") -> int:
@@ -101,6 +151,22 @@ def quoted(typed: str) -> str:
 
 def _first_line(error: BaseException) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def _typers_problem(error: Any) -> Problem:
+    """What Typer says of a command that it does not understand."""
+    where = getattr(getattr(error, "ctx", None), "command_path", "vclab")
+    return Problem("invalid", _bad_value(error) or str(error.format_message()).rstrip("."), f"see `{where} --help`")
+
+
+def _bad_value(error: Any) -> str:
+    """What is wrong with an option's value, in other words than pydantic's."""
+    details = getattr(error.__cause__, "errors", None)
+    parameter = getattr(error, "param", None)
+    if details is None or parameter is None:
+        return ""
+    name = parameter.opts[-1] if parameter.param_type_name == "option" else parameter.metavar or parameter.name
+    return f"{name} {complaint(details()[0])}"
 
 
 def _is_database(error: BaseException) -> bool:

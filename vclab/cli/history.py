@@ -1,26 +1,30 @@
 """``vclab history``: who had which computer, which addresses and which revision, from when to when."""
 
-import re
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import typer
 
-from vclab.cli.administer import administration
-from vclab.cli.context import Lab, lab_of
-from vclab.cli.errors import Usage, quoted
-from vclab.cli.output import JsonValue, note, say_json, table
-from vclab.cli.params import AsUser, Json, OfComputer, OfUser
-from vclab.cli.times import clock, dated, iso, occurrences, utc_now
-from vclab.model.errors import NotFound
-from vclab.service import checks
+from vclab.cli.client import client_of, zone_for
+from vclab.cli.output import note, say_json, table
+from vclab.cli.params import AsUser, Json, OfComputer, OfUser, not_empty
+from vclab.cli.running import run
+from vclab.cli.tables import Column
+from vclab.cli.times import clock, parse_past, utc_now
+from vclab.service import reservations
+from vclab.service.client import Client
+from vclab.service.reservations import MOST, Addresses, Had, Stay
 
-if TYPE_CHECKING:
-    from vclab.store.history import AddressSpan, Stay
-
-MOST = 100_000
-_CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?", re.ASCII)
+COLUMNS = (
+    Column("COMPUTER"),
+    Column("USER"),
+    Column("RESERVATION", drop=2),
+    Column("IMAGE", drop=5),
+    Column("ADDRESSES", drop=3),
+    Column("FROM", drop=1),
+    Column("UNTIL", drop=4),
+    Column("ENDING", drop=6),
+)
 
 
 def history(
@@ -28,19 +32,23 @@ def history(
     computer: OfComputer = "",
     user: OfUser = "",
     address: Annotated[
-        str, typer.Option("--address", metavar="A", help="Who had this address, private or public.", show_default=False)
+        str,
+        typer.Option("--address", metavar="A", help="Who had this address.", show_default=False, callback=not_empty),
     ] = "",
     at: Annotated[
-        str, typer.Option("--at", metavar="TIME", help="Only who had it at this moment.", show_default=False)
+        str,
+        typer.Option("--at", metavar="TIME", help="Who had it at this time.", show_default=False, callback=not_empty),
     ] = "",
-    limit: Annotated[int, typer.Option("--limit", min=1, max=MOST, help="The newest so many.")] = 100,
+    limit: Annotated[
+        int, typer.Option("--limit", min=1, max=MOST, metavar="N", help="Show at most N, the newest.")
+    ] = 100,
     json: Json = False,
     as_user: AsUser = "",
 ) -> None:
-    """Tell who had which computer, addresses and revision from when to when, and how it ended (operators).
+    """Show who had which computer, addresses and image revision, from when to when, and how it ended (operators).
 
-    It is kept for good. FROM is when the computer was taken for them, UNTIL when it was verified gone or clean; a time
-    without a date is its last occurrence.
+    This is kept for good. FROM is when the computer was taken for them, UNTIL when it was verified gone or clean.
+    An address is private or public. A time without a date is its last occurrence.
 
     \b
     Examples:
@@ -48,98 +56,38 @@ def history(
       vclab history --computer vm07
       vclab history --user alice --json
     """
-    lab = lab_of(context, as_user)
-    administration(lab)
-    if not (computer or user or address or at):
-        raise Usage("say of what: --computer, --user, --address or --at")
-    zone = lab.zone
-    moment = parse_past(at, zone, utc_now()) if at else None
-    found = lab.records.stays(computer, user, checks.address(address) if address else "", moment, limit)
+    asked = Had(computer=computer, user=user, address=address, limit=limit)
+    found, zone = run(_ask(client_of(context, as_user), asked, at))
     if json:
-        say_json([_json(stay) for stay in found])
+        say_json(reservations.history.document(found))
     elif found:
-        headings = ("COMPUTER", "USER", "RESERVATION", "IMAGE", "ADDRESSES", "FROM", "UNTIL", "ENDING")
-        table(headings, [_row(stay, zone) for stay in found])
+        table(COLUMNS, [_row(stay, zone) for stay in found])
     else:
-        _explain_none(lab, computer, user)
+        note("Nobody, as far as is recorded.")
     if len(found) == limit:
-        note(f"Only the newest {limit}; --limit shows more.")
+        note(f"These are the newest {limit}; --limit shows more.")
 
 
-def parse_past(text: str, zone: ZoneInfo, now: datetime) -> datetime:
-    """A moment that has been, in UTC: ``18:30`` is its last occurrence in ``zone``; else ISO 8601.
-
-    Where the clocks are put back, a time that comes twice means the last that has been. Raises ``Usage``.
-    """
-    try:
-        if found := _CLOCK.fullmatch(text.strip()):
-            hour, minute, second = int(found[1]), int(found[2]), int(found[3] or 0)
-            today = now.astimezone(zone).replace(hour=hour, minute=minute, second=second, microsecond=0, tzinfo=None)
-            days = (today - timedelta(days=ago) for ago in range(4))
-            return next(at for day in days for at in reversed(occurrences(day, zone)) if at <= now)
-        moment = datetime.fromisoformat(text.strip())
-        there = [] if moment.tzinfo else [at for at in occurrences(moment, zone) if at <= now]
-        moment = there[-1] if there else (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise Usage(f"{quoted(text)} is not a time; write 18:30 or 2026-01-31T18:30, with +01:00 for a zone") from None
-    if moment > now:
-        raise Usage(f"{dated(moment, zone)} has not been yet")
-    return moment
+async def _ask(client: Client, asked: Had, at: str) -> tuple[tuple[Stay, ...], ZoneInfo]:
+    zone = await zone_for(client)
+    moment = parse_past(at, zone, utc_now()) if at else None
+    return await client.call(reservations.history, asked.model_copy(update={"at": moment})), zone
 
 
-def _explain_none(lab: Lab, computer: str, user: str) -> None:
-    """A name that was never there is told apart from one that had nothing."""
-    if computer and computer not in {each.name for each in lab.records.computers()}:
-        raise NotFound(f"there is no computer {quoted(computer)}; `vclab computer list` lists them")
-    if user and user not in {each.login for each in lab.records.users()}:
-        raise NotFound(f"there is no user {quoted(user)}; `vclab user list` lists them")
-    note("Nobody, as far as is recorded.")
-
-
-def _row(stay: "Stay", zone: ZoneInfo) -> tuple[str, ...]:
-    ended = f" {clock(stay.ended_at, zone)}" if stay.ended_at else ""
+def _row(stay: Stay, zone: ZoneInfo) -> tuple[str, ...]:
+    ended = f" {clock(stay.ended, zone)}" if stay.ended else ""
     return (
         stay.computer,
         stay.user or f"({stay.purpose})",
         stay.holder,
         f"{stay.image}/{stay.revision}" if stay.image else "",
-        "; ".join(_span(span, zone, last=span is stay.addresses[-1]) for span in stay.addresses),
-        clock(stay.taken_at, zone),
-        clock(stay.released_at, zone) if stay.released_at else "still held",
+        "; ".join(_addresses(each, zone, last=each is stay.addresses[-1]) for each in stay.addresses),
+        clock(stay.from_, zone),
+        clock(stay.until, zone) if stay.until else "still held",
         f"{stay.ending}{ended}" if stay.ending else "",
     )
 
 
-def _span(span: "AddressSpan", zone: ZoneInfo, last: bool) -> str:
-    both = " ".join(dict.fromkeys(filter(None, (span.public_address, span.private_address))))
+def _addresses(span: Addresses, zone: ZoneInfo, last: bool) -> str:
+    both = " ".join(dict.fromkeys(filter(None, (span.public, span.private))))
     return both if last or span.until is None else f"{both} (until {clock(span.until, zone)})"
-
-
-def _json(stay: "Stay") -> dict[str, JsonValue]:
-    return {
-        "computer": stay.computer,
-        "generation": stay.generation,
-        "holder": stay.holder,
-        "purpose": stay.purpose,
-        "user": stay.user or None,
-        "requested_by": stay.requested_by or None,
-        "image": stay.image or None,
-        "revision": stay.revision or None,
-        "endpoint": stay.endpoint or None,
-        "host": stay.host or None,
-        "from": iso(stay.taken_at),
-        "ready": iso(stay.ready_at),
-        "connected": iso(stay.connected_at),
-        "ended": iso(stay.ended_at),
-        "ending": str(stay.ending) if stay.ending else None,
-        "until": iso(stay.released_at),
-        "addresses": [
-            {
-                "private": span.private_address or None,
-                "public": span.public_address or None,
-                "from": iso(span.since),
-                "until": iso(span.until),
-            }
-            for span in stay.addresses
-        ],
-    }

@@ -2,10 +2,23 @@
 
 import typer
 
-from vclab.cli.context import lab_of
-from vclab.cli.output import JsonValue, note, say_json, table
+from vclab.cli.client import client_of
+from vclab.cli.output import note, say_json, table
 from vclab.cli.params import Json
-from vclab.model.catalog import Image
+from vclab.cli.running import run
+from vclab.cli.tables import Column, Fit
+from vclab.service import reservations
+from vclab.service.reservations import Offer
+from vclab.service.use_case import Nothing
+
+COLUMNS = (
+    Column("IMAGE"),
+    Column("TITLE", drop=4, fit=Fit.CUT),
+    Column("REVISION", drop=3, right=True),
+    Column("CPUS", drop=2, right=True),
+    Column("MEMORY", drop=1),
+    Column("DISK", drop=2),
+)
 
 
 def images(context: typer.Context, json: Json = False) -> None:
@@ -16,34 +29,15 @@ def images(context: typer.Context, json: Json = False) -> None:
       vclab images
       vclab images --json
     """
-    found = lab_of(context).records.images()
+    found = run(client_of(context).call(reservations.images, Nothing()))
     if json:
-        say_json([_json(image) for image in found])
+        say_json(reservations.images.document(found))
     elif found:
-        table(("IMAGE", "TITLE", "REVISION", "CPUS", "MEMORY", "DISK"), map(_row, found), right=("REVISION", "CPUS"))
+        table(COLUMNS, map(_row, found))
     else:
         note("There are no images yet.")
 
 
-def _row(image: Image) -> tuple[str, ...]:
-    return (
-        image.name,
-        image.title,
-        str(image.revision),
-        str(image.cpus),
-        f"{image.memory_mb} MiB",
-        f"{image.disk_gb} GiB",
-    )
-
-
-def _json(image: Image) -> dict[str, JsonValue]:
-    return {
-        "name": image.name,
-        "title": image.title,
-        "revision": image.revision,
-        "module": image.module,
-        "guest": image.guest,
-        "cpus": image.cpus,
-        "memory_mb": image.memory_mb,
-        "disk_gb": image.disk_gb,
-    }
+def _row(image: Offer) -> tuple[str, ...]:
+    size = str(image.cpus), f"{image.memory_mb} MiB", f"{image.disk_gb} GiB"
+    return image.name, image.title, str(image.revision), *size

@@ -1,52 +1,86 @@
 """``vclab needs-help``: the loads that wait for an operator, each with what could be seen of it."""
 
+from zoneinfo import ZoneInfo
+
 import typer
 
-from vclab.cli.context import Lab, lab_of
-from vclab.cli.output import JsonValue, fields, note, reservation_json, say, say_json
+from vclab.cli.client import client_of, zone_for
+from vclab.cli.context import Lab
+from vclab.cli.failed import print_evidence, print_failed_load, step_name
+from vclab.cli.output import JsonValue, fields, note, say, say_json
 from vclab.cli.params import AsUser, Json
-from vclab.cli.times import clock, iso, utc_now
+from vclab.cli.running import run
+from vclab.cli.times import clock, utc_now
 from vclab.model.durations import format_duration
 from vclab.model.errors import Refused
-from vclab.model.reservations import FailedStep, ReservationView
+from vclab.model.reservations import FailedStep as Step
+from vclab.service import reservations
+from vclab.service.client import Client
+from vclab.service.failures import FailedStep
+from vclab.service.reservations import FailedComputer, WaitingReservation
+from vclab.service.use_case import Nothing
+
+Found = tuple[WaitingReservation | FailedComputer, ...]
 
 
 def needs_help(context: typer.Context, json: Json = False, as_user: AsUser = "") -> None:
-    """List the reservations and computers that wait for an operator's help.
+    """List the reservations and computers that need an operator's help (operators).
 
-    A load has failed for good, and one other place did not do or was not to be had. Each is shown with the step, the
-    cause, and the evidence: the machine's power, what its endpoint says of it, and its own last lines.
-    `vclab resolve` lets one go on; its user can end it at any time. Then come the computers that could not be loaded
-    while nobody waited for them.
+    A reservation is listed when its load failed on two hosts, or failed on one and no other host has room. It is shown
+    with the cause, the failed step and the evidence: the machine's power, what its endpoint says, its console's last
+    lines.
+    `vclab resolve` lets it go on; its user can end it at any time. Computers whose background load failed come last.
 
     \b
     Examples:
       vclab needs-help
       vclab needs-help --json
     """
-    lab = lab_of(context, as_user)
-    must_be_operator(lab, "needs-help lists what is for operators to mend")
-    found, failed = lab.records.waiting_for_help(), lab.records.failed_loads()
+    found, zone = run(_ask(client_of(context, as_user)))
     if json:
-        waiting: list[JsonValue] = [
-            {"kind": "reservation", **reservation_json(view), "failure": trouble_json(trouble)}
-            for view, trouble in found
-        ]
-        computers: list[JsonValue] = [
-            {"kind": "computer", "computer": trouble.computer, "failure": trouble_json(trouble)} for trouble in failed
-        ]
-        say_json([*waiting, *computers])
+        say_json(reservations.needs_help.document(found))
         return
-    if not (found or failed):
+    if not found:
         note("Nothing needs help.")
-    for number, (view, trouble) in enumerate(found):
+    for number, each in enumerate(found):
         if number:
             say("")
-        _describe(lab, view, trouble)
-    for number, trouble in enumerate(failed, start=len(found)):
-        if number:
-            say("")
-        tell_failed_load(lab, trouble)
+        if isinstance(each, FailedComputer):
+            print_failed_load(each.failure, zone)
+        else:
+            _print(each, zone)
+
+
+async def _ask(client: Client) -> tuple[Found, ZoneInfo]:
+    return await client.call(reservations.needs_help, Nothing()), await zone_for(client)
+
+
+def _print(waiting: WaitingReservation, zone: ZoneInfo) -> None:
+    step, now = waiting.failure, utc_now()
+    since = waiting.needs_help.since if waiting.needs_help else step.at
+    until = waiting.needs_help.until if waiting.needs_help else None
+    fails = f"; it fails at {clock(until, zone, now)}" if until else ""
+    waited = format_duration(max(1.0, (now - since).total_seconds()))
+    fields(
+        [
+            ("Reservation", f"{waiting.id}: {waiting.image}, revision {waiting.revision}, for {waiting.user}"),
+            ("Cause", step.cause),
+            ("Failed", step_name(step)),
+            ("Machine", f"{step.computer} on {step.host}, power {step.power}"),
+            ("Elsewhere", waiting.no_other_place or ""),
+            ("Waits", f"since {clock(since, zone, now)} ({waited}){fails}"),
+        ]
+    )
+    print_evidence(step)
+    say(resolve_hint(waiting.id))
+
+
+def resolve_hint(reservation: str) -> str:
+    """What an operator can do."""
+    return f"`vclab resolve {reservation} retry` goes on from this step; or `elsewhere`, or `give-up`"
+
+
+# --- until the verbs `computer` and `resolve` ask the service -------------------------------------------------------
 
 
 def must_be_operator(lab: Lab, why: str) -> None:
@@ -55,67 +89,12 @@ def must_be_operator(lab: Lab, why: str) -> None:
         raise Refused(f"{why}, and {lab.actor.login} is none; the setting `operators` names them")
 
 
-def trouble_json(trouble: FailedStep) -> dict[str, JsonValue]:
+def trouble_json(trouble: Step) -> JsonValue:
     """A step that failed, for programs."""
-    seen = trouble.evidence
-    return {
-        "at": iso(trouble.at),
-        "computer": trouble.computer,
-        "generation": trouble.generation,
-        "host": trouble.host,
-        "step": trouble.step,
-        "number": trouble.number,
-        "title": trouble.title,
-        "cause": trouble.cause,
-        "power": seen.power,
-        "endpoint": list(seen.endpoint),
-        "console": list(seen.console),
-        "missing": list(seen.missing),
-    }
+    document: JsonValue = FailedStep.of(trouble).model_dump(mode="json")
+    return document
 
 
-def _describe(lab: Lab, view: ReservationView, trouble: FailedStep) -> None:
-    zone, now, seen = lab.actor.zone, utc_now(), trouble.evidence
-    since = view.help_since or trouble.at
-    until = f"until {clock(view.help_until, zone, now)}, then it ends as failed" if view.help_until else ""
-    waited = format_duration(max(1.0, (now - since).total_seconds()))
-    fields(
-        [
-            ("Reservation", f"{view.id}: {view.image}, revision {view.revision}, for {view.user}"),
-            ("Waits", f"since {clock(since, zone, now)} ({waited}), {until}"),
-            ("Failed", _step(trouble)),
-            ("Cause", trouble.cause),
-            ("Then", view.no_other_place),
-            ("Machine", f"{trouble.computer} on {trouble.host}, power {seen.power}"),
-        ]
-    )
-    tell_evidence(trouble)
-    say(f"`vclab resolve {view.id} retry` goes on from this step; or `elsewhere`, or `give-up`")
-
-
-def tell_failed_load(lab: Lab, trouble: FailedStep) -> None:
-    """A computer that could not be loaded while nobody waited for it, and what can be done."""
-    fields(
-        [
-            ("Computer", f"{trouble.computer}: nobody gets it, for it could not be loaded"),
-            ("Failed", f"{_step(trouble)}, {clock(trouble.at, lab.zone, utc_now())}"),
-            ("Cause", trouble.cause),
-            ("Machine", f"power {trouble.evidence.power}"),
-        ]
-    )
-    tell_evidence(trouble)
-    name = trouble.computer
-    say(f"`vclab computer reload {name}` loads it again; `vclab computer edit {name} --maintenance` puts it aside")
-
-
-def _step(trouble: FailedStep) -> str:
-    return f"step {trouble.number}, {trouble.title}" if trouble.number else trouble.title
-
-
-def tell_evidence(trouble: FailedStep) -> None:
-    """What was seen when a step had failed."""
-    seen = trouble.evidence
-    for title, lines in (("Its endpoint", seen.endpoint), ("Its console", seen.console), ("Not seen", seen.missing)):
-        if lines:
-            say(f"{title}:")
-            say("\n".join(f"  {line}" for line in lines))
+def tell_failed_load(lab: Lab, trouble: Step) -> None:
+    """As ``print_failed_load``."""
+    print_failed_load(FailedStep.of(trouble), lab.zone)

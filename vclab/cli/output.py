@@ -3,18 +3,20 @@
 import codecs
 import json
 import os
+import shutil
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
+from vclab.cli.tables import Column, Fit, lay_out, pairs_of
 from vclab.cli.times import iso
-from vclab.model.messages import StatusView
-from vclab.model.reservations import ReservationView
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from vclab.model.messages import StatusView
+    from vclab.model.reservations import ReservationView
 
 JsonValue = None | bool | int | float | str | Sequence["JsonValue"] | dict[str, "JsonValue"]
 
@@ -49,48 +51,68 @@ def note(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+@dataclass
+class Printed:
+    """What a command has printed of JSON: one that fails prints its error unless a document tells of it already."""
+
+    documents: int = 0
+    lines: int = 0
+
+    def reset(self) -> None:
+        """A new command begins."""
+        self.documents = self.lines = 0
+
+
+printed = Printed()
+
+
 def say_json(value: JsonValue) -> None:
     """One JSON document, in ASCII, so that no locale can spoil it."""
     print(json.dumps(value, indent=2), flush=True)
+    printed.documents += 1
 
 
 def say_json_line(value: JsonValue) -> None:
-    """One JSON document on one line: an element of a stream."""
+    """One JSON document on one line: an element of a stream. An error may still follow it."""
     print(json.dumps(value), flush=True)
+    printed.lines += 1
 
 
-def table(headings: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[str] = ()) -> None:
-    """A table on stdout. In a pipe it is never folded nor cut. Columns named in ``right`` are right-aligned."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
+_LONG = ("DETAIL", "LAST CHECK", "NOTE", "NOTES", "REASON", "TITLE", "WHY")
+"""Headings of columns that may be cut, of those that say nothing else."""
 
-    grid = Table(box=box.SIMPLE_HEAD if sys.stdout.isatty() else None, pad_edge=False, show_edge=False)
-    for heading in headings:
-        grid.add_column(heading, justify="right" if heading in right else "left", overflow="fold")
-    for row in rows:
-        grid.add_row(*(Text(cell) for cell in row))
-    console = _console(sys.stdout)
-    with console.capture() as captured:
-        console.print(grid)
-    say("\n".join(line.rstrip() for line in captured.get().splitlines()))
+
+def table(
+    headings: Sequence[str | Column], rows: Iterable[Sequence[str]], right: Sequence[str] = (), whole: bool = False
+) -> None:
+    """A table on stdout. In a pipe, and if it is to be ``whole``, nothing is cut, folded or left out.
+
+    Of columns that are only headings, the last is left out first where there is no room, the first never.
+    """
+    columns = [_column(number, heading, right) for number, heading in enumerate(headings)]
+    laid = lay_out(columns, rows, None if whole else terminal_width())
+    say("\n".join(laid.lines))
+    if laid.dropped and sys.stderr.isatty():
+        note(f"The terminal is too narrow for {', '.join(laid.dropped)}.")
+
+
+def _column(number: int, heading: str | Column, right: Sequence[str]) -> Column:
+    if isinstance(heading, Column):
+        return heading
+    return Column(heading, number, Fit.CUT if heading in _LONG else Fit.WHOLE, heading in right)
 
 
 def fields(pairs: Iterable[tuple[str, str]]) -> None:
     """Names and values under each other, those without a value left out."""
-    shown = [(name, value) for name, value in pairs if value]
-    width = max((len(name) for name, _ in shown), default=0)
-    say("\n".join(f"{name:<{width}}  {value}" for name, value in shown))
+    say("\n".join(pairs_of(pairs, terminal_width())))
 
 
-def _console(file: TextIO) -> "Console":
-    from rich.console import Console
-
-    width = None if file.isatty() else 1000
-    return Console(file=file, width=width, highlight=False, markup=False, emoji=False, soft_wrap=not file.isatty())
+def terminal_width() -> int | None:
+    """The cells of a line on stdout; None in a pipe."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
-def reservation_json(view: ReservationView) -> dict[str, JsonValue]:
+def reservation_json(view: "ReservationView") -> dict[str, JsonValue]:
     """A reservation for programs. Keys are stable: they are added to, never renamed. Secrets are never among them."""
     return {
         "id": view.id,
@@ -105,6 +127,7 @@ def reservation_json(view: ReservationView) -> dict[str, JsonValue]:
         "host": view.host or None,
         "endpoint": view.endpoint or None,
         "address": view.public_address or None,
+        "has_guest": view.has_guest,
         "handover": view.handover or None,
         "host_key": view.host_key or None,
         "remote_addresses": list(view.remote_addresses),
@@ -126,7 +149,7 @@ def reservation_json(view: ReservationView) -> dict[str, JsonValue]:
     }
 
 
-def status_json(status: StatusView | None, why_not: str = "") -> dict[str, JsonValue]:
+def status_json(status: "StatusView | None", why_not: str = "") -> dict[str, JsonValue]:
     """What runs and what is waited for, all null when that could not be read. ``answered`` is false then, and also when
     nobody seems to work on it; ``why_not`` says which."""
     return {

@@ -1,44 +1,79 @@
 """Parameters that several verbs share, with their completion."""
 
-from collections.abc import Callable
-from typing import Annotated
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vclab.cli.context import Lab
+from vclab.model.errors import Invalid
+
+if TYPE_CHECKING:
+    from vclab.cli.context import Lab
+    from vclab.service.client import Client
+
+Words = list[str | tuple[str, str]]
 
 
-def _ids(incomplete: str) -> list[tuple[str, str]]:
+def not_empty(context: typer.Context, parameter: typer.CallbackParam, value: str) -> str:
+    """An option that is given must say something: ``--as ""`` is not the same as no ``--as``. Raises ``Invalid``."""
+    source = context.get_parameter_source(parameter.name or "")
+    if source is not None and source.name == "COMMANDLINE" and value is not None and not value.strip():
+        raise Invalid(f"{parameter.opts[0]} is empty", "give it a value, or leave it out")
+    return value
+
+
+def _ids(incomplete: str) -> Words:
+    from vclab.service import reservations
+    from vclab.service.reservations import Which
+
+    async def ask(client: "Client") -> Words:
+        found = await client.call(reservations.listing, Which())
+        return [(each.id, f"{each.image}: {each.word}") for each in found]
+
+    return _beginning(incomplete, ask)
+
+
+def _images(incomplete: str) -> Words:
+    from vclab.service import reservations
+    from vclab.service.use_case import Nothing
+
+    async def ask(client: "Client") -> Words:
+        return [(each.name, each.title) for each in await client.call(reservations.images, Nothing())]
+
+    return _beginning(incomplete, ask)
+
+
+def _beginning(incomplete: str, ask: "Callable[[Client], Coroutine[Any, Any, Words]]") -> Words:
+    """What begins so. A completion that fails must not spoil the prompt."""
+    from vclab.cli.client import make_client
+
     try:
-        return [(v.id, f"{v.image}: {v.word}") for v in Lab().visible() if v.id.startswith(incomplete)]
-    except Exception:  # a completion that fails must not spoil the prompt
+        found = asyncio.run(ask(make_client()))
+    except Exception:  # whatever it is
         return []
-
-
-def _images(incomplete: str) -> list[tuple[str, str]]:
-    try:
-        return [(i.name, i.title) for i in Lab().records.images() if i.name.startswith(incomplete)]
-    except Exception:  # as above
-        return []
+    return [each for each in found if (each if isinstance(each, str) else each[0]).startswith(incomplete.lower())]
 
 
 def _logins(incomplete: str) -> list[str]:
-    return _beginning(incomplete, lambda lab: [user.login for user in lab.records.users()])
+    return _known(incomplete, lambda lab: [user.login for user in lab.records.users()])
 
 
 def _computers(incomplete: str) -> list[str]:
-    return _beginning(incomplete, lambda lab: [computer.name for computer in lab.records.computers()])
+    return _known(incomplete, lambda lab: [computer.name for computer in lab.records.computers()])
 
 
 def _endpoints(incomplete: str) -> list[str]:
-    return _beginning(incomplete, lambda lab: [endpoint.name for endpoint in lab.records.endpoints()])
+    return _known(incomplete, lambda lab: [endpoint.name for endpoint in lab.records.endpoints()])
 
 
 def _hosts(incomplete: str) -> list[str]:
-    return _beginning(incomplete, lambda lab: [host for _, host in lab.records.known_hosts()])
+    return _known(incomplete, lambda lab: [host for _, host in lab.records.known_hosts()])
 
 
-def _beginning(incomplete: str, names: Callable[[Lab], list[str]]) -> list[str]:
+def _known(incomplete: str, names: "Callable[[Lab], list[str]]") -> list[str]:
+    from vclab.cli.context import Lab
+
     try:
         return [name for name in names(Lab()) if name.startswith(incomplete)]
     except Exception:  # as above
@@ -46,7 +81,8 @@ def _beginning(incomplete: str, names: Callable[[Lab], list[str]]) -> list[str]:
 
 
 ReservationId = Annotated[
-    str, typer.Argument(metavar="R", help="The reservation's id (see `vclab list`).", autocompletion=_ids)
+    str,
+    typer.Argument(metavar="R", help="The reservation's id, or its first 4 characters or more.", autocompletion=_ids),
 ]
 ImageName = Annotated[
     str, typer.Argument(metavar="IMAGE", help="The image's name (see `vclab images`).", autocompletion=_images)
@@ -58,21 +94,35 @@ ComputerName = Annotated[
     str, typer.Argument(metavar="COMPUTER", help="Its name.", show_default=False, autocompletion=_computers)
 ]
 EndpointName = Annotated[
-    str, typer.Argument(metavar="ENDPOINT", help="Its name here.", show_default=False, autocompletion=_endpoints)
+    str, typer.Argument(metavar="ENDPOINT", help="Its name in vclab.", show_default=False, autocompletion=_endpoints)
 ]
 HostName = Annotated[
     str,
     typer.Argument(
-        metavar="HOST", help="Its name, or ENDPOINT/HOST if several have one so called.", autocompletion=_hosts
+        metavar="HOST",
+        help="Its name, or ENDPOINT/HOST if several endpoints have a host of that name.",
+        autocompletion=_hosts,
     ),
 ]
 OfComputer = Annotated[
     str,
-    typer.Option("--computer", metavar="C", help="Of this computer.", show_default=False, autocompletion=_computers),
+    typer.Option(
+        "--computer",
+        metavar="C",
+        help="Of this computer.",
+        show_default=False,
+        autocompletion=_computers,
+        callback=not_empty,
+    ),
 ]
 OfUser = Annotated[
-    str, typer.Option("--user", metavar="U", help="Of this person.", show_default=False, autocompletion=_logins)
+    str,
+    typer.Option(
+        "--user", metavar="U", help="Of this person.", show_default=False, autocompletion=_logins, callback=not_empty
+    ),
 ]
-AsUser = Annotated[str, typer.Option("--as", metavar="USER", help="Act as this user.", show_default=False)]
+AsUser = Annotated[
+    str, typer.Option("--as", metavar="USER", help="Act as this user.", show_default=False, callback=not_empty)
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs: stable keys, times in UTC.")]
 Why = Annotated[str, typer.Option("--why", metavar="TEXT", help="Reason shown to users.", show_default=False)]

@@ -1,22 +1,19 @@
-"""Times for people: in their zone, with its name; and what people type for a time."""
+"""Times as people type them, in their zone, and lengths of time."""
 
 import re
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from vclab.cli.errors import Usage, quoted
 from vclab.model.durations import format_duration, parse_duration
 from vclab.model.errors import Refused
+from vclab.model.times import clock, dated, zone_of
+
+__all__ = ["clock", "dated", "iso", "occurrences", "parse_length", "parse_past", "parse_time", "utc_now", "zone_of"]
 
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?", re.ASCII)
 
-
-def zone_of(name: str) -> ZoneInfo:
-    """The zone of that IANA name; UTC when this machine does not know it."""
-    try:
-        return ZoneInfo(name or "UTC")
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return ZoneInfo("UTC")
+TIME_HINT = "write 18:30 or 2026-01-31T18:30, with +01:00 for a zone"
 
 
 def utc_now() -> datetime:
@@ -29,23 +26,6 @@ def iso(moment: datetime | None) -> str | None:
     if moment is None:
         return None
     return moment.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
-
-
-def clock(moment: datetime, zone: ZoneInfo, now: datetime | None = None) -> str:
-    """For people: ``14:05 CET`` today, ``Fri 22 Nov 14:05 CET`` on another day, with the year in another year."""
-    local, today = moment.astimezone(zone), (now or utc_now()).astimezone(zone)
-    if local.date() == today.date():
-        return f"{local:%H:%M} {local.tzname()}"
-    year = f" {local:%Y}" if local.year != today.year else ""
-    return f"{local:%a} {local.day} {local:%b}{year} {local:%H:%M} {local.tzname()}"
-
-
-def dated(moment: datetime, zone: ZoneInfo) -> str:
-    """Always with the date: for a time that was typed without one. With the offset when the clock shows it twice."""
-    local = moment.astimezone(zone)
-    twice = local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset()
-    offset = f" (UTC{local.isoformat()[-6:]})" if twice else ""
-    return f"{local:%a} {local.day} {local:%b %Y %H:%M} {local.tzname()}{offset}"
 
 
 def parse_time(text: str, zone: ZoneInfo, now: datetime) -> datetime:
@@ -65,7 +45,7 @@ def parse_time(text: str, zone: ZoneInfo, now: datetime) -> datetime:
             times = occurrences(moment, zone) or [_refuse_skipped(moment, zone)]
         times[-1].astimezone(zone)  # so near the calendar's edge that it can't be shown: no time that anybody means
     except (ValueError, OverflowError):
-        raise Usage(f"{quoted(text)} is not a time; write 18:30 or 2026-01-31T18:30, with +01:00 for a zone") from None
+        raise Usage(f"{quoted(text)} is not a time", TIME_HINT) from None
     to_come = [each for each in times if each > now]
     if not to_come:
         raise Usage(f"{dated(times[-1], zone)} is in the past")
@@ -92,9 +72,31 @@ def _refuse_skipped(shown: datetime, zone: ZoneInfo) -> datetime:
     while moment.astimezone(zone).utcoffset() == before:
         moment += timedelta(minutes=1)
     raise Usage(
-        f"{shown:%H:%M} does not come on {shown:%a} {shown.day} {shown:%b %Y} in {zone}: the clocks are put forward by "
-        f"{format_duration((after - before).total_seconds())}; the next time that comes is {dated(moment, zone)}"
+        f"{shown:%Y-%m-%d %H:%M} does not exist in {zone}: clocks go forward by "
+        f"{format_duration((after - before).total_seconds())}",
+        f"the next time is {dated(moment, zone)}",
     )
+
+
+def parse_past(text: str, zone: ZoneInfo, now: datetime) -> datetime:
+    """A moment that has been, in UTC: ``18:30`` is its last occurrence in ``zone``; else ISO 8601.
+
+    Where the clocks are put back, a time that comes twice means the last that has been. Raises ``Usage``.
+    """
+    try:
+        if found := _CLOCK.fullmatch(text.strip()):
+            hour, minute, second = int(found[1]), int(found[2]), int(found[3] or 0)
+            today = now.astimezone(zone).replace(hour=hour, minute=minute, second=second, microsecond=0, tzinfo=None)
+            days = (today - timedelta(days=ago) for ago in range(4))
+            return next(at for day in days for at in reversed(occurrences(day, zone)) if at <= now)
+        moment = datetime.fromisoformat(text.strip())
+        there = [] if moment.tzinfo else [at for at in occurrences(moment, zone) if at <= now]
+        moment = there[-1] if there else (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise Usage(f"{quoted(text)} is not a time", TIME_HINT) from None
+    if moment > now:
+        raise Usage(f"{dated(moment, zone)} is in the future")
+    return moment
 
 
 def parse_length(text: str) -> float:

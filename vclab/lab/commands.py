@@ -5,9 +5,6 @@ from typing import Annotated
 
 import typer
 
-from vclab.lab.layout import Layout
-from vclab.lab.stock import VCENTER_USER
-
 Folder = Annotated[
     Path | None, typer.Option("--lab", metavar="DIR", help="The lab's folder (or $VCLAB_LAB).", show_default=False)
 ]
@@ -33,9 +30,10 @@ def _say(text: str) -> None:
 
 
 def up(lab: Folder = None, address: Address = "", foreground: Foreground = False) -> None:
-    """Start the embedded lab: Temporal, a vCenter, real Linux machines.
+    """Start the embedded lab.
 
-    Needs root on Linux, and nothing configured. Starting it twice does no harm.
+    It runs Temporal, a simulated vCenter and real Linux machines. It needs root on Linux, and no configuration.
+    `vclab up` while the lab is up changes nothing.
 
     \b
     Examples:
@@ -43,6 +41,8 @@ def up(lab: Folder = None, address: Address = "", foreground: Foreground = False
       vclab up --lab /tmp/lab2
     """
     from vclab.lab import lab as embedded
+    from vclab.lab.layout import Layout
+    from vclab.lab.stock import VCENTER_USER
 
     layout = Layout.of(lab)
     if foreground:
@@ -59,7 +59,9 @@ def up(lab: Folder = None, address: Address = "", foreground: Foreground = False
 
 
 def down(lab: Folder = None, wipe: Wipe = False) -> None:
-    """Stop the embedded lab, as a power cut would; the next `up` restores what was there.
+    """Stop the embedded lab; `up` restores it.
+
+    All processes are killed, as in a power cut. The next `up` starts the machines that were on.
 
     \b
     Examples:
@@ -67,6 +69,7 @@ def down(lab: Folder = None, wipe: Wipe = False) -> None:
       vclab down --wipe
     """
     from vclab.lab import lab as embedded
+    from vclab.lab.layout import Layout
 
     layout = Layout.of(lab)
     done = embedded.down(layout, wipe, _say)
@@ -74,12 +77,12 @@ def down(lab: Folder = None, wipe: Wipe = False) -> None:
 
 
 def demo(story: Story = "life", lab: Folder = None) -> None:
-    """Start the embedded lab and show a reservation's whole life in it.
+    """Show a reservation's life in the embedded lab.
 
     Stories: life (a virtual machine, from reserve to end); standalone (a lab machine, which is sanitized at the end);
-    needs-help (hosts refuse, another place is tried, an operator mends it and lets it go on);
-    spare (a machine that nobody has used goes to the next reservation).
-    The last line is `demo: ok …`. The lab stays up.
+    needs-help (a load fails on two hosts, an operator repairs the cause and resumes the load);
+    spare (an unused machine goes to the next reservation).
+    The lab is started if it is down, and stays up. The last line is `demo: ok …`.
 
     \b
     Examples:
@@ -91,6 +94,7 @@ def demo(story: Story = "life", lab: Folder = None) -> None:
     from vclab.lab import demo_spare as spare
     from vclab.lab import demo_standalone as standalone
     from vclab.lab import lab as embedded
+    from vclab.lab.layout import Layout
 
     stories = {
         "life": life.Demo,

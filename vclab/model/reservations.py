@@ -81,6 +81,10 @@ class OtherPlace:
     evicted: tuple[Target, ...] = ()  #: spares whose room it needs: removed before its load
 
 
+NAMED = 3
+"""Candidates that a refusal names in its one line."""
+
+
 @dataclass(frozen=True)
 class Candidate:
     """A host that was considered and what it lacks."""
@@ -98,10 +102,15 @@ class Refusal:
     earliest: datetime | None = None  #: from then on it would fit, by what is promised now; None: not known
     hint: str = ""  #: what may help, for people: when there is room
 
-    def text(self) -> str:
-        """One line for people. What may help comes first: in a large lab the details are long."""
+    def text(self, request: str = "R") -> str:
+        """One line for people: the reason, what may help, and what the first candidates lack.
+
+        A large lab has hundreds of hosts, so ``vclab why`` lists the others. ``request``: its id.
+        """
         reason = f"{self.reason}; {self.hint}" if self.hint else self.reason
-        details = "; ".join(f"{c.name}: {', '.join(c.lacks)}" for c in self.candidates)
+        details = "; ".join(f"{c.name}: {', '.join(c.lacks)}" for c in self.candidates[:NAMED])
+        if len(self.candidates) > NAMED:
+            details = f"{NAMED} of {len(self.candidates)} considered: {details}; `vclab why {request}` lists all"
         return f"{reason} ({details})" if details else reason
 
 
@@ -178,9 +187,12 @@ class AuditEvent:
     """Something that was done or refused, and by whom."""
 
     at: datetime
-    who: str
+    who: str  #: the person who acted; else "vclab", or "temporal" for a signal from the Temporal UI or CLI
     what: str
     detail: str = ""
+    for_user: str = ""  #: whose reservation it is
+    authentication: str = ""  #: how it is known who acted; empty: nobody did, vclab itself
+    intent: str = ""  #: the id of what was asked for
 
 
 @dataclass(frozen=True)

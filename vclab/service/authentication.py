@@ -44,6 +44,11 @@ async def authenticate(backend: Backend, account: Account, as_user: str = "") ->
     return _actor(backend, users.get(account.login), account.login, Authentication.ACCOUNT, account)
 
 
+def unknown(backend: Backend, account: Account) -> Actor:
+    """Who calls, as far as the account and the settings tell: the store was not asked."""
+    return _actor(backend, None, account.login, Authentication.ACCOUNT, account)
+
+
 def _actor(backend: Backend, user: User | None, login: str, how: Authentication, account: Account) -> Actor:
     operators = backend.settings.operators
     roles = {Role.USER} if user else set()
@@ -54,11 +59,15 @@ def _actor(backend: Backend, user: User | None, login: str, how: Authentication,
 
 
 def local_account(secrets: Path) -> Account:
-    """The account of this process: by its user id, for the environment can say anything."""
-    login = f"uid {os.getuid()}"
+    """The account of this process."""
+    return Account(login_name(), may_write(secrets))
+
+
+def login_name() -> str:
+    """The login name of this process: by its user id, for the environment can say anything."""
     with suppress(KeyError):
-        login = pwd.getpwuid(os.getuid()).pw_name
-    return Account(login, may_write(secrets))
+        return pwd.getpwuid(os.getuid()).pw_name
+    return f"uid {os.getuid()}"
 
 
 def may_write(folder: Path) -> bool:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy.orm import Session
 
+from vclab.model.errors import Unreachable
 from vclab.secrets.store import SecretStore
-from vclab.settings import Settings
+from vclab.settings import Settings, config_file
 from vclab.store.engine import Store, open_store
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from vclab.temporal.client import Reservations
 
 T = TypeVar("T")
+
+_NO_SETTINGS = "start the embedded lab with `vclab up`, or name the settings file in VCLAB_CONFIG"
 
 
 class Backend:
@@ -43,7 +46,12 @@ class Backend:
             with self.store.read() as session:
                 return question(session)
 
-        return await asyncio.to_thread(ask)
+        try:
+            return await asyncio.to_thread(ask)
+        except Unreachable as error:
+            if config_file() is None:
+                raise Unreachable(f"{error.message}, and there is no settings file", _NO_SETTINGS) from None
+            raise
 
     async def write(self, change: Callable[[Session], T]) -> T:
         """One write transaction, in a thread: of intents, and of what the lab consists of. State is the workflows'.

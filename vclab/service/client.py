@@ -3,9 +3,10 @@
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+from vclab.model.errors import NotFound
 from vclab.service.actor import Actor
 from vclab.service.backend import Backend
-from vclab.service.use_case import A, Q, UseCase
+from vclab.service.use_case import A, Q, Rule, UseCase
 
 
 class Client(Protocol):
@@ -18,13 +19,24 @@ class Client(Protocol):
 class InProcess:
     """Calls them here, with the credentials of whoever can read the settings."""
 
-    def __init__(self, backend: Backend, authenticate: Callable[[Backend], Awaitable[Actor]]) -> None:
+    def __init__(self, backend: Backend, authenticate: Callable[[Backend], Awaitable[Actor]], unknown: Actor) -> None:
+        """``unknown``: who calls, as far as that is known while the store does not answer."""
         self._backend = backend
         self._authenticate = authenticate
+        self._unknown = unknown
         self._actor: Actor | None = None
 
     async def call(self, use_case: UseCase[Q, A], question: Q) -> A:
         """As ``Client``. Who calls is found out at the first call."""
-        if self._actor is None:
-            self._actor = await self._authenticate(self._backend)
-        return await use_case(self._backend, self._actor, question)
+        return await use_case(self._backend, await self._caller(use_case.rule), question)
+
+    async def _caller(self, rule: Rule) -> Actor:
+        try:
+            self._actor = self._actor or await self._authenticate(self._backend)
+        except NotFound:
+            raise
+        except Exception:  # whatever is wrong with the store: what anybody may ask tells of it, or needs no store
+            if rule is not Rule.ANYBODY:
+                raise
+            return self._unknown
+        return self._actor

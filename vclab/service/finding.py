@@ -1,41 +1,88 @@
 """Finding things by what people type, as far as they may see them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import TypeVar
 
 from sqlalchemy.orm import Session
 
-from vclab.model.errors import NotFound
+from vclab.model.errors import NotFound, Refused
 from vclab.model.ids import is_id
-from vclab.model.reservations import ReservationView
+from vclab.model.messages import workflow_id
+from vclab.model.reservations import RefusedRequest, ReservationView
 from vclab.service.actor import Actor
 from vclab.service.backend import Backend
-from vclab.store import reservations
+from vclab.store import refusals, reservations
 
 T = TypeVar("T")
 
 NEAR = 1000
-"""Among so many of the newest reservations a near id is looked for."""
+"""Near ids are looked for among this many reservations, the newest."""
+
+SHORTEST = 4
+"""Characters of an id that name a reservation, if no other one begins with them."""
+
+_NAMED = 5  # candidates that an ambiguous name is refused with
 
 
 async def own_reservation(backend: Backend, actor: Actor, name: str) -> ReservationView:
-    """The actor's reservation of that id, or anybody's for an operator.
+    """The actor's reservation of that name, or anybody's for an operator.
 
-    Raises ``NotFound`` with near ids; other people's reservations read as not found.
+    A name is an id, the beginning of one, or the id of the workflow, in upper or lower case. Raises ``NotFound`` with
+    near ids, and ``Refused`` when several ids begin so; other people's reservations read as not found.
     """
+    found = await backend.read(lambda session: _reservation(session, actor, plain(name)))
+    return found or await _not_found(backend, actor, name)
 
-    def find(session: Session) -> ReservationView:
-        view = reservations.view(session, name) if is_id(name) else None
-        if view is None or not may_see(actor, view):
-            mine = reservations.views(session, user=whose(actor), ended=True, limit=NEAR)
-            raise NotFound(
-                f"there is no reservation {quoted(name)}{near(name, [v.id for v in mine])}",
-                "`vclab list --all` lists yours",
-            )
-        return view
 
-    return await backend.read(find)
+async def own_request(backend: Backend, actor: Actor, name: str) -> ReservationView | RefusedRequest:
+    """As ``own_reservation``, and also a request that found no place."""
+
+    def find(session: Session) -> ReservationView | RefusedRequest | None:
+        wanted = plain(name)
+        return _reservation(session, actor, wanted) or _refused(session, actor, wanted)
+
+    return await backend.read(find) or await _not_found(backend, actor, name)
+
+
+def plain(name: str) -> str:
+    """The id that is meant: in lower case, without what the Temporal UI puts before it."""
+    return name.strip().lower().removeprefix(workflow_id(""))
+
+
+def _reservation(session: Session, actor: Actor, name: str) -> ReservationView | None:
+    id = _one(name, lambda: reservations.beginning(session, name, whose(actor), _NAMED + 1))
+    view = reservations.view(session, id) if id else None
+    return view if view and may_see(actor, view) else None
+
+
+def _refused(session: Session, actor: Actor, name: str) -> RefusedRequest | None:
+    id = _one(name, lambda: refusals.beginning(session, name, whose(actor), _NAMED + 1))
+    found = refusals.refused(session, id) if id else None
+    return found if found and (actor.operator or found.user == actor.login) else None
+
+
+def _one(name: str, beginning: Callable[[], Sequence[str]]) -> str:
+    """The one id that begins with ``name``, or ``name`` itself; empty when it can't be one. Raises ``Refused``."""
+    if not is_id(name):
+        return ""
+    fitting = beginning() if len(name) >= SHORTEST else ()
+    if name in fitting or not fitting:
+        return name
+    if len(fitting) > 1:
+        more = ", …" if len(fitting) > _NAMED else ""
+        ids = ", ".join(sorted(fitting, reverse=True)[:_NAMED])
+        raise Refused(f"several reservations begin with {quoted(name)}: {ids}{more}", "type more of the id")
+    return fitting[0]
+
+
+async def _not_found(backend: Backend, actor: Actor, name: str) -> ReservationView:
+    """Raises ``NotFound`` with near ids."""
+    mine = await backend.read(lambda s: reservations.views(s, user=whose(actor), ended=True, limit=NEAR))
+    raise NotFound(
+        f"there is no reservation {quoted(name)}{near(plain(name), [view.id for view in mine])}",
+        "`vclab list --all` lists yours",
+    )
 
 
 def may_see(actor: Actor, view: ReservationView) -> bool:
@@ -49,16 +96,16 @@ def whose(actor: Actor) -> str | None:
 
 
 def known(what: str, name: str, things: Mapping[str, T], otherwise: str) -> T:
-    """The thing of that name. Raises ``NotFound`` with near names, or else with ``otherwise`` as the hint."""
+    """The thing of that name. Raises ``NotFound`` with near names and ``otherwise`` as the hint."""
     if name not in things:
-        raise NotFound(f"there is no {what} {quoted(name)}", near(name, things).removeprefix(", ") or otherwise)
+        raise NotFound(f"there is no {what} {quoted(name)}{near(name, things)}", otherwise)
     return things[name]
 
 
 def near(name: str, known: Iterable[str]) -> str:
-    """``, did you mean A or B?``, or nothing."""
+    """`` (did you mean A or B?)``, or nothing: what follows may be a hint."""
     found = get_close_matches(name[:100], list(known), n=3, cutoff=0.6)
-    return f", did you mean {' or '.join(found)}?" if found else ""
+    return f" (did you mean {' or '.join(found)}?)" if found else ""
 
 
 def quoted(typed: str) -> str:

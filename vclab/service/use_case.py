@@ -75,7 +75,7 @@ class UseCase(Generic[Q, A]):
 
     def document(self, answer: A) -> Any:
         """The answer for programs: what ``--json`` prints and the HTTP API sends."""
-        return TypeAdapter(self.answer).dump_python(answer, mode="json")
+        return TypeAdapter(self.answer).dump_python(answer, mode="json", by_alias=True)
 
     async def _allowed(self, backend: Backend, actor: Actor, question: Q) -> Call:
         call = Call(backend, actor)

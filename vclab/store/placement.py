@@ -86,7 +86,7 @@ def place(
     if isinstance(outcome, Refusal):
         if request.start is None or _can_be_told(request.start):
             refusals.note(session, request, outcome, now)
-        audit.note(session, request.id, request.requested_by or request.user, "refused", outcome.text(), now)
+        audit.note(session, request.id, request.requested_by or request.user, "refused", outcome.text(request.id), now)
     return outcome
 
 

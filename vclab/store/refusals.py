@@ -87,6 +87,13 @@ def note(session: Session, request: ReserveRequest, refusal: Refusal, now: datet
     session.flush()
 
 
+def note_relocation(session: Session, reservation: str, refusal: Refusal, now: datetime) -> None:
+    """Keep why a reservation whose load failed found no other place, as a request of the reservation's id."""
+    row = session.get_one(models.Reservation, reservation)
+    seconds = max((row.ends - utc(now)).total_seconds(), 0.0)
+    note(session, ReserveRequest(row.id, row.user, row.image, seconds), refusal, now)
+
+
 def refused(session: Session, id: str) -> RefusedRequest | None:
     """The refused request of that id; None when there is none."""
     row = session.get(models.RefusedRequest, id)
@@ -96,6 +103,15 @@ def refused(session: Session, id: str) -> RefusedRequest | None:
     return RefusedRequest(
         row.id, row.user, row.image, row.seconds, row.start, row.at, Refusal(row.reason, candidates, row.earliest)
     )
+
+
+def beginning(session: Session, prefix: str, user: str | None, limit: int) -> list[str]:
+    """The newest ``limit`` ids of refused requests that begin with ``prefix``, of ``user`` or of all."""
+    table = models.RefusedRequest
+    query = sa.select(table.id).where(table.id.startswith(prefix, autoescape=True))
+    if user is not None:
+        query = query.where(table.user == user)
+    return list(session.scalars(query.order_by(table.id.desc()).limit(limit)))
 
 
 def _suspects(session: Session, image: str) -> Sequence[Suspect]:

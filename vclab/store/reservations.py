@@ -41,6 +41,7 @@ from vclab.store.spares import in_production
 __all__ = [
     "access_opened",
     "acknowledged",
+    "beginning",
     "connected",
     "count_open",
     "disconnected",
@@ -362,6 +363,14 @@ def views(
     # Sorted here: to have them in order, SQLite would read all that ever were.
     found = sorted(_views(session, query, now), key=lambda view: (view.created, view.id))
     return found[-limit:] if limit else found
+
+
+def beginning(session: Session, prefix: str, user: str | None, limit: int) -> list[str]:
+    """The newest ``limit`` ids that begin with ``prefix``, of ``user`` or of all."""
+    query = sa.select(Reservation.id).where(Reservation.id.startswith(prefix, autoescape=True))
+    if user is not None:
+        query = query.where(Reservation.user == user)
+    return list(session.scalars(query.order_by(Reservation.id.desc()).limit(limit)))
 
 
 def count_open(session: Session) -> int:

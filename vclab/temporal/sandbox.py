@@ -19,7 +19,7 @@ from typing import Any
 from temporalio.bridge import worker as bridge
 from temporalio.converter import DataConverter, StorageDriverStoreContext
 from temporalio.converter._extstore import StorageOperationMetrics
-from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails, WorkflowRunner
+from temporalio.worker import Worker, WorkflowInstance, WorkflowInstanceDetails, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 from temporalio.worker.workflow_sandbox._importer import Importer
 from temporalio.worker.workflow_sandbox._restrictions import RestrictionContext
@@ -34,6 +34,19 @@ def sandbox() -> SandboxedWorkflowRunner:
     bridge.decode_activation = _if_any_may_change(_decode)  # type: ignore[assignment]
     bridge.encode_completion = _if_any_may_change(_encode)  # type: ignore[assignment]
     return Sandbox(restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH))
+
+
+PATIENCE = 30
+"""Seconds that a workflow task may compute. The SDK interrupts it after 2 s, which a first task takes on a
+busy machine. An interrupted workflow can't be evicted: it stands still, and its worker never ends (SDK 1.35)."""
+
+
+def patient(worker: Worker) -> Worker:
+    """The worker, which lets its workflows compute for ``PATIENCE``."""
+    inner = worker._workflow_worker
+    assert inner is not None and inner._deadlock_timeout_seconds
+    inner._deadlock_timeout_seconds = PATIENCE
+    return worker
 
 
 _decode, _encode = bridge.decode_activation, bridge.encode_completion

@@ -1,0 +1,43 @@
+"""All verbs and nouns of the command line: what ``vclab --help`` says of them, and where their code is."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Verb:
+    """A verb, or a noun with verbs of its own. ``place``: ``module:function``, or ``module:app`` of a noun."""
+
+    name: str
+    place: str
+    help: str
+
+
+VERBS = (
+    Verb("images", "vclab.cli.images:images", "List the images that can be reserved."),
+    Verb("reserve", "vclab.cli.reserve:reserve", "Reserve a computer with an image."),
+    Verb("list", "vclab.cli.list:list_", "List your reservations."),
+    Verb("show", "vclab.cli.show:show", "Show one reservation."),
+    Verb("why", "vclab.cli.why:why", "Explain why a reservation is where it is."),
+    Verb("watch", "vclab.cli.watch:watch", "Follow a reservation until it ends."),
+    Verb("connect", "vclab.cli.connect:connect", "Open the computer to your address, and log in."),
+    Verb("extend", "vclab.cli.extend:extend", "Keep a computer longer."),
+    Verb("move", "vclab.cli.move:move", "Move a reservation that has not started."),
+    Verb("reboot", "vclab.cli.reboot:reboot", "Restart a computer that you have connected to."),
+    Verb("end", "vclab.cli.end:end", "End a reservation now."),
+    Verb("dismiss", "vclab.cli.dismiss:dismiss", "Take a failed reservation off `vclab list`."),
+    Verb("status", "vclab.cli.status:status", "Show whether all parts of the installation run."),
+    Verb("doctor", "vclab.cli.doctor:doctor", "Check the installation and say what to do."),
+    Verb("history", "vclab.cli.history:history", "Show who had which computer when (operators)."),
+    Verb("audit", "vclab.cli.audit:audit", "Show what people asked for and how it came out (operators)."),
+    Verb("needs-help", "vclab.cli.needs_help:needs_help", "List what waits for an operator (operators)."),
+    Verb("resolve", "vclab.cli.resolve:resolve", "Let a load that needs help go on (operators)."),
+)
+
+NOUNS = (
+    Verb("user", "vclab.cli.user:app", "The people who may reserve."),
+    Verb("image", "vclab.cli.image:app", "The images that people reserve."),
+    Verb("computer", "vclab.cli.computer:app", "The computers that people get."),
+    Verb("endpoint", "vclab.cli.endpoint:app", "What provisions: vCenters, groups of lab machines."),
+    Verb("host", "vclab.cli.host:app", "Hosts that are out of service."),
+    Verb("store", "vclab.cli.store:app", "The database."),
+)

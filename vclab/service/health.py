@@ -1,0 +1,144 @@
+"""Is everything there that reservations need?"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+from sqlalchemy.orm import Session
+
+from vclab.model.durations import format_duration
+from vclab.model.errors import VclabError
+from vclab.model.times import clock, zone_of
+from vclab.service.failures import RestingHost, Suspect
+from vclab.service.reservations import FailedComputer, WaitingReservation, waiting
+from vclab.service.use_case import Call, Nothing, Rule, read
+from vclab.service.views import View
+from vclab.settings import Settings
+from vclab.store import catalog, failures, host_rests, orphans, reservations
+
+
+class Part(View):
+    """One part of the installation."""
+
+    name: str
+    ok: bool  #: it does what is needed of it
+    detail: str  #: where it is, or what is wrong and what to do
+
+
+class Status(View):
+    """All parts. ``ok``: all that is needed is there."""
+
+    ok: bool
+    parts: tuple[Part, ...]
+
+
+@read(Rule.ANYBODY)
+async def status(call: Call, question: Nothing) -> Status:
+    """The database, Temporal, the workers' queues; stuck workflows, orphaned machines, hosts, images and loads."""
+    database = await _database(call)
+    sites = await _sites(call) if database.ok else (call.backend.settings.site,)
+    parts = [database, *await _temporal(call, sites)]
+    if database.ok:
+        parts += [await _part(call, name, look) for name, look in _STORED.items()]
+    return Status(ok=all(part.ok for part in parts), parts=tuple(parts))
+
+
+async def _database(call: Call) -> Part:
+    try:
+        await asyncio.to_thread(call.backend.store.check)
+        running = await call.backend.read(reservations.count_open)
+    except Exception as error:  # whatever it is, it is this part's state
+        return Part(name="database", ok=False, detail=_said(error))
+    detail = f"{call.backend.store.shown_url}, {running} open reservation{'s' * (running != 1)}"
+    return Part(name="database", ok=True, detail=detail)
+
+
+async def _sites(call: Call) -> tuple[str, ...]:
+    """The sites that have endpoints; before there are any, that of the settings."""
+    found = await call.backend.read(catalog.endpoints)
+    return tuple(dict.fromkeys(endpoint.site for endpoint in found)) or (call.backend.settings.site,)
+
+
+async def _temporal(call: Call, sites: Sequence[str]) -> list[Part]:
+    """The Temporal server, who polls the queues, and workflows whose task fails again and again."""
+    settings = call.backend.settings.temporal
+    try:
+        client = await call.backend.temporal(5.0)
+        from vclab.temporal.client import failing_workflows, queue_health
+
+        queues = await queue_health(client, settings.workflow_queue, sites)
+        failing = await failing_workflows(client)
+    except Exception as error:  # as above
+        return [Part(name="temporal", ok=False, detail=_said(error))]
+    where = f"{settings.address}, UI {settings.ui}" if settings.ui else settings.address
+    found = [Part(name="temporal", ok=True, detail=where)]
+    for queue in queues:
+        detail = queue.text() + ("" if queue.ok else "; start vclab-worker there")
+        found.append(Part(name=f"queue {queue.name}", ok=queue.ok, detail=detail))
+    return [*found, Part(name="workflows", ok=not failing.workflows, detail=failing.text())]
+
+
+# --- what the store knows: whether it is well, and the detail ---------------------------------------------------------
+
+_Look = Callable[[Session, Call], tuple[bool, str]]
+
+
+async def _part(call: Call, name: str, look: _Look) -> Part:
+    try:
+        ok, detail = await call.backend.read(lambda session: look(session, call))
+    except Exception as error:  # as above
+        return Part(name=name, ok=False, detail=_said(error))
+    return Part(name=name, ok=ok, detail=detail)
+
+
+def _machines(session: Session, call: Call) -> tuple[bool, str]:
+    """Machines of ours without a tenure, as the reconciler has seen them last."""
+    found, settings, now = orphans.strays(session), call.backend.settings, datetime.now(UTC)
+    if not found:
+        return True, "no orphaned machines"
+    each = [f"{stray.name} on {stray.endpoint} ({_for(stray.since, now)})" for stray in found]
+    return False, f"orphaned: {', '.join(each)}; {_removed(settings)}"
+
+
+def _for(since: datetime, now: datetime) -> str:
+    return f"for {format_duration((now - since).total_seconds())}"
+
+
+def _removed(settings: Settings) -> str:
+    return f"the reconciler removes them after {format_duration(settings.reconcile.grace)}"
+
+
+def _hosts(session: Session, call: Call) -> tuple[bool, str]:
+    """Hosts that rest. A lab goes on with a broken host, so it is no fault of the set-up."""
+    zone = zone_of(call.actor.user.zone if call.actor.user else "")
+    found = [RestingHost.of(rest) for rest in host_rests.resting(session).values()]
+    each = [f"{rest.endpoint}/{rest.host} {rest.text(lambda at: clock(at, zone))}" for rest in found]
+    return True, " | ".join(each) or "all hosts in service"
+
+
+def _images(session: Session, call: Call) -> tuple[bool, str]:
+    """Revisions in production that failed on several hosts: they are to blame, and nothing of the set-up is."""
+    production = {(image.name, image.revision) for image in catalog.images(session)}
+    found = [Suspect.of(each) for each in failures.suspects(session) if (each.image, each.revision) in production]
+    return True, " | ".join(each.text for each in found) or "no suspect images"
+
+
+def _loads(session: Session, call: Call) -> tuple[bool, str]:
+    """Loads that wait for an operator: each is a fault of something, but none of the set-up."""
+    found = waiting(session)
+    held = [each for each in found if isinstance(each, WaitingReservation)]
+    failed = [each for each in found if isinstance(each, FailedComputer)]
+    each = ", ".join(f"{one.id} at {one.failure.title} on {one.failure.host}" for one in held)
+    told = [f"{len(held)} need{'s' * (len(held) == 1)} help: {each}"] if held else []
+    told += [f"{one.computer} failed at {one.failure.title}" for one in failed]
+    return True, f"{'; '.join(told)}; `vclab needs-help` shows the cause" if told else "none needs help"
+
+
+_STORED: dict[str, _Look] = {"machines": _machines, "hosts": _hosts, "images": _images, "loads": _loads}
+
+
+def _said(error: Exception) -> str:
+    """What went wrong, in one line."""
+    if isinstance(error, VclabError):
+        return str(error)
+    return f"{type(error).__name__}: {(str(error).strip() or 'no message').splitlines()[0]}"

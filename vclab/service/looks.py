@@ -1,0 +1,97 @@
+"""One look at a reservation: what the store knows, and what its workflow says at this moment."""
+
+from dataclasses import replace
+
+from vclab.model.errors import NotFound, Unreachable
+from vclab.model.messages import StatusView
+from vclab.model.reservations import ReservationView
+from vclab.model.states import Word
+from vclab.service.backend import Backend
+from vclab.service.views import Reservation, Time, View
+from vclab.store import reservations
+
+ASK = 3.0
+"""Seconds to wait for Temporal, and for a worker to take up a task, before the store's view is the answer."""
+
+
+class CurrentStatus(View):
+    """What runs and what is waited for, as the workflow says. All null when that could not be read."""
+
+    answered: bool  #: false: there was no answer, or no worker seems to work on it; ``why_not`` says which
+    why_not: str | None
+    word: str | None  #: the state as people read it; null: there was no answer
+    step: int | None  #: of the load that runs
+    steps: int | None
+    waits_for: str | None
+    since: Time | None
+    until: Time | None
+    then: str | None  #: what happens at ``until``
+    seconds_left: float | None  #: of the load, counted from ``since``, by past loads
+    remark: str | None
+
+    @classmethod
+    def of(cls, status: StatusView | None, why_not: str = "") -> "CurrentStatus":
+        """What was answered, and why nothing was, or why no worker seems to work on it."""
+        seen = status or StatusView("", "")
+        estimate = 0.0 if seen.word == Word.NEEDS_HELP else seen.seconds_left  # nothing runs, so nothing is left
+        return cls(
+            answered=status is not None and not why_not,
+            why_not=why_not or None,
+            word=seen.word or None,
+            step=seen.step or None,
+            steps=seen.steps or None,
+            waits_for=seen.waits_for or None,
+            since=seen.since,
+            until=seen.until,
+            then=seen.then or None,
+            seconds_left=estimate or None,
+            remark=seen.reason or None,
+        )
+
+
+class Look(Reservation):
+    """A reservation, and what its workflow says ``now``; null once the reservation has ended."""
+
+    now: CurrentStatus | None
+
+    @classmethod
+    def at(cls, view: ReservationView, now: CurrentStatus | None) -> "Look":
+        """What both say."""
+        known = Reservation.of(view)
+        return cls(**dict(known), now=None if known.ended else now)
+
+    @property
+    def waits_for_help(self) -> bool:
+        """An operator must act before it goes on."""
+        live = self.now.word if self.now else None
+        return not self.ended and (live or self.word) == Word.NEEDS_HELP
+
+    @property
+    def settled(self) -> bool:
+        """It is ready to connect to, or has ended."""
+        return self.ended or self.ready
+
+    @property
+    def remark(self) -> str | None:
+        """What is to be said of it: the newest of what workflow and store know."""
+        return (self.now.remark if self.now else None) or self.reason
+
+
+async def look_at(backend: Backend, reservation: str) -> Look:
+    """What is known now, after ``ASK`` seconds at the latest. Raises ``NotFound`` for an unknown id."""
+    status = None
+    try:
+        status, why_not = await (await backend.reservations(ASK)).look(reservation, ASK)
+    except (Unreachable, NotFound) as error:
+        why_not = str(error)
+    view = await backend.read(lambda session: reservations.view(session, reservation))
+    if view is None:
+        raise NotFound(f"there is no reservation {reservation}")
+    return Look.at(view, CurrentStatus.of(_at_step(status, view) if status else None, why_not))
+
+
+def _at_step(status: StatusView, view: ReservationView) -> StatusView:
+    """Between two steps of a load no step runs: the load log knows the last that began."""
+    if status.step or not status.steps or not view.step:
+        return status
+    return replace(status, word=view.word, step=view.step, steps=view.steps, waits_for=view.step_title)

@@ -1,0 +1,539 @@
+"""What people may know of reservations: which there are, where each stands and why, and who had which computer."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal
+
+from pydantic import Field
+from sqlalchemy.orm import Session
+
+from vclab.model import reservations as model
+from vclab.model.errors import Invalid, NotFound, Refused, Unreachable
+from vclab.model.reservations import RefusedRequest, ReservationView
+from vclab.model.states import Ending, ReservationState
+from vclab.service import finding
+from vclab.service.failures import FailedLoad, FailedStep, RestingHost, Suspect
+from vclab.service.finding import plain, quoted
+from vclab.service.looks import ASK, Look, look_at
+from vclab.service.use_case import Call, Nothing, Question, Rule, read
+from vclab.service.views import Reservation, Time, View
+from vclab.store import audit as audit_trail
+from vclab.store import catalog, failed_steps, failures, host_rests, intents, load_log, refusals, reservations
+from vclab.store import history as stays
+from vclab.store import needs_help as store_help
+
+MOST = 100_000
+"""Lines of a list, at most."""
+
+OVER = (ReservationState.COMPLETE, ReservationState.FAILED)
+"""Nothing runs any more: the computer is taken back too."""
+
+
+class Named(Question):
+    """A reservation: by its id, the beginning of it, or the id of its workflow."""
+
+    reservation: str
+
+
+# --- which there are ------------------------------------------------------------------------------------------------
+
+
+class Which(Question):
+    """Which reservations to list. ``ended``: also those that have ended, of them the newest ``limit``."""
+
+    everyone: bool = False
+    ended: bool = False
+    limit: int = 1000
+
+
+@read(Rule.USERS)
+async def listing(call: Call, question: Which) -> tuple[Reservation, ...]:
+    """One's own reservations, oldest first; of all people for an operator who asks for that."""
+    if question.everyone and not call.actor.operator:
+        raise Refused(
+            f"only operators may list everybody's reservations, and {call.actor.login} is not one",
+            "the setting `operators` names them",
+        )
+    _limited(question.limit)
+    whose, limit = None if question.everyone else call.actor.login, question.limit if question.ended else None
+    found = await call.backend.read(lambda s: reservations.views(s, user=whose, ended=question.ended, limit=limit))
+    return tuple(map(Reservation.of, found))
+
+
+def _limited(limit: int) -> None:
+    """Raises ``Invalid``."""
+    if not 0 < limit <= MOST:
+        raise Invalid(f"the limit {limit} is not between 1 and {MOST:,}")
+
+
+# --- one of them ----------------------------------------------------------------------------------------------------
+
+
+class Event(View):
+    """Something that was done to a reservation, or refused."""
+
+    at: Time
+    who: str  #: the person who acted; else "vclab", or "temporal" for a signal from the Temporal UI or CLI
+    for_user: str | None  #: whose reservation it is
+    authentication: str | None  #: how it is known who acted; null: vclab itself
+    what: str
+    detail: str | None
+
+    @classmethod
+    def of(cls, event: model.AuditEvent) -> "Event":
+        """As it was recorded."""
+        return cls(
+            at=event.at,
+            who=event.who,
+            for_user=event.for_user or None,
+            authentication=event.authentication or None,
+            what=event.what,
+            detail=event.detail or None,
+        )
+
+
+class Attempt(View):
+    """One attempt of one step of a load."""
+
+    step: str
+    title: str
+    number: int
+    count: int
+    generation: int
+    run: int  #: how often the load had been resumed by then
+    attempt: int
+    started: Time
+    ended: Time | None
+    outcome: str | None  #: done, failed, cancelled
+    detail: str | None
+
+    @classmethod
+    def of(cls, one: load_log.Attempt) -> "Attempt":
+        """As it was logged."""
+        return cls(
+            step=one.name,
+            title=one.title,
+            number=one.number,
+            count=one.count,
+            generation=one.generation,
+            run=one.run,
+            attempt=one.attempt,
+            started=one.started_at,
+            ended=one.ended_at,
+            outcome=one.outcome or None,
+            detail=one.detail or None,
+        )
+
+
+class Shown(Look):
+    """All that is known of a reservation."""
+
+    history: tuple[Event, ...]
+    suspect: Suspect | None  #: its revision of the image
+    resting: RestingHost | None  #: its host
+    load: tuple[Attempt, ...] | None  #: every attempt of every step; only operators see it
+    failures: tuple[FailedStep, ...] | None  #: steps that failed for good; only operators see them
+
+
+@read(Rule.OWNERS)
+async def look(call: Call, question: Named) -> Look:
+    """One look at a reservation: what the store knows, and what its workflow says now."""
+    return await look_at(call.backend, call.reservation.id)
+
+
+@read(Rule.OWNERS)
+async def show(call: Call, question: Named) -> Shown:
+    """All that is known of a reservation: where it is, what runs, what was done, and by whom."""
+    view, operator = call.reservation, call.actor.operator
+    seen = Look.at(view, None)
+    if not seen.ended:
+        seen = await look_at(call.backend, view.id)
+
+    def ask(session: Session) -> Shown:
+        load, steps = load_log.attempts(session, view.id), failed_steps.of(session, view.id)
+        rest = host_rests.resting(session).get((view.endpoint, view.host))
+        return Shown(
+            **dict(seen),
+            history=tuple(map(Event.of, audit_trail.events(session, view.id))),
+            suspect=_suspect(session, view),
+            resting=RestingHost.of(rest) if rest else None,
+            load=tuple(map(Attempt.of, load)) if operator else None,
+            failures=tuple(map(FailedStep.of, steps)) if operator else None,
+        )
+
+    return await call.backend.read(ask)
+
+
+def _suspect(session: Session, view: ReservationView) -> Suspect | None:
+    found = failures.suspect(session, view.image, view.revision)
+    return Suspect.of(found) if found else None
+
+
+# --- why ------------------------------------------------------------------------------------------------------------
+
+
+class Candidate(View):
+    """A host that was considered, and what it lacked."""
+
+    name: str
+    lacks: tuple[str, ...]
+
+
+class RefusedPlace(View):
+    """A request that found no place: each candidate with what it lacked."""
+
+    id: str
+    kind: Literal["refused"] = "refused"
+    user: str
+    image: str
+    seconds: float
+    start: Time | None
+    at: Time
+    reason: str
+    earliest: Time | None  #: from then on it would fit, by what was promised then; null: not known
+    candidates: tuple[Candidate, ...]
+
+    @classmethod
+    def of(cls, request: RefusedRequest) -> "RefusedPlace":
+        """As it is kept."""
+        refusal = request.refusal
+        return cls(
+            id=request.id,
+            user=request.user,
+            image=request.image,
+            seconds=request.seconds,
+            start=request.start,
+            at=request.at,
+            reason=refusal.reason,
+            earliest=refusal.earliest,
+            candidates=tuple(Candidate(name=each.name, lacks=each.lacks) for each in refusal.candidates),
+        )
+
+
+class Activity(View):
+    """An activity that runs, or waits for its next attempt."""
+
+    name: str
+    attempt: int
+    runs: bool  #: an attempt is under way; else the next one is waited for
+    since: Time | None  #: when the attempt began, or the last one
+    last_failure: str | None
+    failed_at: Time | None
+    next_attempt: Time | None
+    given_up: Time | None  #: when there are no more attempts; null: never
+    progress: str | None
+
+
+class Explained(Look):
+    """Why a reservation is where it is. Its word and reason are the newest that workflow and store know."""
+
+    kind: Literal["reservation"] = "reservation"
+    known_at: Time  #: the age of what the store knows
+    last_step: Attempt | None  #: of the load, from the store
+    activities: tuple[Activity, ...]
+    activities_not_asked: str | None  #: why the server did not tell what is tried
+    failures: tuple[FailedLoad, ...]
+    suspect: Suspect | None  #: its revision of the image
+    evidence: FailedStep | None  #: the last step that failed for good; only operators see it
+    no_place: RefusedPlace | None  #: why no other place was found the last time
+
+    @property
+    def over(self) -> bool:
+        """Nothing runs any more: the computer is taken back too."""
+        return self.state in OVER
+
+
+@read(Rule.USERS)
+async def why(call: Call, question: Named) -> RefusedPlace | Explained:
+    """Why a reservation is where it is, or why a request was refused. Of others' the answer is "not found"."""
+    await _no_computer(call, question.reservation)
+    found = await finding.own_request(call.backend, call.actor, question.reservation)
+    return RefusedPlace.of(found) if isinstance(found, RefusedRequest) else await _explain(call, found)
+
+
+async def _no_computer(call: Call, name: str) -> None:
+    """People ask of computers too. Raises ``NotFound``."""
+    computers = await call.backend.read(catalog.computers)
+    if any(computer.name == plain(name) for computer in computers):
+        raise NotFound(
+            f"{quoted(name)} is a computer, not a reservation", f"`vclab computer show {plain(name)}` shows its state"
+        )
+
+
+async def _explain(call: Call, view: ReservationView) -> Explained:
+    seen, not_asked = Look.at(view, None), ""
+    activities: tuple[Activity, ...] = ()
+    if view.state not in OVER:
+        seen = await look_at(call.backend, view.id)
+        activities, not_asked = await _activities(call, view.id)
+
+    def ask(session: Session) -> Explained:
+        attempt = load_log.last_attempt(session, view.id)
+        steps = failed_steps.of(session, view.id)[-1:] if call.actor.operator else []
+        refused = refusals.refused(session, view.id) if seen.waits_for_help else None
+        return Explained(
+            **dict(seen) | {"word": (seen.now.word if seen.now else None) or seen.word, "reason": seen.remark},
+            known_at=_known_at(session, view, attempt),
+            last_step=Attempt.of(attempt) if attempt else None,
+            activities=activities,
+            activities_not_asked=not_asked or None,
+            failures=tuple(map(FailedLoad.of, failures.of_reservation(session, view.id))),
+            suspect=_suspect(session, view),
+            evidence=FailedStep.of(steps[0]) if steps else None,
+            no_place=RefusedPlace.of(refused) if refused else None,
+        )
+
+    return await call.backend.read(ask)
+
+
+def _known_at(session: Session, view: ReservationView, attempt: load_log.Attempt | None) -> datetime:
+    moments = [event.at for event in audit_trail.events(session, view.id)[-1:]]
+    if attempt is not None:
+        moments.append(attempt.ended_at or attempt.started_at)
+    return max(moments, default=view.created)
+
+
+async def _activities(call: Call, reservation: str) -> tuple[tuple[Activity, ...], str]:
+    """What the server says is tried, and why it did not say."""
+    from vclab.temporal.doing import doing
+
+    try:
+        client = await call.backend.temporal(ASK)
+        async with asyncio.timeout(ASK):
+            return tuple(_activity(vars(each)) for each in await doing(client, reservation)), ""
+    except (Unreachable, NotFound) as error:
+        return (), str(error)
+    except TimeoutError:
+        return (), "the Temporal server does not answer"
+
+
+def _activity(known: dict[str, object]) -> Activity:
+    return Activity(**{name: None if value == "" else value for name, value in known.items()})
+
+
+# --- what waits for operators ---------------------------------------------------------------------------------------
+
+
+class WaitingReservation(Reservation):
+    """A reservation that waits for an operator."""
+
+    kind: Literal["reservation"] = "reservation"
+    failure: FailedStep
+    no_other_place: str | None  #: why the load could not go to another host
+
+
+class FailedComputer(View):
+    """A computer whose background load failed."""
+
+    kind: Literal["computer"] = "computer"
+    computer: str
+    failure: FailedStep
+
+
+@read(Rule.OPERATORS)
+async def needs_help(call: Call, question: Nothing) -> tuple[WaitingReservation | FailedComputer, ...]:
+    """The reservations that wait for an operator, the longest wait first; then computers whose load failed."""
+    return await call.backend.read(waiting)
+
+
+def waiting(session: Session) -> tuple[WaitingReservation | FailedComputer, ...]:
+    """What waits for an operator."""
+    found: list[WaitingReservation | FailedComputer] = []
+    for id, failed in store_help.waiting(session):
+        if (view := reservations.view(session, id)) is not None:
+            step, no_place = FailedStep.of(failed), view.no_other_place or None
+            found.append(WaitingReservation(**dict(Reservation.of(view)), failure=step, no_other_place=no_place))
+    for failed in failed_steps.of_loads(session):
+        found.append(FailedComputer(computer=failed.computer, failure=FailedStep.of(failed)))
+    return tuple(found)
+
+
+# --- what can be reserved -------------------------------------------------------------------------------------------
+
+
+class Offer(View):
+    """An image that can be reserved, in its production revision."""
+
+    name: str
+    title: str
+    revision: int
+    module: str
+    guest: str
+    cpus: int
+    memory_mb: int
+    disk_gb: int
+    suspect: Suspect | None  #: it may be to blame when a load fails
+
+
+@read(Rule.ANYBODY)
+async def images(call: Call, question: Nothing) -> tuple[Offer, ...]:
+    """The images that can be reserved, by name."""
+
+    def ask(session: Session) -> tuple[Offer, ...]:
+        bad = {(each.image, each.revision): Suspect.of(each) for each in failures.suspects(session)}
+        shown = set(Offer.model_fields) - {"suspect"}
+        return tuple(
+            Offer(**{name: getattr(image, name) for name in shown}, suspect=bad.get((image.name, image.revision)))
+            for image in catalog.images(session)
+        )
+
+    return await call.backend.read(ask)
+
+
+# --- who had what ---------------------------------------------------------------------------------------------------
+
+
+class Addresses(View):
+    """The addresses of a computer for some time."""
+
+    private: str | None
+    public: str | None
+    from_: Time = Field(serialization_alias="from")
+    until: Time | None
+
+
+class Stay(View):
+    """A computer in one hand."""
+
+    computer: str
+    generation: int
+    holder: str  #: the reservation's id, or what else held it
+    purpose: str
+    user: str | None
+    requested_by: str | None
+    image: str | None
+    revision: int | None
+    endpoint: str | None
+    host: str | None
+    from_: Time = Field(serialization_alias="from")
+    ready: Time | None
+    connected: Time | None
+    ended: Time | None
+    ending: Ending | None
+    until: Time | None  #: when the computer was verified gone or clean; null: still held
+    addresses: tuple[Addresses, ...]
+
+    @classmethod
+    def of(cls, stay: stays.Stay) -> "Stay":
+        """As it was recorded."""
+        return cls(
+            computer=stay.computer,
+            generation=stay.generation,
+            holder=stay.holder,
+            purpose=stay.purpose,
+            user=stay.user or None,
+            requested_by=stay.requested_by or None,
+            image=stay.image or None,
+            revision=stay.revision or None,
+            endpoint=stay.endpoint or None,
+            host=stay.host or None,
+            from_=stay.taken_at,
+            ready=stay.ready_at,
+            connected=stay.connected_at,
+            ended=stay.ended_at,
+            ending=stay.ending,
+            until=stay.released_at,
+            addresses=tuple(map(_addresses, stay.addresses)),
+        )
+
+
+def _addresses(span: stays.AddressSpan) -> Addresses:
+    return Addresses(
+        private=span.private_address or None,
+        public=span.public_address or None,
+        from_=span.since,
+        until=span.until,
+    )
+
+
+class Had(Question):
+    """Of whom or what, and when. At least one must be given."""
+
+    computer: str = ""
+    user: str = ""
+    address: str = ""
+    at: datetime | None = None
+    limit: int = 100
+
+
+@read(Rule.KEEPERS)
+async def history(call: Call, question: Had) -> tuple[Stay, ...]:
+    """Who had which computer: the newest that fit all that is given, oldest first."""
+    if not (question.computer or question.user or question.address or question.at):
+        raise Invalid("nothing says whose history", "name a computer, a user, an address or a time")
+    _limited(question.limit)
+    address = _address(question.address)
+
+    def ask(session: Session) -> list[stays.Stay]:
+        asked = question.computer, question.user, address, question.at, question.limit
+        return stays.stays(session, *asked) or _explain_none(session, question)
+
+    return tuple(map(Stay.of, await call.backend.read(ask)))
+
+
+def _address(text: str) -> str:
+    from ipaddress import ip_address
+
+    try:
+        return str(ip_address(text.strip())) if text else ""
+    except ValueError:
+        raise Invalid(f"{quoted(text)} is not an address") from None
+
+
+def _explain_none(session: Session, question: Had) -> list[stays.Stay]:
+    """A name that was never there is told apart from one that had nothing. Raises ``NotFound``."""
+    if question.computer and question.computer not in {each.name for each in catalog.computers(session)}:
+        raise NotFound(f"there is no computer {quoted(question.computer)}", "`vclab computer list` lists them")
+    if question.user and question.user not in {each.login for each in catalog.users(session)}:
+        raise NotFound(f"there is no user {quoted(question.user)}", "`vclab user list` lists them")
+    return []
+
+
+# --- who asked for what ---------------------------------------------------------------------------------------------
+
+
+class Intent(View):
+    """An act that somebody asked for, and how it came out."""
+
+    id: str
+    at: Time
+    actor: str
+    account: str | None  #: the local account behind the actor
+    authentication: str
+    roles: tuple[str, ...]
+    verb: str
+    subject: str | None
+    for_user: str | None
+    arguments: dict[str, object]
+    outcome: str
+    detail: str | None
+    answered_at: Time | None
+
+
+class Asked(Question):
+    """Whose acts, and upon what; empty: all. The newest ``limit``."""
+
+    user: str = ""
+    subject: str = ""
+    limit: int = 100
+
+
+@read(Rule.OPERATORS)
+async def audit(call: Call, question: Asked) -> tuple[Intent, ...]:
+    """What people asked for: the newest acts that fit all that is given, oldest first."""
+    _limited(question.limit)
+    subject = await _subject(call, question.subject)
+    found = await call.backend.read(lambda s: intents.newest(s, question.limit, question.user, subject))
+    return tuple(
+        Intent(**{name: None if (value := getattr(each, name)) == "" else value for name in Intent.model_fields})
+        for each in found
+    )
+
+
+async def _subject(call: Call, name: str) -> str:
+    """A reservation may be named as everywhere else; anything else by its whole name."""
+    with_prefix: Sequence[str] = ()
+    if name:
+        with_prefix = await call.backend.read(lambda s: reservations.beginning(s, plain(name), None, 2))
+    return with_prefix[0] if len(with_prefix) == 1 and len(plain(name)) >= finding.SHORTEST else name

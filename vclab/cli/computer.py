@@ -6,16 +6,16 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from vclab.cli.administer import group
 from vclab.cli.asking import Asker, asker, given
 from vclab.cli.errors import Usage
+from vclab.cli.failed import print_failed_load
+from vclab.cli.nouns import group
 from vclab.cli.output import fields, note, say, table
 from vclab.cli.params import AsUser, ComputerName, Json, Why
-from vclab.cli.times import clock, utc_now
+from vclab.cli.times import clock
 from vclab.cli.user import key_texts
 from vclab.service import computers
 from vclab.service.computers import Computer, DetailedComputer
-from vclab.service.failures import FailedStep
 from vclab.service.retiring import Disable, Named
 from vclab.service.use_case import Nothing
 
@@ -233,7 +233,7 @@ def _describe(computer: DetailedComputer, ask: Asker) -> None:
     _tell(computer, zone)
     if computer.failure:
         say("")
-        tell_failed_load(computer.failure, zone)
+        print_failed_load(computer.failure, zone)
 
 
 def _tell(computer: Computer, zone: ZoneInfo) -> None:
@@ -258,21 +258,3 @@ def _spare(computer: Computer, zone: ZoneInfo) -> str:
         return ""
     until = clock(computer.spare_until, zone)
     return f"its machine on {computer.host} goes to the next reservation of that image, or is removed after {until}"
-
-
-def tell_failed_load(failed: FailedStep, zone: ZoneInfo) -> None:
-    """A background load that failed, and what to do."""
-    step = f"step {failed.number}, {failed.title}" if failed.number else failed.title
-    fields(
-        [
-            ("Computer", f"{failed.computer}: out of service: the load failed"),
-            ("Failed", f"{step}, {clock(failed.at, zone, utc_now())}"),
-            ("Cause", failed.cause),
-            ("Machine", f"power {failed.power}"),
-        ]
-    )
-    seen = (("Its endpoint", failed.endpoint), ("Its console", failed.console), ("Not seen", failed.missing))
-    for title, lines in ((title, lines) for title, lines in seen if lines):
-        say("\n  ".join((f"{title}:", *lines)))
-    name = failed.computer
-    say(f"`vclab computer reload {name}` loads it again; `vclab computer edit {name} --maintenance` puts it aside")

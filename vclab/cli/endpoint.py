@@ -7,9 +7,9 @@ import typer
 from pydantic import SecretStr
 
 from vclab.cli import module_fields
-from vclab.cli.administer import group
 from vclab.cli.asking import asker, disabled, given
 from vclab.cli.errors import Usage
+from vclab.cli.nouns import group
 from vclab.cli.output import fields, note, say, table
 from vclab.cli.params import AsUser, EndpointName, Json, Why
 from vclab.model.errors import Failed, Refused

@@ -5,8 +5,8 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from vclab.cli.administer import group
 from vclab.cli.asking import asker, given
+from vclab.cli.nouns import group
 from vclab.cli.output import note, say, table
 from vclab.cli.params import AsUser, HostName, Json
 from vclab.cli.times import clock, utc_now

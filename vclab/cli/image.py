@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from vclab.cli import module_fields
-from vclab.cli.administer import group
 from vclab.cli.asking import asker, disabled, given
+from vclab.cli.nouns import group
 from vclab.cli.output import fields, note, say, table
 from vclab.cli.params import AsUser, ImageName, Json, Why
 from vclab.model.errors import Failed

@@ -9,7 +9,6 @@ import typer
 from vclab.model.errors import Invalid
 
 if TYPE_CHECKING:
-    from vclab.cli.context import Lab
     from vclab.service.client import Client
 
 Words = list[str | tuple[str, str]]
@@ -55,29 +54,44 @@ def _beginning(incomplete: str, ask: "Callable[[Client], Coroutine[Any, Any, Wor
     return [each for each in found if (each if isinstance(each, str) else each[0]).startswith(incomplete.lower())]
 
 
-def _logins(incomplete: str) -> list[str]:
-    return _known(incomplete, lambda lab: [user.login for user in lab.records.users()])
+def _logins(incomplete: str) -> Words:
+    from vclab.service import users
+    from vclab.service.use_case import Nothing
+
+    async def ask(client: "Client") -> Words:
+        return [each.login for each in await client.call(users.listing, Nothing())]
+
+    return _beginning(incomplete, ask)
 
 
-def _computers(incomplete: str) -> list[str]:
-    return _known(incomplete, lambda lab: [computer.name for computer in lab.records.computers()])
+def _computers(incomplete: str) -> Words:
+    from vclab.service import computers
+    from vclab.service.use_case import Nothing
+
+    async def ask(client: "Client") -> Words:
+        return [each.name for each in await client.call(computers.listing, Nothing())]
+
+    return _beginning(incomplete, ask)
 
 
-def _endpoints(incomplete: str) -> list[str]:
-    return _known(incomplete, lambda lab: [endpoint.name for endpoint in lab.records.endpoints()])
+def _endpoints(incomplete: str) -> Words:
+    from vclab.service import endpoints
+    from vclab.service.use_case import Nothing
+
+    async def ask(client: "Client") -> Words:
+        return [each.name for each in await client.call(endpoints.listing, Nothing())]
+
+    return _beginning(incomplete, ask)
 
 
-def _hosts(incomplete: str) -> list[str]:
-    return _known(incomplete, lambda lab: [host for _, host in lab.records.known_hosts()])
+def _hosts(incomplete: str) -> Words:
+    from vclab.service import hosts
+    from vclab.service.use_case import Nothing
 
+    async def ask(client: "Client") -> Words:
+        return [each.host for each in await client.call(hosts.names, Nothing())]
 
-def _known(incomplete: str, names: "Callable[[Lab], list[str]]") -> list[str]:
-    from vclab.cli.context import Lab
-
-    try:
-        return [name for name in names(Lab()) if name.startswith(incomplete)]
-    except Exception:  # as above
-        return []
+    return _beginning(incomplete, ask)
 
 
 ReservationId = Annotated[

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from vclab.cli.administer import group
 from vclab.cli.asking import asker, disabled, given
 from vclab.cli.errors import Usage, quoted
+from vclab.cli.nouns import group
 from vclab.cli.output import fields, note, say, table
 from vclab.cli.params import AsUser, Json, Login, Why
 from vclab.service import users

@@ -15,6 +15,7 @@ from vclab.provisioning.vsphere.api import vim
 from vclab.provisioning.vsphere.data import EndpointData, ImageData
 from vclab.provisioning.vsphere.machines import Machine, all_machines
 from vclab.provisioning.vsphere.module import VSphere
+from vclab.provisioning.vsphere.properties import find_all
 from vclab.provisioning.vsphere.session import Session
 from vclab.provisioning.vsphere.site import Site, open_site
 
@@ -128,6 +129,10 @@ class Bench:
     def machines(self, computer: str = "") -> list[Machine]:
         """The machines on the endpoint, with or without marks."""
         return [m for m in all_machines(self.site()) if computer in ("", m.computer)]
+
+    def folders(self) -> list[tuple[Any, dict[str, Any]]]:
+        """All folders on the endpoint, with their names."""
+        return find_all(self.site().session, vim.Folder, ["name"])
 
     def directory(self, target: Target) -> Path:
         """The target's directory on the real disk."""

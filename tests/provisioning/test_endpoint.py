@@ -230,6 +230,15 @@ def test_the_survey_says_why_a_host_is_not_usable(own_bench: Bench) -> None:
     assert module.survey("lab-vcenter").hosts[0].why_not == "it has no network campus"
 
 
+def test_the_survey_says_which_hosts_are_full(own_bench: Bench) -> None:
+    own_bench.foreign("theirs", on=True, numCPUs=32, memoryMB=1024)
+    hosts = {h.name: (h.cpus, h.usable, h.why_not) for h in own_bench.module.survey("lab-vcenter").hosts}
+    assert hosts["esx1"] == (0, False, "it has no CPU left for us: other machines use it")
+    assert hosts["esx2"][1]
+    hosts_of = own_bench.new_module(memory_reserve_mb=16384).survey("lab-vcenter").hosts
+    assert hosts_of[1].why_not == "it has no memory left for us: see the endpoint's limits"
+
+
 def test_a_wrong_datacenter_is_told(bench: Bench) -> None:
     with pytest.raises(StepFailed, match="name its datacenter"):
         bench.new_module(data=EndpointData(datacenter="nowhere")).survey("lab-vcenter")

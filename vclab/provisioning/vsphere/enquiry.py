@@ -24,7 +24,7 @@ def ask(endpoint: Endpoint, password: str, installation: str, images: Iterable[I
     """Log in, look, and log out.
 
     Raises:
-        Refused: the login is wrong, another installation holds the folder, or the datacenter is not clear.
+        Refused: the login is wrong, the folder is somebody else's, or the datacenter is not clear.
         Unreachable: it does not answer, or shows another certificate than the pinned one.
     """
     session = Session(endpoint, lambda _: password, 2)
@@ -32,7 +32,7 @@ def ask(endpoint: Endpoint, password: str, installation: str, images: Iterable[I
         with explained(f"asking {endpoint.name}"):
             return _ask(_log_in(session, installation), images)
     except StepFailed as error:
-        raise Refused(str(error)) from None
+        raise Refused(error.message, error.hint) from None
     finally:
         session.close()
 

@@ -1,19 +1,26 @@
-"""The VM folder that our machines are put in: made on demand, marked with the installation that holds it."""
+"""The VM folder for our machines: created on demand, and marked with the installation that holds it.
+
+An unmarked folder that holds machines of others is never used: people may have had it before vclab came.
+"""
+
+from collections.abc import Iterator
 
 from vclab.model.errors import NotOurs, StepFailed
 from vclab.provisioning.vsphere.api import Ref, vim
 from vclab.provisioning.vsphere.faults import explained
-from vclab.provisioning.vsphere.machines import all_machines
+from vclab.provisioning.vsphere.machines import Machine, all_machines
 from vclab.provisioning.vsphere.properties import read, read_all
 from vclab.provisioning.vsphere.site import Site
 
 FIELD = "vclab.installation"
 """The custom attribute on the folder. A mark on the folder, not only on machines in it: two installations that both
-find it empty would else shut each other out for good."""
+find it empty would otherwise shut each other out for good."""
+
+_HINT = "use another folder: --folder NAME"
 
 
 def machine_folder(site: Site) -> Ref:
-    """The folder ``EndpointData.folder`` (a path with "/"), held by us. Raises ``NotOurs`` when another holds it."""
+    """The folder ``EndpointData.folder`` (a path with "/"), held by us. Raises ``NotOurs`` when it is another's."""
     folder = site.vm_folder
     if site.content.about.apiType == "HostAgent":
         return folder  # a lone ESXi has neither folders for machines nor attributes to mark one
@@ -26,7 +33,7 @@ def machine_folder(site: Site) -> Ref:
 
 
 def check_holder(site: Site) -> None:
-    """Raises ``NotOurs`` when another installation holds the folder. Reads only; one that is not there is nobody's."""
+    """Raises ``NotOurs`` when the folder is somebody else's. Only reads; a folder that does not exist is free."""
     folder = site.vm_folder
     if site.content.about.apiType == "HostAgent":
         return
@@ -39,7 +46,8 @@ def check_holder(site: Site) -> None:
         holder = _holder(site, folder, key) if key is not None else ""
         if holder not in ("", site.installation):
             raise _held(site, holder)
-        _refuse_machines_of_others(site, folder)
+        if not holder:
+            _refuse_foreign(site, folder)
 
 
 def _child(site: Site, folder: Ref, name: str) -> Ref | None:
@@ -63,7 +71,7 @@ def _hold(site: Site, folder: Ref) -> None:
     key = _field(site)
     holder = _holder(site, folder, key)
     if not holder:
-        _refuse_machines_of_others(site, folder)
+        _refuse_foreign(site, folder)
         site.content.customFieldsManager.SetField(folder, key, site.installation)
         holder = _holder(site, folder, key)
     if holder != site.installation:
@@ -71,10 +79,7 @@ def _hold(site: Site, folder: Ref) -> None:
 
 
 def _held(site: Site, holder: str) -> NotOurs:
-    return NotOurs(
-        f"the folder {site.data.folder} on {site.endpoint.name} is held by the installation {holder}; "
-        "give the endpoint another folder"
-    )
+    return NotOurs(f"the folder {site.data.folder} on {site.endpoint.name} is held by the installation {holder}", _HINT)
 
 
 def _holder(site: Site, folder: Ref, key: int) -> str:
@@ -101,13 +106,26 @@ def _known_field(site: Site) -> int | None:
     return next((int(key) for key in ours), None)
 
 
-def _refuse_machines_of_others(site: Site, folder: Ref) -> None:
-    """A folder without a mark, but with machines of another installation, is theirs."""
-    children = (read(site.session, folder, ["childEntity"]) or {}).get("childEntity", [])
-    inside = {child._moId for child in children}
-    for machine in all_machines(site):
-        if machine.ref._moId in inside and machine.installation not in ("", site.installation):
-            raise NotOurs(
-                f"the folder {site.data.folder} on {site.endpoint.name} holds machines of the installation "
-                f"{machine.installation}; give the endpoint another folder"
-            )
+def _refuse_foreign(site: Site, folder: Ref) -> None:
+    """A folder without a mark is free if it is empty, or holds machines of ours only. Raises ``NotOurs``."""
+    machines = {machine.ref._moId: machine for machine in all_machines(site)}
+    inside = [machines.get(ref._moId, _VAPP) for ref in _below(site, [folder])]
+    foreign = [machine for machine in inside if not machine.ours(site.installation)]
+    if foreign:
+        others = sorted({machine.installation for machine in foreign} - {"", site.installation})
+        whose = f"machines of the installation {', '.join(others)}" if others else "machines that vclab did not make"
+        names = ", ".join(machine.name for machine in foreign[:3]) + ", …" * (len(foreign) > 3)
+        raise NotOurs(f"the folder {site.data.folder} on {site.endpoint.name} holds {whose} ({names})", _HINT)
+
+
+_VAPP = Machine(None, "a vApp", "", "", "", "", None)
+"""What stands for a vApp: vclab makes none, so what is in it is not ours."""
+
+
+def _below(site: Site, folders: list[Ref]) -> Iterator[Ref]:
+    """Machines and vApps in these folders and in the folders below."""
+    for _, values in read_all(site.session, folders, ["childEntity"]):
+        children = values.get("childEntity", [])
+        inner = [child for child in children if isinstance(child, vim.Folder)]
+        yield from (child for child in children if child not in inner)
+        yield from _below(site, inner)

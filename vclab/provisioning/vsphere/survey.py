@@ -78,17 +78,25 @@ def _host(site: Site, values: Mapping[str, Any], names: Mapping[str, str], forei
     endpoint = site.endpoint
     networks = _named(values.get("network", []), names)
     missing = [name for name in site.data.networks if name not in networks]
-    why = unusable(values) or (f"it has no network {' nor '.join(missing)}" if missing else "")
-    threads = values.get("summary.hardware.numCpuThreads", 0)
-    memory = values.get("summary.hardware.memorySize", 0) // 2**20
+    cpus = int(values.get("summary.hardware.numCpuThreads", 0) * endpoint.cpu_overcommit) - foreign[0]
+    memory = values.get("summary.hardware.memorySize", 0) // 2**20 - endpoint.memory_reserve_mb - foreign[1]
+    no_network = f"it has no network {' nor '.join(missing)}" if missing else ""
+    why = unusable(values) or no_network or _full(cpus, memory, foreign)
     return HostFacts(
         name=values["name"],
-        cpus=max(int(threads * endpoint.cpu_overcommit) - foreign[0], 0),
-        memory_mb=max(memory - endpoint.memory_reserve_mb - foreign[1], 0),
+        cpus=max(cpus, 0),
+        memory_mb=max(memory, 0),
         usable=not why,
         why_not=why,
         datastores=tuple(sorted(_named(values.get("datastore", []), names))),
     )
+
+
+def _full(cpus: int, memory_mb: int, foreign: tuple[int, int]) -> str:
+    """Why no machine fits on a host, however small; empty when one may."""
+    short = "CPU" if cpus < 1 else "memory" if memory_mb < 1 else ""
+    whose = "other machines use it" if any(foreign) else "see the endpoint's limits"
+    return f"it has no {short} left for us: {whose}" if short else ""
 
 
 def _named(refs: list[Ref], names: Mapping[str, str]) -> list[str]:

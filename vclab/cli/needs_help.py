@@ -24,9 +24,8 @@ Found = tuple[WaitingReservation | FailedComputer, ...]
 def needs_help(context: typer.Context, json: Json = False, as_user: AsUser = "") -> None:
     """List the reservations and computers that need an operator's help (operators).
 
-    A reservation is listed when its load failed on two hosts, or failed on one and no other host has room. It is shown
-    with the cause, the failed step and the evidence: the machine's power, what its endpoint says, its console's last
-    lines.
+    A reservation is listed when its load failed on two hosts, or on one while no other host has room. It is shown with
+    the cause, the failed step and the evidence: the machine's power, what its endpoint says, its console's last lines.
     `vclab resolve` lets it go on; its user can end it at any time. Computers whose background load failed come last.
 
     \b

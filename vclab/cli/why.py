@@ -27,10 +27,9 @@ Pairs = list[tuple[str, str]]
 def why(context: typer.Context, r: ReservationId, json: Json = False, as_user: AsUser = "") -> None:
     """Explain why a reservation is where it is, or why a request was refused.
 
-    For a reservation: what it waits for, since when, until when, and what happens then; what is tried, how often, why
-    it failed and when it is tried again; and why nothing happens. When Temporal does not answer: what the database
-    knows, and how old that is. For a refused request: each host with what it lacks, and the earliest time that fits,
-    as far as was known then.
+    For a reservation: what it waits for, since when, until when, and what happens then; which attempts were made, why
+    they failed, and when the next one is. While Temporal does not answer: what the database knows, and how old that is.
+    For a refused request: what each host lacked, and the earliest time with room, as known then.
 
     \b
     Examples:

@@ -23,7 +23,7 @@ def redacted(text: str) -> str:
     return text[:2000]
 
 
-def told(error: Exception) -> str:
+def text_of(error: Exception) -> str:
     """An error in words; one that is none of the house's with its type, for it is a mistake of ours or of a library."""
     kind, text = type(error).__name__, redacted(str(error) or type(error).__name__)
     return text if isinstance(error, VclabError) else f"{kind}: {text}"
@@ -33,7 +33,7 @@ def failure(error: Exception) -> ApplicationError:
     """An error as a failure. ``NotYet`` is benign and retried when it says; facts are final, weather is not."""
     if isinstance(error, ApplicationError):
         return error
-    kind, text = type(error).__name__, told(error)
+    kind, text = type(error).__name__, text_of(error)
     if isinstance(error, NotYet):
         return ApplicationError(
             text,

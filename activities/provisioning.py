@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.errors import failures, redacted, told
+from activities.errors import failures, redacted, text_of
 from activities.runner import Fence, heartbeating, in_thread, unfenced
 from vclab.guests.base import Guest, known_guest
 from vclab.model.catalog import Endpoint
@@ -95,7 +95,7 @@ class ProvisioningActivities:
         except TimeoutError:
             error = f"{endpoint.name} does not answer within {SURVEY_SECONDS:.0f} s"
         except Exception as failed:
-            error = told(failed)
+            error = text_of(failed)
         return Inventory(endpoint.name, datetime.now(UTC), error=error)
 
     @activity.defn

@@ -14,8 +14,8 @@ from temporalio.exceptions import ActivityError
 from temporalio.types import MethodSyncSingleParam
 
 from activities.evidence import EvidenceActivities, EvidenceInput
+from activities.failed_steps import FailedInput, FailedStepRecords
 from activities.provisioning import ProvisioningActivities
-from activities.troubles import FailedInput, TroubleRecords
 from vclab.model.life import Load
 from vclab.model.plans import Evidence, Facts, Plan, Step, StepInput, Target
 from vclab.model.reservations import FailedStep, Waits
@@ -197,4 +197,4 @@ async def keep_evidence(life: LoadOwner, failed: Failed) -> None:
     except ActivityError as error:
         evidence = Evidence(missing=(f"nobody could look: {failures.reason(error)}",))
     seen = evidence or Evidence(missing=("it ended before anybody had looked",))
-    await life.record(TroubleRecords.step_failed, FailedInput(target, failed.trouble(target, now, seen)))
+    await life.record(FailedStepRecords.step_failed, FailedInput(target, failed.trouble(target, now, seen)))

@@ -3,8 +3,8 @@
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
+from activities.failed_steps import ElsewhereInput, FailedStepRecords, RelocateInput, RelocateOutcome
 from activities.provisioning import ProvisioningActivities
-from activities.troubles import ElsewhereInput, RelocateInput, RelocateOutcome, TroubleRecords
 from vclab.model.life import Load
 from vclab.model.reservations import OtherPlace
 from workflows import failures, profiles
@@ -35,7 +35,7 @@ async def _other_place(life: Life) -> OtherPlace | str | None:
     if inventories is None:
         return None
     given = ElsewhereInput(life.target, inventories, workflow.now())
-    outcome = await life.record(TroubleRecords.elsewhere, given)
+    outcome = await life.record(FailedStepRecords.elsewhere, given)
     return outcome.place or f"there is no other place: {outcome.refusal}"
 
 
@@ -63,7 +63,7 @@ async def _move(life: Life, place: OtherPlace, not_clean: str) -> str:
             life.place_is(outcome.placed)
 
     given = RelocateInput(before, place, workflow.now(), not_clean, lost)
-    outcome = await life.record(TroubleRecords.moved, given, moved)
+    outcome = await life.record(FailedStepRecords.moved, given, moved)
     if outcome.placed is None:
         return outcome.refusal
     mending.credited += lost

@@ -88,6 +88,10 @@ ReservationId = Annotated[
     str,
     typer.Argument(metavar="R", help="The reservation's id, or its first 4 characters or more.", autocompletion=_ids),
 ]
+ReservationIds = Annotated[
+    list[str],
+    typer.Argument(metavar="R…", help="The reservations' ids (see `vclab list`).", autocompletion=_ids),
+]
 ImageName = Annotated[
     str, typer.Argument(metavar="IMAGE", help="The image's name (see `vclab images`).", autocompletion=_images)
 ]

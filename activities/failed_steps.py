@@ -10,12 +10,14 @@ from temporalio import activity
 
 from activities import rules
 from activities.errors import failures
+from vclab.model.intents import Verb
 from vclab.model.inventory import Inventory
+from vclab.model.messages import Resolve
 from vclab.model.plans import Target
 from vclab.model.reservations import FailedStep, OtherPlace, Placed, Refusal, Waits
 from vclab.model.rules import Rules
 from vclab.settings import Settings
-from vclab.store import failed_steps, needs_help, refusals, relocation, reservations, tenures
+from vclab.store import failed_steps, intents, needs_help, refusals, relocation, reservations, tenures
 from vclab.store.engine import Store
 
 T = TypeVar("T")
@@ -77,11 +79,10 @@ class HelpInput:
 
 @dataclass(frozen=True)
 class HelpedInput:
-    """An operator has said how it goes on."""
+    """An operator has chosen how it goes on."""
 
     reservation: str
-    by: str
-    how: str
+    message: Resolve
     now: datetime
 
 
@@ -103,7 +104,7 @@ class NotLetIn:
     now: datetime
 
 
-class TroubleRecords:
+class FailedStepRecords:
     """Record activities."""
 
     def __init__(self, store: Store, settings: Callable[[], Settings]) -> None:
@@ -175,8 +176,10 @@ class TroubleRecords:
     def helped(self, given: HelpedInput) -> Helped:
         """It goes on, and the time that was lost is given back where that can be."""
 
+        id, message = given.reservation, given.message
+
         def help_(session: Session) -> Helped:
-            ours = self._rules(session, given.reservation)
-            return Helped(*needs_help.resolved(session, given.reservation, given.by, given.how, ours, given.now))
+            by = intents.author(session, message.intent, Verb.RESOLVE, id, how=message.how)
+            return Helped(*needs_help.resolved(session, id, by, message.how, self._rules(session, id), given.now))
 
         return self._write(help_, of_act=True)

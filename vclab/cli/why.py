@@ -9,7 +9,7 @@ import typer
 from vclab.cli.client import client_of, zone_for
 from vclab.cli.failed import print_evidence
 from vclab.cli.needs_help import resolve_hint
-from vclab.cli.output import JsonValue, fields, say, say_json
+from vclab.cli.output import fields, say, say_json
 from vclab.cli.params import AsUser, Json, ReservationId
 from vclab.cli.progress import sentence
 from vclab.cli.running import run
@@ -177,12 +177,3 @@ def _ahead(moment: datetime | None, zone: ZoneInfo, now: datetime) -> str:
         return ""
     seconds = (moment - now).total_seconds()
     return clock(moment, zone, now) + (f" (in {format_duration(seconds)})" if seconds >= 1 else "")
-
-
-def refused_json(refused: object) -> JsonValue:
-    """As reserve still asks for it."""
-    from vclab.model.reservations import RefusedRequest
-
-    assert isinstance(refused, RefusedRequest)
-    document: JsonValue = RefusedPlace.of(refused).model_dump(mode="json")
-    return document

@@ -294,7 +294,7 @@ def test_what_is_no_image(vclab: Command, store: Path, change: dict[str, str], p
         ("--port", "65536", "between 1 and 65535"),
         ("--module", "xen", "there is no provisioning module 'xen'"),
         ("--guest", "windoze", "there is no guest"),
-        ("--guest-id", "Debian 12", "no guest id"),
+        ("--guest-id", "Debian 12", "not a guest id"),
         ("--revision", "0", "revision"),
     ],
 )
@@ -443,7 +443,7 @@ def test_an_option_that_the_module_does_not_have(vclab: Command, store: Path) ->
         (("image", "edit", "debian-12", "--set", "vlan=7"), "--set vlan=… is not for the module vsphere"),
         (("image", "edit", "debian-12", "--set", "version=2"), "--set version=… is not for the module vsphere"),
         (("image", "edit", "debian-12", "--guest-id", "a", "--set", "guest_id=b"), "guest_id is given twice"),
-        (("image", "edit", "debian-12", "--set", "guest_id=Debian 12"), "no guest id"),
+        (("image", "edit", "debian-12", "--set", "guest_id=Debian 12"), "not a guest id"),
         (("image", "edit", "debian-12", "--set", "datastore=a\nb"), "control characters"),
         ((*IMAGE, "--set", "master_path=../x.vmdk"), "given twice"),
         ((*NAMED, *SIZE, "--set", "master_path=../x.vmdk"), "path inside a datastore"),

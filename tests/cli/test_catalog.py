@@ -137,7 +137,7 @@ def test_a_computer_that_could_not_be_loaded(vclab: Command, store: Path) -> Non
     assert (one["kind"], one["computer"], one["failure"]["number"]) == ("computer", "m1", 2)
     assert vclab("--as", "olga", "computer", "show", "m1", "--json").json["failure"] == one["failure"]
     assert "panic" not in vclab("--as", "alice", "computer", "show", "m1").out
-    assert "m1 failed at Power it on; `vclab needs-help` shows why" in vclab("status").out
+    assert "m1 failed at Power it on; `vclab needs-help` shows" in vclab("status").out
 
 
 def test_an_operator_need_not_be_a_user(vclab: Command, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -292,7 +292,7 @@ def _now() -> datetime:
 
 def _problem(facts: HostFacts | None) -> str:
     if facts is None:
-        return "it was not there when its endpoint was asked"
+        return "it is not listed by its endpoint"
     return "" if facts.usable else facts.why_not or "it is not usable"
 
 

@@ -20,7 +20,7 @@ from vclab.model.plans import Facts, Target
 from vclab.model.reservations import Placed, Refusal, ReserveRequest, Waits
 from vclab.model.states import Ending
 from vclab.settings import Settings
-from vclab.store import reservations, scheduling, spares
+from vclab.store import extension, reservations, scheduling, spares
 from vclab.store.engine import Store
 
 T = TypeVar("T")
@@ -303,7 +303,7 @@ class RecordActivities:
 
         def extend(session: Session) -> ExtendOutcome:
             ours = rules.of_reservation(session, self._settings(), given.reservation)
-            outcome = reservations.extend(session, given.reservation, given.message, ours, given.now)
+            outcome = extension.extend(session, given.reservation, given.message, ours, given.now)
             if isinstance(outcome, Refusal):
                 return ExtendOutcome(refusal=outcome.text())
             return ExtendOutcome(end=outcome, waits=ours.waits)

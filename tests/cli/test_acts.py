@@ -185,7 +185,7 @@ def _stays_listed_until_dismissed(vclab: Command, reservation: str) -> None:
     assert reservation not in vclab("list").out
     assert reservation in vclab("list", "--all").out and "Dismissed" in vclab("show", reservation).out
     said = vclab("list", "--all", "--limit", "1")
-    assert "Only the newest 1; --limit shows more" in said.err
+    assert "These are the newest 1; --limit shows more" in said.err
 
 
 def test_only_what_failed_is_dismissed(vclab: Command) -> None:

@@ -21,8 +21,8 @@ def test_what_people_write(text: str, seconds: float) -> None:
 
 @pytest.mark.parametrize(
     ("text", "why"),
-    [("", "no duration"), ("  ", "no duration"), ("-1h", "negative"), ("- 5 min", "negative"), 
-     ("0h", "longer than nothing"),
+    [("", "is empty"), ("  ", "is empty"), ("-1h", "negative"), ("- 5 min", "negative"), 
+     ("0h", "positive"),
      ("0", "no unit"), ("90", "no unit"), ("1e3h", "not a duration"), ("h", "not a duration"), 
      ("2 parsecs", "not a duration"),
      ("1h1h", "not a duration"), ("1h and a bit", "not a duration"), ("nan", "not a duration"), 

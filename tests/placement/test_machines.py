@@ -45,8 +45,8 @@ def test_a_refusal_names_each_machine_and_all_that_keeps_it() -> None:
     refusal = choose_machine(at(0), at(1), machines)
     assert isinstance(refusal, Refusal)
     assert refusal.text() == (
-        "no lab machine is free then (labs/lab01: somebody is logged in at it, is promised to r-1 until 2026-08-01 "
-        "10:30 UTC, is promised to r0.5 until 2026-08-01 13:00 UTC; labs/lab02: is in maintenance: fan)"
+        "no lab machine is free at that time (labs/lab01: somebody is logged in at it, is promised to r-1 until "
+        "2026-08-01 10:30 UTC, is promised to r0.5 until 2026-08-01 13:00 UTC; labs/lab02: is in maintenance: fan)"
     )
 
 

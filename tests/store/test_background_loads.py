@@ -175,9 +175,9 @@ def test_a_suspect_revision_marks_no_computer(room: Store) -> None:
 def test_what_can_not_be_loaded(room: Store) -> None:
     held = placed(room).target.computer
     for given, why in (
-        (Reload("vm01", "metal", "olga"), "each reservation makes it anew"),
-        (Reload("pc07", "metal", "olga"), "a lab machine of the module standalone"),
-        (Reload("m2", "debian-12", "olga"), "debian-12 is no image of room"),
+        (Reload("vm01", "metal", "olga"), "each reservation makes a virtual one anew"),
+        (Reload("pc07", "metal", "olga"), "its module standalone can't reload"),
+        (Reload("m2", "debian-12", "olga"), "room can't load the image debian-12: it is for the module vsphere"),
         (Reload("m2", "", "olga"), "nothing was ever loaded on m2"),
         (Reload(held, "metal", "olga"), f"{held} is held by"),
     ):

@@ -36,7 +36,7 @@ def until(store: Store, spare: Placed) -> datetime | None:
 
 def extend(store: Store, placed: Placed, end: datetime, now: datetime) -> datetime | Refusal:
     message = Extend(end, "olga", operator=True)
-    return store.run(lambda s: reservations.extend(s, placed.reservation, message, RULES, now))
+    return store.run(lambda s: extension.extend(s, placed.reservation, message, RULES, now))
 
 
 def beside_a_spare(store: Store) -> tuple[Placed, Placed]:
@@ -75,7 +75,7 @@ def test_time_that_is_given_back(tight: Store) -> None:
     def give(session: Session) -> str:
         return extension.credit(session, locks.reservation(session, one.reservation), 1800, RULES, NOW)
 
-    assert "the end was moved to 2026-08-01 12:45 CEST" in tight.run(give)
+    assert "the end is now 2026-08-01 12:45 CEST" in tight.run(give)
     assert until(tight, kept) == NOW + 15 * MINUTE
 
 

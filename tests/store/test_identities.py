@@ -16,7 +16,7 @@ from vclab.model.catalog import Endpoint
 from vclab.model.ids import new_id
 from vclab.model.messages import Extend
 from vclab.model.reservations import Placed, Refusal, ReserveRequest
-from vclab.store import Store, catalog, reservations
+from vclab.store import Store, catalog, extension, reservations
 from vclab.store.models import Claim, Tenure
 
 Act = Callable[[Session], object]
@@ -50,7 +50,7 @@ def extend(placed: Placed | Refusal) -> Act:
     """By an hour."""
     assert isinstance(placed, Placed), placed
     message = Extend(placed.end + HOUR, "olga", operator=True)
-    return lambda session: reservations.extend(session, placed.reservation, message, RULES, NOW)
+    return lambda session: extension.extend(session, placed.reservation, message, RULES, NOW)
 
 
 def at_one_moment(store: Store, one: Act, other: Act) -> list[object]:

@@ -15,7 +15,7 @@ from vclab.model.messages import Extend
 from vclab.model.plans import Facts
 from vclab.model.reservations import Placed, Refusal
 from vclab.model.states import ComputerState, Ending
-from vclab.store import Store, catalog, reservations, tenures
+from vclab.store import Store, catalog, extension, reservations, tenures
 from vclab.store.models import Claim, Computer
 
 IMAGE = replace(image("lab-debian", 1024), module="standalone", module_data="", root_access=False)
@@ -81,7 +81,7 @@ def test_each_machine_once_and_then_a_refusal_with_reasons(labs: Store) -> None:
     assert sorted(holders) == ["lab01", "lab02", "pc07"]
     text = refused(place(labs))
     room = "there is room from 2026-08-01 13:06 CEST on, for 1 h"
-    assert text.startswith(f"no lab machine is free then; {room} (annex/pc07: ")
+    assert text.startswith(f"no lab machine is free at that time; {room} (annex/pc07: ")
     assert f"labs/lab01: is held by {holders['lab01']}, probably until 2026-08-01 13:05 CEST; labs/lab02: " in text
 
 
@@ -89,8 +89,8 @@ def test_a_machine_that_can_not_be_given_away_says_why(labs: Store) -> None:
     labs.run(lambda s: catalog.set_computer(s, "pc07", ComputerState.MAINTENANCE, why="its fan is broken"))
     text = refused(place(labs, lab01="somebody is logged in at it: root on tty1", lab02="it does not answer SSH"))
     assert text == (
-        "no lab machine is free then (annex/pc07: is out of service: its fan is broken; labs/lab01: somebody is logged "
-        "in at it: root on tty1; labs/lab02: it does not answer SSH)"
+        "no lab machine is free at that time (annex/pc07: is out of service: its fan is broken; labs/lab01: somebody "
+        "is logged in at it: root on tty1; labs/lab02: it does not answer SSH)"
     )
     assert "labs/lab01: was not asked" in refused(reserve(labs, image="lab-debian", inventories=()))
 
@@ -135,10 +135,10 @@ def test_it_can_be_extended_up_to_the_next_promise(labs: Store) -> None:
 
     labs.run(promise)
     message = Extend(end=NOW + 4 * HOUR, request_id="x", by="olga", operator=True)
-    outcome = labs.run(lambda s: reservations.extend(s, first.reservation, message, RULES, NOW))
-    assert "its place is promised to others then" in refused(outcome)  # type: ignore[arg-type]
+    outcome = labs.run(lambda s: extension.extend(s, first.reservation, message, RULES, NOW))
+    assert "another reservation has its place then" in refused(outcome)  # type: ignore[arg-type]
     fits = replace(message, end=later - TURNAROUND)
-    assert labs.run(lambda s: reservations.extend(s, first.reservation, fits, RULES, NOW)) == fits.end
+    assert labs.run(lambda s: extension.extend(s, first.reservation, fits, RULES, NOW)) == fits.end
 
 
 def test_a_promise_that_comes_too_soon_keeps_it_free(labs: Store) -> None:

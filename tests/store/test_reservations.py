@@ -14,7 +14,7 @@ from vclab.model.messages import Extend
 from vclab.model.plans import Facts, StepInput
 from vclab.model.reservations import Placed, Refusal, ReservationView
 from vclab.model.states import ComputerState, Ending, ReservationState
-from vclab.store import Store, audit, catalog, load_log, reservations, tenures
+from vclab.store import Store, audit, catalog, extension, load_log, reservations, tenures
 from vclab.store.models import Claim
 
 FACTS = Facts("10.77.0.12", "203.0.113.12", "ssh-ed25519 AAAA host", "boot-1")
@@ -58,7 +58,7 @@ def end(store: Store, id: str, ending: Ending = Ending.RELEASED, now: datetime =
 
 
 def extend(store: Store, id: str, end: datetime, operator: bool = False, now: datetime = NOW) -> datetime | Refusal:
-    return store.run(lambda s: reservations.extend(s, id, Extend(end, "alice", operator), RULES, now))
+    return store.run(lambda s: extension.extend(s, id, Extend(end, "alice", operator), RULES, now))
 
 
 def test_new(lab: Store) -> None:
@@ -216,7 +216,7 @@ def test_an_unknown_reservation(lab: Store) -> None:
         lambda s: reservations.ended(s, "x", Ending.DELETED, "", NOW),
         lambda s: reservations.finished(s, "x", NOW),
         lambda s: reservations.held_target(s, "x"),
-        lambda s: reservations.extend(s, "x", Extend(NOW, "alice"), RULES, NOW),
+        lambda s: extension.extend(s, "x", Extend(NOW, "alice"), RULES, NOW),
     )
     for change in changes:
         with pytest.raises(NotFound, match="there is no reservation x"):
@@ -246,10 +246,10 @@ def test_acts_that_a_dead_worker_had_recorded_are_done_again_and_change_nothing(
     id = make_inuse(lab)
     acts = [Extend(NOW + (1 + part / 4) * HOUR, "olga", True, request_id=f"signal-{part}") for part in (1, 2, 3)]
     for act in acts:
-        assert lab.run(lambda s, act=act: reservations.extend(s, id, act, RULES, NOW)) == act.end  # type: ignore[misc]
+        assert lab.run(lambda s, act=act: extension.extend(s, id, act, RULES, NOW)) == act.end  # type: ignore[misc]
     newest = acts[-1].end
     for act in acts:
-        assert lab.run(lambda s, act=act: reservations.extend(s, id, act, RULES, NOW)) == newest  # type: ignore[misc]
+        assert lab.run(lambda s, act=act: extension.extend(s, id, act, RULES, NOW)) == newest  # type: ignore[misc]
     assert view(lab, id).end == newest
     with lab.read() as session:
         assert [event.what for event in audit.events(session, id)].count("extended") == 3
@@ -296,9 +296,9 @@ def test_nobody_passes_a_claim(lab: Store, operator: bool) -> None:
     third = reserve(lab, image="big", now=after + timedelta(minutes=10))
     assert isinstance(third, Placed)
     text = refused(extend(lab, first.reservation, NOW + 2 * HOUR, operator))
-    assert "its place is promised to others then; the latest possible end is 2026-08-01 13:10 CEST" in text
+    assert "another reservation has its place then; the latest possible end is 2026-08-01 13:10 CEST" in text
     assert extend(lab, first.reservation, NOW + HOUR + timedelta(minutes=10), operator) == NOW + HOUR * 7 / 6
-    assert "can't be extended beyond 2026-08-01 13:10 CEST: its place is promised" in refused(
+    assert "can't be extended beyond 2026-08-01 13:10 CEST: another reservation has its place" in refused(
         extend(lab, first.reservation, NOW + 2 * HOUR, operator)
     )
 

@@ -14,7 +14,7 @@ from vclab.model.messages import Extend, Move
 from vclab.model.plans import Facts
 from vclab.model.reservations import Placed, Refusal, ReserveRequest
 from vclab.model.states import ComputerState, Ending, ReservationState
-from vclab.store import Store, catalog, models, reservations, scheduling, tenures
+from vclab.store import Store, catalog, extension, models, reservations, scheduling, tenures
 from vclab.store.models import Claim
 
 START = NOW + 10 * HOUR
@@ -107,7 +107,7 @@ def test_one_at_a_time_means_at_one_time(lab: Store) -> None:
     assert "at one time" in refused(later(lab, start=START + timedelta(minutes=90), operator=False))
     assert "at one time" in refused(move(lab, second.reservation, START + timedelta(minutes=59), operator=False))
     longer = Extend(first.end + HOUR, "alice")
-    outcome = lab.run(lambda s: reservations.extend(s, first.reservation, longer, RULES, NOW))
+    outcome = lab.run(lambda s: extension.extend(s, first.reservation, longer, RULES, NOW))
     assert isinstance(outcome, Refusal)
     assert "alice has another one of at most 1 at one time" in outcome.text()
     assert now.end < START
@@ -117,10 +117,10 @@ def test_an_extension_before_the_start(lab: Store) -> None:
     """The whole of it counts from the start, and the claims go along."""
     placed = must(later(lab, hours=4))
     message = Extend(placed.end + HOUR, "alice")
-    assert lab.run(lambda s: reservations.extend(s, placed.reservation, message, RULES, NOW)) == message.end
+    assert lab.run(lambda s: extension.extend(s, placed.reservation, message, RULES, NOW)) == message.end
     assert {b for _, _, b in claimed(lab, placed.reservation)} == {message.end + TURNAROUND}
     too_long = Extend(placed.end + 3 * HOUR, "alice")
-    outcome = lab.run(lambda s: reservations.extend(s, placed.reservation, too_long, RULES, NOW))
+    outcome = lab.run(lambda s: extension.extend(s, placed.reservation, too_long, RULES, NOW))
     assert isinstance(outcome, Refusal)
 
 
@@ -145,12 +145,12 @@ def test_there_must_be_identities_for_all(store: Store) -> None:
     assert "no identity" in refused(reserve(store, hours=10))
     short = must(reserve(store, hours=9))
     extended = store.run(
-        lambda s: reservations.extend(
+        lambda s: extension.extend(
             s, short.reservation, Extend(START, "olga", operator=True), RULES, NOW + timedelta(minutes=1)
         )
     )
     assert isinstance(extended, Refusal)
-    assert "promised to others" in extended.text()
+    assert "another reservation has its place" in extended.text()
     must(later(store, start=START + 2 * HOUR))
 
 
@@ -173,7 +173,7 @@ def test_a_start_that_comes_late_is_credited(lab: Store) -> None:
     with lab.read() as session:
         view = reservations.view(session, placed.reservation)
     assert view is not None and view.state == "reserved"
-    assert "10 min were lost by a fault of the lab; the end was moved to" in view.reason
+    assert "10 min were lost through a fault of the lab; the end is now" in view.reason
 
 
 def test_what_was_reserved_too_soon_to_be_ready_in_time(lab: Store) -> None:

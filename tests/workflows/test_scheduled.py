@@ -207,7 +207,7 @@ async def test_moved_far_away_it_leaves_a_spare(life: Life) -> None:
 
 @KEEPING
 async def test_moved_far_away_and_it_can_not_be_kept(life: Life) -> None:
-    """Its revision is not in production any more when it is clean: it is taken back as any other."""
+    """Its revision is no longer in production when it is clean: it is taken back as any other."""
     start = await reserve(life, 0.1)
     await waits_for(life, "its start")
     life.store.run(lambda s: catalog.put_image(s, replace(IMAGE, revision=2)))
@@ -317,7 +317,7 @@ async def test_a_start_that_comes_late_is_credited(life: Life) -> None:
     view = await life.until("reserved")
     late = view.end - (start + timedelta(hours=1))
     assert timedelta(minutes=19) < late < timedelta(minutes=24), late
-    assert "were lost by a fault of the lab; the end was moved to" in view.reason
+    assert "were lost through a fault of the lab; the end is now" in view.reason
 
 
 async def test_no_computer_can_be_had_at_all(life: Life) -> None:

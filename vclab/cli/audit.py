@@ -7,7 +7,7 @@ import typer
 
 from vclab.cli.client import client_of, zone_for
 from vclab.cli.output import note, say_json, table
-from vclab.cli.params import AsUser, Json, OfUser, not_empty
+from vclab.cli.params import AsUser, Json, OfUser
 from vclab.cli.running import run
 from vclab.cli.tables import Column, Fit
 from vclab.cli.times import clock
@@ -32,9 +32,7 @@ def audit(
     user: OfUser = "",
     subject: Annotated[
         str,
-        typer.Option(
-            "--subject", metavar="S", help="On this reservation or thing.", show_default=False, callback=not_empty
-        ),
+        typer.Option("--subject", metavar="S", help="On this reservation or thing.", show_default=False),
     ] = "",
     limit: Annotated[
         int, typer.Option("--limit", min=1, max=MOST, metavar="N", help="Show at most N, the newest.")

@@ -7,7 +7,7 @@ import typer
 
 from vclab.cli.client import client_of, zone_for
 from vclab.cli.output import note, say_json, table
-from vclab.cli.params import AsUser, Json, OfComputer, OfUser, not_empty
+from vclab.cli.params import AsUser, Json, OfComputer, OfUser
 from vclab.cli.running import run
 from vclab.cli.tables import Column
 from vclab.cli.times import clock, parse_past, utc_now
@@ -33,11 +33,11 @@ def history(
     user: OfUser = "",
     address: Annotated[
         str,
-        typer.Option("--address", metavar="A", help="Who had this address.", show_default=False, callback=not_empty),
+        typer.Option("--address", metavar="A", help="Who had this address.", show_default=False),
     ] = "",
     at: Annotated[
         str,
-        typer.Option("--at", metavar="TIME", help="Who had it at this time.", show_default=False, callback=not_empty),
+        typer.Option("--at", metavar="TIME", help="Who had it at this time.", show_default=False),
     ] = "",
     limit: Annotated[
         int, typer.Option("--limit", min=1, max=MOST, metavar="N", help="Show at most N, the newest.")

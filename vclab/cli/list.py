@@ -53,8 +53,8 @@ def list_(
 
     It reads only the database, and so works while Temporal is down. A reservation for later is listed with its start.
     A failed one is listed until its end, or until you dismiss it.
-    With --watch the list is redrawn when something changes; in a pipe it is printed again; with --json it is one JSON
-    document a line. On a narrow terminal columns are left out; -o wide and pipes have them all.
+    With --watch the list is redrawn until Ctrl-C; a pipe gets it again when something changes, with --json on one line.
+    On a narrow terminal columns are left out; -o wide and pipes have them all.
 
     \b
     Examples:
@@ -69,7 +69,8 @@ def list_(
     asked = Which(everyone=everyone, ended=all_, limit=limit)
     client = client_of(context, as_user)
     if watch:
-        run(_watch(client, asked, form, json))
+        with suppress(KeyboardInterrupt):  # it is how watching ends
+            run(_watch(client, asked, form, json))
         return
     found, zone = run(_ask(client, asked))
     if all_ and len(found) == limit:

@@ -7,16 +7,14 @@ import typer
 from vclab.cli.client import client_of, zone_for
 from vclab.cli.context import Lab
 from vclab.cli.failed import print_evidence, print_failed_load, step_name
-from vclab.cli.output import JsonValue, fields, note, say, say_json
+from vclab.cli.output import fields, note, say, say_json
 from vclab.cli.params import AsUser, Json
 from vclab.cli.running import run
 from vclab.cli.times import clock, utc_now
 from vclab.model.durations import format_duration
 from vclab.model.errors import Refused
-from vclab.model.reservations import FailedStep as Step
 from vclab.service import reservations
 from vclab.service.client import Client
-from vclab.service.failures import FailedStep
 from vclab.service.reservations import FailedComputer, WaitingReservation
 from vclab.service.use_case import Nothing
 
@@ -80,21 +78,10 @@ def resolve_hint(reservation: str) -> str:
     return f"`vclab resolve {reservation} retry` goes on from this step; or `elsewhere`, or `give-up`"
 
 
-# --- until the verbs `computer` and `resolve` ask the service -------------------------------------------------------
+# --- until the verb `resolve` asks the service -------------------------------------------------------
 
 
 def must_be_operator(lab: Lab, why: str) -> None:
     """Raises ``Refused`` for anybody else."""
     if not lab.actor.operator:
         raise Refused(f"{why}, and {lab.actor.login} is none; the setting `operators` names them")
-
-
-def trouble_json(trouble: Step) -> JsonValue:
-    """A step that failed, for programs."""
-    document: JsonValue = FailedStep.of(trouble).model_dump(mode="json")
-    return document
-
-
-def tell_failed_load(lab: Lab, trouble: Step) -> None:
-    """As ``print_failed_load``."""
-    print_failed_load(FailedStep.of(trouble), lab.zone)

@@ -6,20 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vclab.model.errors import Invalid
-
 if TYPE_CHECKING:
     from vclab.service.client import Client
+    from vclab.service.use_case import Nothing
 
 Words = list[str | tuple[str, str]]
-
-
-def not_empty(context: typer.Context, parameter: typer.CallbackParam, value: str) -> str:
-    """An option that is given must say something: ``--as ""`` is not the same as no ``--as``. Raises ``Invalid``."""
-    source = context.get_parameter_source(parameter.name or "")
-    if source is not None and source.name == "COMMANDLINE" and value is not None and not value.strip():
-        raise Invalid(f"{parameter.opts[0]} is empty", "give it a value, or leave it out")
-    return value
 
 
 def _ids(incomplete: str) -> Words:
@@ -35,10 +26,9 @@ def _ids(incomplete: str) -> Words:
 
 def _images(incomplete: str) -> Words:
     from vclab.service import reservations
-    from vclab.service.use_case import Nothing
 
     async def ask(client: "Client") -> Words:
-        return [(each.name, each.title) for each in await client.call(reservations.images, Nothing())]
+        return [(each.name, each.title) for each in await client.call(reservations.images, _nothing())]
 
     return _beginning(incomplete, ask)
 
@@ -56,42 +46,44 @@ def _beginning(incomplete: str, ask: "Callable[[Client], Coroutine[Any, Any, Wor
 
 def _logins(incomplete: str) -> Words:
     from vclab.service import users
-    from vclab.service.use_case import Nothing
 
     async def ask(client: "Client") -> Words:
-        return [each.login for each in await client.call(users.listing, Nothing())]
+        return [each.login for each in await client.call(users.listing, _nothing())]
 
     return _beginning(incomplete, ask)
 
 
 def _computers(incomplete: str) -> Words:
     from vclab.service import computers
-    from vclab.service.use_case import Nothing
 
     async def ask(client: "Client") -> Words:
-        return [each.name for each in await client.call(computers.listing, Nothing())]
+        return [each.name for each in await client.call(computers.listing, _nothing())]
 
     return _beginning(incomplete, ask)
 
 
 def _endpoints(incomplete: str) -> Words:
     from vclab.service import endpoints
-    from vclab.service.use_case import Nothing
 
     async def ask(client: "Client") -> Words:
-        return [each.name for each in await client.call(endpoints.listing, Nothing())]
+        return [each.name for each in await client.call(endpoints.listing, _nothing())]
 
     return _beginning(incomplete, ask)
 
 
 def _hosts(incomplete: str) -> Words:
     from vclab.service import hosts
-    from vclab.service.use_case import Nothing
 
     async def ask(client: "Client") -> Words:
-        return [each.host for each in await client.call(hosts.names, Nothing())]
+        return [each.host for each in await client.call(hosts.names, _nothing())]
 
     return _beginning(incomplete, ask)
+
+
+def _nothing() -> "Nothing":
+    from vclab.service.use_case import Nothing
+
+    return Nothing()
 
 
 ReservationId = Annotated[
@@ -126,17 +118,12 @@ OfComputer = Annotated[
         help="Of this computer.",
         show_default=False,
         autocompletion=_computers,
-        callback=not_empty,
     ),
 ]
 OfUser = Annotated[
     str,
-    typer.Option(
-        "--user", metavar="U", help="Of this person.", show_default=False, autocompletion=_logins, callback=not_empty
-    ),
+    typer.Option("--user", metavar="U", help="Of this person.", show_default=False, autocompletion=_logins),
 ]
-AsUser = Annotated[
-    str, typer.Option("--as", metavar="USER", help="Act as this user.", show_default=False, callback=not_empty)
-]
+AsUser = Annotated[str, typer.Option("--as", metavar="USER", help="Act as this user.", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs: stable keys, times in UTC.")]
 Why = Annotated[str, typer.Option("--why", metavar="TEXT", help="Reason shown to users.", show_default=False)]

@@ -104,4 +104,4 @@ def parse_length(text: str) -> float:
     try:
         return parse_duration(text)
     except Refused as error:
-        raise Usage(str(error)) from None
+        raise Usage(error.message, error.hint) from None

@@ -40,18 +40,18 @@ def parse_duration(text: str) -> float:
     shown = text if len(text) <= 40 else f"{text[:40]}…"
     words = text.strip().lower()
     if not words:
-        raise Refused(f"no duration given: {HINT}")
+        raise Refused("the duration is empty", HINT)
     if words.startswith("-"):
-        raise Refused(f"a duration can't be negative ({shown!r}): {HINT}")
+        raise Refused(f"a duration can't be negative ({shown!r})", HINT)
     if re.fullmatch(r"\d+(\.\d+)?", words, re.ASCII):
-        raise Refused(f"{shown!r} has no unit: {HINT}")
+        raise Refused(f"{shown!r} has no unit", HINT)
     seconds = _sum(words)
     if seconds is None:
-        raise Refused(f"{shown!r} is not a duration: {HINT}")
+        raise Refused(f"{shown!r} is not a duration", HINT)
     if seconds <= 0:
-        raise Refused(f"a duration must be longer than nothing ({shown!r}): {HINT}")
+        raise Refused(f"a duration must be positive ({shown!r})", HINT)
     if not math.isfinite(seconds) or seconds > LONGEST:
-        raise Refused(f"{shown!r} is longer than any reservation can be (10 years): {HINT}")
+        raise Refused(f"{shown!r} is longer than any reservation can be (10 years)", HINT)
     return seconds
 
 

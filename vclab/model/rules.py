@@ -61,9 +61,9 @@ class Rules:
 def why_not_duration(limits: Limits, seconds: float, operator: bool) -> str:
     """Why a reservation can't last ``seconds``; empty when it can."""
     if not math.isfinite(seconds) or seconds <= 0:
-        return "a reservation must last longer than nothing"
+        return "the duration must be positive"
     if seconds > limits.horizon:
-        return f"nothing can be reserved for longer than {format_duration(limits.horizon)}"
+        return f"a reservation can last at most {format_duration(limits.horizon)}"
     if operator:
         return ""
     if seconds < limits.shortest:
@@ -94,7 +94,7 @@ def why_not_start(limits: Limits, start: datetime, seconds: float, now: datetime
     if start <= now:
         return f"the start {start:%Y-%m-%d %H:%M %Z} is in the past"
     if start > now + timedelta(seconds=limits.horizon - seconds):
-        return f"nothing can be reserved for later than {format_duration(limits.horizon)} from now"
+        return f"the start is later than {format_duration(limits.horizon)} from now"
     return ""
 
 

@@ -55,7 +55,7 @@ def choose_machine(
     if fits:
         return min(fits, key=lambda fit: fit[:3])[-1]
     candidates.sort(key=lambda candidate: candidate.name)
-    return Refusal("no lab machine is free then", tuple(candidates))
+    return Refusal("no lab machine is free at that time", tuple(candidates))
 
 
 def _held(machine: MachineRoom, shown: Callable[[datetime], str]) -> tuple[str, ...]:

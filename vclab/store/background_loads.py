@@ -1,6 +1,6 @@
-"""Loads that nobody waits for: of a computer that stays, after a reservation or because an operator wants it.
+"""Background loads: of a computer that stays, after a reservation or because an operator asks for it.
 
-Each record may run twice: the second time changes nothing. A taint is cleared by a completed load only.
+Each record may run twice: the second time changes nothing. Only a completed load clears a taint.
 """
 
 from collections.abc import Collection
@@ -21,7 +21,7 @@ from vclab.store import audit, catalog, computers, failures, history, load_log, 
 from vclab.store.column_types import utc
 from vclab.store.models import Computer, Endpoint, LoadStep, Tenure
 
-_MOST_SECONDS = 600.0  # how long a load is expected to last of which nobody knows better
+_DEFAULT_SECONDS = 600.0  # how long a load is expected to take while there are no past ones
 
 
 @dataclass(frozen=True)
@@ -34,14 +34,14 @@ class Wanted:
 
 
 def begin(session: Session, given: Reload, rules: Rules, now: datetime) -> Target:
-    """Take the tenure that loads a computer. At the same ``now`` again, it is the same again.
+    """Take the tenure that loads a computer. The same ``now`` again returns the same target again.
 
-    The tenure of an earlier load, which was terminated, is replaced by a new one: what that left running is fenced off.
-    Raises ``NotFound``, ``Refused`` (``TenureHeld``: somebody has it).
+    A new tenure replaces that of an earlier load whose workflow was terminated, which fences off its running steps.
+    Raises ``NotFound`` and ``Refused`` (``TenureHeld``: somebody has it).
     """
     now, holder = utc(now), computer_workflow(given.computer)
     wanted = _wanted(session, given, locks.computer(session, given.computer), rules)
-    usual = sum(load_log.medians(session, wanted.image.name).values()) or _MOST_SECONDS
+    usual = sum(load_log.medians(session, wanted.image.name).values()) or _DEFAULT_SECONDS
     until = now + timedelta(seconds=usual)
     lost = tenures.current(session, given.computer)
     if lost is not None and lost.holder == holder and lost.taken_at != now:
@@ -82,9 +82,9 @@ def finished(session: Session, target: Target, facts: Facts, now: datetime) -> N
 
 
 def failed(session: Session, target: Target, why: str, now: datetime) -> None:
-    """It could not be loaded: nobody gets it before an operator has looked at it. Its tenure is released.
+    """The load failed: the computer is out of service until an operator has looked at it. Its tenure is released.
 
-    When its revision is to blame, it is well, and only not loaded with that one again by itself.
+    When the revision is to blame, it stays in service, and no background load tries that revision again.
     """
     computer = _held(session, target)
     if computer is not None:
@@ -100,16 +100,16 @@ def failed(session: Session, target: Target, why: str, now: datetime) -> None:
 
 
 def due(session: Session, reloadable: Collection[str]) -> list[str]:
-    """Computers that are to be loaded without anybody waiting: what they hold is unknown, or their load was lost.
-    ``reloadable``: the modules whose computers can be loaded anew.
+    """Computers that need a background load: what they hold is unknown, or their load lost its workflow.
 
-    One on which nothing was ever loaded waits for its first reservation, or for an operator to say with what; and one
-    whose image is suspect, for another revision or another image.
+    ``reloadable``: the modules whose computers can be loaded anew. A computer on which nothing was ever loaded waits
+    for its first reservation or an operator; one whose revision is suspect or whose image is gone, for another one.
     """
     held = sa.exists().where(Tenure.computer == Computer.name, Tenure.released_at.is_(None))
     ours = held.where(Tenure.purpose == Purpose.LOAD)
     once = sa.exists().where(LoadStep.computer == Computer.name)
     unknown = sa.and_(Computer.state == ComputerState.AVAILABLE, Computer.image == "", once, ~held)
+    unknown = sa.and_(unknown, Endpoint.disabled_at.is_(None))
     query = (
         sa.select(Computer.name)
         .join(Endpoint, Endpoint.name == Computer.pool)
@@ -129,7 +129,7 @@ def _may_be_loaded(session: Session, name: str, suspects: Collection[tuple[str, 
         image = catalog.image(session, _last(session, name))
     except NotFound:
         return False
-    return (image.name, image.revision) not in suspects
+    return image.disabled_at is None and (image.name, image.revision) not in suspects
 
 
 def _wanted(session: Session, given: Reload, computer: Computer, rules: Rules) -> Wanted:
@@ -139,21 +139,29 @@ def _wanted(session: Session, given: Reload, computer: Computer, rules: Rules) -
     endpoints = {e.name: e for e in catalog.endpoints(session)}
     endpoint = endpoints.get(computer.pool) if computer.kind is model.ComputerKind.LAB else None
     if endpoint is None or not rules.traits(endpoint.module).reloadable:
-        what = (
-            f"a lab machine of the module {endpoint.module}" if endpoint else "virtual: each reservation makes it anew"
-        )
-        raise Refused(f"{computer.name} can't be loaded without a reservation: it is {what}")
+        why = f"its module {endpoint.module} can't reload" if endpoint else "each reservation makes a virtual one anew"
+        raise Refused(f"{computer.name} can't be loaded without a reservation: {why}")
     running = tenures.current(session, computer.name)
     ours = running if running is not None and running.holder == computer_workflow(computer.name) else None
     name = given.image or (ours.image if ours else "") or _last(session, computer.name)
     if not name:
-        raise Refused(f"nothing was ever loaded on {computer.name}: say which image")
+        raise Refused(f"nothing was ever loaded on {computer.name}", "say which image")
     image = catalog.image(session, name)
     if image.module != endpoint.module or image.endpoint not in ("", endpoint.name):
-        raise Refused(f"{image.name} is no image of {endpoint.name} (module {endpoint.module}), but of {image.module}")
+        where = image.endpoint or f"the module {image.module}"
+        raise Refused(f"{endpoint.name} can't load the image {image.name}: it is for {where}")
+    if ours is None:
+        _must_be_enabled(image, endpoint)
     if ours is None and not given.by and (computer.state is not ComputerState.AVAILABLE or computer.image):
         raise Refused(f"{computer.name} needs no load: it is {computer.state}, and holds {computer.image or 'nothing'}")
     return Wanted(computer, endpoint, image)
+
+
+def _must_be_enabled(image: model.Image, endpoint: model.Endpoint) -> None:
+    if endpoint.disabled_at is not None:
+        raise Refused(f"the endpoint {endpoint.name} is disabled", "enable it first")
+    if image.disabled_at is not None:
+        raise Refused(f"the image {image.name} is disabled", "enable it first, or choose another one")
 
 
 def _last(session: Session, computer: str) -> str:

@@ -133,7 +133,7 @@ class Store:
                 config.attributes["connection"] = connection
                 command.upgrade(config, migrations.HEAD)
                 if self._sqlite and connection.exec_driver_sql("PRAGMA foreign_key_check").first():
-                    raise Refused(f"the database {self.shown_url} has rows that refer to missing ones; left as it was")
+                    raise Refused(f"rows of the database {self.shown_url} refer to missing rows; nothing was changed")
 
     @contextmanager
     def _unlinked(self, connection: sa.Connection) -> Iterator[None]:

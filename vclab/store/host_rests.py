@@ -1,6 +1,7 @@
 """Hosts that rest: nothing is placed on them until a check, a load that ends well, or an operator brings them back."""
 
 import dataclasses
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -11,6 +12,7 @@ from sqlalchemy.orm import Session
 from vclab.model.health import BY_CHECK, BY_FAILURES, Rest
 from vclab.model.inventory import PoolKind
 from vclab.model.rules import Health
+from vclab.store import local_time
 from vclab.store.column_types import utc
 from vclab.store.models import Endpoint, HostRest, Pool
 
@@ -20,6 +22,18 @@ _RESTING = sa.select(HostRest).where(HostRest.ended_at.is_(None)).order_by(HostR
 def resting(session: Session) -> dict[tuple[str, str], Rest]:
     """All hosts that rest now, by endpoint and host."""
     return {(row.endpoint, row.host): _rest(row) for row in session.scalars(_RESTING)}
+
+
+def reasons(session: Session, user: str, at_once: bool) -> Mapping[tuple[str, str], str]:
+    """Why nothing is placed on these hosts for now, by endpoint and host, with times in the user's zone.
+
+    Not ``at_once``: only those that no check brings back. The others are expected to be back by then.
+    """
+    found = {host: rest for host, rest in resting(session).items() if at_once or rest.next_check is None}
+    if not found:
+        return {}
+    zone = local_time.zone_of(session, user)
+    return {host: rest.text(lambda moment: local_time.shown(moment, zone)) for host, rest in found.items()}
 
 
 def known_hosts(session: Session) -> list[tuple[str, str]]:

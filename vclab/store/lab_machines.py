@@ -1,7 +1,7 @@
 """Placing on lab machines: the claim is on the computer itself, and the database refuses a second one."""
 
-import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -11,53 +11,54 @@ from vclab.model import catalog as model
 from vclab.model.inventory import Inventory
 from vclab.model.reservations import Refusal
 from vclab.model.states import OUT_OF_SERVICE, Purpose
-from vclab.placement import MachineRoom, Promise, choose_machine
+from vclab.placement import Choice, MachineRoom, Promise, choose_machine
 from vclab.store import claims, local_time, locks, refusals, tenures
 from vclab.store.models import Claim, Computer
+from vclab.store.search import Found, Search
 
 
-def claim(
-    session: Session,
-    endpoints: Sequence[model.Endpoint],
-    heard: Mapping[str, Inventory],
-    holder: str,
-    user: str,
-    starts: datetime,
-    ends: datetime,
-    now: datetime,
-    image: model.Image,
-    may_wait: bool = False,
-) -> tuple[str, Computer] | Refusal:
-    """Claim a machine of these endpoints during [starts, ends), given what they said: the endpoint and the machine.
+def claim(session: Session, search: Search, may_wait: bool = False) -> Found | Refusal:
+    """Claim a machine of the search's endpoints. One that holds the image goes first.
 
-    One that holds the image goes first. ``may_wait``: if none is free, one that is being loaded with the image will do.
-
-    The machines' rows are locked in the order of their names, so of two placements one waits for the other.
+    ``may_wait``: if none is free, one that is being loaded with the image will do. The machines' rows are locked in the
+    order of their names, so of two placements one waits for the other.
     """
-    rows = _locked(session, [endpoint.name for endpoint in endpoints])
+    rows = _locked(session, [endpoint.name for endpoint in search.endpoints])
     if not rows:
-        return Refusal(f"there is no lab machine yet at {', '.join(endpoint.name for endpoint in endpoints)}")
-    promised = _promises(session, rows, starts)
-    rooms = [
-        dataclasses.replace(
-            _room(session, row, heard.get(row.pool), promised.get(row.name, []), starts <= now),
-            ready=(row.image, row.revision) == (image.name, image.revision),
-        )
-        for row in rows.values()
-    ]
-    zone = local_time.of(session, user)
-    chosen = choose_machine(starts, ends, rooms, lambda moment: local_time.shown(moment, zone))
+        groups = ", ".join(endpoint.name for endpoint in search.endpoints)
+        return Refusal(f"there is no lab machine yet at {groups}")
+    starts, ends = search.need.starts, search.need.ends
+    rooms = _rooms(session, search, rows)
+    chosen = _choose(session, search, rooms)
     if isinstance(chosen, Refusal) and may_wait:
-        soon = [dataclasses.replace(room, held=None) for room in rooms if _is_loaded(session, room.name, image)]
+        soon = [replace(room, held=None) for room in rooms if _is_loaded(session, room.name, search.image)]
         waiting = choose_machine(starts, ends, soon)
         chosen = chosen if isinstance(waiting, Refusal) else waiting
     if isinstance(chosen, Refusal):
         return refusals.with_machine(chosen, starts, ends, rooms)
     try:
-        claims.claim_computer(session, chosen.name, holder, starts, ends)
+        claims.claim_computer(session, chosen.name, search.holder, starts, ends)
     except claims.ClaimHeld as refused:  # by whoever claims without the lock: the database has the last word
         return Refusal(str(refused))
-    return chosen.endpoint, rows[chosen.name]
+    return Found(Choice(chosen.endpoint, chosen.name, ""), rows[chosen.name])
+
+
+def _rooms(session: Session, search: Search, rows: Mapping[str, Computer]) -> list[MachineRoom]:
+    promised = _promises(session, rows, search.need.starts)
+    wanted, begun = (search.image.name, search.image.revision), search.need.starts <= search.window.now
+    return [
+        replace(
+            _room(session, row, search.heard.get(row.pool), promised.get(row.name, []), begun),
+            ready=(row.image, row.revision) == wanted,
+        )
+        for row in rows.values()
+    ]
+
+
+def _choose(session: Session, search: Search, rooms: Sequence[MachineRoom]) -> MachineRoom | Refusal:
+    """A refusal tells times in the user's zone."""
+    zone = local_time.zone_of(session, search.user)
+    return choose_machine(search.need.starts, search.need.ends, rooms, lambda moment: local_time.shown(moment, zone))
 
 
 def _is_loaded(session: Session, name: str, image: model.Image) -> bool:
@@ -67,15 +68,11 @@ def _is_loaded(session: Session, name: str, image: model.Image) -> bool:
     return tenure is not None and (tenure.purpose, tenure.image, tenure.revision) == wanted
 
 
-def usable(
-    session: Session, name: str, inventory: Inventory | None, user: str, now: datetime, until: datetime
-) -> Computer | Refusal:
+def usable(session: Session, name: str, search: Search) -> Computer | Refusal:
     """The machine of that name, locked, if it can be taken now by whom it is promised to."""
     row = locks.computer(session, name)
-    zone = local_time.of(session, user)
-    room = _room(session, row, inventory, (), at_once=True)
-    found = choose_machine(now, until, [room], lambda moment: local_time.shown(moment, zone))
-    return found if isinstance(found, Refusal) else row
+    chosen = _choose(session, search, [_room(session, row, search.heard.get(row.pool), (), at_once=True)])
+    return chosen if isinstance(chosen, Refusal) else row
 
 
 def _room(
@@ -125,7 +122,7 @@ def _unfit(row: Computer, inventory: Inventory | None) -> Iterable[str]:
         return
     facts = next((host for host in inventory.hosts if host.name == row.name), None)
     if facts is None:
-        yield "was not there when its endpoint was asked"
+        yield "is not listed by its endpoint"
     elif not facts.usable:
         yield facts.why_not or "not usable"
 

@@ -8,7 +8,12 @@ from sqlalchemy.orm import Session
 from vclab.store.models import User
 
 
-def of(session: Session, login: str) -> tzinfo:
+def for_user(session: Session, login: str, moment: datetime) -> str:
+    """A time in the user's zone."""
+    return shown(moment, zone_of(session, login))
+
+
+def zone_of(session: Session, login: str) -> tzinfo:
     """The user's zone; UTC if there is none of that name."""
     user = session.get_one(User, login)
     try:
@@ -18,7 +23,7 @@ def of(session: Session, login: str) -> tzinfo:
 
 
 def shown(moment: datetime, zone: tzinfo) -> str:
-    """``2026-08-01 12:00 CEST``. At the calendar's edge, where not every zone has a date for it, as it was given."""
+    """``2026-08-01 12:00 CEST``. A time without a date in that zone, at the calendar's edge, stays as it is."""
     try:
         local = moment.astimezone(zone)
     except OverflowError:

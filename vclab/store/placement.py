@@ -1,13 +1,8 @@
-"""Finding a place for a request: claims, tenure and the reservation's row, all in one transaction or none.
-
-Rows are locked in one order everywhere: the user, the pools by name, the computer. So two placements at the same time
-wait for each other instead of overbooking or breaking each other off.
-"""
+"""Finding a place for a request: claims, tenure and the reservation's row, all in one transaction or none."""
 
 import dataclasses
 import difflib
-import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -16,21 +11,21 @@ from sqlalchemy.orm import Session
 from vclab.model import catalog as model
 from vclab.model import rules as limits
 from vclab.model.ids import is_id
-from vclab.model.inventory import Amounts, Inventory
+from vclab.model.inventory import Inventory
 from vclab.model.plans import Access, Target
 from vclab.model.reservations import Placed, Refusal, ReserveRequest
 from vclab.model.rules import Rules
 from vclab.model.states import OPEN_STATES, Purpose, ReservationState
-from vclab.model.traits import Traits
-from vclab.placement import Choice, Need, choose
+from vclab.placement import choose
 from vclab.store import (
     audit,
     catalog,
     claims,
     computers,
+    eviction,
+    host_rests,
     identities,
     lab_machines,
-    load_log,
     locks,
     pools,
     refusals,
@@ -40,7 +35,7 @@ from vclab.store import (
 )
 from vclab.store.column_types import utc
 from vclab.store.models import Computer, Reservation, User
-from vclab.store.spares import HandedOut
+from vclab.store.search import Found, Search, Window, prepare, window_of
 
 _SPANS = (
     sa.select(Reservation.id, Reservation.starts, Reservation.ends)
@@ -55,19 +50,6 @@ _SPANS = (
 _MOST_STARTS = 5  # so often a time is looked for that suits both the user's other reservations and the room
 
 
-@dataclasses.dataclass(frozen=True)
-class Window:
-    """When the reservation is, and the claim around it. ``preload_at``: None if it begins at once."""
-
-    now: datetime
-    load_seconds: float
-    start: datetime
-    preload_at: datetime | None
-    end: datetime
-    claim_starts: datetime
-    claim_ends: datetime
-
-
 def place(
     session: Session, request: ReserveRequest, inventories: Sequence[Inventory], rules: Rules, now: datetime
 ) -> Placed | Refusal:
@@ -79,7 +61,7 @@ def place(
     user = locks.user(session, request.user)
     known = session.get(Reservation, request.id)
     if known is not None and known.user == request.user:
-        evicted = spares.evicted_for(session, known.id)
+        evicted = eviction.evicted_for(session, known.id)
         return dataclasses.replace(placed(session, known, rules), evicted=evicted)
     why_not = _why_not(session, request, user, known, rules, now)
     outcome = Refusal(why_not) if why_not else _claim_and_record(session, request, inventories, rules, now)
@@ -92,11 +74,11 @@ def place(
 
 def placed(session: Session, row: Reservation, rules: Rules) -> Placed:
     """Where a recorded reservation is placed."""
-    user, image = catalog.user(session, row.user), catalog.revision(session, row.image, row.revision)
+    user, image = session.get_one(User, row.user), catalog.revision(session, row.image, row.revision)
     access = Access(
         login=user.login,
         uid=user.uid,
-        public_keys=user.public_keys,
+        public_keys=tuple(user.public_keys),
         addresses=tuple(row.remote_addresses),
         password_ref=row.password_ref,
         sudo=image.root_access,
@@ -121,7 +103,7 @@ def _why_not(
     if user.disabled_at is not None:
         return f"the user {request.user} is disabled{_because(user.disabled_why)}"
     if request.start is not None and request.start.tzinfo is None:
-        return "the start has no time zone, so nobody can know when it is"
+        return "the start has no time zone"
     why_not = _why_not_image(session, request.image)
     why_not = why_not or limits.why_not_duration(rules.limits, request.seconds, request.operator)
     if not why_not and request.start is not None:
@@ -166,31 +148,39 @@ def _claim_and_record(
     session: Session, request: ReserveRequest, inventories: Sequence[Inventory], rules: Rules, now: datetime
 ) -> Placed | Refusal:
     image = catalog.image(session, request.image)
-    endpoints = catalog.endpoints_of(session, image)
-    if not endpoints:
-        return Refusal(f"there is no endpoint for {image.name}: {_why_no_endpoint(session, image)}")
-    traits = rules.traits(image.module)
     window = window_of(session, request.image, request.start, request.seconds, rules, now)
+    search = prepare(session, request.id, request.user, image, inventories, window, rules)
+    if not search.endpoints:
+        return Refusal(f"there is no endpoint for {image.name}: {_why_no_endpoint(session, image)}")
     why_not = why_not_then(session, request.user, request.operator, window, rules)
-    heard = {inventory.endpoint: inventory for inventory in inventories}
     if why_not:
-        possible = _first_start(session, request, image, endpoints, heard, window, rules)
-        return refusals.told(session, Refusal(why_not, earliest=possible), request, now, request.start or now)
-    claimed = _claim(session, request, image, endpoints, heard, window, traits)
-    if isinstance(claimed, Refusal):
-        return refusals.told(session, claimed, request, now, window.claim_starts)
-    choice, computer = claimed.choice, claimed.computer
-    takes = window.preload_at is None and computer is not None and _free(session, traits, computer)
-    generation = 0
-    if takes and computer is not None:
-        until = window.claim_ends
-        generation = computers.take(session, computer, request.id, Purpose.RESERVATION, image, traits.lent, until, now)
-    endpoint = next(e for e in endpoints if e.name == choice.endpoint)
-    target = targets.on(targets.of_image(request.id, image, endpoint, choice, rules), computer, generation)
-    row = _record(session, request, dataclasses.replace(target, spare=claimed.machine or target.spare), window, rules)
-    row.private_address, row.host_key = claimed.facts.private_address, claimed.facts.host_key
+        possible = _first_start(session, search, rules)
+        return refusals.for_user(session, Refusal(why_not, earliest=possible), request, now, request.start or now)
+    found = _claim(session, search)
+    if isinstance(found, Refusal):
+        return refusals.for_user(session, found, request, now, window.claim_starts)
+    target = targets.for_search(search, found, _take(session, search, found), rules)
+    row = _record(session, request, target, window, rules)
+    row.private_address, row.host_key = found.facts.private_address, found.facts.host_key
     audit.note(session, row.id, request.requested_by or request.user, "reserved", f"on {target.host}", now)
-    return dataclasses.replace(placed(session, row, rules), evicted=spares.evicted_for(session, row.id))
+    return dataclasses.replace(placed(session, row, rules), evicted=eviction.evicted_for(session, row.id))
+
+
+def _take(session: Session, search: Search, found: Found) -> int:
+    """Take the computer; returns the generation. 0: it is for later, or is being loaded with what is wanted."""
+    computer, window = found.computer, search.window
+    if not window.at_once or computer is None:
+        return 0
+    if search.traits.reloadable and tenures.current(session, computer.name) is not None:
+        return 0
+    return take(session, search, computer)
+
+
+def take(session: Session, search: Search, computer: Computer) -> int:
+    """Take a computer for the search's reservation; returns the generation. Raises ``TenureHeld``."""
+    until, lent = search.window.claim_ends, search.traits.lent
+    holder, now = search.holder, search.window.now
+    return computers.take(session, computer, holder, Purpose.RESERVATION, search.image, lent, until, now)
 
 
 def _why_no_endpoint(session: Session, image: model.Image) -> str:
@@ -201,166 +191,73 @@ def _why_no_endpoint(session: Session, image: model.Image) -> str:
     return f"none{called} has the provisioning module {image.module}"
 
 
-def _first_start(
-    session: Session,
-    request: ReserveRequest,
-    image: model.Image,
-    endpoints: Sequence[model.Endpoint],
-    heard: Mapping[str, Inventory],
-    window: Window,
-    rules: Rules,
-) -> datetime | None:
+def _first_start(session: Session, search: Search, rules: Rules) -> datetime | None:
     """From when on it would fit: by the user's other reservations, and by the room that there is; None: not known."""
-    spans, length = spans_of(session, request.user), window.end - window.start
-    start = window.start
+    spans, window = spans_of(session, search.user), search.window
+    start, length = window.start, window.end - window.start
     for _ in range(_MOST_STARTS):
         start = limits.first_start(rules.limits, spans, start, length)
         if limits.why_not_start(rules.limits, start, length.total_seconds(), window.now):
             return None
-        then = window_of(session, request.image, start, length.total_seconds(), rules, window.now)
-        if window.preload_at is None:  # it would be asked for then, and begin at once
+        then = window_of(session, search.image.name, start, length.total_seconds(), rules, window.now)
+        if window.at_once:  # it would be asked for then, and begin at once
             then = dataclasses.replace(then, claim_starts=start - timedelta(seconds=rules.lead))
         trial = session.begin_nested()
-        claimed = claim_place(
-            session, request.id, request.user, image, endpoints, heard, then, rules.traits(image.module)
-        )
+        found = claim_place(session, dataclasses.replace(search, window=then))
         trial.rollback()
-        if not isinstance(claimed, Refusal):
+        if not isinstance(found, Refusal):
             return start
-        if claimed.earliest is None:
+        if found.earliest is None:
             return None
-        start = max(start, claimed.earliest + (start - then.claim_starts))
+        start = max(start, found.earliest + (start - then.claim_starts))
     return None
 
 
-def _claim(
-    session: Session,
-    request: ReserveRequest,
-    image: model.Image,
-    endpoints: Sequence[model.Endpoint],
-    heard: Mapping[str, Inventory],
-    window: Window,
-    traits: Traits,
-) -> HandedOut | Refusal:
+def _claim(session: Session, search: Search) -> Found | Refusal:
     """Claim a spare, else a place. What begins later makes no use of spares."""
-    at_once, id = window.preload_at is None, request.id
-    if at_once and not traits.lent and spares.any_of(session, image):
-        _lock(session, endpoints, heard)
-        need = Need(amounts_of(image), window.claim_starts, window.claim_ends)
-        resting = pools.resting_hosts(session, request.user)
-        spare = spares.hand_out(session, id, image, endpoints, heard, need, resting, window.now)
+    at_once = search.window.at_once
+    if at_once and not search.traits.lent and spares.any_of(session, search.image):
+        spare = spares.hand_out(session, lock_room(session, search))
         if spare is not None:
             return spare
-    claimed = claim_place(session, id, request.user, image, endpoints, heard, window, traits, may_wait=at_once)
-    return claimed if isinstance(claimed, Refusal) else HandedOut(*claimed)
+    return claim_place(session, search, may_wait=at_once)
 
 
-def _lock(session: Session, endpoints: Sequence[model.Endpoint], heard: Mapping[str, Inventory]) -> None:
-    """Nobody else promises room at these endpoints, or an identity, until the transaction ends."""
-    pools.refresh(session, [heard[e.name] for e in endpoints if e.name in heard])
+def lock_room(session: Session, search: Search) -> Search:
+    """Nobody else promises room at these endpoints, or an identity, until the transaction ends; and no host begins to
+    rest. The search with the hosts that rest."""
+    pools.refresh(session, search.answers)
     identities.lock(session)
+    return dataclasses.replace(search, resting=host_rests.reasons(session, search.user, search.window.at_once))
 
 
-def _free(session: Session, traits: Traits, computer: Computer) -> bool:
-    """False: it is being loaded with what is wanted, and taken when that is done."""
-    return not traits.reloadable or tenures.current(session, computer.name) is None
+def claim_place(session: Session, search: Search, may_wait: bool = False) -> Found | Refusal:
+    """Claim a lent computer as a whole, or room for a machine under a free identity; where there is none, spares go.
 
-
-def claim_place(
-    session: Session,
-    holder: str,
-    user: str,
-    image: model.Image,
-    endpoints: Sequence[model.Endpoint],
-    heard: Mapping[str, Inventory],
-    window: Window,
-    traits: Traits,
-    may_wait: bool = False,
-) -> tuple[Choice, Computer | None] | Refusal:
-    """Claim a lent computer as a whole, or room for one to be made under a free identity; where there is none, spares
-    go.
-
-    What is to be made later has no identity yet: it is only made sure that there are enough.
+    ``may_wait``: a lent computer that is being loaded with the image will do. What is to be made later has no identity
+    yet: it is only made sure that there are enough.
     """
-    if traits.lent:
-        starts, ends = window.claim_starts, window.claim_ends
-        claimed = lab_machines.claim(session, endpoints, heard, holder, user, starts, ends, window.now, image, may_wait)
-        return claimed if isinstance(claimed, Refusal) else (Choice(claimed[0], claimed[1].name, ""), claimed[1])
-    _lock(session, endpoints, heard)
-    need = Need(amounts_of(image), window.claim_starts, window.claim_ends)
-    at_once = window.preload_at is None
+    if search.traits.lent:
+        return lab_machines.claim(session, search, may_wait)
+    search = lock_room(session, search)
+    need, at_once = search.need, search.window.at_once
     computer = identities.pick(session) if at_once else None
     lacking = (at_once and computer is None) or identities.shortage(session, need.starts, need.ends)
     free_identities = 0 if lacking else 1
-    resting = pools.resting_hosts(session, user, at_once)
-    choice = choose(need, pools.rooms(session, endpoints, heard, need, resting, claims.at_most), free_identities)
+    # The sums are read much faster than the claims. What fits beside them fits.
+    choice = choose(need, pools.rooms(session, search, claims.at_most), free_identities)
     if isinstance(choice, Refusal):
-        choice = choose(need, pools.rooms(session, endpoints, heard, need, resting, claims.bookings), free_identities)
+        choice = choose(need, pools.rooms(session, search, claims.bookings), free_identities)
     if isinstance(choice, Refusal):
-        without_spares = pools.rooms(session, endpoints, heard, need, resting, claims.firm)
-        made = spares.make_room(session, holder, need, without_spares, at_once, window.now)
-        if made is not None:
-            return made
-        if not at_once:
-            choice = dataclasses.replace(choice, reason="there is no room for this machine then")
-        there = functools.partial(pools.rooms, session, endpoints, heard, resting=resting, promised=claims.firm)
-        return refusals.with_room(session, choice, need, there, window.now)
-    claims.claim_pools(session, holder, need.starts, need.ends, pools.wanted(choice, need.amounts))
-    return choice, computer
+        return eviction.make_room(session, search) or _refusal(session, search, choice)
+    claims.claim_pools(session, search.holder, need.starts, need.ends, pools.wanted(choice, need.amounts))
+    return Found(choice, computer)
 
 
-def choose_beside(
-    session: Session,
-    row: Reservation,
-    image: model.Image,
-    endpoints: Sequence[model.Endpoint],
-    inventories: Sequence[Inventory],
-    starts: datetime,
-    ends: datetime,
-    now: datetime,
-) -> Choice | Refusal:
-    """Where else the machine of a reservation can go, or why nowhere. The pools are locked, and nothing is claimed.
-
-    Where there is no room, spares are evicted for it (``spares.evicted_for``). Its own claims stand in nobody's way:
-    what was made is gone before anything is made anew.
-    """
-    heard = {inventory.endpoint: inventory for inventory in inventories}
-    pools.refresh(session, [heard[e.name] for e in endpoints if e.name in heard])
-    need = Need(amounts_of(image), starts, ends)
-    resting = {**pools.resting_hosts(session, row.user), (row.endpoint, row.host): "its load failed here"}
-    promised = functools.partial(claims.bookings, but=row.id)
-    choice = choose(need, pools.rooms(session, endpoints, heard, need, resting, promised), 1)
-    if isinstance(choice, Refusal):
-        firm = functools.partial(promised, spares=False)
-        rooms = pools.rooms(session, endpoints, heard, need, resting, firm)
-        return spares.evict(session, row.id, need, rooms, now) or choice
-    return choice
-
-
-def window_of(
-    session: Session, image: str, start: datetime | None, seconds: float, rules: Rules, now: datetime
-) -> Window:
-    """When a reservation of ``seconds`` is, and what is claimed for it.
-
-    At once: the usual load time is added to the user's. With a start the end is fixed, and the claim begins with the
-    load: else the preload had no room.
-    """
-    load_seconds = sum(load_log.medians(session, image).values())
-    preload_at = None
-    if start is not None:
-        start = utc(start)
-        ahead = max(rules.waits.preload, load_seconds + rules.waits.preload_margin)
-        preload_at = max(now, start - timedelta(seconds=ahead))
-    end = (start or now + timedelta(seconds=load_seconds)) + timedelta(seconds=seconds)
-    return Window(
-        now,
-        load_seconds,
-        start or now,
-        preload_at,
-        end,
-        claim_starts=(preload_at or now) - timedelta(seconds=rules.lead),
-        claim_ends=end + timedelta(seconds=rules.turnaround),
-    )
+def _refusal(session: Session, search: Search, refusal: Refusal) -> Refusal:
+    if not search.window.at_once:
+        refusal = dataclasses.replace(refusal, reason="there is no room for this machine then")
+    return refusals.with_room(session, refusal, search)
 
 
 def _record(session: Session, request: ReserveRequest, target: Target, window: Window, rules: Rules) -> Reservation:
@@ -382,7 +279,3 @@ def _record(session: Session, request: ReserveRequest, target: Target, window: W
     session.add(row)
     session.flush()
     return row
-
-
-def amounts_of(image: model.Image) -> Amounts:
-    return Amounts(image.cpus, image.memory_mb, image.disk_gb)

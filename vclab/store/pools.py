@@ -1,4 +1,4 @@
-"""What endpoints can hold: as they said it last, in the pools that claims take from, with what is promised of it."""
+"""Capacity pools: what each host and datastore can hold, as its endpoint said last, and what is promised of it."""
 
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -9,21 +9,18 @@ import sqlalchemy as sa
 from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
-from vclab.model import catalog as model
 from vclab.model.inventory import Amounts, DatastoreFacts, HostFacts, Inventory, PoolKind
-from vclab.placement import Booking, Choice, DatastoreRoom, EndpointRoom, HostRoom, Need
-from vclab.store import claims, host_rests, local_time
+from vclab.placement import Booking, Choice, DatastoreRoom, EndpointRoom, HostRoom
+from vclab.store import claims
 from vclab.store.column_types import utc
 from vclab.store.models import Pool
-
-Resting = Mapping[tuple[str, str], str]
-"""By endpoint and host."""
+from vclab.store.search import Search
 
 Promised = Callable[[Session, Iterable[str], datetime, datetime], Mapping[str, Sequence[Booking]]]
 
 
 def refresh(session: Session, inventories: Sequence[Inventory]) -> None:
-    """Lock the pools of the endpoints that answered, and lay down in them what is newer than what is known."""
+    """Lock the pools of the endpoints that answered, and record what is newer than what is known."""
     newest: dict[str, dict[str, Any]] = {}
     for inventory in inventories:
         if not inventory.error:
@@ -81,7 +78,7 @@ def _facts_of(kind: PoolKind, facts: HostFacts | DatastoreFacts) -> dict[str, An
 
 
 def _names(inventory: Inventory) -> list[str]:
-    """The names of these pools."""
+    """The names of the pools that an endpoint's answer describes."""
     hosts = [claims.host_pool(inventory.endpoint, host.name) for host in inventory.hosts]
     return hosts + [claims.datastore_pool(inventory.endpoint, store.name) for store in inventory.datastores]
 
@@ -96,56 +93,27 @@ def _insert_new(session: Session, rows: list[dict[str, Any]]) -> None:
         session.execute(sa.insert(Pool), rows)
 
 
-def rooms(
-    session: Session,
-    endpoints: Sequence[model.Endpoint],
-    heard: Mapping[str, Inventory],
-    need: Need,
-    resting: Resting,
-    promised: Promised,
-) -> list[EndpointRoom]:
-    """What each endpoint can hold during the need's time; one that was not heard says why it holds nothing."""
-    return [_room(session, endpoint, heard.get(endpoint.name), need, resting, promised) for endpoint in endpoints]
+def rooms(session: Session, search: Search, promised: Promised) -> list[EndpointRoom]:
+    """What each endpoint can hold during the search's time; one that was not heard says why it holds nothing."""
+    return [_room(session, search, endpoint.name, promised) for endpoint in search.endpoints]
 
 
-def resting_hosts(session: Session, user: str, at_once: bool = True) -> Resting:
-    """Why nothing is placed on these hosts for now, in the user's zone.
-
-    Not ``at_once``: of those that are checked it is expected that they have come back by then.
-    """
-    found = {host: rest for host, rest in host_rests.resting(session).items() if at_once or rest.next_check is None}
-    if not found:
-        return {}
-    zone = local_time.of(session, user)
-    return {host: rest.text(lambda moment: local_time.shown(moment, zone)) for host, rest in found.items()}
-
-
-def _room(
-    session: Session,
-    endpoint: model.Endpoint,
-    inventory: Inventory | None,
-    need: Need,
-    resting: Resting,
-    ask: Promised,
-) -> EndpointRoom:
+def _room(session: Session, search: Search, endpoint: str, promised: Promised) -> EndpointRoom:
+    inventory = search.heard.get(endpoint)
     if inventory is None or inventory.error:
-        return EndpointRoom(endpoint.name, error=(inventory and inventory.error) or "was not asked")
-    promised = ask(session, _names(inventory), need.starts, need.ends)
-    return EndpointRoom(
-        endpoint.name,
-        hosts=tuple(
-            HostRoom(
-                host,
-                tuple(promised[claims.host_pool(endpoint.name, host.name)]),
-                resting.get((endpoint.name, host.name), ""),
-            )
-            for host in inventory.hosts
-        ),
-        datastores=tuple(
-            DatastoreRoom(store, tuple(promised[claims.datastore_pool(endpoint.name, store.name)]))
-            for store in inventory.datastores
-        ),
+        return EndpointRoom(endpoint, error=(inventory and inventory.error) or "was not asked")
+    claimed = promised(session, _names(inventory), search.window.claim_starts, search.window.claim_ends)
+    hosts = (
+        HostRoom(
+            host, tuple(claimed[claims.host_pool(endpoint, host.name)]), search.resting.get((endpoint, host.name), "")
+        )
+        for host in inventory.hosts
     )
+    datastores = (
+        DatastoreRoom(store, tuple(claimed[claims.datastore_pool(endpoint, store.name)]))
+        for store in inventory.datastores
+    )
+    return EndpointRoom(endpoint, tuple(hosts), tuple(datastores))
 
 
 def wanted(choice: Choice, amounts: Amounts) -> dict[str, Amounts]:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -14,10 +14,11 @@ from vclab.model.health import Suspect
 from vclab.model.ids import is_id
 from vclab.model.reservations import Candidate, Refusal, RefusedRequest, ReserveRequest
 from vclab.model.states import ComputerState
-from vclab.placement import EndpointRoom, MachineRoom, Need, earliest, earliest_machine, ever
-from vclab.store import failures, identities, local_time, models
+from vclab.placement import MachineRoom, earliest, earliest_machine, ever
+from vclab.store import claims, failures, identities, local_time, models, pools
 from vclab.store.column_types import utc
 from vclab.store.models import Computer, Revision, Tenure
+from vclab.store.search import Search
 
 _LOOKS = (1, 30, 3660)  # days ahead
 
@@ -25,22 +26,21 @@ KEPT = timedelta(days=30)
 """A refusal names each candidate, so it is large; whoever asks why asks soon. What was refused stays in the audit."""
 
 
-def with_room(
-    session: Session, refusal: Refusal, need: Need, rooms: Callable[[Need], Sequence[EndpointRoom]], now: datetime
-) -> Refusal:
-    """The refusal with the earliest time from which the need's claim could begin, if there is one.
+def with_room(session: Session, refusal: Refusal, search: Search) -> Refusal:
+    """The refusal with the earliest time from which the search's claim could begin, if there is one.
 
-    ``rooms`` tells what there is for as long as a need lasts. Most often there is room within a day, so only as many
-    promises are read as are needed: a large lab has tens of thousands, and others wait meanwhile.
+    Most often there is room within a day, so no more promises are read than are needed: a large lab has tens of
+    thousands, and others wait meanwhile.
     """
-    identity_from = _identity_from(session, now)
+    need, identity_from = search.need, _identity_from(session, search.window.now)
     for days in _LOOKS:
-        far = dataclasses.replace(need, ends=need.ends + timedelta(days=days))
-        there, free = rooms(far), identities.free(session, far.starts, far.ends)
-        found = earliest(need, there, identity_from, far.ends, free)
+        far = search.until(need.ends + timedelta(days=days))
+        rooms = pools.rooms(session, far, claims.firm)
+        free = identities.free(session, need.starts, far.need.ends)
+        found = earliest(need, rooms, identity_from, far.need.ends, free)
         if found is not None:
             return dataclasses.replace(refusal, earliest=found)
-        if identity_from is None or not ever(need, there):
+        if identity_from is None or not ever(need, rooms):
             break
     return refusal
 
@@ -50,7 +50,9 @@ def with_machine(refusal: Refusal, starts: datetime, ends: datetime, machines: S
     return dataclasses.replace(refusal, earliest=earliest_machine(starts, ends, machines))
 
 
-def told(session: Session, refusal: Refusal, request: ReserveRequest, now: datetime, claim_starts: datetime) -> Refusal:
+def for_user(
+    session: Session, refusal: Refusal, request: ReserveRequest, now: datetime, claim_starts: datetime
+) -> Refusal:
     """The refusal with its hints in the user's zone: when there is room, and that the image is to blame.
 
     Until now ``earliest`` is when a claim could begin; the reservation begins as much later as asked for.
@@ -58,7 +60,7 @@ def told(session: Session, refusal: Refusal, request: ReserveRequest, now: datet
     asked, hints = request.start or now, []
     found = None if refusal.earliest is None else refusal.earliest + (asked - claim_starts)
     if found is not None:
-        moment = local_time.shown(_next_minute(found), local_time.of(session, request.user))
+        moment = local_time.for_user(session, request.user, _next_minute(found))
         hints.append(f"there is room from {moment} on, for {format_duration(request.seconds)}")
     hints += [suspect.text() for suspect in _suspects(session, request.image)]
     return dataclasses.replace(refusal, earliest=found, hint="; ".join(hints))
@@ -132,7 +134,11 @@ def _identity_from(session: Session, now: datetime) -> datetime | None:
 
     Of those that last longer than expected nobody can tell.
     """
-    usable = Computer.kind == ComputerKind.VIRTUAL, Computer.state.not_in([ComputerState.MAINTENANCE])
+    usable = (
+        Computer.kind == ComputerKind.VIRTUAL,
+        Computer.state.not_in([ComputerState.MAINTENANCE]),
+        Computer.removed_at.is_(None),
+    )
     held = sa.exists().where(Tenure.computer == Computer.name, Tenure.released_at.is_(None))
     if session.scalar(
         sa.select(Computer.name).where(Computer.state == ComputerState.AVAILABLE, *usable, ~held).limit(1)

@@ -6,34 +6,35 @@ row, all in one transaction or none.
 """
 
 import dataclasses
+import functools
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from vclab.model import catalog as model
 from vclab.model.inventory import Amounts, Inventory
 from vclab.model.plans import Target
 from vclab.model.reservations import OtherPlace, Placed, Refusal
 from vclab.model.rules import Rules
 from vclab.model.states import OPEN_STATES, Purpose
-from vclab.placement import Choice
+from vclab.placement import Choice, choose
 from vclab.store import (
     audit,
     catalog,
     claims,
     computers,
+    eviction,
     extension,
     failures,
     lab_machines,
     locks,
     placement,
     pools,
-    spares,
     targets,
 )
 from vclab.store.column_types import utc
 from vclab.store.models import Reservation
+from vclab.store.search import Search, prepare, window_from_now
 
 
 def find(
@@ -49,20 +50,17 @@ def find(
     _keep(session, target, now)
     if any(inventory.endpoint == target.endpoint and inventory.error for inventory in inventories):
         failures.excuse(session, target, rules.health, now)
-    image = catalog.revision(session, row.image, row.revision)
-    endpoints = catalog.endpoints_of(session, image)
-    starts = now - timedelta(seconds=rules.lead)
-    ends = row.ends + timedelta(seconds=rules.turnaround)
+    search = _search(session, row, inventories, rules, now)
     if target.traits.lent:
-        return _another_machine(session, row, image, inventories, starts, ends, now)
-    choice = placement.choose_beside(session, row, image, endpoints, inventories, starts, ends, now)
+        return _another_machine(session, row, search)
+    choice = _choose_beside(session, row, placement.lock_room(session, search))
     if isinstance(choice, Refusal):
         return choice
     held = _pools(target)
-    amounts = pools.wanted(choice, Amounts(image.cpus, image.memory_mb, image.disk_gb))
+    amounts = pools.wanted(choice, search.need.amounts)
     wanted = {pool: amount for pool, amount in amounts.items() if pool not in held}
-    claims.claim_pools(session, row.id, starts, ends, wanted)
-    evicted = spares.evicted_for(session, row.id)
+    claims.claim_pools(session, row.id, search.need.starts, search.need.ends, wanted)
+    evicted = eviction.evicted_for(session, row.id)
     return OtherPlace(choice.endpoint, choice.host, choice.storage, target.computer, evicted)
 
 
@@ -103,28 +101,43 @@ def abandon(session: Session, target: Target, now: datetime) -> None:
     """Give back what ``find`` has claimed beside the target's own place. The spares that had to go for it go all the
     same, removed by the reconciler."""
     _keep(session, target, now)
-    spares.let_go(session, target.reservation)
+    eviction.let_go(session, target.reservation)
 
 
 def _is_at(row: Reservation, target: Target) -> bool:
     return (row.computer, row.generation) == (target.computer, target.generation)
 
 
-def _another_machine(
-    session: Session,
-    row: Reservation,
-    image: model.Image,
-    inventories: Sequence[Inventory],
-    starts: datetime,
-    ends: datetime,
-    now: datetime,
-) -> OtherPlace | Refusal:
-    able = catalog.endpoints_of(session, image)
-    heard = {inventory.endpoint: _without(inventory, row) for inventory in inventories}
-    machine = lab_machines.claim(session, able, heard, row.id, row.user, starts, ends, now, image)
-    if isinstance(machine, Refusal):
-        return machine
-    return OtherPlace(machine[0], machine[1].name, "", machine[1].name)
+def _search(
+    session: Session, row: Reservation, inventories: Sequence[Inventory], rules: Rules, now: datetime
+) -> Search:
+    """For the same revision, at any endpoint that has it."""
+    image, window = catalog.revision(session, row.image, row.revision), window_from_now(row, rules, now, rules.lead)
+    return prepare(session, row.id, row.user, image, inventories, window, rules)
+
+
+def _choose_beside(session: Session, row: Reservation, search: Search) -> Choice | Refusal:
+    """Where else the machine of a reservation can go, or why nowhere; nothing is claimed.
+
+    Where there is no room, spares are evicted for it. Its own claims stand in nobody's way: what was made is gone
+    before anything is made anew.
+    """
+    failed = {(row.endpoint, row.host): "its load failed here"}
+    search = dataclasses.replace(search, resting={**search.resting, **failed})
+    promised = functools.partial(claims.bookings, but=row.id)
+    choice = choose(search.need, pools.rooms(session, search, promised), 1)
+    if isinstance(choice, Refusal):
+        firm = pools.rooms(session, search, functools.partial(promised, spares=False))
+        return eviction.evict(session, search, firm) or choice
+    return choice
+
+
+def _another_machine(session: Session, row: Reservation, search: Search) -> OtherPlace | Refusal:
+    heard = {name: _without(inventory, row) for name, inventory in search.heard.items()}
+    found = lab_machines.claim(session, dataclasses.replace(search, heard=heard))
+    if isinstance(found, Refusal):
+        return found
+    return OtherPlace(found.choice.endpoint, found.choice.host, "", found.choice.host)
 
 
 def _without(inventory: Inventory, row: Reservation) -> Inventory:

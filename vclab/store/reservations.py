@@ -11,12 +11,10 @@ from datetime import UTC, datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from vclab.model import rules as limits
 from vclab.model import states
 from vclab.model.errors import NotFound
-from vclab.model.messages import Extend
 from vclab.model.plans import Facts, Left, Target
-from vclab.model.reservations import HeldTenure, Refusal, ReservationView
+from vclab.model.reservations import HeldTenure, ReservationView
 from vclab.model.rules import Rules
 from vclab.model.states import OPEN_STATES, ComputerState, Ending, ReservationState
 from vclab.store import (
@@ -35,7 +33,7 @@ from vclab.store import (
 )
 from vclab.store.column_types import utc
 from vclab.store.models import Computer, LoadStep, Reservation, Tenure
-from vclab.store.placement import place, placed, spans_of
+from vclab.store.placement import place, placed
 from vclab.store.spares import in_production
 
 __all__ = [
@@ -47,7 +45,6 @@ __all__ = [
     "disconnected",
     "dismissed",
     "ended",
-    "extend",
     "finished",
     "handed_out",
     "held_target",
@@ -208,35 +205,6 @@ def disconnected(session: Session, id: str, now: datetime, detail: str = "") -> 
         audit.note(session, id, row.user, "disconnected", detail, now)
 
 
-def extend(session: Session, id: str, message: Extend, rules: Rules, now: datetime) -> datetime | Refusal:
-    """Move the end to ``message.end`` and return it, or say why it stays and what the latest possible end is.
-
-    Operators pass the limits, nobody passes a claim. The same end again is a success, and so is the same act: a worker
-    that dies when several have been recorded does them all again, and the first one's end is not the newest any more.
-    """
-    row, now = locks.reservation(session, id), utc(now)
-    if row.state not in OPEN_STATES:
-        return Refusal(f"{id} has ended and can't be extended")
-    if audit.is_done(session, id, message.request_id):
-        return row.ends
-    if message.end.tzinfo is None:
-        return Refusal("the new end has no time zone, so nobody can know when it is")
-    if message.end == row.ends:
-        return row.ends
-    why_not = _why_not_end(session, row, message.end, message.operator, rules, now)
-    if why_not:
-        return Refusal(why_not)
-    end = utc(message.end)
-    try:
-        extension.move_end(session, row, end, rules, now)
-    except (claims.ClaimHeld, claims.NoRoom) as refused:  # claimed since the look at what is free
-        return Refusal(str(refused))
-    row.reason = ""
-    until = local_time.shown(end, local_time.of(session, row.user))
-    audit.note(session, id, message.by, "extended", f"until {until}", now, message.request_id)
-    return end
-
-
 def ended(session: Session, id: str, ending: Ending, reason: str, now: datetime, by: str = "") -> None:
     """It has ended for its user: claims are released at once; the first ending stays. The tenure stays too."""
     row = locks.reservation(session, id)
@@ -312,7 +280,7 @@ def _keep_loaded(session: Session, row: Reservation) -> str:
     if computer.tainted:
         return f"somebody was logged in at {computer.name}"
     if not in_production(session, row.image, row.revision):
-        return f"revision {row.revision} of {row.image} is not in production any more"
+        return f"revision {row.revision} of {row.image} is no longer in production"
     computer.state = ComputerState.AVAILABLE
     computer.image, computer.revision = row.image, row.revision
     return ""
@@ -321,7 +289,7 @@ def _keep_loaded(session: Session, row: Reservation) -> str:
 def _kept_as(session: Session, row: Reservation, seconds: float, now: datetime) -> str:
     if targets.of(row).traits.reloadable:
         return f"{row.computer} holds {row.image}/{row.revision}"
-    until = local_time.shown(utc(now) + timedelta(seconds=seconds), local_time.of(session, row.user))
+    until = local_time.for_user(session, row.user, utc(now) + timedelta(seconds=seconds))
     return f"kept as a spare until {until}"
 
 
@@ -454,46 +422,6 @@ def _learn(session: Session, row: Reservation, facts: Facts, now: datetime) -> N
             setattr(row, name, value)
     computer = _computer(session, row).name
     history.note_addresses(session, computer, row.generation, row.private_address, row.public_address, now)
-
-
-def _why_not_end(session: Session, row: Reservation, end: datetime, operator: bool, rules: Rules, now: datetime) -> str:
-    """Why the reservation can't end at ``end``; empty when it can. Until then it may be any date that can be written:
-    it is compared and shown, and nothing is added to it."""
-    zone = local_time.of(session, row.user)
-    if end <= now:
-        return f"the new end {local_time.shown(end, zone)} is in the past; to end it now, use `vclab end {row.id}`"
-    if end < row.ends:
-        return f"it ends at {local_time.shown(row.ends, zone)} already; an end can only be moved to a later time"
-    latest, limit = limits.latest_end(rules.limits, _begins(row, now), row.ends, now, operator)
-    free = extension.free_until(session, row, min(latest, end), rules)
-    own = end if operator else _own_until(session, row, end, rules)
-    best = min(latest, free, own)
-    if end <= best:
-        return ""
-    reason = "its place is promised to others then"
-    if best == latest:
-        reason = f"the limit is {limit}"
-    elif best == own:
-        reason = f"then {row.user} has another one of at most {rules.limits.at_once} at one time"
-    if best <= row.ends:
-        return f"it can't be extended beyond {local_time.shown(row.ends, zone)}: {reason}"
-    latest_text = f"the latest possible end is {local_time.shown(best, zone)}"
-    return f"it can't be extended to {local_time.shown(end, zone)}: {reason}; {latest_text}"
-
-
-def _begins(row: Reservation, now: datetime) -> datetime:
-    """When the user's time begins, or began: what was lost before, by a fault of the lab, is none of it."""
-    planned = row.starts if row.preload_at else row.starts + timedelta(seconds=row.load_seconds)
-    return max(planned, row.ready_at or now)
-
-
-def _own_until(session: Session, row: Reservation, until: datetime, rules: Rules) -> datetime:
-    """The latest end, ``until`` at most, before another one of the user's begins that is too many at one time."""
-    others = spans_of(session, row.user, row.id)
-    for begins in sorted(other.starts for other in others if row.ends <= other.starts < until):
-        if sum(other.starts <= begins < other.ends for other in others) >= rules.limits.at_once:
-            return begins
-    return until
 
 
 def _views(session: Session, query: sa.Select[Reservation], now: datetime | None) -> list[ReservationView]:

@@ -3,9 +3,9 @@
 Until its load begins, such a reservation has claims and no computer. As elsewhere, each record may run twice.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 
 import sqlalchemy as sa
@@ -18,14 +18,14 @@ from vclab.model.messages import Move
 from vclab.model.plans import Facts
 from vclab.model.reservations import Placed, Refusal
 from vclab.model.rules import Rules
-from vclab.model.states import OPEN_STATES, Purpose, ReservationState
-from vclab.model.traits import Traits
-from vclab.placement import Choice, EndpointRoom, Need, choose
+from vclab.model.states import OPEN_STATES, ReservationState
+from vclab.placement import Choice, EndpointRoom, choose
 from vclab.store import (
     audit,
     catalog,
     claims,
     computers,
+    eviction,
     identities,
     lab_machines,
     local_time,
@@ -39,8 +39,8 @@ from vclab.store import (
 )
 from vclab.store.column_types import utc
 from vclab.store.models import Computer, Reservation, Tenure
+from vclab.store.search import Found, Search, Window, amounts_of, prepare, window_from_now, window_of
 
-Heard = Mapping[str, Inventory]
 _WAITING = (ReservationState.SCHEDULED, ReservationState.NEW)
 
 
@@ -55,40 +55,38 @@ def begin(session: Session, id: str, inventories: Sequence[Inventory], rules: Ru
         return Refusal(f"{id} has ended")
     if row.generation:
         return _begun(session, row, rules)
-    image, until = _image(session, row), row.ends + timedelta(seconds=rules.turnaround)
-    endpoints = catalog.endpoints_of(session, image, row.endpoint)
-    heard = {inventory.endpoint: inventory for inventory in inventories}
-    traits = targets.of(row).traits
-    if not traits.lent:
-        pools.refresh(session, list(heard.values()))
-    if traits.identity:
-        identities.lock(session)
-    spare = _spare(session, row, image, endpoints, heard, now, until)
-    found = (spare.choice, spare.computer) if spare else _promised(session, row, image, endpoints, heard, now, until)
+    search = _search(session, row, inventories, rules, now)
+    if not search.traits.lent:
+        search = placement.lock_room(session, search)
+    found = _spare(session, search) or _promised(session, row, search)
     if isinstance(found, Refusal):
-        found = _another(session, row, image, endpoints, heard, rules, now)
+        found = _anew(session, search)
     if isinstance(found, Refusal):
-        short = traits.identity and identities.pick(session) is None
+        short = search.traits.identity and identities.pick(session) is None
         return _no_identity(session, row.user) if short else found
-    choice, computer = found
+    computer = found.computer
     assert computer is not None  # what begins now has one
-    lent = rules.traits(image.module).lent
-    generation = computers.take(session, computer, id, Purpose.RESERVATION, image, lent, until, now)
-    endpoint = next(e for e in endpoints if e.name == choice.endpoint)
-    target = targets.on(targets.of_image(id, image, endpoint, choice, rules), computer, generation)
-    targets.record(row, replace(target, spare=spare.machine if spare else target.spare))
-    if spare:
-        row.private_address, row.host_key = spare.facts.private_address, spare.facts.host_key
-    row.revision, row.state, row.reason = image.revision, ReservationState.NEW, ""
+    generation = placement.take(session, search, computer)
+    targets.record(row, targets.for_search(search, found, generation, rules))
+    if found.machine:
+        row.private_address, row.host_key = found.facts.private_address, found.facts.host_key
+    row.revision, row.state, row.reason = search.image.revision, ReservationState.NEW, ""
     what = "preload begins" if row.preload_at else "computer taken"
-    audit.note(session, id, "vclab", what, f"{computer.name} on {choice.host}", now)
+    audit.note(session, id, "vclab", what, f"{computer.name} on {found.choice.host}", now)
     return _begun(session, row, rules)
+
+
+def _search(
+    session: Session, row: Reservation, inventories: Sequence[Inventory], rules: Rules, now: datetime
+) -> Search:
+    image, window = _image(session, row), window_from_now(row, rules, now)
+    return prepare(session, row.id, row.user, image, inventories, window, rules, promised=row.endpoint)
 
 
 def _begun(session: Session, row: Reservation, rules: Rules) -> Placed:
     """Where its load begins, and which spares have to be gone before."""
     placed = placement.placed(session, row, rules)
-    return replace(placed, evicted=spares.evicted_for(session, row.id))
+    return replace(placed, evicted=eviction.evicted_for(session, row.id))
 
 
 def why_not_begin(session: Session, id: str, inventories: Sequence[Inventory], rules: Rules, now: datetime) -> str:
@@ -150,15 +148,15 @@ def reschedule(
     row, now = _locked_after_user(session, id), utc(now)
     start, seconds = message.start, (row.ends - row.starts).total_seconds()
     if start.tzinfo is None:
-        return Refusal("the new start has no time zone, so nobody can know when it is")
+        return Refusal("the new start has no time zone")
     if row.preload_at is not None and start == row.starts:
         return placement.placed(session, row, rules)
     if row.preload_at is None or row.state not in _WAITING or row.starts <= now:
-        return Refusal(f"{id} has begun: only what has not started can be moved")
+        return Refusal(f"{id} has begun; only a reservation that has not started can be moved")
     why_not = limits.why_not_start(rules.limits, start, seconds, now)
     if why_not:
         return Refusal(why_not)
-    window = placement.window_of(session, row.image, start, seconds, rules, now)
+    window = window_of(session, row.image, start, seconds, rules, now)
     why_not = placement.why_not_then(session, row.user, message.operator, window, rules, but=id)
     refusal = Refusal(why_not) if why_not else _move_claims(session, row, inventories, window, rules)
     if refusal is not None:
@@ -166,14 +164,12 @@ def reschedule(
     row.starts, row.preload_at, row.ends = window.start, window.preload_at, window.end
     row.load_seconds, row.reason = window.load_seconds, ""
     tenures.expect(session, row.computer, row.generation, window.claim_ends)
-    audit.note(
-        session, id, message.by, "moved", f"to {local_time.shown(window.start, local_time.of(session, row.user))}", now
-    )
+    audit.note(session, id, message.by, "moved", f"to {local_time.for_user(session, row.user, window.start)}", now)
     return placement.placed(session, row, rules)
 
 
 def _move_claims(
-    session: Session, row: Reservation, inventories: Sequence[Inventory], window: placement.Window, rules: Rules
+    session: Session, row: Reservation, inventories: Sequence[Inventory], window: Window, rules: Rules
 ) -> Refusal | None:
     """The claims to another time: at the same place, or else, while no computer is held, at another."""
     needs_identity = targets.of(row).traits.identity
@@ -186,42 +182,30 @@ def _move_claims(
 
     claims.lock_pools(session, [claim.pool for claim in claims.of(session, row.id) if claim.pool])
     try:
-        spares.aside(session, row.id, starts, move, window.now)
+        eviction.evicting(session, row.id, starts, move, window.now)
         return None
     except identities.NoIdentity as short:
-        moment = local_time.shown(short.at, local_time.of(session, row.user))
+        moment = local_time.for_user(session, row.user, short.at)
         return Refusal(f"no identity (hostname and addresses) is left at {moment}")
     except (claims.ClaimHeld, claims.NoRoom) as held:
         if row.generation:
             return Refusal(f"its computer is being prepared, and {held}")
     image = _image(session, row)
-    endpoints = catalog.endpoints_of(session, image)
-    heard = {inventory.endpoint: inventory for inventory in inventories}
-    found = _anew(session, row, image, endpoints, heard, window, rules.traits(image.module))
+    search = prepare(session, row.id, row.user, image, inventories, window, rules)
+    found = _anew(session, search)
     if isinstance(found, Refusal):
         return found
-    choice, computer = found
-    endpoint = next(e for e in endpoints if e.name == choice.endpoint)
-    targets.record(row, targets.on(targets.of_image(row.id, image, endpoint, choice, rules), computer))
+    targets.record(row, targets.for_search(search, found, 0, rules))
     return None
 
 
-def _spare(
-    session: Session,
-    row: Reservation,
-    image: model.Image,
-    endpoints: Sequence[model.Endpoint],
-    heard: Heard,
-    now: datetime,
-    until: datetime,
-) -> spares.HandedOut | None:
+def _spare(session: Session, search: Search) -> Found | None:
     """Claim the room of a spare that needs no load, instead of the promised one."""
-    if targets.of(row).traits.lent or not spares.any_of(session, image):
+    if search.traits.lent or not spares.any_of(session, search.image):
         return None
-    need, resting = Need(placement.amounts_of(image), now, until), pools.resting_hosts(session, row.user)
     trial = session.begin_nested()
-    claims.withdraw(session, row.id)
-    spare = spares.hand_out(session, row.id, image, endpoints, heard, need, resting, now)
+    claims.withdraw(session, search.holder)
+    spare = spares.hand_out(session, search)
     if spare is None:
         trial.rollback()
     else:
@@ -229,65 +213,26 @@ def _spare(
     return spare
 
 
-def _promised(
-    session: Session,
-    row: Reservation,
-    image: model.Image,
-    endpoints: Sequence[model.Endpoint],
-    heard: Heard,
-    now: datetime,
-    until: datetime,
-) -> tuple[Choice, Computer] | Refusal:
+def _promised(session: Session, row: Reservation, search: Search) -> Found | Refusal:
     """The place that was promised, if it can be used now."""
     target = targets.of(row)
     choice = Choice(target.endpoint, target.host, target.storage)
     if target.traits.lent:
-        machine = lab_machines.usable(session, target.computer, heard.get(target.endpoint), row.user, now, until)
-        return machine if isinstance(machine, Refusal) else (choice, machine)
+        machine = lab_machines.usable(session, target.computer, search)
+        return machine if isinstance(machine, Refusal) else Found(choice, machine)
     computer = identities.pick(session)
     if computer is None:
         return _no_identity(session, row.user)
-    but_own = partial(claims.bookings, but=row.id)
-    need = Need(placement.amounts_of(image), now, until)
-    resting = pools.resting_hosts(session, row.user)
-    rooms = pools.rooms(session, endpoints, heard, need, resting, but_own)
-    found = choose(need, [_only(room, choice) for room in rooms if room.name == choice.endpoint], 1)
-    return found if isinstance(found, Refusal) else (choice, computer)
+    rooms = pools.rooms(session, search, partial(claims.bookings, but=row.id))
+    found = choose(search.need, [_only(room, choice) for room in rooms if room.name == choice.endpoint], 1)
+    return found if isinstance(found, Refusal) else Found(choice, computer)
 
 
-def _another(
-    session: Session,
-    row: Reservation,
-    image: model.Image,
-    endpoints: Sequence[model.Endpoint],
-    heard: Heard,
-    rules: Rules,
-    now: datetime,
-) -> tuple[Choice, Computer] | Refusal:
-    """Any place from now on; its claims go there. Refused: they stay where they are."""
-    until = row.ends + timedelta(seconds=rules.turnaround)
-    window = placement.Window(now, row.load_seconds, row.starts, None, row.ends, now, until)
-    found = _anew(session, row, image, endpoints, heard, window, rules.traits(image.module))
-    if isinstance(found, Refusal):
-        return found
-    choice, computer = found
-    assert computer is not None  # what begins at once has one
-    return choice, computer
-
-
-def _anew(
-    session: Session,
-    row: Reservation,
-    image: model.Image,
-    endpoints: Sequence[model.Endpoint],
-    heard: Heard,
-    window: placement.Window,
-    traits: Traits,
-) -> tuple[Choice, Computer | None] | Refusal:
+def _anew(session: Session, search: Search) -> Found | Refusal:
     """Claim as if for the first time, with the own claims out of the way; refused: they are there again."""
     trial = session.begin_nested()
-    claims.withdraw(session, row.id)
-    found = placement.claim_place(session, row.id, row.user, image, endpoints, heard, window, traits)
+    claims.withdraw(session, search.holder)
+    found = placement.claim_place(session, search)
     if isinstance(found, Refusal):
         trial.rollback()
     else:
@@ -301,10 +246,10 @@ def _no_identity(session: Session, user: str) -> Refusal:
     held = held.where(Tenure.released_at.is_(None), Computer.kind == model.ComputerKind.VIRTUAL)
     first = session.scalar(held.order_by(Tenure.expected_end, Tenure.computer).limit(1))
     if first is None:
-        return Refusal("there is no identity (hostname and addresses) that could be used")
+        return Refusal("there is no usable identity (hostname and addresses)")
     return Refusal(
-        f"all identities (hostname and addresses) are held; the first to come back is {first.computer}, "
-        f"held by {first.holder}, probably until {local_time.shown(first.expected_end, local_time.of(session, user))}"
+        f"all identities (hostname and addresses) are in use; the first expected back is {first.computer}, "
+        f"held by {first.holder}, probably until {local_time.for_user(session, user, first.expected_end)}"
     )
 
 
@@ -326,7 +271,7 @@ def _image(session: Session, row: Reservation) -> model.Image:
     newest = catalog.image(session, row.image)
     promised = Amounts(target.cpus, target.memory_mb, target.disk_gb)
     same = (newest.module, newest.guest) == (target.module, target.guest)
-    if same and not promised.lacks(placement.amounts_of(newest)):
+    if same and not promised.lacks(amounts_of(newest)):
         return newest
     return catalog.revision(session, row.image, row.revision)
 

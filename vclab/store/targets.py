@@ -10,6 +10,7 @@ from vclab.model.rules import Rules
 from vclab.model.traits import Operation, Traits
 from vclab.placement import Choice
 from vclab.store.models import Computer, Reservation
+from vclab.store.search import Found, Search
 
 
 def recorded(values: Mapping[str, Any]) -> Target:
@@ -48,6 +49,13 @@ def of_image(holder: str, image: model.Image, endpoint: model.Endpoint, choice: 
         image_data=image.module_data,
         endpoint_data=endpoint.module_data,
     )
+
+
+def for_search(search: Search, found: Found, generation: int, rules: Rules) -> Target:
+    """What is made for a search at the place that it found; ``generation``: 0 while no computer is held."""
+    endpoint = search.endpoint(found.choice.endpoint)
+    target = on(of_image(search.holder, search.image, endpoint, found.choice, rules), found.computer, generation)
+    return dataclasses.replace(target, spare=found.machine) if found.machine else target
 
 
 def at(target: Target, endpoint: model.Endpoint, choice: Choice) -> Target:

@@ -136,7 +136,7 @@ async def terminated_before_its_time(life: Life) -> str:
 
 @lived("removal", **KEPT)
 async def a_spare_is_removed(life: Life) -> str:
-    """A spare of a revision that is not in production any more."""
+    """A spare of a revision that is no longer in production."""
     await leave_spares(life)
     life.store.run(lambda s: catalog.put_image(s, replace(IMAGE, revision=2)))
     await run(life, "Removal", {"computer": "vm01"}, computer_workflow("vm01"))

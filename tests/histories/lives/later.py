@@ -235,7 +235,7 @@ async def moved_far_away_and_kept(life: Life) -> None:
 
 @lived("deleted-put-back-old", **KEPT)
 async def moved_far_away_and_of_an_old_revision(life: Life) -> None:
-    """Its revision is not in production any more: it can't be kept, and is removed."""
+    """Its revision is no longer in production: it can't be kept, and is removed."""
     start = await prepared(life)
     life.store.run(lambda s: catalog.put_image(s, replace(IMAGE, revision=2)))
     await move(life, start + timedelta(hours=8))

@@ -40,7 +40,7 @@ from tests.histories.lives.catalog import life as lived
 from tests.workflows.conftest import IMAGE, Life
 from vclab.model.errors import NotFound, StepFailed, Unreachable
 from vclab.model.messages import Acknowledge, End, Extend, How, Resolve
-from vclab.store import catalog, reservations, tenures
+from vclab.store import catalog, extension, reservations, tenures
 from vclab.store import needs_help as needs_help_store
 
 # --- placing ----------------------------------------------------------------------------------------------------------
@@ -380,7 +380,7 @@ async def the_record_of_an_act_fails(life: Life) -> None:
     await life.settled()
     with broken(life, reservations, "acknowledged"):
         await refused(life.reservations.acknowledge(life.id, Acknowledge(OFFICE)))
-    with broken(life, reservations, "extend"):
+    with broken(life, extension, "extend"):
         await life.handle.signal("extend", "1h")
         await says(life, "extend refused")
     await end(life)

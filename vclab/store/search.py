@@ -1,0 +1,138 @@
+"""One search for a place: what is looked for, for whom, for when, and what the endpoints said. Also what it finds."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from vclab.model import catalog as model
+from vclab.model.inventory import Amounts, Inventory
+from vclab.model.plans import Facts
+from vclab.model.rules import Rules
+from vclab.model.traits import Traits
+from vclab.placement import Choice, Need
+from vclab.store import catalog, load_log
+from vclab.store.column_types import utc
+from vclab.store.models import Computer, Reservation
+
+
+@dataclass(frozen=True)
+class Window:
+    """When the reservation is, and the claim around it. ``preload_at``: None if it begins at once."""
+
+    now: datetime
+    load_seconds: float
+    start: datetime
+    preload_at: datetime | None
+    end: datetime
+    claim_starts: datetime
+    claim_ends: datetime
+
+    @property
+    def at_once(self) -> bool:
+        """A computer is taken now; else it is only promised."""
+        return self.preload_at is None
+
+
+@dataclass(frozen=True)
+class Search:
+    """A search for a place for one reservation."""
+
+    holder: str  #: the reservation's id
+    user: str
+    image: model.Image
+    endpoints: Sequence[model.Endpoint]  #: those that have the image
+    heard: Mapping[str, Inventory]  #: what each endpoint said, by its name
+    window: Window
+    traits: Traits  #: of the image's module
+    resting: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """Why nothing is placed on a host for now, by endpoint and host. Known when the pools are locked."""
+
+    @property
+    def need(self) -> Need:
+        """The amounts, and the time of the claim."""
+        return Need(amounts_of(self.image), self.window.claim_starts, self.window.claim_ends)
+
+    @property
+    def answers(self) -> list[Inventory]:
+        """What these endpoints said."""
+        return [self.heard[each.name] for each in self.endpoints if each.name in self.heard]
+
+    def endpoint(self, name: str) -> model.Endpoint:
+        """One of the endpoints."""
+        return next(each for each in self.endpoints if each.name == name)
+
+    def until(self, claim_ends: datetime) -> "Search":
+        """The same for a longer time."""
+        return replace(self, window=replace(self.window, claim_ends=claim_ends))
+
+
+@dataclass(frozen=True)
+class Found:
+    """A place that was found and claimed."""
+
+    choice: Choice
+    computer: Computer | None  #: None: what begins later gets its identity then
+    machine: str = ""  #: instance UUID of the spare that it gets; empty: it is loaded
+    facts: Facts = Facts()  #: what is known of that spare: its address and pinned host key
+
+
+def prepare(
+    session: Session,
+    holder: str,
+    user: str,
+    image: model.Image,
+    inventories: Sequence[Inventory],
+    window: Window,
+    rules: Rules,
+    promised: str = "",
+) -> Search:
+    """A search over the endpoints of an image. ``promised``: that of its place, which may be disabled by now."""
+    endpoints = catalog.endpoints_of(session, image, promised)
+    return Search(
+        holder=holder,
+        user=user,
+        image=image,
+        endpoints=endpoints,
+        heard={inventory.endpoint: inventory for inventory in inventories},
+        window=window,
+        traits=rules.traits(image.module) if endpoints else Traits(),  # without any there is no search
+    )
+
+
+def window_of(
+    session: Session, image: str, start: datetime | None, seconds: float, rules: Rules, now: datetime
+) -> Window:
+    """When a reservation of ``seconds`` is, and what is claimed for it.
+
+    At once: the usual load time is added to the user's. With a start the end is fixed, and the claim begins with the
+    load: else the preload had no room.
+    """
+    load_seconds = sum(load_log.medians(session, image).values())
+    preload_at = None
+    if start is not None:
+        start = utc(start)
+        ahead = max(rules.waits.preload, load_seconds + rules.waits.preload_margin)
+        preload_at = max(now, start - timedelta(seconds=ahead))
+    end = (start or now + timedelta(seconds=load_seconds)) + timedelta(seconds=seconds)
+    return Window(
+        now,
+        load_seconds,
+        start or now,
+        preload_at,
+        end,
+        claim_starts=(preload_at or now) - timedelta(seconds=rules.lead),
+        claim_ends=end + timedelta(seconds=rules.turnaround),
+    )
+
+
+def window_from_now(row: Reservation, rules: Rules, now: datetime, lead: float = 0.0) -> Window:
+    """For what is left of a reservation whose load begins now."""
+    starts, ends = now - timedelta(seconds=lead), row.ends + timedelta(seconds=rules.turnaround)
+    return Window(now, row.load_seconds, row.starts, None, row.ends, starts, ends)
+
+
+def amounts_of(image: model.Image) -> Amounts:
+    """What a machine of the image takes."""
+    return Amounts(image.cpus, image.memory_mb, image.disk_gb)

@@ -54,7 +54,7 @@ def lived(backend: Backend, user: str, image: str) -> None:
     """A reservation that has ended: the history knows its user and image."""
     request = ReserveRequest("r7", user, image, 3600)
     outcome = backend.store.run(
-        lambda s: reservations.place(s, request, [inventory(taken_at=NOW)], Author(user), RULES, NOW)
+        lambda s: reservations.place(s, request, Author(user), [inventory(taken_at=NOW)], RULES, NOW)
     )
     assert isinstance(outcome, Placed), outcome
     backend.store.run(lambda s: reservations.ended(s, "r7", Ending.DELETED, "", NOW))

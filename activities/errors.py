@@ -1,4 +1,4 @@
-"""The house's errors as Temporal failures. Texts are redacted first: a failure stays in a history for ever."""
+"""vclab's errors as Temporal failures. Texts are redacted first: a failure stays in a history for ever."""
 
 import re
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ def redacted(text: str) -> str:
 
 
 def text_of(error: Exception) -> str:
-    """An error in words; one that is none of the house's with its type, for it is a mistake of ours or of a library."""
+    """The error in words; one that is not vclab's own with its type, because it is a bug in vclab or in a library."""
     kind, text = type(error).__name__, redacted(str(error) or type(error).__name__)
     return text if isinstance(error, VclabError) else f"{kind}: {text}"
 
@@ -55,6 +55,6 @@ def failures(of_act: bool = False) -> Iterator[None]:
         yield
     except Exception as error:
         if of_act and not isinstance(error, (VclabError, FailureError)):
-            text = f"a mistake of vclab; nothing was changed: {type(error).__name__}: {error}"
+            text = f"a bug in vclab; nothing was changed: {type(error).__name__}: {error}"
             raise ApplicationError(redacted(text), type=type(error).__name__, non_retryable=True) from None
         raise failure(error) from None

@@ -32,7 +32,7 @@ class FailedInput:
 
 
 @dataclass(frozen=True)
-class ElsewhereInput:
+class OtherPlaceInput:
     """Find another place than the target's, given what the endpoints said."""
 
     target: Target
@@ -41,7 +41,7 @@ class ElsewhereInput:
 
 
 @dataclass(frozen=True)
-class ElsewhereOutcome:
+class OtherPlaceOutcome:
     """Either a place that is claimed, or why there is none."""
 
     place: OtherPlace | None = None
@@ -78,7 +78,7 @@ class HelpInput:
 
 
 @dataclass(frozen=True)
-class HelpedInput:
+class ResolveInput:
     """An operator has chosen how it goes on."""
 
     reservation: str
@@ -87,7 +87,7 @@ class HelpedInput:
 
 
 @dataclass(frozen=True)
-class Helped:
+class Resolved:
     """The end as it is now, and what was done about the time that was lost."""
 
     end: datetime
@@ -96,7 +96,7 @@ class Helped:
 
 @dataclass(frozen=True)
 class NotLetIn:
-    """Connect was pressed, and the computer could not be opened; it still lets in ``addresses``."""
+    """Connect failed: the computer could not be opened. It still lets in ``addresses``."""
 
     reservation: str
     text: str
@@ -125,7 +125,7 @@ class FailedStepRecords:
         self._write(lambda s: failed_steps.note(s, given.target, given.trouble, health))
 
     @activity.defn
-    def elsewhere(self, given: ElsewhereInput) -> ElsewhereOutcome:
+    def find_other_place(self, given: OtherPlaceInput) -> OtherPlaceOutcome:
         """Claim a place on another host, beside the one that is held."""
 
         def find(session: Session) -> OtherPlace | Refusal:
@@ -137,11 +137,11 @@ class FailedStepRecords:
 
         outcome = self._write(find)
         if isinstance(outcome, Refusal):
-            return ElsewhereOutcome(refusal=outcome.text(given.target.reservation))
-        return ElsewhereOutcome(place=outcome)
+            return OtherPlaceOutcome(refusal=outcome.text(given.target.reservation))
+        return OtherPlaceOutcome(place=outcome)
 
     @activity.defn
-    def moved(self, given: RelocateInput) -> RelocateOutcome:
+    def relocated(self, given: RelocateInput) -> RelocateOutcome:
         """The old place is given up and the new one taken: claims, tenure and row, all or nothing."""
         target, place, lost = given.target, given.place, given.lost_seconds
 
@@ -169,17 +169,17 @@ class FailedStepRecords:
 
     @activity.defn
     def not_let_in(self, given: NotLetIn) -> None:
-        """Who has pressed Connect is told why the computer is not open to them."""
+        """Whoever pressed Connect gets the reason why the computer is not open."""
         self._write(lambda s: reservations.not_let_in(s, given.reservation, given.text, given.addresses, given.now))
 
     @activity.defn
-    def helped(self, given: HelpedInput) -> Helped:
+    def resolved(self, given: ResolveInput) -> Resolved:
         """It goes on, and the time that was lost is given back where that can be."""
 
         id, message = given.reservation, given.message
 
-        def help_(session: Session) -> Helped:
+        def resolve(session: Session) -> Resolved:
             by = intents.author(session, message.intent, Verb.RESOLVE, id, how=message.how)
-            return Helped(*needs_help.resolved(session, id, by, message.how, self._rules(session, id), given.now))
+            return Resolved(*needs_help.resolved(session, id, by, message.how, self._rules(session, id), given.now))
 
-        return self._write(help_, of_act=True)
+        return self._write(resolve, of_act=True)

@@ -1,4 +1,4 @@
-"""Records of loads that nobody waits for: see activities/records.py, whose rules hold here too."""
+"""Records of background loads. The rules of activities/records.py hold here too."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -125,7 +125,7 @@ class ProvisioningActivities:
 
     @activity.defn
     async def reset_computer(self, target: Target) -> Facts:
-        """Restart it by force; one that is off is powered on. Nothing is learned. Fails for a module that can't."""
+        """Restart it by force; one that is off is powered on. Fails for a module that can't."""
         with failures():
             module = power(known_module(self._modules, target.module), Operation.POWER_RESET, target)
             async with heartbeating(lambda: self._fence.check(target)) as context:

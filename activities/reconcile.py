@@ -1,4 +1,4 @@
-"""Finds what no workflow looks after any more: rows whose workflow is gone, machines of ours without a tenure.
+"""Reconciliation: finds rows whose workflow is gone, and machines of ours without a tenure.
 
 Rows are looked after on the workflows' queue. Machines, and hosts that rest since loads failed on them, are asked for
 at each site by a worker of that site, for no other one reaches its endpoints.

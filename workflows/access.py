@@ -51,7 +51,7 @@ async def ask_for_reboot(life: Life, message: Reboot) -> None:
 
 
 def must_attend(life: Life) -> bool:
-    """Somebody wants something that interrupts a look: another address let in, a restart."""
+    """An act interrupts a look: another address to let in, or a restart."""
     let_in = life.state.let_in
     return set(let_in.addresses) != set(let_in.granted) or life.state.use.reboot is not None
 
@@ -130,14 +130,14 @@ def _opened_to(life: Life, opened: tuple[str, ...], facts: Facts | None = None) 
 
 
 def narrow(life: Life, seen: tuple[str, ...]) -> None:
-    """An older address that has no open session is let in no more (design.md §5.6)."""
+    """An older address without an open session is not let in any more."""
     let_in = life.state.let_in
     gone = addresses.left(let_in.addresses, seen)
     let_in.addresses = tuple(address for address in let_in.addresses if address not in gone)
 
 
 async def found(life: Life, facts: Facts | None) -> None:
-    """The computer is elsewhere than known, or was restarted by somebody else than us."""
+    """The computer has another address, or its user has restarted it."""
     if facts is not None:
         life.state.facts = life.state.facts.merged(facts)
         life.heed(await life.record(RecordActivities.rebooted, life.event(facts=life.state.facts)))

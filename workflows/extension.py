@@ -29,7 +29,7 @@ class Extensions:
             return await _extend(self._life, message)
 
     async def extend_by_signal(self, args: tuple[Any, ...]) -> None:
-        """A signal has no answer: a refusal is shown, and kept in the audit.
+        """A signal has no answer, so a refusal is shown and kept in the audit.
 
         Its number makes a repeat harmless: "1h" must not be added twice when a worker dies between record and answer.
         """

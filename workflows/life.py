@@ -73,7 +73,7 @@ class Life:
 
     @property
     def load(self) -> Load:
-        """Where its load stands."""
+        """How far its load is."""
         return self.state.load
 
     # --- waiting --------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from temporalio import workflow
 
-from activities.failed_steps import FailedStepRecords, Helped, HelpedInput, HelpInput
+from activities.failed_steps import FailedStepRecords, HelpInput, Resolved, ResolveInput
 from vclab.model.intents import Verb
 from vclab.model.messages import How, Resolve
 from vclab.model.states import Ending
@@ -83,13 +83,13 @@ async def resolve(life: Life, message: Resolve) -> None:
         await life.end_for(message.intent, Verb.RESOLVE, Ending.FAILED, life.state.reason)
         return
     mending.resolution = message
-    given = HelpedInput(life.request.id, message, workflow.now())
+    given = ResolveInput(life.request.id, message, workflow.now())
     try:
-        helped: Helped = await life.record(FailedStepRecords.helped, given)
+        resolved: Resolved = await life.record(FailedStepRecords.resolved, given)
     except BaseException:
         mending.resolution = None
         raise
     if mending.needs_help:
         mending.resolved = True
-        life.credit(helped.end)
-        life.says(helped.credit)
+        life.credit(resolved.end)
+        life.says(resolved.credit)

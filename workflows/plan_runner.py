@@ -184,14 +184,14 @@ def _what_failed(life: LoadOwner, error: ActivityError) -> Failed:
 async def keep_evidence(life: LoadOwner, failed: Failed) -> None:
     """What can be seen, before anything of it is touched. That nothing can be seen ends nothing."""
     target, now = life.target, workflow.now()
-    life.waits_for(f"what can be seen of {target.computer}, for {failed.title} has failed")
+    life.waits_for(f"evidence of {target.computer}: {failed.title} has failed")
     life.says(str(failed))
     try:
         evidence = await life.unless_ended(
             workflow.start_activity_method(
                 EvidenceActivities.gather_evidence,
                 EvidenceInput(target, life.load.facts),
-                **profiles.briefly(f"see what became of {target.computer}", target.site),
+                **profiles.briefly(f"collect evidence of {target.computer}", target.site),
             )
         )
     except ActivityError as error:

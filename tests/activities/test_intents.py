@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from activities.failed_steps import FailedStepRecords, HelpedInput
+from activities.failed_steps import FailedStepRecords, ResolveInput
 from activities.loads import LoadBegins, LoadRecords
 from activities.records import (
     AcknowledgeInput,
@@ -167,7 +167,7 @@ def test_each_act_is_just_what_its_intent_asks_for(lab: Lab) -> None:
         lambda: records.end(EndInput(new_id(), Ending.RELEASED, NOW, end)),
         lambda: records.dismissed(DismissInput(Dismiss(id, end), NOW)),
         lambda: records.reschedule(RescheduleInput(id, Reschedule(NOW + HOUR, end), (), NOW)),
-        lambda: lab.failed_steps.helped(HelpedInput(id, Resolve("elsewhere", resolve), NOW)),
+        lambda: lab.failed_steps.resolved(ResolveInput(id, Resolve("elsewhere", resolve), NOW)),
     )
     for act in forged:
         assert "something else" in refused(act)

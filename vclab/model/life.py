@@ -13,7 +13,7 @@ from vclab.model.states import Ending, ReservationState
 
 @dataclass
 class Load:
-    """Where a load stands. One that is resumed goes on from here."""
+    """How far a load is. A resumed load continues from here."""
 
     plan: Plan | None = None
     done: int = 0  #: steps of the plan that are done, and are never run again

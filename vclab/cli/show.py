@@ -62,8 +62,8 @@ def describe(shown: Shown, zone: ZoneInfo) -> None:
 def _known(view: Look, zone: ZoneInfo) -> list[tuple[str, str]]:
     """What the store knows."""
     now = utc_now()
-    told = view.ended or (view.state is ReservationState.NEW and not view.waits_for_help)
-    state = sentence(view, now) if told else Word.NEEDS_HELP if view.waits_for_help else view.word
+    moving = view.ended or (view.state is ReservationState.NEW and not view.waits_for_help)
+    state = sentence(view, now) if moving else Word.NEEDS_HELP if view.waits_for_help else view.word
     return [
         ("Reservation", view.id),
         ("State", state),

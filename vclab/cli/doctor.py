@@ -100,8 +100,8 @@ def _checks(zone: Callable[[], ZoneInfo]) -> Iterator[Check]:
     yield _versions()
     try:
         backend = Backend(load())
-    except (Refused, OSError, ValueError) as error:  # ValueError: not TOML, not UTF-8
-        yield Check("settings", False, f"{config_file()}: {text_of(error)}", "correct the file")
+    except Refused as error:
+        yield Check("settings", False, text_of(error), "correct the file")
         return  # all else would be guessed
     yield _settings(backend)
     database = _database(backend)

@@ -120,7 +120,9 @@ def test_a_resting_host_is_listed_told_and_woken(vclab: Command, opened: Store) 
     assert parts["hosts"]["ok"]
     assert "vc1/esx1 rests since" in parts["hosts"]["detail"]
     vclab("--as", "bob", "host", "wake", "esx1").one_line_error(3, "bob is not an operator")
-    vclab("--as", "olga", "host", "wake", "esx2").one_line_error(4, "no host 'esx2' out of service (did you mean")
+    vclab("--as", "olga", "host", "wake", "esx2").one_line_error(
+        4, "no host 'esx2' out of service (did you mean esx1?)"
+    )
     assert vclab("--as", "olga", "host", "wake", "esx1").out == "vc1/esx1 is in service again\n"
     assert vclab("host", "list", "--json").json == []
 

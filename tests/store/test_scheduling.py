@@ -111,7 +111,7 @@ def test_one_at_a_time_means_at_one_time(lab: Store) -> None:
     longer = first.end + HOUR
     outcome = lab.run(lambda s: extension.extend(s, first.reservation, longer, ALICE, RULES, NOW))
     assert isinstance(outcome, Refusal)
-    assert "alice has another one of at most 1 at one time" in outcome.text()
+    assert "alice has another reservation then, and may have 1 at one time" in outcome.text()
     assert now.end < START
 
 

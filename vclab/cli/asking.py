@@ -7,13 +7,10 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from vclab.cli import client
+from vclab.cli.client import client_of, zone_for
 from vclab.cli.output import say_json
-from vclab.cli.root import Root
 from vclab.cli.running import run
-from vclab.cli.times import zone_of
-from vclab.service import people
-from vclab.service.use_case import A, Nothing, Q, UseCase
+from vclab.service.use_case import A, Q, UseCase
 
 if TYPE_CHECKING:
     from vclab.service.client import Client
@@ -40,13 +37,12 @@ class Asker:
 
     def zone(self) -> ZoneInfo:
         """The zone in which the caller reads times."""
-        return zone_of(self(people.me, Nothing()).zone)
+        return run(zone_for(self._client))
 
 
 def asker(context: typer.Context) -> Asker:
     """For the person that ``--as`` names, after the verb or before it; else for the local account."""
-    root = context.find_object(Root)
-    return Asker(client.make_client(context.params.get("as_user") or (root.as_user if root else "")))
+    return Asker(client_of(context, context.params.get("as_user", "")))
 
 
 class Retirable(Protocol):

@@ -364,11 +364,13 @@ class Offer(View):
     memory_mb: int
     disk_gb: int
     suspect: Suspect | None  #: it may be to blame when a load fails
+    disabled_at: Time | None  #: it can't be reserved since then; null: it can
+    disabled_why: str
 
 
 @read(Rule.ANYBODY)
 async def images(call: Call, question: Nothing) -> tuple[Offer, ...]:
-    """The images that can be reserved, by name."""
+    """The images of the lab, by name; a disabled one says why it can't be reserved."""
 
     def ask(session: Session) -> tuple[Offer, ...]:
         bad = {(each.image, each.revision): Suspect.of(each) for each in failures.suspects(session)}

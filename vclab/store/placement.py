@@ -54,9 +54,9 @@ _MOST_STARTS = 5  # so often a time is looked for that suits both the user's oth
 def place(
     session: Session, request: ReserveRequest, by: Author, inventories: Sequence[Inventory], rules: Rules, now: datetime
 ) -> Placed | Refusal:
-    """Place a reservation, or say why it can't be; a refusal is noted in the audit. The same id gets the same again.
+    """Place a reservation, or refuse with reasons, which the audit keeps. The same id gets the same place again.
 
-    The request's limits are checked here too: only the store knows how many reservations the user has.
+    The limits are checked here too: only the store knows how many reservations the user has.
     """
     now = utc(now)
     user = locks.user(session, request.user)
@@ -102,7 +102,7 @@ def _why_not(
     rules: Rules,
     now: datetime,
 ) -> str:
-    """Why the request can't be met whatever room there is; empty when it may be."""
+    """Why the request is refused whatever room there is; empty when it is not."""
     if known is not None or not is_id(request.id):
         return f"{request.id!r} can't be the id of a new reservation"
     if user is None or user.removed_at is not None:
@@ -119,14 +119,14 @@ def _why_not(
 
 
 def _can_be_told(moment: datetime) -> bool:
-    """It has a zone, and is so far from the calendar's edges that it has a date in every zone."""
+    """It has a zone, and is far enough from the calendar's edges to have a date in every zone."""
     return moment.tzinfo is not None and 1 < moment.year < 9999
 
 
 def why_not_then(session: Session, user: str, operator: bool, window: Window, rules: Rules, but: str = "") -> str:
-    """Why the user can't have a reservation then, whatever room there is; empty when they can. ``but`` is not counted.
+    """Why the user can't have a reservation then, whatever room there is; empty when they can. ``but`` does not count.
 
-    One reservation at a time: those that overlap count, and what is reserved for another time does not.
+    The limit is on reservations that overlap; those at other times do not count.
     """
     _, most = limits.most_at_once(spans_of(session, user, but), window.start, window.end)
     return limits.why_not_another(rules.limits, user, most, operator)
@@ -199,7 +199,7 @@ def _why_no_endpoint(session: Session, image: model.Image) -> str:
 
 
 def _first_start(session: Session, search: Search, rules: Rules) -> datetime | None:
-    """From when on it would fit: by the user's other reservations, and by the room that there is; None: not known."""
+    """When it would fit, given the user's other reservations and the room; None: not known."""
     spans, window = spans_of(session, search.user), search.window
     start, length = window.start, window.end - window.start
     for _ in range(_MOST_STARTS):
@@ -207,7 +207,7 @@ def _first_start(session: Session, search: Search, rules: Rules) -> datetime | N
         if limits.why_not_start(rules.limits, start, length.total_seconds(), window.now):
             return None
         then = window_of(session, search.image.name, start, length.total_seconds(), rules, window.now)
-        if window.at_once:  # it would be asked for then, and begin at once
+        if window.at_once:  # the user would ask again then, and it would begin at once
             then = dataclasses.replace(then, claim_starts=start - timedelta(seconds=rules.lead))
         trial = session.begin_nested()
         found = claim_place(session, dataclasses.replace(search, window=then))
@@ -221,7 +221,7 @@ def _first_start(session: Session, search: Search, rules: Rules) -> datetime | N
 
 
 def _claim(session: Session, search: Search) -> Found | Refusal:
-    """Claim a spare, else a place. What begins later makes no use of spares."""
+    """Claim a spare, else a place. What begins later uses no spare."""
     at_once = search.window.at_once
     if at_once and not search.traits.lent and spares.any_of(session, search.image):
         spare = spares.hand_out(session, lock_room(session, search))
@@ -231,18 +231,18 @@ def _claim(session: Session, search: Search) -> Found | Refusal:
 
 
 def lock_room(session: Session, search: Search) -> Search:
-    """Nobody else promises room at these endpoints, or an identity, until the transaction ends; and no host begins to
-    rest. The search with the hosts that rest."""
+    """The search with the resting hosts. Until the transaction ends, nobody else promises room at these endpoints or an
+    identity, and no host begins to rest."""
     pools.refresh(session, search.answers)
     identities.lock(session)
     return dataclasses.replace(search, resting=host_rests.reasons(session, search.user, search.window.at_once))
 
 
 def claim_place(session: Session, search: Search, may_wait: bool = False) -> Found | Refusal:
-    """Claim a lent computer as a whole, or room for a machine under a free identity; where there is none, spares go.
+    """Claim a lent computer, or room for a machine with a free identity. If there is no room, evict spares.
 
-    ``may_wait``: a lent computer that is being loaded with the image will do. What is to be made later has no identity
-    yet: it is only made sure that there are enough.
+    ``may_wait``: a lent computer that is being loaded with the image will do. A machine for later gets no identity yet;
+    there must only be enough.
     """
     if search.traits.lent:
         return lab_machines.claim(session, search, may_wait)
@@ -251,7 +251,7 @@ def claim_place(session: Session, search: Search, may_wait: bool = False) -> Fou
     computer = identities.pick(session) if at_once else None
     lacking = (at_once and computer is None) or identities.shortage(session, need.starts, need.ends)
     free_identities = 0 if lacking else 1
-    # The sums are read much faster than the claims. What fits beside them fits.
+    # Sums are read much faster than claims, and what fits beside the sums fits.
     choice = choose(need, pools.rooms(session, search, claims.at_most), free_identities)
     if isinstance(choice, Refusal):
         choice = choose(need, pools.rooms(session, search, claims.bookings), free_identities)

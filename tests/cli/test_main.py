@@ -290,8 +290,3 @@ def test_a_reader_that_goes_away(vclab_process: Command, store: Path) -> None:
 def test_a_full_disk_is_one_line(vclab_process: Command, store: Path) -> None:
     said = vclab_process("images", "--json", shell="> /dev/full")
     said.one_line_error(1, "No space left on device")
-
-
-@pytest.mark.parametrize("count", ["0", "101", "-3"])
-def test_how_many_at_once(vclab: Command, count: str) -> None:
-    vclab("reserve", "debian-12", "--count", count).one_line_error(2, f"can't make {count} reservations at once")

@@ -53,8 +53,9 @@ def newest(backend: Backend, subject: str) -> Intent:
 def lived(backend: Backend, user: str, image: str) -> None:
     """A reservation that has ended: the history knows its user and image."""
     request = ReserveRequest("r7", user, image, 3600)
-    by, heard = Author(user, operator=True), [inventory(taken_at=NOW)]
-    outcome = backend.store.run(lambda s: reservations.place(s, request, by, heard, RULES, NOW))
+    outcome = backend.store.run(
+        lambda s: reservations.place(s, request, Author(user), [inventory(taken_at=NOW)], RULES, NOW)
+    )
     assert isinstance(outcome, Placed), outcome
     backend.store.run(lambda s: reservations.ended(s, "r7", Ending.DELETED, "", NOW))
     backend.store.run(lambda s: reservations.finished(s, "r7", NOW))

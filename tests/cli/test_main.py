@@ -175,6 +175,16 @@ def test_a_fault_of_vclab_is_a_document_too(vclab: Command, store: Path, monkeyp
     assert said.json["error"]["code"] == "internal"
 
 
+def test_ctrl_c_is_a_document_too(vclab: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_: Later) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Later, "real", interrupted)
+    said = vclab("list", "--json")
+    assert (said.code, said.json["error"]["code"]) == (130, "interrupted")
+    assert vclab("list").out == ""
+
+
 def test_help_waits_for_no_library(vclab_process: Command) -> None:
     look = "import sys; from vclab.cli.app import run; run(['--help']); print(*sys.modules, file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)

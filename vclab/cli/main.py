@@ -3,6 +3,8 @@
 import os
 import sys
 
+INTERRUPTED = '{"error": {"code": "interrupted", "message": "stopped by Ctrl-C", "hint": null}}'
+
 
 def main() -> None:
     """``vclab``: run the command line, then leave at once."""
@@ -12,6 +14,8 @@ def main() -> None:
         code = run(sys.argv[1:])
     except KeyboardInterrupt:
         code = 130
+        if "--json" in sys.argv:
+            print(INTERRUPTED, flush=True)
     if sys.stderr is not None:
         sys.stderr.flush()
     # A Temporal client's threads may panic while the interpreter ends (sdk-python#300); everything is written by now.

@@ -82,7 +82,7 @@ def test_why_it_is_not_kept(lab: Store) -> None:
     assert "ended well" in keep(lab, placed, ending=Ending.FAILED)
     other = must_reserve(lab, "bob")
     lab.run(lambda s: catalog.put_image(s, image("debian-12", 2048, revision=2)))
-    assert "not in production" in keep(lab, other)
+    assert "no longer in production" in keep(lab, other)
     assert computer(lab, other.target.computer).holder == other.reservation
     lab.run(lambda s: reservations.finished(s, other.reservation, NOW))
     assert computer(lab, other.target.computer).image == ""

@@ -22,6 +22,7 @@ from sqlalchemy.orm import Session
 
 from vclab.model.catalog import Endpoint, IdentityPool, Image, User
 from vclab.model.ids import new_id
+from vclab.model.intents import Author
 from vclab.model.inventory import DatastoreFacts, HostFacts, Inventory, PoolKind
 from vclab.model.reservations import Refusal, ReserveRequest
 from vclab.model.rules import Limits, Rules
@@ -119,13 +120,13 @@ def _placements(store: Store, hosts: tuple[HostFacts, ...], placements: int, now
     times = []
     for number in range(placements):
         moment = now + timedelta(seconds=number)
-        request = ReserveRequest(new_id(), "bench", "image", 3600.0 * random.randint(1, 6), operator=True)
+        request = ReserveRequest(new_id(), "bench", "image", 3600.0 * random.randint(1, 6))
         answer = Inventory("vc", moment, hosts, datastores)
 
         def place(
             session: Session, request: ReserveRequest = request, answer: Inventory = answer, moment: datetime = moment
         ) -> object:
-            return reservations.place(session, request, (answer,), rules, moment)
+            return reservations.place(session, request, Author("bench", operator=True), (answer,), rules, moment)
 
         begun = time.perf_counter()
         outcome = store.run(place)

@@ -98,7 +98,7 @@ def test_a_computer_is_reloaded_if_it_can_be(vclab: Command, store: Path) -> Non
     vclab(*reload, "m9").one_line_error(4, "there is no computer 'm9'")
     vclab(*reload, "m1", "--image", "metall").one_line_error(4, "did you mean metal?")
     vclab(*reload, "m1").one_line_error(3, "nothing was ever loaded on m1", "which image")
-    vclab(*reload, "m1", "--image", "debian-12").one_line_error(3, "room can't load the image debian-12")
+    vclab(*reload, "m1", "--image", "debian-12").one_line_error(3, "debian-12 is no image of room")
     vclab(*reload, "vm01").one_line_error(3, "each reservation makes it anew")
     vclab(*reload, "m1", "--image", "metal").one_line_error(5, "Temporal server", "does not answer")
 
@@ -137,7 +137,7 @@ def test_a_computer_that_could_not_be_loaded(vclab: Command, store: Path) -> Non
     assert (one["kind"], one["computer"], one["failure"]["number"]) == ("computer", "m1", 2)
     assert vclab("--as", "olga", "computer", "show", "m1", "--json").json["failure"] == one["failure"]
     assert "panic" not in vclab("--as", "alice", "computer", "show", "m1").out
-    assert "m1 failed at Power it on; `vclab needs-help` shows the cause" in vclab("status").out
+    assert "m1 failed at Power it on; `vclab needs-help` shows" in vclab("status").out
 
 
 def test_an_operator_need_not_be_a_user(vclab: Command, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -294,7 +294,7 @@ def test_what_is_no_image(vclab: Command, store: Path, change: dict[str, str], p
         ("--port", "65536", "between 1 and 65535"),
         ("--module", "xen", "there is no provisioning module 'xen'"),
         ("--guest", "windoze", "there is no guest"),
-        ("--guest-id", "Debian 12", "no guest id"),
+        ("--guest-id", "Debian 12", "not a guest id"),
         ("--revision", "0", "revision"),
     ],
 )
@@ -443,7 +443,7 @@ def test_an_option_that_the_module_does_not_have(vclab: Command, store: Path) ->
         (("image", "edit", "debian-12", "--set", "vlan=7"), "--set vlan=… is not for the module vsphere"),
         (("image", "edit", "debian-12", "--set", "version=2"), "--set version=… is not for the module vsphere"),
         (("image", "edit", "debian-12", "--guest-id", "a", "--set", "guest_id=b"), "guest_id is given twice"),
-        (("image", "edit", "debian-12", "--set", "guest_id=Debian 12"), "no guest id"),
+        (("image", "edit", "debian-12", "--set", "guest_id=Debian 12"), "not a guest id"),
         (("image", "edit", "debian-12", "--set", "datastore=a\nb"), "control characters"),
         ((*IMAGE, "--set", "master_path=../x.vmdk"), "given twice"),
         ((*NAMED, *SIZE, "--set", "master_path=../x.vmdk"), "path inside a datastore"),

@@ -14,8 +14,10 @@ import pytest
 
 from tests.cli.conftest import Command, Said
 from tests.vcsim import VcsimProcess
+from vclab.model.errors import Unreachable
+from vclab.model.intents import Outcome
 from vclab.model.inventory import Amounts, DatastoreFacts, HostFacts, Inventory
-from vclab.store import claims, pools
+from vclab.store import claims, intents, pools
 from vclab.store.engine import open_store
 
 SIZES = {"esx1": (8, 16384), "esx2": (4, 8192)}
@@ -160,6 +162,66 @@ def test_a_master_that_is_missing_is_told(add: Callable[..., Said], vclab: Comma
         "lost: [ds1] lost/disk.vmdk is not there",
         "nowhere: [ds9] lost/disk.vmdk: the datastore is not there",
     ]
+
+
+def test_an_image_is_added_when_an_endpoint_has_its_master(add: Callable[..., Said], vclab: Command) -> None:
+    new = ("image", "add", "new", "--cpus", "1", "--memory", "512", "--disk", "4")
+    there, lost = ("--master", "[ds1] vclab-images/debian-12/1/disk.vmdk"), ("--master", "[ds1] lost/disk.vmdk")
+    said = vclab(*new, *there)
+    said.one_line_error(3, "the master of new can't be checked: vc1: no secret is stored", "--unchecked")
+    assert vclab("endpoint", "remove", "vc1").code == 0
+    vclab(*new, *there).one_line_error(3, "there is no endpoint of the module vsphere; add the endpoint first")
+    add()
+    vclab(*new, *lost).one_line_error(
+        3, "no endpoint has the master of new: vc2: [ds1] lost/disk.vmdk is not there; copy it there first"
+    )
+    vclab(*new, *there, "--guest-id", "debian12_64").one_line_error(
+        2, "does not know --guest-id 'debian12_64' (did you mean debian12_64Guest", "--unchecked"
+    )
+    assert vclab("image", "list", "--json").json[-1]["name"] == "debian-12"
+    made = vclab(*new, *there, "--guest-id", "debian12_64Guest", "--json").json
+    assert (made["revision"], made["source"]) == (1, "[ds1] vclab-images/debian-12/1/disk.vmdk")
+    assert vclab("image", "edit", "new", "--memory", "1024").code == 0, "what names no master asks nobody"
+    second = ("image", "edit", "new", "--revision", "2", *lost)
+    vclab(*second).one_line_error(3, "no endpoint has the master of new")
+    assert vclab(*second, "--unchecked", "--json").json["revision"] == 2
+
+
+def test_a_failed_write_leaves_the_old_entry_and_password(
+    add: Callable[..., Said], vclab: Command, vcenter: VcsimProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add()
+    before = vclab("endpoint", "show", "vc2", "--json").json
+
+    def fails(*arguments: object) -> None:
+        raise Unreachable("the database does not answer")
+
+    def tried() -> Said:
+        monkeypatch.setattr(sys, "stdin", io.StringIO(vcenter.password + "\n"))
+        return vclab("endpoint", "edit", "vc2", "--username", vcenter.user, "--cpu-overcommit", "2", "--json")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("vclab.store.catalog.put_endpoint", fails)
+        tried().one_line_error(5, "the database does not answer")
+    secrets = tmp_path / "secrets/endpoint"
+    assert vclab("endpoint", "show", "vc2", "--json").json == before
+    assert [path.name for path in secrets.iterdir()] == ["vc2"]
+    changed = tried().json
+    (kept,) = secrets.iterdir()
+    assert (changed["cpu_overcommit"], changed["password_ref"]) == (2, f"endpoint/{kept.name}")
+    assert kept.read_text() == vcenter.password and kept.name != "vc2"
+    assert vclab("endpoint", "check", "vc2").code == 0
+
+
+def test_the_password_is_in_no_intent(add: Callable[..., Said], vcenter: VcsimProcess, store: Path) -> None:
+    assert add().code == 0
+    assert vcenter.password.encode() not in store.read_bytes()
+    opened = open_store(f"sqlite:///{store}")
+    with opened.read() as session:
+        (intent,) = intents.newest(session, 10, subject="vc2")
+    opened.close()
+    assert (intent.verb, intent.outcome) == ("endpoints.add", Outcome.DONE)
+    assert intent.arguments["password"] == "**********"
 
 
 def test_edit_tries_first(

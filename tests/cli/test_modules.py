@@ -1,19 +1,19 @@
-"""The command line knows no provisioning module: what it must know of one stands in the module's ``Kind``."""
+"""Command line and use cases know no provisioning module: what they must know of one is in its ``Kind``."""
 
 import ast
 from pathlib import Path
 
 import pytest
 
-from vclab import cli
+from vclab import cli, service
 from vclab.provisioning import registry
 
-FILES = sorted(Path(cli.__file__).parent.glob("*.py"))
+FILES = sorted(file for each in (cli, service) for file in Path(each.__path__[0]).glob("*.py"))
 NAMES = {kind.name for kind in registry.KINDS} - {"fake"}  # which is also the name of a guest
 GENERAL = {f"vclab.provisioning{name}" for name in ("", ".data", ".enquiry", ".kind")}
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}.{file.stem}")
 def test_no_module_is_named(file: Path) -> None:
     """But in examples, which are parts of longer texts."""
     nodes = list(ast.walk(ast.parse(file.read_text())))

@@ -1,6 +1,5 @@
 """How a verb calls use cases: its parameters become a question, and the answer is printed."""
 
-import asyncio
 from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
@@ -8,12 +7,10 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from vclab.cli import client
+from vclab.cli.client import client_of, zone_for
 from vclab.cli.output import say_json
-from vclab.cli.root import Root
-from vclab.cli.times import zone_of
-from vclab.service import people
-from vclab.service.use_case import A, Nothing, Q, UseCase
+from vclab.cli.running import run
+from vclab.service.use_case import A, Q, UseCase
 
 if TYPE_CHECKING:
     from vclab.service.client import Client
@@ -27,7 +24,7 @@ class Asker:
 
     def __call__(self, use_case: UseCase[Q, A], question: Q) -> A:
         """The answer. Raises as ``Client.call``."""
-        return asyncio.run(self._client.call(use_case, question))
+        return run(self._client.call(use_case, question))
 
     def tell(self, use_case: UseCase[Q, A], question: Q, json: bool, text: Callable[[A], None]) -> A:
         """Print the answer, as JSON or by ``text``, and return it."""
@@ -40,13 +37,12 @@ class Asker:
 
     def zone(self) -> ZoneInfo:
         """The zone in which the caller reads times."""
-        return zone_of(self(people.me, Nothing()).zone)
+        return run(zone_for(self._client))
 
 
 def asker(context: typer.Context) -> Asker:
     """For the person that ``--as`` names, after the verb or before it; else for the local account."""
-    root = context.find_object(Root)
-    return Asker(client.make_client(context.params.get("as_user") or (root.as_user if root else "")))
+    return Asker(client_of(context, context.params.get("as_user", "")))
 
 
 class Retirable(Protocol):

@@ -6,18 +6,29 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from vclab.cli.administer import group
 from vclab.cli.asking import Asker, asker, given
 from vclab.cli.errors import Usage
 from vclab.cli.failed import print_failed_load
+from vclab.cli.nouns import group
 from vclab.cli.output import fields, note, say, table
 from vclab.cli.params import AsUser, ComputerName, Json, Why
+from vclab.cli.tables import Column, Fit
 from vclab.cli.times import clock
 from vclab.cli.user import key_texts
 from vclab.service import computers
 from vclab.service.computers import Computer, DetailedComputer
 from vclab.service.retiring import Disable, Named
 from vclab.service.use_case import Nothing
+
+COLUMNS = (
+    Column("COMPUTER"),
+    Column("KIND", drop=6),
+    Column("STATE", drop=1),
+    Column("HOLDS", drop=4),
+    Column("HELD BY", drop=2),
+    Column("ADDRESS", drop=5),
+    Column("NOTES", drop=3, fit=Fit.CUT),
+)
 
 app = group("computer", "The computers that people get: list, show, add, edit, reload, disable, enable, remove.")
 
@@ -218,7 +229,7 @@ def show(context: typer.Context, name: ComputerName, json: Json = False) -> None
 
 def _list(found: Sequence[Computer]) -> None:
     if found:
-        table(("COMPUTER", "KIND", "STATE", "HOLDS", "HELD BY", "ADDRESS", "NOTES"), map(_row, found))
+        table(COLUMNS, map(_row, found))
     else:
         note("There are no computers yet; add a pool with `vclab computer add vm --count 40`.")
 

@@ -7,11 +7,12 @@ import typer
 from pydantic import SecretStr
 
 from vclab.cli import module_fields
-from vclab.cli.administer import group
 from vclab.cli.asking import asker, disabled, given
 from vclab.cli.errors import Usage
+from vclab.cli.nouns import group
 from vclab.cli.output import fields, note, say, table
 from vclab.cli.params import AsUser, EndpointName, Json, Why
+from vclab.cli.tables import Column, Fit
 from vclab.model.errors import Failed, Refused
 from vclab.service import checks, endpoints, module_data
 from vclab.service.endpoints import CheckedEndpoint, Endpoint, Login
@@ -19,6 +20,31 @@ from vclab.service.retiring import Disable, Named
 from vclab.service.use_case import Nothing
 
 G = TypeVar("G", bound=endpoints.Given)
+
+COLUMNS = (
+    Column("ENDPOINT"),
+    Column("MODULE", drop=4),
+    Column("SITE", drop=3),
+    Column("URL", drop=2),
+    Column("USER", drop=5),
+    Column("CERTIFICATE", drop=6),
+    Column("NOTE", drop=1, fit=Fit.CUT),
+)
+HOSTS = (
+    Column("HOST"),
+    Column("USABLE", drop=1),
+    Column("CPUS", drop=3, right=True),
+    Column("MEMORY", drop=4, right=True),
+    Column("DATASTORES", drop=5),
+    Column("WHY NOT", drop=2, fit=Fit.FOLD),
+)
+DATASTORES = (
+    Column("DATASTORE"),
+    Column("USABLE", drop=1),
+    Column("FOR US", drop=3, right=True),
+    Column("FREE", drop=4, right=True),
+    Column("WHY NOT", drop=2, fit=Fit.FOLD),
+)
 
 app = group(
     "endpoint", "What provisions (vCenters, ESXi hosts): list, show, check, add, edit, disable, enable, remove."
@@ -271,7 +297,7 @@ def _list(found: tuple[Endpoint, ...]) -> None:
         for e in found
     ]
     if found:
-        table(("ENDPOINT", "MODULE", "SITE", "URL", "USER", "CERTIFICATE", "NOTE"), rows)
+        table(COLUMNS, rows)
     else:
         note("There are no endpoints yet; `vclab endpoint add --help` says how one is added.")
 
@@ -316,11 +342,11 @@ def _tell_answer(endpoint: CheckedEndpoint) -> None:
         (h.name, "yes" if h.usable else "no", str(h.cpus), f"{h.memory_mb} MiB", ", ".join(h.datastores), h.why_not)
         for h in endpoint.hosts
     ]
-    table(("HOST", "USABLE", "CPUS", "MEMORY", "DATASTORES", "WHY NOT"), hosts, right=("CPUS", "MEMORY"))
+    table(HOSTS, hosts)
     stores = [
         (s.name, "yes" if s.usable else "no", f"{s.disk_gb} GiB", f"{s.free_gb} GiB", s.why_not)
         for s in endpoint.datastores
     ]
-    table(("DATASTORE", "USABLE", "FOR US", "FREE", "WHY NOT"), stores, right=("FOR US", "FREE"))
+    table(DATASTORES, stores)
     for text in endpoint.missing_masters:
         note(f"Missing master: {text}")

@@ -5,14 +5,24 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from vclab.cli.administer import group
 from vclab.cli.asking import asker, given
+from vclab.cli.nouns import group
 from vclab.cli.output import note, say, table
 from vclab.cli.params import AsUser, HostName, Json
+from vclab.cli.tables import Column, Fit
 from vclab.cli.times import clock, utc_now
 from vclab.service import hosts
 from vclab.service.failures import RestingHost
 from vclab.service.use_case import Nothing
+
+COLUMNS = (
+    Column("HOST"),
+    Column("SINCE", drop=2),
+    Column("BY", drop=3),
+    Column("NEXT CHECK", drop=4),
+    Column("LAST CHECK", drop=5, fit=Fit.CUT),
+    Column("WHY", drop=1, fit=Fit.FOLD),
+)
 
 app = group("host", "Hosts out of service: list, rest, wake.")
 
@@ -75,13 +85,13 @@ def _list(found: tuple[RestingHost, ...], zone: ZoneInfo) -> None:
             f"{rest.endpoint}/{rest.host}",
             clock(rest.since, zone, now),
             rest.by or "",
-            rest.why,
             clock(rest.next_check, zone, now) if rest.next_check else "never",
             rest.last_check or "",
+            rest.why,
         )
         for rest in found
     ]
     if found:
-        table(("HOST", "SINCE", "BY", "WHY", "NEXT CHECK", "LAST CHECK"), rows)
+        table(COLUMNS, rows)
     else:
         note("All hosts are in service.")

@@ -5,15 +5,27 @@ from typing import Annotated
 import typer
 
 from vclab.cli import module_fields
-from vclab.cli.administer import group
 from vclab.cli.asking import asker, disabled, given
+from vclab.cli.nouns import group
 from vclab.cli.output import fields, note, say, table
 from vclab.cli.params import AsUser, ImageName, Json, Why
+from vclab.cli.tables import Column, Fit
 from vclab.model.errors import Failed
 from vclab.service import images, module_data
 from vclab.service.images import DetailedImage, Image, ListedImage
 from vclab.service.retiring import Disable, Named
 from vclab.service.use_case import Nothing
+
+COLUMNS = (
+    Column("IMAGE"),
+    Column("REVISION", drop=2, right=True),
+    Column("MODULE", drop=4),
+    Column("CPUS", drop=5, right=True),
+    Column("MEMORY", drop=6),
+    Column("DISK", drop=7),
+    Column("MASTER", drop=3),
+    Column("NOTE", drop=1, fit=Fit.CUT),
+)
 
 app = group("image", "What can be reserved: list, show, add, edit, disable, enable, remove.")
 
@@ -188,9 +200,8 @@ def show(context: typer.Context, name: ImageName, json: Json = False) -> None:
 
 
 def _list(found: tuple[ListedImage, ...]) -> None:
-    headings = ("IMAGE", "REVISION", "MODULE", "CPUS", "MEMORY", "DISK", "MASTER", "NOTE")
     if found:
-        table(headings, map(_row, found), right=("REVISION", "CPUS"))
+        table(COLUMNS, map(_row, found))
     else:
         note("There are no images yet; `vclab image add --help` says how one is added.")
 

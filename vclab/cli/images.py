@@ -2,6 +2,7 @@
 
 import typer
 
+from vclab.cli.asking import disabled
 from vclab.cli.client import client_of
 from vclab.cli.output import note, say_json, table
 from vclab.cli.params import Json
@@ -18,6 +19,7 @@ COLUMNS = (
     Column("CPUS", drop=2, right=True),
     Column("MEMORY", drop=1),
     Column("DISK", drop=2),
+    Column("NOTE", drop=5, fit=Fit.CUT),
 )
 
 
@@ -40,4 +42,4 @@ def images(context: typer.Context, json: Json = False) -> None:
 
 def _row(image: Offer) -> tuple[str, ...]:
     size = str(image.cpus), f"{image.memory_mb} MiB", f"{image.disk_gb} GiB"
-    return image.name, image.title, str(image.revision), *size
+    return image.name, image.title, str(image.revision), *size, disabled(image)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from vclab.cli.administer import group
+from vclab.cli.nouns import group
 from vclab.cli.output import say, say_json
 from vclab.cli.params import Json
 from vclab.model.errors import Refused, Unreachable

@@ -6,15 +6,26 @@ from typing import Annotated
 
 import typer
 
-from vclab.cli.administer import group
 from vclab.cli.asking import asker, disabled, given
 from vclab.cli.errors import Usage, quoted
+from vclab.cli.nouns import group
 from vclab.cli.output import fields, note, say, table
 from vclab.cli.params import AsUser, Json, Login, Why
+from vclab.cli.tables import Column, Fit
 from vclab.service import users
 from vclab.service.retiring import Disable, Named
 from vclab.service.use_case import Nothing
 from vclab.service.users import Person
+
+COLUMNS = (
+    Column("LOGIN"),
+    Column("UID", drop=3, right=True),
+    Column("AFFILIATION", drop=4),
+    Column("ZONE", drop=6),
+    Column("KEYS", drop=5, right=True),
+    Column("OPERATOR", drop=2),
+    Column("NOTE", drop=1, fit=Fit.CUT),
+)
 
 app = group("user", "The people who may reserve: list, show, add, edit, disable, enable, remove.")
 
@@ -164,7 +175,7 @@ def _list(found: tuple[Person, ...]) -> None:
         for u in found
     ]
     if found:
-        table(("LOGIN", "UID", "AFFILIATION", "ZONE", "KEYS", "OPERATOR", "NOTE"), rows, right=("UID", "KEYS"))
+        table(COLUMNS, rows)
     else:
         note("There are no users yet; add one with `vclab user add LOGIN --key FILE`.")
 

@@ -330,10 +330,12 @@ def _password(call: Call, wanted: Wanted, question: Given) -> str:
 
 
 async def _put_both(call: Call, entry: model.Endpoint, password: str, before: model.Endpoint | None) -> model.Endpoint:
-    """Keep entry and password together: a new password gets a reference of its own, which the entry names.
-
-    So the old pair stays in force until the entry is written, whatever fails.
+    """Keep entry and password. If both change, the password gets a reference of its own, which the entry names:
+    so the old pair stays in force until the entry is written, whatever fails.
     """
+    if entry == before:
+        call.backend.secrets.put(entry.password_ref, password)
+        return entry
     reference = f"endpoint/{entry.name}" + (f"@{secrets.token_hex(4)}" if before else "")
     call.backend.secrets.put(reference, password)
     try:

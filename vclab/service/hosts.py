@@ -74,7 +74,7 @@ async def wake(call: Call, question: Named) -> Host:
 
     def change(session: Session) -> Host:
         resting = [f"{endpoint}/{host}" for endpoint, host in host_rests.resting(session)]
-        endpoint, host = _one(question.name, resting, "out of service", "`vclab host list` lists them")
+        endpoint, host = _one(question.name, resting, " out of service", "`vclab host list` lists them")
         failures.wake(session, endpoint, host, _who(call.actor), datetime.now(UTC))
         return Host(endpoint=endpoint, host=host, rests=False)
 
@@ -103,7 +103,6 @@ def _one(name: str, hosts: list[str], which: str, otherwise: str) -> tuple[str, 
         raise Refused(f"several hosts are called {quoted(name)}", f"write one of {', '.join(fitting)}")
     if not fitting:
         known = [*hosts, *(each.split("/", 1)[1] for each in hosts)]
-        text = f"there is no host {quoted(name)} {which}".rstrip()
-        raise NotFound(f"{text}{near(name, known)}", otherwise)
+        raise NotFound(f"there is no host {quoted(name)}{which}{near(name, known)}", otherwise)
     endpoint, _, host = fitting[0].partition("/")
     return endpoint, host

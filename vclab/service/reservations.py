@@ -296,12 +296,12 @@ def _known_at(session: Session, view: ReservationView, attempt: load_log.Attempt
 
 async def _activities(call: Call, reservation: str) -> tuple[tuple[Activity, ...], str]:
     """What the server says is tried, and why it did not say."""
-    from vclab.temporal.doing import doing
+    from vclab.temporal.pending_activities import pending_activities
 
     try:
         client = await call.backend.temporal(ASK)
         async with asyncio.timeout(ASK):
-            return tuple(_activity(vars(each)) for each in await doing(client, reservation)), ""
+            return tuple(_activity(vars(each)) for each in await pending_activities(client, reservation)), ""
     except (Unreachable, NotFound) as error:
         return (), str(error)
     except TimeoutError:
@@ -364,11 +364,13 @@ class Offer(View):
     memory_mb: int
     disk_gb: int
     suspect: Suspect | None  #: it may be to blame when a load fails
+    disabled_at: Time | None  #: it can't be reserved since then; null: it can
+    disabled_why: str
 
 
 @read(Rule.ANYBODY)
 async def images(call: Call, question: Nothing) -> tuple[Offer, ...]:
-    """The images that can be reserved, by name."""
+    """The images of the lab, by name; a disabled one says why it can't be reserved."""
 
     def ask(session: Session) -> tuple[Offer, ...]:
         bad = {(each.image, each.revision): Suspect.of(each) for each in failures.suspects(session)}

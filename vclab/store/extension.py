@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from vclab.model import rules as limits
 from vclab.model.durations import format_duration
-from vclab.model.messages import Extend
+from vclab.model.intents import Author
 from vclab.model.reservations import Refusal
 from vclab.model.rules import Rules
 from vclab.model.states import OPEN_STATES
@@ -23,8 +23,8 @@ _LEAST_CREDIT = 1.0
 """Seconds. Less is not worth a credit."""
 
 
-def extend(session: Session, id: str, message: Extend, rules: Rules, now: datetime) -> datetime | Refusal:
-    """Move the end to ``message.end`` and return it, or say why not and what the latest possible end is.
+def extend(session: Session, id: str, end: datetime, by: Author, rules: Rules, now: datetime) -> datetime | Refusal:
+    """Move the end and return it, or say why not and what the latest possible end is.
 
     Limits do not bind operators; claims bind everybody. The same end, and the same act, again is a success: a worker
     that dies after several acts repeats all of them, and then the first one's end is no longer the newest.
@@ -32,23 +32,23 @@ def extend(session: Session, id: str, message: Extend, rules: Rules, now: dateti
     row, now = locks.reservation(session, id), utc(now)
     if row.state not in OPEN_STATES:
         return Refusal(f"{id} has ended and can't be extended")
-    if audit.is_done(session, id, message.request_id):
+    if audit.is_done(session, id, by.act):
         return row.ends
-    if message.end.tzinfo is None:
+    if end.tzinfo is None:
         return Refusal("the new end has no time zone")
-    if message.end == row.ends:
+    if end == row.ends:
         return row.ends
-    why_not = _why_not_end(session, row, message.end, message.operator, rules, now)
+    why_not = _why_not_end(session, row, end, by.operator, rules, now)
     if why_not:
         return Refusal(why_not)
-    end = utc(message.end)
+    end = utc(end)
     try:
         _move_end(session, row, end, rules, now)
     except (claims.ClaimHeld, claims.NoRoom) as refused:  # claimed since the look at what is free
         return Refusal(str(refused))
     row.reason = ""
     until = local_time.for_user(session, row.user, end)
-    audit.note(session, id, message.by, "extended", f"until {until}", now, message.request_id)
+    audit.note(session, id, by.who, "extended", f"until {until}", now, by.act)
     return end
 
 

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from vclab.model.intents import Author
 from vclab.model.plans import Target
 from vclab.model.reservations import FailedStep
 from vclab.model.rules import Rules
@@ -29,7 +30,7 @@ def begin(
     audit.note(session, row.id, "vclab", "needs help", reason, now)
 
 
-def resolved(session: Session, id: str, by: str, how: str, rules: Rules, now: datetime) -> tuple[datetime, str]:
+def resolved(session: Session, id: str, by: Author, how: str, rules: Rules, now: datetime) -> tuple[datetime, str]:
     """An operator has resolved it, and the user is credited the time. Returns the end and the credit's message.
 
     Nothing changes when it does not wait.
@@ -37,7 +38,7 @@ def resolved(session: Session, id: str, by: str, how: str, rules: Rules, now: da
     row = locks.reservation(session, id)
     if row.help_since is None or row.state not in OPEN_STATES:
         return row.ends, ""
-    audit.note(session, id, by, f"resolved: {how}", "", now)
+    audit.note(session, id, by.who, f"resolved: {how}", "", now, by.act)
     text = extension.credit(session, row, (utc(now) - row.help_since).total_seconds(), rules, now)
     row.help_since, row.help_until, row.no_other_place = None, None, ""
     row.reason = text

@@ -13,6 +13,7 @@ from vclab.model import catalog as model
 from vclab.model import rules as limits
 from vclab.model.errors import NotFound
 from vclab.model.ids import is_id
+from vclab.model.intents import Author
 from vclab.model.inventory import Inventory
 from vclab.model.plans import Access, Target
 from vclab.model.reservations import Placed, Refusal, ReserveRequest
@@ -53,7 +54,7 @@ _MOST_STARTS = 5  # so often a time is looked for that suits both the user's oth
 
 
 def place(
-    session: Session, request: ReserveRequest, inventories: Sequence[Inventory], rules: Rules, now: datetime
+    session: Session, request: ReserveRequest, by: Author, inventories: Sequence[Inventory], rules: Rules, now: datetime
 ) -> Placed | Refusal:
     """Place a reservation, or refuse with reasons, which the audit keeps. The same id gets the same place again.
 
@@ -65,12 +66,12 @@ def place(
     if known is not None and known.user == request.user:
         evicted = eviction.evicted_for(session, known.id)
         return dataclasses.replace(placed(session, known, rules), evicted=evicted)
-    why_not = _why_not(session, request, user, known, rules, now)
-    outcome = Refusal(why_not) if why_not else _claim_and_record(session, request, inventories, rules, now)
+    why_not = _why_not(session, request, by, user, known, rules, now)
+    outcome = Refusal(why_not) if why_not else _claim_and_record(session, request, by, inventories, rules, now)
     if isinstance(outcome, Refusal):
         if request.start is None or _can_be_told(request.start):
             refusals.note(session, request, outcome, now)
-        audit.note(session, request.id, request.requested_by or request.user, "refused", outcome.text(request.id), now)
+        audit.note(session, request.id, by.who, "refused", outcome.text(request.id), now, by.act)
     return outcome
 
 
@@ -95,7 +96,13 @@ def placed(session: Session, row: Reservation, rules: Rules) -> Placed:
 
 
 def _why_not(
-    session: Session, request: ReserveRequest, user: User | None, known: Reservation | None, rules: Rules, now: datetime
+    session: Session,
+    request: ReserveRequest,
+    by: Author,
+    user: User | None,
+    known: Reservation | None,
+    rules: Rules,
+    now: datetime,
 ) -> str:
     """Why the request is refused whatever room there is; empty when it is not."""
     if known is not None or not is_id(request.id):
@@ -107,7 +114,7 @@ def _why_not(
     if request.start is not None and request.start.tzinfo is None:
         return "the start has no time zone"
     why_not = _why_not_image(session, request.image)
-    why_not = why_not or limits.why_not_duration(rules.limits, request.seconds, request.operator)
+    why_not = why_not or limits.why_not_duration(rules.limits, request.seconds, by.operator)
     if not why_not and request.start is not None:
         why_not = limits.why_not_start(rules.limits, request.start, request.seconds, now)
     return why_not
@@ -146,14 +153,14 @@ def _why_not_image(session: Session, name: str) -> str:
 
 
 def _claim_and_record(
-    session: Session, request: ReserveRequest, inventories: Sequence[Inventory], rules: Rules, now: datetime
+    session: Session, request: ReserveRequest, by: Author, inventories: Sequence[Inventory], rules: Rules, now: datetime
 ) -> Placed | Refusal:
     image = catalog.image(session, request.image)
     window = window_of(session, request.image, request.start, request.seconds, rules, now)
     search = prepare(session, request.id, request.user, image, inventories, window, rules)
     if not search.endpoints:
         return Refusal(f"there is no endpoint for {image.name}: {_why_no_endpoint(session, image)}")
-    why_not = why_not_then(session, request.user, request.operator, window, rules)
+    why_not = why_not_then(session, request.user, by.operator, window, rules)
     if why_not:
         possible = _first_start(session, search, rules)
         return refusals.for_user(session, Refusal(why_not, earliest=possible), request, now, request.start or now)
@@ -161,9 +168,9 @@ def _claim_and_record(
     if isinstance(found, Refusal):
         return refusals.for_user(session, found, request, now, window.claim_starts)
     target = targets.for_search(search, found, _take(session, search, found), rules)
-    row = _record(session, request, target, window, rules)
+    row = _record(session, request, by, target, window, rules)
     row.private_address, row.host_key = found.facts.private_address, found.facts.host_key
-    audit.note(session, row.id, request.requested_by or request.user, "reserved", f"on {target.host}", now)
+    audit.note(session, row.id, by.who, "reserved", f"on {target.host}", now, by.act)
     return dataclasses.replace(placed(session, row, rules), evicted=eviction.evicted_for(session, row.id))
 
 
@@ -261,11 +268,13 @@ def _refusal(session: Session, search: Search, refusal: Refusal) -> Refusal:
     return refusals.with_room(session, refusal, search)
 
 
-def _record(session: Session, request: ReserveRequest, target: Target, window: Window, rules: Rules) -> Reservation:
+def _record(
+    session: Session, request: ReserveRequest, by: Author, target: Target, window: Window, rules: Rules
+) -> Reservation:
     row = Reservation(
         id=request.id,
         user=request.user,
-        requested_by=request.requested_by or request.user,
+        requested_by=by.who,
         image=target.image,
         revision=target.revision,
         state=ReservationState.NEW if window.preload_at is None else ReservationState.SCHEDULED,

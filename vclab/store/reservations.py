@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from vclab.model import states
 from vclab.model.errors import NotFound
+from vclab.model.intents import VCLAB, Author
 from vclab.model.plans import Facts, Left, Target
 from vclab.model.reservations import HeldTenure, ReservationView
 from vclab.model.rules import Rules
@@ -57,6 +58,7 @@ __all__ = [
     "placed",
     "ready",
     "ready_late",
+    "reboot_asked",
     "rebooted",
     "tenures_held",
     "unfinished",
@@ -125,7 +127,13 @@ def rebooted(session: Session, id: str, facts: Facts, now: datetime) -> None:
     audit.note(session, id, "vclab", what, f"{row.public_address}, boot {row.boot_id[:8]}", now)
 
 
-def acknowledged(session: Session, id: str, addresses: Sequence[str], now: datetime) -> None:
+def reboot_asked(session: Session, id: str, hard: bool, by: Author, now: datetime) -> None:
+    """Somebody wants the computer restarted. The same act again changes nothing."""
+    if _open(session, id) is not None and not audit.is_done(session, id, by.act):
+        audit.note(session, id, by.who, "reboot asked", "by force" if hard else "", now, by.act)
+
+
+def acknowledged(session: Session, id: str, addresses: Sequence[str], by: Author, now: datetime) -> None:
     """The user has pressed Connect from these addresses; the computer does not let them in yet."""
     row = _open(session, id)
     if row is None:
@@ -133,7 +141,7 @@ def acknowledged(session: Session, id: str, addresses: Sequence[str], now: datet
     row.acknowledged_at = row.acknowledged_at or utc(now)
     row.access_open = row.access_open and set(addresses) <= set(row.remote_addresses)
     row.remote_addresses = list(addresses)
-    audit.note(session, id, row.user, "acknowledged", ", ".join(addresses), now)
+    audit.note(session, id, by.who, "acknowledged", ", ".join(addresses), now, by.act)
 
 
 def access_opened(
@@ -181,7 +189,7 @@ def handed_out(session: Session, id: str, now: datetime) -> None:
     row.state = ReservationState.INUSE
     computer = _computer(session, row)
     computer.state, computer.tainted = ComputerState.INUSE, True
-    audit.note(session, id, row.user, "handed out", row.handover, now)
+    audit.note(session, id, "vclab", "handed out", row.handover, now)
 
 
 def connected(session: Session, id: str, now: datetime) -> None:
@@ -204,17 +212,23 @@ def disconnected(session: Session, id: str, now: datetime, detail: str = "") -> 
         audit.note(session, id, row.user, "disconnected", detail, now)
 
 
-def ended(session: Session, id: str, ending: Ending, reason: str, now: datetime, by: str = "") -> None:
-    """It has ended for its user: its claims are released. The first ending stays, and so does the tenure."""
+def ended(
+    session: Session, id: str, ending: Ending, reason: str, now: datetime, by: Author = VCLAB
+) -> tuple[Ending, str]:
+    """It has ended for its user: its claims are released, and the tenure stays.
+
+    Returns the first ending and its reason, which stay too.
+    """
     row = locks.reservation(session, id)
     claims.release(session, id, now)
     if row.ending is not None:
-        return
+        return row.ending, row.reason
     row.ending, row.reason, row.ended_at = ending, reason, utc(now)
     row.state = ReservationState.RECLAIM
     row.connected = row.access_open = False
     row.help_since, row.help_until, row.no_other_place = None, None, ""
-    audit.note(session, id, by or "vclab", f"ended: {ending}", reason, now)
+    audit.note(session, id, by.who, f"ended: {ending}", reason, now, by.act)
+    return ending, reason
 
 
 def finished(session: Session, id: str, now: datetime, verified: bool = True, detail: str = "") -> None:
@@ -235,12 +249,12 @@ def finished(session: Session, id: str, now: datetime, verified: bool = True, de
     audit.note(session, id, "vclab", "finished", detail, now)
 
 
-def dismissed(session: Session, id: str, by: str, now: datetime) -> None:
+def dismissed(session: Session, id: str, by: Author, now: datetime) -> None:
     """Its user, or an operator, has seen that it failed, and it is no longer listed. Harmless for any other."""
     row = locks.reservation(session, id)
     if row.ending is Ending.FAILED and row.dismissed_at is None:
         row.dismissed_at = utc(now)
-        audit.note(session, id, by, "dismissed", "", now)
+        audit.note(session, id, by.who, "dismissed", "", now, by.act)
 
 
 def kept(session: Session, id: str, seconds: float, now: datetime) -> str:
@@ -293,9 +307,9 @@ def _kept_as(session: Session, row: Reservation, seconds: float, now: datetime) 
     return f"kept as a spare until {until}"
 
 
-def note_refusal(session: Session, id: str, who: str, what: str, text: str, now: datetime) -> None:
+def note_refusal(session: Session, id: str, by: Author, what: str, text: str, now: datetime) -> None:
     """Record a refusal in the audit. An open reservation shows it as its reason."""
-    audit.note(session, id, who, f"refused: {what}", text, now)
+    audit.note(session, id, by.who, f"refused: {what}", text, now, by.act)
     row = session.get(Reservation, id)
     if row is not None and row.state in OPEN_STATES:
         row.reason = text

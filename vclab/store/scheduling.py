@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 
 from vclab.model import catalog as model
 from vclab.model import rules as limits
+from vclab.model.intents import Author
 from vclab.model.inventory import Amounts, Inventory
-from vclab.model.messages import Move
 from vclab.model.plans import Facts
 from vclab.model.reservations import Placed, Refusal
 from vclab.model.rules import Rules
@@ -139,14 +139,20 @@ def put_off(
 
 
 def reschedule(
-    session: Session, id: str, message: Move, inventories: Sequence[Inventory], rules: Rules, now: datetime
+    session: Session,
+    id: str,
+    start: datetime,
+    by: Author,
+    inventories: Sequence[Inventory],
+    rules: Rules,
+    now: datetime,
 ) -> Placed | Refusal:
     """Move the start, or say why not. The length stays; the place too if it is free then, else it changes.
 
     The place does not change while a computer is held: the workflow keeps that or gives it back.
     """
     row, now = _locked_after_user(session, id), utc(now)
-    start, seconds = message.start, (row.ends - row.starts).total_seconds()
+    seconds = (row.ends - row.starts).total_seconds()
     if start.tzinfo is None:
         return Refusal("the new start has no time zone")
     if row.preload_at is not None and start == row.starts:
@@ -157,14 +163,15 @@ def reschedule(
     if why_not:
         return Refusal(why_not)
     window = window_of(session, row.image, start, seconds, rules, now)
-    why_not = placement.why_not_then(session, row.user, message.operator, window, rules, but=id)
+    why_not = placement.why_not_then(session, row.user, by.operator, window, rules, but=id)
     refusal = Refusal(why_not) if why_not else _move_claims(session, row, inventories, window, rules)
     if refusal is not None:
         return refusal
     row.starts, row.preload_at, row.ends = window.start, window.preload_at, window.end
     row.load_seconds, row.reason = window.load_seconds, ""
     tenures.expect(session, row.computer, row.generation, window.claim_ends)
-    audit.note(session, id, message.by, "moved", f"to {local_time.for_user(session, row.user, window.start)}", now)
+    to = local_time.for_user(session, row.user, window.start)
+    audit.note(session, id, by.who, "rescheduled", f"to {to}", now, by.act)
     return placement.placed(session, row, rules)
 
 

@@ -30,7 +30,7 @@ class ImageData(ModuleData):
     @classmethod
     def _guest_id(cls, text: str) -> str:
         if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,60}", text, re.ASCII):
-            raise ValueError(f"{text!r} is no guest id of vSphere; write one like debian12_64Guest")
+            raise ValueError(f"{text!r} is not a guest id of vSphere; write it like debian12_64Guest")
         return text
 
     def source(self) -> str:

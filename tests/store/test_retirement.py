@@ -186,6 +186,13 @@ def test_lab_machines_and_their_group(labs: Store) -> None:
         remove(labs, Thing.ENDPOINT, "labs")
 
 
+def test_no_host_of_a_removed_endpoint_rests(lab: Store) -> None:
+    lab.run(lambda s: host_rests.order(s, "lab-vcenter", "esx1", "new memory", "olga", NOW))
+    remove(lab, Thing.ENDPOINT, "lab-vcenter")
+    with lab.read() as session:
+        assert host_rests.resting(session) == {}
+
+
 def test_an_endpoint_that_was_never_used(lab: Store) -> None:
     lab.run(
         lambda s: catalog.put_endpoint(s, Endpoint("vc2", "vsphere", "https://vc2", "u", "endpoint/vc2", "ab" * 32))

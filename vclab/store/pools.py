@@ -34,8 +34,8 @@ class _Said(NamedTuple):
 
     def columns(self) -> dict[str, Any]:
         """The pool's row."""
-        values = self._asdict()
-        return values | dict(zip(_FACTS, values.pop("facts"), strict=True))
+        facts = dict(zip(_FACTS, self.facts, strict=True))
+        return {name: value for name, value in self._asdict().items() if name != "facts"} | facts
 
 
 def refresh(session: Session, inventories: Sequence[Inventory]) -> None:

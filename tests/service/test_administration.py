@@ -19,7 +19,7 @@ from vclab.service.backend import Backend
 from vclab.service.retiring import Disable, Named
 from vclab.service.use_case import A, Nothing, Q, Question, UseCase
 from vclab.settings import Settings
-from vclab.store import intents, reservations
+from vclab.store import intents, placement, reservations
 
 T = TypeVar("T")
 
@@ -54,7 +54,7 @@ def lived(backend: Backend, user: str, image: str) -> None:
     """A reservation that has ended: the history knows its user and image."""
     request = ReserveRequest("r7", user, image, 3600)
     outcome = backend.store.run(
-        lambda s: reservations.place(s, request, Author(user), [inventory(taken_at=NOW)], RULES, NOW)
+        lambda s: placement.place(s, request, Author(user), [inventory(taken_at=NOW)], RULES, NOW)
     )
     assert isinstance(outcome, Placed), outcome
     backend.store.run(lambda s: reservations.ended(s, "r7", Ending.DELETED, "", NOW))

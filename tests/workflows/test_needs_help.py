@@ -283,7 +283,7 @@ async def test_the_users_clock_stands_still(life: Life) -> None:
     view = await life.until("reserved")
     assert view.end == done.end and "the end is now" in view.reason
     assert life.world.done.count("vsphere.copy_disk") == 1
-    with pytest.raises(Refused, match="it needs no help: it is Ready"):
+    with pytest.raises(Refused, match="it does not need help: it is Ready"):
         await life.operator.resolve(life.id, Resolve(How.RETRY))
 
 

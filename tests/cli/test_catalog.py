@@ -513,7 +513,7 @@ def test_texts_to_hand_out(vclab: Command, store: Path, installation: Path, tmp_
 
     group = ("endpoint", "add", "texts", "--module", "text-file")
     vclab(*group).one_line_error(2, "the endpoint texts needs --folder too")
-    vclab(*group, "--folder", "../x").one_line_error(2, "the endpoint texts: folder: ", "from the root on")
+    vclab(*group, "--folder", "../x").one_line_error(2, "the endpoint texts: folder: ", "absolute path")
     assert vclab(*group, "--folder", str(tmp_path), "--json").json["module_data"]["folder"] == str(tmp_path)
     vclab(*group, "--folder", "/else").one_line_error(3, "change it with `vclab endpoint edit texts`")
     edited = vclab("endpoint", "edit", "texts", "--set", "folder=/srv/texts", "--json").json

@@ -23,9 +23,13 @@ setup: ## install all that the lab needs (Debian packages, Python environment, T
 demo: setup ## start the embedded lab and watch one reservation from end to end
 	@$(ROOT) $(BIN)/vclab demo
 
-test: ## set up, then run the tests, two at a time; with ARGS="tests/store -k claims" only some
+test: ## set up, then run the tests, three at a time; with ARGS="tests/store -k claims" only some
 	@deploy/setup.sh tests
-	$(ROOT) $(BIN)/pytest -n 2 --no-loadscope-reorder $(ARGS)
+	$(ROOT) $(BIN)/pytest -n 3 --no-loadscope-reorder $(ARGS)
+
+quick: ## the light tests, in under two minutes: neither root nor the lab; ARGS as above
+	@deploy/setup.sh tests
+	$(BIN)/pytest -n 2 --no-loadscope-reorder -m 'not heavy and not long' $(ARGS)
 
 test-long: ## the tests that `make test` leaves out: a quarter of an hour of faults on the whole stack and on a node
 	@deploy/setup.sh tests

@@ -1,4 +1,4 @@
-"""The house's errors as Temporal failures. Texts are redacted first: a failure stays in a history for ever."""
+"""vclab's errors as Temporal failures. Texts are redacted first: a failure stays in a history for ever."""
 
 import re
 from collections.abc import Iterator
@@ -23,8 +23,8 @@ def redacted(text: str) -> str:
     return text[:2000]
 
 
-def told(error: Exception) -> str:
-    """An error in words; one that is none of the house's with its type, for it is a mistake of ours or of a library."""
+def text_of(error: Exception) -> str:
+    """The error in words; one that is not vclab's own with its type, because it is a bug in vclab or in a library."""
     kind, text = type(error).__name__, redacted(str(error) or type(error).__name__)
     return text if isinstance(error, VclabError) else f"{kind}: {text}"
 
@@ -33,7 +33,7 @@ def failure(error: Exception) -> ApplicationError:
     """An error as a failure. ``NotYet`` is benign and retried when it says; facts are final, weather is not."""
     if isinstance(error, ApplicationError):
         return error
-    kind, text = type(error).__name__, told(error)
+    kind, text = type(error).__name__, text_of(error)
     if isinstance(error, NotYet):
         return ApplicationError(
             text,
@@ -55,6 +55,6 @@ def failures(of_act: bool = False) -> Iterator[None]:
         yield
     except Exception as error:
         if of_act and not isinstance(error, (VclabError, FailureError)):
-            text = f"a mistake of vclab; nothing was changed: {type(error).__name__}: {error}"
+            text = f"a bug in vclab; nothing was changed: {type(error).__name__}: {error}"
             raise ApplicationError(redacted(text), type=type(error).__name__, non_retryable=True) from None
         raise failure(error) from None

@@ -9,6 +9,7 @@ from temporalio.client import Client
 
 from activities.drivers import Drivers
 from activities.evidence import EvidenceActivities
+from activities.failed_steps import FailedStepRecords
 from activities.fence import TenureFence
 from activities.guest import GuestActivities
 from activities.load_log import StoreLoadLog
@@ -20,7 +21,6 @@ from activities.reconcile import RowReconciler, SiteReconciler
 from activities.records import RecordActivities
 from activities.spares import SpareActivities
 from activities.steps import step_activities
-from activities.troubles import TroubleRecords
 from vclab.settings import Live, Settings
 from vclab.store.engine import Store
 
@@ -52,7 +52,7 @@ def export(client: Client, settings: Settings, store: Store, drivers: Drivers, e
     tables = [driver.steps() for each in (modules, guests) for driver in each.values()]
     steps = step_activities(tables, fence, StoreLoadLog(store), executor, drivers.whereabouts)
     return Exports(
-        records=activities_of(RecordActivities(store, live), LoadRecords(store, live), TroubleRecords(store, live)),
+        records=activities_of(RecordActivities(store, live), LoadRecords(store, live), FailedStepRecords(store, live)),
         rounds=activities_of(
             RowReconciler(
                 client,

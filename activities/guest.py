@@ -31,7 +31,7 @@ class GuestInput:
 
 
 @dataclass(frozen=True)
-class Seen:
+class Sighting:
     """What a look saw."""
 
     connected: bool
@@ -75,7 +75,7 @@ class GuestActivities:
         try:
             return await asyncio.to_thread(self._whereabouts, target)
         except VclabError:
-            return Whereabouts()  # the endpoint is away too: what the computer itself said is told
+            return Whereabouts()  # the endpoint is away too: what the computer itself said counts
 
     def _guest(self, given: GuestInput) -> Guest:
         return known_guest(self._guests, given.target.guest)
@@ -90,10 +90,10 @@ class GuestActivities:
             async with self._heartbeating(given):
                 await asyncio.to_thread(self._fence.check, given.target)
                 guest = self._guest(given)
-                told, facts = await self._reached(
+                answer, facts = await self._reached(
                     given, lambda facts: guest.grant_access(given.target, facts, given.access)
                 )
-                return facts.merged(told)
+                return facts.merged(answer)
 
     @activity.defn
     async def close_access(self, given: GuestInput) -> None:
@@ -105,7 +105,7 @@ class GuestActivities:
                 await self._reached(given, lambda facts: guest.close_access(given.target, facts, given.access))
 
     @activity.defn
-    async def await_connection(self, given: GuestInput) -> Seen:
+    async def await_connection(self, given: GuestInput) -> Sighting:
         """Return once somebody is connected; the computer is tainted from then on."""
         with failures():
             async with self._heartbeating(given):
@@ -118,7 +118,7 @@ class GuestActivities:
                 return seen
 
     @activity.defn
-    async def last_look(self, given: GuestInput) -> Seen:
+    async def last_look(self, given: GuestInput) -> Sighting:
         """Who is connected now, or was in the last ``look_seconds``, before that nobody is ends anything: no worker may
         have looked for long. Tainted as above; ``unseen`` when it can't be looked at."""
         with failures():
@@ -126,18 +126,18 @@ class GuestActivities:
                 try:
                     seen = await self._look(given)
                 except CannotLook as error:
-                    return Seen(False, unseen=f"the computer can't be looked at: {error.why}")
+                    return Sighting(False, unseen=f"the computer can't be looked at: {error.why}")
                 if seen.connected:
                     await self._taint(given, seen)
                 return seen
 
-    async def _taint(self, given: GuestInput, seen: Seen) -> None:
+    async def _taint(self, given: GuestInput, seen: Sighting) -> None:
         facts = given.facts.merged(seen.facts or Facts())
         await asyncio.to_thread(self._fence.check, given.target)
         await self._guest(given).taint(given.target, facts, "a user has connected")
 
     @activity.defn
-    async def await_disconnection(self, given: GuestInput) -> Seen:
+    async def await_disconnection(self, given: GuestInput) -> Sighting:
         """Return once nobody is connected any more, or the computer is found elsewhere or restarted; in use also once
         an older address is not used any more."""
         with failures():
@@ -152,13 +152,13 @@ class GuestActivities:
                 return seen
 
     @activity.defn
-    async def await_sight(self, given: GuestInput) -> Seen:
+    async def await_sight(self, given: GuestInput) -> Sighting:
         """Return once a computer can be looked at again: who is connected to it."""
         with failures():
             async with self._heartbeating(given):
                 return await self._look(replace(given, in_use=False))
 
-    async def _look(self, given: GuestInput) -> Seen:
+    async def _look(self, given: GuestInput) -> Sighting:
         """A computer that can't be looked at is not "disconnected": look again.
 
         In use, one that is off or gone by the word of its endpoint stays so until somebody acts: that is an answer.
@@ -171,14 +171,14 @@ class GuestActivities:
             )
         except (Unreachable, Gone) as error:
             if given.in_use and isinstance(error, Away | Gone):
-                return Seen(False, unseen=str(error))
+                return Sighting(False, unseen=str(error))
             raise CannotLook(str(error), given.look_seconds) from None
         now = facts.merged(found.facts)
-        return Seen(bool(found), found.addresses, facts=now if now != given.facts else None)
+        return Sighting(bool(found), found.addresses, facts=now if now != given.facts else None)
 
     @activity.defn
     async def reboot_guest(self, given: GuestInput) -> Facts:
-        """Ask it to restart. Nothing is learned. One that is off or gone can't be asked."""
+        """Ask it to restart. One that is off or gone can't be asked."""
         with failures():
             async with self._heartbeating(given):
                 await asyncio.to_thread(self._fence.check, given.target)
@@ -196,14 +196,14 @@ class GuestActivities:
             async with self._heartbeating(given):
                 guest = self._guest(given)
                 try:
-                    told, facts = await self._reached(
+                    answer, facts = await self._reached(
                         given, lambda facts: guest.read_public_address(given.target, facts)
                     )
                 except Unreachable as error:
                     raise NotYet(str(error), given.look_seconds) from None
-                if told.boot_id == given.facts.boot_id:
+                if answer.boot_id == given.facts.boot_id:
                     raise NotYet("it runs since the boot before", given.look_seconds)
-                return facts.merged(told)
+                return facts.merged(answer)
 
     @activity.defn
     async def notify_user(self, given: GuestInput) -> None:

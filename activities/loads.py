@@ -1,4 +1,4 @@
-"""Records of loads that nobody waits for: see activities/records.py, whose rules hold here too."""
+"""Records of background loads. The rules of activities/records.py hold here too."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,11 +9,12 @@ from temporalio import activity
 
 from activities.errors import failures
 from vclab.model.errors import NotFound, Refused
+from vclab.model.intents import VCLAB, Verb
 from vclab.model.messages import Reload
 from vclab.model.plans import Facts, Target
 from vclab.model.reservations import Waits
 from vclab.settings import Settings
-from vclab.store import background_loads
+from vclab.store import background_loads, intents
 from vclab.store.engine import Store
 
 
@@ -54,10 +55,13 @@ class LoadRecords:
     @activity.defn
     def load_begins(self, given: LoadBegins) -> LoadBegun:
         """Take the tenure. That somebody has the computer, or that it needs no load, is an answer."""
-        rules = self._settings().rules()
+        rules, wanted = self._settings().rules(), given.reload
 
         def begin(session: Session) -> LoadBegun:
-            return LoadBegun(background_loads.begin(session, given.reload, rules, given.now), rules.waits)
+            by = VCLAB
+            if wanted.intent:
+                by = intents.author(session, wanted.intent, Verb.RELOAD, wanted.computer, image=wanted.image)
+            return LoadBegun(background_loads.begin(session, wanted, by, rules, given.now), rules.waits)
 
         with failures():
             try:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.errors import failures, redacted, told
+from activities.errors import failures, redacted, text_of
 from activities.runner import Fence, heartbeating, in_thread, unfenced
 from vclab.guests.base import Guest, known_guest
 from vclab.model.catalog import Endpoint
@@ -95,7 +95,7 @@ class ProvisioningActivities:
         except TimeoutError:
             error = f"{endpoint.name} does not answer within {SURVEY_SECONDS:.0f} s"
         except Exception as failed:
-            error = told(failed)
+            error = text_of(failed)
         return Inventory(endpoint.name, datetime.now(UTC), error=error)
 
     @activity.defn
@@ -125,7 +125,7 @@ class ProvisioningActivities:
 
     @activity.defn
     async def reset_computer(self, target: Target) -> Facts:
-        """Restart it by force; one that is off is powered on. Nothing is learned. Fails for a module that can't."""
+        """Restart it by force; one that is off is powered on. Fails for a module that can't."""
         with failures():
             module = power(known_module(self._modules, target.module), Operation.POWER_RESET, target)
             async with heartbeating(lambda: self._fence.check(target)) as context:

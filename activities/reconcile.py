@@ -1,4 +1,4 @@
-"""Finds what no workflow looks after any more: rows whose workflow is gone, machines of ours without a tenure.
+"""Reconciliation: finds rows whose workflow is gone, and machines of ours without a tenure.
 
 Rows are looked after on the workflows' queue. Machines, and hosts that rest since loads failed on them, are asked for
 at each site by a worker of that site, for no other one reaches its endpoints.
@@ -19,7 +19,7 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.errors import failures, told
+from activities.errors import failures, text_of
 from activities.runner import heartbeating, unfenced
 from vclab.model import messages
 from vclab.model.catalog import Endpoint
@@ -223,7 +223,7 @@ class SiteReconciler:
                     try:
                         await self._machines(endpoint, reported, removed)
                     except Exception as error:  # whatever is wrong with one, the others are looked after
-                        not_asked.append(f"{endpoint.name}: {told(error)}")
+                        not_asked.append(f"{endpoint.name}: {text_of(error)}")
                 woken = await self._hosts({endpoint.name: endpoint for endpoint in endpoints})
                 return Strays((), tuple(reported), tuple(removed), tuple(not_asked), tuple(woken))
 
@@ -248,7 +248,7 @@ class SiteReconciler:
             survey = known_module(self._modules, endpoint.module).survey
             found = await asyncio.get_running_loop().run_in_executor(self._executor, survey, endpoint.name)
         except Exception as error:
-            return dict.fromkeys(hosts, told(error))
+            return dict.fromkeys(hosts, text_of(error))
         facts = {host.name: host for host in found.hosts}
         return {host: found.error or _problem(facts.get(host)) for host in hosts}
 

@@ -14,13 +14,15 @@ from temporalio import activity
 
 from activities import rules
 from activities.errors import failures
+from vclab.model.errors import Refused
+from vclab.model.intents import VCLAB, Author, Intent, Verb, signalled
 from vclab.model.inventory import Inventory
-from vclab.model.messages import Extend, Move
+from vclab.model.messages import Acknowledge, Dismiss, Extend, How, Reboot, Reschedule
 from vclab.model.plans import Facts, Target
 from vclab.model.reservations import Placed, Refusal, ReserveRequest, Waits
 from vclab.model.states import Ending
 from vclab.settings import Settings
-from vclab.store import extension, reservations, scheduling, spares
+from vclab.store import extension, intents, reservations, scheduling, spares
 from vclab.store.engine import Store
 
 T = TypeVar("T")
@@ -80,6 +82,7 @@ class ExtendInput:
     reservation: str
     message: Extend
     now: datetime
+    signal: int = 0  #: the number of the signal that asks for it; 0: an intent does
 
 
 @dataclass(frozen=True)
@@ -112,11 +115,11 @@ class PutOffInput:
 
 
 @dataclass(frozen=True)
-class MoveInput:
+class RescheduleInput:
     """Move the start, if the limits and the claims allow it."""
 
     reservation: str
-    message: Move
+    message: Reschedule
     inventories: tuple[Inventory, ...]
     now: datetime
 
@@ -129,12 +132,51 @@ class EndedInput:
     ending: Ending
     now: datetime
     reason: str = ""
-    by: str = ""
+    by_signal: bool = False
+
+
+@dataclass(frozen=True)
+class EndInput:
+    """Somebody wants to end it: by the act ``verb``, "end" or "resolve"."""
+
+    reservation: str
+    ending: Ending
+    now: datetime
+    intent: str
+    verb: Verb = Verb.END
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class EndOutcome:
+    """How it has ended. The first ending stays."""
+
+    ending: Ending
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class AcknowledgeInput:
+    """Connect was pressed; ``addresses``: all from which it was pressed so far, the newest last."""
+
+    reservation: str
+    message: Acknowledge
+    addresses: tuple[str, ...]
+    now: datetime
+
+
+@dataclass(frozen=True)
+class RebootInput:
+    """Somebody wants the computer restarted."""
+
+    reservation: str
+    message: Reboot
+    now: datetime
 
 
 @dataclass(frozen=True)
 class RefusalInput:
-    """An operator's signal could not be carried out; signals have no answer, so it is kept in the audit."""
+    """A signal was refused. A signal has no answer, so the audit keeps it."""
 
     reservation: str
     what: str
@@ -144,10 +186,9 @@ class RefusalInput:
 
 @dataclass(frozen=True)
 class DismissInput:
-    """Its user, or an operator, need not see any more that it failed."""
+    """A failed reservation is to be taken off the list."""
 
-    reservation: str
-    by: str
+    message: Dismiss
     now: datetime
 
 
@@ -202,7 +243,11 @@ class RecordActivities:
 
         def write(session: Session) -> Placed | Refusal:
             ours = rules.of_user(session, self._settings(), given.request.user)
-            return reservations.place(session, given.request, given.inventories, ours, given.now)
+            try:
+                by = _who_reserves(session, given.request)
+            except Refused as refused:
+                return Refusal(str(refused))
+            return reservations.place(session, given.request, by, given.inventories, ours, given.now)
 
         return _outcome(self._write(write))
 
@@ -234,14 +279,16 @@ class RecordActivities:
         return self._write(put_off)
 
     @activity.defn
-    def move(self, given: MoveInput) -> PlaceOutcome:
+    def reschedule(self, given: RescheduleInput) -> PlaceOutcome:
         """Move the start by the constrained write itself; a refusal is an answer, not an error."""
+        id, message = given.reservation, given.message
 
-        def move(session: Session) -> Placed | Refusal:
-            ours = rules.of_reservation(session, self._settings(), given.reservation)
-            return scheduling.reschedule(session, given.reservation, given.message, given.inventories, ours, given.now)
+        def reschedule(session: Session) -> Placed | Refusal:
+            by = intents.author(session, message.intent, Verb.RESCHEDULE, id, start=message.start)
+            ours = rules.of_reservation(session, self._settings(), id)
+            return scheduling.reschedule(session, id, message.start, by, given.inventories, ours, given.now)
 
-        return _outcome(self._write(move, of_act=True))
+        return _outcome(self._write(reschedule, of_act=True))
 
     @activity.defn
     def ready(self, given: Event) -> Waits:
@@ -266,11 +313,26 @@ class RecordActivities:
         return self._record(given, lambda s: reservations.rebooted(s, given.reservation, given.facts, given.now))
 
     @activity.defn
-    def acknowledged(self, given: Event) -> Waits:
+    def acknowledged(self, given: AcknowledgeInput) -> Waits:
         """Connect was pressed."""
-        return self._record(
-            given, lambda s: reservations.acknowledged(s, given.reservation, given.addresses, given.now), of_act=True
-        )
+        id, message = given.reservation, given.message
+
+        def write(session: Session) -> None:
+            by = intents.author(session, message.intent, Verb.CONNECT, id, address=message.address)
+            reservations.acknowledged(session, id, given.addresses, by, given.now)
+
+        return self._record(Event(id, given.now), write, of_act=True)
+
+    @activity.defn
+    def reboot_asked(self, given: RebootInput) -> None:
+        """Somebody wants the computer restarted."""
+        id, message = given.reservation, given.message
+
+        def write(session: Session) -> None:
+            by = intents.author(session, message.intent, Verb.REBOOT, id, hard=message.hard)
+            reservations.reboot_asked(session, id, message.hard, by, given.now)
+
+        self._write(write, of_act=True)
 
     @activity.defn
     def access_opened(self, given: Event) -> Waits:
@@ -301,9 +363,12 @@ class RecordActivities:
     def extend(self, given: ExtendInput) -> ExtendOutcome:
         """Move the end by the constrained write itself; a refusal is an answer, not an error."""
 
+        id, end = given.reservation, given.message.end
+
         def extend(session: Session) -> ExtendOutcome:
-            ours = rules.of_reservation(session, self._settings(), given.reservation)
-            outcome = extension.extend(session, given.reservation, given.message, ours, given.now)
+            by = signalled(given.signal) if given.signal else _who_extends(session, id, given.message)
+            ours = rules.of_reservation(session, self._settings(), id)
+            outcome = extension.extend(session, id, end, by, ours, given.now)
             if isinstance(outcome, Refusal):
                 return ExtendOutcome(refusal=outcome.text())
             return ExtendOutcome(end=outcome, waits=ours.waits)
@@ -313,7 +378,24 @@ class RecordActivities:
     @activity.defn
     def ended(self, given: EndedInput) -> None:
         """Ended for the user: claims are released; the first ending stays."""
-        self._write(lambda s: reservations.ended(s, given.reservation, given.ending, given.reason, given.now, given.by))
+        by = signalled() if given.by_signal else VCLAB
+        self._write(lambda s: reservations.ended(s, given.reservation, given.ending, given.reason, given.now, by))
+
+    @activity.defn
+    def end(self, given: EndInput) -> EndOutcome:
+        """Somebody ends it. What is not placed yet has no record, and only whether it may be ended is looked at."""
+
+        def end(session: Session) -> EndOutcome:
+            how = How.GIVE_UP if given.verb == Verb.RESOLVE else None
+            intent = intents.intent_of(session, given.intent, given.verb, given.reservation, how=how)
+            reason = _why_ended(intent, given.reason)
+            if reservations.view(session, given.reservation) is None:
+                return EndOutcome(given.ending, reason)
+            return EndOutcome(
+                *reservations.ended(session, given.reservation, given.ending, reason, given.now, intent.author)
+            )
+
+        return self._write(end, of_act=True)
 
     @activity.defn
     def finished(self, given: Event) -> None:
@@ -324,7 +406,12 @@ class RecordActivities:
     @activity.defn
     def dismissed(self, given: DismissInput) -> None:
         """It failed, and need not be shown any more."""
-        self._write(lambda s: reservations.dismissed(s, given.reservation, given.by, given.now))
+        id, intent = given.message.reservation, given.message.intent
+
+        def write(session: Session) -> None:
+            reservations.dismissed(session, id, intents.author(session, intent, Verb.DISMISS, id), given.now)
+
+        self._write(write, of_act=True)
 
     @activity.defn
     def kept(self, given: KeptInput) -> str:
@@ -345,7 +432,7 @@ class RecordActivities:
     def refusal_noted(self, given: RefusalInput) -> None:
         """Keep in the audit that a signal was refused, and why."""
         self._write(
-            lambda s: reservations.note_refusal(s, given.reservation, "signal", given.what, given.text, given.now),
+            lambda s: reservations.note_refusal(s, given.reservation, signalled(), given.what, given.text, given.now),
             of_act=True,
         )
 
@@ -353,6 +440,39 @@ class RecordActivities:
     def held(self, reservation: str) -> Held:
         """The computer that a reservation without a workflow still holds."""
         return Held(self._write(lambda s: reservations.held_target(s, reservation)))
+
+
+def _who_reserves(session: Session, request: ReserveRequest) -> Author:
+    """Who asks for it. Raises ``Refused`` when the intent is another one, or for another user."""
+    said = {"image": request.image, "seconds": request.seconds, "start": request.start}
+    intent = intents.intent_of(session, request.intent, Verb.RESERVE, request.id, **said)
+    if intent.for_user != request.user:
+        raise Refused(f"intent {intent.id} is not for {request.user}", "use vclab to ask")
+    return intent.author
+
+
+def _who_extends(session: Session, reservation: str, message: Extend) -> Author:
+    """Who asks for it. Raises ``Refused`` when the end is later than the intent asks for."""
+    intent = intents.intent_of(session, message.intent, Verb.EXTEND, reservation)
+    view = reservations.view(session, reservation)
+    if view is not None and message.end.tzinfo is not None and not _asked_for(intent, message.end, view.end):
+        raise Refused(f"intent {intent.id} asks for an earlier end", "use vclab to ask")
+    return intent.author
+
+
+def _asked_for(intent: Intent, end: datetime, now_ends: datetime) -> bool:
+    """``to`` says when, to the second; ``by`` says how much later than it ends now, or did then."""
+    to, by = intent.arguments.get("to"), intent.arguments.get("by")
+    latest = datetime.fromisoformat(to) if isinstance(to, str) else now_ends
+    seconds = by if isinstance(by, (int, float)) else 1.0
+    return (end - latest).total_seconds() <= seconds
+
+
+def _why_ended(intent: Intent, reason: str) -> str:
+    """Why it has ended, for its user: nothing when it was the user's wish."""
+    if intent.verb == Verb.RESOLVE:
+        return f"given up by {intent.actor}: {reason}"
+    return reason or ("" if intent.actor == intent.for_user else f"ended by {intent.actor}")
 
 
 def _outcome(outcome: Placed | Refusal) -> PlaceOutcome:

@@ -25,7 +25,7 @@ WAITING = "waiting"
 """An attempt that found that what it waits for is not there yet."""
 
 LOOKS = 3
-"""After so many looks in vain, and again after as many, the endpoint is asked whether there is anybody to wait for."""
+"""After this many failed looks, and each time again, ask the endpoint whether the computer is still there."""
 
 
 class LoadLog(Protocol):
@@ -123,7 +123,7 @@ def _must_be_there(whereabouts: Callable[[Target], Whereabouts], target: Target)
 
 
 def _log_end(load_log: LoadLog, given: StepInput, attempt: int, outcome: str, detail: str) -> None:
-    """The end of an attempt is told if it can be told: a log that can't be written must not undo done work."""
+    """Log the end of an attempt if possible: a log that can't be written must not undo work."""
     try:
         load_log.ended(given, attempt, outcome, detail)
     except Exception as error:

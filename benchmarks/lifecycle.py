@@ -32,6 +32,7 @@ from temporalio.api.history.v1 import HistoryEvent
 from benchmarks import bare
 from benchmarks.bare import Bare
 from benchmarks.node import IMAGE, USERS, Node, running
+from tests.people import People
 from vclab.model.errors import NotFound, Refused
 from vclab.model.ids import new_id
 from vclab.model.messages import Acknowledge, workflow_id
@@ -40,7 +41,6 @@ from vclab.model.states import Ending, ReservationState
 from vclab.settings import TemporalSettings
 from vclab.store.engine import Store
 from vclab.store.models import Reservation
-from vclab.temporal.client import Reservations
 
 CLASS = len(USERS)
 TRIES = 4
@@ -198,7 +198,7 @@ class Bench:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._reservations = Reservations(node.client, TemporalSettings().workflow_queue)
+        self._reservations = People(node.client, TemporalSettings().workflow_queue, node.store, "bench", operator=True)
         self._projection = Projection(node.store)
         self._users = itertools.cycle(USERS)
 
@@ -291,9 +291,7 @@ class Bench:
 
     async def _reserve(self, name: str, seconds: float) -> float:
         begun = time.time()
-        await self._reservations.reserve(
-            ReserveRequest(name, next(self._users), IMAGE, seconds, operator=True), PATIENCE
-        )
+        await self._reservations.reserve(ReserveRequest(name, next(self._users), IMAGE, seconds), PATIENCE)
         return begun
 
     async def _connect(self, name: str) -> float:

@@ -22,10 +22,11 @@ from sqlalchemy.orm import Session
 
 from vclab.model.catalog import Endpoint, IdentityPool, Image, User
 from vclab.model.ids import new_id
-from vclab.model.inventory import DatastoreFacts, HostFacts, Inventory
+from vclab.model.intents import Author
+from vclab.model.inventory import DatastoreFacts, HostFacts, Inventory, PoolKind
 from vclab.model.reservations import Refusal, ReserveRequest
 from vclab.model.rules import Limits, Rules
-from vclab.model.states import ComputerState
+from vclab.model.states import ComputerState, Purpose
 from vclab.placement import choose
 from vclab.provisioning import registry
 from vclab.settings import LimitSettings
@@ -119,13 +120,13 @@ def _placements(store: Store, hosts: tuple[HostFacts, ...], placements: int, now
     times = []
     for number in range(placements):
         moment = now + timedelta(seconds=number)
-        request = ReserveRequest(new_id(), "bench", "image", 3600.0 * random.randint(1, 6), operator=True)
+        request = ReserveRequest(new_id(), "bench", "image", 3600.0 * random.randint(1, 6))
         answer = Inventory("vc", moment, hosts, datastores)
 
         def place(
             session: Session, request: ReserveRequest = request, answer: Inventory = answer, moment: datetime = moment
         ) -> object:
-            return reservations.place(session, request, (answer,), rules, moment)
+            return reservations.place(session, request, Author("bench", operator=True), (answer,), rules, moment)
 
         begun = time.perf_counter()
         outcome = store.run(place)
@@ -162,7 +163,7 @@ def _fill(session: Session, hosts: int, machines: int, claims: int, placements: 
     session.execute(
         sa.insert(Tenure),
         [
-            {"computer": name, "generation": 1, "holder": f"r{n}", "purpose": "bench", "taken_at": now,
+            {"computer": name, "generation": 1, "holder": f"r{n}", "purpose": Purpose.RESERVATION, "taken_at": now,
              "expected_end": later, "released_at": None}
             for n, name in enumerate(names)
         ],
@@ -173,12 +174,13 @@ def _fill(session: Session, hosts: int, machines: int, claims: int, placements: 
 
 
 def _make_pools(session: Session, hosts: int, now: datetime) -> None:
-    rows = [{"name": f"vc/host/{_host(n)}", "cpus": CPUS, "memory_mb": MEMORY_MB, "disk_gb": 0} for n in range(hosts)]
-    rows += [
-        {"name": f"vc/datastore/{name}", "cpus": 0, "memory_mb": 0, "disk_gb": DISK_GB}
-        for name in sorted({_datastore(n) for n in range(hosts)})
-    ]
-    session.execute(sa.insert(Pool), [{**row, "seen_at": now, "usable": True, "why_not": ""} for row in rows])
+    of_host = {"kind": PoolKind.HOST, "cpus": CPUS, "memory_mb": MEMORY_MB, "disk_gb": 0}
+    of_datastore = {"kind": PoolKind.DATASTORE, "cpus": 0, "memory_mb": 0, "disk_gb": DISK_GB}
+    rows = [{"name": f"vc/host/{_host(n)}", "resource": _host(n), **of_host} for n in range(hosts)]
+    datastores = sorted({_datastore(n) for n in range(hosts)})
+    rows += [{"name": f"vc/datastore/{name}", "resource": name, **of_datastore} for name in datastores]
+    same = {"endpoint": "vc", "seen_at": now, "usable": True, "why_not": ""}
+    session.execute(sa.insert(Pool), [{**row, **same} for row in rows])
 
 
 def _claim(number: int, hosts: int, machines: int, now: datetime) -> list[dict[str, object]]:

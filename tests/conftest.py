@@ -10,8 +10,19 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-FIRST = ("stack/test_kills.py", "stack/", "lab/")
+FIRST = ("stack/test_kills.py", "stack/test_faults.py", "lab/", "stack/", "workflows/", "guests/", "cli/test_acts.py")
 """Beginnings of paths: what takes longest begins first."""
+HEAVY = (
+    *("stack/", "lab/", "node/", "guests/", "provisioning/", "workflows/"),
+    *("store/test_processes.py", "store/test_machine.py", "fake/test_bench.py", "activities/test_clock.py"),
+    *("cli/test_acts.py", "cli/test_scheduled.py", "cli/test_handing_out.py", "cli/test_doctor.py"),
+)
+"""Beginnings of paths: what needs root, a server with a worker, or many seconds. `make quick` leaves it out."""
+LIGHT = (
+    *("guests/test_linux_text.py", "provisioning/test_registry.py", "provisioning/test_toy.py"),
+    *("provisioning/test_virtual.py", "workflows/test_converter.py", "workflows/test_compatibility.py"),
+)
+"""And what is light all the same."""
 
 # Never the settings of a lab that runs on this machine: an empty file instead.
 _NO_SETTINGS = Path(tempfile.mkdtemp(prefix="vclab-tests-")) / "vclab.toml"
@@ -28,8 +39,12 @@ def pytest_sessionfinish() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest rows begin at once when several run at a time."""
+    """The longest rows begin at once when several run at a time. What is heavy is marked."""
     items.sort(key=lambda item: _order(item.nodeid.removeprefix("tests/")))
+    for item in items:
+        path = item.nodeid.removeprefix("tests/")
+        if path.startswith(HEAVY) and not path.startswith(LIGHT):
+            item.add_marker("heavy")
 
 
 def _order(path: str) -> int:

@@ -1,4 +1,4 @@
-"""A lab of its own for tests, in a temporary folder: ``lab`` is shared by the whole session.
+"""A lab of its own for tests, in a temporary folder: ``lab`` is shared by the tests of a folder, and ends with them.
 
 Use it from any ``conftest.py``: ``from tests.labfixture import lab`` (once, as high up as it is needed).
 """
@@ -224,9 +224,9 @@ def addresses(machine: Any) -> tuple[str, str]:
     return private, public
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """A running lab, shared by the session. Leave it running, and without faults."""
+    """A running lab, shared by the tests of a folder. Leave it running, and without faults."""
     if os.geteuid():
         pytest.skip("the embedded lab needs root")
     rootfs.tree(lambda text: print(text, file=sys.stderr))  # may take a minute: not within a test's time

@@ -1,16 +1,16 @@
-"""Who is let in, and restarts: what people ask for that interrupts a look at the computer."""
+"""Access and restarts: acts that interrupt a look at the computer."""
 
 from dataclasses import replace
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
+from activities.failed_steps import FailedStepRecords, NotLetIn
 from activities.guest import GuestActivities
-from activities.records import Event, RecordActivities
-from activities.troubles import NotLetIn, TroubleRecords
+from activities.records import AcknowledgeInput, Event, RebootInput, RecordActivities
 from vclab.model import addresses
 from vclab.model.addresses import newest_last
-from vclab.model.messages import Reboot
+from vclab.model.messages import Acknowledge, Reboot
 from vclab.model.plans import Facts
 from vclab.model.states import ReservationState
 from vclab.model.traits import Operation
@@ -23,15 +23,16 @@ NOWHERE = ""
 """Instead of an address, for what is handed out: it lets nobody in."""
 
 
-async def acknowledge(life: Life, address: str) -> None:
-    """Connect was pressed there: let this address in too. Records that are written meanwhile know of it."""
-    let_in = life.state.let_in
+async def acknowledge(life: Life, message: Acknowledge) -> None:
+    """Connect was pressed: let this address in too. Records that are written meanwhile know of it."""
+    let_in, address = life.state.let_in, message.address
     if not life.has_guest:
+        life.heed(await life.record(RecordActivities.acknowledged, _pressed(life, message, ())))
         let_in.addresses = (NOWHERE,)
         return
     let_in.asking = newest_last(let_in.asking, address)
     try:
-        given = life.event(addresses=newest_last(let_in.addresses, *let_in.asking))
+        given = _pressed(life, message, newest_last(let_in.addresses, *let_in.asking))
         life.heed(await life.record(RecordActivities.acknowledged, given))
     finally:
         let_in.asking = tuple(each for each in let_in.asking if each != address)
@@ -39,8 +40,18 @@ async def acknowledge(life: Life, address: str) -> None:
     life.state.use.back_by = None
 
 
+def _pressed(life: Life, message: Acknowledge, addresses: tuple[str, ...]) -> AcknowledgeInput:
+    return AcknowledgeInput(life.request.id, message, addresses, workflow.now())
+
+
+async def ask_for_reboot(life: Life, message: Reboot) -> None:
+    """The computer is restarted as soon as its look is interrupted."""
+    await life.record(RecordActivities.reboot_asked, RebootInput(life.request.id, message, workflow.now()))
+    life.state.use.reboot = message
+
+
 def must_attend(life: Life) -> bool:
-    """Somebody wants something that interrupts a look: another address let in, a restart."""
+    """An act interrupts a look: another address to let in, or a restart."""
     let_in = life.state.let_in
     return set(let_in.addresses) != set(let_in.granted) or life.state.use.reboot is not None
 
@@ -102,7 +113,7 @@ async def not_let_in(life: Life, tried: tuple[str, ...], why: str) -> None:
     text = f"{', '.join(tried)} could not be let in: {why}; press Connect again, or ask an operator"
     life.says(text)
     wanted = newest_last(let_in.addresses, *let_in.asking)
-    await life.record(TroubleRecords.not_let_in, NotLetIn(life.request.id, text, wanted, workflow.now()))
+    await life.record(FailedStepRecords.not_let_in, NotLetIn(life.request.id, text, wanted, workflow.now()))
 
 
 def _pressed_since(life: Life, tried: tuple[str, ...]) -> tuple[str, ...]:
@@ -119,14 +130,14 @@ def _opened_to(life: Life, opened: tuple[str, ...], facts: Facts | None = None) 
 
 
 def narrow(life: Life, seen: tuple[str, ...]) -> None:
-    """An older address that has no open session is let in no more (design.md §5.6)."""
+    """An older address without an open session is not let in any more."""
     let_in = life.state.let_in
     gone = addresses.left(let_in.addresses, seen)
     let_in.addresses = tuple(address for address in let_in.addresses if address not in gone)
 
 
 async def found(life: Life, facts: Facts | None) -> None:
-    """The computer is elsewhere than known, or was restarted by somebody else than us."""
+    """The computer has another address, or its user has restarted it."""
     if facts is not None:
         life.state.facts = life.state.facts.merged(facts)
         life.heed(await life.record(RecordActivities.rebooted, life.event(facts=life.state.facts)))

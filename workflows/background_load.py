@@ -1,4 +1,4 @@
-"""The load of a computer for which nobody waits: after a reservation, or because an operator wants it.
+"""A background load: of a computer after a reservation, or because an operator asks for it.
 
 It runs its plan by the same component as a reservation does. A reservation that wants the computer registers by the
 signal ``waiter``, and is signalled when it is loaded, or has failed. A bug leaves the computer alone: the workflow task
@@ -74,7 +74,7 @@ class BackgroundOwner:
         self._show(steps[number - 1].title, f" ({number}/{len(steps)})")
 
     def says(self, reason: str) -> None:
-        """A failure is shown by what it ends with."""
+        """Nothing: the failure is shown when it ends."""
 
     def _show(self, what: str, number: str) -> None:
         self.doing = what
@@ -83,7 +83,7 @@ class BackgroundOwner:
 
 @workflow.defn(name=messages.LOAD)
 class BackgroundLoad:
-    """Loads a computer. One of the name runs at a time, by its id; that nobody else touches it is the tenure's work."""
+    """Loads a computer. Its id lets one run at a time; the tenure keeps everybody else away."""
 
     @workflow.init
     def __init__(self, given: Reload) -> None:
@@ -120,7 +120,7 @@ class BackgroundLoad:
 
     @workflow.signal(name=messages.WAITER)
     async def waiter(self, *args: Any) -> None:
-        """A reservation wants the computer. What is no name of one is left out: a signal never raises."""
+        """A reservation wants the computer. Input that is not its id is ignored: a signal never raises."""
         if args and isinstance(args[0], str) and args[0] not in self._waiters:
             self._waiters.append(args[0])
 
@@ -151,13 +151,13 @@ class BackgroundLoad:
         not_clear = await workflow.execute_activity_method(
             ProvisioningActivities.clear_computer,
             target,
-            **profiles.short(f"forget what {target.computer} holds", target.site, self._owner.waits.step_ceiling),
+            **profiles.short(f"clear {target.computer}", target.site, self._owner.waits.step_ceiling),
         )
         if not_clear:
             raise ApplicationError(not_clear, type="StepFailed", non_retryable=True)
 
     def _is(self, state: ComputerState) -> None:
-        """By what it is found in the Temporal UI."""
+        """Search attributes, for the Temporal UI."""
         target = self._owner.target
         workflow.upsert_search_attributes(
             [
@@ -169,8 +169,8 @@ class BackgroundLoad:
         )
 
     async def _signal_waiters(self) -> None:
-        """Signal all who wait; also who comes meanwhile. One that has ended need not know."""
-        self._owner.waits_for("those who wait for it to be told")
+        """Signal all waiters, also those that register meanwhile. One that has ended need not know."""
+        self._owner.waits_for("its waiters to be signalled")
         while self._waiters:
             reservation = self._waiters.pop(0)
             with suppress(FailureError):

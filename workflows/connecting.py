@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
-from activities.guest import GuestActivities, Seen
+from activities.guest import GuestActivities, Sighting
 from activities.records import RecordActivities
 from vclab.model.states import Ending, ReservationState
 from workflows import failures
@@ -70,7 +70,7 @@ async def _await_connect(life: Life, seconds: float) -> None:
             await life.finish(ending, "nobody pressed Connect in time")
 
 
-async def _first_connection(life: Life) -> Seen | None:
+async def _first_connection(life: Life) -> Sighting | None:
     """What the look saw that saw somebody; None when it has ended, because nobody came in time."""
     began, patience = workflow.now(), timedelta(seconds=life.waits.first_connection)
     while not life.ended:
@@ -93,7 +93,7 @@ async def _first_connection(life: Life) -> Seen | None:
     return None
 
 
-async def _look_for_connection(life: Life, until: datetime) -> Seen | None:
+async def _look_for_connection(life: Life, until: datetime) -> Sighting | None:
     """The first connection seen, or that it could not be looked until then; or None: no time left, ended, or another
     address was let in meanwhile."""
     within = (until - workflow.now()).total_seconds()
@@ -107,7 +107,7 @@ async def _look_for_connection(life: Life, until: datetime) -> Seen | None:
     except ActivityError as error:
         if not failures.timed_out(error):
             raise
-        seen = Seen(False, unseen=cannot_look(error)) if failures.could_not_look(error) else None
+        seen = Sighting(False, unseen=cannot_look(error)) if failures.could_not_look(error) else None
     if must_attend(life) and not life.ended:
         await attend(life)
     return seen
@@ -121,8 +121,8 @@ async def _until_seen(life: Life, why: str) -> datetime:
     life.says(why)
     while not life.ended and use.unseen and workflow.now() < life.end:
         within = (life.end - workflow.now()).total_seconds()
-        life.waits_for("the computer to be seen again", within, "it ends")
-        every, summary = life.waits.first_connection_look, "can the computer be looked at again?"
+        life.waits_for("the computer to be reachable again", within, "it ends")
+        every, summary = life.waits.first_connection_look, "can the computer be reached again?"
         look = start_look(life, GuestActivities.await_sight, every, within, summary)
         try:
             seen = await life.unless_ended(look, lambda: must_attend(life))

@@ -27,5 +27,5 @@ async def continue_as_new(life: Life) -> None:
     await workflow.wait_condition(lambda: workflow.all_handlers_finished() or life.ended)
     if life.ended:
         return
-    memo = {messages.TOLD: live_status.published(life.state)}
+    memo = {messages.LIVE_STATUS: live_status.published(life.state)}
     workflow.continue_as_new(ReservationInput(life.request, life.state), memo=memo)

@@ -1,4 +1,4 @@
-"""Taking a reservation that failed off its user's list."""
+"""Dismissing: a failed reservation is taken off its user's list."""
 
 from temporalio import workflow
 
@@ -10,11 +10,11 @@ from workflows import profiles
 
 @workflow.defn(name=messages.DISMISSAL)
 class Dismissal:
-    """One record: only workflows have reservations written, and that of one that failed is over."""
+    """Writes one record. Only workflows write reservations, and that of the failed one has ended."""
 
     @workflow.run
     async def run(self, message: Dismiss) -> str:
         """The reservation's id."""
-        given = DismissInput(message.reservation, message.by, workflow.now())
+        given = DismissInput(message, workflow.now())
         await workflow.execute_local_activity_method(RecordActivities.dismissed, given, **profiles.record("dismissed"))
         return message.reservation

@@ -1,4 +1,4 @@
-"""Extending: the end is moved by an update, or by an operator's signal."""
+"""Extending: an update or a signal moves the end to a later time."""
 
 import asyncio
 from contextlib import suppress
@@ -17,7 +17,7 @@ from workflows.life import Life
 
 
 class Extensions:
-    """One at a time: "1h" of a signal counts from the end as those before it have left it."""
+    """One extension at a time: "1h" of a signal counts from the end that the one before has set."""
 
     def __init__(self, life: Life) -> None:
         self._life = life
@@ -29,18 +29,18 @@ class Extensions:
             return await _extend(self._life, message)
 
     async def extend_by_signal(self, args: tuple[Any, ...]) -> None:
-        """A signal has no answer: a refusal is shown, and kept in the audit.
+        """A signal has no answer, so a refusal is shown and kept in the audit.
 
-        Its number is its id: "1h" more must not be added twice when a worker dies between the record and its answer.
+        Its number makes a repeat harmless: "1h" must not be added twice when a worker dies between record and answer.
         """
         life = self._life
         life.state.signals += 1
-        act = f"signal-{life.state.signals}"
+        number = life.state.signals
         try:
             acts.check_open(life)
             async with self._one:
                 end = signals.new_end(args, life.end)
-                refusal = await _extend(life, Extend(end, "operator", operator=True, request_id=act))
+                refusal = await _extend(life, Extend(end), number)
         # A failure that leaves a signal's handler would end the workflow.
         except (Refused, ApplicationError, ActivityError) as error:
             refusal = failures.reason(error)
@@ -48,16 +48,16 @@ class Extensions:
             await _note_refusal(life, refusal)
 
 
-async def _extend(life: Life, message: Extend) -> str:
-    if acts.is_done(life, message.request_id):
+async def _extend(life: Life, message: Extend, signal: int = 0) -> str:
+    if acts.is_done(life, message.intent):
         return ""
-    given = ExtendInput(life.request.id, message, workflow.now())
+    given = ExtendInput(life.request.id, message, workflow.now(), signal)
     outcome = await life.record(RecordActivities.extend, given)
     if outcome.end is None:
         return outcome.refusal
     if outcome.waits is not None:
         life.heed(outcome.waits)
-    acts.remember(life, message.request_id)
+    acts.remember(life, message.intent)
     life.state.end_moved = True
     workflow.upsert_search_attributes([searchable.END.value_set(outcome.end)])
     life.end_is(outcome.end)

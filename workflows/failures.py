@@ -1,4 +1,4 @@
-"""What a failure says to people."""
+"""The text of a failure, for people."""
 
 import asyncio
 
@@ -14,7 +14,7 @@ from temporalio.exceptions import (
 
 
 def reason(error: BaseException) -> str:
-    """The cause in one line: the activity's own words, or that it took too long and what it last said."""
+    """The cause in one line: the activity's own text, or that it timed out and what its last attempt said."""
     if was_cancelled(error):
         return "cancelled"
     if isinstance(error, ActivityError) and timed_out(error):
@@ -28,7 +28,7 @@ def _text(error: BaseException) -> str:
 
 
 def timed_out(error: ActivityError) -> bool:
-    """True when it was given up for lack of time: it ran out, or the next attempt would have come too late."""
+    """True when it timed out, or its next attempt would have come too late."""
     return isinstance(error.cause, TimeoutError) or error.retry_state is RetryState.TIMEOUT
 
 
@@ -45,7 +45,7 @@ def was_cancelled(error: BaseException) -> bool:
 
 
 def is_fenced(error: FailureError) -> bool:
-    """True when the computer is not ours any more: nothing may be done to it then, and nothing can be mended."""
+    """True when the computer is not ours any more: nothing may be done to it then."""
     last = _last(error)
     return isinstance(last, ApplicationError) and last.type == "Fenced"
 

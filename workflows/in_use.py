@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
-from activities.guest import GuestActivities, Seen
+from activities.guest import GuestActivities, Sighting
 from activities.records import RecordActivities
 from vclab.model.states import Ending
 from workflows import failures
@@ -33,7 +33,7 @@ async def use(life: Life) -> None:
                 await _saw(life, seen)
 
 
-async def _watch(life: Life) -> Seen | None:
+async def _watch(life: Life) -> Sighting | None:
     """What the next look sees, while the clock runs on; None when it was broken off or could not look.
 
     No fault of ours ends anything: a look that fails is shown, waited out and begun again. Without a guest there is
@@ -57,13 +57,13 @@ async def _watch(life: Life) -> Seen | None:
         return seen
 
 
-def _start(life: Life) -> Handle[Seen]:
+def _start(life: Life) -> Handle[Sighting]:
     """Every 5 min while connected (VCL general_inuse_check), or while it can't be looked at. After a disconnection
     every 15 s for as long as the user may stay away."""
     waits, use = life.waits, life.state.use
     if use.unseen:
         _wait_for_the_end(life)
-        summary = "can the computer be looked at again?"
+        summary = "can the computer be reached again?"
         return start_look(life, GuestActivities.await_sight, waits.inuse_look, None, summary)
     if use.connected:
         _wait_for_the_end(life)
@@ -76,7 +76,7 @@ def _start(life: Life) -> Handle[Seen]:
 
 
 def _wait_for_the_end(life: Life) -> None:
-    """Wherever that is moved to."""
+    """Until the end, also when it is moved."""
     life.waits_for("the end of the reservation", None, "it ends")
     life.state.wait.until = life.end
 
@@ -96,7 +96,7 @@ def _never_times_out(life: Life) -> bool:
     return life.request.seconds + extended.total_seconds() >= longest
 
 
-async def _no_answer(life: Life, error: ActivityError, began: datetime) -> Seen | None:
+async def _no_answer(life: Life, error: ActivityError, began: datetime) -> Sighting | None:
     """A look was given up: the user stayed away for too long, or the computer can't be looked at."""
     away, use = not life.state.use.connected and failures.timed_out(error), life.state.use
     if away and not failures.could_not_look(error):
@@ -109,8 +109,8 @@ async def _no_answer(life: Life, error: ActivityError, began: datetime) -> Seen 
     return None
 
 
-async def _still_away(life: Life, since: datetime) -> Seen | None:
-    """It ends when the user was not seen in all that time, and is not; what is seen otherwise."""
+async def _still_away(life: Life, since: datetime) -> Sighting | None:
+    """End it when the user has not been seen in all that time, and is not now; else what is seen."""
     try:
         seen = await last_look(life, since)
     except ActivityError as error:
@@ -129,7 +129,7 @@ async def _look_failed(life: Life, error: ActivityError) -> None:
         await tick(life, lambda: must_attend(life), again)
 
 
-async def _saw(life: Life, seen: Seen) -> None:
+async def _saw(life: Life, seen: Sighting) -> None:
     """What a look saw goes to the record, if it is news."""
     use = life.state.use
     if seen.unseen:

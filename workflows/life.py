@@ -13,10 +13,11 @@ from temporalio import workflow
 from temporalio.types import MethodSyncSingleParam
 
 from activities.guest import GuestInput
-from activities.records import EndedInput, Event, RecordActivities
+from activities.records import EndedInput, EndInput, EndOutcome, Event, RecordActivities
 from vclab.model import messages
+from vclab.model.intents import Verb
 from vclab.model.life import Load, State, Wait
-from vclab.model.messages import Told
+from vclab.model.messages import Published
 from vclab.model.plans import Facts, Target
 from vclab.model.reservations import Placed, ReserveRequest, Waits
 from vclab.model.states import Ending, ReservationState
@@ -35,7 +36,7 @@ class Life:
         self.request = request
         self.state = state
         self._one_record = asyncio.Lock()
-        self._published: Told | None = None
+        self._published: Published | None = None
 
     # --- reading --------------------------------------------------------------------------------------------------
 
@@ -72,7 +73,7 @@ class Life:
 
     @property
     def load(self) -> Load:
-        """Where its load stands."""
+        """How far its load is."""
         return self.state.load
 
     # --- waiting --------------------------------------------------------------------------------------------------
@@ -134,19 +135,30 @@ class Life:
 
     # --- ending ---------------------------------------------------------------------------------------------------
 
-    async def finish(self, ending: Ending, reason: str = "", by: str = "") -> None:
+    async def finish(self, ending: Ending, reason: str = "", by_signal: bool = False) -> None:
         """End it for the user: the first ending stays. Every wait is woken; reclaim follows."""
         if self.ended:
             return
-        self.state.ending, self.state.ended_by = ending, by
+        self.state.ending, self.state.by_signal = ending, by_signal
         self.says(reason)
         await self.record_ending()
+
+    async def end_for(self, intent: str, verb: Verb, ending: Ending, reason: str = "") -> None:
+        """End it because a person asks for it. The record comes first: it knows whether the intent asks for that."""
+
+        def over(outcome: EndOutcome) -> None:
+            self.state.ending = outcome.ending
+            self.says(outcome.reason)
+
+        if not self.ended:
+            given = EndInput(self.request.id, ending, workflow.now(), intent, verb, reason)
+            await self.record(RecordActivities.end, given, over)
 
     async def record_ending(self) -> None:
         """Write the ending down; harmless when it is written already."""
         state = self.state
         if state.placed is not None and state.ending is not None:
-            given = EndedInput(self.request.id, state.ending, workflow.now(), state.reason, state.ended_by)
+            given = EndedInput(self.request.id, state.ending, workflow.now(), state.reason, state.by_signal)
             await self.record(RecordActivities.ended, given)
 
     # --- publishing -----------------------------------------------------------------------------------------------
@@ -195,7 +207,7 @@ class Life:
         status = live_status.published(self.state)
         if status != self._published:
             self._published = status
-            workflow.upsert_memo({messages.TOLD: status})
+            workflow.upsert_memo({messages.LIVE_STATUS: status})
 
     def _show(self) -> None:
         workflow.set_current_details(live_status.details(self.request, self.state))

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from vclab.model.life import State
-from vclab.model.messages import StatusView, Told, ToldStep
+from vclab.model.messages import Published, PublishedStep, StatusView
 from vclab.model.plans import Plan
 from vclab.model.reservations import ReserveRequest
 from vclab.model.states import ReservationState, word
@@ -42,14 +42,16 @@ def view(state: State) -> StatusView:
     return replace(status, step=state.load.step, steps=len(plan.steps), seconds_left=left)
 
 
-def published(state: State) -> Told:
+def published(state: State) -> Published:
     """What stands in the memo: as the answer to the query, but the same for all steps of a load."""
     status, plan, ceiling = view(state), state.load.plan, state.load.ceiling
     if len(status.reason) > LONGEST_REASON:
         status = replace(status, reason=f"{status.reason[:LONGEST_REASON]}…")
     if state.wait.steps_since is None or plan is None:
-        return Told(status)
-    steps = tuple(ToldStep(s.name, s.title, profiles.step_ceiling(s, ceiling), s.usual_seconds) for s in plan.steps)
+        return Published(status)
+    steps = tuple(
+        PublishedStep(s.name, s.title, profiles.step_ceiling(s, ceiling), s.usual_seconds) for s in plan.steps
+    )
     between = replace(
         status,
         waits_for="the next step of its load",
@@ -58,7 +60,7 @@ def published(state: State) -> Told:
         step=0,
         seconds_left=0.0,
     )
-    return Told(replace(between, word=word(state.state, 0, len(steps))), steps)
+    return Published(replace(between, word=word(state.state, 0, len(steps))), steps)
 
 
 def _seconds_left(plan: Plan, step: int) -> float:

@@ -7,7 +7,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError
 from temporalio.types import MethodAsyncSingleParam
 
-from activities.guest import GuestActivities, GuestInput, Seen
+from activities.guest import GuestActivities, GuestInput, Sighting
 from vclab.model.states import ReservationState
 from workflows import failures, profiles
 from workflows.access import attend, must_attend
@@ -18,12 +18,12 @@ from workflows.tasks import Handle
 
 def start_look(
     life: Life,
-    look: MethodAsyncSingleParam[GuestActivities, GuestInput, Seen],
+    look: MethodAsyncSingleParam[GuestActivities, GuestInput, Sighting],
     every: float,
     within: float | None,
     summary: str,
-) -> Handle[Seen]:
-    """Look ``every`` so many seconds, ``within`` so many at most."""
+) -> Handle[Sighting]:
+    """Look ``every`` seconds, for at most ``within`` seconds."""
     in_use = life.state.state is ReservationState.INUSE
     return workflow.start_activity_method(
         look,
@@ -32,14 +32,14 @@ def start_look(
     )
 
 
-async def last_look(life: Life, since: datetime) -> Seen | None:
+async def last_look(life: Life, since: datetime) -> Sighting | None:
     """Before somebody is given up: the looks may have ended with the last worker, and the user be there by now, or have
     been since then. None: it has ended, or what somebody wanted came first."""
-    life.waits_for("a last look whether really nobody is connected")
+    life.waits_for("a last look whether the user is connected")
     look = workflow.start_activity_method(
         GuestActivities.last_look,
         life.guest_input((workflow.now() - since).total_seconds()),
-        **profiles.look("is really nobody connected?", life.target.site, life.waits.first_connection_look, None),
+        **profiles.look("is the user really not connected?", life.target.site, life.waits.first_connection_look, None),
     )
     if life.state.state is ReservationState.INUSE:
         return await while_the_clock_runs(life, look, lambda: must_attend(life))

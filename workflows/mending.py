@@ -4,7 +4,8 @@ from datetime import datetime, timedelta
 
 from temporalio import workflow
 
-from activities.troubles import Helped, HelpedInput, HelpInput, TroubleRecords
+from activities.failed_steps import FailedStepRecords, HelpInput, Resolved, ResolveInput
+from vclab.model.intents import Verb
 from vclab.model.messages import How, Resolve
 from vclab.model.states import Ending
 from vclab.temporal import search_attributes as searchable
@@ -17,7 +18,7 @@ NEEDS_HELP = "needs-help"
 
 
 async def mend(life: Life, failed: Failed) -> bool:
-    """Do something about a load that failed. True: it goes on, or has ended."""
+    """Relocate a load that failed, or wait for an operator. True: it goes on, or has ended."""
     why_not = ""
     if not life.state.mending.relocated and not life.ended:
         why_not = await relocate(life)
@@ -45,7 +46,7 @@ async def _ask_for_help(life: Life, failed: Failed, why_not: str) -> How | None:
     mending.resolution, mending.resolved = None, False
     since = workflow.now()
     spent = since - (mending.began or since)
-    waits = await life.record(TroubleRecords.help_needed, HelpInput(life.target, reason, since, why_not))
+    waits = await life.record(FailedStepRecords.help_needed, HelpInput(life.target, reason, since, why_not))
     if life.ended:
         return None
     mending.needs_help = True
@@ -54,7 +55,7 @@ async def _ask_for_help(life: Life, failed: Failed, why_not: str) -> How | None:
     resolution = await _resolution(life, failed, since + timedelta(seconds=waits.help))
     mending.needs_help = False
     if resolution is None:
-        await life.finish(Ending.FAILED, f"nobody helped in time: {reason}")
+        await life.finish(Ending.FAILED, f"no operator helped in time: {reason}")
         return None
     mending.began = workflow.now() - spent  # the wait is credited by itself
     mending.credited += (workflow.now() - since).total_seconds()
@@ -63,7 +64,7 @@ async def _ask_for_help(life: Life, failed: Failed, why_not: str) -> How | None:
 
 
 async def _resolution(life: Life, failed: Failed, limit: datetime) -> Resolve | None:
-    """What the operator says; None at the limit, at the end of the reservation, or when it was ended."""
+    """What an operator chooses; None at the limit, at the end of the reservation, or when it was ended."""
     state = life.state
     while not state.mending.resolved and not life.ended:
         state.end_moved = False
@@ -76,19 +77,19 @@ async def _resolution(life: Life, failed: Failed, limit: datetime) -> Resolve | 
 
 
 async def resolve(life: Life, message: Resolve) -> None:
-    """Take an operator's word, the first one: its record is written before anybody acts on it."""
+    """Take the first operator's choice. Its record is written before anything is done about it."""
     mending = life.state.mending
     if message.how == How.GIVE_UP:
-        await life.finish(Ending.FAILED, f"given up by {message.by}: {life.state.reason}", message.by)
+        await life.end_for(message.intent, Verb.RESOLVE, Ending.FAILED, life.state.reason)
         return
     mending.resolution = message
-    given = HelpedInput(life.request.id, message.by, message.how, workflow.now())
+    given = ResolveInput(life.request.id, message, workflow.now())
     try:
-        helped: Helped = await life.record(TroubleRecords.helped, given)
+        resolved: Resolved = await life.record(FailedStepRecords.resolved, given)
     except BaseException:
         mending.resolution = None
         raise
     if mending.needs_help:
         mending.resolved = True
-        life.credit(helped.end)
-        life.says(helped.credit)
+        life.credit(resolved.end)
+        life.says(resolved.credit)

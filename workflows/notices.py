@@ -71,6 +71,6 @@ async def _notify(life: Life) -> None:
             workflow.start_activity_method(
                 GuestActivities.notify_user,
                 replace(life.guest_input(), text=text),
-                **profiles.briefly(f"tell the user: {left} left", life.target.site),
+                **profiles.briefly(f"notify the user: {left} left", life.target.site),
             )
         )

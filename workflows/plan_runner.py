@@ -14,8 +14,8 @@ from temporalio.exceptions import ActivityError
 from temporalio.types import MethodSyncSingleParam
 
 from activities.evidence import EvidenceActivities, EvidenceInput
+from activities.failed_steps import FailedInput, FailedStepRecords
 from activities.provisioning import ProvisioningActivities
-from activities.troubles import FailedInput, TroubleRecords
 from vclab.model.life import Load
 from vclab.model.plans import Evidence, Facts, Plan, Step, StepInput, Target
 from vclab.model.reservations import FailedStep, Waits
@@ -184,17 +184,17 @@ def _what_failed(life: LoadOwner, error: ActivityError) -> Failed:
 async def keep_evidence(life: LoadOwner, failed: Failed) -> None:
     """What can be seen, before anything of it is touched. That nothing can be seen ends nothing."""
     target, now = life.target, workflow.now()
-    life.waits_for(f"what can be seen of {target.computer}, for {failed.title} has failed")
+    life.waits_for(f"evidence of {target.computer}: {failed.title} has failed")
     life.says(str(failed))
     try:
         evidence = await life.unless_ended(
             workflow.start_activity_method(
                 EvidenceActivities.gather_evidence,
                 EvidenceInput(target, life.load.facts),
-                **profiles.briefly(f"see what became of {target.computer}", target.site),
+                **profiles.briefly(f"collect evidence of {target.computer}", target.site),
             )
         )
     except ActivityError as error:
         evidence = Evidence(missing=(f"nobody could look: {failures.reason(error)}",))
     seen = evidence or Evidence(missing=("it ended before anybody had looked",))
-    await life.record(TroubleRecords.step_failed, FailedInput(target, failed.trouble(target, now, seen)))
+    await life.record(FailedStepRecords.step_failed, FailedInput(target, failed.trouble(target, now, seen)))

@@ -16,7 +16,7 @@ from workflows.mending import mend
 from workflows.plan_runner import Policy, load
 
 LATE = 60.0
-"""Seconds after its start; times are told by the minute, and less is not late."""
+"""Seconds after its start. Times are shown by the minute, so less is not late."""
 
 THEN = "another place is tried, or an operator is asked for help"
 

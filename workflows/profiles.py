@@ -100,7 +100,7 @@ def briefly(summary: str, site: str) -> ActivityConfig:
 
 
 def look(summary: str, site: str, every: float, within: float | None) -> ActivityConfig:
-    """A look, repeated ``every`` seconds ``within`` so many: retries cost no history.
+    """A look, repeated ``every`` seconds for at most ``within`` seconds: retries cost no history.
 
     The server gives up as soon as the next look would come too late, so one more is allowed for.
     """

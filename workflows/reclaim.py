@@ -40,7 +40,7 @@ class Reclaim:
         ended = EndedInput(given.reservation, Ending.FAILED, workflow.now(), reason)
         await workflow.execute_local_activity_method(RecordActivities.ended, ended, **profiles.record("ended"))
         held = await workflow.execute_local_activity_method(
-            RecordActivities.held, given.reservation, **profiles.record("what it holds")
+            RecordActivities.held, given.reservation, **profiles.record("held computer")
         )
         why_not = await take_back(held.target, given.longest_pause) if held.target is not None else ""
         event = Event(given.reservation, workflow.now(), not_clean=why_not)

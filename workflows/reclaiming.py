@@ -67,7 +67,7 @@ async def _reload(computer: str) -> None:
             id=computer_workflow(computer),
             parent_close_policy=workflow.ParentClosePolicy.ABANDON,
             cancellation_type=workflow.ChildWorkflowCancellationType.ABANDON,
-            static_summary=f"load {computer}, for nobody yet",
+            static_summary=f"load {computer} in the background",
         )
 
 

@@ -20,7 +20,7 @@ class Reconcile:
         All sites are asked at once: one without a worker holds up no other one.
         """
         rows = await workflow.execute_activity_method(
-            RowReconciler.reconcile_rows, **profiles.round_of_rows("look for rows that nobody looks after")
+            RowReconciler.reconcile_rows, **profiles.round_of_rows("find rows without a workflow")
         )
         asked = [self._ask(site) for site in rows.sites]
         found = rows.found
@@ -37,7 +37,7 @@ class Reconcile:
         return workflow.start_activity_method(
             SiteReconciler.reconcile_site,
             SiteInput(site),
-            **profiles.round_of_site(f"look for machines of site {site} that nobody looks after", site),
+            **profiles.round_of_site(f"find machines of site {site} without a tenure", site),
         )
 
 

@@ -3,8 +3,8 @@
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
+from activities.failed_steps import FailedStepRecords, OtherPlaceInput, RelocateInput, RelocateOutcome
 from activities.provisioning import ProvisioningActivities
-from activities.troubles import ElsewhereInput, RelocateInput, RelocateOutcome, TroubleRecords
 from vclab.model.life import Load
 from vclab.model.reservations import OtherPlace
 from workflows import failures, profiles
@@ -34,8 +34,8 @@ async def _other_place(life: Life) -> OtherPlace | str | None:
     inventories = await ask_endpoints(life)
     if inventories is None:
         return None
-    given = ElsewhereInput(life.target, inventories, workflow.now())
-    outcome = await life.record(TroubleRecords.elsewhere, given)
+    given = OtherPlaceInput(life.target, inventories, workflow.now())
+    outcome = await life.record(FailedStepRecords.find_other_place, given)
     return outcome.place or f"there is no other place: {outcome.refusal}"
 
 
@@ -63,7 +63,7 @@ async def _move(life: Life, place: OtherPlace, not_clean: str) -> str:
             life.place_is(outcome.placed)
 
     given = RelocateInput(before, place, workflow.now(), not_clean, lost)
-    outcome = await life.record(TroubleRecords.moved, given, moved)
+    outcome = await life.record(FailedStepRecords.relocated, given, moved)
     if outcome.placed is None:
         return outcome.refusal
     mending.credited += lost
@@ -74,5 +74,5 @@ async def _move(life: Life, place: OtherPlace, not_clean: str) -> str:
 
 
 def start_over(life: Life) -> None:
-    """Nothing of the load is done any more."""
+    """Begin the load anew."""
     life.state.load = Load(run=life.state.load.run)

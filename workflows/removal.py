@@ -30,7 +30,7 @@ class Removal:
         """What became of it."""
         event = SpareEvent(given.computer, workflow.now())
         held = await workflow.execute_local_activity_method(
-            RecordActivities.spare_leaves, event, **profiles.record("is it to go?")
+            RecordActivities.spare_leaves, event, **profiles.record("spare leaves")
         )
         if held.target is None:
             return f"{given.computer} has no spare that is to go"

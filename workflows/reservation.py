@@ -12,8 +12,9 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError, FailureError
 
 from vclab.model import messages
+from vclab.model.intents import Verb
 from vclab.model.life import ReservationInput, State
-from vclab.model.messages import Acknowledge, Done, End, Extend, Move, Placement, Reboot, Resolve, StatusView
+from vclab.model.messages import Acknowledge, Done, End, Extend, Placement, Reboot, Reschedule, Resolve, StatusView
 from vclab.model.states import Ending
 from workflows import access, acts, failures, live_status, mending, scheduled
 from workflows.connecting import connect
@@ -110,12 +111,12 @@ class Reservation:
     async def acknowledge(self, message: Acknowledge) -> Done:
         """Connect, from an address; a further address is added. The newest stands last."""
         if message.address not in self._life.state.let_in.addresses[-1:]:
-            await access.acknowledge(self._life, message.address)
+            await access.acknowledge(self._life, message)
         return acts.done(self._life)
 
     @acknowledge.validator
     def check_acknowledge(self, message: Acknowledge) -> None:
-        """Only what is ready can be connected to."""
+        """Refuse Connect before it is ready."""
         acts.check_acknowledge(self._life, message)
 
     @workflow.update(name=messages.EXTEND)
@@ -128,65 +129,64 @@ class Reservation:
 
     @extend.validator
     def check_extend(self, message: Extend) -> None:
-        """What has ended can't be extended."""
+        """Refuse to extend what has ended."""
         acts.check_open(self._life)
 
-    @workflow.update(name=messages.MOVE)
-    async def move(self, message: Move) -> Done:
-        """Move the start, which has not come yet; fails as ``Refused`` with what stands in the way."""
-        if not acts.is_done(self._life, message.request_id):
-            refusal = await scheduled.move_start(self._life, message)
+    @workflow.update(name=messages.RESCHEDULE)
+    async def reschedule(self, message: Reschedule) -> Done:
+        """Move the start before it has come; fails as ``Refused`` with what stands in the way."""
+        if not acts.is_done(self._life, message.intent):
+            refusal = await scheduled.reschedule(self._life, message)
             if refusal:
                 raise acts.refused(refusal)
-            acts.remember(self._life, message.request_id)
+            acts.remember(self._life, message.intent)
         return acts.done(self._life)
 
-    @move.validator
-    def check_move(self, message: Move) -> None:
-        """Only what was reserved for later has a start that can be moved."""
-        acts.check_move(self._life)
+    @reschedule.validator
+    def check_reschedule(self, message: Reschedule) -> None:
+        """Refuse another start unless it was reserved for later."""
+        acts.check_reschedule(self._life)
 
     @workflow.update(name=messages.REBOOT)
     async def reboot(self, message: Reboot) -> Done:
         """Restart the computer; answered at once, the status tells when it is back."""
-        if not acts.is_done(self._life, message.request_id):
-            self._life.state.use.reboot = message
-            acts.remember(self._life, message.request_id)
+        if not acts.is_done(self._life, message.intent):
+            await access.ask_for_reboot(self._life, message)
+            acts.remember(self._life, message.intent)
         return acts.done(self._life)
 
     @reboot.validator
     def check_reboot(self, message: Reboot) -> None:
-        """Only what somebody was let in to, and one restart at a time."""
+        """Refuse a restart before Connect, and a second one at the same time."""
         acts.check_reboot(self._life, message)
 
     @workflow.update(name=messages.END)
     async def end(self, message: End) -> Done:
         """End it now. Ending it again changes nothing."""
-        reason = "" if message.by == self._life.request.user else f"ended by {message.by}"
-        await self._life.finish(acts.users_ending(self._life), reason, message.by)
+        await self._life.end_for(message.intent, Verb.END, acts.users_ending(self._life))
         return acts.done(self._life)
 
     @workflow.update(name=messages.RESOLVE)
     async def resolve(self, message: Resolve) -> Done:
         """An operator has mended what made the load fail, or gives it up."""
-        if not acts.is_done(self._life, message.request_id):
+        if not acts.is_done(self._life, message.intent):
             await mending.resolve(self._life, message)
-            acts.remember(self._life, message.request_id)
+            acts.remember(self._life, message.intent)
         return acts.done(self._life)
 
     @resolve.validator
     def check_resolve(self, message: Resolve) -> None:
-        """Only what waits for help."""
+        """Refuse unless it waits for help."""
         acts.check_resolve(self._life, message)
 
     @workflow.signal(name=messages.CANCEL)
     async def cancel_signal(self, *args: Any) -> None:
-        """An operator ends it; whatever is sent along does not matter."""
-        await self._life.finish(acts.users_ending(self._life), "cancelled by an operator", "operator")
+        """Somebody ends it from the Temporal UI or CLI; whatever is sent along does not matter."""
+        await self._life.finish(acts.users_ending(self._life), "cancelled by an operator", by_signal=True)
 
     @workflow.signal(name=messages.EXTEND)
     async def extend_signal(self, *args: Any) -> None:
-        """An operator moves the end. Anything can be sent along: what is not understood is refused."""
+        """Somebody moves the end from the Temporal UI or CLI. Input that is not understood is refused."""
         await self._extensions.extend_by_signal(args)
 
     @workflow.signal(name=messages.LOADED)

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 
 from temporalio import workflow
 
-from activities.records import MoveInput, PutOffInput, RecordActivities
+from activities.records import PutOffInput, RecordActivities, RescheduleInput
 from activities.spares import SpareInput
-from vclab.model.messages import Move
+from vclab.model.messages import Reschedule
 from vclab.model.plans import Facts
 from vclab.model.states import Ending, ReservationState
 from vclab.temporal import search_attributes as searchable
@@ -110,11 +110,11 @@ async def drop(life: Life) -> None:
     life.waits_for("nothing: no computer was taken")
 
 
-async def move_start(life: Life, message: Move) -> str:
+async def reschedule(life: Life, message: Reschedule) -> str:
     """Move the start; the refusal's text when that is not possible, else empty."""
     inventories = await taking.inventories_if_any(life)  # only another place needs them
-    given = MoveInput(life.request.id, message, inventories or (), workflow.now())
-    outcome = await life.record(RecordActivities.move, given)
+    given = RescheduleInput(life.request.id, message, inventories or (), workflow.now())
+    outcome = await life.record(RecordActivities.reschedule, given)
     if outcome.placed is None:
         return outcome.refusal.text() if outcome.refusal else "refused"
     life.state.placed, life.state.planned_end = outcome.placed, outcome.placed.end

@@ -25,7 +25,7 @@ async def made_clean(given: SpareInput) -> str:
         why_not: str = await workflow.execute_activity_method(
             SpareActivities.make_spare,
             given,
-            **profiles.spare(f"sanitize {target.computer}, for nobody has used it", target.site),
+            **profiles.spare(f"sanitize {target.computer}: nobody has used it", target.site),
         )
     except ActivityError as error:
         if failures.was_cancelled(error):

@@ -1,4 +1,4 @@
-"""Running things to their end although something else happens meanwhile."""
+"""Awaiting things to their end, whatever happens meanwhile."""
 
 import asyncio
 from collections.abc import Awaitable, Coroutine

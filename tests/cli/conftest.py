@@ -128,7 +128,6 @@ def installation(tmp_path: Path, nobody_listens: str, monkeypatch: pytest.Monkey
 def log_in(monkeypatch: pytest.MonkeyPatch, login: str) -> None:
     """The commands are run by that local account."""
     monkeypatch.setattr("vclab.service.authentication.login_name", lambda: login)
-    monkeypatch.setattr("vclab.cli.context.login_name", lambda: login)
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from tests.store.lab import RULES
+from vclab.model.intents import Author
 from vclab.model.inventory import DatastoreFacts, HostFacts, Inventory
 from vclab.model.plans import Facts
 from vclab.model.reservations import Placed, ReserveRequest
@@ -29,7 +30,7 @@ def place(opened: Store, id: str, user: str) -> None:
     now, host = datetime.now(UTC), HostFacts(HOST, 16, 16384, True, "", ("ds1",))
     heard = Inventory("vc1", now, (host,), (DatastoreFacts("ds1", 200, 200),))
     request = ReserveRequest(id, user, "debian-12", 3600)
-    outcome = opened.run(lambda s: reservations.place(s, request, [heard], RULES, now))
+    outcome = opened.run(lambda s: reservations.place(s, request, Author(user), [heard], RULES, now))
     assert isinstance(outcome, Placed), outcome
     opened.run(lambda s: reservations.ready(s, id, Facts("10.77.0.5", ADDRESS), now))
 

@@ -10,6 +10,7 @@ from tests.cli.conftest import DEBIAN, Command
 from tests.store.lab import RULES
 from vclab.cli.errors import Usage
 from vclab.cli.times import parse_past
+from vclab.model.intents import Author
 from vclab.model.inventory import DatastoreFacts, HostFacts, Inventory
 from vclab.model.plans import Facts
 from vclab.model.reservations import Placed, ReserveRequest
@@ -30,7 +31,7 @@ def past(store: Path) -> None:
     def place(id: str, user: str, now: datetime) -> None:
         request = ReserveRequest(id, user, DEBIAN.name, 3600)
         heard = (Inventory("vc1", now, (host,), (DatastoreFacts("ds1", 200, 200),)),)
-        placed = opened.run(lambda s: reservations.place(s, request, heard, RULES, now))
+        placed = opened.run(lambda s: reservations.place(s, request, Author(user), heard, RULES, now))
         assert isinstance(placed, Placed), placed
 
     def ready(id: str, public: str, now: datetime) -> None:
@@ -39,7 +40,7 @@ def past(store: Path) -> None:
     place("r1", "alice", THEN)
     ready("r1", "203.0.113.5", THEN + MINUTE)
     ready("r1", "203.0.113.6", THEN + 5 * MINUTE)
-    opened.run(lambda s: reservations.ended(s, "r1", Ending.RELEASED, "", THEN + 30 * MINUTE, "alice"))
+    opened.run(lambda s: reservations.ended(s, "r1", Ending.RELEASED, "", THEN + 30 * MINUTE, Author("alice")))
     opened.run(lambda s: reservations.finished(s, "r1", THEN + 31 * MINUTE))
     place("r2", "bob", THEN + 40 * MINUTE)
     ready("r2", "203.0.113.5", THEN + 41 * MINUTE)

@@ -17,6 +17,8 @@ from vclab.cli.errors import Usage
 from vclab.model.errors import Refused
 from vclab.model.reservations import ReservationView
 from vclab.model.states import ReservationState
+from vclab.service.addresses import checked_address
+from vclab.service.views import Reservation
 from vclab.settings import PersonSettings
 
 NOW = datetime.now(UTC)
@@ -32,6 +34,11 @@ VIEW = ReservationView(
     end=NOW,
     public_address="203.0.113.21",
 )
+
+
+def shown(**changes: str) -> Reservation:
+    """The reservation as the service answers."""
+    return Reservation.of(replace(VIEW, **changes))  # type: ignore[arg-type]
 
 
 class Server(asyncssh.SSHServer):
@@ -64,7 +71,7 @@ class Computer:
         )
         via.chmod(0o755)
         self.person = PersonSettings(via=(str(via),))
-        self.view = replace(VIEW, public_address="127.0.0.1", host_key=self.public(self.key))
+        self.view = shown(public_address="127.0.0.1", host_key=self.public(self.key))
 
     async def _listen(self) -> asyncssh.SSHAcceptor:
         return await asyncssh.listen(
@@ -121,19 +128,19 @@ def test_leaves_no_file_behind(computer: Computer, temporary: Path, capfd: pytes
 
 def test_another_host_key_is_refused(computer: Computer, temporary: Path, capfd: pytest.CaptureFixture[str]) -> None:
     other = Computer.public(asyncssh.generate_private_key("ssh-ed25519"))
-    assert ssh.run_ssh(replace(computer.view, host_key=other), computer.person, ["id"]) == 255
+    assert ssh.run_ssh(computer.view.model_copy(update={"host_key": other}), computer.person, ["id"]) == 255
     assert "Host key verification failed" in capfd.readouterr().err
 
 
 def test_a_missing_program_is_one_line(temporary: Path) -> None:
     with pytest.raises(Refused, match="the program /nowhere/ip is not installed here"):
-        ssh.run_ssh(VIEW, PersonSettings(via=("/nowhere/ip", "netns")), [])
+        ssh.run_ssh(shown(), PersonSettings(via=("/nowhere/ip", "netns")), [])
 
 
 def test_the_stable_file_is_in_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    file = ssh.write_known_hosts(replace(VIEW, host_key="ssh-ed25519 AAAA"))
-    assert file == ssh.write_known_hosts(replace(VIEW, host_key="ssh-ed25519 BBBB"))
+    file = ssh.write_known_hosts(shown(host_key="ssh-ed25519 AAAA"))
+    assert file == ssh.write_known_hosts(shown(host_key="ssh-ed25519 BBBB"))
     assert file.read_text() == "203.0.113.21 ssh-ed25519 BBBB\n"
     assert [path.name for path in file.parent.iterdir()] == ["r1"]
     ssh.forget_known_hosts("r1")
@@ -153,7 +160,7 @@ def test_the_stable_file_is_in_the_cache(tmp_path: Path, monkeypatch: pytest.Mon
     ],
 )
 def test_addresses_are_normalised(given: str, meant: str) -> None:
-    assert ssh.checked_address(given) == meant
+    assert checked_address(given) == meant
 
 
 @pytest.mark.parametrize(
@@ -161,7 +168,7 @@ def test_addresses_are_normalised(given: str, meant: str) -> None:
 )
 def test_what_is_not_an_address(given: str) -> None:
     with pytest.raises(Usage, match="is not an IP address"):
-        ssh.checked_address(given)
+        checked_address(given)
 
 
 @pytest.mark.parametrize(
@@ -169,7 +176,7 @@ def test_what_is_not_an_address(given: str) -> None:
 )
 def test_addresses_that_no_computer_is_opened_to(given: str) -> None:
     with pytest.raises(Refused):
-        ssh.checked_address(given)
+        checked_address(given)
 
 
 def test_where_the_callers_address_comes_from(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,6 +39,12 @@ def test_columns_drop_out_one_after_the_other() -> None:
     assert lay_out(COLUMNS, ROWS, 120).dropped == ()
 
 
+def test_a_column_that_says_nothing_goes_first_and_unmentioned() -> None:
+    columns = (Column("ID"), Column("ADDRESS", drop=2), Column("NOTE", drop=1))
+    laid = lay_out(columns, [(ID, ADDRESS, "")], 28)
+    assert (laid.lines[1], laid.dropped) == (f"{ID}  {ADDRESS}", ())
+
+
 def test_in_a_pipe_nothing_is_cut() -> None:
     long = "x" * 5000
     laid = lay_out(COLUMNS, [(ID, long, ADDRESS, f"{long} {long}")], None)

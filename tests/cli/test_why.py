@@ -12,6 +12,7 @@ from tests.cli.conftest import Command
 from tests.store.lab import RULES
 from tests.store.test_failures import TARGET
 from vclab.model.ids import new_id
+from vclab.model.intents import Author
 from vclab.model.inventory import DatastoreFacts, HostFacts, Inventory
 from vclab.model.plans import Facts, StepInput
 from vclab.model.reservations import Placed, Refusal, ReserveRequest
@@ -32,8 +33,10 @@ def ask(opened: Store, user: str = "alice", hosts: int = 1, memory_mb: int = 512
     """Reserve as an operator for the user; each host has room for ``memory_mb``."""
     found = tuple(HostFacts(f"esx{n}", 8, memory_mb, True, "", ("ds1",)) for n in range(1, hosts + 1))
     heard = Inventory("vc1", NOW, found, (DatastoreFacts("ds1", 200, 200),))
-    request = ReserveRequest(new_id(), user, "debian-12", 3600, operator=True)
-    return request.id, opened.run(lambda s: reservations.place(s, request, [heard], RULES, NOW - MINUTE))
+    request = ReserveRequest(new_id(), user, "debian-12", 3600)
+    return request.id, opened.run(
+        lambda s: reservations.place(s, request, Author(user, operator=True), [heard], RULES, NOW - MINUTE)
+    )
 
 
 def failed(opened: Store, *loads: tuple[str, str, str]) -> None:
@@ -117,7 +120,9 @@ def test_a_resting_host_is_listed_told_and_woken(vclab: Command, opened: Store) 
     assert parts["hosts"]["ok"]
     assert "vc1/esx1 rests since" in parts["hosts"]["detail"]
     vclab("--as", "bob", "host", "wake", "esx1").one_line_error(3, "bob is not an operator")
-    vclab("--as", "olga", "host", "wake", "esx2").one_line_error(4, "no host 'esx2' out of service (did you mean esx1")
+    vclab("--as", "olga", "host", "wake", "esx2").one_line_error(
+        4, "no host 'esx2' out of service (did you mean esx1?)"
+    )
     assert vclab("--as", "olga", "host", "wake", "esx1").out == "vc1/esx1 is in service again\n"
     assert vclab("host", "list", "--json").json == []
 

@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from typer.testing import CliRunner
 
 from vclab.cli.app import build
@@ -29,6 +30,7 @@ def bench(*arguments: str) -> object:
     return json.loads(done.stdout)
 
 
+@pytest.mark.long
 def test_lifecycle() -> None:
     rows = bench("lifecycle", "--at", "2", "--rounds", "1", "--waiting", "3")
     assert isinstance(rows, list)

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from tests.store.lab import NOW, RULES, inventory, seed
 from vclab.model.errors import Invalid, NotFound, Refused
-from vclab.model.intents import Intent, Outcome
+from vclab.model.intents import Author, Intent, Outcome
 from vclab.model.reservations import Placed, ReserveRequest
 from vclab.model.states import Ending
 from vclab.service import computers, endpoints, hosts, images, users
@@ -53,7 +53,9 @@ def newest(backend: Backend, subject: str) -> Intent:
 def lived(backend: Backend, user: str, image: str) -> None:
     """A reservation that has ended: the history knows its user and image."""
     request = ReserveRequest("r7", user, image, 3600)
-    outcome = backend.store.run(lambda s: reservations.place(s, request, [inventory(taken_at=NOW)], RULES, NOW))
+    outcome = backend.store.run(
+        lambda s: reservations.place(s, request, [inventory(taken_at=NOW)], Author(user), RULES, NOW)
+    )
     assert isinstance(outcome, Placed), outcome
     backend.store.run(lambda s: reservations.ended(s, "r7", Ending.DELETED, "", NOW))
     backend.store.run(lambda s: reservations.finished(s, "r7", NOW))

@@ -11,7 +11,7 @@ import pytest
 from tests.store.lab import RULES, inventory, seed
 from vclab.model.catalog import User
 from vclab.model.errors import Invalid, NotFound, Refused
-from vclab.model.intents import Intent, Outcome
+from vclab.model.intents import Author, Intent, Outcome
 from vclab.model.plans import Evidence
 from vclab.model.reservations import Candidate, FailedStep, Placed, Refusal, ReserveRequest
 from vclab.service import health, reservations
@@ -67,7 +67,9 @@ def settings(folder: Path, address: str) -> Settings:
 def place(backend: Backend, id: str, user: str) -> Placed:
     request = ReserveRequest(id, user, "debian-12", 3600)
     rules = replace(RULES, limits=replace(RULES.limits, at_once=9))
-    outcome = backend.store.run(lambda s: records.place(s, request, [inventory(taken_at=NOW)], rules, NOW))
+    outcome = backend.store.run(
+        lambda s: records.place(s, request, Author(user), [inventory(taken_at=NOW)], rules, NOW)
+    )
     assert isinstance(outcome, Placed), outcome
     return outcome
 

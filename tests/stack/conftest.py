@@ -281,7 +281,7 @@ class Session:
         self._client.wait(10)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The running lab of this folder."""
     if os.geteuid():

@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 
 from vclab.model.catalog import Endpoint, IdentityPool, Image, User
 from vclab.model.ids import new_id
+from vclab.model.intents import Author
 from vclab.model.inventory import DatastoreFacts, HostFacts, Inventory
 from vclab.model.reservations import Placed, Refusal, ReserveRequest
 from vclab.model.rules import Limits, Rules
@@ -14,6 +15,7 @@ from vclab.provisioning.vsphere.data import ImageData
 from vclab.settings import LimitSettings
 from vclab.store import Store, catalog, reservations
 
+ALICE, OLGA = Author("alice"), Author("olga", operator=True)
 NOW = datetime(2026, 8, 1, 10, 0, 0, 123456, UTC)
 HOUR = timedelta(hours=1)
 EDGES = (  # dates that can be written, and that have no date in some zone, or nothing can be added to
@@ -72,9 +74,9 @@ def reserve(
     rules: Rules = RULES,
 ) -> Placed | Refusal:
     """Reserve; as an operator unless said otherwise, so that only room counts."""
-    request = ReserveRequest(id or new_id(), user, image, hours * 3600, operator=operator)
+    request = ReserveRequest(id or new_id(), user, image, hours * 3600)
     heard = (inventory(),) if inventories is None else inventories
-    return store.run(lambda session: reservations.place(session, request, heard, rules, now))
+    return store.run(lambda session: reservations.place(session, request, Author(user, operator), heard, rules, now))
 
 
 def must_reserve(store: Store, user: str = "alice", image: str = "debian-12", hours: float = 1) -> Placed:

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from tests.store.lab import HOUR, NOW, RULES, image, inventory, reserve
 from vclab.model.catalog import Computer, Endpoint
 from vclab.model.errors import Fenced, Refused
+from vclab.model.intents import VCLAB, Author
 from vclab.model.inventory import HostFacts, Inventory
 from vclab.model.messages import Reload
 from vclab.model.plans import Evidence, Facts, StepInput, Target, lasting_uuid
@@ -26,6 +27,7 @@ from vclab.store import (
     tenures,
 )
 
+BY_HAND = Author("olga", operator=True, act="a1")
 IMAGE = replace(image("metal", 1024), module="fake-metal", module_data="")
 FACTS = Facts("10.0.0.1", "203.0.113.1", "ssh-ed25519 AAAA", "b1")
 SOON = NOW + timedelta(minutes=5)
@@ -64,8 +66,8 @@ def placed(room: Store, user: str = "alice", image: str = "metal") -> Placed:
     return outcome
 
 
-def begin(room: Store, name: str = "m1", image: str = "metal", by: str = "olga") -> Target:
-    return room.run(lambda s: background_loads.begin(s, Reload(name, image, by), RULES, NOW))
+def begin(room: Store, name: str = "m1", image: str = "metal", by: Author = BY_HAND) -> Target:
+    return room.run(lambda s: background_loads.begin(s, Reload(name, image, by.act), by, RULES, NOW))
 
 
 def step(room: Store, target: Target) -> None:
@@ -111,7 +113,7 @@ def test_a_taint_goes_with_a_completed_load_only(room: Store) -> None:
     assert (found.state, found.image, found.tainted) == ("available", "", True)
     with room.read() as session:
         assert background_loads.due(session, ["fake-metal"]) == ["m1"]
-    target = begin(room, image="", by="")
+    target = begin(room, image="", by=VCLAB)
     assert (target.image, target.generation) == ("metal", 2), "what it was loaded with before"
     room.run(lambda s: background_loads.failed(s, target, "step 1: the disk is broken", SOON))
     found = computer(room)
@@ -175,16 +177,16 @@ def test_a_suspect_revision_marks_no_computer(room: Store) -> None:
 def test_what_can_not_be_loaded(room: Store) -> None:
     held = placed(room).target.computer
     for given, why in (
-        (Reload("vm01", "metal", "olga"), "each reservation makes a virtual one anew"),
-        (Reload("pc07", "metal", "olga"), "its module standalone can't reload"),
-        (Reload("m2", "debian-12", "olga"), "room can't load the image debian-12: it is for the module vsphere"),
-        (Reload("m2", "", "olga"), "nothing was ever loaded on m2"),
-        (Reload(held, "metal", "olga"), f"{held} is held by"),
+        (Reload("vm01", "metal", "a1"), "each reservation makes a virtual one anew"),
+        (Reload("pc07", "metal", "a1"), "its module standalone can't reload"),
+        (Reload("m2", "debian-12", "a1"), "room can't load the image debian-12: it is for the module vsphere"),
+        (Reload("m2", "", "a1"), "nothing was ever loaded on m2"),
+        (Reload(held, "metal", "a1"), f"{held} is held by"),
     ):
         with room.read() as session:
             assert why in background_loads.why_not(session, given, RULES)
         with pytest.raises(Refused, match="held by" if given.computer == held else why):
-            room.run(lambda s, given=given: background_loads.begin(s, given, RULES, NOW))  # type: ignore[misc]
+            room.run(lambda s, given=given: background_loads.begin(s, given, BY_HAND, RULES, NOW))  # type: ignore[misc]
 
 
 def test_one_that_was_terminated(room: Store) -> None:
@@ -192,7 +194,7 @@ def test_one_that_was_terminated(room: Store) -> None:
     first = begin(room, image="other")
     with room.read() as session:
         assert background_loads.due(session, ["fake-metal"]) == ["m1"]
-    second = room.run(lambda s: background_loads.begin(s, Reload("m1"), RULES, SOON))
+    second = room.run(lambda s: background_loads.begin(s, Reload("m1"), VCLAB, RULES, SOON))
     assert (second.image, second.generation) == ("other", first.generation + 1)
     with pytest.raises(Fenced), room.read() as session:
         tenures.check(session, "m1", first.generation)

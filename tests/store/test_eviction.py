@@ -6,11 +6,10 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy.orm import Session
 
-from tests.store.lab import HOUR, NOW, RULES, image, inventory, must_reserve, reserve, seed
+from tests.store.lab import HOUR, NOW, OLGA, RULES, image, inventory, must_reserve, reserve, seed
 from tests.store.test_relocation import find, must_find
 from tests.store.test_scheduling import begin, later, move, must, refused
 from tests.store.test_spares import KEEP, a_spare, computer
-from vclab.model.messages import Extend
 from vclab.model.reservations import Placed, Refusal
 from vclab.model.states import ComputerState, Ending
 from vclab.store import Store, catalog, extension, locks, needs_help, relocation, reservations, spares
@@ -35,8 +34,7 @@ def until(store: Store, spare: Placed) -> datetime | None:
 
 
 def extend(store: Store, placed: Placed, end: datetime, now: datetime) -> datetime | Refusal:
-    message = Extend(end, "olga", operator=True)
-    return store.run(lambda s: extension.extend(s, placed.reservation, message, RULES, now))
+    return store.run(lambda s: extension.extend(s, placed.reservation, end, OLGA, RULES, now))
 
 
 def beside_a_spare(store: Store) -> tuple[Placed, Placed]:

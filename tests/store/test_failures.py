@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy.orm import Session
 
-from tests.store.lab import HOUR, NOW, RULES, image, inventory, must_reserve, reserve
+from tests.store.lab import HOUR, NOW, OLGA, RULES, image, inventory, must_reserve, reserve
 from tests.targets import target_of
 from vclab.model.catalog import Endpoint
 from vclab.model.health import BY_CHECK
@@ -150,8 +150,8 @@ def test_a_load_that_ends_well_wakes_a_host_but_not_one_that_an_operator_let_res
 
 def test_for_later_only_the_hosts_count_that_nothing_brings_back_by_itself(lab: Store) -> None:
     def later() -> str:
-        request = ReserveRequest(new_id(), "alice", "big", 3600, operator=True, start=NOW + 24 * HOUR)
-        outcome = lab.run(lambda s: reservations.place(s, request, [inventory(hosts=1)], RULES, NOW))
+        request = ReserveRequest(new_id(), "alice", "big", 3600, start=NOW + 24 * HOUR)
+        outcome = lab.run(lambda s: reservations.place(s, request, OLGA, [inventory(hosts=1)], RULES, NOW))
         return outcome.text() if isinstance(outcome, Refusal) else outcome.target.host
 
     for name in ("debian-12", "big", "third"):

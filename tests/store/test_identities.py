@@ -11,10 +11,10 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from tests.store.lab import HOUR, NOW, RULES, inventory, seed
+from tests.store.lab import HOUR, NOW, OLGA, RULES, inventory, seed
 from vclab.model.catalog import Endpoint
 from vclab.model.ids import new_id
-from vclab.model.messages import Extend
+from vclab.model.intents import Author
 from vclab.model.reservations import Placed, Refusal, ReserveRequest
 from vclab.store import Store, catalog, extension, reservations
 from vclab.store.models import Claim, Tenure
@@ -41,16 +41,16 @@ def two(store: Store, backend: str) -> Store:
 
 def place(user: str, endpoint: str, start: datetime | None = None) -> Callable[[Session], Placed | Refusal]:
     """At that endpoint, for an hour."""
-    request = ReserveRequest(new_id(), user, "debian-12", 3600.0, operator=True, start=start)
+    request = ReserveRequest(new_id(), user, "debian-12", 3600.0, start=start)
     heard = replace(inventory(hosts=1), endpoint=endpoint)
-    return lambda session: reservations.place(session, request, (heard,), RULES, NOW)
+    return lambda session: reservations.place(session, request, Author(user, operator=True), (heard,), RULES, NOW)
 
 
 def extend(placed: Placed | Refusal) -> Act:
     """By an hour."""
     assert isinstance(placed, Placed), placed
-    message = Extend(placed.end + HOUR, "olga", operator=True)
-    return lambda session: extension.extend(session, placed.reservation, message, RULES, NOW)
+    end = placed.end + HOUR
+    return lambda session: extension.extend(session, placed.reservation, end, OLGA, RULES, NOW)
 
 
 def at_one_moment(store: Store, one: Act, other: Act) -> list[object]:

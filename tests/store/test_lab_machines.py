@@ -7,11 +7,10 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from tests.store.lab import HOUR, NOW, RULES, TURNAROUND, image, inventory, reserve
+from tests.store.lab import HOUR, NOW, OLGA, RULES, TURNAROUND, image, inventory, reserve
 from vclab.model.catalog import ComputerKind, Endpoint, Image
 from vclab.model.errors import Refused
 from vclab.model.inventory import HostFacts, Inventory
-from vclab.model.messages import Extend
 from vclab.model.plans import Facts
 from vclab.model.reservations import Placed, Refusal
 from vclab.model.states import ComputerState, Ending
@@ -134,11 +133,10 @@ def test_it_can_be_extended_up_to_the_next_promise(labs: Store) -> None:
         session.add(Claim(computer="lab01", holder="r9", starts=later, ends=later + HOUR))
 
     labs.run(promise)
-    message = Extend(end=NOW + 4 * HOUR, request_id="x", by="olga", operator=True)
-    outcome = labs.run(lambda s: extension.extend(s, first.reservation, message, RULES, NOW))
+    outcome = labs.run(lambda s: extension.extend(s, first.reservation, NOW + 4 * HOUR, OLGA, RULES, NOW))
     assert "another reservation has its place then" in refused(outcome)  # type: ignore[arg-type]
-    fits = replace(message, end=later - TURNAROUND)
-    assert labs.run(lambda s: extension.extend(s, first.reservation, fits, RULES, NOW)) == fits.end
+    fits = later - TURNAROUND
+    assert labs.run(lambda s: extension.extend(s, first.reservation, fits, OLGA, RULES, NOW)) == fits
 
 
 def test_a_promise_that_comes_too_soon_keeps_it_free(labs: Store) -> None:

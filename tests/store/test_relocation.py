@@ -6,10 +6,9 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from tests.store.lab import HOUR, NOW, RULES, TURNAROUND, inventory, must_reserve, reserve, seed
+from tests.store.lab import ALICE, HOUR, NOW, OLGA, RULES, TURNAROUND, inventory, must_reserve, reserve, seed
 from tests.store.test_lab_machines import heard, labs, placed
 from vclab.model.ids import new_id
-from vclab.model.messages import Extend
 from vclab.model.plans import Evidence, Facts, Target
 from vclab.model.reservations import FailedStep, OtherPlace, Placed, Refusal, ReserveRequest
 from vclab.model.states import ComputerState, Ending, Purpose, Word
@@ -148,9 +147,9 @@ def test_it_waits_for_help_and_gets_its_time_back(lab: Store) -> None:
     assert view is not None
     assert (view.word, view.help_since, view.help_until) == (Word.NEEDS_HELP, NOW, first.end), "its end comes first"
     now = NOW + 20 * MINUTE
-    end, said = lab.run(lambda s: needs_help.resolved(s, target.reservation, "olga", "retry", RULES, now))
+    end, said = lab.run(lambda s: needs_help.resolved(s, target.reservation, OLGA, "retry", RULES, now))
     assert end == first.end + 20 * MINUTE and "20 min were lost through a fault of the lab; the end is now" in said
-    assert lab.run(lambda s: needs_help.resolved(s, target.reservation, "olga", "retry", RULES, now)) == (end, "")
+    assert lab.run(lambda s: needs_help.resolved(s, target.reservation, OLGA, "retry", RULES, now)) == (end, "")
     with lab.read() as session:
         assert needs_help.waiting(session) == []
         held = sa.select(Claim.ends).where(Claim.holder == target.reservation, Claim.released.is_(False))
@@ -180,8 +179,8 @@ def test_nobody_passes_a_promised_identity(store: Store) -> None:
     """There is room for both, and a name for one of them."""
     store.run(lambda s: seed(s, identities=1))
     first = must_reserve(store)
-    later = ReserveRequest(new_id(), "bob", "debian-12", 3600, operator=True, start=NOW + 2 * HOUR)
-    promised_to_bob = store.run(lambda s: reservations.place(s, later, (inventory(),), RULES, NOW))
+    later = ReserveRequest(new_id(), "bob", "debian-12", 3600, start=NOW + 2 * HOUR)
+    promised_to_bob = store.run(lambda s: reservations.place(s, later, OLGA, (inventory(),), RULES, NOW))
     assert isinstance(promised_to_bob, Placed) and promised_to_bob.preload_at is not None
     said = store.run(lambda s: extension.credit(s, locks.reservation(s, first.reservation), 5400, RULES, NOW))
     assert "could only move to" in said
@@ -198,10 +197,10 @@ def test_what_the_lab_took_does_not_count_against_an_extension(lab: Store) -> No
     helped = NOW + 3 * HOUR
 
     def extend(hours: float, now: datetime) -> datetime | Refusal:
-        message = Extend(first.end + timedelta(hours=hours), "alice")
-        return lab.run(lambda s: extension.extend(s, target.reservation, message, RULES, now))
+        end = first.end + timedelta(hours=hours)
+        return lab.run(lambda s: extension.extend(s, target.reservation, end, ALICE, RULES, now))
 
-    lab.run(lambda s: needs_help.resolved(s, target.reservation, "olga", "retry", RULES, helped))
+    lab.run(lambda s: needs_help.resolved(s, target.reservation, OLGA, "retry", RULES, helped))
     assert extend(3.5, helped) == first.end + 3.5 * HOUR, "it loads: the user has had nothing yet"
     ready = helped + 10 * MINUTE
     lab.run(lambda s: reservations.ready(s, target.reservation, Facts("10.0.0.9", "203.0.113.9", "key"), ready))

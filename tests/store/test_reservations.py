@@ -7,10 +7,10 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from tests.store.lab import EDGES, HOUR, NOW, RULES, TURNAROUND, must_reserve, reserve
+from tests.store.lab import ALICE, EDGES, HOUR, NOW, RULES, TURNAROUND, must_reserve, reserve
 from vclab.model.catalog import Computer, User
 from vclab.model.errors import NotFound
-from vclab.model.messages import Extend
+from vclab.model.intents import Author, signalled
 from vclab.model.plans import Facts, StepInput
 from vclab.model.reservations import Placed, Refusal, ReservationView
 from vclab.model.states import ComputerState, Ending, ReservationState
@@ -47,7 +47,7 @@ def make_ready(store: Store) -> str:
 
 def make_inuse(store: Store) -> str:
     id = make_ready(store)
-    twice(store, lambda s: reservations.acknowledged(s, id, HERE, NOW))
+    twice(store, lambda s: reservations.acknowledged(s, id, HERE, ALICE, NOW))
     twice(store, lambda s: reservations.access_opened(s, id, HERE, NOW))
     twice(store, lambda s: reservations.connected(s, id, NOW))
     return id
@@ -58,7 +58,7 @@ def end(store: Store, id: str, ending: Ending = Ending.RELEASED, now: datetime =
 
 
 def extend(store: Store, id: str, end: datetime, operator: bool = False, now: datetime = NOW) -> datetime | Refusal:
-    return store.run(lambda s: extension.extend(s, id, Extend(end, "alice", operator), RULES, now))
+    return store.run(lambda s: extension.extend(s, id, end, Author("alice", operator), RULES, now))
 
 
 def test_new(lab: Store) -> None:
@@ -82,14 +82,14 @@ def test_ready(lab: Store) -> None:
 
 def test_connect(lab: Store) -> None:
     id = make_ready(lab)
-    twice(lab, lambda s: reservations.acknowledged(s, id, HERE, NOW))
+    twice(lab, lambda s: reservations.acknowledged(s, id, HERE, ALICE, NOW))
     assert (view(lab, id).remote_addresses, view(lab, id).access_open) == (HERE, False)
     twice(lab, lambda s: reservations.access_opened(s, id, HERE, NOW))
     assert (view(lab, id).remote_addresses, view(lab, id).access_open) == (HERE, True)
-    twice(lab, lambda s: reservations.acknowledged(s, id, HERE, NOW))
+    twice(lab, lambda s: reservations.acknowledged(s, id, HERE, ALICE, NOW))
     assert view(lab, id).access_open  # Connect pressed again from the same address
     both = (*HERE, "203.0.113.102")
-    lab.run(lambda s: reservations.acknowledged(s, id, both, NOW))
+    lab.run(lambda s: reservations.acknowledged(s, id, both, ALICE, NOW))
     assert not view(lab, id).access_open
     lab.run(lambda s: reservations.access_opened(s, id, both, NOW))
     assert (view(lab, id).remote_addresses, view(lab, id).access_open) == (both, True)
@@ -198,7 +198,7 @@ def test_what_comes_after_the_end_changes_nothing(lab: Store) -> None:
     before = view(lab, id)
     late: Iterable[Callable[[Session], object]] = (
         lambda s: reservations.ready(s, id, FACTS, NOW),
-        lambda s: reservations.acknowledged(s, id, HERE, NOW),
+        lambda s: reservations.acknowledged(s, id, HERE, ALICE, NOW),
         lambda s: reservations.access_opened(s, id, HERE, NOW),
         lambda s: reservations.connected(s, id, NOW),
         lambda s: reservations.disconnected(s, id, NOW),
@@ -216,7 +216,7 @@ def test_an_unknown_reservation(lab: Store) -> None:
         lambda s: reservations.ended(s, "x", Ending.DELETED, "", NOW),
         lambda s: reservations.finished(s, "x", NOW),
         lambda s: reservations.held_target(s, "x"),
-        lambda s: extension.extend(s, "x", Extend(NOW, "alice"), RULES, NOW),
+        lambda s: extension.extend(s, "x", NOW, ALICE, RULES, NOW),
     )
     for change in changes:
         with pytest.raises(NotFound, match="there is no reservation x"):
@@ -244,12 +244,14 @@ def test_extend_moves_end_claims_and_tenure(lab: Store) -> None:
 def test_acts_that_a_dead_worker_had_recorded_are_done_again_and_change_nothing(lab: Store) -> None:
     """It carried out three, and died before the server knew: the next worker begins with the first one."""
     id = make_inuse(lab)
-    acts = [Extend(NOW + (1 + part / 4) * HOUR, "olga", True, request_id=f"signal-{part}") for part in (1, 2, 3)]
-    for act in acts:
-        assert lab.run(lambda s, act=act: extension.extend(s, id, act, RULES, NOW)) == act.end  # type: ignore[misc]
-    newest = acts[-1].end
-    for act in acts:
-        assert lab.run(lambda s, act=act: extension.extend(s, id, act, RULES, NOW)) == newest  # type: ignore[misc]
+    ends = {part: NOW + (1 + part / 4) * HOUR for part in (1, 2, 3)}
+
+    def signal(part: int) -> datetime | Refusal:
+        return lab.run(lambda s: extension.extend(s, id, ends[part], signalled(part), RULES, NOW))
+
+    assert [signal(part) for part in ends] == list(ends.values())
+    newest = ends[3]
+    assert [signal(part) for part in ends] == [newest] * 3
     assert view(lab, id).end == newest
     with lab.read() as session:
         assert [event.what for event in audit.events(session, id)].count("extended") == 3
@@ -329,7 +331,7 @@ def test_a_zone_that_nobody_knows_is_utc(lab: Store) -> None:
 def test_a_text_with_nul_is_written(lab: Store) -> None:
     """PostgreSQL's text has none; a record that fails by it would be tried for ever."""
     id = make_inuse(lab)
-    twice(lab, lambda s: reservations.ended(s, id, Ending.RELEASED, "ended by al\0ice", NOW, "al\0ice"))
+    twice(lab, lambda s: reservations.ended(s, id, Ending.RELEASED, "ended by al\0ice", NOW, Author("al\0ice")))
     assert view(lab, id).ending is Ending.RELEASED
     with lab.read() as session:
         newest = audit.events(session, id)[-1]
@@ -338,7 +340,7 @@ def test_a_text_with_nul_is_written(lab: Store) -> None:
 
 def test_a_refusal_is_noted_and_shown_until_the_next_success(lab: Store) -> None:
     id = make_inuse(lab)
-    twice(lab, lambda s: reservations.note_refusal(s, id, "signal", "extend", "what is 'x'?", NOW))
+    twice(lab, lambda s: reservations.note_refusal(s, id, signalled(), "extend", "what is 'x'?", NOW))
     assert view(lab, id).reason == "what is 'x'?"
     with lab.read() as session:
         refusals = [e for e in audit.events(session, id) if e.what == "refused: extend"]
@@ -380,8 +382,8 @@ def test_what_failed_is_listed_until_it_is_dismissed_or_its_end(lab: Store, fini
     assert listed() == [placed.reservation, other.reservation]
     assert listed(placed.end) == [other.reservation]
     for _ in range(2):
-        lab.run(lambda s: reservations.dismissed(s, other.reservation, "bob", NOW))  # it has not failed
-        lab.run(lambda s: reservations.dismissed(s, placed.reservation, "alice", NOW))
+        lab.run(lambda s: reservations.dismissed(s, other.reservation, Author("bob"), NOW))  # it has not failed
+        lab.run(lambda s: reservations.dismissed(s, placed.reservation, ALICE, NOW))
     assert listed() == [other.reservation]
     assert (view(lab, placed.reservation).dismissed_at, view(lab, other.reservation).dismissed_at) == (NOW, None)
     with lab.read() as session:

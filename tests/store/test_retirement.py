@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.store.lab import HOUR, NOW, RULES, image, inventory, must_reserve, reserve, seed
+from tests.store.lab import HOUR, NOW, OLGA, RULES, image, inventory, must_reserve, reserve, seed
 from tests.store.test_lab_machines import labs, placed
 from vclab.model.catalog import Endpoint, IdentityPool, Thing, User
 from vclab.model.errors import NotFound, Refused
@@ -65,8 +65,8 @@ def test_a_refusal_names_the_disabled_endpoint(lab: Store) -> None:
 def test_what_was_reserved_before_begins_all_the_same(lab: Store, thing: Thing, name: str) -> None:
     """Its promise is kept."""
     start = NOW + 3 * HOUR
-    request = ReserveRequest(new_id(), "alice", "debian-12", 3600, operator=True, start=start)
-    later = lab.run(lambda s: reservations.place(s, request, (inventory(),), RULES, NOW))
+    request = ReserveRequest(new_id(), "alice", "debian-12", 3600, start=start)
+    later = lab.run(lambda s: reservations.place(s, request, OLGA, (inventory(),), RULES, NOW))
     assert isinstance(later, Placed) and later.preload_at is not None
     disable(lab, thing, name)
     begun = lab.run(lambda s: scheduling.begin(s, request.id, (inventory(),), RULES, start))
@@ -148,8 +148,8 @@ def test_a_promised_identity_is_not_removed(store: Store) -> None:
     store.run(lambda s: seed(s, identities=2))
     start = NOW + 3 * HOUR
     for user in ("alice", "bob"):
-        request = ReserveRequest(new_id(), user, "debian-12", 3600, operator=True, start=start)
-        outcome = store.run(lambda s, r=request: reservations.place(s, r, (inventory(),), RULES, NOW))  # type: ignore[misc]
+        request = ReserveRequest(new_id(), user, "debian-12", 3600, start=start)
+        outcome = store.run(lambda s, r=request: reservations.place(s, r, OLGA, (inventory(),), RULES, NOW))  # type: ignore[misc]
         assert isinstance(outcome, Placed)
     with pytest.raises(Refused, match="all identities are promised at"):
         remove(store, Thing.COMPUTER, "vm02")

@@ -6,11 +6,11 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from tests.store.lab import EDGES, HOUR, NOW, RULES, TURNAROUND, inventory, must_reserve, reserve, seed
+from tests.store.lab import ALICE, EDGES, HOUR, NOW, OLGA, RULES, TURNAROUND, inventory, must_reserve, reserve, seed
 from vclab.model.catalog import Endpoint, Image
 from vclab.model.ids import new_id
+from vclab.model.intents import Author
 from vclab.model.inventory import HostFacts, Inventory
-from vclab.model.messages import Extend, Move
 from vclab.model.plans import Facts
 from vclab.model.reservations import Placed, Refusal, ReserveRequest
 from vclab.model.states import ComputerState, Ending, ReservationState
@@ -31,8 +31,10 @@ def later(
     operator: bool = True,
     heard: Inventory | None = None,
 ) -> Placed | Refusal:
-    request = ReserveRequest(new_id(), user, image, hours * 3600, operator=operator, start=start)
-    return store.run(lambda s: reservations.place(s, request, (heard or inventory(),), RULES, NOW))
+    request = ReserveRequest(new_id(), user, image, hours * 3600, start=start)
+    return store.run(
+        lambda s: reservations.place(s, request, Author(user, operator), (heard or inventory(),), RULES, NOW)
+    )
 
 
 def must(outcome: Placed | Refusal) -> Placed:
@@ -50,8 +52,8 @@ def begin(store: Store, id: str, heard: Inventory | None = None, now: datetime =
 
 
 def move(store: Store, id: str, start: datetime, operator: bool = True, now: datetime = NOW) -> Placed | Refusal:
-    message = Move(start, "alice", operator)
-    return store.run(lambda s: scheduling.reschedule(s, id, message, (inventory(),), RULES, now))
+    by = Author("alice", operator)
+    return store.run(lambda s: scheduling.reschedule(s, id, start, by, (inventory(),), RULES, now))
 
 
 def claimed(store: Store, id: str) -> set[tuple[str, datetime, datetime]]:
@@ -106,21 +108,20 @@ def test_one_at_a_time_means_at_one_time(lab: Store) -> None:
     second = must(later(lab, start=START + HOUR, operator=False))
     assert "at one time" in refused(later(lab, start=START + timedelta(minutes=90), operator=False))
     assert "at one time" in refused(move(lab, second.reservation, START + timedelta(minutes=59), operator=False))
-    longer = Extend(first.end + HOUR, "alice")
-    outcome = lab.run(lambda s: extension.extend(s, first.reservation, longer, RULES, NOW))
+    longer = first.end + HOUR
+    outcome = lab.run(lambda s: extension.extend(s, first.reservation, longer, ALICE, RULES, NOW))
     assert isinstance(outcome, Refusal)
-    assert "alice has another one of at most 1 at one time" in outcome.text()
+    assert "alice has another reservation then, and may have 1 at one time" in outcome.text()
     assert now.end < START
 
 
 def test_an_extension_before_the_start(lab: Store) -> None:
     """The whole of it counts from the start, and the claims go along."""
     placed = must(later(lab, hours=4))
-    message = Extend(placed.end + HOUR, "alice")
-    assert lab.run(lambda s: extension.extend(s, placed.reservation, message, RULES, NOW)) == message.end
-    assert {b for _, _, b in claimed(lab, placed.reservation)} == {message.end + TURNAROUND}
-    too_long = Extend(placed.end + 3 * HOUR, "alice")
-    outcome = lab.run(lambda s: extension.extend(s, placed.reservation, too_long, RULES, NOW))
+    end, too_long = placed.end + HOUR, placed.end + 3 * HOUR
+    assert lab.run(lambda s: extension.extend(s, placed.reservation, end, ALICE, RULES, NOW)) == end
+    assert {b for _, _, b in claimed(lab, placed.reservation)} == {end + TURNAROUND}
+    outcome = lab.run(lambda s: extension.extend(s, placed.reservation, too_long, ALICE, RULES, NOW))
     assert isinstance(outcome, Refusal)
 
 
@@ -145,9 +146,7 @@ def test_there_must_be_identities_for_all(store: Store) -> None:
     assert "no identity" in refused(reserve(store, hours=10))
     short = must(reserve(store, hours=9))
     extended = store.run(
-        lambda s: extension.extend(
-            s, short.reservation, Extend(START, "olga", operator=True), RULES, NOW + timedelta(minutes=1)
-        )
+        lambda s: extension.extend(s, short.reservation, START, OLGA, RULES, NOW + timedelta(minutes=1))
     )
     assert isinstance(extended, Refusal)
     assert "another reservation has its place" in extended.text()

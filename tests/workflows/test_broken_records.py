@@ -8,7 +8,7 @@ import pytest
 
 from tests.workflows.conftest import Life
 from vclab.model.errors import Refused
-from vclab.model.messages import Acknowledge, End, Extend, Move
+from vclab.model.messages import Acknowledge, End, Extend, Reschedule
 from vclab.store import reservations, scheduling
 
 Break = Callable[[object, str], None]
@@ -33,8 +33,8 @@ async def test_an_act_fails_and_the_life_goes_on(life: Life, broken: Break) -> N
     with pytest.raises(Refused, match="nothing was changed: ZeroDivisionError: never tried"):
         await life.reservations.acknowledge(life.id, Acknowledge("203.0.113.101"))
     with pytest.raises(Refused, match="ZeroDivisionError"):
-        await life.reservations.extend(life.id, Extend(view.end + timedelta(minutes=30), "alice"))
-    await life.reservations.end(life.id, End("alice"))
+        await life.reservations.extend(life.id, Extend(view.end + timedelta(minutes=30)))
+    await life.reservations.end(life.id, End())
     assert (await life.until("complete")).ending == "deleted"
 
 
@@ -44,7 +44,7 @@ async def test_a_signal_is_told_and_the_life_goes_on(life: Life, broken: Break) 
     for name in ("extend", "note_refusal"):
         broken(reservations, name)
     await life.handle.signal("extend", "1h")
-    await life.reservations.end(life.id, End("alice"))
+    await life.reservations.end(life.id, End())
     assert (await life.until("complete")).ending == "deleted"
 
 
@@ -54,6 +54,6 @@ async def test_a_move_fails_and_the_life_goes_on(life: Life, broken: Break) -> N
     await life.reserve(start=start)
     broken(scheduling, "reschedule")
     with pytest.raises(Refused, match="ZeroDivisionError"):
-        await life.reservations.move(life.id, Move(start + timedelta(hours=1), "alice"))
-    await life.reservations.end(life.id, End("alice"))
+        await life.reservations.reschedule(life.id, Reschedule(start + timedelta(hours=1)))
+    await life.reservations.end(life.id, End())
     assert (await life.until("complete")).ending == "deleted"

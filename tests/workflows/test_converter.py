@@ -20,13 +20,23 @@ from activities.provisioning import Survey
 from activities.records import BeginInput, ExtendOutcome, PlaceInput, PlaceOutcome
 from tests import histories
 from vclab.model.inventory import HostFacts, Inventory
-from vclab.model.messages import Told
+from vclab.model.messages import Published
 from vclab.model.plans import Facts, Plan, StepInput
 from vclab.temporal import sandbox
 from vclab.temporal.converter import CONVERTER
 
 OURS, THEIRS = CONVERTER.payload_converter, DataConverter.default.payload_converter
-TYPES: tuple[Any, ...] = (StepInput, Plan, Facts, PlaceInput, PlaceOutcome, BeginInput, Survey, Told, ExtendOutcome)
+TYPES: tuple[Any, ...] = (
+    StepInput,
+    Plan,
+    Facts,
+    PlaceInput,
+    PlaceOutcome,
+    BeginInput,
+    Survey,
+    Published,
+    ExtendOutcome,
+)
 
 
 class Colour(StrEnum):

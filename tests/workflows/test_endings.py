@@ -14,7 +14,7 @@ from vclab.model.messages import Acknowledge, End, Extend, Reboot
 from vclab.model.states import ComputerState
 from vclab.store import catalog, tenures
 
-END = End("alice")
+END = End()
 
 
 def assert_taken_back(life: Life, computer: str) -> None:
@@ -85,7 +85,7 @@ async def test_deleted_before_and_released_after_connect(life: Life) -> None:
 async def test_released_by_an_operator(life: Life) -> None:
     """After Connect; ending it again changes nothing."""
     await life.in_use()
-    assert (await life.reservations.end(life.id, End("olga"))).ending == "released"
+    assert (await life.operator.end(life.id, End())).ending == "released"
     view = await life.until("complete")
     assert (view.ending, view.reason) == ("released", "ended by olga")
 
@@ -234,7 +234,7 @@ async def test_extended(life: Life) -> None:
     await life.in_use(hours=1)
     view = life.view()
     assert view is not None
-    message = Extend(view.end + timedelta(hours=1), "alice", request_id="x1")
+    message = Extend(view.end + timedelta(hours=1), intent="x1")
     assert (await life.reservations.extend(life.id, message)).end == message.end
     assert (await life.reservations.extend(life.id, message)).end == message.end
     await life.skip(minutes=61)
@@ -250,7 +250,7 @@ async def test_extended_past_the_limit(life: Life) -> None:
     await life.in_use(hours=1)
     for far in (datetime.now(UTC) + timedelta(hours=20), datetime(9999, 12, 31, 23, 30, tzinfo=UTC)):
         with pytest.raises(Refused, match="latest"):  # the second has no date in the user's zone
-            await life.reservations.extend(life.id, Extend(far, "alice"))
+            await life.reservations.extend(life.id, Extend(far))
     assert (await life.until("inuse")).ending is None
 
 
@@ -310,7 +310,7 @@ async def test_connect_before_ready(life: Life) -> None:
 async def test_an_address_that_cannot_be_let_in_ends_nothing(life: Life) -> None:
     """Nonsense is refused at once; what the computer refuses is told."""
     await life.ready()
-    with pytest.raises(Refused, match="no IP address"):
+    with pytest.raises(Refused, match="is not an IP address"):
         await life.reservations.acknowledge(life.id, Acknowledge("banana; rm -rf /"))
     await life.reservations.acknowledge(life.id, Acknowledge("203.0.113.101"))
     await life.when(lambda: len(life.world.granted) == 1)
@@ -338,7 +338,7 @@ async def test_the_same_id_twice_is_one_reservation(life: Life) -> None:
 async def test_a_restart_by_the_user(life: Life) -> None:
     """Softly; the reservation goes on with what the computer is now."""
     await life.in_use()
-    await life.reservations.reboot(life.id, Reboot("alice"))
+    await life.reservations.reboot(life.id, Reboot())
     await life.when(lambda: "reboot" in life.world.done)
     await life.skip(seconds=30)
     await life.when(lambda: "wait" not in (life.world.done[-1]))
@@ -351,11 +351,11 @@ async def test_a_restart_that_fails_falls_back_to_force(life: Life) -> None:
     """And when even that fails, the user keeps the reservation."""
     await life.in_use(hours=2)
     life.world.fail["reboot"] = StepFailed("shutdown: command not found")
-    await life.reservations.reboot(life.id, Reboot("alice"))
+    await life.reservations.reboot(life.id, Reboot())
     await life.when(lambda: "power_reset" in life.world.done)
     life.world.fail["power_reset"] = StepFailed("the host refuses")
     await life.skip(seconds=30)
-    await life.reservations.reboot(life.id, Reboot("alice", hard=True))
+    await life.reservations.reboot(life.id, Reboot(hard=True))
     for _ in range(200):
         if "restart failed" in (await life.reservations.status(life.id)).reason:
             break
@@ -368,7 +368,7 @@ async def test_only_what_was_connected_to_is_restarted(life: Life) -> None:
     """Refused before Connect."""
     await life.ready()
     with pytest.raises(Refused, match="connected"):
-        await life.reservations.reboot(life.id, Reboot("alice"))
+        await life.reservations.reboot(life.id, Reboot())
 
 
 async def test_a_long_reservation_is_told_days_before(life: Life) -> None:

@@ -80,7 +80,7 @@ async def test_a_machine_that_its_user_shut_down_stays_off_until_reboot(life: Li
         "In use",
         f"vm01 is off. If it is only off, `vclab reboot {life.id}` starts it",
     )
-    await life.reservations.reboot(life.id, Reboot("alice"))
+    await life.reservations.reboot(life.id, Reboot())
     await life.when(lambda: bool(noted(life, "rebooted")))
     assert "power_reset" in life.world.done
     assert "reboot" not in life.world.done
@@ -95,7 +95,7 @@ async def test_a_restart_does_not_wait_for_an_address_that_cannot_be_let_in(life
     await life.in_use()
     life.world.fail["grant_access"] = Unreachable("no route")
     await life.reservations.acknowledge(life.id, Acknowledge(HOME))
-    await life.reservations.reboot(life.id, Reboot("alice", hard=True))
+    await life.reservations.reboot(life.id, Reboot(hard=True))
     await life.when(lambda: bool(noted(life, "rebooted")))
     del life.world.fail["grant_access"]
     await life.skip(minutes=2)
@@ -129,7 +129,7 @@ async def test_extended_beyond_a_day_it_is_not_timed_out(life: Life) -> None:
     view = await life.until("inuse")
     await life.skip(seconds=310)
     await life.when(lambda: len(noted(life, "disconnected")) == 1)
-    await life.reservations.extend(life.id, Extend(view.end + timedelta(hours=1), "olga", operator=True))
+    await life.operator.extend(life.id, Extend(view.end + timedelta(hours=1)))
     await life.skip(minutes=30)
     assert (await life.until("inuse")).ending is None
     assert (await life.reservations.status(life.id)).then == ""

@@ -74,7 +74,11 @@ async def test_who_may_be_at_a_machine_that_cannot_be_looked_at_is_not_given_up(
     life.world.look_error = Unreachable("no route to host")
     await life.skip(minutes=20)
     status = await life.reservations.status(life.id)
-    assert (status.state, status.waits_for, status.then) == ("reserved", "the computer to be seen again", "it ends")
+    assert (status.state, status.waits_for, status.then) == (
+        "reserved",
+        "the computer to be reachable again",
+        "it ends",
+    )
     assert "the computer can't be looked at" in status.reason
     life.world.look_error = None
     await life.skip(minutes=1)

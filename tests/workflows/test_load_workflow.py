@@ -34,7 +34,7 @@ from vclab.temporal import search_attributes
 
 OS = Image("os", "An OS", 1, "fake-metal", "fake", 1, 1024, 8, root_access=False)
 OTHER = replace(OS, name="other")
-END = End("alice")
+END = End()
 
 
 class Metal(Life):
@@ -62,23 +62,26 @@ class Metal(Life):
         """That step fails for good from now on."""
         self.behaves(failures={step: Failure("failed", times=1000, text="the disk is broken")})
 
-    async def begin_load(self, **given: str) -> WorkflowHandle[object, str]:
-        """Have the computer loaded, once the load before has told all who wait and is over."""
+    async def begin_load(self, image: str = "", by_hand: bool = False) -> WorkflowHandle[object, str]:
+        """Have the computer loaded, once the load before has signalled its waiters and is over."""
+        reload = Reload("metal1", image)
+        if by_hand:
+            reload = await self.operator.by_hand(reload)
         async with asyncio.timeout(60):
             while True:
                 with suppress(WorkflowAlreadyStartedError):
                     return await self.client.start_workflow(
                         messages.LOAD,
-                        Reload("metal1", **given),
+                        reload,
                         id=computer_workflow("metal1"),
                         task_queue=QUEUE,
                         result_type=str,
                     )
                 await asyncio.sleep(0.05)
 
-    async def load(self, **given: str) -> str:
+    async def load(self, image: str = "", by_hand: bool = False) -> str:
         """The same, and wait for it."""
-        return await (await self.begin_load(**given)).result()
+        return await (await self.begin_load(image, by_hand)).result()
 
     async def searched(self) -> dict[str, object]:
         """By what the load of the computer can be found."""
@@ -134,8 +137,10 @@ async def living_on_metal(client: Client, folder: Path, others: Mapping[str, Any
     life.metal, life.module = metal, module
     reserve = life.reserve
 
-    async def of_os(hours: float = 1.0, image: str = "os", **changes: object) -> None:
-        await reserve(hours, image, **changes)
+    async def of_os(
+        hours: float = 1.0, image: str = "os", operator: bool = False, start: datetime | None = None
+    ) -> None:
+        await reserve(hours, image, operator, start)
 
     life.reserve = of_os  # type: ignore[method-assign]
     await life.start_worker()
@@ -199,17 +204,17 @@ async def test_loaded_anew_after_use(life: Metal) -> None:
 
 async def test_an_operator_reloads_it(life: Metal) -> None:
     """Also what is loaded already, with another image; one that somebody holds is left alone."""
-    assert "say which image" in await life.load(by="olga")
-    assert await life.load(image="other", by="olga") == "metal1 holds other, revision 1"
+    assert "say which image" in await life.load(by_hand=True)
+    assert await life.load(image="other", by_hand=True) == "metal1 holds other, revision 1"
     assert (life.computer().image, life.computer().holder) == ("other", "")
     assert "needs no load" in await life.load()
-    assert await life.load(by="olga") == "metal1 holds other, revision 1"
+    assert await life.load(by_hand=True) == "metal1 holds other, revision 1"
     assert life.steps(computer_workflow("metal1")) == RELOAD * 2
     await life.ready()
-    assert f"is held by {life.id}" in await life.load(image="os", by="olga")
+    assert f"is held by {life.id}" in await life.load(image="os", by_hand=True)
     with life.store.read() as session:
         assert (
-            background_loads.why_not(session, Reload("metal1", by="olga"), Settings().rules())
+            background_loads.why_not(session, Reload("metal1", intent="by hand"), Settings().rules())
             == f"metal1 is held by {life.id}"
         )
 
@@ -218,7 +223,7 @@ async def test_a_load_that_fails(life: Metal) -> None:
     """The computer is failed, with the reason: nobody holds it and nobody gets it, until an operator has it loaded."""
     life.fails("fake-metal.power_on")
     with pytest.raises(WorkflowFailureError):
-        await life.load(image="os", by="olga")
+        await life.load(image="os", by_hand=True)
     found = life.computer()
     assert (found.state, found.holder, found.image) == (ComputerState.FAILED, "", "")
     assert "step 2, Power it on: the disk is broken" in found.why_out_of_service
@@ -233,14 +238,14 @@ async def test_a_load_that_fails(life: Metal) -> None:
         await life.reserve()
     life.behaves(failures={})
     assert "needs no load" in await life.load(), "only an operator brings it back"
-    await life.load(by="olga")
+    await life.load(by_hand=True)
     assert (life.computer().state, life.computer().why_out_of_service) == ("available", "")
 
 
 async def test_cancelled_in_the_middle(life: Metal) -> None:
     """The running step has stopped before the tenure is released."""
     life.behaves(delays={"fake-metal.deploy": 300.0})
-    handle = await life.begin_load(image="os", by="olga")
+    handle = await life.begin_load(image="os", by_hand=True)
     await life.when(lambda: any(m.computer == "metal1" for m in life.metal.all("room")))
     await handle.cancel()
     with pytest.raises(WorkflowFailureError):
@@ -255,7 +260,7 @@ async def test_a_load_that_was_terminated(life: Metal) -> None:
     await life.used()
     await life.loaded()
     life.behaves(delays={"fake-metal.deploy": 300.0})
-    handle = await life.begin_load(image="os", by="olga")
+    handle = await life.begin_load(image="os", by_hand=True)
     await life.when(lambda: life.computer().generation == 3)
     await handle.terminate("by hand")
     with life.store.read() as session:
@@ -279,7 +284,7 @@ async def being_loaded(life: Metal) -> None:
     await life.used()
     await life.loaded()
     life.behaves(delays=STILL)
-    await life.begin_load(image="os", by="olga")
+    await life.begin_load(image="os", by_hand=True)
     await life.when(lambda: life.computer().holder == computer_workflow("metal1"))
     life.id = ids.new_id()
 
@@ -355,6 +360,6 @@ async def test_the_load_fails(life: Metal) -> None:
         while "the disk is broken" not in await reason():
             await asyncio.sleep(0.05)
     life.behaves(failures={})
-    await life.load(by="olga")
+    await life.load(by_hand=True)
     await life.skip(seconds=70)
     await life.until("reserved")

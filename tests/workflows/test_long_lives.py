@@ -65,10 +65,10 @@ async def people(life: Life, ends: list[datetime], trouble: bool) -> None:
 
     async def extend() -> None:
         for number, end in enumerate(ends):
-            message = Extend(end, "olga", operator=True, request_id=f"x{number}{trouble}")
-            assert (await life.reservations.extend(life.id, message)).end == end
+            message = Extend(end, intent=f"x{number}{trouble}")
+            assert (await life.operator.extend(life.id, message)).end == end
             if number % 10 == 0:
-                assert (await life.reservations.extend(life.id, message)).end == end
+                assert (await life.operator.extend(life.id, message)).end == end
 
     async def connect() -> None:
         for number in range(CONNECTS):
@@ -76,7 +76,7 @@ async def people(life: Life, ends: list[datetime], trouble: bool) -> None:
 
     async def restart() -> None:
         for number in range(RESTARTS):
-            message = Reboot("alice", request_id=f"r{number}")
+            message = Reboot(intent=f"r{number}")
             await life.when(lambda done=number: life.world.done.count("reboot") >= done, 60)  # type: ignore[misc]
             await insistently(lambda message=message: life.reservations.reboot(life.id, message))  # type: ignore[misc]
             await life.reservations.reboot(life.id, message)
@@ -176,7 +176,7 @@ async def test_an_end_or_a_cancellation_while_a_new_run_begins(life: Life, monke
     view = await life.until("inuse")
     for number in range(1, 6):
         end = view.end + timedelta(hours=number)
-        assert (await life.reservations.extend(life.id, Extend(end, "olga", operator=True))).end == end
+        assert (await life.operator.extend(life.id, Extend(end))).end == end
     status = await life.reservations.status(life.id)
     assert (status.word, status.waits_for, status.until) == ("In use", "the end of the reservation", end)
     await life.handle.cancel()

@@ -16,6 +16,7 @@ from temporalio.service import RPCError
 import worker
 from activities.drivers import Drivers
 from tests.fakes import FakeGuest, FakeModule, World
+from tests.people import People
 from tests.targets import target_of
 from tests.workflows.conftest import ENDPOINT, QUEUE, Life, seed
 from vclab.fake_world import Behaviour
@@ -37,7 +38,6 @@ from vclab.settings import Settings
 from vclab.store import catalog, failed_steps, load_log, reservations, tenures
 from vclab.store.engine import Store, open_store
 from vclab.store.needs_help import waiting
-from vclab.temporal.client import Reservations
 
 TWO = tuple(HostFacts(f"esx{n}", 16, 65536, datastores=("ds1",)) for n in (1, 2))
 
@@ -124,13 +124,14 @@ class Lab:
     """Many reservations at once, one for each step of a plan, each of which fails at another one."""
 
     def __init__(self, client: Client, store: Store, world: Scripted) -> None:
-        self.reservations, self.client, self.store, self.world = Reservations(client, QUEUE), client, store, world
+        self.operator, self.client = People(client, QUEUE, store, "olga", operator=True), client
+        self.store, self.world = store, world
         self.of = {step.name: ids.new_id() for step in world.plan}
 
     async def reserve(self) -> None:
         """All, at once."""
-        requests = [ReserveRequest(one, "alice", "debian-12", 3600, operator=True) for one in self.of.values()]
-        await asyncio.gather(*(self.reservations.reserve(request) for request in requests))
+        requests = [ReserveRequest(one, "alice", "debian-12", 3600) for one in self.of.values()]
+        await asyncio.gather(*(self.operator.reserve(request) for request in requests))
 
     async def until(self, word: str) -> None:
         """All show this word."""
@@ -183,7 +184,7 @@ async def test_every_step_is_resumed_and_those_before_it_do_not_run_again(lab: L
         again = [(name, 2) for name in names[: number - 1]]
         assert lab.ran(one) == [*before, ("remove", 1), *again]
     lab.world.fails.clear()
-    await asyncio.gather(*(lab.reservations.resolve(one, Resolve("olga", How.RETRY)) for one in lab.of.values()))
+    await asyncio.gather(*(lab.operator.resolve(one, Resolve(How.RETRY)) for one in lab.of.values()))
     await lab.until("Ready")
     for one in lab.of.values():
         second = [ran for ran in lab.ran(one) if ran[1] == 2]
@@ -275,15 +276,15 @@ async def test_the_users_clock_stands_still(life: Life) -> None:
     end = view.end
     await life.skip(minutes=30)
     life.world.fail.clear()
-    message = Resolve("olga", How.RETRY, "q1")
-    done = await life.reservations.resolve(life.id, message)
+    message = Resolve(How.RETRY, "q1")
+    done = await life.operator.resolve(life.id, message)
     assert timedelta(minutes=30) <= done.end - end < timedelta(minutes=31)
-    assert (await life.reservations.resolve(life.id, message)).end == done.end
+    assert (await life.operator.resolve(life.id, message)).end == done.end
     view = await life.until("reserved")
     assert view.end == done.end and "the end was moved" in view.reason
     assert life.world.done.count("vsphere.copy_disk") == 1
     with pytest.raises(Refused, match="it needs no help: it is Ready"):
-        await life.reservations.resolve(life.id, Resolve("olga", How.RETRY))
+        await life.operator.resolve(life.id, Resolve(How.RETRY))
 
 
 async def test_nobody_helps_in_time(life: Life) -> None:
@@ -302,7 +303,7 @@ async def test_nobody_helps_in_time(life: Life) -> None:
 async def test_the_end_comes_before_anybody_helps(life: Life) -> None:
     """Not one moment longer than it was reserved for; unless it is extended meanwhile."""
     view = await needs_help(life, hours=1)
-    await life.reservations.extend(life.id, Extend(view.end + timedelta(minutes=30), "alice"))
+    await life.reservations.extend(life.id, Extend(view.end + timedelta(minutes=30)))
     await life.skip(minutes=70)
     assert (await word(life, "Needs help")).ending is None
     await life.skip(minutes=25)
@@ -312,7 +313,7 @@ async def test_the_end_comes_before_anybody_helps(life: Life) -> None:
 async def test_cancelled_while_it_needs_help(life: Life) -> None:
     """At once."""
     await needs_help(life)
-    assert (await life.reservations.end(life.id, End("alice"))).ending == "deleted"
+    assert (await life.reservations.end(life.id, End())).ending == "deleted"
     view = await life.until("complete")
     assert (view.word, view.help_since) == ("Ended", None)
     assert life.world.done[-1] == "remove"
@@ -321,31 +322,32 @@ async def test_cancelled_while_it_needs_help(life: Life) -> None:
 async def test_given_up(life: Life) -> None:
     """By an operator: it has failed, and says by whom."""
     await needs_help(life)
-    assert (await life.reservations.resolve(life.id, Resolve("olga", How.GIVE_UP))).ending == "failed"
+    assert (await life.operator.resolve(life.id, Resolve(How.GIVE_UP))).ending == "failed"
     view = await life.until("failed")
     assert view.reason.startswith("given up by olga: step 4, Power on: esx1 refuses")
 
 
 async def test_two_operators_at_the_same_moment(life: Life) -> None:
-    """The first one's word counts, and the other is told so."""
+    """The first one's choice counts, and the other is refused."""
     await needs_help(life)
     life.world.fail.clear()
-    words = (Resolve("olga", How.RETRY), Resolve("otto", How.RETRY))
-    said = await asyncio.gather(*(life.reservations.resolve(life.id, word) for word in words), return_exceptions=True)
+    operators = life.operator, life.operator.of("otto", operator=True)
+    acts = (each.resolve(life.id, Resolve(How.RETRY)) for each in operators)
+    said = await asyncio.gather(*acts, return_exceptions=True)
     assert [type(each) for each in sorted(said, key=str)].count(Refused) == 1
     await life.until("reserved")
 
 
-async def test_a_word_that_is_none_and_help_that_is_not_needed(life: Life) -> None:
+async def test_an_unknown_resolution_and_help_that_is_not_needed(life: Life) -> None:
     """Refused."""
     life.world.hold["vsphere.copy_disk"] = threading.Event()
     await life.reserve()
-    with pytest.raises(Refused, match="it needs no help"):
-        await life.reservations.resolve(life.id, Resolve("olga", How.RETRY))
+    with pytest.raises(Refused, match="it does not need help"):
+        await life.operator.resolve(life.id, Resolve(How.RETRY))
     life.world.hold["vsphere.copy_disk"].set()
     await life.until("reserved")
-    with pytest.raises(Refused, match="is none of retry, elsewhere, give-up"):
-        await life.reservations.resolve(life.id, Resolve("olga", "hope"))
+    with pytest.raises(Refused, match="choose one of retry, elsewhere, give-up"):
+        await life.operator.resolve(life.id, Resolve("hope"))
 
 
 async def test_elsewhere_by_an_operators_word(life: Life) -> None:
@@ -353,7 +355,7 @@ async def test_elsewhere_by_an_operators_word(life: Life) -> None:
     await needs_help(life)
     life.world.hosts = TWO
     life.world.fail.clear()
-    await life.reservations.resolve(life.id, Resolve("olga", How.ELSEWHERE))
+    await life.operator.resolve(life.id, Resolve(How.ELSEWHERE))
     view = await life.until("reserved")
     assert (view.host, view.generation) == ("esx2", 2)
     assert life.world.done.count("remove") == 1 and life.world.done.count("vsphere.copy_disk") == 2
@@ -364,7 +366,7 @@ async def test_a_computer_that_cannot_even_be_looked_at(life: Life) -> None:
     view = await needs_help(life, "node_status")
     assert "a look at vm01" in view.reason
     life.world.fail.clear()
-    await life.reservations.resolve(life.id, Resolve("olga", How.RETRY))
+    await life.operator.resolve(life.id, Resolve(How.RETRY))
     await life.until("reserved")
 
 
@@ -379,7 +381,7 @@ async def test_what_cannot_be_removed_is_not_left_behind(life: Life) -> None:
     view = await word(life, "Needs help")
     assert view.host == "esx1" and "foreign snapshot" in view.reason
     life.world.fail.clear()
-    await life.reservations.resolve(life.id, Resolve("olga", How.RETRY))
+    await life.operator.resolve(life.id, Resolve(How.RETRY))
     assert (await life.until("reserved")).host == "esx1"
 
 

@@ -86,12 +86,12 @@ async def test_three_images_fail_on_a_host_and_it_rests_until_a_load_ends_well(l
     for name, life.id in zip(("a", "b", "c"), ids, strict=True):
         life.store.run(lambda s, name=name: catalog.put_image(s, replace(IMAGE, name=name)))  # type: ignore[misc]
         assert resting(life) == []
-        await life.reservations.reserve(ReserveRequest(life.id, "alice", name, 3600, operator=True))
+        await life.operator.reserve(ReserveRequest(life.id, "alice", name, 3600))
         await life.when(lambda: word(life) == "Needs help")
     (rest,) = resting(life)
     assert (rest.host, suspects(life)) == ("esx1", [])
     life.world.fail.clear()
-    await life.reservations.resolve(life.id, Resolve("olga", How.RETRY))
+    await life.operator.resolve(life.id, Resolve(How.RETRY))
     await life.until("reserved")
     assert resting(life) == []
     for other in ids[:2]:
@@ -111,6 +111,6 @@ async def test_a_revision_that_fails_inside_in_two_places_is_suspect_until_it_lo
             ("esx2", "linux.post_load", False),
         ]
     life.world.fail.clear()
-    await life.reservations.resolve(life.id, Resolve("olga", How.RETRY))
+    await life.operator.resolve(life.id, Resolve(How.RETRY))
     await life.until("reserved")
     assert suspects(life) == []

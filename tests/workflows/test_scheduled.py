@@ -13,7 +13,7 @@ from tests.workflows.conftest import IMAGE, QUEUE, Life
 from vclab.model.errors import NotFound, Refused, StepFailed, Unreachable
 from vclab.model.ids import new_id
 from vclab.model.inventory import HostFacts
-from vclab.model.messages import Acknowledge, End, Extend, How, Move, Resolve, StatusView
+from vclab.model.messages import Acknowledge, End, Extend, How, Reschedule, Resolve, StatusView
 from vclab.model.plans import Facts, StepInput
 from vclab.model.reservations import ReservationView, ReserveRequest
 from vclab.model.states import ComputerState
@@ -103,7 +103,7 @@ async def test_deleted_before_its_time(life: Life) -> None:
     """Nothing was touched and nothing is; the room is free at once."""
     await reserve(life)
     await waits_for(life, "the time")
-    assert (await life.reservations.end(life.id, End("alice"))).ending == "deleted"
+    assert (await life.reservations.end(life.id, End())).ending == "deleted"
     view = await life.until("complete", seconds=60)
     assert (view.ending, view.computer, life.world.done) == ("deleted", "", [])
     with life.store.read() as session:
@@ -123,7 +123,7 @@ async def test_deleted_when_it_is_ready_before_its_start(life: Life) -> None:
     """What was made is taken back."""
     await reserve(life, 0.1)
     await waits_for(life, "its start")
-    assert (await life.reservations.end(life.id, End("alice"))).ending == "deleted"
+    assert (await life.reservations.end(life.id, End())).ending == "deleted"
     await life.until("complete", seconds=60)
     assert life.world.done[-1] == "remove"
     assert holder(life) == ""
@@ -132,12 +132,12 @@ async def test_deleted_when_it_is_ready_before_its_start(life: Life) -> None:
 async def test_moved_and_extended_before_its_time(life: Life) -> None:
     """The preload goes along; the same message again changes nothing."""
     start = await reserve(life)
-    message = Move(start + timedelta(hours=2), "alice", request_id="m1")
-    assert (await life.reservations.move(life.id, message)).end == start + timedelta(hours=3)
-    await life.reservations.move(life.id, Move(start + timedelta(hours=1), "alice", request_id="m2"))
-    await life.reservations.move(life.id, message)  # it was done before
+    message = Reschedule(start + timedelta(hours=2), intent="m1")
+    assert (await life.reservations.reschedule(life.id, message)).end == start + timedelta(hours=3)
+    await life.reservations.reschedule(life.id, Reschedule(start + timedelta(hours=1), intent="m2"))
+    await life.reservations.reschedule(life.id, message)  # it was done before
     assert seen(life).start == start + timedelta(hours=1)
-    await life.reservations.extend(life.id, Extend(start + timedelta(hours=3), "alice"))
+    await life.reservations.extend(life.id, Extend(start + timedelta(hours=3)))
     view = seen(life)
     assert (view.start, view.end) == (start + timedelta(hours=1), start + timedelta(hours=3))
     await life.skip(hours=5)
@@ -150,20 +150,20 @@ async def test_moves_that_are_refused(life: Life) -> None:
     """Into the past, and when it began at once; the reservation stays as it is."""
     start = await reserve(life)
     with pytest.raises(Refused, match="in the past"):
-        await life.reservations.move(life.id, Move(start - timedelta(hours=6), "alice"))
+        await life.reservations.reschedule(life.id, Reschedule(start - timedelta(hours=6)))
     with pytest.raises(Refused, match="later than 730 d"):  # and adding to it would leave the calendar
-        await life.reservations.move(life.id, Move(datetime(9999, 12, 31, 23, 30, tzinfo=UTC), "alice"))
+        await life.reservations.reschedule(life.id, Reschedule(datetime(9999, 12, 31, 23, 30, tzinfo=UTC)))
     assert seen(life).start == start
-    await life.reservations.end(life.id, End("alice"))
+    await life.reservations.end(life.id, End())
     with pytest.raises((Refused, NotFound), match="has ended"):
-        await life.reservations.move(life.id, Move(start + timedelta(hours=6), "alice"))
+        await life.reservations.reschedule(life.id, Reschedule(start + timedelta(hours=6)))
 
 
 async def test_moved_far_away_when_it_is_ready(life: Life) -> None:
     """The computer is given back, and another is taken in time."""
     start = await reserve(life, 0.1)
     await waits_for(life, "its start")
-    await life.reservations.move(life.id, Move(start + timedelta(hours=8), "alice"))
+    await life.reservations.reschedule(life.id, Reschedule(start + timedelta(hours=8)))
     await waits_for(life, "the time to prepare")
     assert life.world.done[-1] == "remove"
     view = seen(life)
@@ -181,7 +181,7 @@ async def test_deleted_before_its_start_it_leaves_a_spare(life: Life) -> None:
     """Nobody could have logged in: it is sanitized, and the next one has it."""
     await reserve(life, 0.1)
     await waits_for(life, "its start")
-    await life.reservations.end(life.id, End("alice"))
+    await life.reservations.end(life.id, End())
     assert (await life.until("complete")).ending == "deleted"
     assert life.world.done[-1] == "sanitize" and "remove" not in life.world.done
     life.id = new_id()
@@ -195,7 +195,7 @@ async def test_moved_far_away_it_leaves_a_spare(life: Life) -> None:
     """The computer that it had is the next one's; it takes another in time."""
     start = await reserve(life, 0.1)
     await waits_for(life, "its start")
-    await life.reservations.move(life.id, Move(start + timedelta(hours=8), "alice"))
+    await life.reservations.reschedule(life.id, Reschedule(start + timedelta(hours=8)))
     await waits_for(life, "the time to prepare")
     assert life.world.done[-1] == "sanitize" and "remove" not in life.world.done
     assert (seen(life).state, seen(life).computer, holder(life)) == ("scheduled", "", "")
@@ -211,7 +211,7 @@ async def test_moved_far_away_and_it_can_not_be_kept(life: Life) -> None:
     start = await reserve(life, 0.1)
     await waits_for(life, "its start")
     life.store.run(lambda s: catalog.put_image(s, replace(IMAGE, revision=2)))
-    await life.reservations.move(life.id, Move(start + timedelta(hours=8), "alice"))
+    await life.reservations.reschedule(life.id, Reschedule(start + timedelta(hours=8)))
     await waits_for(life, "the time to prepare")
     assert life.world.done[-2:] == ["sanitize", "remove"]
     assert (seen(life).computer, holder(life)) == ("", "")
@@ -223,9 +223,9 @@ async def test_ended_while_it_is_made_clean(life: Life) -> None:
     start = await reserve(life, 0.1)
     await waits_for(life, "its start")
     life.world.not_yet["sanitize"] = 1
-    await life.reservations.move(life.id, Move(start + timedelta(hours=8), "alice"))
+    await life.reservations.reschedule(life.id, Reschedule(start + timedelta(hours=8)))
     await waits_for(life, "vm01 to be taken back")
-    await life.reservations.end(life.id, End("alice"))
+    await life.reservations.end(life.id, End())
     await life.skip(minutes=2)
     assert (await life.until("complete")).ending == "deleted"
     assert life.world.done[-1] == "sanitize" and "remove" not in life.world.done
@@ -236,7 +236,7 @@ async def test_moved_a_little_when_it_is_ready(life: Life) -> None:
     """It keeps its computer."""
     start = await reserve(life, 0.1)
     await waits_for(life, "its start")
-    await life.reservations.move(life.id, Move(start + timedelta(minutes=20), "alice"))
+    await life.reservations.reschedule(life.id, Reschedule(start + timedelta(minutes=20)))
     assert (await waits_for(life, "its start")).until == start + timedelta(minutes=20)
     await life.skip(minutes=27)
     assert (await life.until("reserved", seconds=60)).generation == 1
@@ -312,7 +312,7 @@ async def test_a_start_that_comes_late_is_credited(life: Life) -> None:
     await life.when(lambda: seen(life).word == "Needs help", 60)
     await life.skip(minutes=10)
     life.world.fail.clear()
-    done = await life.reservations.resolve(life.id, Resolve("olga", How.RETRY))
+    done = await life.operator.resolve(life.id, Resolve(How.RETRY))
     assert timedelta(minutes=10) <= done.end - (start + timedelta(hours=1)) < timedelta(minutes=14), "of the wait"
     view = await life.until("reserved")
     late = view.end - (start + timedelta(hours=1))
@@ -338,10 +338,10 @@ async def test_no_computer_can_be_had_at_all(life: Life) -> None:
 
 async def test_what_is_promised_is_not_given_away(life: Life) -> None:
     """Five identities: five for later leave none for who would stay until then, and one for who leaves before."""
-    start = datetime.now(UTC) + timedelta(hours=2)
-    others = [ReserveRequest(new_id(), "bob", "debian-12", 3600, operator=True, start=start) for n in range(5)]
+    start, bob = datetime.now(UTC) + timedelta(hours=2), life.reservations.of("bob", operator=True)
+    others = [ReserveRequest(new_id(), "bob", "debian-12", 3600, start=start) for n in range(5)]
     for other in others:
-        await life.reservations.reserve(other)
+        await bob.reserve(other)
     try:
         with pytest.raises(Refused, match="no identity"):
             await life.reserve(hours=2)
@@ -349,7 +349,7 @@ async def test_what_is_promised_is_not_given_away(life: Life) -> None:
         await life.reserve(hours=1)
     finally:
         for other in others:
-            await life.reservations.end(other.id, End("bob"))
+            await bob.end(other.id, End())
 
 
 async def test_terminated_before_its_time(life: Life) -> None:
@@ -369,7 +369,7 @@ async def test_trouble_when_a_preload_is_taken_back(life: Life) -> None:
     await reserve(life, 1)
     await life.skip(minutes=26)
     await waits_for(life, "vm01 to be taken back")
-    assert (await life.reservations.end(life.id, End("alice"))).ending == "deleted"
+    assert (await life.reservations.end(life.id, End())).ending == "deleted"
     del life.world.fail["remove"]
     await life.skip(minutes=2)
     assert (await life.until("complete", seconds=60)).ending == "deleted"
@@ -384,7 +384,7 @@ async def test_the_usual_load_makes_the_preload_earlier(life: Life) -> None:
     start = await reserve(life)  # the log refers to it
     life.store.run(lambda s: load_log.started(s, step, 1, now - timedelta(minutes=50)))
     life.store.run(lambda s: load_log.ended(s, step, 1, load_log.DONE, "", now))
-    await life.reservations.move(life.id, Move(start + timedelta(hours=1), "alice"))
+    await life.reservations.reschedule(life.id, Reschedule(start + timedelta(hours=1)))
     view = seen(life)
     assert view.preload_at is not None
     assert view.start - view.preload_at == timedelta(minutes=60)

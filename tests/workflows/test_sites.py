@@ -16,10 +16,12 @@ import worker
 from activities.drivers import Drivers
 from activities.reconcile import Strays
 from tests.fakes import GUEST_STEPS, STEPS, FakeGuest, FakeModule, World
+from tests.people import People
 from tests.workflows.conftest import ENDPOINT, IMAGE, QUEUE, seed
 from vclab.model import messages
 from vclab.model.catalog import Endpoint
 from vclab.model.ids import new_id
+from vclab.model.intents import Author
 from vclab.model.inventory import DatastoreFacts, Inventory, MachineFacts, Machines
 from vclab.model.messages import Acknowledge, End, Reload, workflow_id
 from vclab.model.plans import NodeStatus, Plan, StepInput, Target
@@ -29,7 +31,6 @@ from vclab.model.steps import BlockingStep, StepContext
 from vclab.settings import Settings
 from vclab.store import catalog, reservations
 from vclab.store.engine import Store, open_store
-from vclab.temporal.client import Reservations
 from workflows.reconcile import Reconcile
 
 NORTH = replace(ENDPOINT, name="vc-north", site="north")
@@ -164,7 +165,7 @@ def placed_at(lab: Lab, endpoint: str) -> str:
     facts = Inventory(endpoint, datetime.now(UTC), lab.home.world.hosts, (DatastoreFacts("ds1", 500, 500),))
     request = ReserveRequest(new_id(), "alice", IMAGE.name, 3600)
     rules, now = lab.settings.rules(), datetime.now(UTC)
-    placed = lab.store.run(lambda session: reservations.place(session, request, (facts,), rules, now))
+    placed = lab.store.run(lambda session: reservations.place(session, request, Author("alice"), (facts,), rules, now))
     assert isinstance(placed, Placed), placed
     return request.id
 
@@ -183,7 +184,7 @@ async def test_a_round_asks_each_site_and_takes_back_where_the_machine_is(lab: L
 
 
 async def test_a_load_is_done_at_the_computers_site(lab: Lab, north: Site) -> None:
-    reload = Reload("metal1", OS.name, by="olga")
+    reload = await People(lab.client, QUEUE, lab.store, "olga", operator=True).by_hand(Reload("metal1", OS.name))
     said = await lab.client.execute_workflow(messages.LOAD, reload, id=f"load-{new_id()}", task_queue=QUEUE)
     assert said == "metal1 holds os, revision 1"
     assert {"remove", "node_status", "vsphere.copy_disk"} <= north.did()
@@ -205,7 +206,7 @@ async def test_a_site_without_a_worker_holds_up_no_other_one(lab: Lab) -> None:
 
 async def test_a_reservation_is_placed_and_loaded_at_the_site_that_has_room(lab: Lab, north: Site) -> None:
     lab.home.world.survey_error = "the vCenter is being upgraded"
-    await Reservations(lab.client, QUEUE).reserve(request := ReserveRequest(new_id(), "alice", IMAGE.name, 3600))
+    await People(lab.client, QUEUE, lab.store).reserve(request := ReserveRequest(new_id(), "alice", IMAGE.name, 3600))
     async with asyncio.timeout(30):
         while (view := lab.view(request.id)) is None or view.state != "reserved":
             await asyncio.sleep(0.05)
@@ -217,7 +218,7 @@ async def test_a_reservation_is_placed_and_loaded_at_the_site_that_has_room(lab:
 async def test_nobody_waits_for_a_site_without_a_worker(lab: Lab) -> None:
     """It is left out after ten seconds."""
     request = ReserveRequest(new_id(), "alice", IMAGE.name, 3600)
-    placing = asyncio.create_task(Reservations(lab.client, QUEUE).reserve(request))
+    placing = asyncio.create_task(People(lab.client, QUEUE, lab.store).reserve(request))
     handle = lab.client.get_workflow_handle(workflow_id(request.id))
     async with asyncio.timeout(30):
         while ("survey", ENDPOINT.name) not in lab.home.asked:
@@ -230,12 +231,12 @@ async def test_nobody_waits_for_a_site_without_a_worker(lab: Lab) -> None:
 async def test_a_whole_life_at_another_site(lab: Lab, north: Site) -> None:
     lab.home.world.hosts = ()
     north.world.connected = [True]
-    acts, id = Reservations(lab.client, QUEUE), new_id()
+    acts, id = People(lab.client, QUEUE, lab.store), new_id()
     placement = await acts.reserve(ReserveRequest(id, "alice", IMAGE.name, 3600))
     await until(lab, id, ReservationState.RESERVED)
     await acts.acknowledge(id, Acknowledge("203.0.113.101"))
     await until(lab, id, ReservationState.INUSE)
-    await acts.end(id, End("alice"))
+    await acts.end(id, End())
     await until(lab, id, ReservationState.COMPLETE)
     assert placement.host == "esx1"
     assert {"survey", "node_status", "vsphere.copy_disk", "remove"} <= north.did()

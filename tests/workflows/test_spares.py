@@ -16,7 +16,7 @@ from vclab.model.messages import Acknowledge, End, How, Resolve, computer_workfl
 from vclab.model.plans import Status
 from vclab.store import catalog, spares, tenures
 
-END = End("alice")
+END = End()
 KEEPING = pytest.mark.parametrize("life", [{"spare": 1800}], indirect=True)
 READY = ["node_status", "vsphere.adopt", "linux.post_load", "linux.read_public_address"]
 
@@ -212,7 +212,7 @@ async def test_room_is_made_where_a_load_is_tried_again(life: Life) -> None:
     done = [what for what in life.world.done if what in ("vsphere.copy_disk", "remove")]
     assert done == ["vsphere.copy_disk", "remove", "remove", "vsphere.copy_disk"]
     del life.world.fail["vsphere.power_on"]
-    await life.reservations.resolve(life.id, Resolve("olga", How.RETRY))
+    await life.operator.resolve(life.id, Resolve(How.RETRY))
     view = await life.until("reserved")
     assert kept is not None and (view.host, view.computer, view.generation) == (kept.host, "vm02", 2)
     with life.store.read() as session:

@@ -42,8 +42,8 @@ def audit(
 ) -> None:
     """Show who asked for what, and how it came out (operators).
 
-    Every act is recorded before anything is done about it, and is kept for good. KNOWN BY says how it is known who
-    acted: by the local account, by the setting act_as, or because they said so with --as.
+    Every act is recorded before it is carried out, and kept for good. KNOWN BY says how the actor is known: account
+    (the local account), act_as (the setting), --as (the caller's claim).
 
     \b
     Examples:

@@ -2,26 +2,27 @@
 
 import asyncio
 import shlex
-import time
-import uuid
-from typing import Annotated
+from collections.abc import Awaitable
+from typing import Annotated, TypeVar
 
 import typer
 
-from vclab.cli.context import Lab, lab_of
-from vclab.cli.extend import workflow_gone
-from vclab.cli.follow import Seen, look, sentence
+from vclab.cli.client import client_of
 from vclab.cli.output import note, say
 from vclab.cli.params import AsUser, ReservationId
+from vclab.cli.running import run
 from vclab.cli.ssh import caller_address, run_ssh, ssh_command, write_known_hosts
-from vclab.cli.times import utc_now
-from vclab.model.errors import Failed, NotFound, Refused, Unreachable
-from vclab.model.messages import Acknowledge
-from vclab.model.reservations import ReservationView
+from vclab.model.errors import Refused
+from vclab.service import acts, reservations
+from vclab.service.client import Client
+from vclab.service.people import me
+from vclab.service.use_case import Nothing
+from vclab.service.views import Reservation
+from vclab.settings import PersonSettings, load
 
-OPENING = 300.0  #: seconds that opening the firewall may take: a slow computer needs ten for each of a dozen commands
-TOLD = 15.0  #: seconds after which it is told that this takes long
-LOOK = 0.3  #: seconds between looks at whether it is open
+LONG = 15.0  #: seconds after which a remark says that this takes long
+
+T = TypeVar("T")
 
 
 def connect(
@@ -40,7 +41,7 @@ def connect(
     With OpenSSH; the computer's host key is pinned.
     A single COMMAND argument is a shell line for the computer; several are passed exactly as they are.
     Exit code: that of ssh, so that of COMMAND.
-    What has no operating system to log in to is handed out: where it is is printed.
+    What has no operating system to log in to is handed out: its place is printed.
 
     \b
     Examples:
@@ -50,86 +51,41 @@ def connect(
       vclab connect 1f3k9 --from 192.0.2.7 --print
       vclab connect 1f3k9 --password
     """
-    lab = lab_of(context, as_user)
-    view = lab.reservation(r)
+    client = client_of(context, as_user)
+    view, person = run(_known(client, r))
     if not view.has_guest:
-        say(asyncio.run(_hand_out(lab, view, bool(command or password))))
+        if command or password:
+            hint = f"`vclab connect {view.id}` hands it out"
+            raise Refused(f"{view.computer} has no operating system to log in to", hint)
+        say(run(client.call(acts.connect, acts.Connect(reservation=view.id))).handover or "")
         return
-    view = asyncio.run(_open(lab, view, from_))
+    view = run(_open(client, view, caller_address(from_, person, view.address or "")))
     if print_:
-        say(shlex.join(ssh_command(view, lab.person(), write_known_hosts(view), command or ())))
+        say(shlex.join(ssh_command(view, person, write_known_hosts(view), command or ())))
     if password:
-        say(_password(lab, view))
+        say(run(client.call(acts.password, acts.Named(reservation=view.id))).password)
     if not (print_ or password):
-        raise typer.Exit(run_ssh(view, lab.person(), command or ()))
+        raise typer.Exit(run_ssh(view, person, command or ()))
 
 
-async def _hand_out(lab: Lab, view: ReservationView, enters: bool) -> str:
-    """Press Connect; where the thing is."""
-    if enters:
-        raise Refused(f"{view.computer} has no operating system to log in to; `vclab connect {view.id}` hands it out")
-    seen = Seen(view)
-    _must_be_ready(seen if seen.settled else await look(lab, view.id))
-    await _acknowledge(lab, view.id, "")
-    return lab.reservation(view.id).handover
+async def _known(client: Client, r: str) -> tuple[Reservation, PersonSettings]:
+    """The reservation, and how the caller reaches computers from here."""
+    view = await client.call(reservations.look, reservations.Named(reservation=r))
+    login = (await client.call(me, Nothing())).login
+    return view, load().people.get(login, PersonSettings())
 
 
-async def _acknowledge(lab: Lab, reservation: str, address: str) -> None:
+async def _open(client: Client, view: Reservation, address: str) -> Reservation:
+    """Press Connect, and wait until the computer lets the address in."""
+    question = acts.Connect(reservation=view.id, address=address)
+    remark = f"Opening {view.id} to {address} takes long. Still waiting, at most {acts.OPENING / 60:.0f} min."
+    return await _with_remark(client.call(acts.connect, question), remark)
+
+
+async def _with_remark(work: Awaitable[T], remark: str) -> T:
+    """Wait for it, with a remark when that takes long."""
+    timer = asyncio.get_running_loop().call_later(LONG, note, remark)
     try:
-        message = Acknowledge(address=address, request_id=uuid.uuid4().hex)
-        await (await lab.reservations()).acknowledge(reservation, message)
-    except NotFound:
-        raise workflow_gone(lab, reservation) from None
-
-
-def _must_be_ready(seen: Seen) -> None:
-    if seen.ended:
-        raise Failed(
-            f"{seen.view.id} has ended ({seen.view.ending}); reserve again with `vclab reserve {seen.view.image}`"
-        )
-    if not seen.settled:
-        raise Refused(
-            f"{seen.view.id} is not ready yet: {sentence(seen, utc_now())}; `vclab watch {seen.view.id}` follows it"
-        )
-
-
-async def _open(lab: Lab, view: ReservationView, from_: str) -> ReservationView:
-    """Press Connect, and wait until the computer lets the caller's address in."""
-    reservation, seen = view.id, Seen(view)
-    _must_be_ready(seen if seen.settled else await look(lab, reservation))
-    address = caller_address(from_, lab.person(), view.public_address)
-    await _acknowledge(lab, reservation, address)
-    began, told = time.monotonic(), False
-    while True:
-        view = lab.reservation(reservation)
-        _must_be_ready(Seen(view))
-        if view.access_open and address in view.remote_addresses:
-            return view
-        if address not in view.remote_addresses:
-            status = (await look(lab, reservation)).status
-            why = (status.reason if status else "") or view.reason or "try it again"
-            raise Refused(f"{reservation} could not be opened to {address}: {why}")
-        waited = time.monotonic() - began
-        if waited >= TOLD and not told:
-            told = True
-            note(f"It takes long to open {reservation} to {address}; that goes on, at most {OPENING / 60:.0f} min.")
-        if waited >= OPENING:
-            seen = await look(lab, reservation)
-            raise Unreachable(
-                f"{reservation} was not opened to {address} within {OPENING:.0f} s "
-                f"({seen.why_not or sentence(seen, utc_now())}); `vclab status` tells whether a worker runs"
-            )
-        await asyncio.sleep(LOOK)
-
-
-def _password(lab: Lab, view: ReservationView) -> str:
-    from vclab.secrets.store import SecretMissing, SecretStore
-
-    try:
-        return SecretStore(lab.settings.secrets_dir).get(view.password_ref) if view.password_ref else _no_password(view)
-    except (SecretMissing, PermissionError):
-        return _no_password(view)
-
-
-def _no_password(view: ReservationView) -> str:
-    raise Refused(f"no password of {view.id} can be read here; your SSH key lets you in")
+        return await work
+    finally:
+        timer.cancel()

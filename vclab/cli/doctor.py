@@ -27,6 +27,7 @@ from vclab.cli.asking import asker
 from vclab.cli.errors import Code, text_of
 from vclab.cli.output import JsonValue, note, say_json, table
 from vclab.cli.params import Json
+from vclab.cli.tables import Column, Fit
 from vclab.cli.times import clock
 from vclab.model.errors import NotFound, Refused
 from vclab.provisioning import registry
@@ -89,7 +90,8 @@ def doctor(context: typer.Context, replay: Replay = False, json: Json = False) -
         each: list[JsonValue] = [{"name": c.name, "ok": c.ok, "found": c.found, "todo": c.todo or None} for c in checks]
         say_json({"ok": not bad, "checks": each})
     else:
-        table(("", "CHECK", "FOUND", "TO DO"), [("✓" if c.ok else "✗", c.name, c.found, c.todo) for c in checks])
+        rows = [("✓" if c.ok else "✗", c.name, "; ".join(filter(None, (c.found, c.todo)))) for c in checks]
+        table((Column(""), Column("CHECK"), Column("FOUND, AND WHAT TO DO", fit=Fit.FOLD)), rows)
         note(f"{len(bad)} of {len(checks)} checks failed." if bad else "All checks passed.")
     raise typer.Exit(Code.FAILED if bad else Code.OK)
 

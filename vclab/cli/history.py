@@ -47,7 +47,7 @@ def history(
 ) -> None:
     """Show who had which computer, addresses and image revision, from when to when, and how it ended (operators).
 
-    This is kept for good. FROM is when the computer was taken for them, UNTIL when it was verified gone or clean.
+    This is kept for good. FROM: the computer was taken for the user. UNTIL: it was verified gone or clean.
     An address is private or public. A time without a date is its last occurrence.
 
     \b

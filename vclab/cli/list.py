@@ -51,10 +51,10 @@ def list_(
 ) -> None:
     """List your reservations.
 
-    It reads only the database, and so works while Temporal is down. A reservation for later is listed with its start.
-    A failed one is listed until its end, or until you dismiss it.
-    With --watch the list is redrawn until Ctrl-C; a pipe gets it again when something changes, with --json on one line.
-    On a narrow terminal columns are left out; -o wide and pipes have them all.
+    This reads only the database, so it works while Temporal is down. A scheduled reservation is listed with its start,
+    a failed one until its end or until you dismiss it.
+    --watch redraws the list until Ctrl-C. In a pipe the list is printed again when it changes, with --json on one line.
+    A narrow terminal shows fewer columns; -o wide and a pipe show all.
 
     \b
     Examples:

@@ -1,20 +1,18 @@
 """``vclab move R``: another start, before it has come."""
 
-import asyncio
-import uuid
-from datetime import datetime
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 
-from vclab.cli.context import Lab, lab_of
-from vclab.cli.extend import workflow_gone
-from vclab.cli.follow import Seen
-from vclab.cli.output import reservation_json, say, say_json
+from vclab.cli.client import client_of, zone_for
+from vclab.cli.output import say, say_json
 from vclab.cli.params import AsUser, Json, ReservationId
+from vclab.cli.running import run
 from vclab.cli.times import clock, dated, parse_time, utc_now
-from vclab.model.errors import Failed, NotFound
-from vclab.model.messages import Move
+from vclab.service import acts
+from vclab.service.client import Client
+from vclab.service.views import Reservation
 
 
 def move(
@@ -33,24 +31,14 @@ def move(
       vclab move 1f3k9 --at 14:00
       vclab move 1f3k9 --at "2026-12-01 10:00"
     """
-    lab = lab_of(context, as_user)
-    view = lab.reservation(r)
-    if Seen(view).ended:
-        raise Failed(f"{r} has ended ({view.ending}) and can't be moved")
-    start = parse_time(at, lab.actor.zone, utc_now())
-    asyncio.run(_move(lab, r, start))
-    view = lab.reservation(r)
+    view, zone = run(_move(client_of(context, as_user), r, at))
     if json:
-        say_json(reservation_json(view))
+        say_json(acts.reschedule.document(view))
     else:
-        zone = lab.actor.zone
-        say(f"{r}  starts {dated(view.start, zone)}, ends {clock(view.end, zone, view.start)}")
+        say(f"{view.id}  starts {dated(view.start, zone)}, ends {clock(view.end, zone, view.start)}")
 
 
-async def _move(lab: Lab, reservation: str, start: datetime) -> None:
-    actor = lab.actor
-    message = Move(start=start, by=actor.login, operator=actor.operator, request_id=uuid.uuid4().hex)
-    try:
-        await (await lab.reservations()).move(reservation, message)
-    except NotFound:
-        raise workflow_gone(lab, reservation) from None
+async def _move(client: Client, r: str, at: str) -> tuple[Reservation, ZoneInfo]:
+    zone = await zone_for(client)
+    question = acts.Reschedule(reservation=r, start=parse_time(at, zone, utc_now()))
+    return await client.call(acts.reschedule, question), zone

@@ -5,14 +5,12 @@ from zoneinfo import ZoneInfo
 import typer
 
 from vclab.cli.client import client_of, zone_for
-from vclab.cli.context import Lab
 from vclab.cli.failed import print_evidence, print_failed_load, step_name
 from vclab.cli.output import fields, note, say, say_json
 from vclab.cli.params import AsUser, Json
 from vclab.cli.running import run
 from vclab.cli.times import clock, utc_now
 from vclab.model.durations import format_duration
-from vclab.model.errors import Refused
 from vclab.service import reservations
 from vclab.service.client import Client
 from vclab.service.reservations import FailedComputer, WaitingReservation
@@ -24,9 +22,8 @@ Found = tuple[WaitingReservation | FailedComputer, ...]
 def needs_help(context: typer.Context, json: Json = False, as_user: AsUser = "") -> None:
     """List the reservations and computers that need an operator's help (operators).
 
-    A reservation is listed when its load failed on two hosts, or failed on one and no other host has room. It is shown
-    with the cause, the failed step and the evidence: the machine's power, what its endpoint says, its console's last
-    lines.
+    A reservation is listed when its load failed on two hosts, or on one while no other host has room. It is shown with
+    the cause, the failed step and the evidence: the machine's power, what its endpoint says, its console's last lines.
     `vclab resolve` lets it go on; its user can end it at any time. Computers whose background load failed come last.
 
     \b
@@ -76,12 +73,3 @@ def _print(waiting: WaitingReservation, zone: ZoneInfo) -> None:
 def resolve_hint(reservation: str) -> str:
     """What an operator can do."""
     return f"`vclab resolve {reservation} retry` goes on from this step; or `elsewhere`, or `give-up`"
-
-
-# --- until the verb `resolve` asks the service -------------------------------------------------------
-
-
-def must_be_operator(lab: Lab, why: str) -> None:
-    """Raises ``Refused`` for anybody else."""
-    if not lab.actor.operator:
-        raise Refused(f"{why}, and {lab.actor.login} is none; the setting `operators` names them")

@@ -9,14 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from vclab.cli.tables import Column, Fit, lay_out, pairs_of
-from vclab.cli.times import iso
-
-if TYPE_CHECKING:
-    from vclab.model.messages import StatusView
-    from vclab.model.reservations import ReservationView
 
 JsonValue = None | bool | int | float | str | Sequence["JsonValue"] | dict[str, "JsonValue"]
 
@@ -110,55 +104,3 @@ def fields(pairs: Iterable[tuple[str, str]]) -> None:
 def terminal_width() -> int | None:
     """The cells of a line on stdout; None in a pipe."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-
-
-def reservation_json(view: "ReservationView") -> dict[str, JsonValue]:
-    """A reservation for programs. Keys are stable: they are added to, never renamed. Secrets are never among them."""
-    return {
-        "id": view.id,
-        "user": view.user,
-        "image": view.image,
-        "revision": view.revision,
-        "state": str(view.state),
-        "word": view.word,
-        "ending": str(view.ending) if view.ending else None,
-        "computer": view.computer or None,
-        "generation": view.generation or None,
-        "host": view.host or None,
-        "endpoint": view.endpoint or None,
-        "address": view.public_address or None,
-        "has_guest": view.has_guest,
-        "handover": view.handover or None,
-        "host_key": view.host_key or None,
-        "remote_addresses": list(view.remote_addresses),
-        "access_open": view.access_open,
-        "connected": view.connected,
-        "created": iso(view.created),
-        "start": iso(view.start),
-        "preload_at": iso(view.preload_at),
-        "end": iso(view.end),
-        "ended_at": iso(view.ended_at),
-        "dismissed_at": iso(view.dismissed_at),
-        "step": view.step,
-        "steps": view.steps,
-        "step_title": view.step_title or None,
-        "reason": view.reason or None,
-        "needs_help": None
-        if view.help_since is None
-        else {"since": iso(view.help_since), "until": iso(view.help_until)},
-    }
-
-
-def status_json(status: "StatusView | None", why_not: str = "") -> dict[str, JsonValue]:
-    """What runs and what is waited for, all null when that could not be read. ``answered`` is false then, and also when
-    nobody seems to work on it; ``why_not`` says which."""
-    return {
-        "answered": status is not None and not why_not,
-        "why_not": why_not or None,
-        "waits_for": status.waits_for or None if status else None,
-        "since": iso(status.since) if status else None,
-        "until": iso(status.until) if status else None,
-        "then": status.then or None if status else None,
-        "seconds_left": status.seconds_left or None if status else None,
-        "remark": status.reason or None if status else None,
-    }

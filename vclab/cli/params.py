@@ -8,7 +8,6 @@ import typer
 
 if TYPE_CHECKING:
     from vclab.service.client import Client
-    from vclab.service.use_case import Nothing
 
 Words = list[str | tuple[str, str]]
 
@@ -26,9 +25,10 @@ def _ids(incomplete: str) -> Words:
 
 def _images(incomplete: str) -> Words:
     from vclab.service import reservations
+    from vclab.service.use_case import Nothing
 
     async def ask(client: "Client") -> Words:
-        return [(each.name, each.title) for each in await client.call(reservations.images, _nothing())]
+        return [(each.name, each.title) for each in await client.call(reservations.images, Nothing())]
 
     return _beginning(incomplete, ask)
 
@@ -46,49 +46,51 @@ def _beginning(incomplete: str, ask: "Callable[[Client], Coroutine[Any, Any, Wor
 
 def _logins(incomplete: str) -> Words:
     from vclab.service import users
+    from vclab.service.use_case import Nothing
 
     async def ask(client: "Client") -> Words:
-        return [each.login for each in await client.call(users.listing, _nothing())]
+        return [each.login for each in await client.call(users.listing, Nothing())]
 
     return _beginning(incomplete, ask)
 
 
 def _computers(incomplete: str) -> Words:
     from vclab.service import computers
+    from vclab.service.use_case import Nothing
 
     async def ask(client: "Client") -> Words:
-        return [each.name for each in await client.call(computers.listing, _nothing())]
+        return [each.name for each in await client.call(computers.listing, Nothing())]
 
     return _beginning(incomplete, ask)
 
 
 def _endpoints(incomplete: str) -> Words:
     from vclab.service import endpoints
+    from vclab.service.use_case import Nothing
 
     async def ask(client: "Client") -> Words:
-        return [each.name for each in await client.call(endpoints.listing, _nothing())]
+        return [each.name for each in await client.call(endpoints.listing, Nothing())]
 
     return _beginning(incomplete, ask)
 
 
 def _hosts(incomplete: str) -> Words:
     from vclab.service import hosts
-
-    async def ask(client: "Client") -> Words:
-        return [each.host for each in await client.call(hosts.names, _nothing())]
-
-    return _beginning(incomplete, ask)
-
-
-def _nothing() -> "Nothing":
     from vclab.service.use_case import Nothing
 
-    return Nothing()
+    async def ask(client: "Client") -> Words:
+        return [each.host for each in await client.call(hosts.names, Nothing())]
+
+    return _beginning(incomplete, ask)
 
 
 ReservationId = Annotated[
     str,
     typer.Argument(metavar="R", help="The reservation's id, or its first 4 characters or more.", autocompletion=_ids),
+]
+ReservationIds = Annotated[
+    list[str],
+    typer.Argument(metavar="R…", help="The reservations' ids (see `vclab list`).", autocompletion=_ids),
 ]
 ImageName = Annotated[
     str, typer.Argument(metavar="IMAGE", help="The image's name (see `vclab images`).", autocompletion=_images)

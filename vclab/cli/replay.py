@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from vclab.cli.errors import Code
 from vclab.cli.output import JsonValue, note, say_json, table
+from vclab.cli.tables import Column, Fit
 from vclab.model.errors import Failed, VclabError
 from vclab.model.messages import workflow_id
 from vclab.service.backend import Backend
@@ -41,7 +42,7 @@ def replay(backend: Backend, json: bool) -> Code:
         say_json({"ok": not still, "replayed": number, "stand_still": each})
     elif still:
         rows = [(_reservation(one) or one.workflow, _state(backend, one) or one.kind, one.why_not) for one in still]
-        table(("RESERVATION", "STATE", "WHY IT WOULD STOP"), rows)
+        table((Column("RESERVATION"), Column("STATE", drop=1), Column("WHY IT WOULD STOP", fit=Fit.FOLD)), rows)
         note(f"{len(still)} of {number} would stop with the code that is installed here. {ADVICE}")
     else:
         note(f"All {number} would go on with the code that is installed here." if number else "No workflow runs.")

@@ -1,35 +1,39 @@
 """``vclab reserve IMAGE``: get a computer with an image."""
 
 import asyncio
-import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 
-from vclab.cli.context import Lab, lab_of
-from vclab.cli.errors import Code, code_of, report, text_of
-from vclab.cli.follow import Seen, display, follow, look
-from vclab.cli.output import JsonValue, note, reservation_json, say, say_json
+from vclab.cli.client import client_of, zone_for
+from vclab.cli.errors import Code, Usage, code_of, problem_of, report
+from vclab.cli.output import JsonValue, note, say, say_json
 from vclab.cli.params import AsUser, ImageName, Json
+from vclab.cli.progress import display, follow
+from vclab.cli.running import run
 from vclab.cli.times import clock, dated, parse_length, parse_time, utc_now
-from vclab.cli.why import refused_json
-from vclab.model.errors import Failed, Refused, Unreachable, VclabError
+from vclab.model.errors import Failed, Refused, VclabError
 from vclab.model.ids import new_id
-from vclab.model.messages import Placement
-from vclab.model.reservations import ReservationView, ReserveRequest
-from vclab.model.rules import why_not_duration, why_not_start
 from vclab.model.states import Ending, ReservationState
+from vclab.service import acts, reservations
+from vclab.service.client import Client
+from vclab.service.looks import Look
+from vclab.service.use_case import Nothing
+from vclab.service.views import Reservation
 
-PATIENCE = 60.0  #: seconds in which a server or worker that is restarting may come back
+MOST = 100
+"""Reservations at once."""
 
 
 def reserve(
     context: typer.Context,
     image: ImageName,
     for_: Annotated[str, typer.Option("--for", metavar="DURATION", help="How long: 2h, 90m, 1h30m.")] = "2h",
-    count: Annotated[int, typer.Option("--count", metavar="N", min=1, max=100, help="So many at once.")] = 1,
+    count: Annotated[int, typer.Option("--count", metavar="N", help=f"How many at once, at most {MOST}.")] = 1,
     at: Annotated[
         str,
         typer.Option("--at", metavar="TIME", help="The start: 10:00, 2026-12-01T10:00. Else now.", show_default=False),
@@ -38,7 +42,7 @@ def reserve(
         bool | None,
         typer.Option(
             "--wait/--no-wait",
-            help="Wait until it is ready, or return once placed. Default: wait, with --at return.",
+            help="Wait until it is ready, or return once it has a place. Default: wait, with --at return.",
             show_default=False,
         ),
     ] = None,
@@ -48,11 +52,11 @@ def reserve(
     """Reserve a computer with an image.
 
     Ctrl-C while waiting leaves the reservation running.
-    One that needs an operator's help is waited for too, and why is shown: the exit code is 0 when it is mended and
-    ready, 1 when it ends as failed. `vclab end R` cancels it.
+    One that needs an operator's help is waited for too, and the reason is shown. The exit code is 0 when it is ready
+    then, and 1 when it ends as failed. `vclab end R` cancels it.
     With --at it lasts from then on, and is prepared before. A time without a date is its next occurrence in your zone.
     Progress goes to stderr; with --json, stdout gets one document at the end: an object, or a list with --count.
-    Of one that is refused it tells in `refused` what each candidate lacked, and the earliest time that would fit.
+    For a refused one, its key `refused` tells what each candidate lacked, and the earliest time that would fit.
 
     \b
     Examples:
@@ -64,29 +68,28 @@ def reserve(
       vclab why R                                 (R: the id that a refusal names)
       vclab --as olga reserve debian-12 --count 10
     """
-    lab = lab_of(context, as_user)
-    _warn(lab, image)
-    start = parse_time(at, lab.actor.zone, utc_now()) if at else None
-    asked = [_request(lab, image, parse_length(for_), start) for _ in range(count)]
-    tries = [Try(request) for request in asked]
+    if not 1 <= count <= MOST:
+        raise Usage(f"can't make {count} reservations at once", f"use --count 1 to --count {MOST}")
+    tries = [Try(new_id()) for _ in range(count)]
+    client, seconds = client_of(context, as_user), parse_length(for_)
     try:
-        asyncio.run(_reserve(lab, tries, start is None if wait is None else wait))
+        zone = run(_reserve(client, tries, image, seconds, at, not at if wait is None else wait))
     except KeyboardInterrupt:
         _interrupted(tries)
         raise typer.Exit(Code.INTERRUPTED) from None
     only = tries[0].error if count == 1 else None
-    if only and not isinstance(only, Refused):  # `vclab why` tells more of a refusal: that needs the id
+    if only and not isinstance(only, Refused):  # `vclab why` shows more about a refusal, and needs its id
         raise only
     if json:
-        documents = [_json(lab, each) for each in tries]
-        say_json(documents[0] if count == 1 else documents)
+        documents = [each.document() for each in tries]
+        say_json(documents if count > 1 else documents[0])
     for each in tries:
         if each.error:
-            report(each.error, f"reserve {each.request.id}")
-        elif not json:
-            _tell(lab, each)
+            report(each.error, f"reserve {each.id}")
+        elif each.seen and not json:
+            say(_placed(each.seen, zone))
     if not json:
-        _advise(lab, tries)
+        _advise([each.seen for each in tries if each.seen and not each.error], zone)
     raise typer.Exit(next((code_of(each.error) for each in tries if each.error), 0))
 
 
@@ -94,124 +97,108 @@ def reserve(
 class Try:
     """One reservation that is being made."""
 
-    request: ReserveRequest
+    id: str
     sent: bool = False
-    placement: Placement | None = None
-    seen: Seen | None = None
-    error: Exception | None = None
+    placed: Reservation | None = None
+    seen: Look | None = None
+    error: VclabError | None = None
+    refused: JsonValue = None  #: what each candidate lacked
+
+    def document(self) -> JsonValue:
+        """It for programs."""
+        view = self.seen or self.placed
+        shown = Reservation(**{name: getattr(view, name) for name in Reservation.model_fields}) if view else None
+        document: dict[str, JsonValue] = acts.reserve.document(shown) if shown else {"id": self.id}
+        if self.error:
+            document["error"] = problem_of(self.error).fields()
+            document["refused"] = self.refused
+        return document
 
 
-def _request(lab: Lab, image: str, seconds: float, start: datetime | None) -> ReserveRequest:
-    """All that can be checked without touching anything is checked here."""
-    limits, actor = lab.settings.rules(lab.actor.user.affiliation).limits, lab.actor
-    why_not = why_not_duration(limits, seconds, actor.operator)
-    if start is not None:
-        why_not = why_not or why_not_start(limits, start, seconds, utc_now())
-    if why_not:
-        raise Refused(why_not)
-    return ReserveRequest(
-        id=new_id(),
-        user=actor.login,
-        image=lab.image(image).name,
-        seconds=seconds,
-        operator=actor.operator,
-        start=start,
-    )
+async def _reserve(client: Client, tries: list[Try], image: str, seconds: float, at: str, wait: bool) -> ZoneInfo:
+    """Reserve all, and wait until they are ready if wanted. The zone in which the caller reads times."""
+    zone = await zone_for(client)
+    start = parse_time(at, zone, utc_now()) if at else None
+    await _warn(client, image)
+    await asyncio.gather(*(_place(client, each, image, seconds, start) for each in tries))
+    placed = {each.id: each for each in tries if each.placed}
+    for seen in await _seen(client, list(placed), wait):
+        placed[seen.id].seen, placed[seen.id].error = seen, _why_over(seen)
+    return zone
 
 
-def _warn(lab: Lab, name: str) -> None:
+async def _warn(client: Client, name: str) -> None:
     """Say that the image may be to blame before somebody waits for it in vain."""
-    revision = lab.image(name).revision
-    for suspect in lab.records.suspects(name):
-        if suspect.revision == revision:
-            note(f"Beware: {suspect.text()}")
+    for offer in await client.call(reservations.images, Nothing()):
+        if offer.name == name and offer.suspect:
+            note(f"Beware: {offer.suspect.text}")
 
 
-async def _reserve(lab: Lab, tries: list[Try], wait: bool) -> None:
-    await lab.client()
-    await asyncio.gather(*(_ask_for_place(lab, each) for each in tries))
-    placed = {each.request.id: each for each in tries if each.placement}
-    if not placed:
-        return
-    if wait:
+async def _place(client: Client, each: Try, image: str, seconds: float, start: datetime | None) -> None:
+    question = acts.Reserve(reservation=each.id, image=image, seconds=seconds, start=start)
+    each.sent = True
+    try:
+        each.placed = await client.call(acts.reserve, question)
+    except Refused as error:
+        each.error, each.refused = error, await _candidates(client, each.id)
+    except VclabError as error:
+        each.error = error
+
+
+async def _candidates(client: Client, id: str) -> JsonValue:
+    """What each candidate lacked, and the earliest time that would fit, if that is recorded."""
+    try:
+        answer = await client.call(reservations.why, reservations.Named(reservation=id))
+    except VclabError:
+        return None
+    document: JsonValue = reservations.why.document(answer)
+    return document
+
+
+async def _seen(client: Client, ids: Sequence[str], wait: bool) -> Sequence[Look]:
+    if wait and ids:
         with display() as shown:
-            newest = await follow(lab, list(placed), lambda seen: seen.settled, shown)
-    else:
-        newest = await asyncio.gather(*(look(lab, reservation) for reservation in placed))
-    for seen in newest:
-        each = placed[seen.view.id]
-        each.seen = seen
-        if seen.view.ending is Ending.FAILED:
-            each.error = Failed(f"{seen.view.id} failed: {seen.view.reason or 'no reason is recorded'}")
-        elif seen.ended:
-            each.error = Failed(f"{seen.view.id} has ended meanwhile ({seen.view.ending})")
+            return await follow(client, ids, lambda seen: seen.settled, shown)
+    looks = (client.call(reservations.look, reservations.Named(reservation=id)) for id in ids)
+    return await asyncio.gather(*looks)
 
 
-async def _ask_for_place(lab: Lab, each: Try) -> None:
-    """Ask for a place. Asking again with the same id is harmless, so a restart in between is outlasted."""
-    deadline = time.monotonic() + PATIENCE
-    reservations = await lab.reservations()
-    while each.placement is None and each.error is None:
-        each.sent = True
-        left = deadline - time.monotonic()
-        try:
-            each.placement = await reservations.reserve(each.request, timeout=max(left, 1.0))
-        except Unreachable as error:
-            if time.monotonic() < deadline:
-                await asyncio.sleep(1)
-                continue
-            each.error = Unreachable(
-                f"{error}; {each.request.id} may still be placed when they are back: `vclab list` shows it then"
-            )
-        except VclabError as error:
-            each.error = error
+def _why_over(seen: Look) -> VclabError | None:
+    if seen.ending is Ending.FAILED:
+        return Failed(f"{seen.id} failed: {seen.reason or 'no reason is recorded'}")
+    return Failed(f"{seen.id} has ended meanwhile ({seen.ending})") if seen.ended else None
 
 
 def _interrupted(tries: list[Try]) -> None:
     for each in tries:
-        name = each.request.id
         if each.sent and not each.error:
-            note(f"\n{name} goes on without you: `vclab watch {name}` follows it, `vclab end {name}` ends it")
+            note(f"\n{each.id} goes on without you: `vclab watch {each.id}` follows it, `vclab end {each.id}` ends it")
     if not any(each.sent for each in tries):
         note("\nNothing was reserved.")
 
 
-def _json(lab: Lab, each: Try) -> dict[str, JsonValue]:
-    view = each.seen.view if each.seen else lab.records.view(each.request.id)
-    document: dict[str, JsonValue] = reservation_json(view) if view else {"id": each.request.id}
-    if each.error:
-        document["error"] = {"code": code_of(each.error), "message": text_of(each.error)}
-        refused = None if view else lab.records.refused(each.request.id)
-        document["refused"] = refused_json(refused) if refused else None
-    return document
-
-
-def _tell(lab: Lab, each: Try) -> None:
-    assert each.seen is not None
-    view, zone = each.seen.view, lab.actor.zone
+def _placed(view: Look, zone: ZoneInfo) -> str:
     if view.state is ReservationState.SCHEDULED:
-        say(f"{view.id}  {view.word}: {view.image}, {dated(view.start, zone)} to {clock(view.end, zone, view.start)}")
-        return
-    say(f"{view.id}  {view.word}: {view.image} on {where(view)}, until {clock(view.end, zone)}")
+        times = f"{dated(view.start, zone)} to {clock(view.end, zone, view.start)}"
+        return f"{view.id}  {view.word}: {view.image}, {times}"
+    return f"{view.id}  {view.word}: {view.image} on {where(view)}, until {clock(view.end, zone)}"
 
 
-def _advise(lab: Lab, tries: list[Try]) -> None:
+def _advise(seen: Sequence[Look], zone: ZoneInfo) -> None:
     """What to do next: once, with the first one's id for an example."""
-    seen = next((each.seen for each in tries if each.seen and not each.error), None)
-    if seen is None:
+    if not seen:
         return
-    name = seen.view.id
-    if seen.view.state is ReservationState.SCHEDULED:
-        note(f"`vclab move {name} --at TIME` moves it, `vclab end {name}` gives it up")
-        return
-    if not seen.settled:
-        note(f"`vclab watch {name}` follows it, `vclab end {name}` ends it")
-        return
-    until = seen.status.until if seen.status else None
-    by = f" by {clock(until, lab.actor.zone)}" if until else ""
-    note(f"Connect{by}: vclab connect {name}")
+    first = seen[0]
+    if first.state is ReservationState.SCHEDULED:
+        note(f"`vclab move {first.id} --at TIME` moves it, `vclab end {first.id}` cancels it")
+    elif not first.settled:
+        note(f"`vclab watch {first.id}` follows it, `vclab end {first.id}` ends it")
+    else:
+        until = first.now.until if first.now else None
+        by = f" by {clock(until, zone)}" if until else ""
+        note(f"Connect{by}: vclab connect {first.id}")
 
 
-def where(view: ReservationView) -> str:
+def where(view: Reservation) -> str:
     """``vm03 (203.0.113.21)``."""
-    return f"{view.computer} ({view.public_address})" if view.public_address else view.computer
+    return f"{view.computer or ''} ({view.address})" if view.address else view.computer or ""

@@ -1,23 +1,21 @@
 """``vclab resolve R HOW``: let a load that needs help go on, or give it up."""
 
-import asyncio
-import uuid
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 
-from vclab.cli.context import Lab, lab_of
-from vclab.cli.errors import Usage, quoted
-from vclab.cli.extend import workflow_gone
-from vclab.cli.follow import Seen
-from vclab.cli.needs_help import must_be_operator
-from vclab.cli.output import reservation_json, say, say_json
+from vclab.cli.client import client_of, zone_for
+from vclab.cli.output import say, say_json
 from vclab.cli.params import AsUser, Json, ReservationId
+from vclab.cli.running import run
 from vclab.cli.times import clock
-from vclab.model.errors import Failed, NotFound
-from vclab.model.messages import Done, How, Resolve
+from vclab.model.messages import How
+from vclab.service import acts
+from vclab.service.client import Client
+from vclab.service.views import Reservation
 
-_SAID = {
+_DONE = {
     How.RETRY: "goes on from the step that failed",
     How.ELSEWHERE: "is tried in another place",
     How.GIVE_UP: "is given up",
@@ -40,8 +38,8 @@ def resolve(
 ) -> None:
     """Go on with a load that needs help (operators).
 
-    retry goes on from the step that failed, with what is done already; elsewhere removes what was made and loads it in
-    another place; give-up ends the reservation as failed. The user gets back the time that was waited.
+    retry goes on from the step that failed and keeps the steps before it. elsewhere removes what was made and loads it
+    in another place. give-up ends the reservation as failed. The user gets back the time that was lost.
 
     \b
     Examples:
@@ -49,24 +47,13 @@ def resolve(
       vclab resolve 1f3k9 retry
       vclab resolve 1f3k9 elsewhere --json
     """
-    if how not in list(How):
-        raise Usage(f"{quoted(how)} is no way to go on; say {', '.join(How)}")
-    lab = lab_of(context, as_user)
-    must_be_operator(lab, "resolve is for operators")
-    view = lab.reservation(r)
-    if Seen(view).ended:
-        raise Failed(f"{r} has ended ({view.ending})")
-    done = asyncio.run(_resolve(lab, r, How(how)))
+    view, zone = run(_resolve(client_of(context, as_user), r, how))
     if json:
-        say_json(reservation_json(lab.reservation(r)))
+        say_json(acts.resolve.document(view))
         return
-    until = "" if done.ending else f"; it ends {clock(done.end, lab.actor.zone)}"
-    say(f"{r}  {_SAID[How(how)]}{until}")
+    until = "" if view.ended else f"; it ends {clock(view.end, zone)}"
+    say(f"{view.id}  {_DONE[How(how)]}{until}")
 
 
-async def _resolve(lab: Lab, reservation: str, how: How) -> Done:
-    message = Resolve(by=lab.actor.login, how=how, request_id=uuid.uuid4().hex)
-    try:
-        return await (await lab.reservations()).resolve(reservation, message)
-    except NotFound:
-        raise workflow_gone(lab, reservation) from None
+async def _resolve(client: Client, r: str, how: str) -> tuple[Reservation, ZoneInfo]:
+    return await client.call(acts.resolve, acts.Resolve(reservation=r, how=how)), await zone_for(client)

@@ -1,6 +1,5 @@
 """The user's own OpenSSH, with the computer's host key pinned."""
 
-import ipaddress
 import os
 import shlex
 import shutil
@@ -12,17 +11,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from vclab.cli.errors import Usage, quoted
+from vclab.cli.errors import Usage
 from vclab.model.errors import Refused
-from vclab.model.reservations import ReservationView
+from vclab.service.addresses import checked_address
+from vclab.service.views import Reservation
 from vclab.settings import PersonSettings
 
-WIDEST = {4: 8, 6: 16}  #: shortest prefix that a computer is opened to, by IP version
 
-
-def known_hosts_line(view: ReservationView) -> str:
+def known_hosts_line(view: Reservation) -> str:
     """The computer's public address with the host key pinned at load."""
-    return f"{view.public_address} {view.host_key}\n"
+    return f"{view.address} {view.host_key}\n"
 
 
 def known_hosts_file(reservation: str) -> Path:
@@ -32,7 +30,7 @@ def known_hosts_file(reservation: str) -> Path:
     return base / "vclab" / "known_hosts" / reservation
 
 
-def write_known_hosts(view: ReservationView) -> Path:
+def write_known_hosts(view: Reservation) -> Path:
     """Write the stable known_hosts file, whole or not at all."""
     file = known_hosts_file(view.id)
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -47,7 +45,7 @@ def forget_known_hosts(reservation: str) -> None:
     known_hosts_file(reservation).unlink(missing_ok=True)
 
 
-def ssh_command(view: ReservationView, person: PersonSettings, known_hosts: Path, command: Sequence[str]) -> list[str]:
+def ssh_command(view: Reservation, person: PersonSettings, known_hosts: Path, command: Sequence[str]) -> list[str]:
     """The OpenSSH command line. No key but the pinned one is accepted, and none is learned."""
     options = [
         f"UserKnownHostsFile={_option_path(known_hosts)}",
@@ -63,7 +61,7 @@ def ssh_command(view: ReservationView, person: PersonSettings, known_hosts: Path
         words += ["-o", option]
     if person.identity_file:
         words += ["-i", person.identity_file]
-    words += ["-l", view.user, view.public_address]
+    words += ["-l", view.user, view.address or ""]
     # The far side is a shell: one argument is a line for it, several are passed exactly as they are.
     return [*words, "--", command[0] if len(command) == 1 else shlex.join(command)] if command else words
 
@@ -73,7 +71,7 @@ def _option_path(path: Path) -> str:
     return f'"{path}"'.replace("%", "%%") if " " in str(path) else str(path).replace("%", "%%")
 
 
-def run_ssh(view: ReservationView, person: PersonSettings, command: Sequence[str]) -> int:
+def run_ssh(view: Reservation, person: PersonSettings, command: Sequence[str]) -> int:
     """Run OpenSSH on this terminal and return its exit code (128 + signal if it was killed).
 
     Raises ``Refused`` when the program is not there.
@@ -117,25 +115,8 @@ def caller_address(given: str, person: PersonSettings, public_address: str) -> s
         return checked_address(given)
     address = person.address or _session_address(public_address) or _own_address(public_address)
     if not address:
-        raise Usage("can't tell which address you come from; say it with --from ADDRESS")
+        raise Usage("can't tell which address you come from", "use --from ADDRESS")
     return checked_address(address)
-
-
-def checked_address(text: str) -> str:
-    """An IPv4 or IPv6 address or prefix, normalised. Raises ``Usage`` or, for one that is too wide, ``Refused``."""
-    try:
-        given = ipaddress.ip_interface(text.strip())
-        mapped = getattr(given.ip, "ipv4_mapped", None)
-        network = ipaddress.ip_network(mapped) if mapped and given.network.prefixlen == 128 else given.network
-    except ValueError:
-        hint = "write one like 192.0.2.7, 2001:db8::7 or 192.0.2.0/24"
-        raise Usage(f"{quoted(text)} is not an IP address or prefix; {hint}") from None
-    base = network.network_address
-    if network.prefixlen < WIDEST[network.version]:
-        raise Refused(f"{network} is too wide to open a computer to; use /{WIDEST[network.version]} or narrower")
-    if "%" in text or base.is_multicast or base.is_unspecified or base.is_loopback:
-        raise Refused(f"{quoted(text)} is not an address that anybody comes from; use --from ADDRESS")
-    return str(base) if network.prefixlen == base.max_prefixlen else str(network)
 
 
 def _session_address(towards: str) -> str:

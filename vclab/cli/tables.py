@@ -73,7 +73,7 @@ class Laid:
     """A table as it is printed."""
 
     lines: tuple[str, ...]
-    dropped: tuple[str, ...] = ()  #: headings of the columns for which there was no room
+    dropped: tuple[str, ...] = ()  #: headings of the columns that say something, and for which there was no room
 
 
 def lay_out(columns: Sequence[Column], rows: Iterable[Sequence[str]], width: int | None) -> Laid:
@@ -83,9 +83,10 @@ def lay_out(columns: Sequence[Column], rows: Iterable[Sequence[str]], width: int
         natural = _natural(columns, body)
         return Laid(tuple(_line(columns, natural, row) for row in _with_headings(columns, body)))
     below = bool(columns) and columns[-1].fit is Fit.FOLD and not _fits(columns, body, width)
+    empty = {n for n, column in enumerate(columns) if column.drop and not any(row[n] for row in body)}
     beside = list(range(len(columns) - below))
     while not _fits([columns[n] for n in beside], _only(body, beside), width):
-        least = max(beside, key=lambda n: columns[n].drop)
+        least = max(beside, key=lambda n: (n in empty, columns[n].drop))
         if not columns[least].drop:
             break
         beside.remove(least)
@@ -95,7 +96,8 @@ def lay_out(columns: Sequence[Column], rows: Iterable[Sequence[str]], width: int
     for row, whole in zip(cropped, body, strict=True):
         lines += _folded(shown, widths, row)
         lines += [f"{' ' * INDENT}{line}" for line in fold(whole[-1], width - INDENT) if line] if below else []
-    dropped = (c.heading for n, c in enumerate(columns[: len(columns) - below]) if n not in beside)
+    shown_or_empty = {*beside, *empty}
+    dropped = (c.heading for n, c in enumerate(columns[: len(columns) - below]) if n not in shown_or_empty)
     return Laid(tuple(lines), tuple(dropped))
 
 

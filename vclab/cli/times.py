@@ -9,7 +9,7 @@ from vclab.model.durations import format_duration, parse_duration
 from vclab.model.errors import Refused
 from vclab.model.times import clock, dated, zone_of
 
-__all__ = ["clock", "dated", "iso", "occurrences", "parse_length", "parse_past", "parse_time", "utc_now", "zone_of"]
+__all__ = ["clock", "dated", "occurrences", "parse_length", "parse_past", "parse_time", "utc_now", "zone_of"]
 
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?", re.ASCII)
 
@@ -19,13 +19,6 @@ TIME_HINT = "write 18:30 or 2026-01-31T18:30, with +01:00 for a zone"
 def utc_now() -> datetime:
     """Now, aware, in UTC."""
     return datetime.now(UTC)
-
-
-def iso(moment: datetime | None) -> str | None:
-    """For programs: ISO 8601 in UTC with whole seconds, e.g. ``2025-11-21T10:35:00Z``."""
-    if moment is None:
-        return None
-    return moment.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
 
 
 def parse_time(text: str, zone: ZoneInfo, now: datetime) -> datetime:

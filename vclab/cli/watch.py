@@ -21,10 +21,10 @@ from vclab.service.reservations import Named
 def watch(context: typer.Context, r: ReservationId, json: Json = False, as_user: AsUser = "") -> None:
     """Follow a reservation until it ends.
 
-    The time shown is what is left: until it is ready, until it times out, or until its end.
-    Ctrl-C stops watching and changes nothing. The exit code is 1 when the reservation failed. A reservation that needs
-    an operator's help is followed on; `vclab end R` cancels it.
-    With --json, one JSON document a line, whenever something changes.
+    It shows the time that is left: until the computer is ready, until a timeout, or until the end.
+    Ctrl-C stops watching and changes nothing. The exit code is 1 if the reservation failed. While it needs an
+    operator's help, watching goes on; `vclab end R` cancels the reservation.
+    With --json: one JSON document a line, whenever something changes.
 
     \b
     Examples:

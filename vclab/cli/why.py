@@ -9,7 +9,7 @@ import typer
 from vclab.cli.client import client_of, zone_for
 from vclab.cli.failed import print_evidence
 from vclab.cli.needs_help import resolve_hint
-from vclab.cli.output import JsonValue, fields, say, say_json
+from vclab.cli.output import fields, say, say_json
 from vclab.cli.params import AsUser, Json, ReservationId
 from vclab.cli.progress import sentence
 from vclab.cli.running import run
@@ -27,10 +27,9 @@ Pairs = list[tuple[str, str]]
 def why(context: typer.Context, r: ReservationId, json: Json = False, as_user: AsUser = "") -> None:
     """Explain why a reservation is where it is, or why a request was refused.
 
-    For a reservation: what it waits for, since when, until when, and what happens then; what is tried, how often, why
-    it failed and when it is tried again; and why nothing happens. When Temporal does not answer: what the database
-    knows, and how old that is. For a refused request: each host with what it lacks, and the earliest time that fits,
-    as far as was known then.
+    For a reservation: what it waits for, since when, until when, and what happens then; which attempts were made, why
+    they failed, and when the next one is. While Temporal does not answer: what the database knows, and how old that is.
+    For a refused request: what each host lacked, and the earliest time with room, as known then.
 
     \b
     Examples:
@@ -178,12 +177,3 @@ def _ahead(moment: datetime | None, zone: ZoneInfo, now: datetime) -> str:
         return ""
     seconds = (moment - now).total_seconds()
     return clock(moment, zone, now) + (f" (in {format_duration(seconds)})" if seconds >= 1 else "")
-
-
-def refused_json(refused: object) -> JsonValue:
-    """As reserve still asks for it."""
-    from vclab.model.reservations import RefusedRequest
-
-    assert isinstance(refused, RefusedRequest)
-    document: JsonValue = RefusedPlace.of(refused).model_dump(mode="json")
-    return document

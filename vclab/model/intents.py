@@ -1,9 +1,24 @@
 """What people ask for, as it is recorded before anything is done about it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
+
+
+class Verb(StrEnum):
+    """The acts that are carried out by workflows: names of use cases."""
+
+    RESERVE = "acts.reserve"
+    CONNECT = "acts.connect"
+    EXTEND = "acts.extend"
+    RESCHEDULE = "acts.reschedule"
+    REBOOT = "acts.reboot"
+    RESOLVE = "acts.resolve"
+    END = "acts.end"
+    DISMISS = "acts.dismiss"
+    RELOAD = "computers.reload"
 
 
 class Outcome(StrEnum):
@@ -38,3 +53,41 @@ class Intent:
     def operator(self) -> bool:
         """An operator asked: limits do not bind."""
         return "operator" in self.roles
+
+    @property
+    def author(self) -> "Author":
+        """Who is behind what is done for this intent."""
+        return Author(self.actor, self.operator, self.id)
+
+    def asks_for(self, verb: Verb, subject: str, said: Mapping[str, object]) -> bool:
+        """Whether a message of this verb about ``subject``, with these arguments, asks for just what the intent does.
+
+        An argument that is at its default is left out of an intent.
+        """
+        known = self.arguments
+        return (self.verb, self.subject) == (verb, subject) and all(_same(known.get(k), v) for k, v in said.items())
+
+
+def _same(known: object, said: object) -> bool:
+    """Whether an argument as it was recorded, in JSON, is what the message says."""
+    if isinstance(said, datetime):
+        return isinstance(known, str) and said.tzinfo is not None and datetime.fromisoformat(known) == said
+    return (known or None) == (said or None)
+
+
+@dataclass(frozen=True)
+class Author:
+    """Who is behind a change, as records take it: read from an intent, never from a message."""
+
+    who: str
+    operator: bool = False  #: limits do not bind
+    act: str = ""  #: the intent's id, or the number of a signal: makes a repeat harmless
+
+
+VCLAB = Author("vclab")
+"""Nobody asked: the workflow goes on by itself."""
+
+
+def signalled(number: int = 0) -> Author:
+    """Somebody who has the Temporal UI or CLI sent a signal: with an operator's rights, and nobody knows who."""
+    return Author("temporal", operator=True, act=f"signal-{number}" if number else "signal")

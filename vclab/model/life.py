@@ -13,7 +13,7 @@ from vclab.model.states import Ending, ReservationState
 
 @dataclass
 class Load:
-    """Where a load stands. One that is resumed goes on from here."""
+    """How far a load is. A resumed load continues from here."""
 
     plan: Plan | None = None
     done: int = 0  #: steps of the plan that are done, and are never run again
@@ -37,7 +37,7 @@ class Mending:
     credited: float = 0.0  #: lost seconds that were given back, as far as no claim stood in the way
     relocated: bool = False  #: one other place was tried; a further one needs an operator's word
     needs_help: bool = False  #: an operator must say how it goes on
-    resolution: Resolve | None = None  #: what an operator said
+    resolution: Resolve | None = None  #: what the operator chose
     resolved: bool = False  #: and that is recorded
 
 
@@ -81,7 +81,7 @@ class State:
     placed: Placed | None = None
     refusal: str = ""  #: why it was not placed
     ending: Ending | None = None
-    ended_by: str = ""
+    by_signal: bool = False  #: a signal from the Temporal UI or CLI ended it
     reason: str = ""  #: what people must know: a failure, a refusal
     wait: Wait = field(default_factory=Wait)
     load: Load = field(default_factory=Load)
@@ -93,9 +93,9 @@ class State:
     use: Use = field(default_factory=Use)
     end_moved: bool = False  #: a wait until the end, or for a notice, must look again
     start_moved: bool = False  #: a wait for the start must look again
-    load_ended: bool = False  #: the load of the computer that it waits for has ended, one way or the other
-    acts: tuple[str, ...] = ()  #: ids of the newest acts that were done, so that none is done twice
-    signals: int = 0  #: to extend it, that have come
+    load_ended: bool = False  #: the background load that it waits for has ended, well or not
+    acts: tuple[str, ...] = ()  #: intents of the newest acts that were done, so that none is done twice
+    signals: int = 0  #: how many signals to extend it have come
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,8 @@
-"""What is said to a running reservation: names that are forever, and one frozen model per message."""
+"""Messages to workflows: their names, which never change, and one frozen model for each.
+
+An act of a person carries the id of its *intent* (``vclab/model/intents.py``). Its record reads there who acts and with
+which rights, and refuses what asks for more. The id also makes a repeat harmless.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,18 +11,18 @@ from enum import StrEnum
 WORKFLOW = "Reservation"
 PLACE = "place"  #: update, with start: answers ``Placement`` or fails as ``Refused``
 ACKNOWLEDGE = "acknowledge"
-EXTEND = "extend"  #: update; an operator's signal of that name takes "1h" or {"by": "1h"} or {"to": "<ISO time>"}
-MOVE = "move"  #: update
+EXTEND = "extend"  #: update; the signal of that name takes "1h", {"by": "1h"} or {"to": "<ISO time>"}
+RESCHEDULE = "reschedule"  #: update
 END = "end"
 REBOOT = "reboot"
-RESOLVE = "resolve"  #: update; an operator's, while it needs help
-CANCEL = "cancel"  #: an operator's signal
-STATUS = "status"  #: query, for people at the Temporal UI or CLI: vclab's own programs read the memo
-DISMISSAL = "Dismissal"  #: the workflow that takes a reservation that failed off its user's list
-TOLD = "told"  #: the memo's entry: what a reservation's workflow says of itself, ``Told``
-LOAD = "Load"  #: the workflow that loads a computer for which nobody waits
+RESOLVE = "resolve"  #: update, while it needs help
+CANCEL = "cancel"  #: signal, of whoever has the Temporal UI or CLI
+STATUS = "status"  #: query, for the Temporal UI or CLI; vclab's own programs read the memo
+DISMISSAL = "Dismissal"  #: the workflow that takes a failed reservation off its user's list
+LIVE_STATUS = "live_status"  #: the memo's entry that a reservation's workflow publishes: ``Published``
+LOAD = "Load"  #: the workflow of a background load
 WAITER = "waiter"  #: signal to it: the id of a reservation that wants the computer
-LOADED = "loaded"  #: its signal to those: the computer's name; whether it ended well is in the store
+LOADED = "loaded"  #: its signal to those: the computer's name; the store knows whether it ended well
 
 
 def workflow_id(reservation: str) -> str:
@@ -27,22 +31,22 @@ def workflow_id(reservation: str) -> str:
 
 
 def computer_workflow(computer: str) -> str:
-    """The workflow that works on a computer for nobody's reservation."""
+    """The workflow that loads a computer in the background."""
     return f"computer-{computer}"
 
 
 def site_queue(site: str, long: bool = False) -> str:
-    """The queue of a site's hardware work; long work has one of its own, so that copies never delay a look."""
+    """The queue of a site's hardware work. Long work has a queue of its own, so that copies never delay a look."""
     return f"site-{site}-long" if long else f"site-{site}"
 
 
 @dataclass(frozen=True)
 class Reload:
-    """Load a computer that nobody holds. ``by`` an operator: also one that is loaded already, or that is out of use."""
+    """Load a computer that nobody holds. With an ``intent``, also one that is loaded already or out of service."""
 
     computer: str
-    image: str = ""  #: empty: what it was loaded with before
-    by: str = ""  #: empty: by itself, after a reservation
+    image: str = ""  #: empty: the one that it was loaded with before
+    intent: str = ""  #: of the operator who asked; empty: vclab itself, after a reservation
 
 
 @dataclass(frozen=True)
@@ -58,10 +62,10 @@ class Placement:
 
 @dataclass(frozen=True)
 class Acknowledge:
-    """Connect was pressed at ``address``; ``request_id`` makes a repeat harmless."""
+    """Connect was pressed at ``address``; empty where there is no guest to connect to."""
 
     address: str
-    request_id: str = ""
+    intent: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,50 +73,44 @@ class Extend:
     """Move the end to ``end`` (absolute)."""
 
     end: datetime
-    by: str
-    operator: bool = False
-    request_id: str = ""
+    intent: str = ""
 
 
 @dataclass(frozen=True)
-class Move:
-    """Move the start to ``start`` (absolute), before it has come; the reservation stays as long as it is."""
+class Reschedule:
+    """Move the start to ``start`` (absolute) before it has come. The reservation stays as long as it is."""
 
     start: datetime
-    by: str
-    operator: bool = False
-    request_id: str = ""
+    intent: str = ""
 
 
 @dataclass(frozen=True)
 class End:
     """End the reservation now."""
 
-    by: str
-    request_id: str = ""
+    intent: str = ""
 
 
 @dataclass(frozen=True)
 class Reboot:
-    """Restart the computer: softly, and by force when that fails; ``hard``: by force at once."""
+    """Restart the computer: by its operating system, and by force when that fails; ``hard``: by force at once."""
 
-    by: str
     hard: bool = False
-    request_id: str = ""
+    intent: str = ""
 
 
 @dataclass(frozen=True)
 class Dismiss:
-    """Take a reservation that failed off the list."""
+    """Take a failed reservation off the list."""
 
     reservation: str
-    by: str
+    intent: str = ""
 
 
 class How(StrEnum):
-    """What is to be done about a load that failed."""
+    """How a reservation goes on whose load failed."""
 
-    RETRY = "retry"  #: go on from the step that failed; those before it do not run again
+    RETRY = "retry"  #: from the step that failed; those before it do not run again
     ELSEWHERE = "elsewhere"  #: remove what was made, and load in another place
     GIVE_UP = "give-up"  #: end it as failed
 
@@ -121,9 +119,8 @@ class How(StrEnum):
 class Resolve:
     """Go on with a load that waits for help. ``how`` is a ``How``."""
 
-    by: str
     how: str
-    request_id: str = ""
+    intent: str = ""
 
 
 @dataclass(frozen=True)
@@ -154,21 +151,21 @@ class StatusView:
 
 
 @dataclass(frozen=True)
-class ToldStep:
-    """A step of the load that goes on. Times in seconds."""
+class PublishedStep:
+    """A step of the load that runs. Times in seconds."""
 
     name: str  #: that of its activity
     title: str
-    ceiling: float  #: after which it is given up
+    ceiling: float  #: after which it fails
     usual: float = 0.0  #: from past loads; 0 = not known
 
 
 @dataclass(frozen=True)
-class Told:
-    """What a reservation's workflow keeps in its memo, for everybody to read without asking it.
+class Published:
+    """What a reservation's workflow publishes in its memo, so that everybody can read it without asking the workflow.
 
-    While a load goes on, its steps are told once, and which one runs is for the server to say: its pending activity.
+    While a load runs, its steps are published once. The server knows which of them runs: the pending activity.
     """
 
     status: StatusView
-    steps: tuple[ToldStep, ...] = ()
+    steps: tuple[PublishedStep, ...] = ()

@@ -9,14 +9,13 @@ from vclab.model.states import Ending, Purpose, ReservationState
 
 @dataclass(frozen=True)
 class ReserveRequest:
-    """What a client asks for. ``id`` is made by the client: it is also the idempotency key."""
+    """What a client asks for. ``id`` is made by the client and makes a repeat harmless."""
 
     id: str
     user: str
     image: str
     seconds: float  #: how long, from ready (or from ``start``)
-    requested_by: str = ""  #: who asked, if not the user: an operator
-    operator: bool = False  #: the limits do not bind operators
+    intent: str = ""  #: its record reads there who asks, and with which rights
     start: datetime | None = None  #: None: now
 
 

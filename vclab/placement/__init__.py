@@ -1,4 +1,4 @@
-"""Placement is pure: from a need, the endpoints' room and the claims on it to a choice, or a refusal with reasons."""
+"""Placement as pure functions: a need, the endpoints' room and the claims on it give a choice or a refusal."""
 
 from vclab.placement.capacity import Booking, first_shortage, levels, peak
 from vclab.placement.choose import Choice, DatastoreRoom, EndpointRoom, HostRoom, Need, choose

@@ -18,7 +18,7 @@ class Booking:
 
 
 def levels(bookings: Iterable[Booking], starts: datetime, ends: datetime) -> Iterator[tuple[datetime, Amounts]]:
-    """From ``starts`` on until ``ends``: each moment at which the promised amounts change, and what they are then."""
+    """Each moment of [starts, ends) at which the promised amounts change, with the amounts from then on."""
     changes: dict[datetime, Amounts] = defaultdict(Amounts)
     changes[starts] = Amounts()
     for booking in bookings:
@@ -35,18 +35,18 @@ def levels(bookings: Iterable[Booking], starts: datetime, ends: datetime) -> Ite
 
 def peak(bookings: Sequence[Booking], starts: datetime, ends: datetime) -> Amounts:
     """The most of each amount that is promised at any instant of [starts, ends)."""
-    if len(bookings) <= 1:  # as most are when a whole lab is weighed
+    if len(bookings) <= 1:  # the most frequent case in a large lab
         within = [b.amounts for b in bookings if b.starts < ends and starts < b.ends]
         return within[0] if within else Amounts()
     inside = [booking for booking in bookings if booking.starts < ends and starts < booking.ends]
     if all(booking.starts <= starts for booking in inside):
-        return total(booking.amounts for booking in inside)  # it only gets less from there on
+        return total(booking.amounts for booking in inside)  # no booking begins later
     used = [level for _, level in levels(inside, starts, ends)]
     return Amounts(max(u.cpus for u in used), max(u.memory_mb for u in used), max(u.disk_gb for u in used))
 
 
 def total(amounts: Iterable[Amounts]) -> Amounts:
-    """The sum. Adding numbers instead of amounts matters: a large lab has tens of thousands of claims."""
+    """The sum. Adding plain numbers is faster, and a large lab has tens of thousands of claims."""
     cpus = memory_mb = disk_gb = 0
     for each in amounts:
         cpus += each.cpus

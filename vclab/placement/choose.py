@@ -1,4 +1,4 @@
-"""Where a virtual machine goes: the fullest host that still holds it, so that the large holes stay large."""
+"""Where a virtual machine goes: to the fullest host that holds it, so that large gaps stay large."""
 
 import functools
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,7 +25,7 @@ class HostRoom:
 
     facts: HostFacts
     bookings: tuple[Booking, ...] = ()
-    rests: str = ""  #: why nothing is placed on it for now, though its endpoint says that it can be used
+    rests: str = ""  #: why nothing is placed on it for now, although its endpoint calls it usable
 
 
 @dataclass(frozen=True)
@@ -56,12 +56,12 @@ class Choice:
 
 
 _Fit = tuple[int, int, str, str, str]
-"""Memory left, CPUs left, endpoint, host, datastore: the best fit sorts first, and equals are always decided alike."""
+"""Memory left, CPUs left, endpoint, host, datastore. The best fit sorts first, and ties always break the same way."""
 
 
 def choose(need: Need, endpoints: Sequence[EndpointRoom], free_identities: int) -> Choice | Refusal:
     """The best-fitting host and datastore, or a refusal that names each host with all that it lacks."""
-    # What hosts lack is put into words only when none fits: a large lab may have a thousand of them.
+    # Reasons are collected only when no host fits: a large lab may have a thousand hosts.
     fits = [fit for endpoint in endpoints for fit in _fits(need, endpoint)] if free_identities else []
     if fits:
         _, _, name, host, datastore = min(fits)
@@ -76,12 +76,12 @@ def _fits(need: Need, endpoint: EndpointRoom) -> Iterator[_Fit]:
     if endpoint.error:
         return
     stores = {store.facts.name: _store(need, store) for store in endpoint.datastores}
-    datastore = functools.cache(functools.partial(_datastore, stores=stores))  # many hosts see the same ones
+    datastore = functools.cache(functools.partial(_datastore, stores=stores))  # many hosts share datastores
     for room in endpoint.hosts:
         host, used = room.facts, peak(room.bookings, need.starts, need.ends)
         memory_mb = host.memory_mb - used.memory_mb - need.amounts.memory_mb
         cpus = host.cpus - used.cpus - need.amounts.cpus
-        short = memory_mb < 0 or cpus < 0 or used.disk_gb > 0  # a host's own pool has no disk to give
+        short = memory_mb < 0 or cpus < 0 or used.disk_gb > 0  # a host's own pool has no disk
         if short or any(unfit(room)):
             continue
         fitting, _ = datastore(host.datastores)
@@ -115,7 +115,7 @@ def unfit(room: HostRoom) -> Iterator[str]:
 
 
 _Store = tuple[int, tuple[str, ...]]
-"""GiB free, and what it lacks. Worked out once for all hosts that see it."""
+"""GiB free, and what it lacks. Computed once for all hosts that share it."""
 
 
 def _store(need: Need, store: DatastoreRoom) -> _Store:

@@ -1,8 +1,8 @@
-"""When a refused request would fit: the earliest moment, by what is promised now.
+"""The earliest moment at which a refused request would fit, by the present promises.
 
-A promise's end is the only moment at which something begins to fit that did not before, so no others are looked at.
-What is not a matter of time (a host in maintenance, a network that is missing, a machine that is too small) is left
-out. The work grows with the number of promises: each is sorted and looked at once.
+Only at the end of a promise something can begin to fit, so no other moments are checked. Obstacles that do not pass
+with time (a host in maintenance, a missing network, a machine that is too small) are left out. Each promise is sorted
+and visited once.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -29,11 +29,10 @@ def earliest(
     known: datetime = _NEVER,
     identities: Sequence[_Gap] | None = None,
 ) -> datetime | None:
-    """From when on ``need`` fits somewhere for as long as it lasts; None: never, as things stand.
+    """The earliest time at which ``need`` fits somewhere for its whole length; None: never, by the present promises.
 
-    The bookings must be all that end after ``need.starts`` and begin before ``known``: nothing is said of the time
-    after that. An identity is free from ``identities_from`` on, as far as is known (None: nobody can tell), and not
-    promised to others during ``identities`` (None: always).
+    The bookings must be all that end after ``need.starts`` and begin before ``known``; later times are not considered.
+    An identity is free from ``identities_from`` on (None: not known) and during ``identities`` (None: always).
     """
     if identities_from is None:
         return None
@@ -69,9 +68,9 @@ def ever(need: Need, endpoints: Sequence[EndpointRoom]) -> bool:
 
 
 def earliest_machine(starts: datetime, ends: datetime, machines: Sequence[MachineRoom]) -> datetime | None:
-    """From when on one of the lab machines is free for as long as [starts, ends) lasts; None: never, as things stand.
+    """The earliest time at which a lab machine is free for the length of [starts, ends); None: not known.
 
-    A machine's promises must be all that end after ``starts``. Of one that is held beyond its time nobody can tell.
+    A machine's promises must be all that end after ``starts``. A machine that is held beyond its time does not count.
     """
     fits: list[datetime] = []
     for machine in machines:
@@ -91,10 +90,10 @@ def gaps(
     until: datetime = _NEVER,
     known: datetime = _NEVER,
 ) -> Iterator[_Gap]:
-    """When, from ``starts`` on, ``need`` fits beside the bookings: as few and as long times as possible.
+    """The times from ``starts`` on at which ``need`` fits beside the bookings, joined where they touch.
 
-    Bookings that begin at ``until`` or later are left out; the last time ends when no more is ``known``. Plain numbers
-    and one sort: a large lab has tens of thousands.
+    Bookings from ``until`` on do not count; the last time ends at ``known``. Plain numbers and one sort, since a large
+    lab has tens of thousands of bookings.
     """
     left = limits - need
     cpus, memory_mb, disk_gb = left.cpus, left.memory_mb, left.disk_gb
@@ -144,7 +143,7 @@ def _on_host(
     limits = Amounts(room.facts.cpus, room.facts.memory_mb)
     if not limits.holds(compute):
         return best
-    # Before ``best`` nothing matters that begins when the whole time after it is over.
+    # To beat ``best``, bookings that begin after ``best + length`` do not matter.
     until = _NEVER if best == _NEVER else best + length
     on_host = list(_both(list(gaps(room.bookings, limits, compute, starts, until, known)), free))
     for name in set(room.facts.datastores):

@@ -1,4 +1,4 @@
-"""Which spares make way for a machine that finds no room beside them: as few as needed."""
+"""Which spares are evicted for a machine that finds no room beside them: as few as possible."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class SpareRoom:
-    """A spare, and the room that it holds until it is removed for age."""
+    """A spare, and the room that it holds until its end."""
 
     computer: str
     endpoint: str
@@ -28,10 +28,10 @@ class SpareRoom:
 def choose_evicting(
     need: Need, endpoints: Sequence[EndpointRoom], spares: Sequence[SpareRoom], identity: bool
 ) -> tuple[Choice, tuple[SpareRoom, ...]] | Refusal:
-    """A place, and the spares that must go from there; or the refusal that stands even without any spare.
+    """A place, and the spares to evict there; or the refusal that remains even without any spare.
 
-    ``endpoints``: their room without what spares hold. ``identity``: one is free; else it must be that of a spare, at
-    the same endpoint, for only there its machine can be removed by the load that follows.
+    ``endpoints``: their room without the spares' claims. ``identity``: one is free. Else a spare's identity is needed,
+    at the same endpoint, where the load that follows can remove the spare's machine.
     """
     without = choose(need, endpoints, 1 if identity or spares else 0)
     if isinstance(without, Refusal):
@@ -47,7 +47,7 @@ def choose_evicting(
             if not (identity or victims):
                 victims = [min(here, key=lambda spare: (spare.until, spare.computer))]
             found.append((len(victims), endpoint.name, choice.host, choice, tuple(victims)))
-    if not found:  # there is room, but no identity, and no spare has one where the room is
+    if not found:  # there is room, but no identity, and no spare at that endpoint
         without = choose(need, endpoints, 0)
         assert isinstance(without, Refusal)
         return without
@@ -56,7 +56,7 @@ def choose_evicting(
 
 
 def _victims(need: Need, alone: EndpointRoom, here: Sequence[SpareRoom]) -> tuple[Choice, list[SpareRoom]]:
-    """The fewest spares of an endpoint that must go for one host to hold it. It does so when all have gone."""
+    """The fewest spares of an endpoint to evict so that one host holds the need. Without all of them it does."""
     host = alone.hosts[0].facts
     order = sorted(here, key=lambda s: (s.host != host.name, -s.amounts.memory_mb, -s.amounts.disk_gb, s.computer))
 
@@ -70,13 +70,13 @@ def _victims(need: Need, alone: EndpointRoom, here: Sequence[SpareRoom]) -> tupl
 
 
 def fewest(order: Sequence[T], fits: Callable[[Sequence[T]], bool]) -> list[T] | None:
-    """As few of these as must go for something to fit, the first ones rather; None: it does not fit without any."""
+    """The fewest items to evict so that it ``fits``, preferably the first ones; None: evicting all is not enough."""
     gone: list[T] = []
     while not fits(gone):
         if len(gone) == len(order):
             return None
         gone.append(order[len(gone)])
-    for one in tuple(gone):  # the large ones went first: a smaller one behind them may have sufficed
+    for one in tuple(gone):  # the large ones came first: a later, smaller one may be enough
         fewer = [other for other in gone if other is not one]
         if len(fewer) < len(gone) and fits(fewer):
             gone = fewer
@@ -84,7 +84,7 @@ def fewest(order: Sequence[T], fits: Callable[[Sequence[T]], bool]) -> list[T] |
 
 
 def _beside(alone: EndpointRoom, here: Sequence[SpareRoom], gone: Sequence[SpareRoom]) -> EndpointRoom:
-    """The endpoint's room beside the spares that stay."""
+    """The endpoint's room with the claims of the spares that stay."""
     stay = [spare for spare in here if spare not in gone]
 
     def on_host(room: HostRoom) -> HostRoom:

@@ -1,4 +1,4 @@
-"""Where a reservation of a lab machine goes: the machine as a whole, in the smallest gap between its promises."""
+"""Which lab machine a reservation gets: the one with the smallest gap between its promises."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,13 +18,13 @@ class Promise:
 
 @dataclass(frozen=True)
 class MachineRoom:
-    """A lab machine, what keeps it from being given away at all, and to whom it is promised."""
+    """A lab machine, why it can't be used at all, and to whom it is promised."""
 
     endpoint: str
     name: str
     lacks: tuple[str, ...] = ()
     promises: tuple[Promise, ...] = ()
-    held: Promise | None = None  #: who holds it now, and probably until when: an overrun edits no claim
+    held: Promise | None = None  #: its present holder and the probable end: an overrun changes no claim
     ready: bool = False  #: it holds what is asked for
 
 
@@ -35,10 +35,10 @@ def _utc(moment: datetime) -> str:
 def choose_machine(
     starts: datetime, ends: datetime, machines: Sequence[MachineRoom], shown: Callable[[datetime], str] = _utc
 ) -> MachineRoom | Refusal:
-    """The free machine whose next promise begins soonest after ``ends``, so that the long gaps stay long; but first one
-    that holds what is asked for.
+    """The free machine that holds what is asked for; else the one whose next promise begins soonest after ``ends``, so
+    that long gaps stay long.
 
-    Else a refusal that names each machine with all that keeps it; ``shown`` tells times in the reader's zone.
+    If none is free, a refusal that names all obstacles of each machine; ``shown`` formats times in the reader's zone.
     """
     fits: list[tuple[bool, datetime, str, MachineRoom]] = []
     candidates: list[Candidate] = []

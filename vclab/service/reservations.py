@@ -296,12 +296,12 @@ def _known_at(session: Session, view: ReservationView, attempt: load_log.Attempt
 
 async def _activities(call: Call, reservation: str) -> tuple[tuple[Activity, ...], str]:
     """What the server says is tried, and why it did not say."""
-    from vclab.temporal.doing import doing
+    from vclab.temporal.pending_activities import pending_activities
 
     try:
         client = await call.backend.temporal(ASK)
         async with asyncio.timeout(ASK):
-            return tuple(_activity(vars(each)) for each in await doing(client, reservation)), ""
+            return tuple(_activity(vars(each)) for each in await pending_activities(client, reservation)), ""
     except (Unreachable, NotFound) as error:
         return (), str(error)
     except TimeoutError:

@@ -48,11 +48,11 @@ class Call:
     backend: Backend
     actor: Actor
     intent: str = ""  #: of an act: the id under which it is recorded, and which messages to workflows carry
-    own: ReservationView | None = None  #: rule ``OWNERS``: the reservation that was named
+    own: ReservationView | None = None  #: the reservation that was named, if the rule finds it
 
     @property
     def reservation(self) -> ReservationView:
-        """The reservation that was named, which the actor may see. Only with rule ``OWNERS``."""
+        """The reservation that was named, which the actor may see. Only of a use case ``about_reservation``."""
         assert self.own is not None
         return self.own
 
@@ -67,6 +67,12 @@ class UseCase(Generic[Q, A]):
     question: type[Q]
     answer: Any  #: the type of its answer
     run: Callable[[Call, Q], Awaitable[A]]
+
+    @property
+    def about_reservation(self) -> bool:
+        """The rule finds the reservation that the question names: always for ``OWNERS``."""
+        named = "reservation" in self.question.model_fields
+        return self.rule is Rule.OWNERS or (named and self.rule is Rule.OPERATORS)
 
     async def __call__(self, backend: Backend, actor: Actor, question: Q) -> A:
         """Check the rule, record the intent, run. Raises ``Refused``, ``NotFound``, ``Invalid``, ``Unreachable``."""
@@ -85,7 +91,7 @@ class UseCase(Generic[Q, A]):
             raise Refused(f"this is for operators, and {actor.login} is not one", "the setting `operators` names them")
         if self.rule is Rule.KEEPERS and not actor.keeps:
             raise Refused(f"this is for operators and root, and {actor.login} is not an operator")
-        if self.rule is Rule.OWNERS:
+        if self.about_reservation:
             name = getattr(question, "reservation")  # noqa: B009 (each such question has it; a test walks them)
             return dataclasses.replace(call, own=await own_reservation(backend, actor, name))
         return call
@@ -114,9 +120,10 @@ class UseCase(Generic[Q, A]):
         return answer
 
     def _intent(self, call: Call, question: Q) -> Intent:
-        subject = call.own.id if call.own else str(getattr(question, "name", ""))
+        named = str(getattr(question, "reservation", "") or getattr(question, "name", ""))
         arguments = question.model_dump(mode="json", exclude_defaults=True)  # a SecretStr reads as asterisks
         actor = call.actor
+        for_user = actor.login if self.rule is Rule.USERS else ""
         return Intent(
             id=uuid.uuid4().hex,
             at=datetime.now(UTC),
@@ -124,8 +131,8 @@ class UseCase(Generic[Q, A]):
             authentication=str(actor.authentication),
             roles=tuple(sorted(actor.roles)),
             verb=self.name,
-            subject=subject,
-            for_user=call.own.user if call.own else "",
+            subject=call.own.id if call.own else named,
+            for_user=call.own.user if call.own else for_user,
             account=actor.account,
             arguments=arguments,
         )

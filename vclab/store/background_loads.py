@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from vclab.model import catalog as model
 from vclab.model.errors import NotFound, Refused
+from vclab.model.intents import Author
 from vclab.model.messages import Reload, computer_workflow
 from vclab.model.plans import Facts, Target
 from vclab.model.rules import Rules
@@ -33,7 +34,7 @@ class Wanted:
     image: model.Image
 
 
-def begin(session: Session, given: Reload, rules: Rules, now: datetime) -> Target:
+def begin(session: Session, given: Reload, by: Author, rules: Rules, now: datetime) -> Target:
     """Take the tenure that loads a computer. The same ``now`` again returns the same target again.
 
     A new tenure replaces that of an earlier load whose workflow was terminated, which fences off its running steps.
@@ -48,7 +49,7 @@ def begin(session: Session, given: Reload, rules: Rules, now: datetime) -> Targe
         tenures.release(session, given.computer, lost.generation, now)
     generation = computers.take(session, wanted.computer, holder, Purpose.LOAD, wanted.image, True, until, now)
     what = f"generation {generation}: {wanted.image.name}, revision {wanted.image.revision}"
-    audit.note(session, holder, given.by or "vclab", "load begins", what, now)
+    audit.note(session, holder, by.who, "load begins", what, now, by.act)
     choice = Choice(wanted.endpoint.name, given.computer, "")
     target = targets.of_image(holder, wanted.image, wanted.endpoint, choice, rules)
     return targets.on(target, wanted.computer, generation)
@@ -152,7 +153,7 @@ def _wanted(session: Session, given: Reload, computer: Computer, rules: Rules) -
         raise Refused(f"{endpoint.name} can't load the image {image.name}: it is for {where}")
     if ours is None:
         _must_be_enabled(image, endpoint)
-    if ours is None and not given.by and (computer.state is not ComputerState.AVAILABLE or computer.image):
+    if ours is None and not given.intent and (computer.state is not ComputerState.AVAILABLE or computer.image):
         raise Refused(f"{computer.name} needs no load: it is {computer.state}, and holds {computer.image or 'nothing'}")
     return Wanted(computer, endpoint, image)
 

@@ -1,4 +1,4 @@
-"""What can be reserved, by whom, and where: the rows that an installation's administrator keeps."""
+"""The catalog that an administrator keeps: users, images with their revisions, endpoints and computers."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -60,7 +60,8 @@ def affiliation_of(session: Session, reservation: str) -> str:
 def put_image(session: Session, image: model.Image, lent: bool = False) -> None:
     """Add an image, or a revision of it, or change one; the given revision is in production afterwards.
 
-    ``lent``: its computers are claimed as a whole, so it may leave its sizes at zero. Raises ``Refused`` for others.
+    ``lent``: its computers are claimed as a whole, so its sizes may be zero. Raises ``Refused`` for other images that
+    leave a size at zero.
     """
     revision = models.Revision
     sizes = image.cpus, image.memory_mb, image.disk_gb
@@ -128,7 +129,7 @@ def put_endpoint(session: Session, endpoint: model.Endpoint) -> None:
 def check_site(session: Session, endpoint: model.Endpoint) -> None:
     """Raise ``Refused`` if the endpoint would change its site while something uses it.
 
-    What runs has recorded its site, and would be reclaimed there for ever.
+    A running reservation has recorded the site, and its computer is reclaimed there.
     """
     known = session.scalar(sa.select(models.Endpoint.site).where(models.Endpoint.name == endpoint.name))
     if known in (None, endpoint.site):
@@ -168,7 +169,7 @@ def all_endpoints_of(session: Session, image: model.Image) -> list[model.Endpoin
 
 
 def put_pool(session: Session, pool: model.IdentityPool) -> None:
-    """Add the identities of a pool that are not there yet; known ones stay as they are, and none is removed.
+    """Add the identities of a pool that are not there yet. Known ones do not change, and none is removed.
 
     Raises ``Refused`` when a name or MAC is already another computer's.
     """
@@ -191,7 +192,7 @@ def put_pool(session: Session, pool: model.IdentityPool) -> None:
 def identities(pool: model.IdentityPool) -> Iterator[model.Identity]:
     """The pool's identities: those given, else ``<prefix>01 …``; MACs differ in byte 4 (0 private, 1 public).
 
-    A name does not depend on the count, so that a pool can grow.
+    A name does not depend on the count, so a pool can grow.
     """
     if pool.identities:
         yield from pool.identities
@@ -214,11 +215,11 @@ def put_lab_computer(
     private_mac: str = "",
     public_mac: str = "",
 ) -> None:
-    """Add a lab machine, a computer that is itself claimed, tenured and sanitized; or change what is given of one.
+    """Add a lab machine: a physical computer that is claimed, held and sanitized itself. Or change a known one.
 
-    ``endpoint``: the group of machines that it belongs to; ``address``: its private one; ``host_key``: its pinned key
-    (none: that of the first contact). With ``private_mac`` it is only taken for itself if it has that card. Raises
-    ``Refused`` when the name is another kind of computer's.
+    ``endpoint``: the group of machines that it belongs to; ``address``: its private address; ``host_key``: its pinned
+    key (none: the key of the first contact); ``private_mac``: it is only accepted with that network card. Raises
+    ``Refused`` when a virtual machine's identity has that name.
     """
     row = session.get(models.Computer, name)
     if row is None:
@@ -276,7 +277,7 @@ def group(session: Session, endpoint: str) -> list[model.Computer]:
 
 
 def _computers(session: Session, which: sa.ColumnElement[bool]) -> list[model.Computer]:
-    """By indexes alone, for each computer has thousands of tenures after some years."""
+    """Indexes answer this alone: a computer has thousands of tenures after some years."""
     computer, tenure, spare = models.Computer, models.Tenure, models.Spare
     held = orm.aliased(tenure)
     newest = sa.select(sa.func.max(tenure.generation)).where(tenure.computer == computer.name).scalar_subquery()

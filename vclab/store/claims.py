@@ -1,8 +1,7 @@
-"""Claims: promises about time. Two of one computer never overlap, and no pool is promised beyond its limits.
+"""Claims: promises about time. Two claims of one computer never overlap, and no pool is promised beyond its limits.
 
-The first is refused by the database itself. For the second the pools' rows are locked before the sums are made; on
-SQLite there is only one writer anyway. Locks are taken in the order of names, so that two takers never wait for each
-other.
+The database itself refuses an overlap. Before amounts of pools are added up, the pools' rows are locked in the order of
+their names; SQLite has only one writer anyway.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -21,10 +20,10 @@ from vclab.store.column_types import utc
 from vclab.store.models import Claim, Pool
 
 OVERLAP = "claims_computer_overlap"
-"""The exclusion constraint's name on PostgreSQL, and what the triggers say on SQLite."""
+"""The name of the exclusion constraint on PostgreSQL, and the message of the triggers on SQLite."""
 
 _AMOUNTS = (Claim.cpus, Claim.memory_mb, Claim.disk_gb)
-_FEW = 20  # pools that are looked up one by one; for more of them, all claims are read in one go
+_FEW = 20  # pools that are looked up by name; for more of them, the claims of all pools are read at once
 _SUMS = (
     sa.select(Claim.pool, *(sa.func.sum(amount) for amount in _AMOUNTS))
     .where(
@@ -55,7 +54,7 @@ class ClaimHeld(Refused):
 
 
 class NoRoom(Refused):
-    """The pool does not hold the amounts at each instant of that time."""
+    """The pool does not hold the amounts at some instant of that time."""
 
     def __init__(self, pool: str, at: datetime, lacks: tuple[str, ...]) -> None:
         super().__init__(f"{pool} has no room at {at:%Y-%m-%d %H:%M} UTC: {', '.join(lacks)}")
@@ -110,9 +109,9 @@ def claim_pools(
 
 
 def move_end(session: Session, holder: str, ends: datetime) -> None:
-    """Move the end of all of the holder's claims. Raises ``ClaimHeld`` or ``NoRoom``; then nothing has moved.
+    """Move the end of all of the holder's claims. Raises ``ClaimHeld`` or ``NoRoom``; then nothing changed.
 
-    Moving to an earlier end always succeeds; a claim that begins later than ``ends`` is refused with ``ValueError``.
+    An earlier end always succeeds. ``ValueError``: a claim begins later than ``ends``.
     """
     ends = utc(ends)
     claims = of(session, holder)
@@ -127,7 +126,7 @@ def move_end(session: Session, holder: str, ends: datetime) -> None:
 
 
 def transfer(session: Session, holder: str, starts: datetime, ends: datetime) -> None:
-    """Move all of the holder's claims to [starts, ends). Raises ``ClaimHeld`` or ``NoRoom``; then nothing has moved."""
+    """Move all of the holder's claims to [starts, ends). Raises ``ClaimHeld`` or ``NoRoom``; then nothing changed."""
     starts, ends = utc(starts), utc(ends)
     claims = of(session, holder)
     pools = lock_pools(session, [claim.pool for claim in claims if claim.pool])
@@ -139,15 +138,15 @@ def transfer(session: Session, holder: str, starts: datetime, ends: datetime) ->
 
 
 def withdraw(session: Session, holder: str) -> None:
-    """Forget the holder's claims, as if they had never been made: another place is looked for."""
+    """Delete the holder's claims, as if they had never been made, to look for another place."""
     session.execute(sa.delete(Claim).where(*_is_of(holder)))
     session.expire_all()
 
 
 def latest_end(session: Session, holder: str, until: datetime, spares: bool = True) -> datetime:
-    """The latest end, ``until`` at most, to which all of the holder's claims can be moved now; locks the pools.
+    """The latest end, ``until`` at most, to which all of the holder's claims can move; locks the pools.
 
-    Without ``spares``: if those made way.
+    Without ``spares``: as if all spares made way.
     """
     until = utc(until)
     claims = of(session, holder)
@@ -156,7 +155,7 @@ def latest_end(session: Session, holder: str, until: datetime, spares: bool = Tr
 
 
 def release(session: Session, holder: str, now: datetime) -> None:
-    """End the holder's claims now; harmless when they are released already. What is past stays recorded."""
+    """End the holder's claims now. Released claims do not change, and past time stays recorded."""
     now = utc(now)
     ends = sa.case((Claim.ends < now, Claim.ends), (Claim.starts > now, Claim.starts), else_=now)
     session.execute(
@@ -167,7 +166,7 @@ def release(session: Session, holder: str, now: datetime) -> None:
 
 
 def keep(session: Session, holder: str, pools: Collection[str], computers: Collection[str], now: datetime) -> None:
-    """Release the holder's claims on everything but these."""
+    """Release all of the holder's claims except those on these pools and computers."""
     now = utc(now)
     for claim in of(session, holder):
         if claim.pool not in pools and claim.computer not in computers:
@@ -183,7 +182,7 @@ def lock_pools(session: Session, names: Iterable[str]) -> dict[str, Pool]:
 def bookings(
     session: Session, pools: Iterable[str], starts: datetime, ends: datetime, but: str = "", spares: bool = True
 ) -> dict[str, list[Booking]]:
-    """What is promised of each pool during [starts, ends), except to ``but``; to ``spares`` too if wanted."""
+    """What is promised of each pool during [starts, ends), except to ``but`` and, without ``spares``, to spares."""
     found: dict[str, list[Booking]] = {name: [] for name in pools}
     query = sa.select(Claim.pool, Claim.starts, Claim.ends, *_AMOUNTS).where(
         Claim.pool.in_(sorted(found)),
@@ -200,14 +199,14 @@ def bookings(
 
 
 def firm(session: Session, pools: Iterable[str], starts: datetime, ends: datetime) -> dict[str, list[Booking]]:
-    """As ``bookings``, but for what spares hold: that is given up when somebody needs it."""
+    """The bookings without those of spares, which make way."""
     return bookings(session, pools, starts, ends, spares=False)
 
 
 def at_most(session: Session, pools: Iterable[str], starts: datetime, ends: datetime) -> dict[str, list[Booking]]:
-    """For each pool one booking of all that is promised at some time during [starts, ends): never less than its peak.
+    """For each pool one booking of all that is promised at any time during [starts, ends): at least the peak.
 
-    What fits beside that fits. The database adds it up: in a large lab, reading claims is most of placing.
+    What fits beside it fits. The database adds the claims up: in a large lab, reading them takes most of a placement.
     """
     found: dict[str, list[Booking]] = {name: [] for name in pools}
     given: dict[str, Any] = {"since": starts, "until": ends}
@@ -226,7 +225,7 @@ def of(session: Session, holder: str) -> list[Claim]:
 
 
 def _rewrite(session: Session, holder: str, claims: list[Claim], starts: datetime | None, ends: datetime) -> None:
-    """Write other times into these claims. The database itself refuses those that would overlap on a computer."""
+    """Change the times of these claims. The database itself refuses an overlap on a computer."""
     times = {"ends": ends} if starts is None else {"starts": starts, "ends": ends}
     try:
         with session.begin_nested():
@@ -273,7 +272,7 @@ def _latest_of(session: Session, claim: Claim, pools: Mapping[str, Pool], until:
 def _refusal(
     session: Session, error: IntegrityError, computer: str, holder: str, starts: datetime, ends: datetime
 ) -> Exception:
-    """Who holds the computer, when the database refused an overlap; any other violation is raised as it is."""
+    """Who holds the computer, if the database refused an overlap; else the violation itself."""
     if OVERLAP not in str(error.orig):
         return error
     query = (

@@ -7,11 +7,11 @@ from sqlalchemy import DateTime, Dialect
 from sqlalchemy.types import TypeDecorator
 
 FOREVER = datetime.max.replace(tzinfo=UTC)
-"""An open end: "infinity" on PostgreSQL; sorts behind every other time on both."""
+"""An open end: "infinity" on PostgreSQL. It sorts after every other time on both databases."""
 
 
 def utc(moment: datetime) -> datetime:
-    """The same moment in UTC. Raises ``ValueError`` for a time without a zone: nobody can know what it means."""
+    """The same moment in UTC. Raises ``ValueError`` for a time without a zone, which is ambiguous."""
     if moment.tzinfo is None:
         raise ValueError(f"{moment.isoformat()} has no time zone")
     return moment if moment == FOREVER else moment.astimezone(UTC)

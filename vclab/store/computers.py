@@ -1,4 +1,4 @@
-"""What becomes of a computer's row: it is taken to be loaded, is given back, or goes out of service."""
+"""Computers: one is taken to be loaded, given back, put out of service, or returned to service."""
 
 from datetime import datetime
 
@@ -33,9 +33,9 @@ def take(
 
 
 def forget_content(computer: Computer, lent: bool) -> None:
-    """Before the first destructive step nothing may say that the computer still holds what it held.
+    """Clear what the computer holds, before the first destructive step of a load.
 
-    A lent one stays where it is: its address and pinned host key are its own, and it is tainted until it is clean.
+    A lent computer keeps its address and its pinned host key, and stays tainted until it is clean.
     """
     computer.image, computer.revision = "", 0
     if not lent:
@@ -46,8 +46,8 @@ def forget_content(computer: Computer, lent: bool) -> None:
 def give_back(session: Session, target: Target, not_clean: str, now: datetime) -> None:
     """Release the computer of a reservation's target, if that is held still.
 
-    One that is not verified gone or clean (``not_clean``: why) goes out of service, and so does a lab machine whose
-    load failed: its owner looks at it first. Of one that can be reloaded only a load clears the taint.
+    A computer that is not verified gone or clean (``not_clean``: why) goes out of service, and so does a lab machine
+    whose load failed. A computer that can be reloaded keeps its taint until it is loaded.
     """
     if tenures.held(session, target.computer, target.generation):
         computer = locks.computer(session, target.computer)
@@ -64,14 +64,14 @@ def give_back(session: Session, target: Target, not_clean: str, now: datetime) -
 
 
 def put_out_of_service(computer: Computer, state: ComputerState, why: str, failed_generation: int = 0) -> None:
-    """Nobody gets it before an operator has looked at it.
+    """The computer is given to nobody until an operator returns it to service.
 
-    ``failed_generation``: it is out of service since the load under that tenure failed, and for no other reason.
+    ``failed_generation``: the only reason is that the load under that tenure failed.
     """
     computer.state, computer.failed_generation = state, failed_generation
     computer.why_out_of_service = why[:_LONGEST]
 
 
 def return_to_service(computer: Computer) -> None:
-    """It can be given to anybody."""
+    """The computer can be given to anybody."""
     computer.state, computer.failed_generation, computer.why_out_of_service = ComputerState.AVAILABLE, 0, ""

@@ -1,4 +1,4 @@
-"""Connections, transactions, and what their failures are called."""
+"""Connections and transactions, and the errors that they raise."""
 
 import random
 import threading
@@ -30,7 +30,7 @@ _LAZY = "vclab_lazy"
 
 
 def open_store(url: str) -> "Store":
-    """The store behind an SQLAlchemy URL. Does not connect yet. Raises ``Refused`` for a URL that can't be one."""
+    """The store behind an SQLAlchemy URL. Does not connect yet. Raises ``Refused`` for a URL that is not supported."""
     try:
         parsed = sa.make_url(url)
     except ArgumentError:
@@ -60,7 +60,7 @@ class Store:
 
     @property
     def shown_url(self) -> str:
-        """The URL as people may see it: never the password, nor anything of the query."""
+        """The URL without the password and the query, for messages."""
         return self._url.set(drivername=self._url.get_backend_name(), query={}).render_as_string(hide_password=True)
 
     @property
@@ -71,10 +71,10 @@ class Store:
     def run(self, fn: Callable[[Session], T], durable: bool = True) -> T:
         """Run ``fn`` in one write transaction; any exception rolls it back.
 
-        What is not ``durable`` does not wait for PostgreSQL's disk: a power cut may take it, a killed process does not.
-        On SQLite nothing waits for it, as little as in the Temporal server's own file beside it.
-        ``fn`` may run several times and must have no other effects. Raises what ``fn`` raises, and ``Unreachable``
-        when the database is down, locked, full, of another schema version, or breaks the transaction off each time.
+        Not ``durable``: the commit does not wait for PostgreSQL's disk, so a power cut may lose it; a killed process
+        does not. On SQLite no commit waits for the disk. ``fn`` may run several times and must have no other effects.
+        Raises what ``fn`` raises, and ``Unreachable`` when the database is down, locked, full, at another schema
+        version, or aborts the transaction each time.
         """
         with self._translated():
             for attempt in range(1, ATTEMPTS + 1):
@@ -89,7 +89,7 @@ class Store:
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
-        """SQLite has one writer. Its own wait for others sleeps in ever longer pauses, so threads line up before it."""
+        """SQLite has one writer, and waits for others in ever longer pauses. So the threads of a process queue here."""
         if not self._sqlite:
             yield
             return
@@ -107,8 +107,8 @@ class Store:
             yield session
 
     def migrate(self) -> None:
-        """Bring the schema to this program's version; makes the SQLite file. Several may do it at once."""
-        # SQLite does not wait while another program turns a new file to its write-ahead log: it says "locked" at once.
+        """Bring the schema to this program's version; makes the SQLite file. Several processes may do it at once."""
+        # While another program sets a new file's write-ahead log, SQLite does not wait: it says "locked" at once.
         for _ in range(20 if self._sqlite else 0):
             try:
                 return self._migrate()
@@ -137,9 +137,9 @@ class Store:
 
     @contextmanager
     def _unlinked(self, connection: sa.Connection) -> Iterator[None]:
-        """SQLite changes a column by making the table anew: meanwhile nobody may mind that the old one is gone.
+        """Foreign keys off: SQLite changes a column by making the table anew, and meanwhile the old one is missing.
 
-        It can't be switched in a transaction. What refers to missing rows afterwards is looked for before the commit.
+        This can't be switched in a transaction. Before the commit the foreign keys are checked.
         """
         if not self._sqlite:
             yield
@@ -192,7 +192,7 @@ class Store:
             raise Unreachable(f"the database {self.shown_url} does not exist")
 
     def _make_file(self) -> None:
-        """WAL is a property of the file: set once, before anything is written, as it can't be set in a transaction."""
+        """WAL is a property of the file. It is set once, before the first write, as no transaction can set it."""
         self._may_create = True
         try:
             self._engine.dispose()  # so that a new connection is made, and set up
@@ -203,7 +203,7 @@ class Store:
     def _set_up_sqlite(self, connection: Any, _record: object) -> None:
         connection.isolation_level = None  # sqlite3 would begin transactions by itself, and deferred ones
         connection.execute("PRAGMA foreign_keys=ON")
-        # With the write-ahead log a power cut can't damage the file then; it may take the last transactions.
+        # With the write-ahead log a power cut can't damage the file; it may lose the last transactions.
         connection.execute("PRAGMA synchronous=NORMAL")
         if self._may_create:
             connection.execute("PRAGMA journal_mode=WAL")
@@ -221,7 +221,7 @@ class Store:
             raise plain from None
 
     def _plain(self, error: DBAPIError) -> VclabError | None:
-        """The error for people; None for what is a mistake of ours and must show as such."""
+        """The error for people; None for a bug of ours, which must show as one."""
         text, state = _first_line(error), _sqlstate(error)
         if state in _NO_TABLES or text.startswith(("no such table", "no such column")):
             return Unreachable(f"the database {self.shown_url} is at another schema version: {text}")
@@ -241,7 +241,7 @@ def _first_line(error: DBAPIError) -> str:
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:
-    """Two deferred writers can't both upgrade their lock (measured: 78 % "database is locked"): take it at once."""
+    """Take the write lock at once: two deferred writers can't both upgrade (measured: 78 % "database is locked")."""
     reading = connection.get_execution_options().get(_READING)
     connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 

@@ -1,4 +1,4 @@
-"""Eviction: which spares make way for a machine that finds no room beside them, and how."""
+"""Eviction: spares make way for a machine that finds no room beside them."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -17,7 +17,7 @@ from vclab.store.models import Computer, Spare
 from vclab.store.search import Found, Search
 
 TO_GO = timedelta(minutes=5)
-"""So long before its room is needed a spare is removed: a round of the reconciler, and what a removal takes."""
+"""A spare is removed so long before its room is needed: one round of the reconciler and the removal itself."""
 
 _EVICTED_FOR = (
     sa.select(Spare).where(Spare.evicted_for == sa.bindparam("of"), Spare.removal > 0).order_by(Spare.computer)
@@ -25,10 +25,10 @@ _EVICTED_FOR = (
 
 
 def make_room(session: Session, search: Search) -> Found | None:
-    """Have as few spares as needed make way, and claim the room; None when it would not suffice if all went.
+    """Evict as few spares as needed, and claim the room; None when even evicting all of them would not suffice.
 
-    The pools must be locked. If it begins at once, the first spare's computer goes to the newcomer, whose load removes
-    what was there before. Else there is no computer yet.
+    The pools must be locked. If the search begins at once, it gets the first spare's computer, and its load removes
+    the spare. Else it gets no computer yet.
     """
     need, at_once, now = search.need, search.window.at_once, search.window.now
     enough = identities.shortage(session, need.starts, need.ends) is None
@@ -54,10 +54,10 @@ def make_room(session: Session, search: Search) -> Found | None:
 
 
 def evict(session: Session, search: Search, rooms: Sequence[EndpointRoom]) -> Choice | None:
-    """Evict as few spares as needed for a machine that has its identity; None when that would not suffice.
+    """Evict as few spares as needed for a machine that has an identity; None when that would not suffice.
 
-    ``rooms``: the endpoints without what spares hold; their pools must be locked. Nothing is claimed. What is evicted
-    stands in ``evicted_for``.
+    ``rooms``: the endpoints' room without the spares' claims; the pools must be locked. Nothing is claimed.
+    ``evicted_for`` returns the evicted spares.
     """
     chosen = _chosen(session, search.need, rooms, identity=True)
     if chosen is None:
@@ -71,9 +71,10 @@ def evict(session: Session, search: Search, rooms: Sequence[EndpointRoom]) -> Ch
 
 
 def evicting(session: Session, holder: str, since: datetime, act: Callable[[], None], now: datetime) -> None:
-    """Do ``act``, which claims more room for the holder from ``since`` on; where there is none, spares make way for it.
+    """Do ``act``, which claims more room for the holder from ``since`` on. If there is none, evict spares for it.
 
-    Raises ``claims.NoRoom`` when not even that helps; then nothing has changed. The holder's pools must be locked.
+    Raises ``claims.NoRoom`` when eviction does not help either; then nothing changed. The holder's pools must be
+    locked.
     """
     try:
         with session.begin_nested():
@@ -105,7 +106,7 @@ def evicting(session: Session, holder: str, since: datetime, act: Callable[[], N
 
 
 def let_go(session: Session, reservation: str) -> None:
-    """What was evicted for the reservation is not removed by it any more: the reconciler does that."""
+    """The reconciler, not the reservation, removes the spares that were evicted for it."""
     session.execute(sa.update(Spare).where(Spare.evicted_for == reservation).values(evicted_for=""))
     session.expire_all()
 
@@ -116,7 +117,7 @@ def evicted_for(session: Session, reservation: str) -> tuple[Target, ...]:
 
 
 def _nearest(session: Session, holder: str, idle: Sequence[Spare]) -> list[Spare]:
-    """Those first that hold room of the holder's own pools: most of them, and much of it."""
+    """First the spares that hold room in most of the holder's pools; of these, the largest."""
     own = {claim.pool for claim in claims.of(session, holder)}
 
     def key(spare: Spare) -> tuple[int, int, str]:
@@ -129,24 +130,24 @@ def _nearest(session: Session, holder: str, idle: Sequence[Spare]) -> list[Spare
 def _chosen(
     session: Session, need: Need, rooms: Sequence[EndpointRoom], identity: bool
 ) -> tuple[Choice, list[Spare]] | None:
-    """Where the need fits, and the spares that are in its way there, locked; None: nowhere."""
+    """Where the need fits, and the spares in its way there, locked; None: nowhere."""
     idle = {spare.computer: spare for spare in _idle(session, [room.name for room in rooms], need.starts)}
     chosen = choose_evicting(need, rooms, [_room(spare) for spare in idle.values()], identity)
     if isinstance(chosen, Refusal):
         return None
     names = [victim.computer for victim in chosen[1]]
     if not all(spares.lock_idle(session, name) for name in sorted(names)):
-        return None  # taken since: it is not to be had, and its room neither
+        return None  # a spare was taken meanwhile, and its room with it
     return chosen[0], [idle[name] for name in names]
 
 
 def _note(session: Session, holder: str, gone: Sequence[str], now: datetime) -> None:
     if gone:
-        audit.note(session, holder, "vclab", "evicted", f"spares that were in the way: {', '.join(gone)}", now)
+        audit.note(session, holder, "vclab", "evicted", f"spares in the way: {', '.join(gone)}", now)
 
 
 def _idle(session: Session, endpoints: Sequence[str] | None, since: datetime) -> list[Spare]:
-    """The spares at these endpoints, or everywhere, that nobody removes yet and that would be there at that time."""
+    """The spares at these endpoints (None: at all) that are not being removed and last until after ``since``."""
     query = (
         sa.select(Spare)
         .join(Computer, Computer.name == Spare.computer)
@@ -164,7 +165,7 @@ def _room(spare: Spare) -> SpareRoom:
 
 
 def _makes_way(session: Session, spare: Spare, holder: str, needed: datetime, now: datetime) -> None:
-    """Its room is the holder's from then on: until shortly before that it stays a spare; if that is now, it goes."""
+    """Its room is the holder's from ``needed`` on. It stays a spare until shortly before; if that is now, it goes."""
     name, leaves = spares.holder_of(spare.computer), utc(needed) - TO_GO
     if leaves > utc(now):
         spare.until = leaves

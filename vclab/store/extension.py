@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from vclab.model import rules as limits
 from vclab.model.durations import format_duration
-from vclab.model.messages import Extend
+from vclab.model.intents import Author
 from vclab.model.reservations import Refusal
 from vclab.model.rules import Rules
 from vclab.model.states import OPEN_STATES
@@ -23,32 +23,32 @@ _LEAST_CREDIT = 1.0
 """Seconds. Less is not worth a credit."""
 
 
-def extend(session: Session, id: str, message: Extend, rules: Rules, now: datetime) -> datetime | Refusal:
-    """Move the end to ``message.end`` and return it, or say why it stays and what the latest possible end is.
+def extend(session: Session, id: str, end: datetime, by: Author, rules: Rules, now: datetime) -> datetime | Refusal:
+    """Move the end and return it, or say why not and what the latest possible end is.
 
-    Operators pass the limits, nobody passes a claim. The same end again is a success, and so is the same act: a worker
-    that dies when several have been recorded does them all again, and the first one's end is not the newest any more.
+    Limits do not bind operators; claims bind everybody. The same end, and the same act, again is a success: a worker
+    that dies after several acts repeats all of them, and then the first one's end is no longer the newest.
     """
     row, now = locks.reservation(session, id), utc(now)
     if row.state not in OPEN_STATES:
         return Refusal(f"{id} has ended and can't be extended")
-    if audit.is_done(session, id, message.request_id):
+    if audit.is_done(session, id, by.act):
         return row.ends
-    if message.end.tzinfo is None:
+    if end.tzinfo is None:
         return Refusal("the new end has no time zone")
-    if message.end == row.ends:
+    if end == row.ends:
         return row.ends
-    why_not = _why_not_end(session, row, message.end, message.operator, rules, now)
+    why_not = _why_not_end(session, row, end, by.operator, rules, now)
     if why_not:
         return Refusal(why_not)
-    end = utc(message.end)
+    end = utc(end)
     try:
         _move_end(session, row, end, rules, now)
     except (claims.ClaimHeld, claims.NoRoom) as refused:  # claimed since the look at what is free
         return Refusal(str(refused))
     row.reason = ""
     until = local_time.for_user(session, row.user, end)
-    audit.note(session, id, message.by, "extended", f"until {until}", now, message.request_id)
+    audit.note(session, id, by.who, "extended", f"until {until}", now, by.act)
     return end
 
 
@@ -80,9 +80,9 @@ def _move_end(session: Session, row: Reservation, end: datetime, rules: Rules, n
 
 
 def credit(session: Session, row: Reservation, seconds: float, rules: Rules, now: datetime) -> str:
-    """Move the end of a locked reservation so much later, as far as nobody else has a claim. What was done, in words.
+    """Move the end of a locked reservation later by ``seconds``, as far as no other claim begins; returns a message.
 
-    No limit of the user's counts: the time was theirs already.
+    The user's limits do not count: the time was theirs already.
     """
     if seconds < _LEAST_CREDIT:
         return ""
@@ -105,13 +105,15 @@ def credit(session: Session, row: Reservation, seconds: float, rules: Rules, now
 
 
 def _why_not_end(session: Session, row: Reservation, end: datetime, operator: bool, rules: Rules, now: datetime) -> str:
-    """Why the reservation can't end at ``end``; empty when it can. Until then it may be any date that can be written:
-    it is compared and shown, and nothing is added to it."""
+    """Why the reservation can't end at ``end``; empty when it can.
+
+    ``end`` may be at the calendar's edge: it is only compared and shown, and nothing is added to it.
+    """
     zone = local_time.zone_of(session, row.user)
     if end <= now:
         return f"the new end {local_time.shown(end, zone)} is in the past; to end it now, use `vclab end {row.id}`"
     if end < row.ends:
-        return f"it ends at {local_time.shown(row.ends, zone)} already; an end can only be moved to a later time"
+        return f"it ends at {local_time.shown(row.ends, zone)}; an end can only move to a later time"
     latest, limit = limits.latest_end(rules.limits, _begins(row, now), row.ends, now, operator)
     free = _free_until(session, row, min(latest, end), rules)
     own = end if operator else _own_until(session, row, end, rules)
@@ -122,7 +124,7 @@ def _why_not_end(session: Session, row: Reservation, end: datetime, operator: bo
     if best == latest:
         reason = f"the limit is {limit}"
     elif best == own:
-        reason = f"then {row.user} has another one of at most {rules.limits.at_once} at one time"
+        reason = f"{row.user} has another reservation then, and may have {rules.limits.at_once} at one time"
     if best <= row.ends:
         return f"it can't be extended beyond {local_time.shown(row.ends, zone)}: {reason}"
     latest_text = f"the latest possible end is {local_time.shown(best, zone)}"
@@ -130,13 +132,13 @@ def _why_not_end(session: Session, row: Reservation, end: datetime, operator: bo
 
 
 def _begins(row: Reservation, now: datetime) -> datetime:
-    """When the user's time begins, or began: what was lost before, by a fault of the lab, is none of it."""
+    """When the user's time begins or began. Time that the lab lost before does not count."""
     planned = row.starts if row.preload_at else row.starts + timedelta(seconds=row.load_seconds)
     return max(planned, row.ready_at or now)
 
 
 def _own_until(session: Session, row: Reservation, until: datetime, rules: Rules) -> datetime:
-    """The latest end, ``until`` at most, before another one of the user's begins that is too many at one time."""
+    """The latest end, ``until`` at most, with which the user has no more reservations at one time than allowed."""
     others = spans_of(session, row.user, row.id)
     for begins in sorted(other.starts for other in others if row.ends <= other.starts < until):
         if sum(other.starts <= begins < other.ends for other in others) >= rules.limits.at_once:

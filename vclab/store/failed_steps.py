@@ -19,7 +19,7 @@ _SAME = ("at", "computer", "generation", "host", "step", "number", "title", "cau
 
 
 def note(session: Session, target: Target, failed: FailedStep, health: Health) -> None:
-    """A step failed for good; it may speak against the host or the revision. The same one again changes nothing."""
+    """Record a step that failed for good; it may count against the host or the revision. Repeating it is harmless."""
     reservation = target.reservation
     known = sa.select(models.FailedStep.id).where(
         models.FailedStep.reservation == reservation,
@@ -35,7 +35,7 @@ def note(session: Session, target: Target, failed: FailedStep, health: Health) -
     what = f"{failed.title} on {failed.host}: {failed.cause}"
     audit.note(session, reservation, "vclab", "step failed", what, failed.at)
     if not failed.number:
-        return  # before the first step nothing of the host or of the image was tried
+        return  # before the first step neither the host nor the image was tried
     blame = failed.in_guest, failed.at, health, failed.blames_nobody
     failures.note(session, target, failed.step, failed.cause, *blame)
 
@@ -49,7 +49,7 @@ def of(session: Session, reservation: str) -> list[FailedStep]:
 
 
 def of_loads(session: Session) -> list[FailedStep]:
-    """What failed last at each computer that could not be loaded while nobody waited for it, by the computer's name."""
+    """The newest failed step of each computer whose background load failed."""
     holder = sa.literal(computer_workflow("")) + Computer.name
     last = sa.select(sa.func.max(models.FailedStep.id)).join(Computer, models.FailedStep.reservation == holder)
     last = last.where(Computer.state == ComputerState.FAILED).group_by(Computer.name)

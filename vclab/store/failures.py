@@ -1,13 +1,13 @@
-"""Loads that failed, and whom they speak against: a host, a revision of an image, or a lab machine.
+"""Failed loads, and what they count against: a host, a revision of an image, or a lab machine.
 
-- A host **rests** after failed loads of ``Health.images`` different images in a row. No load that finished well on it
-  may lie in between, nor a check that brought it back. While it rests nothing is placed on it.
-- A revision is **suspect** when it failed in the guest on two hosts since its last good load. Then its
-  failures in the guest speak against no host and no machine any more.
-- A **lab machine** whose load failed goes into maintenance when it is given back, unless the revision is suspect.
+- A host **rests** after failed loads of ``Health.images`` different images in a row, without a good load or a
+  successful check in between. While it rests nothing is placed on it.
+- A revision is **suspect** when it failed in the guest on two hosts since its last good load. From then on its
+  failures in the guest count against no host and no lab machine.
+- A **lab machine** whose load failed goes out of service when it is given back, unless the revision is suspect.
 
-A failure in the guest speaks against the host too until the revision is found out: of a host with a broken network, all
-images fail in the guest. What a failure still speaks against stands in its row; the rows themselves are kept for good.
+A failure in the guest counts against the host too until the revision is suspect: on a host with a broken network all
+images fail in the guest. Each row says what it still counts against. The rows are kept for good.
 """
 
 import dataclasses
@@ -36,9 +36,9 @@ def note(
     health: Health | None = None,
     blames_nobody: bool = False,
 ) -> None:
-    """A load's ``step`` failed for good on the target's host. The same moment again changes nothing.
+    """Record that a load's ``step`` failed for good on the target's host. The same moment again changes nothing.
 
-    ``in_guest``, ``blames_nobody``: see ``Step``. A host may rest from now on, a revision be suspect.
+    ``in_guest``, ``blames_nobody``: see ``Step``. After it a host may rest and a revision may be suspect.
     """
     now, health = utc(now), health or Health()
     _alone(session, target)
@@ -71,7 +71,7 @@ def note(
 
 
 def excuse(session: Session, target: Target, health: Health, now: datetime) -> None:
-    """The endpoint itself does not answer: the load that failed there speaks against nobody."""
+    """The endpoint itself does not answer, so the load that failed there counts against nothing."""
     of_tenure = LoadFailure.computer == target.computer, LoadFailure.generation == target.generation
     here = LoadFailure.endpoint == target.endpoint, LoadFailure.host == target.host
     of_load = sa.update(LoadFailure).where(*here, *of_tenure, LoadFailure.reservation == target.reservation)
@@ -80,13 +80,13 @@ def excuse(session: Session, target: Target, health: Health, now: datetime) -> N
 
 
 def loaded_well(session: Session, endpoint: str, host: str, image: str, revision: int, now: datetime) -> None:
-    """A load of this revision finished well on this host: nothing speaks against either any more."""
+    """A load of this revision succeeded on this host: no earlier failure counts against either."""
     of_host, of_revision = _of_host(endpoint, host), _of_revision(image, revision)
     something = sa.or_(
         sa.exists().where(*of_host), sa.exists().where(*of_revision), host_rests.unproven(endpoint, host)
     )
     if not session.scalar(sa.select(something)):
-        return  # as nearly always: one question
+        return  # as nearly always, after one query
     session.execute(sa.update(LoadFailure).where(*of_host).values(against_host=False))
     session.execute(sa.update(LoadFailure).where(*of_revision).values(against_revision=False))
     host_rests.proven(session, endpoint, host, now)
@@ -113,14 +113,14 @@ def suspect(session: Session, image: str, revision: int) -> Suspect | None:
 
 
 def trust(session: Session, image: str, revision: int) -> bool:
-    """An operator says that the revision is well; False when it was not suspect."""
+    """Clear the suspect flag of a revision; False when it was not suspect."""
     was = suspect(session, image, revision) is not None
     session.execute(sa.update(LoadFailure).where(*_of_revision(image, revision)).values(against_revision=False))
     return was
 
 
 def why_bad(session: Session, target: Target) -> str:
-    """What of the target's failed load speaks against its place; empty when nothing does."""
+    """Why the target's failed load counts against its place; empty when it does not."""
     return _why_bad(session, target.computer, target.generation)
 
 
@@ -150,7 +150,7 @@ def of_reservation(session: Session, reservation: str) -> list[Failure]:
 
 
 def wake(session: Session, endpoint: str, host: str, by: str, now: datetime) -> bool:
-    """Bring a resting host back; what failed on it before does not count any more. False when it did not rest."""
+    """Return a resting host to service; earlier failures no longer count against it. False when it did not rest."""
     session.execute(sa.update(LoadFailure).where(*_of_host(endpoint, host)).values(against_host=False))
     return host_rests.end(session, endpoint, host, by, now)
 
@@ -164,7 +164,7 @@ def _of_revision(image: str, revision: int) -> tuple[sa.ColumnElement[bool], ...
 
 
 def _turned(rows: Iterable[LoadFailure]) -> datetime | None:
-    """When the failure came that made it two places."""
+    """When it failed in a second place."""
     seen: set[tuple[str, str]] = set()
     for row in rows:
         seen.add((row.endpoint, row.host))
@@ -174,7 +174,7 @@ def _turned(rows: Iterable[LoadFailure]) -> datetime | None:
 
 
 def _acquit(session: Session, image: str, revision: int, health: Health, now: datetime) -> None:
-    """The revision is to blame. What failed in it speaks against no host and no lab machine, and these come back."""
+    """The revision is suspect: its failures count against no host and no lab machine, and these return to service."""
     rows = session.scalars(
         sa.select(LoadFailure).where(
             LoadFailure.in_guest,
@@ -194,7 +194,7 @@ def _acquit(session: Session, image: str, revision: int, health: Health, now: da
 
 
 def _return_to_service(session: Session, name: str, generation: int) -> None:
-    """If the load under that tenure took the computer out of service, and no other failure speaks against it."""
+    """If the load under that tenure took the computer out of service, and no other failure counts against it."""
     failed = Computer.failed_generation == generation, Computer.state.in_(OUT_OF_SERVICE)
     computer = session.scalar(sa.select(Computer).where(Computer.name == name, *failed))
     if computer is not None and not _why_bad(session, name, generation):
@@ -202,20 +202,20 @@ def _return_to_service(session: Session, name: str, generation: int) -> None:
 
 
 def _alone(session: Session, target: Target) -> None:
-    """Who notes another failure of the revision or the host waits: else neither would count the other's."""
+    """Lock the revision and the host: two failures recorded at the same time must count each other."""
     revision = sa.select(Revision.id).where(Revision.image == target.image, Revision.number == target.revision)
     session.execute(revision.with_for_update(key_share=True))
     claims.lock_pools(session, [claims.host_pool(target.endpoint, target.host)])
 
 
 def _reconsider(session: Session, endpoint: str, host: str, why: str, health: Health, now: datetime) -> None:
-    """Bring a host back that would not rest by what still speaks against it."""
+    """Return a host to service if what still counts against it is no longer enough."""
     if host_rests.by_failures(session, endpoint, host) and _images(_against(session, endpoint, host)) < health.images:
         host_rests.end(session, endpoint, host, why, now)
 
 
 def _consider(session: Session, endpoint: str, host: str, health: Health, now: datetime) -> None:
-    """Let the host rest if so many different images failed on it in a row."""
+    """Let the host rest if enough different images failed on it in a row."""
     rows = _against(session, endpoint, host)
     if _images(rows) < health.images:
         return

@@ -1,7 +1,7 @@
-"""Who had which computer, addresses and revision from when to when, and how it ended: kept for good.
+"""Who had which computer, addresses and revision from when to when, and how it ended. Kept for good.
 
-A stay is a tenure; what it was for and how it ended is told by its reservation. Addresses have a table of their own,
-for a computer may get others while it is held, and a reservation only remembers the last.
+A stay is a tenure with what its reservation says of it. Addresses have a table of their own: a computer may get others
+while it is held, and the reservation only has the last.
 """
 
 import ipaddress
@@ -16,7 +16,7 @@ from vclab.model.states import Ending, Purpose
 from vclab.store.column_types import utc
 from vclab.store.models import Addresses, Reservation, Tenure
 
-_AT_A_TIME = 1000  # tenures whose addresses are asked for in one query
+_AT_A_TIME = 1000  # tenures whose addresses are read in one query
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class AddressSpan:
 
 @dataclass(frozen=True)
 class Stay:
-    """One computer in one hand. What only a reservation has is empty when something else held the computer."""
+    """One tenure of a computer. The fields of a reservation are empty when something else held it."""
 
     computer: str
     generation: int
@@ -53,7 +53,7 @@ class Stay:
 
 
 def plain_address(text: str) -> str:
-    """An address as it is kept: IPv6 in its one short form, in lower case; what is no address stays as it is."""
+    """An address as it is stored: IPv6 in its short form, in lower case. Other text does not change."""
     try:
         return str(ipaddress.ip_address(text.strip()))
     except ValueError:
@@ -61,7 +61,7 @@ def plain_address(text: str) -> str:
 
 
 def note_addresses(session: Session, computer: str, generation: int, private: str, public: str, now: datetime) -> None:
-    """From ``now`` on the computer has these addresses. The same as before, or none at all, is not noted again."""
+    """From ``now`` on the computer has these addresses. The same as before, or none at first, are not recorded."""
     addresses = plain_address(private), plain_address(public)
     of_tenure = sa.and_(Addresses.computer == computer, Addresses.generation == generation)
     last = session.scalar(sa.select(Addresses).where(of_tenure).order_by(Addresses.id.desc()).limit(1))
@@ -87,9 +87,9 @@ def stays(
     at: datetime | None = None,
     limit: int = 1000,
 ) -> list[Stay]:
-    """The newest ``limit`` stays that fit all that is given, oldest first.
+    """The newest ``limit`` stays that match all arguments, oldest first.
 
-    With ``at``: those of that moment; with an address too: whose computer had that address then.
+    ``at``: the stays of that moment; with ``address`` too: those whose computer had the address then.
     """
     query = sa.select(Tenure, Reservation).outerjoin(Reservation, Reservation.id == Tenure.holder)
     if computer:
@@ -117,7 +117,7 @@ def _with_address(address: str) -> sa.Select[str, int]:
 
 
 def _spans(session: Session, tenures: Sequence[Tenure]) -> dict[tuple[str, int], tuple[AddressSpan, ...]]:
-    """The addresses of these tenures, in order: each until the next, the last until the release."""
+    """The addresses of these tenures, in order: each until the next one, the last until the release."""
     ends = {(t.computer, t.generation): t.released_at for t in tenures}
     rows: dict[tuple[str, int], list[Addresses]] = {}
     of_tenure = sa.tuple_(Addresses.computer, Addresses.generation)
@@ -159,7 +159,7 @@ def _stay(tenure: Tenure, row: Reservation | None, spans: tuple[AddressSpan, ...
 
 
 def _of_reservation(stay: Stay, row: Reservation) -> Stay:
-    """The stay with what its reservation tells. What came later, on another computer, is not this stay's."""
+    """The stay with what its reservation says. What happened later on another computer is not part of it."""
     stay = replace(stay, user=row.user, requested_by=row.requested_by, image=row.image, revision=row.revision)
     if (row.computer, row.generation) != (stay.computer, stay.generation):
         return stay

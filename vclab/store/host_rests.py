@@ -1,4 +1,4 @@
-"""Hosts that rest: nothing is placed on them until a check, a load that ends well, or an operator brings them back."""
+"""Resting hosts: nothing is placed on them until a check, a good load or an operator returns them to service."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -44,7 +44,7 @@ def known_hosts(session: Session) -> list[tuple[str, str]]:
 
 
 def due(session: Session, now: datetime) -> list[Rest]:
-    """Those that are to be checked now, longest due first."""
+    """The rests whose check is due, longest due first."""
     query = sa.select(HostRest).where(HostRest.ended_at.is_(None), HostRest.next_check <= utc(now))
     return [_rest(row) for row in session.scalars(query.order_by(HostRest.next_check))]
 
@@ -56,7 +56,7 @@ def by_failures(session: Session, endpoint: str, host: str) -> bool:
 
 
 def begin(session: Session, endpoint: str, host: str, why: str, health: Health, now: datetime) -> None:
-    """Loads failed: the host rests until a check. One that a check brought back in vain is checked later and later."""
+    """The host rests until a check. Each check that returned it to service in vain doubles the pause of the next."""
     if _open(session, endpoint, host) is not None:
         return
     newest = sa.select(HostRest).where(HostRest.endpoint == endpoint, HostRest.host == host)
@@ -67,7 +67,7 @@ def begin(session: Session, endpoint: str, host: str, why: str, health: Health, 
 
 
 def order(session: Session, endpoint: str, host: str, why: str, by: str, now: datetime) -> None:
-    """An operator lets a host rest: no check brings it back. One that rests already is the operator's from now on."""
+    """An operator lets a host rest; no check ends that. A host that rests already is the operator's from now on."""
     row = _open(session, endpoint, host)
     if row is None:
         _add(session, endpoint, host, why, by, now)
@@ -77,7 +77,7 @@ def order(session: Session, endpoint: str, host: str, why: str, by: str, now: da
 
 
 def checked(session: Session, endpoint: str, host: str, found: str, health: Health, now: datetime) -> None:
-    """A check found that the host can't be used yet: the next one comes later."""
+    """A check found that the host can't be used yet; the next one comes later."""
     row = _open(session, endpoint, host)
     if row is None or row.by != BY_FAILURES:
         return
@@ -88,7 +88,7 @@ def checked(session: Session, endpoint: str, host: str, found: str, health: Heal
 
 
 def end(session: Session, endpoint: str, host: str, by: str, now: datetime) -> bool:
-    """It rests no more; False when it did not."""
+    """The host is back in service; False when it did not rest."""
     row = _open(session, endpoint, host)
     if row is None:
         return False
@@ -98,11 +98,11 @@ def end(session: Session, endpoint: str, host: str, by: str, now: datetime) -> b
 
 
 def proven(session: Session, endpoint: str, host: str, now: datetime) -> None:
-    """A load ended well: a host that rests because of failures comes back; one that came back by a check is well."""
+    """A load succeeded: a host that rests because of failures is back, and one that a check returned is proven."""
     for row in session.scalars(sa.select(HostRest).where(*_unproven(endpoint, host))):
         row.proven = True
         if row.ended_at is None:
-            row.ended_at, row.ended_by = utc(now), "a load that ended well"
+            row.ended_at, row.ended_by = utc(now), "a good load"
 
 
 def unproven(endpoint: str, host: str) -> sa.ColumnElement[bool]:
@@ -122,7 +122,7 @@ def _add(
     row = HostRest(
         endpoint=endpoint, host=host, since=utc(now), why=why, by=by, pause=pause or 0.0, next_check=next_check
     )
-    with suppress(IntegrityError), session.begin_nested():  # somebody else says so at this very moment
+    with suppress(IntegrityError), session.begin_nested():  # another transaction did so at the same moment
         session.add(row)
 
 

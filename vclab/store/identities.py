@@ -1,8 +1,8 @@
-"""How many of the identities (hostname and addresses) are promised when. One is as good as another.
+"""Identities (hostname and addresses) of virtual machines: how many are promised when.
 
-Who has which is settled by its tenure, when a load begins; until then there must only be enough. Each virtual machine's
-claim on a host is a promise of one identity too. Whoever promises has locked the pools before, and then ``lock``: two
-endpoints, and two hosts of one, have no pool in common, but the identities.
+A tenure decides who has which identity, when a load begins; until then there must only be enough. Each claim of a
+virtual machine on a host promises one identity too. Before promising, lock the pools and then call ``lock``: two hosts
+share no pool, but all share the identities.
 """
 
 from datetime import datetime
@@ -30,24 +30,24 @@ class NoIdentity(claims.NoRoom):
 
 
 def lock(session: Session) -> None:
-    """Nobody else counts identities, or promises one, until the transaction ends. On SQLite there is one writer anyway.
+    """Nobody else counts or promises identities until the transaction ends. SQLite has one writer anyway.
 
-    After the pools' locks and before those of computers.
+    After the locks of pools and before those of computers.
     """
     if session.get_bind().dialect.name == "postgresql":
         session.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
 
 
 def shortage(session: Session, starts: datetime, ends: datetime, but: str = "", spares: bool = True) -> datetime | None:
-    """The first moment of [starts, ends) at which no identity is left for one more; None: there is always one.
+    """The first moment of [starts, ends) without an identity for one more; None: there is always one.
 
-    What is promised to ``but`` is left out, and without ``spares`` what these hold.
+    Promises to ``but`` do not count; without ``spares``, those of spares neither.
     """
     starts, ends = utc(starts), utc(ends)
     if ends <= starts:
         return None
     promised = _promised(starts, ends, but, spares)
-    # In a large lab most questions are settled by counting all that are promised at some time of it.
+    # Counting all promises of that time is most often enough, and fast.
     most = session.scalar(sa.select(sa.func.count()).select_from(Claim).where(*promised)) or 0
     if _there(session, most + 1) > most:
         return None
@@ -55,7 +55,7 @@ def shortage(session: Session, starts: datetime, ends: datetime, but: str = "", 
 
 
 def must_last(session: Session, starts: datetime, ends: datetime, holder: str) -> None:
-    """Raises ``NoIdentity`` if the holder of a virtual machine can't have one during [starts, ends); locks them."""
+    """Raise ``NoIdentity`` if the holder of a virtual machine can't have one in [starts, ends). Locks identities."""
     lock(session)
     short = shortage(session, starts, ends, but=holder)
     if short is not None:
@@ -63,22 +63,24 @@ def must_last(session: Session, starts: datetime, ends: datetime, holder: str) -
 
 
 def free(session: Session, starts: datetime, ends: datetime) -> list[tuple[datetime, datetime]]:
-    """The times within [starts, ends), or beyond, at which one more could be had if spares made way."""
+    """The times from ``starts`` on at which one more is free if spares make way, by the promises before ``ends``."""
     bookings = _bookings(session, _promised(utc(starts), utc(ends), "", spares=False))
     return list(gaps(bookings, Amounts(cpus=_there(session)), ONE, utc(starts), known=utc(ends)))
 
 
 def latest_end(session: Session, holder: str, ends: datetime, until: datetime) -> datetime:
-    """The latest end, ``until`` at most, to which the holder of a virtual machine may keep its identity; spares make
-    way for it. Locks them."""
+    """The latest end, ``until`` at most, to which the holder of a virtual machine may keep its identity.
+
+    Spares make way for it. Locks the identities.
+    """
     lock(session)
     return shortage(session, ends, until, but=holder, spares=False) or until
 
 
 def pick(session: Session) -> Computer | None:
-    """A virtual machine's identity that nobody holds, and no spare has, locked.
+    """A virtual machine's identity that nobody holds and no spare has, locked.
 
-    Whoever takes a tenure locks the computer first, so once it is locked the second look is the truth.
+    Taking a tenure locks the computer first. So the second check, under the lock, is reliable.
     """
     passed_over: list[str] = []
     while True:
@@ -104,14 +106,14 @@ def pick(session: Session) -> Computer | None:
 
 
 def _there(session: Session, enough: int | None = None) -> int:
-    """How many are usable; no more are counted than are ``enough``."""
+    """How many are usable, counted up to ``enough``."""
     usable = Computer.kind == ComputerKind.VIRTUAL, Computer.state.not_in(OUT_OF_SERVICE), Computer.removed_at.is_(None)
     some = sa.select(Computer.name).where(*usable).limit(enough).subquery()
     return session.scalar(sa.select(sa.func.count()).select_from(some)) or 0
 
 
 def _promised(starts: datetime, ends: datetime, but: str, spares: bool) -> list[sa.ColumnElement[bool]]:
-    """Claims on hosts during [starts, ends). Without ``but`` an index alone answers."""
+    """The claims on hosts during [starts, ends). Without ``but``, an index alone answers."""
     promised = [
         Claim.cpus > 0,
         Claim.pool.is_not(None),

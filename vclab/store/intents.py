@@ -6,8 +6,8 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from vclab.model.errors import NotFound
-from vclab.model.intents import Intent, Outcome
+from vclab.model.errors import NotFound, Refused
+from vclab.model.intents import Author, Intent, Outcome, Verb
 from vclab.store import models
 from vclab.store.column_types import utc
 
@@ -36,6 +36,25 @@ def find(session: Session, id: str) -> Intent:
     if row is None:
         raise NotFound(f"there is no intent {id}")
     return _intent(row)
+
+
+def author(session: Session, id: str, verb: Verb, subject: str, **said: object) -> Author:
+    """Who asked for this act, by the intent that its message names.
+
+    Raises ``Refused`` when there is no such intent, or when the message asks for something else than the intent.
+    """
+    return intent_of(session, id, verb, subject, **said).author
+
+
+def intent_of(session: Session, id: str, verb: Verb, subject: str, **said: object) -> Intent:
+    """The intent itself. Raises as ``author``."""
+    try:
+        intent = find(session, id)
+    except NotFound:
+        raise Refused(f"no recorded intent stands behind this {verb.partition('.')[2]}", "use vclab to ask") from None
+    if not intent.asks_for(verb, subject, said):
+        raise Refused(f"intent {id} asks for something else than this {verb.partition('.')[2]}", "use vclab to ask")
+    return intent
 
 
 def newest(session: Session, limit: int, actor: str = "", subject: str = "") -> list[Intent]:

@@ -1,4 +1,4 @@
-"""Placing on lab machines: the claim is on the computer itself, and the database refuses a second one."""
+"""Placement on lab machines: the claim is on the computer itself, and the database refuses a second one."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -18,9 +18,9 @@ from vclab.store.search import Found, Search
 
 
 def claim(session: Session, search: Search, may_wait: bool = False) -> Found | Refusal:
-    """Claim a machine of the search's endpoints. One that holds the image goes first.
+    """Claim a machine of the search's endpoints, preferably one that holds the image.
 
-    ``may_wait``: if none is free, one that is being loaded with the image will do. The machines' rows are locked in the
+    ``may_wait``: if none is free, take one that is being loaded with the image. The machines' rows are locked in the
     order of their names, so of two placements one waits for the other.
     """
     rows = _locked(session, [endpoint.name for endpoint in search.endpoints])
@@ -38,7 +38,7 @@ def claim(session: Session, search: Search, may_wait: bool = False) -> Found | R
         return refusals.with_machine(chosen, starts, ends, rooms)
     try:
         claims.claim_computer(session, chosen.name, search.holder, starts, ends)
-    except claims.ClaimHeld as refused:  # by whoever claims without the lock: the database has the last word
+    except claims.ClaimHeld as refused:  # a claim was made without the lock: the database decides
         return Refusal(str(refused))
     return Found(Choice(chosen.endpoint, chosen.name, ""), rows[chosen.name])
 
@@ -62,14 +62,14 @@ def _choose(session: Session, search: Search, rooms: Sequence[MachineRoom]) -> M
 
 
 def _is_loaded(session: Session, name: str, image: model.Image) -> bool:
-    """Whether the machine is being loaded with just this, for nobody yet."""
+    """Whether a background load is loading the machine with this revision."""
     tenure = tenures.current(session, name)
     wanted = Purpose.LOAD, image.name, image.revision
     return tenure is not None and (tenure.purpose, tenure.image, tenure.revision) == wanted
 
 
 def usable(session: Session, name: str, search: Search) -> Computer | Refusal:
-    """The machine of that name, locked, if it can be taken now by whom it is promised to."""
+    """The machine of that name, locked, if the search's reservation, which has the promise, can take it now."""
     row = locks.computer(session, name)
     chosen = _choose(session, search, [_room(session, row, search.heard.get(row.pool), (), at_once=True)])
     return chosen if isinstance(chosen, Refusal) else row
@@ -78,9 +78,9 @@ def usable(session: Session, name: str, search: Search) -> Computer | Refusal:
 def _room(
     session: Session, row: Computer, inventory: Inventory | None, promised: Sequence[Promise], at_once: bool
 ) -> MachineRoom:
-    """One machine. Who holds it now may do so beyond their time: an overrun edits no claim.
+    """One machine. Its present holder may stay beyond its time: an overrun changes no claim.
 
-    What its endpoint saw just now, somebody at the console say, does not matter for later.
+    For a later time, what the endpoint sees now (somebody at the console, for example) does not matter.
     """
     tenure = tenures.current(session, row.name) if at_once else None
     lacks, held = tuple(_unfit(row, inventory) if at_once else _out_of_service(row)), None
@@ -103,7 +103,7 @@ def _locked(session: Session, endpoints: Iterable[str]) -> dict[str, Computer]:
 
 
 def _promises(session: Session, names: Iterable[str], since: datetime) -> dict[str, list[Promise]]:
-    """The promises of each that end later than ``since``."""
+    """The promises of each machine that end after ``since``."""
     found: dict[str, list[Promise]] = {}
     query = sa.select(Claim).where(Claim.computer.in_(sorted(names)), Claim.released.is_(False), Claim.ends > since)
     for row in session.scalars(query.order_by(Claim.starts).execution_options(populate_existing=True)):
@@ -112,7 +112,7 @@ def _promises(session: Session, names: Iterable[str], since: datetime) -> dict[s
 
 
 def _unfit(row: Computer, inventory: Inventory | None) -> Iterable[str]:
-    """What is wrong with the machine itself, by the records and by what its endpoint saw just now."""
+    """Why the machine can't be used, by its row and by its endpoint's answer."""
     known = [*_out_of_service(row)]
     if known:
         yield from known

@@ -1,4 +1,4 @@
-"""The load log: when each step of each load began and ended. Kept for good; past loads tell how long one takes."""
+"""The load log: when each step of each load began and ended. Kept for good; it predicts how long a load takes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -18,8 +18,8 @@ DONE = "done"
 FAILED = "failed"
 CANCELLED = "cancelled"
 
-_PAST = 20  # loads that the medians go by
-_STEPS = 24  # of a load, at most; more only mean that the medians go by fewer loads
+_PAST = 20  # loads that the medians are taken of
+_STEPS = 24  # of a load, about; with more of them, the medians are taken of fewer loads
 
 _table = LoadStep.metadata.tables[LoadStep.__tablename__]
 _log = _table.c
@@ -44,8 +44,10 @@ _first = _table.alias("first")
 
 
 def _seconds_past(seconds: Callable[[Any, Any], Any]) -> sa.Select[Any]:
-    """The newest good attempts, and the seconds from the step's first attempt to their end; the database counts them,
-    for to read hundreds of times takes longer than all else that a placement does."""
+    """The newest good attempts, each with the seconds from the step's first attempt to its end.
+
+    The database subtracts the times: reading hundreds of them takes longer than the rest of a placement.
+    """
     first = sa.and_(
         _log.attempt > 1,
         _first.c.reservation == _log.reservation,
@@ -71,9 +73,9 @@ _GOOD = {
 
 
 def started(session: Session, step: StepInput, attempt: int, now: datetime) -> None:
-    """Note that an attempt of a step began; a second note of the same attempt changes nothing.
+    """Record that an attempt of a step began. Repeating it is harmless.
 
-    Written as plain statements, which take half the time of mapped objects: each step of each load writes two lines.
+    Plain statements take half the time of mapped objects, and each step of each load writes two rows.
     """
     target = step.target
     line = {
@@ -94,7 +96,7 @@ def started(session: Session, step: StepInput, attempt: int, now: datetime) -> N
 
 
 def ended(session: Session, step: StepInput, attempt: int, outcome: str, detail: str, now: datetime) -> None:
-    """Note how an attempt ended (``DONE``, ``FAILED``, ``CANCELLED``); the first note stays."""
+    """Record how an attempt ended (``DONE``, ``FAILED``, ``CANCELLED``). The first record stays."""
     target = step.target
     which = {
         "of": target.reservation,
@@ -107,21 +109,21 @@ def ended(session: Session, step: StepInput, attempt: int, outcome: str, detail:
 
 
 def medians(session: Session, image: str) -> dict[str, float]:
-    """Seconds that each step of the image's last 20 good loads took, from its first attempt on, by step name.
+    """The median seconds of each step of the image's last 20 good loads, from its first attempt on, by step name.
 
-    The log is kept for good, so only its newest lines are read. SQLite counts time in milliseconds.
+    The log is kept for good, so only its newest rows are read. SQLite counts time in milliseconds.
     """
     found = session.execute(_GOOD[session.get_bind().dialect.name], {"of_image": image, "lines": _PAST * _STEPS})
     seconds: dict[str, list[float]] = {}
     for name, took in found:
         times = seconds.setdefault(name, [])
-        if took is not None and took >= 0 and len(times) < _PAST:  # else the clock was put back in between
+        if took is not None and took >= 0 and len(times) < _PAST:  # else the clock was set back in between
             times.append(took)
     return {name: round(median(times), 3) for name, times in seconds.items()}
 
 
 def newest(session: Session, reservations: list[str]) -> dict[str, LoadStep]:
-    """The step that began last, of each of the reservations."""
+    """The newest attempt of each of the reservations."""
     last = sa.select(sa.func.max(LoadStep.id)).where(LoadStep.reservation.in_(reservations))
     query = sa.select(LoadStep).where(LoadStep.id.in_(last.group_by(LoadStep.reservation)))
     return {row.reservation: row for row in session.scalars(query)}

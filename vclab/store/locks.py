@@ -1,4 +1,4 @@
-"""Locks of single rows. A locked row is nobody else's until the transaction ends, and is read as it is by then.
+"""Locks of single rows. A locked row is nobody else's until the transaction ends, and is read anew.
 
 Locks are taken in one order everywhere: the user, the reservation, the pools by name, the identities, the computers by
 name. So two transactions wait for each other, and neither is broken off.
@@ -18,7 +18,7 @@ def _locked(kind: type[Any], key: Any) -> sa.Select[Any]:
     return query.with_for_update(key_share=True).execution_options(populate_existing=True)
 
 
-# Made once: to make a statement takes as long as to run it.
+# Built once: building a statement takes as long as running it.
 _USER = _locked(User, User.login)
 _RESERVATION = _locked(Reservation, Reservation.id)
 _COMPUTER = _locked(Computer, Computer.name)

@@ -1,4 +1,4 @@
-"""The tables. What the database itself must refuse stands in the migrations too (claims: migrations/versions)."""
+"""The tables. Overlapping claims of a computer are refused by the database itself: see the first migration."""
 
 from datetime import datetime
 from typing import Any
@@ -25,12 +25,12 @@ from vclab.store.column_types import UtcTime
 
 
 def _words(kind: Any) -> Enum:
-    """An enumeration kept as its values, readable in the database."""
+    """An enumeration, stored as its readable values."""
     return Enum(kind, native_enum=False, length=20, values_callable=lambda members: [m.value for m in members])
 
 
 class Base(DeclarativeBase):
-    """Base of all tables. Names of constraints are fixed: errors and migrations go by them."""
+    """Base of all tables. Constraints have fixed names, which errors and migrations use."""
 
     metadata = MetaData(
         naming_convention={
@@ -117,7 +117,7 @@ class Revision(Base):
 
 
 class Endpoint(Retirable, Base):
-    """Something that provisions."""
+    """A provisioning endpoint, such as a vCenter."""
 
     __tablename__ = "endpoints"
 
@@ -134,7 +134,7 @@ class Endpoint(Retirable, Base):
 
 
 class Pool(Base):
-    """Capacity that claims take from: "lab-vcenter/host/esx1" (CPUs, memory), "lab-vcenter/datastore/ds1" (disk)."""
+    """Capacity that claims take from: of a host (CPUs, memory; "vc/host/esx1") or a datastore (disk)."""
 
     __tablename__ = "pools"
 
@@ -151,7 +151,7 @@ class Pool(Base):
 
 
 class Computer(Base):
-    """A computer: for virtual machines an identity of a pool."""
+    """A computer: a lab machine, or the identity of a virtual machine."""
 
     __tablename__ = "computers"
     __table_args__ = (Index("ix_computers_kind_state_name", "kind", "state", "name"),)  #: the next free identity
@@ -175,7 +175,7 @@ class Computer(Base):
 
 
 class Reservation(Base):
-    """A reservation; kept for good, as the record of who had which computer from when to when, and how it ended."""
+    """A reservation. Kept for good, as the record of who had which computer and how it ended."""
 
     __tablename__ = "reservations"
     __table_args__ = (
@@ -195,7 +195,7 @@ class Reservation(Base):
     reason: Mapped[str] = mapped_column(default="")
     created: Mapped[datetime] = mapped_column(index=True)
     starts: Mapped[datetime]
-    preload_at: Mapped[datetime | None]  #: None: it was not reserved for later
+    preload_at: Mapped[datetime | None]  #: None: it began at once
     ends: Mapped[datetime]
     load_seconds: Mapped[float]
     first_notice: Mapped[float]
@@ -214,14 +214,14 @@ class Reservation(Base):
     public_address: Mapped[str] = mapped_column(default="")
     host_key: Mapped[str] = mapped_column(default="")
     boot_id: Mapped[str] = mapped_column(default="")
-    handover: Mapped[str] = mapped_column(default="")  #: what its user is given where there is no guest
+    handover: Mapped[str] = mapped_column(default="")  #: what its user gets where there is no guest
     remote_addresses: Mapped[list[str]] = mapped_column(default=list)
     access_open: Mapped[bool] = mapped_column(default=False)
     connected: Mapped[bool] = mapped_column(default=False)
     help_since: Mapped[datetime | None]
     help_until: Mapped[datetime | None]
     no_other_place: Mapped[str] = mapped_column(default="")  #: why the load that failed could not go to another host
-    dismissed_at: Mapped[datetime | None]  #: it failed, and its user need not see it any more
+    dismissed_at: Mapped[datetime | None]  #: it failed, and its user has dismissed it
 
 
 class Claim(Base):
@@ -266,7 +266,7 @@ class Claim(Base):
 
 
 class Tenure(Base):
-    """The fact of who holds a computer. One per computer while not released; the generation goes up by one."""
+    """The fact of who holds a computer: one unreleased tenure per computer. Generations count up by one."""
 
     __tablename__ = "tenures"
     __table_args__ = (
@@ -293,7 +293,7 @@ class Tenure(Base):
 
 
 class Addresses(Base):
-    """The addresses that a computer had from a moment on, until the next such row or the end of the tenure."""
+    """The addresses of a computer since a moment, until the next row or the end of the tenure."""
 
     __tablename__ = "addresses"
     __table_args__ = (
@@ -323,7 +323,7 @@ class LoadStep(Base):
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    reservation: Mapped[str]  #: or, of a load that nobody waited for, its workflow
+    reservation: Mapped[str]  #: or the workflow of a background load
     computer: Mapped[str]
     generation: Mapped[int]
     image: Mapped[str]
@@ -341,7 +341,7 @@ class LoadStep(Base):
 
 
 class LoadFailure(Base):
-    """A load that failed for good at a step, and what it still speaks against (vclab/store/failures.py)."""
+    """A load that failed for good at a step, and what it still counts against (``failures``)."""
 
     __tablename__ = "load_failures"
     __table_args__ = (
@@ -368,7 +368,7 @@ class LoadFailure(Base):
 
 
 class HostRest(Base):
-    """A time in which nothing was placed on a host. Kept for good; one per host is open at most."""
+    """A time in which nothing was placed on a host. Kept for good. At most one per host is open."""
 
     __tablename__ = "host_rests"
     __table_args__ = (
@@ -398,7 +398,7 @@ class HostRest(Base):
 
 
 class RefusedRequest(Base):
-    """A request that found no place: each candidate with what it lacked, and the earliest time that would fit."""
+    """A refused request: each candidate with what it lacked, and the earliest time that would fit."""
 
     __tablename__ = "refused_requests"
 
@@ -414,13 +414,13 @@ class RefusedRequest(Base):
 
 
 class FailedStep(Base):
-    """A step that failed for good, and what could be seen of its computer then."""
+    """A step that failed for good, and what was seen of its computer then."""
 
     __tablename__ = "failed_steps"
     __table_args__ = (UniqueConstraint("reservation", "generation", "step", "at"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    reservation: Mapped[str]  #: or "computer-<name>": a load for which nobody waited
+    reservation: Mapped[str]  #: or "computer-<name>" for a background load
     at: Mapped[datetime]
     computer: Mapped[str]
     generation: Mapped[int]
@@ -444,7 +444,7 @@ class Event(Base):
     who: Mapped[str]
     what: Mapped[str]
     detail: Mapped[str]
-    act: Mapped[str] = mapped_column(default="")  #: the id of the act, if it can be done once only
+    act: Mapped[str] = mapped_column(default="")  #: the id of an act that is done only once
 
 
 class Intent(Base):
@@ -472,7 +472,7 @@ class Intent(Base):
 
 
 class Orphan(Base):
-    """A machine of ours that nobody holds, and since when that is known. The row goes when the machine has gone."""
+    """An orphaned machine: it carries our mark and nobody holds it. The row is deleted when the machine is gone."""
 
     __tablename__ = "orphans"
 
@@ -485,7 +485,7 @@ class Orphan(Base):
 class Spare(Base):
     """A machine that nobody could have logged in to, kept for the next reservation of its image.
 
-    Whoever changes the row has locked the computer's. What its addresses and host key are stands there.
+    Lock the computer's row before changing this one. Addresses and host key are in the computer's row.
     """
 
     __tablename__ = "spares"
@@ -499,5 +499,5 @@ class Spare(Base):
     target: Mapped[dict[str, Any]]
     kept_at: Mapped[datetime]
     until: Mapped[datetime]
-    removal: Mapped[int] = mapped_column(default=0)  #: generation of the tenure that removes it; 0: it is to be had
+    removal: Mapped[int] = mapped_column(default=0)  #: generation of the tenure that removes it; 0: available
     evicted_for: Mapped[str] = mapped_column(default="")  #: the reservation that needs its room

@@ -1,10 +1,11 @@
-"""Reservations that wait for an operator, since a load failed in the other place too."""
+"""Reservations that need an operator's help: their load failed, and another place did not help."""
 
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from vclab.model.intents import Author
 from vclab.model.plans import Target
 from vclab.model.reservations import FailedStep
 from vclab.model.rules import Rules
@@ -17,7 +18,7 @@ from vclab.store.models import Reservation
 def begin(
     session: Session, target: Target, seconds: float, reason: str, now: datetime, no_other_place: str = ""
 ) -> None:
-    """It waits for an operator, for at most so long. What was claimed for another place, in vain, is given back."""
+    """The reservation waits for an operator for at most ``seconds``. Unused claims on another place are released."""
     row = locks.reservation(session, target.reservation)
     if row.state not in OPEN_STATES:
         return
@@ -29,15 +30,15 @@ def begin(
     audit.note(session, row.id, "vclab", "needs help", reason, now)
 
 
-def resolved(session: Session, id: str, by: str, how: str, rules: Rules, now: datetime) -> tuple[datetime, str]:
-    """An operator has said how it goes on: the user gets the time back. The end as it is now, and what was credited.
+def resolved(session: Session, id: str, by: Author, how: str, rules: Rules, now: datetime) -> tuple[datetime, str]:
+    """An operator has resolved it, and the user is credited the time. Returns the end and the credit's message.
 
-    Again, or when it does not wait: nothing changes.
+    Nothing changes when it does not wait.
     """
     row = locks.reservation(session, id)
     if row.help_since is None or row.state not in OPEN_STATES:
         return row.ends, ""
-    audit.note(session, id, by, f"resolved: {how}", "", now)
+    audit.note(session, id, by.who, f"resolved: {how}", "", now, by.act)
     text = extension.credit(session, row, (utc(now) - row.help_since).total_seconds(), rules, now)
     row.help_since, row.help_until, row.no_other_place = None, None, ""
     row.reason = text
@@ -46,7 +47,7 @@ def resolved(session: Session, id: str, by: str, how: str, rules: Rules, now: da
 
 
 def waiting(session: Session) -> list[tuple[str, FailedStep]]:
-    """The reservations that wait for help, and what failed last of each; the longest wait first."""
+    """The reservations that wait for help, each with its newest failed step; the longest wait first."""
     waits = sa.select(Reservation.id).where(Reservation.help_since.is_not(None), Reservation.state.in_(OPEN_STATES))
     ids = session.scalars(waits.order_by(Reservation.help_since, Reservation.id)).all()
     newest = failed_steps.newest(session, ids)

@@ -1,4 +1,4 @@
-"""Machines that carry our mark while nobody holds them."""
+"""Orphaned machines: they carry our mark, and nobody holds them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from vclab.store.models import Orphan, Tenure
 
 @dataclass(frozen=True)
 class Stray:
-    """A machine of ours that nobody holds, and since when that is known."""
+    """An orphaned machine, and when it was first seen."""
 
     endpoint: str
     name: str
@@ -23,7 +23,7 @@ class Stray:
 
 
 def strays(session: Session) -> list[Stray]:
-    """Those that the reconciler's last round has seen, oldest first."""
+    """The orphaned machines of the reconciler's last round, oldest first."""
     rows = session.scalars(sa.select(Orphan).order_by(Orphan.first_seen, Orphan.name))
     return [Stray(row.endpoint, row.name, row.first_seen) for row in rows]
 
@@ -31,10 +31,9 @@ def strays(session: Session) -> list[Stray]:
 def seen(
     session: Session, endpoint: str, machines: Sequence[MachineFacts], now: datetime
 ) -> list[tuple[MachineFacts, datetime]]:
-    """Of the machines just seen on an endpoint, those that nobody holds and that are no spares, each with when that was
-    first seen.
+    """The orphaned ones among the machines of an endpoint, each with when it was first seen so. Spares are no orphans.
 
-    ``machines`` must be all of the endpoint: what is not among them is forgotten.
+    ``machines`` must be all machines of the endpoint: the others are forgotten.
     """
     open_tenures = sa.select(Tenure.computer, Tenure.generation).where(Tenure.released_at.is_(None))
     held = {(computer, generation) for computer, generation in session.execute(open_tenures)} | spares.machines(session)

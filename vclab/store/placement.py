@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from vclab.model import catalog as model
 from vclab.model import rules as limits
 from vclab.model.ids import is_id
+from vclab.model.intents import Author
 from vclab.model.inventory import Inventory
 from vclab.model.plans import Access, Target
 from vclab.model.reservations import Placed, Refusal, ReserveRequest
@@ -51,11 +52,11 @@ _MOST_STARTS = 5  # so often a time is looked for that suits both the user's oth
 
 
 def place(
-    session: Session, request: ReserveRequest, inventories: Sequence[Inventory], rules: Rules, now: datetime
+    session: Session, request: ReserveRequest, by: Author, inventories: Sequence[Inventory], rules: Rules, now: datetime
 ) -> Placed | Refusal:
-    """Place a reservation, or say why it can't be; a refusal is noted in the audit. The same id gets the same again.
+    """Place a reservation, or refuse with reasons, which the audit keeps. The same id gets the same place again.
 
-    The request's limits are checked here too: only the store knows how many reservations the user has.
+    The limits are checked here too: only the store knows how many reservations the user has.
     """
     now = utc(now)
     user = locks.user(session, request.user)
@@ -63,12 +64,12 @@ def place(
     if known is not None and known.user == request.user:
         evicted = eviction.evicted_for(session, known.id)
         return dataclasses.replace(placed(session, known, rules), evicted=evicted)
-    why_not = _why_not(session, request, user, known, rules, now)
-    outcome = Refusal(why_not) if why_not else _claim_and_record(session, request, inventories, rules, now)
+    why_not = _why_not(session, request, by, user, known, rules, now)
+    outcome = Refusal(why_not) if why_not else _claim_and_record(session, request, by, inventories, rules, now)
     if isinstance(outcome, Refusal):
         if request.start is None or _can_be_told(request.start):
             refusals.note(session, request, outcome, now)
-        audit.note(session, request.id, request.requested_by or request.user, "refused", outcome.text(request.id), now)
+        audit.note(session, request.id, by.who, "refused", outcome.text(request.id), now, by.act)
     return outcome
 
 
@@ -93,9 +94,15 @@ def placed(session: Session, row: Reservation, rules: Rules) -> Placed:
 
 
 def _why_not(
-    session: Session, request: ReserveRequest, user: User | None, known: Reservation | None, rules: Rules, now: datetime
+    session: Session,
+    request: ReserveRequest,
+    by: Author,
+    user: User | None,
+    known: Reservation | None,
+    rules: Rules,
+    now: datetime,
 ) -> str:
-    """Why the request can't be met whatever room there is; empty when it may be."""
+    """Why the request is refused whatever room there is; empty when it is not."""
     if known is not None or not is_id(request.id):
         return f"{request.id!r} can't be the id of a new reservation"
     if user is None or user.removed_at is not None:
@@ -105,21 +112,21 @@ def _why_not(
     if request.start is not None and request.start.tzinfo is None:
         return "the start has no time zone"
     why_not = _why_not_image(session, request.image)
-    why_not = why_not or limits.why_not_duration(rules.limits, request.seconds, request.operator)
+    why_not = why_not or limits.why_not_duration(rules.limits, request.seconds, by.operator)
     if not why_not and request.start is not None:
         why_not = limits.why_not_start(rules.limits, request.start, request.seconds, now)
     return why_not
 
 
 def _can_be_told(moment: datetime) -> bool:
-    """It has a zone, and is so far from the calendar's edges that it has a date in every zone."""
+    """It has a zone, and is far enough from the calendar's edges to have a date in every zone."""
     return moment.tzinfo is not None and 1 < moment.year < 9999
 
 
 def why_not_then(session: Session, user: str, operator: bool, window: Window, rules: Rules, but: str = "") -> str:
-    """Why the user can't have a reservation then, whatever room there is; empty when they can. ``but`` is not counted.
+    """Why the user can't have a reservation then, whatever room there is; empty when they can. ``but`` does not count.
 
-    One reservation at a time: those that overlap count, and what is reserved for another time does not.
+    The limit is on reservations that overlap; those at other times do not count.
     """
     _, most = limits.most_at_once(spans_of(session, user, but), window.start, window.end)
     return limits.why_not_another(rules.limits, user, most, operator)
@@ -145,14 +152,14 @@ def _why_not_image(session: Session, name: str) -> str:
 
 
 def _claim_and_record(
-    session: Session, request: ReserveRequest, inventories: Sequence[Inventory], rules: Rules, now: datetime
+    session: Session, request: ReserveRequest, by: Author, inventories: Sequence[Inventory], rules: Rules, now: datetime
 ) -> Placed | Refusal:
     image = catalog.image(session, request.image)
     window = window_of(session, request.image, request.start, request.seconds, rules, now)
     search = prepare(session, request.id, request.user, image, inventories, window, rules)
     if not search.endpoints:
         return Refusal(f"there is no endpoint for {image.name}: {_why_no_endpoint(session, image)}")
-    why_not = why_not_then(session, request.user, request.operator, window, rules)
+    why_not = why_not_then(session, request.user, by.operator, window, rules)
     if why_not:
         possible = _first_start(session, search, rules)
         return refusals.for_user(session, Refusal(why_not, earliest=possible), request, now, request.start or now)
@@ -160,9 +167,9 @@ def _claim_and_record(
     if isinstance(found, Refusal):
         return refusals.for_user(session, found, request, now, window.claim_starts)
     target = targets.for_search(search, found, _take(session, search, found), rules)
-    row = _record(session, request, target, window, rules)
+    row = _record(session, request, by, target, window, rules)
     row.private_address, row.host_key = found.facts.private_address, found.facts.host_key
-    audit.note(session, row.id, request.requested_by or request.user, "reserved", f"on {target.host}", now)
+    audit.note(session, row.id, by.who, "reserved", f"on {target.host}", now, by.act)
     return dataclasses.replace(placed(session, row, rules), evicted=eviction.evicted_for(session, row.id))
 
 
@@ -192,7 +199,7 @@ def _why_no_endpoint(session: Session, image: model.Image) -> str:
 
 
 def _first_start(session: Session, search: Search, rules: Rules) -> datetime | None:
-    """From when on it would fit: by the user's other reservations, and by the room that there is; None: not known."""
+    """When it would fit, given the user's other reservations and the room; None: not known."""
     spans, window = spans_of(session, search.user), search.window
     start, length = window.start, window.end - window.start
     for _ in range(_MOST_STARTS):
@@ -200,7 +207,7 @@ def _first_start(session: Session, search: Search, rules: Rules) -> datetime | N
         if limits.why_not_start(rules.limits, start, length.total_seconds(), window.now):
             return None
         then = window_of(session, search.image.name, start, length.total_seconds(), rules, window.now)
-        if window.at_once:  # it would be asked for then, and begin at once
+        if window.at_once:  # the user would ask again then, and it would begin at once
             then = dataclasses.replace(then, claim_starts=start - timedelta(seconds=rules.lead))
         trial = session.begin_nested()
         found = claim_place(session, dataclasses.replace(search, window=then))
@@ -214,7 +221,7 @@ def _first_start(session: Session, search: Search, rules: Rules) -> datetime | N
 
 
 def _claim(session: Session, search: Search) -> Found | Refusal:
-    """Claim a spare, else a place. What begins later makes no use of spares."""
+    """Claim a spare, else a place. What begins later uses no spare."""
     at_once = search.window.at_once
     if at_once and not search.traits.lent and spares.any_of(session, search.image):
         spare = spares.hand_out(session, lock_room(session, search))
@@ -224,18 +231,18 @@ def _claim(session: Session, search: Search) -> Found | Refusal:
 
 
 def lock_room(session: Session, search: Search) -> Search:
-    """Nobody else promises room at these endpoints, or an identity, until the transaction ends; and no host begins to
-    rest. The search with the hosts that rest."""
+    """The search with the resting hosts. Until the transaction ends, nobody else promises room at these endpoints or an
+    identity, and no host begins to rest."""
     pools.refresh(session, search.answers)
     identities.lock(session)
     return dataclasses.replace(search, resting=host_rests.reasons(session, search.user, search.window.at_once))
 
 
 def claim_place(session: Session, search: Search, may_wait: bool = False) -> Found | Refusal:
-    """Claim a lent computer as a whole, or room for a machine under a free identity; where there is none, spares go.
+    """Claim a lent computer, or room for a machine with a free identity. If there is no room, evict spares.
 
-    ``may_wait``: a lent computer that is being loaded with the image will do. What is to be made later has no identity
-    yet: it is only made sure that there are enough.
+    ``may_wait``: a lent computer that is being loaded with the image will do. A machine for later gets no identity yet;
+    there must only be enough.
     """
     if search.traits.lent:
         return lab_machines.claim(session, search, may_wait)
@@ -244,7 +251,7 @@ def claim_place(session: Session, search: Search, may_wait: bool = False) -> Fou
     computer = identities.pick(session) if at_once else None
     lacking = (at_once and computer is None) or identities.shortage(session, need.starts, need.ends)
     free_identities = 0 if lacking else 1
-    # The sums are read much faster than the claims. What fits beside them fits.
+    # Sums are read much faster than claims, and what fits beside the sums fits.
     choice = choose(need, pools.rooms(session, search, claims.at_most), free_identities)
     if isinstance(choice, Refusal):
         choice = choose(need, pools.rooms(session, search, claims.bookings), free_identities)
@@ -260,11 +267,13 @@ def _refusal(session: Session, search: Search, refusal: Refusal) -> Refusal:
     return refusals.with_room(session, refusal, search)
 
 
-def _record(session: Session, request: ReserveRequest, target: Target, window: Window, rules: Rules) -> Reservation:
+def _record(
+    session: Session, request: ReserveRequest, by: Author, target: Target, window: Window, rules: Rules
+) -> Reservation:
     row = Reservation(
         id=request.id,
         user=request.user,
-        requested_by=request.requested_by or request.user,
+        requested_by=by.who,
         image=target.image,
         revision=target.revision,
         state=ReservationState.NEW if window.preload_at is None else ReservationState.SCHEDULED,

@@ -34,7 +34,7 @@ def refresh(session: Session, inventories: Sequence[Inventory]) -> None:
     changed = [values for values in newer if _facts(values) != tuple(locked[values["name"]][2:])]
     if changed:
         session.execute(sa.update(Pool), changed)
-    # Most answers are as before: then one statement says that they are still so.
+    # Most answers have not changed: one statement updates their time.
     for moment in {values["seen_at"] for values in newer}:
         names = [values["name"] for values in newer if values["seen_at"] == moment]
         session.execute(
@@ -45,7 +45,7 @@ def refresh(session: Session, inventories: Sequence[Inventory]) -> None:
 
 _FACTS = ("cpus", "memory_mb", "disk_gb", "usable", "why_not")
 _facts = operator.itemgetter(*_FACTS)
-"""What an endpoint says of a pool."""
+"""What an endpoint says about a pool."""
 _LOCKED = (
     sa.select(Pool.name, Pool.seen_at, *(getattr(Pool, fact) for fact in _FACTS))
     .where(Pool.name.in_(sa.bindparam("names", expanding=True)))
@@ -55,12 +55,12 @@ _LOCKED = (
 
 
 def _lock(session: Session, names: Iterable[str]) -> dict[str, Row[Any]]:
-    """The pools of these names, locked in their order, as plain columns (the facts last): there may be thousands."""
+    """The pools of these names, locked in their order. Plain columns, the facts last: there may be thousands."""
     return {row[0]: row for row in session.execute(_LOCKED, {"names": sorted(names)})}
 
 
 def _pools_of(inventory: Inventory) -> dict[str, dict[str, Any]]:
-    """The capacity pools that an endpoint's answer describes, by name."""
+    """The pools that an endpoint's answer describes, by name."""
     found: dict[str, dict[str, Any]] = {}
     for host in inventory.hosts:
         amounts = {"cpus": host.cpus, "memory_mb": host.memory_mb, "disk_gb": 0}
@@ -84,7 +84,7 @@ def _names(inventory: Inventory) -> list[str]:
 
 
 def _insert_new(session: Session, rows: list[dict[str, Any]]) -> None:
-    """Another placement may insert the same pools just now: whoever comes second waits, and keeps the first's."""
+    """Another placement may insert the same pools at this moment. The second one waits and keeps the first one's."""
     if session.get_bind().dialect.name == "postgresql":
         from sqlalchemy.dialects.postgresql import insert
 
@@ -94,7 +94,7 @@ def _insert_new(session: Session, rows: list[dict[str, Any]]) -> None:
 
 
 def rooms(session: Session, search: Search, promised: Promised) -> list[EndpointRoom]:
-    """What each endpoint can hold during the search's time; one that was not heard says why it holds nothing."""
+    """What each endpoint can hold during the search's time; for one that did not answer, why it holds nothing."""
     return [_room(session, search, endpoint.name, promised) for endpoint in search.endpoints]
 
 
@@ -117,7 +117,7 @@ def _room(session: Session, search: Search, endpoint: str, promised: Promised) -
 
 
 def wanted(choice: Choice, amounts: Amounts) -> dict[str, Amounts]:
-    """What a machine of that size takes of which pool there."""
+    """The amounts that a machine takes, by pool."""
     return {
         claims.host_pool(choice.endpoint, choice.host): Amounts(cpus=amounts.cpus, memory_mb=amounts.memory_mb),
         claims.datastore_pool(choice.endpoint, choice.storage): Amounts(disk_gb=amounts.disk_gb),

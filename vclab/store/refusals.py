@@ -1,4 +1,4 @@
-"""Requests that found no place: kept with each candidate's reason and the earliest time that would fit."""
+"""Refused requests, with each candidate's reasons and the earliest time that would fit."""
 
 import dataclasses
 import math
@@ -23,14 +23,14 @@ from vclab.store.search import Search
 _LOOKS = (1, 30, 3660)  # days ahead
 
 KEPT = timedelta(days=30)
-"""A refusal names each candidate, so it is large; whoever asks why asks soon. What was refused stays in the audit."""
+"""A refusal names each candidate, so it is large, and people ask why soon. The audit keeps that it was refused."""
 
 
 def with_room(session: Session, refusal: Refusal, search: Search) -> Refusal:
-    """The refusal with the earliest time from which the search's claim could begin, if there is one.
+    """The refusal with the earliest time at which the search's claim could begin, if there is one.
 
-    Most often there is room within a day, so no more promises are read than are needed: a large lab has tens of
-    thousands, and others wait meanwhile.
+    Most often there is room within a day. So the promises of a day are read first: a large lab has tens of thousands,
+    and other placements wait meanwhile.
     """
     need, identity_from = search.need, _identity_from(session, search.window.now)
     for days in _LOOKS:
@@ -46,16 +46,16 @@ def with_room(session: Session, refusal: Refusal, search: Search) -> Refusal:
 
 
 def with_machine(refusal: Refusal, starts: datetime, ends: datetime, machines: Sequence[MachineRoom]) -> Refusal:
-    """The same for a lab machine; ``machines`` with all promises that end after ``starts``."""
+    """The same for lab machines. ``machines`` must have all promises that end after ``starts``."""
     return dataclasses.replace(refusal, earliest=earliest_machine(starts, ends, machines))
 
 
 def for_user(
     session: Session, refusal: Refusal, request: ReserveRequest, now: datetime, claim_starts: datetime
 ) -> Refusal:
-    """The refusal with its hints in the user's zone: when there is room, and that the image is to blame.
+    """The refusal with hints: when there is room, in the user's zone, and whether the image is suspect.
 
-    Until now ``earliest`` is when a claim could begin; the reservation begins as much later as asked for.
+    In ``refusal``, ``earliest`` is when a claim could begin; here it becomes when the reservation could begin.
     """
     asked, hints = request.start or now, []
     found = None if refusal.earliest is None else refusal.earliest + (asked - claim_starts)
@@ -67,8 +67,7 @@ def for_user(
 
 
 def note(session: Session, request: ReserveRequest, refusal: Refusal, now: datetime) -> None:
-    """Keep the refusal, for a while; the same request refused again is kept as it was refused last. Nobody overwrites
-    another's."""
+    """Keep the refusal for a while. A repeated request replaces its own refusal, never another user's."""
     session.execute(sa.delete(models.RefusedRequest).where(models.RefusedRequest.at < utc(now) - KEPT))
     known = session.get(models.RefusedRequest, request.id)
     if not is_id(request.id) or (known is not None and known.user != request.user):
@@ -124,15 +123,15 @@ def _suspects(session: Session, image: str) -> Sequence[Suspect]:
 
 
 def _next_minute(moment: datetime) -> datetime:
-    """Times are shown by the minute, and a moment too early is refused again."""
+    """The next whole minute: times are shown without seconds, and a moment too early is refused again."""
     whole = moment.replace(second=0, microsecond=0)
     return whole if whole == moment else whole + timedelta(minutes=1)
 
 
 def _identity_from(session: Session, now: datetime) -> datetime | None:
-    """From when on a virtual machine can be called something: now, or when the first tenure is expected to end.
+    """When an identity is free: now, or when the first tenure is expected to end.
 
-    Of those that last longer than expected nobody can tell.
+    Tenures beyond their expected end do not count.
     """
     usable = (
         Computer.kind == ComputerKind.VIRTUAL,

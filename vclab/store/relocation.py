@@ -1,4 +1,4 @@
-"""Another place for a reservation whose load failed.
+"""Relocation: another place for a reservation whose load failed.
 
 Two records. ``find`` claims the other place beside the one that failed, so that nobody else takes it while what was
 made is removed. ``relocate``, after that is verified, gives the old place up and takes the new one: claims, tenure and
@@ -40,7 +40,7 @@ from vclab.store.search import Search, prepare, window_from_now
 def find(
     session: Session, target: Target, inventories: Sequence[Inventory], rules: Rules, now: datetime
 ) -> OtherPlace | Refusal:
-    """Claim a place that is not the target's host, or say why there is none. Again: the claim is made anew.
+    """Claim a place on another host than the target's, or say why there is none. Repeated, it claims anew.
 
     Raises ``NotFound`` for an unknown reservation.
     """
@@ -73,10 +73,10 @@ def relocate(
     rules: Rules,
     now: datetime,
 ) -> Placed | None:
-    """Give the target's place up, which is verified gone, and take the other one. None: the reservation has ended.
+    """Leave the target's place, which is verified gone, and take the other one. None: the reservation has ended.
 
-    ``not_clean``: why nobody may get a lab machine that could not be taken back: it goes into maintenance.
-    ``lost_seconds`` are given back to the user, as far as no claim stands in the way. Again: the same place.
+    ``not_clean``: why a lab machine goes out of service. ``lost_seconds`` are credited to the user as far as no other
+    claim begins. Repeated, it returns the same place.
 
     Raises ``NotFound`` for an unknown reservation, and ``TenureHeld`` when somebody else has the other computer by now:
     then nothing has changed.
@@ -98,8 +98,7 @@ def relocate(
 
 
 def abandon(session: Session, target: Target, now: datetime) -> None:
-    """Give back what ``find`` has claimed beside the target's own place. The spares that had to go for it go all the
-    same, removed by the reconciler."""
+    """Release what ``find`` has claimed beside the target's own place. The reconciler removes the evicted spares."""
     _keep(session, target, now)
     eviction.let_go(session, target.reservation)
 
@@ -117,10 +116,9 @@ def _search(
 
 
 def _choose_beside(session: Session, row: Reservation, search: Search) -> Choice | Refusal:
-    """Where else the machine of a reservation can go, or why nowhere; nothing is claimed.
+    """Where else the machine of a reservation can go, or why nowhere. Nothing is claimed.
 
-    Where there is no room, spares are evicted for it. Its own claims stand in nobody's way: what was made is gone
-    before anything is made anew.
+    If there is no room, spares are evicted. The reservation's own claims do not count: its machine is removed first.
     """
     failed = {(row.endpoint, row.host): "its load failed here"}
     search = dataclasses.replace(search, resting={**search.resting, **failed})
@@ -141,7 +139,7 @@ def _another_machine(session: Session, row: Reservation, search: Search) -> Othe
 
 
 def _without(inventory: Inventory, row: Reservation) -> Inventory:
-    """What the endpoint said, but that the machine that failed can't be had."""
+    """The endpoint's answer with the machine that failed marked as not usable."""
     if inventory.endpoint != row.endpoint:
         return inventory
     hosts = (

@@ -1,7 +1,6 @@
-"""The life of a reservation, one function per record. Each may run twice: the second time changes nothing.
+"""The life of a reservation: one function per record. Each may run twice; the second time changes nothing.
 
-All raise ``NotFound`` for an unknown reservation. What comes too late (a ready machine of an ended reservation) is
-left out without an error: the ending stands.
+All raise ``NotFound`` for an unknown reservation. A record that comes after the ending is ignored.
 """
 
 import dataclasses
@@ -13,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from vclab.model import states
 from vclab.model.errors import NotFound
+from vclab.model.intents import VCLAB, Author
 from vclab.model.plans import Facts, Left, Target
 from vclab.model.reservations import HeldTenure, ReservationView
 from vclab.model.rules import Rules
@@ -58,6 +58,7 @@ __all__ = [
     "placed",
     "ready",
     "ready_late",
+    "reboot_asked",
     "rebooted",
     "tenures_held",
     "unfinished",
@@ -69,7 +70,7 @@ _UNFINISHED = (*OPEN_STATES, ReservationState.RECLAIM)
 
 
 def ready(session: Session, id: str, facts: Facts, now: datetime) -> None:
-    """Loaded: its addresses, its host key and what the computer holds are known; it waits for Connect."""
+    """It is loaded, with known addresses and host key, and waits for Connect."""
     row = locks.reservation(session, id)
     if row.state not in OPEN_STATES:
         return
@@ -84,10 +85,10 @@ def ready(session: Session, id: str, facts: Facts, now: datetime) -> None:
 def ready_late(
     session: Session, id: str, facts: Facts, credited: float, rules: Rules, now: datetime
 ) -> tuple[datetime, str]:
-    """As ``ready``, after the start for which it was reserved: the end, and what was credited, in words.
+    """As ``ready``, but after the start. Returns the end and the message of the credit.
 
-    Lost is the time since the start, or since a load could have been done that was reserved for too soon; less the
-    ``credited`` seconds that were given back already. Again: nothing more.
+    The user is credited the time since the start, or since the moment at which a load could have been done, less the
+    ``credited`` seconds of before. Repeated, it credits nothing.
     """
     row = locks.reservation(session, id)
     before = row.state in (ReservationState.SCHEDULED, ReservationState.NEW)
@@ -102,7 +103,7 @@ def ready_late(
 
 
 def loaded(session: Session, row: Reservation, facts: Facts, now: datetime) -> None:
-    """The row's computer holds its image; its addresses and its host key are known."""
+    """The reservation's computer holds the image, with known addresses and host key."""
     computer = _computer(session, row)
     if row.state in (ReservationState.SCHEDULED, ReservationState.NEW):
         computer.state = ComputerState.RESERVED
@@ -115,7 +116,7 @@ def loaded(session: Session, row: Reservation, facts: Facts, now: datetime) -> N
 
 
 def rebooted(session: Session, id: str, facts: Facts, now: datetime) -> None:
-    """The computer was restarted, or has other addresses than before."""
+    """The computer has rebooted or has other addresses."""
     row = _open(session, id)
     known = (row.boot_id, row.private_address, row.public_address) if row is not None else ()
     if row is None or (facts.boot_id, facts.private_address, facts.public_address) == known:
@@ -126,15 +127,21 @@ def rebooted(session: Session, id: str, facts: Facts, now: datetime) -> None:
     audit.note(session, id, "vclab", what, f"{row.public_address}, boot {row.boot_id[:8]}", now)
 
 
-def acknowledged(session: Session, id: str, addresses: Sequence[str], now: datetime) -> None:
-    """Connect was pressed from these addresses; the computer does not let them in yet."""
+def reboot_asked(session: Session, id: str, hard: bool, by: Author, now: datetime) -> None:
+    """Somebody wants the computer restarted. The same act again changes nothing."""
+    if _open(session, id) is not None and not audit.is_done(session, id, by.act):
+        audit.note(session, id, by.who, "reboot asked", "by force" if hard else "", now, by.act)
+
+
+def acknowledged(session: Session, id: str, addresses: Sequence[str], by: Author, now: datetime) -> None:
+    """The user has pressed Connect from these addresses; the computer does not let them in yet."""
     row = _open(session, id)
     if row is None:
         return
     row.acknowledged_at = row.acknowledged_at or utc(now)
     row.access_open = row.access_open and set(addresses) <= set(row.remote_addresses)
     row.remote_addresses = list(addresses)
-    audit.note(session, id, row.user, "acknowledged", ", ".join(addresses), now)
+    audit.note(session, id, by.who, "acknowledged", ", ".join(addresses), now, by.act)
 
 
 def access_opened(
@@ -145,9 +152,9 @@ def access_opened(
     facts: Facts | None = None,
     later: Sequence[str] = (),
 ) -> None:
-    """The computer lets these addresses in, and no others. ``facts``: where it is now.
+    """The computer lets in these addresses and no others. ``facts``: its present addresses.
 
-    ``later``: from which Connect was pressed meanwhile: wanted too, and not open yet.
+    ``later``: addresses from which Connect was pressed meanwhile, and which are not open yet.
     """
     row = _open(session, id)
     if row is None:
@@ -161,9 +168,9 @@ def access_opened(
 
 
 def not_let_in(session: Session, id: str, text: str, addresses: Sequence[str], now: datetime) -> None:
-    """Connect was pressed in vain: the computer lets in these addresses, as before, and the text says why no others.
+    """Connect failed: the computer still lets in only these addresses, and ``text`` says why.
 
-    That it was acknowledged stays: access may be half open, so the computer is not taken for untouched.
+    It stays acknowledged: access may be half open, so the computer may have been used.
     """
     row = locks.reservation(session, id)
     if row.state not in OPEN_STATES:
@@ -174,7 +181,7 @@ def not_let_in(session: Session, id: str, text: str, addresses: Sequence[str], n
 
 
 def handed_out(session: Session, id: str, now: datetime) -> None:
-    """Connect was pressed, and the user has what there is. Nobody can see whether it is used: from now on it may be."""
+    """The user has pressed Connect and has what there is. Nobody can see its use, so from now on it is in use."""
     row = _open(session, id)
     if row is None or row.state is ReservationState.INUSE:
         return
@@ -182,11 +189,11 @@ def handed_out(session: Session, id: str, now: datetime) -> None:
     row.state = ReservationState.INUSE
     computer = _computer(session, row)
     computer.state, computer.tainted = ComputerState.INUSE, True
-    audit.note(session, id, row.user, "handed out", row.handover, now)
+    audit.note(session, id, "vclab", "handed out", row.handover, now)
 
 
 def connected(session: Session, id: str, now: datetime) -> None:
-    """The user is connected. At the first time the reservation is in use, and its computer tainted from then on."""
+    """The user is connected. From the first time on the reservation is in use and its computer is tainted."""
     row = _open(session, id)
     if row is None:
         return
@@ -198,31 +205,36 @@ def connected(session: Session, id: str, now: datetime) -> None:
 
 
 def disconnected(session: Session, id: str, now: datetime, detail: str = "") -> None:
-    """Nobody is connected any more; ``detail`` tells more."""
+    """The user is no longer connected. ``detail`` is for the audit."""
     row = _open(session, id)
     if row is not None and row.connected:
         row.connected = False
         audit.note(session, id, row.user, "disconnected", detail, now)
 
 
-def ended(session: Session, id: str, ending: Ending, reason: str, now: datetime, by: str = "") -> None:
-    """It has ended for its user: claims are released at once; the first ending stays. The tenure stays too."""
+def ended(
+    session: Session, id: str, ending: Ending, reason: str, now: datetime, by: Author = VCLAB
+) -> tuple[Ending, str]:
+    """It has ended for its user: its claims are released, and the tenure stays.
+
+    Returns the first ending and its reason, which stay too.
+    """
     row = locks.reservation(session, id)
     claims.release(session, id, now)
     if row.ending is not None:
-        return
+        return row.ending, row.reason
     row.ending, row.reason, row.ended_at = ending, reason, utc(now)
     row.state = ReservationState.RECLAIM
     row.connected = row.access_open = False
     row.help_since, row.help_until, row.no_other_place = None, None, ""
-    audit.note(session, id, by or "vclab", f"ended: {ending}", reason, now)
+    audit.note(session, id, by.who, f"ended: {ending}", reason, now, by.act)
+    return ending, reason
 
 
 def finished(session: Session, id: str, now: datetime, verified: bool = True, detail: str = "") -> None:
-    """The computer is verified gone or clean, or given up (not ``verified``): then nobody gets it until it is mended.
+    """The computer is verified gone or clean, or else (not ``verified``) out of service. Its tenure is released.
 
-    A lab machine whose load failed is not given to anybody either. The tenure is released; a reservation that was not
-    ended before ends as ``failed``.
+    A reservation that had not ended ends as ``failed``.
     """
     row = locks.reservation(session, id)
     if row.finished_at is not None:
@@ -237,24 +249,24 @@ def finished(session: Session, id: str, now: datetime, verified: bool = True, de
     audit.note(session, id, "vclab", "finished", detail, now)
 
 
-def dismissed(session: Session, id: str, by: str, now: datetime) -> None:
-    """It failed, and need not be shown any more. Harmless for what has not failed, or was dismissed before."""
+def dismissed(session: Session, id: str, by: Author, now: datetime) -> None:
+    """Its user, or an operator, has seen that it failed, and it is no longer listed. Harmless for any other."""
     row = locks.reservation(session, id)
     if row.ending is Ending.FAILED and row.dismissed_at is None:
         row.dismissed_at = utc(now)
-        audit.note(session, id, by, "dismissed", "", now)
+        audit.note(session, id, by.who, "dismissed", "", now, by.act)
 
 
 def kept(session: Session, id: str, seconds: float, now: datetime) -> str:
-    """The computer is verified clean, and kept as a spare for so long; why that can't be, or "". Then nothing changed.
+    """The computer is verified clean and kept as a spare for ``seconds``; its tenure is released, as by ``finished``.
 
-    Else as ``finished``: its tenure is released.
+    Returns why it can't be kept, else "". If it can't, nothing changes.
     """
     row = locks.reservation(session, id)
     if row.finished_at is not None:
         return ""
     if row.ending in (None, Ending.FAILED) or not tenures.held(session, row.computer, row.generation):
-        return f"it has not ended well (its ending is {row.ending})"
+        return f"its ending is {row.ending}"
     why_not = keep_content(session, row, seconds, now)
     if not why_not:
         row.state, row.finished_at = ReservationState.COMPLETE, utc(now)
@@ -263,8 +275,10 @@ def kept(session: Session, id: str, seconds: float, now: datetime) -> str:
 
 
 def keep_content(session: Session, row: Reservation, seconds: float, now: datetime) -> str:
-    """Release the row's computer, which is verified clean, with what it holds: a virtual machine as a spare for so
-    long. Why that can't be, or ""; then nothing changed."""
+    """Release the row's clean computer with what it holds; a virtual machine becomes a spare for ``seconds``.
+
+    Returns why it can't be kept, else "". If it can't, nothing changes.
+    """
     if targets.of(row).traits.reloadable:
         why_not = _keep_loaded(session, row)
     else:
@@ -275,7 +289,7 @@ def keep_content(session: Session, row: Reservation, seconds: float, now: dateti
 
 
 def _keep_loaded(session: Session, row: Reservation) -> str:
-    """A computer that stays is clean and holds its image: it is available with that; why not, or ""."""
+    """A computer that stays is available with the image that it holds. Returns why not, else ""."""
     computer = _computer(session, row)
     if computer.tainted:
         return f"somebody was logged in at {computer.name}"
@@ -293,9 +307,9 @@ def _kept_as(session: Session, row: Reservation, seconds: float, now: datetime) 
     return f"kept as a spare until {until}"
 
 
-def note_refusal(session: Session, id: str, who: str, what: str, text: str, now: datetime) -> None:
-    """Keep in the audit that something was refused; an open reservation shows it as its reason."""
-    audit.note(session, id, who, f"refused: {what}", text, now)
+def note_refusal(session: Session, id: str, by: Author, what: str, text: str, now: datetime) -> None:
+    """Record a refusal in the audit. An open reservation shows it as its reason."""
+    audit.note(session, id, by.who, f"refused: {what}", text, now, by.act)
     row = session.get(Reservation, id)
     if row is not None and row.state in OPEN_STATES:
         row.reason = text
@@ -303,7 +317,7 @@ def note_refusal(session: Session, id: str, who: str, what: str, text: str, now:
 
 
 def view(session: Session, id: str, now: datetime | None = None) -> ReservationView | None:
-    """A reservation as it is shown; None when there is none."""
+    """The view of a reservation; None when there is none."""
     found = _views(session, sa.select(Reservation).where(Reservation.id == id), now)
     return found[0] if found else None
 
@@ -315,9 +329,9 @@ def views(
     limit: int | None = None,
     now: datetime | None = None,
 ) -> list[ReservationView]:
-    """Reservations of ``user`` or of all, oldest first; of more than ``limit`` the newest.
+    """Reservations of ``user`` or of all, oldest first; at most the newest ``limit``.
 
-    Those that have ended only if asked; but one that failed is shown until it is dismissed, or its end has come.
+    Without ``ended``, only open ones, and failed ones until they are dismissed or their end has come.
     """
     query = sa.select(Reservation)
     if user is not None:
@@ -328,7 +342,7 @@ def views(
     moment = utc(now) if now else datetime.now(UTC)
     failed = Reservation.ending == Ending.FAILED, Reservation.ends > moment, Reservation.dismissed_at.is_(None)
     query = query.where(sa.or_(Reservation.state.in_(OPEN_STATES), sa.and_(*failed)))
-    # Sorted here: to have them in order, SQLite would read all that ever were.
+    # Sorted here: to sort them itself, SQLite would read all reservations ever made.
     found = sorted(_views(session, query, now), key=lambda view: (view.created, view.id))
     return found[-limit:] if limit else found
 
@@ -342,13 +356,13 @@ def beginning(session: Session, prefix: str, user: str | None, limit: int) -> li
 
 
 def count_open(session: Session) -> int:
-    """How many have not ended."""
+    """The number of open reservations."""
     query = sa.select(sa.func.count()).select_from(Reservation).where(Reservation.state.in_(OPEN_STATES))
     return session.scalar(query) or 0
 
 
 def open_reservations(session: Session, now: datetime | None = None) -> list[ReservationView]:
-    """All that a workflow must be looking after, those in reclaim included, oldest first."""
+    """All reservations that must have a workflow, those in reclaim too, oldest first."""
     query = sa.select(Reservation).where(Reservation.state.in_(_UNFINISHED))
     return _views(session, query.order_by(Reservation.created, Reservation.id), now)
 
@@ -368,7 +382,7 @@ def held_target(session: Session, id: str) -> Target | None:
 
 
 def left(session: Session, target: Target, rules: Rules) -> Left:
-    """What a reservation leaves on its computer. Raises ``NotFound``."""
+    """What a reservation leaves on its computer, for the reclaim. Raises ``NotFound``."""
     row = session.get(Reservation, target.reservation)
     if row is None:
         raise NotFound(f"there is no reservation {target.reservation}")
@@ -380,7 +394,7 @@ def left(session: Session, target: Target, rules: Rules) -> Left:
 
 
 def tenures_held(session: Session) -> list[HeldTenure]:
-    """All computers that are held now, by name, with the machine that was made for a reservation."""
+    """All computers that are held now, by name, with the target of the reservation that holds one."""
     of_reservation = sa.and_(
         Reservation.id == Tenure.holder,
         Reservation.computer == Tenure.computer,
@@ -415,7 +429,7 @@ def _show_addresses(row: Reservation, computer: Computer) -> None:
 
 
 def _learn(session: Session, row: Reservation, facts: Facts, now: datetime) -> None:
-    """Lay what is known over what was known. Addresses that are not the computer's any more stay in the history."""
+    """Merge new facts into the row. The history keeps former addresses."""
     for name in ("private_address", "public_address", "host_key", "boot_id", "handover"):
         value = getattr(facts, name)
         if value:
@@ -440,6 +454,6 @@ def _view(row: Reservation, step: LoadStep | None, now: datetime) -> Reservation
     values |= {"start": row.starts, "end": row.ends, "has_guest": targets.of(row).traits.guest}
     values |= {"step": number, "steps": count, "step_title": title}
     if row.help_until is not None:
-        values["help_until"] = min(row.help_until, row.ends)  # it may be extended meanwhile
+        values["help_until"] = min(row.help_until, row.ends)  # the end may have moved meanwhile
     needs_help = row.help_since is not None
     return ReservationView(word=states.word(row.state, number, count, ending_soon, needs_help), **values)

@@ -1,6 +1,6 @@
-"""Reservations for later: their load begins, is put off or is done before the start; and their start is moved.
+"""Reservations for later: their load begins, is done before the start, or is put off; and their start is rescheduled.
 
-Until its load begins, such a reservation has claims and no computer. As elsewhere, each record may run twice.
+Until its load begins, such a reservation has claims and no computer. Each record may run twice.
 """
 
 from collections.abc import Sequence
@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 
 from vclab.model import catalog as model
 from vclab.model import rules as limits
+from vclab.model.intents import Author
 from vclab.model.inventory import Amounts, Inventory
-from vclab.model.messages import Move
 from vclab.model.plans import Facts
 from vclab.model.reservations import Placed, Refusal
 from vclab.model.rules import Rules
@@ -45,10 +45,10 @@ _WAITING = (ReservationState.SCHEDULED, ReservationState.NEW)
 
 
 def begin(session: Session, id: str, inventories: Sequence[Inventory], rules: Rules, now: datetime) -> Placed | Refusal:
-    """Its load begins: take a computer, or say why none can be had now.
+    """The load begins: take a computer, or say why none is free now.
 
-    A spare that is just what is wanted; else the promised place if it can still be used; else any other. Claims and
-    tenure are moved in one transaction. Raises ``NotFound``.
+    First choice is a matching spare, then the promised place, then any other place. Claims and tenure change in one
+    transaction. Raises ``NotFound``.
     """
     row, now = locks.reservation(session, id), utc(now)
     if row.state not in OPEN_STATES:
@@ -84,13 +84,13 @@ def _search(
 
 
 def _begun(session: Session, row: Reservation, rules: Rules) -> Placed:
-    """Where its load begins, and which spares have to be gone before."""
+    """Where the load begins, and which spares must be removed before."""
     placed = placement.placed(session, row, rules)
     return replace(placed, evicted=eviction.evicted_for(session, row.id))
 
 
 def why_not_begin(session: Session, id: str, inventories: Sequence[Inventory], rules: Rules, now: datetime) -> str:
-    """Why ``begin`` would be refused now; empty when it would not be. Nothing is changed."""
+    """Why ``begin`` would be refused now; empty when it would not. Nothing changes."""
     trial = session.begin_nested()
     try:
         outcome = begin(session, id, inventories, rules, now)
@@ -100,7 +100,7 @@ def why_not_begin(session: Session, id: str, inventories: Sequence[Inventory], r
 
 
 def preloaded(session: Session, id: str, facts: Facts, now: datetime) -> None:
-    """Loaded before its start: the computer waits for it."""
+    """It is loaded before its start, and the computer waits for it."""
     row = locks.reservation(session, id)
     if row.state is not ReservationState.NEW:
         return
@@ -118,10 +118,10 @@ def put_off(
     now: datetime,
     keep: float | None = None,
 ) -> Placed:
-    """Its computer is taken back, or given up (``not_clean``): it waits again, with its claims and no computer.
+    """Its computer is taken back or out of service (``not_clean``): it waits again, with claims and no computer.
 
-    ``keep``: the computer is verified clean, and kept for the next one, a spare for so many seconds. When that can't
-    be, nothing changes.
+    ``keep``: the computer is verified clean and kept with what it holds, a spare for so many seconds. If it can't be
+    kept, nothing changes.
     """
     row = locks.reservation(session, id)
     if row.generation and row.state in OPEN_STATES:
@@ -139,14 +139,20 @@ def put_off(
 
 
 def reschedule(
-    session: Session, id: str, message: Move, inventories: Sequence[Inventory], rules: Rules, now: datetime
+    session: Session,
+    id: str,
+    start: datetime,
+    by: Author,
+    inventories: Sequence[Inventory],
+    rules: Rules,
+    now: datetime,
 ) -> Placed | Refusal:
-    """Move the start, or say why it stays. It keeps its length, and its place if that is free then; else any other.
+    """Move the start, or say why not. The length stays; the place too if it is free then, else it changes.
 
-    A computer that is held already is kept or given back by the workflow: its place is not changed here.
+    The place does not change while a computer is held: the workflow keeps that or gives it back.
     """
     row, now = _locked_after_user(session, id), utc(now)
-    start, seconds = message.start, (row.ends - row.starts).total_seconds()
+    seconds = (row.ends - row.starts).total_seconds()
     if start.tzinfo is None:
         return Refusal("the new start has no time zone")
     if row.preload_at is not None and start == row.starts:
@@ -157,21 +163,22 @@ def reschedule(
     if why_not:
         return Refusal(why_not)
     window = window_of(session, row.image, start, seconds, rules, now)
-    why_not = placement.why_not_then(session, row.user, message.operator, window, rules, but=id)
+    why_not = placement.why_not_then(session, row.user, by.operator, window, rules, but=id)
     refusal = Refusal(why_not) if why_not else _move_claims(session, row, inventories, window, rules)
     if refusal is not None:
         return refusal
     row.starts, row.preload_at, row.ends = window.start, window.preload_at, window.end
     row.load_seconds, row.reason = window.load_seconds, ""
     tenures.expect(session, row.computer, row.generation, window.claim_ends)
-    audit.note(session, id, message.by, "moved", f"to {local_time.for_user(session, row.user, window.start)}", now)
+    to = local_time.for_user(session, row.user, window.start)
+    audit.note(session, id, by.who, "rescheduled", f"to {to}", now, by.act)
     return placement.placed(session, row, rules)
 
 
 def _move_claims(
     session: Session, row: Reservation, inventories: Sequence[Inventory], window: Window, rules: Rules
 ) -> Refusal | None:
-    """The claims to another time: at the same place, or else, while no computer is held, at another."""
+    """Move the claims to another time: at the same place, or at another one if no computer is held."""
     needs_identity = targets.of(row).traits.identity
     starts, ends = window.claim_starts, window.claim_ends
 
@@ -200,7 +207,7 @@ def _move_claims(
 
 
 def _spare(session: Session, search: Search) -> Found | None:
-    """Claim the room of a spare that needs no load, instead of the promised one."""
+    """Claim the room of a matching spare, which needs no load, instead of the promised place."""
     if search.traits.lent or not spares.any_of(session, search.image):
         return None
     trial = session.begin_nested()
@@ -229,7 +236,7 @@ def _promised(session: Session, row: Reservation, search: Search) -> Found | Ref
 
 
 def _anew(session: Session, search: Search) -> Found | Refusal:
-    """Claim as if for the first time, with the own claims out of the way; refused: they are there again."""
+    """Claim as if for the first time, without the own claims. If refused, the own claims stay."""
     trial = session.begin_nested()
     claims.withdraw(session, search.holder)
     found = placement.claim_place(session, search)
@@ -241,7 +248,7 @@ def _anew(session: Session, search: Search) -> Found | Refusal:
 
 
 def _no_identity(session: Session, user: str) -> Refusal:
-    """Who holds the identity that comes back first."""
+    """A refusal that names the holder of the identity that is expected back first."""
     held = sa.select(Tenure).join(Computer, Computer.name == Tenure.computer)
     held = held.where(Tenure.released_at.is_(None), Computer.kind == model.ComputerKind.VIRTUAL)
     first = session.scalar(held.order_by(Tenure.expected_end, Tenure.computer).limit(1))
@@ -254,7 +261,7 @@ def _no_identity(session: Session, user: str) -> Refusal:
 
 
 def _only(room: EndpointRoom, choice: Choice) -> EndpointRoom:
-    """Nothing but the host and the datastore of the choice."""
+    """Only the host and the datastore of the choice."""
     return replace(
         room,
         hosts=tuple(host for host in room.hosts if host.facts.name == choice.host),
@@ -265,7 +272,7 @@ def _only(room: EndpointRoom, choice: Choice) -> EndpointRoom:
 def _image(session: Session, row: Reservation) -> model.Image:
     """The revision in production now, if it needs no more than was promised; else the promised one.
 
-    So what is reserved weeks before gets the image as it is on the day (VCL does so too).
+    So a reservation made weeks before gets the image as it is on the day, as in VCL.
     """
     target = targets.of(row)
     newest = catalog.image(session, row.image)
@@ -277,6 +284,6 @@ def _image(session: Session, row: Reservation) -> model.Image:
 
 
 def _locked_after_user(session: Session, id: str) -> Reservation:
-    """The user's row first, as when placing: else two of theirs could be moved onto each other."""
+    """Lock the user first, as a placement does: else two of their reservations could move onto each other."""
     locks.user(session, session.scalar(sa.select(Reservation.user).where(Reservation.id == id)) or "")
     return locks.reservation(session, id)

@@ -1,4 +1,4 @@
-"""One search for a place: what is looked for, for whom, for when, and what the endpoints said. Also what it finds."""
+"""One search for a place: for what, for whom, for when, and what the endpoints answered; and what it finds."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -31,7 +31,7 @@ class Window:
 
     @property
     def at_once(self) -> bool:
-        """A computer is taken now; else it is only promised."""
+        """A computer is taken now. Else one is only promised."""
         return self.preload_at is None
 
 
@@ -43,11 +43,11 @@ class Search:
     user: str
     image: model.Image
     endpoints: Sequence[model.Endpoint]  #: those that have the image
-    heard: Mapping[str, Inventory]  #: what each endpoint said, by its name
+    heard: Mapping[str, Inventory]  #: each endpoint's answer, by its name
     window: Window
     traits: Traits  #: of the image's module
     resting: Mapping[tuple[str, str], str] = field(default_factory=dict)
-    """Why nothing is placed on a host for now, by endpoint and host. Known when the pools are locked."""
+    """Why nothing is placed on a host for now, by endpoint and host. Filled when the pools are locked."""
 
     @property
     def need(self) -> Need:
@@ -56,7 +56,7 @@ class Search:
 
     @property
     def answers(self) -> list[Inventory]:
-        """What these endpoints said."""
+        """The answers of these endpoints."""
         return [self.heard[each.name] for each in self.endpoints if each.name in self.heard]
 
     def endpoint(self, name: str) -> model.Endpoint:
@@ -106,8 +106,8 @@ def window_of(
 ) -> Window:
     """When a reservation of ``seconds`` is, and what is claimed for it.
 
-    At once: the usual load time is added to the user's. With a start the end is fixed, and the claim begins with the
-    load: else the preload had no room.
+    Without ``start`` it begins at once, and the usual load time is added to the user's time. With ``start`` the end is
+    fixed, and the claim begins with the preload.
     """
     load_seconds = sum(load_log.medians(session, image).values())
     preload_at = None
@@ -128,7 +128,7 @@ def window_of(
 
 
 def window_from_now(row: Reservation, rules: Rules, now: datetime, lead: float = 0.0) -> Window:
-    """For what is left of a reservation whose load begins now."""
+    """The rest of a reservation whose load begins now."""
     starts, ends = now - timedelta(seconds=lead), row.ends + timedelta(seconds=rules.turnaround)
     return Window(now, row.load_seconds, row.starts, None, row.ends, starts, ends)
 

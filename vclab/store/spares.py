@@ -1,7 +1,7 @@
 """Spares: machines that nobody could have logged in to, kept for a while for the next reservation of their image.
 
-A spare has no tenure, but it takes room: its claims are held by ``spare-`` and its computer's name. Whoever
-changes its row has locked the computer's row before, after the pools.
+A spare has no tenure, but it has claims, under the holder ``spare-<computer>``. Before changing its row, lock the pools
+and then the computer's row.
 """
 
 import dataclasses
@@ -25,9 +25,9 @@ from vclab.store.search import Found, Search
 
 
 def keep(session: Session, row: Reservation, until: datetime, now: datetime) -> str:
-    """Keep the machine of a reservation that has ended, and claim its room; why that can't be, or "".
+    """Keep the machine of an ended reservation, and claim its room. Returns why it can't be kept, else "".
 
-    It must be verified clean. Its tenure is the caller's to release.
+    It must be verified clean. The caller releases its tenure.
     """
     target = targets.recorded(row.target)
     holder = holder_of(target.computer)
@@ -67,12 +67,12 @@ def keep(session: Session, row: Reservation, until: datetime, now: datetime) -> 
 
 
 def any_of(session: Session, image: model.Image) -> bool:
-    """Whether there is a spare of the image just now. Most often there is none, and nothing more has to be asked."""
+    """Whether there is a spare of the image. Most often there is none, and this one query is enough."""
     return session.scalar(_ANY, _of(image)) or False
 
 
 def _of(image: model.Image) -> dict[str, Any]:
-    """What ``_THERE`` asks for."""
+    """The parameters of ``_THERE``."""
     return {"of_image": image.name, "in_revision": image.revision}
 
 
@@ -84,9 +84,9 @@ _BY_AGE = _THERE.order_by(Spare.until, Spare.computer)
 
 
 def hand_out(session: Session, search: Search) -> Found | None:
-    """Claim the room of a spare that is just what is wanted, the oldest one first; None when there is none.
+    """Claim the room of a matching spare, the oldest first; None when there is none.
 
-    The pools of all that was heard must be locked.
+    The pools of the search's endpoints must be locked.
     """
     for spare in session.scalars(_BY_AGE, _of(search.image)).all():
         target = targets.recorded(spare.target)
@@ -101,7 +101,7 @@ def hand_out(session: Session, search: Search) -> Found | None:
 
 
 def _passed_on(session: Session, search: Search, target: Target) -> bool:
-    """Its room is the search's from now on. False: it fits until its time is over, and the reservation is longer."""
+    """The search takes over its room. False: the room is free only until the spare's end, and the search is longer."""
     trial = session.begin_nested()
     forget(session, target.computer, search.window.now)
     if claimed(session, search, room_of(target)):
@@ -112,7 +112,7 @@ def _passed_on(session: Session, search: Search, target: Target) -> bool:
 
 
 def overdue(session: Session, now: datetime) -> list[str]:
-    """Computers whose spare is to be removed: too old, of an old revision; or whose removal nobody looks after."""
+    """Computers whose spare must be removed: it is overdue, or its removal has no workflow."""
     awaited = sa.exists().where(Reservation.id == Spare.evicted_for, Reservation.state == ReservationState.NEW)
     query = sa.select(Spare.computer).where(
         sa.or_(
@@ -124,7 +124,7 @@ def overdue(session: Session, now: datetime) -> list[str]:
 
 
 def leave(session: Session, computer: str, now: datetime) -> Target | None:
-    """Take the tenure that removes a spare, if it is to be removed: what is removed; None when it is not any more."""
+    """Take the tenure that removes an overdue spare; returns what is removed. None: it need not be removed any more."""
     locks.computer(session, computer)
     spare = session.get(Spare, computer, populate_existing=True)
     if spare is None:
@@ -138,7 +138,7 @@ def leave(session: Session, computer: str, now: datetime) -> Target | None:
 
 
 def removed(session: Session, computer: str, generation: int, now: datetime) -> None:
-    """The spare is verified gone; harmless when that is known."""
+    """The spare is verified gone. Repeating it is harmless."""
     row = locks.computer(session, computer)
     spare = session.get(Spare, computer, populate_existing=True)
     if spare is not None and spare.removal == generation:
@@ -151,13 +151,13 @@ def removed(session: Session, computer: str, generation: int, now: datetime) -> 
 
 
 def machines(session: Session) -> set[tuple[str, int]]:
-    """The spares by computer and the generation of their mark: nobody holds them, and they are no strays."""
+    """The spares, by computer and the generation of their mark: nobody holds them, and they are no orphans."""
     marked = session.execute(sa.select(Spare.computer, Spare.generation))
     return {(computer, generation) for computer, generation in marked}
 
 
 def handed_out(session: Session) -> set[str]:
-    """The instance UUIDs of spares that a reservation has and that may not carry its mark yet."""
+    """The instance UUIDs of spares that reservations have and that may not carry the new mark yet."""
     query = sa.select(Reservation.target).join(
         Tenure,
         sa.and_(
@@ -171,10 +171,10 @@ def handed_out(session: Session) -> set[str]:
 
 
 def facts(session: Session, target: Target) -> Facts:
-    """What is known of the spare that a reservation got: its address and pinned host key. Empty when it got none."""
+    """The address and pinned host key of the spare that a reservation got. Empty when it got none."""
     row = session.get(Reservation, target.reservation) if target.spare else None
     computer = session.get(Computer, target.computer) if target.traits.reloadable else None
-    if computer is not None:  # it stays where it is: its address and pinned host key are its own
+    if computer is not None:  # it stays, and keeps its address and host key
         return Facts(private_address=computer.private_address, host_key=computer.host_key)
     if row is None or (row.computer, row.generation) != (target.computer, target.generation):
         return Facts()
@@ -182,18 +182,18 @@ def facts(session: Session, target: Target) -> Facts:
 
 
 def holder_of(computer: str) -> str:
-    """Who holds a spare's claims, and the tenure that removes it. No reservation's id has a hyphen."""
+    """The holder of a spare's claims and of the tenure that removes it. No reservation's id has a hyphen."""
     return f"spare-{computer}"
 
 
 def room_of(target: Target) -> dict[str, Amounts]:
-    """What its machine takes of which pool."""
+    """The amounts that its machine takes, by pool."""
     amounts = Amounts(target.cpus, target.memory_mb, target.disk_gb)
     return pools.wanted(Choice(target.endpoint, target.host, target.storage), amounts)
 
 
 def claimed(session: Session, search: Search, room: Mapping[str, Amounts]) -> bool:
-    """Claim the pools, with an identity for all of the time; False: they don't hold it."""
+    """Claim the pools for the search, which also needs an identity all the time. False: there is not enough."""
     need = search.need
     try:
         claims.claim_pools(session, search.holder, need.starts, need.ends, room)
@@ -203,7 +203,7 @@ def claimed(session: Session, search: Search, room: Mapping[str, Amounts]) -> bo
 
 
 def lock_idle(session: Session, name: str) -> Computer | None:
-    """The computer, locked, if its spare can be given away or evicted; else None."""
+    """The computer, locked, if its spare is free to be handed out or evicted; else None."""
     computer = locks.computer(session, name)
     spare = session.get(Spare, name, populate_existing=True)
     if spare is None or spare.removal or computer.state is not ComputerState.AVAILABLE:
@@ -212,7 +212,7 @@ def lock_idle(session: Session, name: str) -> Computer | None:
 
 
 def begin_removal(session: Session, spare: Spare, reservation: str, now: datetime) -> None:
-    """Take the tenure that removes it."""
+    """Take the tenure that removes the spare; ``reservation``: the one that needs its room, or none."""
     holder = holder_of(spare.computer)
     spare.removal = tenures.take(session, spare.computer, holder, Purpose.REMOVAL, now, now)
     spare.evicted_for = reservation
@@ -223,14 +223,14 @@ def begin_removal(session: Session, spare: Spare, reservation: str, now: datetim
 
 
 def forget(session: Session, computer: str, now: datetime) -> None:
-    """It is no spare any more, and holds no room."""
+    """Delete the spare and release its claims."""
     claims.release(session, holder_of(computer), now)
     session.execute(sa.delete(Spare).where(Spare.computer == computer))
     session.expire_all()
 
 
 def removed_target(spare: Spare) -> Target:
-    """What the tenure that removes it works on."""
+    """The target of the tenure that removes it."""
     return dataclasses.replace(targets.recorded(spare.target), generation=spare.removal)
 
 
@@ -244,14 +244,14 @@ def in_production(session: Session, image: str, revision: int) -> bool:
 
 
 def _is_overdue(now: datetime) -> sa.ColumnElement[bool]:
-    """Its time is over, or nothing new is made of its image or at its endpoint."""
+    """Its time is over, or its image or endpoint is disabled, or its revision is no longer in production."""
     image = sa.exists().where(Image.name == Spare.image, Image.disabled_at.is_not(None))
     endpoint = sa.exists().where(Endpoint.name == Spare.endpoint, Endpoint.disabled_at.is_not(None))
     return sa.or_(Spare.until <= utc(now), ~_in_production(Spare.image, Spare.revision), image, endpoint)
 
 
 def _is_wanted(target: Target, search: Search) -> bool:
-    """Whether the machine is what a load of the image would make, where it can be used now."""
+    """Whether the machine is what a load of the image would make, on a host that can be used now."""
     endpoints = {endpoint.name: endpoint for endpoint in search.endpoints}
     endpoint, inventory = endpoints.get(target.endpoint), search.heard.get(target.endpoint)
     if endpoint is None or inventory is None or (target.endpoint, target.host) in search.resting:

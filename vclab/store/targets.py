@@ -26,7 +26,7 @@ def of(row: Reservation) -> Target:
 
 
 def of_image(holder: str, image: model.Image, endpoint: model.Endpoint, choice: Choice, rules: Rules) -> Target:
-    """What is made from the image, and where; on no computer yet."""
+    """What is made from the image, and where, but on no computer yet."""
     return Target(
         reservation=holder,
         computer="",
@@ -71,7 +71,7 @@ def at(target: Target, endpoint: model.Endpoint, choice: Choice) -> Target:
 
 
 def on(target: Target, computer: Computer | None, generation: int = 0) -> Target:
-    """The same, on this computer, under the tenure of that generation. None: any identity will do."""
+    """The same on a computer, under the tenure of that generation. None: on any identity."""
     reloaded = computer is not None and target.traits.reloadable
     return dataclasses.replace(
         target,
@@ -79,7 +79,7 @@ def on(target: Target, computer: Computer | None, generation: int = 0) -> Target
         generation=generation,
         private_mac=(computer and computer.private_mac) or "",
         public_mac=(computer and computer.public_mac) or "",
-        # A computer that stays is the same machine after each load.
+        # A computer that stays keeps its UUID through all loads.
         spare=lasting_uuid(target.installation, computer.name) if computer and reloaded else "",
     )
 
@@ -98,12 +98,12 @@ def columns(target: Target) -> dict[str, Any]:
 
 
 def record(row: Reservation, target: Target) -> None:
-    """The reservation is placed there now."""
+    """Record that the reservation is placed there."""
     for name, value in columns(target).items():
         setattr(row, name, value)
 
 
 def forget_machine(row: Reservation) -> None:
-    """The machine that the reservation had is gone, with its addresses and its host key."""
+    """Clear the addresses and the host key of the machine that the reservation had."""
     row.private_address = row.public_address = row.host_key = row.boot_id = row.handover = ""
     row.remote_addresses, row.access_open = [], False

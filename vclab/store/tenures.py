@@ -1,4 +1,4 @@
-"""Tenures: the fact of who holds a computer now. The database refuses a second one while the first is not released."""
+"""Tenures: the fact of who holds a computer now. The database refuses a second unreleased one."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -16,7 +16,7 @@ _tenure = sa.inspect(Tenure).local_table.c
 _HOLDER = sa.select(_tenure.holder, _tenure.generation).where(
     _tenure.computer == sa.bindparam("computer"), _tenure.released_at.is_(None)
 )
-# Statements that each record asks are made once: to make one anew takes as long as to run it.
+# Statements of every record are built once: building one takes as long as running it.
 _CURRENT = (
     sa.select(Tenure)
     .where(Tenure.computer == sa.bindparam("of"), Tenure.released_at.is_(None))
@@ -43,7 +43,7 @@ def take(
     image: str = "",
     revision: int = 0,
 ) -> int:
-    """Take a computer and return the generation, one higher each time. For its holder itself: the same again.
+    """Take a computer and return the generation, which counts up by one. Repeated by its holder, it returns the same.
 
     ``image``, ``revision``: what is loaded under it. Raises ``TenureHeld`` and, for an unknown computer, ``NotFound``.
     """
@@ -76,23 +76,23 @@ def current(session: Session, computer: str | None) -> Tenure | None:
 
 
 def expect(session: Session, computer: str | None, generation: int, expected_end: datetime) -> None:
-    """Change when the tenure will probably be released."""
+    """Change the tenure's expected end."""
     _change(session, computer, generation, expected_end=utc(expected_end))
 
 
 def release(session: Session, computer: str | None, generation: int, now: datetime) -> None:
-    """Release this generation; harmless when it is released already. A newer one is never touched."""
+    """Release this generation. Repeating it is harmless, and a newer generation is never touched."""
     _change(session, computer, generation, released_at=utc(now))
 
 
 def held(session: Session, computer: str | None, generation: int) -> bool:
-    """Whether this very generation holds the computer now."""
+    """Whether exactly this generation holds the computer now."""
     now = current(session, computer)
     return now is not None and now.generation == generation
 
 
 def released(session: Session, asked: Iterable[tuple[str, int]]) -> set[tuple[str, int]]:
-    """Those of the tenures (computer, generation) that are released. One that was never taken is not."""
+    """Those of the tenures (computer, generation) that are released. One that was never taken is not among them."""
     asked = set(asked)
     names = {computer for computer, _ in asked}
     query = sa.select(Tenure.computer, Tenure.generation).where(
@@ -102,8 +102,8 @@ def released(session: Session, asked: Iterable[tuple[str, int]]) -> set[tuple[st
 
 
 def check(session: Session, computer: str, generation: int) -> None:
-    """Raises ``Fenced`` unless this very generation holds the computer now."""
-    # Plain columns: it is asked several times in each step.
+    """Raise ``Fenced`` unless exactly this generation holds the computer now."""
+    # Plain columns, for speed: each step asks several times.
     now = session.execute(_HOLDER, {"computer": computer}).first()
     if now is None:
         raise Fenced(f"{computer} is not held in generation {generation} any more")

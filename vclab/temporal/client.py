@@ -1,13 +1,12 @@
-"""What a frontend says to running reservations. Every method raises the house's errors, never Temporal's."""
+"""Messages to workflows, and what the server knows of them. Methods raise vclab's errors, never Temporal's."""
 
 import asyncio
 import itertools
 import re
 import time
-import uuid
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 from typing import Any, TypeVar
@@ -29,7 +28,7 @@ from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, Telemetr
 from temporalio.service import RPCError, RPCStatusCode
 
 from vclab.model import messages
-from vclab.model.errors import NotFound, Refused, Unreachable
+from vclab.model.errors import NotFound, Refused, Unreachable, VclabError
 from vclab.model.life import ReservationInput
 from vclab.model.messages import (
     Acknowledge,
@@ -37,13 +36,13 @@ from vclab.model.messages import (
     Done,
     End,
     Extend,
-    Move,
     Placement,
+    Published,
     Reboot,
     Reload,
+    Reschedule,
     Resolve,
     StatusView,
-    Told,
     computer_workflow,
     site_queue,
     workflow_id,
@@ -51,26 +50,26 @@ from vclab.model.messages import (
 from vclab.model.reservations import ReserveRequest
 from vclab.settings import TemporalSettings
 from vclab.temporal.converter import CONVERTER
-from vclab.temporal.told import Live, live
+from vclab.temporal.live_status import Observation, observe
 
 _CLOSED = "AcceptedUpdateCompletedWorkflow"  # the server's name for an update that its run did not finish
 ANSWER_SECONDS = 60.0
-"""So long an act waits for its answer."""
+"""How long an act waits for its answer."""
 
 PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4)
 """Seconds between two looks at a workflow whose task is under way; the last one goes on."""
 
 MOST_DESCRIBED = 1000
-"""So many running workflows, the newest, are looked at one by one for failing tasks."""
+"""How many running workflows, the newest, are looked at one by one for failing tasks."""
 
 AT_ONCE = 50  # of these
 
 T = TypeVar("T")
-Act = Acknowledge | Extend | Move | Reboot | Resolve | End
+Act = Acknowledge | Extend | Reschedule | Reboot | Resolve | End
 
 
 class _Again(Unreachable):
-    """The server says that it should be asked again: the run that was asked is closing, or has too much to do."""
+    """The server wants to be asked again: the run that was asked is closing, or the server has too much to do."""
 
 
 async def connect(settings: TemporalSettings, timeout: float = 10.0, runtime: Runtime | None = None) -> Client:
@@ -81,16 +80,16 @@ async def connect(settings: TemporalSettings, timeout: float = 10.0, runtime: Ru
             return await client
     except (RuntimeError, RPCError, TimeoutError) as error:
         raise Unreachable(
-            f"the Temporal server at {settings.address} does not answer ({_short(error)}); "
-            "start it, or start the embedded lab with `vclab up`"
+            f"the Temporal server at {settings.address} does not answer ({_short(error)})",
+            "start it, or start the embedded lab with `vclab up`",
         ) from None
 
 
 @cache
 def quiet() -> Runtime:
-    """For programs that people read: what the SDK's core says by itself, of each call that it repeats, is left out.
+    """For programs that people read: without the log lines of the SDK's core about each call that it repeats.
 
-    One is enough for a process: each has threads of its own.
+    One for the whole process: each has its own threads.
     """
     errors = TelemetryFilter(core_level="ERROR", other_level="ERROR")
     return Runtime(telemetry=TelemetryConfig(logging=LoggingConfig(filter=errors)))
@@ -103,7 +102,7 @@ def _short(error: BaseException) -> str:
 
 
 class Reservations:
-    """Acts on reservations. One helper maps every error; one asks again while a new run of the workflow begins."""
+    """Acts on reservations. ``_call`` maps every error; ``_update`` asks again while a new run begins."""
 
     def __init__(self, client: Client, queue: str) -> None:
         """``queue``: where workflows are started (``temporal.workflow_queue`` of the settings)."""
@@ -144,9 +143,9 @@ class Reservations:
         """Move the end. Raises ``Refused`` with the latest end that is possible."""
         return await self._update(reservation, messages.EXTEND, message)
 
-    async def move(self, reservation: str, message: Move) -> Done:
+    async def reschedule(self, reservation: str, message: Reschedule) -> Done:
         """Move the start. Raises ``Refused`` with what stands in the way."""
-        return await self._update(reservation, messages.MOVE, message)
+        return await self._update(reservation, messages.RESCHEDULE, message)
 
     async def reboot(self, reservation: str, message: Reboot) -> Done:
         """Restart the computer; answered at once."""
@@ -170,8 +169,8 @@ class Reservations:
     async def look(self, reservation: str, timeout: float = 5.0) -> tuple[StatusView | None, str]:
         """What runs and what is waited for, from the server's description of the workflow: no workflow task, no query.
 
-        Also, if it is so, why nobody seems to work on it. What is under way is waited for, up to ``timeout`` seconds:
-        what the database tells already is told here too. Raises ``NotFound`` once it has ended, ``Unreachable``.
+        Also why no worker seems to run it, else empty. A workflow task that runs is waited for, up to ``timeout``
+        seconds: so this is never behind the database. Raises ``NotFound`` once it has ended, ``Unreachable``.
         """
         handle = self._client.get_workflow_handle(workflow_id(reservation))
         deadline = time.monotonic() + timeout
@@ -180,16 +179,17 @@ class Reservations:
         while now.unsettled(first) and time.monotonic() + (pause := next(pauses)) < deadline:
             await asyncio.sleep(pause)
             now = await self._call(lambda: self._live(handle), timeout)
-        return now.status, now.unattended(first) or ("" if now.status else "it tells nothing yet")
+        return now.status, now.unattended(first) or ("" if now.status else "its workflow has published nothing yet")
 
-    async def _live(self, handle: WorkflowHandle[Any, Any]) -> Live:
+    async def _live(self, handle: WorkflowHandle[Any, Any]) -> Observation:
         """One look at the workflow. Raises ``NotFound`` when it runs no more."""
         described = await handle.describe()
         if described.status is WorkflowExecutionStatus.CONTINUED_AS_NEW:
-            return Live(None, task="the next run begins")
+            return Observation(None, task="the next run begins")
         if described.status is not WorkflowExecutionStatus.RUNNING:
             raise NotFound("the reservation has ended")
-        return live(described.raw_description, await described.memo_value(messages.TOLD, None, type_hint=Told))
+        published = await described.memo_value(messages.LIVE_STATUS, None, type_hint=Published)
+        return observe(described.raw_description, published)
 
     async def reload(self, message: Reload) -> None:
         """Load a computer that nobody holds; returns when that is begun. Raises ``Refused`` when it is done already."""
@@ -200,7 +200,7 @@ class Reservations:
                     messages.LOAD, message, id=computer_workflow(message.computer), task_queue=self._queue
                 )
             except WorkflowAlreadyStartedError:
-                raise Refused(f"{message.computer} is being worked on already; `vclab computer list` tells") from None
+                raise Refused(f"{message.computer} is being loaded already", "`vclab computer list` shows it") from None
 
         await self._call(start, ANSWER_SECONDS)
 
@@ -219,13 +219,12 @@ class Reservations:
         await self._call(record, ANSWER_SECONDS)
 
     async def _update(self, reservation: str, name: str, message: Act) -> Done:
-        """Ask, and again while the workflow goes over to a new run. The id of the act makes a repeat harmless."""
+        """Ask, and again while the workflow continues in a new run. The intent's id makes a repeat harmless."""
         handle = self._client.get_workflow_handle(workflow_id(reservation))
-        act = message if message.request_id else replace(message, request_id=uuid.uuid4().hex)
         deadline = time.monotonic() + ANSWER_SECONDS
 
         def ask() -> Awaitable[Done]:
-            return handle.execute_update(name, act, id=f"{name}-{act.request_id}", result_type=Done)
+            return handle.execute_update(name, message, id=f"{name}-{message.intent}", result_type=Done)
 
         while True:
             try:
@@ -244,18 +243,29 @@ class Reservations:
         return False
 
     async def _call(self, call: Callable[[], Awaitable[T]], timeout: float) -> T:
+        """Call the server, with vclab's errors. A cancellation, as by Ctrl-C, stays one: the SDK makes an error of it
+        while it waits for an update, and whoever calls would ask again."""
         try:
-            async with asyncio.timeout(timeout):  # asyncio.wait_for of Python 3.11 may lose a cancellation (Ctrl-C)
+            return await self._answer(call, timeout)
+        except VclabError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise asyncio.CancelledError from None
+            raise
+
+    async def _answer(self, call: Callable[[], Awaitable[T]], timeout: float) -> T:
+        try:
+            async with asyncio.timeout(timeout):  # asyncio.wait_for of Python 3.11 may lose a cancellation
                 return await call()
         except WorkflowUpdateFailedError as error:
             raise _refusal(error) from None
         except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
             raise Unreachable(
-                f"no answer within {timeout:.0f} s: is a worker running? (`vclab status` tells; `vclab doctor` sees "
-                "whether its database and disk are well)"
+                f"no answer within {timeout:.0f} s",
+                "`vclab status` shows whether a worker runs; `vclab doctor` checks its database and disk",
             ) from None
         except WorkflowAlreadyStartedError:
-            raise Refused("a reservation of that id has ended already; ask again with a new one") from None
+            raise Refused("a reservation of that id has ended already", "reserve again with a new id") from None
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND and "amespace" not in error.message:
                 raise NotFound("the reservation has ended, or there is none of that id") from None
@@ -265,7 +275,7 @@ class Reservations:
 
 
 async def _let_go(started: Awaitable[object]) -> None:
-    """What the update has told already is told here again; left unseen, asyncio would print it at the end."""
+    """Look at the start's result: the update has raised its error, but asyncio prints unseen ones at the end."""
     start = asyncio.ensure_future(started)
     await asyncio.wait([start], timeout=0.1)
     if not start.cancel() and not start.cancelled():
@@ -278,7 +288,7 @@ def _refusal(error: WorkflowUpdateFailedError) -> Exception:
         cause = cause.cause  # its record failed
     if isinstance(cause, ApplicationError):
         if cause.type == _CLOSED:
-            return _Again("the workflow went on in a new run before it had answered")
+            return _Again("the workflow continued in a new run before it answered")
         if cause.type == "Unreachable":
             return Unreachable(cause.message)
         return Refused(cause.message)
@@ -298,7 +308,7 @@ class QueueHealth:
         return all(self.pollers.values())
 
     def text(self) -> str:
-        """How many poll for what, or what nobody polls for."""
+        """How many workers poll for what, or what none polls for."""
         missing = [kind for kind, number in self.pollers.items() if not number]
         if missing:
             return f"no worker polls it for {' and '.join(missing)}"
@@ -306,7 +316,7 @@ class QueueHealth:
 
 
 async def queue_health(client: Client, workflow_queue: str, sites: Iterable[str]) -> list[QueueHealth]:
-    """Who polls the queues that vclab needs: the workflows' one, and those of the sites. Raises ``Unreachable``."""
+    """Who polls the queues that vclab needs: that of the workflows and those of the sites. Raises ``Unreachable``."""
     needed: dict[str, tuple[str, ...]] = {workflow_queue: ("workflows", "activities")}
     for site in sites:
         needed |= {queue: ("activities",) for long in (False, True) if (queue := site_queue(site, long)) not in needed}
@@ -348,7 +358,7 @@ class Failing:
 
 
 async def failing_workflows(client: Client) -> Failing:
-    """Workflows whose task fails again and again: a bug of ours; their machines are left alone until it is mended.
+    """Workflows whose task fails again and again: a bug. Their machines are left alone until it is fixed.
 
     Seen by the attempts of the pending workflow task; servers before 1.30 don't know ``TemporalReportedProblems``.
     """

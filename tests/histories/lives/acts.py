@@ -145,7 +145,7 @@ async def extend(life: Life, **by: float) -> datetime:
     """Move the end; returns the new one."""
     await life.settled()
     end = view(life).end + timedelta(**by)
-    await life.reservations.extend(life.id, Extend(end, "alice"))
+    await life.reservations.extend(life.id, Extend(end))
     await life.settled()
     return end
 
@@ -153,19 +153,19 @@ async def extend(life: Life, **by: float) -> datetime:
 async def reboot(life: Life, hard: bool = False) -> None:
     """Ask for a restart; answered at once."""
     await life.settled()
-    await life.reservations.reboot(life.id, Reboot("alice", hard))
+    await life.reservations.reboot(life.id, Reboot(hard))
 
 
 async def resolve(life: Life, how: How) -> None:
     """An operator's word, after some minutes, which are credited."""
     await life.skip(minutes=5)
-    await life.reservations.resolve(life.id, Resolve("olga", how))
+    await life.operator.resolve(life.id, Resolve(how))
 
 
 async def end(life: Life) -> None:
     """End it, and wait until its computer is taken back."""
     await life.settled()
-    await life.reservations.end(life.id, End("alice"))
+    await life.reservations.end(life.id, End())
     await over(life)
 
 

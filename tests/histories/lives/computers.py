@@ -225,9 +225,9 @@ async def without_an_operating_system_to_the_end(life: Life) -> None:
 async def dismissed(life: Life) -> str:
     """A reservation that failed is taken off the list."""
     await needs_help(life)
-    await life.reservations.resolve(life.id, Resolve("olga", How.GIVE_UP))
+    await life.operator.resolve(life.id, Resolve(How.GIVE_UP))
     await over(life)
-    await life.reservations.dismiss(Dismiss(life.id, "alice"))
+    await life.reservations.dismiss(Dismiss(life.id))
     return f"dismissal-{life.id}"
 
 
@@ -251,7 +251,7 @@ async def being_loaded(life: Metal) -> None:
     """It is being loaded, until ``life.behaves(delays={})``. The next acts are another reservation's."""
     await used(life)
     life.behaves(delays=STILL)
-    await life.begin_load(image="os", by="olga")
+    await life.begin_load(image="os", by_hand=True)
     await doing(life, "fake.wait_ssh", life.client.get_workflow_handle(LOAD))
     life.id = ids.new_id()
 
@@ -295,14 +295,14 @@ async def the_other_place_is_taken_meanwhile(life: Metal) -> None:
 @on_metal("load")
 async def loaded_by_an_operator(life: Metal) -> str:
     """Loaded with an image, by an operator."""
-    await life.load(image="os", by="olga")
+    await life.load(image="os", by_hand=True)
     return LOAD
 
 
 @on_metal("load-refused")
 async def not_to_be_loaded(life: Metal) -> str:
     """Nobody has said with what."""
-    await life.load(by="olga")
+    await life.load(by_hand=True)
     return LOAD
 
 
@@ -310,7 +310,7 @@ async def not_to_be_loaded(life: Metal) -> str:
 async def the_load_fails(life: Metal) -> str:
     """A step fails for good: evidence is kept, and the computer is out of use."""
     life.fails("fake-metal.power_on")
-    await ended(life, (await life.begin_load(image="os", by="olga")).id)
+    await ended(life, (await life.begin_load(image="os", by_hand=True)).id)
     return LOAD
 
 
@@ -319,7 +319,7 @@ async def it_cannot_be_cleared(life: Metal) -> str:
     """What it holds can't be cleared, and what can be seen of it can't be told: it is out of use."""
     life.fails("remove")
     life.module.evidence = lambda target: Evidence("on", (1,))  # type: ignore[method-assign, arg-type]
-    await ended(life, (await life.begin_load(image="os", by="olga")).id)
+    await ended(life, (await life.begin_load(image="os", by_hand=True)).id)
     return LOAD
 
 
@@ -327,7 +327,7 @@ async def it_cannot_be_cleared(life: Metal) -> str:
 async def the_load_is_cancelled(life: Metal) -> str:
     """`workflow cancel` in the middle of a step."""
     life.behaves(delays={"fake-metal.deploy": 300.0})
-    handle = await life.begin_load(image="os", by="olga")
+    handle = await life.begin_load(image="os", by_hand=True)
     await doing(life, "fake-metal.deploy", handle)
     await handle.cancel()
     await ended(life, LOAD)
@@ -338,7 +338,7 @@ async def the_load_is_cancelled(life: Metal) -> str:
 async def the_load_is_cancelled_at_its_beginning(life: Metal) -> str:
     """`workflow cancel` while what the computer holds is cleared."""
     life.behaves(delays={"remove": 300.0})
-    handle = await life.begin_load(image="os", by="olga")
+    handle = await life.begin_load(image="os", by_hand=True)
     await doing(life, "clear_computer", handle)
     await handle.cancel()
     await ended(life, LOAD)

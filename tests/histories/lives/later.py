@@ -35,7 +35,7 @@ from tests.histories.lives.catalog import life as lived
 from tests.workflows.conftest import IMAGE, Life
 from vclab.model.errors import StepFailed, Unreachable
 from vclab.model.inventory import HostFacts
-from vclab.model.messages import End, Extend, How, Move
+from vclab.model.messages import End, Extend, How, Reschedule
 from vclab.store import catalog, tenures
 
 BROKEN = HostFacts("esx1", 16, 16384, False, "in maintenance", ("ds1",))
@@ -44,7 +44,7 @@ BROKEN = HostFacts("esx1", 16, 16384, False, "in maintenance", ("ds1",))
 async def move(life: Life, start: datetime, request_id: str = "") -> None:
     """Move the start."""
     await life.settled()
-    await life.reservations.move(life.id, Move(start, "alice", request_id=request_id))
+    await life.reservations.reschedule(life.id, Reschedule(start, intent=request_id))
     await life.settled()
 
 
@@ -65,8 +65,8 @@ async def deleted_before_its_time(life: Life) -> None:
     await waits_for(life, "the time to prepare")
     await move(life, start + timedelta(hours=2), "again")
     await move(life, start + timedelta(hours=2), "again")
-    await refused(life.reservations.move(life.id, Move(start - timedelta(hours=9), "alice")))
-    await life.reservations.extend(life.id, Extend(start + timedelta(hours=4), "alice"))
+    await refused(life.reservations.reschedule(life.id, Reschedule(start - timedelta(hours=9))))
+    await life.reservations.extend(life.id, Extend(start + timedelta(hours=4)))
     await end(life)
 
 
@@ -248,7 +248,7 @@ async def cancelled_while_it_is_made_clean(life: Life) -> None:
     """`workflow cancel` while it is made clean to be kept: it ends, and does not wait for its start again."""
     start = await prepared(life)
     life.world.not_yet["sanitize"] = 1
-    await life.reservations.move(life.id, Move(start + timedelta(hours=8), "alice"))
+    await life.reservations.reschedule(life.id, Reschedule(start + timedelta(hours=8)))
     await waits_for(life, "to be taken back")
     await cancel(life)
 
@@ -258,9 +258,9 @@ async def deleted_while_it_is_made_clean(life: Life) -> None:
     """Ended while it is made clean to be kept: its end takes it back, once."""
     start = await prepared(life)
     life.world.not_yet["sanitize"] = 1
-    await life.reservations.move(life.id, Move(start + timedelta(hours=8), "alice"))
+    await life.reservations.reschedule(life.id, Reschedule(start + timedelta(hours=8)))
     await waits_for(life, "to be taken back")
-    await life.reservations.end(life.id, End("alice"))
+    await life.reservations.end(life.id, End())
     await life.skip(minutes=2)
     await over(life)
 
@@ -272,7 +272,7 @@ async def deleted_while_a_failed_preload_is_taken_back(life: Life) -> None:
     await later(life, 1)
     await life.skip(minutes=26)
     await waits_for(life, "vm01 to be taken back")
-    await life.reservations.end(life.id, End("alice"))
+    await life.reservations.end(life.id, End())
     del life.world.fail["remove"]
     await life.skip(minutes=2)
     await over(life)
@@ -284,7 +284,7 @@ async def deleted_while_it_is_preloaded(life: Life) -> None:
     hold(life, COPY)
     await later(life, 0.5)
     await life.when(life.world.held.is_set)
-    await life.reservations.end(life.id, End("alice"))
+    await life.reservations.end(life.id, End())
     await over(life)
 
 
@@ -303,7 +303,7 @@ async def moved_far_away_while_it_is_preloaded(life: Life) -> None:
     hold(life, COPY)
     start = await later(life, 0.5)
     await life.when(life.world.held.is_set)
-    await life.reservations.move(life.id, Move(start + timedelta(hours=8), "alice"))
+    await life.reservations.reschedule(life.id, Reschedule(start + timedelta(hours=8)))
     go_on(life, COPY)
     await waits_for(life, "the time to prepare")
     await end(life)
@@ -364,7 +364,7 @@ async def deleted_while_room_is_made_for_a_preload(life: Life) -> None:
     await doing(life, "remove_computer")
     await life.settled()
     life.world.fail.clear()
-    await life.reservations.end(life.id, End("alice"))
+    await life.reservations.end(life.id, End())
     await over(life)
 
 

@@ -82,7 +82,7 @@ async def ended_while_it_is_placed(life: Life) -> None:
     hold(life, "survey")
     placing = asyncio.ensure_future(refused(life.reserve()))
     await life.when(life.world.held.is_set)
-    await life.reservations.end(life.id, End("alice"))
+    await life.reservations.end(life.id, End())
     go_on(life, "survey")
     await placing
 
@@ -129,7 +129,7 @@ async def deleted(life: Life) -> None:
 async def deleted_while_a_step_runs(life: Life) -> None:
     """The step is stopped and waited for before the computer is taken back."""
     await held_at(life, COPY)
-    await life.reservations.end(life.id, End("alice"))
+    await life.reservations.end(life.id, End())
     await over(life)
 
 
@@ -288,7 +288,7 @@ async def deleted_while_evidence_is_gathered(life: Life) -> None:
     await life.reserve()
     await doing(life, "gather_evidence")
     await life.settled()
-    await life.reservations.end(life.id, End("alice"))
+    await life.reservations.end(life.id, End())
     await over(life)
 
 
@@ -339,7 +339,7 @@ async def deleted_while_what_was_made_is_removed(life: Life) -> None:
     await life.reserve()
     await life.when(life.world.held.is_set)
     life.world.hold.clear()
-    await life.reservations.end(life.id, End("alice"))
+    await life.reservations.end(life.id, End())
     await over(life)
 
 
@@ -362,7 +362,7 @@ async def deleted_while_another_place_is_asked_for(life: Life) -> None:
     hold(life, "survey")
     held.set()
     await life.when(life.world.held.is_set)
-    await life.reservations.end(life.id, End("alice"))
+    await life.reservations.end(life.id, End())
     await over(life)
     await life.handle.result()
     go_on(life, "survey")
@@ -373,7 +373,7 @@ async def the_record_of_an_act_fails(life: Life) -> None:
     """An operator's word can't be recorded, by a mistake: it is answered with the error, and can be said again."""
     await needs_help(life)
     with broken(life, needs_help_store, "resolved"):
-        await refused(life.reservations.resolve(life.id, Resolve("olga", How.RETRY)))
+        await refused(life.operator.resolve(life.id, Resolve(How.RETRY)))
     life.world.fail.clear()
     await resolve(life, How.RETRY)
     await life.until("reserved")
@@ -404,8 +404,8 @@ async def the_load_as_a_whole_takes_too_long(life: Life) -> None:
 async def extended_while_it_is_loaded(life: Life) -> None:
     """An extension during a load; a second one is refused, and so is one of a signal that can't be read."""
     await held_at(life, COPY)
-    await life.reservations.extend(life.id, Extend(view(life).end + timedelta(minutes=30), "alice"))
-    await refused(life.reservations.extend(life.id, Extend(view(life).end.replace(year=2200), "alice")))
+    await life.reservations.extend(life.id, Extend(view(life).end + timedelta(minutes=30)))
+    await refused(life.reservations.extend(life.id, Extend(view(life).end.replace(year=2200))))
     await life.handle.signal("extend", {"to": "tomorrow"})
     await says(life, "extend refused")
     go_on(life, COPY)
@@ -434,7 +434,7 @@ async def deleted_while_room_is_made(life: Life) -> None:
     await doing(life, "remove_computer")
     await life.settled()
     life.world.fail.clear()
-    await life.reservations.end(life.id, End("alice"))
+    await life.reservations.end(life.id, End())
     await over(life)
 
 

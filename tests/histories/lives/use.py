@@ -46,10 +46,10 @@ async def a_whole_life(life: Life) -> None:
 async def extended_by_all_means(life: Life) -> None:
     """Extended, asked twice, refused; by signals that are good, refused, and nonsense; the end moves, notices too."""
     await in_use(life)
-    message = Extend(await extend(life, minutes=30), "alice", request_id="again")
+    message = Extend(await extend(life, minutes=30), intent="again")
     await life.reservations.extend(life.id, message)
     await life.reservations.extend(life.id, message)
-    await refused(life.reservations.extend(life.id, Extend(view(life).end.replace(year=2200), "alice")))
+    await refused(life.reservations.extend(life.id, Extend(view(life).end.replace(year=2200))))
     for signal in ("10m", {"by": "10m"}, {"to": "9999-12-31T23:00:00Z"}, {"to": "2200-01-01T00:00:00"}, 17, "soon"):
         await life.settled()
         await life.handle.signal("extend", signal)
@@ -288,8 +288,8 @@ async def extended_beyond_a_day(life: Life) -> None:
     """Extended beyond a day while the user is away: no timeout any more."""
     await in_use(life, 23, operator=True)
     await goes_away(life)
-    message = Extend(view(life).end + timedelta(hours=1), "olga", operator=True)
-    await life.reservations.extend(life.id, message)
+    message = Extend(view(life).end + timedelta(hours=1))
+    await life.operator.extend(life.id, message)
     await life.skip(minutes=30)
     await end(life)
 
@@ -301,10 +301,10 @@ async def extended_beyond_a_day(life: Life) -> None:
 async def many_runs(life: Life) -> None:
     """A new run begins again and again: with addresses, an act that is asked for twice, a computer that is off."""
     await in_use(life, 240, operator=True)
-    message = Extend(view(life).end + timedelta(hours=1), "olga", operator=True, request_id="once")
-    await life.reservations.extend(life.id, message)
+    message = Extend(view(life).end + timedelta(hours=1), intent="once")
+    await life.operator.extend(life.id, message)
     await extend_until_run(life, 2)
-    await life.reservations.extend(life.id, message)
+    await life.operator.extend(life.id, message)
     await connect(life, HOME)
     await life.settled()
     await life.handle.signal("extend", "1h")
@@ -348,6 +348,6 @@ async def length(life: Life) -> int:
 async def extend_until_run(life: Life, number: int) -> None:
     """Extend it, a minute at a time, until this run of its workflow has begun."""
     while len(await runs(life.client, life.handle.id)) < number:
-        message = Extend(view(life).end + timedelta(minutes=1), "olga", operator=True)
-        await life.reservations.extend(life.id, message)
+        message = Extend(view(life).end + timedelta(minutes=1))
+        await life.operator.extend(life.id, message)
         await life.settled()

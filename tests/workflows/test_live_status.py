@@ -16,14 +16,17 @@ from tests.workflows.conftest import Life
 from vclab.model import messages
 from vclab.model.errors import NotFound, Refused
 from vclab.model.life import State
-from vclab.model.messages import Acknowledge, End, Extend, StatusView, Told, ToldStep
+from vclab.model.messages import Acknowledge, End, Extend, Published, PublishedStep, StatusView
 from vclab.temporal import sandbox
 from vclab.temporal.converter import CONVERTER
-from vclab.temporal.told import Live, live
+from vclab.temporal.live_status import Observation, observe
 from workflows import WORKFLOWS, live_status
 
-STEPS = (ToldStep("vsphere.copy_disk", "Copy", 7200.0, 20.0), ToldStep("linux.wait_ssh", "Wait for SSH", 600.0, 5.0))
-LOADING = Told(StatusView("new", "Preparing (0/2)", waits_for="the next step of its load"), STEPS)
+STEPS = (
+    PublishedStep("vsphere.copy_disk", "Copy", 7200.0, 20.0),
+    PublishedStep("linux.wait_ssh", "Wait for SSH", 600.0, 5.0),
+)
+LOADING = Published(StatusView("new", "Preparing (0/2)", waits_for="the next step of its load"), STEPS)
 SCHEDULED = PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED
 TASK = PendingWorkflowTaskState.PENDING_WORKFLOW_TASK_STATE_SCHEDULED
 
@@ -36,9 +39,9 @@ def activity(name: str, attempt: int = 1) -> PendingActivityInfo:
     return found
 
 
-def read(*activities: PendingActivityInfo, told: Told | None = LOADING) -> StatusView:
-    status = live(DescribeWorkflowExecutionResponse(pending_activities=activities), told).status
-    assert status is not None
+def read(*activities: PendingActivityInfo, published: Published | None = LOADING) -> StatusView:
+    status = observe(DescribeWorkflowExecutionResponse(pending_activities=activities), published).status
+    assert isinstance(status, StatusView)
     return status
 
 
@@ -64,17 +67,17 @@ def test_nobody_works_on_what_nobody_takes_up() -> None:
     queued, later = activity("vsphere.copy_disk"), activity("linux.wait_ssh", 2)
     queued.state = later.state = SCHEDULED
     later.next_attempt_schedule_time.seconds = 6000
-    now = live(waits, None)
-    assert now.unsettled(now) and not now.unsettled(Live(None))
+    now = observe(waits, None)
+    assert now.unsettled(now) and not now.unsettled(Observation(None))
     assert "no worker has taken up" in now.unattended(now)
-    assert not now.unattended(Live(None))
-    assert live(DescribeWorkflowExecutionResponse(pending_activities=[queued]), None).waiting == ("activity 7 1",)
-    assert live(DescribeWorkflowExecutionResponse(pending_activities=[later]), None) == Live(None)
+    assert not now.unattended(Observation(None))
+    assert observe(DescribeWorkflowExecutionResponse(pending_activities=[queued]), None).waiting == ("activity 7 1",)
+    assert observe(DescribeWorkflowExecutionResponse(pending_activities=[later]), None) == Observation(None)
     waits.pending_workflow_task.attempt = 9
-    assert "again and again, 9 times" in live(waits, None).unattended(Live(None))
+    assert "again and again, 9 times" in observe(waits, None).unattended(Observation(None))
 
 
-async def test_each_wait_of_a_life_is_told(life: Life) -> None:
+async def test_each_wait_of_a_life_is_published(life: Life) -> None:
     """Also while it is loaded, without a worker, and not any more when it has ended."""
     life.world.hold["vsphere.copy_disk"] = threading.Event()
     await life.reserve()
@@ -95,22 +98,22 @@ async def test_each_wait_of_a_life_is_told(life: Life) -> None:
     await life.until("inuse")
     status = await life.reservations.status(life.id)
     assert (status.word, status.waits_for, status.access_open) == ("In use", "the end of the reservation", True)
-    await life.reservations.end(life.id, End("alice"))
+    await life.reservations.end(life.id, End())
     await life.until("complete")
     await life.handle.result()
     with pytest.raises(NotFound, match="has ended"):
         await life.reservations.status(life.id)
 
 
-async def test_it_is_told_once_for_all_steps_of_a_load(life: Life) -> None:
+async def test_all_steps_of_a_load_are_published_at_once(life: Life) -> None:
     """A change costs an event: a life has ten."""
     await life.in_use()
-    await life.reservations.end(life.id, End("alice"))
+    await life.reservations.end(life.id, End())
     await life.until("complete")
     history = await life.handle.fetch_history()
-    told = [e for e in history.events if e.HasField("workflow_properties_modified_event_attributes")]
-    assert len(told) <= 8
-    assert max(event.ByteSize() for event in told) < 2048  # the server warns from there on
+    published = [e for e in history.events if e.HasField("workflow_properties_modified_event_attributes")]
+    assert len(published) <= 8
+    assert max(event.ByteSize() for event in published) < 2048  # the server warns from there on
 
 
 def test_a_long_remark_is_cut_for_the_memo() -> None:
@@ -154,7 +157,7 @@ async def test_many_look_while_many_records_are_written(life: Life) -> None:
             else:
                 end = view.end + timedelta(minutes=count)
                 with suppress(Refused):  # another one has moved it further
-                    await life.reservations.extend(life.id, Extend(end, "olga", operator=True))
+                    await life.operator.extend(life.id, Extend(end))
 
     async with asyncio.TaskGroup() as group:
         looking = [group.create_task(look()) for _ in range(4)]

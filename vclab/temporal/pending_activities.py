@@ -1,4 +1,4 @@
-"""What a reservation's workflow is doing just now, as the server knows it: it answers without a worker too."""
+"""The pending activities of a reservation's workflow. The server knows them, so this needs no worker."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,26 +14,26 @@ from vclab.model.messages import workflow_id
 
 
 @dataclass(frozen=True)
-class Doing:
+class PendingActivity:
     """An activity that runs, or waits for its next attempt."""
 
     name: str
     attempt: int
-    runs: bool  #: an attempt is under way; else the next one is waited for
+    runs: bool  #: an attempt runs; else it waits for the next one
     since: datetime | None  #: when the attempt began, or the last one
     last_failure: str  #: what the last attempt said; empty at the first
     failed_at: datetime | None
     next_attempt: datetime | None
     given_up: datetime | None  #: when there are no more attempts; None: never
-    progress: str  #: what it said last while it ran
+    progress: str  #: the text of its last heartbeat
 
 
-async def doing(client: Client, reservation: str) -> list[Doing]:
+async def pending_activities(client: Client, reservation: str) -> list[PendingActivity]:
     """The pending activities. Raises ``NotFound`` when there is no such workflow, ``Unreachable``."""
     try:
         described = await client.get_workflow_handle(workflow_id(reservation)).describe()
         pending = described.raw_description.pending_activities
-        return [_doing(each, await _progress(client, each)) for each in pending]
+        return [_of(each, await _progress(client, each)) for each in pending]
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
             raise NotFound("the reservation's workflow is not there any more") from None
@@ -49,10 +49,10 @@ async def _progress(client: Client, pending: PendingActivityInfo) -> str:
     return str(text)
 
 
-def _doing(pending: PendingActivityInfo, progress: str) -> Doing:
+def _of(pending: PendingActivityInfo, progress: str) -> PendingActivity:
     runs = pending.state == PendingActivityState.PENDING_ACTIVITY_STATE_STARTED
     following = _time(pending, "next_attempt_schedule_time") or _time(pending, "scheduled_time")
-    return Doing(
+    return PendingActivity(
         name=pending.activity_type.name,
         attempt=max(pending.attempt, 1),
         runs=runs,

@@ -10,12 +10,14 @@ from temporalio import activity
 
 from activities import rules
 from activities.errors import failures
+from vclab.model.intents import Verb
 from vclab.model.inventory import Inventory
+from vclab.model.messages import Resolve
 from vclab.model.plans import Target
 from vclab.model.reservations import FailedStep, OtherPlace, Placed, Refusal, Waits
 from vclab.model.rules import Rules
 from vclab.settings import Settings
-from vclab.store import failed_steps, needs_help, refusals, relocation, reservations, tenures
+from vclab.store import failed_steps, intents, needs_help, refusals, relocation, reservations, tenures
 from vclab.store.engine import Store
 
 T = TypeVar("T")
@@ -30,7 +32,7 @@ class FailedInput:
 
 
 @dataclass(frozen=True)
-class ElsewhereInput:
+class OtherPlaceInput:
     """Find another place than the target's, given what the endpoints said."""
 
     target: Target
@@ -39,7 +41,7 @@ class ElsewhereInput:
 
 
 @dataclass(frozen=True)
-class ElsewhereOutcome:
+class OtherPlaceOutcome:
     """Either a place that is claimed, or why there is none."""
 
     place: OtherPlace | None = None
@@ -76,17 +78,16 @@ class HelpInput:
 
 
 @dataclass(frozen=True)
-class HelpedInput:
-    """An operator has said how it goes on."""
+class ResolveInput:
+    """An operator has chosen how it goes on."""
 
     reservation: str
-    by: str
-    how: str
+    message: Resolve
     now: datetime
 
 
 @dataclass(frozen=True)
-class Helped:
+class Resolved:
     """The end as it is now, and what was done about the time that was lost."""
 
     end: datetime
@@ -95,7 +96,7 @@ class Helped:
 
 @dataclass(frozen=True)
 class NotLetIn:
-    """Connect was pressed, and the computer could not be opened; it still lets in ``addresses``."""
+    """Connect failed: the computer could not be opened. It still lets in ``addresses``."""
 
     reservation: str
     text: str
@@ -103,7 +104,7 @@ class NotLetIn:
     now: datetime
 
 
-class TroubleRecords:
+class FailedStepRecords:
     """Record activities."""
 
     def __init__(self, store: Store, settings: Callable[[], Settings]) -> None:
@@ -124,7 +125,7 @@ class TroubleRecords:
         self._write(lambda s: failed_steps.note(s, given.target, given.trouble, health))
 
     @activity.defn
-    def elsewhere(self, given: ElsewhereInput) -> ElsewhereOutcome:
+    def find_other_place(self, given: OtherPlaceInput) -> OtherPlaceOutcome:
         """Claim a place on another host, beside the one that is held."""
 
         def find(session: Session) -> OtherPlace | Refusal:
@@ -136,11 +137,11 @@ class TroubleRecords:
 
         outcome = self._write(find)
         if isinstance(outcome, Refusal):
-            return ElsewhereOutcome(refusal=outcome.text(given.target.reservation))
-        return ElsewhereOutcome(place=outcome)
+            return OtherPlaceOutcome(refusal=outcome.text(given.target.reservation))
+        return OtherPlaceOutcome(place=outcome)
 
     @activity.defn
-    def moved(self, given: RelocateInput) -> RelocateOutcome:
+    def relocated(self, given: RelocateInput) -> RelocateOutcome:
         """The old place is given up and the new one taken: claims, tenure and row, all or nothing."""
         target, place, lost = given.target, given.place, given.lost_seconds
 
@@ -168,15 +169,17 @@ class TroubleRecords:
 
     @activity.defn
     def not_let_in(self, given: NotLetIn) -> None:
-        """Who has pressed Connect is told why the computer is not open to them."""
+        """Whoever pressed Connect gets the reason why the computer is not open."""
         self._write(lambda s: reservations.not_let_in(s, given.reservation, given.text, given.addresses, given.now))
 
     @activity.defn
-    def helped(self, given: HelpedInput) -> Helped:
+    def resolved(self, given: ResolveInput) -> Resolved:
         """It goes on, and the time that was lost is given back where that can be."""
 
-        def help_(session: Session) -> Helped:
-            ours = self._rules(session, given.reservation)
-            return Helped(*needs_help.resolved(session, given.reservation, given.by, given.how, ours, given.now))
+        id, message = given.reservation, given.message
 
-        return self._write(help_, of_act=True)
+        def resolve(session: Session) -> Resolved:
+            by = intents.author(session, message.intent, Verb.RESOLVE, id, how=message.how)
+            return Resolved(*needs_help.resolved(session, id, by, message.how, self._rules(session, id), given.now))
+
+        return self._write(resolve, of_act=True)

@@ -1,0 +1,150 @@
+"""An installation on a real SQLite store, with scripted workflows: what reaches them, and what their records do."""
+
+import shutil
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.store.lab import RULES, inventory, seed
+from vclab.model import messages
+from vclab.model.errors import Unreachable
+from vclab.model.ids import new_id
+from vclab.model.intents import Author, Intent
+from vclab.model.messages import Done, Placement
+from vclab.model.reservations import Placed, ReservationView, ReserveRequest
+from vclab.model.rules import Rules
+from vclab.service.actor import Actor, Authentication
+from vclab.service.authentication import Account, authenticate
+from vclab.service.backend import Backend
+from vclab.service.client import Client, InProcess
+from vclab.settings import Settings
+from vclab.store import intents, reservations
+from vclab.store.engine import Store, open_store
+
+NOW = datetime.now(UTC)
+DONE = Done("reserved", NOW)
+
+
+@dataclass
+class Workflows:
+    """Stands for ``vclab.temporal.client.Reservations``: keeps the messages, and does what a test wants them to do."""
+
+    sent: list[tuple[str, Any]] = field(default_factory=list)  #: to which reservation, and the message
+    does: Callable[[Any], None] = lambda message: None
+
+    async def reserve(self, request: ReserveRequest, timeout: float = 60.0) -> Placement:
+        """As the real one."""
+        self._take(request.id, request)
+        return Placement(request.id, "vm01", "esx1", NOW)
+
+    async def act(self, reservation: str, message: messages.End) -> Done:
+        """Any update."""
+        self._take(reservation, message)
+        return DONE
+
+    acknowledge = extend = reschedule = reboot = resolve = end = act
+
+    async def dismiss(self, message: messages.Dismiss) -> None:
+        """As the real one."""
+        self._take(message.reservation, message)
+
+    async def look(self, reservation: str, timeout: float) -> tuple[None, str]:
+        """As the real one, when no server answers."""
+        raise Unreachable("no server answers")
+
+    def _take(self, reservation: str, message: Any) -> None:
+        self.sent.append((reservation, message))
+        self.does(message)
+
+
+class Scripted(Backend):
+    """A backend whose messages go to ``Workflows``."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self.workflows = Workflows()
+
+    async def reservations(self, seconds: float = 10.0) -> Any:
+        """The scripted ones."""
+        return self.workflows
+
+
+@dataclass(frozen=True)
+class Lab:
+    """Users alice, bob, carol and olga, who is an operator; an image, an endpoint, and who calls."""
+
+    backend: Scripted
+
+    @property
+    def workflows(self) -> Workflows:
+        """What reaches the workflows."""
+        return self.backend.workflows
+
+    @property
+    def store(self) -> Store:
+        """The store."""
+        return self.backend.store
+
+    def make_client(self, as_user: str = "", account: Account | None = None) -> Client:
+        """A client that acts as ``as_user``, or as a local account."""
+
+        async def who(backend: Backend) -> Actor:
+            return await authenticate(backend, account or Account("root", keeps_secrets=True), as_user)
+
+        nobody = Actor("nobody", frozenset(), Authentication.ACCOUNT)
+        return InProcess(self.backend, who, nobody)
+
+    def reserved(self, user: str = "alice", rules: Rules = RULES) -> ReservationView:
+        """A reservation of theirs, which is new."""
+        request, by = ReserveRequest(new_id(), user, "debian-12", 3600), Author(user, operator=True)
+        heard = [inventory(taken_at=NOW)]
+        outcome = self.store.run(lambda s: reservations.place(s, request, by, heard, rules, NOW))
+        assert isinstance(outcome, Placed), outcome
+        return self.view(request.id)
+
+    def view(self, id: str) -> ReservationView:
+        """It as the store has it."""
+        with self.store.read() as session:
+            view = reservations.view(session, id)
+        assert view is not None
+        return view
+
+    def intents(self) -> list[Intent]:
+        """What was asked for, oldest first."""
+        with self.store.read() as session:
+            return intents.newest(session, 1000)
+
+
+@pytest.fixture(scope="session")
+def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A filled database, to be copied: migrating takes longer than most tests here."""
+    file = tmp_path_factory.mktemp("seeded") / "vclab.db"
+    made = open_store(f"sqlite:///{file}")
+    made.migrate()
+    made.run(seed)
+    made.close()
+    return file
+
+
+@pytest.fixture
+def lab(tmp_path: Path, seeded: Path) -> Iterator[Lab]:
+    """An installation of its own for each test. No Temporal server answers."""
+    shutil.copy(seeded, tmp_path / "vclab.db")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+    settings = Settings.model_validate(
+        {
+            "database": f"sqlite:///{tmp_path}/vclab.db",
+            "secrets_dir": str(tmp_path / "secrets"),
+            "operators": ("olga",),
+            "temporal": {"address": address},
+        }
+    )
+    made = Lab(Scripted(settings))
+    yield made
+    made.store.close()

@@ -1,0 +1,132 @@
+"""Who may call what: each use case for each role, with one's own, other people's and unknown things.
+
+The use cases are those of ``USE_CASES``: a new one is walked without a word here, and fails when it lacks its rule.
+"""
+
+import importlib
+import pkgutil
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import pytest
+
+import vclab.service
+from tests.service.conftest import Lab
+from vclab.model.catalog import User
+from vclab.model.errors import NotFound, Refused
+from vclab.model.ids import new_id
+from vclab.service.actor import Actor, Authentication, Role
+from vclab.service.use_case import USE_CASES, Call, Question, Rule, UseCase
+
+for module in pkgutil.iter_modules(vclab.service.__path__):
+    importlib.import_module(f"vclab.service.{module.name}")
+
+
+class Whose(StrEnum):
+    """Whose thing a question names."""
+
+    OWN = "own"
+    OTHERS = "other's"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Somebody, and which rules let them call at all."""
+
+    actor: Actor
+    may: frozenset[Rule]
+
+
+def _caller(login: str, user: bool, roles: set[Role], *may: Rule) -> Caller:
+    entry = User(login, 2001) if user else None
+    return Caller(Actor(login, frozenset(roles), Authentication.ACCOUNT, login, entry), frozenset({Rule.ANYBODY, *may}))
+
+
+ALICE = "alice"  #: whose reservation "own" is
+CALLERS = {
+    "nobody": _caller("mallory", False, set()),
+    "user": _caller(ALICE, True, {Role.USER}, Rule.USERS, Rule.OWNERS),
+    "other user": _caller("bob", True, {Role.USER}, Rule.USERS, Rule.OWNERS),
+    "operator": _caller("olga", True, {Role.USER, Role.OPERATOR}, *Rule),
+    "operator without an entry": _caller("otto", False, {Role.OPERATOR}, Rule.OWNERS, Rule.OPERATORS, Rule.KEEPERS),
+    "root": _caller("root", False, {Role.ADMINISTRATOR}, Rule.KEEPERS),
+}
+SEES_ALL = {"operator", "operator without an entry"}
+OWNER_OF = {"user": Whose.OWN, "other user": Whose.OTHERS}
+
+
+def allowed(use_case: UseCase[Question, object], caller: str, whose: Whose) -> bool:
+    """What the rules promise."""
+    if use_case.rule not in CALLERS[caller].may and use_case.rule is not Rule.OWNERS:
+        return False
+    if not use_case.about_reservation:
+        return True
+    return whose is not Whose.UNKNOWN and (caller in SEES_ALL or OWNER_OF.get(caller) is whose)
+
+
+def question_of(use_case: UseCase[Question, object], reservation: str) -> Question:
+    """One that names this reservation, if it names any. Nothing else of it counts before the rule is checked."""
+    named: dict[str, Any] = {"reservation": reservation} if "reservation" in use_case.question.model_fields else {}
+    return use_case.question.model_construct(**named)
+
+
+def test_there_are_use_cases() -> None:
+    assert len(USE_CASES) > 10
+    assert {"acts.reserve", "acts.end", "people.me"} <= set(USE_CASES)
+
+
+@pytest.mark.parametrize("name", USE_CASES)
+def test_each_has_a_rule_that_can_be_checked(name: str) -> None:
+    """A question under ``OWNERS`` names its reservation. Its answer can be shown to programs."""
+    use_case = USE_CASES[name]
+    assert isinstance(use_case.rule, Rule)
+    assert use_case.rule is not Rule.OWNERS or "reservation" in use_case.question.model_fields
+    assert use_case.run.__doc__
+    assert use_case.question.model_config.get("frozen") and use_case.question.model_config.get("extra") == "forbid"
+
+
+@pytest.mark.parametrize("whose", Whose)
+@pytest.mark.parametrize("caller", CALLERS)
+async def test_who_may_call_what(lab: Lab, caller: str, whose: Whose) -> None:
+    """The rule is checked before anything else: what it does not allow leaves no intent and sends no message."""
+    named = {Whose.OWN: lab.reserved(ALICE).id, Whose.OTHERS: lab.reserved("bob").id, Whose.UNKNOWN: new_id()}[whose]
+    actor, wrong = CALLERS[caller].actor, []
+    for use_case in USE_CASES.values():
+        question = question_of(use_case, named)
+        if allowed(use_case, caller, whose) != await _is_allowed(lab, use_case, actor, question):
+            wrong.append(use_case.name)
+    assert wrong == []
+    assert (lab.intents(), lab.workflows.sent) == ([], [])
+
+
+async def _is_allowed(lab: Lab, use_case: UseCase[Question, object], actor: Actor, question: Question) -> bool:
+    """Whether the rule lets it through; what it runs then is left out."""
+    ran = []
+
+    async def run(call: Call, question: Question) -> None:
+        ran.append(call)
+
+    looks = UseCase(use_case.name, use_case.rule, False, use_case.question, None, run)
+    try:
+        await looks(lab.backend, actor, question)
+    except (Refused, NotFound):
+        assert not ran
+        with pytest.raises((Refused, NotFound)):
+            await use_case(lab.backend, actor, question)
+        return False
+    return True
+
+
+@pytest.mark.parametrize("name", [name for name, each in USE_CASES.items() if each.about_reservation])
+async def test_other_peoples_reservations_read_as_unknown(lab: Lab, name: str) -> None:
+    """Nobody learns that there is one."""
+    use_case, texts = USE_CASES[name], []
+    if use_case.rule is Rule.OPERATORS:
+        return
+    for id in (lab.reserved("bob").id, new_id()):
+        with pytest.raises(NotFound) as error:
+            await use_case(lab.backend, CALLERS["user"].actor, question_of(use_case, id))
+        texts.append(str(error.value).replace(id, "R").partition("(did you")[0])
+    assert texts[0] == texts[1]

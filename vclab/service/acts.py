@@ -1,0 +1,348 @@
+"""Acts on reservations: reserve, connect, extend, reschedule, reboot, resolve, end, dismiss.
+
+A message to the workflow carries the id of the act's intent, and neither who acts nor with which rights: its record
+reads that from the intent (``vclab/model/intents.py``).
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from pydantic import field_validator
+
+from vclab.model import messages
+from vclab.model.errors import Failed, Invalid, NotFound, Refused, Unreachable
+from vclab.model.messages import Done, How
+from vclab.model.reservations import ReservationView, ReserveRequest
+from vclab.model.rules import why_not_duration, why_not_start
+from vclab.model.states import Ending
+from vclab.secrets.store import SecretMissing
+from vclab.service.addresses import checked_address
+from vclab.service.backend import Backend
+from vclab.service.finding import near, quoted
+from vclab.service.looks import Look, look_at
+from vclab.service.use_case import Call, Question, Rule, act
+from vclab.service.views import Reservation, View
+from vclab.store import catalog, reservations
+
+if TYPE_CHECKING:
+    from vclab.temporal.client import Reservations
+
+PATIENCE = 60.0
+"""Seconds in which a server or worker that restarts may come back before a place is given up."""
+OPENING = 300.0
+"""Seconds that opening a computer may take: a slow one needs ten for each of a dozen commands."""
+LOOK = 0.3
+"""Seconds between two looks whether it is open."""
+
+Send = Callable[["Reservations"], Awaitable[Done]]
+
+
+class Named(Question):
+    """A reservation, by its id."""
+
+    reservation: str
+
+
+# --- reserve --------------------------------------------------------------------------------------------------------
+
+
+class Reserve(Question):
+    """A computer with an image, for a time. ``reservation``: a new id; asking again with it is harmless."""
+
+    reservation: str
+    image: str
+    seconds: float
+    start: datetime | None = None  #: None: now
+
+
+@act(Rule.USERS)
+async def reserve(call: Call, question: Reserve) -> Reservation:
+    """Reserve a computer. The answer comes when it has a place; its load takes longer.
+
+    Raises ``Refused`` when there is no place. It names every host and what that lacks.
+    """
+    _check_limits(call, question)
+    await _check_image(call.backend, question.image)
+    await _find_place(call, question)
+    return await _view(call.backend, question.reservation)
+
+
+def _check_limits(call: Call, question: Reserve) -> None:
+    """Raises ``Refused``. What only the store knows, its record checks."""
+    user = call.actor.user
+    limits = call.backend.settings.rules(user.affiliation if user else "").limits
+    why_not = why_not_duration(limits, question.seconds, call.actor.operator)
+    if question.start is not None:
+        _check_zone(question.start, "start")
+        why_not = why_not or why_not_start(limits, question.start, question.seconds, datetime.now(UTC))
+    if why_not:
+        raise Refused(why_not)
+
+
+def _check_zone(moment: datetime, what: str) -> None:
+    """Raises ``Invalid``."""
+    if moment.tzinfo is None:
+        raise Invalid(f"the {what} has no time zone", "add one, as in 2026-12-01T10:00Z")
+
+
+async def _check_image(backend: Backend, name: str) -> None:
+    """Raises ``NotFound`` with near names."""
+    names = await backend.read(catalog.image_names)
+    if name not in names:
+        raise NotFound(f"there is no image {quoted(name)}{near(name, names)}", "`vclab images` lists them")
+
+
+async def _find_place(call: Call, question: Reserve) -> None:
+    """Ask for a place. Asking again with the same id is harmless, so a restart of server or worker is outlasted."""
+    deadline, asked = time.monotonic() + PATIENCE, False
+    request = ReserveRequest(
+        question.reservation, call.actor.login, question.image, question.seconds, call.intent, question.start
+    )
+    workflows = await call.backend.reservations()
+    while not asked:
+        try:
+            await workflows.reserve(request, timeout=max(deadline - time.monotonic(), 1.0))
+            asked = True
+        except Unreachable as error:
+            if time.monotonic() >= deadline:
+                hint = f"{request.id} may still be placed when it answers again: `vclab list` shows it then"
+                raise Unreachable(str(error), hint) from None
+            await asyncio.sleep(1)
+
+
+# --- times ----------------------------------------------------------------------------------------------------------
+
+
+class Extend(Named):
+    """A later end: ``by`` that many seconds, or ``to`` that moment."""
+
+    by: float | None = None
+    to: datetime | None = None
+
+
+@act(Rule.OWNERS)
+async def extend(call: Call, question: Extend) -> Reservation:
+    """Keep a computer longer. A refusal names the latest end that is possible."""
+    _check_open(call.reservation, "can't be extended")
+    message = messages.Extend(_new_end(call.reservation, question), call.intent)
+    return await _send(call, lambda workflows: workflows.extend(call.reservation.id, message))
+
+
+def _new_end(view: ReservationView, question: Extend) -> datetime:
+    """The end that is asked for, absolute: a repeat of the message changes nothing. Raises ``Invalid``."""
+    by, to = question.by, question.to
+    if (by is None) == (to is None):
+        raise Invalid("an extension needs either a duration or an end", "use --by 1h or --to 18:30")
+    if to is not None:
+        _check_zone(to, "end")
+        # Programs get whole seconds: the end that they read and send back is the end as it is.
+        return view.end if to == view.end.replace(microsecond=0) else to
+    try:
+        return view.end + timedelta(seconds=by or 0.0)
+    except (OverflowError, ValueError):
+        raise Invalid(f"{by} seconds are too long", "use a shorter duration") from None
+
+
+class Reschedule(Named):
+    """Another start, before it has come."""
+
+    start: datetime
+
+
+@act(Rule.OWNERS)
+async def reschedule(call: Call, question: Reschedule) -> Reservation:
+    """Move the start of a reservation that has not started. It stays as long as it is."""
+    _check_open(call.reservation, "can't be moved")
+    _check_zone(question.start, "start")
+    message = messages.Reschedule(question.start, call.intent)
+    return await _send(call, lambda workflows: workflows.reschedule(call.reservation.id, message))
+
+
+# --- connect --------------------------------------------------------------------------------------------------------
+
+
+class Connect(Named):
+    """From which address or prefix; not needed for what has no operating system to log in to."""
+
+    address: str = ""
+
+    @field_validator("address")
+    @classmethod
+    def _shortest(cls, address: str) -> str:
+        """Raises ``Invalid`` and ``Refused``."""
+        return checked_address(address) if address else ""
+
+
+@act(Rule.OWNERS)
+async def connect(call: Call, question: Connect) -> Reservation:
+    """Open the computer to an address, and wait until it is open. What has no guest is handed out."""
+    view = call.reservation
+    if view.has_guest and not question.address:
+        raise Invalid("Connect needs the address that you come from", "use --from ADDRESS")
+    seen = Look.at(view, None)
+    _check_ready(seen if seen.settled else await look_at(call.backend, view.id))
+    address = question.address if view.has_guest else ""
+    message = messages.Acknowledge(address, call.intent)
+    answer = await _send(call, lambda workflows: workflows.acknowledge(view.id, message))
+    return await _opened(call.backend, view.id, address) if view.has_guest else answer
+
+
+def _check_ready(seen: Look) -> None:
+    """Raises ``Failed`` and ``Refused``."""
+    if seen.ended:
+        raise Failed(f"{seen.id} has ended ({seen.ending})", f"reserve again with `vclab reserve {seen.image}`")
+    if not seen.ready:
+        raise Refused(f"{seen.id} is not ready yet: {_progress(seen)}", f"`vclab watch {seen.id}` follows it")
+
+
+def _progress(seen: Look) -> str:
+    """``Preparing (3/8): Copy the image's disk``."""
+    now = seen.now
+    waits_for = (now.waits_for if now else None) or seen.step_title
+    word = (now.word if now else None) or seen.word
+    return f"{word}: {waits_for}" if waits_for else word
+
+
+async def _opened(backend: Backend, id: str, address: str) -> Reservation:
+    """Wait until the computer lets the address in. Raises ``Refused`` with why it does not, ``Unreachable``."""
+    deadline = time.monotonic() + OPENING
+    while True:
+        view = await _view(backend, id)
+        _check_ready(Look(**dict(view), now=None))
+        if view.access_open and address in view.remote_addresses:
+            return view
+        if address not in view.remote_addresses:
+            remark = (await look_at(backend, id)).remark
+            raise Refused(f"{id} could not be opened to {address}: {remark or 'no reason is recorded'}", "try again")
+        if time.monotonic() >= deadline:
+            raise await _too_long(backend, id, address)
+        await asyncio.sleep(LOOK)
+
+
+async def _too_long(backend: Backend, id: str, address: str) -> Unreachable:
+    seen = await look_at(backend, id)
+    why = (seen.now.why_not if seen.now else None) or _progress(seen)
+    return Unreachable(
+        f"{id} was not opened to {address} within {OPENING:.0f} s ({why})", "`vclab status` shows whether a worker runs"
+    )
+
+
+class Password(View):
+    """A one-time password."""
+
+    password: str
+
+
+@act(Rule.OWNERS)
+async def password(call: Call, question: Named) -> Password:
+    """Read the password of a computer. It is an act: the audit tells who has read it."""
+    view = call.reservation
+    try:
+        if view.password_ref:
+            return Password(password=call.backend.secrets.get(view.password_ref))
+    except (SecretMissing, PermissionError):
+        pass
+    raise Refused(f"no password of {view.id} can be read here", "log in with your SSH key")
+
+
+# --- the computer, and the end --------------------------------------------------------------------------------------
+
+
+class Reboot(Named):
+    """``hard``: by force at once, also when the computer is off."""
+
+    hard: bool = False
+
+
+@act(Rule.OWNERS)
+async def reboot(call: Call, question: Reboot) -> Reservation:
+    """Restart a computer that its user has connected to. The answer comes at once; its status tells when it is back."""
+    _check_open(call.reservation, "can't be restarted")
+    message = messages.Reboot(question.hard, call.intent)
+    return await _send(call, lambda workflows: workflows.reboot(call.reservation.id, message))
+
+
+class Resolve(Named):
+    """How a failed load goes on: ``retry``, ``elsewhere`` or ``give-up``."""
+
+    how: str
+
+
+@act(Rule.OPERATORS)
+async def resolve(call: Call, question: Resolve) -> Reservation:
+    """Go on with a load that needs help, or give it up."""
+    if question.how not in list(How):
+        raise Invalid(f"unknown resolution {quoted(question.how)}", f"choose one of {', '.join(How)}")
+    _check_open(call.reservation, "can't be resolved")
+    message = messages.Resolve(question.how, call.intent)
+    return await _send(call, lambda workflows: workflows.resolve(call.reservation.id, message))
+
+
+class Ended(Reservation):
+    """A reservation that has ended."""
+
+    already: bool  #: it had ended before
+
+
+@act(Rule.OWNERS)
+async def end(call: Call, question: Named) -> Ended:
+    """End a reservation now, also while it is prepared. Ending it again is harmless."""
+    view = Reservation.of(call.reservation)
+    already = view.ended
+    if not already:
+        try:
+            view = await _send(call, lambda workflows: workflows.end(view.id, messages.End(call.intent)))
+        except Failed:  # it ended meanwhile
+            view = await _view(call.backend, view.id)
+    return Ended(**dict(view), already=already)
+
+
+@act(Rule.OWNERS)
+async def dismiss(call: Call, question: Named) -> Reservation:
+    """Take a reservation that failed off the list. Dismissing it again is harmless."""
+    view = call.reservation
+    if view.ending is None:
+        raise Refused(f"{view.id} has not failed: it is {view.word}", f"`vclab end {view.id}` ends it")
+    if view.ending is not Ending.FAILED:
+        raise Refused(f"{view.id} has not failed: it has ended ({view.ending}), and is not on the list")
+    if view.dismissed_at is None:
+        await (await call.backend.reservations()).dismiss(messages.Dismiss(view.id, call.intent))
+    return await _view(call.backend, view.id)
+
+
+# --- what they share ------------------------------------------------------------------------------------------------
+
+
+def _check_open(view: ReservationView, what: str) -> None:
+    """Raises ``Failed``."""
+    if Reservation.of(view).ended:
+        raise Failed(f"{view.id} has ended ({view.ending}) and {what}")
+
+
+async def _send(call: Call, send: Send) -> Reservation:
+    """Send the message. The reservation as it is afterwards. Raises ``Failed`` when it ended meanwhile."""
+    try:
+        await send(await call.backend.reservations())
+    except NotFound:
+        raise await _no_workflow(call) from None
+    return await _view(call.backend, call.reservation.id)
+
+
+async def _no_workflow(call: Call) -> Exception:
+    """Why Temporal knows no such running workflow."""
+    view = await _view(call.backend, call.reservation.id)
+    if view.ended:
+        return Failed(f"{view.id} has ended ({view.ending})")
+    hint = "the reconciler takes its computer back; `vclab status` shows whether it runs"
+    return Unreachable(f"the workflow of {view.id} is gone", hint)
+
+
+async def _view(backend: Backend, id: str) -> Reservation:
+    """The reservation as the store has it now. Raises ``NotFound``."""
+    view = await backend.read(lambda session: reservations.view(session, id))
+    if view is None:
+        raise NotFound(f"there is no reservation {id}", "`vclab list --all` lists yours")
+    return Reservation.of(view)

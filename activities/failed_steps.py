@@ -137,7 +137,7 @@ class FailedStepRecords:
 
         outcome = self._write(find)
         if isinstance(outcome, Refusal):
-            return OtherPlaceOutcome(refusal=outcome.text(given.target.reservation))
+            return OtherPlaceOutcome(refusal=outcome.brief(given.target.reservation))
         return OtherPlaceOutcome(place=outcome)
 
     @activity.defn

@@ -447,7 +447,7 @@ def _who_reserves(session: Session, request: ReserveRequest) -> Author:
     said = {"image": request.image, "seconds": request.seconds, "start": request.start}
     intent = intents.intent_of(session, request.intent, Verb.RESERVE, request.id, **said)
     if intent.for_user != request.user:
-        raise Refused(f"intent {intent.id} is not for {request.user}", "use vclab to ask")
+        raise Refused(f"the intent {intent.id} is not for {request.user}")
     return intent.author
 
 
@@ -456,7 +456,7 @@ def _who_extends(session: Session, reservation: str, message: Extend) -> Author:
     intent = intents.intent_of(session, message.intent, Verb.EXTEND, reservation)
     view = reservations.view(session, reservation)
     if view is not None and message.end.tzinfo is not None and not _asked_for(intent, message.end, view.end):
-        raise Refused(f"intent {intent.id} asks for an earlier end", "use vclab to ask")
+        raise Refused(f"the intent {intent.id} asks for an earlier end")
     return intent.author
 
 

@@ -14,6 +14,7 @@ from activities.loads import LoadBegins, LoadRecords
 from activities.records import (
     AcknowledgeInput,
     DismissInput,
+    EndedInput,
     EndInput,
     ExtendInput,
     PlaceInput,
@@ -216,6 +217,13 @@ def test_the_audit_tells_who_acted_for_whom_and_how_that_is_known(lab: Lab) -> N
         ("extended", "temporal", "", "signal", ""),
         ("ended: released", "olga", "alice", "account", end),
     ]
+
+
+def test_a_signal_that_ends_it_is_nobodys_that_is_known(lab: Lab) -> None:
+    id = lab.in_use().reservation
+    lab.records.ended(EndedInput(id, Ending.DELETED, NOW, "cancelled by an operator", by_signal=True))
+    newest = lab.events(id)[-1]
+    assert (newest.what, newest.who, newest.authentication) == ("ended: deleted", "temporal", "signal")
 
 
 def test_an_operator_gives_up(lab: Lab) -> None:

@@ -136,6 +136,20 @@ def test_many_at_once_and_those_that_find_no_place(vclab: Command) -> None:
     assert len(vclab("list", "--everyone", "--as", "olga", "--json").json) == 4
 
 
+def test_several_are_ended_and_each_is_reported(vclab: Command) -> None:
+    """A failure of one does not keep the others; the exit code is that of the first."""
+    made = vclab("--as", "olga", "reserve", "debian-12", "--for", "1h", "--count", "2", "--no-wait", "--json").json
+    first, second = (each["id"] for each in made)
+    said = vclab("--as", "olga", "end", f"reservation-{first.upper()}", "nothere1234", second)
+    assert said.code == 4
+    assert said.out.splitlines() == [f"{first}  Ended (deleted)", f"{second}  Ended (deleted)"]
+    assert said.err.startswith("vclab: end nothere1234: there is no reservation 'nothere1234'")
+    said = vclab("--as", "olga", "end", first, "nothere1234", "--json")
+    assert (said.code, len(said.err.splitlines())) == (4, 1)
+    ended, unknown = said.json
+    assert (ended["id"], ended["already"], unknown["error"]["code"]) == (first, True, "not_found")
+
+
 def test_limits_are_refusals(vclab: Command) -> None:
     first = vclab("reserve", "debian-12", "--for", "1h", "--no-wait", "--json").json["id"]
     vclab("reserve", "debian-12", "--for", "1h").one_line_error(3, f"at most 1 reservations at one time ({first})")

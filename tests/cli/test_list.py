@@ -4,13 +4,15 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Command
+from tests.cli.conftest import DEBIAN, Command
 from tests.cli.terminal import ADDRESS, HOST, place, terminal
 from vclab.cli.tables import cells
+from vclab.store import catalog
 from vclab.store.engine import Store, open_store
 
 ID, LATER = "3a4b5c6d7e8", "3a5b5c6d7e8"
@@ -36,6 +38,17 @@ def test_on_a_terminal_columns_drop_out(width: int) -> None:
     assert ADDRESS in lines[1]
     assert (HOST in lines[1]) is (width == 120)
     assert ("too narrow for" in command.shown) is (width < 120)
+
+
+@pytest.mark.usefixtures("installation")
+def test_wide_characters_take_two_cells(placed: Store) -> None:
+    placed.run(lambda s: catalog.put_image(s, replace(DEBIAN, name="db", title="数据库服务器，内存充足，磁盘空间充足")))
+    with terminal(60, "images") as command:
+        assert command.wait() == 0, command.shown
+    heading, *rows = command.shown.splitlines()[:3]
+    assert {cells(row) for row in rows} == {cells(heading.replace("DISK", "4 GiB"))}, command.shown
+    assert "数据库" in command.shown
+    assert "…" in command.shown
 
 
 @pytest.mark.usefixtures("placed")

@@ -137,6 +137,12 @@ def test_a_missing_program_is_one_line(temporary: Path) -> None:
         ssh.run_ssh(shown(), PersonSettings(via=("/nowhere/ip", "netns")), [])
 
 
+def test_a_user_of_the_embedded_lab_needs_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    with pytest.raises(Refused, match="which only root may enter; run `sudo vclab connect r1`"):
+        ssh.run_ssh(shown(), PersonSettings(via=("ip", "netns", "exec", "vclab-alice")), [])
+
+
 def test_the_stable_file_is_in_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     file = ssh.write_known_hosts(shown(host_key="ssh-ed25519 AAAA"))

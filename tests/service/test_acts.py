@@ -17,6 +17,7 @@ from vclab.model.reservations import ReservationView, ReserveRequest
 from vclab.model.states import Ending
 from vclab.secrets.store import SecretStore
 from vclab.service import acts
+from vclab.service.reservations import Named
 from vclab.service.use_case import USE_CASES
 from vclab.store import intents, reservations
 
@@ -30,8 +31,8 @@ def reserve(**changes: Any) -> acts.Reserve:
     return acts.Reserve(**{"reservation": new_id(), "image": "debian-12", "seconds": 3600.0, **changes})
 
 
-def named(view: ReservationView) -> acts.Named:
-    return acts.Named(reservation=view.id)
+def named(view: ReservationView) -> Named:
+    return Named(reservation=view.id)
 
 
 def ready(lab: Lab, user: str = "alice") -> ReservationView:

@@ -16,6 +16,7 @@ from vclab.model.errors import Refused
 from vclab.service import acts, reservations
 from vclab.service.client import Client
 from vclab.service.people import me
+from vclab.service.reservations import Named
 from vclab.service.use_case import Nothing
 from vclab.service.views import Reservation
 from vclab.settings import PersonSettings, load
@@ -63,14 +64,14 @@ def connect(
     if print_:
         say(shlex.join(ssh_command(view, person, write_known_hosts(view), command or ())))
     if password:
-        say(run(client.call(acts.password, acts.Named(reservation=view.id))).password)
+        say(run(client.call(acts.password, Named(reservation=view.id))).password)
     if not (print_ or password):
         raise typer.Exit(run_ssh(view, person, command or ()))
 
 
 async def _known(client: Client, r: str) -> tuple[Reservation, PersonSettings]:
     """The reservation, and how the caller reaches computers from here."""
-    view = await client.call(reservations.look, reservations.Named(reservation=r))
+    view = await client.call(reservations.look, Named(reservation=r))
     login = (await client.call(me, Nothing())).login
     return view, load().people.get(login, PersonSettings())
 

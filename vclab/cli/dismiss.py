@@ -7,6 +7,7 @@ from vclab.cli.output import say, say_json
 from vclab.cli.params import AsUser, Json, ReservationId
 from vclab.cli.running import run
 from vclab.service import acts
+from vclab.service.reservations import Named
 
 
 def dismiss(context: typer.Context, r: ReservationId, json: Json = False, as_user: AsUser = "") -> None:
@@ -20,7 +21,7 @@ def dismiss(context: typer.Context, r: ReservationId, json: Json = False, as_use
       vclab dismiss 1f3k9
       vclab --as olga dismiss 1f3k9      (an operator dismisses anybody's)
     """
-    view = run(client_of(context, as_user).call(acts.dismiss, acts.Named(reservation=r)))
+    view = run(client_of(context, as_user).call(acts.dismiss, Named(reservation=r)))
     if json:
         say_json(acts.dismiss.document(view))
     else:

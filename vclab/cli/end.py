@@ -15,6 +15,7 @@ from vclab.model.errors import VclabError
 from vclab.service import acts
 from vclab.service.acts import Ended
 from vclab.service.client import Client
+from vclab.service.reservations import Named
 
 
 def end(context: typer.Context, r: ReservationIds, json: Json = False, as_user: AsUser = "") -> None:
@@ -51,7 +52,7 @@ async def _end_all(client: Client, names: list[str]) -> tuple[list[Ended | Vclab
 
 async def _end(client: Client, name: str) -> Ended | VclabError:
     try:
-        view = await client.call(acts.end, acts.Named(reservation=name))
+        view = await client.call(acts.end, Named(reservation=name))
     except VclabError as error:
         return error
     forget_known_hosts(view.id)

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from vclab.cli.client import client_of, zone_for
-from vclab.cli.errors import Code, Usage, code_of, problem_of, report
+from vclab.cli.errors import Code, code_of, problem_of, report
 from vclab.cli.output import JsonValue, note, say, say_json
 from vclab.cli.params import AsUser, ImageName, Json
 from vclab.cli.progress import display, follow
@@ -33,7 +33,7 @@ def reserve(
     context: typer.Context,
     image: ImageName,
     for_: Annotated[str, typer.Option("--for", metavar="DURATION", help="How long: 2h, 90m, 1h30m.")] = "2h",
-    count: Annotated[int, typer.Option("--count", metavar="N", help=f"How many at once, at most {MOST}.")] = 1,
+    count: Annotated[int, typer.Option("--count", metavar="N", min=1, max=MOST, help="How many at once.")] = 1,
     at: Annotated[
         str,
         typer.Option("--at", metavar="TIME", help="The start: 10:00, 2026-12-01T10:00. Else now.", show_default=False),
@@ -68,8 +68,6 @@ def reserve(
       vclab why R                                 (R: the id that a refusal names)
       vclab --as olga reserve debian-12 --count 10
     """
-    if not 1 <= count <= MOST:
-        raise Usage(f"can't make {count} reservations at once", f"use --count 1 to --count {MOST}")
     tries = [Try(new_id()) for _ in range(count)]
     client, seconds = client_of(context, as_user), parse_length(for_)
     try:

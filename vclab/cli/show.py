@@ -5,14 +5,14 @@ from zoneinfo import ZoneInfo
 import typer
 
 from vclab.cli.client import client_of, zone_for
-from vclab.cli.output import fields, note, say, say_json, table
+from vclab.cli.output import fields, say, say_json, table
 from vclab.cli.params import AsUser, Json, ReservationId
 from vclab.cli.progress import sentence
 from vclab.cli.running import run
 from vclab.cli.tables import Column, Fit
 from vclab.cli.times import clock, utc_now
 from vclab.model.durations import format_duration
-from vclab.model.states import ReservationState
+from vclab.model.states import ReservationState, Word
 from vclab.service import reservations
 from vclab.service.client import Client
 from vclab.service.looks import CurrentStatus, Look
@@ -38,7 +38,7 @@ def show(context: typer.Context, r: ReservationId, json: Json = False, as_user: 
     describe(shown, zone)
     if shown.waits_for_help:
         more = "; `vclab needs-help` shows the evidence" if shown.failures else ""
-        note(f"`vclab end {shown.id}` cancels it{more}")
+        say(f"`vclab end {shown.id}` cancels it{more}")
     if shown.history:
         say("")
         table(HISTORY, [_event(each, zone) for each in shown.history])
@@ -55,13 +55,15 @@ def describe(shown: Shown, zone: ZoneInfo) -> None:
         pairs += _live(shown, shown.now, zone)
     elif not shown.ended:
         pairs.append(("No live answer", f"{shown.now.why_not if shown.now else ''}; this is from the database"))
-    fields([*pairs, ("Reason" if shown.ended else "Remark", shown.remark or ""), *_warnings(shown, zone)])
+    name = "Reason" if shown.ended or shown.waits_for_help else "Remark"
+    fields([*pairs, (name, shown.remark or ""), *_warnings(shown, zone)])
 
 
 def _known(view: Look, zone: ZoneInfo) -> list[tuple[str, str]]:
     """What the store knows."""
     now = utc_now()
-    state = sentence(view, now) if view.ended or view.state is ReservationState.NEW else view.word
+    moving = view.ended or (view.state is ReservationState.NEW and not view.waits_for_help)
+    state = sentence(view, now) if moving else Word.NEEDS_HELP if view.waits_for_help else view.word
     return [
         ("Reservation", view.id),
         ("State", state),

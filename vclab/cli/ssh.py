@@ -17,6 +17,8 @@ from vclab.service.addresses import checked_address
 from vclab.service.views import Reservation
 from vclab.settings import PersonSettings
 
+ENTER_NAMESPACE = ("ip", "netns", "exec")  #: begins ``via`` of the embedded lab's users
+
 
 def known_hosts_line(view: Reservation) -> str:
     """The computer's public address with the host key pinned at load."""
@@ -74,8 +76,13 @@ def _option_path(path: Path) -> str:
 def run_ssh(view: Reservation, person: PersonSettings, command: Sequence[str]) -> int:
     """Run OpenSSH on this terminal and return its exit code (128 + signal if it was killed).
 
-    Raises ``Refused`` when the program is not there.
+    Raises ``Refused`` when the program is not there, or only root may run it.
     """
+    if os.geteuid() and person.via[:3] == ENTER_NAMESPACE:
+        raise Refused(
+            f"{view.user} sits in a network namespace of the embedded lab, which only root may enter",
+            f"run `sudo vclab connect {view.id}`",
+        )
     with tempfile.TemporaryDirectory(prefix="vclab-connect-") as directory:
         known_hosts = Path(directory) / "known_hosts"
         known_hosts.write_text(known_hosts_line(view), encoding="utf-8")

@@ -15,6 +15,7 @@ from vclab.cli.progress import sentence
 from vclab.cli.running import run
 from vclab.cli.times import clock, utc_now
 from vclab.model.durations import format_duration
+from vclab.model.states import Word
 from vclab.service import reservations
 from vclab.service.client import Client
 from vclab.service.reservations import Activity, Attempt, Candidate, Explained, Named, RefusedPlace
@@ -91,14 +92,15 @@ class Explanation:
 
     def print(self) -> None:
         """The cause first; then what was seen, and what can be done."""
-        found = self._found
+        found, helpless = self._found, self._found.waits_for_help
         pairs = [
             ("Reservation", f"{found.id}: {found.image} for {found.user}"),
-            ("State", sentence(found, self._now)),
+            ("State", Word.NEEDS_HELP if helpless else sentence(found, self._now)),
+            ("Reason", found.reason or "" if helpless else ""),
             *self._live(),
             *(pair for each in found.activities for pair in self._activity(each)),
             *((("Failed load", self._failed(n))) for n in range(len(found.failures))),
-            ("Reason" if found.ended else "Remark", "" if found.waits_for_help or found.ended else found.reason or ""),
+            ("Remark", "" if helpless or found.ended else found.reason or ""),
             ("Beware", found.suspect.text if found.suspect else ""),
         ]
         fields(pairs)

@@ -106,11 +106,20 @@ class Refusal:
 
         A large lab has hundreds of hosts, so ``vclab why`` lists the others. ``request``: its id.
         """
-        reason = f"{self.reason}; {self.hint}" if self.hint else self.reason
         details = "; ".join(f"{c.name}: {', '.join(c.lacks)}" for c in self.candidates[:NAMED])
         if len(self.candidates) > NAMED:
             details = f"{NAMED} of {len(self.candidates)} considered: {details}; `vclab why {request}` lists all"
-        return f"{reason} ({details})" if details else reason
+        return f"{self._reason} ({details})" if details else self._reason
+
+    def brief(self, request: str) -> str:
+        """The same without the candidates, if there are many: for a line that has more to say."""
+        if len(self.candidates) <= NAMED:
+            return self.text(request)
+        return f"{self._reason} (`vclab why {request}` lists {len(self.candidates)} hosts)"
+
+    @property
+    def _reason(self) -> str:
+        return f"{self.reason}; {self.hint}" if self.hint else self.reason
 
 
 @dataclass(frozen=True)

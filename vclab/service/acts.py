@@ -23,6 +23,7 @@ from vclab.service.addresses import checked_address
 from vclab.service.backend import Backend
 from vclab.service.finding import near, quoted
 from vclab.service.looks import Look, look_at
+from vclab.service.reservations import Named
 from vclab.service.use_case import Call, Question, Rule, act
 from vclab.service.views import Reservation, View
 from vclab.store import catalog, reservations
@@ -38,12 +39,6 @@ LOOK = 0.3
 """Seconds between two looks whether it is open."""
 
 Send = Callable[["Reservations"], Awaitable[Done]]
-
-
-class Named(Question):
-    """A reservation, by its id."""
-
-    reservation: str
 
 
 # --- reserve --------------------------------------------------------------------------------------------------------

@@ -51,29 +51,35 @@ def plain(name: str) -> str:
 
 
 def _reservation(session: Session, actor: Actor, name: str) -> ReservationView | None:
-    id = _one(name, lambda: reservations.beginning(session, name, whose(actor), _NAMED + 1))
-    view = reservations.view(session, id) if id else None
-    return view if view and may_see(actor, view) else None
+    def visible(id: str) -> ReservationView | None:
+        view = reservations.view(session, id)
+        return view if view and may_see(actor, view) else None
+
+    return _one(name, visible, lambda: reservations.beginning(session, name, whose(actor), _NAMED + 1))
 
 
 def _refused(session: Session, actor: Actor, name: str) -> RefusedRequest | None:
-    id = _one(name, lambda: refusals.beginning(session, name, whose(actor), _NAMED + 1))
-    found = refusals.refused(session, id) if id else None
-    return found if found and (actor.operator or found.user == actor.login) else None
+    def visible(id: str) -> RefusedRequest | None:
+        found = refusals.refused(session, id)
+        return found if found and (actor.operator or found.user == actor.login) else None
+
+    return _one(name, visible, lambda: refusals.beginning(session, name, whose(actor), _NAMED + 1))
 
 
-def _one(name: str, beginning: Callable[[], Sequence[str]]) -> str:
-    """The one id that begins with ``name``, or ``name`` itself; empty when it can't be one. Raises ``Refused``."""
-    if not is_id(name):
-        return ""
-    fitting = beginning() if len(name) >= SHORTEST else ()
-    if name in fitting or not fitting:
-        return name
+def _one(name: str, visible: Callable[[str], T | None], beginning: Callable[[], Sequence[str]]) -> T | None:
+    """What has the id ``name``, or the only one whose id begins so. Raises ``Refused`` when several do.
+
+    Most often it is the whole id, and the database finds that at once.
+    """
+    found = visible(name) if is_id(name) else None
+    if found is not None or not is_id(name) or len(name) < SHORTEST:
+        return found
+    fitting = beginning()
     if len(fitting) > 1:
         more = ", …" if len(fitting) > _NAMED else ""
         ids = ", ".join(sorted(fitting, reverse=True)[:_NAMED])
         raise Refused(f"several reservations begin with {quoted(name)}: {ids}{more}", "type more of the id")
-    return fitting[0]
+    return visible(fitting[0]) if fitting else None
 
 
 async def _not_found(backend: Backend, actor: Actor, name: str) -> ReservationView:

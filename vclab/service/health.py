@@ -129,9 +129,9 @@ def _loads(session: Session, call: Call) -> tuple[bool, str]:
     held = [each for each in found if isinstance(each, WaitingReservation)]
     failed = [each for each in found if isinstance(each, FailedComputer)]
     each = ", ".join(f"{one.id} at {one.failure.title} on {one.failure.host}" for one in held)
-    told = [f"{len(held)} need{'s' * (len(held) == 1)} help: {each}"] if held else []
-    told += [f"{one.computer} failed at {one.failure.title}" for one in failed]
-    return True, f"{'; '.join(told)}; `vclab needs-help` shows the cause" if told else "none needs help"
+    texts = [f"{len(held)} need{'s' * (len(held) == 1)} help: {each}"] if held else []
+    texts += [f"{one.computer} failed at {one.failure.title}" for one in failed]
+    return True, f"{'; '.join(texts)}; `vclab needs-help` shows the cause" if texts else "none needs help"
 
 
 _STORED: dict[str, _Look] = {"machines": _machines, "hosts": _hosts, "images": _images, "loads": _loads}

@@ -247,8 +247,11 @@ class Explained(Look):
 @read(Rule.USERS)
 async def why(call: Call, question: Named) -> RefusedPlace | Explained:
     """Why a reservation is where it is, or why a request was refused. Of others' the answer is "not found"."""
-    await _no_computer(call, question.reservation)
-    found = await finding.own_request(call.backend, call.actor, question.reservation)
+    try:
+        found = await finding.own_request(call.backend, call.actor, question.reservation)
+    except NotFound:
+        await _no_computer(call, question.reservation)
+        raise
     return RefusedPlace.of(found) if isinstance(found, RefusedRequest) else await _explain(call, found)
 
 
@@ -484,7 +487,7 @@ def _address(text: str) -> str:
 
 
 def _explain_none(session: Session, question: Had) -> list[stays.Stay]:
-    """A name that was never there is told apart from one that had nothing. Raises ``NotFound``."""
+    """Nothing, for a name that is known. Raises ``NotFound`` for any other."""
     if question.computer and question.computer not in {each.name for each in catalog.computers(session)}:
         raise NotFound(f"there is no computer {quoted(question.computer)}", "`vclab computer list` lists them")
     if question.user and question.user not in {each.login for each in catalog.users(session)}:

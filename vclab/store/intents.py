@@ -11,6 +11,7 @@ from vclab.model.intents import Author, Intent, Outcome, Verb
 from vclab.store import models
 from vclab.store.column_types import utc
 
+_HINT = "send it with vclab, which records the intent first"
 LONGEST = 2000
 """Characters of a detail."""
 
@@ -48,12 +49,13 @@ def author(session: Session, id: str, verb: Verb, subject: str, **said: object) 
 
 def intent_of(session: Session, id: str, verb: Verb, subject: str, **said: object) -> Intent:
     """The intent itself. Raises as ``author``."""
+    act = verb.partition(".")[2]
     try:
         intent = find(session, id)
     except NotFound:
-        raise Refused(f"no recorded intent stands behind this {verb.partition('.')[2]}", "use vclab to ask") from None
+        raise Refused(f"this {act} has no recorded intent", _HINT) from None
     if not intent.asks_for(verb, subject, said):
-        raise Refused(f"intent {id} asks for something else than this {verb.partition('.')[2]}", "use vclab to ask")
+        raise Refused(f"the intent {id} asks for something else than this {act}", _HINT)
     return intent
 
 

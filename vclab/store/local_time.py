@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy.orm import Session
 
+from vclab.model.times import dated
 from vclab.store.models import User
 
 
@@ -23,9 +24,5 @@ def zone_of(session: Session, login: str) -> tzinfo:
 
 
 def shown(moment: datetime, zone: tzinfo) -> str:
-    """``2026-08-01 12:00 CEST``. A time without a date in that zone, at the calendar's edge, stays as it is."""
-    try:
-        local = moment.astimezone(zone)
-    except OverflowError:
-        local = moment
-    return f"{local:%Y-%m-%d %H:%M %Z}"
+    """As in every message: ``2026-08-01 12:00 CEST``."""
+    return dated(moment, zone)

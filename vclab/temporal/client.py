@@ -18,6 +18,7 @@ from temporalio.client import (
     Client,
     WithStartWorkflowOperation,
     WorkflowExecutionStatus,
+    WorkflowFailureError,
     WorkflowHandle,
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
@@ -257,7 +258,7 @@ class Reservations:
         try:
             async with asyncio.timeout(timeout):  # asyncio.wait_for of Python 3.11 may lose a cancellation
                 return await call()
-        except WorkflowUpdateFailedError as error:
+        except (WorkflowUpdateFailedError, WorkflowFailureError) as error:
             raise _refusal(error) from None
         except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
             raise Unreachable(
@@ -282,7 +283,7 @@ async def _let_go(started: Awaitable[object]) -> None:
         start.exception()
 
 
-def _refusal(error: WorkflowUpdateFailedError) -> Exception:
+def _refusal(error: WorkflowUpdateFailedError | WorkflowFailureError) -> Exception:
     cause = error.cause
     if isinstance(cause, ActivityError) and cause.cause is not None:
         cause = cause.cause  # its record failed

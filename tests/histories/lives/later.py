@@ -41,10 +41,10 @@ from vclab.store import catalog, tenures
 BROKEN = HostFacts("esx1", 16, 16384, False, "in maintenance", ("ds1",))
 
 
-async def move(life: Life, start: datetime, request_id: str = "") -> None:
+async def move(life: Life, start: datetime, intent: str = "") -> None:
     """Move the start."""
     await life.settled()
-    await life.reservations.reschedule(life.id, Reschedule(start, intent=request_id))
+    await life.reservations.reschedule(life.id, Reschedule(start, intent=intent))
     await life.settled()
 
 

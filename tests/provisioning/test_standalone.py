@@ -179,7 +179,7 @@ def test_a_machine_at_which_somebody_sits_is_not_given_away(group: Group, login:
         why = group.why_not()
         assert why["lab01"] == ""
         assert why["lab02"].startswith("somebody is logged in at it: ")
-        with pytest.raises(StepFailed, match="lab02 can't be given to anybody now: somebody is logged in at it"):
+        with pytest.raises(StepFailed, match="lab02 is not available now: somebody is logged in at it"):
             group.load(group.target("lab02", 30))
     finally:
         place.inside("sh", "-c", f"pkill -KILL -s {pid}; kill -KILL {pid}; true > /run/utmp", check=False)

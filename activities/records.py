@@ -22,7 +22,7 @@ from vclab.model.plans import Facts, Target
 from vclab.model.reservations import Placed, Refusal, ReserveRequest, Waits
 from vclab.model.states import Ending
 from vclab.settings import Settings
-from vclab.store import extension, intents, reservations, scheduling, spares
+from vclab.store import extension, intents, placement, reservations, scheduling, spares
 from vclab.store.engine import Store
 
 T = TypeVar("T")
@@ -247,7 +247,7 @@ class RecordActivities:
                 by = _who_reserves(session, given.request)
             except Refused as refused:
                 return Refusal(str(refused))
-            return reservations.place(session, given.request, by, given.inventories, ours, given.now)
+            return placement.place(session, given.request, by, given.inventories, ours, given.now)
 
         return _outcome(self._write(write))
 

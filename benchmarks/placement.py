@@ -30,7 +30,7 @@ from vclab.model.states import ComputerState, Purpose
 from vclab.placement import choose
 from vclab.provisioning import registry
 from vclab.settings import LimitSettings
-from vclab.store import catalog, placement, reservations
+from vclab.store import catalog, placement
 from vclab.store.engine import Store, open_store
 from vclab.store.models import Claim, Computer, Pool, Tenure
 
@@ -126,7 +126,7 @@ def _placements(store: Store, hosts: tuple[HostFacts, ...], placements: int, now
         def place(
             session: Session, request: ReserveRequest = request, answer: Inventory = answer, moment: datetime = moment
         ) -> object:
-            return reservations.place(session, request, Author("bench", operator=True), (answer,), rules, moment)
+            return placement.place(session, request, Author("bench", operator=True), (answer,), rules, moment)
 
         begun = time.perf_counter()
         outcome = store.run(place)

@@ -19,7 +19,7 @@ from vclab.model.intents import Author
 from vclab.model.inventory import DatastoreFacts, HostFacts, Inventory
 from vclab.model.plans import Facts
 from vclab.model.reservations import Placed, ReserveRequest
-from vclab.store import reservations
+from vclab.store import placement, reservations
 from vclab.store.engine import Store
 
 HOST, ADDRESS = "esx1.example.org", "203.0.113.216"
@@ -30,7 +30,7 @@ def place(opened: Store, id: str, user: str) -> None:
     now, host = datetime.now(UTC), HostFacts(HOST, 16, 16384, True, "", ("ds1",))
     heard = Inventory("vc1", now, (host,), (DatastoreFacts("ds1", 200, 200),))
     request = ReserveRequest(id, user, "debian-12", 3600)
-    outcome = opened.run(lambda s: reservations.place(s, request, Author(user), [heard], RULES, now))
+    outcome = opened.run(lambda s: placement.place(s, request, Author(user), [heard], RULES, now))
     assert isinstance(outcome, Placed), outcome
     opened.run(lambda s: reservations.ready(s, id, Facts("10.77.0.5", ADDRESS), now))
 
@@ -54,10 +54,10 @@ class Terminal:
         os.close(theirs)
         self.shown = ""
 
-    def read(self, seconds: float = 30.0) -> bool:
-        """Take up what it shows; False when nothing comes any more."""
+    def read(self, seconds: float = 1.0) -> bool:
+        """Take up what it shows within that time; False when it has ended."""
         if not select.select([self._ours], [], [], seconds)[0]:
-            return False
+            return True
         try:
             more = os.read(self._ours, 65536).decode()
         except OSError:  # it has ended
@@ -65,22 +65,22 @@ class Terminal:
         self.shown += more
         return bool(more)
 
-    def until(self, text: str, seconds: float = 60.0) -> None:
+    def until(self, text: str, seconds: float = 120.0) -> None:
         """Wait until it shows this text."""
         deadline = time.monotonic() + seconds
         while text not in self.shown:
-            assert time.monotonic() < deadline, self.shown
-            self.read(1.0)
+            assert self.read() and time.monotonic() < deadline, self.shown
 
     def interrupt(self) -> int:
         """Ctrl-C; the exit code."""
         self._command.send_signal(signal.SIGINT)
         return self.wait()
 
-    def wait(self) -> int:
+    def wait(self, seconds: float = 120.0) -> int:
         """Its exit code, when it has shown all."""
+        deadline = time.monotonic() + seconds
         while self.read():
-            pass
+            assert time.monotonic() < deadline, self.shown
         return self._command.wait(30)
 
     def close(self) -> None:

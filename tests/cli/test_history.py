@@ -15,7 +15,7 @@ from vclab.model.inventory import DatastoreFacts, HostFacts, Inventory
 from vclab.model.plans import Facts
 from vclab.model.reservations import Placed, ReserveRequest
 from vclab.model.states import Ending
-from vclab.store import reservations
+from vclab.store import placement, reservations
 from vclab.store.engine import open_store
 
 THEN = datetime(2025, 3, 1, 10, 0, tzinfo=UTC)
@@ -31,7 +31,7 @@ def past(store: Path) -> None:
     def place(id: str, user: str, now: datetime) -> None:
         request = ReserveRequest(id, user, DEBIAN.name, 3600)
         heard = (Inventory("vc1", now, (host,), (DatastoreFacts("ds1", 200, 200),)),)
-        placed = opened.run(lambda s: reservations.place(s, request, Author(user), heard, RULES, now))
+        placed = opened.run(lambda s: placement.place(s, request, Author(user), heard, RULES, now))
         assert isinstance(placed, Placed), placed
 
     def ready(id: str, public: str, now: datetime) -> None:

@@ -16,7 +16,7 @@ from vclab.model.intents import Author
 from vclab.model.inventory import DatastoreFacts, HostFacts, Inventory
 from vclab.model.plans import Facts, StepInput
 from vclab.model.reservations import Placed, Refusal, ReserveRequest
-from vclab.store import failures, load_log, reservations
+from vclab.store import failures, load_log, placement
 from vclab.store.engine import Store, open_store
 
 NOW = datetime.now(UTC)
@@ -35,7 +35,7 @@ def ask(opened: Store, user: str = "alice", hosts: int = 1, memory_mb: int = 512
     heard = Inventory("vc1", NOW, found, (DatastoreFacts("ds1", 200, 200),))
     request = ReserveRequest(new_id(), user, "debian-12", 3600)
     return request.id, opened.run(
-        lambda s: reservations.place(s, request, Author(user, operator=True), [heard], RULES, NOW - MINUTE)
+        lambda s: placement.place(s, request, Author(user, operator=True), [heard], RULES, NOW - MINUTE)
     )
 
 

@@ -275,7 +275,7 @@ def test_without_macs_the_address_that_is_known_is_the_public_one(group: Group) 
 
 def test_what_it_can_not_do_it_says(group: Group) -> None:
     target = group.target("lab01", 90)
-    with pytest.raises(StepFailed, match="not a machine of labs any more"):
+    with pytest.raises(StepFailed, match="no longer a machine of labs"):
         group.managing(
             lambda: group.module.steps()["standalone.check"](
                 Context(), StepInput("s", "s", replace(target, computer="x"), Facts())

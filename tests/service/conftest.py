@@ -23,7 +23,7 @@ from vclab.service.authentication import Account, authenticate
 from vclab.service.backend import Backend
 from vclab.service.client import Client, InProcess
 from vclab.settings import Settings
-from vclab.store import intents, reservations
+from vclab.store import intents, placement, reservations
 from vclab.store.engine import Store, open_store
 
 NOW = datetime.now(UTC)
@@ -103,7 +103,7 @@ class Lab:
         """A reservation of theirs, which is new."""
         request, by = ReserveRequest(new_id(), user, "debian-12", 3600), Author(user, operator=True)
         heard = [inventory(taken_at=NOW)]
-        outcome = self.store.run(lambda s: reservations.place(s, request, by, heard, rules, NOW))
+        outcome = self.store.run(lambda s: placement.place(s, request, by, heard, rules, NOW))
         assert isinstance(outcome, Placed), outcome
         return self.view(request.id)
 

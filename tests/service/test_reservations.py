@@ -21,8 +21,7 @@ from vclab.service.finding import own_reservation
 from vclab.service.reservations import Asked, Explained, FailedComputer, Had, Named, RefusedPlace, Which
 from vclab.service.use_case import Nothing
 from vclab.settings import Settings
-from vclab.store import failed_steps, intents, needs_help, refusals
-from vclab.store import reservations as records
+from vclab.store import failed_steps, intents, needs_help, placement, refusals
 
 NOW = datetime.now(UTC)
 MINUTE = timedelta(minutes=1)
@@ -68,7 +67,7 @@ def place(backend: Backend, id: str, user: str) -> Placed:
     request = ReserveRequest(id, user, "debian-12", 3600)
     rules = replace(RULES, limits=replace(RULES.limits, at_once=9))
     outcome = backend.store.run(
-        lambda s: records.place(s, request, Author(user), [inventory(taken_at=NOW)], rules, NOW)
+        lambda s: placement.place(s, request, Author(user), [inventory(taken_at=NOW)], rules, NOW)
     )
     assert isinstance(outcome, Placed), outcome
     return outcome

@@ -13,7 +13,7 @@ from vclab.model.rules import Limits, Rules
 from vclab.provisioning import registry
 from vclab.provisioning.vsphere.data import ImageData
 from vclab.settings import LimitSettings
-from vclab.store import Store, catalog, reservations
+from vclab.store import Store, catalog, placement
 
 ALICE, OLGA = Author("alice"), Author("olga", operator=True)
 NOW = datetime(2026, 8, 1, 10, 0, 0, 123456, UTC)
@@ -76,7 +76,7 @@ def reserve(
     """Reserve; as an operator unless said otherwise, so that only room counts."""
     request = ReserveRequest(id or new_id(), user, image, hours * 3600)
     heard = (inventory(),) if inventories is None else inventories
-    return store.run(lambda session: reservations.place(session, request, Author(user, operator), heard, rules, now))
+    return store.run(lambda session: placement.place(session, request, Author(user, operator), heard, rules, now))
 
 
 def must_reserve(store: Store, user: str = "alice", image: str = "debian-12", hours: float = 1) -> Placed:

@@ -17,7 +17,16 @@ from vclab.model.plans import Facts
 from vclab.model.reservations import Placed, Refusal, ReserveRequest
 from vclab.model.rules import Health
 from vclab.model.states import ComputerState, Ending
-from vclab.store import Store, catalog, failures, host_rests, relocation, reservations, tenures
+from vclab.store import (
+    Store,
+    catalog,
+    failures,
+    host_rests,
+    placement,
+    relocation,
+    reservations,
+    tenures,
+)
 from vclab.store.models import HostRest, LoadFailure
 
 ESX1, ESX2 = ("lab-vcenter", "esx1"), ("lab-vcenter", "esx2")
@@ -151,7 +160,7 @@ def test_a_load_that_ends_well_wakes_a_host_but_not_one_that_an_operator_let_res
 def test_for_later_only_the_hosts_count_that_nothing_brings_back_by_itself(lab: Store) -> None:
     def later() -> str:
         request = ReserveRequest(new_id(), "alice", "big", 3600, start=NOW + 24 * HOUR)
-        outcome = lab.run(lambda s: reservations.place(s, request, OLGA, [inventory(hosts=1)], RULES, NOW))
+        outcome = lab.run(lambda s: placement.place(s, request, OLGA, [inventory(hosts=1)], RULES, NOW))
         return outcome.text() if isinstance(outcome, Refusal) else outcome.target.host
 
     for name in ("debian-12", "big", "third"):

@@ -16,7 +16,7 @@ from vclab.model.catalog import Endpoint
 from vclab.model.ids import new_id
 from vclab.model.intents import Author
 from vclab.model.reservations import Placed, Refusal, ReserveRequest
-from vclab.store import Store, catalog, extension, reservations
+from vclab.store import Store, catalog, extension, placement
 from vclab.store.models import Claim, Tenure
 
 Act = Callable[[Session], object]
@@ -43,7 +43,7 @@ def place(user: str, endpoint: str, start: datetime | None = None) -> Callable[[
     """At that endpoint, for an hour."""
     request = ReserveRequest(new_id(), user, "debian-12", 3600.0, start=start)
     heard = replace(inventory(hosts=1), endpoint=endpoint)
-    return lambda session: reservations.place(session, request, Author(user, operator=True), (heard,), RULES, NOW)
+    return lambda session: placement.place(session, request, Author(user, operator=True), (heard,), RULES, NOW)
 
 
 def extend(placed: Placed | Refusal) -> Act:

@@ -9,7 +9,7 @@ from vclab.model.ids import new_id
 from vclab.model.plans import Facts
 from vclab.model.reservations import Placed, Refusal, ReserveRequest
 from vclab.model.states import Ending
-from vclab.store import Store, failures, refusals, reservations
+from vclab.store import Store, failures, placement, refusals, reservations
 
 
 def refused(outcome: Placed | Refusal) -> Refusal:
@@ -58,7 +58,7 @@ def test_an_identity_that_comes_back_counts_and_an_overrun_does_not(store: Store
 def own(lab: Store, hours: float, start: datetime | None = None, now: datetime = NOW) -> Placed | Refusal:
     """Within the limits of the user: one at a time."""
     request = ReserveRequest(new_id(), "alice", "big", hours * 3600, start=start)
-    return lab.run(lambda s: reservations.place(s, request, ALICE, (inventory(),), RULES, now))
+    return lab.run(lambda s: placement.place(s, request, ALICE, (inventory(),), RULES, now))
 
 
 def test_when_the_users_own_limit_and_the_room_allow_it(lab: Store) -> None:
@@ -78,7 +78,7 @@ def test_when_the_room_allows_it_after_the_users_own_limit(lab: Store) -> None:
     assert isinstance(own(lab, 1), Placed)
     must_reserve(lab, "bob", "big", hours=3)
     request = ReserveRequest(new_id(), "carol", "big", 7200, start=NOW + 1.7 * HOUR)
-    assert isinstance(lab.run(lambda s: reservations.place(s, request, OLGA, (inventory(),), RULES, NOW)), Placed)
+    assert isinstance(lab.run(lambda s: placement.place(s, request, OLGA, (inventory(),), RULES, NOW)), Placed)
     refusal = refused(own(lab, 1))
     assert refusal.earliest == NOW + 3 * HOUR + TURNAROUND
     assert "at one time" in refusal.reason

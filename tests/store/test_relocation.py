@@ -19,6 +19,7 @@ from vclab.store import (
     failed_steps,
     locks,
     needs_help,
+    placement,
     relocation,
     reservations,
     tenures,
@@ -180,7 +181,7 @@ def test_nobody_passes_a_promised_identity(store: Store) -> None:
     store.run(lambda s: seed(s, identities=1))
     first = must_reserve(store)
     later = ReserveRequest(new_id(), "bob", "debian-12", 3600, start=NOW + 2 * HOUR)
-    promised_to_bob = store.run(lambda s: reservations.place(s, later, OLGA, (inventory(),), RULES, NOW))
+    promised_to_bob = store.run(lambda s: placement.place(s, later, OLGA, (inventory(),), RULES, NOW))
     assert isinstance(promised_to_bob, Placed) and promised_to_bob.preload_at is not None
     said = store.run(lambda s: extension.credit(s, locks.reservation(s, first.reservation), 5400, RULES, NOW))
     assert "could only move to" in said

@@ -11,7 +11,16 @@ from vclab.model.errors import NotFound, Refused
 from vclab.model.ids import new_id
 from vclab.model.reservations import Placed, Refusal, ReserveRequest
 from vclab.model.states import ComputerState, Ending
-from vclab.store import Store, catalog, host_rests, reservations, retirement, scheduling, spares
+from vclab.store import (
+    Store,
+    catalog,
+    host_rests,
+    placement,
+    reservations,
+    retirement,
+    scheduling,
+    spares,
+)
 
 __all__ = ["labs"]
 
@@ -66,7 +75,7 @@ def test_what_was_reserved_before_begins_all_the_same(lab: Store, thing: Thing, 
     """Its promise is kept."""
     start = NOW + 3 * HOUR
     request = ReserveRequest(new_id(), "alice", "debian-12", 3600, start=start)
-    later = lab.run(lambda s: reservations.place(s, request, OLGA, (inventory(),), RULES, NOW))
+    later = lab.run(lambda s: placement.place(s, request, OLGA, (inventory(),), RULES, NOW))
     assert isinstance(later, Placed) and later.preload_at is not None
     disable(lab, thing, name)
     begun = lab.run(lambda s: scheduling.begin(s, request.id, (inventory(),), RULES, start))
@@ -149,7 +158,7 @@ def test_a_promised_identity_is_not_removed(store: Store) -> None:
     start = NOW + 3 * HOUR
     for user in ("alice", "bob"):
         request = ReserveRequest(new_id(), user, "debian-12", 3600, start=start)
-        outcome = store.run(lambda s, r=request: reservations.place(s, r, OLGA, (inventory(),), RULES, NOW))  # type: ignore[misc]
+        outcome = store.run(lambda s, r=request: placement.place(s, r, OLGA, (inventory(),), RULES, NOW))  # type: ignore[misc]
         assert isinstance(outcome, Placed)
     with pytest.raises(Refused, match="all identities are promised at"):
         remove(store, Thing.COMPUTER, "vm02")
@@ -184,6 +193,13 @@ def test_lab_machines_and_their_group(labs: Store) -> None:
     with pytest.raises(Refused, match="are only there"):
         labs.run(lambda s: catalog.put_image(s, replace(catalog.image(s, "lab-debian"), endpoint="labs")))
         remove(labs, Thing.ENDPOINT, "labs")
+
+
+def test_no_host_of_a_removed_endpoint_rests(lab: Store) -> None:
+    lab.run(lambda s: host_rests.order(s, "lab-vcenter", "esx1", "new memory", "olga", NOW))
+    remove(lab, Thing.ENDPOINT, "lab-vcenter")
+    with lab.read() as session:
+        assert host_rests.resting(session) == {}
 
 
 def test_an_endpoint_that_was_never_used(lab: Store) -> None:

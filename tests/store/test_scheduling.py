@@ -14,7 +14,7 @@ from vclab.model.inventory import HostFacts, Inventory
 from vclab.model.plans import Facts
 from vclab.model.reservations import Placed, Refusal, ReserveRequest
 from vclab.model.states import ComputerState, Ending, ReservationState
-from vclab.store import Store, catalog, extension, models, reservations, scheduling, tenures
+from vclab.store import Store, catalog, extension, models, placement, reservations, scheduling, tenures
 from vclab.store.models import Claim
 
 START = NOW + 10 * HOUR
@@ -32,9 +32,7 @@ def later(
     heard: Inventory | None = None,
 ) -> Placed | Refusal:
     request = ReserveRequest(new_id(), user, image, hours * 3600, start=start)
-    return store.run(
-        lambda s: reservations.place(s, request, Author(user, operator), (heard or inventory(),), RULES, NOW)
-    )
+    return store.run(lambda s: placement.place(s, request, Author(user, operator), (heard or inventory(),), RULES, NOW))
 
 
 def must(outcome: Placed | Refusal) -> Placed:

@@ -29,7 +29,7 @@ from vclab.model.reservations import Placed, ReservationView, ReserveRequest
 from vclab.model.states import ReservationState
 from vclab.model.steps import BlockingStep, StepContext
 from vclab.settings import Settings
-from vclab.store import catalog, reservations
+from vclab.store import catalog, placement, reservations
 from vclab.store.engine import Store, open_store
 from workflows.reconcile import Reconcile
 
@@ -165,7 +165,7 @@ def placed_at(lab: Lab, endpoint: str) -> str:
     facts = Inventory(endpoint, datetime.now(UTC), lab.home.world.hosts, (DatastoreFacts("ds1", 500, 500),))
     request = ReserveRequest(new_id(), "alice", IMAGE.name, 3600)
     rules, now = lab.settings.rules(), datetime.now(UTC)
-    placed = lab.store.run(lambda session: reservations.place(session, request, Author("alice"), (facts,), rules, now))
+    placed = lab.store.run(lambda session: placement.place(session, request, Author("alice"), (facts,), rules, now))
     assert isinstance(placed, Placed), placed
     return request.id
 

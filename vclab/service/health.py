@@ -93,7 +93,7 @@ async def _part(call: Call, name: str, look: _Look) -> Part:
 
 def _machines(session: Session, call: Call) -> tuple[bool, str]:
     """Machines of ours without a tenure, as the reconciler has seen them last."""
-    found, settings, now = orphans.strays(session), call.backend.settings, datetime.now(UTC)
+    found, settings, now = orphans.listed(session), call.backend.settings, datetime.now(UTC)
     if not found:
         return True, "no orphaned machines"
     each = [f"{stray.name} on {stray.endpoint} ({_for(stray.since, now)})" for stray in found]

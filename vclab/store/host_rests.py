@@ -97,6 +97,12 @@ def end(session: Session, endpoint: str, host: str, by: str, now: datetime) -> b
     return True
 
 
+def end_all(session: Session, endpoint: str, by: str, now: datetime) -> None:
+    """All hosts of an endpoint are back in service."""
+    of_endpoint = HostRest.endpoint == endpoint, HostRest.ended_at.is_(None)
+    session.execute(sa.update(HostRest).where(*of_endpoint).values(ended_at=utc(now), ended_by=by))
+
+
 def proven(session: Session, endpoint: str, host: str, now: datetime) -> None:
     """A load succeeded: a host that rests because of failures is back, and one that a check returned is proven."""
     for row in session.scalars(sa.select(HostRest).where(*_unproven(endpoint, host))):

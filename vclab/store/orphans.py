@@ -14,7 +14,7 @@ from vclab.store.models import Orphan, Tenure
 
 
 @dataclass(frozen=True)
-class Stray:
+class OrphanedMachine:
     """An orphaned machine, and when it was first seen."""
 
     endpoint: str
@@ -22,10 +22,10 @@ class Stray:
     since: datetime
 
 
-def strays(session: Session) -> list[Stray]:
+def listed(session: Session) -> list[OrphanedMachine]:
     """The orphaned machines of the reconciler's last round, oldest first."""
     rows = session.scalars(sa.select(Orphan).order_by(Orphan.first_seen, Orphan.name))
-    return [Stray(row.endpoint, row.name, row.first_seen) for row in rows]
+    return [OrphanedMachine(row.endpoint, row.name, row.first_seen) for row in rows]
 
 
 def seen(
@@ -37,15 +37,15 @@ def seen(
     """
     open_tenures = sa.select(Tenure.computer, Tenure.generation).where(Tenure.released_at.is_(None))
     held = {(computer, generation) for computer, generation in session.execute(open_tenures)} | spares.machines(session)
-    strays = {m.instance_uuid: m for m in machines if (m.computer, m.generation) not in held}
-    if strays:
+    orphaned = {m.instance_uuid: m for m in machines if (m.computer, m.generation) not in held}
+    if orphaned:
         handed_out = spares.handed_out(session)
-        strays = {uuid: m for uuid, m in strays.items() if uuid not in handed_out}
+        orphaned = {uuid: m for uuid, m in orphaned.items() if uuid not in handed_out}
     known = {row.instance_uuid: row for row in session.scalars(sa.select(Orphan).where(Orphan.endpoint == endpoint))}
-    for gone in set(known) - set(strays):
+    for gone in set(known) - set(orphaned):
         session.delete(known[gone])
     found = []
-    for uuid, machine in strays.items():
+    for uuid, machine in orphaned.items():
         row = known.get(uuid)
         if row is None:
             row = Orphan(endpoint=endpoint, instance_uuid=uuid, name=machine.name, first_seen=utc(now))

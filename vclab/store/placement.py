@@ -3,6 +3,7 @@
 import dataclasses
 import difflib
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -10,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from vclab.model import catalog as model
 from vclab.model import rules as limits
+from vclab.model.errors import NotFound
 from vclab.model.ids import is_id
 from vclab.model.intents import Author
 from vclab.model.inventory import Inventory
@@ -142,11 +144,10 @@ def _because(why: str) -> str:
 
 
 def _why_not_image(session: Session, name: str) -> str:
-    names = catalog.image_names(session)
-    if name in names:
+    with suppress(NotFound):
         image = catalog.image(session, name)
         return "" if image.disabled_at is None else f"the image {name} is disabled{_because(image.disabled_why)}"
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    near = difflib.get_close_matches(name, catalog.image_names(session), n=3, cutoff=0.5)
     hint = f"; did you mean {' or '.join(near)}?" if near else ";"
     return f"there is no image {name}{hint} `vclab images` lists all"
 

@@ -1,15 +1,14 @@
 """Capacity pools: what each host and datastore can hold, as its endpoint said last, and what is promised of it."""
 
-import operator
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
-from vclab.model.inventory import Amounts, DatastoreFacts, HostFacts, Inventory, PoolKind
+from vclab.model.inventory import Amounts, Inventory, PoolKind
 from vclab.placement import Booking, Choice, DatastoreRoom, EndpointRoom, HostRoom
 from vclab.store import claims
 from vclab.store.column_types import utc
@@ -19,33 +18,47 @@ from vclab.store.search import Search
 Promised = Callable[[Session, Iterable[str], datetime, datetime], Mapping[str, Sequence[Booking]]]
 
 
+_FACTS = ("cpus", "memory_mb", "disk_gb", "usable", "why_not")
+"""What an endpoint says about a pool."""
+
+
+class _Said(NamedTuple):
+    """One pool, as its endpoint said. A plain tuple: each placement reads thousands in a large lab."""
+
+    name: str
+    endpoint: str
+    kind: PoolKind
+    resource: str
+    seen_at: datetime
+    facts: tuple[Any, ...]
+
+    def columns(self) -> dict[str, Any]:
+        """The pool's row."""
+        facts = dict(zip(_FACTS, self.facts, strict=True))
+        return {name: value for name, value in self._asdict().items() if name != "facts"} | facts
+
+
 def refresh(session: Session, inventories: Sequence[Inventory]) -> None:
     """Lock the pools of the endpoints that answered, and record what is newer than what is known."""
-    newest: dict[str, dict[str, Any]] = {}
-    for inventory in inventories:
-        if not inventory.error:
-            newest |= _pools_of(inventory)
+    newest = {pool.name: pool for inventory in inventories if not inventory.error for pool in _pools_of(inventory)}
     locked = _lock(session, newest)
     missing = [newest[name] for name in sorted(set(newest) - set(locked))]
     if missing:
-        _insert_new(session, missing)
+        _insert_new(session, [pool.columns() for pool in missing])
         locked = _lock(session, newest)
-    newer = [values for name, values in newest.items() if locked[name].seen_at < values["seen_at"]]
-    changed = [values for values in newer if _facts(values) != tuple(locked[values["name"]][2:])]
+    newer = [pool for name, pool in newest.items() if locked[name].seen_at < pool.seen_at]
+    changed = [pool.columns() for pool in newer if pool.facts != tuple(locked[pool.name][2:])]
     if changed:
         session.execute(sa.update(Pool), changed)
     # Most answers have not changed: one statement updates their time.
-    for moment in {values["seen_at"] for values in newer}:
-        names = [values["name"] for values in newer if values["seen_at"] == moment]
+    for moment in {pool.seen_at for pool in newer}:
+        names = [pool.name for pool in newer if pool.seen_at == moment]
         session.execute(
             sa.update(Pool).where(Pool.name.in_(names)).values(seen_at=moment),
             execution_options={"synchronize_session": False},
         )
 
 
-_FACTS = ("cpus", "memory_mb", "disk_gb", "usable", "why_not")
-_facts = operator.itemgetter(*_FACTS)
-"""What an endpoint says about a pool."""
 _LOCKED = (
     sa.select(Pool.name, Pool.seen_at, *(getattr(Pool, fact) for fact in _FACTS))
     .where(Pool.name.in_(sa.bindparam("names", expanding=True)))
@@ -59,22 +72,17 @@ def _lock(session: Session, names: Iterable[str]) -> dict[str, Row[Any]]:
     return {row[0]: row for row in session.execute(_LOCKED, {"names": sorted(names)})}
 
 
-def _pools_of(inventory: Inventory) -> dict[str, dict[str, Any]]:
-    """The pools that an endpoint's answer describes, by name."""
-    found: dict[str, dict[str, Any]] = {}
+def _pools_of(inventory: Inventory) -> Iterator[_Said]:
+    """The pools that an endpoint's answer describes."""
+    endpoint, seen_at = inventory.endpoint, utc(inventory.taken_at)
     for host in inventory.hosts:
-        amounts = {"cpus": host.cpus, "memory_mb": host.memory_mb, "disk_gb": 0}
-        found[claims.host_pool(inventory.endpoint, host.name)] = amounts | _facts_of(PoolKind.HOST, host)
+        facts = host.cpus, host.memory_mb, 0, host.usable, host.why_not
+        name = claims.host_pool(endpoint, host.name)
+        yield _Said(name, endpoint, PoolKind.HOST, host.name, seen_at, facts)
     for store in inventory.datastores:
-        amounts = {"cpus": 0, "memory_mb": 0, "disk_gb": store.disk_gb}
-        found[claims.datastore_pool(inventory.endpoint, store.name)] = amounts | _facts_of(PoolKind.DATASTORE, store)
-    for name, values in found.items():
-        values |= {"name": name, "endpoint": inventory.endpoint, "seen_at": utc(inventory.taken_at)}
-    return found
-
-
-def _facts_of(kind: PoolKind, facts: HostFacts | DatastoreFacts) -> dict[str, Any]:
-    return {"kind": kind, "resource": facts.name, "usable": facts.usable, "why_not": facts.why_not}
+        facts = 0, 0, store.disk_gb, store.usable, store.why_not
+        name = claims.datastore_pool(endpoint, store.name)
+        yield _Said(name, endpoint, PoolKind.DATASTORE, store.name, seen_at, facts)
 
 
 def _names(inventory: Inventory) -> list[str]:
@@ -103,10 +111,9 @@ def _room(session: Session, search: Search, endpoint: str, promised: Promised) -
     if inventory is None or inventory.error:
         return EndpointRoom(endpoint, error=(inventory and inventory.error) or "was not asked")
     claimed = promised(session, _names(inventory), search.window.claim_starts, search.window.claim_ends)
+    resting = search.resting
     hosts = (
-        HostRoom(
-            host, tuple(claimed[claims.host_pool(endpoint, host.name)]), search.resting.get((endpoint, host.name), "")
-        )
+        HostRoom(host, tuple(claimed[claims.host_pool(endpoint, host.name)]), resting.get((endpoint, host.name), ""))
         for host in inventory.hosts
     )
     datastores = (

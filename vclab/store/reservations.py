@@ -33,38 +33,7 @@ from vclab.store import (
 )
 from vclab.store.column_types import utc
 from vclab.store.models import Computer, LoadStep, Reservation, Tenure
-from vclab.store.placement import place, placed
-from vclab.store.spares import in_production
-
-__all__ = [
-    "access_opened",
-    "acknowledged",
-    "beginning",
-    "connected",
-    "count_open",
-    "disconnected",
-    "dismissed",
-    "ended",
-    "finished",
-    "handed_out",
-    "held_target",
-    "kept",
-    "left",
-    "loaded",
-    "not_let_in",
-    "note_refusal",
-    "open_reservations",
-    "place",
-    "placed",
-    "ready",
-    "ready_late",
-    "reboot_asked",
-    "rebooted",
-    "tenures_held",
-    "unfinished",
-    "view",
-    "views",
-]
+from vclab.store.placement import placed
 
 _UNFINISHED = (*OPEN_STATES, ReservationState.RECLAIM)
 
@@ -293,7 +262,7 @@ def _keep_loaded(session: Session, row: Reservation) -> str:
     computer = _computer(session, row)
     if computer.tainted:
         return f"somebody was logged in at {computer.name}"
-    if not in_production(session, row.image, row.revision):
+    if not spares.in_production(session, row.image, row.revision):
         return f"revision {row.revision} of {row.image} is no longer in production"
     computer.state = ComputerState.AVAILABLE
     computer.image, computer.revision = row.image, row.revision

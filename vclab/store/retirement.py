@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from vclab.model.catalog import ComputerKind, Thing
 from vclab.model.errors import NotFound, Refused
 from vclab.model.states import OUT_OF_SERVICE, ComputerState
-from vclab.store import catalog, identities, locks, models, usage
+from vclab.store import catalog, host_rests, identities, locks, models, usage
 from vclab.store.column_types import FOREVER, utc
 
 _KINDS: dict[Thing, type[models.User | models.Image | models.Endpoint]] = {
@@ -60,6 +60,9 @@ def remove(session: Session, thing: Thing, name: str, now: datetime) -> None:
     why_not = why_not_remove(session, thing, name, now)
     if why_not:
         raise Refused(f"the {thing} {name} can't be removed: {why_not}", _HINTS[thing])
+    if thing is Thing.ENDPOINT:
+        host_rests.end_all(session, name, "its endpoint was removed", now)
+        session.execute(sa.delete(models.Orphan).where(models.Orphan.endpoint == name))
     if _is_in_history(session, thing, name):
         row.removed_at = utc(now)
     else:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vclab.model.inventory import Amounts, DatastoreFacts, HostFacts
-from vclab.model.reservations import Refusal
+from vclab.model.reservations import Candidate, Refusal
 from vclab.placement import Booking, Choice, DatastoreRoom, EndpointRoom, HostRoom, Need, choose
 
 NOW = datetime(2026, 8, 1, 10, tzinfo=UTC)
@@ -62,13 +62,30 @@ def test_when_there_is_really_none_every_host_is_named_with_all_it_lacks() -> No
         EndpointRoom("vc2", error="does not answer"),
         EndpointRoom("vc3"),
     ]
-    assert refused(choose(need(8192, cpus=4), rooms, 0)) == (
-        "there is no room for this machine now ("
-        "vc/esx1: needs 8192 MiB memory, has 7384 free, datastore ds1: needs 4 GiB disk, has 2 free,"
-        " no identity (hostname and addresses) is left; "
-        "vc/esx2: in maintenance, needs 4 CPUs, has 2 free,"
-        " needs 8192 MiB memory, has 512 free, has no datastore, no identity (hostname and addresses) is left; "
-        "vc2: does not answer; vc3: has no host)"
+    refusal = choose(need(8192, cpus=4), rooms, 0)
+    assert isinstance(refusal, Refusal) and refusal.reason == "there is no room for this machine now"
+    no_identity = "no identity (hostname and addresses) is left"
+    assert refusal.candidates == (
+        Candidate(
+            "vc/esx1",
+            (
+                "needs 8192 MiB memory, has 7384 free",
+                "datastore ds1: needs 4 GiB disk, has 2 free",
+                no_identity,
+            ),
+        ),
+        Candidate(
+            "vc/esx2",
+            (
+                "in maintenance",
+                "needs 4 CPUs, has 2 free",
+                "needs 8192 MiB memory, has 512 free",
+                "has no datastore",
+                no_identity,
+            ),
+        ),
+        Candidate("vc2", ("does not answer",)),
+        Candidate("vc3", ("has no host",)),
     )
 
 

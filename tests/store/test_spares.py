@@ -79,10 +79,10 @@ def test_the_second_record_changes_nothing(lab: Store) -> None:
 def test_why_it_is_not_kept(lab: Store) -> None:
     """An old revision, a failure, no room any more: nothing has changed then, and it is removed as ever."""
     placed = must_reserve(lab)
-    assert "ended well" in keep(lab, placed, ending=Ending.FAILED)
+    assert "its ending is failed" in keep(lab, placed, ending=Ending.FAILED)
     other = must_reserve(lab, "bob")
     lab.run(lambda s: catalog.put_image(s, image("debian-12", 2048, revision=2)))
-    assert "not in production" in keep(lab, other)
+    assert "no longer in production" in keep(lab, other)
     assert computer(lab, other.target.computer).holder == other.reservation
     lab.run(lambda s: reservations.finished(s, other.reservation, NOW))
     assert computer(lab, other.target.computer).image == ""

@@ -54,10 +54,10 @@ class Terminal:
         os.close(theirs)
         self.shown = ""
 
-    def read(self, seconds: float = 30.0) -> bool:
-        """Take up what it shows; False when nothing comes any more."""
+    def read(self, seconds: float = 1.0) -> bool:
+        """Take up what it shows within that time; False when it has ended."""
         if not select.select([self._ours], [], [], seconds)[0]:
-            return False
+            return True
         try:
             more = os.read(self._ours, 65536).decode()
         except OSError:  # it has ended
@@ -65,22 +65,22 @@ class Terminal:
         self.shown += more
         return bool(more)
 
-    def until(self, text: str, seconds: float = 60.0) -> None:
+    def until(self, text: str, seconds: float = 120.0) -> None:
         """Wait until it shows this text."""
         deadline = time.monotonic() + seconds
         while text not in self.shown:
-            assert time.monotonic() < deadline, self.shown
-            self.read(1.0)
+            assert self.read() and time.monotonic() < deadline, self.shown
 
     def interrupt(self) -> int:
         """Ctrl-C; the exit code."""
         self._command.send_signal(signal.SIGINT)
         return self.wait()
 
-    def wait(self) -> int:
+    def wait(self, seconds: float = 120.0) -> int:
         """Its exit code, when it has shown all."""
+        deadline = time.monotonic() + seconds
         while self.read():
-            pass
+            assert time.monotonic() < deadline, self.shown
         return self._command.wait(30)
 
     def close(self) -> None:

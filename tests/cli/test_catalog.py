@@ -98,8 +98,8 @@ def test_a_computer_is_reloaded_if_it_can_be(vclab: Command, store: Path) -> Non
     vclab(*reload, "m9").one_line_error(4, "there is no computer 'm9'")
     vclab(*reload, "m1", "--image", "metall").one_line_error(4, "did you mean metal?")
     vclab(*reload, "m1").one_line_error(3, "nothing was ever loaded on m1", "which image")
-    vclab(*reload, "m1", "--image", "debian-12").one_line_error(3, "debian-12 is no image of room")
-    vclab(*reload, "vm01").one_line_error(3, "each reservation makes it anew")
+    vclab(*reload, "m1", "--image", "debian-12").one_line_error(3, "room can't load the image debian-12")
+    vclab(*reload, "vm01").one_line_error(3, "each reservation makes a virtual one anew")
     vclab(*reload, "m1", "--image", "metal").one_line_error(5, "Temporal server", "does not answer")
 
 
@@ -513,7 +513,7 @@ def test_texts_to_hand_out(vclab: Command, store: Path, installation: Path, tmp_
 
     group = ("endpoint", "add", "texts", "--module", "text-file")
     vclab(*group).one_line_error(2, "the endpoint texts needs --folder too")
-    vclab(*group, "--folder", "../x").one_line_error(2, "the endpoint texts: folder: ", "from the root on")
+    vclab(*group, "--folder", "../x").one_line_error(2, "the endpoint texts: folder: ", "absolute path")
     assert vclab(*group, "--folder", str(tmp_path), "--json").json["module_data"]["folder"] == str(tmp_path)
     vclab(*group, "--folder", "/else").one_line_error(3, "change it with `vclab endpoint edit texts`")
     edited = vclab("endpoint", "edit", "texts", "--set", "folder=/srv/texts", "--json").json

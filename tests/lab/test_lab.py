@@ -86,7 +86,7 @@ def test_a_killed_supervisor_takes_all_with_it_and_up_restores(own: Lab) -> None
     # The supervisor, four parts, two lab machines, and the machine of the test before.
     everything = eventually(lambda: own.state.processes() if len(own.state.processes()) == 8 else [])
     own.kill("supervisor", signal.SIGKILL)
-    assert processes.wait_gone(everything, 5) == []
+    assert processes.wait_gone(everything, 30) == []
     assert "is up\n" in own.up().stdout
     eventually(lambda: own.machine("kept"))
 
@@ -126,7 +126,7 @@ def test_a_user_who_is_logged_in_does_not_hold_up_down(own: Lab) -> None:
     own.up()
     session = subprocess.Popen(["ip", "netns", "exec", own.layout.person("alice"), "sleep", "600"])
     own.down()
-    assert session.wait(5) == -signal.SIGKILL
+    assert session.wait(30) == -signal.SIGKILL
     assert traces(own) == []
 
 

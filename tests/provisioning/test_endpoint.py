@@ -240,7 +240,7 @@ def test_the_survey_says_which_hosts_are_full(own_bench: Bench) -> None:
 
 
 def test_a_wrong_datacenter_is_told(bench: Bench) -> None:
-    with pytest.raises(StepFailed, match="name its datacenter"):
+    with pytest.raises(StepFailed, match="no single datacenter"):
         bench.new_module(data=EndpointData(datacenter="nowhere")).survey("lab-vcenter")
 
 

@@ -93,8 +93,9 @@ def test_a_foreign_machine_in_the_way_is_never_touched(bench: Bench, target: Tar
     name = target.machine_name if how == "name" else f"someones-{target.computer}"
     path = f"[ds1] vclab/{target.machine_name}/x.vmx" if how == "path" else ""
     uuid = {"instanceUuid": target.instance_uuid} if how == "uuid" else {}
+    (bench.simulator.datastore("ds1") / "vclab").mkdir(exist_ok=True)
     foreign = bench.foreign(name, path, on=True, **uuid)
-    with pytest.raises(NotOurs, match="does not carry our mark; it is not touched"):
+    with pytest.raises(NotOurs, match="does not carry our mark; rename or remove it by hand"):
         bench.run("vsphere.remove_previous", target)
     with nullcontext() if how == "name" else pytest.raises(NotOurs):  # a namesake keeps nobody from taking ours away
         bench.module.remove(FakeContext(), target)
@@ -349,10 +350,10 @@ def test_find_address_by_lease(bench: Bench, target: Target) -> None:
 def test_find_address_of_a_machine_that_went_off(bench: Bench, target: Target) -> None:
     bench.load(target)
     bench.module.power_off(FakeContext(), target)
-    with pytest.raises(StepFailed, match="went off"):
+    with pytest.raises(StepFailed, match="was powered off"):
         bench.run("vsphere.find_address", target)
     bench.module.remove(FakeContext(), target)
-    with pytest.raises(StepFailed, match="not on lab-vcenter any more"):
+    with pytest.raises(StepFailed, match="no longer on lab-vcenter"):
         bench.run("vsphere.find_address", target)
 
 

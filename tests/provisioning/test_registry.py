@@ -95,7 +95,7 @@ def test_the_pretended_world_is_offered_only_where_it_is_wanted() -> None:
 def test_what_is_not_offered_is_never_called() -> None:
     """The guard goes by the recorded traits, and says what to do."""
     standalone = next(kind for kind in registry.KINDS if kind.name == "standalone").build(SURROUNDINGS)
-    with pytest.raises(StepFailed, match=r"can't be switched from here .* no power_reset.: somebody must go there"):
+    with pytest.raises(StepFailed, match=r"can't be switched from here: .* no power_reset; switch it by hand"):
         power(standalone, Operation.POWER_RESET, target_of(module="standalone"))
 
 

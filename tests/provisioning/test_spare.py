@@ -49,7 +49,7 @@ def test_it_is_taken_over(bench: Bench, spare: Target) -> None:
 def test_removed_before_it_was_taken_over(bench: Bench, spare: Target) -> None:
     bench.module.remove(FakeContext(), spare)
     assert bench.machines(spare.computer) == []
-    with pytest.raises(StepFailed, match="any more"):
+    with pytest.raises(StepFailed, match="no longer"):
         bench.run("vsphere.adopt", spare)
 
 

@@ -268,7 +268,7 @@ class Session:
     def goes_on(self) -> None:
         """It is still the very same session, and it still says something."""
         before = self._said.stat().st_size
-        eventually(lambda: self._said.stat().st_size > before, 10)
+        eventually(lambda: self._said.stat().st_size > before, 30)
         assert self._client.poll() is None, self._said.read_text()
 
     def over(self, seconds: float = 30.0) -> int:
@@ -278,7 +278,7 @@ class Session:
     def close(self) -> None:
         """Hang up."""
         self._client.terminate()
-        self._client.wait(10)
+        self._client.wait(30)
 
 
 @pytest.fixture(scope="package")

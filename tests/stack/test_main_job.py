@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from tests.labfixture import eventually
-from tests.stack.conftest import Session, Stack, marks
+from tests.stack.conftest import LONG, Session, Stack, marks
 
 pytestmark = pytest.mark.lab
 
@@ -92,14 +92,14 @@ def _others_can_do_nothing(stack: Stack, r: str) -> None:
 
 
 def test_an_operator_ends_anybodys_reservation_also_while_it_loads(stack: Stack) -> None:
-    stack.vcsim.slow_copies(20)
+    stack.vcsim.slow_copies(90)
     client, r = stack.reserve_in_background()
     stack.in_step(r, "vsphere.copy_disk")
     line = stack.one_line(stack.vclab("connect", r, check=False), 3)
     assert "is not ready yet: Preparing (2/8)" in line
     assert stack.vclab("--as", "olga", "end", r).stdout == f"{r}  Ended (deleted)\n"
-    out, err = client.communicate(timeout=30)
+    out, err = client.communicate(timeout=LONG)
     assert client.returncode == 1 and "has ended meanwhile (deleted)" in err and "Traceback" not in err, (out, err)
-    stack.finished(r, 15)  # long before the copy would have been done: it was stopped
+    stack.finished(r, 60)  # long before the copy would have been done: it was stopped
     stack.nothing_left(r)
     assert "ended by olga" in stack.show(r, "alice")["reason"]

@@ -281,9 +281,9 @@ async def test_the_users_clock_stands_still(life: Life) -> None:
     assert timedelta(minutes=30) <= done.end - end < timedelta(minutes=31)
     assert (await life.operator.resolve(life.id, message)).end == done.end
     view = await life.until("reserved")
-    assert view.end == done.end and "the end was moved" in view.reason
+    assert view.end == done.end and "the end is now" in view.reason
     assert life.world.done.count("vsphere.copy_disk") == 1
-    with pytest.raises(Refused, match="it needs no help: it is Ready"):
+    with pytest.raises(Refused, match="it does not need help: it is Ready"):
         await life.operator.resolve(life.id, Resolve(How.RETRY))
 
 
@@ -294,7 +294,7 @@ async def test_nobody_helps_in_time(life: Life) -> None:
     assert (await word(life, "Needs help")).ending is None
     await life.skip(seconds=200)
     view = await life.until("failed")
-    assert view.ending == "failed" and view.reason.startswith("nobody helped in time: step 4, Power on")
+    assert view.ending == "failed" and view.reason.startswith("no operator helped in time: step 4, Power on")
     assert life.world.done[-1] == "remove"
     with pytest.raises(WorkflowFailureError):
         await life.handle.result()

@@ -23,7 +23,7 @@ import typer
 from sqlalchemy.orm import Session
 
 from vclab.cli import replay as replaying
-from vclab.cli.asking import asker
+from vclab.cli.asking import asker, disabled
 from vclab.cli.errors import Code, text_of
 from vclab.cli.output import JsonValue, note, say_json, table
 from vclab.cli.params import Json
@@ -425,8 +425,7 @@ def _of_endpoint(endpoint: "Endpoint", answer: "Answer") -> Iterator[Check]:
     usable = sum(host.usable for host in hosts)
     found = f"{answer.product}; {usable} of {len(hosts)} hosts usable"
     why = useless(answer.inventory)
-    if why:
-        found += f": {why}"
+    found += (f": {why}" if why else "") + (f"; {disabled(endpoint)}" if endpoint.disabled_at else "")
     yield Check(f"endpoint {endpoint.name}", not why, found, f"vclab endpoint check {endpoint.name}" if why else "")
     name = f"masters on {endpoint.name}"
     if answer.missing:

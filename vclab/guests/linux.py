@@ -102,7 +102,7 @@ class Linux:
             linux_sanitize.refuse_foreign(tags, target)
             why_not = await linux_lab.why_not_free(shell)
             if why_not:
-                raise StepFailed(f"{target.computer} can't be given to anybody now: {why_not}")
+                raise StepFailed(f"{target.computer} is not available now: {why_not}")
             await linux_lab.clean(shell, target, context.fence)
         return Facts()
 

@@ -96,7 +96,7 @@ def public_key_lines(keys: Iterable[str]) -> list[str]:
         try:
             line = asyncssh.import_public_key(text.strip()).export_public_key("openssh").decode().strip()
         except (asyncssh.KeyImportError, ValueError):
-            raise StepFailed(f"the user's public key number {number} is no OpenSSH public key") from None
+            raise StepFailed(f"the user's public key number {number} is not an OpenSSH public key") from None
         if not text.strip().isprintable() or not line.isprintable():
             raise StepFailed(f"the user's public key number {number} is not one line of printable text")
         lines.append(line)

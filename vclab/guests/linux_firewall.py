@@ -127,7 +127,7 @@ class Firewall:
         """Type and elements of each nftables set."""
         wrong = [port for port in self.ports if not 0 < port < 65536]
         if wrong:
-            raise StepFailed(f"{wrong[0]} is no TCP port")
+            raise StepFailed(f"{wrong[0]} is not a TCP port")
         return {
             "management4": ("ipv4_addr", _of_version(self.management, 4)),
             "management6": ("ipv6_addr", _of_version(self.management, 6)),

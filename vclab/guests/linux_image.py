@@ -95,7 +95,7 @@ async def write(shell: Shell, target: Target, now: datetime) -> None:
     text = "\n".join(f"{key}={_line(value)}" for key, value in tags.items())
     back = parse(await shell.act("write currentimage.txt", _WRITE, text=text))
     if back != parse(text):
-        raise NotOurs(f"currentimage.txt of {target.computer} reads back otherwise than it was written")
+        raise NotOurs(f"currentimage.txt of {target.computer} does not read back as it was written")
 
 
 async def taint(shell: Shell, reason: str) -> None:

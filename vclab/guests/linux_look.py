@@ -55,14 +55,16 @@ async def check_card(shell: Shell, mac: str) -> None:
     found = (await shell.look("tell its network cards", _CARDS)).lower().split()
     if mac.lower() not in found:
         others = ", ".join(sorted(set(found) - {"00:00:00:00:00:00"}))
-        raise NotOurs(f"the machine at {shell.address} has the network cards {others}, not {mac}: it is another one")
+        raise NotOurs(
+            f"the machine at {shell.address} has the network cards {others}, not {mac}: it is another machine"
+        )
 
 
 async def public_address(shell: Shell, mac: str) -> Facts:
     """Address of the card (without a MAC: the one that we have come to) and boot id. Raises ``NotYet``."""
     facts = _facts(await shell.look("tell its addresses", _ADDRESSES), mac, shell.address)
     if facts is None:
-        raise Unreachable(f"the machine at {shell.address} does not tell its addresses")
+        raise Unreachable(f"the machine at {shell.address} does not report its addresses")
     if not facts.public_address:
         raise NotYet(f"the public network card {mac} has no address yet", 2.0)
     return facts

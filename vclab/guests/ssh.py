@@ -84,7 +84,7 @@ def plain_address(address: str) -> str:
     try:
         return str(ipaddress.ip_address(address))
     except ValueError:
-        raise StepFailed(f"{address!r} is no address" if address else "the private address is not known") from None
+        raise StepFailed(f"{address!r} is not an address" if address else "the private address is not known") from None
 
 
 async def host_key(address: str, patience: Patience) -> str:
@@ -218,7 +218,7 @@ async def _login(address: str, pinned: str, key: Path, patience: Patience) -> as
         raise StepFailed(f"the management key {key} can't be read: {error}") from None
     notary = _Notary()
     try:
-        with _errors(address, "lets nobody log in by SSH"):
+        with _errors(address, "accepts no SSH login"):
             return await _connect(address, trusted, ours, patience, notary)
     except Unreachable:
         if notary.refused:

@@ -37,7 +37,7 @@ class Demo:
         began = time.monotonic()
         tell("1. What can be reserved?")
         self.vclab("images")
-        tell("2. alice reserves a computer for an hour. Watch it being made:")
+        tell("2. alice reserves a computer for an hour. Watch the load:")
         reservation = json.loads(self.vclab("reserve", "debian-12", "--for", "1h", "--wait", "--json"))
         name, address = reservation["id"], reservation["address"]
         must(reservation["state"] == "reserved", f"{name} is not ready: {reservation}")
@@ -47,11 +47,11 @@ class Demo:
         assert machine is not None
         typer.echo(f"   {machine['name']}: {machine['state']}, {machine['cpus']} CPU, {machine['memory_mb']} MiB")
         typer.echo(f"   instance UUID {machine['uuid']}, disk {machine['disks'][0]}")
-        tell("4. alice connects, and is on a Linux machine that only she has:")
+        tell("4. alice connects to a Linux machine of her own:")
         looks = "id -un; hostname; grep PRETTY /etc/os-release; ip -4 -brief address show eth1"
         self.vclab("connect", name, "--", looks)
         must(self.vclab("connect", name, "--", "id -un").strip() == "alice", "the session is not alice's")
-        tell("5. From bob's address the port is shut:")
+        tell("5. From bob's address the port is closed:")
         self._shut_for_bob(address)
         tell("6. alice wants to stay half an hour longer, then ends it:")
         self.vclab("extend", name, "--by", "30m")
@@ -61,7 +61,7 @@ class Demo:
         self._gone(name)
         self.vclab("list", "--all")
         ui = f"{embedded.addresses(self._layout).ui}/namespaces/default/workflows/reservation-{name}"
-        tell(f"The whole story of {name} stands in the Temporal UI: {ui}")
+        tell(f"The whole history of {name} is in the Temporal UI: {ui}")
         typer.echo("   The lab stays up; `vclab down` stops it.")
         return f"demo: ok — {name} lived and was taken back in {time.monotonic() - began:.0f} s"
 

@@ -30,7 +30,7 @@ class NeedsHelp(Demo):
             tell("2. alice reserves a computer, and waits for it:")
             waiting = self._reserve()
             name = self._needs_help(waiting)
-            tell("3. It was made on one host, removed, and made on the other. Now olga, an operator, is asked:")
+            tell("3. The load failed on one host, then on the other. Now it needs the help of olga, an operator:")
             self.vclab("--as", "olga", "needs-help")
             before = self._loaded(name)
             self._show(before)
@@ -40,7 +40,7 @@ class NeedsHelp(Demo):
             must(machine["state"] != "poweredOn", f"{machine['name']} is on")
         finally:
             vcsim.mend()
-        tell("4. olga mends the hosts, and lets it go on from the step that failed:")
+        tell("4. olga repairs the hosts, and resumes the load from the failed step:")
         self.vclab("--as", "olga", "resolve", name, "retry")
         out, _ = waiting.communicate(timeout=LONG)
         must(waiting.returncode == 0, f"alice's reserve ended with {waiting.returncode}: {out}")

@@ -33,7 +33,7 @@ class Spare(Demo):
         tell(f"1. alice and bob each reserve a computer with {IMAGE}. It is made, which takes a while:")
         made = [self._reserve(person, IMAGE) for person in ("alice", "bob")]
         uuids = [self._uuid(one["id"]) for one in made]
-        tell("2. Both end it before they have connected. Nobody can have logged in, so the machines are kept:")
+        tell("2. Both end it before they connect. Nobody can have logged in, so the machines are kept as spares:")
         for one in made:
             self.vclab("end", one["id"], "--as", "olga")
         for one, uuid in zip(made, uuids, strict=True):
@@ -59,7 +59,7 @@ class Spare(Demo):
         return reservation, seconds
 
     def _make_way(self, spare: dict[str, Any]) -> None:
-        tell("4. olga needs a host for herself. The other spare is in the way; it goes:")
+        tell("4. olga needs a whole host. The other spare takes up room, so it is removed:")
         master = f"[{DATASTORE}] vclab-images/{IMAGE}/1/disk.vmdk"
         size = ["--cpus", "4", "--memory", "12288", "--disk", "16", "--guest-id", "debian12_64Guest"]
         self.vclab("image", "add", WHOLE, "--master", master, *size, "--as", "olga")
@@ -71,7 +71,7 @@ class Spare(Demo):
         self.computer(reservation["computer"], lambda found: not found["holder"], "free")
 
     def _used(self, reservation: dict[str, Any]) -> None:
-        tell("5. carol was logged in. So her machine is removed, and nobody gets it after her:")
+        tell("5. carol was logged in, so her machine is removed:")
         self.vclab("end", reservation["id"], "--as", "carol")
         found = self.computer(reservation["computer"], lambda found: not found["holder"], "free")
         must(not found["spare_until"] and not found["image"], f"it was kept: {found}")

@@ -29,7 +29,7 @@ class Standalone(Demo):
         """The whole story. Returns the last line."""
         began = time.monotonic()
         image = LAB_IMAGE.name
-        tell("1. Two machines of the lab are known to no vCenter. Somebody sits down at the console of lab01:")
+        tell("1. The lab has two machines outside of the vCenter. Somebody logs in at the console of lab01:")
         self._inside(
             "lab01", "setsid -c sh -c 'echo $$ > /run/sat; exec login -f root' < /dev/console > /dev/console 2>&1 &"
         )
@@ -39,24 +39,24 @@ class Standalone(Demo):
             reservation = json.loads(self.vclab("reserve", image, "--for", "1h", "--wait", "--json"))
             name, address = reservation["id"], reservation["address"]
             must(reservation["computer"] == "lab02", f"it is not lab02: {reservation}")
-            tell("3. There is no third one, and each says why it can't be had:")
+            tell("3. There is no third one. The refusal says why each is not available:")
             self._refused(image)
         finally:
             self._inside(
                 "lab01", "pkill -HUP -s $(cat /run/sat); sleep 0.5; pkill -KILL -s $(cat /run/sat); rm /run/sat"
             )
-        tell("4. alice connects, and leaves what is not to stay:")
+        tell("4. alice connects, and leaves files and processes behind:")
         self.vclab("connect", name, "--", LEAVE)
         must("20001" in self._inside("lab02", FIND), "she left nothing")
-        tell("5. From bob's address the port is shut:")
+        tell("5. From bob's address the port is closed:")
         self._shut_for_bob(address)
-        tell("6. She ends it. A lab machine is not removed but sanitized; nobody gets it before that is verified:")
+        tell("6. She ends it. A lab machine is sanitized, not removed; it is available again once that is verified:")
         self.vclab("end", name)
         self._available("lab02")
         left = self._inside("lab02", FIND).split()
         must(not left, f"this is left on lab02: {' '.join(left)}")
         typer.echo("   lab02 is available; no account, file, job or process of hers is left")
-        tell("7. Nobody sits at lab01 any more, so it is to be had too:")
+        tell("7. Nobody is logged in at lab01 any more, so it is available too:")
         again = json.loads(self.vclab("reserve", image, "--for", "1h", "--wait", "--json"))
         must(again["computer"] == "lab01", f"it is not lab01: {again}")
         self.vclab("end", again["id"])

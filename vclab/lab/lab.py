@@ -259,7 +259,7 @@ def _stop_supervisor(layout: Layout) -> None:
 
 def _wipe(layout: Layout) -> None:
     if not layout.lab_file.exists() and any(layout.folder.iterdir()):
-        raise LabError(f"{layout.folder} holds no lab, so nothing in it is deleted")
+        raise LabError(f"{layout.folder} holds no lab, so nothing was deleted")
     for path in layout.folder.iterdir():
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)

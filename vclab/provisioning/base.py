@@ -1,4 +1,4 @@
-"""The interface of a provisioning module: what all have, and what some have besides, as their traits declare."""
+"""The interface of a provisioning module: what all modules have, and what some add, as their traits declare."""
 
 from collections.abc import Mapping
 from typing import Protocol, cast
@@ -34,7 +34,7 @@ class ProvisioningModule(Protocol):
         """The steps that bring the computer from ``status`` to handed-over-able, guest steps included."""
 
     def evidence(self, target: Target) -> Evidence:
-        """What the endpoint can tell of a computer whose load has failed; touches nothing. What is inside (``console``)
+        """What the endpoint knows of a computer whose load has failed; touches nothing. What is inside (``console``)
         the guest is asked for. Raises ``Unreachable``."""
 
     def steps(self) -> Mapping[str, BlockingStep]:
@@ -49,7 +49,7 @@ class ProvisioningModule(Protocol):
 
 
 class Maker(Protocol):
-    """What a module has besides that makes its computers: those that are not ``lent``."""
+    """What a module adds that makes its computers: those that are not ``lent``."""
 
     def machines(self, endpoint: str) -> Machines:
         """All machines on the endpoint that carry our mark. Raises ``Unreachable``."""
@@ -59,7 +59,7 @@ class Maker(Protocol):
 
 
 class Power(Protocol):
-    """What a module has besides that can switch its computers, each method only if its traits name the operation.
+    """What a module adds that can switch its computers; each method only if its traits name the operation.
 
     The methods raise as those of ``ProvisioningModule`` do."""
 
@@ -80,8 +80,8 @@ def power(module: ProvisioningModule, operation: Operation, target: Target) -> P
     """The module as what can switch a computer. Raises ``StepFailed`` when it does not offer the operation."""
     if not target.traits.can(operation):
         raise StepFailed(
-            f"{target.computer} can't be switched from here (the provisioning module {module.name} offers no "
-            f"{operation}): somebody must go there"
+            f"{target.computer} can't be switched from here: the provisioning module {module.name} has no {operation}",
+            "switch it by hand",
         )
     return cast(Power, module)
 
@@ -97,7 +97,6 @@ def known_module(modules: Mapping[str, ProvisioningModule], name: str) -> Provis
     module = modules.get(name)
     if module is None:
         raise Unreachable(
-            f"this worker has no provisioning module {name}: switch it on in its settings, and restart it; "
-            "`vclab doctor` names endpoints of modules that are off"
+            f"this worker has no provisioning module {name}", "switch it on in its settings, and restart it"
         )
     return module

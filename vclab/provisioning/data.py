@@ -1,4 +1,4 @@
-"""What only a module knows of an image or an endpoint: versioned JSON that nobody else reads.
+"""Module data: what only a module knows of an image or an endpoint, as versioned JSON that nothing else reads.
 
 The house keeps it as text (``Image.module_data``, ``Endpoint.module_data``) and hands it to the module in the target.
 
@@ -22,7 +22,7 @@ def _printable(text: str) -> str:
 
 def _plain(text: str) -> str:
     if any(unicodedata.category(character) in ("Cc", "Cs") and character not in "\n\t" for character in text):
-        raise ValueError("it must have no control characters but newlines and tabs")
+        raise ValueError("it must have no control characters except newlines and tabs")
     return text
 
 
@@ -49,7 +49,7 @@ class ModuleData(BaseModel, extra="forbid", frozen=True):
 
     @classmethod
     def of(cls, text: str, whose: str) -> Self:
-        """Read what is kept. Raises ``StepFailed``, which says whose data it is and what is wrong with it."""
+        """Read stored data. Raises ``StepFailed``, which says whose data it is and what is wrong with it."""
         try:
             return cls.model_validate_json(text or "{}")
         except ValidationError as error:
@@ -57,7 +57,7 @@ class ModuleData(BaseModel, extra="forbid", frozen=True):
 
     @classmethod
     def checked(cls, values: dict[str, Any], whose: str) -> Self:
-        """From what was said. Raises ``Refused``."""
+        """From entered values. Raises ``Refused``."""
         try:
             return cls.model_validate(values)
         except ValidationError as error:
@@ -65,16 +65,16 @@ class ModuleData(BaseModel, extra="forbid", frozen=True):
 
     @classmethod
     def needed(cls) -> list[str]:
-        """The fields that must be said."""
+        """The fields that must be given."""
         return [name for name, field in cls.model_fields.items() if field.is_required()]
 
     @classmethod
     def known(cls) -> list[str]:
-        """The fields that can be said."""
+        """The fields that can be given."""
         return [name for name in cls.model_fields if name != "version"]
 
     def fields(self) -> dict[str, Any]:
-        """What is in it, but for its version, as JSON has it."""
+        """Its fields without the version, as in JSON."""
         return self.model_dump(mode="json", exclude={"version"})
 
     def source(self) -> str:

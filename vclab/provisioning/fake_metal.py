@@ -1,4 +1,4 @@
-"""The module ``fake-metal``: pretended bare metal, computers that are there without us and can be loaded anew.
+"""The module ``fake-metal``: pretended bare metal. Its computers exist without vclab and can be reloaded.
 
 An endpoint of it is a group of computers, as with standalone lab machines; but a load writes the image to their disk.
 What they hold stays when nobody has them, so one that is clean is handed out by a short plan. It acts on the same
@@ -81,7 +81,7 @@ class FakeMetal(Pretended):
         }
 
     def remove(self, context: StepContext, target: Target) -> None:
-        """Take it back: off, nobody is let in, and what it holds is unknown from now on. Only a load makes it good."""
+        """Take it back: off, closed to everybody, its content unknown. Only a load makes it usable again."""
         self._must_be_ours(target)
         self._delay(context, "remove", target)
         machine = self._of_ours(target)

@@ -21,7 +21,7 @@ class Surroundings:
     endpoints: Callable[[str], Endpoint]  #: an endpoint's entry, by name
     password: Callable[[str], str]  #: a secret's value, by reference
     group: Callable[[str], Sequence[Computer]]  #: the computers of an endpoint whose computers are lent
-    why_not_free: Callable[[Computer], str]  #: who sits at a lent computer; "" if nobody does
+    why_not_free: Callable[[Computer], str]  #: who is logged in at a lent computer; "" if nobody is
     sanitize: Callable[[Target], None]  #: remove what the users of a target's tenure left, and verify
     calls_at_once: int = 4  #: calls under way to one endpoint
     dhcp_leases: Path | None = None  #: dnsmasq's lease file

@@ -8,7 +8,7 @@ from vclab.provisioning.base import ProvisioningModule
 from vclab.provisioning.kind import Kind, Surroundings
 
 DEFAULT = vsphere.NAME
-"""The module of an image or an endpoint that is added without saying which."""
+"""The module of an image or an endpoint that is added without naming one."""
 
 KINDS: tuple[Kind, ...] = (
     vsphere.KIND,

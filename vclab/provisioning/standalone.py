@@ -1,4 +1,4 @@
-"""The standalone provisioning module: Linux machines that are there without us, reached by SSH (VCL's Lab.pm).
+"""The standalone provisioning module: existing Linux machines, reached by SSH (VCL's Lab.pm).
 
 Nothing is made and nothing is loaded: a load looks whether the machine can be given away and prepares it; at the end
 it is sanitized, always. An endpoint of this module is a group of machines at one site. What must be known of the inside
@@ -22,7 +22,7 @@ from vclab.model.traits import Traits
 from vclab.provisioning.kind import Kind, Surroundings
 
 NAME = "standalone"
-TRAITS = Traits(lent=True, identity=False)  # nobody can switch one but who stands before it
+TRAITS = Traits(lent=True, identity=False)  # they can only be switched by hand
 
 SSH_PORT = 22
 ANSWER_SECONDS = 1.5  #: within which a machine in the same building accepts a connection
@@ -32,12 +32,12 @@ LOOKS_AT_ONCE = 16
 _CHECK = Step("standalone.check", "See whether it answers", Profile.LOOK)
 _GUEST = (
     Step("wait_ssh", "Log in by SSH", Profile.LOOK, in_guest=True),
-    # Somebody sits at it: the next survey sees that too. What was left there is found again when it is sanitized.
+    # If somebody is logged in, the next survey sees it too. What they left is found again when it is sanitized.
     Step("check_free", "See that it is free and clean", blames_nobody=True),
     Step("prepare", "Set up firewall and SSH", in_guest=True),
     Step("read_public_address", "Read its public address", in_guest=True),
 )
-"""Those of its guest, whose name stands before theirs in a plan."""
+"""Steps of its guest. In a plan, the guest's name precedes theirs."""
 
 
 class Standalone:
@@ -63,7 +63,7 @@ class Standalone:
         self._answer_seconds = answer_seconds
 
     def survey(self, endpoint: str) -> Inventory:
-        """Which machines of the group can be given away now. They have no capacity: one is claimed as a whole."""
+        """Which machines of the group are free now. They have no capacity: each is claimed as a whole."""
         machines = self._group(endpoint)
         with ThreadPoolExecutor(LOOKS_AT_ONCE, "lab machine") as pool:
             hosts = tuple(pool.map(self._host, machines))
@@ -74,7 +74,7 @@ class Standalone:
         return HostFacts(machine.name, 0, 0, usable=not why_not, why_not=why_not)
 
     def _why_not(self, machine: Computer) -> str:
-        """Whoever holds it may sit at it; that nobody else gets it meanwhile is the tenure's business."""
+        """Its holder may be logged in at it; the tenure keeps all others away."""
         if machine.holder or machine.state is ComputerState.MAINTENANCE:
             return ""
         try:
@@ -84,7 +84,7 @@ class Standalone:
             return str(error)
 
     def node_status(self, target: Target) -> NodeStatus:
-        """Whether it answers. What is inside only the guest can tell; and there is nothing that could be loaded."""
+        """Whether it answers. Only the guest knows what is inside, and nothing can be loaded."""
         try:
             self._knock(self._machine(target))
         except (Unreachable, StepFailed) as error:
@@ -92,13 +92,13 @@ class Standalone:
         return NodeStatus(Status.POST_LOAD, "on", True, "", "it answers; what is inside is not known yet")
 
     def whereabouts(self, target: Target) -> Whereabouts:
-        """Its owner may have given it another address; nobody knows more."""
+        """Its owner may have given it another address; no more is known."""
         return Whereabouts(self._machine(target).private_address)
 
     def load_plan(self, target: Target, status: NodeStatus) -> Plan:
         """Always the same: nothing that was found earlier makes a later look needless."""
         if not target.guest:
-            raise StepFailed(f"{target.computer}: a lab machine needs a guest, for nobody else can prepare it")
+            raise StepFailed(f"{target.computer}: a lab machine needs a guest, which prepares it")
         return Plan((_CHECK, *(replace(step, name=f"{target.guest}.{step.name}") for step in _GUEST)), status)
 
     def evidence(self, target: Target) -> Evidence:
@@ -130,7 +130,7 @@ class Standalone:
         return Facts(private_address=machine.private_address, host_key=machine.host_key)
 
     def remove(self, context: StepContext, target: Target) -> None:
-        """Take it back: sanitize it. Raises ``StepFailed``, naming what stays; then nobody may get it."""
+        """Take it back: sanitize it. Raises ``StepFailed``, which names what is left; then it goes out of service."""
         context.fence()
         context.progress(f"sanitizing {target.computer}")
         self._sanitize(target)
@@ -141,13 +141,15 @@ class Standalone:
     def _machine(self, target: Target) -> Computer:
         found = [machine for machine in self._group(target.endpoint) if machine.name == target.computer]
         if not found:
-            raise StepFailed(f"{target.computer} is not a machine of {target.endpoint} any more")
+            raise StepFailed(f"{target.computer} is no longer a machine of {target.endpoint}")
         return found[0]
 
     def _knock(self, machine: Computer) -> None:
         """Raise ``Unreachable`` unless its SSH port is open, ``StepFailed`` when its address is unknown."""
         if not machine.private_address:
-            raise StepFailed(f"the address of {machine.name} is not known; it was not given when it was added")
+            raise StepFailed(
+                f"the address of {machine.name} is unknown", f"vclab computer add {machine.name} --group … --address …"
+            )
         try:
             with contextlib.closing(
                 socket.create_connection((machine.private_address, SSH_PORT), self._answer_seconds)

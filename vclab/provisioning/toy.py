@@ -31,7 +31,7 @@ _WRITE = Step("text-file.write", "Write the text")
 
 
 class ImageData(ModuleData):
-    """What is handed out."""
+    """What people are given."""
 
     text: Text
     content: ClassVar[tuple[str, ...]] = ("text",)
@@ -46,13 +46,13 @@ class EndpointData(ModuleData):
     @classmethod
     def _absolute(cls, folder: str) -> str:
         if not Path(folder).is_absolute() or ".." in Path(folder).parts:
-            raise ValueError("write the folder from the root on, like /srv/texts")
+            raise ValueError("write the folder as an absolute path, like /srv/texts")
         return folder
 
 
 @dataclass(frozen=True)
 class Mark:
-    """Whose a text is: written before it, and removed after it."""
+    """The owner of a text: written before the text, and removed after it."""
 
     installation: str
     computer: str
@@ -74,7 +74,7 @@ class Place:
 
     @property
     def mark(self) -> Path:
-        """Whose it is."""
+        """The file that names its owner."""
         return self.folder / f".{self.computer}.mark"
 
 
@@ -95,7 +95,7 @@ class TextFile:
         self._group = group
 
     def survey(self, endpoint: str) -> Inventory:
-        """The computers of the group; none can be had while there is no folder."""
+        """The computers of the group; unusable while the folder is missing."""
         folder = _folder(self._endpoints(endpoint).module_data, endpoint)
         why_not = "" if folder.is_dir() else f"there is no folder {folder}"
         hosts = (HostFacts(each.name, 0, 0, not why_not, why_not) for each in self._group(endpoint))
@@ -116,7 +116,7 @@ class TextFile:
         return Plan((_WRITE,), status)
 
     def evidence(self, target: Target) -> Evidence:
-        """Whose text is there."""
+        """The owner of the text that is there."""
         with _explained(target):
             place = _place_of(target)
             mark = _mark(place)
@@ -135,7 +135,7 @@ class TextFile:
             place, mine = _place_of(target), _mark_of(target)
             mark = self._ours(place, target)
             if mark is None and place.file.exists():
-                raise NotOurs(f"{place.file} is nobody's that vclab knows; it is not touched")
+                raise NotOurs(f"{place.file} was not made by vclab; it is not touched")
             if mark != mine or not _holds(place.file, text):
                 context.fence()
                 _put(place.mark, json.dumps(asdict(mine)))
@@ -190,7 +190,7 @@ def _mark(place: Place) -> Mark | None:
     try:
         return Mark(**json.loads(place.mark.read_text()))
     except (ValueError, TypeError):
-        raise NotOurs(f"{place.mark} is no mark of ours; what is beside it is not touched") from None
+        raise NotOurs(f"{place.mark} is not a mark of vclab; the text beside it is not touched") from None
 
 
 def _holds(file: Path, text: str) -> bool:

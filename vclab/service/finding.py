@@ -111,7 +111,8 @@ def known(what: str, name: str, things: Mapping[str, T], otherwise: str) -> T:
 def near(name: str, known: Iterable[str]) -> str:
     """`` (did you mean A or B?)``, or nothing: what follows may be a hint."""
     found = get_close_matches(name[:100], list(known), n=3, cutoff=0.6)
-    return f" (did you mean {' or '.join(found)}?)" if found else ""
+    *others, last = found or [""]
+    return f" (did you mean {', '.join(others)}{' or ' * bool(others)}{last}?)" if found else ""
 
 
 def quoted(typed: str) -> str:

@@ -1,4 +1,4 @@
-"""The vSphere provisioning module. What is here is known without its library."""
+"""The vSphere provisioning module. Importing this imports none of its libraries."""
 
 from collections.abc import Collection
 

@@ -21,9 +21,9 @@ def find_address(site: Site, target: Target, leases: Path | None) -> str:
     """The private address. Raises ``NotYet`` while it has none, ``StepFailed`` when the machine is off or gone."""
     machine = of_target(site, target)
     if machine is None:
-        raise StepFailed(f"{target.machine_name} is not on {target.endpoint} any more")
+        raise StepFailed(f"{target.machine_name} is no longer on {target.endpoint}")
     if machine.power != "on":
-        raise StepFailed(f"{machine.name} went off while it was starting (its power is {machine.power})")
+        raise StepFailed(f"{machine.name} was powered off while it was starting (its power is {machine.power})")
     found = _known(site, target, machine, leases)
     if not found:
         where = "guest tools" + (", DHCP leases" if leases else "") + " and neighbours know none"
@@ -36,7 +36,7 @@ def whereabouts(site: Site, target: Target, leases: Path | None) -> Whereabouts:
     machine = of_target(site, target)
     if machine is None:
         return Whereabouts(
-            trouble=f"{target.computer} is gone: {target.machine_name} is not on {target.endpoint} any more. Somebody "
+            trouble=f"{target.computer} is gone: {target.machine_name} is no longer on {target.endpoint}. Somebody "
             "has deleted it, with all that was on it: end the reservation, and make another",
             gone=True,
         )
@@ -49,10 +49,10 @@ def whereabouts(site: Site, target: Target, leases: Path | None) -> Whereabouts:
 
 
 def _known(site: Site, target: Target, machine: Machine, leases: Path | None) -> str:
-    """The private address that anybody knows; empty when nobody does."""
+    """The private address, from whatever source knows it; else empty."""
     values = read(site.session, machine.ref, ["guest.net", "guest.toolsRunningStatus"]) or {}
     running = values.get("guest.toolsRunningStatus") == "guestToolsRunning"
-    cards = values.get("guest.net", []) if running else []  # what stopped tools said is of an earlier boot
+    cards = values.get("guest.net", []) if running else []  # stopped tools report an earlier boot
     reported = (a for card in cards if _is(card.macAddress, target.private_mac) for a in card.ipAddress)
     return best(reported) or (leased(leases, target.private_mac) if leases else "") or neighbour(target.private_mac)
 

@@ -1,4 +1,4 @@
-"""What the vCenter knows of a machine whose load has failed. It only reads."""
+"""What the vCenter knows of a machine whose load has failed. Nothing is changed."""
 
 from collections.abc import Iterator
 from typing import Any

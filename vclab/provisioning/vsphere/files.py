@@ -41,7 +41,7 @@ class Directory:
 
 @dataclass(frozen=True)
 class Mark:
-    """Whose a directory is: the name of an empty directory beside it.
+    """The owner of a directory: the name of an empty directory beside it.
 
     Made before the directory and deleted after it, so that a directory that is half made or half deleted still has its
     mark; and a name, so that it is written at once or not at all, and all marks are read by one listing.

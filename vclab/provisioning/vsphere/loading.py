@@ -72,7 +72,7 @@ def _create(site: Site, target: Target, context: StepContext) -> Machine:
         log.info("%s: %s; looking whose it is", target.machine_name, type(fault).__name__)
     machine = _appears(site, target)
     if machine is None:
-        raise Unreachable(f"{target.machine_name} does not show on {target.endpoint}; it will be tried again")
+        raise Unreachable(f"{target.machine_name} is not visible on {target.endpoint} yet; it will be tried again")
     return machine
 
 
@@ -119,13 +119,13 @@ def adopt(site: Site, target: Target, context: StepContext) -> None:
     """
     machine = of_target_or_spare(site, target)
     if machine is None:
-        raise StepFailed(f"the spare machine of {target.computer} is not on {target.endpoint} any more")
+        raise StepFailed(f"the spare machine of {target.computer} is no longer on {target.endpoint}")
     if machine.is_of(target) and machine.name == target.machine_name:
         return
     context.fence()
     site.finish(machine.ref.ReconfigVM_Task(renaming(target)))
     if of_target(site, target) is None:
-        raise Unreachable(f"{target.machine_name} does not show on {target.endpoint}; it will be tried again")
+        raise Unreachable(f"{target.machine_name} is not visible on {target.endpoint} yet; it will be tried again")
 
 
 def power_on(site: Site, target: Target, context: StepContext) -> None:

@@ -1,4 +1,4 @@
-"""The machines on an endpoint and our mark on them: how ours are told from all others."""
+"""The machines on an endpoint, and the mark that tells ours from others."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ PATHS = [
 
 
 def marks(target: Target) -> dict[str, str]:
-    """What is written on a machine, so that it can be told whose it is."""
+    """What is written on a machine to name its owner."""
     return {
         "guestinfo.vclab.installation": target.installation,
         "guestinfo.vclab.reservation": target.reservation,
@@ -72,7 +72,7 @@ class Machine:
         )
 
     def is_spare_for(self, target: Target) -> bool:
-        """Whether it is what the target takes over from an earlier tenure of its computer: not marked anew yet."""
+        """Whether it is what the target takes over from an earlier tenure of its computer: not marked again yet."""
         return (
             self.ours(target.installation)
             and bool(target.spare)

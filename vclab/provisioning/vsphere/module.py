@@ -61,7 +61,7 @@ class VSphere:
             return survey(self._site(endpoint))
 
     def node_status(self, target: Target) -> NodeStatus:
-        """What the endpoint knows of the computer. What is inside only the guest can tell, so never READY: whoever asks
+        """What the endpoint knows of the computer. Only the guest knows what is inside, so never READY: whoever asks
         both knows that."""
         with explained(f"asking {target.endpoint} for {target.machine_name}"):
             machine = of_target_or_spare(self._at(target), target)
@@ -117,7 +117,7 @@ class VSphere:
             removal.destroy_orphan(self._site(endpoint), instance_uuid, Unattended())
 
     def evidence(self, target: Target) -> Evidence:
-        """What the endpoint can tell of the computer: state, guest tools, tasks, events. Raises ``Unreachable``."""
+        """What the endpoint knows of the computer: state, guest tools, tasks, events. Raises ``Unreachable``."""
         with explained(f"asking {target.endpoint} what became of {target.machine_name}"):
             return evidence(self._at(target), target)
 
@@ -173,16 +173,16 @@ class VSphere:
 
 
 class Unattended:
-    """The context of work that no tenure stands behind: the removal of an orphan, which nobody holds."""
+    """The context of work without a tenure: the removal of an orphan."""
 
     remembered: Mapping[str, str] = {}
     cancelled = False
 
     def progress(self, text: str) -> None:
-        """Nobody watches."""
+        """Not shown anywhere."""
 
     def remember(self, **details: str) -> None:
         """There is no next attempt."""
 
     def fence(self) -> None:
-        """There is no tenure to check; the caller has made sure that there is none."""
+        """There is no tenure to check: the caller has made sure of that."""

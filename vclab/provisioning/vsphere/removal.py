@@ -60,7 +60,7 @@ def _refuse_others(target: Target, machines: list[Machine]) -> None:
                 )
         elif machine.name == target.machine_name and machine.connection in _UNREADABLE:
             raise Unreachable(
-                f"{machine.name} on {target.endpoint} is {machine.connection}: whose it is can't be read now, so it "
+                f"{machine.name} on {target.endpoint} is {machine.connection}: its mark can't be read now, so it "
                 "can't be removed"
             )
         elif machine.instance_uuid == target.instance_uuid or machine.path.startswith(f"{place.path}/"):
@@ -70,7 +70,7 @@ def _refuse_others(target: Target, machines: list[Machine]) -> None:
 def _in_the_way(target: Target, machine: Machine) -> NotOurs:
     return NotOurs(
         f"{target.endpoint} has a machine {machine.name} ({machine.path}) that is in the way of "
-        f"{target.machine_name} and does not carry our mark; it is not touched. Rename or remove it by hand"
+        f"{target.machine_name} and does not carry our mark; rename or remove it by hand"
     )
 
 
@@ -113,7 +113,7 @@ def _verify_absent(site: Site, target: Target, machines: list[Machine]) -> None:
     still = [m.name for m in find(site, target.instance_uuid)]
     still += [m.name for m in machines if _is_of_computer(m, target)]
     if still:
-        raise Unreachable(f"{', '.join(sorted(set(still)))} is still on {target.endpoint}; removal is tried again")
+        raise Unreachable(f"{', '.join(sorted(set(still)))} is still on {target.endpoint}; removal will be tried again")
 
 
 def destroy_orphan(site: Site, instance_uuid: str, context: StepContext) -> None:
@@ -124,7 +124,7 @@ def destroy_orphan(site: Site, instance_uuid: str, context: StepContext) -> None
         destroy(site, machine, context)
         _remove_home(site, machine, context)
     if find(site, instance_uuid):
-        raise Unreachable(f"machine {instance_uuid} is still on {site.endpoint.name}; removal is tried again")
+        raise Unreachable(f"machine {instance_uuid} is still on {site.endpoint.name}; removal will be tried again")
 
 
 def _remove_home(site: Site, machine: Machine, context: StepContext) -> None:

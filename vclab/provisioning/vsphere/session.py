@@ -191,7 +191,7 @@ class Session:
             raise Unreachable(self._failed[1])
 
     def login_again(self, seen: int) -> None:
-        """Log in anew, unless another thread did so since ``seen`` logins."""
+        """Log in again, unless another thread did so since ``seen`` logins."""
         with self._lock:
             if self._content is not None and self.logins == seen:
                 log.info("%s: the session has expired; logging in again", self.title)
@@ -200,7 +200,7 @@ class Session:
     def _login(self, content: Any) -> None:
         password = self._password(self.endpoint.password_ref)
         wrong = (
-            f"{self.title} refuses the password kept for {self.endpoint.username}. If it was changed, say so: "
+            f"{self.title} refuses the password kept for {self.endpoint.username}; if it was changed: "
             f"`vclab endpoint edit {self.endpoint.name} --password`"
         )
         if self._refused and self._refused[1] == password and time.monotonic() - self._refused[0] < REFUSED_SECONDS:
@@ -215,7 +215,7 @@ class Session:
         self.logins += 1
 
     def wrong_certificate(self, seen: str) -> str:
-        """What to say when the certificate is not the pinned one."""
+        """The message for a certificate that is not the pinned one."""
         return (
             f"{self.title} shows another certificate than the pinned one: SHA-256 {seen}, pinned "
             f"{_plain(self.endpoint.fingerprint)}. No password was sent. If it is the right one: "

@@ -1,4 +1,4 @@
-"""Where a step works: an endpoint that is logged in to, its datacenter, and what is looked up there by name.
+"""Where a step works: an endpoint with an open session, its datacenter, and what is looked up there by name.
 
 Everything is looked up each time: a reference that was kept may mean something else after the endpoint restarted.
 """
@@ -107,7 +107,9 @@ def open_site(session: Session, installation: str) -> Site:
     fitting = [(ref, v["vmFolder"]) for ref, v in found if not wanted or v["name"] == wanted]
     if len(fitting) != 1:
         names = ", ".join(sorted(v["name"] for _, v in found)) or "none"
-        raise StepFailed(f"endpoint {session.endpoint.name}: name its datacenter (it has: {names})")
+        raise StepFailed(
+            f"{session.endpoint.name} has no single datacenter (it has: {names})", "name one: --datacenter"
+        )
     return Site(session, installation, data, *fitting[0])
 
 

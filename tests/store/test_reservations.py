@@ -309,7 +309,7 @@ def test_ends_that_make_no_sense(lab: Store) -> None:
     id = make_inuse(lab)
     assert "in the past" in refused(extend(lab, id, NOW - HOUR))
     assert "in the past" in refused(extend(lab, id, NOW))
-    assert "only be moved to a later time" in refused(extend(lab, id, NOW + 0.5 * HOUR))
+    assert "only move to a later time" in refused(extend(lab, id, NOW + 0.5 * HOUR))
     assert "no time zone" in refused(extend(lab, id, (NOW + 2 * HOUR).replace(tzinfo=None)))
     assert view(lab, id).end == NOW + HOUR
 

@@ -289,11 +289,11 @@ async def _temporal(backend: Backend, sites: tuple[str, ...]) -> list[Check]:
         todo = f"temporal operator namespace create -n {settings.namespace} --retention 30d"
         return [Check("temporal", False, f"{settings.address} has no namespace {settings.namespace}", todo)]
     except Exception as error:  # as with the database
-        todo = "start it, or correct `temporal.address` in the settings"
-        return [Check("temporal", False, text_of(error), todo)]
-    told = Check("temporal", True, f"{found}, namespace {settings.namespace}, keeps histories {days:g} days")
+        found = getattr(error, "message", "") or text_of(error)
+        return [Check("temporal", False, found, "start it, or correct `temporal.address` in the settings")]
+    server = Check("temporal", True, f"{found}, namespace {settings.namespace}, keeps histories {days:g} days")
     workers = await _workers(client, settings.workflow_queue, sites)
-    return [told, await _attributes(client), *workers, await _reconciler(client)]
+    return [server, await _attributes(client), *workers, await _reconciler(client)]
 
 
 async def _attributes(client: "Client") -> Check:

@@ -189,7 +189,7 @@ class Store:
     def _before_sqlite_connects(self, *_: object) -> None:
         """SQLite would silently make an empty file."""
         if not self._may_create and not Path(self._url.database or "").is_file():
-            raise Unreachable(f"the database {self.shown_url} does not exist")
+            raise Unreachable(f"the database {self.shown_url} does not exist", "`vclab store migrate` makes it")
 
     def _make_file(self) -> None:
         """WAL is a property of the file. It is set once, before the first write, as no transaction can set it."""

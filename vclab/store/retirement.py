@@ -57,9 +57,9 @@ def remove(session: Session, thing: Thing, name: str, now: datetime) -> None:
     row: Any = locks.computer(session, name) if thing is Thing.COMPUTER else _row(session, thing, name)
     if row.removed_at is not None:
         raise NotFound(f"there is no {thing} {name}")
-    why_not = why_not_remove(session, thing, name, now)
+    why_not, hint = _why_not_remove(session, thing, name, now)
     if why_not:
-        raise Refused(f"the {thing} {name} can't be removed: {why_not}", _HINTS[thing])
+        raise Refused(f"the {thing} {name} can't be removed: {why_not}", hint)
     if thing is Thing.ENDPOINT:
         host_rests.end_all(session, name, "its endpoint was removed", now)
         session.execute(sa.delete(models.Orphan).where(models.Orphan.endpoint == name))
@@ -79,17 +79,17 @@ _HINTS = {
 }
 
 
-def why_not_remove(session: Session, thing: Thing, name: str, now: datetime) -> str:
-    """Why it can't be removed; empty when it can."""
+def _why_not_remove(session: Session, thing: Thing, name: str, now: datetime) -> tuple[str, str]:
+    """Why it can't be removed, and what to do; the first is empty when it can."""
     users = _USES[thing](session, name)
     if users:
-        return f"it is used by {usage.shown(users)}"
+        return f"it is used by {usage.shown(users)}", _HINTS[thing]
     if thing is Thing.ENDPOINT:
-        return _why_not_endpoint(session, name)
-    return _why_not_identity(session, name, now) if thing is Thing.COMPUTER else ""
+        return _belongings(session, name), "remove them first, or disable the endpoint"
+    return _why_not_identity(session, name, now) if thing is Thing.COMPUTER else "", _HINTS[thing]
 
 
-def _why_not_endpoint(session: Session, name: str) -> str:
+def _belongings(session: Session, name: str) -> str:
     """Its lab machines and its own images go first: without it they would be good for nothing."""
     machines = [computer.name for computer in catalog.group(session, name)]
     if machines:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -63,12 +64,15 @@ def test_reserve_for_later_returns_when_placed(vclab: Command) -> None:
 
 def test_reserve_for_later_for_people(vclab: Command) -> None:
     """A clock time is printed with its date, in the user's zone."""
-    said = vclab("reserve", "debian-12", "--at", "10:00", "--for", "1h")
+    hour = (datetime.now(ZoneInfo("Europe/Berlin")).hour + 5) % 24  # so far ahead that no preload begins at once
+    said = vclab("reserve", "debian-12", "--at", f"{hour}:30", "--for", "15m")
     assert said.code == 0, said
-    assert re.search(r"Scheduled: debian-12, \d{4}-\d\d-\d\d 10:00 CES?T to 11:00 CES?T\n", said.out), said
+    times = rf"\d{{4}}-\d\d-\d\d {hour:02}:30 CES?T to {hour:02}:45 CES?T\n"
+    assert re.search(f"Scheduled: debian-12, {times}", said.out), said
     assert "vclab move" in said.err
     listed = vclab("list").out
-    assert re.search(r"IMAGE +STATE +START .*\n.* debian-12 +Scheduled +(\d{4}-\d\d-\d\d )?10:00 CE", listed), listed
+    start = rf"(\d{{4}}-\d\d-\d\d )?{hour:02}:30 CE"
+    assert re.search(rf"IMAGE +STATE +START .*\n.* debian-12 +Scheduled +{start}", listed), listed
     shown = vclab("show", said.out.split()[0])
     assert "the time to prepare the computer" in shown.out
     assert "a computer is taken and loaded" in shown.out

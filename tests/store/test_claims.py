@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -202,3 +203,19 @@ def test_a_refusal_leaves_the_transaction_usable(machines: Store) -> None:
         return ""
 
     assert machines.run(other_if_taken) == "lab2"
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+def test_a_claim_that_goes_while_it_is_in_the_way(machines: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its holder gives it up between the refusal and the look at who it is: the computer is to be had after all."""
+    claim(machines, "r1", 1, 2)
+    refusal = claims._refusal
+
+    def give_up_first(*args: Any) -> Exception:
+        machines.run(lambda s: claims.release(s, "r1", NOW))
+        return refusal(*args)
+
+    monkeypatch.setattr(claims, "_refusal", give_up_first)
+    claim(machines, "r2", 1, 2)
+    with machines.read() as session:
+        assert [each.holder for each in claims.of(session, "r2")] == ["r2"]

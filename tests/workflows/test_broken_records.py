@@ -9,7 +9,7 @@ import pytest
 from tests.workflows.conftest import Life
 from vclab.model.errors import Refused
 from vclab.model.messages import Acknowledge, End, Extend, Reschedule
-from vclab.store import reservations, scheduling
+from vclab.store import extension, reservations, scheduling
 
 Break = Callable[[object, str], None]
 
@@ -28,8 +28,8 @@ async def test_an_act_fails_and_the_life_goes_on(life: Life, broken: Break) -> N
     """Connect and extend are answered with the error; the end is not held up."""
     await life.ready()
     view = await life.until("reserved")
-    for name in ("acknowledged", "extend"):
-        broken(reservations, name)
+    broken(reservations, "acknowledged")
+    broken(extension, "extend")
     with pytest.raises(Refused, match="nothing was changed: ZeroDivisionError: never tried"):
         await life.reservations.acknowledge(life.id, Acknowledge("203.0.113.101"))
     with pytest.raises(Refused, match="ZeroDivisionError"):
@@ -41,8 +41,8 @@ async def test_an_act_fails_and_the_life_goes_on(life: Life, broken: Break) -> N
 async def test_a_signal_is_told_and_the_life_goes_on(life: Life, broken: Break) -> None:
     """A failure that leaves a signal's handler would end the workflow; not even the refusal can be kept here."""
     await life.ready()
-    for name in ("extend", "note_refusal"):
-        broken(reservations, name)
+    broken(extension, "extend")
+    broken(reservations, "note_refusal")
     await life.handle.signal("extend", "1h")
     await life.reservations.end(life.id, End())
     assert (await life.until("complete")).ending == "deleted"

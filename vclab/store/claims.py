@@ -272,7 +272,10 @@ def _latest_of(session: Session, claim: Claim, pools: Mapping[str, Pool], until:
 def _refusal(
     session: Session, error: IntegrityError, computer: str, holder: str, starts: datetime, ends: datetime
 ) -> Exception:
-    """Who holds the computer, if the database refused an overlap; else the violation itself."""
+    """Who holds the computer, if the database refused an overlap; else the violation itself.
+
+    A holder may give its claim up in between: then the violation leaves the transaction, which is run again.
+    """
     if OVERLAP not in str(error.orig):
         return error
     query = (
@@ -284,4 +287,4 @@ def _refusal(
         .order_by(Claim.starts)
     )
     other = session.execute(query).first()
-    return ClaimHeld(computer, *other) if other else ClaimHeld(computer, holder, ends)
+    return ClaimHeld(computer, *other) if other else error

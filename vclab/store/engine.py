@@ -22,7 +22,8 @@ T = TypeVar("T")
 ATTEMPTS = 10  # of one transaction that PostgreSQL breaks off because of another
 CONNECTIONS = {"pool_size": 8, "max_overflow": 24}  # of one process
 SQLITE_BUSY_SECONDS = 30.0  # BEGIN IMMEDIATE waits this long for the other writers
-_CONFLICTS = ("40001", "40P01")  # serialization failure, deadlock: running it again is the cure
+# Serialization failure, deadlock, overlap with a claim that has gone meanwhile: running it again is the cure.
+_CONFLICTS = ("40001", "40P01", "23P01")
 _NO_TABLES = ("42P01", "42703", "3F000")  # undefined table, column, schema
 _NOT_ALLOWED = ("42501",)  # insufficient privilege
 _READING = "vclab_reading"

@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
+from sqlalchemy.orm import Session
 
 from tests.service.conftest import Lab
 from vclab.model import messages
@@ -20,6 +21,8 @@ from vclab.service import acts
 from vclab.service.reservations import Named
 from vclab.service.use_case import USE_CASES
 from vclab.store import intents, reservations
+
+T = TypeVar("T")
 
 HERE = "203.0.113.101"
 NOW = datetime.now(UTC)
@@ -99,14 +102,31 @@ async def test_the_intent_is_recorded_before_the_message_and_says_all_that_it_sa
         (Refused("no"), Outcome.REFUSED),
         (Unreachable("nobody answers"), Outcome.UNANSWERED),
         (NotFound("it has ended"), Outcome.UNANSWERED),  # it has not: its workflow is gone
+        (ZeroDivisionError("secret"), Outcome.FAILED),
     ],
 )
-async def test_how_it_came_out_is_recorded(lab: Lab, error: VclabError, outcome: Outcome) -> None:
+async def test_how_it_came_out_is_recorded(lab: Lab, error: Exception, outcome: Outcome) -> None:
     lab.workflows.does = fails(error)
-    with pytest.raises(VclabError):
+    with pytest.raises((VclabError, ZeroDivisionError)):
         await lab.make_client("alice").call(acts.reboot, acts.Reboot(reservation=ready(lab).id))
     (intent,) = lab.intents()
     assert (intent.outcome, bool(intent.detail)) == (outcome, True)
+    assert "secret" not in intent.detail, "what an unexpected error says may hold anything"
+
+
+async def test_an_act_that_is_done_is_done_also_when_that_can_not_be_noted(lab: Lab) -> None:
+    view, write = ready(lab), lab.backend.write
+    writes: list[object] = []
+
+    async def goes_away(change: Callable[[Session], T]) -> T:
+        if writes:
+            raise Unreachable("the database is away")
+        writes.append(change)
+        return await write(change)
+
+    lab.backend.write = goes_away  # type: ignore[method-assign]
+    assert (await lab.make_client("alice").call(acts.end, named(view))).id == view.id
+    assert [intent.outcome for intent in lab.intents()] == [Outcome.OPEN]
 
 
 # --- reserve --------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import dataclasses
 import uuid
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from enum import Enum, auto
 from typing import Any, Generic, TypeVar, get_type_hints
@@ -100,23 +101,12 @@ class UseCase(Generic[Q, A]):
         """Write the intent, run, and write how it came out."""
         intent = self._intent(call, question)
         await call.backend.write(lambda session: intents.write(session, intent))
-        outcome, detail = Outcome.OPEN, ""
         try:
             answer = await self.run(dataclasses.replace(call, intent=intent.id), question)
-            outcome = Outcome.DONE
-        except (Refused, NotFound, Invalid) as error:
-            outcome, detail = Outcome.REFUSED, str(error)
+        except Exception as error:
+            await _note(call.backend, intent.id, *_outcome_of(error))
             raise
-        except Unreachable as error:
-            outcome, detail = Outcome.UNANSWERED, str(error)
-            raise
-        except VclabError as error:
-            outcome, detail = Outcome.FAILED, str(error)
-            raise
-        finally:
-            if outcome is not Outcome.OPEN:
-                moment = datetime.now(UTC)
-                await call.backend.write(lambda s: intents.answer(s, intent.id, outcome, detail, moment))
+        await _note(call.backend, intent.id, Outcome.DONE)
         return answer
 
     def _intent(self, call: Call, question: Q) -> Intent:
@@ -136,6 +126,23 @@ class UseCase(Generic[Q, A]):
             account=actor.account,
             arguments=arguments,
         )
+
+
+def _outcome_of(error: Exception) -> tuple[Outcome, str]:
+    """How an act came out that raised, and why."""
+    if isinstance(error, (Refused, NotFound, Invalid)):
+        return Outcome.REFUSED, str(error)
+    if isinstance(error, Unreachable):
+        return Outcome.UNANSWERED, str(error)
+    # What an unexpected error says may hold anything, secrets too.
+    return Outcome.FAILED, str(error) if isinstance(error, VclabError) else type(error).__name__
+
+
+async def _note(backend: Backend, intent: str, outcome: Outcome, detail: str = "") -> None:
+    """Record how it came out. A database that is away by now does not change the answer: the outcome stays open."""
+    moment = datetime.now(UTC)
+    with suppress(VclabError):
+        await backend.write(lambda session: intents.answer(session, intent, outcome, detail, moment))
 
 
 USE_CASES: dict[str, UseCase[Any, Any]] = {}

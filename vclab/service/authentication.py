@@ -29,11 +29,12 @@ async def authenticate(backend: Backend, account: Account, as_user: str = "") ->
     a new installation has no users yet.
     """
     settings = backend.settings
-    users = {user.login: user for user in await backend.read(catalog.users)}
-    users.pop("root", None)
+    logins = {as_user, account.login, settings.act_as} - {"", "root"}
+    users = await backend.read(lambda session: catalog.users_called(session, logins))
     if as_user:
         if as_user not in users:
-            raise NotFound(f"there is no user {quoted(as_user)}{near(as_user, users)}")
+            others = [user.login for user in await backend.read(catalog.users) if user.login != "root"]
+            raise NotFound(f"there is no user {quoted(as_user)}{near(as_user, others)}")
         return _actor(backend, users[as_user], as_user, Authentication.CLAIM, account)
     if settings.act_as and account.login not in {*users, *settings.operators}:
         if settings.act_as in users:

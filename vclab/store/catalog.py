@@ -1,7 +1,7 @@
 """The catalog that an administrator keeps: users, images with their revisions, endpoints and computers."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -38,6 +38,12 @@ def users(session: Session) -> list[model.User]:
     """All users, by login."""
     query = sa.select(models.User).where(models.User.removed_at.is_(None)).order_by(models.User.login)
     return [_user(row) for row in session.scalars(query)]
+
+
+def users_called(session: Session, logins: Collection[str]) -> dict[str, model.User]:
+    """Those of the logins that are users."""
+    query = sa.select(models.User).where(models.User.login.in_(logins), models.User.removed_at.is_(None))
+    return {row.login: _user(row) for row in session.scalars(query)}
 
 
 def uids(session: Session) -> set[int]:

@@ -14,11 +14,13 @@ from vclab.model.errors import Invalid, NotFound, Refused
 from vclab.model.intents import Author, Intent, Outcome
 from vclab.model.plans import Evidence
 from vclab.model.reservations import Candidate, FailedStep, Placed, Refusal, ReserveRequest
-from vclab.service import health, reservations
+from vclab.service import audit, health, history, reservations
 from vclab.service.actor import Actor, Authentication, Role
+from vclab.service.audit import Asked
 from vclab.service.backend import Backend
 from vclab.service.finding import own_reservation
-from vclab.service.reservations import Asked, Explained, FailedComputer, Had, Named, RefusedPlace, Which
+from vclab.service.history import Had
+from vclab.service.reservations import Explained, FailedComputer, Named, RefusedPlace, Which
 from vclab.service.use_case import Nothing
 from vclab.settings import Settings
 from vclab.store import failed_steps, intents, needs_help, placement, refusals
@@ -138,10 +140,10 @@ async def test_only_operators_see_how_it_was_loaded(backend: Backend) -> None:
     assert (document["id"], document["now"]["answered"], document["history"][0]["at"][-1]) == (FIRST, False, "Z")
 
 
-@pytest.mark.parametrize("use_case", [reservations.needs_help, reservations.audit])
+@pytest.mark.parametrize("use_case", [reservations.needs_help, audit.listing])
 @pytest.mark.parametrize("who", [ALICE, STRANGER])
 async def test_what_is_for_operators(backend: Backend, use_case: object, who: Actor) -> None:
-    question = Asked() if use_case is reservations.audit else Nothing()
+    question = Asked() if use_case is audit.listing else Nothing()
     with pytest.raises(Refused, match="this is for operators"):
         await use_case(backend, who, question)  # type: ignore[operator]
 
@@ -209,9 +211,9 @@ async def test_a_computer_is_no_reservation(backend: Backend) -> None:
 
 async def test_history_says_of_what(backend: Backend) -> None:
     with pytest.raises(Invalid, match="nothing says whose history"):
-        await reservations.history(backend, OLGA, Had())
-    (stay,) = await reservations.history(backend, OLGA, Had(user="bob"))
-    document = reservations.history.document((stay,))[0]
+        await history.listing(backend, OLGA, Had())
+    (stay,) = await history.listing(backend, OLGA, Had(user="bob"))
+    document = history.listing.document((stay,))[0]
     assert (document["holder"], document["user"], document["until"]) == (OTHERS, "bob", None)
     assert document["from"].endswith("Z")
 
@@ -226,14 +228,14 @@ async def test_the_audit_lists_acts_by_their_actor_and_what_they_were_upon(backe
     backend.store.run(lambda s: intents.answer(s, "i2", Outcome.REFUSED, "has ended", NOW + 9 * MINUTE))
 
     async def ids(**asked: object) -> list[str]:
-        return [each.id for each in await reservations.audit(backend, OLGA, Asked.model_validate(asked))]
+        return [each.id for each in await audit.listing(backend, OLGA, Asked.model_validate(asked))]
 
     assert await ids() == ["i1", "i2", "i3"]
     assert await ids(limit=2) == ["i2", "i3"]
     assert await ids(user="olga") == ["i2"]
     assert await ids(subject="3A4B5") == ["i1", "i2"]
     assert await ids(subject="esx1") == []
-    (one,) = await reservations.audit(backend, OLGA, Asked(user="olga"))
+    (one,) = await audit.listing(backend, OLGA, Asked(user="olga"))
     assert (one.outcome, one.detail, one.for_user, one.account) == ("refused", "has ended", "alice", "root")
 
 

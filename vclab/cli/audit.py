@@ -11,9 +11,10 @@ from vclab.cli.params import AsUser, Json, OfUser
 from vclab.cli.running import run
 from vclab.cli.tables import Column, Fit
 from vclab.cli.times import clock
-from vclab.service import reservations
+from vclab.service import audit as acts
+from vclab.service.audit import Asked, Intent
+from vclab.service.checks import MOST_LINES
 from vclab.service.client import Client
-from vclab.service.reservations import MOST, Asked, Intent
 
 COLUMNS = (
     Column("WHEN"),
@@ -35,7 +36,7 @@ def audit(
         typer.Option("--subject", metavar="S", help="On this reservation or thing.", show_default=False),
     ] = "",
     limit: Annotated[
-        int, typer.Option("--limit", min=1, max=MOST, metavar="N", help="Show at most N, the newest.")
+        int, typer.Option("--limit", min=1, max=MOST_LINES, metavar="N", help="Show at most N, the newest.")
     ] = 100,
     json: Json = False,
     as_user: AsUser = "",
@@ -54,7 +55,7 @@ def audit(
     asked = Asked(user=user, subject=subject, limit=limit)
     found, zone = run(_ask(client_of(context, as_user), asked))
     if json:
-        say_json(reservations.audit.document(found))
+        say_json(acts.listing.document(found))
     elif found:
         table(COLUMNS, [_row(each, zone) for each in found])
     else:
@@ -64,7 +65,7 @@ def audit(
 
 
 async def _ask(client: Client, asked: Asked) -> tuple[tuple[Intent, ...], ZoneInfo]:
-    return await client.call(reservations.audit, asked), await zone_for(client)
+    return await client.call(acts.listing, asked), await zone_for(client)
 
 
 def _row(intent: Intent, zone: ZoneInfo) -> tuple[str, ...]:

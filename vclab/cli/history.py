@@ -11,9 +11,10 @@ from vclab.cli.params import AsUser, Json, OfComputer, OfUser
 from vclab.cli.running import run
 from vclab.cli.tables import Column
 from vclab.cli.times import clock, parse_past, utc_now
-from vclab.service import reservations
+from vclab.service import history as stays
+from vclab.service.checks import MOST_LINES
 from vclab.service.client import Client
-from vclab.service.reservations import MOST, Addresses, Had, Stay
+from vclab.service.history import Addresses, Had, Stay
 
 COLUMNS = (
     Column("COMPUTER"),
@@ -40,7 +41,7 @@ def history(
         typer.Option("--at", metavar="TIME", help="Who had it at this time.", show_default=False),
     ] = "",
     limit: Annotated[
-        int, typer.Option("--limit", min=1, max=MOST, metavar="N", help="Show at most N, the newest.")
+        int, typer.Option("--limit", min=1, max=MOST_LINES, metavar="N", help="Show at most N, the newest.")
     ] = 100,
     json: Json = False,
     as_user: AsUser = "",
@@ -59,7 +60,7 @@ def history(
     asked = Had(computer=computer, user=user, address=address, limit=limit)
     found, zone = run(_ask(client_of(context, as_user), asked, at))
     if json:
-        say_json(reservations.history.document(found))
+        say_json(stays.listing.document(found))
     elif found:
         table(COLUMNS, [_row(stay, zone) for stay in found])
     else:
@@ -71,7 +72,7 @@ def history(
 async def _ask(client: Client, asked: Had, at: str) -> tuple[tuple[Stay, ...], ZoneInfo]:
     zone = await zone_for(client)
     moment = parse_past(at, zone, utc_now()) if at else None
-    return await client.call(reservations.history, asked.model_copy(update={"at": moment})), zone
+    return await client.call(stays.listing, asked.model_copy(update={"at": moment})), zone
 
 
 def _row(stay: Stay, zone: ZoneInfo) -> tuple[str, ...]:

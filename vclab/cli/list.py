@@ -20,8 +20,9 @@ from vclab.cli.times import clock, utc_now
 from vclab.model.errors import Invalid, Unreachable
 from vclab.model.states import ReservationState
 from vclab.service import reservations
+from vclab.service.checks import MOST_LINES
 from vclab.service.client import Client
-from vclab.service.reservations import MOST, Which
+from vclab.service.reservations import Which
 from vclab.service.views import Reservation
 
 POLL = 1.0  #: seconds between two looks of --watch
@@ -38,7 +39,7 @@ def list_(
     context: typer.Context,
     all_: Annotated[bool, typer.Option("--all", help="Also those that have ended.")] = False,
     limit: Annotated[
-        int, typer.Option("--limit", min=1, max=MOST, metavar="N", help="With --all: show at most N, the newest.")
+        int, typer.Option("--limit", min=1, max=MOST_LINES, metavar="N", help="With --all: show at most N, the newest.")
     ] = 1000,
     everyone: Annotated[bool, typer.Option("--everyone", help="Those of all users (operators).")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Show changes until Ctrl-C.")] = False,

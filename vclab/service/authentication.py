@@ -1,4 +1,4 @@
-"""Who calls on this machine. Whoever can read the settings is believed; the API server will not."""
+"""Who calls on this machine. Anybody who can read the settings is believed; the API server will not believe them."""
 
 import os
 import pwd

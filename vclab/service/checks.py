@@ -17,6 +17,8 @@ from vclab.settings import Settings
 
 LOWEST_UID, HIGHEST_UID = 1000, 2**31 - 1  # an SQL integer; the system's own accounts are below
 NOBODY = (65534, 65535)  # "nobody", and what some systems take for "no uid"
+MOST_LINES = 100_000
+"""Lines of a list."""
 MOST_MEMORY_MB, MOST_CPUS, MOST_DISK_GB = 24 * 2**20, 768, 62 * 1024  # vSphere 8's maxima for one machine
 MODULES = tuple(kind.name for kind in registry.KINDS)
 GUESTS = tuple(family.name for family in FAMILIES)
@@ -278,3 +280,9 @@ def _called(character: str) -> str:
         return "a space"
     code = f"U+{ord(character):04X}"
     return f"{character!r} ({code})" if character.isprintable() else f"a control character ({code})"
+
+
+def limit(number: int) -> None:
+    """How many lines a list may have. Raises ``Invalid``."""
+    if not 0 < number <= MOST_LINES:
+        raise Invalid(f"the limit {number} is not between 1 and {MOST_LINES:,}")

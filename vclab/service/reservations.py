@@ -1,30 +1,24 @@
-"""What people may know of reservations: which there are, where each stands and why, and who had which computer."""
+"""What people may know of reservations: which there are, where each stands and why."""
 
 import asyncio
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 
-from pydantic import Field
 from sqlalchemy.orm import Session
 
 from vclab.model import reservations as model
-from vclab.model.errors import Invalid, NotFound, Refused, Unreachable
+from vclab.model.errors import NotFound, Refused, Unreachable
 from vclab.model.reservations import RefusedRequest, ReservationView
-from vclab.model.states import Ending, ReservationState
-from vclab.service import finding
+from vclab.model.states import ReservationState
+from vclab.service import checks, finding
 from vclab.service.failures import FailedLoad, FailedStep, RestingHost, Suspect
 from vclab.service.finding import plain, quoted
 from vclab.service.looks import ASK, Look, look_at
 from vclab.service.use_case import Call, Nothing, Question, Rule, read
 from vclab.service.views import Reservation, Time, View
 from vclab.store import audit as audit_trail
-from vclab.store import catalog, failed_steps, failures, host_rests, intents, load_log, refusals, reservations
-from vclab.store import history as stays
+from vclab.store import catalog, failed_steps, failures, host_rests, load_log, refusals, reservations
 from vclab.store import needs_help as store_help
-
-MOST = 100_000
-"""Lines of a list, at most."""
 
 OVER = (ReservationState.COMPLETE, ReservationState.FAILED)
 """Nothing runs any more: the computer is taken back too."""
@@ -55,16 +49,10 @@ async def listing(call: Call, question: Which) -> tuple[Reservation, ...]:
             f"only operators may list everybody's reservations, and {call.actor.login} is not one",
             "the setting `operators` names them",
         )
-    _limited(question.limit)
+    checks.limit(question.limit)
     whose, limit = None if question.everyone else call.actor.login, question.limit if question.ended else None
     found = await call.backend.read(lambda s: reservations.views(s, user=whose, ended=question.ended, limit=limit))
     return tuple(map(Reservation.of, found))
-
-
-def _limited(limit: int) -> None:
-    """Raises ``Invalid``."""
-    if not 0 < limit <= MOST:
-        raise Invalid(f"the limit {limit} is not between 1 and {MOST:,}")
 
 
 # --- one of them ----------------------------------------------------------------------------------------------------
@@ -384,161 +372,3 @@ async def images(call: Call, question: Nothing) -> tuple[Offer, ...]:
         )
 
     return await call.backend.read(ask)
-
-
-# --- who had what ---------------------------------------------------------------------------------------------------
-
-
-class Addresses(View):
-    """The addresses of a computer for some time."""
-
-    private: str | None
-    public: str | None
-    from_: Time = Field(serialization_alias="from")
-    until: Time | None
-
-
-class Stay(View):
-    """A computer in one hand."""
-
-    computer: str
-    generation: int
-    holder: str  #: the reservation's id, or what else held it
-    purpose: str
-    user: str | None
-    requested_by: str | None
-    image: str | None
-    revision: int | None
-    endpoint: str | None
-    host: str | None
-    from_: Time = Field(serialization_alias="from")
-    ready: Time | None
-    connected: Time | None
-    ended: Time | None
-    ending: Ending | None
-    until: Time | None  #: when the computer was verified gone or clean; null: still held
-    addresses: tuple[Addresses, ...]
-
-    @classmethod
-    def of(cls, stay: stays.Stay) -> "Stay":
-        """As it was recorded."""
-        return cls(
-            computer=stay.computer,
-            generation=stay.generation,
-            holder=stay.holder,
-            purpose=stay.purpose,
-            user=stay.user or None,
-            requested_by=stay.requested_by or None,
-            image=stay.image or None,
-            revision=stay.revision or None,
-            endpoint=stay.endpoint or None,
-            host=stay.host or None,
-            from_=stay.taken_at,
-            ready=stay.ready_at,
-            connected=stay.connected_at,
-            ended=stay.ended_at,
-            ending=stay.ending,
-            until=stay.released_at,
-            addresses=tuple(map(_addresses, stay.addresses)),
-        )
-
-
-def _addresses(span: stays.AddressSpan) -> Addresses:
-    return Addresses(
-        private=span.private_address or None,
-        public=span.public_address or None,
-        from_=span.since,
-        until=span.until,
-    )
-
-
-class Had(Question):
-    """Of whom or what, and when. At least one must be given."""
-
-    computer: str = ""
-    user: str = ""
-    address: str = ""
-    at: datetime | None = None
-    limit: int = 100
-
-
-@read(Rule.KEEPERS)
-async def history(call: Call, question: Had) -> tuple[Stay, ...]:
-    """Who had which computer: the newest that fit all that is given, oldest first."""
-    if not (question.computer or question.user or question.address or question.at):
-        raise Invalid("nothing says whose history", "name a computer, a user, an address or a time")
-    _limited(question.limit)
-    address = _address(question.address)
-
-    def ask(session: Session) -> list[stays.Stay]:
-        asked = question.computer, question.user, address, question.at, question.limit
-        return stays.stays(session, *asked) or _explain_none(session, question)
-
-    return tuple(map(Stay.of, await call.backend.read(ask)))
-
-
-def _address(text: str) -> str:
-    from ipaddress import ip_address
-
-    try:
-        return str(ip_address(text.strip())) if text else ""
-    except ValueError:
-        raise Invalid(f"{quoted(text)} is not an address") from None
-
-
-def _explain_none(session: Session, question: Had) -> list[stays.Stay]:
-    """Nothing, for a name that is known. Raises ``NotFound`` for any other."""
-    if question.computer and question.computer not in {each.name for each in catalog.computers(session)}:
-        raise NotFound(f"there is no computer {quoted(question.computer)}", "`vclab computer list` lists them")
-    if question.user and question.user not in {each.login for each in catalog.users(session)}:
-        raise NotFound(f"there is no user {quoted(question.user)}", "`vclab user list` lists them")
-    return []
-
-
-# --- who asked for what ---------------------------------------------------------------------------------------------
-
-
-class Intent(View):
-    """An act that somebody asked for, and how it came out."""
-
-    id: str
-    at: Time
-    actor: str
-    account: str | None  #: the local account behind the actor
-    authentication: str
-    roles: tuple[str, ...]
-    verb: str
-    subject: str | None
-    for_user: str | None
-    arguments: dict[str, object]
-    outcome: str
-    detail: str | None
-    answered_at: Time | None
-
-
-class Asked(Question):
-    """Whose acts, and upon what; empty: all. The newest ``limit``."""
-
-    user: str = ""
-    subject: str = ""
-    limit: int = 100
-
-
-@read(Rule.OPERATORS)
-async def audit(call: Call, question: Asked) -> tuple[Intent, ...]:
-    """What people asked for: the newest acts that fit all that is given, oldest first."""
-    _limited(question.limit)
-    subject = await _subject(call, question.subject)
-    found = await call.backend.read(lambda s: intents.newest(s, question.limit, question.user, subject))
-    return tuple(
-        Intent(**{name: None if (value := getattr(each, name)) == "" else value for name in Intent.model_fields})
-        for each in found
-    )
-
-
-async def _subject(call: Call, name: str) -> str:
-    """A reservation may be named as everywhere else; anything else by its whole name."""
-    with_prefix: Sequence[str] = ()
-    if name:
-        with_prefix = await call.backend.read(lambda s: reservations.beginning(s, plain(name), None, 2))
-    return with_prefix[0] if len(with_prefix) == 1 and len(plain(name)) >= finding.SHORTEST else name

@@ -83,6 +83,20 @@ async def test_a_stray_machine_is_seen_for_as_long_as_its_grace(store: Store) ->
     assert module.world.done == ["removed"], "at once, when no grace is given"
 
 
+async def test_a_stray_machine_s_grace_survives_its_worker(store: Store) -> None:
+    """Each round is another worker's; the machine goes once it was looked at for its grace."""
+    module, endpoints = Stray(World()), [Endpoint("vc", "vsphere", "https://127.0.0.1/sdk", "u", "endpoint/vc", "00")]
+    removed = []
+    with ThreadPoolExecutor(1) as executor:
+        for minute in range(4):
+            settings = ReconcileSettings(every=60, grace=180)
+            reconcile = SiteReconciler(store, {"vsphere": module}, lambda: endpoints, settings, executor)
+            environment, at = ActivityEnvironment(), NOON + timedelta(minutes=minute)
+            environment.info = dataclasses.replace(environment.info, current_attempt_scheduled_time=at)
+            removed.append((await environment.run(reconcile.reconcile_site, SiteInput("default"))).removed)
+    assert removed == [(), (), (), ("stray",)]
+
+
 @pytest.mark.parametrize("hours", [-1, 1])
 def test_a_step_is_as_long_as_it_took(store: Store, clock: type[Clock], hours: int) -> None:
     log = StoreLoadLog(store)

@@ -480,6 +480,8 @@ class Orphan(Base):
     instance_uuid: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str]
     first_seen: Mapped[datetime]
+    last_seen: Mapped[datetime]
+    seconds: Mapped[float] = mapped_column(default=0.0)  #: for which it was looked at: its grace counts by this
 
 
 class Spare(Base):

@@ -454,6 +454,8 @@ def _leftovers() -> None:
         sa.Column("instance_uuid", sa.String, nullable=False),
         sa.Column("name", sa.String, nullable=False),
         sa.Column("first_seen", TIME, nullable=False),
+        sa.Column("last_seen", TIME, nullable=False),
+        sa.Column("seconds", sa.Float, nullable=False),
         sa.PrimaryKeyConstraint("endpoint", "instance_uuid", name="pk_orphans"),
     )
     op.create_table(

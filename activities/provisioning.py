@@ -10,7 +10,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.errors import failures, redacted, text_of
-from activities.runner import Fence, heartbeating, in_thread, unfenced
+from activities.runner import Fence, asking, heartbeating, in_thread, this_attempt, unfenced
 from vclab.guests.base import Guest, known_guest
 from vclab.model.catalog import Endpoint
 from vclab.model.errors import StepFailed, Unreachable
@@ -103,7 +103,7 @@ class ProvisioningActivities:
         """Observe the computer and say what its load will do. The answer is recorded, and resumed from."""
         with failures():
             module = known_module(self._modules, target.module)
-            async with heartbeating(lambda: self._fence.check(target)) as context:
+            async with heartbeating(asking(self._fence, target)) as context:
                 status, known, medians = await in_thread(self._executor, context, self._observe, module, target)
                 if target.spare and status.status is Status.POST_LOAD:
                     status = await self._inside(target, known, status)
@@ -128,7 +128,8 @@ class ProvisioningActivities:
         """Restart it by force; one that is off is powered on. Fails for a module that can't."""
         with failures():
             module = power(known_module(self._modules, target.module), Operation.POWER_RESET, target)
-            async with heartbeating(lambda: self._fence.check(target)) as context:
+            async with heartbeating(asking(self._fence, target)) as context:
+                await asyncio.to_thread(self._fence.begin, target, this_attempt())
                 await in_thread(self._executor, context, module.power_reset, context, target)
                 return Facts()
 
@@ -156,8 +157,9 @@ class ProvisioningActivities:
         """
         with failures():
             module = known_module(self._modules, target.module)
-            async with heartbeating(lambda: self._fence.check(target)) as context:
+            async with heartbeating(asking(self._fence, target)) as context:
                 try:
+                    await asyncio.to_thread(self._fence.begin, target, this_attempt())
                     await in_thread(self._executor, context, module.remove, context, target)
                 except StepFailed as error:
                     if target.traits.lent:

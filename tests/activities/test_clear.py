@@ -13,6 +13,7 @@ from activities.evidence import EvidenceActivities, EvidenceInput
 from activities.provisioning import GIVE_UP, ProvisioningActivities
 from tests.fakes import FakeGuest, FakeModule, World
 from tests.targets import target_of
+from vclab.model.attempts import ActivityAttempt
 from vclab.model.errors import StepFailed, Unreachable
 from vclab.model.plans import Evidence, Facts, Target
 from vclab.model.traits import Traits
@@ -24,7 +25,10 @@ TARGET = target_of(computer="pc1", host="pc1")
 class NoFence:
     """Everything is ours."""
 
-    def check(self, target: Target) -> None:
+    def begin(self, target: Target, attempt: ActivityAttempt) -> None:
+        """Well."""
+
+    def check(self, target: Target, attempt: ActivityAttempt) -> None:
         """Well."""
 
 

@@ -14,6 +14,7 @@ from activities.load_log import StoreLoadLog
 from activities.reconcile import SiteInput, SiteReconciler, Strays
 from tests.fakes import FakeModule, World
 from tests.targets import target_of
+from vclab.model.attempts import ActivityAttempt
 from vclab.model.catalog import Endpoint
 from vclab.model.inventory import MachineFacts, Machines
 from vclab.model.plans import Facts, StepInput
@@ -102,7 +103,7 @@ def test_a_step_is_as_long_as_it_took(store: Store, clock: type[Clock], hours: i
     log = StoreLoadLog(store)
     given = StepInput("vsphere.copy_disk", "Copy the image's disk", TARGET, Facts())
     with pytest.raises(Exception, match="pc1"):  # nobody holds it; that it began is noted all the same
-        log.started(given, 1)
+        log.started(given, ActivityAttempt("run", 1, 1, NOON))
     clock.says = NOON + timedelta(hours=hours)
     log.ended(given, 1, load_log.DONE, "")
     with store.read() as session:

@@ -292,6 +292,20 @@ class Tenure(Base):
     released_at: Mapped[datetime | None]
 
 
+class Fence(Base):
+    """The newest attempt that works on a held computer (``fences``): one row a computer, of its newest such tenure."""
+
+    __tablename__ = "fences"
+
+    computer: Mapped[str] = mapped_column(ForeignKey("computers.name"), primary_key=True)
+    generation: Mapped[int]
+    run: Mapped[str]
+    activity: Mapped[int]
+    attempt: Mapped[int]
+    scheduled_at: Mapped[datetime]
+    name: Mapped[str]
+
+
 class Addresses(Base):
     """The addresses of a computer since a moment, until the next row or the end of the tenure."""
 

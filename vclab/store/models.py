@@ -485,6 +485,17 @@ class Intent(Base):
     answered_at: Mapped[datetime | None]
 
 
+class Inventory(Base):
+    """What an endpoint said last, as JSON, in an epoch of its entry (``inventories``)."""
+
+    __tablename__ = "inventories"
+
+    endpoint: Mapped[str] = mapped_column(primary_key=True)
+    epoch: Mapped[int]
+    taken_at: Mapped[datetime | None]
+    answer: Mapped[str | None]
+
+
 class Orphan(Base):
     """An orphaned machine: it carries our mark and nobody holds it. The row is deleted when the machine is gone."""
 

@@ -43,6 +43,7 @@ def upgrade() -> None:
     _reservations()
     _claims_and_tenures()
     _fences()
+    _inventories()
     _addresses()
     _records()
     _failures()
@@ -292,6 +293,17 @@ def _fences() -> None:
         sa.Column("name", sa.String, nullable=False),
         sa.PrimaryKeyConstraint("computer", name="pk_fences"),
         sa.ForeignKeyConstraint(["computer"], ["computers.name"], name="fk_fences_computer_computers"),
+    )
+
+
+def _inventories() -> None:
+    op.create_table(
+        "inventories",
+        sa.Column("endpoint", sa.String, nullable=False),
+        sa.Column("epoch", sa.Integer, nullable=False),
+        sa.Column("taken_at", TIME, nullable=True),
+        sa.Column("answer", sa.String, nullable=True),
+        sa.PrimaryKeyConstraint("endpoint", name="pk_inventories"),
     )
 
 

@@ -14,13 +14,16 @@ from activities.fence import TenureFence
 from activities.guest import GuestActivities
 from activities.load_log import StoreLoadLog
 from activities.loads import LoadRecords
+from activities.looks import LookActivities
 from activities.places import PlaceActivities
 from activities.provisioning import ProvisioningActivities
+from activities.reach import Reach
 from activities.reader import Reader
 from activities.reconcile import RowReconciler, SiteReconciler
 from activities.records import RecordActivities
 from activities.spares import SpareActivities
 from activities.steps import step_activities
+from activities.watch import Lateness, Watch
 from vclab.settings import Live, Settings
 from vclab.store.engine import Store
 
@@ -39,6 +42,8 @@ class Exports:
     survey: Activities  #: on the workflows' queue and on those of sites
     hardware: Activities  #: on the queue of a site: all that is short, steps included
     steps: Activities  #: those of them that may be long
+    looks: Activities  #: on the queue of a site's looks
+    lateness: Lateness  #: how those looks do
 
 
 def export(client: Client, settings: Settings, store: Store, drivers: Drivers, executor: Executor) -> Exports:
@@ -49,6 +54,7 @@ def export(client: Client, settings: Settings, store: Store, drivers: Drivers, e
     provisioning = ProvisioningActivities(
         modules, reader.endpoints, reader.medians, fence, executor, guests, reader.spare, site
     )
+    reach, watch = Reach(guests, drivers.whereabouts), Watch(settings.looks.kept, settings.looks.at_once)
     tables = [driver.steps() for each in (modules, guests) for driver in each.values()]
     steps = step_activities(tables, fence, StoreLoadLog(store), executor, drivers.whereabouts)
     return Exports(
@@ -71,12 +77,14 @@ def export(client: Client, settings: Settings, store: Store, drivers: Drivers, e
                 PlaceActivities(provisioning.survey, store, live),
                 EvidenceActivities(modules, guests, executor),
                 SpareActivities(guests, fence),
-                GuestActivities(guests, fence, drivers.whereabouts),
+                GuestActivities(reach, fence),
                 SiteReconciler(store, modules, reader.endpoints, settings.reconcile, executor, rules.health),
             ),
             *steps,
         ],
         steps=steps,
+        looks=activities_of(LookActivities(reach, fence, watch)),
+        lateness=watch.lateness,
     )
 
 

@@ -4,7 +4,9 @@ import pytest
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from activities.guest import GuestActivities, GuestInput
+from activities.looks import LookActivities
+from activities.reach import GuestInput, Reach
+from activities.watch import Watch
 from tests.fakes import FakeGuest, World
 from tests.targets import target_of
 from vclab.model.errors import Fenced
@@ -25,7 +27,7 @@ class Fence:
 @pytest.mark.parametrize("look", ["await_connection", "last_look"])
 async def test_no_taint_without_the_tenure(look: str) -> None:
     world = World(connected=[True])
-    activities = GuestActivities({"linux": FakeGuest(world)}, Fence())
+    activities = LookActivities(Reach({"linux": FakeGuest(world)}), Fence(), Watch())
     with pytest.raises(ApplicationError, match="held by another one"):
         await ActivityEnvironment().run(getattr(activities, look), GIVEN)
     assert world.done == []

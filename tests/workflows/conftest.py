@@ -167,6 +167,7 @@ async def living(client: Client, folder: Path, changes: Mapping[str, Any]) -> As
     settings = Settings(
         database=f"sqlite:///{folder}/vclab.db",
         limits={"at_once": 3},
+        looks={"kept": False},  # the clock of a workflow is not that of its worker
         affiliations=waits.pop("affiliations", {}),
         waits=waits,
     )

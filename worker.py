@@ -20,6 +20,7 @@ from activities.drivers import Drivers
 from activities.exports import Activities, export
 from activities.lab_machines import LabMachines
 from activities.reader import Reader
+from activities.watch import Lateness
 from vclab import settings as configuration
 from vclab.fake_world import World
 from vclab.guests.base import Guest
@@ -73,14 +74,16 @@ def real_drivers(settings: Settings, store: Store, secrets: SecretStore) -> Driv
     return Drivers(registry.build(surroundings, pretended=settings.fake.enabled), guests, secrets)
 
 
-def build(client: Client, settings: Settings, store: Store, drivers: Drivers) -> list[Worker]:
-    """One worker for each queue of this machine's roles.
+def build(
+    client: Client, settings: Settings, store: Store, drivers: Drivers, lateness: Lateness | None = None
+) -> list[Worker]:
+    """One worker for each queue of this machine's roles. ``lateness`` counts the looks.
 
     Where the workflows' queue is also the site's, one worker polls it for both: only the worker that has just run a
     workflow task is given the activities that it asks for without a detour (eager start).
     """
     executor = ThreadPoolExecutor(max_workers=64, thread_name_prefix="hardware")
-    exported = export(client, settings, store, drivers, executor)
+    exported = export(client, settings, store, drivers, executor, lateness or Lateness())
     short: dict[str, Activities] = {}
     workers = []
     if "site" in settings.roles:

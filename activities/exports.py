@@ -43,18 +43,19 @@ class Exports:
     hardware: Activities  #: on the queue of a site: all that is short, steps included
     steps: Activities  #: those of them that may be long
     looks: Activities  #: on the queue of a site's looks
-    lateness: Lateness  #: how those looks do
 
 
-def export(client: Client, settings: Settings, store: Store, drivers: Drivers, executor: Executor) -> Exports:
-    """Everything. ``executor`` runs the hardware work that blocks."""
+def export(
+    client: Client, settings: Settings, store: Store, drivers: Drivers, executor: Executor, lateness: Lateness
+) -> Exports:
+    """Everything. ``executor`` runs the hardware work that blocks; ``lateness`` counts the looks."""
     fence, reader, live = TenureFence(store), Reader(store), Live(settings)
     site = settings.site if "site" in settings.roles else ""
     modules, guests, rules = drivers.modules, drivers.guests, settings.rules()
     provisioning = ProvisioningActivities(
         modules, reader.endpoints, reader.medians, fence, executor, guests, reader.spare, site
     )
-    reach, watch = Reach(guests, drivers.whereabouts), Watch(settings.looks.kept, settings.looks.at_once)
+    reach, watch = Reach(guests, drivers.whereabouts), Watch(lateness, settings.looks.kept, settings.looks.at_once)
     tables = [driver.steps() for each in (modules, guests) for driver in each.values()]
     steps = step_activities(tables, fence, StoreLoadLog(store), executor, drivers.whereabouts)
     return Exports(
@@ -84,7 +85,6 @@ def export(client: Client, settings: Settings, store: Store, drivers: Drivers, e
         ],
         steps=steps,
         looks=activities_of(LookActivities(reach, fence, watch)),
-        lateness=watch.lateness,
     )
 
 

@@ -62,8 +62,8 @@ class Watch:
     whose clock is not the worker's.
     """
 
-    def __init__(self, kept: bool = True, at_once: int = AT_ONCE) -> None:
-        self.lateness = Lateness()
+    def __init__(self, lateness: Lateness | None = None, kept: bool = True, at_once: int = AT_ONCE) -> None:
+        self._lateness = lateness or Lateness()
         self._kept = kept
         self._answering, self._silent = asyncio.Semaphore(at_once), asyncio.Semaphore(at_once)
 
@@ -84,28 +84,31 @@ class Watch:
     async def _one(self, look: Callable[[], Awaitable[T]], first: NotYet | None) -> T:
         if first is not None:
             raise first
-        return await look()
+        info = activity.info()
+        self._lateness.began((info.started_time - info.current_attempt_scheduled_time).total_seconds())
+        with self._counted():
+            return await look()
 
     async def _look(self, look: Callable[[], Awaitable[T]], vigil: "_Vigil") -> T:
         """Computers that did not answer queue by themselves: a look at one takes long, and delays no other."""
         async with self._silent if vigil.unseen else self._answering:
-            self.lateness.began(vigil.late)
+            self._lateness.began(vigil.late)
             try:
                 async with asyncio.timeout(LONGEST):
                     return await look()
             except TimeoutError:
                 raise CannotLook(f"no answer within {LONGEST:g} s", vigil.every) from None
             except CannotLook:
-                self.lateness.silent += 1
+                self._lateness.silent += 1
                 raise
 
     @contextmanager
     def _counted(self) -> Iterator[None]:
-        self.lateness.watched += 1
+        self._lateness.watched += 1
         try:
             yield
         finally:
-            self.lateness.watched -= 1
+            self._lateness.watched -= 1
 
 
 class _Vigil:

@@ -125,13 +125,14 @@ def look(summary: str, site: str, every: float, within: float | None) -> Activit
 
     A look changes nothing, so nobody waits for one that is not wanted any more: it learns that with its next heartbeat.
     """
+    pause = timedelta(seconds=every)
     config = ActivityConfig(
         summary=summary,
         task_queue=looks_queue(site),
         start_to_close_timeout=timedelta(days=30),  # then it is begun anew
         heartbeat_timeout=look_heartbeat(every),
         cancellation_type=ActivityCancellationType.TRY_CANCEL,
-        retry_policy=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=every)),
+        retry_policy=RetryPolicy(initial_interval=timedelta(seconds=min(1, every)), maximum_interval=pause),
     )
     if within is not None:
         config["schedule_to_close_timeout"] = timedelta(seconds=within + every)

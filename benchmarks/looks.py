@@ -100,15 +100,18 @@ async def in_use(kept: bool, computers: int, every: float, seconds: float, sampl
 
 
 async def placing(kept: bool, silent: int, placements: int) -> Placing:
-    """Place without looks, then beside looks at computers that don't answer."""
+    """Place without looks, beside looks at computers that don't answer, and without looks again: machines vary."""
     async with _node(kept, 0, SILENT) as (node, file):
         await _place(node, 3)
         usual = await _place(node, placements)
         await _begin(node, silent, SILENT_LOOK, False)
-        await _until(file, "begun", lambda report: report["looks"] >= silent)
+        await _until(file, "begun", lambda report: report["looks"] >= 2 * silent)
         began = _read(file)["looks"]
         beside = await _place(node, placements)
         looks = _read(file)["looks"] - began
+        await _end(node, silent)
+        await _until(file, "ended", lambda report: report["watched"] == 0)
+        usual += await _place(node, placements)
     before, after = statistics.median(usual), statistics.median(beside)
     return Placing(kept, silent, placements, before, after, after / before, looks)
 
@@ -125,8 +128,13 @@ async def _node(kept: bool, computers: int, behaviour: str) -> AsyncIterator[tup
 
 async def _begin(node: Node, count: int, every: float, in_use: bool) -> None:
     for first in range(0, count, BATCH):
-        batch = Batch(first, min(BATCH, count - first), every, in_use)
+        batch = Batch(first, min(BATCH, count - first), every, in_use, 0 if in_use else 2 * every)
         await node.client.start_workflow(Looked.run, batch, id=f"looked-{first}", task_queue=QUEUE)
+
+
+async def _end(node: Node, count: int) -> None:
+    for first in range(0, count, BATCH):
+        await node.client.get_workflow_handle(f"looked-{first}").terminate()
 
 
 def _begun(report: dict[str, Any], kept: bool, computers: int) -> bool:

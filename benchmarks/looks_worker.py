@@ -34,6 +34,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows import profiles
 
 QUEUE = "bench-looks"
+CHUNK = 20
 READY = "working"
 USER = Access("student1", 20001, addresses=("198.51.100.1",))
 
@@ -46,6 +47,7 @@ class Batch:
     count: int
     every: float
     in_use: bool
+    spread: float  #: seconds over which they begin: not all people come at one moment
 
 
 def target(number: int) -> Target:
@@ -77,6 +79,8 @@ class Looked:
         """Until it is cancelled."""
         look = LookActivities.await_disconnection if batch.in_use else LookActivities.await_connection
         for number in range(batch.first, batch.first + batch.count):
+            if batch.spread and number % CHUNK == 0:
+                await workflow.sleep(batch.spread * CHUNK / batch.count)
             given = GuestInput(target(number), Facts("10.0.0.1"), USER, batch.every, in_use=batch.in_use)
             profile = profiles.look("is the user still connected?", "default", batch.every, None)
             workflow.start_activity_method(look, given, **profile)

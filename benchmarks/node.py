@@ -86,8 +86,7 @@ async def running(
     finally:
         for process in (worker, server):
             if process is not None:
-                process.terminate()
-                process.wait(30)
+                _stop(process)
         store.close()
 
 
@@ -113,6 +112,15 @@ def _start(log: Path, command: Sequence[str], **environment: str) -> "subprocess
     kept |= {"PYTHONPYCACHEPREFIX": str(log.parent / "compiled")}
     with log.open("wb") as output:
         return subprocess.Popen(command, stdout=output, stderr=output, env={**kept, **environment})
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    process.terminate()
+    try:
+        process.wait(30)
+    except subprocess.TimeoutExpired:  # thousands of looks are not handed back in that time
+        process.kill()
+        process.wait(30)
 
 
 async def _client(address: str, log: Path) -> Client:

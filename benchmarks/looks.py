@@ -66,6 +66,8 @@ class Placing:
     beside_s: float  #: the same while those computers are looked at
     ratio: float
     looks: int
+    worker_cpu_share: float  #: of one core, beside those looks
+    server_cpu_share: float
 
 
 async def in_use(kept: bool, computers: int, every: float, seconds: float, samples: int = 6) -> InUse:
@@ -106,14 +108,16 @@ async def placing(kept: bool, silent: int, placements: int) -> Placing:
         usual = await _place(node, placements)
         await _begin(node, silent, SILENT_LOOK, False)
         await _until(file, "begun", lambda report: report["looks"] >= 2 * silent)
-        began = _read(file)["looks"]
+        began, cpu, clock = _read(file)["looks"], node.cpu_each(), time.monotonic()
         beside = await _place(node, placements)
+        seconds = time.monotonic() - clock
+        shares = [(after - before) / seconds for before, after in zip(cpu, node.cpu_each(), strict=True)]
         looks = _read(file)["looks"] - began
         await _end(node, silent)
         await _until(file, "ended", lambda report: report["watched"] == 0)
         usual += await _place(node, placements)
     before, after = statistics.median(usual), statistics.median(beside)
-    return Placing(kept, silent, placements, before, after, after / before, looks)
+    return Placing(kept, silent, placements, before, after, after / before, looks, *shares)
 
 
 @asynccontextmanager

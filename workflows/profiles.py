@@ -141,7 +141,7 @@ def look(summary: str, site: str, every: float, within: float | None) -> Activit
 
 def look_heartbeat(every: float) -> timedelta:
     """After a worker's death its looks are taken up again so much later: soon where a person is about to come."""
-    return min(max(timedelta(seconds=2 * every), LOOK_HEARTBEAT / 10), LOOK_HEARTBEAT)
+    return min(max(timedelta(seconds=2 * every), LOOK_HEARTBEAT / 5), LOOK_HEARTBEAT)
 
 
 def spare(summary: str, site: str) -> ActivityConfig:

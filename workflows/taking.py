@@ -80,7 +80,7 @@ async def _await_place(life: Life, limit: datetime) -> None:
     look = workflow.start_activity_method(
         PlaceActivities.await_place,
         AwaitPlace(life.request.id, every, site),
-        **profiles.look("is a computer available?", site, every, within),
+        **profiles.search("is a computer available?", site, every, within),
     )
     try:
         await life.unless_ended(look, lambda: life.state.load_ended or life.state.start_moved)

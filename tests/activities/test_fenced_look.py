@@ -4,7 +4,9 @@ import pytest
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from activities.guest import GuestActivities, GuestInput
+from activities.looks import LookActivities
+from activities.reach import GuestInput, Reach
+from activities.watch import Watch
 from tests.fakes import FakeGuest, World
 from tests.targets import target_of
 from vclab.model.attempts import ActivityAttempt
@@ -21,7 +23,7 @@ class Fence:
     def begin(self, target: Target, attempt: ActivityAttempt) -> None:
         """Well."""
 
-    def check(self, target: Target, attempt: ActivityAttempt) -> None:
+    def check(self, target: Target, attempt: ActivityAttempt | None) -> None:
         """Never."""
         raise Fenced(f"{target.computer} is held by another one")
 
@@ -29,7 +31,7 @@ class Fence:
 @pytest.mark.parametrize("look", ["await_connection", "last_look"])
 async def test_no_taint_without_the_tenure(look: str) -> None:
     world = World(connected=[True])
-    activities = GuestActivities({"linux": FakeGuest(world)}, Fence())
+    activities = LookActivities(Reach({"linux": FakeGuest(world)}), Fence(), Watch())
     with pytest.raises(ApplicationError, match="held by another one"):
         await ActivityEnvironment().run(getattr(activities, look), GIVEN)
     assert world.done == []

@@ -80,8 +80,11 @@ class GuestActivities:
     def _guest(self, given: GuestInput) -> Guest:
         return known_guest(self._guests, given.target.guest)
 
+    def _fence_of(self, given: GuestInput) -> Callable[[], None]:
+        return lambda: self._fence.check(given.target)
+
     def _heartbeating(self, given: GuestInput) -> AbstractAsyncContextManager[object]:
-        return heartbeating(lambda: self._fence.check(given.target))
+        return heartbeating(self._fence_of(given))
 
     @activity.defn
     async def grant_access(self, given: GuestInput) -> Facts:
@@ -91,7 +94,7 @@ class GuestActivities:
                 await asyncio.to_thread(self._fence.check, given.target)
                 guest = self._guest(given)
                 answer, facts = await self._reached(
-                    given, lambda facts: guest.grant_access(given.target, facts, given.access)
+                    given, lambda facts: guest.grant_access(given.target, facts, given.access, self._fence_of(given))
                 )
                 return facts.merged(answer)
 
@@ -102,7 +105,9 @@ class GuestActivities:
             async with self._heartbeating(given):
                 await asyncio.to_thread(self._fence.check, given.target)
                 guest = self._guest(given)
-                await self._reached(given, lambda facts: guest.close_access(given.target, facts, given.access))
+                await self._reached(
+                    given, lambda facts: guest.close_access(given.target, facts, given.access, self._fence_of(given))
+                )
 
     @activity.defn
     async def await_connection(self, given: GuestInput) -> Sighting:

@@ -19,6 +19,7 @@ from vclab.model.rules import Rules
 from vclab.model.states import OPEN_STATES, ComputerState, Ending, ReservationState
 from vclab.store import (
     audit,
+    catalog,
     claims,
     computers,
     extension,
@@ -108,9 +109,17 @@ def acknowledged(session: Session, id: str, addresses: Sequence[str], by: Author
     if row is None:
         return
     row.acknowledged_at = row.acknowledged_at or utc(now)
+    _taint_with_root(session, row)
     row.access_open = row.access_open and set(addresses) <= set(row.remote_addresses)
     row.remote_addresses = list(addresses)
     audit.note(session, id, by.who, "acknowledged", ", ".join(addresses), now, by.act)
+
+
+def _taint_with_root(session: Session, row: Reservation) -> None:
+    """Whoever is let in with root rights may change anything, and hide it: no look at the computer decides then."""
+    image = catalog.revision(session, row.image, row.revision)
+    if row.computer and image.root_access and targets.of(row).traits.guest:
+        _computer(session, row).tainted = True
 
 
 def access_opened(
@@ -131,6 +140,7 @@ def access_opened(
     if facts is not None and facts.public_address:
         _learn(session, row, facts, now)
         _show_addresses(row, _computer(session, row))
+    _taint_with_root(session, row)
     fewer = row.access_open and set(addresses) < set(row.remote_addresses)
     row.remote_addresses, row.access_open = [*addresses, *later], not later
     audit.note(session, id, "vclab", "access narrowed" if fewer else "access opened", ", ".join(addresses), now)

@@ -44,7 +44,7 @@ def keep(session: Session, row: Reservation, until: datetime, now: datetime) -> 
         return str(refused)
     computer = locks.computer(session, target.computer)
     if computer.tainted:
-        return f"somebody was logged in at {target.computer}"
+        return f"somebody was logged in at {target.computer}, or let in with root rights"
     target = dataclasses.replace(target, spare=target.instance_uuid)
     session.merge(
         Spare(

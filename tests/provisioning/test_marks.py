@@ -84,3 +84,26 @@ def test_addresses_that_lead_elsewhere_are_not_taken(bench: Bench) -> None:
         best(["-oProxyCommand=touch /tmp/x", "127.0.0.1", "224.0.0.1", "0.0.0.0", "169.254.1.1", "fe80::1%eth0"]) == ""
     )
     assert best(["::ffff:127.0.0.1", "10.77.0.9; id", "2001:db8::9", "10.77.0.9"]) == "10.77.0.9"
+
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMKKLVwURuX9A6argxmOoSX/Lmdl3sYkW9vvjGK4lczT"
+
+
+@pytest.mark.parametrize(
+    ("said", "known"),
+    [(KEY, KEY), (f"{KEY} root@vm", KEY), ("ssh-ed25519 -oProxyCommand=x", ""), ("x" * 100_000, ""), ("", "")],
+)
+def test_the_host_key_that_a_machine_publishes(bench: Bench, said: str, known: str) -> None:
+    """By its guest tools, beside its address; our marks are out of its reach."""
+    target, machine = loaded(bench)
+    tools = {
+        "hostname": "h",
+        "tools": "guestToolsRunning",
+        "ips": [{"mac": target.private_mac, "address": "10.77.0.9"}],
+    }
+    info = {"vclab.hostkey": said, "vclab.generation": "999"}
+    bench.simulator.control("POST", "/guest", {"uuid": machine.instance_uuid, "info": info, **tools})
+    facts = bench.run("vsphere.find_address", target)
+    assert (facts.private_address, facts.published_key) == ("10.77.0.9", known)
+    assert bench.machines(target.computer)[0].generation == 3
+    bench.module.remove(FakeContext(), target)

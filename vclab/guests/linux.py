@@ -23,7 +23,7 @@ from vclab.guests.base import Connections, Fence
 from vclab.guests.linux_firewall import Firewall, Network, apply, contains, networks, restore_at_boot
 from vclab.guests.ssh import Patience, Shell
 from vclab.model.errors import NotYet, StepFailed, Unreachable
-from vclab.model.plans import Access, Facts, NodeStatus, Status, StepInput, Target
+from vclab.model.plans import PUBLISHED, Access, Facts, NodeStatus, Status, StepInput, Target
 from vclab.model.steps import AsyncStep, StepContext
 from vclab.secrets.store import SecretStore
 
@@ -62,16 +62,27 @@ class Linux:
     # Steps of a load
 
     async def _wait_ssh(self, context: StepContext, given: StepInput) -> Facts:
-        """Look whether SSH answers and lets us in; pin the host key. Raises ``NotYet`` until it does."""
-        address = ssh.plain_address(given.facts.private_address)
+        """Look whether SSH answers and lets us in; pin the host key. Raises ``NotYet`` until it does.
+
+        Whoever answers must have the key that the machine has published through its endpoint, if it has: anybody on
+        the same network can answer for an address.
+        """
+        address, published = ssh.plain_address(given.facts.private_address), given.facts.published_key
         try:
-            found = given.facts.host_key or await ssh.host_key(address, self._patience)
+            found = given.facts.host_key or published or await ssh.host_key(address, self._patience)
             async with ssh.connect(address, found, self._key, self._patience) as shell:
                 await linux_look.check_card(shell, given.target.private_mac)
         except Unreachable as error:
             raise NotYet(str(error), SSH_LOOK) from None
+        except ssh.WrongKey as error:
+            if found != published:
+                raise
+            raise StepFailed(
+                f"another machine answers at {address}: it shows host key {ssh.fingerprint(error.found)}, but "
+                f"{given.target.computer} has published {ssh.fingerprint(published)} through its endpoint"
+            ) from None
         context.progress(f"SSH answers at {address}")
-        return Facts(host_key=found)
+        return Facts(host_key=found, host_key_from=PUBLISHED if found == published else given.facts.host_key_from)
 
     async def _post_load(self, context: StepContext, given: StepInput) -> Facts:
         """Make the computer safe to hand over. Raises ``NotOurs`` if it says that it is of a newer generation."""

@@ -71,12 +71,20 @@ def fingerprint(public_key: str) -> str:
         return "no key"
 
 
-def _wrong_key(address: str, found: str, pinned: str) -> StepFailed:
+class WrongKey(StepFailed):
+    """Another machine answers, by its host key ``found``."""
+
+    found = ""
+
+
+def _wrong_key(address: str, found: str, pinned: str) -> WrongKey:
     """The refusal of a machine whose host key is not the pinned one."""
-    return StepFailed(
+    error = WrongKey(
         f"the machine at {address} shows host key {fingerprint(found)}, but {fingerprint(pinned)} was pinned when the "
         "computer was loaded: it is another machine or was made anew, so nothing was done to it"
     )
+    error.found = found
+    return error
 
 
 def plain_address(address: str) -> str:

@@ -17,6 +17,7 @@ LONGEST_TEXT = 400  #: characters
 HIGHEST = 10**12  #: of numbers: generations, user ids, seconds
 
 _MAC = re.compile(r"[0-9a-f]{2}(?:[:-][0-9a-f]{2}){5}")
+_KEY = re.compile(r"(?:ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp256) [A-Za-z0-9+/]{32,2000}={0,3}")
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _UNPRINTABLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
@@ -49,6 +50,12 @@ def mac(text: object) -> str:
         return ""
     found = text.lower().replace("-", ":")
     return "" if int(found[:2], 16) & 1 or not found.strip("0:") else found
+
+
+def host_key(text: object) -> str:
+    """An OpenSSH public key line, without its comment; empty for anything else."""
+    known = " ".join(text.split()[:2]) if isinstance(text, str) and len(text) < 4000 else ""
+    return known if _KEY.fullmatch(known) else ""
 
 
 def line(text: object, longest: int = LONGEST_TEXT) -> str:

@@ -128,7 +128,8 @@ class Standalone:
             if looks * waits.next_look_seconds > WAIT_SECONDS:
                 raise StepFailed(f"{error}, {looks} times: is it on?") from None
             raise waits from None
-        return Facts(private_address=machine.private_address, host_key=machine.host_key)
+        known = (machine.private_address, machine.host_key, machine.host_key_from)
+        return Facts(private_address=known[0], host_key=known[1], host_key_from=known[2])
 
     def remove(self, context: StepContext, target: Target) -> None:
         """Take it back: sanitize it. Raises ``StepFailed``, which names what is left; then it goes out of service."""

@@ -366,9 +366,9 @@ def left(session: Session, target: Target, rules: Rules) -> Left:
     if row is None:
         raise NotFound(f"there is no reservation {target.reservation}")
     computer = session.get_one(Computer, target.computer)
-    facts = Facts(private_address=computer.private_address, host_key=computer.host_key)
+    facts = computers.facts(computer)
     if (row.computer, row.generation) == (target.computer, target.generation):
-        facts = facts.merged(Facts(private_address=row.private_address, host_key=row.host_key))
+        facts = facts.merged(computers.facts(row))
     return Left(facts, placed(session, row, rules).access, row.acknowledged_at is not None)
 
 
@@ -404,12 +404,13 @@ def _computer(session: Session, row: Reservation) -> Computer:
 
 def _show_addresses(row: Reservation, computer: Computer) -> None:
     computer.host_key, computer.private_address = row.host_key, row.private_address
+    computer.host_key_from = row.host_key_from
     computer.public_address = row.public_address
 
 
 def _learn(session: Session, row: Reservation, facts: Facts, now: datetime) -> None:
     """Merge new facts into the row. The history keeps former addresses."""
-    for name in ("private_address", "public_address", "host_key", "boot_id", "handover"):
+    for name in ("private_address", "public_address", "host_key", "host_key_from", "boot_id", "handover"):
         value = getattr(facts, name)
         if value:
             setattr(row, name, value)

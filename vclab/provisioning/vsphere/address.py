@@ -15,6 +15,7 @@ from vclab.provisioning.vsphere.properties import read
 from vclab.provisioning.vsphere.site import AWAY, Site
 
 LOOK_SECONDS = 2.0
+_PUBLISHED = 'config.extraConfig["guestinfo.vclab.hostkey"]'
 _NEVER = reported.HIGHEST + 1  #: the end of a lease that never ends
 
 
@@ -30,6 +31,14 @@ def find_address(site: Site, target: Target, leases: Path | None) -> str:
         where = "guest tools" + (", DHCP leases" if leases else "") + " and neighbours know none"
         raise NotYet(f"{machine.name} has no private address yet ({where} for {target.private_mac})", LOOK_SECONDS)
     return found
+
+
+def published_key(site: Site, target: Target) -> str:
+    """The host key that the machine itself has published with its guest tools; empty when it has not."""
+    machine = of_target(site, target)
+    values = read(site.session, machine.ref, [_PUBLISHED]) if machine else None
+    option = (values or {}).get(_PUBLISHED)
+    return reported.host_key(option.value) if option else ""
 
 
 def whereabouts(site: Site, target: Target, leases: Path | None) -> Whereabouts:

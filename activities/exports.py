@@ -12,6 +12,7 @@ from activities.evidence import EvidenceActivities
 from activities.failed_steps import FailedStepRecords
 from activities.fence import TenureFence
 from activities.guest import GuestActivities
+from activities.inventories import StoreInventories
 from activities.load_log import StoreLoadLog
 from activities.loads import LoadRecords
 from activities.places import PlaceActivities
@@ -47,7 +48,7 @@ def export(client: Client, settings: Settings, store: Store, drivers: Drivers, e
     site = settings.site if "site" in settings.roles else ""
     modules, guests, rules = drivers.modules, drivers.guests, settings.rules()
     provisioning = ProvisioningActivities(
-        modules, reader.endpoints, reader.medians, fence, executor, guests, reader.spare, site
+        modules, reader.endpoints, reader.medians, fence, executor, guests, reader.spare, StoreInventories(store), site
     )
     tables = [driver.steps() for each in (modules, guests) for driver in each.values()]
     steps = step_activities(tables, fence, StoreLoadLog(store), executor, drivers.whereabouts)

@@ -9,7 +9,7 @@ from typing import TypeVar
 from temporalio import activity
 
 from activities.errors import failures
-from activities.runner import Fence, heartbeating
+from activities.runner import Fence, asking, heartbeating, this_attempt
 from vclab.guests.base import Guest, known_guest
 from vclab.model.addresses import left
 from vclab.model.errors import NotYet, StepFailed, Unreachable, VclabError
@@ -81,7 +81,7 @@ class GuestActivities:
         return known_guest(self._guests, given.target.guest)
 
     def _fence_of(self, given: GuestInput) -> Callable[[], None]:
-        return lambda: self._fence.check(given.target)
+        return asking(self._fence, given.target)
 
     def _heartbeating(self, given: GuestInput) -> AbstractAsyncContextManager[object]:
         return heartbeating(self._fence_of(given))
@@ -91,7 +91,7 @@ class GuestActivities:
         """Make the account and open the connect ports to exactly the given addresses. Where the computer is now."""
         with failures():
             async with self._heartbeating(given):
-                await asyncio.to_thread(self._fence.check, given.target)
+                await asyncio.to_thread(self._fence.begin, given.target, this_attempt())
                 guest = self._guest(given)
                 answer, facts = await self._reached(
                     given, lambda facts: guest.grant_access(given.target, facts, given.access, self._fence_of(given))
@@ -103,7 +103,7 @@ class GuestActivities:
         """Let nobody in any more; sessions that are open end."""
         with failures():
             async with self._heartbeating(given):
-                await asyncio.to_thread(self._fence.check, given.target)
+                await asyncio.to_thread(self._fence.begin, given.target, this_attempt())
                 guest = self._guest(given)
                 await self._reached(
                     given, lambda facts: guest.close_access(given.target, facts, given.access, self._fence_of(given))
@@ -138,7 +138,7 @@ class GuestActivities:
 
     async def _taint(self, given: GuestInput, seen: Sighting) -> None:
         facts = given.facts.merged(seen.facts or Facts())
-        await asyncio.to_thread(self._fence.check, given.target)
+        await asyncio.to_thread(self._fence.check, given.target, this_attempt())
         await self._guest(given).taint(given.target, facts, "a user has connected")
 
     @activity.defn
@@ -186,7 +186,7 @@ class GuestActivities:
         """Ask it to restart. One that is off or gone can't be asked."""
         with failures():
             async with self._heartbeating(given):
-                await asyncio.to_thread(self._fence.check, given.target)
+                await asyncio.to_thread(self._fence.begin, given.target, this_attempt())
                 guest = self._guest(given)
                 try:
                     await self._reached(given, lambda facts: guest.reboot(given.target, facts))

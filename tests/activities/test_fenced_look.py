@@ -7,6 +7,7 @@ from temporalio.testing import ActivityEnvironment
 from activities.guest import GuestActivities, GuestInput
 from tests.fakes import FakeGuest, World
 from tests.targets import target_of
+from vclab.model.attempts import ActivityAttempt
 from vclab.model.errors import Fenced
 from vclab.model.plans import Access, Facts, Target
 
@@ -17,7 +18,10 @@ GIVEN = GuestInput(TARGET, Facts(), Access("alice", 20001, addresses=("203.0.113
 class Fence:
     """It is not ours any more."""
 
-    def check(self, target: Target) -> None:
+    def begin(self, target: Target, attempt: ActivityAttempt) -> None:
+        """Well."""
+
+    def check(self, target: Target, attempt: ActivityAttempt) -> None:
         """Never."""
         raise Fenced(f"{target.computer} is held by another one")
 

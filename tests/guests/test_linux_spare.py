@@ -11,6 +11,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.spares import SpareActivities, SpareInput
 from tests.guests.bench import MANAGEMENT, Bench, Place
+from vclab.model.attempts import ActivityAttempt
 from vclab.model.errors import StepFailed
 from vclab.model.plans import Access, NodeStatus, Status, Target
 
@@ -63,7 +64,10 @@ def make_spare(place: Place, access: Access) -> str:
 class Unfenced:
     """The tenure holds."""
 
-    def check(self, target: Target) -> None:
+    def begin(self, target: Target, attempt: ActivityAttempt) -> None:
+        """Nothing to say."""
+
+    def check(self, target: Target, attempt: ActivityAttempt) -> None:
         """Nothing to say."""
 
 

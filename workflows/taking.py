@@ -1,6 +1,6 @@
 """Taking a computer: at the promised place, or any other; looked for until one can be had, or until it is too late."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, FailureError
@@ -12,6 +12,7 @@ from vclab.model.inventory import Answered
 from vclab.model.messages import computer_workflow
 from vclab.model.reservations import Placed
 from vclab.model.states import ReservationState
+from vclab.model.times import dated
 from workflows import failures, profiles
 from workflows.life import Life
 from workflows.placing import ask_endpoints, show_place
@@ -103,5 +104,5 @@ async def _register(computer: str, reservation: str) -> None:
 def _awaited(placed: Placed) -> str:
     if placed.loaded_by is None:
         return "a computer"
-    until = f", probably until {placed.loaded_by:%H:%M:%S} UTC"
+    until = f", probably until {dated(placed.loaded_by, UTC)}"
     return f"{placed.target.computer} to be loaded, which goes on already{until}"

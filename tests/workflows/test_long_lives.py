@@ -27,6 +27,8 @@ LIMIT = 120
 """Events after which a new run begins in these tests."""
 EXTENSIONS, CONNECTS, RESTARTS, SIGNALS = 40, 12, 3, 20
 READERS = 8
+METADATA = "__temporal_workflow_metadata"
+"""The server's own query, by which the Temporal UI reads Current Details."""
 
 
 @pytest.fixture(autouse=True)
@@ -116,7 +118,7 @@ async def details(life: Life) -> str:
     async with asyncio.timeout(60):
         while True:
             with suppress(RPCError):  # refused while a workflow task runs
-                answer = await life.handle.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
+                answer: WorkflowMetadata = await life.handle.query(METADATA, result_type=WorkflowMetadata)
                 if answer.current_details:
                     return str(answer.current_details)
             await asyncio.sleep(0.05)

@@ -43,7 +43,7 @@ def main() -> None:
             the_list(page, ui)
         finally:
             vcsim.mend()
-            vclab("end", *running(), may_fail=True)
+            end_all()
 
 
 # --- reservations in each state -----------------------------------------------------------------------------------
@@ -53,7 +53,7 @@ def refused(page: Page, ui: str) -> None:
     """More of them than there is room for."""
     vclab("--as", "carol", "reserve", "debian-12-large", "--count", "4", "--no-wait", "--json", may_fail=True)
     picture(page, ui, newest(ui, f'{RESERVATIONS} AND ExecutionStatus="Completed"'), "refused")
-    vclab("end", *running(), may_fail=True)
+    end_all()
 
 
 def loads(page: Page, ui: str, vcsim: Vcsim) -> None:
@@ -117,7 +117,13 @@ def until(name: str, state: str) -> None:
 
 def running() -> list[str]:
     """All open reservations."""
-    return [each["id"] for each in json.loads(vclab("list", "--all", "--json"))]
+    return [each["id"] for each in json.loads(vclab("--as", "olga", "list", "--all", "--json"))]
+
+
+def end_all() -> None:
+    """End all open reservations."""
+    if found := running():
+        vclab("--as", "olga", "end", *found, may_fail=True)
 
 
 def vclab(*words: str, may_fail: bool = False) -> str:
@@ -155,8 +161,8 @@ def picture(page: Page, ui: str, workflow: str, name: str, tab: str = "user-meta
 
 def shoot(page: Page, name: str) -> None:
     """As it looks once it is drawn."""
-    page.wait_for_load_state("networkidle", timeout=60_000)
-    page.wait_for_timeout(5000)
+    page.get_by_text("Workflow ID" if name == "list" else "Workflow Type").first.wait_for(timeout=60_000)
+    page.wait_for_timeout(3000)
     IMAGES.mkdir(exist_ok=True)
     page.screenshot(path=IMAGES / f"{name}.png")
 

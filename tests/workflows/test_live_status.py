@@ -146,7 +146,7 @@ REQUEST = ReserveRequest("r1", "alice", "debian-12", 3600)
 
 def test_current_details_of_a_refused_request_say_why() -> None:
     lines = live_status.details(REQUEST, State(refusal="no host has room", reason="no host has room")).split("\n\n")
-    assert lines == ["### Refused", "no host has room", "**debian-12** for **alice**", "&nbsp;"]
+    assert lines == ["### Refused", "no host has room", "**debian-12** for **alice**", live_status.BLANK]
 
 
 def test_current_details_of_an_ended_one_say_when_and_how() -> None:

@@ -61,7 +61,7 @@ def loads(page: Page, ui: str, vcsim: Vcsim) -> None:
     vcsim.slow_copies(40)
     name = reserve("alice")
     time.sleep(6)
-    picture(page, ui, f"reservation-{name}", "temporal-ui", tab="history")
+    picture(page, ui, f"reservation-{name}", "temporal-ui", tab="timeline")
     picture(page, ui, f"reservation-{name}", "loading")
     vclab("end", name)
     picture(page, ui, f"reservation-{name}", "ended")
@@ -75,7 +75,7 @@ def in_use(page: Page, ui: str) -> None:
         until(name, "inuse")
         time.sleep(20)  # a look or two
         picture(page, ui, f"reservation-{name}", "in-use")
-        picture(page, ui, f"reservation-{name}", "in-use-history", tab="history")
+        picture(page, ui, f"reservation-{name}", "in-use-history", tab="timeline")
         session.terminate()
 
 

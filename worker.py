@@ -20,13 +20,14 @@ from activities.drivers import Drivers
 from activities.exports import Activities, export
 from activities.lab_machines import LabMachines
 from activities.reader import Reader
+from activities.watch import Lateness
 from vclab import settings as configuration
 from vclab.fake_world import World
 from vclab.guests.base import Guest
 from vclab.guests.fake import FakeGuest
 from vclab.guests.linux import Linux
 from vclab.model.errors import Unreachable, VclabError
-from vclab.model.messages import site_queue
+from vclab.model.messages import looks_queue, site_queue
 from vclab.provisioning import registry
 from vclab.provisioning.kind import Surroundings
 from vclab.secrets.store import SecretStore
@@ -35,12 +36,14 @@ from vclab.store.engine import Store, open_store
 from vclab.temporal import schedules, search_attributes
 from vclab.temporal.client import connect
 from vclab.temporal.sandbox import patient, sandbox
-from workflows import WORKFLOWS
+from workflows import WORKFLOWS, profiles
 
 BUILD = f"vclab-{version('vclab')}"
 """Named, because the SDK would else read and hash all modules, for seconds, at each start."""
 SLOTS = 50
 LONG_SLOTS = 10
+LOOK_SLOTS = 100_000
+"""A look holds nothing between two times: the number is only to be larger than that of the computers."""
 CACHED_WORKFLOWS = 200
 """Of those that wait, so many are kept ready, 160 KiB each; others are forgotten, and replayed when something happens
 to them. Several classes at once fit in; what waits for hours need not."""
@@ -71,19 +74,22 @@ def real_drivers(settings: Settings, store: Store, secrets: SecretStore) -> Driv
     return Drivers(registry.build(surroundings, pretended=settings.fake.enabled), guests, secrets)
 
 
-def build(client: Client, settings: Settings, store: Store, drivers: Drivers) -> list[Worker]:
-    """One worker for each queue of this machine's roles.
+def build(
+    client: Client, settings: Settings, store: Store, drivers: Drivers, lateness: Lateness | None = None
+) -> list[Worker]:
+    """One worker for each queue of this machine's roles. ``lateness`` counts the looks.
 
     Where the workflows' queue is also the site's, one worker polls it for both: only the worker that has just run a
     workflow task is given the activities that it asks for without a detour (eager start).
     """
     executor = ThreadPoolExecutor(max_workers=64, thread_name_prefix="hardware")
-    exported = export(client, settings, store, drivers, executor)
+    exported = export(client, settings, store, drivers, executor, lateness or Lateness())
     short: dict[str, Activities] = {}
     workers = []
     if "site" in settings.roles:
         short[site_queue(settings.site)] = exported.hardware
         workers.append(_worker(client, site_queue(settings.site, long=True), exported.steps, LONG_SLOTS))
+        workers.append(_looks_worker(client, looks_queue(settings.site), exported.looks))
     if "workflows" in settings.roles:
         queue = settings.temporal.workflow_queue
         of_site = short.pop(queue, exported.survey)
@@ -107,16 +113,28 @@ def _workflow_worker(client: Client, queue: str, activities: Activities) -> Work
     )
 
 
-def _worker(client: Client, queue: str, activities: Activities, slots: int, **others: Any) -> Worker:
-    """A worker of one queue. Heartbeats go out at once, so that a cancel arrives at once."""
+def _looks_worker(client: Client, queue: str, activities: Activities) -> Worker:
+    """Looks send no more heartbeats than their time-outs need: there may be ten thousand."""
+    return _worker(client, queue, activities, LOOK_SLOTS, heartbeats=profiles.LOOK_HEARTBEAT * 0.8)
+
+
+def _worker(
+    client: Client,
+    queue: str,
+    activities: Activities,
+    slots: int,
+    heartbeats: timedelta = timedelta(seconds=1),
+    **others: Any,
+) -> Worker:
+    """A worker of one queue. Heartbeats go out at once (but for ``heartbeats``), so that a cancel arrives at once."""
     return Worker(
         client,
         task_queue=queue,
         activities=activities,
         max_concurrent_activities=slots,
         build_id=BUILD,
-        max_heartbeat_throttle_interval=timedelta(seconds=1),
-        default_heartbeat_throttle_interval=timedelta(seconds=1),
+        max_heartbeat_throttle_interval=heartbeats,
+        default_heartbeat_throttle_interval=heartbeats,
         graceful_shutdown_timeout=timedelta(seconds=10),
         **others,
     )

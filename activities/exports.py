@@ -12,15 +12,19 @@ from activities.evidence import EvidenceActivities
 from activities.failed_steps import FailedStepRecords
 from activities.fence import TenureFence
 from activities.guest import GuestActivities
+from activities.inventories import StoreInventories
 from activities.load_log import StoreLoadLog
 from activities.loads import LoadRecords
+from activities.looks import LookActivities
 from activities.places import PlaceActivities
 from activities.provisioning import ProvisioningActivities
+from activities.reach import Reach
 from activities.reader import Reader
 from activities.reconcile import RowReconciler, SiteReconciler
 from activities.records import RecordActivities
 from activities.spares import SpareActivities
 from activities.steps import step_activities
+from activities.watch import Lateness, Watch
 from vclab.settings import Live, Settings
 from vclab.store.engine import Store
 
@@ -39,16 +43,20 @@ class Exports:
     survey: Activities  #: on the workflows' queue and on those of sites
     hardware: Activities  #: on the queue of a site: all that is short, steps included
     steps: Activities  #: those of them that may be long
+    looks: Activities  #: on the queue of a site's looks
 
 
-def export(client: Client, settings: Settings, store: Store, drivers: Drivers, executor: Executor) -> Exports:
-    """Everything. ``executor`` runs the hardware work that blocks."""
+def export(
+    client: Client, settings: Settings, store: Store, drivers: Drivers, executor: Executor, lateness: Lateness
+) -> Exports:
+    """Everything. ``executor`` runs the hardware work that blocks; ``lateness`` counts the looks."""
     fence, reader, live = TenureFence(store), Reader(store), Live(settings)
     site = settings.site if "site" in settings.roles else ""
     modules, guests, rules = drivers.modules, drivers.guests, settings.rules()
     provisioning = ProvisioningActivities(
-        modules, reader.endpoints, reader.medians, fence, executor, guests, reader.spare, site
+        modules, reader.endpoints, reader.medians, fence, executor, guests, reader.spare, StoreInventories(store), site
     )
+    reach, watch = Reach(guests, drivers.whereabouts), Watch(lateness, settings.looks.kept, settings.looks.at_once)
     tables = [driver.steps() for each in (modules, guests) for driver in each.values()]
     steps = step_activities(tables, fence, StoreLoadLog(store), executor, drivers.whereabouts)
     return Exports(
@@ -71,12 +79,13 @@ def export(client: Client, settings: Settings, store: Store, drivers: Drivers, e
                 PlaceActivities(provisioning.survey, store, live),
                 EvidenceActivities(modules, guests, executor),
                 SpareActivities(guests, fence),
-                GuestActivities(guests, fence, drivers.whereabouts),
+                GuestActivities(reach, fence),
                 SiteReconciler(store, modules, reader.endpoints, settings.reconcile, executor, rules.health),
             ),
             *steps,
         ],
         steps=steps,
+        looks=activities_of(LookActivities(reach, fence, watch)),
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from temporalio import activity
 
 from activities.errors import failures, redacted
-from activities.runner import Fence, heartbeating
+from activities.runner import Fence, asking, heartbeating, this_attempt
 from vclab.guests.base import Guest, known_guest
 from vclab.model.errors import StepFailed, VclabError
 from vclab.model.plans import Access, Facts, Status, Target
@@ -39,7 +39,8 @@ class SpareActivities:
         The answer is why it can't be a spare; empty when it can. A taint is written into ``currentimage.txt``.
         """
         with failures():
-            async with heartbeating(lambda: self._fence.check(given.target)) as context:
+            async with heartbeating(asking(self._fence, given.target)) as context:
+                await asyncio.to_thread(self._fence.begin, given.target, this_attempt())
                 try:
                     return await self._make(given, context.fence)
                 except StepFailed as error:
@@ -47,16 +48,21 @@ class SpareActivities:
 
     async def _make(self, given: SpareInput, fence: Callable[[], None]) -> str:
         guest, target, facts = known_guest(self._guests, given.target.guest), given.target, given.facts
-        await asyncio.to_thread(fence)
+        if given.opened and given.access.sudo:
+            return await self._tainted(given, f"{given.access.login} was let in with root rights")
         if given.opened:
             info = activity.info()  # by the server's clock; it may have waited for a worker, or for another try
             seconds = given.opened_seconds + (info.started_time - info.scheduled_time).total_seconds()
             why = await guest.why_tainted(target, facts, given.access, seconds)
             if why:
-                with suppress(VclabError):
-                    await guest.taint(target, facts, why)
-                return f"tainted: {why}"
+                return await self._tainted(given, why)
         await asyncio.to_thread(fence)
-        await guest.sanitize(target, facts, given.access, opened=False)
+        await guest.sanitize(target, facts, given.access, opened=False, fence=fence)
         status = await guest.node_status(target, facts)
         return "" if status.status is Status.READY else status.why or "it does not say that it is ready"
+
+    async def _tainted(self, given: SpareInput, why: str) -> str:
+        """Say so on the computer too, as far as it lets us; why it can't be kept."""
+        with suppress(VclabError):
+            await known_guest(self._guests, given.target.guest).taint(given.target, given.facts, why)
+        return f"tainted: {why}"

@@ -16,6 +16,7 @@ def register(app: typer.Typer) -> None:
     bench.command("lifecycle")(lifecycle)
     bench.command("placement")(placement)
     bench.command("vsphere")(vsphere)
+    bench.command("looks")(looks)
     app.add_typer(bench, name="bench")
 
 
@@ -127,3 +128,51 @@ def vsphere(
     table(headings, rows, right=headings)
     note(f"{measured.calls_per_load} calls a load: {bench.shown(measured.calls)}")
     note(f"{measured.calls_per_removal} calls to remove it")
+
+
+def looks(
+    in_use: Annotated[int, typer.Option("--in-use", metavar="N", min=0, help="So many are in use.")] = 10_000,
+    every: Annotated[float, typer.Option("--every", metavar="S", min=1, help="Seconds between two looks.")] = 300.0,
+    seconds: Annotated[float, typer.Option("--seconds", metavar="S", min=1, help="Measured for so long.")] = 660.0,
+    silent: Annotated[int, typer.Option("--silent", metavar="N", min=0, help="So many do not answer.")] = 1000,
+    placements: Annotated[int, typer.Option("--placements", metavar="N", min=1, help="Beside them.")] = 40,
+    retried: Annotated[bool, typer.Option("--retried", help="Also with looks that the server keeps.")] = False,
+    json: Json = False,
+) -> None:
+    """Measure looks at many pretended computers: how late they are, and how much they delay placements.
+
+    It starts a Temporal server and a worker of its own, and needs neither root nor a lab.
+
+    \b
+    Examples:
+      vclab bench looks --json
+      vclab bench looks --in-use 1000 --every 30 --seconds 60 --silent 100
+      vclab bench looks --retried
+    """
+    import asyncio
+
+    from benchmarks import looks as bench
+    from vclab.cli.output import note, say_json, table
+
+    ways = (True, False) if retried else (True,)
+    used = [asyncio.run(bench.in_use(kept, in_use, every, seconds)) for kept in ways] if in_use else []
+    placed = [asyncio.run(bench.placing(kept, silent, placements)) for kept in ways] if silent else []
+    if json:
+        say_json({"in_use": [asdict(one) for one in used], "placing": [asdict(one) for one in placed]})
+        return
+    headings = ("looks are", "in use", "looks", "late p50", "p99", "requests/s", "CPU worker", "server", "MiB worker")
+    rows = [
+        (
+            "kept" if one.kept else "retried",
+            *(f"{n:,}" for n in (one.computers, one.looks)),
+            *(f"{s:.2f} s" for s in (one.late_p50_s, one.late_p99_s)),
+            f"{one.requests_per_s:.0f}",
+            *(f"{s:.0f} s" for s in (one.worker_cpu_s, one.server_cpu_s)),
+            f"{one.worker_mib[1]:.0f} to {one.worker_mib[-1]:.0f}",
+        )
+        for one in used
+    ]
+    table(headings, rows, right=headings[1:])
+    for one in placed:
+        way = "kept" if one.kept else "retried"
+        note(f"a placement takes {one.usual_s:.2f} s, and {one.beside_s:.2f} s beside {one.silent} {way} silent ones")

@@ -51,6 +51,11 @@ class Node:
         """Seconds of CPU used so far by worker and server; the databases are inside of them."""
         return sum(cpu_seconds(pid) for pid in self._pids)
 
+    def cpu_each(self) -> tuple[float, float]:
+        """The same of worker and server by themselves."""
+        worker, server = self._pids
+        return cpu_seconds(worker), cpu_seconds(server)
+
     def memory(self) -> tuple[int, int]:
         """Bytes of worker and server."""
         worker, server = self._pids
@@ -58,12 +63,15 @@ class Node:
 
 
 @asynccontextmanager
-async def running(folder: Path) -> AsyncIterator[Node]:
-    """A node in a folder. Raises ``RuntimeError`` with the log when a part of it does not start."""
+async def running(
+    folder: Path, program: str = "benchmarks.node_worker", further: str = "", **environment: str
+) -> AsyncIterator[Node]:
+    """A node in a folder; ``program``: its worker's, with ``further`` settings and
+    environment. Raises ``RuntimeError`` with the log when a part of it does not start."""
     address = f"127.0.0.1:{free_port()}"
     settings = folder / "vclab.toml"
     places = f'database = "sqlite:///{folder}/vclab.db"\nsecrets_dir = "{folder}/secrets"\n'
-    settings.write_text(f'{places}temporal.address = "{address}"\n{SETTINGS}')
+    settings.write_text(f'{places}temporal.address = "{address}"\n{SETTINGS}{further}')
     store = open_store(f"sqlite:///{folder}/vclab.db")
     store.migrate()
     store.run(seed)
@@ -71,15 +79,14 @@ async def running(folder: Path) -> AsyncIterator[Node]:
     worker: subprocess.Popen[bytes] | None = None
     try:
         client = await _client(address, folder / "temporal.log")
-        command = (sys.executable, "-m", "benchmarks.node_worker")
-        worker = _start(folder / "worker.log", command, VCLAB_CONFIG=str(settings))
+        command = (sys.executable, "-m", program)
+        worker = _start(folder / "worker.log", command, VCLAB_CONFIG=str(settings), **environment)
         await _says(worker, folder / "worker.log", READY)
         yield Node(client, store, (worker.pid, server.pid))
     finally:
         for process in (worker, server):
             if process is not None:
-                process.terminate()
-                process.wait(30)
+                _stop(process)
         store.close()
 
 
@@ -98,6 +105,15 @@ def _start(log: Path, command: Sequence[str], **environment: str) -> "subprocess
     kept |= {"PYTHONPYCACHEPREFIX": str(log.parent / "compiled")}
     with log.open("wb") as output:
         return subprocess.Popen(command, stdout=output, stderr=output, env={**kept, **environment})
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    process.terminate()
+    try:
+        process.wait(30)
+    except subprocess.TimeoutExpired:  # thousands of looks are not handed back in that time
+        process.kill()
+        process.wait(30)
 
 
 async def _client(address: str, log: Path) -> Client:

@@ -4,13 +4,13 @@ What the drivers really do is tested against the real things in tests/provisioni
 """
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from vclab.guests.base import Connections
+from vclab.guests.base import Connections, Fence
 from vclab.model.errors import Interrupted, NotYet, Unreachable
-from vclab.model.inventory import DatastoreFacts, HostFacts, Inventory, Machines
+from vclab.model.inventory import Answered, DatastoreFacts, HostFacts, Inventory, Machines
 from vclab.model.plans import (
     Access,
     Evidence,
@@ -88,6 +88,22 @@ class World:
             self.not_yet[name] -= 1
             raise NotYet(f"{name}: not yet", 60.0)
         self.done.append(name)
+
+
+class FakeInventories:
+    """Keeps nothing but the last answers."""
+
+    def __init__(self) -> None:
+        self.said: tuple[Inventory, ...] = ()
+
+    def epochs(self) -> Mapping[str, int]:
+        """All are in the first one."""
+        return {}
+
+    def keep(self, said: Iterable[Inventory], epochs: Mapping[str, int]) -> tuple[Answered, ...]:
+        """Until the next ones."""
+        self.said = tuple(said)
+        return tuple(Answered(one.endpoint, 0, one.error) for one in self.said)
 
 
 class FakeModule:
@@ -192,13 +208,13 @@ class FakeGuest:
             return Facts(public_address="203.0.113.9", boot_id="b1")
         return Facts()
 
-    async def grant_access(self, target: Target, facts: Facts, access: Access) -> Facts:
+    async def grant_access(self, target: Target, facts: Facts, access: Access, fence: Fence = None) -> Facts:
         """Noted."""
         self.world.act("grant_access")
         self.world.granted.append(access.addresses)
         return Facts()
 
-    async def close_access(self, target: Target, facts: Facts, access: Access) -> None:
+    async def close_access(self, target: Target, facts: Facts, access: Access, fence: Fence = None) -> None:
         """Noted."""
         self.world.act("close_access")
 
@@ -248,6 +264,13 @@ class FakeGuest:
         """As scripted."""
         return NodeStatus(self.world.status, "on", True)
 
-    async def sanitize(self, target: Target, facts: Facts, access: Access | None = None, opened: bool = True) -> None:
+    async def sanitize(
+        self,
+        target: Target,
+        facts: Facts,
+        access: Access | None = None,
+        opened: bool = True,
+        fence: Fence = None,
+    ) -> None:
         """Noted."""
         self.world.act("sanitize")

@@ -104,6 +104,13 @@ class WaitSettings(Section):
     spare: Length = 1800  #: an unused machine is kept so long for the next reservation; 0: removed at once
 
 
+class LookSettings(Section):
+    """How a site's worker looks at the computers that people use."""
+
+    at_once: int = Field(300, ge=1)  #: those that answered last time; as many more that did not
+    kept: bool = True  #: by the worker between two looks; else by the server, which then shows failed attempts
+
+
 class LimitSettings(Section):
     """What a user may ask for, in seconds. Operators pass these, nobody passes a claim."""
 
@@ -168,6 +175,7 @@ class Settings(BaseSettings):
     act_as: str = ""  #: who the command line acts as when the login name is not a user
     operators: tuple[str, ...] = ()
     temporal: TemporalSettings = TemporalSettings()
+    looks: LookSettings = LookSettings()
     waits: WaitSettings = WaitSettings()
     limits: LimitSettings = LimitSettings()
     affiliations: dict[str, AffiliationSettings] = {}
@@ -189,10 +197,10 @@ class Settings(BaseSettings):
                 f"temporal.workflow_queue {queue} is also the queue of site {self.site}: give this worker both roles, "
                 "or set another temporal.workflow_queue on all machines"
             )
-        if queue != own and queue.startswith("site-") and "workflows" in self.roles:
+        if queue != own and queue.startswith(("site-", "looks-")) and "workflows" in self.roles:
             raise ValueError(
                 f"temporal.workflow_queue {queue} is not the queue of this worker's site {self.site} ({own}): set that "
-                'or one that does not begin with "site-" on all machines, or leave out the role workflows'
+                'or one that does not begin with "site-" or "looks-" on all machines, or leave out the role workflows'
             )
         return self
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
-from activities.guest import GuestActivities, Sighting
+from activities.looks import LookActivities, Sighting
 from activities.records import RecordActivities
 from vclab.model.states import Ending, ReservationState
 from vclab.model.times import dated
@@ -103,7 +103,7 @@ async def _look_for_connection(life: Life, until: datetime) -> Sighting | None:
         return None
     life.waits_for("the first connection", within, "it ends as nologin")
     every = life.waits.first_connection_look
-    look = start_look(life, GuestActivities.await_connection, every, within, "is the user connected?")
+    look = start_look(life, LookActivities.await_connection, every, within, "is the user connected?")
     try:
         seen = await life.unless_ended(look, lambda: must_attend(life))
     except ActivityError as error:
@@ -125,7 +125,7 @@ async def _until_seen(life: Life, why: str) -> datetime:
         within = (life.end - workflow.now()).total_seconds()
         life.waits_for("the computer to be reachable again", within, "it ends")
         every, summary = life.waits.first_connection_look, "can the computer be reached again?"
-        look = start_look(life, GuestActivities.await_sight, every, within, summary)
+        look = start_look(life, LookActivities.await_sight, every, within, summary)
         try:
             seen = await life.unless_ended(look, lambda: must_attend(life))
         except ActivityError as error:

@@ -1,6 +1,7 @@
 """The text of a failure, for people."""
 
 import asyncio
+from collections.abc import Mapping
 
 from temporalio.exceptions import (
     ActivityError,
@@ -12,15 +13,25 @@ from temporalio.exceptions import (
     TimeoutType,
 )
 
+from activities.watch import SAID, UNSEEN
+
 
 def reason(error: BaseException) -> str:
     """The cause in one line: the activity's own text, or that it timed out and what its last attempt said."""
     if was_cancelled(error):
         return "cancelled"
     if isinstance(error, ActivityError) and timed_out(error):
-        last = _last(error)
-        return "it did not finish in time" + (f"; last: {_text(last)}" if last else "")
+        last = _last_word(error)
+        return "it did not finish in time" + (f"; last: {last}" if last else "")
     return _text(error.cause if isinstance(error, ActivityError) and error.cause else error)
+
+
+def _last_word(error: ActivityError) -> str:
+    """What a look saw last; else what the last attempt said."""
+    look, last = _look(error), _last(error)
+    if look is not None:
+        return look[SAID]
+    return _text(last) if last else ""
 
 
 def _text(error: BaseException) -> str:
@@ -52,8 +63,17 @@ def is_fenced(error: FailureError) -> bool:
 
 def could_not_look(error: ActivityError) -> bool:
     """True when a look timed out while the computer could not be looked at: nothing is known then."""
-    last = _last(error)
+    word, last = _look(error), _last(error)
+    if word is not None:
+        return bool(word[UNSEEN])
     return isinstance(last, ApplicationError) and last.type == "CannotLook"
+
+
+def _look(error: FailureError) -> Mapping[str, str] | None:
+    """What the last heartbeat of a look said; None: there was none."""
+    details = error.cause.last_heartbeat_details if isinstance(error.cause, TimeoutError) else ()
+    known = details[1] if len(details) > 1 else {}
+    return known if UNSEEN in known else None
 
 
 def _last(error: FailureError) -> BaseException | None:

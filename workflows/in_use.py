@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
-from activities.guest import GuestActivities, Sighting
+from activities.looks import LookActivities, Sighting
 from activities.records import RecordActivities
 from vclab.model.states import Ending
 from workflows import failures
@@ -64,15 +64,15 @@ def _start(life: Life) -> Handle[Sighting]:
     if use.unseen:
         _wait_for_the_end(life)
         summary = "can the computer be reached again?"
-        return start_look(life, GuestActivities.await_sight, waits.inuse_look, None, summary)
+        return start_look(life, LookActivities.await_sight, waits.inuse_look, None, summary)
     if use.connected:
         _wait_for_the_end(life)
         summary = "is the user still connected?"
-        return start_look(life, GuestActivities.await_disconnection, waits.inuse_look, None, summary)
+        return start_look(life, LookActivities.await_disconnection, waits.inuse_look, None, summary)
     within = None if _never_times_out(life) else _may_stay_away(life)
     life.waits_for("the user to come back", within, "it ends as timeout" if within else "")
     every = waits.first_connection_look
-    return start_look(life, GuestActivities.await_connection, every, within, "has the user come back?")
+    return start_look(life, LookActivities.await_connection, every, within, "has the user come back?")
 
 
 def _wait_for_the_end(life: Life) -> None:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from temporalio import workflow
 from temporalio.types import MethodSyncSingleParam
 
-from activities.guest import GuestInput
+from activities.reach import GuestInput
 from activities.records import EndedInput, EndInput, EndOutcome, Event, RecordActivities
 from vclab.model import messages
 from vclab.model.intents import Verb

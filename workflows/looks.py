@@ -7,7 +7,8 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError
 from temporalio.types import MethodAsyncSingleParam
 
-from activities.guest import GuestActivities, GuestInput, Sighting
+from activities.looks import LookActivities, Sighting
+from activities.reach import GuestInput
 from vclab.model.states import ReservationState
 from workflows import failures, profiles
 from workflows.access import attend, must_attend
@@ -18,7 +19,7 @@ from workflows.tasks import Handle
 
 def start_look(
     life: Life,
-    look: MethodAsyncSingleParam[GuestActivities, GuestInput, Sighting],
+    look: MethodAsyncSingleParam[LookActivities, GuestInput, Sighting],
     every: float,
     within: float | None,
     summary: str,
@@ -37,7 +38,7 @@ async def last_look(life: Life, since: datetime) -> Sighting | None:
     been since then. None: it has ended, or what somebody wanted came first."""
     life.waits_for("a last look whether the user is connected")
     look = workflow.start_activity_method(
-        GuestActivities.last_look,
+        LookActivities.last_look,
         life.guest_input((workflow.now() - since).total_seconds()),
         **profiles.look("is the user really not connected?", life.target.site, life.waits.first_connection_look, None),
     )

@@ -8,12 +8,16 @@ from datetime import timedelta
 from temporalio.common import RetryPolicy
 from temporalio.workflow import ActivityCancellationType, ActivityConfig, LocalActivityConfig
 
-from vclab.model.messages import site_queue
+from vclab.model.messages import looks_queue, site_queue
 from vclab.model.plans import Profile, Step
 
 WAIT = ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
 HEARTBEAT = timedelta(seconds=6)
 """Activities send one every 2 s: after a worker's death its work is taken up again so much later."""
+
+
+LOOK_HEARTBEAT = timedelta(minutes=5)
+"""At most, of looks: ten thousand of them send 42 a second."""
 
 
 def record(summary: str) -> LocalActivityConfig:
@@ -137,23 +141,45 @@ def briefly(summary: str, site: str) -> ActivityConfig:
     )
 
 
-def look(summary: str, site: str, every: float, within: float | None) -> ActivityConfig:
-    """A look, repeated ``every`` seconds for at most ``within`` seconds: retries cost no history.
+def search(summary: str, site: str, every: float, within: float) -> ActivityConfig:
+    """A search, repeated ``every`` seconds for at most ``within`` seconds: retries cost no history.
 
-    The server gives up as soon as the next look would come too late, so one more is allowed for.
+    The server gives up as soon as the next one would come too late, so one more is allowed for.
     """
     pause = timedelta(seconds=every)
-    config = ActivityConfig(
+    return ActivityConfig(
         summary=summary,
         task_queue=site_queue(site),
-        start_to_close_timeout=timedelta(seconds=180),  # a slow computer takes 10 s for each of a handful of commands
+        schedule_to_close_timeout=timedelta(seconds=within + every),
+        start_to_close_timeout=timedelta(seconds=180),
         heartbeat_timeout=HEARTBEAT,
         cancellation_type=WAIT,
         retry_policy=RetryPolicy(initial_interval=pause, maximum_interval=pause, backoff_coefficient=1.0),
     )
+
+
+def look(summary: str, site: str, every: float, within: float | None) -> ActivityConfig:
+    """Looks every ``every`` seconds for at most ``within`` seconds, in one activity that lasts as long.
+
+    A look changes nothing, so nobody waits for one that is not wanted any more: it learns that with its next heartbeat.
+    """
+    pause = timedelta(seconds=every)
+    config = ActivityConfig(
+        summary=summary,
+        task_queue=looks_queue(site),
+        start_to_close_timeout=timedelta(days=30),  # then it is begun anew
+        heartbeat_timeout=look_heartbeat(every),
+        cancellation_type=ActivityCancellationType.TRY_CANCEL,
+        retry_policy=RetryPolicy(initial_interval=timedelta(seconds=min(1, every)), maximum_interval=pause),
+    )
     if within is not None:
         config["schedule_to_close_timeout"] = timedelta(seconds=within + every)
     return config
+
+
+def look_heartbeat(every: float) -> timedelta:
+    """After a worker's death its looks are taken up again so much later: soon where a person is about to come."""
+    return min(max(timedelta(seconds=2 * every), LOOK_HEARTBEAT / 5), LOOK_HEARTBEAT)
 
 
 def spare(summary: str, site: str) -> ActivityConfig:

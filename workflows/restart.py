@@ -4,6 +4,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 from activities.guest import GuestActivities
+from activities.looks import LookActivities
 from activities.provisioning import ProvisioningActivities
 from vclab.model.plans import Facts
 from vclab.model.traits import Operation
@@ -57,7 +58,7 @@ async def _back(life: Life) -> Facts | None:
     if life.ended or not life.has_guest:
         return None if life.ended else Facts()
     look = workflow.start_activity_method(
-        GuestActivities.await_boot,
+        LookActivities.await_boot,
         life.guest_input(LOOK_SECONDS),
         **profiles.look(f"is {life.target.computer} back?", life.target.site, LOOK_SECONDS, BACK_SECONDS),
     )

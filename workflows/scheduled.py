@@ -113,8 +113,8 @@ async def drop(life: Life) -> None:
 
 async def reschedule(life: Life, message: Reschedule) -> str:
     """Move the start; the refusal's text when that is not possible, else empty."""
-    inventories = await taking.inventories_if_any(life)  # only another place needs them
-    given = RescheduleInput(life.request.id, message, inventories or (), workflow.now())
+    answers = await taking.answers_if_any(life)  # only another place needs them
+    given = RescheduleInput(life.request.id, message, answers or (), workflow.now())
     outcome = await life.record(RecordActivities.reschedule, given)
     if outcome.placed is None:
         return outcome.refusal.text() if outcome.refusal else "refused"

@@ -8,7 +8,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 from activities.places import AwaitPlace, PlaceActivities
 from activities.records import BeginInput, PlaceOutcome, RecordActivities
 from vclab.model import messages
-from vclab.model.inventory import Inventory
+from vclab.model.inventory import Answered
 from vclab.model.messages import computer_workflow
 from vclab.model.reservations import Placed
 from vclab.model.states import ReservationState
@@ -30,8 +30,8 @@ async def take(life: Life, limit: datetime) -> bool:
     """Take a computer; false when it has ended or its start was moved meanwhile. Raises what ends it when none can be
     had until the limit."""
     while not life.ended and not life.state.start_moved:
-        inventories = await inventories_if_any(life)
-        if inventories is not None and await _begin(life, inventories):
+        answers = await answers_if_any(life)
+        if answers is not None and await _begin(life, answers):
             return True
         if workflow.now() >= limit:
             raise ApplicationError(life.state.reason, type="NoComputer", non_retryable=True)
@@ -39,7 +39,7 @@ async def take(life: Life, limit: datetime) -> bool:
     return False
 
 
-async def inventories_if_any(life: Life) -> tuple[Inventory, ...] | None:
+async def answers_if_any(life: Life) -> tuple[Answered, ...] | None:
     """What the endpoints say now. None when it has ended, or nobody could be asked: then the reason is shown."""
     try:
         return await ask_endpoints(life)
@@ -48,9 +48,9 @@ async def inventories_if_any(life: Life) -> tuple[Inventory, ...] | None:
         return None
 
 
-async def _begin(life: Life, inventories: tuple[Inventory, ...]) -> bool:
+async def _begin(life: Life, answers: tuple[Answered, ...]) -> bool:
     """Take a computer now, if one can be had. Else it is shown why not."""
-    given = BeginInput(life.request.id, inventories, workflow.now())
+    given = BeginInput(life.request.id, answers, workflow.now())
 
     def taken(outcome: PlaceOutcome) -> None:
         if outcome.placed is not None:
@@ -80,7 +80,7 @@ async def _await_place(life: Life, limit: datetime) -> None:
     look = workflow.start_activity_method(
         PlaceActivities.await_place,
         AwaitPlace(life.request.id, every, site),
-        **profiles.look("is a computer available?", site, every, within),
+        **profiles.search("is a computer available?", site, every, within),
     )
     try:
         await life.unless_ended(look, lambda: life.state.load_ended or life.state.start_moved)

@@ -253,7 +253,8 @@ def test_a_whole_set_up_and_its_faults(setup: SetUp) -> None:
     assert {name for name, check in found.items() if not check["ok"]} == {"workers", "reconciler"}
     assert found["workers"]["found"] == (
         "site-default: no worker polls it for workflows and activities; "
-        "site-default-long: no worker polls it for activities"
+        "site-default-long: no worker polls it for activities; "
+        "looks-default: no worker polls it for activities"
     )
     node.start_worker()
     node._call(_ensure(node))

@@ -53,3 +53,13 @@ def test_vsphere() -> None:
     assert found["calls"]["PowerOnVM_Task"] == 1 and found["calls_per_load"] == sum(found["calls"].values())
     (speed,) = found["speed"]
     assert speed.keys() == {"concurrency", "loads_per_minute", "bare_loads_per_minute", "ratio_to_bare"}
+
+
+@pytest.mark.long
+def test_looks() -> None:
+    small = ("--in-use", "20", "--every", "1", "--seconds", "3", "--silent", "3", "--placements", "2", "--retried")
+    found = bench("looks", *small)
+    assert isinstance(found, dict)
+    assert [(one["kept"], one["looks"] > 20) for one in found["in_use"]] == [(True, True), (False, True)]
+    assert [one["ratio"] > 0 for one in found["placing"]] == [True, True]
+    assert "RespondActivityTaskFailed" not in found["in_use"][0]["requests"]

@@ -56,13 +56,13 @@ async def time_client(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator
 class Life:
     """A lab with one scripted host, and one reservation in it."""
 
-    def __init__(self, client: Client, store: Store, world: World, build: Callable[[], list[Worker]]) -> None:
+    def __init__(self, client: Client, store: Store, guest: FakeGuest, build: Callable[[], list[Worker]]) -> None:
         self.skipper = TimeSkipper(client, config=TimeSkippingConfig(enabled=False))
         self.client = self.skipper.client
         self.reservations = People(self.client, QUEUE, store)
         self.operator = self.reservations.of("olga", operator=True)
         self.store = store
-        self.world = world
+        self.guest, self.world = guest, guest.world
         self.id = ids.new_id()
         self._build = build
         self._workers = AsyncExitStack()
@@ -166,14 +166,16 @@ async def living(client: Client, folder: Path, changes: Mapping[str, Any]) -> As
     settings = Settings(
         database=f"sqlite:///{folder}/vclab.db",
         limits={"at_once": 3},
+        looks=waits.pop("looks", {"kept": False}),  # a kept look would stop the clock of its workflow
         affiliations=waits.pop("affiliations", {}),
         waits=waits,
     )
     store = open_store(settings.database)
     seed(store)
     world = World()
-    drivers = Drivers({"vsphere": FakeModule(world), "standalone": FakeLent(world)}, {"linux": FakeGuest(world)})
-    life = Life(client, store, world, lambda: worker.build(client, settings, store, drivers))
+    guest = FakeGuest(world)
+    drivers = Drivers({"vsphere": FakeModule(world), "standalone": FakeLent(world)}, {"linux": guest})
+    life = Life(client, store, guest, lambda: worker.build(client, settings, store, drivers))
     await life.start_worker()
     try:
         yield life

@@ -133,7 +133,7 @@ async def living_on_metal(client: Client, folder: Path, others: Mapping[str, Any
 
     module = FakeMetal(metal, settings.installation, group)
     drivers = Drivers({"fake-metal": module}, {"fake": FakeGuest(metal)})
-    life = Metal(client, store, fakes.World(), lambda: worker.build(client, settings, store, drivers))
+    life = Metal(client, store, fakes.FakeGuest(fakes.World()), lambda: worker.build(client, settings, store, drivers))
     life.metal, life.module = metal, module
     reserve = life.reserve
 

@@ -40,7 +40,7 @@ async def test_one_worker_polls_a_queue_that_is_both_the_workflows_and_the_sites
     time_client: Client, tmp_path: Path
 ) -> None:
     found = await polled(time_client, tmp_path)
-    assert set(found) == {"site-default", "site-default-long"}
+    assert set(found) == {"site-default", "site-default-long", "looks-default"}
     workflows, activities = found["site-default"]
     assert workflows == len(WORKFLOWS)
     assert {"place", "survey", "await_place", "vsphere.create_vm", "grant_access", "step_failed"} <= activities
@@ -49,7 +49,7 @@ async def test_one_worker_polls_a_queue_that_is_both_the_workflows_and_the_sites
 
 async def test_a_queue_of_its_own_for_the_workflows(time_client: Client, tmp_path: Path) -> None:
     found = await polled(time_client, tmp_path, temporal={"workflow_queue": "lives"})
-    assert set(found) == {"lives", "site-default", "site-default-long"}
+    assert set(found) == {"lives", "site-default", "site-default-long", "looks-default"}
     assert found["site-default"][0] == 0
     assert "place" not in found["site-default"][1]
     assert "survey" in found["lives"][1] & found["site-default"][1]
@@ -57,7 +57,7 @@ async def test_a_queue_of_its_own_for_the_workflows(time_client: Client, tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("roles", "queues"), [(("workflows",), {"lives"}), (("site",), {"site-north", "site-north-long"})]
+    ("roles", "queues"), [(("workflows",), {"lives"}), (("site",), {"site-north", "site-north-long", "looks-north"})]
 )
 async def test_one_role(time_client: Client, tmp_path: Path, roles: tuple[str, ...], queues: set[str]) -> None:
     found = await polled(time_client, tmp_path, roles=roles, site="north", temporal={"workflow_queue": "lives"})

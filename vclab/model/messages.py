@@ -40,6 +40,11 @@ def site_queue(site: str, long: bool = False) -> str:
     return f"site-{site}-long" if long else f"site-{site}"
 
 
+def looks_queue(site: str) -> str:
+    """The queue of a site's looks at computers in use. They last as long as the use does."""
+    return f"looks-{site}"
+
+
 @dataclass(frozen=True)
 class Reload:
     """Load a computer that nobody holds. With an ``intent``, also one that is loaded already or out of service."""

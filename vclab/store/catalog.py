@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session
 
 from vclab.model import catalog as model
 from vclab.model.errors import NotFound, Refused
+from vclab.model.plans import GIVEN
 from vclab.model.states import ComputerState
-from vclab.store import locks, models, usage
+from vclab.store import inventories, locks, models, usage
 
 Model = TypeVar("Model")
 
@@ -130,6 +131,7 @@ def put_endpoint(session: Session, endpoint: model.Endpoint) -> None:
     """Add or change an endpoint. Raises ``Refused`` as ``check_site``."""
     check_site(session, endpoint)
     _put(session, models.Endpoint(**_columns(endpoint)))
+    inventories.renew(session, endpoint.name)
 
 
 def check_site(session: Session, endpoint: model.Endpoint) -> None:
@@ -236,7 +238,8 @@ def put_lab_computer(
         raise Refused(f"there is already a virtual machine's identity {name}")
     row.removed_at = None
     row.pool, row.private_address = endpoint or row.pool, address or row.private_address or ""
-    row.host_key = host_key or row.host_key or ""
+    if host_key:
+        row.host_key, row.host_key_from = host_key, GIVEN
     row.private_mac, row.public_mac = private_mac or row.private_mac, public_mac or row.public_mac
     session.flush()
 

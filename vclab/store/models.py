@@ -166,6 +166,7 @@ class Computer(Base):
     revision: Mapped[int] = mapped_column(default=0)
     tainted: Mapped[bool] = mapped_column(default=False)
     host_key: Mapped[str] = mapped_column(default="")
+    host_key_from: Mapped[str] = mapped_column(default="")  #: who vouches for it; empty: only the first contact
     private_address: Mapped[str] = mapped_column(default="")
     public_address: Mapped[str] = mapped_column(default="")
     notes: Mapped[str] = mapped_column(default="")  #: people's own; no program writes or reads it
@@ -213,6 +214,7 @@ class Reservation(Base):
     private_address: Mapped[str] = mapped_column(default="")
     public_address: Mapped[str] = mapped_column(default="")
     host_key: Mapped[str] = mapped_column(default="")
+    host_key_from: Mapped[str] = mapped_column(default="")  #: who vouches for it; empty: only the first contact
     boot_id: Mapped[str] = mapped_column(default="")
     handover: Mapped[str] = mapped_column(default="")  #: what its user gets where there is no guest
     remote_addresses: Mapped[list[str]] = mapped_column(default=list)
@@ -290,6 +292,20 @@ class Tenure(Base):
     taken_at: Mapped[datetime] = mapped_column(index=True)
     expected_end: Mapped[datetime]
     released_at: Mapped[datetime | None]
+
+
+class Fence(Base):
+    """The newest attempt that works on a held computer (``fences``): one row a computer, of its newest such tenure."""
+
+    __tablename__ = "fences"
+
+    computer: Mapped[str] = mapped_column(ForeignKey("computers.name"), primary_key=True)
+    generation: Mapped[int]
+    run: Mapped[str]
+    activity: Mapped[int]
+    attempt: Mapped[int]
+    scheduled_at: Mapped[datetime]
+    name: Mapped[str]
 
 
 class Addresses(Base):
@@ -471,6 +487,17 @@ class Intent(Base):
     answered_at: Mapped[datetime | None]
 
 
+class Inventory(Base):
+    """What an endpoint said last, as JSON, in an epoch of its entry (``inventories``)."""
+
+    __tablename__ = "inventories"
+
+    endpoint: Mapped[str] = mapped_column(primary_key=True)
+    epoch: Mapped[int]
+    taken_at: Mapped[datetime | None]
+    answer: Mapped[str | None]
+
+
 class Orphan(Base):
     """An orphaned machine: it carries our mark and nobody holds it. The row is deleted when the machine is gone."""
 
@@ -480,6 +507,8 @@ class Orphan(Base):
     instance_uuid: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str]
     first_seen: Mapped[datetime]
+    last_seen: Mapped[datetime]
+    seconds: Mapped[float] = mapped_column(default=0.0)  #: for which it was looked at: its grace counts by this
 
 
 class Spare(Base):

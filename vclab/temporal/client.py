@@ -45,6 +45,7 @@ from vclab.model.messages import (
     Resolve,
     StatusView,
     computer_workflow,
+    looks_queue,
     site_queue,
     workflow_id,
 )
@@ -320,7 +321,8 @@ async def queue_health(client: Client, workflow_queue: str, sites: Iterable[str]
     """Who polls the queues that vclab needs: that of the workflows and those of the sites. Raises ``Unreachable``."""
     needed: dict[str, tuple[str, ...]] = {workflow_queue: ("workflows", "activities")}
     for site in sites:
-        needed |= {queue: ("activities",) for long in (False, True) if (queue := site_queue(site, long)) not in needed}
+        queues = site_queue(site), site_queue(site, long=True), looks_queue(site)
+        needed |= {queue: ("activities",) for queue in queues if queue not in needed}
     return [
         QueueHealth(name, {kind: await _pollers(client, name, kind) for kind in kinds})
         for name, kinds in needed.items()

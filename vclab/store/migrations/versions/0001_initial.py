@@ -42,6 +42,8 @@ def upgrade() -> None:
     _computers()
     _reservations()
     _claims_and_tenures()
+    _fences()
+    _inventories()
     _addresses()
     _records()
     _failures()
@@ -155,6 +157,7 @@ def _computers() -> None:
         sa.Column("revision", sa.Integer, nullable=False),
         sa.Column("tainted", sa.Boolean, nullable=False),
         sa.Column("host_key", sa.String, nullable=False),
+        sa.Column("host_key_from", sa.String, nullable=False),
         sa.Column("private_address", sa.String, nullable=False),
         sa.Column("public_address", sa.String, nullable=False),
         sa.Column("notes", sa.String, nullable=False),
@@ -199,6 +202,7 @@ def _reservations() -> None:
         sa.Column("private_address", sa.String, nullable=False),
         sa.Column("public_address", sa.String, nullable=False),
         sa.Column("host_key", sa.String, nullable=False),
+        sa.Column("host_key_from", sa.String, nullable=False),
         sa.Column("boot_id", sa.String, nullable=False),
         sa.Column("handover", sa.String, nullable=False),
         sa.Column("remote_addresses", sa.JSON, nullable=False),
@@ -276,6 +280,32 @@ def _claims_and_tenures() -> None:
         unique=True,
         sqlite_where=HELD,
         postgresql_where=HELD,
+    )
+
+
+def _fences() -> None:
+    op.create_table(
+        "fences",
+        sa.Column("computer", sa.String, nullable=False),
+        sa.Column("generation", sa.Integer, nullable=False),
+        sa.Column("run", sa.String, nullable=False),
+        sa.Column("activity", sa.Integer, nullable=False),
+        sa.Column("attempt", sa.Integer, nullable=False),
+        sa.Column("scheduled_at", TIME, nullable=False),
+        sa.Column("name", sa.String, nullable=False),
+        sa.PrimaryKeyConstraint("computer", name="pk_fences"),
+        sa.ForeignKeyConstraint(["computer"], ["computers.name"], name="fk_fences_computer_computers"),
+    )
+
+
+def _inventories() -> None:
+    op.create_table(
+        "inventories",
+        sa.Column("endpoint", sa.String, nullable=False),
+        sa.Column("epoch", sa.Integer, nullable=False),
+        sa.Column("taken_at", TIME, nullable=True),
+        sa.Column("answer", sa.String, nullable=True),
+        sa.PrimaryKeyConstraint("endpoint", name="pk_inventories"),
     )
 
 
@@ -454,6 +484,8 @@ def _leftovers() -> None:
         sa.Column("instance_uuid", sa.String, nullable=False),
         sa.Column("name", sa.String, nullable=False),
         sa.Column("first_seen", TIME, nullable=False),
+        sa.Column("last_seen", TIME, nullable=False),
+        sa.Column("seconds", sa.Double, nullable=False),
         sa.PrimaryKeyConstraint("endpoint", "instance_uuid", name="pk_orphans"),
     )
     op.create_table(

@@ -61,7 +61,7 @@ def loads(page: Page, ui: str, vcsim: Vcsim) -> None:
     vcsim.slow_copies(40)
     name = reserve("alice")
     time.sleep(6)
-    picture(page, ui, f"reservation-{name}", "temporal-ui", tab="timeline")
+    picture(page, ui, f"reservation-{name}", "loading-timeline", tab="timeline")
     picture(page, ui, f"reservation-{name}", "loading")
     vclab("end", name)
     picture(page, ui, f"reservation-{name}", "ended")

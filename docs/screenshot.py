@@ -1,54 +1,170 @@
-"""Makes docs/images/temporal-ui.png from the real stack: a load that runs, as the Temporal UI shows it.
+"""Makes the pictures in docs/images from the real stack: reservations as the Temporal UI shows them.
 
     vclab up && uv run --with playwright==1.65.2 docs/screenshot.py
 
-It slows the lab's copies down for half a minute, reserves a computer, and takes a picture with Debian's Chromium.
+It slows the lab's copies down and lets its hosts refuse for a moment, so reserve nothing else meanwhile. It takes about
+two minutes, with Debian's Chromium.
 """
 
 import json
 import subprocess
 import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
 from vclab.lab import lab
 from vclab.lab.control import Vcsim
 from vclab.lab.layout import Layout
+from vclab.lab.stock import HOSTS
 
-PICTURE = Path(__file__).with_name("images") / "temporal-ui.png"
+IMAGES = Path(__file__).with_name("images")
 SWITCHES = ["--no-sandbox", "--disable-quic", "--disable-background-networking", "--disable-component-update"]
+RESERVATIONS = 'WorkflowType="Reservation"'
+COLUMNS = ("Status", "Workflow ID", "LabImage", "LabUser", "LabState", "LabComputer", "Start")
+PATIENCE = 180.0
 
 
 def main() -> None:
-    """Take the picture; end the reservation."""
+    """Bring reservations into each state, take a picture of each, and end them."""
     layout = Layout.of()
-    vcsim = Vcsim(layout.control_socket)
+    vcsim, ui = Vcsim(layout.control_socket), f"{lab.addresses(layout).ui}"
+    with browser(ui) as page:
+        try:
+            refused(page, ui)
+            loads(page, ui, vcsim)
+            vcsim.mend()
+            in_use(page, ui)
+            needs_help(page, ui, vcsim)
+            the_list(page, ui)
+        finally:
+            vcsim.mend()
+            end_all()
+
+
+# --- reservations in each state -----------------------------------------------------------------------------------
+
+
+def refused(page: Page, ui: str) -> None:
+    """More of them than there is room for."""
+    vclab("--as", "carol", "reserve", "debian-12-large", "--count", "4", "--no-wait", "--json", may_fail=True)
+    picture(page, ui, newest(ui, f'{RESERVATIONS} AND ExecutionStatus="Completed"'), "refused")
+    end_all()
+
+
+def loads(page: Page, ui: str, vcsim: Vcsim) -> None:
+    """While its disk is copied."""
     vcsim.slow_copies(40)
-    try:
-        reserved = subprocess.check_output(["vclab", "reserve", "debian-12", "--no-wait", "--json"])
-        name = f"reservation-{json.loads(reserved)['id']}"
-        time.sleep(6)
-        take(f"{lab.addresses(layout).ui}", name)
-        subprocess.run(["vclab", "end", name.removeprefix("reservation-")], check=True)
-    finally:
-        vcsim.mend()
+    name = reserve("alice")
+    time.sleep(6)
+    picture(page, ui, f"reservation-{name}", "loading-timeline", tab="timeline")
+    picture(page, ui, f"reservation-{name}", "loading")
+    vclab("end", name)
+    picture(page, ui, f"reservation-{name}", "ended")
 
 
-def take(ui: str, name: str) -> None:
-    """The workflow's own page."""
-    with urllib.request.urlopen(f"{ui}/api/v1/namespaces/default/workflows/{name}") as answer:
-        run = json.load(answer)["workflowExecutionInfo"]["execution"]["runId"]
+def in_use(page: Page, ui: str) -> None:
+    """With a session that is open."""
+    name = reserve("alice")
+    until(name, "reserved")
+    with subprocess.Popen(["vclab", "connect", name, "--", "sleep", "45"], stdout=subprocess.DEVNULL) as session:
+        until(name, "inuse")
+        time.sleep(20)  # a look or two
+        picture(page, ui, f"reservation-{name}", "in-use")
+        picture(page, ui, f"reservation-{name}", "in-use-history", tab="timeline")
+        session.terminate()
+
+
+def needs_help(page: Page, ui: str, vcsim: Vcsim) -> None:
+    """Both hosts refuse to power it on."""
+    for host in (text.partition("=")[0] for text in HOSTS.split(",")):
+        vcsim.refuse_power_on(host)
+    name = reserve("bob")
+    deadline = time.monotonic() + PATIENCE
+    while not show(name)["waits_for_help"] and time.monotonic() < deadline:
+        time.sleep(1)
+    picture(page, ui, f"reservation-{name}", "needs-help")
+
+
+def the_list(page: Page, ui: str) -> None:
+    """Reservations only, with the columns of vclab."""
+    columns = json.dumps({"default": [{"label": label} for label in COLUMNS]})
+    page.evaluate("columns => localStorage.setItem('namespace-workflow-table-columns', columns)", columns)
+    page.goto(f"{ui}/namespaces/default/workflows?query={quote(RESERVATIONS)}")
+    shoot(page, "list")
+
+
+def reserve(user: str) -> str:
+    """The id."""
+    return str(json.loads(vclab("--as", user, "reserve", "debian-12", "--no-wait", "--json"))["id"])
+
+
+def show(name: str) -> dict[str, object]:
+    """What vclab knows of it."""
+    return dict(json.loads(vclab("show", name, "--json")))
+
+
+def until(name: str, state: str) -> None:
+    """Wait for a state."""
+    deadline = time.monotonic() + PATIENCE
+    while show(name)["state"] != state and time.monotonic() < deadline:
+        time.sleep(1)
+
+
+def running() -> list[str]:
+    """All open reservations."""
+    return [each["id"] for each in json.loads(vclab("--as", "olga", "list", "--all", "--json"))]
+
+
+def end_all() -> None:
+    """End all open reservations."""
+    if found := running():
+        vclab("--as", "olga", "end", *found, may_fail=True)
+
+
+def vclab(*words: str, may_fail: bool = False) -> str:
+    """What it prints."""
+    return subprocess.run(["vclab", *words], check=not may_fail, stdout=subprocess.PIPE, text=True).stdout
+
+
+# --- pictures -----------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def browser(ui: str) -> Iterator[Page]:
+    """A page of a browser that has been to the UI."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=SWITCHES)
-        page = browser.new_page(viewport={"width": 1400, "height": 1000})
-        page.goto(f"{ui}/namespaces/default/workflows/{name}/{run}/history")
-        page.get_by_text("Copy the image").first.wait_for(timeout=30_000)
-        page.wait_for_timeout(3000)
-        PICTURE.parent.mkdir(exist_ok=True)
-        page.screenshot(path=PICTURE)
-        browser.close()
+        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=SWITCHES)
+        page = chromium.new_page(viewport={"width": 1400, "height": 900})
+        page.goto(ui)
+        yield page
+        chromium.close()
+
+
+def newest(ui: str, query: str) -> str:
+    """The newest workflow that the query finds."""
+    with urllib.request.urlopen(f"{ui}/api/v1/namespaces/default/workflows?query={quote(query)}") as answer:
+        return str(json.load(answer)["executions"][0]["execution"]["workflowId"])
+
+
+def picture(page: Page, ui: str, workflow: str, name: str, tab: str = "user-metadata") -> None:
+    """A page of a workflow."""
+    with urllib.request.urlopen(f"{ui}/api/v1/namespaces/default/workflows/{workflow}") as answer:
+        run = json.load(answer)["workflowExecutionInfo"]["execution"]["runId"]
+    page.goto(f"{ui}/namespaces/default/workflows/{workflow}/{run}/{tab}")
+    shoot(page, name)
+
+
+def shoot(page: Page, name: str) -> None:
+    """As it looks once it is drawn."""
+    page.get_by_text("Workflow ID" if name == "list" else "Workflow Type").first.wait_for(timeout=60_000)
+    page.wait_for_timeout(3000)
+    IMAGES.mkdir(exist_ok=True)
+    page.screenshot(path=IMAGES / f"{name}.png")
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from vclab.model.plans import Facts, Target
 from vclab.model.reservations import Waits
 from vclab.model.states import ComputerState
 from vclab.temporal import search_attributes as searchable
-from workflows import failures, profiles
+from workflows import failures, live_status, profiles
 from workflows.plan_runner import PLANNING, Failed, Policy, keep_evidence, load
 from workflows.tasks import Handle, result_after, whole
 
@@ -78,7 +78,7 @@ class BackgroundOwner:
 
     def _show(self, what: str, number: str) -> None:
         self.doing = what
-        workflow.set_current_details(f"### Loading {self.computer}{number}\n\nWaits for {what}\n\n&nbsp;")
+        workflow.set_current_details(f"### Loading {self.computer}{number}\n\nWaits for {what}\n\n{live_status.BLANK}")
 
 
 @workflow.defn(name=messages.LOAD)

@@ -18,8 +18,8 @@ LONGEST_REASON = 1000
 WIDTH = 70
 """Characters that fit in a line of the UI's current details."""
 
-BLANK = "&nbsp;"
-"""An empty line in markdown."""
+BLANK = "\u00a0"
+"""An empty line: the UI shows entities as they are written."""
 
 
 def shown_word(state: State) -> str:

@@ -1,26 +1,35 @@
 """What a reservation's workflow tells in its memo, and how that is read: by nobody's work but the server's."""
 
 import asyncio
+import re
 import threading
 from contextlib import suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 from temporalio.api.common.v1 import ActivityType
 from temporalio.api.enums.v1 import PendingActivityState, PendingWorkflowTaskState
+from temporalio.api.failure.v1 import Failure
 from temporalio.api.workflow.v1 import PendingActivityInfo, PendingWorkflowTaskInfo
 from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionResponse
+from temporalio.exceptions import ApplicationError
 from temporalio.worker import Replayer
 
+from tests.targets import target_of
 from tests.workflows.conftest import Life
 from vclab.model import messages
 from vclab.model.errors import NotFound, Refused
-from vclab.model.life import State
+from vclab.model.life import Mending, State, Wait
 from vclab.model.messages import Acknowledge, End, Extend, Published, PublishedStep, StatusView
+from vclab.model.plans import Access
+from vclab.model.reservations import Placed, ReserveRequest, Waits
+from vclab.model.states import Ending
 from vclab.temporal import sandbox
 from vclab.temporal.converter import CONVERTER
 from vclab.temporal.live_status import Observation, observe
-from workflows import WORKFLOWS, live_status
+from workflows import WORKFLOWS, live_status, profiles
 
 STEPS = (
     PublishedStep("vsphere.copy_disk", "Copy", 7200.0, 20.0),
@@ -121,6 +130,66 @@ def test_a_long_remark_is_cut_for_the_memo() -> None:
     state = State(reason="x" * 5000)
     assert len(live_status.published(state).status.reason) == live_status.LONGEST_REASON + 1
     assert len(live_status.view(state).reason) == 5000
+
+
+def a_state(**values: Any) -> State:
+    now = datetime(2026, 8, 1, 2, 5, tzinfo=UTC)
+    return State(
+        placed=Placed("r1", target_of(), now + timedelta(hours=2), Access("alice", 1000), Waits()),
+        wait=Wait("Connect", now),
+        **values,
+    )
+
+
+REQUEST = ReserveRequest("r1", "alice", "debian-12", 3600)
+
+
+def test_current_details_of_a_refused_request_say_why() -> None:
+    lines = live_status.details(REQUEST, State(refusal="no host has room", reason="no host has room")).split("\n\n")
+    assert lines == ["### Refused", "no host has room", "**debian-12** for **alice**", live_status.BLANK]
+
+
+def test_current_details_of_an_ended_one_say_when_and_how() -> None:
+    """Not the end that was planned."""
+    state = a_state(ending=Ending.RELEASED, ended_at=datetime(2026, 8, 1, 2, 5, tzinfo=UTC))
+    text = live_status.details(REQUEST, state)
+    assert text.startswith("### Ended 2026-08-01 02:05 UTC, released\n\n")
+    assert "04:05" not in text
+
+
+def test_current_details_give_a_long_cause_first_in_short_lines() -> None:
+    """The UI breaks what is longer, and then cuts off the last line."""
+    cause = "step 4, Power it on: esx1.example.org refuses to power on vm05-r1-g2: " + "no room " * 40
+    text = live_status.details(REQUEST, a_state(reason=cause.strip(), mending=Mending(needs_help=True)))
+    lines = text.split("\n\n")
+    assert lines[:2] == ["### Needs help", "step 4, Power it on: esx1.example.org refuses to power on vm05-r1-g2:"]
+    assert " ".join(lines).count("no room") == 40
+    assert max(map(len, lines)) <= live_status.WIDTH
+    assert lines[-1] == live_status.BLANK
+
+
+def test_every_record_has_a_label() -> None:
+    """The UI's timeline shows nothing else of it."""
+    code = "".join(file.read_text() for file in Path(profiles.__file__).parent.glob("*.py"))
+    used = set(re.findall(r"Record(?:Activitie)?s\.([a-z_]+)", code))
+    assert used and used <= set(profiles.RECORDS)
+
+
+def raised(error: Exception) -> Failure:
+    """As the history keeps it."""
+    failure = Failure()
+    try:
+        raise error
+    except Exception as caught:
+        CONVERTER.failure_converter.to_failure(caught, CONVERTER.payload_converter, failure)
+    return failure
+
+
+def test_a_failure_on_purpose_shows_its_cause_and_no_trace() -> None:
+    """The UI shows the trace before the cause. A bug keeps its own."""
+    failure = raised(ApplicationError("esx1 refuses", type="StepFailed"))
+    assert (failure.message, failure.stack_trace) == ("esx1 refuses", "")
+    assert "raise error" in raised(KeyError("a bug")).stack_trace
 
 
 async def test_one_that_tells_nothing(life: Life) -> None:

@@ -32,21 +32,24 @@ from temporalio.api.history.v1 import HistoryEvent
 from benchmarks import bare
 from benchmarks.bare import Bare
 from benchmarks.node import IMAGE, USERS, Node, running
-from tests.people import People
 from vclab.model.errors import NotFound, Refused
 from vclab.model.ids import new_id
+from vclab.model.intents import Intent, Verb
 from vclab.model.messages import Acknowledge, workflow_id
 from vclab.model.reservations import ReserveRequest
 from vclab.model.states import Ending, ReservationState
 from vclab.settings import TemporalSettings
+from vclab.store import intents
 from vclab.store.engine import Store
 from vclab.store.models import Reservation
+from vclab.temporal.client import Reservations
 
 CLASS = len(USERS)
 TRIES = 4
 POLL_SECONDS = 0.05
 PATIENCE = 300.0  # seconds until a bench is given up
 ADDRESS = "198.51.100.1"
+OPERATOR = "bench"
 READY_RECORD, CONNECTED_RECORD = "ready", "connected"
 HALF_A_DAY = 43200.0
 
@@ -198,7 +201,7 @@ class Bench:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._reservations = People(node.client, TemporalSettings().workflow_queue, node.store, "bench", operator=True)
+        self._reservations = Reservations(node.client, TemporalSettings().workflow_queue)
         self._projection = Projection(node.store)
         self._users = itertools.cycle(USERS)
 
@@ -290,16 +293,24 @@ class Bench:
         return self._node.memory()
 
     async def _reserve(self, name: str, seconds: float) -> float:
-        begun = time.time()
-        await self._reservations.reserve(ReserveRequest(name, next(self._users), IMAGE, seconds), PATIENCE)
+        begun, user = time.time(), next(self._users)
+        intent = await self._intended(Verb.RESERVE, name, user, image=IMAGE, seconds=seconds, start=None)
+        await self._reservations.reserve(ReserveRequest(name, user, IMAGE, seconds, intent), PATIENCE)
         return begun
 
     async def _connect(self, name: str) -> float:
         """When Connect was pressed."""
         begun = time.time()
+        intent = await self._intended(Verb.CONNECT, name, OPERATOR, address=ADDRESS)
         with suppress(NotFound, Refused):  # it has ended, which is seen afterwards
-            await self._reservations.acknowledge(name, Acknowledge(ADDRESS))
+            await self._reservations.acknowledge(name, Acknowledge(ADDRESS, intent=intent))
         return begun
+
+    async def _intended(self, verb: Verb, name: str, who: str, **said: object) -> str:
+        """Record an intent, as the service does before it sends a message; its id."""
+        asked = Intent(new_id(), datetime.now(UTC), OPERATOR, "bench", ("operator",), verb, name, who, arguments=said)
+        await asyncio.to_thread(self._node.store.run, lambda session: intents.write(session, asked))
+        return asked.id
 
     async def _until(self, names: Sequence[str], *states: ReservationState) -> None:
         await asyncio.gather(*(self._projection.told(name, *states) for name in names))

@@ -15,7 +15,7 @@ from temporalio.client import Client
 from benchmarks.node_worker import READY
 from benchmarks.processes import cpu_seconds, free_port, memory_bytes
 from vclab.lab import tools
-from vclab.lab.parts import temporal_tuning
+from vclab.lab.parts import temporal_server
 from vclab.model.catalog import Endpoint, IdentityPool, Image, User
 from vclab.store import catalog
 from vclab.store.engine import Store, open_store
@@ -75,7 +75,7 @@ async def running(
     store = open_store(f"sqlite:///{folder}/vclab.db")
     store.migrate()
     store.run(seed)
-    server = _start(folder / "temporal.log", server_command(folder, address))
+    server = _start(folder / "temporal.log", temporal_server(tools.temporal(), address, folder / "temporal.db"))
     worker: subprocess.Popen[bytes] | None = None
     try:
         client = await _client(address, folder / "temporal.log")
@@ -88,13 +88,6 @@ async def running(
             if process is not None:
                 _stop(process)
         store.close()
-
-
-def server_command(folder: Path, address: str) -> tuple[str, ...]:
-    """The development server, as the lab starts it."""
-    host, port = address.split(":")
-    fixed = ("server", "start-dev", "--headless", "--log-level", "warn", "--ip", host, "--port", port)
-    return (str(tools.temporal_cli()), *fixed, *temporal_tuning(folder / "temporal.db"))
 
 
 def seed(session: Session) -> None:

@@ -86,7 +86,7 @@ stamp=.venv/.setup-$want
 state=$(find uv.lock pyproject.toml deploy -type f -exec sha256sum {} + | sort | sha256sum)
 is_set_up() {
     [ "$(cat $stamp 2>/dev/null)" = "$state" ] && [ -x .venv/bin/python ] && [ -x .venv/bin/vclab ] &&
-        [ -e "$cache/bin/vclab-vcsim" ] && { [ "$want" != tests ] || [ -e "$cache/bin/temporal-server" ]; } &&
+        [ -e "$cache/bin/vclab-vcsim" ] && [ -e "$cache/bin/vclab-temporal" ] &&
         [ -z "$(missing_packages)" ]
 }
 # Programs start seconds sooner from byte code, and where PYTHONDONTWRITEBYTECODE is set nothing else writes it.
@@ -99,6 +99,6 @@ uv=$(find_uv)
 say "Python environment (.venv, locked by uv.lock)"
 "$uv" sync --locked --quiet --compile-bytecode
 compile_sources
-.venv/bin/python -m vclab.lab.tools "$want"
+.venv/bin/python -m vclab.lab.tools
 echo "$state" >$stamp
 say "done"

@@ -19,6 +19,7 @@ from activities.reader import Reader
 from tests.fakes import FakeGuest, FakeModule, World
 from tests.temporal_server import free_ports
 from vclab.lab import tools
+from vclab.lab.parts import temporal_server
 from vclab.provisioning.base import ProvisioningModule
 from vclab.provisioning.toy import TextFile
 from vclab.settings import Settings, load
@@ -64,10 +65,9 @@ class Node:
         self._call(self._prepare())
 
     def _start_server(self) -> "subprocess.Popen[bytes]":
-        words = ["server", "start-dev", "--headless", "--ip", "127.0.0.1", "--port", str(self._port)]
-        words += ["--db-filename", str(self.folder / "temporal.db"), "--log-level", "error"]
+        words = temporal_server(tools.temporal(), self.address, self.folder / "temporal.db")
         with (self.folder / "server.log").open("wb") as log:
-            return subprocess.Popen([tools.temporal_cli(), *words], stdout=log, stderr=log)
+            return subprocess.Popen(words, stdout=log, stderr=log)
 
     async def _prepare(self) -> None:
         client = await self._client()

@@ -26,7 +26,6 @@ from tests.histories.lives import KEPT, LIVES, RecordedLife
 from tests.histories.lives.acts import runs
 from tests.histories.stored import StoredHistory
 from tests.temporal_server import SHORT_RUNS, TimeServer
-from vclab.lab import tools
 from vclab.temporal import search_attributes
 from vclab.temporal.client import quiet
 
@@ -120,7 +119,7 @@ async def _prepared(client: Client) -> None:
 
 async def record(names: list[str], folder: Path) -> list[str]:
     """Record these lives, or all; which of them failed."""
-    server = TimeServer(tools.temporal_server(), folder)
+    server = TimeServer(folder)
     try:
         recorder = Recorder(server, folder, [LIVES[name] for name in names or LIVES])
         await recorder.record()

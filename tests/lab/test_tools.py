@@ -1,4 +1,4 @@
-"""Programs are found in the right order, built once, and built again when their sources change."""
+"""Programs are built once, and built again when their sources change."""
 
 import os
 import threading
@@ -18,46 +18,11 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     go_cache = os.environ.get("GOCACHE") or str(Path.home() / ".cache" / "go-build")
     monkeypatch.setenv("GOCACHE", go_cache)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.delenv("VCLAB_TEMPORAL_CLI", raising=False)
     monkeypatch.setattr(tools, "DEPLOY", tmp_path / "deploy")
     (tmp_path / "deploy" / "prog").mkdir(parents=True)
     (tmp_path / "deploy" / "prog" / "go.mod").write_text("module prog\n\ngo 1.21\n")
     (tmp_path / "deploy" / "prog" / "main.go").write_text("package main\n\nfunc main() {}\n")
     return tmp_path
-
-
-def program(path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("#!/bin/sh\n")
-    path.chmod(0o755)
-    return path
-
-
-def test_the_temporal_cli_is_looked_for_in_order(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    built: list[str] = []
-    monkeypatch.setattr(tools, "DOWNLOAD_HOST", "127.0.0.1")  # nobody listens there
-
-    def build(wanted: tools._Program, tell: tools.Say) -> Path:
-        built.append(wanted.name)
-        return Path("built")
-
-    monkeypatch.setattr(tools, "_build", build)
-    monkeypatch.setenv("PATH", "/usr/bin:/bin")
-    said: list[str] = []
-    assert tools.temporal_cli(said.append) == Path("built")
-    assert built == ["temporal"]
-    assert "can't be reached" in said[0]
-    cached = program(home / "cache/vclab/bin/temporal")
-    assert tools.temporal_cli() == cached
-    on_path = program(home / "path/temporal")
-    monkeypatch.setenv("PATH", f"{on_path.parent}:/usr/bin:/bin")
-    assert tools.temporal_cli() == on_path
-    named = program(home / "named")
-    monkeypatch.setenv("VCLAB_TEMPORAL_CLI", str(named))
-    assert tools.temporal_cli() == named
-    monkeypatch.setenv("VCLAB_TEMPORAL_CLI", str(home / "none"))
-    with pytest.raises(LabError, match="VCLAB_TEMPORAL_CLI"):
-        tools.temporal_cli()
 
 
 def test_eight_callers_build_once(home: Path) -> None:

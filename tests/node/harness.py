@@ -18,7 +18,7 @@ from temporalio.client import Client
 from tests.labfixture import VCLAB, Ran, eventually, run
 from tests.temporal_server import free_ports
 from vclab.lab import tools
-from vclab.lab.parts import temporal_tuning
+from vclab.lab.parts import temporal_server
 from vclab.model.catalog import Endpoint, IdentityPool, Image, User
 from vclab.store import catalog
 from vclab.store.engine import Store, open_store
@@ -73,9 +73,8 @@ class Node:
 
     def start_server(self) -> None:
         """The Temporal server; returns when it answers."""
-        words = ["server", "start-dev", "--headless", "--ip", "127.0.0.1", "--port", str(self._port)]
-        words += ["--log-level", "error", *temporal_tuning(self.server_disk / "temporal.db")]
-        self._start("server", str(tools.temporal_cli()), *words)
+        database = self.server_disk / "temporal.db"
+        self._start("server", *temporal_server(tools.temporal(), self.address, database))
 
     async def answers(self) -> Client:
         """A client, when the server answers."""

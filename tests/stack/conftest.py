@@ -1,26 +1,29 @@
 """One whole lab for this folder: real Temporal server, vCenter, worker and machines, used as people use them.
 
 Everything is done through the command line; what comes of it is looked at from outside as well: pyvmomi, OpenSSH from
-the users' places, the ``temporal`` program, the files on the datastore.
+the users' places, Temporal's client, the files on the datastore.
 """
 
+import asyncio
 import json
 import os
 import sqlite3
 import subprocess
 import sys
 import time
-from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from signal import SIGCONT, SIGKILL, SIGSTOP
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
+from temporalio.api.common.v1 import Payload
+from temporalio.client import Client, WorkflowHandle
+from temporalio.common import RawValue
 
-from tests.labfixture import VCLAB, Lab, Ran, Vcenter, eventually, run
-from vclab.lab import rootfs, tools
+from tests.labfixture import VCLAB, Lab, Ran, Vcenter, eventually
+from vclab.lab import rootfs
 from vclab.lab.errors import LabError
 from vclab.lab.layout import TEMPORAL_PORT
 from vclab.provisioning.vsphere.api import vmodl
@@ -45,6 +48,7 @@ LONG = 180.0
 """Seconds that a load may take on a busy machine, a killed worker's start included."""
 
 Json = dict[str, Any]
+T = TypeVar("T")
 
 
 class Stack(Lab):
@@ -126,27 +130,35 @@ class Stack(Lab):
         query = "SELECT id FROM load_log WHERE reservation = ? AND name = ?"
         eventually(lambda: self.column(query, reservation, step), seconds, 0.005)
 
-    # Temporal, by its own program.
+    # Temporal, as any client of it.
 
-    def temporal(self, *arguments: str) -> Any:
-        """What the ``temporal`` program answers."""
-        where = ("--address", f"{self.layout.address}:{TEMPORAL_PORT}", "--output", "json")
-        ran = run(str(tools.temporal_cli()), *arguments, *where)
-        assert ran.returncode == 0, ran
-        return json.loads(ran.stdout) if ran.stdout.strip().startswith(("{", "[")) else ran.stdout
+    def temporal(self, ask: Callable[[Client], Awaitable[T]]) -> T:
+        """What Temporal answers."""
 
-    def workflow(self, reservation: str, verb: str, *arguments: str) -> Any:
-        """``temporal workflow VERB`` on a reservation."""
-        return self.temporal("workflow", verb, "--workflow-id", f"reservation-{reservation}", *arguments)
+        async def asked() -> T:
+            return await ask(await Client.connect(f"{self.layout.address}:{TEMPORAL_PORT}"))
 
-    def signal(self, reservation: str, name: str, *arguments: str) -> None:
-        """An operator's signal, sent with Temporal's own program."""
-        self.workflow(reservation, "signal", "--name", name, *arguments)
+        return asyncio.run(asked())
 
-    def search_attributes(self, reservation: str) -> Json:
+    def workflow(self, reservation: str, ask: Callable[[WorkflowHandle[Any, Any]], Awaitable[T]]) -> T:
+        """What it answers about the workflow of a reservation."""
+        return self.temporal(lambda client: ask(client.get_workflow_handle(f"reservation-{reservation}")))
+
+    def signal(self, reservation: str, name: str, *inputs: str) -> None:
+        """An operator's signal, with inputs in JSON, as Temporal's own command line and UI send it."""
+        payloads = [RawValue(Payload(metadata={"encoding": b"json/plain"}, data=one.encode())) for one in inputs]
+        self.workflow(reservation, lambda handle: handle.signal(name, args=payloads))
+
+    def workflow_status(self, reservation: str) -> str:
+        """As "COMPLETED"."""
+        status = self.workflow(reservation, lambda handle: handle.describe()).status
+        assert status is not None
+        return status.name
+
+    def search_attributes(self, reservation: str) -> dict[str, Any]:
         """What Temporal can find the reservation by."""
-        fields = self.workflow(reservation, "describe")["workflowExecutionInfo"]["searchAttributes"]["indexedFields"]
-        return {name: json.loads(b64decode(field["data"])) for name, field in fields.items()}
+        found = self.workflow(reservation, lambda handle: handle.describe())
+        return {pair.key.name: pair.value for pair in found.typed_search_attributes}
 
     # Faults.
 

@@ -1,8 +1,10 @@
 """The main job on real parts: what ``vclab`` says, and what vCenter, OpenSSH and Temporal say from outside, agree."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
+from temporalio.client import Client
 
 from tests.labfixture import eventually
 from tests.stack.conftest import LONG, Session, Stack, marks
@@ -45,7 +47,7 @@ def test_a_reservation_from_end_to_end(stack: Stack) -> None:
     shown = stack.show(r)
     assert (shown["state"], shown["ending"], shown["word"]) == ("complete", "released", "Ended")
     assert stack.search_attributes(r)["LabState"] == "complete"
-    assert stack.workflow(r, "describe")["workflowExecutionInfo"]["status"].endswith("COMPLETED")
+    assert stack.workflow_status(r) == "COMPLETED"
 
     assert "has ended already (released" in stack.vclab("end", r).stdout
     line = stack.one_line(stack.vclab("connect", r, check=False), 1)
@@ -71,14 +73,17 @@ def _temporal_agrees(stack: Stack, r: str, state: str) -> None:
     assert shown["state"] == state
     for name in ("user", "image", "computer", "host"):
         assert found[f"Lab{name.capitalize()}"] == shown[name]
-    difference = datetime.fromisoformat(found["LabEnd"]) - datetime.fromisoformat(shown["end"])
+    difference = found["LabEnd"] - datetime.fromisoformat(shown["end"])
     assert abs(difference) < timedelta(seconds=1)
     query = f"LabComputer = '{shown['computer']}' AND LabUser = 'alice' AND ExecutionStatus = 'Running'"
-    listed = eventually(lambda: stack.temporal("workflow", "list", "--query", query))
-    assert [one["execution"]["workflowId"] for one in listed] == [f"reservation-{r}"]
+    eventually(lambda: stack.temporal(lambda client: _ids(client, query)) == [f"reservation-{r}"])
 
 
-def _in_state(stack: Stack, r: str, state: str) -> dict[str, str]:
+async def _ids(client: Client, query: str) -> list[str]:
+    return [found.id async for found in client.list_workflows(query)]
+
+
+def _in_state(stack: Stack, r: str, state: str) -> dict[str, Any]:
     found = stack.search_attributes(r)
     return found if found["LabState"] == state else {}
 

@@ -21,7 +21,6 @@ from activities.drivers import Drivers
 from tests.fakes import FakeGuest, FakeLent, FakeModule, World
 from tests.people import People
 from tests.temporal_server import TimeServer
-from vclab.lab import tools
 from vclab.model import ids
 from vclab.model.catalog import Endpoint, IdentityPool, Image, User
 from vclab.model.inventory import HostFacts
@@ -40,7 +39,7 @@ ENDPOINT = Endpoint("vc", "vsphere", "https://127.0.0.1/sdk", "u", "endpoint/vc"
 @pytest.fixture(scope="session")
 async def time_client(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Client]:
     """A client of the time-skipping server."""
-    server = TimeServer(tools.temporal_server(), tmp_path_factory.mktemp("time-server"))
+    server = TimeServer(tmp_path_factory.mktemp("time-server"))
     try:
         client = await server.client()
         for _ in range(100):

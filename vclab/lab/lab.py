@@ -129,7 +129,7 @@ def _prepare(layout: Layout, address: str, say: Say) -> list[str]:
     supervisor.clean(layout)
     _remember_address(layout, address)
     _check_ports(layout)
-    programs = [tools.temporal_cli(say), tools.vcsim(say), rootfs.tree(say)]
+    programs = [tools.temporal(say), tools.vcsim(say), rootfs.tree(say)]
     try:
         seed.prepare(layout)
         _check_overlay(layout)

@@ -8,8 +8,6 @@ from pathlib import Path
 from vclab.lab.layout import NETWORKS, SUBNETS, TEMPORAL_PORT, UI_PORT, VCENTER_PORT, Layout
 from vclab.lab.stock import DATASTORE, DATASTORE_GB, HOSTS, LAB_MACHINES, VCENTER_USER
 
-POLL_LIMITS = ("transfer", "timer", "visibility", "outbound")
-
 
 @dataclass(frozen=True)
 class Part:
@@ -73,29 +71,14 @@ def _mask(prefix: int) -> str:
 
 
 def temporal_command(layout: Layout, program: Path) -> tuple[str, ...]:
-    """The development server."""
-    command = [*inside(layout), str(program), "server", "start-dev", "--log-level", "warn"]
-    # All addresses: its inner services call each other on 127.0.0.1, whatever --ip says. See network.FIREWALL.
-    command += ["--ip", "0.0.0.0", "--port", str(TEMPORAL_PORT)]
-    command += ["--ui-ip", layout.address, "--ui-port", str(UI_PORT)]
-    return (*command, *temporal_tuning(layout.temporal_database))
+    """Temporal with its web UI, on one address."""
+    address, ui = (f"{layout.address}:{port}" for port in (TEMPORAL_PORT, UI_PORT))
+    return (*inside(layout), *temporal_server(program, address, layout.temporal_database), "-ui", ui)
 
 
-def temporal_tuning(database: Path) -> tuple[str, ...]:
-    """The development server's flags that were measured to matter.
-
-    WAL with synchronous=normal makes the file as fast as memory. Eager activities take a third off a life. The dev
-    server polls its queues 20 times a second per shard, and it has one shard: 45 ms per task unless that is raised.
-    Of workflows that wait it would keep 128,000 states in memory; so many are enough for a lab.
-    """
-    flags = ["--db-filename", str(database)]
-    flags += ["--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=normal"]
-    settings = {"system.enableActivityEagerExecution": "true"}
-    settings |= {f"history.{queue}ProcessorMaxPollRPS": "2000" for queue in POLL_LIMITS}
-    settings["history.hostLevelCacheMaxSize"] = "500"
-    for key, value in settings.items():
-        flags += ["--dynamic-config-value", f"{key}={value}"]
-    return tuple(flags)
+def temporal_server(program: Path, address: str, database: Path) -> tuple[str, ...]:
+    """Temporal alone, with the settings that vclab needs (``deploy/temporal/main.go`` tells them)."""
+    return (str(program), "-address", address, "-database", str(database))
 
 
 def vcsim_command(layout: Layout, program: Path) -> tuple[str, ...]:

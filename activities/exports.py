@@ -12,6 +12,7 @@ from activities.evidence import EvidenceActivities
 from activities.failed_steps import FailedStepRecords
 from activities.fence import TenureFence
 from activities.guest import GuestActivities
+from activities.inventories import StoreInventories
 from activities.load_log import StoreLoadLog
 from activities.loads import LoadRecords
 from activities.looks import LookActivities
@@ -53,7 +54,7 @@ def export(
     site = settings.site if "site" in settings.roles else ""
     modules, guests, rules = drivers.modules, drivers.guests, settings.rules()
     provisioning = ProvisioningActivities(
-        modules, reader.endpoints, reader.medians, fence, executor, guests, reader.spare, site
+        modules, reader.endpoints, reader.medians, fence, executor, guests, reader.spare, StoreInventories(store), site
     )
     reach, watch = Reach(guests, drivers.whereabouts), Watch(lateness, settings.looks.kept, settings.looks.at_once)
     tables = [driver.steps() for each in (modules, guests) for driver in each.values()]

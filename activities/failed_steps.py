@@ -11,13 +11,13 @@ from temporalio import activity
 from activities import rules
 from activities.errors import failures
 from vclab.model.intents import Verb
-from vclab.model.inventory import Inventory
+from vclab.model.inventory import Answered
 from vclab.model.messages import Resolve
 from vclab.model.plans import Target
 from vclab.model.reservations import FailedStep, OtherPlace, Placed, Refusal, Waits
 from vclab.model.rules import Rules
 from vclab.settings import Settings
-from vclab.store import failed_steps, intents, needs_help, refusals, relocation, reservations, tenures
+from vclab.store import failed_steps, intents, inventories, needs_help, refusals, relocation, reservations, tenures
 from vclab.store.engine import Store
 
 T = TypeVar("T")
@@ -36,7 +36,7 @@ class OtherPlaceInput:
     """Find another place than the target's, given what the endpoints said."""
 
     target: Target
-    inventories: tuple[Inventory, ...]
+    answers: tuple[Answered, ...]
     now: datetime
 
 
@@ -130,7 +130,9 @@ class FailedStepRecords:
 
         def find(session: Session) -> OtherPlace | Refusal:
             ours = self._rules(session, given.target.reservation)
-            outcome = relocation.find(session, given.target, given.inventories, ours, given.now)
+            outcome = relocation.find(
+                session, given.target, inventories.read(session, given.answers, given.now), ours, given.now
+            )
             if isinstance(outcome, Refusal):
                 refusals.note_relocation(session, given.target.reservation, outcome, given.now)
             return outcome

@@ -7,7 +7,7 @@ from temporalio import activity
 
 from activities.errors import failures
 from activities.reach import Away, GuestInput, Reach
-from activities.runner import Fence, heartbeating
+from activities.runner import Fence, asking, heartbeating, this_attempt
 from vclab.model.errors import StepFailed
 from vclab.model.plans import Facts
 
@@ -20,14 +20,14 @@ class GuestActivities:
         self._fence = fence
 
     def _heartbeating(self, given: GuestInput) -> AbstractAsyncContextManager[object]:
-        return heartbeating(lambda: self._fence.check(given.target))
+        return heartbeating(asking(self._fence, given.target))
 
     @activity.defn
     async def grant_access(self, given: GuestInput) -> Facts:
         """Make the account and open the connect ports to exactly the given addresses. Where the computer is now."""
         with failures():
             async with self._heartbeating(given):
-                await asyncio.to_thread(self._fence.check, given.target)
+                await asyncio.to_thread(self._fence.begin, given.target, this_attempt())
                 guest = self._reach.guest(given)
                 answer, facts = await self._reach.reached(
                     given, lambda facts: guest.grant_access(given.target, facts, given.access)
@@ -39,7 +39,7 @@ class GuestActivities:
         """Let nobody in any more; sessions that are open end."""
         with failures():
             async with self._heartbeating(given):
-                await asyncio.to_thread(self._fence.check, given.target)
+                await asyncio.to_thread(self._fence.begin, given.target, this_attempt())
                 guest = self._reach.guest(given)
                 await self._reach.reached(given, lambda facts: guest.close_access(given.target, facts, given.access))
 
@@ -48,7 +48,7 @@ class GuestActivities:
         """Ask it to restart. One that is off or gone can't be asked."""
         with failures():
             async with self._heartbeating(given):
-                await asyncio.to_thread(self._fence.check, given.target)
+                await asyncio.to_thread(self._fence.begin, given.target, this_attempt())
                 guest = self._reach.guest(given)
                 try:
                     await self._reach.reached(given, lambda facts: guest.reboot(given.target, facts))

@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.orm import Session
 
+from vclab.model.attempts import ActivityAttempt
 from vclab.model.errors import Fenced
 from vclab.model.plans import StepInput
-from vclab.store import load_log, tenures
+from vclab.store import fences, load_log
 from vclab.store.engine import Store
 
 _Attempt = tuple[str, str, int, str, int, int]
@@ -20,18 +21,18 @@ class StoreLoadLog:
         self._store = store
         self._begun: dict[_Attempt, tuple[datetime, float]] = {}  #: the clock's time, and one that never jumps
 
-    def started(self, step: StepInput, attempt: int) -> None:
-        """An attempt begins, if its tenure still holds the computer: one transaction for both.
+    def started(self, step: StepInput, attempt: ActivityAttempt) -> None:
+        """An attempt begins, if its tenure still holds the computer and no newer attempt has begun: one transaction.
 
-        Raises ``Fenced`` when it does not; that the attempt began is noted all the same.
+        Raises ``Fenced`` when that is not so; that the attempt began is noted all the same.
         """
         target, now = step.target, datetime.now(UTC)
-        self._begun[_key(step, attempt)] = now, time.monotonic()
+        self._begun[_key(step, attempt.attempt)] = now, time.monotonic()
 
         def note(session: Session) -> Fenced | None:
-            load_log.started(session, step, attempt, now)
+            load_log.started(session, step, attempt.attempt, now)
             try:
-                tenures.check(session, target.computer, target.generation)
+                fences.begin(session, target.computer, target.generation, attempt)
             except Fenced as fenced:
                 return fenced
             return None

@@ -12,9 +12,9 @@ from activities import rules
 from activities.errors import failures
 from activities.provisioning import Survey, SurveyInput
 from vclab.model.errors import NotYet
-from vclab.model.inventory import Inventory
+from vclab.model.inventory import Answered
 from vclab.settings import Settings
-from vclab.store import scheduling
+from vclab.store import inventories, scheduling
 from vclab.store.engine import Store
 
 
@@ -44,13 +44,13 @@ class PlaceActivities:
         # The server's clock: by it the record goes that is to take the place.
         now = activity.info().current_attempt_scheduled_time
         with failures():
-            why_not = await asyncio.to_thread(self._why_not, given.reservation, survey.inventories, now)
+            why_not = await asyncio.to_thread(self._why_not, given.reservation, survey.answers, now)
             if why_not:
                 raise NotYet(f"no computer yet: {why_not}", given.every)
 
-    def _why_not(self, reservation: str, inventories: Sequence[Inventory], now: datetime) -> str:
+    def _why_not(self, reservation: str, answers: Sequence[Answered], now: datetime) -> str:
         def ask(session: Session) -> str:
             ours = rules.of_reservation(session, self._settings(), reservation)
-            return scheduling.why_not_begin(session, reservation, inventories, ours, now)
+            return scheduling.why_not_begin(session, reservation, inventories.read(session, answers, now), ours, now)
 
         return self._store.run(ask)

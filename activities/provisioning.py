@@ -1,20 +1,21 @@
 """Asking endpoints what they hold, planning loads, and taking computers back."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Protocol
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.errors import failures, redacted, text_of
-from activities.runner import Fence, heartbeating, in_thread, unfenced
+from activities.runner import Fence, asking, heartbeating, in_thread, this_attempt, unfenced
 from vclab.guests.base import Guest, known_guest
 from vclab.model.catalog import Endpoint
 from vclab.model.errors import StepFailed, Unreachable
-from vclab.model.inventory import Inventory
+from vclab.model.inventory import Answered, Inventory
 from vclab.model.plans import Facts, NodeStatus, Plan, Status, Target
 from vclab.model.traits import Operation
 from vclab.provisioning.base import ProvisioningModule, known_module, power
@@ -44,10 +45,20 @@ class OtherSite:
 
 @dataclass(frozen=True)
 class Survey:
-    """What they said."""
+    """Where what they said is kept."""
 
-    inventories: tuple[Inventory, ...] = ()
+    answers: tuple[Answered, ...] = ()
     others: tuple[OtherSite, ...] = ()  #: when no site was named
+
+
+class Inventories(Protocol):
+    """Keeps what endpoints say. Both block."""
+
+    def epochs(self) -> Mapping[str, int]:
+        """Those of all endpoints. To be read before the endpoints are."""
+
+    def keep(self, said: Iterable[Inventory], epochs: Mapping[str, int]) -> tuple[Answered, ...]:
+        """Keep each answer, and say where it is. Raises ``Unreachable`` when an endpoint was changed meanwhile."""
 
 
 class ProvisioningActivities:
@@ -62,14 +73,17 @@ class ProvisioningActivities:
         executor: Executor,
         guests: Mapping[str, Guest],
         spare: Callable[[Target], Facts],
+        inventories: Inventories,
         site: str = "",
     ) -> None:
         """``endpoints`` lists all; ``medians`` gives the usual seconds by step of an image; ``spare`` what is known of
-        the machine that a target takes over. All block. ``site``: whose hardware this worker reaches; empty: none."""
+        the machine that a target takes over. All block. ``inventories`` keeps answers. ``site``: whose hardware this
+        worker reaches; empty: none."""
         self._guests = guests
         self._spare = spare
         self._modules = modules
         self._endpoints = endpoints
+        self._inventories = inventories
         self._site = site
         self._medians = medians
         self._fence = fence
@@ -80,10 +94,11 @@ class ProvisioningActivities:
         """Ask every endpoint of the site what it can hold. One that does not answer is a fact, not an error."""
         with failures():
             async with heartbeating(unfenced):
-                endpoints, site = await asyncio.to_thread(self._endpoints), given.site or self._site
+                epochs, site = await asyncio.to_thread(self._inventories.epochs), given.site or self._site
+                endpoints = await asyncio.to_thread(self._endpoints)
                 others = () if given.site else _others(endpoints, site)
                 asked = await asyncio.gather(*(self._survey_one(e) for e in endpoints if e.site == site))
-                return Survey(tuple(asked), others)
+                return Survey(await asyncio.to_thread(self._inventories.keep, asked, epochs), others)
 
     async def _survey_one(self, endpoint: Endpoint) -> Inventory:
         """Whatever is wrong with one endpoint, the others can be placed on."""
@@ -103,7 +118,7 @@ class ProvisioningActivities:
         """Observe the computer and say what its load will do. The answer is recorded, and resumed from."""
         with failures():
             module = known_module(self._modules, target.module)
-            async with heartbeating(lambda: self._fence.check(target)) as context:
+            async with heartbeating(asking(self._fence, target)) as context:
                 status, known, medians = await in_thread(self._executor, context, self._observe, module, target)
                 if target.spare and status.status is Status.POST_LOAD:
                     status = await self._inside(target, known, status)
@@ -128,7 +143,8 @@ class ProvisioningActivities:
         """Restart it by force; one that is off is powered on. Fails for a module that can't."""
         with failures():
             module = power(known_module(self._modules, target.module), Operation.POWER_RESET, target)
-            async with heartbeating(lambda: self._fence.check(target)) as context:
+            async with heartbeating(asking(self._fence, target)) as context:
+                await asyncio.to_thread(self._fence.begin, target, this_attempt())
                 await in_thread(self._executor, context, module.power_reset, context, target)
                 return Facts()
 
@@ -156,8 +172,9 @@ class ProvisioningActivities:
         """
         with failures():
             module = known_module(self._modules, target.module)
-            async with heartbeating(lambda: self._fence.check(target)) as context:
+            async with heartbeating(asking(self._fence, target)) as context:
                 try:
+                    await asyncio.to_thread(self._fence.begin, target, this_attempt())
                     await in_thread(self._executor, context, module.remove, context, target)
                 except StepFailed as error:
                     if target.traits.lent:

@@ -6,7 +6,6 @@ at each site by a worker of that site, for no other one reaches its endpoints.
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Executor
 from contextlib import suppress
@@ -33,7 +32,9 @@ from vclab.settings import ReconcileSettings
 from vclab.store import background_loads, host_rests, orphans, reservations, spares, tenures
 from vclab.store import failures as failures_store
 from vclab.store.engine import Store
+from vclab.store.orphans import Orphaned
 
+_RUNNING = f'ExecutionStatus = "Running" AND WorkflowType IN ("{messages.WORKFLOW}", "Reclaim")'
 log = logging.getLogger(__name__)
 
 
@@ -161,9 +162,10 @@ class RowReconciler:
             return spares.overdue(session, _now())
 
     async def _rows(self) -> list[str]:
-        gone = []
+        """What the list of running workflows lacks is looked at by itself: the list lags behind."""
+        running, gone = await self._running(), []
         for reservation in await asyncio.to_thread(self._unfinished):
-            if not await self._lives(reservation):
+            if running.isdisjoint(_workflows(reservation)) and not await self._lives(reservation):
                 log.warning("reservation %s has no workflow: its computer is taken back", reservation)
                 await self._client.start_workflow(
                     "Reclaim", {"reservation": reservation}, id=f"reclaim-{reservation}", task_queue=self._queue
@@ -175,9 +177,13 @@ class RowReconciler:
         with self._store.read() as session:
             return reservations.unfinished(session)
 
+    async def _running(self) -> set[str]:
+        """The ids of all workflows that run now and look after a reservation, as the server's list has them."""
+        return {found.id async for found in self._client.list_workflows(_RUNNING)}
+
     async def _lives(self, reservation: str) -> bool:
         """True while its workflow, or a reclaim of it, runs."""
-        for name in (workflow_id(reservation), f"reclaim-{reservation}"):
+        for name in _workflows(reservation):
             try:
                 found = await self._client.get_workflow_handle(name).describe()
             except RPCError as error:
@@ -208,7 +214,6 @@ class SiteReconciler:
         self._settings = settings
         self._executor = executor
         self._health = health or Health()
-        self._strays: dict[str, dict[str, float]] = {}  #: by endpoint and UUID, since when, by a clock that never jumps
 
     @activity.defn
     async def reconcile_site(self, given: SiteInput) -> Strays:
@@ -269,20 +274,24 @@ class SiteReconciler:
         if module is None:  # its computers are lent: none is ever made, so none can be forgotten
             return
         found = await loop.run_in_executor(self._executor, module.machines, endpoint.name)
-        strays = await asyncio.to_thread(self._without_tenure, endpoint.name, found.machines)
-        now, known = time.monotonic(), self._strays.get(endpoint.name, {})
-        self._strays[endpoint.name] = begun = {m.instance_uuid: known.get(m.instance_uuid, now) for m, _ in strays}
-        for machine, since in strays:
-            if now - begun[machine.instance_uuid] < self._settings.grace:
+        for stray in await asyncio.to_thread(self._without_tenure, endpoint.name, found.machines):
+            machine = stray.machine
+            if stray.seconds < self._settings.grace:
                 reported.append(machine.name)
                 continue
-            log.warning("removing %s from %s: nobody has held it since %s", machine.name, endpoint.name, since)
+            log.warning("removing %s from %s: nobody has held it since %s", machine.name, endpoint.name, stray.since)
             await loop.run_in_executor(self._executor, module.remove_machine, endpoint.name, machine.instance_uuid)
             removed.append(machine.name)
 
-    def _without_tenure(self, endpoint: str, machines: tuple[MachineFacts, ...]) -> list[tuple[MachineFacts, datetime]]:
-        """Machines without a tenure, each with when that was first seen."""
-        return self._store.run(lambda session: orphans.seen(session, endpoint, machines, _now()))
+    def _without_tenure(self, endpoint: str, machines: tuple[MachineFacts, ...]) -> list[Orphaned]:
+        """Machines without a tenure. A round that comes late counts as two."""
+        now, longest = _now(), 2 * self._settings.every
+        return self._store.run(lambda session: orphans.seen(session, endpoint, machines, now, longest))
+
+
+def _workflows(reservation: str) -> tuple[str, str]:
+    """The ids of those that look after it."""
+    return workflow_id(reservation), f"reclaim-{reservation}"
 
 
 def _now() -> datetime:

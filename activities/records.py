@@ -16,13 +16,13 @@ from activities import rules
 from activities.errors import failures
 from vclab.model.errors import Refused
 from vclab.model.intents import VCLAB, Author, Intent, Verb, signalled
-from vclab.model.inventory import Inventory
+from vclab.model.inventory import Answered
 from vclab.model.messages import Acknowledge, Dismiss, Extend, How, Reboot, Reschedule
 from vclab.model.plans import Facts, Target
 from vclab.model.reservations import Placed, Refusal, ReserveRequest, Waits
 from vclab.model.states import Ending
 from vclab.settings import Settings
-from vclab.store import extension, intents, placement, reservations, scheduling, spares
+from vclab.store import extension, intents, inventories, placement, reservations, scheduling, spares
 from vclab.store.engine import Store
 
 T = TypeVar("T")
@@ -33,7 +33,7 @@ class PlaceInput:
     """Find a place for a request, given what the endpoints said."""
 
     request: ReserveRequest
-    inventories: tuple[Inventory, ...]
+    answers: tuple[Answered, ...]
     now: datetime
 
 
@@ -99,7 +99,7 @@ class BeginInput:
     """Take a computer for a reservation whose load begins now, given what the endpoints said."""
 
     reservation: str
-    inventories: tuple[Inventory, ...]
+    answers: tuple[Answered, ...]
     now: datetime
 
 
@@ -120,7 +120,7 @@ class RescheduleInput:
 
     reservation: str
     message: Reschedule
-    inventories: tuple[Inventory, ...]
+    answers: tuple[Answered, ...]
     now: datetime
 
 
@@ -247,7 +247,9 @@ class RecordActivities:
                 by = _who_reserves(session, given.request)
             except Refused as refused:
                 return Refusal(str(refused))
-            return placement.place(session, given.request, by, given.inventories, ours, given.now)
+            return placement.place(
+                session, given.request, by, inventories.read(session, given.answers, given.now), ours, given.now
+            )
 
         return _outcome(self._write(write))
 
@@ -257,7 +259,9 @@ class RecordActivities:
 
         def begin(session: Session) -> Placed | Refusal:
             ours = rules.of_reservation(session, self._settings(), given.reservation)
-            return scheduling.begin(session, given.reservation, given.inventories, ours, given.now)
+            return scheduling.begin(
+                session, given.reservation, inventories.read(session, given.answers, given.now), ours, given.now
+            )
 
         return _outcome(self._write(begin))
 
@@ -286,7 +290,9 @@ class RecordActivities:
         def reschedule(session: Session) -> Placed | Refusal:
             by = intents.author(session, message.intent, Verb.RESCHEDULE, id, start=message.start)
             ours = rules.of_reservation(session, self._settings(), id)
-            return scheduling.reschedule(session, id, message.start, by, given.inventories, ours, given.now)
+            return scheduling.reschedule(
+                session, id, message.start, by, inventories.read(session, given.answers, given.now), ours, given.now
+            )
 
         return _outcome(self._write(reschedule, of_act=True))
 

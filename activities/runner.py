@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar
 
 from temporalio import activity
 
+from vclab.model.attempts import ActivityAttempt
 from vclab.model.plans import Target
 
 HEARTBEAT_SECONDS = 2.0
@@ -18,10 +19,27 @@ T = TypeVar("T")
 
 
 class Fence(Protocol):
-    """Asks whether a target's tenure is still the one that holds its computer."""
+    """Asks whether a target's tenure is still the one that holds its computer, and no newer attempt works on it."""
 
-    def check(self, target: Target) -> None:
+    def begin(self, target: Target, attempt: ActivityAttempt) -> None:
+        """An attempt begins that will change something: older ones are refused from now on. Blocks and raises as
+        ``check`` does."""
+
+    def check(self, target: Target, attempt: ActivityAttempt) -> None:
         """Blocks. Raises ``Fenced`` when it is not, ``Unreachable`` when that can't be known."""
+
+
+def this_attempt() -> ActivityAttempt:
+    """The attempt in whose task this is called."""
+    info = activity.info()
+    number = int(info.activity_id) if info.activity_id.isdecimal() else 0
+    return ActivityAttempt(info.workflow_run_id or "", number, info.attempt, info.scheduled_time, info.activity_type)
+
+
+def asking(fence: Fence, target: Target) -> Callable[[], None]:
+    """The fence of this attempt: may be called from any thread."""
+    attempt = this_attempt()
+    return lambda: fence.check(target, attempt)
 
 
 class Context:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from temporalio import activity
 
 from activities.errors import failures, redacted
-from activities.runner import Fence, heartbeating
+from activities.runner import Fence, asking, heartbeating, this_attempt
 from vclab.guests.base import Guest, known_guest
 from vclab.model.errors import StepFailed, VclabError
 from vclab.model.plans import Access, Facts, Status, Target
@@ -39,7 +39,8 @@ class SpareActivities:
         The answer is why it can't be a spare; empty when it can. A taint is written into ``currentimage.txt``.
         """
         with failures():
-            async with heartbeating(lambda: self._fence.check(given.target)) as context:
+            async with heartbeating(asking(self._fence, given.target)) as context:
+                await asyncio.to_thread(self._fence.begin, given.target, this_attempt())
                 try:
                     return await self._make(given, context.fence)
                 except StepFailed as error:
@@ -47,7 +48,6 @@ class SpareActivities:
 
     async def _make(self, given: SpareInput, fence: Callable[[], None]) -> str:
         guest, target, facts = known_guest(self._guests, given.target.guest), given.target, given.facts
-        await asyncio.to_thread(fence)
         if given.opened:
             info = activity.info()  # by the server's clock; it may have waited for a worker, or for another try
             seconds = given.opened_seconds + (info.started_time - info.scheduled_time).total_seconds()

@@ -14,7 +14,8 @@ from typing import Any, Protocol
 from temporalio import activity
 
 from activities.errors import failure, redacted
-from activities.runner import Context, Fence, heartbeating, in_thread
+from activities.runner import Context, Fence, asking, heartbeating, in_thread, this_attempt
+from vclab.model.attempts import ActivityAttempt
 from vclab.model.errors import NotYet, StepFailed, Unreachable
 from vclab.model.plans import Facts, StepInput, Target, Whereabouts
 from vclab.model.steps import AsyncStep, BlockingStep
@@ -31,8 +32,9 @@ LOOKS = 3
 class LoadLog(Protocol):
     """Keeps when each step started and how it ended, for good. Both block."""
 
-    def started(self, step: StepInput, attempt: int) -> None:
-        """An attempt begins. Raises ``Fenced`` when the tenure does not hold the computer any more."""
+    def started(self, step: StepInput, attempt: ActivityAttempt) -> None:
+        """An attempt begins. Raises ``Fenced`` when the tenure does not hold the computer any more, or a newer attempt
+        works on it; older ones are refused from now on."""
 
     def ended(self, step: StepInput, attempt: int, outcome: str, detail: str) -> None:
         """An attempt ended: ``done``, ``waiting``, ``cancelled`` or ``failed``."""
@@ -66,14 +68,14 @@ def _step_activity(
     executor: Executor,
     whereabouts: Callable[[Target], Whereabouts] | None,
 ) -> Callable[..., Any]:
-    def block(context: Context, given: StepInput, attempt: int) -> Facts:
+    def block(context: Context, given: StepInput, attempt: ActivityAttempt) -> Facts:
         """All in one thread: each change of threads costs as much as a short step."""
         load_log.started(given, attempt)
         facts: Facts = step(context, given)  # type: ignore[assignment]
-        _log_end(load_log, given, attempt, outcomes.DONE, "")
+        _log_end(load_log, given, attempt.attempt, outcomes.DONE, "")
         return facts
 
-    async def perform(context: Context, given: StepInput, attempt: int) -> Facts:
+    async def perform(context: Context, given: StepInput, attempt: ActivityAttempt) -> Facts:
         if not inspect.iscoroutinefunction(step):
             return await in_thread(executor, context, block, context, given, attempt)
         await in_thread(executor, context, load_log.started, given, attempt)
@@ -81,25 +83,25 @@ def _step_activity(
             facts: Facts = await step(context, given)
         except (NotYet, Unreachable) as error:
             # A machine that boots is not there for a while: its endpoint is not bothered with each look.
-            if whereabouts is not None and (isinstance(error, Unreachable) or attempt % LOOKS == 0):
+            if whereabouts is not None and (isinstance(error, Unreachable) or attempt.attempt % LOOKS == 0):
                 await in_thread(executor, context, _must_be_there, whereabouts, given.target)
             raise
-        await asyncio.to_thread(_log_end, load_log, given, attempt, outcomes.DONE, "")
+        await asyncio.to_thread(_log_end, load_log, given, attempt.attempt, outcomes.DONE, "")
         return facts
 
     async def run(given: StepInput) -> Facts:
-        attempt = activity.info().attempt
+        attempt = this_attempt()
         try:
-            async with heartbeating(lambda: fence.check(given.target)) as context:
+            async with heartbeating(asking(fence, given.target)) as context:
                 return await perform(context, given, attempt)
         except asyncio.CancelledError:
             await asyncio.shield(
-                asyncio.to_thread(_log_end, load_log, given, attempt, outcomes.CANCELLED, "asked to stop")
+                asyncio.to_thread(_log_end, load_log, given, attempt.attempt, outcomes.CANCELLED, "asked to stop")
             )
             raise
         except Exception as error:
             outcome = WAITING if isinstance(error, NotYet) else outcomes.FAILED
-            await asyncio.to_thread(_log_end, load_log, given, attempt, outcome, redacted(str(error)))
+            await asyncio.to_thread(_log_end, load_log, given, attempt.attempt, outcome, redacted(str(error)))
             raise failure(error) from None
 
     run.__doc__ = step.__doc__

@@ -4,13 +4,13 @@ What the drivers really do is tested against the real things in tests/provisioni
 """
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from vclab.guests.base import Connections
 from vclab.model.errors import Interrupted, NotYet, Unreachable
-from vclab.model.inventory import DatastoreFacts, HostFacts, Inventory, Machines
+from vclab.model.inventory import Answered, DatastoreFacts, HostFacts, Inventory, Machines
 from vclab.model.plans import (
     Access,
     Evidence,
@@ -88,6 +88,22 @@ class World:
             self.not_yet[name] -= 1
             raise NotYet(f"{name}: not yet", 60.0)
         self.done.append(name)
+
+
+class FakeInventories:
+    """Keeps nothing but the last answers."""
+
+    def __init__(self) -> None:
+        self.said: tuple[Inventory, ...] = ()
+
+    def epochs(self) -> Mapping[str, int]:
+        """All are in the first one."""
+        return {}
+
+    def keep(self, said: Iterable[Inventory], epochs: Mapping[str, int]) -> tuple[Answered, ...]:
+        """Until the next ones."""
+        self.said = tuple(said)
+        return tuple(Answered(one.endpoint, 0, one.error) for one in self.said)
 
 
 class FakeModule:

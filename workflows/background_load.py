@@ -78,7 +78,7 @@ class BackgroundOwner:
 
     def _show(self, what: str, number: str) -> None:
         self.doing = what
-        workflow.set_current_details(f"### loads {self.computer}\n\nwaits for: {what}{number}")
+        workflow.set_current_details(f"### Loading {self.computer}{number}\n\nWaits for {what}\n\n&nbsp;")
 
 
 @workflow.defn(name=messages.LOAD)
@@ -151,7 +151,7 @@ class BackgroundLoad:
         not_clear = await workflow.execute_activity_method(
             ProvisioningActivities.clear_computer,
             target,
-            **profiles.short(f"clear {target.computer}", target.site, self._owner.waits.step_ceiling),
+            **profiles.short(f"remove what was on {target.computer}", target.site, self._owner.waits.step_ceiling),
         )
         if not_clear:
             raise ApplicationError(not_clear, type="StepFailed", non_retryable=True)

@@ -1,6 +1,6 @@
 """reserved: it waits for Connect, lets the user in, and waits for the first connection."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
@@ -8,6 +8,7 @@ from temporalio.exceptions import ActivityError
 from activities.looks import LookActivities, Sighting
 from activities.records import RecordActivities
 from vclab.model.states import Ending, ReservationState
+from vclab.model.times import dated
 from workflows import failures
 from workflows.access import attend, found, grant, must_attend, narrow, not_let_in
 from workflows.life import Life
@@ -65,7 +66,8 @@ async def _await_connect(life: Life, seconds: float) -> None:
     while not state.let_in.addresses and not life.ended:
         state.end_moved = False
         until = min(deadline, life.end)
-        if not await life.until(lambda: bool(state.let_in.addresses) or state.end_moved, until, "Connect"):
+        name = f"wait for Connect until {dated(until, UTC)}"
+        if not await life.until(lambda: bool(state.let_in.addresses) or state.end_moved, until, name):
             ending = Ending.NOACK if until == deadline else Ending.EOR
             await life.finish(ending, "nobody pressed Connect in time")
 

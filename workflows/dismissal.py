@@ -16,5 +16,7 @@ class Dismissal:
     async def run(self, message: Dismiss) -> str:
         """The reservation's id."""
         given = DismissInput(message, workflow.now())
-        await workflow.execute_local_activity_method(RecordActivities.dismissed, given, **profiles.record("dismissed"))
+        await workflow.execute_local_activity_method(
+            RecordActivities.dismissed, given, **profiles.record_of(RecordActivities.dismissed)
+        )
         return message.reservation

@@ -36,6 +36,8 @@ class Life:
         self.request = request
         self.state = state
         self._one_record = asyncio.Lock()
+        self._one_ending = asyncio.Lock()
+        self._ending_recorded = False
         self._published: Published | None = None
 
     # --- reading --------------------------------------------------------------------------------------------------
@@ -139,27 +141,36 @@ class Life:
         """End it for the user: the first ending stays. Every wait is woken; reclaim follows."""
         if self.ended:
             return
-        self.state.ending, self.state.by_signal = ending, by_signal
-        self.says(reason)
+        self.state.by_signal = by_signal
+        self._ends(ending, reason)
         await self.record_ending()
 
     async def end_for(self, intent: str, verb: Verb, ending: Ending, reason: str = "") -> None:
         """End it because a person asks for it. The record comes first: it knows whether the intent asks for that."""
 
         def over(outcome: EndOutcome) -> None:
-            self.state.ending = outcome.ending
-            self.says(outcome.reason)
+            self._ending_recorded = self.state.placed is not None
+            self._ends(outcome.ending, outcome.reason)
 
         if not self.ended:
             given = EndInput(self.request.id, ending, workflow.now(), intent, verb, reason)
             await self.record(RecordActivities.end, given, over)
 
     async def record_ending(self) -> None:
-        """Write the ending down; harmless when it is written already."""
+        """Write the ending down, unless it is written already."""
         state = self.state
-        if state.placed is not None and state.ending is not None:
-            given = EndedInput(self.request.id, state.ending, workflow.now(), state.reason, state.by_signal)
-            await self.record(RecordActivities.ended, given)
+
+        def written(_: None) -> None:
+            self._ending_recorded = True
+
+        async with self._one_ending:
+            if state.placed is not None and state.ending is not None and not self._ending_recorded:
+                given = EndedInput(self.request.id, state.ending, workflow.now(), state.reason, state.by_signal)
+                await self.record(RecordActivities.ended, given, written)
+
+    def _ends(self, ending: Ending, reason: str) -> None:
+        self.state.ending, self.state.ended_at = ending, workflow.now()
+        self.says(reason)
 
     # --- publishing -----------------------------------------------------------------------------------------------
 

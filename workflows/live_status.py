@@ -1,21 +1,31 @@
 """What a reservation waits for, in words: for the memo, the status query and whoever reads the Temporal UI."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC
+from textwrap import wrap
 
 from vclab.model.life import State
 from vclab.model.messages import Published, PublishedStep, StatusView
 from vclab.model.plans import Plan
 from vclab.model.reservations import ReserveRequest
-from vclab.model.states import ReservationState, word
+from vclab.model.states import ENDING_WORDS, ReservationState, word
+from vclab.model.times import dated
 from workflows import profiles
 
 LONGEST_REASON = 1000
 """Characters of a remark in the memo: the server wants it small, and a refusal may name hundreds of hosts."""
 
+WIDTH = 70
+"""Characters that fit in a line of the UI's current details."""
+
+BLANK = "&nbsp;"
+"""An empty line in markdown."""
+
 
 def shown_word(state: State) -> str:
     """The word for where it stands."""
+    if state.refusal and state.placed is None:
+        return "Refused"
     if state.ending is not None:
         return word(ReservationState.RECLAIM)
     steps = len(state.load.plan.steps) if state.load.plan else 0
@@ -72,26 +82,45 @@ def _seconds_left(plan: Plan, step: int) -> float:
 
 
 def details(request: ReserveRequest, state: State) -> str:
-    """The current details (markdown) that the Temporal UI shows."""
-    lines = [f"### {shown_word(state)}", f"**{request.image}** for **{request.user}**"]
-    if state.placed is not None:
-        target = state.placed.target
-        if state.placed.held:
-            lines.append(f"on **{target.computer}** (host {target.host}, generation {target.generation})")
-        if state.placed.start is not None:
-            lines.append(f"from {_time(state.placed.start)}")
-        lines.append(f"until {_time(state.placed.end)}")
-    wait = state.wait
-    text = f"waits for: {wait.what}"
-    if wait.since is not None:
-        text += f", since {_time(wait.since)}"
-    if wait.until is not None:
-        text += f", until {_time(wait.until)}"
-    lines.append(text + (f"; then: {wait.then}" if wait.then else ""))
-    if state.reason:
-        lines.append(f"> {state.reason}")
+    """The current details (markdown) that the Temporal UI shows.
+
+    The UI reckons their height by lines, and cuts off what does not fit: so lines are short, the first ones say what
+    matters, and the last one is empty.
+    """
+    why = _wrapped(state.reason)
+    urgent = bool(state.refusal or state.ending) or state.mending.needs_help
+    lines = [f"### {_headline(state)}", *(why if urgent else ()), *_wait(state)]
+    lines += [f"**{request.image}** for **{request.user}**", *_place(state), *(() if urgent else why), BLANK]
     return "\n\n".join(lines)
 
 
-def _time(when: datetime) -> str:
-    return when.strftime("%Y-%m-%d %H:%M:%S UTC")
+def _headline(state: State) -> str:
+    if state.ending is None or state.ended_at is None:
+        return shown_word(state)
+    return f"Ended {dated(state.ended_at, UTC)}, {ENDING_WORDS[state.ending]}"
+
+
+def _wait(state: State) -> list[str]:
+    wait, then = state.wait, f", then {state.wait.then}" if state.wait.then else ""
+    lines = _wrapped(f"Waits for {wait.what}") if state.placed is not None or not state.refusal else []
+    if wait.since is not None and lines:
+        lines.append(f"since {dated(wait.since, UTC)}")
+    if wait.until is not None:
+        lines += _wrapped(f"until {dated(wait.until, UTC)}{then}")
+    return lines
+
+
+def _place(state: State) -> list[str]:
+    if state.placed is None:
+        return []
+    target, placed, lines = state.placed.target, state.placed, []
+    if placed.held:
+        lines.append(f"on **{target.computer}** (host {target.host}, generation {target.generation})")
+    if placed.start is not None:
+        lines.append(f"from {dated(placed.start, UTC)}")
+    return lines if state.ending else [*lines, f"until {dated(placed.end, UTC)}"]
+
+
+def _wrapped(text: str) -> list[str]:
+    """In lines that the UI does not break."""
+    return wrap(text[:LONGEST_REASON], WIDTH, break_on_hyphens=False)

@@ -1,6 +1,6 @@
 """What follows a reservation's load that failed: one other place; then an operator's help, as often as needed."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from temporalio import workflow
 
@@ -8,6 +8,7 @@ from activities.failed_steps import FailedStepRecords, HelpInput, Resolved, Reso
 from vclab.model.intents import Verb
 from vclab.model.messages import How, Resolve
 from vclab.model.states import Ending
+from vclab.model.times import dated
 from vclab.temporal import search_attributes as searchable
 from workflows.life import Life
 from workflows.plan_runner import Failed
@@ -71,7 +72,8 @@ async def _resolution(life: Life, failed: Failed, limit: datetime) -> Resolve | 
         until = min(limit, life.end)
         left = (until - workflow.now()).total_seconds()
         life.waits_for(f"help: {failed.title} has failed", left, "it ends as failed")
-        if not await life.until(lambda: state.mending.resolved or state.end_moved, until, "help"):
+        name = f"wait for an operator's help until {dated(until, UTC)}"
+        if not await life.until(lambda: state.mending.resolved or state.end_moved, until, name):
             return None
     return state.mending.resolution if state.mending.resolved else None
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from temporalio import workflow
@@ -12,6 +12,7 @@ from temporalio.exceptions import ActivityError
 from activities.guest import GuestActivities
 from vclab.model import durations
 from vclab.model.states import Ending
+from vclab.model.times import dated
 from workflows import profiles
 from workflows.life import Life
 from workflows.tasks import Handle, result_after
@@ -47,10 +48,15 @@ async def tick(life: Life, fact: Callable[[], bool], at_most: datetime | None = 
         return
     state.end_moved = False
     moment = min(due, at_most or due)
-    came = await life.until(lambda: fact() or state.end_moved, moment, "end" if due == life.end else "notice")
+    came = await life.until(lambda: fact() or state.end_moved, moment, _clock(due, life.end))
     if not came and moment == due and due != life.end:
         state.use.noticed = due
         await _notify(life)
+
+
+def _clock(due: datetime, end: datetime) -> str:
+    """The name of the timer."""
+    return f"the end, {dated(due, UTC)}" if due == end else f"tell the user how much time is left, {dated(due, UTC)}"
 
 
 def _next_notice(life: Life, now: datetime) -> datetime:

@@ -6,7 +6,7 @@ from temporalio.workflow import ActivityConfig
 
 from activities.provisioning import OtherSite, ProvisioningActivities, Survey, SurveyInput
 from activities.records import PlaceInput, PlaceOutcome, RecordActivities
-from vclab.model.inventory import Inventory
+from vclab.model.inventory import Answered
 from vclab.model.states import ReservationState
 from vclab.temporal import search_attributes as searchable
 from workflows import failures, profiles
@@ -17,8 +17,8 @@ from workflows.tasks import Handle
 async def find_place(life: Life) -> None:
     """Place it, or say why that is not possible."""
     life.waits_for("the endpoints to say what they can hold")
-    inventories = await ask_endpoints(life)
-    if inventories is None:
+    answers = await ask_endpoints(life)
+    if answers is None:
         life.state.refusal = "it was ended before it was placed"
         return
 
@@ -26,7 +26,7 @@ async def find_place(life: Life) -> None:
         life.state.placed = outcome.placed
         life.state.refusal = outcome.refusal.text(life.request.id) if outcome.refusal else ""
 
-    await life.record(RecordActivities.place, PlaceInput(life.request, inventories, workflow.now()), decided)
+    await life.record(RecordActivities.place, PlaceInput(life.request, answers, workflow.now()), decided)
     if life.state.placed is None:
         life.waits_for("nothing: it was refused")
         life.says(life.state.refusal)
@@ -46,7 +46,7 @@ async def find_place(life: Life) -> None:
     )
 
 
-async def ask_endpoints(life: Life) -> tuple[Inventory, ...] | None:
+async def ask_endpoints(life: Life) -> tuple[Answered, ...] | None:
     """What the endpoints of all sites say that they can hold now; None when it has ended meanwhile.
 
     Those of a site that does not answer say why: no person waits long for a site whose worker is away.
@@ -54,26 +54,26 @@ async def ask_endpoints(life: Life) -> tuple[Inventory, ...] | None:
     survey = await life.unless_ended(_survey("", profiles.survey("ask the endpoints what they can hold", "")))
     if survey is None:
         return None
-    inventories = survey.inventories
+    answers = survey.answers
     summary = "ask the endpoints of site {} what they can hold"
     asked = [(o, _survey(o.site, profiles.survey_elsewhere(summary.format(o.site), o.site))) for o in survey.others]
     for other, handle in asked:
-        inventories += await _answer(life, other, handle)
-    return None if life.ended else inventories
+        answers += await _answer(life, other, handle)
+    return None if life.ended else answers
 
 
 def _survey(site: str, config: ActivityConfig) -> Handle[Survey]:
     return workflow.start_activity_method(ProvisioningActivities.survey, SurveyInput(site), **config)
 
 
-async def _answer(life: Life, other: OtherSite, handle: Handle[Survey]) -> tuple[Inventory, ...]:
+async def _answer(life: Life, other: OtherSite, handle: Handle[Survey]) -> tuple[Answered, ...]:
     try:
         survey = await life.unless_ended(handle)
-        return survey.inventories if survey is not None else ()
+        return survey.answers if survey is not None else ()
     except ActivityError as error:
         away = failures.not_taken_up(error)
         why = f"no worker of site {other.site} took it up" if away else failures.reason(error)
-        return tuple(Inventory(name, workflow.now(), error=why) for name in other.endpoints)
+        return tuple(Answered(name, error=why) for name in other.endpoints)
 
 
 def show_place(life: Life) -> None:

@@ -1,6 +1,6 @@
 """new: the computer is brought to the image; then it is handed over, but not before its start."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 
 from temporalio import workflow
@@ -10,6 +10,7 @@ from vclab.model.life import Load
 from vclab.model.plans import Facts
 from vclab.model.reservations import Waits
 from vclab.model.states import ReservationState
+from vclab.model.times import dated
 from workflows.eviction import evict
 from workflows.life import Life
 from workflows.mending import mend
@@ -73,7 +74,7 @@ async def _await_start(life: Life, facts: Facts) -> None:
             return
         life.waits_for(f"its start; {life.target.computer} is ready", left, "it can be connected to")
         life.state.start_moved = False
-        await life.until(lambda: life.state.start_moved, start, f"start at {start:%F %R} UTC")
+        await life.until(lambda: life.state.start_moved, start, f"wait for its start at {dated(start, UTC)}")
 
 
 def too_early(life: Life) -> bool:

@@ -38,11 +38,15 @@ class Reclaim:
         """The reservation's id, when its computer is taken back."""
         reason = "its workflow was terminated or lost"
         ended = EndedInput(given.reservation, Ending.FAILED, workflow.now(), reason)
-        await workflow.execute_local_activity_method(RecordActivities.ended, ended, **profiles.record("ended"))
+        await workflow.execute_local_activity_method(
+            RecordActivities.ended, ended, **profiles.record_of(RecordActivities.ended)
+        )
         held = await workflow.execute_local_activity_method(
-            RecordActivities.held, given.reservation, **profiles.record("held computer")
+            RecordActivities.held, given.reservation, **profiles.record_of(RecordActivities.held)
         )
         why_not = await take_back(held.target, given.longest_pause) if held.target is not None else ""
         event = Event(given.reservation, workflow.now(), not_clean=why_not)
-        await workflow.execute_local_activity_method(RecordActivities.finished, event, **profiles.record("finished"))
+        await workflow.execute_local_activity_method(
+            RecordActivities.finished, event, **profiles.record_of(RecordActivities.finished)
+        )
         return given.reservation

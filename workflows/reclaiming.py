@@ -80,5 +80,5 @@ async def _shut(life: Life) -> None:
         await workflow.execute_activity_method(
             GuestActivities.close_access,
             life.guest_input(),
-            **profiles.briefly(f"shut {life.target.computer}", life.target.site),
+            **profiles.briefly(f"close {life.target.computer} to its user", life.target.site),
         )

@@ -31,10 +31,10 @@ async def relocate(life: Life) -> str:
 async def _other_place(life: Life) -> OtherPlace | str | None:
     """A place that is claimed, or why there is none; None when it ended meanwhile."""
     life.waits_for(f"another place than {life.target.host}")
-    inventories = await ask_endpoints(life)
-    if inventories is None:
+    answers = await ask_endpoints(life)
+    if answers is None:
         return None
-    given = OtherPlaceInput(life.target, inventories, workflow.now())
+    given = OtherPlaceInput(life.target, answers, workflow.now())
     outcome = await life.record(FailedStepRecords.find_other_place, given)
     return outcome.place or f"there is no other place: {outcome.refusal}"
 

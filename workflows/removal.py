@@ -30,7 +30,7 @@ class Removal:
         """What became of it."""
         event = SpareEvent(given.computer, workflow.now())
         held = await workflow.execute_local_activity_method(
-            RecordActivities.spare_leaves, event, **profiles.record("spare leaves")
+            RecordActivities.spare_leaves, event, **profiles.record_of(RecordActivities.spare_leaves)
         )
         if held.target is None:
             return f"{given.computer} has no spare that is to go"
@@ -41,6 +41,6 @@ class Removal:
         await take_back(held.target, given.longest_pause)
         gone = SpareEvent(given.computer, workflow.now(), held.target.generation)
         await workflow.execute_local_activity_method(
-            RecordActivities.spare_removed, gone, **profiles.record("spare removed")
+            RecordActivities.spare_removed, gone, **profiles.record_of(RecordActivities.spare_removed)
         )
         return f"{held.target.machine_name} is gone from {held.target.host}"

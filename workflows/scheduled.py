@@ -3,7 +3,7 @@
 A preload is a courtesy: one that fails, or whose computer can't be had, is shown, and the start does it again.
 """
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from temporalio import workflow
 
@@ -12,6 +12,7 @@ from activities.spares import SpareInput
 from vclab.model.messages import Reschedule
 from vclab.model.plans import Facts
 from vclab.model.states import Ending, ReservationState
+from vclab.model.times import dated
 from vclab.temporal import search_attributes as searchable
 from workflows import taking
 from workflows.eviction import evict
@@ -52,7 +53,7 @@ async def _await_time(life: Life, preload: bool) -> None:
     left = (moment - workflow.now()).total_seconds()
     life.waits_for("the time to prepare the computer", max(left, 0.0), "a computer is taken and loaded")
     state.start_moved = False
-    await life.until(lambda: state.start_moved, moment, f"{'preload' if preload else 'load'} at {moment:%F %R} UTC")
+    await life.until(lambda: state.start_moved, moment, f"wait to take and load a computer at {dated(moment, UTC)}")
 
 
 async def _preload(life: Life) -> bool:
@@ -112,8 +113,8 @@ async def drop(life: Life) -> None:
 
 async def reschedule(life: Life, message: Reschedule) -> str:
     """Move the start; the refusal's text when that is not possible, else empty."""
-    inventories = await taking.inventories_if_any(life)  # only another place needs them
-    given = RescheduleInput(life.request.id, message, inventories or (), workflow.now())
+    answers = await taking.answers_if_any(life)  # only another place needs them
+    given = RescheduleInput(life.request.id, message, answers or (), workflow.now())
     outcome = await life.record(RecordActivities.reschedule, given)
     if outcome.placed is None:
         return outcome.refusal.text() if outcome.refusal else "refused"

@@ -1,6 +1,6 @@
 """Taking a computer: at the promised place, or any other; looked for until one can be had, or until it is too late."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, FailureError
@@ -8,10 +8,11 @@ from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 from activities.places import AwaitPlace, PlaceActivities
 from activities.records import BeginInput, PlaceOutcome, RecordActivities
 from vclab.model import messages
-from vclab.model.inventory import Inventory
+from vclab.model.inventory import Answered
 from vclab.model.messages import computer_workflow
 from vclab.model.reservations import Placed
 from vclab.model.states import ReservationState
+from vclab.model.times import dated
 from workflows import failures, profiles
 from workflows.life import Life
 from workflows.placing import ask_endpoints, show_place
@@ -29,8 +30,8 @@ async def take(life: Life, limit: datetime) -> bool:
     """Take a computer; false when it has ended or its start was moved meanwhile. Raises what ends it when none can be
     had until the limit."""
     while not life.ended and not life.state.start_moved:
-        inventories = await inventories_if_any(life)
-        if inventories is not None and await _begin(life, inventories):
+        answers = await answers_if_any(life)
+        if answers is not None and await _begin(life, answers):
             return True
         if workflow.now() >= limit:
             raise ApplicationError(life.state.reason, type="NoComputer", non_retryable=True)
@@ -38,7 +39,7 @@ async def take(life: Life, limit: datetime) -> bool:
     return False
 
 
-async def inventories_if_any(life: Life) -> tuple[Inventory, ...] | None:
+async def answers_if_any(life: Life) -> tuple[Answered, ...] | None:
     """What the endpoints say now. None when it has ended, or nobody could be asked: then the reason is shown."""
     try:
         return await ask_endpoints(life)
@@ -47,9 +48,9 @@ async def inventories_if_any(life: Life) -> tuple[Inventory, ...] | None:
         return None
 
 
-async def _begin(life: Life, inventories: tuple[Inventory, ...]) -> bool:
+async def _begin(life: Life, answers: tuple[Answered, ...]) -> bool:
     """Take a computer now, if one can be had. Else it is shown why not."""
-    given = BeginInput(life.request.id, inventories, workflow.now())
+    given = BeginInput(life.request.id, answers, workflow.now())
 
     def taken(outcome: PlaceOutcome) -> None:
         if outcome.placed is not None:
@@ -103,5 +104,5 @@ async def _register(computer: str, reservation: str) -> None:
 def _awaited(placed: Placed) -> str:
     if placed.loaded_by is None:
         return "a computer"
-    until = f", probably until {placed.loaded_by:%H:%M:%S} UTC"
+    until = f", probably until {dated(placed.loaded_by, UTC)}"
     return f"{placed.target.computer} to be loaded, which goes on already{until}"

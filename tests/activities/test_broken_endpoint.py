@@ -10,7 +10,7 @@ from temporalio.testing import ActivityEnvironment
 from activities.provisioning import ProvisioningActivities, SurveyInput
 from activities.reconcile import SiteInput, SiteReconciler
 from tests.activities.test_clear import NoFence
-from tests.fakes import FakeModule, World
+from tests.fakes import FakeInventories, FakeModule, World
 from vclab.model.catalog import Endpoint
 from vclab.model.inventory import Inventory, MachineFacts, Machines
 from vclab.model.plans import Facts
@@ -55,11 +55,13 @@ def executor() -> Iterator[ThreadPoolExecutor]:
 
 
 async def test_a_survey(modules: dict[str, ProvisioningModule], executor: ThreadPoolExecutor) -> None:
+    kept = FakeInventories()
     activities = ProvisioningActivities(
-        modules, lambda: ENDPOINTS, lambda _: {}, NoFence(), executor, {}, lambda _: Facts()
+        modules, lambda: ENDPOINTS, lambda _: {}, NoFence(), executor, {}, lambda _: Facts(), kept
     )
     survey = await ActivityEnvironment().run(activities.survey, SurveyInput("default"))
-    missing, broken, well = survey.inventories
+    missing, broken, well = kept.said
+    assert [answered.error for answered in survey.answers] == [missing.error, broken.error, ""]
     assert "this worker has no provisioning module fake-metal" in missing.error
     assert broken.error == "KeyError: 'summary.hardware'"
     assert (well.error, [host.name for host in well.hosts]) == ("", ["esx1"])
@@ -76,10 +78,10 @@ async def test_a_survey_of_the_workers_own_site(
     """A worker that reaches no hardware asks nobody; what was not asked is named."""
     endpoints = [*ENDPOINTS, Endpoint("d", "ok", "", "", "", "", site="north")]
     activities = ProvisioningActivities(
-        modules, lambda: endpoints, lambda _: {}, NoFence(), executor, {}, lambda _: Facts(), site
+        modules, lambda: endpoints, lambda _: {}, NoFence(), executor, {}, lambda _: Facts(), FakeInventories(), site
     )
     survey = await ActivityEnvironment().run(activities.survey, SurveyInput())
-    assert (len(survey.inventories), tuple(other.site for other in survey.others)) == (asked, others)
+    assert (len(survey.answers), tuple(other.site for other in survey.others)) == (asked, others)
 
 
 async def test_a_round_of_the_reconciler(

@@ -11,8 +11,9 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.evidence import EvidenceActivities, EvidenceInput
 from activities.provisioning import GIVE_UP, ProvisioningActivities
-from tests.fakes import FakeGuest, FakeModule, World
+from tests.fakes import FakeGuest, FakeInventories, FakeModule, World
 from tests.targets import target_of
+from vclab.model.attempts import ActivityAttempt
 from vclab.model.errors import StepFailed, Unreachable
 from vclab.model.plans import Evidence, Facts, Target
 from vclab.model.traits import Traits
@@ -24,7 +25,10 @@ TARGET = target_of(computer="pc1", host="pc1")
 class NoFence:
     """Everything is ours."""
 
-    def check(self, target: Target) -> None:
+    def begin(self, target: Target, attempt: ActivityAttempt) -> None:
+        """Well."""
+
+    def check(self, target: Target, attempt: ActivityAttempt) -> None:
         """Well."""
 
 
@@ -44,7 +48,9 @@ async def clear(world: World, executor: ThreadPoolExecutor, tried_for: float, ta
     since = now - timedelta(seconds=tried_for)
     environment.info = dataclasses.replace(environment.info, scheduled_time=since, current_attempt_scheduled_time=now)
     modules: Mapping[str, ProvisioningModule] = {"vsphere": FakeModule(world)}
-    activities = ProvisioningActivities(modules, list, lambda _: {}, NoFence(), executor, {}, lambda _: Facts())
+    activities = ProvisioningActivities(
+        modules, list, lambda _: {}, NoFence(), executor, {}, lambda _: Facts(), FakeInventories()
+    )
     return await environment.run(activities.clear_computer, target)
 
 
@@ -102,7 +108,9 @@ async def test_a_worker_without_the_guest_is_evidence_too(executor: ThreadPoolEx
 async def test_a_spare_is_not_planned_by_a_worker_without_its_guest(executor: ThreadPoolExecutor) -> None:
     """Another worker may have it: trying again is of use."""
     modules: Mapping[str, ProvisioningModule] = {"vsphere": FakeModule(World())}
-    activities = ProvisioningActivities(modules, list, lambda _: {}, NoFence(), executor, {}, lambda _: Facts())
+    activities = ProvisioningActivities(
+        modules, list, lambda _: {}, NoFence(), executor, {}, lambda _: Facts(), FakeInventories()
+    )
     with pytest.raises(ApplicationError, match="this worker has no guest linux") as raised:
         await ActivityEnvironment().run(activities.make_plan, dataclasses.replace(TARGET, spare="uuid"))
     assert not raised.value.non_retryable
@@ -112,7 +120,9 @@ async def test_what_can_not_be_reset_from_here_says_so(executor: ThreadPoolExecu
     """Whoever asks all the same is told what to do, and nothing is called."""
     world, lent = World(), dataclasses.replace(LENT, module="vsphere")
     modules: Mapping[str, ProvisioningModule] = {"vsphere": FakeModule(world)}
-    activities = ProvisioningActivities(modules, list, lambda _: {}, NoFence(), executor, {}, lambda _: Facts())
+    activities = ProvisioningActivities(
+        modules, list, lambda _: {}, NoFence(), executor, {}, lambda _: Facts(), FakeInventories()
+    )
     with pytest.raises(ApplicationError, match="can't be switched from here") as raised:
         await ActivityEnvironment().run(activities.reset_computer, lent)
     assert (raised.value.type, raised.value.non_retryable, world.done) == ("StepFailed", True, [])

@@ -14,6 +14,7 @@ from activities.load_log import StoreLoadLog
 from activities.reconcile import SiteInput, SiteReconciler, Strays
 from tests.fakes import FakeModule, World
 from tests.targets import target_of
+from vclab.model.attempts import ActivityAttempt
 from vclab.model.catalog import Endpoint
 from vclab.model.inventory import MachineFacts, Machines
 from vclab.model.plans import Facts, StepInput
@@ -83,12 +84,26 @@ async def test_a_stray_machine_is_seen_for_as_long_as_its_grace(store: Store) ->
     assert module.world.done == ["removed"], "at once, when no grace is given"
 
 
+async def test_a_stray_machine_s_grace_survives_its_worker(store: Store) -> None:
+    """Each round is another worker's; the machine goes once it was looked at for its grace."""
+    module, endpoints = Stray(World()), [Endpoint("vc", "vsphere", "https://127.0.0.1/sdk", "u", "endpoint/vc", "00")]
+    removed = []
+    with ThreadPoolExecutor(1) as executor:
+        for minute in range(4):
+            settings = ReconcileSettings(every=60, grace=180)
+            reconcile = SiteReconciler(store, {"vsphere": module}, lambda: endpoints, settings, executor)
+            environment, at = ActivityEnvironment(), NOON + timedelta(minutes=minute)
+            environment.info = dataclasses.replace(environment.info, current_attempt_scheduled_time=at)
+            removed.append((await environment.run(reconcile.reconcile_site, SiteInput("default"))).removed)
+    assert removed == [(), (), (), ("stray",)]
+
+
 @pytest.mark.parametrize("hours", [-1, 1])
 def test_a_step_is_as_long_as_it_took(store: Store, clock: type[Clock], hours: int) -> None:
     log = StoreLoadLog(store)
     given = StepInput("vsphere.copy_disk", "Copy the image's disk", TARGET, Facts())
     with pytest.raises(Exception, match="pc1"):  # nobody holds it; that it began is noted all the same
-        log.started(given, 1)
+        log.started(given, ActivityAttempt("run", 1, 1, NOON))
     clock.says = NOON + timedelta(hours=hours)
     log.ended(given, 1, load_log.DONE, "")
     with store.read() as session:

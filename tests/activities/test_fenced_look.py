@@ -9,6 +9,7 @@ from activities.reach import GuestInput, Reach
 from activities.watch import Watch
 from tests.fakes import FakeGuest, World
 from tests.targets import target_of
+from vclab.model.attempts import ActivityAttempt
 from vclab.model.errors import Fenced
 from vclab.model.plans import Access, Facts, Target
 
@@ -19,7 +20,10 @@ GIVEN = GuestInput(TARGET, Facts(), Access("alice", 20001, addresses=("203.0.113
 class Fence:
     """It is not ours any more."""
 
-    def check(self, target: Target) -> None:
+    def begin(self, target: Target, attempt: ActivityAttempt) -> None:
+        """Well."""
+
+    def check(self, target: Target, attempt: ActivityAttempt) -> None:
         """Never."""
         raise Fenced(f"{target.computer} is held by another one")
 

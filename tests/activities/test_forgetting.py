@@ -1,5 +1,6 @@
 """The secrets of tenures that are released are forgotten."""
 
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -24,6 +25,16 @@ def take(holder: str, session: Session) -> int:
     return tenures.take(session, "lab1", holder, Purpose.RESERVATION, NOW, NOW)
 
 
+class Idle:
+    """A server on which no workflow runs."""
+
+    async def list_workflows(self, query: str) -> AsyncIterator[object]:
+        """None."""
+        nothing: list[object] = []
+        for found in nothing:
+            yield found
+
+
 async def test_only_those_of_released_tenures(tmp_path: Path) -> None:
     """Held ones, unknown ones, and the endpoints' stay."""
     store, secrets = open_store(f"sqlite:///{tmp_path}/vclab.db"), SecretStore(tmp_path / "secrets")
@@ -35,7 +46,7 @@ async def test_only_those_of_released_tenures(tmp_path: Path) -> None:
     kept = ("tenure/lab1/2/login", "tenure/lab1/3/root", "tenure/vm09/1/root", "tenure/odd/name/root", "endpoint/vc")
     for reference in ("tenure/lab1/1/login", "tenure/lab1/1/root", *kept):
         secrets.put(reference, "x")
-    reconcile = RowReconciler(cast(Client, None), store, list, "q", secrets=secrets)
+    reconcile = RowReconciler(cast(Client, Idle()), store, list, "q", secrets=secrets)
     rounds = [await ActivityEnvironment().run(reconcile.reconcile_rows) for _ in range(2)]
     assert [rows.found.forgotten for rows in rounds] == [1, 0]
     for reference in kept:

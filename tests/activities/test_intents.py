@@ -10,6 +10,7 @@ import pytest
 from temporalio.exceptions import ApplicationError
 
 from activities.failed_steps import FailedStepRecords, ResolveInput
+from activities.inventories import StoreInventories
 from activities.loads import LoadBegins, LoadRecords
 from activities.records import (
     AcknowledgeInput,
@@ -31,7 +32,7 @@ from vclab.model.plans import Facts
 from vclab.model.reservations import AuditEvent, Placed, ReserveRequest
 from vclab.model.states import Ending
 from vclab.settings import Settings
-from vclab.store import audit, intents, needs_help, reservations
+from vclab.store import audit, intents, inventories, needs_help, reservations
 from vclab.store.engine import Store, open_store
 
 HERE = "203.0.113.101"
@@ -44,6 +45,7 @@ class Lab:
     def __init__(self, store: Store) -> None:
         settings = Settings(database="sqlite://")
         self.store = store
+        self.answers = StoreInventories(store).keep((inventory(),), store.run(inventories.epochs))
         self.records = RecordActivities(store, lambda: settings)
         self.failed_steps = FailedStepRecords(store, lambda: settings)
         self.loads = LoadRecords(store, lambda: settings)
@@ -59,7 +61,7 @@ class Lab:
 
     def place(self, request: ReserveRequest) -> Placed | str:
         """Where it is, or why it is nowhere."""
-        outcome = self.records.place(PlaceInput(request, (inventory(),), NOW))
+        outcome = self.records.place(PlaceInput(request, self.answers, NOW))
         return outcome.placed or (outcome.refusal.text() if outcome.refusal else "")
 
     def placed(self, start: datetime | None = None) -> Placed:
@@ -180,7 +182,7 @@ def test_another_start_is_the_one_that_was_asked_for(lab: Lab) -> None:
     asked = lab.asked(Verb.RESCHEDULE, placed.reservation, start=start)
 
     def reschedule(start: datetime) -> object:
-        given = RescheduleInput(placed.reservation, Reschedule(start, asked), (inventory(),), NOW)
+        given = RescheduleInput(placed.reservation, Reschedule(start, asked), lab.answers, NOW)
         outcome = lab.records.reschedule(given).placed
         return outcome and outcome.start
 

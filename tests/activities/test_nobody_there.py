@@ -10,6 +10,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.steps import LOOKS, step_activities
 from tests.targets import target_of
+from vclab.model.attempts import ActivityAttempt
 from vclab.model.errors import NotYet, Unreachable
 from vclab.model.plans import Facts, StepInput, Target, Whereabouts
 from vclab.model.steps import StepContext
@@ -22,10 +23,13 @@ AWAY = Whereabouts(trouble="vm01 can't be looked at: its host esx1 is disconnect
 class Nothing:
     """Neither fence nor log has anything to say."""
 
-    def check(self, target: Target) -> None:
+    def begin(self, target: Target, attempt: ActivityAttempt) -> None:
         """Well."""
 
-    def started(self, step: StepInput, attempt: int) -> None:
+    def check(self, target: Target, attempt: ActivityAttempt) -> None:
+        """Well."""
+
+    def started(self, step: StepInput, attempt: ActivityAttempt) -> None:
         """Not kept."""
 
     def ended(self, step: StepInput, attempt: int, outcome: str, detail: str) -> None:

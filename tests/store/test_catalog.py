@@ -1,6 +1,7 @@
 """Users, images, endpoints and identities."""
 
 import dataclasses
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -160,11 +161,21 @@ def test_orphans_are_machines_that_nobody_holds(store: Store) -> None:
     store.run(lambda s: catalog.put_lab_computer(s, "vm1"))
     store.run(lambda s: tenures.take(s, "vm1", "r1", Purpose.LOAD, NOW + HOUR, NOW))
     held, old, other = machine("u1", "vm1", 1), machine("u2", "vm1", 0), machine("u3", "vm9", 4)
-    assert store.run(lambda s: orphans.seen(s, "vc", [held, old], NOW)) == [(old, NOW)]
-    assert store.run(lambda s: orphans.seen(s, "vc2", [other], NOW)) == [(other, NOW)]
-    later = store.run(lambda s: orphans.seen(s, "vc", [held, old, other], NOW + HOUR))
-    assert later == [(old, NOW), (other, NOW + HOUR)]
-    assert store.run(lambda s: orphans.seen(s, "vc", [held], NOW + HOUR)) == []
-    assert store.run(lambda s: orphans.seen(s, "vc", [old], NOW + 2 * HOUR)) == [(old, NOW + 2 * HOUR)]
+
+    def seen(endpoint: str, machines: list[MachineFacts], now: datetime) -> list[tuple[MachineFacts, datetime]]:
+        return [(o.machine, o.since) for o in store.run(lambda s: orphans.seen(s, endpoint, machines, now, 120))]
+
+    assert seen("vc", [held, old], NOW) == [(old, NOW)]
+    assert seen("vc2", [other], NOW) == [(other, NOW)]
+    assert seen("vc", [held, old, other], NOW + HOUR) == [(old, NOW), (other, NOW + HOUR)]
+    assert seen("vc", [held], NOW + HOUR) == []
+    assert seen("vc", [old], NOW + 2 * HOUR) == [(old, NOW + 2 * HOUR)]
     store.run(lambda s: tenures.release(s, "vm1", 1, NOW))
-    assert (held, NOW + 2 * HOUR) in store.run(lambda s: orphans.seen(s, "vc", [old, held], NOW + 2 * HOUR))
+    assert (held, NOW + 2 * HOUR) in seen("vc", [old, held], NOW + 2 * HOUR)
+
+
+def test_an_orphan_s_time_counts_by_looks_and_not_by_jumps_of_the_clock(store: Store) -> None:
+    stray, minute = machine("u2", "vm1", 0), timedelta(minutes=1)
+    looks = [NOW, NOW + minute, NOW + HOUR, NOW - HOUR, NOW - HOUR + minute]
+    seconds = [store.run(lambda s, now=now: orphans.seen(s, "vc", [stray], now, 120))[0].seconds for now in looks]  # type: ignore[misc]
+    assert seconds == [0, 60, 180, 180, 240]

@@ -212,11 +212,11 @@ def test_a_spare_is_no_stray(lab: Store) -> None:
         "lab-vcenter", target.machine_name, target.instance_uuid, target.reservation, target.computer,
         target.generation, True,
     )  # fmt: skip
-    assert lab.run(lambda s: orphans.seen(s, "lab-vcenter", [machine], NOW)) == []
+    assert lab.run(lambda s: orphans.seen(s, "lab-vcenter", [machine], NOW, 120)) == []
     must_reserve(lab, "bob")
-    assert lab.run(lambda s: orphans.seen(s, "lab-vcenter", [machine], NOW)) == []
+    assert lab.run(lambda s: orphans.seen(s, "lab-vcenter", [machine], NOW, 120)) == []
     stray = replace(machine, instance_uuid="other")
-    assert len(lab.run(lambda s: orphans.seen(s, "lab-vcenter", [stray], NOW))) == 1
+    assert len(lab.run(lambda s: orphans.seen(s, "lab-vcenter", [stray], NOW, 120))) == 1
 
 
 def test_one_in_maintenance_is_left_alone(lab: Store) -> None:

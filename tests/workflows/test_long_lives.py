@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 
 import pytest
+from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.client import WorkflowHistory
 from temporalio.common import TypedSearchAttributes
+from temporalio.service import RPCError
 from temporalio.worker import Replayer
 
 from tests.workflows.conftest import Life
@@ -109,6 +111,17 @@ async def readers(life: Life) -> AsyncIterator[list[str]]:
             done.set()
 
 
+async def details(life: Life) -> str:
+    """What the Temporal UI shows of the newest run as *Current Details*."""
+    async with asyncio.timeout(60):
+        while True:
+            with suppress(RPCError):  # refused while a workflow task runs
+                answer = await life.handle.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
+                if answer.current_details:
+                    return answer.current_details
+            await asyncio.sleep(0.05)
+
+
 async def insistently(act: Callable[[], Awaitable[object]]) -> None:
     """Until it is not refused any more."""
     async with asyncio.timeout(60):
@@ -177,6 +190,7 @@ async def test_an_end_or_a_cancellation_while_a_new_run_begins(life: Life, monke
     for number in range(1, 6):
         end = view.end + timedelta(hours=number)
         assert (await life.operator.extend(life.id, Extend(end))).end == end
+    assert "**debian-12** for **alice**" in await details(life), "the server keeps a summary for the first run only"
     status = await life.reservations.status(life.id)
     assert (status.word, status.waits_for, status.until) == ("In use", "the end of the reservation", end)
     await life.handle.cancel()

@@ -293,7 +293,7 @@ async def _temporal(backend: Backend, sites: tuple[str, ...]) -> list[Check]:
         return [Check("temporal", False, found, "start it, or correct `temporal.address` in the settings")]
     server = Check("temporal", True, f"{found}, namespace {settings.namespace}, keeps histories {days:g} days")
     workers = await _workers(client, settings.workflow_queue, sites)
-    return [server, await _attributes(client), *workers, await _reconciler(client)]
+    return [server, await _attributes(client), await _queries(client), *workers, await _reconciler(client)]
 
 
 async def _attributes(client: "Client") -> Check:
@@ -305,6 +305,18 @@ async def _attributes(client: "Client") -> Check:
             finding.tell(False, f"the namespace lacks {', '.join(missing)}", "restart a worker: it adds them")
         else:
             finding.tell(True, "all there")
+    return finding.check
+
+
+async def _queries(client: "Client") -> Check:
+    from vclab.temporal import health
+
+    with _finding("queries") as finding:
+        if await health.refuses_early_queries(client):
+            finding.tell(True, "refused while a workflow task runs, as they must be")
+        else:
+            todo = "set `history.MaxBufferedQueryCount: 0` in Temporal's dynamic configuration (deploy/README.md)"
+            finding.tell(False, "one that meets a running record can leave a reservation that stands still", todo)
     return finding.check
 
 

@@ -39,6 +39,15 @@ class Inventory:
     error: str = ""
 
 
+@dataclass(frozen=True)
+class Answered:
+    """Where one endpoint's answer is kept, for an inventory may be larger than a message."""
+
+    endpoint: str
+    epoch: int = 0  #: of the endpoint's entry, when it was asked
+    error: str = ""  #: why there is no answer
+
+
 class PoolKind(StrEnum):
     """What a capacity pool is the capacity of."""
 

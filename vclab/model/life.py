@@ -81,6 +81,7 @@ class State:
     placed: Placed | None = None
     refusal: str = ""  #: why it was not placed
     ending: Ending | None = None
+    ended_at: datetime | None = None
     by_signal: bool = False  #: a signal from the Temporal UI or CLI ended it
     reason: str = ""  #: what people must know: a failure, a refusal
     wait: Wait = field(default_factory=Wait)

@@ -36,6 +36,18 @@ class Ending(StrEnum):
     FAILED = "failed"  #: it could not be made ready
 
 
+ENDING_WORDS = {
+    Ending.DELETED: "deleted before Connect",
+    Ending.RELEASED: "released",
+    Ending.NOACK: "nobody pressed Connect (noack)",
+    Ending.NOLOGIN: "nobody connected (nologin)",
+    Ending.TIMEOUT: "disconnected for too long (timeout)",
+    Ending.EOR: "its time was over (EOR)",
+    Ending.FAILED: "failed",
+}
+"""The endings for people."""
+
+
 class ComputerState(StrEnum):
     """What a computer can be used for now."""
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from vclab.model import catalog as model
 from vclab.model.errors import NotFound, Refused
 from vclab.model.states import ComputerState
-from vclab.store import locks, models, usage
+from vclab.store import inventories, locks, models, usage
 
 Model = TypeVar("Model")
 
@@ -130,6 +130,7 @@ def put_endpoint(session: Session, endpoint: model.Endpoint) -> None:
     """Add or change an endpoint. Raises ``Refused`` as ``check_site``."""
     check_site(session, endpoint)
     _put(session, models.Endpoint(**_columns(endpoint)))
+    inventories.renew(session, endpoint.name)
 
 
 def check_site(session: Session, endpoint: model.Endpoint) -> None:

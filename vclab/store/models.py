@@ -292,6 +292,20 @@ class Tenure(Base):
     released_at: Mapped[datetime | None]
 
 
+class Fence(Base):
+    """The newest attempt that works on a held computer (``fences``): one row a computer, of its newest such tenure."""
+
+    __tablename__ = "fences"
+
+    computer: Mapped[str] = mapped_column(ForeignKey("computers.name"), primary_key=True)
+    generation: Mapped[int]
+    run: Mapped[str]
+    activity: Mapped[int]
+    attempt: Mapped[int]
+    scheduled_at: Mapped[datetime]
+    name: Mapped[str]
+
+
 class Addresses(Base):
     """The addresses of a computer since a moment, until the next row or the end of the tenure."""
 
@@ -471,6 +485,17 @@ class Intent(Base):
     answered_at: Mapped[datetime | None]
 
 
+class Inventory(Base):
+    """What an endpoint said last, as JSON, in an epoch of its entry (``inventories``)."""
+
+    __tablename__ = "inventories"
+
+    endpoint: Mapped[str] = mapped_column(primary_key=True)
+    epoch: Mapped[int]
+    taken_at: Mapped[datetime | None]
+    answer: Mapped[str | None]
+
+
 class Orphan(Base):
     """An orphaned machine: it carries our mark and nobody holds it. The row is deleted when the machine is gone."""
 
@@ -480,6 +505,8 @@ class Orphan(Base):
     instance_uuid: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str]
     first_seen: Mapped[datetime]
+    last_seen: Mapped[datetime]
+    seconds: Mapped[float] = mapped_column(default=0.0)  #: for which it was looked at: its grace counts by this
 
 
 class Spare(Base):

@@ -22,6 +22,15 @@ class OrphanedMachine:
     since: datetime
 
 
+@dataclass(frozen=True)
+class Orphaned:
+    """A machine that nobody holds."""
+
+    machine: MachineFacts
+    since: datetime  #: when it was first seen so
+    seconds: float  #: for which it was looked at since then, whichever workers did
+
+
 def listed(session: Session) -> list[OrphanedMachine]:
     """The orphaned machines of the reconciler's last round, oldest first."""
     rows = session.scalars(sa.select(Orphan).order_by(Orphan.first_seen, Orphan.name))
@@ -29,11 +38,12 @@ def listed(session: Session) -> list[OrphanedMachine]:
 
 
 def seen(
-    session: Session, endpoint: str, machines: Sequence[MachineFacts], now: datetime
-) -> list[tuple[MachineFacts, datetime]]:
-    """The orphaned ones among the machines of an endpoint, each with when it was first seen so. Spares are no orphans.
+    session: Session, endpoint: str, machines: Sequence[MachineFacts], now: datetime, longest: float
+) -> list[Orphaned]:
+    """The orphaned ones among the machines of an endpoint. Spares are no orphans.
 
-    ``machines`` must be all machines of the endpoint: the others are forgotten.
+    ``machines`` must be all machines of the endpoint: the others are forgotten. Of the time since the last look at most
+    ``longest`` seconds count: neither a clock that jumps nor a night without a worker ends a machine's grace.
     """
     open_tenures = sa.select(Tenure.computer, Tenure.generation).where(Tenure.released_at.is_(None))
     held = {(computer, generation) for computer, generation in session.execute(open_tenures)} | spares.machines(session)
@@ -48,8 +58,11 @@ def seen(
     for uuid, machine in orphaned.items():
         row = known.get(uuid)
         if row is None:
-            row = Orphan(endpoint=endpoint, instance_uuid=uuid, name=machine.name, first_seen=utc(now))
+            row = Orphan(endpoint=endpoint, instance_uuid=uuid, name=machine.name, first_seen=utc(now), seconds=0.0)
             session.add(row)
-        found.append((machine, row.first_seen))
+        else:
+            row.seconds += min(max((now - row.last_seen).total_seconds(), 0.0), longest)
+        row.last_seen = utc(now)
+        found.append(Orphaned(machine, row.first_seen, row.seconds))
     session.flush()
     return found

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -104,7 +105,11 @@ def released(session: Session, asked: Iterable[tuple[str, int]]) -> set[tuple[st
 def check(session: Session, computer: str, generation: int) -> None:
     """Raise ``Fenced`` unless exactly this generation holds the computer now."""
     # Plain columns, for speed: each step asks several times.
-    now = session.execute(_HOLDER, {"computer": computer}).first()
+    refuse_unless_held(computer, generation, session.execute(_HOLDER, {"computer": computer}).first())
+
+
+def refuse_unless_held(computer: str, generation: int, now: sa.Row[*tuple[Any, ...]] | None) -> None:
+    """Raise ``Fenced`` unless the holder and generation that were read say so."""
     if now is None:
         raise Fenced(f"{computer} is not held in generation {generation} any more")
     if now.generation != generation:

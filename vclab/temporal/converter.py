@@ -10,15 +10,19 @@ from functools import lru_cache
 from types import NoneType
 from typing import Any, get_args, get_type_hints
 
+from temporalio.api.failure.v1 import Failure
 from temporalio.converter import (
     AdvancedJSONEncoder,
     CompositePayloadConverter,
     DataConverter,
+    DefaultFailureConverter,
     DefaultPayloadConverter,
     JSONPlainPayloadConverter,
     JSONTypeConverter,
+    PayloadConverter,
     value_to_type,
 )
+from temporalio.exceptions import FailureError
 
 
 class Encoder(AdvancedJSONEncoder):
@@ -45,6 +49,17 @@ class Dataclasses(JSONTypeConverter):
 
     def _typed(self, hint: Any, value: Any) -> Any:
         return value if type(value) is hint else value_to_type(hint, value, [self])
+
+
+class Failures(DefaultFailureConverter):
+    """Failures that end in their cause. The Temporal UI shows a trace before it, and what is raised on purpose needs
+    none. Bugs keep theirs. The worker's log has both."""
+
+    def to_failure(self, exception: BaseException, payload_converter: PayloadConverter, failure: Failure) -> None:
+        """As the SDK, without the trace of what is raised on purpose."""
+        super().to_failure(exception, payload_converter, failure)
+        if isinstance(exception, FailureError):
+            failure.stack_trace = ""
 
 
 class Payloads(CompositePayloadConverter):
@@ -74,5 +89,7 @@ def _may_be_none(hint: Any) -> bool:
 
 
 _JSON = JSONPlainPayloadConverter(encoder=Encoder, custom_type_converters=[Dataclasses()])
-CONVERTER = dataclasses.replace(DataConverter.default, payload_converter_class=Payloads)
+CONVERTER = dataclasses.replace(
+    DataConverter.default, payload_converter_class=Payloads, failure_converter_class=Failures
+)
 """For clients, and the workers that they serve."""

@@ -1,11 +1,19 @@
 """What a set-up's Temporal server has and lacks. Every function raises ``Unreachable`` when it does not answer."""
 
+import uuid
 from collections.abc import Awaitable
 from datetime import timedelta
 from typing import TypeVar
 
+from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
-from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, GetSystemInfoRequest
+from temporalio.api.query.v1 import WorkflowQuery
+from temporalio.api.workflowservice.v1 import (
+    DeleteWorkflowExecutionRequest,
+    DescribeNamespaceRequest,
+    GetSystemInfoRequest,
+    QueryWorkflowRequest,
+)
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -14,6 +22,7 @@ from vclab.temporal.schedules import RECONCILE
 from vclab.temporal.search_attributes import KEYS
 
 SECONDS = timedelta(seconds=5)
+QUERY_SECONDS = timedelta(seconds=2)
 T = TypeVar("T")
 
 
@@ -44,6 +53,28 @@ async def reconciles(client: Client) -> bool:
     except NotFound:
         return False
     return not description.schedule.state.paused
+
+
+async def refuses_early_queries(client: Client) -> bool:
+    """Whether a query that meets a workflow task is refused at once (``history.MaxBufferedQueryCount: 0``).
+
+    Else this SDK may answer it while a local activity runs, and the history can't be replayed. Tried with a workflow
+    on a queue of its own, whose first task no worker takes; it is deleted again.
+    """
+    name = f"vclab-doctor-{uuid.uuid4().hex}"
+    handle = await _asked(client.start_workflow("Probe", id=name, task_queue=name, execution_timeout=10 * SECONDS))
+    execution = WorkflowExecution(workflow_id=name, run_id=handle.first_execution_run_id or "")
+    query = QueryWorkflowRequest(
+        namespace=client.namespace, execution=execution, query=WorkflowQuery(query_type="status")
+    )
+    try:
+        await client.workflow_service.query_workflow(query, timeout=QUERY_SECONDS)
+    except RPCError as error:
+        return error.status is RPCStatusCode.RESOURCE_EXHAUSTED
+    finally:
+        deletion = DeleteWorkflowExecutionRequest(namespace=client.namespace, workflow_execution=execution)
+        await _asked(client.workflow_service.delete_workflow_execution(deletion, timeout=SECONDS))
+    return False
 
 
 async def _asked(call: Awaitable[T]) -> T:

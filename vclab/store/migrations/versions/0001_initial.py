@@ -42,6 +42,8 @@ def upgrade() -> None:
     _computers()
     _reservations()
     _claims_and_tenures()
+    _fences()
+    _inventories()
     _addresses()
     _records()
     _failures()
@@ -279,6 +281,32 @@ def _claims_and_tenures() -> None:
     )
 
 
+def _fences() -> None:
+    op.create_table(
+        "fences",
+        sa.Column("computer", sa.String, nullable=False),
+        sa.Column("generation", sa.Integer, nullable=False),
+        sa.Column("run", sa.String, nullable=False),
+        sa.Column("activity", sa.Integer, nullable=False),
+        sa.Column("attempt", sa.Integer, nullable=False),
+        sa.Column("scheduled_at", TIME, nullable=False),
+        sa.Column("name", sa.String, nullable=False),
+        sa.PrimaryKeyConstraint("computer", name="pk_fences"),
+        sa.ForeignKeyConstraint(["computer"], ["computers.name"], name="fk_fences_computer_computers"),
+    )
+
+
+def _inventories() -> None:
+    op.create_table(
+        "inventories",
+        sa.Column("endpoint", sa.String, nullable=False),
+        sa.Column("epoch", sa.Integer, nullable=False),
+        sa.Column("taken_at", TIME, nullable=True),
+        sa.Column("answer", sa.String, nullable=True),
+        sa.PrimaryKeyConstraint("endpoint", name="pk_inventories"),
+    )
+
+
 def _addresses() -> None:
     op.create_table(
         "addresses",
@@ -454,6 +482,8 @@ def _leftovers() -> None:
         sa.Column("instance_uuid", sa.String, nullable=False),
         sa.Column("name", sa.String, nullable=False),
         sa.Column("first_seen", TIME, nullable=False),
+        sa.Column("last_seen", TIME, nullable=False),
+        sa.Column("seconds", sa.Double, nullable=False),
         sa.PrimaryKeyConstraint("endpoint", "instance_uuid", name="pk_orphans"),
     )
     op.create_table(

@@ -16,7 +16,7 @@ class TenureFence:
         """Blocks. As ``check``, and from now on older attempts are refused."""
         self._store.run(lambda s: fences.begin(s, target.computer, target.generation, attempt), durable=False)
 
-    def check(self, target: Target, attempt: ActivityAttempt) -> None:
+    def check(self, target: Target, attempt: ActivityAttempt | None) -> None:
         """Blocks. Raises ``Fenced`` when the tenure is not held any more in that generation, or by a newer attempt."""
         with self._store.read() as session:
             fences.check(session, target.computer, target.generation, attempt)

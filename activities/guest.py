@@ -1,6 +1,7 @@
 """What is done inside a computer after its load: access, restarts, notices."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
 from temporalio import activity
@@ -19,8 +20,11 @@ class GuestActivities:
         self._reach = reach
         self._fence = fence
 
+    def _fence_of(self, given: GuestInput) -> Callable[[], None]:
+        return asking(self._fence, given.target)
+
     def _heartbeating(self, given: GuestInput) -> AbstractAsyncContextManager[object]:
-        return heartbeating(asking(self._fence, given.target))
+        return heartbeating(self._fence_of(given))
 
     @activity.defn
     async def grant_access(self, given: GuestInput) -> Facts:
@@ -28,9 +32,9 @@ class GuestActivities:
         with failures():
             async with self._heartbeating(given):
                 await asyncio.to_thread(self._fence.begin, given.target, this_attempt())
-                guest = self._reach.guest(given)
+                guest, fence = self._reach.guest(given), self._fence_of(given)
                 answer, facts = await self._reach.reached(
-                    given, lambda facts: guest.grant_access(given.target, facts, given.access)
+                    given, lambda facts: guest.grant_access(given.target, facts, given.access, fence)
                 )
                 return facts.merged(answer)
 
@@ -40,8 +44,10 @@ class GuestActivities:
         with failures():
             async with self._heartbeating(given):
                 await asyncio.to_thread(self._fence.begin, given.target, this_attempt())
-                guest = self._reach.guest(given)
-                await self._reach.reached(given, lambda facts: guest.close_access(given.target, facts, given.access))
+                guest, fence = self._reach.guest(given), self._fence_of(given)
+                await self._reach.reached(
+                    given, lambda facts: guest.close_access(given.target, facts, given.access, fence)
+                )
 
     @activity.defn
     async def reboot_guest(self, given: GuestInput) -> Facts:

@@ -1,8 +1,10 @@
 """What the standalone module must have done inside of lab machines."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Protocol
 
+from vclab.guests.base import Fence
 from vclab.model.catalog import Computer
 from vclab.model.plans import Access, Facts, Target
 from vclab.model.rules import Rules
@@ -16,7 +18,14 @@ class LabGuest(Protocol):
     async def why_not_free(self, address: str, host_key: str = "") -> str:
         """Why nobody can have the machine now; empty when it is free."""
 
-    async def sanitize(self, target: Target, facts: Facts, access: Access | None = None, opened: bool = True) -> None:
+    async def sanitize(
+        self,
+        target: Target,
+        facts: Facts,
+        access: Access | None = None,
+        opened: bool = True,
+        fence: Fence = None,
+    ) -> None:
         """Remove all that the tenure's users could have left, and verify."""
 
 
@@ -32,9 +41,9 @@ class LabMachines:
         """Who sits at it; empty when nobody does. Raises as the guest does."""
         return asyncio.run(self._guest.why_not_free(machine.private_address, machine.host_key))
 
-    def sanitize(self, target: Target) -> None:
-        """Remove what the users of the target's tenure left, and verify. Raises as the guest does."""
+    def sanitize(self, target: Target, fence: Callable[[], None]) -> None:
+        """Remove what the users of the target's tenure left, and verify. Raises as the guest and the fence do."""
         with self._store.read() as session:
             left = reservations.left(session, target, self._rules)
         if left.opened or left.facts.host_key:  # a machine that was never reached holds nothing of ours
-            asyncio.run(self._guest.sanitize(target, left.facts, left.access, left.opened))
+            asyncio.run(self._guest.sanitize(target, left.facts, left.access, left.opened, fence))

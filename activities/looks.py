@@ -7,7 +7,7 @@ from temporalio import activity
 
 from activities.errors import failures
 from activities.reach import Away, Gone, GuestInput, Reach
-from activities.runner import Fence, this_attempt
+from activities.runner import Fence
 from activities.watch import CannotLook, Watch
 from vclab.model.addresses import left
 from vclab.model.errors import NotYet, Unreachable
@@ -112,7 +112,7 @@ class LookActivities:
         In the same tenure, a taint that comes late is harmless: the user was there.
         """
         facts = given.facts.merged(seen.facts or Facts())
-        await asyncio.to_thread(self._fence.check, given.target, this_attempt())
+        await asyncio.to_thread(self._fence.check, given.target, None)
         await self._reach.guest(given).taint(given.target, facts, "a user has connected")
 
     async def _look(self, given: GuestInput) -> Sighting:

@@ -25,8 +25,9 @@ class Fence(Protocol):
         """An attempt begins that will change something: older ones are refused from now on. Blocks and raises as
         ``check`` does."""
 
-    def check(self, target: Target, attempt: ActivityAttempt) -> None:
-        """Blocks. Raises ``Fenced`` when it is not, ``Unreachable`` when that can't be known."""
+    def check(self, target: Target, attempt: ActivityAttempt | None) -> None:
+        """Blocks. Raises ``Fenced`` when it is not, ``Unreachable`` when that can't be known. Without an ``attempt``
+        any one of the generation may act."""
 
 
 def this_attempt() -> ActivityAttempt:

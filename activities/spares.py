@@ -48,15 +48,21 @@ class SpareActivities:
 
     async def _make(self, given: SpareInput, fence: Callable[[], None]) -> str:
         guest, target, facts = known_guest(self._guests, given.target.guest), given.target, given.facts
+        if given.opened and given.access.sudo:
+            return await self._tainted(given, f"{given.access.login} was let in with root rights")
         if given.opened:
             info = activity.info()  # by the server's clock; it may have waited for a worker, or for another try
             seconds = given.opened_seconds + (info.started_time - info.scheduled_time).total_seconds()
             why = await guest.why_tainted(target, facts, given.access, seconds)
             if why:
-                with suppress(VclabError):
-                    await guest.taint(target, facts, why)
-                return f"tainted: {why}"
+                return await self._tainted(given, why)
         await asyncio.to_thread(fence)
-        await guest.sanitize(target, facts, given.access, opened=False)
+        await guest.sanitize(target, facts, given.access, opened=False, fence=fence)
         status = await guest.node_status(target, facts)
         return "" if status.status is Status.READY else status.why or "it does not say that it is ready"
+
+    async def _tainted(self, given: SpareInput, why: str) -> str:
+        """Say so on the computer too, as far as it lets us; why it can't be kept."""
+        with suppress(VclabError):
+            await known_guest(self._guests, given.target.guest).taint(given.target, given.facts, why)
+        return f"tainted: {why}"

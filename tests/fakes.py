@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from vclab.guests.base import Connections
+from vclab.guests.base import Connections, Fence
 from vclab.model.errors import Interrupted, NotYet, Unreachable
 from vclab.model.inventory import Answered, DatastoreFacts, HostFacts, Inventory, Machines
 from vclab.model.plans import (
@@ -208,13 +208,13 @@ class FakeGuest:
             return Facts(public_address="203.0.113.9", boot_id="b1")
         return Facts()
 
-    async def grant_access(self, target: Target, facts: Facts, access: Access) -> Facts:
+    async def grant_access(self, target: Target, facts: Facts, access: Access, fence: Fence = None) -> Facts:
         """Noted."""
         self.world.act("grant_access")
         self.world.granted.append(access.addresses)
         return Facts()
 
-    async def close_access(self, target: Target, facts: Facts, access: Access) -> None:
+    async def close_access(self, target: Target, facts: Facts, access: Access, fence: Fence = None) -> None:
         """Noted."""
         self.world.act("close_access")
 
@@ -264,6 +264,13 @@ class FakeGuest:
         """As scripted."""
         return NodeStatus(self.world.status, "on", True)
 
-    async def sanitize(self, target: Target, facts: Facts, access: Access | None = None, opened: bool = True) -> None:
+    async def sanitize(
+        self,
+        target: Target,
+        facts: Facts,
+        access: Access | None = None,
+        opened: bool = True,
+        fence: Fence = None,
+    ) -> None:
         """Noted."""
         self.world.act("sanitize")

@@ -15,9 +15,10 @@ import (
 
 // guestReport is the body of POST /guest: what the machine's "VMware Tools" report.
 type guestReport struct {
-	UUID     string `json:"uuid"`
-	Hostname string `json:"hostname"`
-	Tools    string `json:"tools"` // guestToolsRunning, guestToolsNotRunning
+	UUID     string            `json:"uuid"`
+	Hostname string            `json:"hostname"`
+	Tools    string            `json:"tools"` // guestToolsRunning, guestToolsNotRunning
+	Info     map[string]string `json:"info"`  // what it set below "guestinfo."
 	IPs      []struct {
 		MAC     string `json:"mac"`
 		Address string `json:"address"`
@@ -85,9 +86,28 @@ func (c *center) setGuest(report guestReport) error {
 				}
 			}
 		}
-		ctx.Update(vm, guestChanges(&vm.VirtualMachine, cards, report.Hostname, report.Tools))
+		changes := guestChanges(&vm.VirtualMachine, cards, report.Hostname, report.Tools)
+		if len(report.Info) > 0 {
+			changes = append(changes, types.PropertyChange{Name: "config.extraConfig", Val: withInfo(vm.Config.ExtraConfig, report.Info)})
+		}
+		ctx.Update(vm, changes)
 	})
 	return nil
+}
+
+// withInfo are the options with what the guest has set: nothing but keys below "guestinfo." can be.
+func withInfo(options []types.BaseOptionValue, info map[string]string) []types.BaseOptionValue {
+	found := make([]types.BaseOptionValue, 0, len(options)+len(info))
+	for _, option := range options {
+		key, below := strings.CutPrefix(option.GetOptionValue().Key, "guestinfo.")
+		if _, set := info[key]; !below || !set {
+			found = append(found, option)
+		}
+	}
+	for key, value := range info {
+		found = append(found, &types.OptionValue{Key: "guestinfo." + key, Value: value})
+	}
+	return found
 }
 
 // powerReport is the body of POST /power: a guest that has shut down, or broken down, by itself.

@@ -28,7 +28,7 @@ class NoFence:
     def begin(self, target: Target, attempt: ActivityAttempt) -> None:
         """Well."""
 
-    def check(self, target: Target, attempt: ActivityAttempt) -> None:
+    def check(self, target: Target, attempt: ActivityAttempt | None) -> None:
         """Well."""
 
 

@@ -23,7 +23,7 @@ class Fence:
     def begin(self, target: Target, attempt: ActivityAttempt) -> None:
         """Well."""
 
-    def check(self, target: Target, attempt: ActivityAttempt) -> None:
+    def check(self, target: Target, attempt: ActivityAttempt | None) -> None:
         """Never."""
         raise Fenced(f"{target.computer} is held by another one")
 

@@ -26,7 +26,7 @@ class Nothing:
     def begin(self, target: Target, attempt: ActivityAttempt) -> None:
         """Well."""
 
-    def check(self, target: Target, attempt: ActivityAttempt) -> None:
+    def check(self, target: Target, attempt: ActivityAttempt | None) -> None:
         """Well."""
 
     def started(self, step: StepInput, attempt: ActivityAttempt) -> None:

@@ -88,7 +88,7 @@ def test_a_computer_is_reloaded_if_it_can_be(vclab: Command, store: Path) -> Non
     """Refused with the reason before anything is started; what may be loaded is asked of Temporal."""
     for command in (
         ("endpoint", "add", "room", "--module", "fake-metal"),
-        ("computer", "add", "m1", "--group", "room", "--address", "10.77.0.31"),
+        ("computer", "add", "m1", "--group", "room", "--address", "10.77.0.31", "--trust-first-contact"),
         ("image", "add", "metal", "--module", "fake-metal", "--guest", "fake", *SIZE),
     ):
         said = vclab(*command)
@@ -365,15 +365,29 @@ def test_lab_machines(vclab: Command, store: Path, key: Path) -> None:
     assert (changed["private_address"], changed["private_mac"]) == ("10.77.0.28", "02:76:62:00:00:01")
     assert changed["host_key"] == made["host_key"]
     room = ("computer", "add", "pc-08", "--group")
-    vclab(*room, "room-12", "--address", "10.77.0.28").one_line_error(3, "of pc-08 belongs to pc-07")
-    vclab(*room, "room-12", "--address", "10.77.0.29", "--public-mac", "02:76:62:00:00:01").one_line_error(3, "pc-07")
+    vclab(*room, "room-12", "--address", "10.77.0.29").one_line_error(
+        2, "anybody could answer", "--trust-first-contact"
+    )
+    trusted = ("--trust-first-contact", "--json")
+    assert (
+        vclab("computer", "add", "pc-09", "--group", "room-12", "--address", "10.77.0.30", *trusted).json["host_key"]
+        == ""
+    )
+    vclab(*room, "room-12", "--address", "10.77.0.28", "--trust-first-contact").one_line_error(
+        3, "of pc-08 belongs to pc-07"
+    )
+    vclab(
+        *room, "room-12", "--address", "10.77.0.29", "--public-mac", "02:76:62:00:00:01", *trusted[:1]
+    ).one_line_error(3, "pc-07")
     vclab(*room, "room-13", "--address", "10.77.0.29").one_line_error(4, "did you mean room-12?")
     vclab(*room, "vc1", "--address", "10.77.0.29").one_line_error(4, "there is no group of lab machines 'vc1'")
     vclab(*room, "room-12", "--address", "10.77").one_line_error(2, "'10.77' is not an address")
     vclab(*room, "room-12", "--address", "::1").one_line_error(2, "can't be a machine's address")
     vclab(*room, "room-12").one_line_error(2, "needs --address")
     vclab("computer", "add", "pc-08", "--address", "10.77.0.29").one_line_error(2, "--group")
-    vclab("computer", "add", "vm01", "--group", "room-12", "--address", "10.77.0.30").one_line_error(3, "identity vm01")
+    vclab("computer", "add", "vm01", "--group", "room-12", "--address", "10.77.0.31", *trusted[:1]).one_line_error(
+        3, "identity vm01"
+    )
     vclab("endpoint", "check", "room-12").one_line_error(3, "which has nothing to log in to")
     vclab("endpoint", "add", "vc1", "--module", "standalone").one_line_error(3, "the endpoint vc1 exists")
     vclab("endpoint", "add", "r", "--module", "standalone", "--url", "https://x").one_line_error(2, "need no login")

@@ -9,7 +9,8 @@ import pytest
 from tests.cli.conftest import Command
 from tests.cli.terminal import place
 from vclab.model.intents import Intent, Outcome
-from vclab.store import audit, intents
+from vclab.model.plans import GIVEN, PUBLISHED, Facts
+from vclab.store import audit, intents, reservations
 from vclab.store.engine import Store, open_store
 
 ID = "3a4b5c6d7e8"
@@ -57,3 +58,13 @@ def test_the_audit_is_for_operators(vclab: Command) -> None:
     assert (one["id"], one["outcome"], one["arguments"], one["account"]) == ("i1", "done", {"hard": True}, "root")
     assert vclab("--as", "olga", "audit", "--user", "bob").err == "No acts, as far as is recorded.\n"
     vclab("--as", "olga", "audit", "--user", "").one_line_error(2, "--user has an empty value")
+
+
+@pytest.mark.parametrize("known_by", ["", PUBLISHED, GIVEN])
+def test_a_host_key_for_which_nobody_vouches_is_said_to_be_unverified(
+    vclab: Command, acted: Store, known_by: str
+) -> None:
+    facts = Facts("10.77.0.9", "203.0.113.9", "ssh-ed25519 AAAA", host_key_from=known_by)
+    acted.run(lambda session: reservations.ready(session, ID, facts, NOW))
+    assert ("host key unverified (first contact)" in vclab("show", ID).out) is not bool(known_by)
+    assert vclab("show", ID, "--json").json["host_key_verified"] is bool(known_by)

@@ -1,9 +1,16 @@
 """What the Linux guest reads and writes as text, where no machine is needed."""
 
-import pytest
+import json
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.targets import target_of
 from vclab.guests import linux_firewall, linux_image, linux_look
+from vclab.model import reported
 from vclab.model.errors import StepFailed
+from vclab.model.plans import Facts
 
 
 def test_currentimage_in_vcls_own_form() -> None:
@@ -66,3 +73,49 @@ def test_rules_that_are_not_there_differ() -> None:
     firewall = linux_firewall.Firewall(linux_firewall.networks(["10.0.0.1"]))
     assert "input is not dropped" in linux_firewall.differences(firewall, "")
     assert "management4" in linux_firewall.differences(firewall, '{"nftables": []}')
+
+
+# What a machine's root may have it answer
+
+BOOT = "0a1b2c3d-0000-4000-8000-0123456789ab"
+MAC = "02:76:63:00:00:01"
+KEYS = st.sampled_from(["set", "chain", "name", "elem", "val", "expires", "prefix", "addr", "len", "range", "users4"])
+
+
+def card(address: object, mac: object = MAC) -> object:
+    return {"address": mac, "addr_info": [{"family": "inet", "scope": "global", "local": address}]}
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["-oProxyCommand=touch /tmp/evil", "127.0.0.1", "::1", "224.0.0.1", "169.254.1.1", "0.0.0.0", "1" * 9999, None, {}],
+)
+def test_a_public_address_that_is_none_is_not_known(address: object) -> None:
+    told = f"{BOOT}\n{json.dumps([card(address)])}"
+    assert linux_look._facts(told, MAC, "10.77.0.9") == Facts(boot_id=BOOT)
+
+
+@pytest.mark.parametrize(
+    "listing",
+    ["[" * 50_000, '{"address": 1}', "null", "9" * 5000, '[[], 1, {"address": []}, {"addr_info": {}}]', "\x1b[2J", ""],
+)
+def test_a_listing_that_is_none_raises_nothing(listing: str) -> None:
+    assert linux_look._facts(f"{BOOT}\n{listing}", MAC, "10.77.0.9") in (None, Facts(boot_id=BOOT))
+
+
+def test_a_boot_id_that_is_none_is_not_stored() -> None:
+    assert linux_look._facts(f"\x1b]0;evil\x07\n{json.dumps([card('203.0.113.9')])}", MAC, "10.77.0.9") is None
+
+
+@given(st.recursive(st.none() | st.integers() | st.text(), lambda i: st.lists(i) | st.dictionaries(KEYS, i)))
+def test_whatever_the_firewall_answers_is_read_or_not_known(answer: object) -> None:
+    listing = json.dumps({"nftables": answer})
+    linux_firewall.open_to(listing)
+    assert all(reported.address(each) for each in linux_firewall.recent(listing, 60.0))
+    assert linux_firewall.differences(linux_firewall.Firewall(()), listing)
+
+
+@pytest.mark.parametrize("generation", ["9" * 5000, "-1", "٣", ""])
+def test_a_generation_that_is_none_is_not_newer(generation: str) -> None:
+    tags = linux_image.parse(f"vclab_installation=vclab\ncomputer_hostname=vm01\nvclab_generation={generation}\n")
+    linux_image.refuse_newer(tags, target_of(installation="vclab", computer="vm01"))

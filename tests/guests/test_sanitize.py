@@ -2,6 +2,8 @@
 
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pytest
 from tests.guests.bench import Bench, Place, interrupted
 from vclab.guests.linux import Linux
 from vclab.guests.ssh import Shell
-from vclab.model.errors import NotOurs, StepFailed
+from vclab.model.errors import Fenced, NotOurs, StepFailed
 from vclab.model.plans import Access
 
 pytestmark = pytest.mark.lab
@@ -297,4 +299,181 @@ def test_a_look_that_finds_nothing_is_not_taken_for_clean_when_it_fails(
         sanitize(place, access)
     monkeypatch.undo()
     assert place.inside("getent", "passwd", access.login)
+    sanitize(place, access)
+
+
+# What a look could pass over
+
+
+@contextmanager
+def mounted(place: Place, image: Path, kind: str, where: str, *options: str) -> Iterator[None]:
+    """A file system of its own in the machine, on a disk of 128 MB."""
+    with image.open("wb") as file:
+        file.truncate(128 << 20)
+    subprocess.run([f"mkfs.{kind}", "-q", str(image)], check=True)
+    init = str(place.machine.init())
+    with disk(image) as device:
+        place.inside("mkdir", "-p", where)
+        subprocess.run(
+            ["nsenter", "-t", init, "-m", "--", "sh", "-c", _MOUNT, "sh", device, where, *options], check=True
+        )
+        try:
+            yield
+        finally:
+            place.inside("sh", "-c", f"umount {where}; rmdir {where}", check=False)
+
+
+_MOUNT = """[ -b "$1" ] || { mknod "$1" b 7 "${1#/dev/loop}"; made=1; }
+mount "$@"
+[ -z "${made:-}" ] || rm "$1" """
+
+
+@contextmanager
+def disk(image: Path) -> Iterator[str]:
+    found = subprocess.run(["losetup", "--find", "--show", str(image)], capture_output=True, text=True, check=True)
+    try:
+        yield found.stdout.strip()
+    finally:
+        subprocess.run(["losetup", "--detach", found.stdout.strip()], check=True)
+
+
+def test_what_is_read_only_at_that_moment_is_searched(
+    place: Place, access: Access, user_key: Path, tmp_path: Path
+) -> None:
+    """A disk with errors goes read only by itself."""
+    with mounted(place, tmp_path / "disk", "ext4", "/srv/data"):
+        place.inside("chmod", "1777", "/srv/data")
+        grant(place, access)
+        assert as_user(place, access, user_key, "echo evil > /srv/data/evil").returncode == 0
+        place.inside("mount", "-o", "remount,ro", "/srv/data")
+        with pytest.raises(StepFailed, match="file /srv/data/evil of"):
+            sanitize(place, access)
+        place.inside("mount", "-o", "remount,rw", "/srv/data")
+        sanitize(place, access)
+        assert place.inside("ls", "/srv/data").split() == ["lost+found"]
+
+
+def test_nested_subvolumes_are_searched(place: Place, access: Access, user_key: Path, tmp_path: Path) -> None:
+    """Anybody may make one, and find(1) takes it for another file system."""
+    with mounted(place, tmp_path / "disk", "btrfs", "/srv/data"):
+        subprocess.run(_made_subvolumes(place), check=True)
+        grant(place, access)
+        leave = (
+            "echo evil > /srv/data/outer/inner/evil; mkdir /srv/data/outer/evils; echo evil > /srv/data/outer/evils/one"
+        )
+        assert as_user(place, access, user_key, leave).returncode == 0
+        sanitize(place, access)
+        assert place.inside("find", "/srv/data", "-mindepth", "1").split() == [
+            "/srv/data/outer",
+            "/srv/data/outer/inner",
+        ]
+
+
+def _made_subvolumes(place: Place) -> list[str]:
+    root = f"/proc/{place.machine.init()}/root/srv/data"
+    script = 'for one in outer outer/inner; do btrfs -q subvolume create "$1/$one" && chmod 1777 "$1/$one"; done'
+    return ["sh", "-c", script, "sh", root]
+
+
+def test_a_disk_that_is_mounted_no_more_is_searched(
+    place: Place, access: Access, user_key: Path, tmp_path: Path
+) -> None:
+    with mounted(place, tmp_path / "disk", "ext4", "/srv/data"):
+        place.inside("chmod", "1777", "/srv/data")
+        grant(place, access)
+        assert as_user(place, access, user_key, "echo evil > /srv/data/evil").returncode == 0
+    with disk(tmp_path / "disk") as device:
+        init = str(place.machine.init())
+        make = ["nsenter", "-t", init, "-m", "--", "mknod", device, "b", "7", device.removeprefix("/dev/loop")]
+        subprocess.run(make, check=True)
+        with pytest.raises(StepFailed, match=f"file evil on the unmounted disk {device} of"):
+            sanitize(place, access)
+        place.inside("rm", device)
+    sanitize(place, access)
+
+
+def test_what_others_own_and_everybody_may_write_to(place: Place, access: Access, user_key: Path) -> None:
+    """Nobody knows who wrote it, so it is neither removed nor called clean."""
+    place.inside("sh", "-c", "echo before > /var/tmp/shared; chmod 666 /var/tmp/shared")
+    grant(place, access)
+    assert as_user(place, access, user_key, "echo evil > /var/tmp/shared").returncode == 0
+    with pytest.raises(StepFailed, match=r"file /var/tmp/shared \(of others, written to\) of"):
+        sanitize(place, access)
+    place.inside("rm", "/var/tmp/shared")
+    sanitize(place, access)
+
+
+def test_core_dumps_and_journals_of_the_user_go(place: Place, access: Access) -> None:
+    """They are root's, and named after the user's id."""
+    grant(place, access)
+    found = (
+        f"/var/lib/systemd/coredump/core.evil.{access.uid}.0123.77.1700000000.zst",
+        f"/var/log/journal/0123/user-{access.uid}.journal",
+        f"/var/log/journal/0123/user-{access.uid}@0001-0002.journal",
+        f"/var/crash/_usr_bin_evil.{access.uid}.crash",
+        f"/var/log/journal/0123/user-{access.uid}7.journal",
+    )
+    for path in found:
+        place.inside("sh", "-c", 'mkdir -p "${1%/*}"; echo secret > "$1"', "sh", path)
+    sanitize(place, access)
+    left = place.inside("find", "/var/lib/systemd/coredump", "/var/log/journal", "/var/crash", "-type", "f")
+    assert left.split() == [found[-1]]  # somebody else's
+    place.inside("rm", "-r", "/var/lib/systemd/coredump", "/var/log/journal", "/var/crash", check=False)
+
+
+@pytest.mark.parametrize("queued", ["/var/spool/cups/d00001-001", "/var/spool/postfix/deferred/A/A1"])
+def test_print_jobs_and_mail_are_named(place: Place, access: Access, queued: str) -> None:
+    make = 'mkdir -p "${1%/*}"; install -o daemon /dev/null "$1"'
+    place.inside("sh", "-c", make, "sh", f"{queued}-older")
+    grant(place, access)
+    place.inside("sh", "-c", make, "sh", queued)
+    with pytest.raises(StepFailed, match=f"print job or mail {queued} of"):
+        sanitize(place, access)
+    place.inside("rm", queued)
+    sanitize(place, access)
+    place.inside("rm", "-r", "/".join(queued.split("/")[:4]))
+
+
+def test_nothing_beyond_a_border_of_file_systems_is_removed(place: Place, access: Access) -> None:
+    """A home on a file server is the user's, and its content stays. A file system for message queues stands for that
+    here: its content is not looked for among the files of the computer either."""
+    grant(place, access)
+    place.inside("mkdir", "/srv/home")
+    place.inside("mount", "-t", "mqueue", "server", "/srv/home")
+    place.inside("sh", "-c", f"touch /srv/home/thesis; chown {access.uid} /srv/home")
+    with pytest.raises(StepFailed, match="file /srv/home of"):
+        sanitize(place, access)
+    assert place.inside("ls", "/srv/home") == "thesis\n"
+    place.inside("sh", "-c", "rm /srv/home/thesis; chown root /srv/home; umount /srv/home; rmdir /srv/home")
+    sanitize(place, access)
+
+
+def test_a_stale_one_touches_nothing(place: Place, access: Access) -> None:
+    """It lost the computer after it had connected: the next user's firewall stays open."""
+    grant(place, access)
+    asked = []
+
+    def fence() -> None:
+        asked.append(1)
+        if len(asked) == stale:
+            raise Fenced("somebody newer has it")
+
+    for stale in (1, 2):
+        asked.clear()
+        with pytest.raises(Fenced):
+            place.bench.manage(place.bench.linux().sanitize(place.target, place.facts, access, fence=fence))
+        if stale == 1:
+            assert place.opens("alice") and place.inside("getent", "passwd", access.login)
+    sanitize(place, access)
+
+
+def test_a_stale_close_leaves_the_next_users_firewall(place: Place, access: Access) -> None:
+    grant(place, access)
+
+    def fence() -> None:
+        raise Fenced("somebody newer has it")
+
+    with pytest.raises(Fenced):
+        place.bench.manage(place.bench.linux().close_access(place.target, place.facts, access, fence))
+    assert place.opens("alice")
     sanitize(place, access)

@@ -84,7 +84,7 @@ class Center:
             annotation=f"made for {name}",
             instanceUuid=UUID.format(number),
             files=vim.vm.FileInfo(vmPathName=f"[ds1] vclab/{name}/{name}.vmx"),
-            extraConfig=[vim.option.OptionValue(key="guestinfo.vclab.computer", value=name)],
+            extraConfig=[vim.option.OptionValue(key="vclab.computer", value=name)],
             deviceChange=[vim.vm.device.VirtualDeviceSpec(operation="add", device=d) for d in (scsi, disk, *cards)],
         )
 
@@ -439,7 +439,7 @@ def test_machines_are_there_again_after_a_restart(tmp_path: Path, kill: bool) ->
         wait(machines[0].PowerOnVM_Task())
         wait(machines[1].PowerOnVM_Task())
         change = vim.vm.ConfigSpec(
-            memoryMB=2048, extraConfig=[vim.option.OptionValue(key="guestinfo.vclab.generation", value="7")]
+            memoryMB=2048, extraConfig=[vim.option.OptionValue(key="vclab.generation", value="7")]
         )
         wait(machines[1].ReconfigVM_Task(change))
         foreign = center.spec("foreign", 8)  # as `govc vm.create` makes one: with a new disk, and paths made up

@@ -249,11 +249,19 @@ def test_two_hundred_machines_are_listed_by_a_few_calls(own_bench: Bench) -> Non
     host = site.host("esx1")
     for number in range(200):
         ours = number % 2 == 0
-        marks = {"installation": "vclab" if ours else "other", "computer": f"vm{number}", "generation": "1"}
-        extra = [vim.option.OptionValue(key=f"guestinfo.vclab.{k}", value=v) for k, v in marks.items()]
+        owner, computer, uuid = "vclab" if ours else "other", f"vm{number}", f"00000000-0000-4000-8000-{number:012}"
+        marks = {"installation": owner, "computer": computer, "generation": "1", "instance": uuid}
+        extra = [vim.option.OptionValue(key=f"vclab.{k}", value=v) for k, v in marks.items()]
         files = vim.vm.FileInfo(vmPathName=f"[ds1] m{number:03}/m.vmx")
         site.vm_folder.CreateVM_Task(
-            vim.vm.ConfigSpec(name=f"m{number:03}", files=files, extraConfig=extra), host.pool, host.ref
+            vim.vm.ConfigSpec(
+                name=f"m{number:03}",
+                files=files,
+                extraConfig=extra,
+                instanceUuid=uuid,
+            ),
+            host.pool,
+            host.ref,
         )
     deadline = time.monotonic() + 20
     while len(own_bench.machines()) < 200 and time.monotonic() < deadline:
@@ -278,7 +286,7 @@ def test_an_orphan_is_removed_by_its_uuid(bench: Bench) -> None:
 
 
 def test_an_unmarked_machine_is_no_orphan(bench: Bench) -> None:
-    foreign = bench.foreign("somebody", marks={"guestinfo.vclab.computer": "vm9"})
+    foreign = bench.foreign("somebody", marks={"vclab.computer": "vm9"})
     with pytest.raises(NotOurs):
         bench.module.remove_machine("lab-vcenter", foreign.instance_uuid)
     assert foreign.instance_uuid not in [m.instance_uuid for m in bench.module.machines("lab-vcenter").machines]

@@ -50,7 +50,7 @@ def test_a_folder_with_machines_that_vclab_did_not_make(bench: Bench) -> None:
 
 def test_a_folder_with_machines_of_another_installation(bench: Bench) -> None:
     folder = bench.site().vm_folder.CreateFolder("others")
-    machine = bench.foreign("m1", marks={"guestinfo.vclab.installation": "north"})
+    machine = bench.foreign("m1", marks={"vclab.installation": "north"})
     bench.site().finish(folder.MoveIntoFolder_Task([machine.ref]))
     with pytest.raises(Refused, match=r"holds machines of the installation north \(m1\); use another folder"):
         _ask(bench, "others")

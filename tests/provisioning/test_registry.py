@@ -23,7 +23,7 @@ SURROUNDINGS = Surroundings(
     password=lambda ref: "",
     group=lambda endpoint: [],
     why_not_free=lambda computer: "",
-    sanitize=lambda target: None,
+    sanitize=lambda target, fence: None,
 )
 
 each_kind = pytest.mark.parametrize("kind", registry.KINDS, ids=lambda kind: kind.name)

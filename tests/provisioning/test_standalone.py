@@ -35,7 +35,9 @@ class Group:
         self.module = Standalone(
             group=lambda endpoint: list(self.computers.values()),
             why_not_free=lambda one: asyncio.run(self.linux.why_not_free(one.private_address, one.host_key)),
-            sanitize=lambda target: asyncio.run(self.linux.sanitize(target, self.facts(target), self.access)),
+            sanitize=lambda target, fence: asyncio.run(
+                self.linux.sanitize(target, self.facts(target), self.access, fence=fence)
+            ),
             answer_seconds=0.5,
         )
 

@@ -256,7 +256,7 @@ def everything(vcenter: Vcenter) -> list[Any]:
 
 def marks(machine: Any) -> dict[str, str]:
     """Our marks on a virtual machine, by their last word; none when it is gone."""
-    prefix = "guestinfo.vclab."
+    prefix = "vclab."
     try:
         options = machine.config.extraConfig
     except vmodl.fault.ManagedObjectNotFound:

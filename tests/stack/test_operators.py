@@ -89,8 +89,9 @@ def copy_of(stack: Stack, former: Mapping[str, str]) -> None:
     vcenter = stack.vcenter()
     vcenter.make("foreign", 1)
     stray = vcenter.make("stray", 2)
-    options = {f"guestinfo.vclab.{key}": value for key, value in former.items()}
-    options |= {"guestinfo.vclab.computer": "vm39", "guestinfo.vclab.reservation": "forgotten"}
+    options = {f"vclab.{key}": value for key, value in former.items()}
+    options["vclab.instance"] = stray.config.instanceUuid
+    options |= {"vclab.computer": "vm39", "vclab.reservation": "forgotten"}
     kinds = vcenter.vim.option
     values = [kinds.OptionValue(key=key, value=value) for key, value in options.items()]
     wait(stray.ReconfigVM_Task(vcenter.vim.vm.ConfigSpec(extraConfig=values)))

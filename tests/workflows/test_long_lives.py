@@ -118,7 +118,7 @@ async def details(life: Life) -> str:
             with suppress(RPCError):  # refused while a workflow task runs
                 answer = await life.handle.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
                 if answer.current_details:
-                    return answer.current_details
+                    return str(answer.current_details)
             await asyncio.sleep(0.05)
 
 

@@ -47,7 +47,7 @@ TWO = tuple(HostFacts(f"esx{n}", 16, 65536, datastores=("ds1",)) for n in (1, 2)
 
 MODULES: Mapping[str, ProvisioningModule] = {
     "vsphere": VSphere(lambda _: ENDPOINT, lambda _: "", "vclab", 1),
-    "standalone": Standalone(lambda _: [], lambda _: "", lambda _: None),
+    "standalone": Standalone(lambda _: [], lambda _: "", lambda _, fence: None),
     "fake": Fake(Pretended(Behaviour()), "vclab"),
     "fake-metal": FakeMetal(Pretended(Behaviour()), "vclab", lambda _: []),
 }

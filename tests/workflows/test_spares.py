@@ -39,6 +39,11 @@ def another(life: Life) -> None:
     life.world.done.clear()
 
 
+def without_root(life: Life) -> None:
+    """Whoever is let in can be followed by what they leave."""
+    life.store.run(lambda session: catalog.put_image(session, replace(IMAGE, root_access=False)))
+
+
 @KEEPING
 async def test_kept_and_handed_out(life: Life) -> None:
     """Sanitized, not removed; the next one gets it by a short plan; used by nobody, it is kept again."""
@@ -60,6 +65,7 @@ async def test_kept_and_handed_out(life: Life) -> None:
 @KEEPING
 async def test_connect_without_a_connection(life: Life) -> None:
     """nologin: the login records are read once access is closed; what they show decides."""
+    without_root(life)
     await life.ready()
     await life.reservations.acknowledge(life.id, Acknowledge("203.0.113.101"))
     await life.when(lambda: bool(life.world.granted))
@@ -82,6 +88,7 @@ async def test_connect_without_a_connection(life: Life) -> None:
 @pytest.mark.parametrize("tainted", ["", "there was a connection from 203.0.113.101"])
 async def test_connect_that_failed_half_way(life: Life, tainted: str) -> None:
     """The firewall may have been open: the records are read, and it is shut before it is removed."""
+    without_root(life)
     life.world.fail["grant_access"] = StepFailed("the firewall is not as it was set")
     life.world.tainted = tainted
     await life.ready()
@@ -91,6 +98,20 @@ async def test_connect_that_failed_half_way(life: Life, tainted: str) -> None:
     assert (await life.until("complete")).ending == "released"
     end = ["why_tainted", "taint", "close_access", "remove"] if tainted else ["why_tainted", "sanitize"]
     assert life.world.done[-len(end) :] == end
+
+
+@KEEPING
+async def test_let_in_with_root_rights(life: Life) -> None:
+    """nologin, and no look saw anybody: it is removed all the same, for root hides from looks."""
+    await life.ready()
+    await life.reservations.acknowledge(life.id, Acknowledge("203.0.113.101"))
+    await life.when(lambda: bool(life.world.granted))
+    assert computer(life).tainted
+    await life.skip(seconds=930)
+    await life.until("complete")
+    assert life.world.done[-3:] == ["taint", "close_access", "remove"]
+    found = computer(life)
+    assert (found.image, found.tainted, found.spare_until) == ("", False, None)
 
 
 @KEEPING

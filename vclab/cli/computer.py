@@ -61,6 +61,11 @@ HostKey = Annotated[
     typer.Option("--host-key", metavar="KEY|FILE", help="Host key of a lab machine, to be pinned.", show_default=False),
 ]
 
+TrustFirstContact = Annotated[
+    bool,
+    typer.Option("--trust-first-contact", help="Pin the host key of whoever answers first at a lab machine's address."),
+]
+
 
 @app.command("add")
 def add(
@@ -73,6 +78,7 @@ def add(
     group_: Group = None,
     address: Address = None,
     host_key: HostKey = None,
+    trust_first_contact: TrustFirstContact = False,
     json: Json = False,
     as_user: AsUser = "",
 ) -> None:
@@ -82,15 +88,15 @@ def add(
     as there are identities, if the hosts have room. A pool can grow: a higher --count adds what is missing.
 
     A lab machine exists already, with the management key in root's authorized_keys; --group names the endpoint (of
-    the module standalone) that it belongs to. Without --host-key, that of the first contact is pinned. What has no
-    guest needs no address. Adding it again changes it.
+    the module standalone) that it belongs to. --host-key says how it is known (its /etc/ssh/ssh_host_ed25519_key.pub);
+    --trust-first-contact pins what answers first. What has no guest needs no address. Adding it again changes it.
 
     \b
     Examples:
       vclab computer add vm --count 40
       vclab computer add lab --count 8 --mac-prefix 00:50:56
       vclab computer add paint-1 --private-mac 02:76:63:99:00:01 --public-mac 02:76:63:99:01:01
-      vclab computer add pc-07 --group room-12 --address 10.77.0.27
+      vclab computer add pc-07 --group room-12 --address 10.77.0.27 --host-key ./pc-07.pub
     """
     pool, machine = (count, mac_prefix) != (None, None), (address, host_key) != (None, None)
     ask, one = asker(context), (private_mac, public_mac) != (None, None)
@@ -98,6 +104,8 @@ def add(
         _add_lab_machine(context, group_, host_key, pool, json)
     elif machine:
         raise Usage("--address and --host-key are for lab machines", "name the machine's endpoint with --group")
+    elif trust_first_contact:
+        raise Usage("--trust-first-contact is for lab machines", "name the machine's endpoint with --group")
     elif count is not None and not one:
         ask.tell(computers.add_pool, given(context, computers.AddPool), json, _list)
     elif pool or not one:

@@ -73,6 +73,7 @@ def _known(view: Look, zone: ZoneInfo) -> list[tuple[str, str]]:
         ("Address", view.address or ""),
         ("Handed out", view.handover or ""),
         ("Host key", view.host_key or ""),
+        ("", "host key unverified (first contact)" if view.host_key and not view.host_key_verified else ""),
         ("Open to", ", ".join(view.remote_addresses) if view.access_open else ""),
         ("Start", clock(view.start, zone, now)),
         ("Prepared from", clock(view.preload_at, zone, now) if view.preload_at and not view.ended else ""),

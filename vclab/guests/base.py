@@ -1,6 +1,6 @@
 """The interface of an OS module ("guest"): what is done inside a computer, over SSH, from the management node."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -21,6 +21,10 @@ class Connections:
         return bool(self.addresses)
 
 
+Fence = Callable[[], None] | None
+"""Asked before each change, in a thread: it raises when the tenure does not hold the computer any more."""
+
+
 class Guest(Protocol):
     """An OS module. All methods are coroutines; ``facts`` must hold the private address and the pinned host key.
 
@@ -33,12 +37,12 @@ class Guest(Protocol):
     def steps(self) -> Mapping[str, AsyncStep]:
         """The guest's load steps, by their recorded name."""
 
-    async def grant_access(self, target: Target, facts: Facts, access: Access) -> Facts:
+    async def grant_access(self, target: Target, facts: Facts, access: Access, fence: Fence = None) -> Facts:
         """Make the account (keys, one-time password, sudo if allowed); open the connect ports to the addresses only.
 
         The public address and boot id as they are now, as far as the computer tells them: somebody is about to come."""
 
-    async def close_access(self, target: Target, facts: Facts, access: Access) -> None:
+    async def close_access(self, target: Target, facts: Facts, access: Access, fence: Fence = None) -> None:
         """Close the connect ports to everybody but the management node."""
 
     async def connections(self, target: Target, facts: Facts, access: Access, within: float = 0.0) -> Connections:
@@ -68,7 +72,14 @@ class Guest(Protocol):
         """What the computer says it is: READY (the target's revision, post-load done, untainted, the pinned host key),
         POST_LOAD (the tag of post-load is missing) or RELOAD (anything else, and what can't be read)."""
 
-    async def sanitize(self, target: Target, facts: Facts, access: Access | None = None, opened: bool = True) -> None:
+    async def sanitize(
+        self,
+        target: Target,
+        facts: Facts,
+        access: Access | None = None,
+        opened: bool = True,
+        fence: Fence = None,
+    ) -> None:
         """Remove all that the tenure's users could have left, close the computer, and verify that it is clean.
 
         ``access``: who was let in; ``opened``: that they were, or that it can't be ruled out. Twice is harmless.

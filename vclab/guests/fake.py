@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 
 from vclab.fake_world import Machine, World, now
-from vclab.guests.base import Connections
+from vclab.guests.base import Connections, Fence
 from vclab.model.errors import NotYet, StepFailed, Unreachable
 from vclab.model.plans import Access, Facts, NodeStatus, Status, StepInput, Target
 from vclab.model.steps import AsyncStep, StepContext
@@ -29,7 +29,7 @@ class FakeGuest:
             "fake.read_public_address": self._read_public_address,
         }
 
-    async def grant_access(self, target: Target, facts: Facts, access: Access) -> Facts:
+    async def grant_access(self, target: Target, facts: Facts, access: Access, fence: Fence = None) -> Facts:
         """Make the account; let in the addresses and no others."""
         machine = await self._acted("grant_access", target)
         self._world.change(
@@ -40,7 +40,7 @@ class FakeGuest:
         )
         return Facts()
 
-    async def close_access(self, target: Target, facts: Facts, access: Access) -> None:
+    async def close_access(self, target: Target, facts: Facts, access: Access, fence: Fence = None) -> None:
         """Let nobody in any more."""
         machine = await self._acted("close_access", target)
         self._world.change(machine.uuid, let_in=(), access_since=0.0)
@@ -101,7 +101,14 @@ class FakeGuest:
             return NodeStatus(Status.RELOAD, "on", True, image, machine.tainted or f"it holds {image}")
         return NodeStatus(Status.READY if machine.prepared else Status.POST_LOAD, "on", True, image)
 
-    async def sanitize(self, target: Target, facts: Facts, access: Access | None = None, opened: bool = True) -> None:
+    async def sanitize(
+        self,
+        target: Target,
+        facts: Facts,
+        access: Access | None = None,
+        opened: bool = True,
+        fence: Fence = None,
+    ) -> None:
         """Remove the accounts, let nobody in. Raises ``StepFailed`` when a user had root rights."""
         machine = await self._acted("sanitize", target)
         if opened and access is not None and access.sudo:

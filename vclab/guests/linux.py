@@ -19,11 +19,11 @@ from vclab.guests import (
     linux_spare,
     ssh,
 )
-from vclab.guests.base import Connections
+from vclab.guests.base import Connections, Fence
 from vclab.guests.linux_firewall import Firewall, Network, apply, contains, networks, restore_at_boot
 from vclab.guests.ssh import Patience, Shell
 from vclab.model.errors import NotYet, StepFailed, Unreachable
-from vclab.model.plans import Access, Facts, NodeStatus, Status, StepInput, Target
+from vclab.model.plans import PUBLISHED, Access, Facts, NodeStatus, Status, StepInput, Target
 from vclab.model.steps import AsyncStep, StepContext
 from vclab.secrets.store import SecretStore
 
@@ -62,26 +62,37 @@ class Linux:
     # Steps of a load
 
     async def _wait_ssh(self, context: StepContext, given: StepInput) -> Facts:
-        """Look whether SSH answers and lets us in; pin the host key. Raises ``NotYet`` until it does."""
-        address = ssh.plain_address(given.facts.private_address)
+        """Look whether SSH answers and lets us in; pin the host key. Raises ``NotYet`` until it does.
+
+        Whoever answers must have the key that the machine has published through its endpoint, if it has: anybody on
+        the same network can answer for an address.
+        """
+        address, published = ssh.plain_address(given.facts.private_address), given.facts.published_key
         try:
-            found = given.facts.host_key or await ssh.host_key(address, self._patience)
+            found = given.facts.host_key or published or await ssh.host_key(address, self._patience)
             async with ssh.connect(address, found, self._key, self._patience) as shell:
                 await linux_look.check_card(shell, given.target.private_mac)
         except Unreachable as error:
             raise NotYet(str(error), SSH_LOOK) from None
+        except ssh.WrongKey as error:
+            if found != published:
+                raise
+            raise StepFailed(
+                f"another machine answers at {address}: it shows host key {ssh.fingerprint(error.found)}, but "
+                f"{given.target.computer} has published {ssh.fingerprint(published)} through its endpoint"
+            ) from None
         context.progress(f"SSH answers at {address}")
-        return Facts(host_key=found)
+        return Facts(host_key=found, host_key_from=PUBLISHED if found == published else given.facts.host_key_from)
 
     async def _post_load(self, context: StepContext, given: StepInput) -> Facts:
         """Make the computer safe to hand over. Raises ``NotOurs`` if it says that it is of a newer generation."""
         target = given.target
-        async with self._connected(given.facts) as shell:
+        async with self._connected(given.facts) as looking:
+            shell = looking.fenced(context.fence)
             linux_image.refuse_newer(await linux_image.read(shell), target)
             await linux_setup.check_tools(shell)
             ours, management = await self._seen_from(shell)
             password = self._secrets.generate(f"tenure/{target.computer}/{target.generation}/root")
-            context.fence()
             context.progress("closing the firewall")
             await apply(shell, Firewall(management))
             await restore_at_boot(shell)
@@ -96,24 +107,25 @@ class Linux:
     async def _check_free(self, context: StepContext, given: StepInput) -> Facts:
         """See that nobody sits at a lab machine, and that it is clean. Raises ``StepFailed`` if not, ``NotOurs``."""
         target = given.target
-        async with self._connected(given.facts, self._long()) as shell:
+        async with self._connected(given.facts, self._long()) as looking:
+            shell = looking.fenced(context.fence)
             tags = await linux_image.read(shell)
             linux_image.refuse_newer(tags, target)
             linux_sanitize.refuse_foreign(tags, target)
             why_not = await linux_lab.why_not_free(shell)
             if why_not:
                 raise StepFailed(f"{target.computer} is not available now: {why_not}")
-            await linux_lab.clean(shell, target, context.fence)
+            await linux_lab.clean(shell, target)
         return Facts()
 
     async def _prepare(self, context: StepContext, given: StepInput) -> Facts:
         """Make a lab machine safe to hand over, leaving its owner's settings alone. Raises ``NotOurs``."""
         target = given.target
-        async with self._connected(given.facts) as shell:
+        async with self._connected(given.facts) as looking:
+            shell = looking.fenced(context.fence)
             linux_image.refuse_newer(await linux_image.read(shell), target)
             await linux_setup.check_tools(shell)
             ours, management = await self._seen_from(shell)
-            context.fence()
             context.progress("closing the firewall")
             await apply(shell, Firewall(management))
             await restore_at_boot(shell)
@@ -137,7 +149,7 @@ class Linux:
 
     # What the reservation asks for
 
-    async def grant_access(self, target: Target, facts: Facts, access: Access) -> Facts:
+    async def grant_access(self, target: Target, facts: Facts, access: Access, fence: Fence = None) -> Facts:
         """Make the account, then open the connect ports to exactly ``access.addresses`` (none: to nobody).
 
         The one-time password must be, or is put, in the secret store before it is set. Raises ``StepFailed`` if the
@@ -146,7 +158,8 @@ class Linux:
         linux_accounts.check(access)
         users = networks(access.addresses)
         password = self._secrets.generate(access.password_ref) if access.password_ref else ""
-        async with self._tenure(target, facts, marked=True) as shell:
+        async with self._tenure(target, facts, marked=True) as looking:
+            shell = looking.fenced(fence)
             _, management = await self._seen_from(shell)
             await linux_accounts.make(shell, target, access, password)
             await apply(shell, Firewall(management, users, access.ports))
@@ -155,9 +168,10 @@ class Linux:
             except (NotYet, Unreachable):
                 return Facts()  # somebody is let in: what is known of its address stays
 
-    async def close_access(self, target: Target, facts: Facts, access: Access) -> None:
+    async def close_access(self, target: Target, facts: Facts, access: Access, fence: Fence = None) -> None:
         """Open the connect ports to nobody; sessions that are open stand still from then on."""
-        async with self._tenure(target, facts) as shell:
+        async with self._tenure(target, facts) as looking:
+            shell = looking.fenced(fence)
             _, management = await self._seen_from(shell)
             await apply(shell, Firewall(management, (), access.ports))
 
@@ -171,7 +185,7 @@ class Linux:
             async with self._tenure(target, facts) as shell:
                 _, management = await self._seen_from(shell)
                 mac = target.public_mac or target.private_mac
-                return await linux_look.connections(shell, access.ports, management, within, mac)
+                return await linux_look.connections(shell, access, management, within, mac)
         except StepFailed as error:
             raise Unreachable(f"can't tell who is connected: {error}") from None
 
@@ -218,7 +232,14 @@ class Linux:
         except (StepFailed, Unreachable) as error:
             return NodeStatus(Status.RELOAD, why=f"what it holds can't be read: {error}")
 
-    async def sanitize(self, target: Target, facts: Facts, access: Access | None = None, opened: bool = True) -> None:
+    async def sanitize(
+        self,
+        target: Target,
+        facts: Facts,
+        access: Access | None = None,
+        opened: bool = True,
+        fence: Fence = None,
+    ) -> None:
         """Remove all that the tenure's users could have left, close the computer, and verify that it is clean.
 
         ``access``: who was let in; ``opened``: that they were, or that it can't be ruled out. Raises ``StepFailed``,
@@ -228,7 +249,8 @@ class Linux:
         if access is not None and access.sudo and opened:
             raise StepFailed(linux_sanitize.had_root(target, access.login))
         tenure = linux_sanitize.mark(target)
-        async with self._connected(facts, self._long()) as shell:
+        async with self._connected(facts, self._long()) as looking:
+            shell = looking.fenced(fence)
             tags = await linux_image.read(shell)
             linux_image.refuse_newer(tags, target)
             linux_sanitize.refuse_foreign(tags, target)
@@ -236,9 +258,7 @@ class Linux:
             await apply(shell, Firewall(management))
             for account in await linux_sanitize.accounts(shell):
                 if account.mark == tenure:  # others came with the image
-                    # Root rights that nobody could use have changed nothing.
-                    known = account if opened else replace(account, sudo=False)
-                    await linux_sanitize.remove(shell, target, known)
+                    await linux_sanitize.remove(shell, target, account)
             await linux_setup.restrict_sshd(shell, management, ours)
             await linux_sanitize.forget(shell, tenure)
 

@@ -23,6 +23,7 @@ _MAKE = """umask 077
 login=$1 uid=$2 mark=$3 home=/home/$1
 mkdir -p /etc/vclab
 touch /etc/vclab/accounts
+[ -s /etc/vclab/accounts ] && [ -e /etc/vclab/since ] || touch /etc/vclab/since
 if getent passwd "$login" > /dev/null; then
     grep -qxF "$login $uid $mark" /etc/vclab/accounts ||
         refuse "the login $login exists in this image, and a login of the image is never overwritten"
@@ -40,7 +41,7 @@ else
     useradd -M -d "$home" -u "$uid" -g vclab -s $shell -c "vclab $login" -p '*' "$login"
 fi
 if [ ! -e "$home" ]; then
-    rm -rf "$home.vclab"
+    rm -rf --one-file-system "$home.vclab"
     if [ -d /etc/skel ]; then cp -a /etc/skel "$home.vclab"; else mkdir "$home.vclab"; fi
     chown -R "$uid:vclab" "$home.vclab"
     chmod 700 "$home.vclab"

@@ -7,12 +7,13 @@ established connections is noted with its time: a session that was over before t
 """
 
 import ipaddress
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from vclab.guests.ssh import Shell
+from vclab.model import reported
 from vclab.model.errors import StepFailed
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -176,38 +177,57 @@ def differences(firewall: Firewall, listing: str) -> list[str]:
     objects = _objects(listing)
     found = _found(objects)
     wrong = [name for name, (_, wanted) in firewall.sets().items() if found.get(name) != wanted]
-    chains = [item["chain"] for item in objects if "chain" in item]
+    chains = _named(objects, "chain")
     if not any(chain.get("hook") == "input" and chain.get("policy") == "drop" for chain in chains):
         wrong.append("input is not dropped")
     return wrong
 
 
 def open_to(listing: str) -> tuple[Network, ...] | None:
-    """To whom the connect ports are open by ``nft -j list table``; None when our table is not there."""
+    """To whom the connect ports are open by ``nft -j list table``; None when our table is not there, or unreadable."""
     found = _found(_objects(listing))
     if "users4" not in found or "users6" not in found:
         return None
-    return networks(found["users4"] | found["users6"])
+    try:
+        return networks(found["users4"] | found["users6"])
+    except StepFailed:
+        return None
 
 
 def recent(listing: str, within: float) -> set[str]:
     """Addresses that used an established connection in the last ``within`` seconds (at most an hour)."""
-    sets = [item["set"] for item in _objects(listing) if item.get("set", {}).get("name") in _RECENT]
-    noted = [element["elem"] for found in sets for element in found.get("elem", []) if "elem" in element]
-    return {str(e["val"]) for e in noted if e.get("timeout", 3600) - e.get("expires", 0) <= within}
+    sets = [item for item in _named(_objects(listing), "set") if item.get("name") in _RECENT]
+    noted = [each["elem"] for found in sets for each in reported.objects(found, "elem") if "elem" in each]
+    ages = [(reported.address(e.get("val")), _age(e)) for e in reported.objects(noted)]
+    return {address for address, age in ages if address and age <= within}
 
 
-def _objects(listing: str) -> list[dict[str, Any]]:
+def _age(element: Mapping[str, Any]) -> int:
+    """Seconds since it was noted; what is not told is taken for now."""
+    expires = reported.number(element.get("expires"), 3600)
+    return (reported.number(element.get("timeout"), 3600) or 3600) - (3600 if expires is None else expires)
+
+
+def _objects(listing: str) -> list[Mapping[str, Any]]:
     try:
-        objects: list[dict[str, Any]] = json.loads(listing)["nftables"]
-    except (ValueError, KeyError):
+        return reported.objects(reported.json_of(listing), "nftables")
+    except ValueError:
         return []
-    return objects
 
 
-def _found(objects: Iterable[dict[str, Any]]) -> dict[str, frozenset[str]]:
-    sets = [item["set"] for item in objects if "set" in item and item["set"]["name"] not in _RECENT]
-    return {found["name"]: _elements(found.get("elem", [])) for found in sets}
+def _named(objects: Iterable[Mapping[str, Any]], kind: str) -> list[Mapping[str, Any]]:
+    return reported.objects([item[kind] for item in objects if kind in item])
+
+
+def _found(objects: Iterable[Mapping[str, Any]]) -> dict[str, frozenset[str]]:
+    """The elements of each set. One that can't be read is not as it was set: it is left out."""
+    found = {}
+    for each in _named(objects, "set"):
+        name = reported.line(each.get("name"), 40)
+        with suppress(ValueError, KeyError, TypeError):
+            if name not in _RECENT:
+                found[name] = _elements(each.get("elem", []))
+    return found
 
 
 def _elements(elements: Sequence[Any]) -> frozenset[str]:
@@ -219,8 +239,9 @@ def _elements(elements: Sequence[Any]) -> frozenset[str]:
         elif isinstance(element, str):
             found.append(str(ipaddress.ip_network(element)))
         elif "prefix" in element:
-            found.append(f"{ipaddress.ip_address(element['prefix']['addr'])}/{element['prefix']['len']}")
+            length = reported.number(element["prefix"]["len"], 128)
+            found.append(str(ipaddress.ip_network(f"{element['prefix']['addr']}/{length}")))
         else:
-            first, last = (ipaddress.ip_address(end) for end in element["range"])
+            first, last = (ipaddress.ip_address(str(end)) for end in element["range"])
             found.extend(map(str, ipaddress.summarize_address_range(first, last)))
     return frozenset(found)

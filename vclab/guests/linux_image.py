@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from vclab.guests.ssh import Shell
+from vclab.model import reported
 from vclab.model.errors import NotOurs
 from vclab.model.plans import Target
 
@@ -11,6 +12,7 @@ POST_LOAD = "vcld_post_load"  #: VCL's tag: post-load was completed
 TAINTED = "vcld_tainted"  #: VCL's tag: someone was, or may have been, logged in
 _MARK = ("vclab_installation", "vclab_reservation", "vclab_member", "vclab_generation")
 
+_MOST_TAGS = 200
 _READ = "cat /root/currentimage.txt 2>/dev/null || [ ! -e /root/currentimage.txt ]"
 
 _WRITE = """umask 077
@@ -31,7 +33,7 @@ cat /root/currentimage.txt
 
 def parse(text: str) -> dict[str, str]:
     """The file's tags. VCL's own files begin with a line without "=": the image's name."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [reported.line(line) for line in text.splitlines()[:_MOST_TAGS] if line.strip()]
     tags = dict(line.split("=", 1) for line in lines if "=" in line)
     if lines and "=" not in lines[0]:
         tags.setdefault("image_name", lines[0])
@@ -60,8 +62,8 @@ def is_of(tags: Mapping[str, str], target: Target) -> bool:
 def refuse_newer(tags: Mapping[str, str], target: Target) -> None:
     """Raise ``NotOurs`` if this computer was given to somebody newer meanwhile (design.md §2.3)."""
     same = (tags.get("vclab_installation"), tags.get("computer_hostname")) == (target.installation, target.computer)
-    generation = tags.get("vclab_generation", "")
-    if same and generation.isdecimal() and int(generation) > target.generation:
+    generation = reported.number(tags.get("vclab_generation"))
+    if same and generation is not None and generation > target.generation:
         raise NotOurs(
             f"{target.computer} says it is generation {generation}, of reservation {tags.get('vclab_reservation')}; "
             f"this is generation {target.generation}, of reservation {target.reservation}: nothing was done to it"

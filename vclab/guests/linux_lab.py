@@ -4,8 +4,6 @@ It exists without us and has an owner, so less is set on it than on a machine th
 and the host name stay as they are.
 """
 
-from collections.abc import Callable
-
 from vclab.guests import linux_sanitize
 from vclab.guests.ssh import Shell
 from vclab.model.errors import StepFailed
@@ -51,7 +49,7 @@ async def why_not_free(shell: Shell) -> str:
     return f"somebody is logged in at it: {_shown(found)}" if found else ""
 
 
-async def clean(shell: Shell, target: Target, fence: Callable[[], None]) -> None:
+async def clean(shell: Shell, target: Target) -> None:
     """Remove what an earlier tenure left: an operator gave the machine back who had mended what kept it from it.
 
     Raises ``StepFailed``, naming what stays, or that the accounts are another installation's.
@@ -59,7 +57,6 @@ async def clean(shell: Shell, target: Target, fence: Callable[[], None]) -> None
     for account in await linux_sanitize.accounts(shell):
         if not account.mark.startswith(f"{target.installation}/"):
             raise StepFailed(f"{target.computer} is not clean: {account.login} of {account.mark} is still there")
-        fence()
         await linux_sanitize.remove(shell, target, account)
         await linux_sanitize.forget(shell, account.mark)
 

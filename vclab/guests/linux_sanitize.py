@@ -6,6 +6,10 @@ all processes are frozen, then killed, until none is left; then everything that 
 all that is left is listed. Only when that list is empty the account goes, and its line in the list of accounts last of
 all: so an attempt that was cut off anywhere is taken up again by the next one.
 
+What could not be searched is left too: a disk that can't be mounted, a print job or mail of the time since the account
+was made, a file of others to which everybody may write and that was changed since. File servers are not the computer's:
+nothing of them is removed, even where they are mounted in a user's home.
+
 VCL's Linux.pm sanitize does less: firewall, userdel, sudoers.
 """
 
@@ -27,7 +31,7 @@ find /etc/sudoers.d -name 'vclab-*' 2> /dev/null || true
 """
 
 # What all scripts below know: whose things are looked for, and where.
-_LIBRARY = """login=$1 uid=$2 lent=$3 # lent: ranges "first-last" of ids that subuid(5) lends to the user
+_LIBRARY = r"""login=$1 uid=$2 lent=$3 # lent: ranges "first-last" of ids that subuid(5) lends to the user
 set -- -uid "$uid"
 for range in $lent; do
     set -- "$@" -o -uid "+$((${range%-*} - 1))" -uid "-$((${range#*-} + 1))"
@@ -38,6 +42,7 @@ theirs='function theirs(id,   n, range, parts) {
     return 0
 }'
 ids="$uid-$uid $lent"
+since=/etc/vclab/since # made before the first account of the tenure
 
 # Lines "pid name". By any of the four ids, so that running a setuid program hides nothing; zombies have ended.
 processes() {
@@ -48,25 +53,55 @@ processes() {
         $1 == "Uid:" && state !~ /[ZX]/ && (theirs($2) || theirs($3) || theirs($4) || theirs($5)) { print pid, name }'
 }
 
-# Local file systems that can be written to. What is on a file server is not the computer's.
-places() {
-    awk '{ for (n = 7; $n != "-"; n++) ; kind = $(n + 1) }
-        $6 ~ /^ro(,|$)/ || $NF ~ /^ro(,|$)/ { next }
-        kind ~ /^(proc|sysfs|devpts|cgroup2?|mqueue|bpf|pstore|autofs|nsfs|fusectl|rpc_pipefs|selinuxfs)$/ { next }
-        kind ~ /^(securityfs|debugfs|tracefs|configfs|efivarfs|binfmt_misc)$/ { next }
-        kind ~ /^(nfs|nfs4|cifs|smb3|ceph|glusterfs|lustre|afs|9p|fuse|fuse\\..*)$/ { next }
-        { print $5 }' /proc/self/mountinfo
+# Paths on lines of their own, as in mountinfo: \040 for a blank. What printf's %b makes of one ends in a dot here, for
+# the shell would cut off a line end.
+encoded() { sed -z 's/\\/\\0134/g; s/\n/\\012/g' | tr '\0' '\n'; }
+decoded() { printf '%b.' "$1"; }
+
+# Subvolumes below, the deepest first: find(1) and rm(1) take them for other file systems, but they are mounted nowhere.
+subvolumes() {
+    find "$1" -xdev -mindepth 1 -type d -inum "$2" -print0 | encoded | while IFS= read -r below; do
+        inner=$(decoded "$below")
+        (subvolumes "${inner%.}" "$2")
+        printf '%s\n' "$below"
+    done
 }
 
-# find(1) in each of these places, which are written there with \\040 for a blank.
+# Local file systems, also those that are read only at this moment: they may not have been so before. What is on a file
+# server is not the computer's, and some kinds are never written to.
+places() {
+    awk '{ for (n = 7; $n != "-"; n++) ; kind = $(n + 1) }
+        kind ~ /^(proc|sysfs|devpts|cgroup2?|mqueue|bpf|pstore|autofs|nsfs|fusectl|rpc_pipefs|selinuxfs)$/ { next }
+        kind ~ /^(securityfs|debugfs|tracefs|configfs|efivarfs|binfmt_misc|squashfs|erofs|iso9660|udf)$/ { next }
+        kind ~ /^(nfs|nfs4|cifs|smb3|ceph|glusterfs|lustre|afs|9p|fuse|fuse\..*)$/ { next }
+        { print kind, $5 }' /proc/self/mountinfo | while read -r kind place; do
+        root=$(decoded "$place")
+        case $kind in
+            btrfs) subvolumes "${root%.}" 256 ;;
+            bcachefs) subvolumes "${root%.}" 4096 ;;
+        esac
+        printf '%s\n' "$place"
+    done
+}
+
+# find(1) in each of these places.
 everywhere() {
     places | {
         outcome=0
         while IFS= read -r place; do
-            find "$(printf '%b' "$place")" -ignore_readdir_race -xdev "$@" || outcome=1
+            root=$(decoded "$place")
+            find "${root%.}" -ignore_readdir_race -xdev "$@" || outcome=1
         done
         exit $outcome
     }
+}
+
+# Whether it is on a file server, and lives on there.
+remote() {
+    case $(stat -f -c %T -- "$1" 2> /dev/null) in
+        nfs* | cifs | smb* | ceph | gluster* | lustre | afs | v9fs | fuse*) return 0 ;;
+        *) return 1 ;;
+    esac
 }
 
 # POSIX message queues are files of a file system that need not be mounted anywhere.
@@ -93,16 +128,76 @@ mounts() {
             $NF ~ "(^|,)user_id=" uid "(,|$)" { print $5 }' /proc/self/mountinfo
 }
 
-# What carries the user's name and may belong to root.
+# What carries the user's name or id and may belong to root.
 names() {
-    for path in "/home/$login" "/home/$login.vclab" "/run/user/$uid" "/etc/sudoers.d/vclab-$login" \\
-        "/var/mail/$login" "/var/spool/mail/$login" "/var/spool/cron/crontabs/$login" \\
-        "/run/sudo/ts/$login" "/run/sudo/ts/$uid" "/var/lib/sudo/lectured/$login" "/var/lib/sudo/lectured/$uid" \\
-        "/run/faillock/$login" "/var/lib/systemd/linger/$login" \\
-        "/var/lib/AccountsService/users/$login" "/var/lib/AccountsService/icons/$login"; do
-        [ ! -e "$path" ] && [ ! -L "$path" ] || echo "$path"
+    for path in "/home/$login" "/home/$login.vclab" "/run/user/$uid" "/etc/sudoers.d/vclab-$login" \
+        "/var/mail/$login" "/var/spool/mail/$login" "/var/spool/cron/crontabs/$login" \
+        "/run/sudo/ts/$login" "/run/sudo/ts/$uid" "/var/lib/sudo/lectured/$login" "/var/lib/sudo/lectured/$uid" \
+        "/run/faillock/$login" "/var/lib/systemd/linger/$login" \
+        "/var/lib/AccountsService/users/$login" "/var/lib/AccountsService/icons/$login" \
+        /var/log/journal/*/"user-$uid.journal" /var/log/journal/*/"user-$uid@"* \
+        /run/log/journal/*/"user-$uid.journal" /run/log/journal/*/"user-$uid@"* \
+        /var/lib/systemd/coredump/core.*."$uid".* /var/crash/*."$uid".crash; do
+        { [ -e "$path" ] || [ -L "$path" ]; } && ! remote "$path" || continue
+        echo "$path"
     done
     [ ! -f "/var/spool/cron/$login" ] || echo "/var/spool/cron/$login"
+    for path in /var/spool/abrt/*/uid /var/tmp/abrt/*/uid; do
+        [ "$(head -c 20 "$path" 2> /dev/null)" != "$uid" ] || echo "${path%/uid}"
+    done
+}
+
+# Print jobs and mail that came in since; whose they are is known to the service only.
+jobs() {
+    for spool in /var/spool/cups /var/spool/lpd /var/spool/lprng /var/spool/exim4/input /var/spool/mqueue \
+        /var/spool/mqueue-client /var/spool/clientmqueue /var/spool/nullmailer/queue /var/spool/postfix/maildrop \
+        /var/spool/postfix/incoming /var/spool/postfix/active /var/spool/postfix/deferred /var/spool/postfix/hold; do
+        [ ! -d $spool ] || find $spool -ignore_readdir_race -type f -cnewer $since -printf '%p\0'
+    done
+}
+
+# Local disks that are mounted nowhere: somebody may have written to them before. Lines "name kind".
+unmounted() {
+    for device in /sys/class/block/*; do
+        name=${device##*/}
+        [ -b "/dev/$name" ] && [ "$(cat "$device/size")" != 0 ] || continue
+        [ -z "$(ls -A "$device/holders" 2> /dev/null)" ] || continue
+        for used in /sys/fs/btrfs/*/devices/"$name"; do [ ! -e "$used" ] || continue 2; done
+        ! awk -v number="$(cat "$device/dev")" '$3 == number { found = 1 } END { exit !found }' /proc/self/mountinfo ||
+            continue
+        ! grep -q "^/dev/$name " /proc/swaps || continue
+        kind=$(blkid -p -o value -s TYPE "/dev/$name" 2> /dev/null) || [ $? -ne 127 ] || kind=unknown
+        case $kind in
+            '' | swap | swsuspend | *_member | squashfs | erofs | iso9660 | udf) ;;
+            *) echo "$name $kind" ;;
+        esac
+    done
+}
+
+# What is on them. Foreign systems keep no owners: they count where users may mount them.
+disks() {
+    unmounted | while read -r name kind; do
+        case $kind in
+            ext[234]) how=ro,noload ;;
+            xfs) how=ro,norecovery ;;
+            btrfs | f2fs | jfs | reiserfs | bcachefs) how=ro ;;
+            *)
+                ! users_mount "$name" || printf 'the unmounted disk /dev/%s (%s) can not be searched\0' "$name" "$kind"
+                continue
+                ;;
+        esac
+        unshare --mount sh -c '
+            place=$1 kind=$2 how=$3
+            shift 3
+            mount -t "$kind" -o "$how" "$place" /mnt && exec find /mnt "$@" -printf "%P on the unmounted disk $place\0"
+        ' sh "/dev/$name" "$kind" "$how" \( "$@" \) 2> /dev/null ||
+            printf 'the unmounted disk /dev/%s (%s) can not be searched\0' "$name" "$kind"
+    done
+}
+users_mount() {
+    command -v udisksctl > /dev/null || awk -v source="/dev/$1" -v uuid="$(blkid -o value -s UUID "/dev/$1")" '
+        ($1 == source || $1 == "UUID=" uuid) && $4 ~ /(^|,)(user|users|owner|group)(,|$)/ { found = 1 }
+        END { exit !found }' /etc/fstab 2> /dev/null
 }
 """
 
@@ -147,16 +242,25 @@ ipc | while read -r kind number; do
     case $kind in shm) ipcrm -m "$number" ;; msg) ipcrm -q "$number" ;; sem) ipcrm -s "$number" ;; esac || true
 done
 queues \\( "$@" \\) -delete || true
-# A directory of the user's goes with all that is in it. A terminal that they were given goes back to root.
+# A directory of the user's goes with all that is in it, but never what is mounted there: that may be a file server's.
+# A terminal that they were given goes back to root.
 purge() {
-    everywhere \\( "$@" \\) \\( \\( -type b -o -type c \\) -exec chown -h 0:0 {} + -o \\
-        -prune -exec rm -rf --one-file-system -- {} + \\)
+    places | while IFS= read -r place; do
+        root=$(decoded "$place")
+        device=$(stat -c %d -- "${root%.}")
+        find "${root%.}" -ignore_readdir_race -xdev \\( "$@" \\) \\( \\
+            \\( -type b -o -type c \\) -exec chown -h 0:0 {} + -o ! -type d -exec rm -f -- {} + \\
+            -o -prune -printf '%D %p\\0' \\) |
+            sed -z -n "s/^$device //p" | xargs -0 -r rm -rf --one-file-system --
+    done
 }
 unlock() {
     ! command -v chattr > /dev/null ||
-        everywhere \\( "$@" \\) \\( -type f -o -type d \\) -exec chattr -f -R -i -a -- {} +
+        everywhere \\( "$@" \\) \\( -type f -o -type d \\) -exec chattr -f -i -a -- {} +
 }
-purge "$@" 2> /dev/null || { unlock "$@" || true; purge "$@" || true; } 2> /dev/null
+purge "$@" 2> /dev/null || true
+unlock "$@" 2> /dev/null || true
+purge "$@" 2> /dev/null || true
 names | while IFS= read -r path; do rm -rf --one-file-system -- "$path" || true; done
 """
 )
@@ -170,8 +274,19 @@ mounts | few mount
 names | few file
 ipc | few IPC
 { queues \\( "$@" \\) -printf '%P\\0' || printf 'that can not be listed\\0'; } | tr '\\n\\0' '?\\n' | few queue
-# What can't be searched is not clean.
-{ everywhere \\( "$@" \\) -printf '%p\\0' || printf 'that can not be found\\0'; } | tr '\\n\\0' '?\\n' | few file
+# What can't be searched is not clean. Files of others that everybody may write to hold what somebody wrote.
+mine() {
+    if [ ! -e $since ]; then
+        printf 'that others may have written: it is not known since when this tenure lasts\\0'
+        set -- "$@" -printf '%p\\0'
+    else
+        set -- \\( "$@" \\) -printf '%p\\0' -o -type f -perm -o+w -cnewer $since -printf '%p (of others, written to)\\0'
+    fi
+    everywhere "$@"
+}
+{ mine "$@" || printf 'that can not be found\\0'; } | tr '\\n\\0' '?\\n' | few file
+[ ! -e $since ] || jobs | tr '\\n\\0' '?\\n' | few 'print job or mail'
+disks "$@" | tr '\\n\\0' '?\\n' | few file
 """
 )
 
@@ -194,10 +309,10 @@ done
 )
 
 _FORGET = """mark=$1 list=/etc/vclab/accounts
-[ -e $list ] || exit 0
+[ -e $list ] || { rm -f /etc/vclab/since /run/vclab-logins; exit 0; }
 awk -v mark="$mark" '$3 != mark' $list > $list.new
 chmod 600 $list.new
-if [ -s $list.new ]; then mv -f $list.new $list; else rm -f $list.new $list; fi
+if [ -s $list.new ]; then mv -f $list.new $list; else rm -f $list.new $list /etc/vclab/since /run/vclab-logins; fi
 """
 
 

@@ -3,6 +3,7 @@
 from vclab.guests import linux_image
 from vclab.guests.linux_firewall import open_to, recent
 from vclab.guests.ssh import Shell
+from vclab.model import reported
 from vclab.model.plans import Access, Facts, NodeStatus, Status, Target
 
 REMEMBERED = 3600.0
@@ -21,6 +22,7 @@ echo --
 cat /proc/[0-9]*/status 2> /dev/null | awk -v uid="$uid" '
     $1 == "Name:" { name = $2 }
     $1 == "Uid:" && ($2 == uid || $3 == uid || $4 == uid || $5 == uid) { print "a process of theirs runs: " name }'
+[ ! -e /run/vclab-logins ] || awk -v login="$login" '$2 == login { print "a login from " $3 }' /run/vclab-logins
 ! command -v last > /dev/null || last -w "$login" 2> /dev/null | grep "^$login " | sed 's/^/the login record /' || true
 """
 
@@ -38,7 +40,7 @@ async def why_tainted(shell: Shell, facts: Facts, access: Access, opened_seconds
     peers = sorted(recent(table, REMEMBERED))
     if peers:
         return f"there was a connection from {', '.join(peers)}"
-    return found.splitlines()[0][:200] if found else ""
+    return reported.line(found.splitlines()[0], 200) if found else ""
 
 
 async def node_status(shell: Shell, target: Target) -> NodeStatus:
@@ -55,9 +57,9 @@ async def node_status(shell: Shell, target: Target) -> NodeStatus:
         return says(Status.RELOAD, f"it says it holds {image}")
     if linux_image.TAINTED in tags:
         return says(Status.RELOAD, f"tainted: {tags[linux_image.TAINTED]}")
-    generation = tags.get("vclab_generation", "")
-    if not generation.isdecimal() or int(generation) > target.generation:
-        return says(Status.RELOAD, f"it says it is of generation {generation or 'unknown'}")
+    generation = reported.number(tags.get("vclab_generation"))
+    if generation is None or generation > target.generation:
+        return says(Status.RELOAD, f"it says it is of generation {'unknown' if generation is None else generation}")
     if linux_image.POST_LOAD not in tags:
         return says(Status.POST_LOAD, "it was never prepared")
     return says(Status.READY)

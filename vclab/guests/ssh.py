@@ -10,7 +10,7 @@ import ipaddress
 import math
 import shlex
 import socket
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,12 +71,20 @@ def fingerprint(public_key: str) -> str:
         return "no key"
 
 
-def _wrong_key(address: str, found: str, pinned: str) -> StepFailed:
+class WrongKey(StepFailed):
+    """Another machine answers, by its host key ``found``."""
+
+    found = ""
+
+
+def _wrong_key(address: str, found: str, pinned: str) -> WrongKey:
     """The refusal of a machine whose host key is not the pinned one."""
-    return StepFailed(
+    error = WrongKey(
         f"the machine at {address} shows host key {fingerprint(found)}, but {fingerprint(pinned)} was pinned when the "
         "computer was loaded: it is another machine or was made anew, so nothing was done to it"
     )
+    error.found = found
+    return error
 
 
 def plain_address(address: str) -> str:
@@ -118,10 +126,22 @@ async def _line(address: str, patience: Patience) -> AsyncIterator[socket.socket
 class Shell:
     """An open connection, on which scripts are run as root."""
 
-    def __init__(self, connection: asyncssh.SSHClientConnection, address: str, patience: Patience) -> None:
+    def __init__(
+        self,
+        connection: asyncssh.SSHClientConnection,
+        address: str,
+        patience: Patience,
+        fence: Callable[[], None] | None = None,
+    ) -> None:
+        """``fence`` blocks; it is asked before each script that changes something, and raises to keep it from that."""
         self._connection = connection
         self._patience = patience
+        self._fence = fence
         self.address = address
+
+    def fenced(self, fence: Callable[[], None] | None) -> "Shell":
+        """The same connection, for somebody who may lose the computer to another while working on it."""
+        return Shell(self._connection, self.address, self._patience, fence)
 
     async def look(self, what: str, script: str, *arguments: str) -> str:
         """Run a script that changes nothing; its standard output. Raises ``Unreachable`` or ``StepFailed``."""
@@ -131,8 +151,11 @@ class Shell:
         """Run a script that changes something; no two at once on a computer. Its standard output.
 
         The script finds ``text`` in ``$input``; a ``secret`` is the first line of it, and is cut out of any error.
-        Raises ``StepFailed`` when the script fails, ``Unreachable`` when it was not heard of again or was locked out.
+        Raises ``StepFailed`` when the script fails, ``Unreachable`` when it was not heard of again or was locked out,
+        and what the fence raises.
         """
+        if self._fence:
+            await asyncio.to_thread(self._fence)
         first = [secret] if secret else []
         return await self._run(what, _PRELUDE + _LOCK + script, arguments, "\n".join([*first, text]), secret)
 

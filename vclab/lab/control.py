@@ -6,6 +6,7 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from vclab.lab import processes, state
@@ -39,11 +40,20 @@ class Vcsim:
         found: list[dict[str, Any]] = json.loads(self._ask("GET", "/state"))["machines"]
         return found
 
-    def guest(self, uuid: str, addresses: Mapping[str, str], hostname: str, running: bool) -> None:
-        """Report what a machine's guest tools would: addresses by MAC, and its host name."""
+    def guest(
+        self,
+        uuid: str,
+        addresses: Mapping[str, str],
+        hostname: str,
+        running: bool,
+        info: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """Report what a machine's guest tools would: addresses by MAC, its host name, what it set as "guestinfo."."""
         ips = [{"mac": mac, "address": address} for mac, address in addresses.items()]
         tools = "guestToolsRunning" if running else "guestToolsNotRunning"
-        self._ask("POST", "/guest", {"uuid": uuid, "ips": ips, "hostname": hostname, "tools": tools})
+        self._ask(
+            "POST", "/guest", {"uuid": uuid, "ips": ips, "hostname": hostname, "tools": tools, "info": dict(info)}
+        )
 
     def power_off(self, uuid: str) -> None:
         """Tell that a machine has turned itself off."""

@@ -78,6 +78,7 @@ class Guest:
 
     addresses: dict[str, str] = field(default_factory=dict)  #: by MAC
     hostname: str = ""
+    info: dict[str, str] = field(default_factory=dict)  #: what it set below "guestinfo."
 
     def complete(self, spec: Spec) -> bool:
         """True when each card has an address."""
@@ -282,13 +283,32 @@ class Machine:
             with entered(f"/proc/{init}/ns/net"):
                 addresses = _addresses()
             with entered(f"/proc/{init}/ns/uts", CLONE_NEWUTS):
-                return Guest(addresses, os.uname().nodename)
+                return Guest(addresses, os.uname().nodename, guestinfo(self._content / "upper"))
         except OSError:
             return Guest()
 
     def erase(self) -> None:
         """Delete the disk's content. The machine must be off."""
         shutil.rmtree(self._content, ignore_errors=True)
+
+
+def guestinfo(disk: Path) -> dict[str, str]:
+    """What the machine wrote for its guest tools, by key: lines of /etc/guestinfo on its disk.
+
+    Its root may have put anything there, so no link is followed and no more than 4 KiB are read.
+    """
+    try:
+        etc = os.open(disk / "etc", os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            file = os.open("guestinfo", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=etc)
+        finally:
+            os.close(etc)
+        with os.fdopen(file, "rb") as opened:
+            lines = opened.read(4096).decode("ascii").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return {}
+    said = [line.partition(" ") for line in lines if line.startswith("vclab.") and line.isprintable()]
+    return {key: value for key, _, value in said}
 
 
 def _kill(pid: int) -> None:

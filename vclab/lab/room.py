@@ -109,7 +109,7 @@ class MachineRoom:
         if guest == slot.reported or not guest.addresses:
             return
         try:
-            await asyncio.to_thread(self._vcsim.guest, uuid, guest.addresses, guest.hostname, True)
+            await asyncio.to_thread(self._vcsim.guest, uuid, guest.addresses, guest.hostname, True, guest.info)
         except LabError as error:
             log.info("%s: its addresses were not reported: %s", machine.spec.name, error)
             slot.look_at = now + RUNNING_LOOK

@@ -108,6 +108,7 @@ class Computer:
     revision: int = 0
     tainted: bool = False
     host_key: str = ""
+    host_key_from: str = ""  #: who vouches for it; empty: only the first contact
     private_address: str = ""
     public_address: str = ""
     notes: str = ""  #: people's own

@@ -60,6 +60,10 @@ def lasting_uuid(installation: str, computer: str) -> str:
     return str(uuid.uuid5(_NAMESPACE, f"{installation}/{computer}"))
 
 
+PUBLISHED = "endpoint"  #: a host key that the machine has published through its endpoint
+GIVEN = "administrator"  #: a host key that an administrator has given
+
+
 @dataclass(frozen=True)
 class Facts:
     """What has been learned about the computer so far. An empty field is not known yet."""
@@ -67,6 +71,8 @@ class Facts:
     private_address: str = ""
     public_address: str = ""
     host_key: str = ""  #: OpenSSH public key line ("ssh-ed25519 AAAA…"), pinned at load
+    host_key_from: str = ""  #: who vouches for it: PUBLISHED or GIVEN; empty: only the first contact
+    published_key: str = ""  #: what the machine says through its endpoint that its host key is
     boot_id: str = ""  #: the kernel's boot id when the addresses were read
     evidence: str = ""  #: what was seen when a step failed: console lines, power state
     handover: str = ""  #: what a person is given where there is no guest: a URL or a path

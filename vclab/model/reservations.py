@@ -155,6 +155,7 @@ class ReservationView:
     endpoint: str = ""
     public_address: str = ""
     host_key: str = ""
+    host_key_from: str = ""  #: who vouches for it; empty: only the first contact
     remote_addresses: tuple[str, ...] = ()
     access_open: bool = False  #: the connect ports are open to ``remote_addresses``
     password_ref: str = ""

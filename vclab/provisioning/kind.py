@@ -22,7 +22,9 @@ class Surroundings:
     password: Callable[[str], str]  #: a secret's value, by reference
     group: Callable[[str], Sequence[Computer]]  #: the computers of an endpoint whose computers are lent
     why_not_free: Callable[[Computer], str]  #: who is logged in at a lent computer; "" if nobody is
-    sanitize: Callable[[Target], None]  #: remove what the users of a target's tenure left, and verify
+    sanitize: Callable[
+        [Target, Callable[[], None]], None
+    ]  #: fenced: remove what the users of a target's tenure left, and verify
     calls_at_once: int = 4  #: calls under way to one endpoint
     dhcp_leases: Path | None = None  #: dnsmasq's lease file
     world: World = field(default_factory=World)  #: what pretended modules act on

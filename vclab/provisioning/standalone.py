@@ -44,7 +44,8 @@ class Standalone:
     """A ``ProvisioningModule``. Thread-safe; holds nothing open.
 
     ``group`` gives the machines of an endpoint; ``why_not_free`` asks one who sits at it ("" if nobody does);
-    ``sanitize`` removes what the users of a target's tenure left, and verifies. All block.
+    ``sanitize`` removes what the users of a target's tenure left, and verifies; it asks the given fence before each
+    change. All block.
     """
 
     name = NAME
@@ -54,7 +55,7 @@ class Standalone:
         self,
         group: Callable[[str], Sequence[Computer]],
         why_not_free: Callable[[Computer], str],
-        sanitize: Callable[[Target], None],
+        sanitize: Callable[[Target, Callable[[], None]], None],
         answer_seconds: float = ANSWER_SECONDS,
     ) -> None:
         self._group = group
@@ -127,13 +128,14 @@ class Standalone:
             if looks * waits.next_look_seconds > WAIT_SECONDS:
                 raise StepFailed(f"{error}, {looks} times: is it on?") from None
             raise waits from None
-        return Facts(private_address=machine.private_address, host_key=machine.host_key)
+        known = (machine.private_address, machine.host_key, machine.host_key_from)
+        return Facts(private_address=known[0], host_key=known[1], host_key_from=known[2])
 
     def remove(self, context: StepContext, target: Target) -> None:
         """Take it back: sanitize it. Raises ``StepFailed``, which names what is left; then it goes out of service."""
         context.fence()
         context.progress(f"sanitizing {target.computer}")
-        self._sanitize(target)
+        self._sanitize(target, context.fence)
 
     def close(self) -> None:
         """Nothing is open."""

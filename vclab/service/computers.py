@@ -36,6 +36,7 @@ class Computer(View):
     revision: int
     tainted: bool  #: somebody may have been root there since
     host_key: str
+    host_key_from: str  #: who vouches for it: "endpoint", "administrator"; empty: only the first contact
     private_address: str
     public_address: str
     notes: str
@@ -77,7 +78,8 @@ class AddLabMachine(Named):
 
     group: str  #: its endpoint
     address: str | None = None
-    host_key: str | None = None  #: to be pinned; else that of the first contact is
+    host_key: str | None = None  #: to be pinned
+    trust_first_contact: bool = False  #: pin what answers at the address first, whoever it is
     private_mac: str | None = None
     public_mac: str | None = None
 
@@ -149,6 +151,7 @@ async def add_lab_machine(call: Call, question: AddLabMachine) -> Computer:
 
     def change(session: Session) -> Computer:
         _check_group(session, question)
+        _check_key(session, question)
         for other in catalog.computers(session):
             _refuse_clash(question.name, given, other)
         catalog.put_lab_computer(session, question.name, endpoint=question.group, **given)
@@ -266,6 +269,17 @@ def _refuse_other_macs(pool: IdentityPool, members: Iterable[model.Computer]) ->
 
 
 # Lab machines.
+
+
+def _check_key(session: Session, question: AddLabMachine) -> None:
+    """Who is at an address is known by a host key, or trusted explicitly."""
+    if question.host_key or question.address is None or question.trust_first_contact:
+        return
+    if not any(each.host_key for each in catalog.computers(session) if each.name == question.name):
+        raise Invalid(
+            f"the host key of {question.name} is not known, and anybody could answer at {question.address}",
+            "use --host-key KEY|FILE, or --trust-first-contact",
+        )
 
 
 def _check_group(session: Session, question: AddLabMachine) -> None:

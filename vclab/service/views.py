@@ -49,6 +49,7 @@ class Reservation(View):
     has_guest: bool  #: there is an operating system to log in to; else Connect hands the thing out
     handover: str | None  #: what its user is given where there is no guest: a URL or a path
     host_key: str | None
+    host_key_verified: bool  #: false: it is what was shown at the first contact, and nobody vouches for it
     remote_addresses: tuple[str, ...]
     access_open: bool  #: the connect ports are open to ``remote_addresses``
     connected: bool
@@ -93,6 +94,7 @@ class Reservation(View):
             has_guest=view.has_guest,
             handover=view.handover or None,
             host_key=view.host_key or None,
+            host_key_verified=bool(view.host_key_from),
             remote_addresses=view.remote_addresses,
             access_open=view.access_open,
             connected=view.connected,

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from vclab.model import catalog as model
 from vclab.model.errors import NotFound, Refused
+from vclab.model.plans import GIVEN
 from vclab.model.states import ComputerState
 from vclab.store import inventories, locks, models, usage
 
@@ -237,7 +238,8 @@ def put_lab_computer(
         raise Refused(f"there is already a virtual machine's identity {name}")
     row.removed_at = None
     row.pool, row.private_address = endpoint or row.pool, address or row.private_address or ""
-    row.host_key = host_key or row.host_key or ""
+    if host_key:
+        row.host_key, row.host_key_from = host_key, GIVEN
     row.private_mac, row.public_mac = private_mac or row.private_mac, public_mac or row.public_mac
     session.flush()
 

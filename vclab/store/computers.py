@@ -5,10 +5,10 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from vclab.model.catalog import Image
-from vclab.model.plans import Target
+from vclab.model.plans import Facts, Target
 from vclab.model.states import ComputerState, Purpose
 from vclab.store import failures, locks, tenures
-from vclab.store.models import Computer
+from vclab.store.models import Computer, Reservation
 
 _LONGEST = 500  # characters of a reason
 
@@ -32,6 +32,11 @@ def take(
     return generation
 
 
+def facts(row: Computer | Reservation) -> Facts:
+    """Where it is reached, its pinned host key, and who vouches for that."""
+    return Facts(private_address=row.private_address, host_key=row.host_key, host_key_from=row.host_key_from)
+
+
 def forget_content(computer: Computer, lent: bool) -> None:
     """Clear what the computer holds, before the first destructive step of a load.
 
@@ -40,7 +45,7 @@ def forget_content(computer: Computer, lent: bool) -> None:
     computer.image, computer.revision = "", 0
     if not lent:
         computer.tainted = False
-        computer.host_key = computer.private_address = computer.public_address = ""
+        computer.host_key = computer.host_key_from = computer.private_address = computer.public_address = ""
 
 
 def give_back(session: Session, target: Target, not_clean: str, now: datetime) -> None:

@@ -69,11 +69,11 @@ def begin(session: Session, computer: str, generation: int, attempt: ActivityAtt
         check(session, computer, generation, attempt)
 
 
-def check(session: Session, computer: str, generation: int, attempt: ActivityAttempt) -> None:
+def check(session: Session, computer: str, generation: int, attempt: ActivityAttempt | None) -> None:
     """Raise ``Fenced`` unless this generation holds the computer, and no newer attempt has begun."""
     now = session.execute(_NOW, {"computer": computer}).first()
     tenures.refuse_unless_held(computer, generation, now)
-    if now is None or now.run is None:
+    if attempt is None or now is None or now.run is None:
         return
     newest = ActivityAttempt(now.run, now.activity, now.attempt, now.scheduled_at, now.name)
     if attempt.overtaken_by(newest):

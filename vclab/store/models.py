@@ -166,6 +166,7 @@ class Computer(Base):
     revision: Mapped[int] = mapped_column(default=0)
     tainted: Mapped[bool] = mapped_column(default=False)
     host_key: Mapped[str] = mapped_column(default="")
+    host_key_from: Mapped[str] = mapped_column(default="")  #: who vouches for it; empty: only the first contact
     private_address: Mapped[str] = mapped_column(default="")
     public_address: Mapped[str] = mapped_column(default="")
     notes: Mapped[str] = mapped_column(default="")  #: people's own; no program writes or reads it
@@ -213,6 +214,7 @@ class Reservation(Base):
     private_address: Mapped[str] = mapped_column(default="")
     public_address: Mapped[str] = mapped_column(default="")
     host_key: Mapped[str] = mapped_column(default="")
+    host_key_from: Mapped[str] = mapped_column(default="")  #: who vouches for it; empty: only the first contact
     boot_id: Mapped[str] = mapped_column(default="")
     handover: Mapped[str] = mapped_column(default="")  #: what its user gets where there is no guest
     remote_addresses: Mapped[list[str]] = mapped_column(default=list)

@@ -19,6 +19,7 @@ from vclab.model.rules import Rules
 from vclab.model.states import OPEN_STATES, ComputerState, Ending, ReservationState
 from vclab.store import (
     audit,
+    catalog,
     claims,
     computers,
     extension,
@@ -108,9 +109,17 @@ def acknowledged(session: Session, id: str, addresses: Sequence[str], by: Author
     if row is None:
         return
     row.acknowledged_at = row.acknowledged_at or utc(now)
+    _taint_with_root(session, row)
     row.access_open = row.access_open and set(addresses) <= set(row.remote_addresses)
     row.remote_addresses = list(addresses)
     audit.note(session, id, by.who, "acknowledged", ", ".join(addresses), now, by.act)
+
+
+def _taint_with_root(session: Session, row: Reservation) -> None:
+    """Whoever is let in with root rights may change anything, and hide it: no look at the computer decides then."""
+    image = catalog.revision(session, row.image, row.revision)
+    if row.computer and image.root_access and targets.of(row).traits.guest:
+        _computer(session, row).tainted = True
 
 
 def access_opened(
@@ -131,6 +140,7 @@ def access_opened(
     if facts is not None and facts.public_address:
         _learn(session, row, facts, now)
         _show_addresses(row, _computer(session, row))
+    _taint_with_root(session, row)
     fewer = row.access_open and set(addresses) < set(row.remote_addresses)
     row.remote_addresses, row.access_open = [*addresses, *later], not later
     audit.note(session, id, "vclab", "access narrowed" if fewer else "access opened", ", ".join(addresses), now)
@@ -356,9 +366,9 @@ def left(session: Session, target: Target, rules: Rules) -> Left:
     if row is None:
         raise NotFound(f"there is no reservation {target.reservation}")
     computer = session.get_one(Computer, target.computer)
-    facts = Facts(private_address=computer.private_address, host_key=computer.host_key)
+    facts = computers.facts(computer)
     if (row.computer, row.generation) == (target.computer, target.generation):
-        facts = facts.merged(Facts(private_address=row.private_address, host_key=row.host_key))
+        facts = facts.merged(computers.facts(row))
     return Left(facts, placed(session, row, rules).access, row.acknowledged_at is not None)
 
 
@@ -394,12 +404,13 @@ def _computer(session: Session, row: Reservation) -> Computer:
 
 def _show_addresses(row: Reservation, computer: Computer) -> None:
     computer.host_key, computer.private_address = row.host_key, row.private_address
+    computer.host_key_from = row.host_key_from
     computer.public_address = row.public_address
 
 
 def _learn(session: Session, row: Reservation, facts: Facts, now: datetime) -> None:
     """Merge new facts into the row. The history keeps former addresses."""
-    for name in ("private_address", "public_address", "host_key", "boot_id", "handover"):
+    for name in ("private_address", "public_address", "host_key", "host_key_from", "boot_id", "handover"):
         value = getattr(facts, name)
         if value:
             setattr(row, name, value)

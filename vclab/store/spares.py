@@ -44,7 +44,7 @@ def keep(session: Session, row: Reservation, until: datetime, now: datetime) -> 
         return str(refused)
     computer = locks.computer(session, target.computer)
     if computer.tainted:
-        return f"somebody was logged in at {target.computer}"
+        return f"somebody was logged in at {target.computer}, or let in with root rights"
     target = dataclasses.replace(target, spare=target.instance_uuid)
     session.merge(
         Spare(
@@ -94,7 +94,7 @@ def hand_out(session: Session, search: Search) -> Found | None:
             continue
         computer = lock_idle(session, spare.computer)
         if computer is not None and _passed_on(session, search, target):
-            facts = Facts(private_address=computer.private_address, host_key=computer.host_key)
+            facts = computers.facts(computer)
             choice = Choice(target.endpoint, target.host, target.storage)
             return Found(choice, computer, target.instance_uuid, facts)
     return None
@@ -175,10 +175,10 @@ def facts(session: Session, target: Target) -> Facts:
     row = session.get(Reservation, target.reservation) if target.spare else None
     computer = session.get(Computer, target.computer) if target.traits.reloadable else None
     if computer is not None:  # it stays, and keeps its address and host key
-        return Facts(private_address=computer.private_address, host_key=computer.host_key)
+        return computers.facts(computer)
     if row is None or (row.computer, row.generation) != (target.computer, target.generation):
         return Facts()
-    return Facts(private_address=row.private_address, host_key=row.host_key)
+    return computers.facts(row)
 
 
 def holder_of(computer: str) -> str:

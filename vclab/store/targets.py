@@ -105,5 +105,6 @@ def record(row: Reservation, target: Target) -> None:
 
 def forget_machine(row: Reservation) -> None:
     """Clear the addresses and the host key of the machine that the reservation had."""
-    row.private_address = row.public_address = row.host_key = row.boot_id = row.handover = ""
+    row.private_address = row.public_address = row.boot_id = row.handover = ""
+    row.host_key = row.host_key_from = ""
     row.remote_addresses, row.access_open = [], False

@@ -1,12 +1,12 @@
 """Finding a machine's private address: guest tools, then DHCP leases, then neighbours; only ever by its MAC."""
 
-import ipaddress
 import subprocess
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from vclab.model import reported
 from vclab.model.errors import NotYet, StepFailed
 from vclab.model.plans import Target, Whereabouts
 from vclab.provisioning.vsphere.arp import asking
@@ -15,6 +15,8 @@ from vclab.provisioning.vsphere.properties import read
 from vclab.provisioning.vsphere.site import AWAY, Site
 
 LOOK_SECONDS = 2.0
+_PUBLISHED = 'config.extraConfig["guestinfo.vclab.hostkey"]'
+_NEVER = reported.HIGHEST + 1  #: the end of a lease that never ends
 
 
 def find_address(site: Site, target: Target, leases: Path | None) -> str:
@@ -29,6 +31,14 @@ def find_address(site: Site, target: Target, leases: Path | None) -> str:
         where = "guest tools" + (", DHCP leases" if leases else "") + " and neighbours know none"
         raise NotYet(f"{machine.name} has no private address yet ({where} for {target.private_mac})", LOOK_SECONDS)
     return found
+
+
+def published_key(site: Site, target: Target) -> str:
+    """The host key that the machine itself has published with its guest tools; empty when it has not."""
+    machine = of_target(site, target)
+    values = read(site.session, machine.ref, [_PUBLISHED]) if machine else None
+    option = (values or {}).get(_PUBLISHED)
+    return reported.host_key(option.value) if option else ""
 
 
 def whereabouts(site: Site, target: Target, leases: Path | None) -> Whereabouts:
@@ -58,27 +68,25 @@ def _known(site: Site, target: Target, machine: Machine, leases: Path | None) ->
 
 
 def _is(mac: str | None, wanted: str) -> bool:
-    return (mac or "").lower().replace("-", ":") == wanted.lower()
+    return bool(mac) and reported.mac(mac) == wanted.lower()
 
 
 def best(addresses: Iterable[str]) -> str:
-    """The address to use: IPv4 before IPv6, none that is only valid on the link; empty when there is none."""
-    known = [ipaddress.ip_address(a) for a in addresses if a]
-    usable = [a for a in known if not (a.is_link_local or a.is_loopback or a.is_unspecified)]
-    return str(min(usable, key=lambda a: a.version)) if usable else ""
+    """The address to use: IPv4 before IPv6; empty when none is one of another computer."""
+    usable = [known for known in map(reported.address, addresses) if known]
+    return min(usable, key=lambda a: ":" in a) if usable else ""
 
 
 def leased(file: Path, mac: str) -> str:
     """The address of a MAC in dnsmasq's lease file (lines "expiry mac address name client"); empty when none."""
     try:
-        lines = [line.split() for line in file.read_text(encoding="utf-8").splitlines()]
+        lines = [line.split() for line in file.read_text(encoding="utf-8", errors="replace").splitlines()]
     except FileNotFoundError:
         return ""
-    valid = [w for w in lines if len(w) >= 3 and w[0].isdecimal() and _is(w[1], mac)]
+    valid = [(reported.number(w[0]), w[2]) for w in lines if len(w) >= 3 and _is(w[1], mac)]
     now = time.time()
-    current = [w for w in valid if w[0] == "0" or int(w[0]) > now]  # 0: never ends
-    current.sort(key=lambda w: float("inf") if w[0] == "0" else int(w[0]))
-    return best(w[2] for w in current[-1:])
+    current = [(end or _NEVER, address) for end, address in valid if end is not None and (end == 0 or end > now)]
+    return best([max(current)[1]] if current else [])
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from vclab.model import reported
 from vclab.model.plans import Evidence, Target
 from vclab.provisioning.vsphere.api import Fault, Ref, vim, vmodl
 from vclab.provisioning.vsphere.faults import words
@@ -36,14 +37,14 @@ def evidence(site: Site, target: Target) -> Evidence:
     except vmodl.MethodFault as fault:
         missing = (f"the events of {machine.name}: {words(fault)}",)
     power = machine.power if machine.power in ("on", "off") else "unknown"
-    return Evidence(power, tuple(lines), missing=missing)
+    return Evidence(power, tuple(map(reported.line, lines)), missing=missing)
 
 
 def _state(site: Site, machine: Machine, values: dict[str, Any]) -> Iterator[str]:
     host = (read(site.session, machine.host, ["name"]) or {}).get("name", "?") if machine.host else "no host"
     yield f"{machine.name} on {host}: power {machine.power}, {machine.connection}"
     tools = values.get("guest.toolsRunningStatus", "unknown")
-    address = values.get("guest.ipAddress") or "none"
+    address = reported.address(values.get("guest.ipAddress")) or "none"
     yield f"guest tools: {tools}, address {address}, host name {values.get('guest.hostName') or 'none'}"
     question = values.get("runtime.question")
     if question:

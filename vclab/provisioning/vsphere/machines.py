@@ -4,14 +4,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from vclab.model import reported
 from vclab.model.errors import NotOurs
 from vclab.model.plans import Target
 from vclab.provisioning.vsphere.api import Ref, vim
 from vclab.provisioning.vsphere.properties import find_all, read_all
 from vclab.provisioning.vsphere.site import Site
 
-MARKS = ("installation", "reservation", "member", "generation", "computer", "image")
-_PATHS = {mark: f'config.extraConfig["guestinfo.vclab.{mark}"]' for mark in MARKS}
+MARKS = ("installation", "instance", "reservation", "member", "generation", "computer", "image")
+PREFIX = "vclab."
+"""Of the marks' keys. Not "guestinfo.": what has such a key can be written by the machine itself."""
+
+_PATHS = {mark: f'config.extraConfig["{PREFIX}{mark}"]' for mark in MARKS}
+_LONGEST = 200  #: characters of a mark
 PATHS = [
     "name",
     "config.instanceUuid",
@@ -26,14 +31,16 @@ PATHS = [
 
 def marks(target: Target) -> dict[str, str]:
     """What is written on a machine to name its owner."""
-    return {
-        "guestinfo.vclab.installation": target.installation,
-        "guestinfo.vclab.reservation": target.reservation,
-        "guestinfo.vclab.member": str(target.member),
-        "guestinfo.vclab.generation": str(target.generation),
-        "guestinfo.vclab.computer": target.computer,
-        "guestinfo.vclab.image": image_mark(target),
+    owner = {
+        "installation": target.installation,
+        "instance": target.instance_uuid,
+        "reservation": target.reservation,
+        "member": str(target.member),
+        "generation": str(target.generation),
+        "computer": target.computer,
+        "image": image_mark(target),
     }
+    return {f"{PREFIX}{key}": value for key, value in owner.items()}
 
 
 def image_mark(target: Target) -> str:
@@ -53,6 +60,7 @@ class Machine:
     connection: str
     host: Ref
     installation: str = ""
+    instance: str = ""  #: the instance UUID, as the mark has it
     reservation: str = ""
     member: str = ""
     generation: int = -1
@@ -60,8 +68,12 @@ class Machine:
     image: str = ""
 
     def ours(self, installation: str) -> bool:
-        """Whether it carries this installation's mark, whole."""
-        return bool(self.installation == installation and self.computer and self.generation >= 0)
+        """Whether it carries this installation's mark, whole, and is the machine that was given it.
+
+        A clone has all marks of its original, but an instance UUID of its own.
+        """
+        marked = self.installation == installation and self.computer and self.generation >= 0
+        return bool(marked) and self.instance_uuid == self.instance
 
     def is_of(self, target: Target) -> bool:
         """Whether it was made for this very tenure."""
@@ -118,16 +130,16 @@ def _not_marked(machine: Machine, target: Target) -> NotOurs:
 
 
 def _machine(ref: Ref, values: Mapping[str, Any]) -> Machine:
-    mark = {name: str(values[path].value) for name, path in _PATHS.items() if path in values}
-    generation = mark.pop("generation", "")
+    mark = {name: reported.line(values[path].value, _LONGEST) for name, path in _PATHS.items() if path in values}
+    generation = reported.number(mark.pop("generation", None))
     return Machine(
         ref=ref,
-        name=values.get("name", ""),
+        name=reported.line(values.get("name")),
         instance_uuid=values.get("config.instanceUuid", ""),
         path=values.get("config.files.vmPathName", ""),
         power={"poweredOn": "on", "poweredOff": "off"}.get(values.get("runtime.powerState", ""), "suspended"),
         connection=values.get("runtime.connectionState", "connected"),
         host=values.get("runtime.host"),
-        generation=int(generation) if generation.isdecimal() else -1,
+        generation=-1 if generation is None else generation,
         **mark,
     )

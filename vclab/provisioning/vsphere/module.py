@@ -10,7 +10,7 @@ from vclab.model.plans import Evidence, Facts, NodeStatus, Plan, Profile, Status
 from vclab.model.steps import BlockingStep, StepContext
 from vclab.provisioning.virtual import load_plan
 from vclab.provisioning.vsphere import NAME, TRAITS, loading, removal
-from vclab.provisioning.vsphere.address import find_address, leased, nobody_else, whereabouts
+from vclab.provisioning.vsphere.address import find_address, leased, nobody_else, published_key, whereabouts
 from vclab.provisioning.vsphere.copying import copy_disk
 from vclab.provisioning.vsphere.evidence import evidence
 from vclab.provisioning.vsphere.faults import explained
@@ -168,8 +168,9 @@ class VSphere:
 
     def _find_address(self, context: StepContext, given: StepInput) -> Facts:
         with explained(f"looking for the address of {given.target.machine_name}"):
-            address = find_address(self._at(given.target), given.target, self._leases)
-        return Facts(private_address=address)
+            site = self._at(given.target)
+            address = find_address(site, given.target, self._leases)
+            return Facts(private_address=address, published_key=published_key(site, given.target))
 
 
 class Unattended:

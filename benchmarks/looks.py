@@ -17,15 +17,18 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from benchmarks.looks_worker import QUEUE, Batch, Looked
 from benchmarks.node import IMAGE, Node, running
-from tests.people import People
 from vclab.model.ids import new_id
+from vclab.model.intents import Intent, Verb
 from vclab.model.reservations import ReserveRequest
 from vclab.settings import TemporalSettings
+from vclab.store import intents
+from vclab.temporal.client import Reservations
 
 BATCH = 500
 """Looks of one workflow; the server refuses more than 2,000."""
@@ -149,13 +152,24 @@ def _begun(report: dict[str, Any], kept: bool, computers: int) -> bool:
 
 async def _place(node: Node, count: int) -> list[float]:
     """Seconds from the call to the answer, one after the other."""
-    people = People(node.client, TemporalSettings().workflow_queue, node.store, "bench", operator=True)
+    reservations = Reservations(node.client, TemporalSettings().workflow_queue)
     took = []
     for _ in range(count):
         began = time.monotonic()
-        await people.reserve(ReserveRequest(new_id(), "student1", IMAGE, 3600))
+        asked = await asyncio.to_thread(_asked, node, new_id())
+        await reservations.reserve(asked)
         took.append(time.monotonic() - began)
     return took
+
+
+def _asked(node: Node, name: str) -> ReserveRequest:
+    """A reservation whose intent is recorded, as the service does."""
+    said = {"image": IMAGE, "seconds": 3600.0, "start": None}
+    intent = Intent(
+        new_id(), datetime.now(UTC), "bench", "bench", ("operator",), Verb.RESERVE, name, "student1", arguments=said
+    )
+    node.store.run(lambda session: intents.write(session, intent))
+    return ReserveRequest(name, "student1", IMAGE, 3600, intent=intent.id)
 
 
 async def _until(file: Path, what: str, fact: Any) -> None:

@@ -57,9 +57,8 @@ def test_vsphere() -> None:
 
 @pytest.mark.long
 def test_looks() -> None:
-    small = ("--in-use", "20", "--every", "1", "--seconds", "3", "--silent", "3", "--placements", "2", "--retried")
+    small = ("--in-use", "20", "--every", "1", "--seconds", "3", "--silent", "0", "--retried")
     found = bench("looks", *small)
     assert isinstance(found, dict)
     assert [(one["kept"], one["looks"] > 20) for one in found["in_use"]] == [(True, True), (False, True)]
-    assert [one["ratio"] > 0 for one in found["placing"]] == [True, True]
     assert "RespondActivityTaskFailed" not in found["in_use"][0]["requests"]

@@ -4,6 +4,7 @@ import asyncio
 import socket
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from temporalio.client import Client
@@ -35,12 +36,14 @@ SETTINGS = (
 class TimeServer:
     """The server as a child process."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, namespaces: Sequence[str] = ()) -> None:
+        """``namespaces``: beside "default" and ``SHORT_RUNS``."""
         (port,) = free_ports(1)
         self.address = f"127.0.0.1:{port}"
         self._log = folder / "server.log"
         words = temporal_server(tools.temporal(), self.address, folder / "temporal.db")
-        words += ("-log-level", "error", "-namespace", SHORT_RUNS, *(f"-set={setting}" for setting in SETTINGS))
+        words += ("-log-level", "error", *(f"-set={setting}" for setting in SETTINGS))
+        words += tuple(f"-namespace={name}" for name in (SHORT_RUNS, *namespaces))
         with self._log.open("wb") as output:
             self._process = subprocess.Popen(words, stdout=output, stderr=subprocess.STDOUT)
 

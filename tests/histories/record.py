@@ -29,7 +29,7 @@ from tests.temporal_server import SHORT_RUNS, TimeServer
 from vclab.temporal import search_attributes
 from vclab.temporal.client import quiet
 
-AT_ONCE = 4
+LANES = tuple(f"lives-{number}" for number in range(4))
 """So many lives are lived at once, each in a namespace of its own, for all have the same queues."""
 ATTEMPTS = 5
 """So often a life is lived at the most: one in which a workflow task failed or came late is lived again."""
@@ -48,8 +48,8 @@ class Recorder:
     async def record(self) -> None:
         """All, in some namespaces at once."""
         async with asyncio.TaskGroup() as group:
-            for number in range(AT_ONCE):
-                group.create_task(self._lane(f"lives-{number}", short_runs=False))
+            for lane in LANES:
+                group.create_task(self._lane(lane, short_runs=False))
             group.create_task(self._lane(SHORT_RUNS, short_runs=True))
 
     async def _lane(self, namespace: str, short_runs: bool) -> None:
@@ -119,7 +119,7 @@ async def _prepared(client: Client) -> None:
 
 async def record(names: list[str], folder: Path) -> list[str]:
     """Record these lives, or all; which of them failed."""
-    server = TimeServer(folder)
+    server = TimeServer(folder, LANES)
     try:
         recorder = Recorder(server, folder, [LIVES[name] for name in names or LIVES])
         await recorder.record()

@@ -122,7 +122,8 @@ def seed(store: Store) -> None:
 async def living_on_metal(client: Client, folder: Path, others: Mapping[str, Any]) -> AsyncIterator[Metal]:
     """The worker's own code, and the fake module's bare metal. ``others``: further waits."""
     waits = {"acknowledge": 900, "step_ceiling": 60, "help": 0, **others}
-    settings = Settings(database=f"sqlite:///{folder}/vclab.db", limits={"at_once": 3}, waits=waits)
+    database = f"sqlite:///{folder}/vclab.db"
+    settings = Settings(database=database, limits={"at_once": 3}, looks={"kept": False}, waits=waits)
     store = open_store(settings.database)
     seed(store)
     metal = World(Behaviour(enabled=True))

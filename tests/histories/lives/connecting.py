@@ -74,6 +74,19 @@ async def it_cannot_be_looked_at_before_the_first_connection(life: Life) -> None
     await over(life)
 
 
+@lived("nologin-kept-look", looks={"kept": True}, first_connection=2, first_connection_look=0.2)
+async def a_look_that_is_kept_cannot_see(life: Life) -> None:
+    """As before, with a look that the worker keeps: its last heartbeat says that the computer can't be looked at."""
+    await life.ready()
+    life.world.look_error = AWAY
+    await life.reservations.acknowledge(life.id, Acknowledge(OFFICE))
+    async with asyncio.timeout(60):
+        while "can't be looked at" not in (await life.reservations.status(life.id)).reason:
+            await asyncio.sleep(0.05)
+    life.world.look_error = None
+    await over(life)
+
+
 @lived("nologin-last-look")
 async def the_last_look_cannot_look(life: Life) -> None:
     """It can't be looked at just at the last look: that is no word on who is there."""

@@ -60,7 +60,7 @@ def real_drivers(settings: Settings, store: Store, secrets: SecretStore) -> Driv
     surroundings = Surroundings(
         installation=settings.installation,
         endpoints=reader.endpoint,
-        password=secrets.get,
+        password=secrets.endpoint_password,
         group=reader.group,
         why_not_free=lab_machines.why_not_free,
         sanitize=lab_machines.sanitize,

@@ -1,26 +1,22 @@
 """vclab's errors as Temporal failures. Texts are redacted first: a failure stays in a history for ever."""
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory, FailureError
 
+from vclab.model import redaction
 from vclab.model.errors import Fenced, NotFound, NotYet, Refused, StepFailed, VclabError
 
 _FINAL = (Refused, StepFailed, Fenced, NotFound)
-_SECRETS = (
-    (re.compile(r"(\w+://[^/\s:@]+):[^@\s]+@"), r"\1:***@"),
-    (re.compile(r"(?i)\b(password|passwd|secret|token)\b(['\"]?\s*[=:]\s*)\S+"), r"\1\2***"),
-)
+LONGEST = 2000
+"""Characters of a text in a history."""
 
 
 def redacted(text: str) -> str:
-    """The text without what looks like a secret, and not longer than a failure should be (2,000 characters)."""
-    for pattern, replacement in _SECRETS:
-        text = pattern.sub(replacement, text)
-    return text[:2000]
+    """The text without what looks like a secret, and not longer than a failure should be."""
+    return redaction.redacted(text)[:LONGEST]
 
 
 def text_of(error: Exception) -> str:

@@ -24,6 +24,7 @@ from activities.reconcile import RowReconciler, SiteReconciler
 from activities.records import RecordActivities
 from activities.spares import SpareActivities
 from activities.steps import step_activities
+from activities.verified import VerifiedAccess
 from activities.watch import Lateness, Watch
 from vclab.settings import Live, Settings
 from vclab.store.engine import Store
@@ -50,7 +51,7 @@ def export(
     client: Client, settings: Settings, store: Store, drivers: Drivers, executor: Executor, lateness: Lateness
 ) -> Exports:
     """Everything. ``executor`` runs the hardware work that blocks; ``lateness`` counts the looks."""
-    fence, reader, live = TenureFence(store), Reader(store), Live(settings)
+    fence, reader, live, verified = TenureFence(store), Reader(store), Live(settings), VerifiedAccess(store)
     site = settings.site if "site" in settings.roles else ""
     modules, guests, rules = drivers.modules, drivers.guests, settings.rules()
     provisioning = ProvisioningActivities(
@@ -78,8 +79,8 @@ def export(
                 provisioning,
                 PlaceActivities(provisioning.survey, store, live),
                 EvidenceActivities(modules, guests, executor),
-                SpareActivities(guests, fence),
-                GuestActivities(reach, fence),
+                SpareActivities(guests, fence, verified),
+                GuestActivities(reach, fence, verified),
                 SiteReconciler(store, modules, reader.endpoints, settings.reconcile, executor, rules.health),
             ),
             *steps,

@@ -3,22 +3,26 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 
 from temporalio import activity
 
 from activities.errors import failures
 from activities.reach import Away, GuestInput, Reach
 from activities.runner import Fence, asking, heartbeating, this_attempt
+from activities.verified import Verified
 from vclab.model.errors import StepFailed
-from vclab.model.plans import Facts
+from vclab.model.plans import Access, Facts
 
 
 class GuestActivities:
     """Acts inside computers."""
 
-    def __init__(self, reach: Reach, fence: Fence) -> None:
+    def __init__(self, reach: Reach, fence: Fence, verified: Verified) -> None:
+        """``verified``: whom to let in, as it is recorded; it blocks."""
         self._reach = reach
         self._fence = fence
+        self._verified = verified
 
     def _fence_of(self, given: GuestInput) -> Callable[[], None]:
         return asking(self._fence, given.target)
@@ -26,12 +30,26 @@ class GuestActivities:
     def _heartbeating(self, given: GuestInput) -> AbstractAsyncContextManager[object]:
         return heartbeating(self._fence_of(given))
 
+    async def _begun(self, given: GuestInput) -> GuestInput:
+        """As ``_verified_by``, and older attempts are refused from now on."""
+        attempt = this_attempt()
+        return await self._verified_by(lambda: self._fence.begin(given.target, attempt), given)
+
+    async def _verified_by(self, fence: Callable[[], None], given: GuestInput) -> GuestInput:
+        """What is given is a claim: the same, as the store has it. Raises ``Fenced`` and ``Refused``."""
+
+        def verified() -> Access:
+            fence()
+            return self._verified(given.target, given.facts, given.access)
+
+        return replace(given, access=await asyncio.to_thread(verified))
+
     @activity.defn
     async def grant_access(self, given: GuestInput) -> Facts:
         """Make the account and open the connect ports to exactly the given addresses. Where the computer is now."""
         with failures():
             async with self._heartbeating(given):
-                await asyncio.to_thread(self._fence.begin, given.target, this_attempt())
+                given = await self._begun(given)
                 guest, fence = self._reach.guest(given), self._fence_of(given)
                 answer, facts = await self._reach.reached(
                     given, lambda facts: guest.grant_access(given.target, facts, given.access, fence)
@@ -43,7 +61,7 @@ class GuestActivities:
         """Let nobody in any more; sessions that are open end."""
         with failures():
             async with self._heartbeating(given):
-                await asyncio.to_thread(self._fence.begin, given.target, this_attempt())
+                given = await self._begun(given)
                 guest, fence = self._reach.guest(given), self._fence_of(given)
                 await self._reach.reached(
                     given, lambda facts: guest.close_access(given.target, facts, given.access, fence)
@@ -54,7 +72,7 @@ class GuestActivities:
         """Ask it to restart. One that is off or gone can't be asked."""
         with failures():
             async with self._heartbeating(given):
-                await asyncio.to_thread(self._fence.begin, given.target, this_attempt())
+                given = await self._begun(given)
                 guest = self._reach.guest(given)
                 try:
                     await self._reach.reached(given, lambda facts: guest.reboot(given.target, facts))
@@ -67,5 +85,6 @@ class GuestActivities:
         """Show a notice on the computer's terminals."""
         with failures():
             async with self._heartbeating(given):
+                given = await self._verified_by(self._fence_of(given), given)
                 guest = self._reach.guest(given)
                 await self._reach.reached(given, lambda facts: guest.notify(given.target, facts, given.text))

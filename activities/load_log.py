@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.orm import Session
 
+from activities.verified import VerifiedTargets
 from vclab.model.attempts import ActivityAttempt
 from vclab.model.errors import Fenced
 from vclab.model.plans import StepInput
@@ -19,6 +20,7 @@ class StoreLoadLog:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._targets = VerifiedTargets()
         self._begun: dict[_Attempt, tuple[datetime, float]] = {}  #: the clock's time, and one that never jumps
 
     def started(self, step: StepInput, attempt: ActivityAttempt) -> None:
@@ -33,6 +35,7 @@ class StoreLoadLog:
             load_log.started(session, step, attempt.attempt, now)
             try:
                 fences.begin(session, target.computer, target.generation, attempt)
+                self._targets.check(session, target)
             except Fenced as fenced:
                 return fenced
             return None

@@ -4,6 +4,7 @@
 """
 
 from datetime import timedelta
+from types import MappingProxyType
 
 from temporalio.common import RetryPolicy
 from temporalio.workflow import ActivityCancellationType, ActivityConfig, LocalActivityConfig
@@ -30,40 +31,42 @@ def record(summary: str) -> LocalActivityConfig:
     )
 
 
-RECORDS = {
-    "place": "write down: placed, or refused",
-    "begin": "write down: a computer is taken, or none is free",
-    "reschedule": "write down: the start is moved",
-    "preloaded": "write down: loaded before the start",
-    "put_off": "write down: the computer is given back until the start",
-    "ready": "write down: ready for its user",
-    "ready_late": "write down: ready, later than promised",
-    "acknowledged": "write down: Connect was pressed",
-    "access_opened": "write down: who is let in",
-    "not_let_in": "write down: the user could not be let in",
-    "connected": "write down: the user is connected",
-    "disconnected": "write down: the user is not connected any more",
-    "handed_out": "write down: handed out to its user",
-    "reboot_asked": "write down: a restart is asked for",
-    "rebooted": "write down: where the computer is now",
-    "extend": "write down: the new end, or why it can't be moved",
-    "refusal_noted": "write down: a signal was refused",
-    "end": "write down: ended by a person",
-    "ended": "write down: ended",
-    "finished": "write down: the computer is taken back",
-    "kept": "write down: the computer is kept as a spare",
-    "help_needed": "write down: an operator's help is needed",
-    "resolved": "write down: what the operator decided",
-    "step_failed": "write down: a step failed, with the evidence",
-    "find_other_place": "claim another place",
-    "relocated": "write down: moved to the other place",
-    "load_begins": "write down: a background load begins",
-    "load_ended": "write down: the background load has ended",
-    "dismissed": "write down: dismissed from the list",
-    "held": "look up: which computer it holds",
-    "spare_leaves": "write down: the spare is removed",
-    "spare_removed": "write down: the spare is gone",
-}
+RECORDS = MappingProxyType(
+    {
+        "place": "write down: placed, or refused",
+        "begin": "write down: a computer is taken, or none is free",
+        "reschedule": "write down: the start is moved",
+        "preloaded": "write down: loaded before the start",
+        "put_off": "write down: the computer is given back until the start",
+        "ready": "write down: ready for its user",
+        "ready_late": "write down: ready, later than promised",
+        "acknowledged": "write down: Connect was pressed",
+        "access_opened": "write down: who is let in",
+        "not_let_in": "write down: the user could not be let in",
+        "connected": "write down: the user is connected",
+        "disconnected": "write down: the user is not connected any more",
+        "handed_out": "write down: handed out to its user",
+        "reboot_asked": "write down: a restart is asked for",
+        "rebooted": "write down: where the computer is now",
+        "extend": "write down: the new end, or why it can't be moved",
+        "refusal_noted": "write down: a signal was refused",
+        "end": "write down: ended by a person",
+        "ended": "write down: ended",
+        "finished": "write down: the computer is taken back",
+        "kept": "write down: the computer is kept as a spare",
+        "help_needed": "write down: an operator's help is needed",
+        "resolved": "write down: what the operator decided",
+        "step_failed": "write down: a step failed, with the evidence",
+        "find_other_place": "claim another place",
+        "relocated": "write down: moved to the other place",
+        "load_begins": "write down: a background load begins",
+        "load_ended": "write down: the background load has ended",
+        "dismissed": "write down: dismissed from the list",
+        "held": "look up: which computer it holds",
+        "spare_leaves": "write down: the spare is removed",
+        "spare_removed": "write down: the spare is gone",
+    }
+)
 """What each record activity does, for the Temporal UI: its timeline shows nothing else of a local activity."""
 
 

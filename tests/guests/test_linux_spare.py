@@ -55,7 +55,7 @@ def test_nobody_came(place: Place, access: Access) -> None:
 
 def make_spare(place: Place, access: Access) -> str:
     """What the worker does at the end of a reservation whose user was let in."""
-    activities = SpareActivities({"linux": place.bench.linux()}, Unfenced())
+    activities = SpareActivities({"linux": place.bench.linux()}, Unfenced(), lambda target, facts, access: access)
     given = SpareInput(place.target, place.facts, access, opened=True, opened_seconds=60.0)
     answer: str = place.bench.manage(ActivityEnvironment().run(activities.make_spare, given))
     return answer

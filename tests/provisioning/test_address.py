@@ -2,8 +2,10 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -58,11 +60,16 @@ def test_neighbours_only_by_mac_and_only_those_that_answer() -> None:
 
 OURS, THEIRS = (f"vclab-{os.getpid()}-{side}" for side in ("ours", "theirs"))
 PROGRAM = """
-import json, sys, time
+import json, socket, sys, time
+from vclab.provisioning import arp
 from tests.targets import target_of
 from vclab.model.errors import StepFailed
 from vclab.provisioning.vsphere.address import nobody_else
 
+if len(sys.argv) > 2:
+    def may_not(address):
+        raise PermissionError
+    arp.HELPER, arp._ask = sys.argv[2], may_not
 said = []
 for address, mac in json.loads(sys.argv[1]):
     target = target_of(guest="", generation=2, private_mac=mac)
@@ -97,6 +104,36 @@ def other() -> Iterator[str]:
     finally:
         for name in (OURS, THEIRS):
             subprocess.run(("ip", "netns", "delete", name), check=False, capture_output=True)
+
+
+@pytest.mark.lab
+def test_a_process_that_may_not_ask_has_a_helper(other: str, tmp_path: Path) -> None:
+    """The worker's unit has no capability; ``vclab-arp`` is handed each question by systemd, here by a loop."""
+    path = tmp_path / "arp.sock"
+    listening = socket.socket(socket.AF_UNIX)
+    listening.bind(str(path))
+    listening.listen()
+
+    def serve() -> None:
+        for _ in range(2):
+            connection, _address = listening.accept()
+            with connection:
+                words = ("ip", "netns", "exec", OURS, sys.executable, "-m", "vclab.provisioning.arp")
+                ends = connection.fileno()
+                subprocess.run(words, stdin=ends, stdout=ends, check=True, cwd=Path(__file__).parents[2])
+
+    serving = threading.Thread(target=serve)
+    serving.start()
+    asked = json.dumps([("10.77.0.9", "02:76:63:00:00:05"), ("10.77.0.8", MAC)])
+    done = subprocess.run(
+        (sys.executable, "-c", PROGRAM, asked, str(path)),
+        capture_output=True, text=True, timeout=60, check=False, cwd=Path(__file__).parents[2],
+    )  # fmt: skip
+    serving.join(60)
+    listening.close()
+    assert done.returncode == 0, done.stderr
+    foreign, nobody = json.loads(done.stdout)
+    assert f"with the MAC {other}" in foreign and nobody == ""
 
 
 @pytest.mark.lab

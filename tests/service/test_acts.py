@@ -292,8 +292,9 @@ async def test_a_password_is_for_its_user(lab: Lab) -> None:
     view, client = ready(lab), lab.make_client("alice")
     with pytest.raises(Refused, match="SSH key"):
         await client.call(acts.password, named(view))
-    SecretStore(lab.backend.settings.secrets_dir).put("r/password", "s3cret")
-    lab.store.run(lambda s: s.connection().exec_driver_sql("update reservations set password_ref='r/password'"))
+    reference = f"tenure/{view.computer}/{view.generation}/login"
+    SecretStore(lab.backend.settings.secrets_dir).put(reference, "s3cret")
+    lab.store.run(lambda s: s.connection().exec_driver_sql(f"update reservations set password_ref='{reference}'"))
     assert (await client.call(acts.password, named(view))).password == "s3cret"
     assert [(intent.verb, intent.actor) for intent in lab.intents()] == [("acts.password", "alice")] * 2
     assert "s3cret" not in str(lab.intents())

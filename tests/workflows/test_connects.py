@@ -1,6 +1,7 @@
 """Connect is pressed in several places at once: nobody's is lost, and nobody is told that theirs was refused."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -20,13 +21,13 @@ class SlowGrant:
         self.fails = False
         quick = FakeGuest.grant_access
 
-        async def grant(guest: FakeGuest, target: Target, facts: Facts, access: Access) -> Facts:
+        async def grant(guest: FakeGuest, target: Target, facts: Facts, access: Access, *fence: Any) -> Facts:
             if not self.go.is_set():
                 self.began.set()
                 await self.go.wait()
                 if self.fails:
                     raise StepFailed("no room for the account")
-            return await quick(guest, target, facts, access)
+            return await quick(guest, target, facts, access, *fence)
 
         monkeypatch.setattr(FakeGuest, "grant_access", grant)
 

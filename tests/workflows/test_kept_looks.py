@@ -32,6 +32,9 @@ async def look(life: Life, fact: Callable[[PendingActivityInfo], bool] = lambda 
 async def test_a_healthy_look_is_one_attempt_without_a_failure(life: Life) -> None:
     """What the Temporal UI shows of it is calm, however often it is looked."""
     await life.in_use()
+    await look(
+        life, lambda each: each.activity_type.name == "await_disconnection" and each.HasField("heartbeat_details")
+    )
     before = (await life.handle.describe()).raw_description.workflow_execution_info.history_length
     await asyncio.sleep(2)
     seen = await look(life)

@@ -188,6 +188,8 @@ def _database(backend: Backend) -> Check:
         worker = _account(_owner(backend.settings))
         found = f"{store.file} does not belong to {worker}, as the secrets do"
         return Check("database", False, found, f"chown {worker} {store.file}")
+    if store.file is not None and store.file.stat().st_mode & 0o077:
+        return Check("database", False, f"others can read {store.file}", f"chmod 600 {store.file}*")
     return Check("database", True, f"{store.shown_url}, schema {HEAD}{kind}")
 
 
@@ -428,7 +430,7 @@ def _asked(backend: Backend, enquiry: "Enquiry", endpoint: "Endpoint", clocks: d
 
 def _ask(backend: Backend, enquiry: "Enquiry", endpoint: "Endpoint") -> "Answer":
     images = [image for image in _read(backend, catalog.images) if image.module == endpoint.module]
-    password = backend.secrets.get(endpoint.password_ref)
+    password = backend.secrets.endpoint_password(endpoint.password_ref)
     return enquiry.ask(endpoint, password, backend.settings.installation, images)
 
 

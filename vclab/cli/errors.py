@@ -133,7 +133,9 @@ def report(error: BaseException, verb: str = "") -> int:
     """Print ``vclab: verb: what failed: why; what to do`` to stderr, and return the exit code."""
     if os.environ.get("VCLAB_TRACEBACK") == "1":
         traceback.print_exception(error)
-    print(f"vclab: {verb}: {text_of(error)}" if verb else f"vclab: {text_of(error)}", file=sys.stderr, flush=True)
+    from vclab.cli.output import note  # not imported above, as in ``problem_of``
+
+    note(f"vclab: {verb}: {text_of(error)}" if verb else f"vclab: {text_of(error)}")
     return code_of(error)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from io import TextIOWrapper
 from pathlib import Path
 
-from vclab.cli.tables import Column, Fit, lay_out, pairs_of
+from vclab.cli.tables import Column, Fit, lay_out, pairs_of, printable
 
 JsonValue = None | bool | int | float | str | Sequence["JsonValue"] | dict[str, "JsonValue"]
 
@@ -37,12 +37,17 @@ def prepare_streams() -> None:
 
 def say(text: str) -> None:
     """A result, on stdout."""
-    print(text, flush=True)
+    print(_safe(text), flush=True)
 
 
 def note(text: str) -> None:
     """A remark that is not the result, on stderr."""
-    print(text, file=sys.stderr, flush=True)
+    print(_safe(text), file=sys.stderr, flush=True)
+
+
+def _safe(text: str) -> str:
+    """Without what would act on the terminal: machines, endpoints and people choose parts of what is printed."""
+    return "\n".join(printable(line) for line in text.split("\n"))
 
 
 @dataclass

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
 from vclab.cli.output import note
+from vclab.cli.tables import printable
 from vclab.cli.times import utc_now
 from vclab.model.durations import format_duration
 from vclab.model.errors import Unreachable
@@ -154,7 +155,7 @@ class Screen:
         from rich.text import Text
 
         now = utc_now()
-        lines = "\n".join(f"{each.id}  {sentence(each, now)}" for each in self._seen)
+        lines = "\n".join(printable(f"{each.id}  {sentence(each, now)}") for each in self._seen)
         return Text(lines, overflow="ellipsis", no_wrap=True)
 
     def __enter__(self) -> "Screen":

@@ -78,7 +78,7 @@ class Laid:
 
 def lay_out(columns: Sequence[Column], rows: Iterable[Sequence[str]], width: int | None) -> Laid:
     """The table for a terminal of ``width`` cells; None: nothing is cut, folded or dropped."""
-    body = [[_printable(cell) for cell in row] for row in rows]
+    body = [[printable(cell) for cell in row] for row in rows]
     if width is None:
         natural = _natural(columns, body)
         return Laid(tuple(_line(columns, natural, row) for row in _with_headings(columns, body)))
@@ -159,8 +159,8 @@ def _line(columns: Sequence[Column], widths: Sequence[int], row: Sequence[str]) 
     return (" " * GAP).join(shown).rstrip()
 
 
-def _printable(text: str) -> str:
-    """A cell is one line, whatever somebody typed."""
+def printable(text: str) -> str:
+    """One line, without what would act on a terminal, whatever somebody typed or a machine says."""
     return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
 
 

@@ -25,7 +25,7 @@ from vclab.guests.ssh import Patience, Shell
 from vclab.model.errors import NotYet, StepFailed, Unreachable
 from vclab.model.plans import PUBLISHED, Access, Facts, NodeStatus, Status, StepInput, Target
 from vclab.model.steps import AsyncStep, StepContext
-from vclab.secrets.store import SecretStore
+from vclab.secrets.store import SecretStore, of_tenure
 
 SSH_LOOK = 5.0  #: seconds between looks for SSH (VCL post_load: wait_for_response 5/600/5)
 PUBLIC_ADDRESS_WAIT = 60.0  #: seconds (VCL wait_for_public_ip_address)
@@ -157,7 +157,7 @@ class Linux:
         """
         linux_accounts.check(access)
         users = networks(access.addresses)
-        password = self._secrets.generate(access.password_ref) if access.password_ref else ""
+        password = self._login_password(target, access.password_ref)
         async with self._tenure(target, facts, marked=True) as looking:
             shell = looking.fenced(fence)
             _, management = await self._seen_from(shell)
@@ -167,6 +167,12 @@ class Linux:
                 return await linux_look.public_address(shell, target.public_mac or target.private_mac)
             except (NotYet, Unreachable):
                 return Facts()  # somebody is let in: what is known of its address stays
+
+    def _login_password(self, target: Target, reference: str) -> str:
+        """Empty without a reference. Raises ``Refused`` for a secret that is not of this tenure."""
+        if not reference:
+            return ""
+        return self._secrets.generate(of_tenure(reference, target.computer, target.generation))
 
     async def close_access(self, target: Target, facts: Facts, access: Access, fence: Fence = None) -> None:
         """Open the connect ports to nobody; sessions that are open stand still from then on."""

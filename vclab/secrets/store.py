@@ -1,12 +1,14 @@
 """The file provider: one file per secret in a directory that only its owner can read."""
 
+import errno
 import os
 import secrets
-import tempfile
-from contextlib import suppress
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from vclab.model.errors import Unreachable, VclabError
+from vclab.model.errors import Refused, Unreachable, VclabError
 
 ALPHABET = "abcdefghjkmnpqrstuvwxyABCDEFGHJKMNPQRSTUVWXY3456789"
 """No look-alikes (VCL leaves out i I l L o O 0 z Z 1 2)."""
@@ -16,54 +18,77 @@ class SecretMissing(VclabError):
     """No secret is stored under that reference."""
 
 
+def of_tenure(reference: str, computer: str, generation: int) -> str:
+    """The reference, if it names a secret of this tenure. Raises ``Refused``: it may come from whoever wants one."""
+    if not reference.startswith(f"tenure/{computer}/{generation}/"):
+        raise Refused(f"{reference} is no secret of generation {generation} of {computer}")
+    return reference
+
+
 class SecretStore:
-    """Secrets by reference, e.g. ``tenure/vm03/7/root``: (tenure, purpose)."""
+    """Secrets by reference, e.g. ``tenure/vm03/7/root``: (tenure, purpose).
+
+    Root writes into folders that belong to the worker's account. So below the directory no symbolic link is followed,
+    of a folder or of a file: each folder is opened within the one above.
+    """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
-    def _path(self, reference: str) -> Path:
-        parts = reference.split("/")
-        if not all(part and part.strip(".") and "\0" not in part for part in parts):
-            raise ValueError(f"not a secret reference: {reference!r}")
-        return self._directory.joinpath(*parts)
-
     def get(self, reference: str) -> str:
-        """The value. Raises ``SecretMissing``."""
+        """The value. Raises ``SecretMissing``, and ``Refused`` for a symbolic link."""
+        *folders, name = _parts(reference)
         try:
-            return self._path(reference).read_text(encoding="utf-8")
+            with self._folder(folders) as folder, os.fdopen(os.open(name, _READ, dir_fd=folder)) as file:
+                return file.read()
         except FileNotFoundError:
             raise SecretMissing(f"no secret is stored under {reference}") from None
 
+    def endpoint_password(self, reference: str) -> str:
+        """The password of an endpoint. Raises ``SecretMissing``, and ``Refused`` for any other secret."""
+        if not reference.startswith("endpoint/"):
+            raise Refused(f"{reference} is no password of an endpoint")
+        return self.get(reference)
+
     def put(self, reference: str, value: str) -> None:
-        """Store a value, whole or not at all. Raises ``Unreachable`` when it can't be written: the disk may be full."""
-        path = self._path(reference)
+        """Store a value, whole or not at all.
+
+        Raises ``Unreachable`` when it can't be written: the disk may be full; ``Refused`` for a symbolic link.
+        """
+        *folders, name = _parts(reference)
         try:
-            self._make_folders(path.parent)
-            self._write(path, value)
+            self._make_directory()
+            with self._folder(folders, make=True) as folder:
+                _write(folder, name, value)
         except OSError as error:
             raise Unreachable(f"the secrets in {self._directory} can't be written now: {error.strerror}") from None
 
-    @staticmethod
-    def _write(path: Path, value: str) -> None:
-        handle, temporary = tempfile.mkstemp(dir=path.parent)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(value)
-                file.flush()
-                os.fsync(file.fileno())
-            _inherit(Path(temporary))
-            Path(temporary).replace(path)
-        except OSError:
-            Path(temporary).unlink(missing_ok=True)  # each retry would leave one
-            raise
-
-    def _make_folders(self, wanted: Path) -> None:
-        for folder in reversed((wanted, *wanted.parents)):
+    def _make_directory(self) -> None:
+        for folder in reversed((self._directory, *self._directory.parents)):
             if not folder.exists():
-                folder.mkdir(exist_ok=True, mode=0o700 if folder.is_relative_to(self._directory) else 0o755)
-                _inherit(folder)
+                folder.mkdir(exist_ok=True, mode=0o700 if folder == self._directory else 0o755)
+                if os.geteuid() == 0:
+                    above = folder.parent.stat()
+                    with suppress(PermissionError):
+                        os.chown(folder, above.st_uid, above.st_gid, follow_symlinks=False)
         self._directory.chmod(0o700)
+
+    @contextmanager
+    def _folder(self, names: Sequence[str], make: bool = False) -> Iterator[int]:
+        """A descriptor of the folder. Raises ``FileNotFoundError``, and ``Refused`` for a symbolic link."""
+        opened, path = [os.open(self._directory, _FOLDER)], self._directory
+        try:
+            for name in names:
+                path /= name
+                if make:
+                    _make_folder(opened[-1], name)
+                with _no_link(path):
+                    opened.append(os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=opened[-1]))
+            with _no_link(path):
+                yield opened[-1]
+        finally:
+            for descriptor in opened:
+                os.close(descriptor)
 
     def generate(self, reference: str, length: int = 16) -> str:
         """The value under ``reference``; made up and stored first if there is none, so that a retry reuses it."""
@@ -77,25 +102,90 @@ class SecretStore:
     def under(self, prefix: str, levels: int) -> list[str]:
         """The references ``levels`` below a prefix, or of all that is below them: "tenure/vm03/7" is 2 below
         "tenure"."""
-        found = self._path(prefix).glob("/".join("*" * levels))
-        return sorted(str(path.relative_to(self._directory)) for path in found)
+        found = [prefix]
+        for _ in range(levels):
+            found = [f"{above}/{name}" for above in found for name in self._names(above)]
+        return sorted(found)
+
+    def _names(self, prefix: str) -> list[str]:
+        """What is in this folder; nothing if it is none."""
+        with suppress(FileNotFoundError, NotADirectoryError), self._folder(_parts(prefix)) as folder:
+            return [name for name in os.listdir(folder) if not name.startswith(".")]  # noqa: PTH208 (of a descriptor)
+        return []
 
     def forget(self, prefix: str) -> None:
         """Remove the secret ``prefix``, or all secrets below it; harmless when there is none."""
-        path = self._path(prefix)
-        if path.is_dir():
-            for child in path.iterdir():
-                self.forget(f"{prefix}/{child.name}")
-            with suppress(OSError):  # somebody else is putting a secret there just now
-                path.rmdir()
-        else:
-            path.unlink(missing_ok=True)
+        *folders, name = _parts(prefix)
+        with suppress(FileNotFoundError, NotADirectoryError), self._folder(folders) as folder:
+            _remove(folder, name)
 
 
-def _inherit(path: Path) -> None:
-    """What root makes belongs to whom the folder above belongs: root adds an endpoint, another account's worker uses
-    its password."""
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def _parts(reference: str) -> list[str]:
+    parts = reference.split("/")
+    if not all(part and part.strip(".") and "\0" not in part for part in parts):
+        raise ValueError(f"not a secret reference: {reference!r}")
+    return parts
+
+
+@contextmanager
+def _no_link(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno == errno.ELOOP or (error.errno == errno.ENOTDIR and path.is_symlink()):
+            text = f"there is a symbolic link in {path}, where secrets are kept"
+            raise Refused(text, "find out who made it, and remove it") from None
+        raise
+
+
+def _make_folder(above: int, name: str) -> None:
+    try:
+        os.mkdir(name, 0o700, dir_fd=above)
+    except FileExistsError:
+        return
+    _inherit(name, above)
+
+
+def _write(folder: int, name: str, value: str) -> None:
+    temporary = f".{secrets.token_hex(8)}"
+    try:
+        with os.fdopen(os.open(temporary, _NEW, 0o600, dir_fd=folder), "w", encoding="utf-8") as file:
+            file.write(value)
+            file.flush()
+            os.fsync(file.fileno())
+        _inherit(temporary, folder)
+        os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+    except OSError:
+        with suppress(OSError):  # each retry would leave one
+            os.unlink(temporary, dir_fd=folder)
+        raise
+
+
+def _remove(folder: int, name: str) -> None:
+    """A file, a link itself, or a folder with all that is in it."""
+    if not stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+        os.unlink(name, dir_fd=folder)
+        return
+    inner = os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=folder)
+    try:
+        for each in os.listdir(inner):  # noqa: PTH208 (of a descriptor)
+            with suppress(FileNotFoundError):
+                _remove(inner, each)
+    finally:
+        os.close(inner)
+    with suppress(OSError):  # somebody else is putting a secret there just now
+        os.rmdir(name, dir_fd=folder)
+
+
+def _inherit(name: str, folder: int) -> None:
+    """What root makes belongs to whom the folder belongs: root adds an endpoint, another account's worker uses its
+    password."""
     if os.geteuid() == 0:
-        above = path.parent.stat()
+        above = os.fstat(folder)
         with suppress(PermissionError):  # root in name only: a container's, or on a network file system
-            os.chown(path, above.st_uid, above.st_gid, follow_symlinks=False)
+            os.chown(name, above.st_uid, above.st_gid, dir_fd=folder, follow_symlinks=False)

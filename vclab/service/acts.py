@@ -18,7 +18,7 @@ from vclab.model.messages import Done, How
 from vclab.model.reservations import ReservationView, ReserveRequest
 from vclab.model.rules import why_not_duration, why_not_start
 from vclab.model.states import Ending
-from vclab.secrets.store import SecretMissing
+from vclab.secrets.store import SecretMissing, of_tenure
 from vclab.service.addresses import checked_address
 from vclab.service.backend import Backend
 from vclab.service.finding import near, quoted
@@ -237,7 +237,8 @@ async def password(call: Call, question: Named) -> Password:
     view = call.reservation
     try:
         if view.password_ref:
-            return Password(password=call.backend.secrets.get(view.password_ref))
+            reference = of_tenure(view.password_ref, view.computer, view.generation)
+            return Password(password=call.backend.secrets.get(reference))
     except (SecretMissing, PermissionError):
         pass
     raise Refused(f"no password of {view.id} can be read here", "log in with your SSH key")

@@ -145,7 +145,7 @@ async def check(call: Call, question: Named) -> CheckedEndpoint:
     _refuse_without_secrets(call)
     endpoint = await call.backend.read(lambda session: _known(session, question.name))
     _enquiry(endpoint)
-    return _checked(endpoint, await _ask(call, endpoint, call.backend.secrets.get(endpoint.password_ref)))
+    return _checked(endpoint, await _ask(call, endpoint, call.backend.secrets.endpoint_password(endpoint.password_ref)))
 
 
 @read(Rule.KEEPERS)
@@ -326,7 +326,7 @@ def _password(call: Call, wanted: Wanted, question: Given) -> str:
         return question.password.get_secret_value()
     if wanted.password:
         raise Invalid("there is no password", "type it at the terminal, or put it into standard input (< file)")
-    return call.backend.secrets.get(wanted.entry.password_ref)
+    return call.backend.secrets.endpoint_password(wanted.entry.password_ref)
 
 
 async def _put_both(call: Call, entry: model.Endpoint, password: str, before: model.Endpoint | None) -> model.Endpoint:

@@ -53,7 +53,7 @@ async def _ask_all(backend: Backend, image: Image, endpoints: list[Endpoint]) ->
     missing, failed = {}, {}
     for endpoint in endpoints:
         try:
-            password = backend.secrets.get(endpoint.password_ref)
+            password = backend.secrets.endpoint_password(endpoint.password_ref)
             answer = await ask(backend, endpoint, password, [image])
         except PermissionError:
             failed[endpoint.name] = "you can't read its password"

@@ -9,7 +9,7 @@ from pathlib import Path
 from vclab.model import reported
 from vclab.model.errors import NotYet, StepFailed
 from vclab.model.plans import Target, Whereabouts
-from vclab.provisioning.vsphere.arp import asking
+from vclab.provisioning.arp import asking
 from vclab.provisioning.vsphere.machines import Machine, of_target
 from vclab.provisioning.vsphere.properties import read
 from vclab.provisioning.vsphere.site import AWAY, Site

@@ -2,11 +2,14 @@
 
 import ipaddress
 import json
+import re
+import select
 import socket
 import struct
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 _ARP = 0x0806
@@ -15,22 +18,66 @@ _REQUEST = 1
 _FRAME = struct.Struct("!6s6sH6sH6s4s6s4s")  # to, from, type, head, operation, sender's MAC and IP, target's
 
 
+HELPER = "/run/vclab-arp.sock"
+"""Where ``vclab-arp`` listens, which may ask where this process may not (``deploy/vclab-arp.socket``)."""
+_FAILS = (OSError, ValueError, KeyError, IndexError, subprocess.SubprocessError)
+_MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}")
+_LONGEST_WAIT = 60.0
+
+
 @contextmanager
 def asking(address: str) -> Iterator[Callable[[], set[str]]]:
     """Ask who has an IPv4 address. What is given tells the MACs that have answered until it is called.
 
     They answer within milliseconds, so something else should be done meanwhile. Nobody is seen where the address is not
-    on a network of this machine's, or where this process may not ask (it takes CAP_NET_RAW).
+    on a network of this machine's, or where neither this process nor the helper may ask (it takes CAP_NET_RAW).
     """
-    try:
+    with ExitStack() as open_sockets:
+        asked = _by_anybody(address)
+        if asked is None:
+            yield set
+        else:
+            open_sockets.enter_context(asked[0])
+            yield asked[1]
+
+
+def _by_anybody(address: str) -> tuple[socket.socket, Callable[[], set[str]]] | None:
+    with suppress(*_FAILS):
         asked = _ask(address)
-    except (OSError, ValueError, KeyError, IndexError, subprocess.SubprocessError):
-        asked = None
-    if asked is None:
-        yield set
-        return
-    with asked:
-        yield lambda: _answers(asked, address)
+        return None if asked is None else (asked, lambda: _answers(asked, address))
+    with suppress(*_FAILS):
+        helper = _ask_helper(address)
+        return helper, lambda: _told(helper)
+    return None
+
+
+def _ask_helper(address: str) -> socket.socket:
+    asked = socket.socket(socket.AF_UNIX)
+    try:
+        asked.settimeout(5)
+        asked.connect(HELPER)
+        asked.sendall(f"{ipaddress.IPv4Address(address)}\n".encode())
+    except BaseException:
+        asked.close()
+        raise
+    return asked
+
+
+def _told(helper: socket.socket) -> set[str]:
+    """What the helper has seen until now."""
+    with suppress(OSError):
+        helper.shutdown(socket.SHUT_WR)
+        return set(_MAC.findall(helper.makefile("rb").read(4096).decode("ascii", "replace")))
+    return set()
+
+
+def main() -> None:
+    """``vclab-arp``: one question, as systemd hands it over on stdin and stdout. It is asked for the address in the
+    first line, and answers with MACs when nothing more can come."""
+    question = sys.stdin.buffer.readline(64).decode("ascii", "replace").strip()
+    with asking(question) as who:
+        select.select([sys.stdin], [], [], _LONGEST_WAIT)
+        print(*sorted(who()), flush=True)
 
 
 def _ask(address: str) -> socket.socket | None:
@@ -71,3 +118,7 @@ def _answers(asked: socket.socket, address: str) -> set[str]:
             *_, mac, whose, _, _ = _FRAME.unpack_from(frame)
             if whose == wanted:
                 found.add(mac.hex(":"))
+
+
+if __name__ == "__main__":
+    main()

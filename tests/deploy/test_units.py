@@ -1,0 +1,27 @@
+"""The systemd units shut in what they start."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+EXPOSURE = "25"  # tenths
+
+
+@pytest.mark.parametrize("unit", ["vclab-worker.service", "vclab-arp@.service"])
+def test_exposure(unit: str, tmp_path: Path) -> None:
+    """`systemd-analyze security` rates what a unit could do if it were taken over, from 0 to 10."""
+    copy = tmp_path / unit.replace("@", "")
+    shutil.copy(DEPLOY / unit, copy)
+    words = ("systemd-analyze", "security", "--offline=true", "--no-pager", f"--threshold={EXPOSURE}", str(copy))
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout[-300:] + done.stderr
+
+
+@pytest.mark.parametrize("unit", ["vclab-worker.service", "vclab-arp@.service"])
+def test_no_root_and_no_core(unit: str) -> None:
+    lines = (DEPLOY / unit).read_text().splitlines()
+    assert "LimitCORE=0" in lines
+    assert "User=vclab" in lines or "DynamicUser=yes" in lines

@@ -23,6 +23,7 @@ import (
 	ui "github.com/temporalio/ui-server/v2/server"
 	uiconfig "github.com/temporalio/ui-server/v2/server/config"
 	uioptions "github.com/temporalio/ui-server/v2/server/server_options"
+	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/server/common/authorization"
 	"go.temporal.io/server/common/cluster"
 	"go.temporal.io/server/common/config"
@@ -66,6 +67,7 @@ var (
 	clientCA   = flag.String("tls-client-ca", "", "`file` of the authority (PEM) whose certificates clients must show")
 	jwtKeys    = flag.String("jwt-keys", "", "`URI` of the keys (JWKS) that sign clients' tokens: they must show one")
 	namespaces = []string{"default"}
+	attributes = map[string]enums.IndexedValueType{}
 )
 
 func main() {
@@ -73,6 +75,7 @@ func main() {
 		namespaces = append(namespaces, name)
 		return nil
 	})
+	flag.Func("search-attribute", "`NAME=TYPE` that all namespaces have when they are made; may be repeated", addAttribute)
 	flag.Func("set", "`KEY=YAML` or KEY@NAMESPACE=YAML of the dynamic configuration; may be repeated", set)
 	flag.Parse()
 	if *database == "" || flag.NArg() > 0 {
@@ -88,6 +91,14 @@ func main() {
 	signal.Notify(stop, syscall.SIGINT, syscall.SIGTERM)
 	<-stop
 	must(server.Stop())
+}
+
+// addAttribute saves the first workflows from failing until the server sees what a worker has registered.
+func addAttribute(text string) error {
+	name, kind, _ := strings.Cut(text, "=")
+	value, err := enums.IndexedValueTypeFromString(kind)
+	attributes[name] = value
+	return err
 }
 
 func set(text string) error {
@@ -136,13 +147,13 @@ func start() temporal.Server {
 
 func openDatabase() *config.SQL {
 	// Write-ahead log and "normal" make the file as fast as memory, and no less consistent after a power cut.
-	attributes := map[string]string{"mode": "rwc", "journal_mode": "wal", "synchronous": "normal"}
-	sql := &config.SQL{PluginName: sqlite.PluginName, DatabaseName: *database, ConnectAttributes: attributes}
+	options := map[string]string{"mode": "rwc", "journal_mode": "wal", "synchronous": "normal"}
+	sql := &config.SQL{PluginName: sqlite.PluginName, DatabaseName: *database, ConnectAttributes: options}
 	if _, err := os.Stat(*database); os.IsNotExist(err) {
 		must(schema.SetupSchema(sql))
 	}
 	for _, name := range namespaces {
-		namespace, err := schema.NewNamespaceConfig("active", name, false, nil)
+		namespace, err := schema.NewNamespaceConfig("active", name, false, attributes)
 		must(err)
 		must(schema.CreateNamespaces(sql, namespace))
 	}

@@ -25,6 +25,7 @@ from vclab.provisioning.toy import TextFile
 from vclab.settings import Settings, load
 from vclab.store.engine import Store, open_store
 from vclab.temporal import search_attributes
+from vclab.temporal.client import quiet
 
 SETTINGS = """
 database = "sqlite:///{folder}/vclab.db"
@@ -77,7 +78,9 @@ class Node:
         deadline = time.monotonic() + 30
         while True:
             try:
-                return await Client.connect(self.address)
+                return await Client.connect(
+                    self.address, runtime=quiet()
+                )  # its warnings would be among what is printed
             except RuntimeError:
                 if time.monotonic() > deadline:
                     raise

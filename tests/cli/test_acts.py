@@ -255,7 +255,7 @@ def test_connect_runs_ssh_and_passes_its_exit_code_on(vclab: Command, world: Wor
     assert said.code == 7
     words = said.out.splitlines()
     assert words[0] == "ssh"
-    assert words[-4:] == ["alice", "203.0.113.9", "--", "id -un"]
+    assert words[-4:] == ["alice", "--", "203.0.113.9", "id -un"]
     assert world.granted == [("198.51.100.1",)]
     (hosts,) = [word for word in words if word.startswith("UserKnownHostsFile=")]
     assert not Path(hosts.partition("=")[2]).exists()

@@ -66,7 +66,7 @@ def ssh_command(view: Reservation, person: PersonSettings, known_hosts: Path, co
     # What the computer or its endpoint says of its address is no option of ssh's, whatever it is.
     words += ["-l", view.user, "--", view.address or ""]
     # The far side is a shell: one argument is a line for it, several are passed exactly as they are.
-    return [*words, "--", command[0] if len(command) == 1 else shlex.join(command)] if command else words
+    return [*words, command[0] if len(command) == 1 else shlex.join(command)] if command else words
 
 
 def _option_path(path: Path) -> str:

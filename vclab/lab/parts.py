@@ -5,8 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from temporalio.common import SearchAttributeIndexedValueType
+
 from vclab.lab.layout import NETWORKS, SUBNETS, TEMPORAL_PORT, UI_PORT, VCENTER_PORT, Layout
 from vclab.lab.stock import DATASTORE, DATASTORE_GB, HOSTS, LAB_MACHINES, VCENTER_USER
+from vclab.temporal import search_attributes
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,11 @@ def temporal_command(layout: Layout, program: Path) -> tuple[str, ...]:
 
 def temporal_server(program: Path, address: str, database: Path) -> tuple[str, ...]:
     """Temporal alone, with the settings that vclab needs (``deploy/temporal/main.go`` tells them)."""
-    return (str(program), "-address", address, "-database", str(database))
+    attributes = (
+        f"-search-attribute={key.name}={SearchAttributeIndexedValueType(key.indexed_value_type).name.title()}"
+        for key in search_attributes.KEYS
+    )
+    return (str(program), "-address", address, "-database", str(database), *attributes)
 
 
 def vcsim_command(layout: Layout, program: Path) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """The states of reservations and computers, the endings, and the nine words that people see."""
 
 from enum import StrEnum
+from types import MappingProxyType
 
 
 class ReservationState(StrEnum):
@@ -36,15 +37,17 @@ class Ending(StrEnum):
     FAILED = "failed"  #: it could not be made ready
 
 
-ENDING_WORDS = {
-    Ending.DELETED: "deleted before Connect",
-    Ending.RELEASED: "released",
-    Ending.NOACK: "nobody pressed Connect (noack)",
-    Ending.NOLOGIN: "nobody connected (nologin)",
-    Ending.TIMEOUT: "disconnected for too long (timeout)",
-    Ending.EOR: "its time was over (EOR)",
-    Ending.FAILED: "failed",
-}
+ENDING_WORDS = MappingProxyType(
+    {
+        Ending.DELETED: "deleted before Connect",
+        Ending.RELEASED: "released",
+        Ending.NOACK: "nobody pressed Connect (noack)",
+        Ending.NOLOGIN: "nobody connected (nologin)",
+        Ending.TIMEOUT: "disconnected for too long (timeout)",
+        Ending.EOR: "its time was over (EOR)",
+        Ending.FAILED: "failed",
+    }
+)
 """The endings for people."""
 
 

@@ -57,8 +57,9 @@ _WORDS = (
         "give temporal.tls_key a key in PEM without a passphrase",
     ),
 )
-_OURS = re.compile(
+_CLOSED = re.compile(
     r"[Cc]onnection ?[Rr]eset|BrokenPipe|[Bb]roken pipe|UnexpectedEof|IncompleteMessage|frame with invalid"
+    r"|operation was canceled|ChannelClosed"
 )
 
 
@@ -70,7 +71,7 @@ def refusal(error: BaseException, tried: Connection) -> Unreachable:
             return Unreachable(f"the Temporal server at {tried.address} {why}", todo)
     if re.search(r"PermissionDenied|Unauthenticated|unauthorized", text):
         return _unauthorized(tried)
-    if _OURS.search(text) and not (tried.tls and tried.tls.certificate):
+    if _CLOSED.search(text):
         return _closed(tried)
     return Unreachable(
         f"the Temporal server at {tried.address} does not answer ({short(error)})",
@@ -97,6 +98,9 @@ def _unauthorized(tried: Connection) -> Unreachable:
 def _closed(tried: Connection) -> Unreachable:
     """A server that wants more than it is shown says nothing at times."""
     where = f"the Temporal server at {tried.address} closes the connection"
+    if tried.tls and tried.tls.certificate:
+        todo = "look when temporal.tls_cert ends, and whether the server trusts its authority"
+        return Unreachable(f"{where}: it may refuse the client certificate", todo)
     if tried.tls:
         return Unreachable(f"{where}: it may want a client certificate", "set temporal.tls_cert and temporal.tls_key")
     return Unreachable(f"{where}: it may want TLS", "set temporal.tls = true and temporal.tls_ca, or correct the port")

@@ -26,6 +26,7 @@ from vclab.model.reservations import Waits
 from vclab.model.rules import Health, Limits, Rules
 from vclab.model.wrong_values import complaint
 from vclab.provisioning import registry
+from vclab.temporal.connection import connection
 
 log = logging.getLogger(__name__)
 
@@ -74,10 +75,18 @@ class Section(BaseModel, extra="forbid", allow_inf_nan=False):
 
 
 class TemporalSettings(Section):
-    """Where the Temporal server is."""
+    """Where the Temporal server is, and what it is shown (``vclab/temporal/connection.py``)."""
 
     address: str = "127.0.0.1:7233"
     namespace: str = "default"
+    profile: str = ""  #: one of Temporal's own, for all of this that is not set here
+    config_file: Path | None = None  #: with the profiles; else where Temporal's command line has them
+    tls: bool | None = None  #: none: if one of tls_… is set, or the profile says so
+    tls_ca: Path | None = None  #: the authority of the server's certificate; none: those of the system
+    tls_server_name: str = ""  #: in its certificate, if not the host of ``address``
+    tls_cert: Path | None = None  #: ours, where the server wants one
+    tls_key: Path | None = None
+    token_file: Path | None = None  #: an API key or JWT
     ui: str = ""  #: shown to people, e.g. "http://127.0.0.1:8233"
     workflow_queue: Queue = "site-default"
     """Where workflows run. On the queue of a site's short hardware work the server starts that work eagerly."""
@@ -202,6 +211,12 @@ class Settings(BaseSettings):
                 f"temporal.workflow_queue {queue} is not the queue of this worker's site {self.site} ({own}): set that "
                 'or one that does not begin with "site-" or "looks-" on all machines, or leave out the role workflows'
             )
+        return self
+
+    @model_validator(mode="after")
+    def _temporal(self) -> Self:
+        """Its files are there, and fit together. Raises ``ValueError``."""
+        connection(self.temporal)
         return self
 
     def rules(self, affiliation: str = "") -> Rules:

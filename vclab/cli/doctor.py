@@ -29,7 +29,7 @@ from vclab.cli.output import JsonValue, note, say_json, table
 from vclab.cli.params import Json
 from vclab.cli.tables import Column, Fit
 from vclab.cli.times import clock
-from vclab.model.errors import NotFound, Refused
+from vclab.model.errors import Refused
 from vclab.provisioning import registry
 from vclab.service.backend import Backend
 from vclab.service.checks import traits, why_off
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
 CLOCK_SECONDS = 30.0  #: by which clocks may differ; certificates and vCenter's sessions tolerate minutes
 LEAST_FREE = 256 << 20  #: bytes
+PLAIN = "warning: others on the network can read and change it; set `temporal.tls` (docs/first-lab.md)"
 EARLIEST = datetime(2025, 1, 1, tzinfo=UTC)  #: vclab did not exist before: such a clock is wrong
 T = TypeVar("T")
 
@@ -281,19 +282,18 @@ def _key(settings: "Settings") -> Check:
 
 async def _temporal(backend: Backend, sites: tuple[str, ...]) -> list[Check]:
     from vclab.temporal import health
+    from vclab.temporal.connection import connection
 
-    settings = backend.settings.temporal
+    settings, tried = backend.settings.temporal, connection(backend.settings.temporal)
     try:
         client = await backend.temporal(5.0)
         days = await health.retention_days(client)
-        found = f"{settings.address}, server {await health.server_version(client)}"
-    except NotFound:
-        todo = f"temporal operator namespace create -n {settings.namespace} --retention 30d"
-        return [Check("temporal", False, f"{settings.address} has no namespace {settings.namespace}", todo)]
+        found = f"{tried.address} by {tried.text()}, server {await health.server_version(client)}"
     except Exception as error:  # as with the database
-        found = getattr(error, "message", "") or text_of(error)
-        return [Check("temporal", False, found, "start it, or correct `temporal.address` in the settings")]
-    server = Check("temporal", True, f"{found}, namespace {settings.namespace}, keeps histories {days:g} days")
+        todo = getattr(error, "hint", "") or "start it, or correct `temporal.address` in the settings"
+        return [Check("temporal", False, getattr(error, "message", "") or text_of(error), todo)]
+    found += f", namespace {tried.namespace}, keeps histories {days:g} days"
+    server = Check("temporal", True, found, "" if tried.tls or tried.local else PLAIN)
     workers = await _workers(client, settings.workflow_queue, sites)
     return [server, await _attributes(client), await _queries(client), *workers, await _reconciler(client)]
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-import re
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
@@ -13,7 +12,7 @@ from typing import Any, TypeVar
 
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
-from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, DescribeTaskQueueRequest
 from temporalio.client import (
     Client,
     WithStartWorkflowOperation,
@@ -51,8 +50,10 @@ from vclab.model.messages import (
 )
 from vclab.model.reservations import ReserveRequest
 from vclab.settings import TemporalSettings
+from vclab.temporal.connection import Connection, connection
 from vclab.temporal.converter import CONVERTER
 from vclab.temporal.live_status import Observation, observe
+from vclab.temporal.refusals import no_namespace, refusal, short
 
 _CLOSED = "AcceptedUpdateCompletedWorkflow"  # the server's name for an update that its run did not finish
 ANSWER_SECONDS = 60.0
@@ -75,16 +76,40 @@ class _Again(Unreachable):
 
 
 async def connect(settings: TemporalSettings, timeout: float = 10.0, runtime: Runtime | None = None) -> Client:
-    """A client. Raises ``Unreachable`` with the address when the server does not answer within ``timeout`` seconds."""
-    client = Client.connect(settings.address, namespace=settings.namespace, data_converter=CONVERTER, runtime=runtime)
+    """A client that the server lets into the namespace.
+
+    Raises ``Unreachable``, with the address, the cause and the cure, when it does not within ``timeout`` seconds; and
+    ``Refused`` when the settings can't be meant.
+    """
+    tried = _connection(settings)
     try:
         async with asyncio.timeout(timeout):
-            return await client
-    except (RuntimeError, RPCError, TimeoutError) as error:
-        raise Unreachable(
-            f"the Temporal server at {settings.address} does not answer ({_short(error)})",
-            "start it, or start the embedded lab with `vclab up`",
-        ) from None
+            client = await _client(tried, runtime)
+            await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=tried.namespace))
+    except RPCError as error:
+        raise no_namespace(tried) if error.status is RPCStatusCode.NOT_FOUND else refusal(error, tried) from None
+    except (RuntimeError, TimeoutError) as error:
+        raise refusal(error, tried) from None
+    return client
+
+
+def _connection(settings: TemporalSettings) -> Connection:
+    try:
+        return connection(settings)
+    except ValueError as error:
+        raise Refused(f"settings: {error}") from None
+
+
+async def _client(tried: Connection, runtime: Runtime | None) -> Client:
+    return await Client.connect(
+        tried.address,
+        namespace=tried.namespace,
+        tls=tried.tls_config(),
+        api_key=tried.token or None,
+        rpc_metadata=tried.metadata,
+        data_converter=CONVERTER,
+        runtime=runtime,
+    )
 
 
 @cache
@@ -95,12 +120,6 @@ def quiet() -> Runtime:
     """
     errors = TelemetryFilter(core_level="ERROR", other_level="ERROR")
     return Runtime(telemetry=TelemetryConfig(logging=LoggingConfig(filter=errors)))
-
-
-def _short(error: BaseException) -> str:
-    text = str(error) or type(error).__name__
-    inner = re.search(r'Os \{[^}]*message: "([^"]+)', text)  # the operating system's word inside Rust's
-    return inner[1] if inner else text.splitlines()[0][:200]
 
 
 class Reservations:
@@ -272,8 +291,8 @@ class Reservations:
             if error.status is RPCStatusCode.NOT_FOUND and "amespace" not in error.message:
                 raise NotFound("the reservation has ended, or there is none of that id") from None
             if error.status in (RPCStatusCode.RESOURCE_EXHAUSTED, RPCStatusCode.FAILED_PRECONDITION):
-                raise _Again(f"the Temporal server asks for patience: {_short(error)}") from None
-            raise Unreachable(f"the Temporal server failed: {_short(error)}") from None
+                raise _Again(f"the Temporal server asks for patience: {short(error)}") from None
+            raise Unreachable(f"the Temporal server failed: {short(error)}") from None
 
 
 async def _let_go(started: Awaitable[object]) -> None:
@@ -294,7 +313,7 @@ def _refusal(error: WorkflowUpdateFailedError | WorkflowFailureError) -> Excepti
         if cause.type == "Unreachable":
             return Unreachable(cause.message)
         return Refused(cause.message)
-    return Refused(_short(cause))
+    return Refused(short(cause))
 
 
 @dataclass(frozen=True)
@@ -339,7 +358,7 @@ async def _pollers(client: Client, queue: str, kind: str) -> int:
     try:
         answer = await client.workflow_service.describe_task_queue(request, timeout=timedelta(seconds=5))
     except RPCError as error:
-        raise Unreachable(f"the Temporal server failed: {_short(error)}") from None
+        raise Unreachable(f"the Temporal server failed: {short(error)}") from None
     return len(answer.pollers)
 
 
@@ -377,7 +396,7 @@ async def failing_workflows(client: Client) -> Failing:
         tried = await asyncio.gather(*map(attempts, found))
         count = (await client.count_workflows(running)).count if len(found) == MOST_DESCRIBED else len(found)
     except RPCError as error:
-        raise Unreachable(f"the Temporal server failed: {_short(error)}") from None
+        raise Unreachable(f"the Temporal server failed: {short(error)}") from None
     # A worker that is killed costs one attempt or two: that is no bug.
     stuck = [workflow for workflow, attempt in zip(found, tried, strict=True) if attempt > 2]
     return Failing(stuck, max(count - len(found), 0))

@@ -199,3 +199,12 @@ def test_where_the_callers_address_comes_from(monkeypatch: pytest.MonkeyPatch) -
     assert ssh.caller_address("", nobody, "203.0.113.21") == "198.51.100.2"
     assert ssh.caller_address("", somebody, "203.0.113.21") == "198.51.100.1"
     assert ssh.caller_address("198.51.100.3", somebody, "203.0.113.21") == "198.51.100.3"
+
+
+def test_an_address_that_is_an_option_runs_nothing(tmp_path: Path) -> None:
+    """A computer, or whoever answers for it, chooses its address: ssh takes it for a host's name."""
+    ran = tmp_path / "ran"
+    view = shown(public_address=f"-oProxyCommand=touch {ran}", host_key="ssh-ed25519 AAAA")
+    words = ssh.ssh_command(view, PersonSettings(), tmp_path / "known_hosts", ("id",))
+    done = subprocess.run(words, capture_output=True, text=True, timeout=30, check=False, stdin=subprocess.DEVNULL)
+    assert done.returncode == 255 and not ran.exists(), done.stderr

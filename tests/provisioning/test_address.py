@@ -49,6 +49,13 @@ def test_the_newest_valid_lease_of_the_mac(tmp_path: Path) -> None:
     assert leased(file, MAC) == "10.77.0.3", "0 never ends"
 
 
+@pytest.mark.parametrize("line", ["soon {mac} 10.77.0.9 x *", "{mac}", "9" * 5000 + " {mac} 10.77.0.9", "\0 \x1b[2J"])
+def test_a_line_that_is_no_lease_is_passed_over(tmp_path: Path, line: str) -> None:
+    file = tmp_path / "leases"
+    file.write_text(f"{line.format(mac=MAC)}\n{int(time.time()) + 900} {MAC} 10.77.0.6 vm01 *\n")
+    assert leased(file, MAC) == "10.77.0.6"
+
+
 def test_no_lease_file(tmp_path: Path) -> None:
     assert leased(tmp_path / "none", MAC) == ""
 

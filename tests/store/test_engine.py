@@ -1,5 +1,6 @@
 """Connections, transactions, migrations, and what is said when they fail."""
 
+import os
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
@@ -266,3 +267,15 @@ def test_postgresql_conflicts_are_run_again(server: postgresql.Server, postgresq
         assert session.scalars(sa.select(Pool.cpus)).all() == [3, 3]
     assert len(runs) == 3
     store.close()
+
+
+def test_nobody_else_reads_the_file_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        made = open_store(f"sqlite:///{tmp_path}/vclab.db")
+        made.migrate()
+        modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+        made.close()
+    finally:
+        os.umask(before)
+    assert set(modes.values()) == {0o600}, modes

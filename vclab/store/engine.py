@@ -196,8 +196,9 @@ class Store:
     def _make_file(self) -> None:
         """WAL is a property of the file. It is set once, before the first write, as no transaction can set it."""
         self._may_create = True
-        if self.file is not None:  # nobody else reads it, whatever the umask; its log files get the same mode
-            os.close(os.open(self.file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        # Nobody else reads it, whatever the umask; its log files get the same mode. What is wrong, SQLite says.
+        with suppress(OSError):
+            os.close(os.open(self._url.database or "", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         try:
             self._engine.dispose()  # so that a new connection is made, and set up
             self._engine.connect().close()

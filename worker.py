@@ -12,6 +12,7 @@ from datetime import timedelta
 from importlib.metadata import version
 from typing import Any
 
+import uvloop
 from temporalio.client import Client
 from temporalio.service import RPCError
 from temporalio.worker import Worker
@@ -183,7 +184,7 @@ def main() -> None:
     logging.getLogger("asyncssh").setLevel(logging.WARNING)  # at INFO it tells each connection and channel
     code = 0
     try:
-        asyncio.run(run(configuration.load()))
+        uvloop.run(run(configuration.load()))
     except Unreachable as error:
         log.error("%s", error)
         code = 5

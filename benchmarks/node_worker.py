@@ -10,6 +10,7 @@ import os
 import signal
 from datetime import timedelta
 
+import uvloop
 from temporalio.worker import Worker
 
 import worker
@@ -56,7 +57,7 @@ async def run() -> None:
 def main() -> None:
     """Work, and leave without the interpreter's own end, which may abort (sdk-python#300)."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    asyncio.run(run())
+    uvloop.run(run())
     gc.collect()
     os._exit(0)
 

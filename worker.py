@@ -21,7 +21,6 @@ from activities.drivers import Drivers
 from activities.exports import Activities, export
 from activities.lab_machines import LabMachines
 from activities.reader import Reader
-from activities.watch import Lateness
 from vclab import settings as configuration
 from vclab.fake_world import World
 from vclab.guests.base import Guest
@@ -32,22 +31,18 @@ from vclab.model.messages import looks_queue, site_queue
 from vclab.provisioning import registry
 from vclab.provisioning.kind import Surroundings
 from vclab.secrets.store import SecretStore
-from vclab.settings import Settings
+from vclab.settings import Settings, WorkerSettings
+from vclab.store import computers, reservations
 from vclab.store.engine import Store, open_store
-from vclab.temporal import schedules, search_attributes
+from vclab.temporal import metrics, schedules, search_attributes
 from vclab.temporal.client import connect
 from vclab.temporal.sandbox import patient, sandbox
 from workflows import WORKFLOWS, profiles
 
 BUILD = f"vclab-{version('vclab')}"
 """Named, because the SDK would else read and hash all modules, for seconds, at each start."""
-SLOTS = 50
-LONG_SLOTS = 10
 LOOK_SLOTS = 100_000
 """A look holds nothing between two times: the number is only to be larger than that of the computers."""
-CACHED_WORKFLOWS = 200
-"""Of those that wait, so many are kept ready, 160 KiB each; others are forgotten, and replayed when something happens
-to them. Several classes at once fit in; what waits for hours need not."""
 STOP_SECONDS = 25.0
 """From being asked to stop to stopping whatever happens: activities have 10 s to end, then 10 s to be cancelled."""
 log = logging.getLogger("vclab.worker")
@@ -75,41 +70,42 @@ def real_drivers(settings: Settings, store: Store, secrets: SecretStore) -> Driv
     return Drivers(registry.build(surroundings, pretended=settings.fake.enabled), guests, secrets)
 
 
-def build(
-    client: Client, settings: Settings, store: Store, drivers: Drivers, lateness: Lateness | None = None
-) -> list[Worker]:
-    """One worker for each queue of this machine's roles. ``lateness`` counts the looks.
+def build(client: Client, settings: Settings, store: Store, drivers: Drivers) -> list[Worker]:
+    """One worker for each queue of this machine's roles.
 
     Where the workflows' queue is also the site's, one worker polls it for both: only the worker that has just run a
     workflow task is given the activities that it asks for without a detour (eager start).
     """
-    executor = ThreadPoolExecutor(max_workers=64, thread_name_prefix="hardware")
-    exported = export(client, settings, store, drivers, executor, lateness or Lateness())
+    limits = settings.worker
+    slots = limits.activities + limits.long_activities
+    executor = ThreadPoolExecutor(max_workers=slots, thread_name_prefix="hardware")
+    exported = export(client, settings, store, drivers, executor)
     short: dict[str, Activities] = {}
     workers = []
     if "site" in settings.roles:
         short[site_queue(settings.site)] = exported.hardware
-        workers.append(_worker(client, site_queue(settings.site, long=True), exported.steps, LONG_SLOTS))
+        workers.append(_worker(client, site_queue(settings.site, long=True), exported.steps, limits.long_activities))
         workers.append(_looks_worker(client, looks_queue(settings.site), exported.looks))
     if "workflows" in settings.roles:
         queue = settings.temporal.workflow_queue
         of_site = short.pop(queue, exported.survey)
-        workers.append(_workflow_worker(client, queue, [*exported.records, *exported.rounds, *of_site]))
-    return [*(_worker(client, queue, activities, SLOTS) for queue, activities in short.items()), *workers]
+        workers.append(_workflow_worker(client, queue, [*exported.records, *exported.rounds, *of_site], limits))
+    return [*(_worker(client, queue, activities, limits.activities) for queue, activities in short.items()), *workers]
 
 
-def _workflow_worker(client: Client, queue: str, activities: Activities) -> Worker:
+def _workflow_worker(client: Client, queue: str, activities: Activities, limits: WorkerSettings) -> Worker:
     return patient(
         _worker(
             client,
             queue,
             activities,
-            SLOTS,
+            limits.activities,
             workflows=WORKFLOWS,
             workflow_runner=sandbox(),
-            activity_executor=ThreadPoolExecutor(max_workers=SLOTS, thread_name_prefix="records"),
+            activity_executor=ThreadPoolExecutor(max_workers=limits.activities, thread_name_prefix="records"),
             max_concurrent_local_activities=16,
-            max_cached_workflows=CACHED_WORKFLOWS,
+            max_concurrent_workflow_tasks=limits.workflow_tasks,
+            max_cached_workflows=limits.cached_workflows,
         )
     )
 
@@ -149,7 +145,8 @@ async def run(settings: Settings) -> None:
     store = open_store(settings.database)
     store.check()
     secrets = SecretStore(settings.secrets_dir)
-    client = await connect(settings.temporal)
+    runtime = metrics.serve(settings.metrics.address) if settings.metrics.address else None
+    client = await connect(settings.temporal, runtime=runtime)
     if "workflows" in settings.roles:
         await search_attributes.register(client)
         await schedules.ensure(client, settings.reconcile, settings.temporal.workflow_queue)
@@ -158,12 +155,22 @@ async def run(settings: Settings) -> None:
     async with asyncio.TaskGroup() as group:
         runs = [group.create_task(worker.run()) for worker in workers]
         log.info("working: %s", ", ".join(worker.task_queue for worker in workers))
+        gauges = group.create_task(metrics.keep_gauges(runtime.metric_meter, _gauges(store))) if runtime else None
         await stop.wait()
+        if gauges is not None:
+            gauges.cancel()
         _leave_at_last()
         await asyncio.gather(*(worker.shutdown() for worker in workers))
         await asyncio.gather(*runs)
     await asyncio.to_thread(drivers.close)
     store.close()
+
+
+def _gauges(store: Store) -> list[metrics.Gauge]:
+    return [
+        metrics.Gauge("vclab_reservations", "By state", lambda: store.run(reservations.count_by_state, durable=False)),
+        metrics.Gauge("vclab_computers", "By state", lambda: store.run(computers.count_by_state, durable=False)),
+    ]
 
 
 def _leave_at_last() -> None:

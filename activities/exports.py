@@ -25,7 +25,7 @@ from activities.records import RecordActivities
 from activities.spares import SpareActivities
 from activities.steps import step_activities
 from activities.verified import VerifiedAccess
-from activities.watch import Lateness, Watch
+from activities.watch import Watch
 from vclab.settings import Live, Settings
 from vclab.store.engine import Store
 
@@ -47,17 +47,15 @@ class Exports:
     looks: Activities  #: on the queue of a site's looks
 
 
-def export(
-    client: Client, settings: Settings, store: Store, drivers: Drivers, executor: Executor, lateness: Lateness
-) -> Exports:
-    """Everything. ``executor`` runs the hardware work that blocks; ``lateness`` counts the looks."""
+def export(client: Client, settings: Settings, store: Store, drivers: Drivers, executor: Executor) -> Exports:
+    """Everything. ``executor`` runs the hardware work that blocks."""
     fence, reader, live, verified = TenureFence(store), Reader(store), Live(settings), VerifiedAccess(store)
     site = settings.site if "site" in settings.roles else ""
     modules, guests, rules = drivers.modules, drivers.guests, settings.rules()
     provisioning = ProvisioningActivities(
         modules, reader.endpoints, reader.medians, fence, executor, guests, reader.spare, StoreInventories(store), site
     )
-    reach, watch = Reach(guests, drivers.whereabouts), Watch(lateness, settings.looks.kept, settings.looks.at_once)
+    reach, watch = Reach(guests, drivers.whereabouts), Watch(settings.looks.kept, settings.looks.at_once)
     tables = [driver.steps() for each in (modules, guests) for driver in each.values()]
     steps = step_activities(tables, fence, StoreLoadLog(store), executor, drivers.whereabouts)
     return Exports(

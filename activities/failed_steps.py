@@ -8,7 +8,7 @@ from typing import TypeVar
 from sqlalchemy.orm import Session
 from temporalio import activity
 
-from activities import rules
+from activities import metrics, rules
 from activities.errors import failures
 from vclab.model.intents import Verb
 from vclab.model.inventory import Answered
@@ -112,6 +112,7 @@ class FailedStepRecords:
         self._settings = settings
 
     def _write(self, change: Callable[[Session], T], of_act: bool = False) -> T:
+        metrics.record_tried()
         with failures(of_act):
             return self._store.run(change)
 
@@ -122,7 +123,9 @@ class FailedStepRecords:
     def step_failed(self, given: FailedInput) -> None:
         """Keep what failed, and what could be seen."""
         health = self._settings().rules().health
-        self._write(lambda s: failed_steps.note(s, given.target, given.trouble, health))
+        if self._write(lambda s: failed_steps.note(s, given.target, given.trouble, health)):
+            metrics.load_ended(loaded=False)
+            metrics.load_failed(given.trouble.step)
 
     @activity.defn
     def find_other_place(self, given: OtherPlaceInput) -> OtherPlaceOutcome:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.orm import Session
 
+from activities import metrics
 from activities.verified import VerifiedTargets
 from vclab.model.attempts import ActivityAttempt
 from vclab.model.errors import Fenced
@@ -47,7 +48,9 @@ class StoreLoadLog:
     def ended(self, step: StepInput, attempt: int, outcome: str, detail: str) -> None:
         """An attempt ended, so long after it began as it took: a clock that jumps meanwhile makes no step slow."""
         begun, since = self._begun.pop(_key(step, attempt), (datetime.now(UTC), time.monotonic()))
-        end = begun + timedelta(seconds=time.monotonic() - since)
+        lasted = time.monotonic() - since
+        metrics.step_ended(step.step, outcome, lasted)
+        end = begun + timedelta(seconds=lasted)
         self._store.run(lambda session: load_log.ended(session, step, attempt, outcome, detail, end), durable=False)
 
 

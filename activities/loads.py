@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 from temporalio import activity
 
+from activities import metrics
 from activities.errors import failures
 from vclab.model.errors import NotFound, Refused
 from vclab.model.intents import VCLAB, Verb
@@ -81,3 +82,5 @@ class LoadRecords:
 
         with failures():
             self._store.run(end)
+        if not given.why_not:  # a failed step has been counted
+            metrics.load_ended(loaded=True)

@@ -12,7 +12,7 @@ from typing import TypeVar
 from sqlalchemy.orm import Session
 from temporalio import activity
 
-from activities import rules
+from activities import metrics, rules
 from activities.errors import failures
 from vclab.model.errors import Refused
 from vclab.model.intents import VCLAB, Author, Intent, Verb, signalled
@@ -225,6 +225,7 @@ class RecordActivities:
         self._settings = settings
 
     def _write(self, change: Callable[[Session], T], of_act: bool = False) -> T:
+        metrics.record_tried()
         with failures(of_act):
             return self._store.run(change)
 
@@ -268,7 +269,8 @@ class RecordActivities:
     @activity.defn
     def preloaded(self, given: Event) -> None:
         """Loaded before its start: it waits for that."""
-        self._write(lambda s: scheduling.preloaded(s, given.reservation, given.facts, given.now))
+        if self._write(lambda s: scheduling.preloaded(s, given.reservation, given.facts, given.now)):
+            metrics.load_ended(loaded=True)
 
     @activity.defn
     def put_off(self, given: PutOffInput) -> Placed:
@@ -299,19 +301,29 @@ class RecordActivities:
     @activity.defn
     def ready(self, given: Event) -> Waits:
         """Loaded: it waits for Connect from now on."""
-        return self._record(given, lambda s: reservations.ready(s, given.reservation, given.facts, given.now))
+
+        def ready(session: Session) -> tuple[Waits, reservations.Ready]:
+            changed = reservations.ready(session, given.reservation, given.facts, given.now)
+            return rules.of_reservation(session, self._settings(), given.reservation).waits, changed
+
+        waits, changed = self._write(ready)
+        _count(changed)
+        return waits
 
     @activity.defn
     def ready_late(self, given: LateInput) -> LateOutcome:
         """As ``ready``, and what was lost since the start is given back where that can be."""
         event = given.event
 
-        def ready(session: Session) -> LateOutcome:
+        def ready(session: Session) -> tuple[LateOutcome, reservations.Ready]:
             ours = rules.of_reservation(session, self._settings(), event.reservation)
             lost = event.facts, given.credited
-            return LateOutcome(ours.waits, *reservations.ready_late(session, event.reservation, *lost, ours, event.now))
+            end, credit, changed = reservations.ready_late(session, event.reservation, *lost, ours, event.now)
+            return LateOutcome(ours.waits, end, credit), changed
 
-        return self._write(ready)
+        outcome, changed = self._write(ready)
+        _count(changed)
+        return outcome
 
     @activity.defn
     def rebooted(self, given: Event) -> Waits:
@@ -479,6 +491,13 @@ def _why_ended(intent: Intent, reason: str) -> str:
     if intent.verb == Verb.RESOLVE:
         return f"given up by {intent.actor}: {reason}"
     return reason or ("" if intent.actor == intent.for_user else f"ended by {intent.actor}")
+
+
+def _count(ready: reservations.Ready) -> None:
+    if ready.loaded:
+        metrics.load_ended(loaded=True)
+    if ready.waited is not None:
+        metrics.ready_after(ready.waited)
 
 
 def _outcome(outcome: Placed | Refusal) -> PlaceOutcome:

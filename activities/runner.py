@@ -116,7 +116,7 @@ async def heartbeating(fence: Callable[[], None]) -> AsyncIterator[Context]:
 
 async def in_thread(executor: Executor, context: Context, work: Callable[..., T], *args: Any) -> T:
     """Run blocking work in a thread. When cancelled, the work is asked to stop and is waited for: never left behind."""
-    future = asyncio.get_running_loop().run_in_executor(executor, work, *args)
+    future = asyncio.get_running_loop().run_in_executor(executor, contextvars.copy_context().run, work, *args)
     try:
         return await asyncio.shield(future)
     except asyncio.CancelledError:

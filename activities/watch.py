@@ -2,13 +2,14 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from temporalio import activity
 
+from activities import metrics
 from activities.errors import redacted
 from vclab.model.errors import NotYet
 
@@ -38,23 +39,6 @@ class CannotLook(NotYet):
         self.why = why
 
 
-@dataclass
-class Lateness:
-    """How the looks of a worker do. Only numbers: whoever publishes them may read them at any time."""
-
-    watched: int = 0  #: computers that are watched now
-    looks: int = 0  #: since the worker's start
-    silent: int = 0  #: of them, those at a computer that could not be looked at
-    late_seconds: float = 0.0  #: by how much all of them together began late
-    observe: Callable[[float], None] = lambda late: None  #: is given the seconds of each look
-
-    def began(self, late: float) -> None:
-        """A look begins, so many seconds after it was due."""
-        self.looks += 1
-        self.late_seconds += late
-        self.observe(late)
-
-
 class Watch:
     """Looks again and again, in the activity that calls it, until a look returns.
 
@@ -62,8 +46,8 @@ class Watch:
     whose clock is not the worker's.
     """
 
-    def __init__(self, lateness: Lateness | None = None, kept: bool = True, at_once: int = AT_ONCE) -> None:
-        self._lateness = lateness or Lateness()
+    def __init__(self, kept: bool = True, at_once: int = AT_ONCE) -> None:
+        self._watched = Counter[str]()  #: computers that are watched now, by the kind of look
         self._kept = kept
         self._answering, self._silent = asyncio.Semaphore(at_once), asyncio.Semaphore(at_once)
 
@@ -85,30 +69,33 @@ class Watch:
         if first is not None:
             raise first
         info = activity.info()
-        self._lateness.began((info.started_time - info.current_attempt_scheduled_time).total_seconds())
+        metrics.look_begins((info.started_time - info.current_attempt_scheduled_time).total_seconds())
         with self._counted():
             return await look()
 
     async def _look(self, look: Callable[[], Awaitable[T]], vigil: "_Vigil") -> T:
         """Computers that did not answer queue by themselves: a look at one takes long, and delays no other."""
         async with self._silent if vigil.unseen else self._answering:
-            self._lateness.began(vigil.late)
+            metrics.look_begins(vigil.late)
             try:
                 async with asyncio.timeout(LONGEST):
                     return await look()
             except TimeoutError:
                 raise CannotLook(f"no answer within {LONGEST:g} s", vigil.every) from None
             except CannotLook:
-                self._lateness.silent += 1
+                metrics.look_failed()
                 raise
 
     @contextmanager
     def _counted(self) -> Iterator[None]:
-        self._lateness.watched += 1
+        kind = activity.info().activity_type
+        self._watched[kind] += 1
+        metrics.computers_watched(self._watched[kind])
         try:
             yield
         finally:
-            self._lateness.watched -= 1
+            self._watched[kind] -= 1
+            metrics.computers_watched(self._watched[kind])
 
 
 class _Vigil:

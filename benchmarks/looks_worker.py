@@ -15,14 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from temporalio import workflow
-from temporalio.runtime import MetricBuffer, Runtime, TelemetryConfig
+from temporalio.runtime import MetricBuffer, MetricBufferDurationFormat, Runtime, TelemetryConfig
 from temporalio.worker import Worker
 
 with workflow.unsafe.imports_passed_through():
     import worker
     from activities.looks import LookActivities
     from activities.reach import GuestInput
-    from activities.watch import Lateness
     from vclab import settings as configuration
     from vclab.fake_world import Machine, World, now
     from vclab.model.plans import Access, Facts, Target
@@ -116,16 +115,24 @@ class Report:
     """What the bench reads."""
 
     buffer: MetricBuffer
-    lateness: Lateness
-    late: list[float] = field(default_factory=list)
+    late: list[float] = field(default_factory=list)  #: seconds
+    watched: dict[str, float] = field(default_factory=dict)  #: by activity
+    silent: float = 0
     requests: Counter[str] = field(default_factory=Counter)
 
     def write(self, file: Path) -> None:
         """At once: whoever reads sees the old one or the new one."""
         for update in self.buffer.retrieve_updates():
-            if update.metric.name == "temporal_request":
-                self.requests[str(update.attributes["operation"])] += int(update.value)
-        numbers = {"watched": self.lateness.watched, "looks": self.lateness.looks, "silent": self.lateness.silent}
+            match update.metric.name:
+                case "temporal_request":
+                    self.requests[str(update.attributes["operation"])] += int(update.value)
+                case "vclab_look_late":
+                    self.late.append(update.value)
+                case "vclab_looks_failed":
+                    self.silent += update.value
+                case "vclab_computers_watched":
+                    self.watched[str(update.attributes["activity_type"])] = update.value
+        numbers = {"watched": sum(self.watched.values()), "looks": len(self.late), "silent": self.silent}
         fresh = file.with_suffix(".new")
         fresh.write_text(json.dumps({**numbers, "late": self.late, "requests": self.requests}))
         fresh.replace(file)
@@ -133,19 +140,18 @@ class Report:
 
 async def run() -> None:
     """Work until SIGTERM."""
-    stop, buffer = asyncio.Event(), MetricBuffer(1_000_000)
+    stop, buffer = asyncio.Event(), MetricBuffer(1_000_000, MetricBufferDurationFormat.SECONDS)
     Runtime.set_default(Runtime(telemetry=TelemetryConfig(metrics=buffer)))
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     settings = configuration.load()
     store = open_store(settings.database)
     client = await connect(settings.temporal)
     await search_attributes.register(client)
-    report = Report(buffer, Lateness())
-    report.lateness.observe = report.late.append
+    report = Report(buffer)
     drivers = worker.real_drivers(settings, store, SecretStore(settings.secrets_dir))
     _occupy(drivers.guests["fake"]._world)  # type: ignore[attr-defined]  # one world, in memory, of this process
     beside = Worker(client, task_queue=QUEUE, workflows=[Looked], workflow_runner=sandbox.sandbox())
-    workers = [*worker.build(client, settings, store, drivers, report.lateness), beside]
+    workers = [*worker.build(client, settings, store, drivers), beside]
     async with asyncio.TaskGroup() as group:
         for each in workers:
             group.create_task(each.run())

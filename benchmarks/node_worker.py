@@ -40,7 +40,8 @@ async def run() -> None:
         activities=[bare.nothing, bare.nothing_local],
         workflow_runner=sandbox.sandbox(),
         max_concurrent_activities=50,
-        max_cached_workflows=worker.CACHED_WORKFLOWS,
+        max_concurrent_workflow_tasks=settings.worker.workflow_tasks,
+        max_cached_workflows=settings.worker.cached_workflows,
         build_id=worker.BUILD,
         graceful_shutdown_timeout=timedelta(seconds=10),
     )

@@ -3,6 +3,7 @@
 The file is ``$VCLAB_CONFIG``, else ``/etc/vclab/vclab.toml``, else that of the default embedded lab.
 """
 
+import ipaddress
 import logging
 import os
 import re
@@ -70,6 +71,22 @@ Queue = Annotated[
 ]
 
 
+def _listen(text: str) -> str:
+    """Raises ``ValueError``."""
+    host, _, port = text.rpartition(":")
+    try:
+        ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
+        fine = port.isascii() and port.isdigit() and 0 < int(port) < 65536
+    except ValueError:
+        fine = False
+    if text and not fine:
+        raise ValueError(f"must be ADDRESS:PORT, such as 127.0.0.1:9464, not {text!r}")
+    return text
+
+
+Listen = Annotated[str, AfterValidator(_listen)]
+
+
 class Section(BaseModel, extra="forbid", allow_inf_nan=False):
     """A part of the settings. What it does not know is a mistake, and told."""
 
@@ -118,6 +135,21 @@ class LookSettings(Section):
 
     at_once: int = Field(300, ge=1)  #: those that answered last time; as many more that did not
     kept: bool = True  #: by the worker between two looks; else by the server, which then shows failed attempts
+
+
+class WorkerSettings(Section):
+    """How much one worker does at a time."""
+
+    cached_workflows: int = Field(200, ge=1, le=100_000)  #: kept ready, 160 KiB each; others are replayed when due
+    workflow_tasks: int = Field(16, ge=2, le=1000)
+    activities: int = Field(50, ge=1, le=1000)  #: short work: records, surveys, access, steps
+    long_activities: int = Field(10, ge=1, le=1000)  #: copies of disks
+
+
+class MetricsSettings(Section):
+    """The worker's page for Prometheus (``docs/metrics.md``)."""
+
+    address: Listen = ""  #: HOST:PORT; empty: no page
 
 
 class LimitSettings(Section):
@@ -184,6 +216,8 @@ class Settings(BaseSettings):
     act_as: str = ""  #: who the command line acts as when the login name is not a user
     operators: tuple[str, ...] = ()
     temporal: TemporalSettings = TemporalSettings()
+    worker: WorkerSettings = WorkerSettings()
+    metrics: MetricsSettings = MetricsSettings()
     looks: LookSettings = LookSettings()
     waits: WaitSettings = WaitSettings()
     limits: LimitSettings = LimitSettings()

@@ -4,15 +4,17 @@ import asyncio
 import dataclasses
 import threading
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import pytest
+from temporalio.runtime import BUFFERED_METRIC_KIND_GAUGE, MetricBuffer, Runtime, TelemetryConfig
 from temporalio.testing import ActivityEnvironment
 
 from activities import reach
 from activities.reach import Away, GuestInput, Reach
-from activities.watch import CannotLook, HandedOver, Lateness, Watch
+from activities.watch import CannotLook, HandedOver, Watch
 from tests.targets import target_of
 from vclab.model.errors import NotYet, Unreachable
 from vclab.model.plans import Access, Facts, Target, Whereabouts
@@ -29,6 +31,21 @@ def activity() -> tuple[ActivityEnvironment, list[tuple[str, dict[str, str]]]]:
     return environment, beats
 
 
+def measured(environment: ActivityEnvironment) -> Callable[[], Counter[str]]:
+    """What the environment's activity has counted since it was asked last: gauges as they are, histograms' records."""
+    buffer = MetricBuffer(1000)
+    environment.metric_meter = Runtime(telemetry=TelemetryConfig(metrics=buffer)).metric_meter
+
+    def read() -> Counter[str]:
+        found = Counter[str]()
+        for update in buffer.retrieve_updates():
+            name, kind = update.metric.name, update.metric.kind
+            found[name] = int(update.value) if kind == BUFFERED_METRIC_KIND_GAUGE else found[name] + 1
+        return found
+
+    return read
+
+
 def scripted(*errors: Exception) -> Look:
     """A look that raises these, then sees somebody."""
     left = list(errors)
@@ -42,10 +59,11 @@ def scripted(*errors: Exception) -> Look:
 
 
 async def test_one_activity_looks_until_there_is_news() -> None:
-    (environment, beats), lateness = activity(), Lateness()
+    environment, beats = activity()
+    read = measured(environment)
     look = scripted(NotYet("nobody", EVERY), CannotLook("no route", EVERY))
-    assert await environment.run(Watch(lateness).until, look) == "seen"
-    assert (lateness.looks, lateness.silent, lateness.watched) == (3, 1, 0)
+    assert await environment.run(Watch().until, look) == "seen"
+    assert read() == {"vclab_look_late": 3, "vclab_looks_failed": 1, "vclab_computers_watched": 0}
     assert [(said, more["unseen"]) for said, more in beats] == [
         ("nobody", ""),
         ("no route; next look in 0.05 s", "no route"),
@@ -64,8 +82,8 @@ async def test_the_next_worker_goes_on_where_the_last_one_was() -> None:
     environment, _ = activity()
     carried = {"due": str(time.time() + 0.3), "every": "5", "said": "nobody", "unseen": ""}
     environment.info = dataclasses.replace(environment.info, attempt=2, heartbeat_details=["nobody", carried])
-    began, lateness = time.monotonic(), Lateness()
-    await environment.run(Watch(lateness).until, scripted(), NotYet("connected", 5.0))
+    began = time.monotonic()
+    await environment.run(Watch().until, scripted(), NotYet("connected", 5.0))
     assert 0.25 < time.monotonic() - began < 4
 
 
@@ -81,15 +99,16 @@ async def test_a_worker_that_stops_hands_its_looks_back_at_once() -> None:
 
 
 async def test_a_cancelled_look_ends_between_two_times() -> None:
-    (environment, _), lateness = activity(), Lateness()
-    running = asyncio.ensure_future(environment.run(Watch(lateness).until, scripted(NotYet("nobody", 300.0))))
+    environment, _ = activity()
+    read = measured(environment)
+    running = asyncio.ensure_future(environment.run(Watch().until, scripted(NotYet("nobody", 300.0))))
     await asyncio.sleep(0.05)
-    assert lateness.watched == 1
+    assert read()["vclab_computers_watched"] == 1
     environment.cancel()
     async with asyncio.timeout(5):
         with pytest.raises(asyncio.CancelledError):
             await running
-    assert lateness.watched == 0
+    assert read()["vclab_computers_watched"] == 0
 
 
 async def test_computers_that_do_not_answer_hold_up_none_that_do() -> None:

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from vclab.model.catalog import Image
@@ -80,3 +81,10 @@ def put_out_of_service(computer: Computer, state: ComputerState, why: str, faile
 def return_to_service(computer: Computer) -> None:
     """The computer can be given to anybody."""
     computer.state, computer.failed_generation, computer.why_out_of_service = ComputerState.AVAILABLE, 0, ""
+
+
+def count_by_state(session: Session) -> dict[str, int]:
+    """The number of computers in each state; those that were removed from vclab are not counted."""
+    query = sa.select(Computer.state, sa.func.count()).where(Computer.removed_at.is_(None)).group_by(Computer.state)
+    counted = {state.value: count for state, count in session.execute(query).tuples()}
+    return {state.value: counted.get(state.value, 0) for state in ComputerState}

@@ -18,8 +18,11 @@ from vclab.store.models import Computer
 _SAME = ("at", "computer", "generation", "host", "step", "number", "title", "cause", "in_guest")
 
 
-def note(session: Session, target: Target, failed: FailedStep, health: Health) -> None:
-    """Record a step that failed for good; it may count against the host or the revision. Repeating it is harmless."""
+def note(session: Session, target: Target, failed: FailedStep, health: Health) -> bool:
+    """Record a step that failed for good; it may count against the host or the revision. Repeating it is harmless.
+
+    Whether it is news.
+    """
     reservation = target.reservation
     known = sa.select(models.FailedStep.id).where(
         models.FailedStep.reservation == reservation,
@@ -28,16 +31,16 @@ def note(session: Session, target: Target, failed: FailedStep, health: Health) -
         models.FailedStep.at == utc(failed.at),
     )
     if session.scalar(known) is not None:
-        return
+        return False
     values = {name: getattr(failed, name) for name in _SAME}
     session.add(models.FailedStep(reservation=reservation, evidence=dataclasses.asdict(failed.evidence), **values))
     session.flush()
     what = f"{failed.title} on {failed.host}: {failed.cause}"
     audit.note(session, reservation, "vclab", "step failed", what, failed.at)
-    if not failed.number:
-        return  # before the first step neither the host nor the image was tried
-    blame = failed.in_guest, failed.at, health, failed.blames_nobody
-    failures.note(session, target, failed.step, failed.cause, *blame)
+    if failed.number:  # before the first step neither the host nor the image was tried
+        blame = failed.in_guest, failed.at, health, failed.blames_nobody
+        failures.note(session, target, failed.step, failed.cause, *blame)
+    return True
 
 
 def of(session: Session, reservation: str) -> list[FailedStep]:

@@ -39,37 +39,47 @@ from vclab.store.placement import placed
 _UNFINISHED = (*OPEN_STATES, ReservationState.RECLAIM)
 
 
-def ready(session: Session, id: str, facts: Facts, now: datetime) -> None:
+@dataclasses.dataclass(frozen=True)
+class Ready:
+    """What has changed with a computer that is ready, for whoever counts."""
+
+    loaded: bool = False  #: a load has ended, here and now
+    waited: float | None = None  #: seconds from the request, or from the start, to the first time
+
+
+def ready(session: Session, id: str, facts: Facts, now: datetime) -> Ready:
     """It is loaded, with known addresses and host key, and waits for Connect."""
     row = locks.reservation(session, id)
     if row.state not in OPEN_STATES:
-        return
+        return Ready()
+    first, loaded_now = row.ready_at is None, row.state is ReservationState.NEW
     row.ready_at = row.ready_at or utc(now)
     with session.no_autoflush:  # one change of each row, not one before each question
         loaded(session, row, facts, now)
     if row.state in (ReservationState.SCHEDULED, ReservationState.NEW):
         row.state = ReservationState.RESERVED
     audit.note(session, id, "vclab", "ready", row.public_address, now)
+    return Ready(loaded_now, max(0.0, (utc(now) - row.starts).total_seconds()) if first else None)
 
 
 def ready_late(
     session: Session, id: str, facts: Facts, credited: float, rules: Rules, now: datetime
-) -> tuple[datetime, str]:
-    """As ``ready``, but after the start. Returns the end and the message of the credit.
+) -> tuple[datetime, str, Ready]:
+    """As ``ready``, but after the start. Returns the end, the message of the credit, and what has changed.
 
     The user is credited the time since the start, or since the moment at which a load could have been done, less the
     ``credited`` seconds of before. Repeated, it credits nothing.
     """
     row = locks.reservation(session, id)
     before = row.state in (ReservationState.SCHEDULED, ReservationState.NEW)
-    ready(session, id, facts, now)
+    changed = ready(session, id, facts, now)
     if not before or row.preload_at is None:
-        return row.ends, ""
+        return row.ends, "", changed
     due = max(row.starts, row.preload_at + timedelta(seconds=row.load_seconds))
     text = extension.credit(session, row, (utc(now) - due).total_seconds() - credited, rules, now)
     row.reason = text or row.reason
     session.flush()
-    return row.ends, text
+    return row.ends, text, changed
 
 
 def loaded(session: Session, row: Reservation, facts: Facts, now: datetime) -> None:
@@ -338,6 +348,13 @@ def count_open(session: Session) -> int:
     """The number of open reservations."""
     query = sa.select(sa.func.count()).select_from(Reservation).where(Reservation.state.in_(OPEN_STATES))
     return session.scalar(query) or 0
+
+
+def count_by_state(session: Session) -> dict[str, int]:
+    """The number of reservations in each state in which they must have a workflow."""
+    query = sa.select(Reservation.state, sa.func.count()).where(Reservation.state.in_(_UNFINISHED))
+    counted = {state.value: count for state, count in session.execute(query.group_by(Reservation.state)).tuples()}
+    return {state.value: counted.get(state.value, 0) for state in _UNFINISHED}
 
 
 def open_reservations(session: Session, now: datetime | None = None) -> list[ReservationView]:

@@ -99,14 +99,15 @@ def why_not_begin(session: Session, id: str, inventories: Sequence[Inventory], r
     return outcome.text() if isinstance(outcome, Refusal) else ""
 
 
-def preloaded(session: Session, id: str, facts: Facts, now: datetime) -> None:
-    """It is loaded before its start, and the computer waits for it."""
+def preloaded(session: Session, id: str, facts: Facts, now: datetime) -> bool:
+    """It is loaded before its start, and the computer waits for it. Whether that is news."""
     row = locks.reservation(session, id)
     if row.state is not ReservationState.NEW:
-        return
+        return False
     reservations.loaded(session, row, facts, now)
     row.state = ReservationState.SCHEDULED
     audit.note(session, id, "vclab", "preloaded", row.public_address, now)
+    return True
 
 
 def put_off(

@@ -29,7 +29,9 @@ def serve(address: str) -> Runtime:
     )
     warnings = TelemetryFilter(core_level="WARN", other_level="ERROR")
     try:
-        return Runtime(telemetry=TelemetryConfig(metrics=config, attach_service_name=False, logging=LoggingConfig(filter=warnings)))
+        return Runtime(
+            telemetry=TelemetryConfig(metrics=config, attach_service_name=False, logging=LoggingConfig(filter=warnings))
+        )
     except (RuntimeError, ValueError) as error:
         text = f"the metrics can't be served at {address} ({error})"
         raise Unreachable(text, "set metrics.address to a free port of this machine") from None

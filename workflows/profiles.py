@@ -22,11 +22,17 @@ LOOK_HEARTBEAT = timedelta(minutes=5)
 
 
 def record(summary: str) -> LocalActivityConfig:
-    """A short database write, repeated until the database answers."""
+    """A short database write, repeated until the database answers: half as long after it is back as it was away, and
+    no longer than 5 min. A day without a database takes 1,400 of a history's 51,200 events.
+
+    On a busy machine many wait for their turn to write, so an attempt has time.
+    """
     return LocalActivityConfig(
         summary=summary,
-        start_to_close_timeout=timedelta(seconds=10),
-        retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=10)),
+        start_to_close_timeout=timedelta(seconds=60),
+        retry_policy=RetryPolicy(
+            initial_interval=timedelta(milliseconds=200), backoff_coefficient=1.5, maximum_interval=timedelta(minutes=5)
+        ),
         local_retry_threshold=timedelta(seconds=5),
     )
 

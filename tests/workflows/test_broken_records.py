@@ -7,7 +7,7 @@ from typing import NoReturn
 import pytest
 
 from tests.workflows.conftest import Life
-from vclab.model.errors import Refused
+from vclab.model.errors import Refused, Unreachable
 from vclab.model.messages import Acknowledge, End, Extend, Reschedule
 from vclab.store import extension, reservations, scheduling
 
@@ -46,6 +46,23 @@ async def test_a_signal_is_told_and_the_life_goes_on(life: Life, broken: Break) 
     await life.handle.signal("extend", "1h")
     await life.reservations.end(life.id, End())
     assert (await life.until("complete")).ending == "deleted"
+
+
+async def test_a_day_without_a_database_fits_into_a_history(life: Life, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A history may have 51,200 events. The ending is written down soon after the database is back."""
+
+    def away(*_: object) -> NoReturn:
+        raise Unreachable("the database does not answer")
+
+    await life.ready()
+    before = (await life.handle.describe()).history_length
+    with monkeypatch.context() as patched:
+        patched.setattr(reservations, "ended", away)
+        await life.skip(hours=24)
+        events = (await life.handle.describe()).history_length - before
+    assert 1000 < events < 5000
+    await life.skip(minutes=6)
+    assert (await life.until("complete")).ending == "noack"
 
 
 async def test_a_move_fails_and_the_life_goes_on(life: Life, broken: Break) -> None:

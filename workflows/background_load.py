@@ -78,7 +78,8 @@ class BackgroundOwner:
 
     def _show(self, what: str, number: str) -> None:
         self.doing = what
-        workflow.set_current_details(f"### Loading {self.computer}{number}\n\nWaits for {what}\n\n{live_status.BLANK}")
+        doing = f"Step: **{what}**" if number else f"Waits for **{what}**"
+        workflow.set_current_details(f"### Loading {self.computer}{number}\n\n{doing}\n\n{live_status.BLANK}")
 
 
 @workflow.defn(name=messages.LOAD)

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC
 from textwrap import wrap
 
-from vclab.model.life import State
+from vclab.model.life import State, Wait
 from vclab.model.messages import Published, PublishedStep, StatusView
 from vclab.model.plans import Plan
 from vclab.model.reservations import ReserveRequest
@@ -87,11 +87,11 @@ def details(request: ReserveRequest, state: State) -> str:
     The UI reckons their height by lines, and cuts off what does not fit: so lines are short, the first ones say what
     matters, and the last one is empty.
     """
-    why = _wrapped(state.reason)
+    why = [_wrapped(state.reason)] if state.reason else []
     urgent = bool(state.refusal or state.ending) or state.mending.needs_help
-    lines = [f"### {_headline(state)}", *(why if urgent else ()), *_wait(state)]
-    lines += [f"**{request.image}** for **{request.user}**", *_place(state), *(() if urgent else why), BLANK]
-    return "\n\n".join(lines)
+    parts = [f"### {_headline(state)}", *(why if urgent else ()), *_wait(state)]
+    parts += [_lines(f"**{request.image}** for **{request.user}**", *_place(state)), *(() if urgent else why), BLANK]
+    return "\n\n".join(parts)
 
 
 def _headline(state: State) -> str:
@@ -102,12 +102,22 @@ def _headline(state: State) -> str:
 
 def _wait(state: State) -> list[str]:
     wait, then = state.wait, f", then {state.wait.then}" if state.wait.then else ""
-    lines = _wrapped(f"Waits for {wait.what}") if state.placed is not None or not state.refusal else []
-    if wait.since is not None and lines:
+    if state.refusal and state.placed is None:
+        return []
+    lines = [_wrapped(_what(wait))]
+    if wait.since is not None:
         lines.append(f"since {dated(wait.since, UTC)}")
     if wait.until is not None:
-        lines += _wrapped(f"until {dated(wait.until, UTC)}{then}")
-    return lines
+        lines.append(_wrapped(f"at the latest until {dated(wait.until, UTC)}{then}"))
+    return [_lines(*lines)]
+
+
+def _what(wait: Wait) -> str:
+    """``Waits for Connect``; of a load, the step that runs; of what is over, what has become of it."""
+    if wait.steps_since is not None:
+        return f"Step: **{wait.what}**"
+    over = wait.what.removeprefix("nothing: ")
+    return f"Waits for **{wait.what}**" if over == wait.what else over[0].upper() + over[1:]
 
 
 def _place(state: State) -> list[str]:
@@ -118,9 +128,14 @@ def _place(state: State) -> list[str]:
         lines.append(f"on **{target.computer}** (host {target.host}, generation {target.generation})")
     if placed.start is not None:
         lines.append(f"from {dated(placed.start, UTC)}")
-    return lines if state.ending else [*lines, f"until {dated(placed.end, UTC)}"]
+    return lines if state.ending else [*lines, f"ends {dated(placed.end, UTC)}"]
 
 
-def _wrapped(text: str) -> list[str]:
+def _wrapped(text: str) -> str:
     """In lines that the UI does not break."""
-    return wrap(text[:LONGEST_REASON], WIDTH, break_on_hyphens=False)
+    return _lines(*wrap(text[:LONGEST_REASON], WIDTH, break_on_hyphens=False))
+
+
+def _lines(*lines: str) -> str:
+    """One below the other, in one paragraph."""
+    return "  \n".join(lines)

@@ -161,11 +161,21 @@ def test_current_details_give_a_long_cause_first_in_short_lines() -> None:
     """The UI breaks what is longer, and then cuts off the last line."""
     cause = "step 4, Power it on: esx1.example.org refuses to power on vm05-r1-g2: " + "no room " * 40
     text = live_status.details(REQUEST, a_state(reason=cause.strip(), mending=Mending(needs_help=True)))
-    lines = text.split("\n\n")
+    lines = [line.strip(" ") for line in text.split("\n") if line]
     assert lines[:2] == ["### Needs help", "step 4, Power it on: esx1.example.org refuses to power on vm05-r1-g2:"]
     assert " ".join(lines).count("no room") == 40
     assert max(map(len, lines)) <= live_status.WIDTH
     assert lines[-1] == live_status.BLANK
+
+
+def test_current_details_name_the_step_of_a_load_and_what_became_of_an_ended_one() -> None:
+    """A step is nothing to wait for, and nor is "nothing"."""
+    load = a_state()
+    load.wait = Wait("Copy the image's disk", load.wait.since, load.wait.since, "help is asked for", load.wait.since)
+    assert "Step: **Copy the image's disk**  \nsince" in live_status.details(REQUEST, load)
+    gone = a_state(ending=Ending.RELEASED, ended_at=load.wait.since)
+    gone.wait = Wait("nothing: the computer is taken back", load.wait.since)
+    assert "\n\nThe computer is taken back" in live_status.details(REQUEST, gone)
 
 
 def test_every_record_has_a_label() -> None:

@@ -26,9 +26,10 @@ def free_ports(count: int) -> list[int]:
 
 
 # workflowIdReuseMinimalInterval: a run that follows another within a second would wait for its first task, and time
-# would be skipped without it.
+# would be skipped without it. numConsecutive…: a workflow is called stuck after 2 failures, not after a minute.
 SETTINGS = (
     "history.workflowIdReuseMinimalInterval=0s",
+    "system.numConsecutiveWorkflowTaskProblemsToTriggerSearchAttribute=2",
     f"limit.historyCount.suggestContinueAsNew@{SHORT_RUNS}=120",
 )
 

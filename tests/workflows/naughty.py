@@ -25,3 +25,13 @@ class Slow:
         with workflow.unsafe.sandbox_unrestricted():
             time.sleep(2.5)
         return "done"
+
+
+@workflow.defn
+class Buggy:
+    """Has a bug."""
+
+    @workflow.run
+    async def run(self) -> None:
+        """Fails its task, and so is tried again for ever."""
+        raise ZeroDivisionError

@@ -70,7 +70,8 @@ async def _temporal(call: Call, sites: Sequence[str]) -> list[Part]:
         failing = await failing_workflows(client)
     except Exception as error:  # as above
         return [Part(name="temporal", ok=False, detail=_said(error))]
-    where = f"{settings.address}, UI {settings.ui}" if settings.ui else settings.address
+    address = client.service_client.config.target_host  # maybe that of a profile
+    where = f"{address}, UI {settings.ui}" if settings.ui else address
     found = [Part(name="temporal", ok=True, detail=where)]
     for queue in queues:
         detail = queue.text() + ("" if queue.ok else "; start vclab-worker there")

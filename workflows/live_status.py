@@ -8,7 +8,7 @@ from vclab.model.life import State, Wait
 from vclab.model.messages import Published, PublishedStep, StatusView
 from vclab.model.plans import Plan
 from vclab.model.reservations import ReserveRequest
-from vclab.model.states import ENDING_WORDS, ReservationState, word
+from vclab.model.states import ReservationState, ending_words, word
 from vclab.model.times import dated
 from workflows import profiles
 
@@ -97,7 +97,7 @@ def details(request: ReserveRequest, state: State) -> str:
 def _headline(state: State) -> str:
     if state.ending is None or state.ended_at is None:
         return shown_word(state)
-    return f"Ended {dated(state.ended_at, UTC)}, {ENDING_WORDS[state.ending]}"
+    return f"Ended {dated(state.ended_at, UTC)}, {ending_words(state.ending)}"
 
 
 def _wait(state: State) -> list[str]:

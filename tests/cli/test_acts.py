@@ -142,7 +142,10 @@ def test_several_are_ended_and_each_is_reported(vclab: Command) -> None:
     first, second = (each["id"] for each in made)
     said = vclab("--as", "olga", "end", f"reservation-{first.upper()}", "nothere1234", second)
     assert said.code == 4
-    assert said.out.splitlines() == [f"{first}  Ended (deleted)", f"{second}  Ended (deleted)"]
+    assert said.out.splitlines() == [
+        f"{first}  Ended: deleted before Connect",
+        f"{second}  Ended: deleted before Connect",
+    ]
     assert said.err.startswith("vclab: end nothere1234: there is no reservation 'nothere1234'")
     said = vclab("--as", "olga", "end", first, "nothere1234", "--json")
     assert (said.code, len(said.err.splitlines())) == (4, 1)
@@ -185,7 +188,7 @@ def test_a_load_that_needs_help_and_is_given_up(vclab: Command, world: World) ->
     assert f"`vclab resolve {reservation} retry`" in vclab("--as", "olga", "why", reservation).out
     assert "is given up" in vclab("--as", "olga", "resolve", reservation, "give-up").out
     vclab("watch", reservation).one_line_error(1, "given up by olga: step 4, Power on: the host refuses")
-    vclab("--as", "olga", "resolve", reservation, "retry").one_line_error(1, "has ended (failed)")
+    vclab("--as", "olga", "resolve", reservation, "retry").one_line_error(1, "has ended, failed, and")
     assert "Nothing needs help" in vclab("--as", "olga", "needs-help").err
     _stays_listed_until_dismissed(vclab, reservation)
 
@@ -206,7 +209,7 @@ def test_only_what_failed_is_dismissed(vclab: Command) -> None:
     reservation = str(vclab("reserve", "debian-12", "--for", "1h", "--json").json["id"])
     vclab("dismiss", reservation).one_line_error(3, "has not failed: it is Ready", f"`vclab end {reservation}` ends it")
     assert vclab("end", reservation).code == 0
-    vclab("dismiss", reservation).one_line_error(3, "has not failed: it has ended (deleted)")
+    vclab("dismiss", reservation).one_line_error(3, "has not failed: it has ended, deleted before Connect, and")
 
 
 def test_who_waits_is_told_and_gets_the_computer_when_it_is_mended(
@@ -273,7 +276,7 @@ def test_connect_prints_a_command_that_keeps_working(vclab: Command, world: Worl
     vclab("connect", reservation, "--from", "nowhere").one_line_error(2, "'nowhere' is not an IP address")
     vclab("end", reservation)
     assert not hosts.exists()
-    vclab("connect", reservation).one_line_error(1, "has ended (released)")
+    vclab("connect", reservation).one_line_error(1, "has ended: released")
 
 
 def test_the_password_is_shown_on_demand(vclab: Command, node: Node) -> None:
@@ -299,14 +302,14 @@ def test_other_peoples_reservations_are_not_found(vclab: Command) -> None:
 
 def test_end_twice(vclab: Command) -> None:
     reservation = vclab("reserve", "debian-12", "--for", "1h", "--no-wait", "--json").json["id"]
-    assert "Ended (deleted)" in vclab("end", reservation).out
+    assert "Ended: deleted before Connect" in vclab("end", reservation).out
     said = vclab("end", reservation)
     assert said.code == 0
-    assert "has ended already (deleted, " in said.out
+    assert "has ended already: deleted before Connect, " in said.out
     assert vclab("end", reservation, "--json").json["ending"] == "deleted"
     other = reservation[:-1] + ("p" if reservation.endswith("q") else "q")
     vclab("end", other).one_line_error(4, f"did you mean {reservation}")
-    vclab("extend", reservation, "--by", "1h").one_line_error(1, "has ended (deleted)")
+    vclab("extend", reservation, "--by", "1h").one_line_error(1, "has ended, deleted before Connect, and")
 
 
 def test_extend(vclab: Command) -> None:

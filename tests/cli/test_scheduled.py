@@ -101,8 +101,8 @@ def test_moved_extended_and_ended(vclab: Command) -> None:
     view = vclab("move", name, "--at", at(TOMORROW), "--json").json
     assert view["end"] == f"{TOMORROW + timedelta(minutes=90):%Y-%m-%dT%H:%M:%SZ}"
     vclab("move", name, "--at", "2025-01-01T10:00").one_line_error(2, "is in the past")
-    assert vclab("end", name).out == f"{name}  Ended (deleted)\n"
-    vclab("move", name, "--at", at(later)).one_line_error(1, "has ended (deleted)")
+    assert vclab("end", name).out == f"{name}  Ended: deleted before Connect\n"
+    vclab("move", name, "--at", at(later)).one_line_error(1, "has ended, deleted before Connect, and")
     (ended,) = [v for v in vclab("list", "--all", "--json").json if v["id"] == name]
     assert (ended["start"], ended["ending"]) == (view["start"], "deleted")
 

@@ -63,7 +63,7 @@ async def test_postgresql_is_restarted_while_one_loads_and_one_is_used(
     node.vclab("end", loading)
     eventually(lambda: set(node.states().values()) == {"complete"} and not node.machines(), PATIENCE, 0.2)
     out, err = watching.communicate(timeout=PATIENCE)
-    assert watching.returncode == 0 and out.endswith("Ended (deleted)\n"), (out, err)
+    assert watching.returncode == 0 and out.endswith("Ended: deleted before Connect\n"), (out, err)
 
 
 def in_step(node: Node, reservation: str, step: str) -> None:

@@ -95,9 +95,7 @@ def test_the_vcenter_is_down(stack: Stack) -> None:
         assert "lab-vcenter" in line and "does not answer" in line and elapsed(start) < 60, line
         session.goes_on()
         assert stack.show(loading)["word"].startswith("Preparing")
-        assert stack.vclab("end", used["id"]).stdout.endswith(
-            "Ended (released)\n"
-        )  # told at once, done when it is back
+        assert stack.vclab("end", used["id"]).stdout.endswith("Ended: released\n")  # told at once, done when it is back
     out, err = client.communicate(timeout=LONG)
     assert client.returncode == 0, (out, err)
     stack.finished(used["id"])

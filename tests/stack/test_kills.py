@@ -131,7 +131,7 @@ def test_servers_are_killed_while_it_loads(stack: Stack, user_at_work: Session) 
     stack.worker_works()
     stack.vclab("end", r)
     out, err = watching.communicate(timeout=LONG)
-    assert (watching.returncode, out) == (0, f"{r}  Ended (released)\n"), "who watches outlasts all of it"
+    assert (watching.returncode, out) == (0, f"{r}  Ended: released\n"), "who watches outlasts all of it"
     assert "Traceback" not in err and "WARN" not in err, err
 
 

@@ -40,7 +40,7 @@ def test_a_reservation_from_end_to_end(stack: Stack) -> None:
     _others_can_do_nothing(stack, r)
     session.goes_on()
 
-    assert stack.vclab("end", r).stdout == f"{r}  Ended (released)\n"
+    assert stack.vclab("end", r).stdout == f"{r}  Ended: released\n"
     assert session.over() == 255  # ssh's own: the connection was closed
     stack.finished(r)
     stack.nothing_left(r)
@@ -49,9 +49,9 @@ def test_a_reservation_from_end_to_end(stack: Stack) -> None:
     assert stack.search_attributes(r)["LabState"] == "complete"
     assert stack.workflow_status(r) == "COMPLETED"
 
-    assert "has ended already (released" in stack.vclab("end", r).stdout
+    assert "has ended already: released" in stack.vclab("end", r).stdout
     line = stack.one_line(stack.vclab("connect", r, check=False), 1)
-    assert f"{r} has ended (released); reserve again with `vclab reserve debian-12`" in line
+    assert f"{r} has ended: released; reserve again with `vclab reserve debian-12`" in line
     assert "can't be extended" in stack.one_line(stack.vclab("extend", r, "--by", "1h", check=False), 1)
 
 
@@ -102,9 +102,9 @@ def test_an_operator_ends_anybodys_reservation_also_while_it_loads(stack: Stack)
     stack.in_step(r, "vsphere.copy_disk")
     line = stack.one_line(stack.vclab("connect", r, check=False), 3)
     assert "is not ready yet: Preparing (2/8)" in line
-    assert stack.vclab("--as", "olga", "end", r).stdout == f"{r}  Ended (deleted)\n"
+    assert stack.vclab("--as", "olga", "end", r).stdout == f"{r}  Ended: deleted before Connect\n"
     out, err = client.communicate(timeout=LONG)
-    assert client.returncode == 1 and "has ended meanwhile (deleted)" in err and "Traceback" not in err, (out, err)
+    assert client.returncode == 1 and "has ended meanwhile: deleted" in err and "Traceback" not in err, (out, err)
     stack.finished(r, 60)  # long before the copy would have been done: it was stopped
     stack.nothing_left(r)
     assert "ended by olga" in stack.show(r, "alice")["reason"]

@@ -12,6 +12,7 @@ from vclab.cli.running import run
 from vclab.cli.ssh import forget_known_hosts
 from vclab.cli.times import clock
 from vclab.model.errors import VclabError
+from vclab.model.states import ending_words
 from vclab.service import acts
 from vclab.service.acts import Ended
 from vclab.service.client import Client
@@ -68,6 +69,6 @@ def _document(name: str, outcome: Ended | VclabError) -> JsonValue:
 
 def _how(view: Ended, zone: ZoneInfo) -> str:
     if not view.already:
-        return f"Ended ({view.ending})"
+        return f"Ended: {ending_words(view.ending)}"
     when = f", {clock(view.ended_at, zone)}" if view.ended_at else ""
-    return f"has ended already ({view.ending}{when})"
+    return f"has ended already: {ending_words(view.ending)}{when}"

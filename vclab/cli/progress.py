@@ -13,7 +13,7 @@ from vclab.cli.tables import printable
 from vclab.cli.times import utc_now
 from vclab.model.durations import format_duration
 from vclab.model.errors import Unreachable
-from vclab.model.states import ReservationState, Word
+from vclab.model.states import ReservationState, Word, ending_words
 from vclab.service import reservations
 from vclab.service.client import Client
 from vclab.service.looks import CurrentStatus, Look
@@ -38,7 +38,7 @@ def _headline(seen: Look) -> str:
     """Where it stands, without any clock."""
     live = seen.now
     if seen.ended:
-        return f"Ended ({seen.ending}): {seen.reason}" if seen.reason else f"Ended ({seen.ending})"
+        return f"Ended: {ending_words(seen.ending)}" + (f"; {seen.reason}" if seen.reason else "")
     if seen.waits_for_help:
         return f"{Word.NEEDS_HELP}: {seen.remark}"
     if live is None or live.word is None:

@@ -18,7 +18,7 @@ from vclab.cli.running import run
 from vclab.cli.times import clock, dated, parse_length, parse_time, utc_now
 from vclab.model.errors import Failed, Refused, VclabError
 from vclab.model.ids import new_id
-from vclab.model.states import Ending, ReservationState
+from vclab.model.states import Ending, ReservationState, ending_words
 from vclab.service import acts, reservations
 from vclab.service.client import Client
 from vclab.service.looks import Look
@@ -164,7 +164,7 @@ async def _seen(client: Client, ids: Sequence[str], wait: bool) -> Sequence[Look
 def _why_over(seen: Look) -> VclabError | None:
     if seen.ending is Ending.FAILED:
         return Failed(f"{seen.id} failed: {seen.reason or 'no reason is recorded'}")
-    return Failed(f"{seen.id} has ended meanwhile ({seen.ending})") if seen.ended else None
+    return Failed(f"{seen.id} has ended meanwhile: {ending_words(seen.ending)}") if seen.ended else None
 
 
 def _interrupted(tries: list[Try]) -> None:

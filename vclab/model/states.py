@@ -37,7 +37,7 @@ class Ending(StrEnum):
     FAILED = "failed"  #: it could not be made ready
 
 
-ENDING_WORDS = MappingProxyType(
+_ENDING_WORDS = MappingProxyType(
     {
         Ending.DELETED: "deleted before Connect",
         Ending.RELEASED: "released",
@@ -48,7 +48,11 @@ ENDING_WORDS = MappingProxyType(
         Ending.FAILED: "failed",
     }
 )
-"""The endings for people."""
+
+
+def ending_words(ending: Ending | None) -> str:
+    """An ending for people; ``list`` and programs have its name alone. Nothing for what has not ended."""
+    return _ENDING_WORDS[ending] if ending else ""
 
 
 class ComputerState(StrEnum):

@@ -17,7 +17,7 @@ from vclab.model.errors import Failed, Invalid, NotFound, Refused, Unreachable
 from vclab.model.messages import Done, How
 from vclab.model.reservations import ReservationView, ReserveRequest
 from vclab.model.rules import why_not_duration, why_not_start
-from vclab.model.states import Ending
+from vclab.model.states import Ending, ending_words
 from vclab.secrets.store import SecretMissing, of_tenure
 from vclab.service.addresses import checked_address
 from vclab.service.backend import Backend
@@ -188,7 +188,9 @@ async def connect(call: Call, question: Connect) -> Reservation:
 def _check_ready(seen: Look) -> None:
     """Raises ``Failed`` and ``Refused``."""
     if seen.ended:
-        raise Failed(f"{seen.id} has ended ({seen.ending})", f"reserve again with `vclab reserve {seen.image}`")
+        raise Failed(
+            f"{seen.id} has ended: {ending_words(seen.ending)}", f"reserve again with `vclab reserve {seen.image}`"
+        )
     if not seen.ready:
         raise Refused(f"{seen.id} is not ready yet: {_progress(seen)}", f"`vclab watch {seen.id}` follows it")
 
@@ -303,7 +305,7 @@ async def dismiss(call: Call, question: Named) -> Reservation:
     if view.ending is None:
         raise Refused(f"{view.id} has not failed: it is {view.word}", f"`vclab end {view.id}` ends it")
     if view.ending is not Ending.FAILED:
-        raise Refused(f"{view.id} has not failed: it has ended ({view.ending}), and is not on the list")
+        raise Refused(f"{view.id} has not failed: it has ended, {ending_words(view.ending)}, and is not on the list")
     if view.dismissed_at is None:
         await (await call.backend.reservations()).dismiss(messages.Dismiss(view.id, call.intent))
     return await _view(call.backend, view.id)
@@ -315,7 +317,7 @@ async def dismiss(call: Call, question: Named) -> Reservation:
 def _check_open(view: ReservationView, what: str) -> None:
     """Raises ``Failed``."""
     if Reservation.of(view).ended:
-        raise Failed(f"{view.id} has ended ({view.ending}) and {what}")
+        raise Failed(f"{view.id} has ended, {ending_words(view.ending)}, and {what}")
 
 
 async def _send(call: Call, send: Send) -> Reservation:
@@ -331,7 +333,7 @@ async def _no_workflow(call: Call) -> Exception:
     """Why Temporal knows no such running workflow."""
     view = await _view(call.backend, call.reservation.id)
     if view.ended:
-        return Failed(f"{view.id} has ended ({view.ending})")
+        return Failed(f"{view.id} has ended: {ending_words(view.ending)}")
     hint = "the reconciler takes its computer back; `vclab status` shows whether it runs"
     return Unreachable(f"the workflow of {view.id} is gone", hint)
 

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 import tempfile
 import time
 from pathlib import Path
@@ -28,6 +29,9 @@ LIGHT = (
 _NO_SETTINGS = Path(tempfile.mkdtemp(prefix="vclab-tests-")) / "vclab.toml"
 _NO_SETTINGS.touch()
 os.environ["VCLAB_CONFIG"] = str(_NO_SETTINGS)
+
+# A shell has what it starts in the background ignore Ctrl-C, and the commands of the tests would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_sessionfinish() -> None:

@@ -1,7 +1,9 @@
 """Workflows of a kind share their imports, and the sandbox still forbids what it forbids."""
 
 import asyncio
+import hashlib
 import importlib
+import inspect
 import pkgutil
 
 import pytest
@@ -10,7 +12,7 @@ from temporalio.worker import Worker
 
 import workflows
 from tests.workflows.naughty import Naughty, Slow
-from vclab.temporal.sandbox import patient, sandbox
+from vclab.temporal.sandbox import REACHED, patient, sandbox
 
 
 @pytest.mark.parametrize("module", [m.name for m in pkgutil.iter_modules(workflows.__path__)])
@@ -19,6 +21,22 @@ def test_no_workflow_module_has_a_global_that_can_be_changed(module: str) -> Non
     found = vars(importlib.import_module(f"workflows.{module}"))
     changeable = [n for n, value in found.items() if not n.startswith("__") and isinstance(value, (list, dict, set))]
     assert not changeable, f"workflows.{module} has {changeable}: make tuples or frozen mappings of them"
+
+
+READ = {
+    "_Instance": "ae425d05c0252f87",
+    "Importer": "e72ae6f92fb0354a",
+    "RestrictionContext": "fbea73c2e06ec215",
+    "SandboxedWorkflowRunner": "eb546690ee66e397",
+    "_WorkflowWorker": "c54d939538b0eb2f",
+}
+"""The sources of the SDK that ``vclab/temporal/sandbox.py`` was written for, by their hashes."""
+
+
+def test_the_sdk_is_as_it_was_when_the_sandbox_was_written() -> None:
+    """After an update of the SDK: read what has changed, then sandbox.py, and put the new hashes here."""
+    now = {each.__name__: hashlib.sha256(inspect.getsource(each).encode()).hexdigest()[:16] for each in REACHED}
+    assert now == READ, {name for name in READ if now[name] != READ[name]}
 
 
 async def test_what_is_not_deterministic_is_refused_also_beside_others(time_client: Client) -> None:

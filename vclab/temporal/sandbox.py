@@ -5,21 +5,20 @@ globals of one can't be seen by another. Our workflow modules have no such globa
 looks), so the workflows of a kind share one sandboxed import. All that the sandbox forbids is forbidden as before:
 clocks, randomness, files, threads.
 
-The SDK also walks through all payloads of each workflow task, three times each way, for a codec and for storage outside
-of the histories: a tenth of what a load costs a worker. Where there is neither, it is left out.
+The SDK also compiles code for each payload of each workflow task, to ask the workflow for what only codecs and storage
+outside of the histories need: a quarter of what a load costs a worker. There is neither, so it is answered at once.
 
-This reaches into the SDK, whose version is pinned; the tests tell when it does not fit any more.
+This reaches into the SDK, whose version is pinned: ``tests/workflows/test_sandbox.py`` fails when what it reaches into
+has changed, and ``REACHED`` names that.
 """
 
 import threading
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from temporalio.bridge import worker as bridge
-from temporalio.converter import DataConverter, StorageDriverStoreContext
-from temporalio.converter._extstore import StorageOperationMetrics
+from temporalio.converter import StorageDriverStoreContext
 from temporalio.worker import Worker, WorkflowInstance, WorkflowInstanceDetails, WorkflowRunner
+from temporalio.worker._workflow import _WorkflowWorker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 from temporalio.worker.workflow_sandbox._importer import Importer
 from temporalio.worker.workflow_sandbox._restrictions import RestrictionContext
@@ -30,11 +29,12 @@ PASSED_THROUGH = ("activities", "vclab", "sqlalchemy", "pydantic_settings")
 
 
 def sandbox() -> SandboxedWorkflowRunner:
-    """A runner for workflows. In this process payloads are then walked through only if something may change them."""
-    bridge.decode_activation = _if_any_may_change(_decode)  # type: ignore[assignment]
-    bridge.encode_completion = _if_any_may_change(_encode)  # type: ignore[assignment]
+    """A runner for workflows."""
     return Sandbox(restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH))
 
+
+REACHED = (_Instance, Importer, RestrictionContext, SandboxedWorkflowRunner, _WorkflowWorker)
+"""What of the SDK is changed or relied on here."""
 
 PATIENCE = 30
 """Seconds that a workflow task may compute. The SDK interrupts it after 2 s, which a first task takes on a
@@ -47,19 +47,6 @@ def patient(worker: Worker) -> Worker:
     assert inner is not None and inner._deadlock_timeout_seconds
     inner._deadlock_timeout_seconds = PATIENCE
     return worker
-
-
-_decode, _encode = bridge.decode_activation, bridge.encode_completion
-_Walk = Callable[..., Awaitable[StorageOperationMetrics]]
-
-
-def _if_any_may_change(walk: _Walk) -> _Walk:
-    async def leave_or_walk(message: Any, converter: DataConverter, **others: Any) -> StorageOperationMetrics:
-        if converter.payload_codec is None and converter.external_storage is None:
-            return StorageOperationMetrics()
-        return await walk(message, converter, **others)
-
-    return leave_or_walk
 
 
 @dataclass(frozen=True)
@@ -106,7 +93,7 @@ class _Shared(_Instance):
             self._create_instance()
 
     def get_serialization_context(self, command_info: Any) -> None:
-        """None: only codecs ask for it, and there is none. The SDK would compile code for each payload to say so."""
+        """None: only codecs need it, and there is none."""
         return
 
     def get_external_store_context(self, command_info: Any) -> StorageDriverStoreContext:

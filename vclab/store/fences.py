@@ -4,16 +4,17 @@ An attempt begins by a write, and asks before each destructive call. Reservation
 not written here: this is the only table that hardware activities write themselves.
 """
 
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from vclab.model.attempts import ActivityAttempt
 from vclab.model.errors import Fenced
 from vclab.store import tenures
 from vclab.store.column_types import utc
+from vclab.store.inserts import dialect_of, insert
 from vclab.store.models import Fence, Tenure
 
 _table = Fence.metadata.tables[Fence.__tablename__]
@@ -23,10 +24,11 @@ _GIVEN = [sa.bindparam(name, type_=_table.c[name].type) for name in _COLUMNS]
 _held = sa.and_(_tenure.c.computer == sa.bindparam("computer"), _tenure.c.released_at.is_(None))
 
 
-def _begin(insert: Any) -> Any:
+@cache
+def _begin(dialect: str) -> Any:
     """One statement: the tenure holds the computer, no newer attempt has begun, and this one begins."""
     held = sa.select(*_GIVEN).select_from(_tenure).where(_held, _tenure.c.generation == sa.bindparam("generation"))
-    statement, old = insert(_table).from_select(_COLUMNS, held), _table.c
+    statement, old = insert(dialect, _table).from_select(_COLUMNS, held), _table.c
     new = statement.excluded
     later = sa.or_(old.activity < new.activity, sa.and_(old.activity == new.activity, old.attempt <= new.attempt))
     return statement.on_conflict_do_update(
@@ -40,7 +42,6 @@ def _begin(insert: Any) -> Any:
     )
 
 
-_BEGIN = {"postgresql": _begin(postgresql.insert), "sqlite": _begin(sqlite.insert)}
 _NOW = sa.select(
     _tenure.c.holder, _tenure.c.generation, *(_table.c[name] for name in _COLUMNS[2:])
 ).select_from(
@@ -64,7 +65,7 @@ def begin(session: Session, computer: str, generation: int, attempt: ActivityAtt
         "scheduled_at": utc(attempt.scheduled_at),
         "name": attempt.name,
     }
-    begun = session.execute(_BEGIN[session.get_bind().dialect.name], line)
+    begun = session.execute(_begin(dialect_of(session)), line)
     if begun.rowcount != 1:  # type: ignore[attr-defined]
         check(session, computer, generation, attempt)
 

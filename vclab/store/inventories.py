@@ -10,15 +10,14 @@ from typing import Any
 
 import sqlalchemy as sa
 from pydantic import TypeAdapter
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from vclab.model.inventory import Answered, Inventory
 from vclab.store import models
 from vclab.store.column_types import utc
+from vclab.store.inserts import dialect_of, insert
 
 _table = models.Inventory.metadata.tables[models.Inventory.__tablename__]
-_INSERT: dict[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 _JSON = TypeAdapter(Inventory)
 
 
@@ -29,23 +28,23 @@ def epochs(session: Session) -> dict[str, int]:
 
 def renew(session: Session, endpoint: str) -> None:
     """Begin an endpoint's next epoch: its entry was changed, and what it said is forgotten."""
-    insert = _INSERT[session.get_bind().dialect.name](_table).values(endpoint=endpoint, epoch=1)
+    new = insert(dialect_of(session), _table).values(endpoint=endpoint, epoch=1)
     nothing = {"epoch": _table.c.epoch + 1, "taken_at": None, "answer": None}
-    session.execute(insert.on_conflict_do_update(index_elements=[_table.c.endpoint], set_=nothing))
+    session.execute(new.on_conflict_do_update(index_elements=[_table.c.endpoint], set_=nothing))
 
 
 def keep(session: Session, inventory: Inventory, epoch: int) -> bool:
     """Keep an answer in place of the one before, unless that is newer. False: the endpoint is in another epoch now."""
     answer = _JSON.dump_json(inventory).decode()
     line = {"endpoint": inventory.endpoint, "epoch": epoch, "taken_at": utc(inventory.taken_at), "answer": answer}
-    insert = _INSERT[session.get_bind().dialect.name](_table).values(line)
-    old, new = _table.c, insert.excluded
-    newer = sa.or_(old.taken_at.is_(None), old.taken_at <= new.taken_at)
+    new = insert(dialect_of(session), _table).values(line)
+    old, said = _table.c, new.excluded
+    newer = sa.or_(old.taken_at.is_(None), old.taken_at <= said.taken_at)
     session.execute(
-        insert.on_conflict_do_update(
+        new.on_conflict_do_update(
             index_elements=[old.endpoint],
-            set_={"taken_at": new.taken_at, "answer": new.answer},
-            where=sa.and_(old.epoch == new.epoch, newer),
+            set_={"taken_at": said.taken_at, "answer": said.answer},
+            where=sa.and_(old.epoch == said.epoch, newer),
         )
     )
     return session.scalar(sa.select(old.epoch).where(old.endpoint == inventory.endpoint)) == epoch

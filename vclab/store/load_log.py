@@ -3,15 +3,16 @@
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from datetime import datetime
+from functools import cache
 from statistics import median
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from vclab.model.plans import StepInput
 from vclab.store.column_types import utc
+from vclab.store.inserts import dialect_of, insert
 from vclab.store.models import LoadStep
 
 DONE = "done"
@@ -30,10 +31,13 @@ _ONE_ATTEMPT = (
     _log.run == sa.bindparam("in_run"),
     _log.attempt == sa.bindparam("in_attempt"),
 )
-_BEGIN = {
-    "postgresql": postgresql.insert(_table).on_conflict_do_nothing(),
-    "sqlite": sqlite.insert(_table).on_conflict_do_nothing(),
-}
+
+
+@cache
+def _begin(dialect: str) -> Any:
+    return insert(dialect, _table).on_conflict_do_nothing()
+
+
 _END = (
     sa.update(_table)
     .where(*_ONE_ATTEMPT, _log.ended_at.is_(None))
@@ -92,7 +96,7 @@ def started(session: Session, step: StepInput, attempt: int, now: datetime) -> N
         "attempt": attempt,
         "started_at": utc(now),
     }
-    session.execute(_BEGIN[session.get_bind().dialect.name], line)
+    session.execute(_begin(dialect_of(session)), line)
 
 
 def ended(session: Session, step: StepInput, attempt: int, outcome: str, detail: str, now: datetime) -> None:
@@ -113,7 +117,7 @@ def medians(session: Session, image: str) -> dict[str, float]:
 
     The log is kept for good, so only its newest rows are read. SQLite counts time in milliseconds.
     """
-    found = session.execute(_GOOD[session.get_bind().dialect.name], {"of_image": image, "lines": _PAST * _STEPS})
+    found = session.execute(_GOOD[dialect_of(session)], {"of_image": image, "lines": _PAST * _STEPS})
     seconds: dict[str, list[float]] = {}
     for name, took in found:
         times = seconds.setdefault(name, [])

@@ -12,6 +12,7 @@ from vclab.model.inventory import Amounts, Inventory, PoolKind
 from vclab.placement import Booking, Choice, DatastoreRoom, EndpointRoom, HostRoom
 from vclab.store import claims
 from vclab.store.column_types import utc
+from vclab.store.inserts import dialect_of, insert
 from vclab.store.models import Pool
 from vclab.store.search import Search
 
@@ -93,12 +94,9 @@ def _names(inventory: Inventory) -> list[str]:
 
 def _insert_new(session: Session, rows: list[dict[str, Any]]) -> None:
     """Another placement may insert the same pools at this moment. The second one waits and keeps the first one's."""
-    if session.get_bind().dialect.name == "postgresql":
-        from sqlalchemy.dialects.postgresql import insert
-
-        session.execute(insert(Pool).values(rows).on_conflict_do_nothing())
-    else:
-        session.execute(sa.insert(Pool), rows)
+    session.execute(
+        insert(dialect_of(session), Pool.metadata.tables[Pool.__tablename__]).on_conflict_do_nothing(), rows
+    )
 
 
 def rooms(session: Session, search: Search, promised: Promised) -> list[EndpointRoom]:

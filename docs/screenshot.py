@@ -85,7 +85,7 @@ def needs_help(page: Page, ui: str, vcsim: Vcsim) -> None:
         vcsim.refuse_power_on(host)
     name = reserve("bob")
     deadline = time.monotonic() + PATIENCE
-    while not show(name)["waits_for_help"] and time.monotonic() < deadline:
+    while not show(name).get("needs_help") and time.monotonic() < deadline:
         time.sleep(1)
     picture(page, ui, f"reservation-{name}", "needs-help")
 
@@ -104,20 +104,20 @@ def reserve(user: str) -> str:
 
 
 def show(name: str) -> dict[str, object]:
-    """What vclab knows of it."""
-    return dict(json.loads(vclab("show", name, "--json")))
+    """What vclab knows of it; nothing until it has a place."""
+    return dict(json.loads(vclab("--as", "olga", "show", name, "--json", may_fail=True) or "{}"))
 
 
 def until(name: str, state: str) -> None:
     """Wait for a state."""
     deadline = time.monotonic() + PATIENCE
-    while show(name)["state"] != state and time.monotonic() < deadline:
+    while show(name).get("state") != state and time.monotonic() < deadline:
         time.sleep(1)
 
 
 def running() -> list[str]:
     """All open reservations."""
-    return [each["id"] for each in json.loads(vclab("--as", "olga", "list", "--all", "--json"))]
+    return [each["id"] for each in json.loads(vclab("--as", "olga", "list", "--everyone", "--json"))]
 
 
 def end_all() -> None:

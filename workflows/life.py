@@ -191,8 +191,10 @@ class Life:
         load, since = self.state.load, self.state.wait.steps_since
         assert load.plan is not None
         running = load.plan.steps[number - 1]
-        self.waits_for(running.title, profiles.step_ceiling(running, load.ceiling), then)
-        self.state.wait.steps_since = since or self.state.wait.since
+        now = workflow.now()
+        until = now + timedelta(seconds=profiles.step_ceiling(running, load.ceiling))
+        self.state.wait = Wait(running.title, now, until, then, steps_since=since or now)
+        self._show()
 
     def says(self, reason: str) -> None:
         """Something that people must know: a failure, a refusal; or nothing any more."""

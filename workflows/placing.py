@@ -13,6 +13,9 @@ from workflows import failures, profiles
 from workflows.life import Life
 from workflows.tasks import Handle
 
+REFUSED = "refused"
+"""As search attribute only, like ``NEEDS_HELP``: what was refused has no state."""
+
 
 async def find_place(life: Life) -> None:
     """Place it, or say why that is not possible."""
@@ -30,6 +33,8 @@ async def find_place(life: Life) -> None:
     if life.state.placed is None:
         life.waits_for("nothing: it was refused")
         life.says(life.state.refusal)
+        searched = [searchable.USER.value_set(life.request.user), searchable.IMAGE.value_set(life.request.image)]
+        workflow.upsert_search_attributes([*searched, searchable.STATE.value_set(REFUSED)])
         return
     life.state.planned_end = life.end
     if life.placed.state is ReservationState.SCHEDULED:

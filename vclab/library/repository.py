@@ -1,0 +1,312 @@
+"""A repository: a folder with the revisions of images, each with its record.
+
+    FOLDER/vclab-repository.json        that it is one
+    FOLDER/images/IMAGE/NUMBER/         a revision: disk.raw, revision.json
+    FOLDER/incoming/TOKEN/              what is being written, or was when somebody died
+    FOLDER/leaving/TOKEN/               what is being deleted
+
+A revision has its name only when all of it is on the disk and was read back. Nothing in it is changed afterwards.
+Several processes may use a repository at one time: whoever writes holds a lock that goes with its process.
+"""
+
+import fcntl
+import json
+import os
+import re
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from vclab.library import content
+from vclab.library.content import Content, Told
+from vclab.model.errors import NotFound, Refused, StepFailed, Unreachable
+from vclab.model.revisions import RevisionRecord
+
+MARK = "vclab-repository.json"
+DISK, RECORD, PROMISED = "disk.raw", "revision.json", "promised"
+LONGEST_RECORD = 1 << 20
+"""Bytes of a record: what is longer was not written by vclab."""
+_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?")
+_HASH = re.compile(r"[0-9a-f]{64}")
+_JSON = TypeAdapter(RevisionRecord)
+
+Write = Callable[[Path, Told], None]
+"""Writes a disk as a new raw file, telling how far it is."""
+
+
+def nobody(done: int, size: int) -> None:
+    """Is told, and does nothing."""
+
+
+@dataclass(frozen=True)
+class Room:
+    """Bytes: free on the file system, and of them promised to what is being written."""
+
+    free: int
+    promised: int
+
+    @property
+    def left(self) -> int:
+        """What may be promised now."""
+        return self.free - self.promised
+
+
+class Repository:
+    """One repository. Methods block. They raise ``Unreachable`` when its file system fails or is full."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises ``Refused`` when this folder is no repository, ``Unreachable`` when it is not there (mounted)."""
+        self.folder = folder
+        with _failing(folder):
+            try:
+                mark = json.loads((folder / MARK).read_bytes()[:LONGEST_RECORD])
+            except FileNotFoundError:
+                raise Unreachable(f"there is no repository in {folder}", "is its file system mounted?") from None
+            except ValueError:
+                mark = None
+        if not isinstance(mark, dict) or mark.get("version") != 1:
+            raise Refused(f"{folder / MARK} is not that of a repository, or of a newer vclab")
+
+    @classmethod
+    def make(cls, folder: Path) -> "Repository":
+        """Make a repository in an empty or new folder; one that is there is left as it is. Raises ``Refused``."""
+        with _failing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            if not (folder / MARK).exists():
+                if any(folder.iterdir()):
+                    raise Refused(f"{folder} is not empty, and no repository", "give a folder of its own")
+                for name in ("images", "incoming", "leaving"):
+                    (folder / name).mkdir(exist_ok=True)
+                _write_synced(folder / MARK, json.dumps({"version": 1, "id": uuid.uuid4().hex}).encode())
+        return cls(folder)
+
+    # What there is.
+
+    def find(self, image: str, revision: int) -> RevisionRecord | None:
+        """A revision's record; None when it is not here. Raises ``StepFailed`` when it can't be understood."""
+        folder = self._place(image, revision)
+        with _failing(self.folder):
+            try:
+                return _read_record(folder, image, revision)
+            except FileNotFoundError:
+                return None
+
+    def size(self, image: str, revision: int) -> int:
+        """The bytes that a revision takes on the repository's disk. Raises ``NotFound``."""
+        with _failing(self.folder):
+            if not (disk := self._place(image, revision) / DISK).exists():
+                raise NotFound(f"{image}/{revision} is not in the repository {self.folder}")
+            return content.allocated(disk)
+
+    def records(self) -> Iterator[RevisionRecord | StepFailed]:
+        """All records, by image and number; in the place of one that can't be understood, what is wrong with it."""
+        with _failing(self.folder):
+            images = sorted(p.name for p in (self.folder / "images").iterdir() if _NAME.fullmatch(p.name))
+            for image in images:
+                numbers = sorted(int(p.name) for p in (self.folder / "images" / image).iterdir() if _is_number(p.name))
+                for number in numbers:
+                    try:
+                        found = self.find(image, number)
+                    except StepFailed as wrong:
+                        yield wrong
+                    else:
+                        yield found or StepFailed(f"{image}/{number} in {self.folder} has no {RECORD}")
+
+    def disk(self, image: str, revision: int) -> Path:
+        """The file with its bytes, to be read only. Raises ``NotFound``."""
+        self.size(image, revision)
+        return self._place(image, revision) / DISK
+
+    def room(self) -> Room:
+        """What is free, and what is promised of it."""
+        with _failing(self.folder):
+            return self._room()
+
+    # What changes it.
+
+    def keep(self, record: RevisionRecord, needs: int, write: Write, told: Told = nobody) -> RevisionRecord:
+        """Keep a new revision: ``write`` makes its disk, of at most ``needs`` bytes. Its record as it is kept.
+
+        ``record.sha256`` and ``.size`` may be empty: then they are what was written. ``told`` is told of writing, then
+        of reading back. Raises ``Refused`` when there is no room or another revision of that number, ``StepFailed``
+        when other bytes come back than were written, or than the record says; and what ``write`` and ``told`` raise.
+        """
+        final = self._place(record.image, record.revision)
+        with _failing(self.folder), self._incoming(needs) as folder:
+            write(folder / DISK, told)
+            found = content.read(_synced(folder / DISK), told)
+            kept = _agreed(record, found)
+            _write_synced(folder / RECORD, _JSON.dump_json(kept, indent=2))
+            self._name(folder, final, kept)
+        return kept
+
+    def verify(self, image: str, revision: int, told: Told = nobody) -> bool:
+        """Whether its bytes are those of its record. Raises ``NotFound``."""
+        record = self.find(image, revision)
+        if record is None:
+            raise NotFound(f"{image}/{revision} is not in the repository {self.folder}")
+        with _failing(self.folder):
+            try:
+                return content.read(self._place(image, revision) / DISK, told) == Content(record.sha256, record.size)
+            except FileNotFoundError:
+                return False
+
+    def remove(self, image: str, revision: int) -> None:
+        """Delete a revision. Harmless when it is not here. It is gone by its name at once, then its bytes go."""
+        with _failing(self.folder):
+            leaving = self.folder / "leaving" / uuid.uuid4().hex
+            with suppress(FileNotFoundError):
+                self._place(image, revision).rename(leaving)
+                _sync_folder(leaving.parent)
+            shutil.rmtree(leaving, ignore_errors=True)
+
+    def sweep(self) -> int:
+        """Delete what was half-written or half-deleted when somebody died. How many there were."""
+        with _failing(self.folder):
+            with _locked(self.folder / "lock"):
+                dead = [folder for folder in (self.folder / "incoming").iterdir() if not _is_written(folder)]
+            dead += (self.folder / "leaving").iterdir()
+            for folder in dead:
+                shutil.rmtree(folder, ignore_errors=True)
+            return len(dead)
+
+    # Inside.
+
+    def _place(self, image: str, revision: int) -> Path:
+        if not _NAME.fullmatch(image) or not 0 < revision < 1_000_000_000:
+            raise Refused(f"{image[:80]!r}, revision {revision}, can't be in a repository")
+        return self.folder / "images" / image / str(revision)
+
+    @contextmanager
+    def _incoming(self, needs: int) -> Iterator[Path]:
+        """A folder of its own, with room promised; it is deleted if it still has that name afterwards."""
+        folder = self.folder / "incoming" / uuid.uuid4().hex
+        with _locked(self.folder / "lock"):
+            room = self._room()
+            if needs > room.left:
+                text = f"the repository {self.folder} has no room for {needs} bytes: {max(room.left, 0)} are left"
+                raise Refused(text, "retire revisions, or enlarge its file system")
+            folder.mkdir()
+            mine = (folder / PROMISED).open("xb")
+            fcntl.flock(mine, fcntl.LOCK_EX)
+            mine.write(str(needs).encode())
+            mine.flush()
+        try:
+            with mine:
+                yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _room(self) -> Room:
+        here = os.statvfs(self.folder)
+        written = [folder for folder in (self.folder / "incoming").iterdir() if _is_written(folder)]
+        return Room(here.f_bavail * here.f_frsize, sum(map(_promised, written)))
+
+    def _name(self, folder: Path, final: Path, record: RevisionRecord) -> None:
+        """Give it its name: whole, or not at all. The same revision may have got there first."""
+        final.parent.mkdir(exist_ok=True)
+        try:
+            folder.rename(final)
+        except OSError:
+            there = self.find(record.image, record.revision)
+            if there is None or there.sha256 != record.sha256:
+                what = f"{record.image}/{record.revision}"
+                raise Refused(f"{what} is in {self.folder} already, with other bytes") from None
+        else:
+            (final / PROMISED).unlink()
+        _sync_folder(final.parent)
+        _sync_folder(final.parent.parent)
+
+
+def _agreed(record: RevisionRecord, found: Content) -> RevisionRecord:
+    """The record with the content that was read back. Raises ``StepFailed``."""
+    if record.sha256 and Content(record.sha256, record.size) != found:
+        what = f"{record.image}/{record.revision}"
+        raise StepFailed(f"other bytes came back than {what} has: SHA-256 {found.sha256}, not {record.sha256}")
+    return replace(record, sha256=found.sha256, size=found.size)
+
+
+def _read_record(folder: Path, image: str, revision: int) -> RevisionRecord:
+    """Raises ``StepFailed`` and ``FileNotFoundError``."""
+    with (folder / RECORD).open("rb") as file:
+        said = file.read(LONGEST_RECORD + 1)
+    try:
+        record = _JSON.validate_json(said) if len(said) <= LONGEST_RECORD else None
+    except ValidationError:
+        record = None
+    if record is None or (record.image, record.revision) != (image, revision) or not _HASH.fullmatch(record.sha256):
+        raise StepFailed(f"{folder / RECORD} is not the record of {image}/{revision}")
+    return record
+
+
+def _is_number(name: str) -> bool:
+    return name.isascii() and name.isdigit() and not name.startswith("0") and len(name) < 10
+
+
+# --- rooms and locks ------------------------------------------------------------------------------------------------
+
+
+def _promised(folder: Path) -> int:
+    """What it may still take."""
+    try:
+        needs = int((folder / PROMISED).read_bytes()[:20])
+    except (OSError, ValueError):
+        return 0
+    return max(0, needs - content.allocated(folder / DISK))
+
+
+def _is_written(folder: Path) -> bool:
+    """Whether somebody who lives writes there."""
+    try:
+        with (folder / PROMISED).open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        pass
+    return False
+
+
+@contextmanager
+def _locked(file: Path) -> Iterator[None]:
+    with file.open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+# --- files ----------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _failing(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise Unreachable(f"the repository {folder} fails: {error.strerror or error}") from None
+
+
+def _write_synced(path: Path, held: bytes) -> None:
+    with path.open("xb") as file:
+        file.write(held)
+        file.flush()
+        os.fsync(file.fileno())
+    _sync_folder(path.parent)
+
+
+def _synced(path: Path) -> Path:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+    return path
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

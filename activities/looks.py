@@ -1,7 +1,7 @@
 """Looks at computers that people may use. A look changes nothing, but for the taint of a computer that a user is in."""
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from temporalio import activity
 
@@ -84,9 +84,17 @@ class LookActivities:
 
     @activity.defn
     async def await_sight(self, given: GuestInput) -> Sighting:
-        """Return once a computer can be looked at again: who is connected to it."""
+        """Return once a computer can be looked at again: who is connected to it; in use also once it can't be looked at
+        for another reason: one that was off may have been deleted."""
+
+        async def look() -> Sighting:
+            seen = await self._look(given)
+            if seen.unseen and seen.unseen == given.unseen:
+                raise CannotLook(seen.unseen, given.look_seconds)
+            return seen
+
         with failures():
-            return await self._watch.until(lambda: self._look(replace(given, in_use=False)))
+            return await self._watch.until(look)
 
     @activity.defn
     async def await_boot(self, given: GuestInput) -> Facts:

@@ -28,6 +28,7 @@ class GuestInput:
     look_seconds: float = 15.0
     text: str = ""
     in_use: bool = False  #: a look tells too that the computer is off, or that an older address is not used any more
+    unseen: str = ""  #: why nothing could be seen so far
 
 
 class Away(Unreachable):

@@ -25,10 +25,10 @@ def start_look(
     summary: str,
 ) -> Handle[Sighting]:
     """Look ``every`` seconds, for at most ``within`` seconds."""
-    in_use = life.state.state is ReservationState.INUSE
+    in_use, unseen = life.state.state is ReservationState.INUSE, life.state.use.unseen
     return workflow.start_activity_method(
         look,
-        replace(life.guest_input(every), in_use=in_use),
+        replace(life.guest_input(every), in_use=in_use, unseen=unseen),
         **profiles.look(summary, life.target.site, every, within),
     )
 

@@ -10,7 +10,7 @@ from vclab.model import reported
 from vclab.model.errors import NotYet, StepFailed
 from vclab.model.plans import Target, Whereabouts
 from vclab.provisioning.arp import asking
-from vclab.provisioning.vsphere.machines import Machine, of_target
+from vclab.provisioning.vsphere.machines import Machine, gone, of_target
 from vclab.provisioning.vsphere.properties import read
 from vclab.provisioning.vsphere.site import AWAY, Site
 
@@ -45,11 +45,7 @@ def whereabouts(site: Site, target: Target, leases: Path | None) -> Whereabouts:
     """Where the machine is now, or why it can't answer."""
     machine = of_target(site, target)
     if machine is None:
-        return Whereabouts(
-            trouble=f"{target.computer} is gone: {target.machine_name} is no longer on {target.endpoint}. Somebody "
-            "has deleted it, with all that was on it: end the reservation, and make another",
-            gone=True,
-        )
+        return Whereabouts(trouble=gone(target), gone=True)
     host, why = site.host_of(machine.host)
     if why in AWAY or machine.connection == "disconnected":
         return Whereabouts(trouble=f"{target.computer} can't be looked at: its host {host} is {why or 'disconnected'}")

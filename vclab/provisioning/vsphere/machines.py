@@ -113,6 +113,14 @@ def of_target(site: Site, target: Target) -> Machine | None:
     return machine
 
 
+def gone(target: Target) -> str:
+    """That its machine is not there any more, for people."""
+    return (
+        f"{target.computer} is gone: {target.machine_name} is no longer on {target.endpoint}. Somebody has deleted it, "
+        "with all that was on it: end the reservation, and make another"
+    )
+
+
 def of_target_or_spare(site: Site, target: Target) -> Machine | None:
     """As ``of_target``; also a spare that the target takes over and that still has its earlier mark."""
     found = find(site, target.instance_uuid)

@@ -266,7 +266,7 @@ def test_a_whole_set_up_and_its_faults(setup: SetUp) -> None:
 
     shutil.move(vcenter.datastore("ds1") / "debian", vcenter.datastore("ds1") / "away")
     found = setup.checks()
-    assert found["masters on vc1"]["found"] == "debian: [ds1] debian/1/disk.vmdk is not there"
+    assert found["master of debian"]["found"] == "debian: [ds1] debian/1/disk.vmdk is not there"
     shutil.move(vcenter.datastore("ds1") / "away", vcenter.datastore("ds1") / "debian")
 
     secret = node.folder / "secrets/endpoint/vc1"

@@ -10,7 +10,7 @@ import re
 import shutil
 import stat
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -393,14 +393,26 @@ def _health(backend: Backend, zone: ZoneInfo) -> Iterator[Check]:
 
 
 def _provisioning(backend: Backend) -> Iterator[Check]:
-    """Each endpoint with the images' masters on it; at last the clocks of all."""
-    clocks = dict(_database_clock(backend))
+    """Each endpoint; then whether each image's master is anywhere; at last the clocks of all."""
+    clocks, answers = dict(_database_clock(backend)), dict[str, "Answer"]()
     for endpoint in _read(backend, catalog.endpoints):
         yield from _entry(backend, endpoint)
         kind = registry.kind(endpoint.module)
         if kind is not None and kind.enquiry is not None:
-            yield from _asked(backend, kind.enquiry(), endpoint, clocks)
+            yield _asked(backend, kind.enquiry(), endpoint, clocks, answers)
+    for image in _read(backend, catalog.images):
+        if any(image.name in answer.masters for answer in answers.values()):
+            yield _master(image.name, answers)
     yield _clock(clocks)
+
+
+def _master(image: str, answers: Mapping[str, "Answer"]) -> Check:
+    """One endpoint is enough: machines are made where the master is."""
+    there = [endpoint for endpoint, answer in answers.items() if answer.masters.get(image)]
+    if there:
+        return Check(f"master of {image}", True, f"on {', '.join(there)}")
+    missing = [text for answer in answers.values() for text in answer.missing if text.startswith(f"{image}: ")]
+    return Check(f"master of {image}", False, "; ".join(missing), "copy the disk there, or `vclab image edit`")
 
 
 def _entry(backend: Backend, endpoint: "Endpoint") -> Iterator[Check]:
@@ -414,18 +426,25 @@ def _entry(backend: Backend, endpoint: "Endpoint") -> Iterator[Check]:
         yield Check(f"endpoint {endpoint.name}", machines > 0, f"{machines or 'no'} lab machines", todo)
 
 
-def _asked(backend: Backend, enquiry: "Enquiry", endpoint: "Endpoint", clocks: dict[str, float]) -> Iterator[Check]:
-    """What it answers; by how many seconds its clock is ahead goes into ``clocks``."""
+def _asked(
+    backend: Backend,
+    enquiry: "Enquiry",
+    endpoint: "Endpoint",
+    clocks: dict[str, float],
+    answers: dict[str, "Answer"],
+) -> Check:
+    """Whether it can be used. Its answer goes into ``answers``, and by how many seconds its clock is ahead into
+    ``clocks``."""
     name, asked = f"endpoint {endpoint.name}", datetime.now(UTC)
     try:
         answer = _ask(backend, enquiry, endpoint)
     except PermissionError as error:
-        yield Check(name, False, f"you can't read {error.filename}", "run this as root or as its owner")
+        return Check(name, False, f"you can't read {error.filename}", "run this as root or as its owner")
     except Exception as error:  # as with the database
-        yield Check(name, False, text_of(error), f"vclab endpoint edit {endpoint.name} --help")
-    else:
-        clocks[endpoint.name] = (answer.clock - asked).total_seconds()
-        yield from _of_endpoint(endpoint, answer)
+        return Check(name, False, text_of(error), f"vclab endpoint edit {endpoint.name} --help")
+    clocks[endpoint.name] = (answer.clock - asked).total_seconds()
+    answers[endpoint.name] = answer
+    return _of_endpoint(endpoint, answer)
 
 
 def _ask(backend: Backend, enquiry: "Enquiry", endpoint: "Endpoint") -> "Answer":
@@ -434,18 +453,13 @@ def _ask(backend: Backend, enquiry: "Enquiry", endpoint: "Endpoint") -> "Answer"
     return enquiry.ask(endpoint, password, backend.settings.installation, images)
 
 
-def _of_endpoint(endpoint: "Endpoint", answer: "Answer") -> Iterator[Check]:
+def _of_endpoint(endpoint: "Endpoint", answer: "Answer") -> Check:
     hosts = answer.inventory.hosts
     usable = sum(host.usable for host in hosts)
     found = f"{answer.product}; {usable} of {len(hosts)} hosts usable"
     why = useless(answer.inventory)
     found += (f": {why}" if why else "") + (f"; {disabled(endpoint)}" if endpoint.disabled_at else "")
-    yield Check(f"endpoint {endpoint.name}", not why, found, f"vclab endpoint check {endpoint.name}" if why else "")
-    name = f"masters on {endpoint.name}"
-    if answer.missing:
-        yield Check(name, False, "; ".join(answer.missing), "copy the disk there, or `vclab image edit`")
-    else:
-        yield Check(name, True, "all there")
+    return Check(f"endpoint {endpoint.name}", not why, found, f"vclab endpoint check {endpoint.name}" if why else "")
 
 
 def _database_clock(backend: Backend) -> Iterator[tuple[str, float]]:

@@ -12,7 +12,7 @@ from vclab.cli.params import AsUser, ImageName, Json, Why
 from vclab.cli.tables import Column, Fit
 from vclab.model.errors import Failed
 from vclab.service import images, module_data
-from vclab.service.images import DetailedImage, Image, ListedImage
+from vclab.service.images import DetailedImage, Image, ListedImage, MasterPlace
 from vclab.service.retiring import Disable, Named
 from vclab.service.use_case import Nothing
 
@@ -199,6 +199,19 @@ def show(context: typer.Context, name: ImageName, json: Json = False) -> None:
     asker(context).tell(images.show, given(context, Named), json, _describe)
 
 
+@app.command("check")
+def check(context: typer.Context, name: ImageName, json: Json = False) -> None:
+    """Ask all endpoints for an image's master, and place it only where it is.
+
+    An image that was added with --unchecked is placed anywhere, until this has found it somewhere.
+
+    \b
+    Examples:
+      vclab image check debian-12
+    """
+    asker(context).tell(images.check, given(context, Named), json, _describe)
+
+
 def _list(found: tuple[ListedImage, ...]) -> None:
     if found:
         table(COLUMNS, map(_row, found))
@@ -220,8 +233,14 @@ def _describe(image: DetailedImage) -> None:
         for each in image.revisions
     ]
     table(("REVISION", "PRODUCTION", "MASTER", "NOTE"), rows, right=("REVISION",))
+    if image.masters:
+        say(f"\nMachines are made on {', '.join(map(_place, image.masters))}.")
     for suspect in (each.suspect for each in image.revisions if each.suspect):
         say(f"\n{suspect.text}.\nA good load clears it, or `vclab image edit {image.name} --trusted`.")
+
+
+def _place(master: MasterPlace) -> str:
+    return f"{master.endpoint} (datastore {master.datastore})" if master.datastore else master.endpoint
 
 
 def _tell(image: Image) -> None:

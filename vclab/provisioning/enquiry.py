@@ -1,7 +1,7 @@
 """What an administrator asks an endpoint before and after it is added. Nothing is changed there."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from vclab.model.catalog import Endpoint, Image
@@ -17,7 +17,9 @@ class Answer:
     inventory: Inventory
     networks: Mapping[str, tuple[str, ...]]  #: by host
     missing: tuple[str, ...]  #: "debian-12: [ds1] images/debian/1/disk.vmdk is not there"
-    found: frozenset[str] = frozenset()  #: names of the images whose master is on a usable datastore
+    masters: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Of each image asked for, the usable datastores that have its master; an empty name: machines on any can be made
+    from it."""
     mistakes: tuple[str, ...] = ()  #: names in the entry that the endpoint does not have: it can't be used as it is
 
 

@@ -141,11 +141,13 @@ async def show(call: Call, question: Named) -> Endpoint:
 
 @read(Rule.KEEPERS)
 async def check(call: Call, question: Named) -> CheckedEndpoint:
-    """Ask an endpoint what it can hold now."""
+    """Ask an endpoint what it can hold now, and remember which images' masters it has."""
     _refuse_without_secrets(call)
     endpoint = await call.backend.read(lambda session: _known(session, question.name))
     _enquiry(endpoint)
-    return _checked(endpoint, await _ask(call, endpoint, call.backend.secrets.endpoint_password(endpoint.password_ref)))
+    answer = await _ask(call, endpoint, call.backend.secrets.endpoint_password(endpoint.password_ref))
+    await call.backend.write(lambda session: _remember(session, endpoint, answer))
+    return _checked(endpoint, answer)
 
 
 @read(Rule.KEEPERS)
@@ -317,8 +319,11 @@ async def _kept(call: Call, wanted: Wanted, question: Given) -> CheckedEndpoint:
     if answer.mistakes:
         raise Refused("; ".join(answer.mistakes))
     if question.password is None:
-        return _checked(await _put(call, entry, wanted.before), answer)
-    return _checked(await _put_both(call, entry, password, wanted.before), answer)
+        kept = await _put(call, entry, wanted.before)
+    else:
+        kept = await _put_both(call, entry, password, wanted.before)
+    await call.backend.write(lambda session: _remember(session, kept, answer))
+    return _checked(kept, answer)
 
 
 def _password(call: Call, wanted: Wanted, question: Given) -> str:
@@ -394,6 +399,12 @@ def _refuse_without_secrets(call: Call) -> None:
 
 
 # The store, and what is shown.
+
+
+def _remember(session: Session, endpoint: model.Endpoint, answer: Answer) -> None:
+    for image in catalog.images(session):
+        if image.name in answer.masters:
+            masters.seen(session, image, {endpoint.name: answer.masters[image.name]})
 
 
 def _find(session: Session, name: str) -> model.Endpoint | None:

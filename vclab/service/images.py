@@ -1,5 +1,6 @@
 """Images as administrators keep them. ``reservations.images`` is the users' list."""
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -14,7 +15,7 @@ from vclab.service.finding import known
 from vclab.service.retiring import Disable, Kept, Named
 from vclab.service.use_case import Call, Nothing, Rule, act, read
 from vclab.service.views import Time, View
-from vclab.store import catalog, failures, retirement
+from vclab.store import catalog, copies, failures, retirement
 
 MOST_REVISIONS = 1_000_000
 _NO_ROOT = "users of lab machines can't be root: lab machines can't be reimaged"
@@ -66,10 +67,18 @@ class Revision(View):
     suspect: Suspect | None
 
 
+class MasterPlace(View):
+    """That an endpoint was seen to have the master of the revision in production."""
+
+    endpoint: str
+    datastore: str | None  #: machines are made on this one only; None: on all of the endpoint's
+
+
 class DetailedImage(Image):
-    """An image with all its revisions."""
+    """An image with all its revisions. ``masters``: where it is placed; none: not known, so anywhere."""
 
     revisions: tuple[Revision, ...]
+    masters: tuple[MasterPlace, ...]
 
 
 class Add(Named):
@@ -125,7 +134,8 @@ async def show(call: Call, question: Named) -> DetailedImage:
             _revision(each, production, suspects.get(each.revision))
             for each, production in catalog.revisions(session, image.name)
         ]
-        return DetailedImage(**dict(Image.of(image)), revisions=tuple(revisions))
+        there = tuple(_masters(session, image))
+        return DetailedImage(**dict(Image.of(image)), revisions=tuple(revisions), masters=there)
 
     return await call.backend.read(ask)
 
@@ -137,14 +147,16 @@ async def add(call: Call, question: Add) -> Image:
     module = question.module or module_data.DEFAULT
     changes = _changes(call, question, module)
     image = _new(question.name, module, changes)
+    there: masters.Masters = {}
     if not question.unchecked and await call.backend.read(lambda s: _find(s, question.name)) is None:
-        await masters.check(call.backend, image)
+        there = await masters.check(call.backend, image)
 
     def change(session: Session) -> model.Image:
         present = _find(session, question.name)
         if present is None:
             number = catalog.newest_revision(session, image.name) + 1  # one that was removed may have had some
             _put(session, replace(image, revision=number))
+            masters.seen(session, replace(image, revision=number), there)
             retirement.enable(session, model.Thing.IMAGE, image.name)
         elif _changed(present, changes) != _changed(present, Changes({}, {})):
             raise Refused(f"the image {image.name} exists", f"change it with `vclab image edit {image.name}`")
@@ -159,17 +171,28 @@ async def edit(call: Call, question: Edit) -> Image:
     checks.given(question, revision=_revision_number)
     present = await call.backend.read(lambda session: _known(session, question.name))
     changes = _changes(call, question, question.module or present.module)
+    there: masters.Masters = {}
     if not question.unchecked and _needs_check(question, changes, present):
-        await masters.check(call.backend, await call.backend.read(lambda s: _edited(s, question, changes)))
+        there = await masters.check(call.backend, await call.backend.read(lambda s: _edited(s, question, changes)))
 
     def change(session: Session) -> model.Image:
         _put(session, _edited(session, question, changes))
         image = catalog.image(session, question.name)
+        masters.seen(session, image, there)
         if question.trusted:
             failures.trust(session, image.name, image.revision)
         return image
 
     return Image.of(await call.backend.write(change))
+
+
+@act(Rule.KEEPERS)
+async def check(call: Call, question: Named) -> DetailedImage:
+    """Ask all endpoints for the image's master, and remember which have it: it is placed only there."""
+    image = await call.backend.read(lambda session: _known(session, question.name))
+    there = await masters.check(call.backend, image)
+    await call.backend.write(lambda session: masters.seen(session, image, there))
+    return await show.run(call, question)
 
 
 @act(Rule.KEEPERS)
@@ -344,6 +367,11 @@ _IMAGES = Kept(model.Thing.IMAGE, _known)
 
 async def _shown(call: Call, name: str) -> Image:
     return Image.of(await call.backend.read(lambda session: _known(session, name)))
+
+
+def _masters(session: Session, image: model.Image) -> Iterator[MasterPlace]:
+    for endpoint, datastores in sorted((copies.of(session, image) or {}).items()):
+        yield from (MasterPlace(endpoint=endpoint, datastore=name or None) for name in sorted(datastores))
 
 
 def _put(session: Session, image: model.Image) -> None:

@@ -1,7 +1,10 @@
-"""Whether an endpoint has what an image is made from."""
+"""Which endpoints have what images are made from."""
 
 import asyncio
 from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from sqlalchemy.orm import Session
 
 from vclab.model.catalog import Endpoint, Image
 from vclab.model.errors import Invalid, Refused, VclabError
@@ -10,13 +13,17 @@ from vclab.provisioning.kind import Kind
 from vclab.service import module_data
 from vclab.service.backend import Backend
 from vclab.service.finding import near, quoted
-from vclab.store import catalog
+from vclab.store import catalog, copies
 
 UNCHECKED = "use --unchecked to add it anyway"
 
 
-async def check(backend: Backend, image: Image) -> None:
-    """Ask the image's endpoints for its master, until one has it.
+Masters = Mapping[str, frozenset[str]]
+"""Of each endpoint that could be asked, the datastores that have a master (as ``Answer.masters``)."""
+
+
+async def check(backend: Backend, image: Image) -> Masters:
+    """Ask all of the image's endpoints for its master.
 
     Raises ``Invalid`` for a value that the module's library does not list, ``Refused`` when no endpoint has the master
     or none could be asked.
@@ -24,14 +31,21 @@ async def check(backend: Backend, image: Image) -> None:
     kind = module_data.kind_of(image.module)
     _check_choices(kind, image)
     if kind.enquiry is None:
-        return  # nothing can be asked: a load tells
+        return {}  # nothing can be asked: a load tells
     endpoints = await backend.read(lambda session: catalog.endpoints_of(session, image))
     if not endpoints:
         raise Refused(
             f"the master of {image.name} can't be checked: there is no endpoint of the module {image.module}",
             f"add the endpoint first, or {UNCHECKED}",
         )
-    await _ask_all(backend, image, endpoints)
+    return await _ask_all(backend, image, endpoints)
+
+
+def seen(session: Session, image: Image, masters: Masters) -> None:
+    """Remember where its master is: it is placed only there."""
+    now = datetime.now(UTC)
+    for endpoint, storages in masters.items():
+        copies.seen(session, image, endpoint, storages, now)
 
 
 async def ask(backend: Backend, endpoint: Endpoint, password: str, images: list[Image]) -> Answer:
@@ -49,8 +63,8 @@ def _check_choices(kind: Kind, image: Image) -> None:
             raise Invalid(f"{kind.name} does not know {option} {quoted(fields[field])}{similar}", UNCHECKED)
 
 
-async def _ask_all(backend: Backend, image: Image, endpoints: list[Endpoint]) -> None:
-    missing, failed = {}, {}
+async def _ask_all(backend: Backend, image: Image, endpoints: list[Endpoint]) -> Masters:
+    found, missing, failed = dict[str, frozenset[str]](), {}, {}
     for endpoint in endpoints:
         try:
             password = backend.secrets.endpoint_password(endpoint.password_ref)
@@ -60,10 +74,11 @@ async def _ask_all(backend: Backend, image: Image, endpoints: list[Endpoint]) ->
         except VclabError as error:
             failed[endpoint.name] = error.message
         else:
-            if image.name in answer.found:
-                return
+            found[endpoint.name] = answer.masters.get(image.name, frozenset())
             missing[endpoint.name] = ", ".join(text.removeprefix(f"{image.name}: ") for text in answer.missing)
-    raise _refusal(image, missing, failed)
+    if not any(found.values()):
+        raise _refusal(image, missing, failed)
+    return found
 
 
 def _refusal(image: Image, missing: Mapping[str, str], failed: Mapping[str, str]) -> Refused:

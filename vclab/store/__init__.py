@@ -5,7 +5,7 @@ Functions take the session of one transaction first and the time ``now`` last; `
 | concept | modules |
 |---|---|
 | connections, transactions, tables | ``engine``, ``models``, ``column_types``, ``postgresql_types``, ``locks`` |
-| catalog | ``catalog``, ``retirement`` (disable, remove), ``usage`` (what uses a thing), ``local_time`` |
+| catalog | ``catalog``, ``copies``, ``retirement`` (disable, remove), ``usage`` (what uses a thing), ``local_time`` |
 | claims and pools: promises | ``claims``, ``pools``, ``identities`` |
 | tenures: who holds a computer | ``tenures``, ``computers`` |
 | placement | ``search``, ``placement``, ``lab_machines``, ``scheduling``, ``targets``, ``refusals`` |

@@ -116,6 +116,24 @@ class Revision(Base):
     module_data: Mapped[str]
 
 
+class Copy(Base):
+    """That an endpoint was seen to have the master of a revision (``copies``). ``storage``: on which datastore; empty:
+    machines on any of its datastores can be made from it."""
+
+    __tablename__ = "copies"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["image", "revision"], ["revisions.image", "revisions.number"], name="fk_copies_image_revisions"
+        ),
+    )
+
+    image: Mapped[str] = mapped_column(primary_key=True)
+    revision: Mapped[int] = mapped_column(primary_key=True)
+    endpoint: Mapped[str] = mapped_column(ForeignKey("endpoints.name"), primary_key=True)
+    storage: Mapped[str] = mapped_column(primary_key=True)
+    seen_at: Mapped[datetime]
+
+
 class Endpoint(Retirable, Base):
     """A provisioning endpoint, such as a vCenter."""
 

@@ -25,6 +25,7 @@ from vclab.store import (
     catalog,
     claims,
     computers,
+    copies,
     eviction,
     host_rests,
     identities,
@@ -192,7 +193,9 @@ def take(session: Session, search: Search, computer: Computer) -> int:
 
 
 def _why_no_endpoint(session: Session, image: model.Image) -> str:
-    disabled = catalog.all_endpoints_of(session, image)
+    places, disabled = copies.of(session, image), catalog.all_endpoints_of(session, image)
+    if places and not (disabled := [each for each in disabled if each.name in places]):
+        return f"its master is only on {', '.join(sorted(places))}; `vclab image check {image.name}` looks for it again"
     if disabled:
         return "; ".join(f"the endpoint {each.name} is disabled{_because(each.disabled_why)}" for each in disabled)
     called = f" called {image.endpoint}" if image.endpoint else ""

@@ -1,6 +1,7 @@
 """Capacity pools: what each host and datastore can hold, as its endpoint said last, and what is promised of it."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -8,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
-from vclab.model.inventory import Amounts, Inventory, PoolKind
+from vclab.model.inventory import Amounts, DatastoreFacts, Inventory, PoolKind
 from vclab.placement import Booking, Choice, DatastoreRoom, EndpointRoom, HostRoom
 from vclab.store import claims
 from vclab.store.column_types import utc
@@ -116,9 +117,18 @@ def _room(session: Session, search: Search, endpoint: str, promised: Promised) -
     )
     datastores = (
         DatastoreRoom(store, tuple(claimed[claims.datastore_pool(endpoint, store.name)]))
-        for store in inventory.datastores
+        for store in _with_master(search, endpoint, inventory.datastores)
     )
     return EndpointRoom(endpoint, tuple(hosts), tuple(datastores))
+
+
+def _with_master(search: Search, endpoint: str, stores: Sequence[DatastoreFacts]) -> Sequence[DatastoreFacts]:
+    """The datastores; none can be used on which a machine can't be made from the image's master."""
+    places = search.masters.get(endpoint) if search.masters else None
+    if not places or "" in places:
+        return stores
+    why_not = f"has no master of {search.image.name}, revision {search.image.revision}"
+    return [each if each.name in places else replace(each, usable=False, why_not=why_not) for each in stores]
 
 
 def wanted(choice: Choice, amounts: Amounts) -> dict[str, Amounts]:

@@ -62,7 +62,8 @@ def remove(session: Session, thing: Thing, name: str, now: datetime) -> None:
         raise Refused(f"the {thing} {name} can't be removed: {why_not}", hint)
     if thing is Thing.ENDPOINT:
         host_rests.end_all(session, name, "its endpoint was removed", now)
-        session.execute(sa.delete(models.Orphan).where(models.Orphan.endpoint == name))
+        for table in (models.Orphan, models.Copy):
+            session.execute(sa.delete(table).where(table.endpoint == name))
     if _is_in_history(session, thing, name):
         row.removed_at = utc(now)
     else:
@@ -123,7 +124,8 @@ _HISTORY: dict[Thing, tuple[Any, ...]] = {
 
 def _delete(session: Session, thing: Thing, name: str, row: models.Base) -> None:
     if thing is Thing.IMAGE:
-        session.execute(sa.delete(models.Revision).where(models.Revision.image == name))
+        for table in (models.Copy, models.Revision):
+            session.execute(sa.delete(table).where(table.image == name))
     session.delete(row)
 
 

@@ -12,7 +12,7 @@ from vclab.model.plans import Facts
 from vclab.model.rules import Rules
 from vclab.model.traits import Traits
 from vclab.placement import Choice, Need
-from vclab.store import catalog, load_log
+from vclab.store import catalog, copies, load_log
 from vclab.store.column_types import utc
 from vclab.store.models import Computer, Reservation
 
@@ -46,6 +46,7 @@ class Search:
     heard: Mapping[str, Inventory]  #: each endpoint's answer, by its name
     window: Window
     traits: Traits  #: of the image's module
+    masters: copies.Places | None = None  #: where the master is; None: not known
     resting: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """Why nothing is placed on a host for now, by endpoint and host. Filled when the pools are locked."""
 
@@ -88,8 +89,11 @@ def prepare(
     rules: Rules,
     promised: str = "",
 ) -> Search:
-    """A search over the endpoints of an image. ``promised``: that of its place, which may be disabled by now."""
+    """A search over the endpoints that have an image. ``promised``: that of its place, whatever is so by now."""
+    places = copies.of(session, image)
     endpoints = catalog.endpoints_of(session, image, promised)
+    if places is not None:
+        endpoints = [each for each in endpoints if each.name in (*places, promised)]
     return Search(
         holder=holder,
         user=user,
@@ -98,6 +102,7 @@ def prepare(
         heard={inventory.endpoint: inventory for inventory in inventories},
         window=window,
         traits=rules.traits(image.module) if endpoints else Traits(),  # without any there is no search
+        masters=places,
     )
 
 

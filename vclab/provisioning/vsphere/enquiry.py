@@ -59,7 +59,7 @@ def _ask(site: Site, images: Iterable[Image]) -> Answer:
         inventory=inventory,
         networks=networks,
         missing=tuple(text for texts, _ in missing.values() for text in texts),
-        found=frozenset(name for name, (_, found) in missing.items() if found),
+        masters={name: found for name, (_, found) in missing.items()},
         mistakes=tuple(_mistakes(site.session.endpoint, networks)),
     )
 
@@ -83,18 +83,19 @@ def _networks(site: Site) -> dict[str, tuple[str, ...]]:
     }
 
 
-def _missing(site: Site, image: Image, inventory: Inventory) -> tuple[list[str], bool]:
-    """Where the image's master should be and is not, and whether it is anywhere.
+def _missing(site: Site, image: Image, inventory: Inventory) -> tuple[list[str], frozenset[str]]:
+    """Where the image's master should be and is not, and the datastores on which it is (as ``Answer.masters``).
 
     It should be on the datastore that the image names, else on each datastore on which machines are placed.
     """
     try:
         data = ImageData.of(image.module_data, f"the image {image.name}")
     except StepFailed as error:
-        return [f"{image.name}: {error}"], False
+        return [f"{image.name}: {error}"], frozenset()
     wanted = [data.datastore] if data.datastore else [store.name for store in inventory.datastores if store.usable]
-    why_not = {data.master(name): _why_missing(site, data, name, inventory) for name in wanted}
-    return [f"{image.name}: {path}{why}" for path, why in why_not.items() if why], not all(why_not.values())
+    why_not = {name: _why_missing(site, data, name, inventory) for name in wanted}
+    found = frozenset("" if data.datastore else name for name, why in why_not.items() if not why)
+    return [f"{image.name}: {data.master(name)}{why}" for name, why in why_not.items() if why], found
 
 
 def _why_missing(site: Site, data: ImageData, datastore: str, inventory: Inventory) -> str:

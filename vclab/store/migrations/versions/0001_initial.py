@@ -128,6 +128,19 @@ def _catalog() -> None:
         *_retirable(),
         sa.PrimaryKeyConstraint("name", name="pk_endpoints"),
     )
+    op.create_table(
+        "copies",
+        sa.Column("image", sa.String, nullable=False),
+        sa.Column("revision", sa.Integer, nullable=False),
+        sa.Column("endpoint", sa.String, nullable=False),
+        sa.Column("storage", sa.String, nullable=False),
+        sa.Column("seen_at", TIME, nullable=False),
+        sa.PrimaryKeyConstraint("image", "revision", "endpoint", "storage", name="pk_copies"),
+        sa.ForeignKeyConstraint(
+            ["image", "revision"], ["revisions.image", "revisions.number"], name="fk_copies_image_revisions"
+        ),
+        sa.ForeignKeyConstraint(["endpoint"], ["endpoints.name"], name="fk_copies_endpoint_endpoints"),
+    )
 
 
 def _computers() -> None:

@@ -1,0 +1,106 @@
+"""A machine is placed only where its image's master is; of what nothing is known, anywhere."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from tests.store.lab import HOUR, NOW, RULES, image, inventory, reserve, seed
+from vclab.model.catalog import Endpoint, Thing
+from vclab.model.inventory import DatastoreFacts, Inventory
+from vclab.model.plans import Target
+from vclab.model.reservations import OtherPlace, Placed, Refusal
+from vclab.store import Store, catalog, copies, relocation, retirement
+
+IMAGE = image("debian-12", 2048)
+SECOND = Endpoint("second", "vsphere", "https://127.0.0.2/sdk", "u", "endpoint/second", "00")
+
+
+def answers(small: int = 2048) -> tuple[Inventory, Inventory]:
+    """Of two vCenters with the same hosts; the first one's are the best fit, so all went there. Two datastores."""
+    first = inventory(2, small)
+    stores = (DatastoreFacts("ds1", 50, 50), DatastoreFacts("ds2", 500, 500))
+    hosts = tuple(replace(host, datastores=("ds1", "ds2")) for host in inventory(2, 16384).hosts)
+    return first, Inventory("second", NOW, hosts, stores)
+
+
+@pytest.fixture
+def two(lab: Store) -> Store:
+    lab.run(lambda s: catalog.put_endpoint(s, SECOND))
+    return lab
+
+
+def placed(store: Store) -> Target:
+    """Where it is placed."""
+    outcome = reserve(store, inventories=answers())
+    assert isinstance(outcome, Placed), outcome
+    return outcome.target
+
+
+def saw(store: Store, endpoint: str, *storages: str) -> None:
+    store.run(lambda s: copies.seen(s, IMAGE, endpoint, storages, NOW))
+
+
+def test_of_what_nothing_is_known_machines_go_anywhere(two: Store) -> None:
+    assert placed(two).endpoint == "lab-vcenter"
+
+
+def test_a_machine_goes_to_the_endpoint_that_has_the_master(two: Store) -> None:
+    """Today's best fit is where it is not: the load would fail there, and again in another place of it."""
+    saw(two, "second", "")
+    assert placed(two).endpoint == "second"
+
+
+def test_a_machine_goes_to_the_datastore_that_has_the_master(two: Store) -> None:
+    saw(two, "second", "ds2")
+    target = placed(two)
+    assert (target.endpoint, target.storage) == ("second", "ds2"), "ds1 would be the best fit"
+
+
+def test_another_place_is_one_that_has_the_master_too(two: Store) -> None:
+    saw(two, "second", "ds2")
+    target = placed(two)
+    place = two.run(lambda s: relocation.find(s, target, answers(), RULES, NOW + timedelta(minutes=1)))
+    assert isinstance(place, OtherPlace) and place.endpoint == "second"
+    assert place.host != target.host and place.storage == "ds2"
+
+
+def test_no_room_where_the_master_is_says_what_is_missing(two: Store) -> None:
+    saw(two, "lab-vcenter", "ds9")
+    outcome = reserve(two, inventories=answers())
+    assert isinstance(outcome, Refusal)
+    assert "datastore ds1: has no master of debian-12, revision 1" in outcome.text()
+    assert "second" not in outcome.text()
+
+
+def test_a_master_on_a_disabled_endpoint_only_says_so(two: Store) -> None:
+    saw(two, "second", "")
+    two.run(lambda s: retirement.disable(s, Thing.ENDPOINT, "second", "being moved", NOW))
+    outcome = reserve(two, inventories=answers())
+    assert isinstance(outcome, Refusal)
+    assert "the endpoint second is disabled: being moved" in outcome.text()
+
+
+def test_what_an_endpoint_has_now_replaces_what_it_had(two: Store) -> None:
+    saw(two, "second", "ds1", "ds2")
+    saw(two, "lab-vcenter", "")
+    saw(two, "second", "ds2")
+    with two.read() as session:
+        assert copies.of(session, IMAGE) == {"second": frozenset({"ds2"}), "lab-vcenter": frozenset({""})}
+        assert copies.of(session, replace(IMAGE, revision=2)) is None
+    saw(two, "second")
+    saw(two, "lab-vcenter")
+    with two.read() as session:
+        assert copies.of(session, IMAGE) is None
+
+
+def test_endpoints_and_images_can_be_removed_with_what_was_known(two: Store) -> None:
+    saw(two, "second", "ds1")
+    two.run(lambda s: retirement.remove(s, Thing.ENDPOINT, "second", NOW))
+    with two.read() as session:
+        assert copies.of(session, IMAGE) is None
+    saw(two, "lab-vcenter", "ds1")
+    two.run(lambda s: retirement.remove(s, Thing.IMAGE, "debian-12", NOW + HOUR))
+    two.run(seed)
+    with two.read() as session:
+        assert copies.of(session, IMAGE) is None

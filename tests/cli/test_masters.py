@@ -27,9 +27,12 @@ def vcenters(tmp_path: Path) -> Iterator[list[VcsimProcess]]:
 
 @pytest.fixture
 def keeper(
-    installation: Path, vcenters: list[VcsimProcess], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    vcenters: list[VcsimProcess], installation: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> Command:
-    """The command line, run by root, with both vCenters added to an empty database."""
+    """The command line, run by root, with both vCenters added to an empty database.
+
+    The vCenters come first: an installation has a cache of its own, in which their program would be built anew.
+    """
 
     def call(*arguments: str) -> Said:
         capfd.readouterr()

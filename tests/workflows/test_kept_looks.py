@@ -28,13 +28,16 @@ async def look(life: Life, fact: Callable[[PendingActivityInfo], bool] = lambda 
             await asyncio.sleep(0.05)
 
 
+def is_kept(each: PendingActivityInfo) -> bool:
+    """The worker keeps the look at a user who is connected."""
+    return each.activity_type.name == "await_disconnection" and each.HasField("heartbeat_details")
+
+
 @kept
 async def test_a_healthy_look_is_one_attempt_without_a_failure(life: Life) -> None:
     """What the Temporal UI shows of it is calm, however often it is looked."""
     await life.in_use()
-    await look(
-        life, lambda each: each.activity_type.name == "await_disconnection" and each.HasField("heartbeat_details")
-    )
+    await look(life, is_kept)
     before = (await life.handle.describe()).raw_description.workflow_execution_info.history_length
     await asyncio.sleep(2)
     seen = await look(life)
@@ -47,6 +50,7 @@ async def test_a_healthy_look_is_one_attempt_without_a_failure(life: Life) -> No
 async def test_a_new_worker_takes_up_the_looks(life: Life) -> None:
     """At once after a graceful stop; the disconnection is seen by it."""
     await life.in_use()
+    await look(life, is_kept)  # one that is only scheduled would stay so
     await life.stop_worker()
     handed = await look(life, lambda each: each.attempt == 2)
     assert handed.last_failure.message == "the worker was stopped; the next one goes on"

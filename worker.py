@@ -32,7 +32,6 @@ from vclab.provisioning import registry
 from vclab.provisioning.kind import Surroundings
 from vclab.secrets.store import SecretStore
 from vclab.settings import Settings, WorkerSettings
-from vclab.store import computers, reservations
 from vclab.store.engine import Store, open_store
 from vclab.temporal import metrics, schedules, search_attributes
 from vclab.temporal.client import connect
@@ -167,9 +166,10 @@ async def run(settings: Settings) -> None:
 
 
 def _gauges(store: Store) -> list[metrics.Gauge]:
+    reader = Reader(store)
     return [
-        metrics.Gauge("vclab_reservations", "By state", lambda: store.run(reservations.count_by_state, durable=False)),
-        metrics.Gauge("vclab_computers", "By state", lambda: store.run(computers.count_by_state, durable=False)),
+        metrics.Gauge("vclab_reservations", "By state", reader.reservations_by_state),
+        metrics.Gauge("vclab_computers", "By state", reader.computers_by_state),
     ]
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from temporalio import activity
 
 from activities import metrics, rules
-from activities.errors import failures
+from activities.recording import recording
 from vclab.model.intents import Verb
 from vclab.model.inventory import Answered
 from vclab.model.messages import Resolve
@@ -112,8 +112,7 @@ class FailedStepRecords:
         self._settings = settings
 
     def _write(self, change: Callable[[Session], T], of_act: bool = False) -> T:
-        metrics.record_tried()
-        with failures(of_act):
+        with recording(of_act):
             return self._store.run(change)
 
     def _rules(self, session: Session, reservation: str) -> Rules:
@@ -124,7 +123,6 @@ class FailedStepRecords:
         """Keep what failed, and what could be seen."""
         health = self._settings().rules().health
         if self._write(lambda s: failed_steps.note(s, given.target, given.trouble, health)):
-            metrics.load_ended(loaded=False)
             metrics.load_failed(given.trouble.step)
 
     @activity.defn
@@ -154,7 +152,7 @@ class FailedStepRecords:
             ours = self._rules(session, target.reservation)
             return relocation.relocate(session, target, place, given.not_clean, lost, ours, given.now)
 
-        with failures():
+        with recording():
             try:
                 return RelocateOutcome(placed=self._store.run(move))
             except tenures.TenureHeld as held:

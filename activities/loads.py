@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from temporalio import activity
 
 from activities import metrics
-from activities.errors import failures
+from activities.recording import recording
 from vclab.model.errors import NotFound, Refused
 from vclab.model.intents import VCLAB, Verb
 from vclab.model.messages import Reload
@@ -64,7 +64,7 @@ class LoadRecords:
                 by = intents.author(session, wanted.intent, Verb.RELOAD, wanted.computer, image=wanted.image)
             return LoadBegun(background_loads.begin(session, wanted, by, rules, given.now), rules.waits)
 
-        with failures():
+        with recording():
             try:
                 return self._store.run(begin)
             except (Refused, NotFound) as refused:
@@ -80,7 +80,7 @@ class LoadRecords:
             else:
                 background_loads.finished(session, given.target, given.facts, given.now)
 
-        with failures():
+        with recording():
             self._store.run(end)
         if not given.why_not:  # a failed step has been counted
-            metrics.load_ended(loaded=True)
+            metrics.load_loaded()

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from vclab.model.catalog import Computer, Endpoint
 from vclab.model.plans import Facts, Target
-from vclab.store import catalog, load_log, spares
+from vclab.store import catalog, computers, load_log, reservations, spares
 from vclab.store.engine import Store
 
 
@@ -33,6 +33,16 @@ class Reader:
         """The usual seconds of each step of the image's loads."""
         with self._store.read() as session:
             return load_log.medians(session, image)
+
+    def reservations_by_state(self) -> Mapping[str, int]:
+        """How many reservations are in each state in which they have a workflow."""
+        with self._store.read() as session:
+            return reservations.count_by_state(session)
+
+    def computers_by_state(self) -> Mapping[str, int]:
+        """How many computers are in each state."""
+        with self._store.read() as session:
+            return computers.count_by_state(session)
 
     def spare(self, target: Target) -> Facts:
         """What is known of the machine that a target takes over."""

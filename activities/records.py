@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from temporalio import activity
 
 from activities import metrics, rules
-from activities.errors import failures
+from activities.recording import recording
 from vclab.model.errors import Refused
 from vclab.model.intents import VCLAB, Author, Intent, Verb, signalled
 from vclab.model.inventory import Answered
@@ -225,16 +225,19 @@ class RecordActivities:
         self._settings = settings
 
     def _write(self, change: Callable[[Session], T], of_act: bool = False) -> T:
-        metrics.record_tried()
-        with failures(of_act):
+        with recording(of_act):
             return self._store.run(change)
 
-    def _record(self, given: Event, change: Callable[[Session], None], of_act: bool = False) -> Waits:
+    def _record(self, given: Event, change: Callable[[Session], object], of_act: bool = False) -> Waits:
         """Write it down. The answer is how long the waits are that begin now."""
+        return self._changed(given, change, of_act)[0]
 
-        def write(session: Session) -> Waits:
-            change(session)
-            return rules.of_reservation(session, self._settings(), given.reservation).waits
+    def _changed(self, given: Event, change: Callable[[Session], T], of_act: bool = False) -> tuple[Waits, T]:
+        """The same, with what has changed."""
+
+        def write(session: Session) -> tuple[Waits, T]:
+            changed = change(session)
+            return rules.of_reservation(session, self._settings(), given.reservation).waits, changed
 
         return self._write(write, of_act)
 
@@ -270,7 +273,7 @@ class RecordActivities:
     def preloaded(self, given: Event) -> None:
         """Loaded before its start: it waits for that."""
         if self._write(lambda s: scheduling.preloaded(s, given.reservation, given.facts, given.now)):
-            metrics.load_ended(loaded=True)
+            metrics.load_loaded()
 
     @activity.defn
     def put_off(self, given: PutOffInput) -> Placed:
@@ -301,12 +304,8 @@ class RecordActivities:
     @activity.defn
     def ready(self, given: Event) -> Waits:
         """Loaded: it waits for Connect from now on."""
-
-        def ready(session: Session) -> tuple[Waits, reservations.Ready]:
-            changed = reservations.ready(session, given.reservation, given.facts, given.now)
-            return rules.of_reservation(session, self._settings(), given.reservation).waits, changed
-
-        waits, changed = self._write(ready)
+        id, facts, now = given.reservation, given.facts, given.now
+        waits, changed = self._changed(given, lambda s: reservations.ready(s, id, facts, now))
         _count(changed)
         return waits
 
@@ -495,7 +494,7 @@ def _why_ended(intent: Intent, reason: str) -> str:
 
 def _count(ready: reservations.Ready) -> None:
     if ready.loaded:
-        metrics.load_ended(loaded=True)
+        metrics.load_loaded()
     if ready.waited is not None:
         metrics.ready_after(ready.waited)
 

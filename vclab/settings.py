@@ -149,7 +149,7 @@ class WorkerSettings(Section):
 class MetricsSettings(Section):
     """The worker's page for Prometheus (``docs/metrics.md``)."""
 
-    address: Listen = ""  #: HOST:PORT; empty: no page
+    address: Listen = ""  #: ADDRESS:PORT; empty: no page
 
 
 class LimitSettings(Section):

@@ -78,7 +78,7 @@ class BackgroundOwner:
 
     def _show(self, what: str, number: str) -> None:
         self.doing = what
-        doing = f"Step: **{what}**" if number else f"Waits for **{what}**"
+        doing = live_status.doing(what, is_step=bool(number))
         workflow.set_current_details(f"### Loading {self.computer}{number}\n\n{doing}\n\n{live_status.BLANK}")
 
 

@@ -180,21 +180,21 @@ class Life:
         workflow.upsert_search_attributes([searchable.STATE.value_set(state)])
         self._show()
 
-    def waits_for(self, what: str, seconds: float | None = None, then: str = "") -> None:
+    def waits_for(
+        self, what: str, seconds: float | None = None, then: str = "", steps_since: datetime | None = None
+    ) -> None:
         """It waits for ``what`` from now on, for at most ``seconds``, and ``then`` happens."""
         since = workflow.now()
-        self.state.wait = Wait(what, since, None if seconds is None else since + timedelta(seconds=seconds), then)
+        until = None if seconds is None else since + timedelta(seconds=seconds)
+        self.state.wait = Wait(what, since, until, then, steps_since)
         self._show()
 
     def begins_step(self, number: int, then: str) -> None:
         """This step of the plan runs from now on, and ``then`` happens when it fails."""
-        load, since = self.state.load, self.state.wait.steps_since
+        load, since = self.state.load, self.state.wait.steps_since or workflow.now()
         assert load.plan is not None
         running = load.plan.steps[number - 1]
-        now = workflow.now()
-        until = now + timedelta(seconds=profiles.step_ceiling(running, load.ceiling))
-        self.state.wait = Wait(running.title, now, until, then, steps_since=since or now)
-        self._show()
+        self.waits_for(running.title, profiles.step_ceiling(running, load.ceiling), then, since)
 
     def says(self, reason: str) -> None:
         """Something that people must know: a failure, a refusal; or nothing any more."""

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC
 from textwrap import wrap
 
-from vclab.model.life import State, Wait
+from vclab.model.life import State
 from vclab.model.messages import Published, PublishedStep, StatusView
 from vclab.model.plans import Plan
 from vclab.model.reservations import ReserveRequest
@@ -104,7 +104,7 @@ def _wait(state: State) -> list[str]:
     wait, then = state.wait, f", then {state.wait.then}" if state.wait.then else ""
     if state.refusal and state.placed is None:
         return []
-    lines = [_wrapped(_what(wait))]
+    lines = [_wrapped(doing(wait.what, is_step=wait.steps_since is not None))]
     if wait.since is not None:
         lines.append(f"since {dated(wait.since, UTC)}")
     if wait.until is not None:
@@ -112,12 +112,12 @@ def _wait(state: State) -> list[str]:
     return [_lines(*lines)]
 
 
-def _what(wait: Wait) -> str:
+def doing(what: str, is_step: bool) -> str:
     """``Waits for Connect``; of a load, the step that runs; of what is over, what has become of it."""
-    if wait.steps_since is not None:
-        return f"Step: **{wait.what}**"
-    over = wait.what.removeprefix("nothing: ")
-    return f"Waits for **{wait.what}**" if over == wait.what else over[0].upper() + over[1:]
+    if is_step:
+        return f"Step: **{what}**"
+    over = what.removeprefix("nothing: ")
+    return f"Waits for **{what}**" if over == what else over[0].upper() + over[1:]
 
 
 def _place(state: State) -> list[str]:

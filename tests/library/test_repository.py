@@ -4,7 +4,6 @@ import json
 import multiprocessing
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.disks import small_disk
 from tests.labfixture import eventually
 from vclab.library import content
 from vclab.library.content import Told
@@ -189,13 +189,8 @@ def test_only_a_repository_is_taken_for_one(tmp_path: Path) -> None:
 @pytest.fixture
 def small(tmp_path: Path) -> Iterator[Repository]:
     """On a file system of 16 MiB."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    words = ("mount", "-t", "tmpfs", "-o", "size=16m", "vclab-tests", str(folder))
-    if subprocess.run(words, capture_output=True).returncode:
-        pytest.skip("to mount a disk needs root")
-    yield Repository.make(folder)
-    subprocess.run(("umount", "--lazy", str(folder)), check=True)
+    with small_disk(tmp_path / "small", 16) as folder:
+        yield Repository.make(folder)
 
 
 def test_a_disk_that_fills_in_the_middle_leaves_nothing(small: Repository, tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """The disk of the management node is full: people are told so, and all goes on when there is room again."""
 
 import json
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.disks import small_disk
 from tests.labfixture import eventually
 from tests.node.conftest import MakeNode
 from tests.node.harness import PATIENCE
@@ -24,13 +24,8 @@ fake.delays."fake.copy_disk" = 8
 @pytest.fixture
 def small(tmp_path: Path) -> Iterator[Path]:
     """A disk of 64 MiB."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    words = ("mount", "-t", "tmpfs", "-o", "size=64m", "vclab-tests", str(disk))
-    if subprocess.run(words, capture_output=True).returncode:
-        pytest.skip("to mount a disk needs root")
-    yield disk
-    subprocess.run(("umount", "--lazy", str(disk)), check=True)
+    with small_disk(tmp_path / "disk", 64) as disk:
+        yield disk
 
 
 @contextmanager

@@ -16,9 +16,9 @@ IMAGE = image("debian-12", 2048)
 SECOND = Endpoint("second", "vsphere", "https://127.0.0.2/sdk", "u", "endpoint/second", "00")
 
 
-def answers(small: int = 2048) -> tuple[Inventory, Inventory]:
+def answers() -> tuple[Inventory, Inventory]:
     """Of two vCenters with the same hosts; the first one's are the best fit, so all went there. Two datastores."""
-    first = inventory(2, small)
+    first = inventory(2, 2048)
     stores = (DatastoreFacts("ds1", 50, 50), DatastoreFacts("ds2", 500, 500))
     hosts = tuple(replace(host, datastores=("ds1", "ds2")) for host in inventory(2, 16384).hosts)
     return first, Inventory("second", NOW, hosts, stores)

@@ -16,6 +16,10 @@ Told = Callable[[int, int], None]
 """Is told the bytes done, and of how many. Whatever it raises ends the work."""
 
 
+def nobody(done: int, size: int) -> None:
+    """Is told, and does nothing."""
+
+
 @dataclass(frozen=True)
 class Content:
     """What a disk holds: SHA-256 of all its bytes, holes included, and their number."""
@@ -24,7 +28,7 @@ class Content:
     size: int
 
 
-def copy(source: Path, target: Path, told: Told = lambda done, size: None) -> Content:
+def copy(source: Path, target: Path, told: Told = nobody) -> Content:
     """Copy a raw disk to a new file, with holes where there is nothing but zeros. It is on the disk when this returns.
 
     Raises ``OSError``. A target that was begun stays: whoever gave its name removes it.
@@ -40,7 +44,7 @@ def copy(source: Path, target: Path, told: Told = lambda done, size: None) -> Co
     return Content(digest.hexdigest(), size)
 
 
-def read(path: Path, told: Told = lambda done, size: None) -> Content:
+def read(path: Path, told: Told = nobody) -> Content:
     """Read a raw disk, from the disk and not from memory. Raises ``OSError``."""
     digest, size = hashlib.sha256(), path.stat().st_size
     with path.open("rb", buffering=0) as file:

@@ -23,7 +23,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from vclab.library import content
-from vclab.library.content import Content, Told
+from vclab.library.content import Content, Told, nobody
 from vclab.model.errors import NotFound, Refused, StepFailed, Unreachable
 from vclab.model.revisions import RevisionRecord
 
@@ -37,10 +37,6 @@ _JSON = TypeAdapter(RevisionRecord)
 
 Write = Callable[[Path, Told], None]
 """Writes a disk as a new raw file, telling how far it is."""
-
-
-def nobody(done: int, size: int) -> None:
-    """Is told, and does nothing."""
 
 
 @dataclass(frozen=True)
@@ -99,9 +95,7 @@ class Repository:
     def size(self, image: str, revision: int) -> int:
         """The bytes that a revision takes on the repository's disk. Raises ``NotFound``."""
         with _failing(self.folder):
-            if not (disk := self._place(image, revision) / DISK).exists():
-                raise NotFound(f"{image}/{revision} is not in the repository {self.folder}")
-            return content.allocated(disk)
+            return content.allocated(self.disk(image, revision))
 
     def records(self) -> Iterator[RevisionRecord | StepFailed]:
         """All records, by image and number; in the place of one that can't be understood, what is wrong with it."""
@@ -119,8 +113,10 @@ class Repository:
 
     def disk(self, image: str, revision: int) -> Path:
         """The file with its bytes, to be read only. Raises ``NotFound``."""
-        self.size(image, revision)
-        return self._place(image, revision) / DISK
+        with _failing(self.folder):
+            if not (disk := self._place(image, revision) / DISK).exists():
+                raise NotFound(f"{image}/{revision} is not in the repository {self.folder}")
+            return disk
 
     def room(self) -> Room:
         """What is free, and what is promised of it."""

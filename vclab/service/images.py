@@ -155,8 +155,9 @@ async def add(call: Call, question: Add) -> Image:
         present = _find(session, question.name)
         if present is None:
             number = catalog.newest_revision(session, image.name) + 1  # one that was removed may have had some
-            _put(session, replace(image, revision=number))
-            masters.seen(session, replace(image, revision=number), there)
+            first = replace(image, revision=number)
+            _put(session, first)
+            masters.seen(session, first, there)
             retirement.enable(session, model.Thing.IMAGE, image.name)
         elif _changed(present, changes) != _changed(present, Changes({}, {})):
             raise Refused(f"the image {image.name} exists", f"change it with `vclab image edit {image.name}`")

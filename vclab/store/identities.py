@@ -16,6 +16,7 @@ from vclab.model.states import OUT_OF_SERVICE, ComputerState
 from vclab.placement import Booking, first_shortage, gaps
 from vclab.store import claims, tenures
 from vclab.store.column_types import utc
+from vclab.store.inserts import dialect_of
 from vclab.store.models import Claim, Computer, Spare, Tenure
 
 _LOCK = 0x76636C6964  # "vclid": one of PostgreSQL's locks that belong to no row
@@ -34,7 +35,7 @@ def lock(session: Session) -> None:
 
     After the locks of pools and before those of computers.
     """
-    if session.get_bind().dialect.name == "postgresql":
+    if dialect_of(session) == "postgresql":
         session.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
 
 

@@ -37,7 +37,8 @@ ddb.adapterType = "lsilogic"
 class VcsimProcess:
     """A vCenter of its own in a folder: start, kill and start it again; machines and disks stay.
 
-    ``hosts`` maps names to (CPU threads, MiB), ``datastores`` names to GiB.
+    ``hosts`` maps names to (CPU threads, MiB), ``datastores`` names to GiB. ``keep_parents``: a
+    disk that has had children can't be deleted, as on some real ones.
     """
 
     def __init__(
@@ -47,8 +48,10 @@ class VcsimProcess:
         datastores: dict[str, int] | None = None,
         networks: tuple[str, ...] = ("private", "public"),
         address: str = "127.0.0.1",
+        keep_parents: bool = False,
     ) -> None:
         self.folder = folder
+        self._keep_parents = keep_parents
         self.user = "administrator@vsphere.local"
         self.password = "correct horse"
         self.events: list[dict[str, Any]] = []
@@ -125,13 +128,20 @@ class VcsimProcess:
             raise RuntimeError(f"{method} {path}: {answer.status} {text}")
         return json.loads(text) if text else None
 
-    def master(self, datastore: str, path: str, gib: int, rootfs: str = "debian-12") -> str:
-        """Put an image's master disk on a datastore; returns its datastore path."""
+    def master(
+        self, datastore: str, path: str, gib: int, rootfs: str = "debian-12", content: bytes | None = None
+    ) -> str:
+        """Put an image's master disk on a datastore; returns its datastore path. With ``content`` it is thin, and
+        begins with that."""
         file = self.datastore(datastore) / path
         file.parent.mkdir(parents=True, exist_ok=True)
         flat = file.with_name(file.stem + "-flat.vmdk")
         file.write_text(DISK.format(sectors=gib << 21, flat=flat.name, rootfs=rootfs))
         flat.touch()
+        if content is not None:
+            file.write_text(file.read_text() + 'ddb.thinProvisioned = "1"\n')
+            flat.write_bytes(content)
+            os.truncate(flat, gib << 30)
         return f"[{datastore}] {path}"
 
     def wait_event(self, within: float = 5.0, **fields: object) -> dict[str, Any]:
@@ -155,6 +165,7 @@ class VcsimProcess:
             *("-cert", str(self.folder / "cert.pem"), "-key", str(self.folder / "key.pem")),
             *("-journal", str(self.folder / "journal"), "-control", str(self.folder / "control.sock")),
             *("-hosts", hosts, "-datastores", stores, "-networks", ",".join(self._networks)),
+            *(("-keep-parents",) if self._keep_parents else ()),
         ]
 
     def _read(self, process: subprocess.Popen[str]) -> None:

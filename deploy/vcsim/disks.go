@@ -5,9 +5,13 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
+	"time"
 
 	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25/methods"
@@ -16,39 +20,83 @@ import (
 	"github.com/vmware/govmomi/vmdk"
 )
 
-// A virtual disk is two files: a descriptor "x.vmdk", the text that says what the disk is (and, in our lab, which root
-// file system boots from it), and its data "x-flat.vmdk", which stays empty here.
+// A virtual disk is two files: a descriptor "x.vmdk", the text that says what the disk is, and its data "x-flat.vmdk"
+// (of a child "x-delta.vmdk", see chains.go). A thick disk takes all of its capacity, a thin one what its data takes.
 
 func flatName(name string) string { return strings.TrimSuffix(name, ".vmdk") + "-flat.vmdk" }
 
-// fileSize is what a file takes on its datastore: a disk takes all of its capacity, also when it is thin, so that the
-// lab's datastores fill up as people expect. The data of a disk counts only while it has no descriptor (half copied).
+// fileSize is what a file takes on its datastore: a thick disk by its descriptor, a thin one by its data. The data of a
+// disk that is half copied takes what was promised to it.
 func fileSize(file string, info fs.FileInfo) int64 {
-	if data, ok := strings.CutSuffix(file, "-flat.vmdk"); ok {
-		if _, err := capacity(data + ".vmdk"); err == nil {
+	for _, suffix := range []string{"-flat.vmdk", "-delta.vmdk"} {
+		data, ok := strings.CutSuffix(file, suffix)
+		if !ok {
+			continue
+		}
+		descriptor, err := readDescriptor(data + ".vmdk")
+		switch {
+		case err != nil:
+			return max(info.Size(), allocated(info))
+		case isThin(descriptor):
+			return allocated(info)
+		default:
 			return 0
 		}
-	} else if filepath.Ext(file) == ".vmdk" {
-		if size, err := capacity(file); err == nil {
-			return size
+	}
+	if filepath.Ext(file) == ".vmdk" {
+		if descriptor, err := readDescriptor(file); err == nil && !isThin(descriptor) {
+			return descriptor.Capacity()
 		}
+	}
+	return min(info.Size(), allocated(info))
+}
+
+func isThin(descriptor *vmdk.Descriptor) bool { return descriptor.DDB["thinProvisioned"] == "1" }
+
+func allocated(info fs.FileInfo) int64 {
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
+		return stat.Blocks * 512
 	}
 	return info.Size()
 }
 
-// capacity reads a disk's descriptor; a partial one is an error.
-func capacity(file string) (int64, error) {
+// diskSize is what a disk takes; 0 when it is not whole.
+func diskSize(file string) int64 {
+	descriptor, err := readDescriptor(file)
+	if err != nil {
+		return 0
+	}
+	if !isThin(descriptor) {
+		return descriptor.Capacity()
+	}
+	info, err := os.Stat(dataName(file))
+	if err != nil {
+		return 0
+	}
+	return allocated(info)
+}
+
+// readDescriptor reads a disk's descriptor; a partial one is an error.
+func readDescriptor(file string) (*vmdk.Descriptor, error) {
 	f, err := os.Open(file)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	defer f.Close()
 	descriptor, err := vmdk.ParseDescriptor(io.LimitReader(f, mib))
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	if len(descriptor.Extent) == 0 {
-		return 0, errors.New("no extent: a partial descriptor")
+		return nil, errors.New("no extent: a partial descriptor")
+	}
+	return descriptor, nil
+}
+
+func capacity(file string) (int64, error) {
+	descriptor, err := readDescriptor(file)
+	if err != nil {
+		return 0, err
 	}
 	return descriptor.Capacity(), nil
 }
@@ -155,15 +203,25 @@ func (c *center) copyDisk(j *job, req *types.CopyVirtualDisk_Task) types.BaseMet
 	if fault != nil {
 		return fault
 	}
+	if parentName(source.file) != "" { // the lab's children are layers of a file system, which nothing here can merge
+		return &types.NotSupported{}
+	}
+	if user := c.machines.uses(source.file, false); user != "" {
+		return &types.FileLocked{FileFault: types.FileFault{File: source.name}}
+	}
 	text, err := os.ReadFile(source.file)
 	if err != nil {
 		return fileFault(source.name, err)
 	}
 	extent, newExtent := filepath.Base(flatName(source.file)), filepath.Base(flatName(target.file))
 	text = bytes.ReplaceAll(text, []byte(`"`+extent+`"`), []byte(`"`+newExtent+`"`))
+	text = bytes.ReplaceAll(text, []byte("ddb.deletable = \"false\"\n"), nil) // the copy has no children
 	size := int64(len(text))
-	if descriptor, err := vmdk.ParseDescriptor(bytes.NewReader(text)); err == nil {
+	if descriptor, err := vmdk.ParseDescriptor(bytes.NewReader(text)); err == nil && len(descriptor.Extent) > 0 {
 		size = descriptor.Capacity()
+		if isThin(descriptor) {
+			size = diskSize(source.file)
+		}
 	}
 	fault = c.grow(target.store, size, func() types.BaseMethodFault {
 		// The data file is reserved in full (sparse, it takes no room here), so that a second copy sees it taken.
@@ -183,13 +241,76 @@ func (c *center) copyDisk(j *job, req *types.CopyVirtualDisk_Task) types.BaseMet
 	if c.faults.noSpace(target.store.name) { // it has filled up meanwhile; the partial copy stays, as may happen
 		return &types.NoDiskSpace{FileFault: types.FileFault{File: "[" + target.store.name + "]"}, Datastore: target.store.name}
 	}
-	if err := copyFile(flatName(source.file), flatName(target.file)); err != nil {
-		return fileFault(target.name, err)
+	if fault := copyData(j, flatName(source.file), flatName(target.file)); fault != nil {
+		return fault
 	}
-	if err := os.WriteFile(target.file, text, 0o600); err != nil {
+	if err := writeAtomically(target.file, text); err != nil {
 		return fileFault(target.name, err)
 	}
 	return nil
+}
+
+// copyData copies a disk's data into the reserved file, holes as holes. A missing source counts as empty.
+func copyData(j *job, from, to string) types.BaseMethodFault {
+	in, err := os.Open(from)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fileFault(from, err)
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_WRONLY, 0o600)
+	if err != nil {
+		return fileFault(to, err)
+	}
+	defer out.Close()
+	info, err := in.Stat()
+	if err != nil {
+		return fileFault(from, err)
+	}
+	if err := copyHoles(j, in, out, info.Size()); err != nil {
+		if errors.Is(err, errCancelled) {
+			return &types.RequestCanceled{}
+		}
+		return fileFault(to, err)
+	}
+	return nil
+}
+
+var errCancelled = errors.New("cancelled")
+
+// Of lseek(2): where data begins, and where it ends.
+const seekData, seekHole = 3, 4
+
+func copyHoles(j *job, in, out *os.File, size int64) error {
+	buffer := make([]byte, 4*mib)
+	for at := int64(0); at < size; {
+		begin, err := in.Seek(at, seekData)
+		if err != nil { // nothing but a hole follows
+			break
+		}
+		end, err := in.Seek(begin, seekHole)
+		if err != nil {
+			return err
+		}
+		for at = begin; at < end; {
+			select {
+			case <-j.cancel:
+				return errCancelled
+			default:
+			}
+			n, err := in.ReadAt(buffer[:min(int64(len(buffer)), end-at)], at)
+			if n == 0 {
+				return err
+			}
+			if _, err := out.WriteAt(buffer[:n], at); err != nil {
+				return err
+			}
+			at += int64(n)
+		}
+	}
+	return out.Truncate(size)
 }
 
 func reserve(file string, size int64, name string) types.BaseMethodFault {
@@ -204,12 +325,8 @@ func reserve(file string, size int64, name string) types.BaseMethodFault {
 	return nil
 }
 
-// copyFile copies data; a missing source counts as empty, since the lab's masters have no data.
 func copyFile(from, to string) error {
 	in, err := os.Open(from)
-	if errors.Is(err, fs.ErrNotExist) {
-		return os.WriteFile(to, nil, 0o600)
-	}
 	if err != nil {
 		return err
 	}
@@ -231,7 +348,7 @@ func (m *diskManager) MoveVirtualDiskTask(_ *simulator.Context, req *types.MoveV
 		if fault := m.center.locked(source); fault != nil {
 			return fault
 		}
-		_ = os.Rename(flatName(source.file), flatName(target.file)) // may be missing
+		_ = os.Rename(dataName(source.file), dataOf(source.file, target.file)) // may be missing
 		if err := os.Rename(source.file, target.file); err != nil {
 			return fileFault(target.name, err)
 		}
@@ -249,10 +366,14 @@ func (m *diskManager) DeleteVirtualDiskTask(_ *simulator.Context, req *types.Del
 		if fault := m.center.locked(place{req.Name, s, file}); fault != nil {
 			return fault
 		}
+		if undeletable(file) {
+			return &types.CannotDeleteFile{FileFault: types.FileFault{File: req.Name}}
+		}
+		data := dataName(file) // which may be missing
 		if err := os.Remove(file); err != nil {
 			return fileFault(req.Name, err)
 		}
-		_ = os.Remove(flatName(file)) // may be missing
+		_ = os.Remove(data)
 		return nil
 	})
 	return &methods.DeleteVirtualDisk_TaskBody{Res: &types.DeleteVirtualDisk_TaskResponse{Returnval: ref}}
@@ -292,9 +413,9 @@ func createDisk(name, file string, size int64) types.BaseMethodFault {
 	return nil
 }
 
-// locked refuses to touch a disk that a powered-on machine uses, or a folder with such a disk.
+// locked refuses to touch a disk that a powered-on machine uses, also as a parent, or a folder with such a disk.
 func (c *center) locked(p place) types.BaseMethodFault {
-	if user := c.machines.usesDisk(p.file); user != "" {
+	if user := c.machines.uses(p.file, true); user != "" {
 		return &types.FileLocked{FileFault: types.FileFault{File: p.name}}
 	}
 	return nil
@@ -367,4 +488,65 @@ func (m *fileManager) CopyDatastoreFileTask(_ *simulator.Context, req *types.Cop
 		})
 	})
 	return &methods.CopyDatastoreFile_TaskBody{Res: &types.CopyDatastoreFile_TaskResponse{Returnval: ref}}
+}
+
+// dataOf is the name of the data of a disk that is renamed.
+func dataOf(source, target string) string {
+	if parentName(source) != "" {
+		return deltaName(target)
+	}
+	return flatName(target)
+}
+
+const storesEvery = 2 * time.Second
+
+// watchStores publishes what machines that run have written meanwhile.
+func (c *center) watchStores() {
+	for range time.Tick(storesEvery) {
+		c.refreshStores()
+		for _, entity := range c.registry.All("VirtualMachine") {
+			if vm, ok := entity.(*simulator.VirtualMachine); ok {
+				c.refreshUsage(vm)
+			}
+		}
+	}
+}
+
+// refreshUsage publishes what a machine takes: what of it is its own ("unshared"), and with its disks' parents.
+func (c *center) refreshUsage(vm *simulator.VirtualMachine) {
+	ctx := c.newContext()
+	c.registry.WithLock(ctx, vm, func() {
+		if vm.Config == nil || vm.Storage == nil {
+			return
+		}
+		found := map[types.ManagedObjectReference]types.VirtualMachineUsageOnDatastore{}
+		add := func(file string, own bool) {
+			for _, s := range c.stores {
+				if !strings.HasPrefix(file, s.folder+"/") {
+					continue
+				}
+				usage, size := found[s.ref], diskSize(file)
+				usage.Datastore = s.ref
+				usage.Committed += size
+				if own {
+					usage.Unshared += size
+				}
+				found[s.ref] = usage
+			}
+		}
+		facts := c.describe(&vm.VirtualMachine)
+		for _, disk := range facts.Disks {
+			add(disk, true)
+		}
+		for _, parent := range facts.Parents {
+			add(parent, false)
+		}
+		usage := slices.Collect(maps.Values(found))
+		slices.SortFunc(usage, func(a, b types.VirtualMachineUsageOnDatastore) int {
+			return strings.Compare(a.Datastore.Value, b.Datastore.Value)
+		})
+		if !slices.Equal(usage, vm.Storage.PerDatastoreUsage) {
+			ctx.Update(vm, []types.PropertyChange{{Name: "storage.perDatastoreUsage", Val: usage}})
+		}
+	})
 }

@@ -125,14 +125,31 @@ func (c *center) powerOnFault(h *simulator.HostSystem, machine string) types.Bas
 	}
 	for _, disk := range c.machines.disks(machine) {
 		file := types.FileFault{File: c.datastorePath(disk)}
-		if user := c.machines.usesDisk(disk); user != "" {
+		if user := c.machines.uses(disk, true); user != "" {
 			return &types.FileLocked{FileFault: file}
+		}
+		if fault := c.parentsFault(disk); fault != nil {
+			return fault
 		}
 		if _, err := os.Stat(disk); err != nil {
 			return &types.FileNotFound{FileFault: file}
 		}
 		if _, err := capacity(disk); err != nil { // half copied
 			return &types.InvalidDiskFormat{InvalidFormat: types.InvalidFormat{VmConfigFault: types.VmConfigFault{}}}
+		}
+	}
+	return nil
+}
+
+// parentsFault is why a disk can't be used because of a parent, or nil.
+func (c *center) parentsFault(disk string) types.BaseMethodFault {
+	for _, parent := range c.parents(disk) {
+		file := types.FileFault{File: c.datastorePath(parent)}
+		if _, err := os.Stat(parent); err != nil {
+			return &types.FileNotFound{FileFault: file}
+		}
+		if c.machines.uses(parent, false) != "" { // somebody writes to it
+			return &types.FileLocked{FileFault: file}
 		}
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -26,7 +27,8 @@ type event struct {
 	Name     string   `json:"name,omitempty"`
 	State    string   `json:"state,omitempty"` // poweredOn, poweredOff, suspended, reset
 	Host     string   `json:"host,omitempty"`
-	Disks    []string `json:"disks,omitempty"` // descriptors, absolute paths
+	Disks    []string `json:"disks,omitempty"`   // descriptors, absolute paths
+	Parents  []string `json:"parents,omitempty"` // of the first disk, nearest first
 	NICs     []nic    `json:"nics,omitempty"`
 	CPUs     int32    `json:"cpus,omitempty"`
 	MemoryMB int32    `json:"memory_mb,omitempty"`
@@ -83,17 +85,21 @@ func (m *machines) disks(id string) []string {
 	return nil
 }
 
-// usesDisk names the powered-on machine that uses this disk, or one in this folder.
-func (m *machines) usesDisk(file string) string {
+// uses names the powered-on machine that uses this disk, or one in this folder; `asParent`: also for disks of its own.
+func (m *machines) uses(file string, asParent bool) string {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
 	for _, k := range m.all {
 		if k.facts.State != string(types.VirtualMachinePowerStatePoweredOn) {
 			continue
 		}
-		for _, disk := range k.facts.Disks {
+		disks := k.facts.Disks
+		if asParent {
+			disks = append(slices.Clone(disks), k.facts.Parents...)
+		}
+		for _, disk := range disks {
 			if disk == file || strings.HasPrefix(disk, file+string(filepath.Separator)) ||
-				file == flatName(disk) {
+				file == flatName(disk) || file == deltaName(disk) {
 				return k.facts.Name
 			}
 		}
@@ -129,7 +135,7 @@ func (c *center) describe(vm *mo.VirtualMachine) event {
 	}
 	for _, device := range vm.Config.Hardware.Device {
 		switch d := device.(type) {
-		case *types.VirtualDisk:
+		case *types.VirtualDisk: // its parents are read from the files: a client may have left them out
 			if backing, ok := d.Backing.(types.BaseVirtualDeviceFileBackingInfo); ok {
 				if _, file, fault := c.resolve(backing.GetVirtualDeviceFileBackingInfo().FileName); fault == nil {
 					e.Disks = append(e.Disks, file)
@@ -141,6 +147,9 @@ func (c *center) describe(vm *mo.VirtualMachine) event {
 				e.NICs = append(e.NICs, nic{strings.ToLower(card.MacAddress), backing.DeviceName})
 			}
 		}
+	}
+	if len(e.Disks) > 0 {
+		e.Parents = c.parents(e.Disks[0])
 	}
 	return e
 }

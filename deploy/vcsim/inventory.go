@@ -50,8 +50,12 @@ type center struct {
 	events   *events
 	jobs     *jobs
 	machines *machines
+	leases   *leases
+	port     string     // at which we listen
 	sessions sync.Map   // keys of the sessions that have called
 	growth   sync.Mutex // held from a look at free space to the file that takes it
+
+	keepParents bool // a disk that has had children can't be deleted
 }
 
 var hostPattern = regexp.MustCompile(`^([\w.-]+)=(\d+):(\d+)$`)
@@ -107,6 +111,7 @@ func newCenter(hosts []host, stores map[string]*store, networks []string, j *jou
 		events:   newEvents(os.Stdout),
 		jobs:     newJobs(),
 		machines: newMachines(),
+		leases:   newLeases(),
 	}
 	c.dc = c.registry.Any("Datacenter").(*simulator.Datacenter)
 	client, err := vim25.NewClient(context.Background(), c.service)

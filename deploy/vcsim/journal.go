@@ -296,6 +296,7 @@ func (c *center) restoreMachine(file string) error {
 	if err := types.NewJSONDecoder(bytes.NewReader(record.Spec)).Decode(&spec); err != nil {
 		return err
 	}
+	c.withoutLostParents(&spec)
 	vm, err := c.makeAgain(record, spec)
 	if err != nil {
 		return err
@@ -334,6 +335,21 @@ func (c *center) makeAgain(record machineRecord, spec types.VirtualMachineConfig
 		return nil, err
 	}
 	return object.NewVirtualMachine(c.client, info.Result.(types.ManagedObjectReference)), nil
+}
+
+// withoutLostParents: a machine whose disk has lost a parent is there, and can't be switched on.
+func (c *center) withoutLostParents(spec *types.VirtualMachineConfigSpec) {
+	for _, change := range spec.DeviceChange {
+		disk, ok := change.GetVirtualDeviceConfigSpec().Device.(*types.VirtualDisk)
+		if !ok {
+			continue
+		}
+		if backing, ok := disk.Backing.(*types.VirtualDiskFlatVer2BackingInfo); ok && backing.Parent != nil {
+			if _, file, fault := c.resolve(backing.FileName); fault == nil {
+				backing.Parent = c.backing(file)
+			}
+		}
+	}
 }
 
 // removeOwnFiles removes the files that the simulator makes for a machine and refuses to find; nothing is in them.

@@ -24,6 +24,7 @@ import (
 
 type options struct {
 	listen, user, passwordFile, cert, key, journal, hosts, datastores, networks, control string
+	keepParents                                                                          bool
 }
 
 func parseFlags() options {
@@ -38,6 +39,7 @@ func parseFlags() options {
 	flag.StringVar(&o.datastores, "datastores", "", "datastores, shared by all hosts: `NAME=/folder:GiB,...`")
 	flag.StringVar(&o.networks, "networks", "private,public", "port `groups` on all hosts")
 	flag.StringVar(&o.control, "control", "", "unix `socket` for faults, guest facts and state (HTTP)")
+	flag.BoolVar(&o.keepParents, "keep-parents", false, "refuse to delete a disk that has had children, as some do")
 	flag.Parse()
 	return o
 }
@@ -94,7 +96,10 @@ func run(o options) error {
 	if err != nil {
 		return err
 	}
+	center.keepParents = o.keepParents
+	_, center.port, _ = net.SplitHostPort(o.listen)
 	center.restore()
+	go center.watchStores()
 	center.service.Listen = &url.URL{
 		Host: o.listen,
 		User: url.UserPassword(o.user, strings.TrimRight(string(password), "\r\n")),
@@ -108,7 +113,7 @@ func run(o options) error {
 		defer os.Remove(o.control)
 	}
 	server := center.service.NewServer()
-	server.Config.Handler = center.guardFiles(server.Config.Handler)
+	server.Config.Handler = center.serveTransfers(center.guardFiles(server.Config.Handler))
 	log.Printf("serving https://%s/sdk", o.listen)
 	<-stop
 	// Not Close: it waits for clients that sit in WaitForUpdatesEx. Nothing is lost, every change is in the journal.

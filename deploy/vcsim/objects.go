@@ -55,6 +55,8 @@ func (c *center) inFront(ref types.ManagedObjectReference) mo.Reference {
 		return &browserObject{found, c}
 	case *simulator.Task:
 		return &taskObject{found, c}
+	case *simulator.ResourcePool:
+		return &poolObject{found, c}
 	default:
 		return nil
 	}
@@ -68,7 +70,7 @@ var overridden = map[string]bool{
 	"PowerOnVM_Task": true, "ResetVM_Task": true, "RebootGuest": true, "ShutdownGuest": true, "Destroy_Task": true,
 	"EnterMaintenanceMode_Task": true, "ExitMaintenanceMode_Task": true, "DisconnectHost_Task": true,
 	"ReconnectHost_Task": true, "CancelTask": true, "SearchDatastore_Task": true,
-	"SearchDatastoreSubFolders_Task": true,
+	"SearchDatastoreSubFolders_Task": true, "ExportVm": true, "ImportVApp": true,
 }
 
 // readsInventory: the simulator lets anybody read properties; a real vCenter answers NotAuthenticated, which is how a
@@ -151,6 +153,13 @@ func (c *center) checkNew(folder *simulator.Folder, spec *types.VirtualMachineCo
 	if found := c.registry.FindByName(spec.Name, folder.ChildEntity); found != nil {
 		return &types.DuplicateName{Name: spec.Name, Object: found.Reference()}
 	}
+	if spec.Files != nil { // before a child disk is made that nobody would have
+		if _, file, fault := c.resolve(spec.Files.VmPathName); fault == nil && filepath.Ext(file) == ".vmx" {
+			if _, err := os.Stat(file); err == nil {
+				return fileFault(spec.Files.VmPathName, os.ErrExist)
+			}
+		}
+	}
 	return nil
 }
 
@@ -168,6 +177,9 @@ func (c *center) checkDevices(spec *types.VirtualMachineConfigSpec) types.BaseMe
 			fault = c.checkNetwork(device.GetVirtualEthernetCard())
 		case *types.VirtualDisk:
 			fault = c.checkDisk(device, item)
+			if fault == nil {
+				fault = c.chained(device, item)
+			}
 		}
 		if fault != nil {
 			return fault
@@ -200,6 +212,9 @@ func (c *center) checkDisk(disk *types.VirtualDisk, item *types.VirtualDeviceCon
 		return fault
 	}
 	if item.FileOperation == types.VirtualDeviceConfigSpecFileOperationCreate {
+		if flat, ok := disk.Backing.(*types.VirtualDiskFlatVer2BackingInfo); ok && flat.Parent != nil {
+			return nil // a child takes no room yet
+		}
 		size := max(disk.CapacityInBytes, disk.CapacityInKB*1024)
 		return c.grow(s, size, func() types.BaseMethodFault { return nil })
 	}

@@ -26,7 +26,7 @@ from pyVmomi.SoapAdapter import SoapStubAdapter
 
 from benchmarks.processes import free_port
 from vclab.lab import tools
-from vclab.lab.machines import descriptor
+from vclab.lab.disks import descriptor
 from vclab.model.catalog import Endpoint
 from vclab.model.plans import Facts, NodeStatus, StepInput, Target
 from vclab.provisioning.vsphere.api import vim
@@ -204,7 +204,7 @@ def _simulator(folder: Path) -> Iterator[Endpoint]:
     port, datastore = free_port(), folder / "ds1"
     disk = datastore / MASTER.partition(" ")[2]
     disk.parent.mkdir(parents=True)
-    disk.write_text(descriptor("bench", 1))
+    disk.write_text(descriptor(disk, 1))
     (folder / "password").write_text(PASSWORD)
     fingerprint = _certificate(folder / "cert.pem", folder / "key.pem")
     flags = {

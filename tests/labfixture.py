@@ -75,7 +75,7 @@ class Lab:
     def add_image(self, name: str, boots: str = stock.NO_SSH, cpus: int = 1, memory_mb: int = 1024) -> None:
         """An image more, with a master from which the root file system ``boots`` boots (if there is such)."""
         image = stock.image(name, name, cpus, memory_mb, 4)
-        seed.put_master(self.layout, image, boots)
+        seed.put_master(self.layout, image, boots, rootfs.tree(print))
         records.fill_store(self.layout, (image,))
 
     # Places.

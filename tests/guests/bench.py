@@ -20,7 +20,7 @@ import pytest
 
 from vclab.guests.linux import Linux
 from vclab.guests.ssh import Patience, Shell
-from vclab.lab import network, rootfs
+from vclab.lab import disks, network, rootfs
 from vclab.lab.layout import Layout
 from vclab.lab.machines import Machine, Spec
 from vclab.lab.parts import dnsmasq_command
@@ -107,6 +107,7 @@ class Bench:
         self.key = folder / "id_ed25519"
         self.secrets = SecretStore(folder / "secrets")
         self.machines: list[Machine] = []
+        self._master = self.layout.datastore / "debian-12.vmdk"
         self._dhcp: subprocess.Popen[bytes] | None = None
 
     def up(self) -> None:
@@ -118,7 +119,9 @@ class Bench:
         self._dhcp = subprocess.Popen(
             dnsmasq_command(self.layout), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        rootfs.make_layer(self.layout.layers / "debian-12", self.key.with_suffix(".pub").read_text())
+        layer = self.layout.layers / "debian-12"
+        rootfs.make_layer(layer, self.key.with_suffix(".pub").read_text())
+        disks.make_master(self._master, rootfs.tree(print), layer, 8)
 
     def new_key(self, name: str) -> Path:
         """A new private key's file; the public half is beside it."""
@@ -138,7 +141,7 @@ class Bench:
 
     def machine(self, name: str) -> "Place":
         """A machine that has been powered on just now."""
-        machine = Machine(self.layout, Spec.by_hand(self.layout, name), rootfs.tree(print))
+        machine = Machine(self.layout, Spec.by_hand(self.layout, name, self._master))
         self.machines.append(machine)
         machine.start()
         return Place(self, machine)

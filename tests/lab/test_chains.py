@@ -87,11 +87,12 @@ def test_a_parent_in_use_is_locked(center: Center) -> None:
     machine = child(center, "c1", 1)
     wait(machine.PowerOnVM_Task())
     disks, files = center.content.virtualDiskManager, center.content.fileManager
-    for task in (
+    tries: tuple[Callable[[], Any], ...] = (
         lambda: disks.DeleteVirtualDisk_Task(f"[ds1] {PARENT}", center.dc),
         lambda: disks.MoveVirtualDisk_Task(f"[ds1] {PARENT}", center.dc, "[ds1] moved.vmdk", center.dc, False),
         lambda: files.DeleteDatastoreFile_Task("[ds1] vclab-images/linked", center.dc),
-    ):
+    )
+    for task in tries:
         with pytest.raises(vim.fault.FileLocked):
             wait(task())
 

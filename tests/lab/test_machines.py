@@ -156,7 +156,7 @@ def test_a_removed_machine_leaves_no_disk(lab: Lab, vcenter: Vcenter) -> None:
     machine = vcenter.make("eight", 8)
     on(lab, machine, ssh=False)
     content = content_of(lab.layout, disk(lab, "eight"))
-    assert (content / "upper").is_dir()
+    assert (content / "console.log").exists()
     remove(machine)
     eventually(lambda: not content.exists())
 

@@ -25,6 +25,9 @@ Say = Callable[[str], None]
 
 PROGRAMS = {
     "dnsmasq": "dnsmasq-base",
+    "mke2fs": "e2fsprogs",
+    "qemu-img": "qemu-utils",
+    "sfdisk": "fdisk",
     "ip": "iproute2",
     "nft": "nftables",
     "nsenter": "util-linux",
@@ -129,10 +132,11 @@ def _prepare(layout: Layout, address: str, say: Say) -> list[str]:
     supervisor.clean(layout)
     _remember_address(layout, address)
     _check_ports(layout)
-    programs = [tools.temporal(say), tools.vcsim(say), rootfs.tree(say)]
+    programs, tree = [tools.temporal(say), tools.vcsim(say)], rootfs.tree(say)
     try:
-        seed.prepare(layout)
-        _check_overlay(layout)
+        layout.machines.mkdir(parents=True, exist_ok=True)
+        _check_disks(layout)
+        seed.prepare(layout, tree)
     except OSError as error:
         raise _disk_error(layout, error) from None
     return [str(layout.folder), *map(str, programs)]
@@ -162,18 +166,21 @@ def _check_machine(layout: Layout) -> None:
         )
 
 
-def _check_overlay(layout: Layout) -> None:
-    """Machines' disks are overlays, which not every file system can hold: an overlay can't."""
+def _check_disks(layout: Layout) -> None:
+    """Machines' disks are file systems in files, which the kernel must be able to mount, and to lay over each other."""
     with tempfile.TemporaryDirectory(dir=layout.machines) as work:
-        for name in ("lower", "upper", "work", "root"):
+        for name in ("lower", "child", "root"):
             (Path(work) / name).mkdir()
-        command = "mount -t overlay overlay -o lowerdir=lower,upperdir=upper,workdir=work root && touch root/file"
-        ran = subprocess.run(["unshare", "--mount", "sh", "-c", command], cwd=work, capture_output=True, text=True)
+        command = """
+            truncate -s 16M disk && mke2fs -q -F -t ext4 disk && mount -o loop disk child && mkdir child/upper child/work
+            mount -t overlay overlay -o lowerdir=lower,upperdir=child/upper,workdir=child/work root && touch root/file
+        """
+        ran = subprocess.run(["unshare", "--mount", "sh", "-ec", command], cwd=work, capture_output=True, text=True)
     if ran.returncode:
-        why = (ran.stderr.strip().splitlines() or ["unknown"])[0]
+        why = (ran.stderr.strip().splitlines() or ["unknown"])[-1]
         raise LabError(
-            f"the file system of {layout.folder} can't hold machines' disks ({why}); "
-            "put the lab on ext4, xfs or tmpfs with --lab"
+            f"machines' disks in {layout.folder} can't be mounted ({why}); does this kernel have loop devices, "
+            "overlayfs and ext4? If so, put the lab on ext4, xfs or tmpfs with --lab"
         )
 
 

@@ -1,14 +1,15 @@
 """Lab machines: real Debian systems with their own disk, cards, processes, host name, init and sshd.
 
-A machine is one process tree in fresh namespaces over an overlay of (its own changes, its image's layer, the shared
-tree). Everything it uses belongs to those namespaces, so that killing it leaves nothing behind. One machine by hand,
-without a vCenter (``tests/guests/bench.py`` does it)::
+A machine is one process tree in fresh namespaces, on the file systems of its disk and of the disk's parents
+(``vclab.lab.disks``). Everything it uses belongs to those namespaces, so that killing it leaves nothing behind. One
+machine by hand, without a vCenter (``tests/guests/bench.py`` does it)::
 
     layout = Layout.of(folder)
     network.up(layout)                                        # namespaces and bridges
     dhcp = subprocess.Popen(dnsmasq_command(layout))          # vclab.lab.parts
-    make_layer(layout.layers / "debian-12", public_key)       # vclab.lab.rootfs: who may log in as root
-    machine = Machine(layout, Spec.by_hand(layout, "m1"), rootfs.tree(print))
+    make_layer(layer, public_key)                             # vclab.lab.rootfs: who may log in as root
+    make_master(master, rootfs.tree(print), layer, 8)         # vclab.lab.disks
+    machine = Machine(layout, Spec.by_hand(layout, "m1", master))
     machine.start()
     machine.guest()         # Guest(addresses={mac: address}, hostname=…); .complete when each card has an address
     machine.stop()          # a power cut; start() again boots the same disk
@@ -19,7 +20,6 @@ import fcntl
 import hashlib
 import os
 import pty
-import re
 import select
 import shutil
 import signal
@@ -33,13 +33,13 @@ from enum import StrEnum
 from importlib import resources
 from pathlib import Path
 
+from vclab.lab import disks
 from vclab.lab.errors import LabError
 from vclab.lab.layout import NETWORKS, Layout
 from vclab.lab.network import CLONE_NEWUTS, entered
 
 SIOCGIFADDR = 0x8915
 SIOCGIFHWADDR = 0x8927
-ROOTFS_LINE = re.compile(r"^# vclab\.rootfs = ([A-Za-z0-9][A-Za-z0-9._-]*)\s*$", re.MULTILINE)
 STOP_SECONDS = 10.0
 
 
@@ -53,23 +53,24 @@ class Card:
 
 @dataclass(frozen=True)
 class Spec:
-    """What a virtual machine's definition says. ``disk`` is the descriptor file of its first disk."""
+    """What a virtual machine's definition says. ``disk`` is the descriptor of its first disk, ``parents`` are those of
+    the disks that it needs, nearest first."""
 
     uuid: str
     name: str
     disk: Path
     cards: tuple[Card, ...]
+    parents: tuple[Path, ...] = ()
 
     @classmethod
-    def by_hand(cls, layout: Layout, name: str, rootfs: str = "debian-12") -> "Spec":
-        """A machine without a vCenter: with a disk descriptor of its own, and MACs that derive from the name."""
+    def by_hand(cls, layout: Layout, name: str, master: Path) -> "Spec":
+        """A machine without a vCenter: with a child disk of its own, and MACs that derive from the name."""
         digest = hashlib.sha256(name.encode()).hexdigest()
         disk = layout.datastore / name / f"{name}.vmdk"
-        disk.parent.mkdir(parents=True, exist_ok=True)
-        disk.write_text(descriptor(rootfs, 8))
+        disks.make_child(disk, master, 8)
         macs = (f"02:00:{digest[0:2]}:{digest[2:4]}:{digest[4:6]}:{n:02x}" for n in (1, 2))
         cards = tuple(Card(mac, network) for mac, network in zip(macs, NETWORKS, strict=True))
-        return cls(f"{digest[:8]}-0000-4000-8000-{digest[8:20]}", name, disk, cards)
+        return cls(f"{digest[:8]}-0000-4000-8000-{digest[8:20]}", name, disk, cards, (master,))
 
 
 @dataclass(frozen=True)
@@ -97,37 +98,8 @@ class Ended(StrEnum):
 _ENDED_BY = {-signal.SIGHUP: Ended.REBOOT, -signal.SIGINT: Ended.POWER_OFF}
 
 
-def descriptor(rootfs: str, disk_gb: int) -> str:
-    """The text of a disk's descriptor file; its last line tells the lab what boots from it."""
-    return f"""# Disk DescriptorFile
-version=1
-CID=fffffffe
-parentCID=ffffffff
-createType="vmfs"
-
-# Extent description
-RW {disk_gb * 2**21} VMFS "disk-flat.vmdk"
-
-# The Disk Data Base
-#DDB
-ddb.adapterType = "lsilogic"
-ddb.virtualHWVersion = "13"
-# vclab.rootfs = {rootfs}
-"""
-
-
-def rootfs_of(disk: Path) -> str:
-    """Which root file system boots from that disk; empty when there is none, or no such file."""
-    try:
-        with disk.open(encoding="utf-8", errors="replace") as file:
-            found = ROOTFS_LINE.search(file.read(65536))
-    except OSError:
-        return ""
-    return found.group(1) if found else ""
-
-
 def content_of(layout: Layout, disk: Path) -> Path:
-    """Where the content of a disk is kept: its path in the lab is its identity."""
+    """Where what a machine says on its console is kept: its disk's path in the lab is its identity."""
     return layout.machines / hashlib.sha256(_inside(layout, disk).encode()).hexdigest()[:16]
 
 
@@ -136,7 +108,7 @@ def _inside(layout: Layout, disk: Path) -> str:
 
 
 def forget_lost_disks(layout: Layout) -> None:
-    """Delete the content of disks whose descriptor file is gone."""
+    """Delete what is kept of disks whose descriptor is gone."""
     for content in layout.machines.glob("*"):
         try:
             lost = not (layout.folder / (content / "disk").read_text()).exists()
@@ -149,10 +121,9 @@ def forget_lost_disks(layout: Layout) -> None:
 class Machine:
     """One powered-on machine. Not for several threads at once."""
 
-    def __init__(self, layout: Layout, spec: Spec, tree: Path) -> None:
+    def __init__(self, layout: Layout, spec: Spec) -> None:
         self.spec = spec
         self._layout = layout
-        self._tree = tree
         self._content = content_of(layout, spec.disk)
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -170,16 +141,15 @@ class Machine:
         """Power on. Raises ``LabError`` when nothing can boot from its disk (which its console tells, too)."""
         if self._process is not None:
             return
-        for name in ("upper", "work"):
-            (self._content / name).mkdir(parents=True, exist_ok=True)
+        self._content.mkdir(parents=True, exist_ok=True)
         (self._content / "disk").write_text(_inside(self._layout, self.spec.disk))
-        layer = self._layer()
+        plugged = self._disks()
         self._layout.mount_point.mkdir(parents=True, exist_ok=True)
         master, slave = pty.openpty()
         try:
             self._process = subprocess.Popen(
                 self._command(),
-                env=self._environment(layer, os.ttyname(slave)),
+                env=self._environment(os.ttyname(slave)) | plugged,
                 stdin=subprocess.DEVNULL,
                 stdout=slave,
                 stderr=slave,
@@ -192,13 +162,22 @@ class Machine:
         handles = (master, slave, os.pidfd_open(self._process.pid))
         threading.Thread(target=self._console, args=handles, daemon=True).start()
 
-    def _layer(self) -> Path:
-        name = rootfs_of(self.spec.disk)
-        layer = self._layout.layers / name
-        if name and layer.is_dir():
-            return layer
-        self.tell("no operating system" + (f": there is no {name}" if name else ""))
-        raise LabError(f"{self.spec.name}: no operating system on its disk {self.spec.disk}")
+    def _disks(self) -> dict[str, str]:
+        """The disks as machine.sh mounts them. Raises ``LabError`` when nothing boots from them."""
+        chain = (self.spec.disk, *self.spec.parents)
+        last = disks.data_of(chain[-1], child=False)
+        found = disks.partition(last) if last.exists() and self.spec.disk.exists() else None
+        if found is None:
+            self.tell("no operating system")
+            raise LabError(f"{self.spec.name}: no operating system on its disk {self.spec.disk}")
+        children = [disks.data_of(disk, child=True) for disk in chain[:-1]]
+        if children:
+            disks.format_child(children[0])
+        return {
+            "BASE": str(last),
+            "WHERE": f"offset={found.offset},sizelimit={found.size}",
+            "CHILDREN": "\n".join(map(str, children)),
+        }
 
     @staticmethod
     def _command() -> list[str]:
@@ -207,14 +186,11 @@ class Machine:
         isolated = ["unshare", "--mount", "--pid", "--net", "--uts", "--ipc", "--fork", "--kill-child=SIGKILL"]
         return ["setpriv", "--pdeathsig", "KILL", *isolated, "sh", script]
 
-    def _environment(self, layer: Path, console: str) -> dict[str, str]:
+    def _environment(self, console: str) -> dict[str, str]:
         peer = self.spec.uuid.replace("-", "")[:12]
         cards = (f"eth{n},{c.mac},{c.network},{peer}-{n}" for n, c in enumerate(self.spec.cards))
         return {
             "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
-            "LOWER": f"{layer}:{self._tree}",
-            "UPPER": str(self._content / "upper"),
-            "WORK": str(self._content / "work"),
             "ROOT": str(self._layout.mount_point),
             "MANAGEMENT": self._layout.management,
             "CONSOLE": console,
@@ -283,22 +259,18 @@ class Machine:
             with entered(f"/proc/{init}/ns/net"):
                 addresses = _addresses()
             with entered(f"/proc/{init}/ns/uts", CLONE_NEWUTS):
-                return Guest(addresses, os.uname().nodename, guestinfo(self._content / "upper"))
+                return Guest(addresses, os.uname().nodename, guestinfo(Path(f"/proc/{init}/root")))
         except OSError:
             return Guest()
 
-    def erase(self) -> None:
-        """Delete the disk's content. The machine must be off."""
-        shutil.rmtree(self._content, ignore_errors=True)
 
-
-def guestinfo(disk: Path) -> dict[str, str]:
-    """What the machine wrote for its guest tools, by key: lines of /etc/guestinfo on its disk.
+def guestinfo(root: Path) -> dict[str, str]:
+    """What the machine wrote for its guest tools, by key: lines of /etc/guestinfo below its root.
 
     Its root may have put anything there, so no link is followed and no more than 4 KiB are read.
     """
     try:
-        etc = os.open(disk / "etc", os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        etc = os.open(root / "etc", os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         try:
             file = os.open("guestinfo", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=etc)
         finally:

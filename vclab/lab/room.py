@@ -45,9 +45,8 @@ class Slot:
 class MachineRoom:
     """All machines of the lab, by instance UUID."""
 
-    def __init__(self, layout: Layout, tree: Path, vcsim: Vcsim, changed: Callable[[], None]) -> None:
+    def __init__(self, layout: Layout, vcsim: Vcsim, changed: Callable[[], None]) -> None:
         self._layout = layout
-        self._tree = tree
         self._vcsim = vcsim
         self._changed = changed
         self._slots: dict[str, Slot] = {}
@@ -58,7 +57,7 @@ class MachineRoom:
         for spec in specs:
             self._slots[spec.uuid] = slot = Slot(standing=True)
             try:
-                self._start(spec.uuid, slot, Machine(self._layout, spec, self._tree))
+                self._start(spec.uuid, slot, Machine(self._layout, spec))
             except (LabError, OSError) as error:
                 log.warning("%s", error)
 
@@ -141,7 +140,7 @@ class MachineRoom:
             if event["state"] != ON:  # off, suspended or reset
                 await self._stop(slot)
             if event["state"] in (ON, RESET) and slot.machine is None:
-                self._start(uuid, slot, Machine(self._layout, spec_of(event), self._tree))
+                self._start(uuid, slot, Machine(self._layout, spec_of(event)))
 
     async def _switch_off(self, uuid: str) -> None:
         slot = self._slot(uuid)
@@ -206,7 +205,8 @@ def spec_of(event: dict[str, Any]) -> Spec:
     name, disks = str(event.get("name", "?")), event.get("disks") or []
     if not disks:
         raise LabError(f"{name}: it has no disk, so nothing boots")
-    return Spec(str(event["uuid"]), name, Path(disks[0]), tuple(_cards(name, event.get("nics") or [])))
+    cards, parents = tuple(_cards(name, event.get("nics") or [])), tuple(map(Path, event.get("parents") or []))
+    return Spec(str(event["uuid"]), name, Path(disks[0]), cards, parents)
 
 
 def _cards(name: str, cards: Iterable[dict[str, str]]) -> Iterable[Card]:

@@ -10,16 +10,16 @@ import json
 import os
 import ssl
 import subprocess
+import tempfile
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from vclab import settings as configuration
-from vclab.lab import rootfs
+from vclab.lab import disks, rootfs
 from vclab.lab.errors import LabError
 from vclab.lab.layout import PEOPLE, PRIVATE, SUBNETS, TEMPORAL_PORT, UI_PORT, Layout
-from vclab.lab.machines import descriptor
 from vclab.lab.stock import ENDPOINT, IMAGES, LAB_IMAGE, LAB_MACHINES, NO_SSH, OPERATOR, PASSWORD_REF
 from vclab.model.catalog import Image
 from vclab.provisioning.vsphere.data import ImageData
@@ -29,7 +29,7 @@ from vclab.settings import Settings
 CERTIFICATE_DAYS = 3650
 
 
-def prepare(layout: Layout) -> None:
+def prepare(layout: Layout, tree: Path) -> None:
     """All files that the parts need. Raises ``LabError``."""
     for directory in (layout.logs, layout.machines, layout.datastore, layout.leases.parent, layout.layers):
         directory.mkdir(parents=True, exist_ok=True)
@@ -41,10 +41,13 @@ def prepare(layout: Layout) -> None:
     authorized = layout.ssh_key.with_suffix(".pub").read_text()
     for image in IMAGES:
         rootfs.make_layer(layout.layers / image.name, authorized)
-        put_master(layout, image, image.name)
+        put_master(layout, image, image.name, tree)
     rootfs.make_layer(layout.layers / NO_SSH, authorized, ssh=False)
+    rootfs.make_layer(layout.layers / LAB_IMAGE.name, authorized)
+    shared = layout.lab_machine_disk(LAB_IMAGE.name)
+    disks.make_master(shared, tree, layout.layers / LAB_IMAGE.name, LAB_IMAGE.disk_gb)
     for machine in LAB_MACHINES:
-        put_lab_machine(layout, machine.name, authorized)
+        put_lab_machine(layout, machine.name, shared)
     password = SecretStore(layout.secrets).generate(PASSWORD_REF, 24)
     _write_private(layout.vcenter / "password", password)
     if not (layout.vcenter / "key.pem").exists():
@@ -52,24 +55,20 @@ def prepare(layout: Layout) -> None:
     write_settings(layout)
 
 
-def put_master(layout: Layout, image: Image, boots: str) -> None:
-    """The master disk of an image, from which the root file system ``boots`` boots."""
+def put_master(layout: Layout, image: Image, boots: str, tree: Path) -> None:
+    """The master disk of an image, from which the tree with the files of the layer ``boots`` boots."""
     master = ImageData.of(image.module_data, f"the image {image.name}").master_path
-    disk = layout.datastore / master
-    if not disk.exists():
-        disk.parent.mkdir(parents=True, exist_ok=True)
-        disk.write_text(descriptor(boots, image.disk_gb))
+    disks.make_master(layout.datastore / master, tree, layout.layers / boots, image.disk_gb)
 
 
-def put_lab_machine(layout: Layout, name: str, authorized_key: str) -> None:
-    """The disk and the root file system of a lab machine; what it holds already stays as it is."""
-    layer, disk = layout.layers / name, layout.lab_machine_disk(name)
-    rootfs.make_layer(layer, authorized_key)
-    (layer / "etc").mkdir(exist_ok=True)
-    (layer / "etc" / "hostname").write_text(f"{name}\n")
-    if not disk.exists():
-        disk.parent.mkdir(parents=True, exist_ok=True)
-        disk.write_text(descriptor(name, LAB_IMAGE.disk_gb))
+def put_lab_machine(layout: Layout, name: str, shared: Path) -> None:
+    """The disk of a lab machine, a child of the ``shared`` one; what it holds already stays as it is."""
+    with tempfile.TemporaryDirectory() as layer:
+        etc = Path(layer) / "etc"
+        etc.mkdir(mode=0o755)
+        (etc / "hostname").write_text(f"{name}\n")
+        Path(layer).chmod(0o755)
+        disks.make_child(layout.lab_machine_disk(name), shared, LAB_IMAGE.disk_gb, Path(layer))
 
 
 def _make_key(path: Path) -> None:

@@ -3,7 +3,7 @@
 Everything it starts dies with it, however it ends; what is left of it then is removed by the next ``up`` or ``down``.
 Started detached by ``vclab up``::
 
-    python -m vclab.lab.supervisor FOLDER TEMPORAL VCSIM TREE
+    python -m vclab.lab.supervisor FOLDER TEMPORAL VCSIM
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from vclab.lab.layout import PRIVATE, PUBLIC, TEMPORAL_PORT, UI_PORT, VCENTER_PO
 from vclab.lab.machines import Card, Spec
 from vclab.lab.parts import parts
 from vclab.lab.room import MachineRoom
-from vclab.lab.stock import LAB_MACHINES
+from vclab.lab.stock import LAB_IMAGE, LAB_MACHINES
 from vclab.model.errors import VclabError
 
 log = logging.getLogger("vclab.lab")
@@ -79,14 +79,14 @@ def _forget_run(layout: Layout) -> None:
 class Supervisor:
     """Runs one lab until it is told to stop."""
 
-    def __init__(self, layout: Layout, temporal: Path, vcsim: Path, tree: Path) -> None:
+    def __init__(self, layout: Layout, temporal: Path, vcsim: Path) -> None:
         self._layout = layout
         self._stop = asyncio.Event()
         self._inside = forwards.Inside(network.NETNS / layout.management)
         self._state = state.LabState(os.getpid(), processes.started(os.getpid()), layout.address)
         self._filled = asyncio.Event()
         control = Vcsim(layout.control_socket)
-        self._room = MachineRoom(layout, tree, control, self._changed)
+        self._room = MachineRoom(layout, control, self._changed)
         self._keepers = {
             part.name: Keeper(part, layout.logs, layout.address, self._inside, self._changed)
             for part in parts(layout, temporal, vcsim)
@@ -174,6 +174,7 @@ def lab_machines(layout: Layout) -> list[Spec]:
             machine.name,
             layout.lab_machine_disk(machine.name),
             (Card(machine.private_mac, PRIVATE), Card(machine.public_mac, PUBLIC)),
+            (layout.lab_machine_disk(LAB_IMAGE.name),),
         )
         for machine in LAB_MACHINES
     ]
@@ -190,14 +191,14 @@ def _fill_store(layout: Layout) -> None:
 def main(arguments: list[str]) -> int:
     """Run a lab in the foreground; the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    folder, temporal, vcsim, tree = map(Path, arguments)
+    folder, temporal, vcsim = map(Path, arguments)
     layout = Layout(folder)
     held = lock(layout)
     if held is None:
         log.error("the lab in %s has a supervisor already", folder)
         return 1
     try:
-        asyncio.run(Supervisor(layout, temporal, vcsim, tree).run())
+        asyncio.run(Supervisor(layout, temporal, vcsim).run())
     except VclabError as error:
         log.error("%s", error)
         return 1

@@ -3,13 +3,36 @@
 # network cards in, and becomes the machine's init. All mounts and cards vanish with the namespaces, so that killing
 # the machine leaves nothing behind. This keeps machines apart, but is no jail: their root could break out on purpose.
 #
-# Environment: LOWER, UPPER, WORK   the layers of the disk        ROOT     an empty directory to mount it on
-#              MANAGEMENT           the namespace with the bridges CONSOLE  the terminal that is the console
-#              CARDS                "eth0,<mac>,<bridge>,<peer> …"
+# Environment: BASE, WHERE   the last disk of the chain, and the options that say where in it its file system is
+#              CHILDREN      the children before it, nearest last one first, a line each; without any, it is written to
+#              ROOT          an empty directory to mount on           CONSOLE  the terminal that is the console
+#              MANAGEMENT    the namespace with the bridges           CARDS    "eth0,<mac>,<bridge>,<peer> …"
 set -eu
 
-mount -t overlay overlay -o "lowerdir=$LOWER,upperdir=$UPPER,workdir=$WORK" "$ROOT"
+mount -t tmpfs -o mode=755,size=1m tmpfs "$ROOT"
 cd "$ROOT"
+mkdir disk
+if [ -z "$CHILDREN" ]; then
+  mount -t ext4 -o "loop,$WHERE" "$BASE" disk
+else
+  mkdir base
+  mount -t ext4 -o "ro,noload,loop,$WHERE" "$BASE" base
+  number=0 lower=
+  while read -r child; do
+    mkdir "child$number"
+    if [ $number = 0 ]; then
+      mount -t ext4 -o loop,discard "$child" child0
+    else
+      mount -t ext4 -o ro,noload,loop "$child" "child$number"
+      lower="$lower$ROOT/child$number/upper:"
+    fi
+    number=$((number + 1))
+  done <<END
+$CHILDREN
+END
+  mount -t overlay overlay -o "lowerdir=$lower$ROOT/base,upperdir=$ROOT/child0/upper,workdir=$ROOT/child0/work" disk
+fi
+cd disk
 
 mount -t proc -o nosuid,nodev,noexec proc proc
 mount -t sysfs -o ro,nosuid,nodev,noexec sysfs sys

@@ -1,0 +1,177 @@
+"""The lab's disks: real bytes, in files that hold only what was written.
+
+A master is a raw disk with a partition table and an ext4 file system of the shared Debian tree. A child is an ext4 file
+system of its own, which overlays its parent: what differs (``upper``) and what overlayfs needs (``work``). The kernel
+mounts both; nothing here reads a file system. Each disk has a descriptor ("x.vmdk") as vSphere has them, which names
+the file with its data, and the parent of a child.
+"""
+
+import fcntl
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from vclab.lab.errors import LabError
+
+FIRST = 2048
+"""The sector at which a master's partition begins."""
+SECTOR = 512
+_LINUX = "0FC63DAF-8483-4772-8E79-3D69D8477DE4"
+_EXT4_MAGIC = (1080, b"\x53\xef")
+# A child's own file system is small where nothing is written: no journal, few inodes, tables that are made when needed.
+_CHILD = ("-O", "^has_journal,^resize_inode", "-m", "0", "-N", "65536", "-E", "lazy_itable_init=1,nodiscard")
+
+
+@dataclass(frozen=True)
+class Partition:
+    """Where the root file system of a disk is, in bytes."""
+
+    offset: int
+    size: int
+
+
+def data_of(disk: Path, child: bool) -> Path:
+    """The file with a disk's own data, by its descriptor."""
+    return disk.with_name(f"{disk.stem}-{'delta' if child else 'flat'}.vmdk")
+
+
+def descriptor(disk: Path, disk_gb: int, parent: str = "") -> str:
+    """The text of a disk's descriptor. ``parent``: the datastore path of its parent."""
+    kind, extent = ("vmfsSparse", "VMFSSPARSE") if parent else ("vmfs", "VMFS")
+    hint = f'parentFileNameHint="{parent}"\n' if parent else ""
+    return f"""# Disk DescriptorFile
+version=1
+CID=fffffffe
+parentCID={"fffffffe" if parent else "ffffffff"}
+createType="{kind}"
+{hint}
+# Extent description
+RW {disk_gb * 2**21} {extent} "{data_of(disk, bool(parent)).name}"
+
+# The Disk Data Base
+#DDB
+ddb.adapterType = "lsilogic"
+ddb.virtualHWVersion = "13"
+ddb.thinProvisioned = "1"
+"""
+
+
+def make_master(disk: Path, tree: Path, layer: Path, disk_gb: int) -> None:
+    """A disk from which the tree boots, with the files of ``layer`` laid over it; nothing boots if there is no layer.
+
+    One that is there stays as it is. Raises ``LabError``.
+    """
+    if disk.exists():
+        return
+    disk.parent.mkdir(parents=True, exist_ok=True)
+    flat = data_of(disk, child=False)
+    flat.unlink(missing_ok=True)
+    if layer.is_dir():
+        _run("cp", "--sparse=always", "--reflink=auto", str(_base(tree, disk_gb)), str(flat))
+        _lay(flat, layer)
+    else:
+        with flat.open("xb") as empty:
+            empty.truncate(disk_gb << 30)
+    disk.write_text(descriptor(disk, disk_gb))
+
+
+def make_child(disk: Path, parent: Path, disk_gb: int, layer: Path | None = None) -> None:
+    """A child of a disk, with files of its own. One that is there stays as it is. Raises ``LabError``."""
+    if disk.exists():
+        return
+    disk.parent.mkdir(parents=True, exist_ok=True)
+    delta = data_of(disk, child=True)
+    with delta.open("wb") as empty:
+        empty.truncate(disk_gb << 30)
+    with tempfile.TemporaryDirectory() as folder:
+        upper = Path(folder) / "upper"
+        if layer is not None:
+            shutil.copytree(layer, upper, symlinks=True)
+        format_child(delta, Path(folder))
+    disk.write_text(descriptor(disk, disk_gb, f"[lab] {parent}"))
+
+
+def format_child(delta: Path, content: Path | None = None) -> None:
+    """Make a child's file system, if it has none. Raises ``LabError``."""
+    with delta.open("rb") as file:
+        if os.pread(file.fileno(), 2, _EXT4_MAGIC[0]) == _EXT4_MAGIC[1]:
+            return
+    with tempfile.TemporaryDirectory() as folder:
+        inside = content or Path(folder)
+        for name in ("upper", "work"):
+            (inside / name).mkdir(exist_ok=True, mode=0o755)
+        inside.chmod(0o755)
+        _run("mke2fs", "-q", "-F", "-t", "ext4", *_CHILD, "-d", str(inside), str(delta))
+
+
+def partition(disk: Path) -> Partition | None:
+    """The largest Linux partition of a raw disk; None when there is none."""
+    try:
+        said = json.loads(_run("sfdisk", "--json", str(disk)))["partitiontable"]
+        found = [p for p in said["partitions"] if p.get("type") in (_LINUX, "83")]
+        best = max(found, key=lambda p: int(p["size"]))
+        return Partition(int(best["start"]) * SECTOR, int(best["size"]) * SECTOR)
+    except (LabError, ValueError, KeyError):
+        return None
+
+
+# Inside.
+
+
+def _base(tree: Path, disk_gb: int) -> Path:
+    """A disk with the tree and nothing else: made once a size, then only copied."""
+    place = tree.with_name(f"{tree.name}-{disk_gb}g.raw")
+    if place.exists():
+        return place
+    with _locked(place.parent):
+        if not place.exists():
+            new = place.with_name(f".new-{place.name}")
+            new.unlink(missing_ok=True)
+            with new.open("xb") as empty:
+                empty.truncate(disk_gb << 30)
+            sectors = (disk_gb << 30) // SECTOR - 2 * FIRST
+            _run("sfdisk", "--quiet", str(new), given=f"label: gpt\nstart={FIRST}, size={sectors}, type={_LINUX}\n")
+            where = f"offset={FIRST * SECTOR},lazy_itable_init=1,nodiscard"
+            words = ("-m", "0", "-J", "size=4", "-L", "root", "-E", where, "-d", str(tree))
+            _run("mke2fs", "-q", "-F", "-t", "ext4", *words, str(new), f"{sectors * SECTOR // 1024}k")
+            new.rename(place)
+    return place
+
+
+def _lay(flat: Path, layer: Path) -> None:
+    """Write the layer's files into the disk's file system."""
+    found = partition(flat)
+    if found is None:
+        raise LabError(f"{flat} has no file system for Linux")
+    script = 'mount -o "loop,offset=$1,sizelimit=$2" "$3" "$4"; cp -a "$5/." "$4/"; umount "$4"'
+    with tempfile.TemporaryDirectory() as root:
+        given = (str(found.offset), str(found.size), str(flat), root, str(layer))
+        _run("unshare", "--mount", "sh", "-ec", script, "sh", *given)
+
+
+def _run(*words: str, given: str = "") -> str:
+    environment = os.environ | {"PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin", "LC_ALL": "C"}
+    try:
+        ran = subprocess.run(words, input=given, capture_output=True, text=True, env=environment)
+    except FileNotFoundError:
+        raise LabError(f"{words[0]} is missing; `make setup` installs it") from None
+    if ran.returncode:
+        said: Sequence[str] = ran.stderr.strip().splitlines() or ["no reason given"]
+        raise LabError(f"{words[0]} failed: {said[-1]}")
+    return ran.stdout
+
+
+@contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)

@@ -7,6 +7,7 @@ from typing import Any
 
 from temporalio.client import Client
 
+from activities.copies import CopyActivities, CopyRecords
 from activities.drivers import Drivers
 from activities.evidence import EvidenceActivities
 from activities.failed_steps import FailedStepRecords
@@ -43,7 +44,7 @@ class Exports:
     rounds: Activities  #: on the workflows' queue
     survey: Activities  #: on the workflows' queue and on those of sites
     hardware: Activities  #: on the queue of a site: all that is short, steps included
-    steps: Activities  #: those of them that may be long
+    steps: Activities  #: what may be long: steps, and copies
     looks: Activities  #: on the queue of a site's looks
 
 
@@ -59,7 +60,12 @@ def export(client: Client, settings: Settings, store: Store, drivers: Drivers, e
     tables = [driver.steps() for each in (modules, guests) for driver in each.values()]
     steps = step_activities(tables, fence, StoreLoadLog(store), executor, drivers.whereabouts)
     return Exports(
-        records=activities_of(RecordActivities(store, live), LoadRecords(store, live), FailedStepRecords(store, live)),
+        records=activities_of(
+            RecordActivities(store, live),
+            LoadRecords(store, live),
+            FailedStepRecords(store, live),
+            CopyRecords(store, live),
+        ),
         rounds=activities_of(
             RowReconciler(
                 client,
@@ -83,7 +89,7 @@ def export(client: Client, settings: Settings, store: Store, drivers: Drivers, e
             ),
             *steps,
         ],
-        steps=steps,
+        steps=[*steps, *activities_of(CopyActivities(modules, store, executor))],
         looks=activities_of(LookActivities(reach, fence, watch)),
     )
 

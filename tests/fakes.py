@@ -24,6 +24,7 @@ from vclab.model.plans import (
     Target,
     Whereabouts,
 )
+from vclab.model.revisions import Copied, CopyJob
 from vclab.model.steps import AsyncStep, BlockingStep, StepContext
 from vclab.model.traits import Operation, Traits
 from vclab.provisioning import standalone
@@ -110,7 +111,7 @@ class FakeModule:
     """A provisioning module in which everything succeeds unless the world says otherwise."""
 
     name = "vsphere"
-    traits = Traits(operations=(Operation.POWER_RESET,))
+    traits = Traits(copies=True, operations=(Operation.POWER_RESET,))
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -151,6 +152,12 @@ class FakeModule:
         self.world.wait(given.step, lambda: context.cancelled)
         self.world.act(given.step)
         return Facts(private_address="10.77.0.9") if given.step == "vsphere.find_address" else Facts()
+
+    def make_copy(self, context: StepContext, job: CopyJob) -> Copied:
+        """There."""
+        self.world.wait("make_copy", lambda: context.cancelled)
+        self.world.act("make_copy")
+        return Copied(f"[{job.wanted.place.storage}] copies/{job.wanted}.vmdk")
 
     def remove(self, context: StepContext, target: Target) -> None:
         """Gone."""

@@ -1,5 +1,6 @@
 """Targets for tests: what is not said is that of a small virtual machine."""
 
+from dataclasses import replace
 from typing import Any
 
 from vclab.model.plans import Target
@@ -28,6 +29,6 @@ def target_of(**said: Any) -> Target:
         "disk_gb": 1,
         "private_mac": "",
         "public_mac": "",
-        "traits": Traits(traits.lent, traits.reloadable, traits.identity, bool(guest), traits.operations),
+        "traits": replace(traits, guest=bool(guest)),
     }
     return Target(**{**values, **said})

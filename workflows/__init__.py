@@ -1,11 +1,12 @@
 """What happens, in which order, and how long each wait may last. Deterministic; the sandbox is on."""
 
 from workflows.background_load import BackgroundLoad
+from workflows.copy_image import CopyImage
 from workflows.dismissal import Dismissal
 from workflows.reclaim import Reclaim
 from workflows.reconcile import Reconcile
 from workflows.removal import Removal
 from workflows.reservation import Reservation
 
-WORKFLOWS = (Reservation, BackgroundLoad, Reclaim, Removal, Reconcile, Dismissal)
+WORKFLOWS = (Reservation, BackgroundLoad, Reclaim, Removal, Reconcile, Dismissal, CopyImage)
 """All that a worker registers."""

@@ -61,6 +61,12 @@ def is_fenced(error: FailureError) -> bool:
     return isinstance(last, ApplicationError) and last.type == "Fenced"
 
 
+def type_of(error: FailureError) -> str:
+    """The type that the last attempt's failure has; empty: none of ours."""
+    last = _last(error)
+    return (last.type or "") if isinstance(last, ApplicationError) else ""
+
+
 def could_not_look(error: ActivityError) -> bool:
     """True when a look timed out while the computer could not be looked at: nothing is known then."""
     word, last = _look(error), _last(error)

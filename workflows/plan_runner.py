@@ -89,6 +89,10 @@ async def _nothing(failed: Failed) -> bool:
     return False
 
 
+async def _all_there() -> Failed | None:
+    return None
+
+
 @dataclass(frozen=True)
 class Policy:
     """What follows a step that has failed for good."""
@@ -96,6 +100,8 @@ class Policy:
     then: str = "the load fails"  #: in words
     #: does something about it: true when the load is to go on, or has ended. By default nothing follows
     mend: Callable[[Failed], Awaitable[bool]] = _nothing
+    #: waits for what must be there before the plan is made, or says why that is not to be had
+    before: Callable[[], Awaitable[Failed | None]] = _all_there
 
 
 async def load(life: LoadOwner, policy: Policy) -> Facts | Failed | None:
@@ -104,12 +110,14 @@ async def load(life: LoadOwner, policy: Policy) -> Facts | Failed | None:
     Raises ``ActivityError`` when it was cancelled, or the computer is not ours any more.
     """
     while not life.ended:
-        try:
-            return await _run(life, policy.then)
-        except ActivityError as error:
-            if failures.was_cancelled(error) or failures.is_fenced(error):
-                raise
-            failed = _what_failed(life, error)
+        failed = await policy.before()
+        if failed is None:
+            try:
+                return await _run(life, policy.then)
+            except ActivityError as error:
+                if failures.was_cancelled(error) or failures.is_fenced(error):
+                    raise
+                failed = _what_failed(life, error)
         await whole(keep_evidence(life, failed))  # what has failed has failed, whatever is asked for meanwhile
         if not await policy.mend(failed):
             return failed

@@ -11,6 +11,7 @@ from vclab.model.plans import Facts
 from vclab.model.reservations import Waits
 from vclab.model.states import ReservationState
 from vclab.model.times import dated
+from workflows.awaiting_copy import have_copy
 from workflows.eviction import evict
 from workflows.life import Life
 from workflows.mending import mend
@@ -28,7 +29,7 @@ async def prepare(life: Life) -> None:
         return
     await evict(life, life.placed.evicted)
     life.state.mending.began = workflow.now()
-    facts = await load(life, Policy(THEN, partial(mend, life)))
+    facts = await load(life, Policy(THEN, partial(mend, life), partial(have_copy, life)))
     if isinstance(facts, Facts) and not life.ended:
         await hand_over(life, facts)
 

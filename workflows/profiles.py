@@ -67,6 +67,9 @@ RECORDS = MappingProxyType(
         "relocated": "write down: moved to the other place",
         "load_begins": "write down: a background load begins",
         "load_ended": "write down: the background load has ended",
+        "copy_awaited": "look up: the copy that its disk is made from",
+        "copy_begins": "look up: what the copy is made from",
+        "copy_ended": "write down: the copy is made, or not",
         "dismissed": "write down: dismissed from the list",
         "held": "look up: which computer it holds",
         "spare_leaves": "write down: the spare is removed",
@@ -96,6 +99,19 @@ def step(summary: str, step: Step, site: str, ceiling: float) -> ActivityConfig:
         task_queue=site_queue(site, long=step.profile is Profile.LONG),
         schedule_to_close_timeout=limit,
         start_to_close_timeout=limit,
+        heartbeat_timeout=HEARTBEAT,
+        cancellation_type=WAIT,
+        retry_policy=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=30)),
+    )
+
+
+def copy(summary: str, site: str) -> ActivityConfig:
+    """A copy of an image: hours for a large one, and whatever is away meanwhile. Nobody's time runs out by it."""
+    return ActivityConfig(
+        summary=summary,
+        task_queue=site_queue(site, long=True),
+        schedule_to_close_timeout=timedelta(hours=24),
+        start_to_close_timeout=timedelta(hours=12),
         heartbeat_timeout=HEARTBEAT,
         cancellation_type=WAIT,
         retry_policy=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=30)),

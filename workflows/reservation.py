@@ -194,6 +194,11 @@ class Reservation:
         """The computer that it waits for is loaded, or could not be; whatever is sent along does not matter."""
         self._life.state.load_ended = True
 
+    @workflow.signal(name=messages.COPIED)
+    async def copied_signal(self, *args: Any) -> None:
+        """The copy that it waits for is made, or could not be; whatever is sent along does not matter."""
+        self._life.state.copy_ended = True
+
     @workflow.query(name=messages.STATUS)
     def status(self) -> StatusView:
         """What runs, what is waited for, since when, until when, and what happens then."""

@@ -4,6 +4,7 @@ A preload is a courtesy: one that fails, or whose computer can't be had, is show
 """
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from temporalio import workflow
 
@@ -15,6 +16,7 @@ from vclab.model.states import Ending, ReservationState
 from vclab.model.times import dated
 from vclab.temporal import search_attributes as searchable
 from workflows import taking
+from workflows.awaiting_copy import have_copy
 from workflows.eviction import evict
 from workflows.life import Life
 from workflows.plan_runner import Failed, Policy, load
@@ -64,7 +66,7 @@ async def _preload(life: Life) -> bool:
     await evict(life, life.placed.evicted)
     if life.ended:
         return True
-    loaded = await load(life, Policy())
+    loaded = await load(life, Policy(before=partial(have_copy, life)))
     if isinstance(loaded, Failed):
         await _put_back(life, f"the preload failed: {loaded}")
         return False

@@ -242,7 +242,7 @@ def test_an_image_its_revisions_and_back(vclab: Command, store: Path) -> None:
     back = vclab("image", "edit", "ubuntu", "--revision", "1", "--memory", "4096", "--title", "Ubuntu", "--json").json
     assert (back["revision"], back["ports"], back["memory_mb"], back["title"]) == (1, [22], 4096, "Ubuntu")
     shown = vclab("image", "show", "ubuntu", "--json").json
-    assert [(r["revision"], r["production"]) for r in shown["revisions"]] == [(1, True), (2, False)]
+    assert [(r["revision"], r["state"]) for r in shown["revisions"]] == [(1, "production"), (2, "test")]
     assert "[ds1] u/2/disk.vmdk" in vclab("image", "show", "ubuntu").out
     assert "ubuntu" in vclab("image", "list").out
     assert [image["name"] for image in vclab("images", "--json").json] == ["debian-12", "ubuntu"]

@@ -51,17 +51,16 @@ def add(keeper: Command, master: str, *more: str) -> Said:
     return keeper("image", "add", "debian", "--master", master, "--cpus", "1", "--memory", "512", "--disk", "4", *more)
 
 
-def seen(keeper: Command) -> list[tuple[str, str | None]]:
+def seen(keeper: Command) -> list[tuple[str, str]]:
     """Where its master was seen, as ``image show`` says."""
-    found = keeper("image", "show", "debian", "--json").json["masters"]
-    return [(each["endpoint"], each["datastore"]) for each in found]
+    found = keeper("image", "show", "debian", "--json").json["copies"]
+    return [(each["endpoint"], each["datastore"]) for each in found if each["state"] == "usable"]
 
 
 def test_where_a_master_is_is_seen_and_told(keeper: Command) -> None:
-    """On any datastore of that endpoint, for the image names the one that has it."""
     assert add(keeper, f"[ds2] {PATH}").code == 0
-    assert seen(keeper) == [("two", None)]
-    assert "Machines are made on two." in keeper("image", "show", "debian").out
+    assert seen(keeper) == [("two", "ds2")]
+    assert "two       ds2        usable" in keeper("image", "show", "debian").out
     checks = {each["name"]: each for each in keeper("doctor", "--json").json["checks"]}
     assert (checks["master of debian"]["ok"], checks["master of debian"]["found"]) == (True, "on two")
 
@@ -75,18 +74,19 @@ def test_a_copy_that_comes_or_goes_is_seen_when_it_is_looked_for(keeper: Command
     assert keeper("endpoint", "check", "two").code == 0
     assert seen(keeper) == [("two", "ds1")]
     said = keeper("image", "check", "debian")
-    assert "Machines are made on one (datastore ds1), two (datastore ds1)." in said.out
+    assert "one       ds1        usable\ntwo       ds1        usable" in said.out
     assert seen(keeper) == [("one", "ds1"), ("two", "ds1")]
 
 
 def test_what_was_added_unchecked_is_known_nowhere_until_it_is_looked_for(keeper: Command) -> None:
     assert add(keeper, f"[ds2] {PATH}", "--unchecked").code == 0
     assert seen(keeper) == []
-    assert keeper("image", "check", "debian", "--json").json["masters"] == [{"endpoint": "two", "datastore": None}]
+    assert keeper("image", "check", "debian").code == 0
+    assert seen(keeper) == [("two", "ds2")]
 
 
 def test_a_master_that_is_nowhere_changes_nothing(keeper: Command, vcenters: list[VcsimProcess]) -> None:
     assert add(keeper, f"[ds2] {PATH}").code == 0
     shutil.rmtree(vcenters[1].datastore("ds2") / "debian")
     keeper("image", "check", "debian").one_line_error(3, "no endpoint has the master of debian")
-    assert seen(keeper) == [("two", None)]
+    assert seen(keeper) == [("two", "ds2")]

@@ -95,7 +95,7 @@ def test_a_load_and_each_step_again(node: Node) -> None:
 
 
 def test_no_step_works_without_the_one_before(node: Node) -> None:
-    for name in ("fake.create_vm", "fake.power_on", "fake.find_address"):
+    for name in ("fake.power_on", "fake.find_address"):
         with pytest.raises(StepFailed):
             node.step(name)
     with pytest.raises(Unreachable):

@@ -20,6 +20,7 @@ from vclab.provisioning.vsphere.session import Session
 from vclab.provisioning.vsphere.site import Site, open_site
 
 STEPS = ("vsphere.remove_previous", "vsphere.copy_disk", "vsphere.create_vm", "vsphere.power_on")
+LINKED_STEPS = ("vsphere.remove_previous", "vsphere.create_vm", "vsphere.power_on")
 MASTER = "vclab-images/debian-12/1/disk.vmdk"
 _numbers = itertools.count(1)
 
@@ -86,7 +87,7 @@ class Bench:
         self.simulator.stop()
 
     def target(self, **fields: Any) -> Target:
-        """A computer with a name and MACs of its own, to be made on esx1 and ds1."""
+        """A computer with a name, MACs and a disk of its own, to be made on esx1 and ds1."""
         number = next(_numbers)
         values: dict[str, Any] = {
             "reservation": f"r{number}",
@@ -106,6 +107,7 @@ class Bench:
             "private_mac": f"02:76:63:00:{number // 256:02x}:{number % 256:02x}",
             "public_mac": f"02:76:63:01:{number // 256:02x}:{number % 256:02x}",
             "traits": TRAITS,
+            "dedicated": True,
             "image_data": ImageData(master_path=MASTER).encoded(),
         }
         return Target(**{**values, **fields})
@@ -119,7 +121,7 @@ class Bench:
 
     def load(self, target: Target) -> None:
         """All steps up to power on."""
-        for step in STEPS:
+        for step in STEPS if target.dedicated else LINKED_STEPS:
             self.run(step, target)
 
     def site(self) -> Site:

@@ -57,6 +57,8 @@ def plans() -> dict[str, tuple[Step, ...]]:
     """The plans as the modules really give them: from nothing, and with a machine that is there already."""
     target = target_of()
     found = {name: module.load_plan(target, NodeStatus()).steps for name, module in MODULES.items()}
+    own = replace(target, dedicated=True)
+    found |= {f"{name}-own": MODULES[name].load_plan(own, NodeStatus()).steps for name in ("vsphere", "fake")}
     there = replace(target, spare="420f0000-0000-0000-0000-000000000001")
     for name, status in (
         ("vsphere", Status.READY),

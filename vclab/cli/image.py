@@ -12,7 +12,7 @@ from vclab.cli.params import AsUser, ImageName, Json, Why
 from vclab.cli.tables import Column, Fit
 from vclab.model.errors import Failed
 from vclab.service import images, module_data
-from vclab.service.images import DetailedImage, Image, ListedImage, MasterPlace
+from vclab.service.images import DetailedImage, Image, ListedImage
 from vclab.service.retiring import Disable, Named
 from vclab.service.use_case import Nothing
 
@@ -229,18 +229,14 @@ def _describe(image: DetailedImage) -> None:
     _tell(image)
     say("")
     rows = [
-        (str(each.revision), "yes" if each.production else "", each.source, "suspect" if each.suspect else "")
-        for each in image.revisions
+        (str(each.revision), each.state, each.source, "suspect" if each.suspect else "") for each in image.revisions
     ]
-    table(("REVISION", "PRODUCTION", "MASTER", "NOTE"), rows, right=("REVISION",))
-    if image.masters:
-        say(f"\nMachines are made on {', '.join(map(_place, image.masters))}.")
+    table(("REVISION", "STATE", "MASTER", "NOTE"), rows, right=("REVISION",))
+    if image.copies:
+        say("")
+        table(("ENDPOINT", "DATASTORE", "COPY"), [(each.endpoint, each.datastore, each.state) for each in image.copies])
     for suspect in (each.suspect for each in image.revisions if each.suspect):
         say(f"\n{suspect.text}.\nA good load clears it, or `vclab image edit {image.name} --trusted`.")
-
-
-def _place(master: MasterPlace) -> str:
-    return f"{master.endpoint} (datastore {master.datastore})" if master.datastore else master.endpoint
 
 
 def _tell(image: Image) -> None:

@@ -172,7 +172,10 @@ def _check_disks(layout: Layout) -> None:
         for name in ("lower", "child", "root"):
             (Path(work) / name).mkdir()
         command = """
-            truncate -s 16M disk && mke2fs -q -F -t ext4 disk && mount -o loop disk child && mkdir child/upper child/work
+            truncate -s 16M disk
+            mke2fs -q -F -t ext4 disk
+            mount -o loop disk child
+            mkdir child/upper child/work
             mount -t overlay overlay -o lowerdir=lower,upperdir=child/upper,workdir=child/work root && touch root/file
         """
         ran = subprocess.run(["unshare", "--mount", "sh", "-ec", command], cwd=work, capture_output=True, text=True)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from vclab.model.revisions import Hardware
 from vclab.model.states import ComputerState
 
 
@@ -53,6 +54,8 @@ class Image:
     ports: tuple[int, ...] = (22,)
     endpoint: str = ""  #: the only one that has it; empty: all of its module
     module_data: str = ""  #: what only its module knows of it: versioned JSON, read by nobody else
+    hardware: Hardware = Hardware()  #: that it boots on
+    dedicated: bool = False  #: each machine's disk is a full copy, which shares nothing
     disabled_at: datetime | None = None  #: it can't be reserved since then
     disabled_why: str = ""
 

@@ -26,6 +26,7 @@ class DatastoreFacts:
     free_gb: int
     usable: bool = True
     why_not: str = ""
+    linked: bool = True  #: a disk can be the child of another one
 
 
 @dataclass(frozen=True)

@@ -94,6 +94,7 @@ class State:
     use: Use = field(default_factory=Use)
     end_moved: bool = False  #: a wait until the end, or for a notice, must look again
     start_moved: bool = False  #: a wait for the start must look again
+    copy_ended: bool = False  #: the copy that it waits for is made, or could not be
     load_ended: bool = False  #: the background load that it waits for has ended, well or not
     acts: tuple[str, ...] = ()  #: intents of the newest acts that were done, so that none is done twice
     signals: int = 0  #: how many signals to extend it have come

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from vclab.model.revisions import Wanted
+
 WORKFLOW = "Reservation"
 PLACE = "place"  #: update, with start: answers ``Placement`` or fails as ``Refused``
 ACKNOWLEDGE = "acknowledge"
@@ -25,9 +27,18 @@ WAITER = "waiter"  #: signal to it: the id of a reservation that wants the compu
 LOADED = "loaded"  #: its signal to those: the computer's name; the store knows whether it ended well
 
 
+COPY = "Copy"  #: the workflow that makes a copy of a revision
+COPIED = "copied"  #: its signal to those who wait: "IMAGE/REVISION"; the store knows whether it ended well
+
+
 def workflow_id(reservation: str) -> str:
     """The workflow of a reservation."""
     return f"reservation-{reservation}"
+
+
+def copy_workflow(wanted: Wanted) -> str:
+    """The workflow that makes a copy."""
+    return f"copy-{wanted.image}-{wanted.revision}-{wanted.place.name.replace('/', '-')}"
 
 
 def computer_workflow(computer: str) -> str:

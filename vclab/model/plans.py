@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 
+from vclab.model.revisions import Hardware
 from vclab.model.traits import Traits
 
 _NAMESPACE = uuid.UUID("6f4f2a52-8a0c-4d37-9f5a-6a5b5f0f6c11")
@@ -34,6 +35,10 @@ class Target:
     member: int = 0
     spare: str = ""  #: instance UUID of the machine that is there already, kept from an earlier tenure; empty: none
     traits: Traits = Traits()  #: of its module, as they were when it was placed; ``guest``: this image has one
+    hardware: Hardware = Hardware()  #: that the image boots on
+    dedicated: bool = False  #: its disk shares nothing with the image's copy
+    copy: str = ""  #: where the image's copy is on the storage, as its module says; empty: where its data says
+    awaits_copy: bool = False  #: the copy must be made first
     image_data: str = ""  #: ``Image.module_data``; only the module reads it
     endpoint_data: str = ""  #: ``Endpoint.module_data``, as it was when it was placed; only the module reads it
 

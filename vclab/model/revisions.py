@@ -1,7 +1,85 @@
-"""What is known of a revision of an image beside its bytes: the record that lies with them in a repository."""
+"""Revisions of images and their copies; and what is known of a revision beside its bytes."""
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
+
+
+class RevisionState(StrEnum):
+    """What a revision is for. An image has one in production at most."""
+
+    TEST = "test"  #: can be reserved by its number
+    PRODUCTION = "production"  #: what new reservations get
+    RETIRED = "retired"  #: can't be reserved any more; it is deleted after a while
+
+
+class CopyState(StrEnum):
+    """How a copy of a revision stands."""
+
+    COPYING = "copying"  #: it is being made
+    USABLE = "usable"
+    RETIRING = "retiring"  #: it is being deleted: nothing new is made from it
+    BROKEN = "broken"  #: it is not there, or not what it should be
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a copy is: on a storage of an endpoint, or in a repository, which has no endpoint."""
+
+    endpoint: str
+    storage: str  #: or the repository's name
+
+    @property
+    def name(self) -> str:
+        """The same in one word: that of the storage's pool, or "repository/NAME"."""
+        return f"{self.endpoint}/datastore/{self.storage}" if self.endpoint else f"repository/{self.storage}"
+
+    def __str__(self) -> str:
+        return f"{self.storage} of {self.endpoint}" if self.endpoint else f"the repository {self.storage}"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A copy that is wanted."""
+
+    image: str
+    revision: int
+    place: Place
+
+    def __str__(self) -> str:
+        return f"{self.image}/{self.revision}"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a copy is made from: another storage of its endpoint, or a repository that the site's workers reach."""
+
+    storage: str = ""  #: empty: the repository
+    path: str = ""  #: on it, as its module says; empty: where the image's data says
+    repository: str = ""  #: folder; empty: none
+    sha256: str = ""
+    size: int = 0
+
+
+@dataclass(frozen=True)
+class CopyJob:
+    """What it takes to make a copy. Recorded; carries no secret."""
+
+    wanted: Wanted
+    source: Source
+    installation: str
+    module: str
+    site: str
+    disk_gb: int
+    image_data: str = ""
+
+
+@dataclass(frozen=True)
+class Copied:
+    """A copy that was made."""
+
+    path: str  #: where it is, as its module says
+    size: int = 0  #: bytes that it takes; 0: not known
 
 
 @dataclass(frozen=True)
@@ -33,4 +111,17 @@ class RevisionRecord:
     module_data: str = ""  #: what only its module knows of it
     parent: int = 0  #: the revision it was made from; 0: none
     reservation: str = ""  #: in which it was made
+    notes: str = ""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a revision comes from, and what its disk holds. Empty: not known."""
+
+    sha256: str = ""
+    size: int = 0  #: bytes of the disk
+    made_at: datetime | None = None
+    made_by: str = ""
+    parent: int = 0
+    reservation: str = ""
     notes: str = ""

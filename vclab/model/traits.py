@@ -30,6 +30,7 @@ class Traits:
     reloadable: bool = False  #: of lent ones: they can be loaded anew, and what they hold outlives a reservation
     identity: bool = True  #: needs a name and cards' addresses from an identity pool
     guest: bool = True  #: has an operating system that vclab enters; in a target: its image has one
+    copies: bool = False  #: machines' disks are made from copies of the image, one on each storage, made when needed
     operations: tuple[Operation, ...] = ()
 
     def can(self, operation: Operation) -> bool:

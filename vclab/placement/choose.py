@@ -34,6 +34,8 @@ class DatastoreRoom:
 
     facts: DatastoreFacts
     bookings: tuple[Booking, ...] = ()
+    wait: int = 0  #: 0: the image is there; 1: it is being copied there; 2: it must be
+    copy_gb: int = 0  #: that this would take
 
 
 @dataclass(frozen=True)
@@ -55,8 +57,9 @@ class Choice:
     storage: str  #: the datastore that its disk is claimed of; empty: none
 
 
-_Fit = tuple[int, int, str, str, str]
-"""Memory left, CPUs left, endpoint, host, datastore. The best fit sorts first, and ties always break the same way."""
+_Fit = tuple[int, int, int, str, str, str]
+"""How long the image is waited for, memory left, CPUs left, endpoint, host, datastore. The best fit sorts first, and
+ties always break the same way."""
 
 
 def choose(need: Need, endpoints: Sequence[EndpointRoom], free_identities: int) -> Choice | Refusal:
@@ -64,7 +67,7 @@ def choose(need: Need, endpoints: Sequence[EndpointRoom], free_identities: int) 
     # Reasons are collected only when no host fits: a large lab may have a thousand hosts.
     fits = [fit for endpoint in endpoints for fit in _fits(need, endpoint)] if free_identities else []
     if fits:
-        _, _, name, host, datastore = min(fits)
+        *_, name, host, datastore = min(fits)
         return Choice(name, host, datastore)
     candidates = [each for endpoint in endpoints for each in _candidates(need, endpoint, free_identities)]
     candidates.sort(key=lambda candidate: candidate.name)
@@ -84,9 +87,9 @@ def _fits(need: Need, endpoint: EndpointRoom) -> Iterator[_Fit]:
         short = memory_mb < 0 or cpus < 0 or used.disk_gb > 0  # a host's own pool has no disk
         if short or any(unfit(room)):
             continue
-        fitting, _ = datastore(host.datastores)
+        fitting, wait, _ = datastore(host.datastores)
         if fitting:
-            yield memory_mb, cpus, endpoint.name, host.name, fitting
+            yield wait, memory_mb, cpus, endpoint.name, host.name, fitting
 
 
 def _candidates(need: Need, endpoint: EndpointRoom, free_identities: int) -> Iterator[Candidate]:
@@ -99,7 +102,7 @@ def _candidates(need: Need, endpoint: EndpointRoom, free_identities: int) -> Ite
     for room in endpoint.hosts:
         host = room.facts
         free = Amounts(host.cpus, host.memory_mb) - peak(room.bookings, need.starts, need.ends)
-        _, without_room = _datastore(host.datastores, stores)
+        *_, without_room = _datastore(host.datastores, stores)
         lacks = (*unfit(room), *free.lacks(compute), *without_room)
         if not free_identities:
             lacks += ("no identity (hostname and addresses) is left",)
@@ -114,26 +117,28 @@ def unfit(room: HostRoom) -> Iterator[str]:
         yield host.why_not or "not usable"
 
 
-_Store = tuple[int, tuple[str, ...]]
-"""GiB free, and what it lacks. Computed once for all hosts that share it."""
+_Store = tuple[int, int, tuple[str, ...]]
+"""How long the image is waited for, GiB free, and what it lacks. Computed once for all hosts that share it."""
 
 
 def _store(need: Need, store: DatastoreRoom) -> _Store:
     if not store.facts.usable:
-        return 0, (store.facts.why_not or "not usable",)
+        return 0, 0, (store.facts.why_not or "not usable",)
     free = Amounts(disk_gb=store.facts.disk_gb) - peak(store.bookings, need.starts, need.ends)
-    return free.disk_gb, free.lacks(Amounts(disk_gb=need.amounts.disk_gb))
+    return store.wait, free.disk_gb, free.lacks(Amounts(disk_gb=need.amounts.disk_gb + store.copy_gb))
 
 
-def _datastore(names: tuple[str, ...], stores: Mapping[str, _Store]) -> tuple[str, tuple[str, ...]]:
-    """The fullest datastore of these that holds the disk, or "" and what each one lacks."""
-    fits: list[tuple[int, str]] = []
+def _datastore(names: tuple[str, ...], stores: Mapping[str, _Store]) -> tuple[str, int, tuple[str, ...]]:
+    """The fullest datastore of these that holds the disk, or "" and what each one lacks; one that has the image first.
+    The number: how long that is waited for."""
+    fits: list[tuple[int, int, str]] = []
     lacks: list[str] = []
     for name in sorted(set(names)):
-        free_gb, short = stores.get(name, (0, ("not usable",)))
+        wait, free_gb, short = stores.get(name, (0, 0, ("not usable",)))
         lacks.extend(f"datastore {name}: {text}" for text in short)
         if not short:
-            fits.append((free_gb, name))
+            fits.append((wait, free_gb, name))
     if fits:
-        return min(fits)[1], ()
-    return "", tuple(lacks) or ("has no datastore",)
+        wait, _, name = min(fits)
+        return name, wait, ()
+    return "", 0, tuple(lacks) or ("has no datastore",)

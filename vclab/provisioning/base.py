@@ -6,6 +6,7 @@ from typing import Protocol, cast
 from vclab.model.errors import StepFailed, Unreachable
 from vclab.model.inventory import Inventory, Machines
 from vclab.model.plans import Evidence, NodeStatus, Plan, Target, Whereabouts
+from vclab.model.revisions import Copied, CopyJob
 from vclab.model.steps import BlockingStep, StepContext
 from vclab.model.traits import Operation, Traits
 
@@ -74,6 +75,23 @@ class Power(Protocol):
 
     def power_reset(self, context: StepContext, target: Target) -> None:
         """Reset the computer, hard; one that is off is powered on."""
+
+
+class Copier(Protocol):
+    """What a module adds whose machines' disks are made from copies of the image: its traits say ``copies``."""
+
+    def make_copy(self, context: StepContext, job: CopyJob) -> Copied:
+        """Have a copy of a revision on a storage, whole: it has its name only then. One that is there is adopted.
+
+        Raises ``Interrupted`` when stopped, and then nothing is left of it; ``StepFailed``, ``Unreachable``.
+        """
+
+
+def copier(module: ProvisioningModule) -> Copier:
+    """The module as what makes copies. Raises ``StepFailed`` when it does not."""
+    if not module.traits.copies:
+        raise StepFailed(f"the provisioning module {module.name} makes no copies of images")
+    return cast(Copier, module)
 
 
 def power(module: ProvisioningModule, operation: Operation, target: Target) -> Power:

@@ -18,8 +18,7 @@ class Answer:
     networks: Mapping[str, tuple[str, ...]]  #: by host
     missing: tuple[str, ...]  #: "debian-12: [ds1] images/debian/1/disk.vmdk is not there"
     masters: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    """Of each image asked for, the usable datastores that have its master; an empty name: machines on any can be made
-    from it."""
+    """Of each image asked for, the usable datastores that have its master."""
     mistakes: tuple[str, ...] = ()  #: names in the entry that the endpoint does not have: it can't be used as it is
 
 

@@ -23,12 +23,10 @@ NAME = "fake"
 TRAITS = Traits(operations=POWER)
 DATASTORE = "fake-ds"
 
-_MAKE = (
-    Step("fake.remove_previous", "Remove what was there before"),
-    Step("fake.copy_disk", "Copy the image's disk", Profile.LONG),
-    Step("fake.create_vm", "Create the virtual machine"),
-    Step("fake.power_on", "Power it on"),
-)
+_REMOVE = Step("fake.remove_previous", "Remove what was there before")
+_COPY = Step("fake.copy_disk", "Copy the image's disk", Profile.LONG)
+_CREATE = Step("fake.create_vm", "Create the virtual machine")
+_ON = Step("fake.power_on", "Power it on")
 _ADOPT = Step("fake.adopt", "Take over a machine that is ready")
 _FIND = Step("fake.find_address", "Find its private address", Profile.LOOK)
 
@@ -59,7 +57,8 @@ class Fake(Pretended):
 
     def load_plan(self, target: Target, status: NodeStatus) -> Plan:
         """The steps from ``status`` on, those of the guest included. A machine without a guest has none of these."""
-        return load_plan(target.guest, status, bool(target.spare), _MAKE, _ADOPT, _FIND)
+        make = (_REMOVE, _COPY, _CREATE, _ON) if target.dedicated else (_REMOVE, _CREATE, _ON)
+        return load_plan(target.guest, status, bool(target.spare), make, _ADOPT, _FIND)
 
     def steps(self) -> Mapping[str, BlockingStep]:
         """The module's steps by recorded name."""
@@ -101,6 +100,7 @@ class Fake(Pretended):
         self._clear(context, target, target.generation - 1)
 
     def _copy_disk(self, context: StepContext, target: Target) -> None:
+        """A disk of its own: an unfinished machine, on no host."""
         if self._world.find(target.instance_uuid) is None:
             context.fence()
             self._world.put(
@@ -118,6 +118,8 @@ class Fake(Pretended):
             )
 
     def _create_vm(self, context: StepContext, target: Target) -> None:
+        if not target.dedicated:
+            self._copy_disk(context, target)
         machine = self._present(target, "fake.copy_disk")
         if not machine.host:
             if target.host not in self._world.behaviour.hosts:

@@ -69,6 +69,7 @@ class Datastore(View):
     free_gb: int
     usable: bool
     why_not: str
+    linked: bool  #: machines' disks can be children of an image's copy; else each one is a full copy
 
 
 class CheckedEndpoint(Endpoint):

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from vclab.model import catalog as model
 from vclab.model.errors import Invalid, Refused, StepFailed
+from vclab.model.revisions import CopyState, Hardware, RevisionState
 from vclab.service import checks, masters, module_data
 from vclab.service.failures import Suspect
 from vclab.service.finding import known
@@ -35,6 +36,8 @@ class Image(View):
     root_access: bool
     ports: tuple[int, ...]
     endpoint: str  #: the only one that has it; empty: all of its module
+    hardware: Hardware  #: that it boots on; empty words: what the module gives by itself
+    dedicated: bool  #: each machine's disk is a full copy
     module_data: dict[str, Any] | None  #: null: it can't be read
     error: str | None  #: why the module's data can't be read
     source: str  #: where its content is, for people
@@ -59,7 +62,7 @@ class Revision(View):
     """A revision of an image."""
 
     revision: int
-    production: bool  #: new reservations get it
+    state: RevisionState
     endpoint: str
     module_data: dict[str, Any] | None
     error: str | None
@@ -67,18 +70,19 @@ class Revision(View):
     suspect: Suspect | None
 
 
-class MasterPlace(View):
-    """That an endpoint was seen to have the master of the revision in production."""
+class CopyPlace(View):
+    """A copy of the revision in production."""
 
     endpoint: str
-    datastore: str | None  #: machines are made on this one only; None: on all of the endpoint's
+    datastore: str
+    state: CopyState
 
 
 class DetailedImage(Image):
-    """An image with all its revisions. ``masters``: where it is placed; none: not known, so anywhere."""
+    """An image with all its revisions. ``copies``: where it is; none: not known, so it is placed anywhere."""
 
     revisions: tuple[Revision, ...]
-    masters: tuple[MasterPlace, ...]
+    copies: tuple[CopyPlace, ...]
 
 
 class Add(Named):
@@ -131,11 +135,11 @@ async def show(call: Call, question: Named) -> DetailedImage:
         image = _known(session, question.name)
         suspects = {each.revision: Suspect.of(each) for each in failures.suspects(session, image.name)}
         revisions = [
-            _revision(each, production, suspects.get(each.revision))
-            for each, production in catalog.revisions(session, image.name)
+            _revision(each, state, suspects.get(each.revision))
+            for each, state in catalog.revisions(session, image.name)
         ]
-        there = tuple(_masters(session, image))
-        return DetailedImage(**dict(Image.of(image)), revisions=tuple(revisions), masters=there)
+        there = tuple(_copies(session, image))
+        return DetailedImage(**dict(Image.of(image)), revisions=tuple(revisions), copies=there)
 
     return await call.backend.read(ask)
 
@@ -370,9 +374,10 @@ async def _shown(call: Call, name: str) -> Image:
     return Image.of(await call.backend.read(lambda session: _known(session, name)))
 
 
-def _masters(session: Session, image: model.Image) -> Iterator[MasterPlace]:
-    for endpoint, datastores in sorted((copies.of(session, image) or {}).items()):
-        yield from (MasterPlace(endpoint=endpoint, datastore=name or None) for name in sorted(datastores))
+def _copies(session: Session, image: model.Image) -> Iterator[CopyPlace]:
+    places = copies.of(session, image)
+    for endpoint, there in sorted(places.storages.items()) if places else ():
+        yield from (CopyPlace(endpoint=endpoint, datastore=name, state=state) for name, state in sorted(there.items()))
 
 
 def _put(session: Session, image: model.Image) -> None:
@@ -383,11 +388,11 @@ def _listed(image: model.Image, suspect: bool) -> ListedImage:
     return ListedImage(**dict(Image.of(image)), suspect=suspect)
 
 
-def _revision(image: model.Image, production: bool, suspect: Suspect | None) -> Revision:
+def _revision(image: model.Image, state: RevisionState, suspect: Suspect | None) -> Revision:
     data, error = module_data.document(image)
     return Revision(
         revision=image.revision,
-        production=production,
+        state=state,
         endpoint=image.endpoint,
         module_data=data,
         error=error or None,

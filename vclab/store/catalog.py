@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from vclab.model import catalog as model
 from vclab.model.errors import NotFound, Refused
 from vclab.model.plans import GIVEN
+from vclab.model.revisions import Hardware, Origin, RevisionState
 from vclab.model.states import ComputerState
 from vclab.store import inventories, locks, models, usage
 
@@ -64,8 +65,15 @@ def affiliation_of(session: Session, reservation: str) -> str:
     return session.scalar(query) or ""
 
 
-def put_image(session: Session, image: model.Image, lent: bool = False) -> None:
-    """Add an image, or a revision of it, or change one; the given revision is in production afterwards.
+def put_image(
+    session: Session,
+    image: model.Image,
+    lent: bool = False,
+    state: RevisionState = RevisionState.PRODUCTION,
+    origin: Origin | None = None,
+) -> None:
+    """Add an image, or a revision of it, or change one, which is in that state afterwards. ``origin``: of a new one.
+    What was in production before is a test revision then.
 
     ``lent``: its computers are claimed as a whole, so its sizes may be zero. Raises ``Refused`` for other images that
     leave a size at zero.
@@ -75,15 +83,26 @@ def put_image(session: Session, image: model.Image, lent: bool = False) -> None:
     if min(sizes) < 0 or (0 in sizes and not lent):
         raise Refused(f"the image {image.name} needs CPUs, memory and disk greater than zero")
     _put(session, models.Image(name=image.name, title=image.title))
-    session.execute(sa.update(revision).where(revision.image == image.name).values(production=False))
+    if state is RevisionState.PRODUCTION:
+        leave_production(session, image.name)
     known = session.scalar(
         sa.select(revision.id).where(revision.image == image.name, revision.number == image.revision)
     )
-    columns = _columns(image, ports=list(image.ports), image=image.name, number=image.revision, production=True)
+    given = {"image": image.name, "number": image.revision, "state": state, "retired_at": None}
+    columns = _columns(image, ports=list(image.ports), hardware=dataclasses.asdict(image.hardware), **given)
+    if origin is not None:
+        columns |= dataclasses.asdict(origin)
     for name in ("name", "title", "revision"):
         del columns[name]
     session.merge(revision(id=known, **columns))
     session.flush()
+
+
+def leave_production(session: Session, image: str) -> None:
+    """No revision of the image is in production any more."""
+    revision = models.Revision
+    here = sa.and_(revision.image == image, revision.state == RevisionState.PRODUCTION)
+    session.execute(sa.update(revision).where(here).values(state=RevisionState.TEST))
 
 
 def image(session: Session, name: str) -> model.Image:
@@ -112,11 +131,11 @@ def revision(session: Session, name: str, number: int) -> model.Image:
     return _image(row[0], row[1])
 
 
-def revisions(session: Session, name: str) -> list[tuple[model.Image, bool]]:
-    """All revisions of an image, oldest first, each with whether it is in production. Raises ``NotFound``."""
+def revisions(session: Session, name: str) -> list[tuple[model.Image, RevisionState]]:
+    """All revisions of an image, oldest first, each with its state. Raises ``NotFound``."""
     query = _revisions().where(models.Image.name == name, models.Image.removed_at.is_(None))
     query = query.order_by(models.Revision.number)
-    found = [(_image(row[0], row[1]), row[1].production) for row in session.execute(query)]
+    found = [(_image(row[0], row[1]), row[1].state) for row in session.execute(query)]
     if not found:
         raise NotFound(f"there is no image {name}")
     return found
@@ -328,7 +347,7 @@ def _revisions() -> sa.Select[models.Image, models.Revision]:
 
 
 def _production() -> sa.Select[models.Image, models.Revision]:
-    return _revisions().where(models.Revision.production, models.Image.removed_at.is_(None))
+    return _revisions().where(models.Revision.state == RevisionState.PRODUCTION, models.Image.removed_at.is_(None))
 
 
 _IN_PRODUCTION = _production().where(models.Image.name == sa.bindparam("of"))
@@ -362,4 +381,5 @@ def _user(row: models.User) -> model.User:
 
 def _image(row: models.Image, of: models.Revision) -> model.Image:
     own = {name: getattr(row, name) for name in ("name", "title", *_RETIREMENT)}
-    return _same(model.Image, of, revision=of.number, ports=tuple(of.ports), **own)
+    hardware = Hardware(**of.hardware)
+    return _same(model.Image, of, revision=of.number, ports=tuple(of.ports), hardware=hardware, **own)

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from vclab.model.catalog import Image
 from vclab.model.plans import Facts, Target
 from vclab.model.states import ComputerState, Purpose
-from vclab.store import failures, locks, tenures
+from vclab.store import children, failures, locks, tenures
 from vclab.store.models import Computer, Reservation
 
 _LONGEST = 500  # characters of a reason
@@ -65,6 +65,8 @@ def give_back(session: Session, target: Target, not_clean: str, now: datetime) -
         else:
             computer.state = ComputerState.AVAILABLE
             computer.tainted = computer.tainted and target.traits.reloadable
+    if not not_clean:
+        children.gone(session, target)
     tenures.release(session, target.computer, target.generation, now)
     session.flush()
 

@@ -1,44 +1,258 @@
-"""Where the master of a revision was seen: machines of it are placed only there.
+"""Copies of revisions: machines are placed where one is, or where one can be made.
 
-Of a revision of which none was ever seen nothing is known: it was added unchecked, or nobody can be asked. It is placed
-anywhere.
+Of a revision of which no copy was ever seen nothing is known: it was added unchecked, or nobody can be asked. It is
+placed anywhere. Lock a copy's row after pools and computers.
 """
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from vclab.model import catalog as model
-from vclab.store import models
+from vclab.model.errors import NotFound
+from vclab.model.inventory import Amounts
+from vclab.model.messages import copy_workflow
+from vclab.model.revisions import Copied, CopyJob, CopyState, Place, Source, Wanted
+from vclab.model.rules import Rules
+from vclab.store import catalog, claims
 from vclab.store.column_types import utc
+from vclab.store.inserts import dialect_of, insert
+from vclab.store.models import Claim, Copy, CopyWaiter, DiskChild, Repository, Revision
 
-Places = Mapping[str, frozenset[str]]
-"""The datastores that have it, by endpoint. An empty name: machines on all of the endpoint's can be made from it."""
+_LONGEST = timedelta(days=7)
+"""For which a copy that is being made has its room."""
+_REASON = 500  # characters
+_table = Copy.metadata.tables[Copy.__tablename__]
 
-_table = models.Copy.metadata.tables[models.Copy.__tablename__]
-_OF = sa.select(_table.c.endpoint, _table.c.storage).where(
-    _table.c.image == sa.bindparam("of"), _table.c.revision == sa.bindparam("which")
+
+@dataclass(frozen=True)
+class Places:
+    """Where a revision is."""
+
+    storages: Mapping[str, Mapping[str, CopyState]]  #: by endpoint and storage
+    sites: frozenset[str]  #: in whose repositories it is
+
+    def endpoints(self) -> tuple[str, ...]:
+        """Those on which it is, by name."""
+        return tuple(sorted(name for name, there in self.storages.items() if CopyState.USABLE in there.values()))
+
+    def can_be_at(self, endpoint: model.Endpoint) -> bool:
+        """Whether machines can be made there, at once or when it was brought."""
+        return endpoint.name in self.endpoints() or endpoint.site in self.sites
+
+
+_OF = (
+    sa.select(Copy.endpoint, Copy.storage, Copy.state, Repository.site)
+    .outerjoin(Repository, sa.and_(Copy.endpoint.is_(None), Repository.name == Copy.storage))
+    .where(Copy.image == sa.bindparam("of"), Copy.revision == sa.bindparam("which"))
 )
-
-
-def seen(session: Session, image: model.Image, endpoint: str, storages: Collection[str], now: datetime) -> None:
-    """What an endpoint has now: these and no others."""
-    session.execute(
-        sa.delete(_table).where(
-            _table.c.image == image.name, _table.c.revision == image.revision, _table.c.endpoint == endpoint
-        )
-    )
-    lines = {"image": image.name, "revision": image.revision, "endpoint": endpoint, "seen_at": utc(now)}
-    if storages:
-        session.execute(sa.insert(_table), [lines | {"storage": storage} for storage in sorted(set(storages))])
 
 
 def of(session: Session, image: model.Image) -> Places | None:
     """Where the image's revision is; None: nothing is known."""
-    found = defaultdict[str, set[str]](set)
-    for endpoint, storage in session.execute(_OF, {"of": image.name, "which": image.revision}):
-        found[endpoint].add(storage)
-    return {endpoint: frozenset(storages) for endpoint, storages in found.items()} or None
+    found, sites = defaultdict[str, dict[str, CopyState]](dict), set[str]()
+    rows = session.execute(_OF, {"of": image.name, "which": image.revision}).all()
+    for endpoint, storage, state, site in rows:
+        if endpoint is not None:
+            found[endpoint][storage] = state
+        elif state is CopyState.USABLE and site is not None:
+            sites.add(site)
+    return Places(dict(found), frozenset(sites)) if rows else None
+
+
+def seen(session: Session, image: model.Image, endpoint: str, storages: Collection[str], now: datetime) -> None:
+    """Which copies that are not ours an endpoint has now: these and no others. One that machines are made from and that
+    is not there any more is broken."""
+    now = utc(now)
+    theirs = sa.select(Copy).where(
+        Copy.image == image.name, Copy.revision == image.revision, Copy.endpoint == endpoint, Copy.ours.is_(False)
+    )
+    known = {row.storage: row for row in session.scalars(theirs)}
+    for storage, row in known.items():
+        if storage in storages:
+            row.seen_at = now
+            if row.state is CopyState.BROKEN:
+                _is(row, CopyState.USABLE, now)
+        elif session.scalar(sa.select(sa.exists().where(*_children_of(row)))):
+            _is(row, CopyState.BROKEN, now, "it is not there any more")
+        else:
+            session.delete(row)
+    session.flush()
+    for storage in sorted(set(storages) - set(known)):
+        wanted = Wanted(image.name, image.revision, Place(endpoint, storage))
+        _insert(session, wanted, state=CopyState.USABLE, since=now, seen_at=now)
+
+
+def begin(session: Session, wanted: Wanted, now: datetime, kept: bool = False) -> Copy:
+    """The copy's row, locked. One that is not there, or could not be made, is to be made from now on.
+
+    ``kept``: whoever waits for it. That there is no room for it is found in its row.
+    """
+    _insert(session, wanted, state=CopyState.COPYING, since=utc(now), ours=True)
+    row = lock(session, wanted)
+    assert row is not None
+    if row.state is CopyState.BROKEN and row.ours and not row.path:
+        _is(row, CopyState.COPYING, utc(now))
+    row.kept = row.kept or kept
+    if row.state is CopyState.COPYING:
+        _claim_room(session, row, wanted, now)
+    session.flush()
+    return row
+
+
+def lock(session: Session, wanted: Wanted, shared: bool = False) -> Copy | None:
+    """The copy's row, locked: ``shared`` against changes only. None: there is none."""
+    query = sa.select(Copy).where(*_is_copy(Copy, wanted)).execution_options(populate_existing=True)
+    return session.scalar(query.with_for_update(read=shared))
+
+
+def known(session: Session, image: str, revision: int) -> bool:
+    """Whether anything is known of where the revision is."""
+    there = sa.exists().where(Copy.image == image, Copy.revision == revision)
+    return bool(session.scalar(sa.select(there)))
+
+
+def await_(session: Session, wanted: Wanted, reservation: str, now: datetime) -> None:
+    """The reservation waits for the copy."""
+    row = {"image": wanted.image, "revision": wanted.revision, "place": wanted.place.name}
+    session.execute(
+        insert(dialect_of(session), CopyWaiter.metadata.tables[CopyWaiter.__tablename__])
+        .values(**row, reservation=reservation, since=utc(now))
+        .on_conflict_do_nothing()
+    )
+
+
+def leave(session: Session, reservation: str) -> None:
+    """The reservation waits for no copy any more."""
+    session.execute(sa.delete(CopyWaiter).where(CopyWaiter.reservation == reservation))
+
+
+def waiters(session: Session, wanted: Wanted) -> list[str]:
+    """The reservations that wait for the copy, in the order in which they came."""
+    query = sa.select(CopyWaiter.reservation).where(*_is_copy(CopyWaiter, wanted))
+    return list(session.scalars(query.order_by(CopyWaiter.since, CopyWaiter.reservation)))
+
+
+def is_wanted(session: Session, wanted: Wanted) -> bool:
+    """Whether the copy is still to be made: somebody waits for it, or has asked for it."""
+    row = session.scalar(sa.select(Copy).where(*_is_copy(Copy, wanted)))
+    if row is None or row.state is not CopyState.COPYING:
+        return False
+    return row.kept or bool(waiters(session, wanted))
+
+
+def job(session: Session, wanted: Wanted, rules: Rules) -> CopyJob | None:
+    """What it takes to make the copy; None when it need not be made (any more). Raises ``NotFound`` when there is
+    nothing that it could be made from."""
+    row = session.scalar(sa.select(Copy).where(*_is_copy(Copy, wanted)))
+    if row is None or row.state is not CopyState.COPYING:
+        return None
+    image = catalog.revision(session, wanted.image, wanted.revision)
+    endpoint = catalog.endpoint(session, wanted.place.endpoint)
+    return CopyJob(
+        wanted=wanted,
+        source=_source(session, wanted, endpoint),
+        installation=rules.installation,
+        module=endpoint.module,
+        site=endpoint.site,
+        disk_gb=image.disk_gb,
+        image_data=image.module_data,
+    )
+
+
+def why_broken(session: Session, wanted: Wanted) -> str:
+    """Why the copy can't be used, nor waited for; empty when it can, or when there is none."""
+    row = session.scalar(sa.select(Copy).where(*_is_copy(Copy, wanted)).execution_options(populate_existing=True))
+    if row is None or row.state in (CopyState.USABLE, CopyState.COPYING):
+        return ""
+    what = "is being deleted" if row.state is CopyState.RETIRING else f"can't be used: {row.why}"
+    return f"the copy of {wanted} on {wanted.place} {what}"
+
+
+def made(session: Session, wanted: Wanted, copied: Copied, now: datetime) -> list[str]:
+    """It is made and can be used. Returns who waits for it."""
+    row = lock(session, wanted)
+    if row is not None and row.state is CopyState.COPYING:
+        _is(row, CopyState.USABLE, utc(now))
+        row.path, row.seen_at = copied.path, utc(now)
+    claims.release(session, copy_workflow(wanted), now)
+    return waiters(session, wanted)
+
+
+def not_made(session: Session, wanted: Wanted, why: str, now: datetime) -> list[str]:
+    """It could not be made; or nobody wants it any more (no ``why``). Nothing is left of it. Returns who waits."""
+    row, waiting = lock(session, wanted), waiters(session, wanted)
+    claims.release(session, copy_workflow(wanted), now)
+    if row is not None and row.state is CopyState.COPYING:
+        if why or waiting:
+            _is(row, CopyState.BROKEN, utc(now), why or "it was given up when nobody waited")
+        else:
+            session.delete(row)
+    session.flush()
+    return waiting
+
+
+def unfinished(session: Session) -> list[Wanted]:
+    """The copies that are to be made: each should have a workflow."""
+    query = sa.select(Copy).where(Copy.state == CopyState.COPYING, Copy.endpoint.is_not(None)).order_by(Copy.place)
+    return [Wanted(row.image, row.revision, Place(row.endpoint or "", row.storage)) for row in session.scalars(query)]
+
+
+# Inside.
+
+
+def _insert(session: Session, wanted: Wanted, **columns: object) -> None:
+    """Insert the row unless there is one: another transaction may do so at this moment."""
+    row = {"image": wanted.image, "revision": wanted.revision, "place": wanted.place.name}
+    row |= {"endpoint": wanted.place.endpoint or None, "storage": wanted.place.storage}
+    row |= {"path": "", "ours": False, "why": "", "seen_at": None, "verified_at": None, "kept": False}
+    session.execute(insert(dialect_of(session), _table).values(**{**row, **columns}).on_conflict_do_nothing())
+
+
+def _is(row: Copy, state: CopyState, now: datetime, why: str = "") -> None:
+    if row.state is not state:
+        row.state, row.since = state, now
+    row.why = why[:_REASON]
+
+
+def _claim_room(session: Session, row: Copy, wanted: Wanted, now: datetime) -> None:
+    """Unless it has some. The copy is not larger than the image's disk."""
+    holder = copy_workflow(wanted)
+    if row.endpoint is None or session.scalar(sa.select(sa.exists().where(Claim.holder == holder, ~Claim.released))):
+        return
+    image = catalog.revision(session, wanted.image, wanted.revision)
+    room = {claims.datastore_pool(row.endpoint, row.storage): Amounts(disk_gb=image.disk_gb)}
+    try:
+        claims.claim_pools(session, holder, now, now + _LONGEST, room)
+    except (claims.NoRoom, NotFound) as refused:
+        _is(row, CopyState.BROKEN, utc(now), str(refused))
+
+
+def _source(session: Session, wanted: Wanted, endpoint: model.Endpoint) -> Source:
+    """A copy on the same endpoint, else one in a repository of its site."""
+    usable = sa.and_(Copy.image == wanted.image, Copy.revision == wanted.revision, Copy.state == CopyState.USABLE)
+    query = sa.select(Copy).where(usable, Copy.endpoint == endpoint.name).order_by(Copy.ours.desc(), Copy.storage)
+    if (there := session.scalars(query).first()) is not None:
+        return Source(path=there.path, storage=there.storage)
+    kept = (
+        sa.select(Repository.folder, Revision.sha256, Revision.size)
+        .join(Copy, sa.and_(Copy.endpoint.is_(None), Copy.storage == Repository.name))
+        .join(Revision, sa.and_(Revision.image == Copy.image, Revision.number == Copy.revision))
+        .where(usable, Repository.site == endpoint.site)
+    )
+    found = session.execute(kept.order_by(Repository.name)).first()
+    if found is None:
+        raise NotFound(f"no copy of {wanted} is left that {wanted.place} could be given one from")
+    return Source(repository=found.folder, sha256=found.sha256, size=found.size)
+
+
+def _is_copy(table: type[Copy] | type[CopyWaiter], wanted: Wanted) -> tuple[sa.ColumnElement[bool], ...]:
+    return table.image == wanted.image, table.revision == wanted.revision, table.place == wanted.place.name
+
+
+def _children_of(row: Copy) -> tuple[sa.ColumnElement[bool], ...]:
+    return DiskChild.image == row.image, DiskChild.revision == row.revision, DiskChild.place == row.place

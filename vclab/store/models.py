@@ -1,4 +1,7 @@
-"""The tables. Overlapping claims of a computer are refused by the database itself: see the first migration."""
+"""The tables; those of images are in ``image_tables``.
+
+Overlapping claims of a computer are refused by the database itself: see the first migration.
+"""
 
 from datetime import datetime
 from typing import Any
@@ -6,63 +9,49 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     CheckConstraint,
-    Enum,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
-    MetaData,
-    String,
     UniqueConstraint,
     text,
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
 from vclab.model.catalog import ComputerKind
 from vclab.model.intents import Outcome
 from vclab.model.inventory import PoolKind
 from vclab.model.states import ComputerState, Ending, Purpose, ReservationState
-from vclab.store.column_types import UtcTime
+from vclab.store.image_tables import Copy, CopyWaiter, DiskChild, Image, Repository, Revision
+from vclab.store.table_base import Base, Retirable
 
-
-def _words(kind: Any) -> Enum:
-    """An enumeration, stored as its readable values."""
-    return Enum(kind, native_enum=False, length=20, values_callable=lambda members: [m.value for m in members])
-
-
-class Base(DeclarativeBase):
-    """Base of all tables. Constraints have fixed names, which errors and migrations use."""
-
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_name)s",
-            "ck": "ck_%(table_name)s_%(constraint_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
-    type_annotation_map = {  # noqa: RUF012
-        datetime: UtcTime(),
-        str: String(),
-        list[str]: JSON(),
-        list[int]: JSON(),
-        dict[str, Any]: JSON(),
-        ComputerKind: _words(ComputerKind),
-        ComputerState: _words(ComputerState),
-        ReservationState: _words(ReservationState),
-        Ending: _words(Ending),
-        Outcome: _words(Outcome),
-        PoolKind: _words(PoolKind),
-        Purpose: _words(Purpose),
-    }
-
-
-class Retirable:
-    """A row that can be disabled, so that nothing new uses it, and removed: hidden, while the history refers to it."""
-
-    disabled_at: Mapped[datetime | None]
-    disabled_why: Mapped[str] = mapped_column(default="")
-    removed_at: Mapped[datetime | None]
+__all__ = [
+    "Addresses",
+    "Base",
+    "Claim",
+    "Computer",
+    "Copy",
+    "CopyWaiter",
+    "DiskChild",
+    "Endpoint",
+    "Event",
+    "FailedStep",
+    "Fence",
+    "HostRest",
+    "Image",
+    "Intent",
+    "Inventory",
+    "LoadFailure",
+    "LoadStep",
+    "Orphan",
+    "Pool",
+    "RefusedRequest",
+    "Repository",
+    "Reservation",
+    "Revision",
+    "Spare",
+    "Tenure",
+    "User",
+]
 
 
 class User(Retirable, Base):
@@ -75,63 +64,6 @@ class User(Retirable, Base):
     affiliation: Mapped[str]
     public_keys: Mapped[list[str]]
     zone: Mapped[str]
-
-
-class Image(Retirable, Base):
-    """An image; what it consists of is in its revisions."""
-
-    __tablename__ = "images"
-
-    name: Mapped[str] = mapped_column(primary_key=True)
-    title: Mapped[str]
-
-
-class Revision(Base):
-    """One state of an image. New reservations get the one in production. Memory in MiB, disk in GiB."""
-
-    __tablename__ = "revisions"
-    __table_args__ = (
-        UniqueConstraint("image", "number"),
-        Index(
-            "uq_revisions_production",
-            "image",
-            unique=True,
-            sqlite_where=text("production"),
-            postgresql_where=text("production"),
-        ),
-    )
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    image: Mapped[str] = mapped_column(ForeignKey("images.name"))
-    number: Mapped[int]
-    production: Mapped[bool]
-    module: Mapped[str]
-    guest: Mapped[str]
-    cpus: Mapped[int]
-    memory_mb: Mapped[int]
-    disk_gb: Mapped[int]
-    root_access: Mapped[bool]
-    ports: Mapped[list[int]]
-    endpoint: Mapped[str]
-    module_data: Mapped[str]
-
-
-class Copy(Base):
-    """That an endpoint was seen to have the master of a revision (``copies``). ``storage``: on which datastore; empty:
-    machines on any of its datastores can be made from it."""
-
-    __tablename__ = "copies"
-    __table_args__ = (
-        ForeignKeyConstraint(
-            ["image", "revision"], ["revisions.image", "revisions.number"], name="fk_copies_image_revisions"
-        ),
-    )
-
-    image: Mapped[str] = mapped_column(primary_key=True)
-    revision: Mapped[int] = mapped_column(primary_key=True)
-    endpoint: Mapped[str] = mapped_column(ForeignKey("endpoints.name"), primary_key=True)
-    storage: Mapped[str] = mapped_column(primary_key=True)
-    seen_at: Mapped[datetime]
 
 
 class Endpoint(Retirable, Base):
@@ -166,6 +98,7 @@ class Pool(Base):
     seen_at: Mapped[datetime]
     usable: Mapped[bool]
     why_not: Mapped[str]
+    linked: Mapped[bool] = mapped_column(default=True)  #: of a datastore: a disk can be the child of another one
 
 
 class Computer(Base):

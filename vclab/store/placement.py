@@ -23,6 +23,7 @@ from vclab.placement import choose
 from vclab.store import (
     audit,
     catalog,
+    children,
     claims,
     computers,
     copies,
@@ -169,6 +170,7 @@ def _claim_and_record(
     if isinstance(found, Refusal):
         return refusals.for_user(session, found, request, now, window.claim_starts)
     target = targets.for_search(search, found, _take(session, search, found), rules)
+    target = children.hold(session, target, now)
     row = _record(session, request, by, target, window, rules)
     row.private_address, row.host_key = found.facts.private_address, found.facts.host_key
     audit.note(session, row.id, by.who, "reserved", f"on {target.host}", now, by.act)
@@ -194,8 +196,9 @@ def take(session: Session, search: Search, computer: Computer) -> int:
 
 def _why_no_endpoint(session: Session, image: model.Image) -> str:
     places, disabled = copies.of(session, image), catalog.all_endpoints_of(session, image)
-    if places and not (disabled := [each for each in disabled if each.name in places]):
-        return f"its master is only on {', '.join(sorted(places))}; `vclab image check {image.name}` looks for it again"
+    if places and not (disabled := [each for each in disabled if places.can_be_at(each)]):
+        where = ", ".join(places.endpoints()) or "nowhere"
+        return f"its master is only on {where}; `vclab image check {image.name}` looks for it again"
     if disabled:
         return "; ".join(f"the endpoint {each.name} is disabled{_because(each.disabled_why)}" for each in disabled)
     called = f" called {image.endpoint}" if image.endpoint else ""

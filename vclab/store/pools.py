@@ -10,6 +10,7 @@ from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from vclab.model.inventory import Amounts, DatastoreFacts, Inventory, PoolKind
+from vclab.model.revisions import CopyState
 from vclab.placement import Booking, Choice, DatastoreRoom, EndpointRoom, HostRoom
 from vclab.store import claims
 from vclab.store.column_types import utc
@@ -20,7 +21,7 @@ from vclab.store.search import Search
 Promised = Callable[[Session, Iterable[str], datetime, datetime], Mapping[str, Sequence[Booking]]]
 
 
-_FACTS = ("cpus", "memory_mb", "disk_gb", "usable", "why_not")
+_FACTS = ("cpus", "memory_mb", "disk_gb", "usable", "why_not", "linked")
 """What an endpoint says about a pool."""
 
 
@@ -78,11 +79,11 @@ def _pools_of(inventory: Inventory) -> Iterator[_Said]:
     """The pools that an endpoint's answer describes."""
     endpoint, seen_at = inventory.endpoint, utc(inventory.taken_at)
     for host in inventory.hosts:
-        facts = host.cpus, host.memory_mb, 0, host.usable, host.why_not
+        facts = host.cpus, host.memory_mb, 0, host.usable, host.why_not, True
         name = claims.host_pool(endpoint, host.name)
         yield _Said(name, endpoint, PoolKind.HOST, host.name, seen_at, facts)
     for store in inventory.datastores:
-        facts = 0, 0, store.disk_gb, store.usable, store.why_not
+        facts = 0, 0, store.disk_gb, store.usable, store.why_not, store.linked
         name = claims.datastore_pool(endpoint, store.name)
         yield _Said(name, endpoint, PoolKind.DATASTORE, store.name, seen_at, facts)
 
@@ -116,19 +117,33 @@ def _room(session: Session, search: Search, endpoint: str, promised: Promised) -
         for host in inventory.hosts
     )
     datastores = (
-        DatastoreRoom(store, tuple(claimed[claims.datastore_pool(endpoint, store.name)]))
-        for store in _with_master(search, endpoint, inventory.datastores)
+        _datastore(search, endpoint, store, tuple(claimed[claims.datastore_pool(endpoint, store.name)]))
+        for store in inventory.datastores
     )
     return EndpointRoom(endpoint, tuple(hosts), tuple(datastores))
 
 
-def _with_master(search: Search, endpoint: str, stores: Sequence[DatastoreFacts]) -> Sequence[DatastoreFacts]:
-    """The datastores; none can be used on which a machine can't be made from the image's master."""
-    places = search.masters.get(endpoint) if search.masters else None
-    if not places or "" in places:
-        return stores
-    why_not = f"has no master of {search.image.name}, revision {search.image.revision}"
-    return [each if each.name in places else replace(each, usable=False, why_not=why_not) for each in stores]
+def _datastore(search: Search, endpoint: str, store: DatastoreFacts, bookings: tuple[Booking, ...]) -> DatastoreRoom:
+    """A datastore as machines of the search's image see it: where no copy of it is, one needs room too."""
+    if search.places is None:
+        return DatastoreRoom(store, bookings)
+    state = search.places.storages.get(endpoint, {}).get(store.name)
+    what = f"{search.image.name}, revision {search.image.revision}"
+    if state is CopyState.RETIRING:
+        return DatastoreRoom(replace(store, usable=False, why_not=f"its copy of {what} is being deleted"), bookings)
+    if state is CopyState.USABLE:
+        return DatastoreRoom(store, bookings)
+    if not search.traits.copies:
+        return DatastoreRoom(replace(store, usable=False, why_not=f"has no copy of {what}"), bookings)
+    if state is CopyState.COPYING:  # which has its room
+        return DatastoreRoom(store, bookings, wait=1)
+    return DatastoreRoom(store, bookings, wait=2, copy_gb=search.image.disk_gb)
+
+
+def is_linked(session: Session, endpoint: str, storage: str) -> bool:
+    """Whether disks on the storage can be children of others; so it is with one that is not known."""
+    pool = claims.datastore_pool(endpoint, storage)
+    return bool(session.scalar(sa.select(Pool.linked).where(Pool.name == pool)) is not False)
 
 
 def wanted(choice: Choice, amounts: Amounts) -> dict[str, Amounts]:

@@ -13,6 +13,7 @@ from vclab.model.durations import format_duration
 from vclab.model.health import Suspect
 from vclab.model.ids import is_id
 from vclab.model.reservations import Candidate, Refusal, RefusedRequest, ReserveRequest
+from vclab.model.revisions import RevisionState
 from vclab.model.states import ComputerState
 from vclab.placement import MachineRoom, earliest, earliest_machine, ever
 from vclab.store import claims, failures, identities, local_time, models, pools
@@ -117,7 +118,7 @@ def beginning(session: Session, prefix: str, user: str | None, limit: int) -> li
 
 def _suspects(session: Session, image: str) -> Sequence[Suspect]:
     """The image's production revision, if it is suspect."""
-    production = sa.select(Revision.number).where(Revision.image == image, Revision.production)
+    production = sa.select(Revision.number).where(Revision.image == image, Revision.state == RevisionState.PRODUCTION)
     number = session.scalar(production)
     return [suspect for suspect in failures.suspects(session, image) if suspect.revision == number]
 

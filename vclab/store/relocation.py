@@ -21,6 +21,7 @@ from vclab.placement import Choice, choose
 from vclab.store import (
     audit,
     catalog,
+    children,
     claims,
     computers,
     eviction,
@@ -157,7 +158,7 @@ def _taken(session: Session, row: Reservation, old: Target, place: OtherPlace, n
     generation = computers.take(session, computer, row.id, Purpose.RESERVATION, image, old.traits.lent, until, now)
     endpoint = next(each for each in catalog.endpoints(session, old.module) if each.name == place.endpoint)
     new = targets.at(old, endpoint, Choice(place.endpoint, place.host, place.storage))
-    return targets.on(new, computer, generation)
+    return children.hold(session, targets.on(new, computer, generation), now)
 
 
 def _pools(target: Target) -> set[str]:

@@ -23,6 +23,7 @@ from vclab.placement import Choice, EndpointRoom, choose
 from vclab.store import (
     audit,
     catalog,
+    children,
     claims,
     computers,
     eviction,
@@ -67,7 +68,7 @@ def begin(session: Session, id: str, inventories: Sequence[Inventory], rules: Ru
     computer = found.computer
     assert computer is not None  # what begins now has one
     generation = placement.take(session, search, computer)
-    targets.record(row, targets.for_search(search, found, generation, rules))
+    targets.record(row, children.hold(session, targets.for_search(search, found, generation, rules), now))
     if found.machine:
         row.private_address, row.host_key = found.facts.private_address, found.facts.host_key
     row.revision, row.state, row.reason = search.image.revision, ReservationState.NEW, ""

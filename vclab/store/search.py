@@ -46,7 +46,7 @@ class Search:
     heard: Mapping[str, Inventory]  #: each endpoint's answer, by its name
     window: Window
     traits: Traits  #: of the image's module
-    masters: copies.Places | None = None  #: where the master is; None: not known
+    places: copies.Places | None = None  #: where the image is; None: not known
     resting: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """Why nothing is placed on a host for now, by endpoint and host. Filled when the pools are locked."""
 
@@ -93,7 +93,7 @@ def prepare(
     places = copies.of(session, image)
     endpoints = catalog.endpoints_of(session, image, promised)
     if places is not None:
-        endpoints = [each for each in endpoints if each.name in (*places, promised)]
+        endpoints = [each for each in endpoints if each.name == promised or places.can_be_at(each)]
     return Search(
         holder=holder,
         user=user,
@@ -102,7 +102,7 @@ def prepare(
         heard={inventory.endpoint: inventory for inventory in inventories},
         window=window,
         traits=rules.traits(image.module) if endpoints else Traits(),  # without any there is no search
-        masters=places,
+        places=places,
     )
 
 

@@ -16,9 +16,10 @@ from vclab.model import catalog as model
 from vclab.model.errors import NotFound
 from vclab.model.inventory import Amounts
 from vclab.model.plans import Facts, Target
+from vclab.model.revisions import RevisionState
 from vclab.model.states import ComputerState, Purpose, ReservationState
 from vclab.placement import Choice
-from vclab.store import claims, computers, identities, locks, pools, targets, tenures
+from vclab.store import children, claims, computers, identities, locks, pools, targets, tenures
 from vclab.store.column_types import utc
 from vclab.store.models import Computer, Endpoint, Image, Reservation, Revision, Spare, Tenure
 from vclab.store.search import Found, Search
@@ -142,6 +143,7 @@ def removed(session: Session, computer: str, generation: int, now: datetime) -> 
     row = locks.computer(session, computer)
     spare = session.get(Spare, computer, populate_existing=True)
     if spare is not None and spare.removal == generation:
+        children.gone(session, removed_target(spare))
         forget(session, computer, now)
         row = locks.computer(session, computer)
         if row.state is ComputerState.RELOADING:
@@ -235,7 +237,8 @@ def removed_target(spare: Spare) -> Target:
 
 
 def _in_production(image: Any, revision: Any) -> sa.Exists:
-    return sa.exists().where(Revision.image == image, Revision.number == revision, Revision.production)
+    state = Revision.state == RevisionState.PRODUCTION
+    return sa.exists().where(Revision.image == image, Revision.number == revision, state)
 
 
 def in_production(session: Session, image: str, revision: int) -> bool:

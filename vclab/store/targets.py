@@ -6,6 +6,7 @@ from typing import Any
 
 from vclab.model import catalog as model
 from vclab.model.plans import Target, lasting_uuid
+from vclab.model.revisions import Hardware
 from vclab.model.rules import Rules
 from vclab.model.traits import Operation, Traits
 from vclab.placement import Choice
@@ -17,7 +18,8 @@ def recorded(values: Mapping[str, Any]) -> Target:
     """A recorded target."""
     traits = values["traits"]
     operations = tuple(map(Operation, traits["operations"]))
-    return Target(**{**values, "traits": Traits(**{**traits, "operations": operations})})
+    hardware = Hardware(**values["hardware"])
+    return Target(**{**values, "hardware": hardware, "traits": Traits(**{**traits, "operations": operations})})
 
 
 def of(row: Reservation) -> Target:
@@ -46,6 +48,8 @@ def of_image(holder: str, image: model.Image, endpoint: model.Endpoint, choice: 
         public_mac="",
         site=endpoint.site,
         traits=dataclasses.replace(rules.traits(image.module), guest=bool(image.guest)),
+        hardware=image.hardware,
+        dedicated=image.dedicated,
         image_data=image.module_data,
         endpoint_data=endpoint.module_data,
     )
@@ -67,6 +71,8 @@ def at(target: Target, endpoint: model.Endpoint, choice: Choice) -> Target:
         storage=choice.storage,
         site=endpoint.site,
         endpoint_data=endpoint.module_data,
+        copy="",
+        awaits_copy=False,
     )
 
 

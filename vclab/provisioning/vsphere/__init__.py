@@ -9,7 +9,7 @@ from vclab.provisioning.kind import Kind, Surroundings
 from vclab.provisioning.vsphere.data import EndpointData, ImageData
 
 NAME = "vsphere"
-TRAITS = Traits(operations=POWER)
+TRAITS = Traits(copies=True, operations=POWER)
 
 
 def build(surroundings: Surroundings) -> ProvisioningModule:

@@ -67,5 +67,5 @@ def endpoint_data(target: Target) -> EndpointData:
 
 
 def master(target: Target) -> str:
-    """The master disk that the machine's own disk is copied from. Raises ``StepFailed``."""
-    return image_data(target).master(target.storage)
+    """The image's copy that the machine's own disk is made from. Raises ``StepFailed``."""
+    return target.copy or image_data(target).master(target.storage)

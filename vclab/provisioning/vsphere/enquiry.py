@@ -94,7 +94,7 @@ def _missing(site: Site, image: Image, inventory: Inventory) -> tuple[list[str],
         return [f"{image.name}: {error}"], frozenset()
     wanted = [data.datastore] if data.datastore else [store.name for store in inventory.datastores if store.usable]
     why_not = {name: _why_missing(site, data, name, inventory) for name in wanted}
-    found = frozenset("" if data.datastore else name for name, why in why_not.items() if not why)
+    found = frozenset(name for name, why in why_not.items() if not why)
     return [f"{image.name}: {data.master(name)}{why}" for name, why in why_not.items() if why], found
 
 

@@ -176,6 +176,20 @@ def leftovers(site: Site, target: Target) -> list[Directory]:
     return [Directory(target.storage, name) for name in sorted(ours | {target.machine_name})]
 
 
+def must_be_there(site: Site, path: str, what: str) -> None:
+    """Raise ``StepFailed`` when a file is not there; ``what`` it is, in words."""
+    datastore, folder, name = split(path)
+    if name not in (listing(site, site.datastore(datastore), folder) or ()):
+        raise StepFailed(f"{path}, {what}, is not there")
+
+
+def split(path: str) -> tuple[str, str, str]:
+    """Of "[ds1] folder/x.vmdk": the datastore, "[ds1] folder" and "x.vmdk"."""
+    datastore, _, inside = path.removeprefix("[").partition("] ")
+    folder, _, name = inside.rpartition("/")
+    return datastore, f"[{datastore}] {folder}".rstrip(), name
+
+
 def no_space(datastore: str, free_gb: int, what: str) -> StepFailed:
     """The error that says that a datastore is full."""
     return StepFailed(f"datastore {datastore} has no space for {what} ({free_gb} GiB free)")

@@ -8,6 +8,7 @@ from vclab.model.plans import Target
 from vclab.model.steps import StepContext
 from vclab.provisioning.vsphere import files, removal, tasks
 from vclab.provisioning.vsphere.api import Ref, vim, vmodl
+from vclab.provisioning.vsphere.data import master
 from vclab.provisioning.vsphere.definition import definition, renaming
 from vclab.provisioning.vsphere.faults import explained
 from vclab.provisioning.vsphere.folder import machine_folder
@@ -56,18 +57,19 @@ def _settled(site: Site, target: Target) -> Machine | None:
 
 
 def _create(site: Site, target: Target, context: StepContext) -> Machine:
-    place = files.directory(target)
+    place, linked = files.directory(target), not target.dedicated
     names = files.prepare(site, target)
-    if f"{place.name}.vmdk" not in names:
+    if not linked and f"{place.name}.vmdk" not in names:
         raise StepFailed(f"the disk {place.disk} is not there: the step vsphere.copy_disk makes it")
     if f"{place.name}.vmx" in names:
         machine = _appears(site, target)
         if machine:
             return machine
-        _remove_definition(site, target, names, context)
+    if names:
+        _remove_unfinished(site, target, names, linked, context)
     folder = machine_folder(site)
     try:
-        _call(site, target, folder, context)
+        _call(site, target, folder, linked, context)
     except (vim.fault.DuplicateName, vim.fault.AlreadyExists, vim.fault.FileAlreadyExists) as fault:
         log.info("%s: %s; looking whose it is", target.machine_name, type(fault).__name__)
     machine = _appears(site, target)
@@ -76,10 +78,10 @@ def _create(site: Site, target: Target, context: StepContext) -> Machine:
     return machine
 
 
-def _call(site: Site, target: Target, folder: Ref, context: StepContext) -> None:
+def _call(site: Site, target: Target, folder: Ref, linked: bool, context: StepContext) -> None:
     """Ask the endpoint to make the machine, and wait. Raises faults that say that one is there already."""
     host = site.host(target.host)
-    spec = definition(site, target, host, files.directory(target))
+    spec = definition(site, target, host, files.directory(target), linked)
     context.fence()
     try:
         task = folder.CreateVM_Task(spec, host.pool, host.ref)
@@ -91,6 +93,8 @@ def _call(site: Site, target: Target, folder: Ref, context: StepContext) -> None
     except (vim.fault.DuplicateName, vim.fault.AlreadyExists, vim.fault.FileAlreadyExists):
         raise
     except vmodl.MethodFault as fault:
+        if linked:
+            files.must_be_there(site, master(target), f"the copy of {target.image}, revision {target.revision}")
         with explained(f"host {target.host} does not take {target.machine_name}"):
             raise fault
 
@@ -103,13 +107,16 @@ def _appears(site: Site, target: Target) -> Machine | None:
     return machine
 
 
-def _remove_definition(site: Site, target: Target, names: set[str], context: StepContext) -> None:
-    """Delete the files of a definition that was never finished; the disk stays."""
+def _remove_unfinished(site: Site, target: Target, names: set[str], linked: bool, context: StepContext) -> None:
+    """Delete what an attempt has made that was never finished: a child too, but not a disk that was copied."""
     place = files.directory(target)
-    context.fence()
-    for name in names:
-        if not name.endswith(".vmdk"):
-            files.delete(site, f"{place.path}/{name}")
+    leftover = [name for name in names if linked or not name.endswith(".vmdk")]
+    if leftover:
+        context.fence()
+    if f"{place.name}.vmdk" in leftover:
+        files.delete_disk(site, place.disk)
+    for name in leftover:
+        files.delete(site, f"{place.path}/{name}")
 
 
 def adopt(site: Site, target: Target, context: StepContext) -> None:

@@ -7,9 +7,10 @@ from vclab.model.catalog import Endpoint
 from vclab.model.errors import NotOurs
 from vclab.model.inventory import Inventory, MachineFacts, Machines
 from vclab.model.plans import Evidence, Facts, NodeStatus, Plan, Profile, Status, Step, StepInput, Target, Whereabouts
+from vclab.model.revisions import Copied, CopyJob
 from vclab.model.steps import BlockingStep, StepContext
 from vclab.provisioning.virtual import load_plan
-from vclab.provisioning.vsphere import NAME, TRAITS, loading, removal
+from vclab.provisioning.vsphere import NAME, TRAITS, images, loading, removal
 from vclab.provisioning.vsphere.address import find_address, leased, nobody_else, published_key, whereabouts
 from vclab.provisioning.vsphere.copying import copy_disk
 from vclab.provisioning.vsphere.evidence import evidence
@@ -19,12 +20,10 @@ from vclab.provisioning.vsphere.session import Sessions
 from vclab.provisioning.vsphere.site import Site, open_site
 from vclab.provisioning.vsphere.survey import survey
 
-_MAKE = (
-    Step("vsphere.remove_previous", "Remove what was there before"),
-    Step("vsphere.copy_disk", "Copy the image's disk", Profile.LONG),
-    Step("vsphere.create_vm", "Create the virtual machine"),
-    Step("vsphere.power_on", "Power it on"),
-)
+_REMOVE = Step("vsphere.remove_previous", "Remove what was there before")
+_COPY = Step("vsphere.copy_disk", "Copy the image's disk", Profile.LONG)
+_CREATE = Step("vsphere.create_vm", "Create the virtual machine")
+_ON = Step("vsphere.power_on", "Power it on")
 _ADOPT = Step("vsphere.adopt", "Take over a machine that is ready")
 _FIND = Step("vsphere.find_address", "Find its private address", Profile.LOOK)
 
@@ -83,7 +82,8 @@ class VSphere:
 
     def load_plan(self, target: Target, status: NodeStatus) -> Plan:
         """The steps from ``status`` on, those of the guest included. A machine without a guest has none of these."""
-        return load_plan(target.guest, status, bool(target.spare), _MAKE, _ADOPT, _FIND)
+        make = (_REMOVE, _COPY, _CREATE, _ON) if target.dedicated else (_REMOVE, _CREATE, _ON)
+        return load_plan(target.guest, status, bool(target.spare), make, _ADOPT, _FIND)
 
     def steps(self) -> Mapping[str, BlockingStep]:
         """The module's steps by recorded name."""
@@ -95,6 +95,12 @@ class VSphere:
             "vsphere.power_on": self._step(loading.power_on),
             "vsphere.find_address": self._find_address,
         }
+
+    def make_copy(self, context: StepContext, job: CopyJob) -> Copied:
+        """Have a copy of a revision on a datastore. Raises ``StepFailed``, ``Interrupted``, ``NotOurs``."""
+        if job.installation != self._installation:
+            raise NotOurs(f"{job.wanted} is of the installation {job.installation}; this one is {self._installation}")
+        return images.make_copy(self._site(job.wanted.place.endpoint), job, context)
 
     def remove(self, context: StepContext, target: Target) -> None:
         """Remove the computer's machines and directories here, of this generation and older; verify it."""

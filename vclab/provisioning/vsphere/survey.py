@@ -19,7 +19,8 @@ _HOST = [
     "summary.hardware.numCpuThreads",
     "summary.hardware.memorySize",
 ]
-_STORE = ["name", "summary.freeSpace", "summary.accessible", "summary.maintenanceMode"]
+_STORE = ["name", "summary.freeSpace", "summary.accessible", "summary.maintenanceMode", "summary.type"]
+_UNLINKED = ("vsan", "vvol")  #: they make an object of its own of each disk
 _SIZE = ["config.hardware.numCPU", "config.hardware.memoryMB"]
 _DISKS = ["config.hardware.device", "storage.perDatastoreUsage"]
 
@@ -63,11 +64,15 @@ def _held_by_ours(site: Site, machines: list[Machine]) -> dict[str, int]:
 
 
 def _usage(machine: Mapping[str, Any]) -> dict[str, int]:
-    """Bytes that one machine takes by datastore: what it has written or, if that is more, its thick disks' size."""
-    written = {u.datastore._moId: int(u.committed) for u in machine.get("storage.perDatastoreUsage", [])}
+    """Bytes that one machine takes by datastore: what it has written for itself or, if that is more, its thick disks'
+    size. What it shares with others is the image's."""
+    disks = [d for d in machine.get("config.hardware.device", []) if isinstance(d, vim.vm.device.VirtualDisk)]
+    shares = any(getattr(disk.backing, "parent", None) for disk in disks)
+    said = machine.get("storage.perDatastoreUsage", [])
+    written = {u.datastore._moId: int(u.unshared if shares else u.committed) for u in said}
     thick: dict[str, int] = {}
-    for device in machine.get("config.hardware.device", []):
-        if isinstance(device, vim.vm.device.VirtualDisk) and not getattr(device.backing, "thinProvisioned", False):
+    for device in disks:
+        if not shares and not getattr(device.backing, "thinProvisioned", False):
             store = getattr(device.backing, "datastore", None)
             if store is not None:
                 thick[store._moId] = thick.get(store._moId, 0) + int(device.capacityInKB) * 1024
@@ -109,5 +114,10 @@ def _datastore(values: Mapping[str, Any], held: int) -> DatastoreFacts:
         why = "in maintenance"
     free = max(values.get("summary.freeSpace", 0), 0)
     return DatastoreFacts(
-        name=values["name"], disk_gb=(free + held) // 2**30, free_gb=free // 2**30, usable=not why, why_not=why
+        name=values["name"],
+        disk_gb=(free + held) // 2**30,
+        free_gb=free // 2**30,
+        usable=not why,
+        why_not=why,
+        linked=str(values.get("summary.type", "")).lower() not in _UNLINKED,
     )

@@ -14,7 +14,7 @@ TIME = sa.DateTime(timezone=True)
 WORD = sa.String(20)
 OPEN = sa.text("ended_at IS NULL")
 HELD = sa.text("released_at IS NULL")
-PRODUCTION = sa.text("production")
+PRODUCTION = sa.text("state = 'production'")
 
 SQLITE_REFUSAL = """
 CREATE TRIGGER {name} BEFORE {event} ON claims
@@ -40,6 +40,7 @@ def upgrade() -> None:
     """Make all tables, and what the database itself must refuse."""
     _catalog()
     _computers()
+    _copies()
     _reservations()
     _claims_and_tenures()
     _fences()
@@ -91,7 +92,7 @@ def _catalog() -> None:
         sa.Column("id", sa.Integer, nullable=False),
         sa.Column("image", sa.String, nullable=False),
         sa.Column("number", sa.Integer, nullable=False),
-        sa.Column("production", sa.Boolean, nullable=False),
+        sa.Column("state", sa.String(20), nullable=False),
         sa.Column("module", sa.String, nullable=False),
         sa.Column("guest", sa.String, nullable=False),
         sa.Column("cpus", sa.Integer, nullable=False),
@@ -101,6 +102,16 @@ def _catalog() -> None:
         sa.Column("ports", sa.JSON, nullable=False),
         sa.Column("endpoint", sa.String, nullable=False),
         sa.Column("module_data", sa.String, nullable=False),
+        sa.Column("hardware", sa.JSON, nullable=False),
+        sa.Column("dedicated", sa.Boolean, nullable=False),
+        sa.Column("sha256", sa.String, nullable=False),
+        sa.Column("size", sa.BigInteger, nullable=False),
+        sa.Column("made_at", TIME, nullable=True),
+        sa.Column("made_by", sa.String, nullable=False),
+        sa.Column("parent", sa.Integer, nullable=False),
+        sa.Column("reservation", sa.String, nullable=False),
+        sa.Column("notes", sa.String, nullable=False),
+        sa.Column("retired_at", TIME, nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_revisions"),
         sa.ForeignKeyConstraint(["image"], ["images.name"], name="fk_revisions_image_images"),
         sa.UniqueConstraint("image", "number", name="uq_revisions_image"),
@@ -128,19 +139,71 @@ def _catalog() -> None:
         *_retirable(),
         sa.PrimaryKeyConstraint("name", name="pk_endpoints"),
     )
+
+
+def _copies() -> None:
+    op.create_table(
+        "repositories",
+        sa.Column("name", sa.String, nullable=False),
+        sa.Column("site", sa.String, nullable=False),
+        sa.Column("folder", sa.String, nullable=False),
+        sa.Column("added_at", TIME, nullable=False),
+        sa.PrimaryKeyConstraint("name", name="pk_repositories"),
+    )
     op.create_table(
         "copies",
         sa.Column("image", sa.String, nullable=False),
         sa.Column("revision", sa.Integer, nullable=False),
-        sa.Column("endpoint", sa.String, nullable=False),
+        sa.Column("place", sa.String, nullable=False),
+        sa.Column("endpoint", sa.String, nullable=True),
         sa.Column("storage", sa.String, nullable=False),
-        sa.Column("seen_at", TIME, nullable=False),
-        sa.PrimaryKeyConstraint("image", "revision", "endpoint", "storage", name="pk_copies"),
+        sa.Column("path", sa.String, nullable=False),
+        sa.Column("ours", sa.Boolean, nullable=False),
+        sa.Column("state", sa.String(20), nullable=False),
+        sa.Column("why", sa.String, nullable=False),
+        sa.Column("since", TIME, nullable=False),
+        sa.Column("seen_at", TIME, nullable=True),
+        sa.Column("verified_at", TIME, nullable=True),
+        sa.Column("kept", sa.Boolean, nullable=False),
+        sa.PrimaryKeyConstraint("image", "revision", "place", name="pk_copies"),
         sa.ForeignKeyConstraint(
             ["image", "revision"], ["revisions.image", "revisions.number"], name="fk_copies_image_revisions"
         ),
         sa.ForeignKeyConstraint(["endpoint"], ["endpoints.name"], name="fk_copies_endpoint_endpoints"),
     )
+    op.create_index("ix_copies_place", "copies", ["place"])
+    op.create_table(
+        "copy_waiters",
+        sa.Column("image", sa.String, nullable=False),
+        sa.Column("revision", sa.Integer, nullable=False),
+        sa.Column("place", sa.String, nullable=False),
+        sa.Column("reservation", sa.String, nullable=False),
+        sa.Column("since", TIME, nullable=False),
+        sa.PrimaryKeyConstraint("image", "revision", "place", "reservation", name="pk_copy_waiters"),
+        sa.ForeignKeyConstraint(
+            ["image", "revision", "place"],
+            ["copies.image", "copies.revision", "copies.place"],
+            name="fk_copy_waiters_copies",
+            ondelete="CASCADE",
+        ),
+    )
+    op.create_table(
+        "disk_children",
+        sa.Column("computer", sa.String, nullable=False),
+        sa.Column("generation", sa.Integer, nullable=False),
+        sa.Column("image", sa.String, nullable=False),
+        sa.Column("revision", sa.Integer, nullable=False),
+        sa.Column("place", sa.String, nullable=False),
+        sa.Column("since", TIME, nullable=False),
+        sa.PrimaryKeyConstraint("computer", "generation", name="pk_disk_children"),
+        sa.ForeignKeyConstraint(["computer"], ["computers.name"], name="fk_disk_children_computer_computers"),
+        sa.ForeignKeyConstraint(
+            ["image", "revision", "place"],
+            ["copies.image", "copies.revision", "copies.place"],
+            name="fk_disk_children_copies",
+        ),
+    )
+    op.create_index("ix_disk_children_copy", "disk_children", ["image", "revision", "place"])
 
 
 def _computers() -> None:
@@ -156,6 +219,7 @@ def _computers() -> None:
         sa.Column("seen_at", TIME, nullable=False),
         sa.Column("usable", sa.Boolean, nullable=False),
         sa.Column("why_not", sa.String, nullable=False),
+        sa.Column("linked", sa.Boolean, nullable=False),
         sa.PrimaryKeyConstraint("name", name="pk_pools"),
     )
     op.create_table(

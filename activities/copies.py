@@ -1,0 +1,153 @@
+"""Making copies of images: their records, and the work. The rules of activities/records.py hold here too."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities import rules
+from activities.errors import failures
+from activities.recording import recording
+from activities.runner import Context, heartbeating, in_thread, unfenced
+from vclab.model.errors import NotFound, Refused
+from vclab.model.reservations import Placed
+from vclab.model.revisions import Copied, CopyJob, Wanted
+from vclab.provisioning.base import ProvisioningModule, copier, known_module
+from vclab.settings import Settings
+from vclab.store import awaited_copies, copies
+from vclab.store.engine import Store
+
+UNWANTED = "Unwanted"
+"""The type of the failure of a copy that nobody waits for any more."""
+LOOK_SECONDS = 10.0
+"""How often it is looked whether a copy that is being made is wanted still."""
+
+
+@dataclass(frozen=True)
+class AwaitCopy:
+    """A reservation wants the copy of its target."""
+
+    reservation: str
+    now: datetime
+    again: bool = False  #: also one that could not be made: it is tried again
+
+
+@dataclass(frozen=True)
+class CopyAwaited:
+    """Where it is placed: with the copy, or it waits for it; or ``why_not``."""
+
+    placed: Placed
+    why_not: str = ""
+
+
+@dataclass(frozen=True)
+class CopyBegun:
+    """What it takes; or why it is not made. Neither: it need not be."""
+
+    job: CopyJob | None = None
+    why_not: str = ""
+
+
+@dataclass(frozen=True)
+class CopyEnded:
+    """It is made; or ``why_not``; or nobody wants it any more."""
+
+    wanted: Wanted
+    now: datetime
+    copied: Copied | None = None
+    why_not: str = ""
+
+
+@dataclass(frozen=True)
+class Waiters:
+    """The reservations that wait for a copy."""
+
+    reservations: tuple[str, ...] = ()
+
+
+class CopyRecords:
+    """Record activities of copies."""
+
+    def __init__(self, store: Store, settings: Callable[[], Settings]) -> None:
+        self._store = store
+        self._settings = settings
+
+    @activity.defn
+    def copy_awaited(self, given: AwaitCopy) -> CopyAwaited:
+        """The reservation has the copy, or waits for it."""
+
+        def look(session: Session) -> CopyAwaited:
+            ours = rules.of_reservation(session, self._settings(), given.reservation)
+            return CopyAwaited(*awaited_copies.look(session, given.reservation, given.again, ours, given.now))
+
+        with recording():
+            return self._store.run(look)
+
+    @activity.defn
+    def copy_begins(self, wanted: Wanted) -> CopyBegun:
+        """What it takes to make it. That there is nothing to make it from is an answer."""
+        with recording():
+            try:
+                return CopyBegun(self._store.run(lambda s: copies.job(s, wanted, self._settings().rules())))
+            except (NotFound, Refused) as refused:
+                return CopyBegun(why_not=str(refused))
+
+    @activity.defn
+    def copy_ended(self, given: CopyEnded) -> Waiters:
+        """It is made, or could not be, or is not wanted. Returns who is to be told."""
+
+        def end(session: Session) -> list[str]:
+            if given.copied is not None:
+                return copies.made(session, given.wanted, given.copied, given.now)
+            return copies.not_made(session, given.wanted, given.why_not, given.now)
+
+        with recording():
+            return Waiters(tuple(self._store.run(end)))
+
+
+class CopyActivities:
+    """The work at an endpoint."""
+
+    def __init__(self, modules: Mapping[str, ProvisioningModule], store: Store, executor: Executor) -> None:
+        self._modules = modules
+        self._store = store
+        self._executor = executor
+
+    @activity.defn
+    async def make_copy(self, job: CopyJob) -> Copied:
+        """Have the copy, whole. One that nobody waits for any more is stopped; nothing is left of it then."""
+        with failures():
+            module = copier(known_module(self._modules, job.module))
+            async with heartbeating(unfenced) as context:
+                watch = asyncio.create_task(self._watch(job.wanted, context))
+                try:
+                    return await in_thread(self._executor, context, module.make_copy, context, job)
+                except Exception:
+                    if context.cancelled and not activity.is_cancelled():
+                        raise ApplicationError(
+                            f"nobody wants {job.wanted} on {job.wanted.place} any more",
+                            type=UNWANTED,
+                            non_retryable=True,
+                        ) from None
+                    raise
+                finally:
+                    watch.cancel()
+
+    async def _watch(self, wanted: Wanted, context: Context) -> None:
+        """Stop the work when nobody wants it any more. A database that does not answer is no reason."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            with suppress(Exception):
+                if not await asyncio.to_thread(self._is_wanted, wanted):
+                    context.cancel()
+                    return
+
+    def _is_wanted(self, wanted: Wanted) -> bool:
+        with self._store.read() as session:
+            return copies.is_wanted(session, wanted)

@@ -1,0 +1,134 @@
+"""Copies of images: made for those who wait, or for nobody any more."""
+
+from datetime import UTC, datetime
+
+from tests.histories.lives.acts import end, go_on, help_needed, hold, resolve, run, waits_for
+from tests.histories.lives.catalog import life as lived
+from tests.workflows.conftest import IMAGE, Life
+from vclab.model import messages
+from vclab.model.errors import StepFailed
+from vclab.model.messages import How, copy_workflow
+from vclab.model.revisions import Place, Wanted
+from vclab.store import copies
+
+WANTED = Wanted(IMAGE.name, IMAGE.revision, Place("vc", "ds1"))
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+WAITS = "debian-12/1 to be copied to ds1 of vc"
+
+
+def elsewhere(life: Life) -> None:
+    """The image is on another datastore than the one that machines go to."""
+    life.store.run(lambda s: copies.seen(s, IMAGE, "vc", ["ds0"], NOW))
+
+
+async def waiting(life: Life) -> None:
+    """A reservation waits for the copy, which is being made."""
+    elsewhere(life)
+    hold(life, "make_copy")
+    await life.reserve()
+    await waits_for(life, WAITS)
+    await life.when(life.world.held.is_set)
+
+
+@lived("copied-first")
+async def the_image_is_brought(life: Life) -> None:
+    """The image is copied to where the machine goes, then the machine is made from it."""
+    await waiting(life)
+    go_on(life, "make_copy")
+    await life.until("reserved")
+    await end(life)
+
+
+@lived("copied-signal-lost")
+async def the_signal_is_lost(life: Life) -> None:
+    """The copy's workflow is terminated; it is looked anew after a minute, and goes on."""
+    await waiting(life)
+    await life.client.get_workflow_handle(copy_workflow(WANTED)).terminate()
+    go_on(life, "make_copy")
+    await life.skip(seconds=61)
+    await life.until("reserved")
+    await end(life)
+
+
+@lived("copied-again")
+async def a_copy_that_fails_is_tried_again(life: Life) -> None:
+    """There is no room for the copy and no other place; an operator makes some."""
+    elsewhere(life)
+    life.world.fail["make_copy"] = StepFailed("datastore ds1 has no space")
+    await life.reserve()
+    await help_needed(life)
+    life.world.fail.clear()
+    await resolve(life, How.RETRY)
+    await life.until("reserved")
+    await end(life)
+
+
+@lived("deleted-uncopied")
+async def ended_while_it_waits_for_the_copy(life: Life) -> None:
+    """Its user ends it; the copy is nobody's then."""
+    await waiting(life)
+    await end(life)
+    go_on(life, "make_copy")
+
+
+@lived("copy")
+async def a_copy(life: Life) -> str:
+    """The workflow that makes it, and tells who waits."""
+    await waiting(life)
+    go_on(life, "make_copy")
+    await life.until("reserved")
+    return copy_workflow(WANTED)
+
+
+@lived("copy-unwanted")
+async def a_copy_that_nobody_wants(life: Life) -> str:
+    """It is stopped when its last waiter has ended."""
+    await waiting(life)
+    await end(life)
+    assert "not wanted any more" in await life.client.get_workflow_handle(copy_workflow(WANTED)).result()
+    return copy_workflow(WANTED)
+
+
+@lived("copy-cancelled")
+async def a_copy_that_is_cancelled(life: Life) -> str:
+    """`workflow cancel`: those who wait are told that there is none."""
+    await waiting(life)
+    await life.client.get_workflow_handle(copy_workflow(WANTED)).cancel()
+    await help_needed(life)
+    return copy_workflow(WANTED)
+
+
+@lived("copy-failed")
+async def a_copy_that_fails(life: Life) -> str:
+    """Those who wait are told why."""
+    elsewhere(life)
+    life.world.fail["make_copy"] = StepFailed("datastore ds1 has no space")
+    await life.reserve()
+    await help_needed(life)
+    return copy_workflow(WANTED)
+
+
+@lived("copy-needless")
+async def a_copy_that_is_there(life: Life) -> str:
+    """It is there already: nothing is done."""
+    life.store.run(lambda s: copies.seen(s, IMAGE, "vc", ["ds1"], NOW))
+    await run(life, messages.COPY, WANTED, copy_workflow(WANTED))
+    return copy_workflow(WANTED)
+
+
+@lived("copy-from-nothing")
+async def a_copy_of_what_is_gone(life: Life) -> str:
+    """Nothing is left that it could be made from."""
+    life.store.run(lambda s: copies.begin(s, WANTED, NOW, kept=True))
+    await run(life, messages.COPY, WANTED, copy_workflow(WANTED))
+    return copy_workflow(WANTED)
+
+
+@lived("copy-waiter-gone")
+async def a_waiter_is_gone(life: Life) -> str:
+    """Who waited was terminated: its signal finds nobody."""
+    await waiting(life)
+    await life.handle.terminate()
+    go_on(life, "make_copy")
+    await life.client.get_workflow_handle(copy_workflow(WANTED)).result()
+    return copy_workflow(WANTED)

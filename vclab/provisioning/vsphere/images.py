@@ -1,0 +1,62 @@
+"""Copies of images on an endpoint's datastores: made, found, deleted. Machines' disks are their children.
+
+    [ds1] vclab/images.of_INSTALLATION/IMAGE.REVISION/disk.vmdk
+
+The folder's name says whose they are. A disk has its name only when it is whole (``copying.py``).
+"""
+
+from vclab.model.errors import Interrupted
+from vclab.model.revisions import Copied, CopyJob
+from vclab.model.steps import StepContext
+from vclab.provisioning.vsphere import files
+from vclab.provisioning.vsphere.api import vim
+from vclab.provisioning.vsphere.copying import Copying, copy
+from vclab.provisioning.vsphere.data import ImageData
+from vclab.provisioning.vsphere.faults import explained
+from vclab.provisioning.vsphere.site import Site
+
+DISK = "disk"
+
+
+def make_copy(site: Site, job: CopyJob, context: StepContext) -> Copied:
+    """Have the copy in place, whole.
+
+    Raises ``StepFailed`` when there is no space or nothing to copy from, ``Interrupted`` when it was stopped: then
+    nothing of it is left.
+    """
+    wanted = _copying(job)
+    with explained(f"copying {job.wanted} to {job.wanted.place}"):
+        names = _prepared(site, wanted)
+        try:
+            copy(site, wanted, names, context)
+        except Interrupted:
+            files.delete(site, wanted.directory)
+            raise
+    return Copied(wanted.disk)
+
+
+def directory(installation: str, datastore: str, image: str, revision: int) -> str:
+    """The directory of a copy: it holds nothing else."""
+    return f"[{datastore}] {files.ROOT}/images.of_{installation}/{image}.{revision}"
+
+
+def _copying(job: CopyJob) -> Copying:
+    wanted, source = job.wanted, job.source
+    data = ImageData.of(job.image_data, f"the image {wanted.image}, revision {wanted.revision},")
+    where = directory(job.installation, wanted.place.storage, wanted.image, wanted.revision)
+    path = source.path or data.master(source.storage)
+    return Copying(path, f"the copy of {wanted}", wanted.place.storage, where, DISK, job.disk_gb)
+
+
+def _prepared(site: Site, wanted: Copying) -> set[str]:
+    """Make the directory; return what is in it."""
+    datastore = site.datastore(wanted.datastore)
+    names = files.listing(site, datastore, wanted.directory)
+    if names is None:
+        try:
+            site.content.fileManager.MakeDirectory(wanted.directory, site.datacenter, True)
+        except vim.fault.FileAlreadyExists:
+            pass  # another attempt was quicker
+        except vim.fault.NoDiskSpace:
+            raise files.no_space(datastore.name, datastore.free_gb, wanted.directory) from None
+    return names or set()

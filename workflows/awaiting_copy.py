@@ -1,0 +1,47 @@
+"""Waiting for the copy that a machine's disk is made from, where it is not there yet."""
+
+from datetime import timedelta
+
+from temporalio import workflow
+
+from activities.copies import AwaitCopy, CopyAwaited, CopyRecords
+from vclab.model.plans import Target
+from vclab.model.revisions import Place, Wanted
+from workflows import copy_image
+from workflows.life import Life
+from workflows.plan_runner import Failed
+
+LOOK = 60.0
+"""Seconds until it is looked anew: a copy whose workflow was terminated, or a lost signal, lets nobody hang."""
+AWAIT_COPY = "await_copy"
+
+
+async def have_copy(life: Life) -> Failed | None:
+    """Wait until the copy is there, or say why it is not to be had. At once when it is there, or the life has ended."""
+    again = True
+    while life.target.awaits_copy and not life.ended:
+        wanted = _wanted(life.target)
+        outcome = await _ask(life, again)
+        if outcome.why_not:
+            return Failed(AWAIT_COPY, 0, f"the copy of {wanted}", outcome.why_not, blames_nobody=True)
+        if not life.target.awaits_copy:
+            return None
+        again, life.state.copy_ended = False, False
+        await copy_image.started(wanted)
+        life.waits_for(f"{wanted} to be copied to {wanted.place}")
+        deadline = workflow.now() + timedelta(seconds=LOOK)
+        await life.until(lambda: life.state.copy_ended, deadline, f"wait for {wanted} on {wanted.place}")
+    return None
+
+
+async def _ask(life: Life, again: bool) -> CopyAwaited:
+    def taken(outcome: CopyAwaited) -> None:
+        life.place_is(outcome.placed)
+
+    given = AwaitCopy(life.request.id, workflow.now(), again)
+    outcome: CopyAwaited = await life.record(CopyRecords.copy_awaited, given, taken)
+    return outcome
+
+
+def _wanted(target: Target) -> Wanted:
+    return Wanted(target.image, target.revision, Place(target.endpoint, target.storage))

@@ -72,9 +72,11 @@ class Lab:
         table = {**settings, "waits": {"spare": 0, **settings.get("waits", {})}}
         self.layout.local_settings_file.write_text("\n".join(seed.to_toml(table)) + "\n")
 
-    def add_image(self, name: str, boots: str = stock.NO_SSH, cpus: int = 1, memory_mb: int = 1024) -> None:
+    def add_image(
+        self, name: str, boots: str = stock.NO_SSH, cpus: int = 1, memory_mb: int = 1024, dedicated: bool = False
+    ) -> None:
         """An image more, with a master from which the root file system ``boots`` boots (if there is such)."""
-        image = stock.image(name, name, cpus, memory_mb, 4)
+        image = stock.image(name, name, cpus, memory_mb, 4, dedicated)
         seed.put_master(self.layout, image, boots, rootfs.tree(print))
         records.fill_store(self.layout, (image,))
 

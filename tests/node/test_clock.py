@@ -19,7 +19,7 @@ from vclab.store import load_log
 pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
 SLOW = """
-fake.delays."fake.copy_disk" = 3
+fake.delays."fake.create_vm" = 3
 fake.delays."fake.find_address" = 3
 fake.delays."fake.post_load" = 2
 """
@@ -67,7 +67,7 @@ async def test_the_clock_of_worker_and_command_line_jumps(make: MakeNode, librar
     ends = {r: node.show(r)["end"] for r in (used, idle)}
 
     loads: list[str] = []
-    for offset, step in (("+1h", "fake.copy_disk"), ("-1h", "fake.find_address"), ("+25h", "fake.post_load")):
+    for offset, step in (("+1h", "fake.create_vm"), ("-1h", "fake.find_address"), ("+25h", "fake.post_load")):
         client = node.in_background("reserve", "fake-1", "--for", "1h", "--wait", "--json")
         eventually(lambda: len(node.states()) == 3 + len(loads), PATIENCE, 0.1)
         (loading,) = set(node.states()) - {used, idle, *loads}

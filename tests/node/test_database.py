@@ -14,7 +14,7 @@ from vclab.store import load_log
 pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
 SLOW = """
-fake.delays."fake.copy_disk" = 3
+fake.delays."fake.create_vm" = 3
 fake.delays."fake.post_load" = 2
 """
 
@@ -35,7 +35,7 @@ async def test_postgresql_is_restarted_while_one_loads_and_one_is_used(
     (loading,) = set(node.states()) - {used}
     watching = node.in_background("watch", loading)
     assert watching.stderr and watching.stderr.readline()
-    in_step(node, loading, "fake.copy_disk")
+    in_step(node, loading, "fake.create_vm")
     database.stop()
     for words in (("list",), ("show", loading), ("extend", used, "--by", "15m"), ("reserve", "fake-1"), ("end", used)):
         line = node.one_line(*words)

@@ -17,7 +17,7 @@ from tests.node.test_database import done_once, in_step
 pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(600)]
 
 SLOW = """
-fake.delays."fake.copy_disk" = 8
+fake.delays."fake.create_vm" = 8
 """
 
 
@@ -59,7 +59,7 @@ async def test_the_disk_of_the_node_is_full(make: MakeNode, small: Path, tmp_pat
     client = node.in_background("reserve", "fake-1", "--for", "1h", "--wait", "--json")
     eventually(lambda: len(node.states()) == 2, PATIENCE, 0.1)
     (loading,) = set(node.states()) - {used}
-    in_step(node, loading, "fake.copy_disk")
+    in_step(node, loading, "fake.create_vm")
     with full(small):
         assert set(node.states()) == {used, loading}, "what is known can be read"
         assert "database or disk is full" in node.one_line("extend", used, "--by", "15m"), "it can't be recorded"

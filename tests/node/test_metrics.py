@@ -52,7 +52,7 @@ async def test_a_worker_counts_what_it_does(make: MakeNode, port: int) -> None:
     id = node.reserve("--wait")
     seen = page(port)
     assert total(seen, "vclab_loads_total", outcome="loaded") == 1
-    assert total(seen, "vclab_step_seconds_count", step="fake.copy_disk", outcome="done") == 1
+    assert total(seen, "vclab_step_seconds_count", step="fake.create_vm", outcome="done") == 1
     assert total(seen, "vclab_ready_wait_seconds_count") == 1
     assert total(seen, "temporal_worker_task_slots_available", worker_type="LocalActivityWorker") > 0
     assert "temporal_activity_schedule_to_start_latency_seconds_count" in seen
@@ -67,13 +67,13 @@ async def test_a_worker_counts_what_it_does(make: MakeNode, port: int) -> None:
 
 async def test_a_load_that_fails_is_counted_with_its_step(make: MakeNode, port: int) -> None:
     node = await started(make, port)
-    node.set('fake.failures."fake.copy_disk".rate = 1.0\nwaits.help = 0\n')
+    node.set('fake.failures."fake.create_vm".rate = 1.0\nwaits.help = 0\n')
     node.start_worker()
     node.vclab("reserve", "fake-1", "--for", "1h", "--wait", check=False)
     seen = page(port)
     assert total(seen, "vclab_loads_total", outcome="failed") >= 1
     assert total(seen, "vclab_loads_total", outcome="loaded") == 0
-    assert total(seen, "vclab_load_failures_total", step="fake.copy_disk") >= 1
+    assert total(seen, "vclab_load_failures_total", step="fake.create_vm") >= 1
 
 
 async def test_a_port_that_is_taken_is_told_in_one_line(make: MakeNode, port: int) -> None:

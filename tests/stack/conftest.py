@@ -36,7 +36,6 @@ SETTINGS: dict[str, Any] = {
 
 STEPS = (
     "vsphere.remove_previous",
-    "vsphere.copy_disk",
     "vsphere.create_vm",
     "vsphere.power_on",
     "vsphere.find_address",
@@ -44,6 +43,8 @@ STEPS = (
     "linux.post_load",
     "linux.read_public_address",
 )
+DEDICATED = "debian-12-dedicated"
+"""An image whose machines have full copies of their disk: that takes a step more, which can be made slow."""
 LONG = 180.0
 """Seconds that a load may take on a busy machine, a killed worker's start included."""
 
@@ -87,10 +88,10 @@ class Stack(Lab):
             text=True,
         )
 
-    def reserve_in_background(self, *arguments: str) -> "tuple[subprocess.Popen[str], str]":
-        """``vclab reserve debian-12 --for 1h --wait --json``, and the new reservation's id."""
+    def reserve_in_background(self, *arguments: str, image: str = "debian-12") -> "tuple[subprocess.Popen[str], str]":
+        """``vclab reserve IMAGE --for 1h --wait --json``, and the new reservation's id."""
         known = set(self.column("SELECT id FROM reservations"))
-        client = self.start("reserve", "debian-12", "--for", "1h", "--wait", "--json", *arguments)
+        client = self.start("reserve", image, "--for", "1h", "--wait", "--json", *arguments)
         (new,) = eventually(lambda: set(self.column("SELECT id FROM reservations")) - known, LONG, 0.02)
         return client, new
 
@@ -301,6 +302,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     rootfs.tree(lambda text: print(text, file=sys.stderr))  # may take a minute: not within a test's time
     made = Stack(Path(tmp_path_factory.mktemp("stack")), SETTINGS)
     made.up()
+    made.add_image(DEDICATED, boots="debian-12", dedicated=True)
     yield made
     made.down("--wipe")
 

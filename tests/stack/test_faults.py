@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.labfixture import eventually, wait
-from tests.stack.conftest import LONG, SETTINGS, Session, Stack, elapsed, everything
+from tests.stack.conftest import DEDICATED, LONG, SETTINGS, Session, Stack, elapsed, everything
 from vclab.lab.layout import TEMPORAL_PORT, VCENTER_PORT
 
 pytestmark = pytest.mark.lab
@@ -54,14 +54,14 @@ def impatient(stack: Stack) -> Iterator[Stack]:
 def test_a_guest_that_never_answers(impatient: Stack) -> None:
     impatient.add_image("silent")
     _, said = failure(impatient, "silent")
-    assert "step 6, " in said and "SSH" in said and "it did not finish in time" in said, said
+    assert "step 5, " in said and "SSH" in said and "it did not finish in time" in said, said
 
 
 def test_machines_of_others_are_never_touched(stack: Stack) -> None:
     vcenter = stack.vcenter()
     near = vcenter.make("vm01-abc-g1", 1)  # named like one of ours, without our mark
     stack.vcsim.slow_copies(2)
-    client, r = stack.reserve_in_background()
+    client, r = stack.reserve_in_background(image=DEDICATED)
     stack.in_step(r, "vsphere.copy_disk")
     row = stack.show(r)
     same = vcenter.make(f"{row['computer']}-{r}-g{row['generation']}", 2)  # just as ours is going to be called
@@ -87,7 +87,7 @@ def test_the_vcenter_is_down(stack: Stack) -> None:
     used = stack.reserve("--wait")
     session = Session(stack, used["id"])
     stack.vcsim.slow_copies(2)
-    client, loading = stack.reserve_in_background()
+    client, loading = stack.reserve_in_background(image=DEDICATED)
     stack.in_step(loading, "vsphere.copy_disk")
     with stack.cut_off(VCENTER_PORT):
         start = time.monotonic()

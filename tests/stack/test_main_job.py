@@ -7,7 +7,7 @@ import pytest
 from temporalio.client import Client
 
 from tests.labfixture import eventually
-from tests.stack.conftest import LONG, Session, Stack, marks
+from tests.stack.conftest import DEDICATED, LONG, Session, Stack, marks
 
 pytestmark = pytest.mark.lab
 
@@ -98,7 +98,7 @@ def _others_can_do_nothing(stack: Stack, r: str) -> None:
 
 def test_an_operator_ends_anybodys_reservation_also_while_it_loads(stack: Stack) -> None:
     stack.vcsim.slow_copies(90)
-    client, r = stack.reserve_in_background()
+    client, r = stack.reserve_in_background(image=DEDICATED)
     stack.in_step(r, "vsphere.copy_disk")
     line = stack.one_line(stack.vclab("connect", r, check=False), 3)
     assert "is not ready yet: Preparing (2/8)" in line

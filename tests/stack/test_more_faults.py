@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.labfixture import eventually, run, wait
-from tests.stack.conftest import LONG, Session, Stack
+from tests.stack.conftest import DEDICATED, LONG, Session, Stack
 
 pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(600)]
 
@@ -136,7 +136,7 @@ def test_an_address_that_another_machine_has_taken(stack: Stack) -> None:
 
 def test_sessions_end_and_the_password_is_another(stack: Stack) -> None:
     stack.vcsim.slow_copies(3)
-    client, r = stack.reserve_in_background()
+    client, r = stack.reserve_in_background(image=DEDICATED)
     watching = stack.start("watch", r)
     stack.in_step(r, "vsphere.copy_disk")
     manager = stack.vcenter().content.sessionManager
@@ -204,7 +204,7 @@ def moved(stack: Stack, r: str, before: list[str]) -> str:
 
 def test_a_copy_that_fills_the_datastore(stack: Stack) -> None:
     stack.vcsim.slow_copies(2)
-    client, r = stack.reserve_in_background()
+    client, r = stack.reserve_in_background(image=DEDICATED)
     stack.in_step(r, "vsphere.copy_disk")
     time.sleep(0.8)  # its task runs by now
     stack.vcsim.full()

@@ -21,7 +21,7 @@ NO_SSH = "debian-12-no-ssh"
 """A root file system for tests: it boots and has addresses, but never answers SSH."""
 
 
-def image(name: str, title: str, cpus: int, memory_mb: int, disk_gb: int) -> Image:
+def image(name: str, title: str, cpus: int, memory_mb: int, disk_gb: int, dedicated: bool = False) -> Image:
     """An image of the lab, in its first revision."""
     return Image(
         name=name,
@@ -32,6 +32,7 @@ def image(name: str, title: str, cpus: int, memory_mb: int, disk_gb: int) -> Ima
         cpus=cpus,
         memory_mb=memory_mb,
         disk_gb=disk_gb,
+        dedicated=dedicated,
         module_data=ImageData(
             master_path=f"vclab-images/{name}/1/disk.vmdk", datastore=DATASTORE, guest_id="debian12_64Guest"
         ).encoded(),

@@ -504,6 +504,7 @@ const storesEvery = 2 * time.Second
 func (c *center) watchStores() {
 	for range time.Tick(storesEvery) {
 		c.refreshStores()
+		c.leases.expire()
 		for _, entity := range c.registry.All("VirtualMachine") {
 			if vm, ok := entity.(*simulator.VirtualMachine); ok {
 				c.refreshUsage(vm)

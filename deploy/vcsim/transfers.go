@@ -61,6 +61,26 @@ func (l *leases) find(id string) *lease {
 	return found
 }
 
+// expire ends the leases whose clients have gone, with what they were for.
+func (l *leases) expire() {
+	l.mutex.Lock()
+	gone := []*lease{}
+	for _, each := range l.all {
+		each.mutex.Lock()
+		if time.Since(each.heard) > leaseTime {
+			gone = append(gone, each)
+		}
+		each.mutex.Unlock()
+	}
+	l.mutex.Unlock()
+	for _, each := range gone {
+		each.end()
+		if each.undo != nil {
+			each.undo()
+		}
+	}
+}
+
 func (c *center) newLease() *lease {
 	c.leases.mutex.Lock()
 	defer c.leases.mutex.Unlock()

@@ -1,15 +1,18 @@
 """Machines whose disks are children of a copy of the image, and these copies, against a real vSphere API."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.provisioning.bench import LINKED_STEPS, MASTER, Bench, FakeContext
+from vclab.library.content import Told
+from vclab.library.repository import Repository
 from vclab.model.errors import Interrupted, NotOurs, StepFailed
 from vclab.model.plans import NodeStatus, Target
-from vclab.model.revisions import CopyJob, Hardware, Place, Source, Wanted
+from vclab.model.revisions import CopyJob, Hardware, Place, RevisionRecord, Source, Wanted
 from vclab.provisioning.vsphere.api import vim
 from vclab.provisioning.vsphere.data import ImageData
 from vclab.provisioning.vsphere.properties import read
@@ -159,6 +162,71 @@ def test_no_room_for_a_copy_is_said(bench: Bench) -> None:
     finally:
         bench.simulator.control("DELETE", "/fault")
     assert not _copy(bench, "ds2", 8).exists()
+
+
+CONTENT = b"\x01" * (3 << 20) + bytes(40 << 20) + b"\x02" * (1 << 20)
+
+
+def _write(disk: Path, told: Told) -> None:
+    disk.write_bytes(CONTENT)
+
+
+def kept(folder: Path, revision: int) -> Source:
+    """A disk in a repository."""
+    repository = Repository.make(folder)
+    made = datetime(2026, 1, 1, tzinfo=UTC)
+    record = RevisionRecord("debian-12", revision, "", "", 0, "vsphere", "linux", 1, 512, made, "olga")
+    found = repository.keep(record, len(CONTENT), _write)
+    return Source(repository=str(folder), sha256=found.sha256, size=found.size)
+
+
+def from_repository(bench: Bench, source: Source, revision: int) -> CopyJob:
+    return replace(job(bench, revision=revision), source=source, image_data=ImageData().encoded())
+
+
+def test_a_copy_comes_from_a_repository(bench: Bench, linked: Target, tmp_path: Path) -> None:
+    wanted, context = from_repository(bench, kept(tmp_path / "images", 20), 20), FakeContext()
+    copied = bench.module.make_copy(context, wanted)
+    flat = _copy(bench, "ds2", 20).with_name("disk-flat.vmdk")
+    with flat.open("rb") as file:
+        assert file.read() == CONTENT
+    assert flat.stat().st_blocks * 512 < 8 << 20
+    assert any("sending" in text for text in context.told)
+    assert sorted(p.name for p in flat.parent.iterdir()) == ["disk-flat.vmdk", "disk.vmdk"]
+    assert [p.name for p in flat.parents[1].iterdir() if p.name.startswith("import-")] == []
+    assert not [m for m in bench.machines() if m.name.startswith("vclab-import")]
+    bench.load(replace(linked, storage="ds2", copy=copied.path))
+
+
+def test_what_a_killed_import_left_is_removed(bench: Bench, tmp_path: Path) -> None:
+    """Its machine too, if its lease lives still: the newer attempt is the one that counts."""
+    wanted = from_repository(bench, kept(tmp_path / "images", 21), 21)
+    left = "[ds2] vclab/images.of_vclab/import-debian-12.21-0badf00d"
+    (bench.simulator.datastore("ds2") / left.removeprefix("[ds2] ")).mkdir(parents=True)
+    bench.foreign("vclab-import-debian-12.21-0badf00d", f"{left}/import.vmx")
+    bench.module.make_copy(FakeContext(), wanted)
+    assert not [m for m in bench.machines() if m.name.startswith("vclab-import")]
+    assert not (bench.simulator.datastore("ds2") / left.removeprefix("[ds2] ")).exists()
+
+
+def test_an_import_that_is_stopped_leaves_nothing(bench: Bench, tmp_path: Path) -> None:
+    wanted = from_repository(bench, kept(tmp_path / "images", 22), 22)
+    with pytest.raises(Interrupted):
+        bench.module.make_copy(FakeContext(cancel_when="sending"), wanted)
+    assert not _copy(bench, "ds2", 22).parent.exists()
+    assert not [m for m in bench.machines() if m.name.startswith("vclab-import")]
+    assert list((tmp_path / "images/incoming").iterdir()) == []
+
+
+def test_a_datastore_that_is_full_refuses_an_import(bench: Bench, tmp_path: Path) -> None:
+    wanted = from_repository(bench, kept(tmp_path / "images", 23), 23)
+    bench.simulator.control("POST", "/fault", {"kind": "no_space", "datastore": "ds2"})
+    try:
+        with pytest.raises(StepFailed, match="not enough space"):
+            bench.module.make_copy(FakeContext(), wanted)
+    finally:
+        bench.simulator.control("DELETE", "/fault")
+    assert not _copy(bench, "ds2", 23).exists()
 
 
 def test_another_installation_makes_no_copies_here(bench: Bench) -> None:

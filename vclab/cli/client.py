@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from vclab.cli.root import Root
+from vclab.cli.transfers import Progress
 from vclab.model.errors import Refused
 from vclab.model.times import zone_of
 from vclab.service.actor import Actor
@@ -25,6 +26,7 @@ def client_of(context: typer.Context, as_user: str = "") -> Client:
 def make_client(as_user: str = "") -> Client:
     """A client that acts as ``as_user``, or as the account that runs it. Raises ``Refused`` for bad settings."""
     backend = Backend(_settings())
+    backend.progress = Progress()
     account = local_account(backend.settings.secrets_dir)
 
     async def who(backend: Backend) -> Actor:

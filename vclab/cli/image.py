@@ -27,7 +27,7 @@ COLUMNS = (
     Column("NOTE", drop=1, fit=Fit.CUT),
 )
 
-app = group("image", "What can be reserved: list, show, add, edit, disable, enable, remove.")
+app = group("image", "What can be reserved, and its revisions.")
 
 NewName = Annotated[str, typer.Argument(metavar="IMAGE", help="Its name, for people to type.", show_default=False)]
 Title = Annotated[str | None, typer.Option("--title", help="What it is, in a few words.", show_default=False)]

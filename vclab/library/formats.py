@@ -14,7 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from vclab.library.content import Told
+from vclab.library.content import Told, allocated
 from vclab.model.errors import Refused, StepFailed
 
 LARGEST = 64 << 40
@@ -57,6 +57,19 @@ def inspect(path: Path) -> Found:
     if not isinstance(size, int) or not 0 < size <= LARGEST:
         raise Refused(f"{path.name}: it says that its disk has {size} bytes", f"a disk has 1 to {LARGEST} bytes")
     return Found(found, size)
+
+
+def needs(path: Path, found: Found) -> int:
+    """The bytes that its content takes as a sparse raw file, at most. Raises ``Refused``."""
+    if found.format is Format.RAW:
+        return min(allocated(path), found.size)
+    words = (*_QEMU_IMG, "measure", "--output=json", "-f", found.format, "-O", "qcow2", str(path.resolve()))
+    try:
+        ran = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE)
+        said = json.loads(ran.stdout) if ran.returncode == 0 else {}
+        return min(int(said["required"]), found.size)
+    except (subprocess.TimeoutExpired, ValueError, KeyError, TypeError):
+        raise Refused(f"{path.name} can't be read as {found.format}") from None
 
 
 def to_raw(source: Path, found: Found, target: Path, told: Told) -> None:

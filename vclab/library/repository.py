@@ -125,8 +125,16 @@ class Repository:
 
     # What changes it.
 
-    def keep(self, record: RevisionRecord, needs: int, write: Write, told: Told = nobody) -> RevisionRecord:
-        """Keep a new revision: ``write`` makes its disk, of at most ``needs`` bytes. Its record as it is kept.
+    def keep(
+        self,
+        record: RevisionRecord,
+        needs: int,
+        write: Write,
+        told: Told = nobody,
+        complete: Callable[[RevisionRecord, Path], RevisionRecord] = lambda record, disk: record,
+    ) -> RevisionRecord:
+        """Keep a new revision: ``write`` makes its disk, of at most ``needs`` bytes. Its record as it is kept;
+        ``complete`` adds what only the disk tells.
 
         ``record.sha256`` and ``.size`` may be empty: then they are what was written. ``told`` is told of writing, then
         of reading back. Raises ``Refused`` when there is no room or another revision of that number, ``StepFailed``
@@ -136,7 +144,7 @@ class Repository:
         with _failing(self.folder), self._incoming(needs) as folder:
             write(folder / DISK, told)
             found = content.read(_synced(folder / DISK), told)
-            kept = _agreed(record, found)
+            kept = complete(_agreed(record, found), folder / DISK)
             _write_synced(folder / RECORD, _JSON.dump_json(kept, indent=2))
             self._name(folder, final, kept)
         return kept
@@ -177,6 +185,13 @@ class Repository:
         if not _NAME.fullmatch(image) or not 0 < revision < 1_000_000_000:
             raise Refused(f"{image[:80]!r}, revision {revision}, can't be in a repository")
         return self.folder / "images" / image / str(revision)
+
+    @contextmanager
+    def scratch(self, needs: int) -> Iterator[Path]:
+        """A folder for at most so many bytes, which goes with what is in it. Raises ``Refused`` when there is no
+        room."""
+        with _failing(self.folder), self._incoming(needs) as folder:
+            yield folder
 
     @contextmanager
     def _incoming(self, needs: int) -> Iterator[Path]:

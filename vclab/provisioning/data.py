@@ -40,6 +40,9 @@ class ModuleData(BaseModel, extra="forbid", frozen=True):
     """Base of a module's data. A later version of it is another class, which reads the earlier one."""
 
     version: Literal[1] = 1
+    added_with: ClassVar[tuple[str, ...]] = ()
+    """Of an image's data: the fields that ``vclab image add`` needs, although the library does without them."""
+
     content: ClassVar[tuple[str, ...]] = ()
     """Of an image's data: the fields that say what a revision holds. With others it is another revision."""
 
@@ -65,8 +68,8 @@ class ModuleData(BaseModel, extra="forbid", frozen=True):
 
     @classmethod
     def needed(cls) -> list[str]:
-        """The fields that must be given."""
-        return [name for name, field in cls.model_fields.items() if field.is_required()]
+        """The fields that must be given when one is added."""
+        return [*(name for name, field in cls.model_fields.items() if field.is_required()), *cls.added_with]
 
     @classmethod
     def known(cls) -> list[str]:

@@ -18,6 +18,7 @@ from vclab.service.use_case import Call, Nothing, Rule, act, read
 from vclab.service.views import Time, View
 from vclab.store import catalog, copies, failures, retirement
 
+DEFAULT_MODULE = module_data.DEFAULT
 MOST_REVISIONS = 1_000_000
 _NO_ROOT = "users of lab machines can't be root: lab machines can't be reimaged"
 
@@ -132,7 +133,7 @@ async def show(call: Call, question: Named) -> DetailedImage:
     """One image and its revisions."""
 
     def ask(session: Session) -> DetailedImage:
-        image = _known(session, question.name)
+        image = known_image(session, question.name)
         suspects = {each.revision: Suspect.of(each) for each in failures.suspects(session, image.name)}
         revisions = [
             _revision(each, state, suspects.get(each.revision))
@@ -174,7 +175,7 @@ async def add(call: Call, question: Add) -> Image:
 async def edit(call: Call, question: Edit) -> Image:
     """Change an image. Running reservations keep what they were placed with."""
     checks.given(question, revision=_revision_number)
-    present = await call.backend.read(lambda session: _known(session, question.name))
+    present = await call.backend.read(lambda session: known_image(session, question.name))
     changes = _changes(call, question, question.module or present.module)
     there: masters.Masters = {}
     if not question.unchecked and _needs_check(question, changes, present):
@@ -194,7 +195,7 @@ async def edit(call: Call, question: Edit) -> Image:
 @act(Rule.KEEPERS)
 async def check(call: Call, question: Named) -> DetailedImage:
     """Ask all endpoints for the image's master, and remember which have it: it is placed only there."""
-    image = await call.backend.read(lambda session: _known(session, question.name))
+    image = await call.backend.read(lambda session: known_image(session, question.name))
     there = await masters.check(call.backend, image)
     await call.backend.write(lambda session: masters.seen(session, image, there))
     return await show.run(call, question)
@@ -260,6 +261,22 @@ def _revision_number(number: int) -> int:
     return checks.number(number, "the revision", 1, MOST_REVISIONS)
 
 
+def planned(call: Call, question: Add, before: model.Image | None, number: int) -> model.Image:
+    """An image as it is going to be in a revision of the library. Raises ``Invalid``."""
+    module = question.module or (before.module if before else module_data.DEFAULT)
+    changes = _changes(call, question, module)
+    content = dict.fromkeys(_content_fields(module), "")  # which is the library's to say
+    if before is not None:
+        return _changed(replace(before, revision=number), Changes(changes.image, {**content, **changes.data}))
+    sizes = {"--cpus": "cpus", "--memory": "memory_mb"}
+    if missing := [option for option, field in sizes.items() if field not in changes.image]:
+        raise Invalid(f"a new image needs {' and '.join(missing)} too")
+    guest = "linux" if checks.traits(module).guest else ""
+    guest = changes.image.get("guest", guest)
+    empty = model.Image(question.name, question.name, number, module, guest, 0, 0, 0, True, (22,) if guest else ())
+    return _changed(empty, changes)
+
+
 # What that makes.
 
 
@@ -304,7 +321,7 @@ def _merged(before: model.Image, after: model.Image, given: dict[str, str]) -> s
 
 def _edited(session: Session, question: Edit, changes: Changes) -> model.Image:
     """What an edit makes. Raises ``Refused`` when a known revision would hold something else."""
-    present = _known(session, question.name)
+    present = known_image(session, question.name)
     revisions = {image.revision: image for image, _ in catalog.revisions(session, present.name)}
     number = present.revision if question.revision is None else question.revision
     if number in revisions:
@@ -362,16 +379,16 @@ def _find(session: Session, name: str) -> model.Image | None:
     return next((image for image in catalog.images(session) if image.name == name), None)
 
 
-def _known(session: Session, name: str) -> model.Image:
+def known_image(session: Session, name: str) -> model.Image:
     images = {image.name: image for image in catalog.images(session)}
     return known("image", name, images, "`vclab images` lists them")
 
 
-_IMAGES = Kept(model.Thing.IMAGE, _known)
+_IMAGES = Kept(model.Thing.IMAGE, known_image)
 
 
 async def _shown(call: Call, name: str) -> Image:
-    return Image.of(await call.backend.read(lambda session: _known(session, name)))
+    return Image.of(await call.backend.read(lambda session: known_image(session, name)))
 
 
 def _copies(session: Session, image: model.Image) -> Iterator[CopyPlace]:

@@ -44,11 +44,13 @@ from vclab.model.messages import (
     Resolve,
     StatusView,
     computer_workflow,
+    copy_workflow,
     looks_queue,
     site_queue,
     workflow_id,
 )
 from vclab.model.reservations import ReserveRequest
+from vclab.model.revisions import Wanted
 from vclab.settings import TemporalSettings
 from vclab.temporal.connection import Connection, connection
 from vclab.temporal.converter import CONVERTER
@@ -220,6 +222,20 @@ class Reservations:
                 )
             except WorkflowAlreadyStartedError:
                 raise Refused(f"{message.computer} is being loaded already", "`vclab computer list` shows it") from None
+
+        await self._call(start, ANSWER_SECONDS)
+
+    async def copy(self, wanted: Wanted) -> None:
+        """Have a copy of an image made; returns when that is begun. Harmless when it is under way."""
+
+        async def start() -> None:
+            await self._client.start_workflow(
+                messages.COPY,
+                wanted,
+                id=copy_workflow(wanted),
+                task_queue=self._queue,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            )
 
         await self._call(start, ANSWER_SECONDS)
 

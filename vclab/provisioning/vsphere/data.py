@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from pydantic import field_validator
 
+from vclab.model.errors import StepFailed
 from vclab.model.plans import Target
 from vclab.provisioning.data import Line, ModuleData, Name
 
@@ -12,14 +13,17 @@ from vclab.provisioning.data import Line, ModuleData, Name
 class ImageData(ModuleData):
     """Where an image's master is, and what vSphere calls its operating system."""
 
-    master_path: Name  #: inside a datastore, e.g. "vclab-images/debian-12/1/disk.vmdk"
+    master_path: Line = ""  #: inside a datastore, e.g. "vclab-images/debian-12/1/disk.vmdk"; empty: in the library
     datastore: Line = ""  #: that holds the master; empty: the one on which the machine is placed
     guest_id: Name = "otherLinux64Guest"
     content: ClassVar[tuple[str, ...]] = ("master_path", "datastore")
+    added_with: ClassVar[tuple[str, ...]] = ("master_path",)
 
     @field_validator("master_path")
     @classmethod
     def _inside(cls, path: str) -> str:
+        if not path:
+            return path
         if any(part in ("", ".", "..") for part in path.split("/")) or "\\" in path or "[" in path:
             raise ValueError(f"the master disk {path!r} must be a path inside a datastore, like folder/disk.vmdk")
         if not path.endswith(".vmdk") or path.endswith("-flat.vmdk"):
@@ -35,6 +39,8 @@ class ImageData(ModuleData):
 
     def source(self) -> str:
         """The master disk."""
+        if not self.master_path:
+            return "the library"
         return f"[{self.datastore}] {self.master_path}" if self.datastore else self.master_path
 
     def master(self, storage: str) -> str:
@@ -68,4 +74,7 @@ def endpoint_data(target: Target) -> EndpointData:
 
 def master(target: Target) -> str:
     """The image's copy that the machine's own disk is made from. Raises ``StepFailed``."""
-    return target.copy or image_data(target).master(target.storage)
+    data = image_data(target)
+    if not target.copy and not data.master_path:
+        raise StepFailed(f"{target.image}, revision {target.revision}, has no copy on {target.storage}")
+    return target.copy or data.master(target.storage)

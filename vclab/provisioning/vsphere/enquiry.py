@@ -52,7 +52,7 @@ def _ask(site: Site, images: Iterable[Image]) -> Answer:
     inventory = survey(site)
     clock = vim.ServiceInstance("ServiceInstance", site.content.propertyCollector._stub).CurrentTime()
     networks = _networks(site)
-    missing = {image.name: _missing(site, image, inventory) for image in images}
+    missing = {image.name: _missing(site, image, inventory) for image in images if _has_master(image)}
     return Answer(
         product=site.content.about.fullName,
         clock=clock.astimezone(UTC),
@@ -81,6 +81,14 @@ def _networks(site: Site) -> dict[str, tuple[str, ...]]:
     return {
         v["name"]: tuple(sorted(names[n._moId] for n in v.get("network", []) if n._moId in names)) for _, v in hosts
     }
+
+
+def _has_master(image: Image) -> bool:
+    """The library's have none of their own: vclab makes their copies."""
+    try:
+        return bool(ImageData.of(image.module_data, image.name).master_path)
+    except StepFailed:
+        return True  # which is said then
 
 
 def _missing(site: Site, image: Image, inventory: Inventory) -> tuple[list[str], frozenset[str]]:

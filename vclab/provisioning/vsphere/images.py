@@ -10,10 +10,11 @@ from vclab.model.revisions import Copied, CopyJob
 from vclab.model.steps import StepContext
 from vclab.provisioning.vsphere import files
 from vclab.provisioning.vsphere.api import vim
-from vclab.provisioning.vsphere.copying import Copying, copy
+from vclab.provisioning.vsphere.copying import Copying, copy, rename, tidy
 from vclab.provisioning.vsphere.data import ImageData
 from vclab.provisioning.vsphere.faults import explained
 from vclab.provisioning.vsphere.site import Site
+from vclab.provisioning.vsphere.transfer import received
 
 DISK = "disk"
 
@@ -28,7 +29,11 @@ def make_copy(site: Site, job: CopyJob, context: StepContext) -> Copied:
     with explained(f"copying {job.wanted} to {job.wanted.place}"):
         names = _prepared(site, wanted)
         try:
-            copy(site, wanted, names, context)
+            if job.source.repository and f"{DISK}.vmdk" not in names:
+                tidy(site, wanted, context)
+                rename(site, wanted, received(site, wanted, job, context), context)
+            else:
+                copy(site, wanted, names, context)
         except Interrupted:
             files.delete(site, wanted.directory)
             raise
@@ -44,7 +49,7 @@ def _copying(job: CopyJob) -> Copying:
     wanted, source = job.wanted, job.source
     data = ImageData.of(job.image_data, f"the image {wanted.image}, revision {wanted.revision},")
     where = directory(job.installation, wanted.place.storage, wanted.image, wanted.revision)
-    path = source.path or data.master(source.storage)
+    path = source.path or (data.master(source.storage) if source.storage else "")
     return Copying(path, f"the copy of {wanted}", wanted.place.storage, where, DISK, job.disk_gb)
 
 

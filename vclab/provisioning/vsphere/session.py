@@ -44,6 +44,10 @@ _CLOSED = (
 _NOT_COUNTED = {"WaitForUpdatesEx"}  #: a wait is no work for the endpoint, and would hold up short calls
 
 
+_SHA1 = 40
+"""Hex digits of such a fingerprint."""
+
+
 class WrongCertificate(ssl.SSLError):
     """The endpoint shows another certificate than the pinned one."""
 
@@ -69,11 +73,17 @@ class _PinnedConnection(http.client.HTTPSConnection):
     def connect(self) -> None:
         """Connect, shake hands, compare the fingerprint. Raises ``WrongCertificate``."""
         super().connect()
-        seen = hashlib.sha256(self.sock.getpeercert(True) or b"").hexdigest()
+        digest = hashlib.sha256 if len(self._fingerprint) != _SHA1 else hashlib.sha1
+        seen = digest(self.sock.getpeercert(True) or b"").hexdigest()
         if not hmac.compare_digest(seen, self._fingerprint):
             self.close()
             raise WrongCertificate(seen)
         self.sock.settimeout(CALL_SECONDS)
+
+
+def pinned_connection(host: str, port: int, fingerprint: str) -> http.client.HTTPSConnection:
+    """To a host of the endpoint; its certificate has that fingerprint (SHA-256, or SHA-1 as vSphere itself says it)."""
+    return _PinnedConnection(host, port, _plain(fingerprint))
 
 
 def shown_fingerprint(url: str) -> str:

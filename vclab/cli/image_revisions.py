@@ -1,0 +1,225 @@
+"""``vclab image import …``: the verbs of an image's revisions and their bytes."""
+
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+
+from vclab.cli import module_fields
+from vclab.cli.asking import asker, given
+from vclab.cli.image import Cpus, GuestId, GuestName, Memory, Module, Ports, Root, Title, app
+from vclab.cli.output import fields, say, table
+from vclab.cli.params import AsUser, ImageName, Json
+from vclab.cli.tables import Column, Fit
+from vclab.cli.times import clock
+from vclab.cli.transfers import sized
+from vclab.service import library
+from vclab.service.library import CopyView, Exported, RevisionView
+from vclab.service.retiring import Named
+
+HISTORY = (
+    Column("REVISION", right=True),
+    Column("STATE"),
+    Column("MADE", drop=3),
+    Column("BY", drop=4),
+    Column("SIZE", drop=5, right=True),
+    Column("COPIES", drop=1, fit=Fit.FOLD),
+    Column("NOTES", drop=2, fit=Fit.CUT),
+)
+
+Number = Annotated[int, typer.Argument(metavar="REVISION", help="Its number.", show_default=False)]
+Firmware = Annotated[
+    str | None, typer.Option("--firmware", help="bios or efi [default: as the disk says].", show_default=False)
+]
+Controller = Annotated[
+    str | None, typer.Option("--controller", help="Of its disk, e.g. pvscsi, lsilogic, nvme.", show_default=False)
+]
+Card = Annotated[str | None, typer.Option("--card", help="Network card, e.g. vmxnet3, e1000e.", show_default=False)]
+Dedicated = Annotated[
+    bool | None,
+    typer.Option("--dedicated/--linked", help="Each disk is a full copy [default: linked].", show_default=False),
+]
+InRepository = Annotated[
+    str | None, typer.Option("--repository", help="Where it is kept [default: the only one].", show_default=False)
+]
+Revision = Annotated[int | None, typer.Option("--revision", help="[default: in production]", show_default=False)]
+Notes = Annotated[str, typer.Option("--notes", help="What is new in it.")]
+
+
+@app.command("history")
+def history(context: typer.Context, name: ImageName, json: Json = False, as_user: AsUser = "") -> None:
+    """List the revisions of an image: where each comes from, and where it is.
+
+    \b
+    Examples:
+      vclab image history debian-12
+    """
+    ask = asker(context)
+    ask.tell(library.history, given(context, Named), json, lambda found: _history(found, ask.zone()))
+
+
+@app.command("import")
+def import_(
+    context: typer.Context,
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A disk: QCOW2, VMDK or raw.", show_default=False)],
+    name: Annotated[str, typer.Option("--as", metavar="IMAGE", help="The image whose revision it is.")],
+    title: Title = None,
+    cpus: Cpus = None,
+    memory_mb: Memory = None,
+    ports: Ports = None,
+    root_access: Root = None,
+    module: Module = None,
+    guest: GuestName = None,
+    guest_id: GuestId = None,
+    firmware: Firmware = None,
+    controller: Controller = None,
+    card: Card = None,
+    dedicated: Dedicated = None,
+    sets: module_fields.Sets = None,
+    notes: Notes = "",
+    repository: InRepository = None,
+    json: Json = False,
+) -> None:
+    """Take a disk image into the library, as a new revision.
+
+    The first revision of an image is in production at once; others are for tests until `vclab image promote`. What is
+    not given is as in the revision in production. Content is kept as it is read, and its SHA-256 with it.
+
+    \b
+    Examples:
+      vclab image import debian-12.qcow2 --as debian-12 --title "Debian 12" --cpus 1 --memory 1024
+      vclab image import new.vmdk --as debian-12 --notes "with LaTeX"
+    """
+    data = module_fields.typed(sets, {"guest_id": guest_id})
+    question = given(context, library.Import, data=data)
+    asker(context).tell(library.import_image, question, json, _tell)
+
+
+@app.command("export")
+def export(
+    context: typer.Context,
+    name: ImageName,
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A new file.", show_default=False)],
+    revision: Revision = None,
+    format: Annotated[str, typer.Option("--format", help="qcow2, vmdk or raw.")] = "qcow2",
+    json: Json = False,
+    as_user: AsUser = "",
+) -> None:
+    """Write a revision of the library to a file.
+
+    \b
+    Examples:
+      vclab image export debian-12 /tmp/debian-12.qcow2
+      vclab image export debian-12 /tmp/debian-12.vmdk --revision 3 --format vmdk
+    """
+    asker(context).tell(library.export_image, given(context, library.Export), json, _exported)
+
+
+@app.command("promote")
+def promote(
+    context: typer.Context, name: ImageName, revision: Number, json: Json = False, as_user: AsUser = ""
+) -> None:
+    """New reservations get this revision, and those for later do when they start. Running ones keep theirs.
+
+    The revision before it is a test revision then; spares of it are removed.
+
+    \b
+    Examples:
+      vclab image promote debian-12 3
+    """
+    asker(context).tell(library.promote, given(context, library.Numbered), json, _tell)
+
+
+@app.command("retire")
+def retire(context: typer.Context, name: ImageName, revision: Number, json: Json = False, as_user: AsUser = "") -> None:
+    """A revision can't be reserved any more. `vclab image restore` takes that back.
+
+    \b
+    Examples:
+      vclab image retire debian-12 1
+    """
+    asker(context).tell(library.retire, given(context, library.Numbered), json, _tell)
+
+
+@app.command("restore")
+def restore(
+    context: typer.Context, name: ImageName, revision: Number, json: Json = False, as_user: AsUser = ""
+) -> None:
+    """A retired revision is a test revision again.
+
+    \b
+    Examples:
+      vclab image restore debian-12 1
+    """
+    asker(context).tell(library.restore, given(context, library.Numbered), json, _tell)
+
+
+@app.command("verify")
+def verify(context: typer.Context, name: ImageName, revision: Number, json: Json = False, as_user: AsUser = "") -> None:
+    """Read a revision's copies in repositories back, all of them. What has other bytes is broken, and not used.
+
+    \b
+    Examples:
+      vclab image verify debian-12 3
+    """
+    asker(context).tell(library.verify, given(context, library.Numbered), json, _tell)
+
+
+@app.command("copy")
+def copy(
+    context: typer.Context,
+    name: ImageName,
+    revision: Number,
+    endpoint: Annotated[str, typer.Option("--endpoint", help="Where it is to be.")],
+    datastore: Annotated[str, typer.Option("--datastore", help="On which of its datastores.")],
+    json: Json = False,
+    as_user: AsUser = "",
+) -> None:
+    """Have a revision copied to a datastore before anybody waits for it. `vclab image history` shows how it goes.
+
+    \b
+    Examples:
+      vclab image copy debian-12 3 --endpoint vc1 --datastore ds2
+    """
+    asker(context).tell(library.copy, given(context, library.CopyTo), json, _tell)
+
+
+def _history(found: tuple[RevisionView, ...], zone: ZoneInfo) -> None:
+    table(
+        HISTORY,
+        [
+            (
+                str(each.revision),
+                each.state,
+                clock(each.made_at, zone) if each.made_at else "",
+                each.made_by,
+                sized(each.size) if each.size else "",
+                "; ".join(map(_copy, each.copies)),
+                each.notes,
+            )
+            for each in found
+        ],
+    )
+
+
+def _copy(each: CopyView) -> str:
+    state = "" if each.state == "usable" else f" ({each.state}{': ' * bool(each.why)}{each.why})"
+    return f"{each.place}{state}"
+
+
+def _tell(found: RevisionView) -> None:
+    fields(
+        [
+            ("Image", found.image),
+            ("Revision", f"{found.revision}, {found.state}"),
+            ("Size", sized(found.size) if found.size else ""),
+            ("SHA-256", found.sha256),
+            ("Made by", found.made_by),
+            ("Notes", found.notes),
+            *(("Copy", _copy(each)) for each in found.copies),
+        ]
+    )
+
+
+def _exported(found: Exported) -> None:
+    say(f"{found.file}: {sized(found.bytes)}, {found.format}; SHA-256 of its content {found.sha256}")

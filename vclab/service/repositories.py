@@ -1,0 +1,194 @@
+"""Repositories, as administrators keep them."""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from vclab.library.content import Told
+from vclab.library.repository import Repository as Folder
+from vclab.model import catalog as model
+from vclab.model.errors import Invalid, StepFailed
+from vclab.model.revisions import CopyState, Origin, RevisionRecord, RevisionState
+from vclab.service import checks
+from vclab.service.finding import known
+from vclab.service.retiring import Named
+from vclab.service.use_case import Call, Nothing, Rule, act, read
+from vclab.service.views import View
+from vclab.store import catalog, repositories
+from vclab.store.repositories import RepositoryFacts
+
+GIB = 1 << 30
+
+
+class Repository(View):
+    """A repository."""
+
+    name: str
+    site: str
+    folder: str
+
+
+class Kept(View):
+    """A revision in a repository."""
+
+    image: str
+    revision: int
+    bytes: int  #: that it takes on the repository's disk
+    recorded: CopyState | None  #: as the database says; None: it does not know of it
+
+
+class DetailedRepository(Repository):
+    """A repository, its room, and what is in it."""
+
+    free: int  #: bytes
+    promised: int  #: to what is being written
+    kept: tuple[Kept, ...]
+    missing: tuple[str, ...]  #: revisions that should be there
+    faults: tuple[str, ...]  #: records that can't be understood
+    swept: int  #: what was half-written, and is deleted now
+
+
+class Add(Named):
+    """A new repository. ``folder``: a path that all workers of the site reach."""
+
+    folder: str
+    site: str | None = None
+
+
+@read(Rule.ANYBODY)
+async def listing(call: Call, question: Nothing) -> tuple[Repository, ...]:
+    """All repositories, by name."""
+    return tuple(Repository(**each.__dict__) for each in await call.backend.read(repositories.all_of_them))
+
+
+@read(Rule.KEEPERS)
+async def show(call: Call, question: Named) -> DetailedRepository:
+    """One repository, its room, and what is in it. It must be reached from here."""
+    return await _looked_at(call, await _known(call, question.name), 0)
+
+
+@act(Rule.KEEPERS)
+async def add(call: Call, question: Add) -> DetailedRepository:
+    """Make a repository in a new or empty folder, or take one that is there."""
+    entry = _entry(question, question.site or call.backend.settings.site)
+    await call.backend.work(lambda told: Folder.make(Path(entry.folder)), "making the repository")
+    await call.backend.write(lambda session: repositories.put(session, entry, datetime.now(UTC)))
+    return await _looked_at(call, entry, 0)
+
+
+@act(Rule.KEEPERS)
+async def check(call: Call, question: Named) -> DetailedRepository:
+    """Delete what was half-written when somebody died, and compare what is there with what should be."""
+    entry = await _known(call, question.name)
+    swept = await call.backend.work(lambda told: Folder(Path(entry.folder)).sweep(), "tidying")
+    found = await _looked_at(call, entry, swept)
+    lost = [tuple(each.rsplit("/", 1)) for each in found.missing]
+
+    def note(session: Session) -> None:
+        for image, number in lost:
+            text = "it is not in the repository any more"
+            repositories.holds(session, entry.name, image, int(number), datetime.now(UTC), text)
+
+    if lost:
+        await call.backend.write(note)
+    return found
+
+
+@act(Rule.KEEPERS)
+async def rebuild(call: Call, question: Named) -> DetailedRepository:
+    """Enter into the database what is only in the repository: images, revisions, and that they are there.
+
+    Their bytes are read first. What the database knows already stays as it is.
+    """
+    entry = await _known(call, question.name)
+    there = await call.backend.read(lambda session: repositories.contents(session, entry.name))
+
+    def read_back(told: Told) -> list[RevisionRecord]:
+        folder = Folder(Path(entry.folder))
+        records = [each for each in folder.records() if not isinstance(each, StepFailed)]
+        new = [each for each in records if (each.image, each.revision) not in there]
+        return [each for each in new if folder.verify(each.image, each.revision, told)]
+
+    for record in await call.backend.work(read_back, f"reading {entry.name}"):
+        await call.backend.write(lambda session, record=record: _entered(session, entry, record))  # type: ignore[misc]
+    return await _looked_at(call, entry, 0)
+
+
+def _entry(question: Add, site: str) -> RepositoryFacts:
+    name, folder = checks.name(question.name, "a repository"), os.path.normpath(question.folder)
+    if not folder.startswith("/"):
+        raise Invalid(f"the folder {question.folder} must be an absolute path", "the workers of the site go by it")
+    return RepositoryFacts(name, checks.name(site, "a site"), folder)
+
+
+def _entered(session: Session, entry: RepositoryFacts, record: RevisionRecord) -> None:
+    """A revision as its record says; one that is there is left alone, unless it has other bytes."""
+    known = {image.revision: image for image, _ in _revisions(session, record.image)}
+    if record.revision not in known:
+        image = model.Image(
+            name=record.image,
+            title=record.title,
+            revision=record.revision,
+            module=record.module,
+            guest=record.guest,
+            cpus=record.cpus,
+            memory_mb=record.memory_mb,
+            disk_gb=max(1, -(-record.size // GIB)),
+            ports=(22,) if record.guest else (),
+            hardware=record.hardware,
+            module_data=record.module_data,
+        )
+        origin = Origin(
+            record.sha256,
+            record.size,
+            record.made_at,
+            record.made_by,
+            record.parent,
+            record.reservation,
+            record.notes,
+        )
+        first = not catalog.newest_revision(session, record.image)
+        state = RevisionState.PRODUCTION if first else RevisionState.TEST
+        catalog.put_image(session, image, False, state, origin)
+    repositories.holds(session, entry.name, record.image, record.revision, datetime.now(UTC))
+
+
+def _revisions(session: Session, name: str) -> list[tuple[model.Image, RevisionState]]:
+    return catalog.revisions(session, name) if name in catalog.image_names(session) else []
+
+
+async def _known(call: Call, name: str) -> RepositoryFacts:
+    entries = {each.name: each for each in await call.backend.read(repositories.all_of_them)}
+    return known("repository", name, entries, "`vclab repository list` lists them")
+
+
+async def _looked_at(call: Call, entry: RepositoryFacts, swept: int) -> DetailedRepository:
+    recorded = await call.backend.read(lambda session: repositories.contents(session, entry.name))
+
+    def look(told: Told) -> DetailedRepository:
+        folder = Folder(Path(entry.folder))
+        records, room = list(folder.records()), folder.room()
+        there = [each for each in records if not isinstance(each, StepFailed)]
+        kept = tuple(
+            Kept(
+                image=each.image,
+                revision=each.revision,
+                bytes=folder.size(each.image, each.revision),
+                recorded=recorded.get((each.image, each.revision)),
+            )
+            for each in there
+        )
+        names = {(each.image, each.revision) for each in there}
+        return DetailedRepository(
+            **entry.__dict__,
+            free=room.free,
+            promised=room.promised,
+            kept=kept,
+            missing=tuple(f"{image}/{number}" for image, number in sorted(recorded.keys() - names)),
+            faults=tuple(str(each) for each in records if isinstance(each, StepFailed)),
+            swept=swept,
+        )
+
+    return await call.backend.work(look, f"looking at {entry.name}")

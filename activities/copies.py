@@ -20,7 +20,7 @@ from vclab.model.reservations import Placed
 from vclab.model.revisions import Copied, CopyJob, Wanted
 from vclab.provisioning.base import ProvisioningModule, copier, known_module
 from vclab.settings import Settings
-from vclab.store import awaited_copies, copies
+from vclab.store import awaited_copies, copies, revisions
 from vclab.store.engine import Store
 
 UNWANTED = "Unwanted"
@@ -110,6 +110,30 @@ class CopyRecords:
         with recording():
             return Waiters(tuple(self._store.run(end)))
 
+    @activity.defn
+    def copy_leaves(self, wanted: Wanted) -> CopyBegun:
+        """What it takes to delete it."""
+        with recording():
+            try:
+                return CopyBegun(self._store.run(lambda s: copies.leaving(s, wanted, self._settings().rules())))
+            except (NotFound, Refused) as refused:
+                return CopyBegun(why_not=str(refused))
+
+    @activity.defn
+    def copy_gone(self, given: CopyEnded) -> None:
+        """It is deleted; or it stays, and ``why_not``. A retired revision of which nothing is left is forgotten."""
+
+        def end(session: Session) -> None:
+            wanted = given.wanted
+            if given.why_not:
+                copies.stays(session, wanted, given.why_not, given.now)
+                return
+            copies.gone(session, wanted)
+            revisions.forget_if_nothing_is_left(session, wanted.image, wanted.revision)
+
+        with recording():
+            self._store.run(end)
+
 
 class CopyActivities:
     """The work at an endpoint."""
@@ -138,6 +162,14 @@ class CopyActivities:
                     raise
                 finally:
                     watch.cancel()
+
+    @activity.defn
+    async def remove_copy(self, job: CopyJob) -> None:
+        """Delete the copy, and verify it. Fails when anything needs it."""
+        with failures():
+            module = copier(known_module(self._modules, job.module))
+            async with heartbeating(unfenced) as context:
+                await in_thread(self._executor, context, module.remove_copy, context, job)
 
     async def _watch(self, wanted: Wanted, context: Context) -> None:
         """Stop the work when nobody wants it any more. A database that does not answer is no reason."""

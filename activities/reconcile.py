@@ -25,11 +25,12 @@ from vclab.model.catalog import Endpoint
 from vclab.model.health import BY_CHECK, Rest
 from vclab.model.inventory import HostFacts, MachineFacts
 from vclab.model.messages import computer_workflow, workflow_id
+from vclab.model.revisions import CopyState, Wanted
 from vclab.model.rules import Health
 from vclab.provisioning.base import ProvisioningModule, known_module, maker
 from vclab.secrets.store import SecretStore
 from vclab.settings import ReconcileSettings
-from vclab.store import background_loads, host_rests, orphans, reservations, spares, tenures
+from vclab.store import background_loads, copies, host_rests, orphans, reservations, spares, tenures
 from vclab.store import failures as failures_store
 from vclab.store.engine import Store
 from vclab.store.orphans import Orphaned
@@ -98,6 +99,7 @@ class RowReconciler:
             async with heartbeating(unfenced):
                 endpoints = await asyncio.to_thread(self._endpoints)
                 reclaimed, spare, loading = await self._rows(), await self._spares(), await self._loads()
+                await self._copies()
                 forgotten = await asyncio.to_thread(self._forget)
                 await asyncio.to_thread(self._hosts_of_none, {endpoint.name for endpoint in endpoints})
                 found = Strays(
@@ -152,6 +154,18 @@ class RowReconciler:
                     messages.LOAD, messages.Reload(computer), id=computer_workflow(computer), task_queue=self._queue
                 )
         return due
+
+    async def _copies(self) -> None:
+        """Start the workflow of each copy that is to be made, or deleted. One that runs already is left alone."""
+        for name, wanted, id in await asyncio.to_thread(self._due_copies):
+            with suppress(WorkflowAlreadyStartedError):
+                await self._client.start_workflow(name, wanted, id=id, task_queue=self._queue)
+
+    def _due_copies(self) -> list[tuple[str, Wanted, str]]:
+        with self._store.read() as session:
+            making, leaving = (copies.in_state(session, each) for each in (CopyState.COPYING, CopyState.RETIRING))
+        made = [(messages.COPY, wanted, messages.copy_workflow(wanted)) for wanted in making]
+        return made + [(messages.COPY_REMOVAL, each, messages.copy_removal_workflow(each)) for each in leaving]
 
     def _due_loads(self) -> list[str]:
         with self._store.read() as session:

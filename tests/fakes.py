@@ -159,6 +159,11 @@ class FakeModule:
         self.world.act("make_copy")
         return Copied(f"[{job.wanted.place.storage}] copies/{job.wanted}.vmdk")
 
+    def remove_copy(self, context: StepContext, job: CopyJob) -> None:
+        """Gone."""
+        self.world.wait("remove_copy", lambda: context.cancelled)
+        self.world.act("remove_copy")
+
     def remove(self, context: StepContext, target: Target) -> None:
         """Gone."""
         context.fence()

@@ -69,6 +69,8 @@ RECORDS = MappingProxyType(
         "load_ended": "write down: the background load has ended",
         "copy_awaited": "look up: the copy that its disk is made from",
         "copy_begins": "look up: what the copy is made from",
+        "copy_leaves": "look up: the copy that is to be deleted",
+        "copy_gone": "write down: the copy is deleted, or stays",
         "copy_ended": "write down: the copy is made, or not",
         "dismissed": "write down: dismissed from the list",
         "held": "look up: which computer it holds",

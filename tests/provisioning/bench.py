@@ -57,8 +57,9 @@ class FakeContext:
 class Bench:
     """A vCenter with two hosts, two datastores and one image, and our module."""
 
-    def __init__(self, folder: Path) -> None:
-        self.simulator = VcsimProcess(folder, datastores={"ds1": 2000, "ds2": 2000}).start()
+    def __init__(self, folder: Path, keep_parents: bool = False) -> None:
+        stores = {"ds1": 2000, "ds2": 2000}
+        self.simulator = VcsimProcess(folder, datastores=stores, keep_parents=keep_parents).start()
         self.simulator.master("ds1", MASTER, 8)
         self.password = self.simulator.password
         self.leases = folder / "leases"

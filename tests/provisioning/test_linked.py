@@ -234,5 +234,66 @@ def test_another_installation_makes_no_copies_here(bench: Bench) -> None:
         bench.module.make_copy(FakeContext(), replace(job(bench), installation="other"))
 
 
+def test_a_copy_that_nobody_needs_is_deleted(bench: Bench, linked: Target) -> None:
+    wanted = job(bench, revision=30)
+    copied = bench.module.make_copy(FakeContext(), wanted)
+    target = replace(linked, storage="ds2", copy=copied.path)
+    bench.load(target)
+    for _ in range(2):  # also while the machine is off: most endpoints would let its parent go then
+        with pytest.raises(StepFailed, match=f"the disk of {target.machine_name} is made from debian-12/30"):
+            bench.module.remove_copy(FakeContext(), wanted)
+        bench.module.power_off(FakeContext(), target)
+    bench.module.remove(FakeContext(), target)
+    bench.module.remove_copy(FakeContext(), wanted)
+    assert not _copy(bench, "ds2", 30).parent.exists()
+    bench.module.remove_copy(FakeContext(), wanted)
+
+
+def test_a_copy_is_kept_for_a_disk_that_no_machine_has(bench: Bench, linked: Target) -> None:
+    """Somebody has unregistered the machine, to register it again later."""
+    wanted = job(bench, revision=31)
+    target = replace(linked, storage="ds2", copy=bench.module.make_copy(FakeContext(), wanted).path)
+    bench.load(target)
+    bench.module.power_off(FakeContext(), target)
+    [machine] = bench.machines(target.computer)
+    machine.ref.UnregisterVM()
+    with pytest.raises(StepFailed, match=r"the disk \[ds2\] vclab/.*, which no machine has, is made from debian-12/31"):
+        bench.module.remove_copy(FakeContext(), wanted)
+    assert _copy(bench, "ds2", 31).exists()
+
+
+def test_a_copy_is_kept_for_a_machine_of_others(bench: Bench) -> None:
+    wanted = job(bench, revision=32)
+    path = bench.module.make_copy(FakeContext(), wanted).path
+    kinds = vim.vm.device
+    parent = kinds.VirtualDisk.FlatVer2BackingInfo(fileName=path, diskMode="persistent")
+    backing = kinds.VirtualDisk.FlatVer2BackingInfo(
+        fileName="[ds2] theirs/x.vmdk", diskMode="persistent", parent=parent
+    )
+    bench.simulator.datastore("ds2").joinpath("theirs").mkdir()
+    spec = kinds.VirtualDeviceSpec
+    scsi = kinds.ParaVirtualSCSIController(key=1000, busNumber=0, sharedBus="noSharing")
+    disk = kinds.VirtualDisk(key=-1, controllerKey=1000, unitNumber=0, capacityInKB=0, backing=backing)
+    changes = [spec(operation="add", device=scsi), spec(operation="add", fileOperation="create", device=disk)]
+    bench.foreign("theirs", "[ds2] theirs/x.vmx", deviceChange=changes)
+    with pytest.raises(StepFailed, match="the disk of theirs is made from debian-12/32"):
+        bench.module.remove_copy(FakeContext(), wanted)
+
+
+@pytest.mark.parametrize("keep_parents", [True, False])
+def test_a_copy_can_be_deleted_wherever_it_is(tmp_path: Path, keep_parents: bool) -> None:
+    """Also where a disk that has had children can't be deleted as a disk, for ever."""
+    bench = Bench(tmp_path, keep_parents)
+    try:
+        wanted = job(bench)
+        target = bench.target(storage="ds2", copy=bench.module.make_copy(FakeContext(), wanted).path, dedicated=False)
+        bench.load(target)
+        bench.module.remove(FakeContext(), target)
+        bench.module.remove_copy(FakeContext(), wanted)
+        assert not _copy(bench, "ds2").parent.exists()
+    finally:
+        bench.close()
+
+
 def _copy(bench: Bench, storage: str, revision: int = 1) -> Path:
     return bench.simulator.datastore(storage) / f"vclab/images.of_vclab/debian-12.{revision}/disk.vmdk"

@@ -154,6 +154,20 @@ def restore(
     asker(context).tell(library.restore, given(context, library.Numbered), json, _tell)
 
 
+@app.command("delete")
+def delete(context: typer.Context, name: ImageName, revision: Number, json: Json = False, as_user: AsUser = "") -> None:
+    """Delete a retired revision, and the copies that vclab has made of it. There is no way back.
+
+    Refused while a reservation, a spare or a machine needs it. Copies on datastores are deleted in the background,
+    once no machine there has a disk that is made from them.
+
+    \b
+    Examples:
+      vclab image retire debian-12 1 && vclab image delete debian-12 1
+    """
+    asker(context).tell(library.delete, given(context, library.Numbered), json, _deleted)
+
+
 @app.command("verify")
 def verify(context: typer.Context, name: ImageName, revision: Number, json: Json = False, as_user: AsUser = "") -> None:
     """Read a revision's copies in repositories back, all of them. What has other bytes is broken, and not used.
@@ -219,6 +233,12 @@ def _tell(found: RevisionView) -> None:
             *(("Copy", _copy(each)) for each in found.copies),
         ]
     )
+
+
+def _deleted(found: RevisionView) -> None:
+    say(f"{found.image}/{found.revision} is deleted")
+    for each in found.copies:
+        say(f"the copy on {each.place} {'is being deleted' if each.ours else 'stays: vclab has not made it'}")
 
 
 def _exported(found: Exported) -> None:

@@ -15,20 +15,17 @@ class Progress:
     """Shows ``importing debian.qcow2: 40 %, about 12 s left`` on stderr. May be called in any thread."""
 
     def __init__(self) -> None:
-        self._what, self._began, self._shown, self._end = "", 0.0, 0.0, 0.0
+        self._what, self._done, self._began, self._told = "", 0, 0.0, 0.0
 
     def __call__(self, what: str, done: int, size: int) -> None:
         """So far it is."""
-        now = time.monotonic()
-        if what != self._what or done < self._shown:
-            self._what, self._began, self._end = what, now, 0.0
-        last = done >= size
-        terminal = sys.stderr.isatty()
-        if (not last and now - self._end < (OFTEN if terminal else EVERY)) or size <= 0:
+        now, terminal, last = time.monotonic(), sys.stderr.isatty(), done >= size
+        if what != self._what or done < self._done:
+            self._what, self._began, self._told = what, now, now
+        self._done = done
+        if size <= 0 or (last and not terminal) or (not last and now - self._told < (OFTEN if terminal else EVERY)):
             return
-        if last and not self._end:  # it took no time worth a line
-            return
-        self._shown, self._end = done, now
+        self._told = now
         text = f"{what}: {100 * done // size} %{self._left(done, size, now)}"
         if terminal:
             sys.stderr.write(f"\r\x1b[K{'' if last else text}")

@@ -13,7 +13,7 @@ Address = Annotated[
 ]
 Foreground = Annotated[bool, typer.Option("--foreground", help="Stay, and show what happens; Ctrl-C stops the lab.")]
 Story = Annotated[
-    str, typer.Argument(metavar="[STORY]", help="life, standalone, needs-help or spare.", show_default=False)
+    str, typer.Argument(metavar="[STORY]", help="life, standalone, needs-help, spare or images.", show_default=False)
 ]
 Wipe = Annotated[bool, typer.Option("--wipe", help="Also delete all that the lab holds.")]
 
@@ -81,7 +81,8 @@ def demo(story: Story = "life", lab: Folder = None) -> None:
 
     Stories: life (a virtual machine, from reserve to end); standalone (a lab machine, which is sanitized at the end);
     needs-help (a load fails on two hosts, an operator repairs the cause and resumes the load);
-    spare (an unused machine goes to the next reservation).
+    spare (an unused machine goes to the next reservation);
+    images (a disk image is imported, used on two hosts, replaced and retired).
     The lab is started if it is down, and stays up. The last line is `demo: ok …`.
 
     \b
@@ -90,6 +91,7 @@ def demo(story: Story = "life", lab: Folder = None) -> None:
       vclab demo standalone --lab /tmp/lab2
     """
     from vclab.lab import demo as life
+    from vclab.lab import demo_images as images
     from vclab.lab import demo_needs_help as needs_help
     from vclab.lab import demo_spare as spare
     from vclab.lab import demo_standalone as standalone
@@ -101,6 +103,7 @@ def demo(story: Story = "life", lab: Folder = None) -> None:
         "standalone": standalone.Standalone,
         "needs-help": needs_help.NeedsHelp,
         "spare": spare.Spare,
+        "images": images.Images,
     }
     if story not in stories:
         raise typer.BadParameter(f"there is no story {story!r}; there are {', '.join(stories)}", param_hint="STORY")

@@ -158,8 +158,17 @@ class Layout:
 
     @property
     def datastore(self) -> Path:
-        """The directory behind the vCenter's datastore."""
-        return self.folder / "datastores" / "ds1"
+        """The directory behind the datastore that has the masters."""
+        return self.datastore_called("ds1")
+
+    def datastore_called(self, name: str) -> Path:
+        """The directory behind a datastore of the vCenter."""
+        return self.folder / "datastores" / name
+
+    @property
+    def repository(self) -> Path:
+        """The repository of the lab's site."""
+        return self.folder / "repository"
 
     def lab_machine_disk(self, name: str) -> Path:
         """The disk's descriptor of a machine that no vCenter knows."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from temporalio.common import SearchAttributeIndexedValueType
 
 from vclab.lab.layout import NETWORKS, SUBNETS, TEMPORAL_PORT, UI_PORT, VCENTER_PORT, Layout
-from vclab.lab.stock import DATASTORE, DATASTORE_GB, HOSTS, LAB_MACHINES, VCENTER_USER
+from vclab.lab.stock import DATASTORES, HOSTS, LAB_MACHINES, VCENTER_USER
 from vclab.temporal import search_attributes
 
 
@@ -89,7 +89,7 @@ def temporal_server(program: Path, address: str, database: Path) -> tuple[str, .
 
 
 def vcsim_command(layout: Layout, program: Path) -> tuple[str, ...]:
-    """The vCenter with two hosts and one datastore that both see."""
+    """The vCenter with two hosts and two datastores that both see."""
     flags = {
         "listen": f"{layout.address}:{VCENTER_PORT}",
         "user": VCENTER_USER,
@@ -98,7 +98,7 @@ def vcsim_command(layout: Layout, program: Path) -> tuple[str, ...]:
         "key": layout.vcenter / "key.pem",
         "journal": layout.vcenter / "journal",
         "hosts": HOSTS,
-        "datastores": f"{DATASTORE}={layout.datastore}:{DATASTORE_GB}",
+        "datastores": ",".join(f"{name}={layout.datastore_called(name)}:{gb}" for name, gb in DATASTORES.items()),
         "networks": ",".join(NETWORKS),
         "control": layout.control_socket,
     }

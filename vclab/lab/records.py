@@ -4,12 +4,14 @@ What is there already stays as it is, but for the endpoint's address and certifi
 """
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
 
 from vclab.lab.layout import PEOPLE, PRIVATE, PUBLIC, VCENTER_PORT, Layout
 from vclab.lab.seed import fingerprint, read_settings
 from vclab.lab.stock import (
+    DATASTORE,
     ENDPOINT,
     FIRST_UID,
     IMAGES,
@@ -18,14 +20,16 @@ from vclab.lab.stock import (
     LAB_MACHINES,
     PASSWORD_REF,
     POOL,
+    REPOSITORY,
     VCENTER_USER,
 )
 from vclab.model.catalog import Endpoint, Image, User
 from vclab.model.errors import NotFound, VclabError
 from vclab.provisioning import standalone
 from vclab.provisioning.vsphere.data import EndpointData
-from vclab.store import catalog
+from vclab.store import catalog, copies, repositories
 from vclab.store.engine import open_store
+from vclab.store.repositories import RepositoryFacts
 
 
 def fill_store(layout: Layout, images: tuple[Image, ...] = IMAGES) -> None:
@@ -47,11 +51,19 @@ def _fill(layout: Layout, session: Session, images: tuple[Image, ...]) -> None:
         if login not in known:
             key = layout.person_key(login).with_suffix(".pub").read_text().strip()
             catalog.put_user(session, User(login, FIRST_UID + number, public_keys=(key,)))
-    present = {image.name for image in catalog.images(session)}
+    present, masters = {image.name for image in catalog.images(session)}, list[Image]()
     for image in (*images, LAB_IMAGE):
         if image.name not in present:
             catalog.put_image(session, image)
+            if image.module != standalone.NAME:
+                masters.append(image)
     _put_endpoint(layout, session)
+    now = datetime.now(UTC)
+    for image in masters:
+        copies.seen(session, image, ENDPOINT, [DATASTORE], now)
+    here = RepositoryFacts(REPOSITORY, Endpoint.site, str(layout.repository))
+    if REPOSITORY not in {each.name for each in repositories.all_of_them(session)}:
+        repositories.put(session, here, now)
     catalog.put_pool(session, POOL)
     _put_lab_machines(session)
 

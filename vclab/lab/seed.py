@@ -20,7 +20,8 @@ from vclab import settings as configuration
 from vclab.lab import disks, rootfs
 from vclab.lab.errors import LabError
 from vclab.lab.layout import PEOPLE, PRIVATE, SUBNETS, TEMPORAL_PORT, UI_PORT, Layout
-from vclab.lab.stock import ENDPOINT, IMAGES, LAB_IMAGE, LAB_MACHINES, NO_SSH, OPERATOR, PASSWORD_REF
+from vclab.lab.stock import DATASTORES, ENDPOINT, IMAGES, LAB_IMAGE, LAB_MACHINES, NO_SSH, OPERATOR, PASSWORD_REF
+from vclab.library.repository import Repository
 from vclab.model.catalog import Image
 from vclab.provisioning.vsphere.data import ImageData
 from vclab.secrets.store import SecretStore
@@ -31,13 +32,20 @@ CERTIFICATE_DAYS = 3650
 
 def prepare(layout: Layout, tree: Path) -> None:
     """All files that the parts need. Raises ``LabError``."""
-    for directory in (layout.logs, layout.machines, layout.datastore, layout.leases.parent, layout.layers):
+    for directory in (
+        layout.logs,
+        layout.machines,
+        *map(layout.datastore_called, DATASTORES),
+        layout.leases.parent,
+        layout.layers,
+    ):
         directory.mkdir(parents=True, exist_ok=True)
     for directory in (layout.vcenter, layout.vcenter / "journal", layout.temporal_database.parent):
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     _make_key(layout.ssh_key)
     for login in PEOPLE:
         _make_key(layout.person_key(login))
+    Repository.make(layout.repository)
     authorized = layout.ssh_key.with_suffix(".pub").read_text()
     for image in IMAGES:
         rootfs.make_layer(layout.layers / image.name, authorized)

@@ -10,9 +10,11 @@ ENDPOINT = "lab-vcenter"
 PASSWORD_REF = f"endpoint/{ENDPOINT}"
 VCENTER_USER = "vclab@vsphere.local"
 HOSTS = "esx1=8:16384,esx2=8:16384"
-"""Name = CPU threads : MiB. Both see the datastore."""
+"""Name = CPU threads : MiB. Both see the datastores."""
 DATASTORE = "ds1"
-DATASTORE_GB = 500
+DATASTORES = {DATASTORE: 500, "ds2": 500}
+"""GiB."""
+REPOSITORY = "main"
 OPERATOR = "olga"
 FIRST_UID = 20001
 POOL = IdentityPool(prefix="vm", count=40)

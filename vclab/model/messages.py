@@ -28,6 +28,7 @@ LOADED = "loaded"  #: its signal to those: the computer's name; the store knows 
 
 
 COPY = "Copy"  #: the workflow that makes a copy of a revision
+COPY_REMOVAL = "CopyRemoval"  #: the workflow that deletes one
 COPIED = "copied"  #: its signal to those who wait: "IMAGE/REVISION"; the store knows whether it ended well
 
 
@@ -39,6 +40,11 @@ def workflow_id(reservation: str) -> str:
 def copy_workflow(wanted: Wanted) -> str:
     """The workflow that makes a copy."""
     return f"copy-{wanted.image}-{wanted.revision}-{wanted.place.name.replace('/', '-')}"
+
+
+def copy_removal_workflow(wanted: Wanted) -> str:
+    """The workflow that deletes a copy."""
+    return f"remove-{copy_workflow(wanted)}"
 
 
 def computer_workflow(computer: str) -> str:

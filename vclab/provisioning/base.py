@@ -86,6 +86,12 @@ class Copier(Protocol):
         Raises ``Interrupted`` when stopped, and then nothing is left of it; ``StepFailed``, ``Unreachable``.
         """
 
+    def remove_copy(self, context: StepContext, job: CopyJob) -> None:
+        """Delete a copy that vclab has made, and verify it; harmless when it is gone.
+
+        Raises ``StepFailed``, which says why, when anything on the endpoint needs it; ``Unreachable``.
+        """
+
 
 def copier(module: ProvisioningModule) -> Copier:
     """The module as what makes copies. Raises ``StepFailed`` when it does not."""

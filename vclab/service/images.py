@@ -266,8 +266,9 @@ def planned(call: Call, question: Add, before: model.Image | None, number: int) 
     module = question.module or (before.module if before else module_data.DEFAULT)
     changes = _changes(call, question, module)
     content = dict.fromkeys(_content_fields(module), "")  # which is the library's to say
+    changes = Changes(changes.image, {**content, **changes.data})
     if before is not None:
-        return _changed(replace(before, revision=number), Changes(changes.image, {**content, **changes.data}))
+        return _changed(replace(before, revision=number), changes)
     sizes = {"--cpus": "cpus", "--memory": "memory_mb"}
     if missing := [option for option, field in sizes.items() if field not in changes.image]:
         raise Invalid(f"a new image needs {' and '.join(missing)} too")

@@ -14,7 +14,7 @@ from vclab.library.content import Told
 from vclab.library.formats import Format, Found
 from vclab.library.repository import Repository
 from vclab.model import catalog as model
-from vclab.model.errors import Invalid, NotFound, Refused, Unreachable
+from vclab.model.errors import Invalid, NotFound, Refused, StepFailed, Unreachable
 from vclab.model.revisions import CopyState, Origin, Place, RevisionRecord, RevisionState, Wanted
 from vclab.service import checks, images
 from vclab.service.finding import known
@@ -169,7 +169,7 @@ async def export_image(call: Call, question: Export) -> Exported:
     number, entry, found = await call.backend.read(lambda session: _kept(session, question.name, question.revision))
 
     def write(told: Told) -> None:
-        _export(_opened(entry).disk(question.name, number), file, Format(wanted), told)
+        _export(_opened(entry).disk(question.name, number), file, Format(wanted), found.origin.sha256, told)
 
     await call.backend.work(write, f"exporting {question.name}/{number}")
     size = content.allocated(file)
@@ -193,6 +193,43 @@ async def retire(call: Call, question: Numbered) -> RevisionView:
 async def restore(call: Call, question: Numbered) -> RevisionView:
     """A retired revision is a test revision again."""
     return await _changed(call, question, lambda s: revisions.restore(s, question.name, question.revision))
+
+
+@act(Rule.KEEPERS)
+async def delete(call: Call, question: Numbered) -> RevisionView:
+    """Delete a retired revision and the copies that vclab has made of it. Refused while anything needs it.
+
+    Copies on endpoints are deleted in the background; what the endpoint itself says is needed stays.
+    """
+    name, number, now = question.name, question.revision, datetime.now(UTC)
+
+    def begin(session: Session) -> tuple[RevisionFacts, list[RepositoryFacts]]:
+        _one(session, name, number)
+        revisions.must_be_idle(session, name, number)
+        found = revisions.one(session, name, number)
+        for each in found.copies:
+            if each.ours:
+                copies.leave_use(session, Wanted(name, number, each.place), now)
+        return found, repositories.all_of_them(session)
+
+    found, entries = await call.backend.write(begin)
+    for entry in entries:
+        if any(each.place == Place("", entry.name) for each in found.copies):
+
+            def remove(told: Told, entry: RepositoryFacts = entry) -> None:
+                _opened(entry).remove(name, number)
+
+            await call.backend.work(remove, f"deleting {name}/{number} in {entry.name}")
+            await call.backend.write(lambda s, of=entry.name: repositories.lost(s, of, name, number))  # type: ignore[misc]
+    leaving = [Wanted(name, number, each.place) for each in found.copies if each.ours and each.place.endpoint]
+    client = await call.backend.reservations() if leaving else None
+    for wanted in leaving:
+        assert client is not None
+        await client.remove_copy(wanted)
+    view = await call.backend.read(lambda session: _view(name, revisions.one(session, name, number)))
+    if not leaving:
+        await call.backend.write(lambda session: revisions.forget(session, name, number))
+    return view
 
 
 @act(Rule.KEEPERS)
@@ -332,8 +369,8 @@ def _recorded(
     return _view(image.name, revisions.one(session, image.name, image.revision))
 
 
-def _export(disk: Path, file: Path, wanted: Format, told: Told) -> None:
-    """A new file, whole or not at all."""
+def _export(disk: Path, file: Path, wanted: Format, sha256: str, told: Told) -> None:
+    """A new file, whole or not at all. Raises ``StepFailed`` when a raw one has another hash than it should have."""
     if file.exists():
         raise Refused(f"{file} exists", "give another name")
     part = file.with_name(f".{file.name}.part")
@@ -343,7 +380,8 @@ def _export(disk: Path, file: Path, wanted: Format, told: Told) -> None:
             raise Refused(f"{file.parent} has no room for {content.allocated(disk)} bytes")
         part.unlink(missing_ok=True)
         if wanted is Format.RAW:
-            content.copy(disk, part, told)
+            if content.copy(disk, part, told).sha256 != sha256:
+                raise StepFailed(f"{disk} has other bytes than it should have", "`vclab image verify` marks it broken")
         else:
             formats.from_raw(disk, part, wanted, told)
         part.rename(file)

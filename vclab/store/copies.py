@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from vclab.model import catalog as model
-from vclab.model.errors import NotFound
+from vclab.model.errors import NotFound, Refused
 from vclab.model.inventory import Amounts
 from vclab.model.messages import copy_workflow
 from vclab.model.revisions import Copied, CopyJob, CopyState, Place, Source, Wanted
@@ -196,9 +196,58 @@ def not_made(session: Session, wanted: Wanted, why: str, now: datetime) -> list[
     return waiting
 
 
-def unfinished(session: Session) -> list[Wanted]:
-    """The copies that are to be made: each should have a workflow."""
-    query = sa.select(Copy).where(Copy.state == CopyState.COPYING, Copy.endpoint.is_not(None)).order_by(Copy.place)
+def leave_use(session: Session, wanted: Wanted, now: datetime) -> None:
+    """Nothing new is made from the copy from now on: it is to be deleted. Only one that vclab has made.
+
+    Raises ``NotFound``, and ``Refused`` while it is being made, or a computer's disk is its child.
+    """
+    row = lock(session, wanted)
+    if row is None:
+        raise NotFound(f"there is no copy of {wanted} on {wanted.place}")
+    if not row.ours:
+        raise Refused(f"the copy of {wanted} on {wanted.place} was not made by vclab", "delete it by hand")
+    if row.state is CopyState.COPYING:
+        raise Refused(f"the copy of {wanted} on {wanted.place} is being made", "try again when it is there")
+    children = list(session.scalars(sa.select(DiskChild.computer).where(*_children_of(row)).distinct()))
+    if children:
+        raise Refused(f"the disks of {', '.join(sorted(children))} are made from {wanted} on {wanted.place}")
+    _is(row, CopyState.RETIRING, utc(now))
+    session.flush()
+
+
+def leaving(session: Session, wanted: Wanted, rules: Rules) -> CopyJob | None:
+    """What it takes to delete the copy; None when it is not to be deleted (any more)."""
+    row = session.scalar(sa.select(Copy).where(*_is_copy(Copy, wanted)))
+    if row is None or row.state is not CopyState.RETIRING:
+        return None
+    image, endpoint = catalog.revision(session, *key_of(wanted)), catalog.endpoint(session, wanted.place.endpoint)
+    source = Source(storage=wanted.place.storage, path=row.path)
+    of = endpoint.module, endpoint.site, image.disk_gb, image.module_data
+    return CopyJob(wanted, source, rules.installation, *of)
+
+
+def gone(session: Session, wanted: Wanted) -> None:
+    """It is verified gone."""
+    session.execute(sa.delete(Copy).where(*_is_copy(Copy, wanted), Copy.state == CopyState.RETIRING))
+    session.expire_all()
+
+
+def stays(session: Session, wanted: Wanted, why: str, now: datetime) -> None:
+    """It can't be deleted, for its endpoint says that something needs it: it can be used as before."""
+    row = lock(session, wanted)
+    if row is not None and row.state is CopyState.RETIRING:
+        _is(row, CopyState.USABLE, utc(now), why)
+    session.flush()
+
+
+def key_of(wanted: Wanted) -> tuple[str, int]:
+    """The image and the number of its revision."""
+    return wanted.image, wanted.revision
+
+
+def in_state(session: Session, state: CopyState) -> list[Wanted]:
+    """The copies on endpoints that are in this state. One that is being made or deleted should have a workflow."""
+    query = sa.select(Copy).where(Copy.state == state, Copy.endpoint.is_not(None)).order_by(Copy.place, Copy.image)
     return [Wanted(row.image, row.revision, Place(row.endpoint or "", row.storage)) for row in session.scalars(query)]
 
 

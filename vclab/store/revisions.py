@@ -1,6 +1,7 @@
 """Revisions of images: what is known of each, and their states. Their copies are in ``copies``."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -111,6 +112,13 @@ def forget(session: Session, image: str, number: int) -> None:
     if not session.scalar(sa.select(used)):
         session.delete(row)
     session.flush()
+
+
+def forget_if_nothing_is_left(session: Session, image: str, number: int) -> None:
+    """Forget a retired revision of which there is no copy any more, and that nothing needs."""
+    with suppress(Refused, NotFound):
+        must_be_idle(session, image, number)
+        forget(session, image, number)
 
 
 def _row(session: Session, image: str, number: int) -> Revision:

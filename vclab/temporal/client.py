@@ -44,6 +44,7 @@ from vclab.model.messages import (
     Resolve,
     StatusView,
     computer_workflow,
+    copy_removal_workflow,
     copy_workflow,
     looks_queue,
     site_queue,
@@ -227,12 +228,18 @@ class Reservations:
 
     async def copy(self, wanted: Wanted) -> None:
         """Have a copy of an image made; returns when that is begun. Harmless when it is under way."""
+        await self._begin(messages.COPY, wanted, copy_workflow(wanted))
 
+    async def remove_copy(self, wanted: Wanted) -> None:
+        """Have a copy deleted that is retiring; returns when that is begun. Harmless when it is under way."""
+        await self._begin(messages.COPY_REMOVAL, wanted, copy_removal_workflow(wanted))
+
+    async def _begin(self, workflow: str, wanted: Wanted, id: str) -> None:
         async def start() -> None:
             await self._client.start_workflow(
-                messages.COPY,
+                workflow,
                 wanted,
-                id=copy_workflow(wanted),
+                id=id,
                 task_queue=self._queue,
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             )

@@ -2,13 +2,15 @@
 
 from datetime import UTC, datetime
 
-from tests.histories.lives.acts import end, go_on, help_needed, hold, resolve, run, waits_for
+from sqlalchemy.orm import Session
+
+from tests.histories.lives.acts import begin, end, go_on, help_needed, hold, resolve, run, waits_for
 from tests.histories.lives.catalog import life as lived
 from tests.workflows.conftest import IMAGE, Life
 from vclab.model import messages
 from vclab.model.errors import StepFailed
-from vclab.model.messages import How, copy_workflow
-from vclab.model.revisions import Place, Wanted
+from vclab.model.messages import How, copy_removal_workflow, copy_workflow
+from vclab.model.revisions import Copied, Place, Wanted
 from vclab.store import copies
 
 WANTED = Wanted(IMAGE.name, IMAGE.revision, Place("vc", "ds1"))
@@ -132,3 +134,51 @@ async def a_waiter_is_gone(life: Life) -> str:
     go_on(life, "make_copy")
     await life.client.get_workflow_handle(copy_workflow(WANTED)).result()
     return copy_workflow(WANTED)
+
+
+def retiring(life: Life) -> None:
+    """A copy that vclab has made is to be deleted."""
+
+    def change(session: Session) -> None:
+        copies.begin(session, WANTED, NOW, kept=True)
+        copies.made(session, WANTED, Copied("[ds1] copies/debian-12.1/disk.vmdk"), NOW)
+        copies.leave_use(session, WANTED, NOW)
+
+    life.store.run(change)
+
+
+@lived("copy-removed")
+async def a_copy_is_deleted(life: Life) -> str:
+    """It is deleted, and its row goes."""
+    retiring(life)
+    await run(life, messages.COPY_REMOVAL, WANTED, copy_removal_workflow(WANTED))
+    return copy_removal_workflow(WANTED)
+
+
+@lived("copy-stays")
+async def a_copy_that_is_needed(life: Life) -> str:
+    """Its endpoint says that a machine's disk is made from it: it can be used as before."""
+    retiring(life)
+    life.world.fail["remove_copy"] = StepFailed("the disk of vm01 is made from it")
+    await run(life, messages.COPY_REMOVAL, WANTED, copy_removal_workflow(WANTED))
+    return copy_removal_workflow(WANTED)
+
+
+@lived("copy-stays-cancelled")
+async def a_removal_that_is_cancelled(life: Life) -> str:
+    """`workflow cancel` of the removal: the copy can be used as before."""
+    retiring(life)
+    hold(life, "remove_copy")
+    handle = await begin(life, messages.COPY_REMOVAL, WANTED, copy_removal_workflow(WANTED))
+    await life.when(life.world.held.is_set)
+    await handle.cancel()
+    await handle.result()
+    return copy_removal_workflow(WANTED)
+
+
+@lived("copy-not-retiring")
+async def a_copy_that_is_not_to_be_deleted(life: Life) -> str:
+    """It is in use: nothing is done."""
+    life.store.run(lambda s: copies.seen(s, IMAGE, "vc", ["ds1"], NOW))
+    await run(life, messages.COPY_REMOVAL, WANTED, copy_removal_workflow(WANTED))
+    return copy_removal_workflow(WANTED)

@@ -1,8 +1,11 @@
 """A machine's directory on its datastore: marked as ours, listed, removed."""
 
+import http
+import http.client
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from urllib.parse import quote, urlencode, urlsplit
 
 from vclab.model.errors import NotOurs, StepFailed, Unreachable
 from vclab.model.plans import Target
@@ -10,6 +13,8 @@ from vclab.model.steps import StepContext
 from vclab.provisioning.vsphere.api import vim
 from vclab.provisioning.vsphere.faults import explained
 from vclab.provisioning.vsphere.machines import Machine
+from vclab.provisioning.vsphere.properties import read
+from vclab.provisioning.vsphere.session import pinned_connection
 from vclab.provisioning.vsphere.site import Datastore, Site
 
 ROOT = "vclab"
@@ -193,3 +198,26 @@ def split(path: str) -> tuple[str, str, str]:
 def no_space(datastore: str, free_gb: int, what: str) -> StepFailed:
     """The error that says that a datastore is full."""
     return StepFailed(f"datastore {datastore} has no space for {what} ({free_gb} GiB free)")
+
+
+def read_text(site: Site, path: str, longest: int) -> str:
+    """The beginning of a small file; empty when it is gone. Raises ``Unreachable``."""
+    datastore, folder, name = split(path)
+    inside = f"{folder.partition('] ')[2]}/{name}".lstrip("/")
+    center = (read(site.session, site.datacenter, ["name"]) or {}).get("name", "")
+    query = urlencode({"dcPath": center, "dsName": datastore})
+    url = urlsplit(site.endpoint.url)
+    connection = pinned_connection(url.hostname or "", url.port or 443, site.endpoint.fingerprint)
+    try:
+        connection.request("GET", f"/folder/{quote(inside)}?{query}", headers={"Cookie": site.session.cookie})
+        answer = connection.getresponse()
+        held = answer.read(longest)
+    except (OSError, http.client.HTTPException) as error:
+        raise Unreachable(f"{path} can't be read: {error}") from None
+    finally:
+        connection.close()
+    if answer.status == http.HTTPStatus.NOT_FOUND:
+        return ""
+    if answer.status != http.HTTPStatus.OK:
+        raise Unreachable(f"{path} can't be read: {answer.status} {answer.reason}")
+    return held.decode("utf-8", "replace")

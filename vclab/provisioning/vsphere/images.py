@@ -5,10 +5,10 @@
 The folder's name says whose they are. A disk has its name only when it is whole (``copying.py``).
 """
 
-from vclab.model.errors import Interrupted
+from vclab.model.errors import Interrupted, StepFailed, Unreachable
 from vclab.model.revisions import Copied, CopyJob
 from vclab.model.steps import StepContext
-from vclab.provisioning.vsphere import files
+from vclab.provisioning.vsphere import chains, files
 from vclab.provisioning.vsphere.api import vim
 from vclab.provisioning.vsphere.copying import Copying, copy, rename, tidy
 from vclab.provisioning.vsphere.data import ImageData
@@ -38,6 +38,27 @@ def make_copy(site: Site, job: CopyJob, context: StepContext) -> Copied:
             files.delete(site, wanted.directory)
             raise
     return Copied(wanted.disk)
+
+
+def remove_copy(site: Site, job: CopyJob, context: StepContext) -> None:
+    """Delete a copy, and verify it; harmless when it is gone.
+
+    By its directory: some endpoints refuse for ever to delete a disk that has had children. Most protect a parent only
+    while a child is switched on, so each machine's chain of disks is looked at first, and the disks that lie about in
+    our folders. Raises ``StepFailed`` when something needs it.
+    """
+    wanted = job.wanted
+    place = directory(job.installation, wanted.place.storage, wanted.image, wanted.revision)
+    with explained(f"deleting the copy of {wanted} on {wanted.place}"):
+        if files.listing(site, site.datastore(wanted.place.storage), place) is None:
+            return
+        if user := chains.child_of(site, wanted.place.storage, place):
+            raise StepFailed(f"{user} is made from {wanted} on {wanted.place}; it is not deleted")
+        context.fence()
+        context.progress(f"deleting {place}")
+        files.delete(site, place)
+        if files.listing(site, site.datastore(wanted.place.storage), place) is not None:
+            raise Unreachable(f"{place} is still there after its removal; it will be tried again")
 
 
 def directory(installation: str, datastore: str, image: str, revision: int) -> str:

@@ -102,6 +102,12 @@ class VSphere:
             raise NotOurs(f"{job.wanted} is of the installation {job.installation}; this one is {self._installation}")
         return images.make_copy(self._site(job.wanted.place.endpoint), job, context)
 
+    def remove_copy(self, context: StepContext, job: CopyJob) -> None:
+        """Delete a copy of ours. Raises ``StepFailed`` when a machine's disk is made from it, ``NotOurs``."""
+        if job.installation != self._installation:
+            raise NotOurs(f"{job.wanted} is of the installation {job.installation}; this one is {self._installation}")
+        images.remove_copy(self._site(job.wanted.place.endpoint), job, context)
+
     def remove(self, context: StepContext, target: Target) -> None:
         """Remove the computer's machines and directories here, of this generation and older; verify it."""
         with explained(f"removing {target.machine_name} from {target.endpoint}"):

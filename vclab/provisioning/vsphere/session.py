@@ -224,6 +224,12 @@ class Session:
             raise Unreachable(wrong) from None
         self.logins += 1
 
+    @property
+    def cookie(self) -> str:
+        """What proves the login to the endpoint's file server."""
+        assert self.content is not None
+        return str(self._stub.cookie).partition(";")[0]
+
     def wrong_certificate(self, seen: str) -> str:
         """The message for a certificate that is not the pinned one."""
         return (

@@ -11,9 +11,11 @@ from multiprocessing.synchronize import Barrier
 from typing import Any
 
 from tests.store.lab import HOUR, NOW, inventory, reserve
-from vclab.model.reservations import Placed
+from vclab.model.errors import Refused
+from vclab.model.reservations import Placed, Refusal
+from vclab.model.revisions import Place, Wanted
 from vclab.model.states import Purpose
-from vclab.store import Store, claims, open_store, tenures
+from vclab.store import Store, claims, copies, open_store, tenures
 
 PROCESSES = 8
 SECONDS = 120.0
@@ -126,3 +128,28 @@ def place_same_id(store: Store, number: int) -> str:
     outcome = reserve(store, id="r1")
     assert isinstance(outcome, Placed)
     return outcome.target.computer
+
+
+DS1 = Wanted("debian-12", 1, Place("lab-vcenter", "ds1"))
+
+
+def place_or_delete(store: Store, number: int) -> str:
+    """One deletes the copy that all others' machines are to be made from."""
+    if number == 0:
+        try:
+            store.run(lambda s: copies.leave_use(s, DS1, NOW))
+        except Refused:
+            return "refused"
+        return "deleted"
+    outcome = reserve(store)
+    assert isinstance(outcome, (Placed, Refusal)), outcome
+    if isinstance(outcome, Refusal):
+        return "refused"
+    return "child" if outcome.target.copy else "waits"
+
+
+def place_and_wait(store: Store, number: int) -> bool:
+    """Place, where the image must be brought first."""
+    outcome = reserve(store)
+    assert isinstance(outcome, Placed), outcome
+    return outcome.target.awaits_copy

@@ -277,8 +277,10 @@ def _claim_room(session: Session, row: Copy, wanted: Wanted, now: datetime) -> N
     room = {claims.datastore_pool(row.endpoint, row.storage): Amounts(disk_gb=image.disk_gb)}
     try:
         claims.claim_pools(session, holder, now, now + _LONGEST, room)
-    except (claims.NoRoom, NotFound) as refused:
+    except claims.NoRoom as refused:
         _is(row, CopyState.BROKEN, utc(now), str(refused))
+    except NotFound:  # nobody has asked the endpoint yet: there is nothing to claim of
+        return
 
 
 def _source(session: Session, wanted: Wanted, endpoint: model.Endpoint) -> Source:

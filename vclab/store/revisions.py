@@ -53,7 +53,10 @@ def history(session: Session, image: str) -> list[RevisionFacts]:
 
 def one(session: Session, image: str, number: int) -> RevisionFacts:
     """A revision. Raises ``NotFound``."""
-    return _facts(session, _row(session, image, number))
+    row = session.scalar(sa.select(Revision).where(Revision.image == image, Revision.number == number))
+    if row is None:
+        raise NotFound(f"there is no revision {number} of image {image}")
+    return _facts(session, row)
 
 
 def promote(session: Session, image: str, number: int) -> None:
@@ -122,6 +125,7 @@ def forget_if_nothing_is_left(session: Session, image: str, number: int) -> None
 
 
 def _row(session: Session, image: str, number: int) -> Revision:
+    """A revision's row, locked. Raises ``NotFound``."""
     query = sa.select(Revision).where(Revision.image == image, Revision.number == number)
     row = session.scalar(query.with_for_update(key_share=True).execution_options(populate_existing=True))
     if row is None:

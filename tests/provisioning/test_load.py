@@ -189,7 +189,7 @@ def test_a_master_on_another_datastore(bench: Bench, target: Target) -> None:
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"image_data": "{}"}, "data of the image debian-12, revision 1, can't be read: master_path: Field required"),
+        ({"image_data": "{}"}, "debian-12, revision 1, has no copy on ds1"),
         ({"image_data": '{"version": 2, "master_path": "x"}'}, "version: Input should be 1"),
         ({"endpoint_data": '{"vlan": 7}'}, "data of the endpoint lab-vcenter can't be read: vlan: Extra inputs"),
         ({"endpoint_data": "no JSON"}, "data of the endpoint lab-vcenter can't be read: Invalid JSON"),

@@ -95,8 +95,8 @@ def prepare(site: Site, target: Target) -> set[str]:
     if not _ours(site, datastore, place, names):
         mark = Mark(place.name, target.installation, target.computer, target.generation)
         _make(site, datastore, f"{_root(place)}/{mark}")
-    if place.name not in names:
-        _make(site, datastore, place.path)
+    if place.name not in names and _make(site, datastore, place.path):
+        return set()
     return listing(site, datastore, place.path) or set()
 
 
@@ -104,11 +104,13 @@ def _root(place: Directory) -> str:
     return f"[{place.datastore}] {ROOT}"
 
 
-def _make(site: Site, datastore: Datastore, path: str) -> None:
+def _make(site: Site, datastore: Datastore, path: str) -> bool:
+    """False: another attempt was quicker."""
     try:
         site.content.fileManager.MakeDirectory(path, site.datacenter, True)
+        return True
     except vim.fault.FileAlreadyExists:
-        return  # another attempt was quicker
+        return False
     except vim.fault.NoDiskSpace:
         raise no_space(datastore.name, datastore.free_gb, f"the directory {path}") from None
 
@@ -169,16 +171,18 @@ def delete_disk(site: Site, path: str) -> None:
 
 
 def leftovers(site: Site, target: Target) -> list[Directory]:
-    """Directories of this computer from this and older generations that bear our mark, on the target's datastore."""
+    """Directories of this computer from this and older generations that bear our mark, on the target's datastore; and
+    whatever has the name of the target's own."""
     names = listing(site, site.datastore(target.storage), _root(directory(target))) or ()
     marks = filter(None, map(Mark.parse, names))
+    own = {target.machine_name} & set(names)
     ours = {
         mark.name
         for mark in marks
         if (mark.installation, mark.computer) == (target.installation, target.computer)
         and mark.generation <= target.generation
     }
-    return [Directory(target.storage, name) for name in sorted(ours | {target.machine_name})]
+    return [Directory(target.storage, name) for name in sorted(ours | own)]
 
 
 def must_be_there(site: Site, path: str, what: str) -> None:

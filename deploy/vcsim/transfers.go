@@ -277,6 +277,7 @@ func (l *lease) take(disk *transfer, body io.Reader) error {
 	if n > s.free() || l.center.faults.noSpace(s.name) {
 		return errors.New(words(&types.NoDiskSpace{Datastore: s.name}))
 	}
+	time.Sleep(l.center.faults.delay("ImportVApp"))
 	if err := qemuImg("convert", "-f", "vmdk", "-O", "raw", sent, raw); err != nil {
 		return err
 	}

@@ -228,7 +228,7 @@ class Stack(Lab):
 
     def files_of(self, reservation: str) -> list[Path]:
         """All files and directories of a reservation on the datastore."""
-        return [path for path in self.layout.datastore.rglob("*") if reservation in path.name]
+        return [path for path in self.layout.datastore.parent.rglob("*") if reservation in path.name]
 
     def created(self, reservation: str) -> int:
         """How many machines vCenter says were ever created for a reservation (since it was last started)."""

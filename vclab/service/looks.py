@@ -1,14 +1,18 @@
 """One look at a reservation: what the store knows, and what its workflow says at this moment."""
 
+from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 
+from vclab.model.durations import format_duration
 from vclab.model.errors import NotFound, Unreachable
 from vclab.model.messages import StatusView
 from vclab.model.reservations import ReservationView
+from vclab.model.revisions import Wanted
 from vclab.model.states import Word
 from vclab.service.backend import Backend
 from vclab.service.views import Reservation, Time, View
-from vclab.store import reservations
+from vclab.store import copies, reservations
 
 ASK = 3.0
 """Seconds to wait for Temporal, and for a worker to take up a task, before the store's view is the answer."""
@@ -84,10 +88,31 @@ async def look_at(backend: Backend, reservation: str) -> Look:
         status, why_not = await (await backend.reservations(ASK)).look(reservation, ASK)
     except (Unreachable, NotFound) as error:
         why_not = str(error)
-    view = await backend.read(lambda session: reservations.view(session, reservation))
+    view, awaited = await backend.read(
+        lambda session: (reservations.view(session, reservation), copies.awaited_by(session, reservation))
+    )
     if view is None:
         raise NotFound(f"there is no reservation {reservation}")
+    if status and awaited and not status.step:
+        status = replace(status, waits_for=await _copying(backend, *awaited))
     return Look.at(view, CurrentStatus.of(_at_step(status, view) if status else None, why_not))
+
+
+async def _copying(backend: Backend, wanted: Wanted, others: int) -> str:
+    """``debian-12/3 to be copied to ds2 of vc1, 40 %, for you and 11 others, about 2 min``."""
+    from vclab.temporal.pending_activities import copied
+
+    with suppress(Unreachable):
+        if (done := await copied(await backend.temporal(ASK), wanted)) is not None:
+            percent, since = done
+            spent = (datetime.now(UTC) - since).total_seconds()
+            left = f", about {format_duration(max(1, round(spent * (100 - percent) / percent)))}" if percent else ""
+            return f"{wanted} to be copied to {wanted.place}, {percent} %{_for(others)}{left}"
+    return f"{wanted} to be copied to {wanted.place}{_for(others)}"
+
+
+def _for(others: int) -> str:
+    return f", for you and {others} other{'s' * (others > 1)}" if others else ""
 
 
 def _at_step(status: StatusView, view: ReservationView) -> StatusView:

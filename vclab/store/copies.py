@@ -137,6 +137,19 @@ def waiters(session: Session, wanted: Wanted) -> list[str]:
     return list(session.scalars(query.order_by(CopyWaiter.since, CopyWaiter.reservation)))
 
 
+def awaited_by(session: Session, reservation: str) -> tuple[Wanted, int] | None:
+    """The copy that a reservation waits for, and how many wait for it beside this one; None: it waits for none."""
+    query = sa.select(Copy).join(
+        CopyWaiter,
+        sa.and_(CopyWaiter.image == Copy.image, CopyWaiter.revision == Copy.revision, CopyWaiter.place == Copy.place),
+    )
+    row = session.scalar(query.where(CopyWaiter.reservation == reservation))
+    if row is None:
+        return None
+    wanted = Wanted(row.image, row.revision, Place(row.endpoint or "", row.storage))
+    return wanted, len(waiters(session, wanted)) - 1
+
+
 def is_wanted(session: Session, wanted: Wanted) -> bool:
     """Whether the copy is still to be made: somebody waits for it, or has asked for it."""
     row = session.scalar(sa.select(Copy).where(*_is_copy(Copy, wanted)))

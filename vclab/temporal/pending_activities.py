@@ -1,5 +1,6 @@
 """The pending activities of a reservation's workflow. The server knows them, so this needs no worker."""
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -10,7 +11,10 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from vclab.model.errors import NotFound, Unreachable
-from vclab.model.messages import workflow_id
+from vclab.model.messages import copy_workflow, workflow_id
+from vclab.model.revisions import Wanted
+
+_PERCENT = re.compile(r"\b(\d{1,3}) %")
 
 
 @dataclass(frozen=True)
@@ -29,14 +33,32 @@ class PendingActivity:
 
 
 async def pending_activities(client: Client, reservation: str) -> list[PendingActivity]:
-    """The pending activities. Raises ``NotFound`` when there is no such workflow, ``Unreachable``."""
+    """Those of a reservation. Raises ``NotFound`` when there is no such workflow, ``Unreachable``."""
+    return await pending_in(client, workflow_id(reservation))
+
+
+async def copied(client: Client, wanted: Wanted) -> tuple[int, datetime] | None:
+    """How many percent of a copy are done, and since when it is made; None while nothing is known of that."""
     try:
-        described = await client.get_workflow_handle(workflow_id(reservation)).describe()
+        found = await pending_in(client, copy_workflow(wanted))
+    except (NotFound, Unreachable):
+        return None
+    for each in found:
+        percent = _PERCENT.search(each.progress)
+        if percent and each.since:
+            return min(int(percent[1]), 100), each.since
+    return None
+
+
+async def pending_in(client: Client, workflow: str) -> list[PendingActivity]:
+    """Those of a workflow. Raises ``NotFound`` when there is no such workflow, ``Unreachable``."""
+    try:
+        described = await client.get_workflow_handle(workflow).describe()
         pending = described.raw_description.pending_activities
         return [_of(each, await _progress(client, each)) for each in pending]
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
-            raise NotFound("the reservation's workflow is not there any more") from None
+            raise NotFound("the workflow is not there any more") from None
         raise Unreachable(f"the Temporal server failed: {error.message}") from None
 
 

@@ -1,0 +1,100 @@
+"""Images of the library on the whole stack: brought once for all who wait, whatever is killed meanwhile; deleted when
+nobody needs them."""
+
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.labfixture import eventually
+from tests.stack.conftest import LONG, Stack, everything
+from vclab.lab import rootfs
+from vclab.lab.disks import data_of, make_master
+from vclab.model.ids import new_id
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
+
+
+@pytest.fixture(scope="module")
+def given(whole: Stack) -> Path:
+    """A disk image that somebody brings: raw, of 1 GiB."""
+    disk = whole.layout.folder / "given" / "disk.vmdk"
+    make_master(disk, rootfs.tree(print), whole.layout.layers / "debian-12", 1)
+    return data_of(disk, child=False)
+
+
+@pytest.fixture
+def image(stack: Stack, given: Path) -> Iterator[str]:
+    """It, in the library."""
+    name = f"given-{new_id()[-6:]}"
+    stack.vclab("image", "import", str(given), "--as", name, "--cpus", "1", "--memory", "512")
+    yield name
+    stack.vclab("image", "disable", name)
+
+
+def copies_of(stack: Stack, image: str) -> list[Path]:
+    """The copies of an image on datastores, and what is half-made."""
+    datastores = stack.layout.folder / "datastores"
+    found = [path for path in datastores.glob("*/vclab/images.of_*/*") if image in path.name]
+    return sorted(file for path in found for file in path.iterdir())
+
+
+def history(stack: Stack, image: str) -> list[tuple[str, str, list[str]]]:
+    """Of its first revision: each place, state, and whose disks are made from it."""
+    (first, *_) = stack.json("image", "history", image)[::-1]
+    return [(copy["place"], copy["state"], copy["children"]) for copy in first["copies"]]
+
+
+@pytest.mark.parametrize(
+    "killed", ["worker", *(pytest.param(part, marks=pytest.mark.long) for part in ("", "vcsim", "temporal"))]
+)
+def test_it_is_brought_once_for_all_who_wait(stack: Stack, image: str, killed: str) -> None:
+    stack.vcsim.slow_task("ImportVApp", 4)
+    waiting = [stack.reserve_in_background(image=image) for _ in range(2)]
+    said = re.compile(rf"{image}/1 to be copied to ds\d of lab-vcenter, \d+ %, for you and 1 other")
+    eventually(lambda: said.match(str((stack.show(waiting[1][1])["now"] or {}).get("waits_for"))), LONG)
+    if killed:
+        stack.kill(killed)
+    for client, r in waiting:
+        out, err = client.communicate(timeout=LONG)
+        assert client.returncode == 0 and "Traceback" not in err, (out, err)
+        assert stack.vclab("connect", r, "--", "id", "-un").stdout == "alice\n"
+    assert [path.name for path in copies_of(stack, image)] == ["disk-flat.vmdk", "disk.vmdk"]
+    machines = [machine.name for machine in everything(stack.vcenter())]
+    assert not [name for name in machines if name.startswith("vclab-import")], machines
+    (place, state, children), _ = history(stack, image)
+    assert place.endswith("of lab-vcenter") and state == "usable" and len(children) == 2
+    for _, r in waiting:
+        stack.end(r)
+        stack.nothing_left(r)
+    eventually(lambda: history(stack, image)[0][2] == [], LONG)
+
+
+def test_nobody_waits_any_more(stack: Stack, image: str) -> None:
+    """What was begun is stopped, and nothing is left of it."""
+    stack.vcsim.slow_task("ImportVApp", 15)
+    client, r = stack.reserve_in_background(image=image)
+    eventually(lambda: "%" in str((stack.show(r)["now"] or {}).get("waits_for")), LONG)
+    stack.end(r)
+    client.communicate(timeout=LONG)
+    eventually(lambda: copies_of(stack, image) == [] and len(history(stack, image)) == 1, LONG, 0.5)
+
+
+def test_a_revision_is_replaced_retired_and_deleted(stack: Stack, image: str, given: Path) -> None:
+    r = stack.reserve("--wait", image=image)["id"]
+    stack.vclab("image", "import", str(given), "--as", image)
+    stack.vclab("image", "promote", image, "2")
+    stack.vclab("image", "retire", image, "1")
+    ran = stack.vclab("image", "delete", image, "1", check=False)
+    assert f"is needed by the reservation {r}" in stack.one_line(ran, 3)
+    stack.end(r)
+    stack.finished(r)
+    time.sleep(1)
+    assert "is being deleted" in stack.vclab("image", "delete", image, "1").stdout
+    eventually(lambda: not copies_of(stack, image), LONG, 0.5)
+    assert [
+        each["revision"] for each in stack.json("repository", "show", "main")["kept"] if each["image"] == image
+    ] == [2]
+    assert stack.reserve("--wait", image=image)["revision"] == 2

@@ -156,7 +156,11 @@ class RowReconciler:
         return due
 
     async def _copies(self) -> None:
-        """Start the workflow of each copy that is to be made, or deleted. One that runs already is left alone."""
+        """Start the workflow of each copy that is to be made, or deleted. One that runs already is left alone.
+
+        What was made of revisions that are retired goes when nobody's disk is made from it any more.
+        """
+        await asyncio.to_thread(self._store.run, lambda session: copies.retire_idle(session, _now()))
         for name, wanted, id in await asyncio.to_thread(self._due_copies):
             with suppress(WorkflowAlreadyStartedError):
                 await self._client.start_workflow(name, wanted, id=id, task_queue=self._queue)

@@ -16,6 +16,7 @@ type faults struct {
 	full     map[string]bool          // datastores that refuse to grow
 	refusals map[string]int           // how many more power-ons a host refuses
 	delays   map[string]time.Duration // of tasks, by name, e.g. "CopyVirtualDisk", "PowerOn"
+	denied   map[string]bool          // privileges that nobody has
 }
 
 func newFaults() *faults {
@@ -28,16 +29,17 @@ func (f *faults) clear() {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
 	f.full, f.refusals, f.delays = map[string]bool{}, map[string]int{}, map[string]time.Duration{}
+	f.denied = map[string]bool{}
 	f.publishDelays()
 }
 
 // order is the body of POST /fault.
 type order struct {
-	Kind      string `json:"kind"` // no_space, power_on, copy_delay, task_delay
+	Kind      string `json:"kind"` // no_space, power_on, copy_delay, task_delay, deny
 	Datastore string `json:"datastore"`
 	Host      string `json:"host"`
 	Count     int    `json:"count"` // of power-ons that fail; 0: all
-	Task      string `json:"task"`  // as in its info.name, without "_Task"
+	Task      string `json:"task"`  // as in its info.name, without "_Task"; with deny: the privilege
 	Ms        int    `json:"ms"`
 }
 
@@ -66,8 +68,10 @@ func (c *center) order(o order) error {
 	case "task_delay":
 		f.delays[o.Task] = time.Duration(o.Ms) * time.Millisecond
 		f.publishDelays()
+	case "deny":
+		f.denied[o.Task] = true
 	default:
-		return fmt.Errorf("unknown kind %q: no_space, power_on, copy_delay or task_delay", o.Kind)
+		return fmt.Errorf("unknown kind %q: no_space, power_on, copy_delay, task_delay or deny", o.Kind)
 	}
 	return nil
 }
@@ -85,6 +89,12 @@ func (f *faults) noSpace(datastore string) bool {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
 	return f.full[datastore]
+}
+
+func (f *faults) denies(privilege string) bool {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	return f.denied[privilege]
 }
 
 func (f *faults) delay(task string) time.Duration {

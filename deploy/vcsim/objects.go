@@ -55,6 +55,8 @@ func (c *center) inFront(ref types.ManagedObjectReference) mo.Reference {
 		return &browserObject{found, c}
 	case *simulator.Task:
 		return &taskObject{found, c}
+	case *simulator.AuthorizationManager:
+		return &authorizationObject{found, c}
 	case *simulator.ResourcePool:
 		return &poolObject{found, c}
 	default:
@@ -71,6 +73,7 @@ var overridden = map[string]bool{
 	"EnterMaintenanceMode_Task": true, "ExitMaintenanceMode_Task": true, "DisconnectHost_Task": true,
 	"ReconnectHost_Task": true, "CancelTask": true, "SearchDatastore_Task": true,
 	"SearchDatastoreSubFolders_Task": true, "ExportVm": true, "ImportVApp": true,
+	"HasPrivilegeOnEntities": true,
 }
 
 // readsInventory: the simulator lets anybody read properties; a real vCenter answers NotAuthenticated, which is how a
@@ -222,6 +225,23 @@ func (c *center) checkDisk(disk *types.VirtualDisk, item *types.VirtualDeviceCon
 		return fileFault(name, err)
 	}
 	return nil
+}
+
+type authorizationObject struct {
+	*simulator.AuthorizationManager
+	center *center
+}
+
+// HasPrivilegeOnEntities grants all but what was denied over the control socket; the simulator grants all.
+func (a *authorizationObject) HasPrivilegeOnEntities(req *types.HasPrivilegeOnEntities) soap.HasFault {
+	body := a.AuthorizationManager.HasPrivilegeOnEntities(req).(*methods.HasPrivilegeOnEntitiesBody)
+	for _, entity := range body.Res.Returnval {
+		for i := range entity.PrivAvailability {
+			one := &entity.PrivAvailability[i]
+			one.IsGranted = one.IsGranted && !a.center.faults.denies(one.PrivId)
+		}
+	}
+	return body
 }
 
 type hostObject struct {

@@ -17,6 +17,7 @@ from vclab.model.errors import NotOurs, Refused, StepFailed, Unreachable
 from vclab.provisioning.vsphere import session as sessions
 from vclab.provisioning.vsphere.api import vim
 from vclab.provisioning.vsphere.data import EndpointData
+from vclab.provisioning.vsphere.privileges import lacking
 from vclab.provisioning.vsphere.properties import find_all, read
 from vclab.provisioning.vsphere.session import Session
 
@@ -237,6 +238,37 @@ def test_the_survey_says_which_hosts_are_full(own_bench: Bench) -> None:
     assert hosts["esx2"][1]
     hosts_of = own_bench.new_module(memory_reserve_mb=16384).survey("lab-vcenter").hosts
     assert hosts_of[1].why_not == "it has no memory left for us: see the endpoint's limits"
+
+
+def test_a_datastore_that_fills_up_takes_no_more_and_says_what_takes_the_most(own_bench: Bench) -> None:
+    """Children may grow to their whole size: so much is kept free for them."""
+    target = own_bench.target()
+    own_bench.load(target)
+    roomy = {d.name: d for d in own_bench.module.survey("lab-vcenter").datastores}["ds1"]
+    assert roomy.usable and abs(roomy.disk_gb - (2000 - 300 - 8)) <= 2, "15 % are not to be had"
+    own_bench.simulator.master("ds1", "others/big.vmdk", 1900)
+    deadline = time.monotonic() + 10
+    while (full := {d.name: d for d in own_bench.module.survey("lab-vcenter").datastores}["ds1"]).usable:
+        assert time.monotonic() < deadline, full
+        time.sleep(0.2)
+    assert full.why_not == (
+        f"only 4 % of it are free, and 15 % are to stay so; the largest of ours: {target.machine_name} 8 GiB"
+    )
+    module = own_bench.new_module(data=EndpointData(free_floor=3))
+    assert {d.name: d.usable for d in module.survey("lab-vcenter").datastores}["ds1"]
+
+
+def test_privileges_that_are_missing_are_listed_object_by_object(own_bench: Bench) -> None:
+    assert lacking(own_bench.site()) == ()
+    for privilege in ("Datastore.Browse", "VirtualMachine.Config.AddNewDisk", "VApp.Import"):
+        own_bench.simulator.control("POST", "/fault", {"kind": "deny", "task": privilege})
+    assert lacking(own_bench.site()) == (
+        "the datacenter: VirtualMachine.Config.AddNewDisk",
+        "datastore ds1: Datastore.Browse",
+        "datastore ds2: Datastore.Browse",
+        "the resource pool of esx1: VApp.Import",
+        "the resource pool of esx2: VApp.Import",
+    )
 
 
 def test_a_wrong_datacenter_is_told(bench: Bench) -> None:

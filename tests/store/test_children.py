@@ -17,6 +17,7 @@ from vclab.model.revisions import Copied, CopyState, Place, RevisionState, Wante
 from vclab.model.states import Ending
 from vclab.store import (
     Store,
+    audit,
     awaited_copies,
     catalog,
     children,
@@ -208,6 +209,20 @@ def test_what_is_needed_is_not_deleted(lab: Store) -> None:
     with lab.read() as session:
         assert [state for _, state in catalog.revisions(session, "debian-12")][-1] is RevisionState.PRODUCTION
         assert revisions.one(session, "debian-12", 1).copies == (), "a reservation had it: it stays in the history"
+
+
+def test_copies_of_retired_revisions_go_when_nobody_has_them(lab: Store) -> None:
+    ours(lab)
+    target = placed(lab)
+    assert lab.run(lambda s: copies.retire_idle(s, NOW)) == [], "it is in production"
+    lab.run(lambda s: catalog.put_image(s, image("debian-12", 2048, revision=2)))
+    lab.run(lambda s: revisions.retire(s, "debian-12", 1, NOW))
+    assert lab.run(lambda s: copies.retire_idle(s, NOW)) == [], "a disk is made from it"
+    finish(lab, target)
+    assert lab.run(lambda s: copies.retire_idle(s, NOW)) == [DS1]
+    with lab.read() as session:
+        assert copies.in_state(session, CopyState.RETIRING) == [DS1]
+        assert [event.what for event in audit.events(session, "image-debian-12")] == ["copy deleted"]
 
 
 def test_a_revision_that_nobody_had_is_forgotten(lab: Store) -> None:

@@ -400,10 +400,19 @@ def _provisioning(backend: Backend) -> Iterator[Check]:
         kind = registry.kind(endpoint.module)
         if kind is not None and kind.enquiry is not None:
             yield _asked(backend, kind.enquiry(), endpoint, clocks, answers)
+            if (answer := answers.get(endpoint.name)) is not None:
+                yield _privileges(endpoint.name, answer)
     for image in _read(backend, catalog.images):
         if any(image.name in answer.masters for answer in answers.values()):
             yield _master(image.name, answers)
     yield _clock(clocks)
+
+
+def _privileges(endpoint: str, answer: "Answer") -> Check:
+    """What the login lacks, object by object."""
+    todo = "give its role these privileges (docs/first-lab.md)"
+    found = "; ".join(answer.lacking) or "all that is needed"
+    return Check(f"privileges at {endpoint}", not answer.lacking, found, todo if answer.lacking else "")
 
 
 def _master(image: str, answers: Mapping[str, "Answer"]) -> Check:

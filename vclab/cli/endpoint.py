@@ -348,5 +348,7 @@ def _tell_answer(endpoint: CheckedEndpoint) -> None:
         for s in endpoint.datastores
     ]
     table(DATASTORES, stores)
+    for text in endpoint.lacking:
+        note(f"its login may not do what is needed on {text}")
     for text in endpoint.missing_masters:
         note(f"Missing master: {text}")

@@ -19,6 +19,7 @@ class Answer:
     missing: tuple[str, ...]  #: "debian-12: [ds1] images/debian/1/disk.vmdk is not there"
     masters: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Of each image asked for, the usable datastores that have its master."""
+    lacking: tuple[str, ...] = ()  #: what the login may not do: "datastore ds1: Datastore.Browse"
     mistakes: tuple[str, ...] = ()  #: names in the entry that the endpoint does not have: it can't be used as it is
 
 

@@ -81,6 +81,7 @@ class CheckedEndpoint(Endpoint):
     hosts: tuple[Host, ...]
     datastores: tuple[Datastore, ...]
     missing_masters: tuple[str, ...]
+    lacking: tuple[str, ...]  #: privileges that the login lacks, a line an object
 
 
 class Login(View):
@@ -432,6 +433,7 @@ def _checked(endpoint: model.Endpoint, answer: Answer | None) -> CheckedEndpoint
         hosts=_hosts(answer) if answer else (),
         datastores=tuple(Datastore(**asdict(store)) for store in inventory.datastores) if inventory else (),
         missing_masters=answer.missing if answer else (),
+        lacking=answer.lacking if answer else (),
     )
 
 

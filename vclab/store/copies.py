@@ -6,6 +6,7 @@ placed anywhere. Lock a copy's row after pools and computers.
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -16,9 +17,9 @@ from vclab.model import catalog as model
 from vclab.model.errors import NotFound, Refused
 from vclab.model.inventory import Amounts
 from vclab.model.messages import copy_workflow
-from vclab.model.revisions import Copied, CopyJob, CopyState, Place, Source, Wanted
+from vclab.model.revisions import Copied, CopyJob, CopyState, Place, RevisionState, Source, Wanted
 from vclab.model.rules import Rules
-from vclab.store import catalog, claims
+from vclab.store import audit, catalog, claims
 from vclab.store.column_types import utc
 from vclab.store.inserts import dialect_of, insert
 from vclab.store.models import Claim, Copy, CopyWaiter, DiskChild, Repository, Revision
@@ -251,6 +252,26 @@ def stays(session: Session, wanted: Wanted, why: str, now: datetime) -> None:
     if row is not None and row.state is CopyState.RETIRING:
         _is(row, CopyState.USABLE, utc(now), why)
     session.flush()
+
+
+def retire_idle(session: Session, now: datetime) -> list[Wanted]:
+    """Copies that vclab has made of retired revisions, and that nobody's disk is made from, are to be deleted: nothing
+    will ever be made from them. Returns them; each is in the audit."""
+    children = sa.exists().where(
+        DiskChild.image == Copy.image, DiskChild.revision == Copy.revision, DiskChild.place == Copy.place
+    )
+    retired = sa.exists().where(
+        Revision.image == Copy.image, Revision.number == Copy.revision, Revision.state == RevisionState.RETIRED
+    )
+    ours = sa.and_(Copy.ours, Copy.state == CopyState.USABLE, Copy.endpoint.is_not(None))
+    found = []
+    for row in session.scalars(sa.select(Copy).where(ours, retired, ~children).order_by(Copy.place)).all():
+        wanted = Wanted(row.image, row.revision, Place(row.endpoint or "", row.storage))
+        with suppress(Refused, NotFound):
+            leave_use(session, wanted, now)
+            audit.note(session, f"image-{row.image}", "vclab", "copy deleted", f"{wanted} on {wanted.place}", utc(now))
+            found.append(wanted)
+    return found
 
 
 def key_of(wanted: Wanted) -> tuple[str, int]:

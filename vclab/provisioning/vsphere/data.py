@@ -1,9 +1,9 @@
 """What only vSphere knows of an image and of an endpoint."""
 
 import re
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from pydantic import field_validator
+from pydantic import Field, field_validator
 
 from vclab.model.errors import StepFailed
 from vclab.model.plans import Target
@@ -55,6 +55,7 @@ class EndpointData(ModuleData):
     private_network: Name = "private"
     public_network: Name = "public"
     datacenter: Line = ""  #: empty: the only one
+    free_floor: Annotated[int, Field(ge=0, le=90)] = 15  #: percent of each datastore that stay free: nothing is placed
 
     @property
     def networks(self) -> tuple[str, str]:

@@ -12,6 +12,7 @@ from vclab.provisioning.vsphere.api import vim
 from vclab.provisioning.vsphere.data import EndpointData, ImageData
 from vclab.provisioning.vsphere.faults import explained
 from vclab.provisioning.vsphere.folder import check_holder
+from vclab.provisioning.vsphere.privileges import lacking
 from vclab.provisioning.vsphere.properties import find_all
 from vclab.provisioning.vsphere.session import Session, shown_fingerprint
 from vclab.provisioning.vsphere.site import Site, open_site
@@ -60,6 +61,7 @@ def _ask(site: Site, images: Iterable[Image]) -> Answer:
         networks=networks,
         missing=tuple(text for texts, _ in missing.values() for text in texts),
         masters={name: found for name, (_, found) in missing.items()},
+        lacking=lacking(site),
         mistakes=tuple(_mistakes(site.session.endpoint, networks)),
     )
 

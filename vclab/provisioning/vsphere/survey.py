@@ -1,6 +1,6 @@
 """What an endpoint can hold now."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,7 +19,15 @@ _HOST = [
     "summary.hardware.numCpuThreads",
     "summary.hardware.memorySize",
 ]
-_STORE = ["name", "summary.freeSpace", "summary.accessible", "summary.maintenanceMode", "summary.type"]
+_STORE = [
+    "name",
+    "summary.freeSpace",
+    "summary.capacity",
+    "summary.accessible",
+    "summary.maintenanceMode",
+    "summary.type",
+]
+_NAMED = 3  #: largest machines of a datastore that fills up
 _UNLINKED = ("vsan", "vvol")  #: they make an object of its own of each disk
 _SIZE = ["config.hardware.numCPU", "config.hardware.memoryMB"]
 _DISKS = ["config.hardware.device", "storage.perDatastoreUsage"]
@@ -33,12 +41,12 @@ def survey(site: Site) -> Inventory:
     networks = find_all(site.session, vim.Network, ["name"], site.datacenter)
     names = {ref._moId: v["name"] for ref, v in [*stores, *networks]}
     foreign = _foreign_load(site, machines)
-    held = _held_by_ours(site, machines)
+    held, largest = _held_by_ours(site, machines)
     return Inventory(
         endpoint=site.endpoint.name,
         taken_at=datetime.now(UTC),
         hosts=tuple(_host(site, v, names, foreign.get(ref._moId, (0, 0))) for ref, v in hosts),
-        datastores=tuple(_datastore(v, held.get(ref._moId, 0)) for ref, v in stores),
+        datastores=tuple(_datastore(site, v, held.get(ref._moId, 0), largest.get(ref._moId, ())) for ref, v in stores),
     )
 
 
@@ -53,14 +61,19 @@ def _foreign_load(site: Site, machines: list[Machine]) -> dict[str, tuple[int, i
     return load
 
 
-def _held_by_ours(site: Site, machines: list[Machine]) -> dict[str, int]:
-    """Bytes that our machines take on each datastore."""
-    held: dict[str, int] = {}
-    ours = [m.ref for m in machines if m.ours(site.installation)]
-    for _, values in read_all(site.session, ours, _DISKS):
+_Largest = Sequence[tuple[int, str]]
+"""Machines with the bytes that they take, the largest first."""
+
+
+def _held_by_ours(site: Site, machines: list[Machine]) -> tuple[dict[str, int], dict[str, _Largest]]:
+    """Bytes that our machines take on each datastore, and which of them take the most."""
+    found: dict[str, list[tuple[int, str]]] = {}
+    ours = {m.ref._moId: m for m in machines if m.ours(site.installation)}
+    for ref, values in read_all(site.session, [m.ref for m in ours.values()], _DISKS):
         for store, size in _usage(values).items():
-            held[store] = held.get(store, 0) + size
-    return held
+            found.setdefault(store, []).append((size, ours[ref._moId].name))
+    held = {store: sum(size for size, _ in taken) for store, taken in found.items()}
+    return held, {store: sorted(taken, reverse=True)[:_NAMED] for store, taken in found.items()}
 
 
 def _usage(machine: Mapping[str, Any]) -> dict[str, int]:
@@ -108,16 +121,26 @@ def _named(refs: list[Ref], names: Mapping[str, str]) -> list[str]:
     return [names[ref._moId] for ref in refs if ref._moId in names]
 
 
-def _datastore(values: Mapping[str, Any], held: int) -> DatastoreFacts:
+def _datastore(site: Site, values: Mapping[str, Any], held: int, largest: _Largest) -> DatastoreFacts:
+    free, capacity = max(values.get("summary.freeSpace", 0), 0), max(values.get("summary.capacity", 0), 0)
+    floor = capacity * site.data.free_floor // 100
     why = "" if values.get("summary.accessible", True) else "not accessible"
     if not why and values.get("summary.maintenanceMode", "normal") != "normal":
         why = "in maintenance"
-    free = max(values.get("summary.freeSpace", 0), 0)
     return DatastoreFacts(
         name=values["name"],
-        disk_gb=(free + held) // 2**30,
+        disk_gb=max(free + held - floor, 0) // 2**30,
         free_gb=free // 2**30,
-        usable=not why,
+        usable=not (why := why or _filled(site, free, capacity, floor, largest)),
         why_not=why,
         linked=str(values.get("summary.type", "")).lower() not in _UNLINKED,
     )
+
+
+def _filled(site: Site, free: int, capacity: int, floor: int, largest: _Largest) -> str:
+    """That less is free than is to stay so, and what takes the most; empty when there is enough."""
+    if free >= floor or not capacity:
+        return ""
+    takers = ", ".join(f"{name} {size / 2**30:.0f} GiB" for size, name in largest if size >= 2**30)
+    of_ours = f"; the largest of ours: {takers}" if takers else ""
+    return f"only {100 * free // capacity} % of it are free, and {site.data.free_floor} % are to stay so{of_ours}"

@@ -11,14 +11,15 @@ from workflows import copy_image
 from workflows.life import Life
 from workflows.plan_runner import Failed
 
-LOOK = 60.0
-"""Seconds until it is looked anew: a copy whose workflow was terminated, or a lost signal, lets nobody hang."""
+LOOK, LONGEST_LOOK = 60.0, 600.0
+"""Seconds until it is looked anew, longer each time: a copy whose workflow was terminated, or a lost signal, lets
+nobody hang."""
 AWAIT_COPY = "await_copy"
 
 
 async def have_copy(life: Life) -> Failed | None:
     """Wait until the copy is there, or say why it is not to be had. At once when it is there, or the life has ended."""
-    again = True
+    again, pause, limit = True, LOOK, workflow.now() + timedelta(seconds=life.waits.load_ceiling)
     while life.target.awaits_copy and not life.ended:
         wanted = _wanted(life.target)
         outcome = await _ask(life, again)
@@ -29,7 +30,10 @@ async def have_copy(life: Life) -> Failed | None:
         again, life.state.copy_ended = False, False
         await copy_image.started(wanted)
         life.waits_for(f"{wanted} to be copied to {wanted.place}")
-        deadline = workflow.now() + timedelta(seconds=LOOK)
+        if workflow.now() >= limit:
+            return Failed(AWAIT_COPY, 0, f"the copy of {wanted}", "it was not made in time", blames_nobody=True)
+        deadline = min(workflow.now() + timedelta(seconds=pause), limit)
+        pause = min(2 * pause, LONGEST_LOOK)
         await life.until(lambda: life.state.copy_ended, deadline, f"wait for {wanted} on {wanted.place}")
     return None
 

@@ -1,6 +1,7 @@
 """Disks that are children of a copy: a copy that somebody needs is never deleted, and who waits for one gets it."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy.orm import Session
@@ -9,10 +10,12 @@ from tests.store import racers
 from tests.store.lab import HOUR, NOW, RULES, image, inventory, reserve, seed
 from tests.store.racers import race
 from vclab.model.errors import NotFound, Refused
+from vclab.model.ids import new_id
+from vclab.model.intents import Author
 from vclab.model.inventory import DatastoreFacts, HostFacts, Inventory
 from vclab.model.messages import copy_workflow
 from vclab.model.plans import Target
-from vclab.model.reservations import Placed, Refusal
+from vclab.model.reservations import Placed, Refusal, ReserveRequest
 from vclab.model.revisions import Copied, CopyState, Place, RevisionState, Wanted
 from vclab.model.states import Ending
 from vclab.store import (
@@ -23,6 +26,7 @@ from vclab.store import (
     children,
     claims,
     copies,
+    placement,
     relocation,
     reservations,
     revisions,
@@ -252,3 +256,24 @@ def test_eight_first_ones_make_one_copy(store: Store, url: str) -> None:
     with store.read() as session:
         assert len(copies.waiters(session, DS1)) == racers.PROCESSES
         assert len(claims.of(session, copy_workflow(DS1))) == 1
+
+
+def test_operators_try_a_revision_that_is_not_in_production(lab: Store) -> None:
+    lab.run(lambda s: catalog.put_image(s, image("debian-12", 2048, revision=2), state=RevisionState.TEST))
+
+    def tried(number: int, operator: bool = True, **more: Any) -> Placed | Refusal:
+        request = ReserveRequest(new_id(), "alice", "debian-12", 3600, revision=number, **more)
+        by = Author("alice", operator)
+        return lab.run(lambda s: placement.place(s, request, by, (inventory(),), RULES, NOW))
+
+    outcome = tried(2)
+    assert isinstance(outcome, Placed) and outcome.target.revision == 2
+    for refused, why in (
+        (tried(2, operator=False), "only operators try a revision that is not in production"),
+        (tried(7), "there is no revision 7 of debian-12"),
+        (tried(2, start=NOW + HOUR), "a revision that is named is had at once, not for later"),
+    ):
+        assert isinstance(refused, Refusal) and refused.reason == why
+    lab.run(lambda s: revisions.retire(s, "debian-12", 2, NOW))
+    refused_now = tried(2)
+    assert isinstance(refused_now, Refusal) and refused_now.reason == "revision 2 of debian-12 is retired"

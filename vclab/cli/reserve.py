@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -38,6 +37,9 @@ def reserve(
         str,
         typer.Option("--at", metavar="TIME", help="The start: 10:00, 2026-12-01T10:00. Else now.", show_default=False),
     ] = "",
+    revision: Annotated[
+        int, typer.Option("--revision", metavar="N", min=1, help="One that is for tests (operators).")
+    ] = 0,
     wait: Annotated[
         bool | None,
         typer.Option(
@@ -67,11 +69,13 @@ def reserve(
       vclab reserve debian-12 --at "2026-12-01 10:00" --for 2h
       vclab why R                                 (R: the id that a refusal names)
       vclab --as olga reserve debian-12 --count 10
+      vclab --as olga reserve debian-12 --revision 3
     """
     tries = [Try(new_id()) for _ in range(count)]
     client, seconds = client_of(context, as_user), parse_length(for_)
     try:
-        zone = run(_reserve(client, tries, image, seconds, at, not at if wait is None else wait))
+        wanted = acts.Reserve(reservation="", image=image, seconds=seconds, revision=revision)
+        zone = run(_reserve(client, tries, wanted, at, not at if wait is None else wait))
     except KeyboardInterrupt:
         _interrupted(tries)
         raise typer.Exit(Code.INTERRUPTED) from None
@@ -113,12 +117,12 @@ class Try:
         return document
 
 
-async def _reserve(client: Client, tries: list[Try], image: str, seconds: float, at: str, wait: bool) -> ZoneInfo:
+async def _reserve(client: Client, tries: list[Try], wanted: acts.Reserve, at: str, wait: bool) -> ZoneInfo:
     """Reserve all, and wait until they are ready if wanted. The zone in which the caller reads times."""
     zone = await zone_for(client)
     start = parse_time(at, zone, utc_now()) if at else None
-    await _warn(client, image)
-    await asyncio.gather(*(_place(client, each, image, seconds, start) for each in tries))
+    await _warn(client, wanted.image)
+    await asyncio.gather(*(_place(client, each, wanted.model_copy(update={"start": start})) for each in tries))
     placed = {each.id: each for each in tries if each.placed}
     for seen in await _seen(client, list(placed), wait):
         placed[seen.id].seen, placed[seen.id].error = seen, _why_over(seen)
@@ -132,8 +136,8 @@ async def _warn(client: Client, name: str) -> None:
             note(f"Beware: {offer.suspect.text}")
 
 
-async def _place(client: Client, each: Try, image: str, seconds: float, start: datetime | None) -> None:
-    question = acts.Reserve(reservation=each.id, image=image, seconds=seconds, start=start)
+async def _place(client: Client, each: Try, wanted: acts.Reserve) -> None:
+    question = wanted.model_copy(update={"reservation": each.id})
     each.sent = True
     try:
         each.placed = await client.call(acts.reserve, question)

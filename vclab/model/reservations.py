@@ -17,6 +17,7 @@ class ReserveRequest:
     seconds: float  #: how long, from ready (or from ``start``)
     intent: str = ""  #: its record reads there who asks, and with which rights
     start: datetime | None = None  #: None: now
+    revision: int = 0  #: an operator's, who tries one that is not in production; 0: that one
 
 
 @dataclass(frozen=True)

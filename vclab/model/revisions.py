@@ -8,7 +8,7 @@ from enum import StrEnum
 class RevisionState(StrEnum):
     """What a revision is for. An image has one in production at most."""
 
-    TEST = "test"  #: can be reserved by its number
+    TEST = "test"  #: operators can reserve it by its number
     PRODUCTION = "production"  #: what new reservations get
     RETIRED = "retired"  #: can't be reserved any more; it is deleted after a while
 

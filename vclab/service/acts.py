@@ -51,6 +51,7 @@ class Reserve(Question):
     image: str
     seconds: float
     start: datetime | None = None  #: None: now
+    revision: int = 0  #: an operator may try one that is not in production; only at once
 
 
 @act(Rule.USERS)
@@ -94,7 +95,13 @@ async def _find_place(call: Call, question: Reserve) -> None:
     """Ask for a place. Asking again with the same id is harmless, so a restart of server or worker is outlasted."""
     deadline, asked = time.monotonic() + PATIENCE, False
     request = ReserveRequest(
-        question.reservation, call.actor.login, question.image, question.seconds, call.intent, question.start
+        question.reservation,
+        call.actor.login,
+        question.image,
+        question.seconds,
+        call.intent,
+        question.start,
+        question.revision,
     )
     workflows = await call.backend.reservations()
     while not asked:

@@ -24,7 +24,8 @@ def hold(session: Session, target: Target, now: datetime) -> Target:
     if not target.dedicated and not pools.is_linked(session, target.endpoint, target.storage):
         target = replace(target, dedicated=True)
     wanted = wanted_by(target)
-    row = copies.lock(session, wanted, shared=True)
+    # Pools are locked before copies, and only what is to be made needs room.
+    row = copies.lock(session, wanted, shared=True) if copies.is_usable(session, wanted) else None
     if row is None or row.state is not CopyState.USABLE:
         row = copies.begin(session, wanted, now)
     if row.state is not CopyState.USABLE:

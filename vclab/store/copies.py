@@ -93,6 +93,8 @@ def begin(session: Session, wanted: Wanted, now: datetime, kept: bool = False) -
 
     ``kept``: whoever waits for it. That there is no room for it is found in its row.
     """
+    if wanted.place.endpoint:
+        claims.lock_pools(session, [claims.datastore_pool(wanted.place.endpoint, wanted.place.storage)])
     _insert(session, wanted, state=CopyState.COPYING, since=utc(now), ours=True)
     row = lock(session, wanted)
     assert row is not None
@@ -109,6 +111,12 @@ def lock(session: Session, wanted: Wanted, shared: bool = False) -> Copy | None:
     """The copy's row, locked: ``shared`` against changes only. None: there is none."""
     query = sa.select(Copy).where(*_is_copy(Copy, wanted)).execution_options(populate_existing=True)
     return session.scalar(query.with_for_update(read=shared))
+
+
+def is_usable(session: Session, wanted: Wanted) -> bool:
+    """Whether machines can be made from it, at this moment: nothing is locked."""
+    usable = sa.exists().where(*_is_copy(Copy, wanted), Copy.state == CopyState.USABLE)
+    return bool(session.scalar(sa.select(usable)))
 
 
 def known(session: Session, image: str, revision: int) -> bool:

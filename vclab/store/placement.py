@@ -17,6 +17,7 @@ from vclab.model.intents import Author
 from vclab.model.inventory import Inventory
 from vclab.model.plans import Access, Target
 from vclab.model.reservations import Placed, Refusal, ReserveRequest
+from vclab.model.revisions import RevisionState
 from vclab.model.rules import Rules
 from vclab.model.states import OPEN_STATES, Purpose, ReservationState
 from vclab.placement import choose
@@ -34,6 +35,7 @@ from vclab.store import (
     locks,
     pools,
     refusals,
+    revisions,
     spares,
     targets,
     tenures,
@@ -115,7 +117,7 @@ def _why_not(
         return f"the user {request.user} is disabled{_because(user.disabled_why)}"
     if request.start is not None and request.start.tzinfo is None:
         return "the start has no time zone"
-    why_not = _why_not_image(session, request.image)
+    why_not = _why_not_image(session, request.image) or _why_not_revision(session, request, by)
     why_not = why_not or limits.why_not_duration(rules.limits, request.seconds, by.operator)
     if not why_not and request.start is not None:
         why_not = limits.why_not_start(rules.limits, request.start, request.seconds, now)
@@ -154,10 +156,30 @@ def _why_not_image(session: Session, name: str) -> str:
     return f"there is no image {name}{hint} `vclab images` lists all"
 
 
+def _why_not_revision(session: Session, request: ReserveRequest, by: Author) -> str:
+    """Why a revision that is named can't be had; empty when it can, or none is."""
+    if not request.revision:
+        return ""
+    if not by.operator:
+        return "only operators try a revision that is not in production"
+    if request.start is not None:
+        return "a revision that is named is had at once, not for later"
+    with suppress(NotFound):
+        retired = revisions.one(session, request.image, request.revision).state is RevisionState.RETIRED
+        return f"revision {request.revision} of {request.image} is retired" if retired else ""
+    return f"there is no revision {request.revision} of {request.image}"
+
+
+def _image(session: Session, request: ReserveRequest) -> model.Image:
+    if request.revision:
+        return catalog.revision(session, request.image, request.revision)
+    return catalog.image(session, request.image)
+
+
 def _claim_and_record(
     session: Session, request: ReserveRequest, by: Author, inventories: Sequence[Inventory], rules: Rules, now: datetime
 ) -> Placed | Refusal:
-    image = catalog.image(session, request.image)
+    image = _image(session, request)
     window = window_of(session, request.image, request.start, request.seconds, rules, now)
     search = prepare(session, request.id, request.user, image, inventories, window, rules)
     if not search.endpoints:

@@ -17,6 +17,7 @@ from vclab.model.ids import new_id
 from vclab.model.intents import Author, Intent
 from vclab.model.messages import Done, Placement
 from vclab.model.reservations import Placed, ReservationView, ReserveRequest
+from vclab.model.revisions import Wanted
 from vclab.model.rules import Rules
 from vclab.service.actor import Actor, Authentication
 from vclab.service.authentication import Account, authenticate
@@ -52,6 +53,14 @@ class Workflows:
     async def dismiss(self, message: messages.Dismiss) -> None:
         """As the real one."""
         self._take(message.reservation, message)
+
+    async def copy(self, wanted: Wanted) -> None:
+        """As the real one."""
+        self._take("copy", wanted)
+
+    async def remove_copy(self, wanted: Wanted) -> None:
+        """As the real one."""
+        self._take("remove_copy", wanted)
 
     async def look(self, reservation: str, timeout: float) -> tuple[None, str]:
         """As the real one, when no server answers."""

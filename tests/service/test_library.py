@@ -10,16 +10,19 @@ from typing import Any
 
 import pytest
 
+from tests.service.conftest import Lab
 from tests.service.test_administration import OLGA
-from tests.store.lab import seed
+from tests.store.lab import NOW, seed
+from vclab.model.catalog import Endpoint
 from vclab.model.errors import Interrupted, Invalid, NotFound, Refused, StepFailed, VclabError
+from vclab.model.revisions import Copied, Place, Wanted
 from vclab.service import images, library, repositories
 from vclab.service.backend import Backend
 from vclab.service.library import RevisionView
 from vclab.service.retiring import Named
 from vclab.service.use_case import A, Nothing, Q, UseCase
 from vclab.settings import Settings
-from vclab.store import catalog
+from vclab.store import catalog, copies, revisions
 
 MIB = 1 << 20
 
@@ -257,3 +260,51 @@ def test_repositories_that_can_not_be_are_refused(backend: Backend, tmp_path: Pa
     assert [each.name for each in call(backend, repositories.listing, Nothing())] == ["main"]
     with pytest.raises(NotFound, match="did you mean main"):
         call(backend, repositories.show, Named(name="mian"))
+
+
+def test_a_copy_ahead_of_time_is_asked_for_where_it_can_be(lab: Lab, tmp_path: Path, disk: Path) -> None:
+    backend = lab.backend
+    call(backend, repositories.add, repositories.Add(name="main", folder=str(tmp_path / "images")))
+    brought(backend, disk)
+    room = Endpoint("room", "standalone", "", "", "", "")
+    lab.store.run(lambda s: catalog.put_endpoint(s, room))
+    wanted = {"name": "suse", "revision": 1}
+    for question, why in (
+        ({**wanted, "endpoint": "lab-vcenters", "datastore": "ds1"}, "did you mean lab-vcenter"),
+        (
+            {**wanted, "endpoint": "room", "datastore": "ds1"},
+            "room, of the module standalone, can have no copy of suse",
+        ),
+        ({**wanted, "revision": 7, "endpoint": "lab-vcenter", "datastore": "ds1"}, "there is no revision 7"),
+    ):
+        with pytest.raises(VclabError, match=why):
+            call(backend, library.copy, library.CopyTo(**question))
+    found = call(backend, library.copy, library.CopyTo(**wanted, endpoint="lab-vcenter", datastore="ds1"))
+    assert [(copy.place, copy.state) for copy in found.copies] == [
+        ("ds1 of lab-vcenter", "copying"),
+        ("the repository main", "usable"),
+    ]
+    assert [(name, str(given)) for name, given in lab.workflows.sent] == [("copy", "suse/1")]
+
+
+def test_a_retired_revision_is_deleted_with_its_copies(lab: Lab, tmp_path: Path, disk: Path) -> None:
+    backend, first = lab.backend, library.Numbered(name="suse", revision=1)
+    call(backend, repositories.add, repositories.Add(name="main", folder=str(tmp_path / "images")))
+    brought(backend, disk)
+    brought(backend, disk, as_before=True)
+    place = Wanted("suse", 1, Place("lab-vcenter", "ds1"))
+    lab.store.run(lambda s: copies.begin(s, place, NOW, kept=True).place)
+    lab.store.run(lambda s: copies.made(s, place, Copied("[ds1] x/disk.vmdk"), NOW))
+    with pytest.raises(Refused, match="is not retired"):
+        call(backend, library.delete, first)
+    call(backend, library.promote, library.Numbered(name="suse", revision=2))
+    call(backend, library.retire, first)
+    found = call(backend, library.delete, first)
+    assert [(copy.place, copy.state) for copy in found.copies] == [("ds1 of lab-vcenter", "retiring")]
+    assert [(name, str(given)) for name, given in lab.workflows.sent] == [("remove_copy", "suse/1")]
+    assert not (tmp_path / "images/images/suse/1").exists()
+    with pytest.raises(Refused, match="is being deleted already"):
+        call(backend, library.restore, first)
+    lab.store.run(lambda s: copies.gone(s, place))
+    lab.store.run(lambda s: revisions.forget_if_nothing_is_left(s, "suse", 1))
+    assert states(backend) == [(2, "production")]

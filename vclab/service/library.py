@@ -262,9 +262,13 @@ async def copy(call: Call, question: CopyTo) -> RevisionView:
     client = await call.backend.reservations()
 
     def begin(session: Session) -> str:
-        _one(session, question.name, question.revision)
+        if _one(session, question.name, question.revision).state is RevisionState.RETIRED:
+            raise Refused(f"revision {question.revision} of {question.name} is retired")
+        image = catalog.revision(session, question.name, question.revision)
         endpoints = {each.name: each for each in catalog.endpoints(session)}
-        known("endpoint", question.endpoint, endpoints, "`vclab endpoint list` lists them")
+        found = known("endpoint", question.endpoint, endpoints, "`vclab endpoint list` lists them")
+        if found.module != image.module or not checks.traits(image.module).copies:
+            raise Refused(f"{found.name}, of the module {found.module}, can have no copy of {image.name}")
         copies.begin(session, wanted, now, kept=True)
         return copies.why_broken(session, wanted)
 

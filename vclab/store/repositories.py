@@ -56,9 +56,11 @@ def contents(session: Session, name: str) -> dict[tuple[str, int], CopyState]:
 
 
 def holds(session: Session, name: str, image: str, revision: int, now: datetime, why_broken: str = "") -> None:
-    """It holds the revision, whose bytes were read just now; or it is broken there."""
+    """It holds the revision, whose bytes were read just now; or it is broken there. What is being deleted stays so."""
     key = {"image": image, "revision": revision, "place": Place("", name).name}
     row = session.get(Copy, key) or Copy(**key, endpoint=None, storage=name, ours=True, since=utc(now))
+    if row.state is CopyState.RETIRING:
+        return
     state = CopyState.BROKEN if why_broken else CopyState.USABLE
     row.since = row.since if row.state is state else utc(now)
     row.state, row.why, row.seen_at = state, why_broken, utc(now)

@@ -103,8 +103,9 @@ class Installation:
     async def look(self, reservation: str, seconds: float) -> tuple[StatusView | None, str]:
         return self._said
 
-    async def read(self, question: object) -> ReservationView:
-        return replace(VIEW, step=2, steps=8, step_title="Copy the image's disk")
+    async def read(self, question: object) -> tuple[ReservationView, None]:
+        """As the store has it; it waits for no copy."""
+        return replace(VIEW, step=2, steps=8, step_title="Copy the image's disk"), None
 
 
 async def test_between_two_steps_the_last_one_that_began_is_shown() -> None:

@@ -275,8 +275,8 @@ def test_a_copy_is_kept_for_a_machine_of_others(bench: Bench) -> None:
     scsi = kinds.ParaVirtualSCSIController(key=1000, busNumber=0, sharedBus="noSharing")
     disk = kinds.VirtualDisk(key=-1, controllerKey=1000, unitNumber=0, capacityInKB=0, backing=backing)
     changes = [spec(operation="add", device=scsi), spec(operation="add", fileOperation="create", device=disk)]
-    bench.foreign("theirs", "[ds2] theirs/x.vmx", deviceChange=changes)
-    with pytest.raises(StepFailed, match="the disk of theirs is made from debian-12/32"):
+    bench.foreign("their-child", "[ds2] theirs/x.vmx", deviceChange=changes)
+    with pytest.raises(StepFailed, match="the disk of their-child is made from debian-12/32"):
         bench.module.remove_copy(FakeContext(), wanted)
 
 

@@ -92,7 +92,7 @@ def test_a_revision_is_replaced_retired_and_deleted(stack: Stack, image: str, gi
     stack.end(r)
     stack.finished(r)
     time.sleep(1)
-    assert "is being deleted" in stack.vclab("image", "delete", image, "1").stdout
+    assert f"{image}/1 is deleted" in stack.vclab("image", "delete", image, "1").stdout
     eventually(lambda: not copies_of(stack, image), LONG, 0.5)
     assert [
         each["revision"] for each in stack.json("repository", "show", "main")["kept"] if each["image"] == image

@@ -38,8 +38,9 @@ def reserve(
         typer.Option("--at", metavar="TIME", help="The start: 10:00, 2026-12-01T10:00. Else now.", show_default=False),
     ] = "",
     revision: Annotated[
-        int, typer.Option("--revision", metavar="N", min=1, help="One that is for tests (operators).")
-    ] = 0,
+        int | None,
+        typer.Option("--revision", metavar="N", min=1, help="One for tests (operators).", show_default=False),
+    ] = None,
     wait: Annotated[
         bool | None,
         typer.Option(
@@ -74,7 +75,7 @@ def reserve(
     tries = [Try(new_id()) for _ in range(count)]
     client, seconds = client_of(context, as_user), parse_length(for_)
     try:
-        wanted = acts.Reserve(reservation="", image=image, seconds=seconds, revision=revision)
+        wanted = acts.Reserve(reservation="", image=image, seconds=seconds, revision=revision or 0)
         zone = run(_reserve(client, tries, wanted, at, not at if wait is None else wait))
     except KeyboardInterrupt:
         _interrupted(tries)

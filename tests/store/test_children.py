@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from tests.store import racers
@@ -28,9 +29,12 @@ from vclab.store import (
     copies,
     placement,
     relocation,
+    repositories,
     reservations,
     revisions,
 )
+from vclab.store.models import Copy
+from vclab.store.repositories import RepositoryFacts
 
 IMAGE = image("debian-12", 2048)
 DS1 = Wanted("debian-12", 1, Place("lab-vcenter", "ds1"))
@@ -277,3 +281,51 @@ def test_operators_try_a_revision_that_is_not_in_production(lab: Store) -> None:
     lab.run(lambda s: revisions.retire(s, "debian-12", 2, NOW))
     refused_now = tried(2)
     assert isinstance(refused_now, Refusal) and refused_now.reason == "revision 2 of debian-12 is retired"
+
+
+def in_library(store: Store, name: str, used: timedelta) -> Wanted:
+    """An image of which vclab has made a copy on ds1, and which a repository holds; last used so long ago."""
+    wanted = Wanted(name, 1, DS1.place)
+
+    def make(session: Session) -> None:
+        catalog.put_image(session, image(name, 2048))
+        repositories.holds(session, "main", name, 1, NOW)
+        copies.begin(session, wanted, NOW - used, kept=True)
+        copies.made(session, wanted, Copied(f"[ds1] {name}.vmdk"), NOW - used)
+        session.execute(sa.update(Copy).where(Copy.image == name).values(kept=False))
+
+    store.run(lambda s: repositories.put(s, RepositoryFacts("main", "default", "/srv/main"), NOW))
+    store.run(make)
+    return wanted
+
+
+def test_room_is_made_in_order_and_never_of_what_somebody_needs(lab: Store) -> None:
+    """Retired ones first, then the one unused longest; not what is used, or reserved for the next day."""
+    known(lab, "ds1")
+    in_use, soon = in_library(lab, "in-use", HOUR * 99), in_library(lab, "soon", HOUR * 99)
+    old, older, retired = (in_library(lab, name, HOUR * ago) for name, ago in (("old", 5), ("older", 9), ("gone", 1)))
+    child = reserve(lab, image="in-use")
+    assert isinstance(child, Placed) and child.target.copy
+    request = ReserveRequest(new_id(), "alice", "soon", 3600, start=NOW + 5 * HOUR)
+    later = lab.run(lambda s: placement.place(s, request, Author("alice", True), (inventory(),), RULES, NOW))
+    assert isinstance(later, Placed)
+    lab.run(lambda s: catalog.put_image(s, image("gone", 2048, revision=2)))
+    lab.run(lambda s: revisions.retire(s, "gone", 1, NOW))
+    full = (inventory(disk_gb=7, taken_at=NOW + HOUR),)
+    for expected in (retired, older, old):
+        refused = reserve(lab, inventories=full)
+        assert isinstance(refused, Refusal)
+        assert f"the copy of {expected} on ds1 of lab-vcenter is being deleted to make some" in refused.text()
+    refused = reserve(lab, inventories=full)
+    assert isinstance(refused, Refusal) and "deleted" not in refused.text()
+    with lab.read() as session:
+        assert set(copies.in_state(session, CopyState.RETIRING)) == {retired, older, old}
+        assert {in_use, soon} <= set(copies.in_state(session, CopyState.USABLE))
+
+
+def test_no_copy_goes_for_a_machine_that_lacks_something_else(lab: Store) -> None:
+    known(lab, "ds1")
+    in_library(lab, "old", HOUR)
+    assert isinstance(reserve(lab, image="big", inventories=(inventory(memory_mb=1024, disk_gb=1),)), Refusal)
+    with lab.read() as session:
+        assert copies.in_state(session, CopyState.RETIRING) == []

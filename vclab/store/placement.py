@@ -34,6 +34,7 @@ from vclab.store import (
     lab_machines,
     locks,
     pools,
+    reclaiming,
     refusals,
     revisions,
     spares,
@@ -256,7 +257,24 @@ def _claim(session: Session, search: Search) -> Found | Refusal:
         spare = spares.hand_out(session, lock_room(session, search))
         if spare is not None:
             return spare
-    return claim_place(session, search, may_wait=at_once)
+    found = claim_place(session, search, may_wait=at_once)
+    return _making_room(session, search, found) if isinstance(found, Refusal) else found
+
+
+def _making_room(session: Session, search: Search, refusal: Refusal) -> Refusal:
+    """Nothing but disk space may be short: then copies of images that nobody needs go."""
+    if search.traits.lent or not search.traits.copies:
+        return refusal
+    without = dataclasses.replace(search.need, amounts=dataclasses.replace(search.need.amounts, disk_gb=0))
+    rooms = pools.rooms(session, dataclasses.replace(search, places=None), claims.bookings)
+    if isinstance(choose(without, rooms, 1), Refusal):
+        return refusal
+    endpoints = [each.name for each in search.endpoints]
+    gone = reclaiming.make_room(session, endpoints, search.holder, search.window.now)
+    if gone is None:
+        return refusal
+    made = f"the copy of {gone} on {gone.place} is being deleted to make some: try again in a minute"
+    return dataclasses.replace(refusal, reason=f"{refusal.reason}; {made}")
 
 
 def lock_room(session: Session, search: Search) -> Search:

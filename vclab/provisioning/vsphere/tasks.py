@@ -95,7 +95,10 @@ class _Watch:
             seen = self._now()
             if seen.get("info.state") in ("success", "error"):
                 return seen  # most tasks are short: one call then, instead of the five that a collector takes
-            self._open()
+            try:
+                self._open()
+            except vmodl.fault.ManagedObjectNotFound:
+                return seen  # the session ended meanwhile, and the collector with it: the next look opens another one
         try:
             update = self._collector.WaitForUpdatesEx(
                 self._version, _Collector.WaitOptions(maxWaitSeconds=_LOOK_SECONDS)

@@ -18,6 +18,7 @@ from activities.runner import Context, heartbeating, in_thread, unfenced
 from vclab.model.errors import NotFound, Refused
 from vclab.model.reservations import Placed
 from vclab.model.revisions import Copied, CopyJob, Wanted
+from vclab.model.rules import Rules
 from vclab.provisioning.base import ProvisioningModule, copier, known_module
 from vclab.settings import Settings
 from vclab.store import awaited_copies, copies, revisions
@@ -92,11 +93,7 @@ class CopyRecords:
     @activity.defn
     def copy_begins(self, wanted: Wanted) -> CopyBegun:
         """What it takes to make it. That there is nothing to make it from is an answer."""
-        with recording():
-            try:
-                return CopyBegun(self._store.run(lambda s: copies.job(s, wanted, self._settings().rules())))
-            except (NotFound, Refused) as refused:
-                return CopyBegun(why_not=str(refused))
+        return self._begun(copies.job, wanted)
 
     @activity.defn
     def copy_ended(self, given: CopyEnded) -> Waiters:
@@ -113,11 +110,7 @@ class CopyRecords:
     @activity.defn
     def copy_leaves(self, wanted: Wanted) -> CopyBegun:
         """What it takes to delete it."""
-        with recording():
-            try:
-                return CopyBegun(self._store.run(lambda s: copies.leaving(s, wanted, self._settings().rules())))
-            except (NotFound, Refused) as refused:
-                return CopyBegun(why_not=str(refused))
+        return self._begun(copies.leaving, wanted)
 
     @activity.defn
     def copy_gone(self, given: CopyEnded) -> None:
@@ -133,6 +126,13 @@ class CopyRecords:
 
         with recording():
             self._store.run(end)
+
+    def _begun(self, find: Callable[[Session, Wanted, Rules], CopyJob | None], wanted: Wanted) -> CopyBegun:
+        with recording():
+            try:
+                return CopyBegun(self._store.run(lambda s: find(s, wanted, self._settings().rules())))
+            except (NotFound, Refused) as refused:
+                return CopyBegun(why_not=str(refused))
 
 
 class CopyActivities:

@@ -5,8 +5,6 @@ from datetime import timedelta
 from temporalio import workflow
 
 from activities.copies import AwaitCopy, CopyAwaited, CopyRecords
-from vclab.model.plans import Target
-from vclab.model.revisions import Place, Wanted
 from workflows import copy_image
 from workflows.life import Life
 from workflows.plan_runner import Failed
@@ -21,7 +19,7 @@ async def have_copy(life: Life) -> Failed | None:
     """Wait until the copy is there, or say why it is not to be had. At once when it is there, or the life has ended."""
     again, pause, limit = True, LOOK, workflow.now() + timedelta(seconds=life.waits.load_ceiling)
     while life.target.awaits_copy and not life.ended:
-        wanted = _wanted(life.target)
+        wanted = life.target.made_from
         outcome = await _ask(life, again)
         if outcome.why_not:
             return Failed(AWAIT_COPY, 0, f"the copy of {wanted}", outcome.why_not, blames_nobody=True)
@@ -45,7 +43,3 @@ async def _ask(life: Life, again: bool) -> CopyAwaited:
     given = AwaitCopy(life.request.id, workflow.now(), again)
     outcome: CopyAwaited = await life.record(CopyRecords.copy_awaited, given, taken)
     return outcome
-
-
-def _wanted(target: Target) -> Wanted:
-    return Wanted(target.image, target.revision, Place(target.endpoint, target.storage))

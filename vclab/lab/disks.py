@@ -6,17 +6,16 @@ mounts both; nothing here reads a file system. Each disk has a descriptor ("x.vm
 the file with its data, and the parent of a child.
 """
 
-import fcntl
 import json
 import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from vclab.lab import rootfs
 from vclab.lab.errors import LabError
 
 FIRST = 2048
@@ -129,7 +128,7 @@ def _base(tree: Path, disk_gb: int) -> Path:
     place = tree.with_name(f"{tree.name}-{disk_gb}g.raw")
     if place.exists():
         return place
-    with _locked(place.parent):
+    with rootfs.locked(place.parent):
         if not place.exists():
             new = place.with_name(f".new-{place.name}")
             new.unlink(missing_ok=True)
@@ -165,13 +164,3 @@ def _run(*words: str, given: str = "") -> str:
         said: Sequence[str] = ran.stderr.strip().splitlines() or ["no reason given"]
         raise LabError(f"{words[0]} failed: {said[-1]}")
     return ran.stdout
-
-
-@contextmanager
-def _locked(directory: Path) -> Iterator[None]:
-    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)

@@ -53,7 +53,7 @@ def tree(say: Say) -> Path:
     if place.is_dir():
         return place
     place.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(place.parent):
+    with locked(place.parent):
         if not place.is_dir():
             say(f"making the machines' root file system (Debian {SUITE}; once, usually 30 to 60 s)")
             _make(place)
@@ -61,7 +61,8 @@ def tree(say: Say) -> Path:
 
 
 @contextmanager
-def _locked(directory: Path) -> Iterator[None]:
+def locked(directory: Path) -> Iterator[None]:
+    """One process at a time works in the directory. Goes with the process."""
     handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 
-from vclab.model.revisions import Hardware
+from vclab.model.revisions import Hardware, Place, Wanted
 from vclab.model.traits import Traits
 
 _NAMESPACE = uuid.UUID("6f4f2a52-8a0c-4d37-9f5a-6a5b5f0f6c11")
@@ -53,6 +53,11 @@ class Target:
             return self.spare
         tenure = f"{self.computer}/{self.generation}"
         return str(uuid.uuid5(_NAMESPACE, f"{self.installation}/{self.reservation}/{self.member}/{tenure}"))
+
+    @property
+    def made_from(self) -> Wanted:
+        """The copy that its disk is made from."""
+        return Wanted(self.image, self.revision, Place(self.endpoint, self.storage))
 
     @property
     def machine_name(self) -> str:

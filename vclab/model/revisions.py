@@ -10,7 +10,7 @@ class RevisionState(StrEnum):
 
     TEST = "test"  #: operators can reserve it by its number
     PRODUCTION = "production"  #: what new reservations get
-    RETIRED = "retired"  #: can't be reserved any more; it is deleted after a while
+    RETIRED = "retired"  #: can't be reserved any more; its idle copies are deleted
 
 
 class CopyState(StrEnum):

@@ -184,7 +184,7 @@ async def promote(call: Call, question: Numbered) -> RevisionView:
 
 @act(Rule.KEEPERS)
 async def retire(call: Call, question: Numbered) -> RevisionView:
-    """It can't be reserved any more, and is deleted after a while. `restore` takes that back."""
+    """It can't be reserved any more, and its idle copies are deleted. `restore` takes that back."""
     now = datetime.now(UTC)
     return await _changed(call, question, lambda s: revisions.retire(s, question.name, question.revision, now))
 

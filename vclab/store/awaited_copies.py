@@ -17,7 +17,7 @@ def look(session: Session, id: str, again: bool, rules: Rules, now: datetime) ->
     row, why_not = locks.reservation(session, id), ""
     target = targets.of(row)
     if target.awaits_copy and target.generation:
-        wanted = children.wanted_by(target)
+        wanted = target.made_from
         why_not = "" if again else copies.why_broken(session, wanted)
         if not why_not:
             target = children.hold(session, target, now)

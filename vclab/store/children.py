@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from vclab.model.plans import Target
-from vclab.model.revisions import CopyState, Place, Wanted
+from vclab.model.revisions import CopyState, Wanted
 from vclab.store import copies, pools
 from vclab.store.column_types import utc
 from vclab.store.models import DiskChild
@@ -23,7 +23,7 @@ def hold(session: Session, target: Target, now: datetime) -> Target:
         return target  # nobody knows where it is: it is made from where the image's data says
     if not target.dedicated and not pools.is_linked(session, target.endpoint, target.storage):
         target = replace(target, dedicated=True)
-    wanted = wanted_by(target)
+    wanted = target.made_from
     # Pools are locked before copies, and only what is to be made needs room.
     row = copies.lock(session, wanted, shared=True) if copies.is_usable(session, wanted) else None
     if row is None or row.state is not CopyState.USABLE:
@@ -38,11 +38,6 @@ def hold(session: Session, target: Target, now: datetime) -> Target:
         session.add(DiskChild(**child, **place, since=utc(now)))
         session.flush()
     return replace(target, copy=row.path, awaits_copy=False)
-
-
-def wanted_by(target: Target) -> Wanted:
-    """The copy that a target's disk is made from."""
-    return Wanted(target.image, target.revision, Place(target.endpoint, target.storage))
 
 
 def gone(session: Session, target: Target) -> None:

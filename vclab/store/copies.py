@@ -27,6 +27,10 @@ from vclab.store.models import Claim, Copy, CopyWaiter, DiskChild, Repository, R
 _LONGEST = timedelta(days=7)
 """For which a copy that is being made has its room."""
 _REASON = 500  # characters
+HAS_CHILD = sa.exists().where(
+    DiskChild.image == Copy.image, DiskChild.revision == Copy.revision, DiskChild.place == Copy.place
+)
+"""A disk is made from the copy: for queries of copies."""
 _table = Copy.metadata.tables[Copy.__tablename__]
 
 
@@ -155,13 +159,13 @@ def awaited_by(session: Session, reservation: str) -> tuple[Wanted, int] | None:
     row = session.scalar(query.where(CopyWaiter.reservation == reservation))
     if row is None:
         return None
-    wanted = Wanted(row.image, row.revision, Place(row.endpoint or "", row.storage))
+    wanted = key_of(row)
     return wanted, len(waiters(session, wanted)) - 1
 
 
 def is_wanted(session: Session, wanted: Wanted) -> bool:
     """Whether the copy is still to be made: somebody waits for it, or has asked for it."""
-    row = session.scalar(sa.select(Copy).where(*_is_copy(Copy, wanted)))
+    row = _row(session, wanted)
     if row is None or row.state is not CopyState.COPYING:
         return False
     return row.kept or bool(waiters(session, wanted))
@@ -170,20 +174,11 @@ def is_wanted(session: Session, wanted: Wanted) -> bool:
 def job(session: Session, wanted: Wanted, rules: Rules) -> CopyJob | None:
     """What it takes to make the copy; None when it need not be made (any more). Raises ``NotFound`` when there is
     nothing that it could be made from."""
-    row = session.scalar(sa.select(Copy).where(*_is_copy(Copy, wanted)))
+    row = _row(session, wanted)
     if row is None or row.state is not CopyState.COPYING:
         return None
-    image = catalog.revision(session, wanted.image, wanted.revision)
     endpoint = catalog.endpoint(session, wanted.place.endpoint)
-    return CopyJob(
-        wanted=wanted,
-        source=_source(session, wanted, endpoint),
-        installation=rules.installation,
-        module=endpoint.module,
-        site=endpoint.site,
-        disk_gb=image.disk_gb,
-        image_data=image.module_data,
-    )
+    return _job(session, wanted, endpoint, _source(session, wanted, endpoint), rules)
 
 
 def why_broken(session: Session, wanted: Wanted) -> str:
@@ -239,13 +234,11 @@ def leave_use(session: Session, wanted: Wanted, now: datetime) -> None:
 
 def leaving(session: Session, wanted: Wanted, rules: Rules) -> CopyJob | None:
     """What it takes to delete the copy; None when it is not to be deleted (any more)."""
-    row = session.scalar(sa.select(Copy).where(*_is_copy(Copy, wanted)))
+    row = _row(session, wanted)
     if row is None or row.state is not CopyState.RETIRING:
         return None
-    image, endpoint = catalog.revision(session, *key_of(wanted)), catalog.endpoint(session, wanted.place.endpoint)
-    source = Source(storage=wanted.place.storage, path=row.path)
-    of = endpoint.module, endpoint.site, image.disk_gb, image.module_data
-    return CopyJob(wanted, source, rules.installation, *of)
+    endpoint = catalog.endpoint(session, wanted.place.endpoint)
+    return _job(session, wanted, endpoint, Source(storage=wanted.place.storage, path=row.path), rules)
 
 
 def gone(session: Session, wanted: Wanted) -> None:
@@ -265,16 +258,13 @@ def stays(session: Session, wanted: Wanted, why: str, now: datetime) -> None:
 def retire_idle(session: Session, now: datetime) -> list[Wanted]:
     """Copies that vclab has made of retired revisions, and that nobody's disk is made from, are to be deleted: nothing
     will ever be made from them. Returns them; each is in the audit."""
-    children = sa.exists().where(
-        DiskChild.image == Copy.image, DiskChild.revision == Copy.revision, DiskChild.place == Copy.place
-    )
     retired = sa.exists().where(
         Revision.image == Copy.image, Revision.number == Copy.revision, Revision.state == RevisionState.RETIRED
     )
     ours = sa.and_(Copy.ours, Copy.state == CopyState.USABLE, Copy.endpoint.is_not(None))
     found = []
-    for row in session.scalars(sa.select(Copy).where(ours, retired, ~children).order_by(Copy.place)).all():
-        wanted = Wanted(row.image, row.revision, Place(row.endpoint or "", row.storage))
+    for row in session.scalars(sa.select(Copy).where(ours, retired, ~HAS_CHILD).order_by(Copy.place)).all():
+        wanted = key_of(row)
         with suppress(Refused, NotFound):
             leave_use(session, wanted, now)
             audit.note(session, f"image-{row.image}", "vclab", "copy deleted", f"{wanted} on {wanted.place}", utc(now))
@@ -282,15 +272,15 @@ def retire_idle(session: Session, now: datetime) -> list[Wanted]:
     return found
 
 
-def key_of(wanted: Wanted) -> tuple[str, int]:
-    """The image and the number of its revision."""
-    return wanted.image, wanted.revision
+def key_of(row: Copy) -> Wanted:
+    """Which copy a row is of."""
+    return Wanted(row.image, row.revision, Place(row.endpoint or "", row.storage))
 
 
 def in_state(session: Session, state: CopyState) -> list[Wanted]:
     """The copies on endpoints that are in this state. One that is being made or deleted should have a workflow."""
     query = sa.select(Copy).where(Copy.state == state, Copy.endpoint.is_not(None)).order_by(Copy.place, Copy.image)
-    return [Wanted(row.image, row.revision, Place(row.endpoint or "", row.storage)) for row in session.scalars(query)]
+    return [key_of(row) for row in session.scalars(query)]
 
 
 # Inside.
@@ -323,6 +313,23 @@ def _claim_room(session: Session, row: Copy, wanted: Wanted, now: datetime) -> N
         _is(row, CopyState.BROKEN, utc(now), str(refused))
     except NotFound:  # nobody has asked the endpoint yet: there is nothing to claim of
         return
+
+
+def _row(session: Session, wanted: Wanted) -> Copy | None:
+    return session.scalar(sa.select(Copy).where(*_is_copy(Copy, wanted)))
+
+
+def _job(session: Session, wanted: Wanted, endpoint: model.Endpoint, source: Source, rules: Rules) -> CopyJob:
+    image = catalog.revision(session, wanted.image, wanted.revision)
+    return CopyJob(
+        wanted=wanted,
+        source=source,
+        installation=rules.installation,
+        module=endpoint.module,
+        site=endpoint.site,
+        disk_gb=image.disk_gb,
+        image_data=image.module_data,
+    )
 
 
 def _source(session: Session, wanted: Wanted, endpoint: model.Endpoint) -> Source:

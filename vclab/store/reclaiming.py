@@ -14,20 +14,17 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from vclab.model.revisions import CopyState, Place, RevisionState, Wanted
+from vclab.model.revisions import CopyState, RevisionState, Wanted
 from vclab.model.states import ReservationState
 from vclab.store import audit, copies
 from vclab.store.column_types import utc
-from vclab.store.models import Copy, CopyWaiter, DiskChild, Reservation, Revision, Tenure
+from vclab.store.models import Copy, CopyWaiter, Reservation, Revision, Tenure
 
 AHEAD = timedelta(days=1)
 """What is reserved to start within this time keeps its image's copies (VCL-671: room was taken from what had just been
 assigned)."""
 
 _kept = sa.alias(Copy.metadata.tables[Copy.__tablename__], "kept")
-_HAS_CHILD = sa.exists().where(
-    DiskChild.image == Copy.image, DiskChild.revision == Copy.revision, DiskChild.place == Copy.place
-)
 _IS_AWAITED = sa.exists().where(
     CopyWaiter.image == Copy.image, CopyWaiter.revision == Copy.revision, CopyWaiter.place == Copy.place
 )
@@ -46,7 +43,7 @@ def make_room(session: Session, endpoints: Collection[str], holder: str, now: da
     if chosen is None:
         return None
     row = chosen[0]
-    wanted = Wanted(row.image, row.revision, Place(row.endpoint or "", row.storage))
+    wanted = copies.key_of(row)
     copies.leave_use(session, wanted, now)
     what = f"the copy of {wanted} on {wanted.place} is deleted, to make room"
     audit.note(session, holder, "vclab", "room is made", what, utc(now))
@@ -63,7 +60,7 @@ def _query(endpoints: Collection[str], now: datetime) -> sa.Select[Copy, Revisio
         Reservation.starts < now + AHEAD,
     )
     retired = Revision.state == RevisionState.RETIRED
-    may_go = sa.and_(Copy.ours, Copy.state == CopyState.USABLE, ~Copy.kept, ~_HAS_CHILD, ~_IS_AWAITED, ~soon)
+    may_go = sa.and_(Copy.ours, Copy.state == CopyState.USABLE, ~Copy.kept, ~copies.HAS_CHILD, ~_IS_AWAITED, ~soon)
     query = sa.select(Copy, Revision.state, last).join(
         Revision, sa.and_(Revision.image == Copy.image, Revision.number == Copy.revision)
     )

@@ -6,7 +6,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from vclab.model.errors import NotFound, Refused
+from vclab.model.errors import Refused
 from vclab.model.revisions import CopyState, Place
 from vclab.store.column_types import utc
 from vclab.store.models import Copy, Repository
@@ -39,14 +39,6 @@ def all_of_them(session: Session) -> list[RepositoryFacts]:
     """All repositories, by name."""
     query = sa.select(Repository).order_by(Repository.name)
     return [RepositoryFacts(row.name, row.site, row.folder) for row in session.scalars(query)]
-
-
-def one(session: Session, name: str) -> RepositoryFacts:
-    """A repository. Raises ``NotFound``."""
-    found = {each.name: each for each in all_of_them(session)}
-    if name not in found:
-        raise NotFound(f"there is no repository {name}", "`vclab repository list` lists them")
-    return found[name]
 
 
 def contents(session: Session, name: str) -> dict[tuple[str, int], CopyState]:

@@ -153,11 +153,11 @@ async def add(call: Call, question: Add) -> Image:
     changes = _changes(call, question, module)
     image = _new(question.name, module, changes)
     there: masters.Masters = {}
-    if not question.unchecked and await call.backend.read(lambda s: _find(s, question.name)) is None:
+    if not question.unchecked and await call.backend.read(lambda s: find(s, question.name)) is None:
         there = await masters.check(call.backend, image)
 
     def change(session: Session) -> model.Image:
-        present = _find(session, question.name)
+        present = find(session, question.name)
         if present is None:
             number = catalog.newest_revision(session, image.name) + 1  # one that was removed may have had some
             first = replace(image, revision=number)
@@ -376,11 +376,13 @@ def _needs_check(question: Edit, changes: Changes, image: model.Image) -> bool:
 # The store, and what is shown.
 
 
-def _find(session: Session, name: str) -> model.Image | None:
+def find(session: Session, name: str) -> model.Image | None:
+    """The image that is reserved by this name; None: there is none."""
     return next((image for image in catalog.images(session) if image.name == name), None)
 
 
 def known_image(session: Session, name: str) -> model.Image:
+    """The image. Raises ``NotFound``."""
     images = {image.name: image for image in catalog.images(session)}
     return known("image", name, images, "`vclab images` lists them")
 

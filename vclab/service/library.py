@@ -332,7 +332,7 @@ def _notes(text: str) -> str:
 
 def _planned(session: Session, call: Call, question: Import, found: Found) -> tuple[model.Image, RevisionState]:
     """The image as it is going to be. Raises ``Invalid``, ``Refused``."""
-    before = next((each for each in catalog.images(session) if each.name == question.name), None)
+    before = images.find(session, question.name)
     module = question.module or (before.module if before else images.DEFAULT_MODULE)
     if not checks.traits(module).copies:
         raise Refused(f"the module {module} makes no machines from images of the library")

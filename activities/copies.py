@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -15,13 +15,14 @@ from activities import rules
 from activities.errors import failures
 from activities.recording import recording
 from activities.runner import Context, heartbeating, in_thread, unfenced
-from vclab.model.errors import NotFound, Refused
+from vclab.library import kept
+from vclab.model.errors import CopyLost, NotFound, Refused
 from vclab.model.reservations import Placed
-from vclab.model.revisions import Copied, CopyJob, Wanted
+from vclab.model.revisions import Content, Copied, CopyJob, Place, Wanted
 from vclab.model.rules import Rules
-from vclab.provisioning.base import ProvisioningModule, copier, known_module
+from vclab.provisioning.base import Copier, ProvisioningModule, copier, known_module
 from vclab.settings import Settings
-from vclab.store import awaited_copies, copies, revisions
+from vclab.store import awaited_copies, copies, copy_verification, revisions
 from vclab.store.engine import Store
 
 UNWANTED = "Unwanted"
@@ -63,6 +64,7 @@ class CopyEnded:
     now: datetime
     copied: Copied | None = None
     why_not: str = ""
+    lost: Place | None = None  #: the copy there, which it was to be made from, is not there any more
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,16 @@ class Waiters:
     """The reservations that wait for a copy."""
 
     reservations: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class CopyRead:
+    """What was read of a copy; or why it could not be read."""
+
+    wanted: Wanted
+    now: datetime
+    found: Content | None = None
+    why_not: str = ""
 
 
 class CopyRecords:
@@ -102,6 +114,8 @@ class CopyRecords:
         def end(session: Session) -> list[str]:
             if given.copied is not None:
                 return copies.made(session, given.wanted, given.copied, given.now)
+            if given.lost is not None:
+                copies.lost(session, replace(given.wanted, place=given.lost), given.why_not, given.now)
             return copies.not_made(session, given.wanted, given.why_not, given.now)
 
         with recording():
@@ -121,11 +135,24 @@ class CopyRecords:
             if given.why_not:
                 copies.stays(session, wanted, given.why_not, given.now)
                 return
-            copies.gone(session, wanted)
+            copies.gone(session, wanted, given.now)
             revisions.forget_if_nothing_is_left(session, wanted.image, wanted.revision)
 
         with recording():
             self._store.run(end)
+
+    @activity.defn
+    def verification_begins(self, wanted: Wanted) -> CopyBegun:
+        """What it takes to read it."""
+        return self._begun(copy_verification.job, wanted)
+
+    @activity.defn
+    def copy_verified(self, given: CopyRead) -> None:
+        """It is right, or broken; or could not be read."""
+        with recording():
+            self._store.run(
+                lambda s: copy_verification.verified(s, given.wanted, given.found, given.why_not, given.now)
+            )
 
     def _begun(self, find: Callable[[Session, Wanted, Rules], CopyJob | None], wanted: Wanted) -> CopyBegun:
         with recording():
@@ -147,7 +174,7 @@ class CopyActivities:
     async def make_copy(self, job: CopyJob) -> Copied:
         """Have the copy, whole. One that nobody waits for any more is stopped; nothing is left of it then."""
         with failures():
-            module = copier(known_module(self._modules, job.module))
+            module = self._copier(job)
             async with heartbeating(unfenced) as context:
                 watch = asyncio.create_task(self._watch(job.wanted, context))
                 try:
@@ -167,9 +194,23 @@ class CopyActivities:
     async def remove_copy(self, job: CopyJob) -> None:
         """Delete the copy, and verify it. Fails when anything needs it."""
         with failures():
-            module = copier(known_module(self._modules, job.module))
+            remove = kept.remove if job.of_repository else self._copier(job).remove_copy
             async with heartbeating(unfenced) as context:
-                await in_thread(self._executor, context, module.remove_copy, context, job)
+                await in_thread(self._executor, context, remove, context, job)
+
+    @activity.defn
+    async def verify_copy(self, job: CopyJob) -> Content:
+        """Read all of the copy. What is not there is empty."""
+        with failures():
+            read = kept.read if job.of_repository else self._copier(job).verify_copy
+            async with heartbeating(unfenced) as context:
+                try:
+                    return await in_thread(self._executor, context, read, context, job)
+                except CopyLost:
+                    return Content()
+
+    def _copier(self, job: CopyJob) -> Copier:
+        return copier(known_module(self._modules, job.module))
 
     async def _watch(self, wanted: Wanted, context: Context) -> None:
         """Stop the work when nobody wants it any more. A database that does not answer is no reason."""

@@ -72,9 +72,8 @@ def export(client: Client, settings: Settings, store: Store, drivers: Drivers, e
                 store,
                 reader.endpoints,
                 settings.temporal.workflow_queue,
-                rules.health,
+                lambda: live().rules(),
                 drivers.secrets,
-                rules.reloadable(),
             )
         ),
         survey=(provisioning.survey,),

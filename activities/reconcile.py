@@ -26,11 +26,21 @@ from vclab.model.health import BY_CHECK, Rest
 from vclab.model.inventory import HostFacts, MachineFacts
 from vclab.model.messages import computer_workflow, workflow_id
 from vclab.model.revisions import CopyState, Wanted
-from vclab.model.rules import Health
+from vclab.model.rules import Health, Rules
 from vclab.provisioning.base import ProvisioningModule, known_module, maker
 from vclab.secrets.store import SecretStore
 from vclab.settings import ReconcileSettings
-from vclab.store import background_loads, copies, host_rests, orphans, reservations, spares, tenures
+from vclab.store import (
+    background_loads,
+    copies,
+    copy_verification,
+    host_rests,
+    orphans,
+    reservations,
+    revisions,
+    spares,
+    tenures,
+)
 from vclab.store import failures as failures_store
 from vclab.store.engine import Store
 from vclab.store.orphans import Orphaned
@@ -77,19 +87,16 @@ class RowReconciler:
         store: Store,
         endpoints: Callable[[], list[Endpoint]],
         queue: str,
-        health: Health | None = None,
+        rules: Callable[[], Rules],
         secrets: SecretStore | None = None,
-        reloadable: Collection[str] = (),
     ) -> None:
-        """``endpoints`` lists all, and blocks; ``queue``: where workflows are started; ``reloadable``: the modules
-        whose computers are loaded also when nobody waits for it."""
+        """``endpoints`` lists all, and blocks; ``queue``: where workflows are started."""
         self._client = client
         self._store = store
         self._endpoints = endpoints
         self._queue = queue
-        self._health = health or Health()
+        self._rules = rules
         self._secrets = secrets
-        self._reloadable = reloadable
 
     @activity.defn
     async def reconcile_rows(self) -> Rows:
@@ -109,13 +116,13 @@ class RowReconciler:
 
     def _hosts_of_none(self, endpoints: Collection[str]) -> None:
         """Hosts of an endpoint that was removed: no site would ever be asked for them."""
-        now = _now()
+        now, health = _now(), self._rules().health
 
         def check(session: Session) -> None:
             for rest in host_rests.due(session, now):
                 if rest.endpoint not in endpoints:
                     why = f"there is no endpoint {rest.endpoint} any more"
-                    host_rests.checked(session, rest.endpoint, rest.host, why, self._health, now)
+                    host_rests.checked(session, rest.endpoint, rest.host, why, health, now)
 
         self._store.run(check)
 
@@ -156,24 +163,30 @@ class RowReconciler:
         return due
 
     async def _copies(self) -> None:
-        """Start the workflow of each copy that is to be made, or deleted. One that runs already is left alone.
-
-        What was made of revisions that are retired goes when nobody's disk is made from it any more.
-        """
-        await asyncio.to_thread(self._store.run, lambda session: copies.retire_idle(session, _now()))
-        for name, wanted, id in await asyncio.to_thread(self._due_copies):
+        """Start the workflow of each copy that is to be made, deleted or read. One that runs already is left alone."""
+        rules, now = self._rules(), _now()
+        await asyncio.to_thread(self._store.run, lambda session: _tend(session, rules, now))
+        for name, wanted, id in await asyncio.to_thread(self._due_copies, rules, now):
             with suppress(WorkflowAlreadyStartedError):
                 await self._client.start_workflow(name, wanted, id=id, task_queue=self._queue)
 
-    def _due_copies(self) -> list[tuple[str, Wanted, str]]:
+    def _due_copies(self, rules: Rules, now: datetime) -> list[tuple[str, Wanted, str]]:
         with self._store.read() as session:
-            making, leaving = (copies.in_state(session, each) for each in (CopyState.COPYING, CopyState.RETIRING))
-        made = [(messages.COPY, wanted, messages.copy_workflow(wanted)) for wanted in making]
-        return made + [(messages.COPY_REMOVAL, each, messages.copy_removal_workflow(each)) for each in leaving]
+            making = copies.to_be_made(session, rules.library.may_begin(now))
+            leaving = copies.in_state(session, CopyState.RETIRING)
+            reading = copy_verification.due(session, rules, now)
+        return [
+            *((messages.COPY, wanted, messages.copy_workflow(wanted)) for wanted in making),
+            *((messages.COPY_REMOVAL, wanted, messages.copy_removal_workflow(wanted)) for wanted in leaving),
+            *(
+                (messages.COPY_VERIFICATION, wanted, messages.copy_verification_workflow(site))
+                for site, wanted in reading.items()
+            ),
+        ]
 
     def _due_loads(self) -> list[str]:
         with self._store.read() as session:
-            return background_loads.due(session, self._reloadable)
+            return background_loads.due(session, self._rules().reloadable())
 
     def _overdue(self) -> list[str]:
         with self._store.read() as session:
@@ -305,6 +318,13 @@ class SiteReconciler:
         """Machines without a tenure. A round that comes late counts as two."""
         now, longest = _now(), 2 * self._settings.every
         return self._store.run(lambda session: orphans.seen(session, endpoint, machines, now, longest))
+
+
+def _tend(session: Session, rules: Rules, now: datetime) -> None:
+    """What nobody needs any more is to be deleted: copies of retired revisions, broken copies, old revisions."""
+    copies.retire_idle(session, now)
+    copy_verification.replace_broken(session, now)
+    revisions.delete_overdue(session, rules.library.keep, now)
 
 
 def _workflows(reservation: str) -> tuple[str, str]:

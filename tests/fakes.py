@@ -24,7 +24,7 @@ from vclab.model.plans import (
     Target,
     Whereabouts,
 )
-from vclab.model.revisions import Copied, CopyJob
+from vclab.model.revisions import Content, Copied, CopyJob
 from vclab.model.steps import AsyncStep, BlockingStep, StepContext
 from vclab.model.traits import Operation, Traits
 from vclab.provisioning import standalone
@@ -68,6 +68,7 @@ class World:
     opened_seconds: float = 0.0  #: how long ago access was opened, as the guest was told when it was asked for a taint
     tainted: str = ""  #: what the login records say after access was closed
     mistaken: bool = False  #: the module has a mistake: what it says of a computer that failed is no text
+    content: Content = Content()  #: of a copy that is read
     status: Status = Status.READY  #: what a machine that is there says it is
 
     def wait(self, name: str, cancelled: Callable[[], bool] = lambda: False) -> None:
@@ -163,6 +164,12 @@ class FakeModule:
         """Gone."""
         self.world.wait("remove_copy", lambda: context.cancelled)
         self.world.act("remove_copy")
+
+    def verify_copy(self, context: StepContext, job: CopyJob) -> Content:
+        """What the world says that it holds."""
+        self.world.wait("verify_copy", lambda: context.cancelled)
+        self.world.act("verify_copy")
+        return self.world.content
 
     def remove(self, context: StepContext, target: Target) -> None:
         """Gone."""

@@ -23,8 +23,9 @@ from pydantic_settings import (
 from vclab.fake_world import Behaviour
 from vclab.model.errors import Refused
 from vclab.model.messages import site_queue
+from vclab.model.nights import parse_night
 from vclab.model.reservations import Waits
-from vclab.model.rules import Health, Limits, Rules
+from vclab.model.rules import Health, Library, Limits, Rules
 from vclab.model.wrong_values import complaint
 from vclab.provisioning import registry
 from vclab.temporal.connection import connection
@@ -200,6 +201,28 @@ class HealthSettings(Section):
     check_longest: Wait = 21_600  #: the longest pause between two checks
 
 
+def _night(text: str) -> str:
+    """Raises ``ValueError``."""
+    if text:
+        parse_night(text)
+    return text
+
+
+class LibrarySettings(Section):
+    """How the library of images looks after itself."""
+
+    keep: Length = 30 * 86400  #: seconds from a revision's retirement to its deletion
+    verify_every: Length = 30 * 86400  #: seconds; each copy is read back so often; 0: never
+    rate: int = Field(0, ge=0, le=1_000_000)  #: MiB/s that reading back and sending take at most; 0: no limit
+    night: Annotated[str, AfterValidator(_night)] = ""
+    """"22:00-06:00 Europe/Berlin": when copies that nobody waits for are made and read back; empty: at any time."""
+
+    def rules(self) -> Library:
+        """The same for the store."""
+        night = parse_night(self.night) if self.night else None
+        return Library(self.keep, self.verify_every, self.rate << 20, night)
+
+
 class Settings(BaseSettings):
     """All settings of one installation."""
 
@@ -225,6 +248,7 @@ class Settings(BaseSettings):
     claims: ClaimSettings = ClaimSettings()
     reconcile: ReconcileSettings = ReconcileSettings()
     health: HealthSettings = HealthSettings()
+    library: LibrarySettings = LibrarySettings()
     people: dict[str, PersonSettings] = {}
     fake: Behaviour = Behaviour()  #: the pretended world of rehearsals and benchmarks; off
     endpoint_calls_at_once: int = Field(4, ge=1)  #: per endpoint
@@ -263,6 +287,7 @@ class Settings(BaseSettings):
             lead=self.claims.lead,
             turnaround=self.claims.turnaround,
             health=Health(**self.health.model_dump()),
+            library=self.library.rules(),
             modules=registry.traits(),
         )
 

@@ -3,11 +3,22 @@
 from workflows.background_load import BackgroundLoad
 from workflows.copy_image import CopyImage
 from workflows.copy_removal import CopyRemoval
+from workflows.copy_verification import CopyVerification
 from workflows.dismissal import Dismissal
 from workflows.reclaim import Reclaim
 from workflows.reconcile import Reconcile
 from workflows.removal import Removal
 from workflows.reservation import Reservation
 
-WORKFLOWS = (Reservation, BackgroundLoad, Reclaim, Removal, Reconcile, Dismissal, CopyImage, CopyRemoval)
+WORKFLOWS = (
+    Reservation,
+    BackgroundLoad,
+    Reclaim,
+    Removal,
+    Reconcile,
+    Dismissal,
+    CopyImage,
+    CopyRemoval,
+    CopyVerification,
+)
 """All that a worker registers."""

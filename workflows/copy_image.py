@@ -10,6 +10,7 @@ from temporalio.workflow import ParentClosePolicy
 
 from activities.copies import UNWANTED, CopyActivities, CopyBegun, CopyEnded, CopyRecords, Waiters
 from vclab.model import messages
+from vclab.model.errors import CopyLost
 from vclab.model.messages import copy_workflow, workflow_id
 from vclab.model.revisions import Copied, CopyJob, Wanted
 from workflows import failures, profiles
@@ -30,34 +31,37 @@ class CopyImage:
         )
         if begun.job is None and not begun.why_not:
             return f"{self._title} need not be copied"
-        copied, why_not = None, begun.why_not
+        ended = CopyEnded(wanted, workflow.now(), why_not=begun.why_not)
         if begun.job is not None:
-            copied, why_not = await self._make(begun.job)
-        self._ended(why_not or ("" if copied else "nobody waits for it any more"))
-        await in_any_case(self._end(wanted, copied, why_not))
-        return f"{self._title}: {why_not or ('copied' if copied else 'not wanted any more')}"
+            ended = await self._make(begun.job)
+        self._ended(ended.why_not or ("" if ended.copied else "nobody waits for it any more"))
+        await in_any_case(self._end(ended))
+        return f"{self._title}: {ended.why_not or ('copied' if ended.copied else 'not wanted any more')}"
 
-    async def _make(self, job: CopyJob) -> tuple[Copied | None, str]:
+    async def _make(self, job: CopyJob) -> CopyEnded:
         """The copy; or why there is none; neither when nobody wants it."""
         workflow.set_current_details(f"### Copying {self._title}")
         try:
-            copied = await workflow.execute_activity_method(
+            copied: Copied = await workflow.execute_activity_method(
                 CopyActivities.make_copy, job, **profiles.copy(f"copy {self._title}", job.site)
             )
         except ActivityError as error:
-            if failures.type_of(error) == UNWANTED:
-                return None, ""
-            return None, "it was cancelled" if failures.was_cancelled(error) else failures.reason(error)
-        return copied, ""
+            kind, now = failures.type_of(error), workflow.now()
+            if kind == UNWANTED:
+                return CopyEnded(job.wanted, now)
+            why_not = "it was cancelled" if failures.was_cancelled(error) else failures.reason(error)
+            lost = job.source.at if kind == CopyLost.__name__ else None
+            return CopyEnded(job.wanted, now, why_not=why_not, lost=lost)
+        return CopyEnded(job.wanted, workflow.now(), copied)
 
-    async def _end(self, wanted: Wanted, copied: Copied | None, why_not: str) -> None:
+    async def _end(self, given: CopyEnded) -> None:
         """Write it down, and tell all who wait. One that has ended need not know."""
-        ended, given = CopyRecords.copy_ended, CopyEnded(wanted, workflow.now(), copied, why_not)
+        ended = CopyRecords.copy_ended
         waiting: Waiters = await workflow.execute_local_activity_method(ended, given, **profiles.record_of(ended))
         for reservation in waiting.reservations:
             with suppress(FailureError):
                 handle = workflow.get_external_workflow_handle(workflow_id(reservation))
-                await handle.signal(messages.COPIED, str(wanted))
+                await handle.signal(messages.COPIED, str(given.wanted))
 
     def _ended(self, why_not: str) -> None:
         workflow.set_current_details(f"### {self._title}\n\n{why_not or 'copied'}")

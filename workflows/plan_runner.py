@@ -16,6 +16,7 @@ from temporalio.types import MethodSyncSingleParam
 from activities.evidence import EvidenceActivities, EvidenceInput
 from activities.failed_steps import FailedInput, FailedStepRecords
 from activities.provisioning import ProvisioningActivities
+from vclab.model.errors import CopyLost
 from vclab.model.life import Load
 from vclab.model.plans import Evidence, Facts, Plan, Step, StepInput, Target
 from vclab.model.reservations import FailedStep, Waits
@@ -75,11 +76,12 @@ class Failed:
     cause: str
     in_guest: bool = False  #: ``Step.in_guest``
     blames_nobody: bool = False  #: ``Step.blames_nobody``
+    copy_lost: bool = False  #: the copy that the disk is made from is not there
 
     def trouble(self, target: Target, now: datetime, seen: Evidence) -> FailedStep:
         """As it is kept, with what was seen."""
         place, blame = (target.computer, target.generation, target.host), (self.in_guest, self.blames_nobody)
-        return FailedStep(now, *place, self.step, self.number, self.title, self.cause, seen, *blame)
+        return FailedStep(now, *place, self.step, self.number, self.title, self.cause, seen, *blame, self.copy_lost)
 
     def __str__(self) -> str:
         return f"step {self.number}, {self.title}: {self.cause}" if self.number else f"{self.title}: {self.cause}"
@@ -186,7 +188,9 @@ def _what_failed(life: LoadOwner, error: ActivityError) -> Failed:
     step = load.plan.steps[load.done]
     if load.hurried and failures.timed_out(error):
         cause += " (the load as a whole has reached its ceiling)"
-    return Failed(step.name, load.done + 1, step.title, cause, step.in_guest, step.blames_nobody)
+    lost = failures.type_of(error) == CopyLost.__name__
+    blame = step.in_guest, step.blames_nobody or lost
+    return Failed(step.name, load.done + 1, step.title, cause, *blame, copy_lost=lost)
 
 
 async def keep_evidence(life: LoadOwner, failed: Failed) -> None:

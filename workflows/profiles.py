@@ -71,6 +71,8 @@ RECORDS = MappingProxyType(
         "copy_begins": "look up: what the copy is made from",
         "copy_leaves": "look up: the copy that is to be deleted",
         "copy_gone": "write down: the copy is deleted, or stays",
+        "verification_begins": "look up: the copy that is read",
+        "copy_verified": "write down: the copy is right, or broken",
         "copy_ended": "write down: the copy is made, or not",
         "dismissed": "write down: dismissed from the list",
         "held": "look up: which computer it holds",

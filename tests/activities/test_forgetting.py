@@ -12,6 +12,7 @@ from temporalio.client import Client
 from temporalio.testing import ActivityEnvironment
 
 from activities.reconcile import RowReconciler
+from tests.store.lab import RULES
 from vclab.model.states import Purpose
 from vclab.secrets.store import SecretMissing, SecretStore
 from vclab.store import catalog, tenures
@@ -46,7 +47,7 @@ async def test_only_those_of_released_tenures(tmp_path: Path) -> None:
     kept = ("tenure/lab1/2/login", "tenure/lab1/3/root", "tenure/vm09/1/root", "tenure/odd/name/root", "endpoint/vc")
     for reference in ("tenure/lab1/1/login", "tenure/lab1/1/root", *kept):
         secrets.put(reference, "x")
-    reconcile = RowReconciler(cast(Client, Idle()), store, list, "q", secrets=secrets)
+    reconcile = RowReconciler(cast(Client, Idle()), store, list, "q", lambda: RULES, secrets)
     rounds = [await ActivityEnvironment().run(reconcile.reconcile_rows) for _ in range(2)]
     assert [rows.found.forgotten for rows in rounds] == [1, 0]
     for reference in kept:

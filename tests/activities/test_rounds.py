@@ -11,6 +11,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import ActivityEnvironment
 
 from activities.reconcile import RowReconciler
+from tests.store.lab import RULES
 from vclab.model.messages import workflow_id
 from vclab.store import reservations
 from vclab.store.engine import Store, open_store
@@ -62,7 +63,7 @@ async def test_a_round_looks_only_at_what_the_list_lacks(store: Store, monkeypat
     taken back."""
     server = Server()
     monkeypatch.setattr(reservations, "unfinished", lambda session: OPEN)
-    reconcile = RowReconciler(cast(Client, server), store, list, "q")
+    reconcile = RowReconciler(cast(Client, server), store, list, "q", lambda: RULES)
     rows = await ActivityEnvironment().run(reconcile.reconcile_rows)
     assert rows.found.reclaimed == (GONE,)
     assert server.started == [f"reclaim-{GONE}"]

@@ -300,11 +300,14 @@ def test_a_retired_revision_is_deleted_with_its_copies(lab: Lab, tmp_path: Path,
     call(backend, library.promote, library.Numbered(name="suse", revision=2))
     call(backend, library.retire, first)
     found = call(backend, library.delete, first)
-    assert [(copy.place, copy.state) for copy in found.copies] == [("ds1 of lab-vcenter", "retiring")]
-    assert [(name, str(given)) for name, given in lab.workflows.sent] == [("remove_copy", "suse/1")]
-    assert not (tmp_path / "images/images/suse/1").exists()
+    assert [(copy.place, copy.state) for copy in found.copies] == [
+        ("ds1 of lab-vcenter", "retiring"),
+        ("the repository main", "retiring"),
+    ]
+    assert [(name, str(given)) for name, given in lab.workflows.sent] == [("remove_copy", "suse/1")] * 2
     with pytest.raises(Refused, match="is being deleted already"):
         call(backend, library.restore, first)
-    lab.store.run(lambda s: copies.gone(s, place))
+    for each in (place, Wanted("suse", 1, Place("", "main"))):
+        lab.store.run(lambda s, each=each: copies.gone(s, each, NOW))  # type: ignore[misc]
     lab.store.run(lambda s: revisions.forget_if_nothing_is_left(s, "suse", 1))
     assert states(backend) == [(2, "production")]

@@ -212,7 +212,7 @@ def test_what_is_needed_is_not_deleted(lab: Store) -> None:
     finish(lab, target)
     lab.run(lambda s: revisions.must_be_idle(s, "debian-12", 1))
     lab.run(lambda s: copies.leave_use(s, DS1, NOW))
-    lab.run(lambda s: copies.gone(s, DS1))
+    lab.run(lambda s: copies.gone(s, DS1, NOW))
     lab.run(lambda s: revisions.forget_if_nothing_is_left(s, "debian-12", 1))
     with lab.read() as session:
         assert [state for _, state in catalog.revisions(session, "debian-12")][-1] is RevisionState.PRODUCTION

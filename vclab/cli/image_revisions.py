@@ -186,10 +186,13 @@ def copy(
     revision: Number,
     endpoint: Annotated[str, typer.Option("--endpoint", help="Where it is to be.")],
     datastore: Annotated[str, typer.Option("--datastore", help="On which of its datastores.")],
+    at_once: Annotated[bool, typer.Option("--now", help="Do not wait for the night of the settings.")] = False,
     json: Json = False,
     as_user: AsUser = "",
 ) -> None:
     """Have a revision copied to a datastore before anybody waits for it. `vclab image history` shows how it goes.
+
+    If the settings name a night (library.night), it is made then, or as soon as a reservation waits for it.
 
     \b
     Examples:

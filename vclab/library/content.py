@@ -4,8 +4,9 @@ import errno
 import hashlib
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from vclab.model.revisions import Content
 
 CHUNK = 4 << 20
 PIECE = 64 << 10
@@ -18,14 +19,6 @@ Told = Callable[[int, int], None]
 
 def nobody(done: int, size: int) -> None:
     """Is told, and does nothing."""
-
-
-@dataclass(frozen=True)
-class Content:
-    """What a disk holds: SHA-256 of all its bytes, holes included, and their number."""
-
-    sha256: str
-    size: int
 
 
 def copy(source: Path, target: Path, told: Told = nobody) -> Content:

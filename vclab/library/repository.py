@@ -23,9 +23,9 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from vclab.library import content
-from vclab.library.content import Content, Told, nobody
+from vclab.library.content import Told, nobody
 from vclab.model.errors import NotFound, Refused, StepFailed, Unreachable
-from vclab.model.revisions import RevisionRecord
+from vclab.model.revisions import Content, RevisionRecord
 
 MARK = "vclab-repository.json"
 DISK, RECORD, PROMISED = "disk.raw", "revision.json", "promised"

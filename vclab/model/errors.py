@@ -43,6 +43,10 @@ class StepFailed(VclabError):
     """A driver's step failed for good: retrying the same on the same place will not help."""
 
 
+class CopyLost(StepFailed):
+    """The image's copy that a disk is to be made from, or that is to be read, is not there any more."""
+
+
 class Unreachable(VclabError):
     """An outside system does not answer now; retrying later may help."""
 

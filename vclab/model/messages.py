@@ -29,6 +29,7 @@ LOADED = "loaded"  #: its signal to those: the computer's name; the store knows 
 
 COPY = "Copy"  #: the workflow that makes a copy of a revision
 COPY_REMOVAL = "CopyRemoval"  #: the workflow that deletes one
+COPY_VERIFICATION = "CopyVerification"  #: the workflow that reads one back
 COPIED = "copied"  #: its signal to those who wait: "IMAGE/REVISION"; the store knows whether it ended well
 
 
@@ -45,6 +46,11 @@ def copy_workflow(wanted: Wanted) -> str:
 def copy_removal_workflow(wanted: Wanted) -> str:
     """The workflow that deletes a copy."""
     return f"remove-{copy_workflow(wanted)}"
+
+
+def copy_verification_workflow(site: str) -> str:
+    """The workflow that reads a copy back: one at a time at each site."""
+    return f"verify-{site}"
 
 
 def computer_workflow(computer: str) -> str:

@@ -190,6 +190,7 @@ class FailedStep:
     evidence: Evidence
     in_guest: bool = False  #: it speaks of what runs inside the machine (``Step.in_guest``)
     blames_nobody: bool = False  #: ``Step.blames_nobody``
+    copy_lost: bool = False  #: the copy that the disk is made from is not there
 
 
 @dataclass(frozen=True)

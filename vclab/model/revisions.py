@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+GIB = 1 << 30
+
 
 class RevisionState(StrEnum):
     """What a revision is for. An image has one in production at most."""
@@ -52,11 +54,23 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Source:
-    """Where a copy is made from: another storage of its endpoint, or a repository that the site's workers reach."""
+    """Where a copy is made from: another storage of its endpoint, or a repository that the site's workers reach.
+
+    ``at``: the copy that it is; None: it is not known to be one.
+    """
 
     storage: str = ""  #: empty: the repository
     path: str = ""  #: on it, as its module says; empty: where the image's data says
     repository: str = ""  #: folder; empty: none
+    sha256: str = ""
+    size: int = 0
+    at: Place | None = None
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a disk holds: SHA-256 of all its bytes, holes included, and their number. Empty: there is no disk."""
+
     sha256: str = ""
     size: int = 0
 
@@ -72,6 +86,12 @@ class CopyJob:
     site: str
     disk_gb: int
     image_data: str = ""
+    rate: int = 0  #: bytes a second at which it may be read or sent; 0: any
+
+    @property
+    def of_repository(self) -> bool:
+        """The copy is one in a repository."""
+        return not self.wanted.place.endpoint
 
 
 @dataclass(frozen=True)
@@ -90,6 +110,19 @@ class Hardware:
     controller: str = ""  #: of its disk, as its module calls it
     card: str = ""  #: network card, as its module calls it
     guest_id: str = ""  #: operating system, as its module calls it
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a revision comes from, and what its disk holds. Empty: not known."""
+
+    sha256: str = ""
+    size: int = 0  #: bytes of the disk
+    made_at: datetime | None = None
+    made_by: str = ""
+    parent: int = 0
+    reservation: str = ""
+    notes: str = ""
 
 
 @dataclass(frozen=True)
@@ -113,15 +146,12 @@ class RevisionRecord:
     reservation: str = ""  #: in which it was made
     notes: str = ""
 
+    @property
+    def origin(self) -> Origin:
+        """The part that a revision's row has too."""
+        return Origin(self.sha256, self.size, self.made_at, self.made_by, self.parent, self.reservation, self.notes)
 
-@dataclass(frozen=True)
-class Origin:
-    """Where a revision comes from, and what its disk holds. Empty: not known."""
 
-    sha256: str = ""
-    size: int = 0  #: bytes of the disk
-    made_at: datetime | None = None
-    made_by: str = ""
-    parent: int = 0
-    reservation: str = ""
-    notes: str = ""
+def disk_gib(size: int) -> int:
+    """GiB of the disk that a content of so many bytes needs."""
+    return max(1, -(-size // GIB))

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from vclab.model.durations import format_duration
 from vclab.model.errors import NotFound
+from vclab.model.nights import Night
 from vclab.model.reservations import Waits
 from vclab.model.traits import Traits
 
@@ -36,6 +37,20 @@ class Health:
 
 
 @dataclass(frozen=True)
+class Library:
+    """How the library looks after itself; seconds, bytes a second."""
+
+    keep: float = 30 * 86400.0  #: from a revision's retirement to its deletion
+    verify_every: float = 30 * 86400.0  #: each copy is read back so often; 0: never
+    rate: int = 0  #: at most, of what is read back or sent between repositories and datastores; 0: no limit
+    night: Night | None = None  #: when copies that nobody waits for are made and read back; None: at any time
+
+    def may_begin(self, now: datetime) -> bool:
+        """Whether work that nobody waits for may begin now."""
+        return self.night is None or self.night.has(now)
+
+
+@dataclass(frozen=True)
 class Rules:
     """What the store must know of the settings. A claim is [start - lead, end + turnaround), in seconds."""
 
@@ -45,6 +60,7 @@ class Rules:
     lead: float = 0.0
     turnaround: float = 300.0
     health: Health = field(default_factory=Health)
+    library: Library = field(default_factory=Library)
     modules: Mapping[str, Traits] = field(default_factory=dict)  #: every provisioning module that this release has
 
     def traits(self, module: str) -> Traits:

@@ -6,7 +6,7 @@ from typing import Protocol, cast
 from vclab.model.errors import StepFailed, Unreachable
 from vclab.model.inventory import Inventory, Machines
 from vclab.model.plans import Evidence, NodeStatus, Plan, Target, Whereabouts
-from vclab.model.revisions import Copied, CopyJob
+from vclab.model.revisions import Content, Copied, CopyJob
 from vclab.model.steps import BlockingStep, StepContext
 from vclab.model.traits import Operation, Traits
 
@@ -90,6 +90,12 @@ class Copier(Protocol):
         """Delete a copy that vclab has made, and verify it; harmless when it is gone.
 
         Raises ``StepFailed``, which says why, when anything on the endpoint needs it; ``Unreachable``.
+        """
+
+    def verify_copy(self, context: StepContext, job: CopyJob) -> Content:
+        """Read all bytes of a copy back, at most ``job.rate`` bytes a second, and change nothing.
+
+        Raises ``CopyLost`` when it is not there, ``Interrupted`` when stopped; ``StepFailed``, ``Unreachable``.
         """
 
 

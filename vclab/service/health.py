@@ -14,7 +14,7 @@ from vclab.service.reservations import FailedComputer, WaitingReservation, waiti
 from vclab.service.use_case import Call, Nothing, Rule, read
 from vclab.service.views import View
 from vclab.settings import Settings
-from vclab.store import catalog, failures, host_rests, orphans, reservations
+from vclab.store import catalog, copy_verification, failures, host_rests, orphans, reservations
 
 
 class Part(View):
@@ -124,6 +124,12 @@ def _images(session: Session, call: Call) -> tuple[bool, str]:
     return True, " | ".join(each.text for each in found) or "no suspect images"
 
 
+def _copies(session: Session, call: Call) -> tuple[bool, str]:
+    """Copies of images that are broken: nothing is made from them, and vclab replaces those that it can."""
+    found = copy_verification.broken(session)
+    return True, " | ".join(f"{wanted} on {wanted.place}: {why}" for wanted, why in found) or "no broken copies"
+
+
 def _loads(session: Session, call: Call) -> tuple[bool, str]:
     """Loads that wait for an operator: each is a fault of something, but none of the set-up."""
     found = waiting(session)
@@ -135,7 +141,13 @@ def _loads(session: Session, call: Call) -> tuple[bool, str]:
     return True, f"{'; '.join(texts)}; `vclab needs-help` shows the cause" if texts else "none needs help"
 
 
-_STORED: dict[str, _Look] = {"machines": _machines, "hosts": _hosts, "images": _images, "loads": _loads}
+_STORED: dict[str, _Look] = {
+    "machines": _machines,
+    "hosts": _hosts,
+    "images": _images,
+    "copies": _copies,
+    "loads": _loads,
+}
 
 
 def _said(error: Exception) -> str:

@@ -15,7 +15,7 @@ from vclab.library.formats import Format, Found
 from vclab.library.repository import Repository
 from vclab.model import catalog as model
 from vclab.model.errors import Invalid, NotFound, Refused, StepFailed, Unreachable
-from vclab.model.revisions import CopyState, Origin, Place, RevisionRecord, RevisionState, Wanted
+from vclab.model.revisions import CopyState, Place, RevisionRecord, RevisionState, Wanted, disk_gib
 from vclab.service import checks, images
 from vclab.service.finding import known
 from vclab.service.retiring import Named
@@ -25,7 +25,6 @@ from vclab.store import catalog, copies, repositories, revisions
 from vclab.store.repositories import RepositoryFacts
 from vclab.store.revisions import CopyFacts, RevisionFacts
 
-GIB = 1 << 30
 LONGEST_NOTES = 1000
 FIRMWARES = ("bios", "efi")
 
@@ -106,10 +105,11 @@ class Exported(View):
 
 
 class CopyTo(Numbered):
-    """A copy on a datastore of an endpoint is wanted."""
+    """A copy on a datastore of an endpoint is wanted. ``at_once``: whatever night the settings name."""
 
     endpoint: str
     datastore: str
+    at_once: bool = False
 
 
 @read(Rule.ANYBODY)
@@ -199,36 +199,19 @@ async def restore(call: Call, question: Numbered) -> RevisionView:
 async def delete(call: Call, question: Numbered) -> RevisionView:
     """Delete a retired revision and the copies that vclab has made of it. Refused while anything needs it.
 
-    Copies on endpoints are deleted in the background; what the endpoint itself says is needed stays.
+    They are deleted in the background; what the endpoint itself says is needed stays.
     """
     name, number, now = question.name, question.revision, datetime.now(UTC)
+    client = await call.backend.reservations()
 
-    def begin(session: Session) -> tuple[RevisionFacts, list[RepositoryFacts]]:
-        _one(session, name, number)
-        revisions.must_be_idle(session, name, number)
-        found = revisions.one(session, name, number)
-        for each in found.copies:
-            if each.ours:
-                copies.leave_use(session, Wanted(name, number, each.place), now)
-        return found, repositories.all_of_them(session)
+    def begin(session: Session) -> tuple[RevisionView, list[Wanted]]:
+        before = _one(session, name, number)
+        leaving = revisions.begin_deletion(session, name, number, now)
+        return _view(name, revisions.one(session, name, number) if leaving else before), leaving
 
-    found, entries = await call.backend.write(begin)
-    for entry in entries:
-        if any(each.place == Place("", entry.name) for each in found.copies):
-
-            def remove(told: Told, entry: RepositoryFacts = entry) -> None:
-                _opened(entry).remove(name, number)
-
-            await call.backend.work(remove, f"deleting {name}/{number} in {entry.name}")
-            await call.backend.write(lambda s, of=entry.name: repositories.lost(s, of, name, number))  # type: ignore[misc]
-    leaving = [Wanted(name, number, each.place) for each in found.copies if each.ours and each.place.endpoint]
-    client = await call.backend.reservations() if leaving else None
+    view, leaving = await call.backend.write(begin)
     for wanted in leaving:
-        assert client is not None
         await client.remove_copy(wanted)
-    view = await call.backend.read(lambda session: _view(name, revisions.one(session, name, number)))
-    if not leaving:
-        await call.backend.write(lambda session: revisions.forget(session, name, number))
     return view
 
 
@@ -256,7 +239,7 @@ async def verify(call: Call, question: Numbered) -> RevisionView:
 
 @act(Rule.KEEPERS)
 async def copy(call: Call, question: CopyTo) -> RevisionView:
-    """Have a copy made on a datastore, before anybody waits for one."""
+    """Have a copy made on a datastore, before anybody waits for one: in the night, if the settings name one."""
     place = Place(question.endpoint, question.datastore)
     wanted, now = Wanted(question.name, question.revision, place), datetime.now(UTC)
     client = await call.backend.reservations()
@@ -274,7 +257,8 @@ async def copy(call: Call, question: CopyTo) -> RevisionView:
 
     if why_not := await call.backend.write(begin):
         raise Refused(why_not)
-    await client.copy(wanted)
+    if question.at_once or call.backend.settings.rules().library.may_begin(now):
+        await client.copy(wanted)
     return await call.backend.read(lambda s: _view(question.name, _one(s, question.name, question.revision)))
 
 
@@ -338,7 +322,7 @@ def _planned(session: Session, call: Call, question: Import, found: Found) -> tu
         raise Refused(f"the module {module} makes no machines from images of the library")
     number = catalog.newest_revision(session, question.name) + 1
     fields = question.model_dump(include=set(images.Add.model_fields), exclude_none=True)
-    asked = images.Add(**{**fields, "disk_gb": max(1, -(-found.size // GIB))})
+    asked = images.Add(**{**fields, "disk_gb": disk_gib(found.size)})
     image = images.planned(call, asked, before, number)
     given = {word: getattr(question, word) for word in ("firmware", "controller", "card")}
     hardware = replace(image.hardware, **{word: value for word, value in given.items() if value is not None})
@@ -367,8 +351,7 @@ def _with_firmware(record: RevisionRecord, disk: Path) -> RevisionRecord:
 def _recorded(
     session: Session, entry: RepositoryFacts, image: model.Image, state: RevisionState, kept: RevisionRecord
 ) -> RevisionView:
-    origin = Origin(kept.sha256, kept.size, kept.made_at, kept.made_by, notes=kept.notes)
-    catalog.put_image(session, replace(image, hardware=kept.hardware), False, state, origin)
+    catalog.put_image(session, replace(image, hardware=kept.hardware), False, state, kept.origin)
     repositories.holds(session, entry.name, image.name, image.revision, datetime.now(UTC))
     return _view(image.name, revisions.one(session, image.name, image.revision))
 

@@ -10,7 +10,7 @@ from vclab.library.content import Told
 from vclab.library.repository import Repository as Folder
 from vclab.model import catalog as model
 from vclab.model.errors import Invalid, StepFailed
-from vclab.model.revisions import CopyState, Origin, RevisionRecord, RevisionState
+from vclab.model.revisions import CopyState, RevisionRecord, RevisionState, disk_gib
 from vclab.service import checks
 from vclab.service.finding import known
 from vclab.service.retiring import Named
@@ -18,8 +18,6 @@ from vclab.service.use_case import Call, Nothing, Rule, act, read
 from vclab.service.views import View
 from vclab.store import catalog, repositories
 from vclab.store.repositories import RepositoryFacts
-
-GIB = 1 << 30
 
 
 class Repository(View):
@@ -135,23 +133,14 @@ def _entered(session: Session, entry: RepositoryFacts, record: RevisionRecord) -
             guest=record.guest,
             cpus=record.cpus,
             memory_mb=record.memory_mb,
-            disk_gb=max(1, -(-record.size // GIB)),
+            disk_gb=disk_gib(record.size),
             ports=(22,) if record.guest else (),
             hardware=record.hardware,
             module_data=record.module_data,
         )
-        origin = Origin(
-            record.sha256,
-            record.size,
-            record.made_at,
-            record.made_by,
-            record.parent,
-            record.reservation,
-            record.notes,
-        )
         first = not catalog.newest_revision(session, record.image)
         state = RevisionState.PRODUCTION if first else RevisionState.TEST
-        catalog.put_image(session, image, False, state, origin)
+        catalog.put_image(session, image, False, state, record.origin)
     repositories.holds(session, entry.name, record.image, record.revision, datetime.now(UTC))
 
 

@@ -7,7 +7,7 @@ placed anywhere. Lock a copy's row after pools and computers.
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -177,8 +177,14 @@ def job(session: Session, wanted: Wanted, rules: Rules) -> CopyJob | None:
     row = _row(session, wanted)
     if row is None or row.state is not CopyState.COPYING:
         return None
-    endpoint = catalog.endpoint(session, wanted.place.endpoint)
-    return _job(session, wanted, endpoint, _source(session, wanted, endpoint), rules)
+    return _job(session, wanted, _source(session, wanted), rules)
+
+
+def has_source(session: Session, wanted: Wanted) -> bool:
+    """Whether there is a copy that this one can be made from."""
+    with suppress(NotFound):
+        return bool(_source(session, wanted))
+    return False
 
 
 def why_broken(session: Session, wanted: Wanted) -> str:
@@ -237,14 +243,32 @@ def leaving(session: Session, wanted: Wanted, rules: Rules) -> CopyJob | None:
     row = _row(session, wanted)
     if row is None or row.state is not CopyState.RETIRING:
         return None
-    endpoint = catalog.endpoint(session, wanted.place.endpoint)
-    return _job(session, wanted, endpoint, Source(storage=wanted.place.storage, path=row.path), rules)
+    return itself(session, row, rules)
 
 
-def gone(session: Session, wanted: Wanted) -> None:
-    """It is verified gone."""
-    session.execute(sa.delete(Copy).where(*_is_copy(Copy, wanted), Copy.state == CopyState.RETIRING))
-    session.expire_all()
+def itself(session: Session, row: Copy, rules: Rules) -> CopyJob:
+    """A job that is about the copy itself: to delete it, or to read it."""
+    revision = session.scalars(_revision_of(row)).one()
+    source = Source(sha256=revision.sha256, size=revision.size, at=key_of(row).place)
+    if row.endpoint is None:
+        source = replace(source, repository=session.get_one(Repository, row.storage).folder)
+    else:
+        source = replace(source, storage=row.storage, path=row.path)
+    return _job(session, key_of(row), source, rules)
+
+
+def gone(session: Session, wanted: Wanted, now: datetime) -> None:
+    """It is verified gone. One that is to be there all the same, and was broken, is made again."""
+    row = lock(session, wanted)
+    if row is None or row.state is not CopyState.RETIRING:
+        return
+    retired = session.scalars(_revision_of(row)).one().state is RevisionState.RETIRED
+    if (row.kept or row.endpoint is None) and not retired and has_source(session, wanted):
+        _is(row, CopyState.COPYING, utc(now))
+        row.path, row.kept = "", True
+    else:
+        session.delete(row)
+    session.flush()
 
 
 def stays(session: Session, wanted: Wanted, why: str, now: datetime) -> None:
@@ -277,9 +301,39 @@ def key_of(row: Copy) -> Wanted:
     return Wanted(row.image, row.revision, Place(row.endpoint or "", row.storage))
 
 
+def lost(session: Session, wanted: Wanted, why: str, now: datetime) -> None:
+    """It is not there, or has other bytes: nothing is made from it any more. It is in the audit."""
+    row = lock(session, wanted)
+    if row is not None and row.state is CopyState.USABLE:
+        _is(row, CopyState.BROKEN, utc(now), why)
+        audit.note(
+            session, f"image-{row.image}", "vclab", "copy broken", f"{wanted} on {wanted.place}: {why}", utc(now)
+        )
+    session.flush()
+
+
+def found_right(session: Session, wanted: Wanted, now: datetime) -> None:
+    """All of its bytes were read, and are right."""
+    row = lock(session, wanted)
+    if row is not None and row.state in (CopyState.USABLE, CopyState.BROKEN):
+        _is(row, CopyState.USABLE, utc(now))
+        row.verified_at = utc(now)
+    session.flush()
+
+
+def to_be_made(session: Session, at_night: bool) -> list[Wanted]:
+    """The copies that are to be made, each by a workflow. ``at_night``: also those that nobody waits for."""
+    awaited = sa.exists().where(
+        CopyWaiter.image == Copy.image, CopyWaiter.revision == Copy.revision, CopyWaiter.place == Copy.place
+    )
+    query = sa.select(Copy).where(Copy.state == CopyState.COPYING)
+    query = query if at_night else query.where(awaited)
+    return [key_of(row) for row in session.scalars(query.order_by(Copy.place, Copy.image))]
+
+
 def in_state(session: Session, state: CopyState) -> list[Wanted]:
-    """The copies on endpoints that are in this state. One that is being made or deleted should have a workflow."""
-    query = sa.select(Copy).where(Copy.state == state, Copy.endpoint.is_not(None)).order_by(Copy.place, Copy.image)
+    """The copies that are in this state."""
+    query = sa.select(Copy).where(Copy.state == state).order_by(Copy.place, Copy.image)
     return [key_of(row) for row in session.scalars(query)]
 
 
@@ -290,7 +344,8 @@ def _insert(session: Session, wanted: Wanted, **columns: object) -> None:
     """Insert the row unless there is one: another transaction may do so at this moment."""
     row = {"image": wanted.image, "revision": wanted.revision, "place": wanted.place.name}
     row |= {"endpoint": wanted.place.endpoint or None, "storage": wanted.place.storage}
-    row |= {"path": "", "ours": False, "why": "", "seen_at": None, "verified_at": None, "kept": False}
+    row |= {"path": "", "ours": False, "why": "", "kept": False}
+    row |= dict.fromkeys(("seen_at", "verified_at", "tried_at"))
     session.execute(insert(dialect_of(session), _table).values(**{**row, **columns}).on_conflict_do_nothing())
 
 
@@ -319,27 +374,40 @@ def _row(session: Session, wanted: Wanted) -> Copy | None:
     return session.scalar(sa.select(Copy).where(*_is_copy(Copy, wanted)))
 
 
-def _job(session: Session, wanted: Wanted, endpoint: model.Endpoint, source: Source, rules: Rules) -> CopyJob:
-    image = catalog.revision(session, wanted.image, wanted.revision)
+def _job(session: Session, wanted: Wanted, source: Source, rules: Rules) -> CopyJob:
+    image, module = catalog.revision(session, wanted.image, wanted.revision), ""
+    if wanted.place.endpoint:
+        endpoint = catalog.endpoint(session, wanted.place.endpoint)
+        module, site = endpoint.module, endpoint.site
+    else:
+        site = session.get_one(Repository, wanted.place.storage).site
     return CopyJob(
         wanted=wanted,
         source=source,
         installation=rules.installation,
-        module=endpoint.module,
-        site=endpoint.site,
+        module=module,
+        site=site,
         disk_gb=image.disk_gb,
         image_data=image.module_data,
+        rate=rules.library.rate,
     )
 
 
-def _source(session: Session, wanted: Wanted, endpoint: model.Endpoint) -> Source:
-    """A copy on the same endpoint, else one in a repository of its site."""
+def _revision_of(row: Copy) -> sa.Select[Revision]:
+    return sa.select(Revision).where(Revision.image == row.image, Revision.number == row.revision)
+
+
+def _source(session: Session, wanted: Wanted) -> Source:
+    """A copy on the same endpoint, else one in a repository of its site. Raises ``NotFound``."""
+    if not wanted.place.endpoint:
+        raise NotFound(f"no copy of {wanted} is left that {wanted.place} could be given one from")
+    endpoint = catalog.endpoint(session, wanted.place.endpoint)
     usable = sa.and_(Copy.image == wanted.image, Copy.revision == wanted.revision, Copy.state == CopyState.USABLE)
     query = sa.select(Copy).where(usable, Copy.endpoint == endpoint.name).order_by(Copy.ours.desc(), Copy.storage)
     if (there := session.scalars(query).first()) is not None:
-        return Source(path=there.path, storage=there.storage)
+        return Source(path=there.path, storage=there.storage, at=key_of(there).place)
     kept = (
-        sa.select(Repository.folder, Revision.sha256, Revision.size)
+        sa.select(Repository.name, Repository.folder, Revision.sha256, Revision.size)
         .join(Copy, sa.and_(Copy.endpoint.is_(None), Copy.storage == Repository.name))
         .join(Revision, sa.and_(Revision.image == Copy.image, Revision.number == Copy.revision))
         .where(usable, Repository.site == endpoint.site)
@@ -347,7 +415,8 @@ def _source(session: Session, wanted: Wanted, endpoint: model.Endpoint) -> Sourc
     found = session.execute(kept.order_by(Repository.name)).first()
     if found is None:
         raise NotFound(f"no copy of {wanted} is left that {wanted.place} could be given one from")
-    return Source(repository=found.folder, sha256=found.sha256, size=found.size)
+    at = Place("", found.name)
+    return Source(repository=found.folder, sha256=found.sha256, size=found.size, at=at)
 
 
 def _is_copy(table: type[Copy] | type[CopyWaiter], wanted: Wanted) -> tuple[sa.ColumnElement[bool], ...]:

@@ -11,7 +11,7 @@ from vclab.model.plans import Evidence, Target
 from vclab.model.reservations import FailedStep
 from vclab.model.rules import Health
 from vclab.model.states import ComputerState
-from vclab.store import audit, failures, models
+from vclab.store import audit, copies, failures, models
 from vclab.store.column_types import utc
 from vclab.store.models import Computer
 
@@ -35,6 +35,8 @@ def note(session: Session, target: Target, failed: FailedStep, health: Health) -
     values = {name: getattr(failed, name) for name in _SAME}
     session.add(models.FailedStep(reservation=reservation, evidence=dataclasses.asdict(failed.evidence), **values))
     session.flush()
+    if failed.copy_lost and target.traits.copies:
+        copies.lost(session, target.made_from, failed.cause, failed.at)
     what = f"{failed.title} on {failed.host}: {failed.cause}"
     audit.note(session, reservation, "vclab", "step failed", what, failed.at)
     if failed.number:  # before the first step neither the host nor the image was tried

@@ -93,6 +93,7 @@ class Copy(Base):
     since: Mapped[datetime]  #: in this state
     seen_at: Mapped[datetime | None]
     verified_at: Mapped[datetime | None]  #: all of its bytes were read and right
+    tried_at: Mapped[datetime | None]  #: it was last tried to verify it
     kept: Mapped[bool] = mapped_column(default=False)  #: somebody asked for it: it is made whoever waits
 
 

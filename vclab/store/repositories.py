@@ -60,10 +60,3 @@ def holds(session: Session, name: str, image: str, revision: int, now: datetime,
         row.verified_at = utc(now)
     session.add(row)
     session.flush()
-
-
-def lost(session: Session, name: str, image: str, revision: int) -> None:
-    """It does not hold the revision any more."""
-    where = sa.and_(Copy.image == image, Copy.revision == revision, Copy.place == Place("", name).name)
-    session.execute(sa.delete(Copy).where(where))
-    session.expire_all()

@@ -3,17 +3,21 @@
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from vclab.model.durations import format_duration
 from vclab.model.errors import NotFound, Refused
-from vclab.model.revisions import CopyState, Origin, Place, RevisionState
+from vclab.model.revisions import CopyState, Origin, Place, RevisionState, Wanted
 from vclab.model.states import OPEN_STATES
-from vclab.store import catalog
+from vclab.store import audit, catalog, copies
 from vclab.store.column_types import utc
 from vclab.store.models import Copy, CopyWaiter, DiskChild, Image, Reservation, Revision, Spare
+
+_HAD = sa.and_(Reservation.image == Revision.image, Reservation.revision == Revision.number)
+"""A reservation had the revision."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +68,8 @@ def promote(session: Session, image: str, number: int) -> None:
     row = _row(session, image, number)
     if row.state is RevisionState.RETIRED:
         raise Refused(f"revision {number} of {image} is retired", f"`vclab image restore {image} {number}` first")
-    copies = _facts(session, row).copies
-    if copies and not any(copy.state is CopyState.USABLE for copy in copies):
+    there = _facts(session, row).copies
+    if there and not any(copy.state is CopyState.USABLE for copy in there):
         raise Refused(f"revision {number} of {image} has no copy that can be used", "`vclab image history` tells why")
     catalog.leave_production(session, image)
     row.state, row.retired_at = RevisionState.PRODUCTION, None
@@ -102,6 +106,37 @@ def must_be_idle(session: Session, image: str, number: int) -> None:
             raise Refused(f"revision {number} of {image} is needed by {', '.join(who[:5])}{', …' * (len(who) > 5)}")
 
 
+def begin_deletion(session: Session, image: str, number: int, now: datetime) -> list[Wanted]:
+    """A retired revision that nothing needs is to be deleted: its copies that vclab has made, which are returned; then
+    the revision is forgotten. Raises ``NotFound``, and ``Refused`` with who needs it."""
+    must_be_idle(session, image, number)
+    leaving = [Wanted(image, number, each.place) for each in one(session, image, number).copies if each.ours]
+    for wanted in leaving:
+        copies.leave_use(session, wanted, now)
+    if not leaving:
+        forget(session, image, number)
+    return leaving
+
+
+def delete_overdue(session: Session, keep: float, now: datetime) -> list[str]:
+    """Begin to delete the revisions that were retired ``keep`` seconds ago and that nothing needs. Returns them; each
+    is in the audit."""
+    ours = sa.and_(Copy.image == Revision.image, Copy.revision == Revision.number, Copy.ours)
+    staying = sa.exists().where(ours, Copy.state != CopyState.RETIRING)
+    unknown = sa.and_(~sa.exists().where(ours), ~sa.exists().where(_HAD))
+    over = Revision.retired_at < utc(now) - timedelta(seconds=keep)
+    query = sa.select(Revision.image, Revision.number)
+    query = query.where(Revision.state == RevisionState.RETIRED, over, sa.or_(staying, unknown))
+    begun = []
+    for image, number in session.execute(query.order_by(Revision.image, Revision.number)).all():
+        with suppress(Refused):
+            begin_deletion(session, image, number, now)
+            what = f"revision {number}, which was retired {format_duration(keep)} ago"
+            audit.note(session, f"image-{image}", "vclab", "revision deleted", what, utc(now))
+            begun.append(f"{image}/{number}")
+    return begun
+
+
 def forget(session: Session, image: str, number: int) -> None:
     """Delete the row of a revision of which no copy is left; one that reservations had stays, without copies.
 
@@ -111,8 +146,7 @@ def forget(session: Session, image: str, number: int) -> None:
     if there := [copy for copy in _facts(session, row).copies if copy.ours or not copy.place.endpoint]:
         raise Refused(f"a copy of {image}/{number} is on {there[0].place}: {there[0].state}")
     session.execute(sa.delete(Copy).where(Copy.image == image, Copy.revision == number))
-    used = sa.exists().where(Reservation.image == image, Reservation.revision == number)
-    if not session.scalar(sa.select(used)):
+    if not session.scalar(sa.select(sa.exists().where(_HAD, Revision.id == row.id))):
         session.delete(row)
     session.flush()
 

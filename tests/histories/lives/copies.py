@@ -9,8 +9,8 @@ from tests.histories.lives.catalog import life as lived
 from tests.workflows.conftest import IMAGE, Life
 from vclab.model import messages
 from vclab.model.errors import StepFailed
-from vclab.model.messages import How, copy_removal_workflow, copy_workflow
-from vclab.model.revisions import Copied, Place, Wanted
+from vclab.model.messages import How, copy_removal_workflow, copy_verification_workflow, copy_workflow
+from vclab.model.revisions import Content, Copied, Place, Wanted
 from vclab.store import copies
 
 WANTED = Wanted(IMAGE.name, IMAGE.revision, Place("vc", "ds1"))
@@ -182,3 +182,56 @@ async def a_copy_that_is_not_to_be_deleted(life: Life) -> str:
     life.store.run(lambda s: copies.seen(s, IMAGE, "vc", ["ds1"], NOW))
     await run(life, messages.COPY_REMOVAL, WANTED, copy_removal_workflow(WANTED))
     return copy_removal_workflow(WANTED)
+
+
+def there(life: Life) -> None:
+    """A copy that can be read, of a revision whose content is not known."""
+    life.store.run(lambda s: copies.seen(s, IMAGE, "vc", ["ds1"], NOW))
+
+
+async def read(life: Life) -> str:
+    """Read the copy back."""
+    await run(life, messages.COPY_VERIFICATION, WANTED, copy_verification_workflow("default"))
+    return copy_verification_workflow("default")
+
+
+@lived("copy-read")
+async def a_copy_that_is_right(life: Life) -> str:
+    """All of its bytes are as they should be."""
+    there(life)
+    return await read(life)
+
+
+@lived("copy-broken")
+async def a_copy_that_has_other_bytes(life: Life) -> str:
+    """It is broken from then on."""
+    there(life)
+    life.world.content = Content("b" * 64, 1)
+    return await read(life)
+
+
+@lived("copy-unread")
+async def a_copy_that_can_not_be_read(life: Life) -> str:
+    """Nothing is known of it then."""
+    there(life)
+    life.world.fail["verify_copy"] = StepFailed("no lease")
+    return await read(life)
+
+
+@lived("copy-unread-cancelled")
+async def a_reading_that_is_cancelled(life: Life) -> str:
+    """`workflow cancel`: the next one comes tomorrow."""
+    there(life)
+    hold(life, "verify_copy")
+    handle = await begin(life, messages.COPY_VERIFICATION, WANTED, copy_verification_workflow("default"))
+    await life.when(life.world.held.is_set)
+    await handle.cancel()
+    await handle.result()
+    return copy_verification_workflow("default")
+
+
+@lived("copy-not-read")
+async def a_copy_that_is_not_to_be_read(life: Life) -> str:
+    """It is being deleted: nothing is done."""
+    retiring(life)
+    return await read(life)

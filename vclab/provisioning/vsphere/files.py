@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode, urlsplit
 
-from vclab.model.errors import NotOurs, StepFailed, Unreachable
+from vclab.model.errors import CopyLost, NotOurs, StepFailed, Unreachable
 from vclab.model.plans import Target
 from vclab.model.steps import StepContext
 from vclab.provisioning.vsphere.api import vim
@@ -186,10 +186,10 @@ def leftovers(site: Site, target: Target) -> list[Directory]:
 
 
 def must_be_there(site: Site, path: str, what: str) -> None:
-    """Raise ``StepFailed`` when a file is not there; ``what`` it is, in words."""
+    """Raise ``CopyLost`` when a copy's file is not there; ``what`` it is, in words."""
     datastore, folder, name = split(path)
     if name not in (listing(site, site.datastore(datastore), folder) or ()):
-        raise StepFailed(f"{path}, {what}, is not there")
+        raise CopyLost(f"{path}, {what}, is not there")
 
 
 def split(path: str) -> tuple[str, str, str]:

@@ -16,8 +16,9 @@ from urllib.parse import urlsplit
 
 from vclab.library import content, formats
 from vclab.library.formats import Format
+from vclab.library.pace import paced
 from vclab.library.repository import Repository
-from vclab.model.errors import Interrupted, StepFailed, Unreachable
+from vclab.model.errors import CopyLost, Interrupted, NotFound, StepFailed, Unreachable
 from vclab.model.revisions import CopyJob
 from vclab.model.steps import StepContext
 from vclab.provisioning.vsphere import files
@@ -49,13 +50,20 @@ def received(site: Site, wanted: Copying, job: CopyJob, context: StepContext) ->
     """
     _sweep(site, wanted, job, context)
     repository = Repository(Path(job.source.repository))
-    disk = repository.disk(job.wanted.image, job.wanted.revision)
+    disk = _disk(repository, job)
     if disk.stat().st_size != job.source.size:
         raise StepFailed(f"{disk} is not as long as {job.wanted}", "`vclab image verify` reads it back")
     with repository.scratch(content.allocated(disk) + (64 << 20)) as scratch:
         sent = scratch / "sent.vmdk"
         formats.from_raw(disk, sent, Format.VMDK, _telling(context, "packing", 0, 40))
         return _imported(site, wanted, job, sent, context)
+
+
+def _disk(repository: Repository, job: CopyJob) -> Path:
+    try:
+        return repository.disk(job.wanted.image, job.wanted.revision)
+    except NotFound as error:
+        raise CopyLost(str(error)) from None
 
 
 def _telling(context: StepContext, what: str, since: int, until: int) -> Any:
@@ -79,7 +87,7 @@ def _imported(site: Site, wanted: Copying, job: CopyJob, sent: Path, context: St
     context.fence()
     try:
         with _lease(site, host.pool.ImportVApp(spec, machine_folder(site), host.ref), context) as info:
-            _post(site, info, sent, context)
+            _post(site, info, sent, job.rate, context)
         machine = info.entity
         machine.UnregisterVM()
         made = own_name(wanted)
@@ -158,13 +166,13 @@ def _ready(site: Site, lease: Ref) -> Any:
         time.sleep(0.2)
 
 
-def _post(site: Site, info: Any, sent: Path, context: StepContext) -> None:
+def _post(site: Site, info: Any, sent: Path, rate: int, context: StepContext) -> None:
     device = next(each for each in info.deviceUrl if each.disk)
     url = urlsplit(device.url)
     own = urlsplit(site.endpoint.url)
     host = own.hostname if url.hostname in (None, "*") else url.hostname
     connection = pinned_connection(host or "", url.port or 443, device.sslThumbprint or site.endpoint.fingerprint)
-    told, size, alive = _telling(context, "sending", 40, 99), sent.stat().st_size, time.monotonic()
+    told, size, alive = paced(_telling(context, "sending", 40, 99), rate), sent.stat().st_size, time.monotonic()
     try:
         connection.putrequest("POST", url.path)
         connection.putheader("Content-Length", str(size))

@@ -164,6 +164,7 @@ def _copies() -> None:
         sa.Column("since", TIME, nullable=False),
         sa.Column("seen_at", TIME, nullable=True),
         sa.Column("verified_at", TIME, nullable=True),
+        sa.Column("tried_at", TIME, nullable=True),
         sa.Column("kept", sa.Boolean, nullable=False),
         sa.PrimaryKeyConstraint("image", "revision", "place", name="pk_copies"),
         sa.ForeignKeyConstraint(

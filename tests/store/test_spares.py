@@ -205,6 +205,17 @@ def test_an_old_revision_goes_at_once(lab: Store) -> None:
     assert must_reserve(lab, "bob").target.spare == ""
 
 
+def test_old_revisions_go_a_few_at_a_time(lab: Store) -> None:
+    placed = [must_reserve(lab, user) for user in ("alice", "bob", "carol") * 2]
+    for each in placed:
+        assert keep(lab, each) == ""
+    lab.run(lambda s: catalog.put_image(s, image("debian-12", 2048, revision=2)))
+    names = sorted(each.target.computer for each in placed)
+    with lab.read() as session:
+        assert spares.overdue(session, SOON) == names[: spares.OLD_AT_ONCE]
+        assert spares.overdue(session, NOW + timedelta(seconds=KEEP)) == names, "their time is over"
+
+
 def test_a_spare_is_no_stray(lab: Store) -> None:
     """Neither while nobody holds it, nor while its next reservation has not marked it yet."""
     target = a_spare(lab).target

@@ -24,6 +24,9 @@ from vclab.store.column_types import utc
 from vclab.store.models import Computer, Endpoint, Image, Reservation, Revision, Spare, Tenure
 from vclab.store.search import Found, Search
 
+OLD_AT_ONCE = 4
+"""So many spares of revisions that are not in production any more are removed in one round."""
+
 
 def keep(session: Session, row: Reservation, until: datetime, now: datetime) -> str:
     """Keep the machine of an ended reservation, and claim its room. Returns why it can't be kept, else "".
@@ -113,15 +116,21 @@ def _passed_on(session: Session, search: Search, target: Target) -> bool:
 
 
 def overdue(session: Session, now: datetime) -> list[str]:
-    """Computers whose spare must be removed: it is overdue, or its removal has no workflow."""
+    """Computers whose spare must be removed: it is overdue, or its removal has no workflow.
+
+    Of those that only have an old revision a few at a time: whoever promotes one sets no storm off.
+    """
     awaited = sa.exists().where(Reservation.id == Spare.evicted_for, Reservation.state == ReservationState.NEW)
-    query = sa.select(Spare.computer).where(
+    idle = Spare.removal == 0
+    query = sa.select(Spare.computer, sa.and_(idle, ~_is_over(now)).label("is_old")).where(
         sa.or_(
-            sa.and_(Spare.removal == 0, _is_overdue(now)),
+            sa.and_(idle, _is_overdue(now)),
             sa.and_(Spare.removal > 0, ~awaited),
         )
     )
-    return list(session.scalars(query.order_by(Spare.computer)))
+    found = session.execute(query.order_by(Spare.computer)).all()
+    old = [name for name, is_old in found if is_old]
+    return sorted({name for name, is_old in found if not is_old} | set(old[:OLD_AT_ONCE]))
 
 
 def leave(session: Session, computer: str, now: datetime) -> Target | None:
@@ -247,10 +256,15 @@ def in_production(session: Session, image: str, revision: int) -> bool:
 
 
 def _is_overdue(now: datetime) -> sa.ColumnElement[bool]:
-    """Its time is over, or its image or endpoint is disabled, or its revision is no longer in production."""
+    """It is over, or its revision is no longer in production."""
+    return sa.or_(_is_over(now), ~_in_production(Spare.image, Spare.revision))
+
+
+def _is_over(now: datetime) -> sa.ColumnElement[bool]:
+    """Its time is over, or its image or endpoint is disabled."""
     image = sa.exists().where(Image.name == Spare.image, Image.disabled_at.is_not(None))
     endpoint = sa.exists().where(Endpoint.name == Spare.endpoint, Endpoint.disabled_at.is_not(None))
-    return sa.or_(Spare.until <= utc(now), ~_in_production(Spare.image, Spare.revision), image, endpoint)
+    return sa.or_(Spare.until <= utc(now), image, endpoint)
 
 
 def _is_wanted(target: Target, search: Search) -> bool:

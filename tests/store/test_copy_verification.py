@@ -7,13 +7,24 @@ import pytest
 from sqlalchemy.orm import Session
 
 from tests.store.lab import NOW, RULES, image, reserve
+from vclab.model.catalog import Thing
 from vclab.model.errors import NotFound
 from vclab.model.nights import parse_night
 from vclab.model.plans import Evidence
 from vclab.model.reservations import FailedStep, Placed
 from vclab.model.revisions import Content, Copied, CopyState, Origin, Place, RevisionState, Wanted
 from vclab.model.rules import Library
-from vclab.store import Store, audit, catalog, copies, copy_verification, failed_steps, repositories, revisions
+from vclab.store import (
+    Store,
+    audit,
+    catalog,
+    copies,
+    copy_verification,
+    failed_steps,
+    repositories,
+    retirement,
+    revisions,
+)
 from vclab.store.repositories import RepositoryFacts
 
 DAY = timedelta(days=1)
@@ -137,6 +148,18 @@ def test_what_was_retired_long_ago_is_deleted(library: Store) -> None:
     with library.read() as session, pytest.raises(NotFound):
         revisions.one(session, "debian-12", 1)
     assert acts(library) == ["revision deleted"]
+
+
+def test_what_is_kept_of_a_removed_image_goes_too(library: Store) -> None:
+    library.run(lambda s: retirement.remove(s, Thing.IMAGE, "debian-12", NOW))
+    with library.read() as session:
+        assert catalog.image_names(session) == ["big"]
+    assert library.run(lambda s: revisions.delete_overdue(s, 86400.0, NOW + 2 * DAY)) == ["debian-12/1"]
+    for wanted in (DS1, MAIN):
+        library.run(lambda s, wanted=wanted: copies.gone(s, wanted, NOW + 2 * DAY))  # type: ignore[misc]
+    library.run(lambda s: revisions.forget_if_nothing_is_left(s, "debian-12", 1))
+    with library.read() as session:
+        assert copies.known(session, "debian-12", 1) is False
 
 
 def test_what_was_restored_in_time_stays(library: Store) -> None:

@@ -166,7 +166,10 @@ def enable(context: typer.Context, name: ImageName, json: Json = False, as_user:
 
 @app.command("remove")
 def remove(context: typer.Context, name: ImageName, json: Json = False, as_user: AsUser = "") -> None:
-    """Remove an image with all its revisions. Refused while it is in use; its master disks stay where they are.
+    """Remove an image with all its revisions. Refused while it is in use.
+
+    Master disks that an administrator has put somewhere stay there. What vclab has made of it, in repositories and on
+    datastores, is deleted after the keep time of retired revisions (library.keep).
 
     \b
     Examples:

@@ -217,7 +217,8 @@ async def enable(call: Call, question: Named) -> Image:
 
 @act(Rule.KEEPERS)
 async def remove(call: Call, question: Named) -> None:
-    """Remove an image that nothing uses. Its master stays where it is."""
+    """Remove an image that nothing uses. What an administrator has put somewhere stays there; what vclab has made of it
+    is deleted after the keep time of retired revisions."""
     await _IMAGES.remove(call, question.name)
 
 

@@ -129,6 +129,11 @@ def known(session: Session, image: str, revision: int) -> bool:
     return bool(session.scalar(sa.select(there)))
 
 
+def any_ours(session: Session, image: str) -> bool:
+    """Whether vclab has made a copy of any of the image's revisions."""
+    return bool(session.scalar(sa.select(sa.exists().where(Copy.image == image, Copy.ours))))
+
+
 def await_(session: Session, wanted: Wanted, reservation: str, now: datetime) -> None:
     """The reservation waits for the copy."""
     row = {"image": wanted.image, "revision": wanted.revision, "place": wanted.place.name}

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from vclab.model.catalog import ComputerKind, Thing
 from vclab.model.errors import NotFound, Refused
 from vclab.model.states import OUT_OF_SERVICE, ComputerState
-from vclab.store import catalog, host_rests, identities, locks, models, usage
+from vclab.store import catalog, copies, host_rests, identities, locks, models, revisions, usage
 from vclab.store.column_types import FOREVER, utc
 
 _KINDS: dict[Thing, type[models.User | models.Image | models.Endpoint]] = {
@@ -64,6 +64,8 @@ def remove(session: Session, thing: Thing, name: str, now: datetime) -> None:
         host_rests.end_all(session, name, "its endpoint was removed", now)
         for table in (models.Orphan, models.Copy):
             session.execute(sa.delete(table).where(table.endpoint == name))
+    if thing is Thing.IMAGE:
+        revisions.retire_all(session, name, now)
     if _is_in_history(session, thing, name):
         row.removed_at = utc(now)
     else:
@@ -110,7 +112,9 @@ def _why_not_identity(session: Session, name: str, now: datetime) -> str:
 
 
 def _is_in_history(session: Session, thing: Thing, name: str) -> bool:
-    """Whether a row that is kept for good refers to it."""
+    """Whether a row that is kept for good refers to it, or a copy that is still to be deleted."""
+    if thing is Thing.IMAGE and copies.any_ours(session, name):
+        return True
     return any(session.scalar(sa.select(sa.exists().where(one == name))) for one in _HISTORY[thing])
 
 

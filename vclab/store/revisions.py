@@ -86,6 +86,13 @@ def retire(session: Session, image: str, number: int, now: datetime) -> None:
     session.flush()
 
 
+def retire_all(session: Session, image: str, now: datetime) -> None:
+    """The image is removed: none of its revisions can be reserved any more."""
+    left = sa.and_(Revision.image == image, Revision.state != RevisionState.RETIRED)
+    session.execute(sa.update(Revision).where(left).values(state=RevisionState.RETIRED, retired_at=utc(now)))
+    session.expire_all()
+
+
 def restore(session: Session, image: str, number: int) -> None:
     """A retired one is a test revision again. Raises ``NotFound``, and ``Refused`` while it is being deleted."""
     row = _row(session, image, number)

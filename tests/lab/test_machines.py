@@ -44,10 +44,22 @@ def remove(machine: Any) -> None:
 def on(lab: Lab, machine: Any, ssh: bool = True) -> tuple[str, str]:
     """Power it on; its private and public address, as its guest tools report them, once it answers."""
     wait(machine.PowerOnVM_Task())
-    private, public = addresses(machine)
+    try:
+        private, public = addresses(machine)
+    except AssertionError as late:
+        raise AssertionError(f"{late}; {evidence(lab, machine)}") from None
     if ssh:
         eventually(lambda: lab.ssh_root(private, "true").returncode == 0)
     return private, public
+
+
+def evidence(lab: Lab, machine: Any) -> str:
+    """What can be seen of a machine that has no addresses."""
+    runs, cards = lab.machine(machine.name), [(card.macAddress, card.ipAddress) for card in machine.guest.net]
+    leases = lab.layout.leases.read_text() if lab.layout.leases.exists() else "none"
+    consoles = sorted(lab.layout.folder.rglob("console.log"), key=lambda log: log.stat().st_mtime)
+    said = consoles[-1].read_text(errors="replace")[-2000:] if consoles else ""
+    return f"{machine.runtime.powerState}, process {runs}, cards {cards}, leases {leases}, newest console: {said}"
 
 
 def disk(lab: Lab, name: str) -> Path:

@@ -16,9 +16,10 @@ _LONGEST = 64 << 10
 
 
 def child_of(site: Site, storage: str, directory: str) -> str:
-    """A machine, or a disk, that needs something in the directory; empty: nobody does. Snapshots count."""
+    """A machine, or a disk, that needs something in the directory; empty: nobody does. Snapshots count, and machines of
+    other datacenters, which may have the same storage."""
     inside = f"{directory}/"
-    for _, values in find_all(site.session, vim.VirtualMachine, _PATHS, site.datacenter):
+    for _, values in find_all(site.session, vim.VirtualMachine, _PATHS):
         if any(name.startswith(inside) for name in _files(values)):
             return f"the disk of {values['name']}"
     for disk, parent in _lying_about(site, site.datastore(storage)):

@@ -9,8 +9,9 @@ import logging
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Executor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy.orm import Session
 from temporalio import activity
@@ -34,6 +35,7 @@ from vclab.store import (
     background_loads,
     copies,
     copy_verification,
+    disk_moves,
     host_rests,
     orphans,
     reservations,
@@ -61,6 +63,7 @@ class Strays:
     forgotten: int = 0  #: tenures that are released, and whose secrets are gone now
     loads: tuple[str, ...] = ()  #: computers that are being loaded, for nobody yet
     spares: tuple[str, ...] = ()  #: computers whose spare is being removed: too old, of an old revision, or in the way
+    moved: tuple[str, ...] = ()  #: what somebody did to machines' disks, in words
 
 
 @dataclass(frozen=True)
@@ -248,20 +251,23 @@ class SiteReconciler:
 
     @activity.defn
     async def reconcile_site(self, given: SiteInput) -> Strays:
-        """Report and, after the grace, remove stray machines; bring back hosts that rested and can be used again."""
+        """Report and, after the grace, remove stray machines; record where disks are that somebody has moved; bring
+        back hosts that rested and can be used again."""
         with failures():
             async with heartbeating(unfenced):
                 reported: list[str] = []
                 removed: list[str] = []
                 not_asked: list[str] = []
+                moved: list[str] = []
                 endpoints = [e for e in await asyncio.to_thread(self._endpoints) if e.site == given.site]
                 for endpoint in endpoints:
                     try:
-                        await self._machines(endpoint, reported, removed)
+                        await self._machines(endpoint, reported, removed, moved)
                     except Exception as error:  # whatever is wrong with one, the others are looked after
                         not_asked.append(f"{endpoint.name}: {text_of(error)}")
                 woken = await self._hosts({endpoint.name: endpoint for endpoint in endpoints})
-                return Strays((), tuple(reported), tuple(removed), tuple(not_asked), tuple(woken))
+                found = Strays((), tuple(reported), tuple(removed), tuple(not_asked), tuple(woken))
+                return replace(found, moved=tuple(moved))
 
     async def _hosts(self, endpoints: Mapping[str, Endpoint]) -> list[str]:
         """Check the resting hosts whose time has come; the others cost nothing."""
@@ -300,11 +306,12 @@ class SiteReconciler:
             return False
         return self._store.run(lambda s: failures_store.wake(s, rest.endpoint, rest.host, BY_CHECK, now))
 
-    async def _machines(self, endpoint: Endpoint, reported: list[str], removed: list[str]) -> None:
+    async def _machines(self, endpoint: Endpoint, reported: list[str], removed: list[str], moved: list[str]) -> None:
         loop, module = asyncio.get_running_loop(), maker(known_module(self._modules, endpoint.module))
         if module is None:  # its computers are lent: none is ever made, so none can be forgotten
             return
         found = await loop.run_in_executor(self._executor, module.machines, endpoint.name)
+        moved += await asyncio.to_thread(self._record_moved, found.machines)
         for stray in await asyncio.to_thread(self._without_tenure, endpoint.name, found.machines):
             machine = stray.machine
             if stray.seconds < self._settings.grace:
@@ -313,6 +320,17 @@ class SiteReconciler:
             log.warning("removing %s from %s: nobody has held it since %s", machine.name, endpoint.name, stray.since)
             await loop.run_in_executor(self._executor, module.remove_machine, endpoint.name, machine.instance_uuid)
             removed.append(machine.name)
+
+    def _record_moved(self, machines: tuple[MachineFacts, ...]) -> list[str]:
+        """Record the disks that somebody has moved, or made whole."""
+        now = _now()
+        with self._store.read() as session:
+            suspects = disk_moves.suspects(session, machines)
+        said = (self._store.run(partial(disk_moves.record, machine=each, now=now)) for each in suspects)
+        new = [text for text in said if text]
+        for text in new:
+            log.warning("%s", text)
+        return new
 
     def _without_tenure(self, endpoint: str, machines: tuple[MachineFacts, ...]) -> list[Orphaned]:
         """Machines without a tenure. A round that comes late counts as two."""

@@ -154,19 +154,21 @@ class Vcenter:
         self.content: Any = self.service.content
         self.datacenter: Any = self.content.rootFolder.childEntity[0]
 
-    def make(self, name: str, number: int, image: str = "debian-12") -> Any:
-        """A virtual machine with a copy of an image's master, a private and a public card; off."""
+    def make(self, name: str, number: int, image: str = "debian-12", child: bool = False) -> Any:
+        """A virtual machine with a copy of an image's master, or a child of it, a private and a public card; off."""
         folder = f"[{stock.DATASTORE}] by-hand/{name}"
         self.content.fileManager.MakeDirectory(folder, self.datacenter, True)
         master = f"[{stock.DATASTORE}] vclab-images/{image}/1/disk.vmdk"
-        here = self.datacenter
-        copy = self.content.virtualDiskManager.CopyVirtualDisk_Task(
-            master, here, f"{folder}/{name}.vmdk", here, None, False
-        )
-        wait(copy)
+        here, spec = self.datacenter, self._spec(folder, name, number)
+        if child:
+            spec.deviceChange[1].fileOperation = "create"
+            kind = self.vim.vm.device.VirtualDisk.FlatVer2BackingInfo
+            spec.deviceChange[1].device.backing.parent = kind(fileName=master, diskMode="persistent")
+        else:
+            disks = self.content.virtualDiskManager
+            wait(disks.CopyVirtualDisk_Task(master, here, f"{folder}/{name}.vmdk", here, None, False))
         host = here.hostFolder.childEntity[number % 2]
-        task = here.vmFolder.CreateVM_Task(self._spec(folder, name, number), host.resourcePool, host.host[0])
-        return wait(task)
+        return wait(here.vmFolder.CreateVM_Task(spec, host.resourcePool, host.host[0]))
 
     def _spec(self, folder: str, name: str, number: int) -> Any:
         kinds, device = self.vim.vm, self.vim.vm.device

@@ -49,6 +49,7 @@ def merged(rows: Strays, site: Strays) -> Strays:
         removed=rows.removed + site.removed,
         not_asked=rows.not_asked + site.not_asked,
         woken=rows.woken + site.woken,
+        moved=rows.moved + site.moved,
     )
 
 

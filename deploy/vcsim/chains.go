@@ -36,14 +36,6 @@ ddb.thinProvisioned = "1"
 
 func deltaName(file string) string { return strings.TrimSuffix(file, ".vmdk") + "-delta.vmdk" }
 
-// dataName is the file with a disk's own data.
-func dataName(file string) string {
-	if parentName(file) != "" {
-		return deltaName(file)
-	}
-	return flatName(file)
-}
-
 // parentName is the datastore path of a disk's parent; empty: it has none.
 func parentName(file string) string {
 	text, err := os.ReadFile(file)

@@ -69,11 +69,13 @@ func diskSize(file string) int64 {
 	if !isThin(descriptor) {
 		return descriptor.Capacity()
 	}
-	info, err := os.Stat(dataName(file))
-	if err != nil {
-		return 0
+	size := int64(0)
+	for _, data := range []string{flatName(file), deltaName(file)} {
+		if info, err := os.Stat(data); err == nil {
+			size += allocated(info)
+		}
 	}
-	return allocated(info)
+	return size
 }
 
 // readDescriptor reads a disk's descriptor; a partial one is an error.
@@ -203,7 +205,7 @@ func (c *center) copyDisk(j *job, req *types.CopyVirtualDisk_Task) types.BaseMet
 	if fault != nil {
 		return fault
 	}
-	if parentName(source.file) != "" { // the lab's children are layers of a file system, which nothing here can merge
+	if parentName(source.file) != "" || isLayered(source.file) { // nothing here can merge layers of a file system
 		return &types.NotSupported{}
 	}
 	if user := c.machines.uses(source.file, false); user != "" {
@@ -213,9 +215,7 @@ func (c *center) copyDisk(j *job, req *types.CopyVirtualDisk_Task) types.BaseMet
 	if err != nil {
 		return fileFault(source.name, err)
 	}
-	extent, newExtent := filepath.Base(flatName(source.file)), filepath.Base(flatName(target.file))
-	text = bytes.ReplaceAll(text, []byte(`"`+extent+`"`), []byte(`"`+newExtent+`"`))
-	text = bytes.ReplaceAll(text, []byte("ddb.deletable = \"false\"\n"), nil) // the copy has no children
+	text = asCopy(text, source.file, target.file)
 	size := int64(len(text))
 	if descriptor, err := vmdk.ParseDescriptor(bytes.NewReader(text)); err == nil && len(descriptor.Extent) > 0 {
 		size = descriptor.Capacity()
@@ -348,7 +348,8 @@ func (m *diskManager) MoveVirtualDiskTask(_ *simulator.Context, req *types.MoveV
 		if fault := m.center.locked(source); fault != nil {
 			return fault
 		}
-		_ = os.Rename(dataName(source.file), dataOf(source.file, target.file)) // may be missing
+		_ = os.Rename(flatName(source.file), flatName(target.file)) // of these one is missing, or both
+		_ = os.Rename(deltaName(source.file), deltaName(target.file))
 		if err := os.Rename(source.file, target.file); err != nil {
 			return fileFault(target.name, err)
 		}
@@ -369,11 +370,11 @@ func (m *diskManager) DeleteVirtualDiskTask(_ *simulator.Context, req *types.Del
 		if undeletable(file) {
 			return &types.CannotDeleteFile{FileFault: types.FileFault{File: req.Name}}
 		}
-		data := dataName(file) // which may be missing
 		if err := os.Remove(file); err != nil {
 			return fileFault(req.Name, err)
 		}
-		_ = os.Remove(data)
+		_ = os.Remove(flatName(file)) // of these one is missing, or both
+		_ = os.Remove(deltaName(file))
 		return nil
 	})
 	return &methods.DeleteVirtualDisk_TaskBody{Res: &types.DeleteVirtualDisk_TaskResponse{Returnval: ref}}
@@ -490,14 +491,6 @@ func (m *fileManager) CopyDatastoreFileTask(_ *simulator.Context, req *types.Cop
 	return &methods.CopyDatastoreFile_TaskBody{Res: &types.CopyDatastoreFile_TaskResponse{Returnval: ref}}
 }
 
-// dataOf is the name of the data of a disk that is renamed.
-func dataOf(source, target string) string {
-	if parentName(source) != "" {
-		return deltaName(target)
-	}
-	return flatName(target)
-}
-
 const storesEvery = 2 * time.Second
 
 // watchStores publishes what machines that run have written meanwhile.
@@ -540,7 +533,9 @@ func (c *center) refreshUsage(vm *simulator.VirtualMachine) {
 			add(disk, true)
 		}
 		for _, parent := range facts.Parents {
-			add(parent, false)
+			if !slices.Contains(facts.Disks, parent) {
+				add(parent, false)
+			}
 		}
 		usage := slices.Collect(maps.Values(found))
 		slices.SortFunc(usage, func(a, b types.VirtualMachineUsageOnDatastore) int {

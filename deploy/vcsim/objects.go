@@ -59,6 +59,8 @@ func (c *center) inFront(ref types.ManagedObjectReference) mo.Reference {
 		return &authorizationObject{found, c}
 	case *simulator.ResourcePool:
 		return &poolObject{found, c}
+	case *simulator.StorageResourceManager:
+		return &storageManagerObject{found, c}
 	default:
 		return nil
 	}
@@ -73,7 +75,7 @@ var overridden = map[string]bool{
 	"EnterMaintenanceMode_Task": true, "ExitMaintenanceMode_Task": true, "DisconnectHost_Task": true,
 	"ReconnectHost_Task": true, "CancelTask": true, "SearchDatastore_Task": true,
 	"SearchDatastoreSubFolders_Task": true, "ExportVm": true, "ImportVApp": true,
-	"HasPrivilegeOnEntities": true,
+	"HasPrivilegeOnEntities": true, "RelocateVM_Task": true, "ConfigureStorageDrsForPod_Task": true,
 }
 
 // readsInventory: the simulator lets anybody read properties; a real vCenter answers NotAuthenticated, which is how a

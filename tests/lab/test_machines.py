@@ -11,6 +11,7 @@ import pytest
 from tests.labfixture import Lab, Vcenter, addresses, eventually, wait
 from vclab.lab.layout import TEMPORAL_PORT
 from vclab.lab.machines import content_of
+from vclab.lab.stock import DATASTORE
 
 pytestmark = pytest.mark.lab
 Make = Callable[..., Any]
@@ -26,8 +27,8 @@ def make(vcenter: Vcenter) -> Iterator[Make]:
     """Makes machines that are removed afterwards."""
     made = []
 
-    def new(name: str, number: int, image: str = "debian-12") -> Any:
-        made.append(vcenter.make(name, number, image))
+    def new(name: str, number: int, image: str = "debian-12", child: bool = False) -> Any:
+        made.append(vcenter.make(name, number, image, child))
         return made[-1]
 
     yield new
@@ -162,6 +163,18 @@ def test_two_machines_of_one_image_are_two(lab: Lab, make: Make) -> None:
     lab.ssh_root(first, "useradd", "somebody")
     assert lab.ssh_root(first, "id", "somebody").returncode == 0
     assert lab.ssh_root(second, "id", "somebody").returncode != 0
+
+
+def test_a_child_that_is_moved_while_it_runs_keeps_all_that_was_written(lab: Lab, vcenter: Vcenter, make: Make) -> None:
+    machine = make("moved", 13, child=True)
+    private, _ = on(lab, machine)
+    lab.ssh_root(private, "echo before > /root/mark")
+    other = next(store for store in vcenter.datacenter.datastore if store.name != DATASTORE)
+    wait(machine.RelocateVM_Task(vcenter.vim.vm.RelocateSpec(datastore=other)))
+    lab.ssh_root(private, "echo after >> /root/mark")
+    wait(machine.PowerOffVM_Task())
+    private, _ = on(lab, machine)
+    assert lab.ssh_root(private, "cat /root/mark").stdout.split() == ["before", "after"]
 
 
 def test_a_removed_machine_leaves_no_disk(lab: Lab, vcenter: Vcenter) -> None:

@@ -2,7 +2,8 @@
 
 A master is a raw disk with a partition table and an ext4 file system of the shared Debian tree. A child is an ext4 file
 system of its own, which overlays its parent: what differs (``upper``) and what overlayfs needs (``work``). The kernel
-mounts both; nothing here reads a file system. Each disk has a descriptor ("x.vmdk") as vSphere has them, which names
+mounts both; nothing here reads a file system. One that a storage migration has made whole holds a base and what was
+written over it: it is its own parent. Each disk has a descriptor ("x.vmdk") as vSphere has them, which names
 the file with its data, and the parent of a child.
 """
 

@@ -54,7 +54,7 @@ class Card:
 @dataclass(frozen=True)
 class Spec:
     """What a virtual machine's definition says. ``disk`` is the descriptor of its first disk, ``parents`` are those of
-    the disks that it needs, nearest first."""
+    the disks that it needs, nearest first; the disk itself, if it is a child that was made whole."""
 
     uuid: str
     name: str

@@ -95,6 +95,8 @@ class MachineFacts:
     computer: str
     generation: int
     powered_on: bool
+    storage: str = ""  #: where its disk is; empty: not known
+    parent: str = ""  #: the disk, not its own, that its disk is made from; empty: none
 
 
 @dataclass(frozen=True)

@@ -44,9 +44,14 @@ def gone(session: Session, target: Target) -> None:
     """All that the computer was at the target's endpoint is verified gone, of this generation and older ones."""
     copies.leave(session, target.reservation)
     if target.traits.copies:
-        here = DiskChild.place.startswith(f"{target.endpoint}/", autoescape=True)
-        older = sa.and_(DiskChild.computer == target.computer, DiskChild.generation <= target.generation)
-        session.execute(sa.delete(DiskChild).where(older, here))
+        forget(session, target.computer, target.generation, target.endpoint)
+
+
+def forget(session: Session, computer: str, generation: int, endpoint: str) -> None:
+    """What the computer had there up to this generation needs no copy any more: it is gone, or a whole disk now."""
+    here = DiskChild.place.startswith(f"{endpoint}/", autoescape=True)
+    older = sa.and_(DiskChild.computer == computer, DiskChild.generation <= generation)
+    session.execute(sa.delete(DiskChild).where(older, here))
 
 
 def of(session: Session, wanted: Wanted) -> list[DiskChild]:

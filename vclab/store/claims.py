@@ -137,6 +137,12 @@ def transfer(session: Session, holder: str, starts: datetime, ends: datetime) ->
     _rewrite(session, holder, claims, starts, ends)
 
 
+def carry(session: Session, holder: str, pool: str, to: str) -> None:
+    """Have the holder claim of another pool what it claims of this one, whether that has room or not. Lock both."""
+    session.execute(sa.update(Claim).where(*_is_of(holder), Claim.pool == pool).values(pool=to))
+    session.expire_all()
+
+
 def withdraw(session: Session, holder: str) -> None:
     """Delete the holder's claims, as if they had never been made, to look for another place."""
     session.execute(sa.delete(Claim).where(*_is_of(holder)))

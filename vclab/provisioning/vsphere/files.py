@@ -18,6 +18,8 @@ from vclab.provisioning.vsphere.session import pinned_connection
 from vclab.provisioning.vsphere.site import Datastore, Site
 
 ROOT = "vclab"
+LONGEST_DESCRIPTOR = 64 << 10
+"""Bytes of a disk's description."""
 _MARK = re.compile(r"(?P<name>.+)\.of_(?P<installation>[^_]+)_(?P<computer>.+)_(?P<generation>\d+)")
 
 

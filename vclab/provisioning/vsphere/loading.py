@@ -6,7 +6,7 @@ import time
 from vclab.model.errors import NotOurs, StepFailed, Unreachable
 from vclab.model.plans import Target
 from vclab.model.steps import StepContext
-from vclab.provisioning.vsphere import files, removal, tasks
+from vclab.provisioning.vsphere import files, removal, storage_drs, tasks
 from vclab.provisioning.vsphere.api import Ref, vim, vmodl
 from vclab.provisioning.vsphere.data import master
 from vclab.provisioning.vsphere.definition import definition, renaming
@@ -27,12 +27,13 @@ def create_vm(site: Site, target: Target, context: StepContext) -> None:
     A second one is impossible: the definition's path is fixed, and the endpoint refuses to overwrite it.
     """
     _await_earlier(site, context)
-    if _settled(site, target) is not None:
-        return  # wherever it is: that a machine is moved to another host is normal
-    machine = _create(site, target, context)
-    host, _ = site.host_of(machine.host)
-    if host != target.host:
-        log.info("%s is on host %s, not on %s: it was moved", machine.name, host, target.host)
+    machine = _settled(site, target)  # wherever it is: that a machine is moved to another host is normal
+    if machine is None:
+        machine = _create(site, target, context)
+        host, _ = site.host_of(machine.host)
+        if host != target.host:
+            log.info("%s is on host %s, not on %s: it was moved", machine.name, host, target.host)
+    storage_drs.leave_out(site, target, machine, context)
 
 
 def _await_earlier(site: Site, context: StepContext) -> None:

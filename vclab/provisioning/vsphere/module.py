@@ -10,12 +10,13 @@ from vclab.model.plans import Evidence, Facts, NodeStatus, Plan, Profile, Status
 from vclab.model.revisions import Copied, CopyJob
 from vclab.model.steps import BlockingStep, StepContext
 from vclab.provisioning.virtual import load_plan
-from vclab.provisioning.vsphere import NAME, TRAITS, images, loading, removal
+from vclab.provisioning.vsphere import NAME, TRAITS, chains, images, loading, removal
 from vclab.provisioning.vsphere.address import find_address, leased, nobody_else, published_key, whereabouts
+from vclab.provisioning.vsphere.chains import Disk
 from vclab.provisioning.vsphere.copying import copy_disk
 from vclab.provisioning.vsphere.evidence import evidence
 from vclab.provisioning.vsphere.faults import explained
-from vclab.provisioning.vsphere.machines import all_machines, image_mark, of_target, of_target_or_spare
+from vclab.provisioning.vsphere.machines import Machine, all_machines, image_mark, of_target, of_target_or_spare
 from vclab.provisioning.vsphere.session import Sessions
 from vclab.provisioning.vsphere.site import Site, open_site
 from vclab.provisioning.vsphere.survey import survey
@@ -116,11 +117,10 @@ class VSphere:
     def machines(self, endpoint: str) -> Machines:
         """All machines with our installation's mark. Raises ``Unreachable``."""
         with explained(f"listing the machines on {endpoint}"):
-            found = [m for m in all_machines(self._site(endpoint)) if m.ours(self._installation)]
-        facts = (
-            MachineFacts(endpoint, m.name, m.instance_uuid, m.reservation, m.computer, m.generation, m.power == "on")
-            for m in found
-        )
+            site = self._site(endpoint)
+            found = [m for m in all_machines(site) if m.ours(self._installation)]
+            disks = chains.disks(site, found)
+        facts = (_facts(endpoint, machine, disks.get(machine.ref._moId, Disk())) for machine in found)
         return Machines(endpoint, tuple(sorted(facts, key=lambda f: f.name)))
 
     def remove_machine(self, endpoint: str, instance_uuid: str) -> None:
@@ -183,6 +183,20 @@ class VSphere:
             site = self._at(given.target)
             address = find_address(site, given.target, self._leases)
             return Facts(private_address=address, published_key=published_key(site, given.target))
+
+
+def _facts(endpoint: str, machine: Machine, disk: Disk) -> MachineFacts:
+    return MachineFacts(
+        endpoint=endpoint,
+        name=machine.name,
+        instance_uuid=machine.instance_uuid,
+        reservation=machine.reservation,
+        computer=machine.computer,
+        generation=machine.generation,
+        powered_on=machine.power == "on",
+        storage=disk.storage,
+        parent=disk.parent,
+    )
 
 
 class Unattended:

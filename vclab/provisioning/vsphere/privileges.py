@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from vclab.provisioning.vsphere import storage_drs
 from vclab.provisioning.vsphere.api import Ref, vim
 from vclab.provisioning.vsphere.properties import find_all, read_all
 from vclab.provisioning.vsphere.site import Site
@@ -28,6 +29,8 @@ NETWORK = ("Network.Assign",)
 """On both networks."""
 POOL = ("Resource.AssignVMToPool", "VApp.Import")
 """On the resource pool of each host or cluster."""
+CLUSTER = ("StoragePod.Config",)
+"""On each datastore cluster with storage DRS, which is to leave our machines where they are."""
 ATTRIBUTES = ("Global.ManageCustomFields", "Global.SetCustomField")
 """On the root folder: the mark of our folder is a custom attribute."""
 
@@ -50,6 +53,7 @@ def _objects(site: Site) -> Iterator[tuple[Sequence[str], Mapping[str, Ref]]]:
     yield ATTRIBUTES, {"the root folder": site.content.rootFolder}
     yield MACHINES, {"the datacenter": site.datacenter}
     yield FILES, {f"datastore {v['name']}": ref for ref, v in stores}
+    yield CLUSTER, {f"datastore cluster {name}": ref for name, ref in storage_drs.clusters(site).items()}
     yield NETWORK, {f"network {v['name']}": ref for ref, v in networks if v["name"] in site.data.networks}
     yield POOL, {f"the resource pool of {v['name']}": v["resourcePool"] for _, v in resources}
 

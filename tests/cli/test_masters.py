@@ -90,3 +90,11 @@ def test_a_master_that_is_nowhere_changes_nothing(keeper: Command, vcenters: lis
     shutil.rmtree(vcenters[1].datastore("ds2") / "debian")
     keeper("image", "check", "debian").one_line_error(3, "no endpoint has the master of debian")
     assert seen(keeper) == [("two", "ds2")]
+
+
+def test_an_encrypted_master_is_refused(keeper: Command, vcenters: list[VcsimProcess]) -> None:
+    descriptor = vcenters[1].datastore("ds2") / PATH
+    descriptor.write_text(descriptor.read_text() + 'encryptionKeys="vmware:key/list/(pair/(fqid/a/b))"\n')
+    why = f"two: [ds2] {PATH} is encrypted: make the image on a machine without encryption and vTPM"
+    add(keeper, f"[ds2] {PATH}").one_line_error(3, why)
+    assert "debian" not in keeper("images").out

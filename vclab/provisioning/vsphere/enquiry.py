@@ -10,6 +10,7 @@ from vclab.provisioning.enquiry import Answer
 from vclab.provisioning.vsphere import files
 from vclab.provisioning.vsphere.api import vim
 from vclab.provisioning.vsphere.data import EndpointData, ImageData
+from vclab.provisioning.vsphere.encryption import sealed_disks, why_encrypted
 from vclab.provisioning.vsphere.faults import explained
 from vclab.provisioning.vsphere.folder import check_holder
 from vclab.provisioning.vsphere.privileges import lacking
@@ -53,7 +54,9 @@ def _ask(site: Site, images: Iterable[Image]) -> Answer:
     inventory = survey(site)
     clock = vim.ServiceInstance("ServiceInstance", site.content.propertyCollector._stub).CurrentTime()
     networks = _networks(site)
-    missing = {image.name: _missing(site, image, inventory) for image in images if _has_master(image)}
+    made_of_masters = [image for image in images if _has_master(image)]
+    sealed = sealed_disks(site) if made_of_masters else {}
+    missing = {image.name: _missing(site, image, inventory, sealed) for image in made_of_masters}
     return Answer(
         product=site.content.about.fullName,
         clock=clock.astimezone(UTC),
@@ -93,8 +96,11 @@ def _has_master(image: Image) -> bool:
         return True  # which is said then
 
 
-def _missing(site: Site, image: Image, inventory: Inventory) -> tuple[list[str], frozenset[str]]:
-    """Where the image's master should be and is not, and the datastores on which it is (as ``Answer.masters``).
+def _missing(
+    site: Site, image: Image, inventory: Inventory, sealed: Mapping[str, str]
+) -> tuple[list[str], frozenset[str]]:
+    """Where the image's master should be and is not, or can't be used, and the datastores on which it is (as
+    ``Answer.masters``). ``sealed``: disks that can't be used, and why.
 
     It should be on the datastore that the image names, else on each datastore on which machines are placed.
     """
@@ -103,16 +109,19 @@ def _missing(site: Site, image: Image, inventory: Inventory) -> tuple[list[str],
     except StepFailed as error:
         return [f"{image.name}: {error}"], frozenset()
     wanted = [data.datastore] if data.datastore else [store.name for store in inventory.datastores if store.usable]
-    why_not = {name: _why_missing(site, data, name, inventory) for name in wanted}
+    why_not = {name: _why_missing(site, data, name, inventory, sealed) for name in wanted}
     found = frozenset(name for name, why in why_not.items() if not why)
     return [f"{image.name}: {data.master(name)}{why}" for name, why in why_not.items() if why], found
 
 
-def _why_missing(site: Site, data: ImageData, datastore: str, inventory: Inventory) -> str:
+def _why_missing(site: Site, data: ImageData, datastore: str, inventory: Inventory, sealed: Mapping[str, str]) -> str:
     """Why the master can't be used there, to be put after its path; empty when it can."""
     known = {store.name: store.usable for store in inventory.datastores}
     if not known.get(datastore, False):
         return f": the datastore is {'not usable' if datastore in known else 'not there'}"
-    folder, _, name = data.master_path.rpartition("/")
-    listed = files.listing(site, site.datastore(datastore), f"[{datastore}] {folder}".rstrip()) or ()
-    return "" if name in listed else " is not there"
+    path = data.master(datastore)
+    _, folder, name = files.split(path)
+    if name not in (files.listing(site, site.datastore(datastore), folder) or ()):
+        return " is not there"
+    why = sealed.get(path) or why_encrypted(site, path)
+    return f" {why}" if why else ""

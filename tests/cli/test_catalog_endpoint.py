@@ -131,6 +131,8 @@ def test_no_password(add: Callable[..., Said]) -> None:
 
 def test_networks_and_datacenters_that_are_not_there(add: Callable[..., Said]) -> None:
     add("--private-network", "mgmt").one_line_error(3, "has a network 'mgmt' (private_network)", "private, public")
+    add("--resource-pool", "staff").one_line_error(3, "has a resource pool 'staff' (resource_pool); there are: none")
+    add("--host-policy", "random").one_line_error(2, "host_policy", "'best-fit' or 'spread'")
     add("--datacenter", "Paris").one_line_error(3, "has no single datacenter", "--datacenter")
     add("--cpu-overcommit", "0").one_line_error(2, "overcommit")
     add("--memory-reserve", "-1").one_line_error(2, "memory reserve")

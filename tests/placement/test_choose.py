@@ -1,12 +1,13 @@
-"""Placement: best fit, all reasons, and never beyond a limit."""
+"""Placement: by the policies, all reasons, and never beyond a limit."""
 
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vclab.model.inventory import Amounts, DatastoreFacts, HostFacts
+from vclab.model.inventory import Amounts, DatastoreFacts, HostFacts, Policies, Policy
 from vclab.model.reservations import Refusal
 from vclab.placement import Booking, Choice, DatastoreRoom, EndpointRoom, HostRoom, Need, choose
 
@@ -108,7 +109,7 @@ def test_one_after_the_other_is_not_both_at_once() -> None:
     assert "has 6384 free" in refused(choose(need(6385), [endpoint(host("esx1", *turns))], 1))
 
 
-def test_the_fullest_datastore_that_holds_the_disk() -> None:
+def test_the_emptiest_datastore_or_the_fullest_that_holds_the_disk() -> None:
     facts = HostFacts("esx1", 8, 8192, True, "", ("big", "broken", "full", "gone", "mid"))
     stores = (
         DatastoreRoom(DatastoreFacts("big", 500, 500)),
@@ -118,12 +119,56 @@ def test_the_fullest_datastore_that_holds_the_disk() -> None:
         DatastoreRoom(DatastoreFacts("elsewhere", 4, 4)),
     )
     room = EndpointRoom("vc", (HostRoom(facts),), stores)
+    assert choose(need(1), [room], 1) == Choice("vc", "esx1", "big")
+    room = replace(room, policies=Policies(datastores=Policy.BEST_FIT))
     assert choose(need(1), [room], 1) == Choice("vc", "esx1", "mid")
     assert choose(need(1, disk_gb=51), [room], 1) == Choice("vc", "esx1", "big")
     text = refused(choose(need(1, disk_gb=501), [room], 1))
     assert "datastore broken: not accessible" in text
     assert "datastore gone: not usable" in text
     assert "datastore full: needs 501 GiB disk, has 3 free" in text
+
+
+def a_class(policies: Policies, copy_on: str = "") -> tuple[Counter[str], Counter[str]]:
+    """Where thirty machines go, of two hosts that hold twenty each and four datastores: hosts, datastores."""
+    hosts = tuple(HostRoom(HostFacts(f"esx{n}", 64, 20 * 2048, True, "", ("a", "b", "c", "d"))) for n in (1, 2))
+    stores = tuple(DatastoreRoom(DatastoreFacts(name, 200, 200), wait=2 * (name != copy_on)) for name in "abcd")
+    room, on_hosts, on_stores = EndpointRoom("vc", hosts, stores, policies=policies), Counter[str](), Counter[str]()
+    for _ in range(30):
+        choice = choose(need(2048), [room], 1)
+        assert isinstance(choice, Choice)
+        on_hosts[choice.host] += 1
+        on_stores[choice.storage] += 1
+        disk = Booking(at(0), at(1), Amounts(disk_gb=4))
+        hosts = tuple(
+            replace(h, bookings=(*h.bookings, *[booked(2048)] * (h.facts.name == choice.host))) for h in room.hosts
+        )
+        stores = tuple(
+            replace(s, bookings=(*s.bookings, *[disk] * (s.facts.name == choice.storage))) for s in room.datastores
+        )
+        room = replace(room, hosts=hosts, datastores=stores)
+    return on_hosts, on_stores
+
+
+def test_a_class_is_spread_or_fills_one_after_the_other() -> None:
+    assert a_class(Policies(Policy.SPREAD, Policy.SPREAD)) == (
+        {"esx1": 15, "esx2": 15},
+        {"a": 8, "b": 8, "c": 7, "d": 7},
+    )
+    assert a_class(Policies(Policy.BEST_FIT, Policy.BEST_FIT)) == ({"esx1": 20, "esx2": 10}, {"a": 30})
+    assert a_class(Policies()) == ({"esx1": 20, "esx2": 10}, {"a": 8, "b": 8, "c": 7, "d": 7})
+
+
+def test_where_the_image_is_comes_before_the_policy() -> None:
+    assert a_class(Policies(Policy.SPREAD, Policy.SPREAD), copy_on="c")[1] == {"c": 30}
+    assert a_class(Policies(Policy.BEST_FIT, Policy.BEST_FIT), copy_on="c")[1] == {"c": 30}
+
+
+def test_what_spreads_comes_before_what_keeps_large_gaps() -> None:
+    rooms = [endpoint(host("esx1", booked(8192)), name="fills"), endpoint(host("esx1"), name="spreads")]
+    rooms[1] = replace(rooms[1], policies=Policies(hosts=Policy.SPREAD))
+    assert choose(need(1), rooms, 1) == Choice("spreads", "esx1", "ds1")
+    assert choose(need(1), rooms[:1], 1) == Choice("fills", "esx1", "ds1")
 
 
 def test_a_host_that_lost_memory_is_overbooked_and_says_zero() -> None:

@@ -11,15 +11,18 @@ import pytest
 from pyVmomi.SoapAdapter import SoapStubAdapter
 
 from benchmarks.vsphere import counted
-from tests.provisioning.bench import Bench, FakeContext
+from tests.provisioning.bench import STEPS, Bench, FakeContext
 from tests.vcsim import _certificate
 from vclab.model.errors import NotOurs, Refused, StepFailed, Unreachable
+from vclab.model.inventory import Policies, Policy
 from vclab.provisioning.vsphere import session as sessions
 from vclab.provisioning.vsphere.api import vim
 from vclab.provisioning.vsphere.data import EndpointData
+from vclab.provisioning.vsphere.enquiry import ask
 from vclab.provisioning.vsphere.privileges import lacking
 from vclab.provisioning.vsphere.properties import find_all, read
 from vclab.provisioning.vsphere.session import Session
+from vclab.provisioning.vsphere.site import open_site
 
 
 def test_a_wrong_password_is_told_and_not_repeated(bench: Bench) -> None:
@@ -229,6 +232,41 @@ def test_the_survey_says_why_a_host_is_not_usable(own_bench: Bench) -> None:
     assert hosts == {"esx1": (True, ""), "esx2": (False, "in maintenance")}
     module = own_bench.new_module(data=EndpointData(public_network="campus"))
     assert module.survey("lab-vcenter").hosts[0].why_not == "it has no network campus"
+
+
+def test_machines_are_made_in_the_resource_pool_of_the_setting(own_bench: Bench) -> None:
+    """One that a host lacks is told by the survey; one that all of them lack, before the endpoint is kept."""
+    entry, shares = own_bench.endpoint, vim.SharesInfo(level="normal", shares=4000)
+    unlimited = vim.ResourceAllocationInfo(reservation=0, limit=-1, expandableReservation=True, shares=shares)
+    spec = vim.ResourceConfigSpec(cpuAllocation=unlimited, memoryAllocation=unlimited)
+    students = own_bench.site().host("esx1").pool.CreateResourcePool("students", spec)
+    students.CreateResourcePool("inner", spec)
+    data = EndpointData(resource_pool="students", host_policy=Policy.SPREAD)
+    module = own_bench.new_module(data=data)
+    found = module.survey("lab-vcenter")
+    assert {h.name: h.why_not for h in found.hosts} == {"esx1": "", "esx2": "it has no resource pool students"}
+    assert found.policies == Policies(Policy.SPREAD, Policy.SPREAD)
+    target = own_bench.target(endpoint_data=data.encoded())
+    for step in STEPS:
+        own_bench.run(step, target, module=module)
+    [machine] = own_bench.machines(target.computer)
+    assert machine.ref.resourcePool._moId == students._moId
+    elsewhere = own_bench.target(host="esx2")
+    own_bench.run("vsphere.copy_disk", elsewhere, module=module)
+    with pytest.raises(StepFailed, match="host esx2 on lab-vcenter can't be used: it has no resource pool students"):
+        own_bench.run("vsphere.create_vm", elsewhere, module=module)
+
+    def mistakes(pool: str) -> tuple[str, ...]:
+        entry_with = replace(entry, module_data=EndpointData(resource_pool=pool).encoded())
+        return ask(entry_with, own_bench.password, "vclab").mistakes
+
+    assert mistakes("inner") == mistakes("") == ()
+    assert mistakes("staff") == (
+        "no host of lab-vcenter has a resource pool 'staff' (resource_pool); there are: inner, students",
+    )
+    own_bench.simulator.control("POST", "/fault", {"kind": "deny", "task": "VApp.Import"})
+    session = Session(replace(entry, module_data=data.encoded()), lambda _: own_bench.password, 2)
+    assert lacking(open_site(session, "vclab")) == ("the resource pool of esx1: VApp.Import",)
 
 
 def test_the_survey_says_which_hosts_are_full(own_bench: Bench) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.store.lab import HOUR, NOW, RULES, image, inventory, reserve, seed
 from vclab.model.catalog import Endpoint, Thing
-from vclab.model.inventory import DatastoreFacts, Inventory
+from vclab.model.inventory import DatastoreFacts, Inventory, Policies, Policy
 from vclab.model.plans import Target
 from vclab.model.reservations import OtherPlace, Placed, Refusal
 from vclab.model.revisions import CopyState
@@ -53,9 +53,18 @@ def test_a_machine_goes_to_the_endpoint_that_has_the_master(two: Store) -> None:
 
 
 def test_a_machine_goes_to_the_datastore_that_has_the_master(two: Store) -> None:
-    saw(two, "second", "ds2")
+    saw(two, "second", "ds1")
     target = placed(two)
-    assert (target.endpoint, target.storage) == ("second", "ds2"), "ds1 would be the best fit"
+    assert (target.endpoint, target.storage) == ("second", "ds1"), "ds2 has more room"
+
+
+def test_an_endpoints_policy_is_known_by_its_answer(lab: Store) -> None:
+    hosts = (replace(inventory(1).hosts[0], datastores=("ds1", "ds2")),)
+    heard = Inventory("lab-vcenter", NOW, hosts, (DatastoreFacts("ds1", 50, 50), DatastoreFacts("ds2", 500, 500)))
+    for policy, storage in ((Policy.SPREAD, "ds2"), (Policy.BEST_FIT, "ds1")):
+        said = replace(heard, policies=Policies(datastores=policy))
+        outcome = reserve(lab, inventories=(said,))
+        assert isinstance(outcome, Placed) and outcome.target.storage == storage
 
 
 def test_another_place_is_one_that_has_the_master_too(two: Store) -> None:

@@ -46,6 +46,17 @@ DATASTORES = (
     Column("WHY NOT", drop=2, fit=Fit.FOLD),
 )
 
+_OPTIONS = (
+    "folder",
+    "private_network",
+    "public_network",
+    "datacenter",
+    "resource_pool",
+    "host_policy",
+    "datastore_policy",
+)
+"""Fields of the module's data that have an option of their own."""
+
 app = group(
     "endpoint", "What provisions (vCenters, ESXi hosts): list, show, check, add, edit, disable, enable, remove."
 )
@@ -74,6 +85,22 @@ Public = Annotated[
 ]
 Datacenter = Annotated[
     str | None, typer.Option("--datacenter", help="Its datacenter, if it has several.", show_default=False)
+]
+Pool = Annotated[
+    str | None,
+    typer.Option(
+        "--resource-pool",
+        help="Of its hosts and clusters, for our machines [default: the root pool].",
+        show_default=False,
+    ),
+]
+HostPolicy = Annotated[
+    str | None,
+    typer.Option("--host-policy", help="best-fit (the fullest host first) or spread.", show_default=False),
+]
+DatastorePolicy = Annotated[
+    str | None,
+    typer.Option("--datastore-policy", help="spread (the emptiest datastore first) or best-fit.", show_default=False),
 ]
 Site = Annotated[
     str | None,
@@ -105,6 +132,9 @@ def add(
     private_network: Private = None,
     public_network: Public = None,
     datacenter: Datacenter = None,
+    resource_pool: Pool = None,
+    host_policy: HostPolicy = None,
+    datastore_policy: DatastorePolicy = None,
     cpu_overcommit: Overcommit = None,
     memory_reserve_mb: Reserve = None,
     sets: module_fields.Sets = None,
@@ -119,8 +149,9 @@ def add(
     or read from standard input, and kept among the secrets: it is never an argument.
 
     A group of lab machines is only a name; its machines are added by `vclab computer add`.
-    --set FIELD=VALUE sets what only the module knows of an endpoint; --folder, --private-network, --public-network
-    and --datacenter are short for that.
+    --set FIELD=VALUE sets what only the module knows of an endpoint; --folder, the networks, --datacenter,
+    --resource-pool and the policies are short for that.
+    A machine goes where a copy of its image is; of such hosts and datastores to the one that the policies prefer.
 
     \b
     Examples:
@@ -149,6 +180,9 @@ def edit(
     private_network: Private = None,
     public_network: Public = None,
     datacenter: Datacenter = None,
+    resource_pool: Pool = None,
+    host_policy: HostPolicy = None,
+    datastore_policy: DatastorePolicy = None,
     cpu_overcommit: Overcommit = None,
     memory_reserve_mb: Reserve = None,
     sets: module_fields.Sets = None,
@@ -163,6 +197,7 @@ def edit(
       vclab endpoint edit vc1 --password
       vclab endpoint edit vc1 --certificate
       vclab endpoint edit vc1 --public-network students --cpu-overcommit 6
+      vclab endpoint edit vc1 --host-policy spread --resource-pool students
     """
     question, ask = given(context, endpoints.Edit, data=_data(context)), asker(context)
     question = _with_login(question, ask(endpoints.preview_edit, question))
@@ -246,9 +281,8 @@ def show(context: typer.Context, name: EndpointName, json: Json = False) -> None
 
 def _data(context: typer.Context) -> dict[str, str]:
     """The module's data that was given."""
-    options = ("folder", "private_network", "public_network", "datacenter")
     given: dict[str, Any] = context.params
-    return module_fields.typed(given["sets"], {name: given[name] for name in options})
+    return module_fields.typed(given["sets"], {name: given[name] for name in _OPTIONS})
 
 
 def _with_login(question: G, login: Login) -> G:

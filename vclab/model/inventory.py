@@ -29,6 +29,22 @@ class DatastoreFacts:
     linked: bool = True  #: a disk can be the child of another one
 
 
+class Policy(StrEnum):
+    """Which of the places that hold a machine gets it."""
+
+    BEST_FIT = "best-fit"  #: the fullest: one is filled after the other, and large gaps stay large
+    SPREAD = "spread"  #: the emptiest
+
+
+@dataclass(frozen=True)
+class Policies:
+    """How an endpoint's places are chosen. Memory is taken whole, so large gaps are kept; disks grow, so they are
+    spread."""
+
+    hosts: Policy = Policy.BEST_FIT
+    datastores: Policy = Policy.SPREAD
+
+
 @dataclass(frozen=True)
 class Inventory:
     """One endpoint's answer. ``error`` is set, and the rest empty, when it could not be asked."""
@@ -38,6 +54,7 @@ class Inventory:
     hosts: tuple[HostFacts, ...] = ()
     datastores: tuple[DatastoreFacts, ...] = ()
     error: str = ""
+    policies: Policies = Policies()
 
 
 @dataclass(frozen=True)

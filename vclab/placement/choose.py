@@ -1,11 +1,12 @@
-"""Where a virtual machine goes: to the fullest host that holds it, so that large gaps stay large."""
+"""Where a virtual machine goes: to one of the hosts that hold it, by its endpoint's policies. Where the image is comes
+before them."""
 
 import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from vclab.model.inventory import Amounts, DatastoreFacts, HostFacts
+from vclab.model.inventory import Amounts, DatastoreFacts, HostFacts, Policies, Policy
 from vclab.model.reservations import Candidate, Refusal
 from vclab.placement.capacity import Booking, peak
 
@@ -46,6 +47,7 @@ class EndpointRoom:
     hosts: tuple[HostRoom, ...] = ()
     datastores: tuple[DatastoreRoom, ...] = ()
     error: str = ""
+    policies: Policies = Policies()
 
 
 @dataclass(frozen=True)
@@ -58,12 +60,13 @@ class Choice:
 
 
 _Fit = tuple[int, int, int, str, str, str]
-"""How long the image is waited for, memory left, CPUs left, endpoint, host, datastore. The best fit sorts first, and
-ties always break the same way."""
+"""How long the image is waited for, memory left, CPUs left, endpoint, host, datastore. What is left is negative where
+hosts are spread: these endpoints come before those that keep large gaps. The first one is taken, and ties always break
+the same way."""
 
 
 def choose(need: Need, endpoints: Sequence[EndpointRoom], free_identities: int) -> Choice | Refusal:
-    """The best-fitting host and datastore, or a refusal that names each host with all that it lacks."""
+    """The host and datastore that the policies prefer, or a refusal that names each host with all that it lacks."""
     # Reasons are collected only when no host fits: a large lab may have a thousand hosts.
     fits = [fit for endpoint in endpoints for fit in _fits(need, endpoint)] if free_identities else []
     if fits:
@@ -79,7 +82,9 @@ def _fits(need: Need, endpoint: EndpointRoom) -> Iterator[_Fit]:
     if endpoint.error:
         return
     stores = {store.facts.name: _store(need, store) for store in endpoint.datastores}
-    datastore = functools.cache(functools.partial(_datastore, stores=stores))  # many hosts share datastores
+    policies = endpoint.policies
+    # Many hosts share datastores.
+    datastore = functools.cache(functools.partial(_datastore, stores=stores, policy=policies.datastores))
     for room in endpoint.hosts:
         host, used = room.facts, peak(room.bookings, need.starts, need.ends)
         memory_mb = host.memory_mb - used.memory_mb - need.amounts.memory_mb
@@ -89,7 +94,13 @@ def _fits(need: Need, endpoint: EndpointRoom) -> Iterator[_Fit]:
             continue
         fitting, wait, _ = datastore(host.datastores)
         if fitting:
-            yield wait, memory_mb, cpus, endpoint.name, host.name, fitting
+            left = _rank(policies.hosts, memory_mb), _rank(policies.hosts, cpus)
+            yield wait, *left, endpoint.name, host.name, fitting
+
+
+def _rank(policy: Policy, left: int) -> int:
+    """What is left, so that the preferred place has the lowest."""
+    return left if policy is Policy.BEST_FIT else -left
 
 
 def _candidates(need: Need, endpoint: EndpointRoom, free_identities: int) -> Iterator[Candidate]:
@@ -102,7 +113,7 @@ def _candidates(need: Need, endpoint: EndpointRoom, free_identities: int) -> Ite
     for room in endpoint.hosts:
         host = room.facts
         free = Amounts(host.cpus, host.memory_mb) - peak(room.bookings, need.starts, need.ends)
-        *_, without_room = _datastore(host.datastores, stores)
+        *_, without_room = _datastore(host.datastores, stores, endpoint.policies.datastores)
         lacks = (*unfit(room), *free.lacks(compute), *without_room)
         if not free_identities:
             lacks += ("no identity (hostname and addresses) is left",)
@@ -128,16 +139,18 @@ def _store(need: Need, store: DatastoreRoom) -> _Store:
     return store.wait, free.disk_gb, free.lacks(Amounts(disk_gb=need.amounts.disk_gb + store.copy_gb))
 
 
-def _datastore(names: tuple[str, ...], stores: Mapping[str, _Store]) -> tuple[str, int, tuple[str, ...]]:
-    """The fullest datastore of these that holds the disk, or "" and what each one lacks; one that has the image first.
-    The number: how long that is waited for."""
+def _datastore(
+    names: tuple[str, ...], stores: Mapping[str, _Store], policy: Policy
+) -> tuple[str, int, tuple[str, ...]]:
+    """Of these datastores that hold the disk the one that the policy prefers, or "" and what each one lacks; one that
+    has the image first. The number: how long that is waited for."""
     fits: list[tuple[int, int, str]] = []
     lacks: list[str] = []
     for name in sorted(set(names)):
         wait, free_gb, short = stores.get(name, (0, 0, ("not usable",)))
         lacks.extend(f"datastore {name}: {text}" for text in short)
         if not short:
-            fits.append((wait, free_gb, name))
+            fits.append((wait, _rank(policy, free_gb), name))
     if fits:
         wait, _, name = min(fits)
         return name, wait, ()

@@ -16,7 +16,16 @@ Given = Mapping[str, str]
 """Values by field name; a field that was not given is not there."""
 
 _OPTIONS = {"master_path": "--master", "datastore": "--master", "guest_id": "--guest-id"} | {
-    field: f"--{field.replace('_', '-')}" for field in ("folder", "private_network", "public_network", "datacenter")
+    field: f"--{field.replace('_', '-')}"
+    for field in (
+        "folder",
+        "private_network",
+        "public_network",
+        "datacenter",
+        "resource_pool",
+        "host_policy",
+        "datastore_policy",
+    )
 }
 """Fields that have an option of their own."""
 

@@ -120,7 +120,7 @@ def _room(session: Session, search: Search, endpoint: str, promised: Promised) -
         _datastore(search, endpoint, store, tuple(claimed[claims.datastore_pool(endpoint, store.name)]))
         for store in inventory.datastores
     )
-    return EndpointRoom(endpoint, tuple(hosts), tuple(datastores))
+    return EndpointRoom(endpoint, tuple(hosts), tuple(datastores), policies=inventory.policies)
 
 
 def _datastore(search: Search, endpoint: str, store: DatastoreFacts, bookings: tuple[Booking, ...]) -> DatastoreRoom:

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field, field_validator
 
 from vclab.model.errors import StepFailed
+from vclab.model.inventory import Policies, Policy
 from vclab.model.plans import Target
 from vclab.provisioning.data import Line, ModuleData, Name
 
@@ -55,12 +56,20 @@ class EndpointData(ModuleData):
     private_network: Name = "private"
     public_network: Name = "public"
     datacenter: Line = ""  #: empty: the only one
+    resource_pool: Line = ""  #: of each host or cluster, in which machines are made; empty: the root pool
     free_floor: Annotated[int, Field(ge=0, le=90)] = 15  #: percent of each datastore that stay free: nothing is placed
+    host_policy: Policy = Policies().hosts
+    datastore_policy: Policy = Policies().datastores
 
     @property
     def networks(self) -> tuple[str, str]:
         """Each machine has a card in both."""
         return self.private_network, self.public_network
+
+    @property
+    def policies(self) -> Policies:
+        """How machines are placed."""
+        return Policies(self.host_policy, self.datastore_policy)
 
 
 def image_data(target: Target) -> ImageData:

@@ -9,7 +9,7 @@ from vclab.model.inventory import Inventory
 from vclab.provisioning.enquiry import Answer
 from vclab.provisioning.vsphere import files
 from vclab.provisioning.vsphere.api import vim
-from vclab.provisioning.vsphere.data import EndpointData, ImageData
+from vclab.provisioning.vsphere.data import ImageData
 from vclab.provisioning.vsphere.encryption import sealed_disks, why_encrypted
 from vclab.provisioning.vsphere.faults import explained
 from vclab.provisioning.vsphere.folder import check_holder
@@ -65,19 +65,22 @@ def _ask(site: Site, images: Iterable[Image]) -> Answer:
         missing=tuple(text for texts, _ in missing.values() for text in texts),
         masters={name: found for name, (_, found) in missing.items()},
         lacking=lacking(site),
-        mistakes=tuple(_mistakes(site.session.endpoint, networks)),
+        mistakes=tuple(_mistakes(site, networks)),
     )
 
 
-def _mistakes(endpoint: Endpoint, networks: Mapping[str, Sequence[str]]) -> Iterable[str]:
-    """A host may be in maintenance today; a network that no host has is a mistake."""
-    data = EndpointData.of(endpoint.module_data, f"the endpoint {endpoint.name}")
+def _mistakes(site: Site, networks: Mapping[str, Sequence[str]]) -> Iterable[str]:
+    """A host may be in maintenance today; a network or a resource pool that no host has is a mistake."""
+    data, hosts = site.data, f"no host of {site.endpoint.name}"
     there = sorted({name for names in networks.values() for name in names})
-    known = ", ".join(there) or "none"
     for field in ("private_network", "public_network"):
         name = getattr(data, field)
         if networks and name not in there:
-            yield f"no host of {endpoint.name} has a network {name!r} ({field}); there are: {known}"
+            yield f"{hosts} has a network {name!r} ({field}); there are: {', '.join(there) or 'none'}"
+    wanted = data.resource_pool
+    pools = sorted({name for _, name, _ in site.pools()}) if wanted else []
+    if wanted and networks and wanted not in pools:
+        yield f"{hosts} has a resource pool {wanted!r} (resource_pool); there are: {', '.join(pools) or 'none'}"
 
 
 def _networks(site: Site) -> dict[str, tuple[str, ...]]:

@@ -28,7 +28,7 @@ FILES = ("Datastore.AllocateSpace", "Datastore.Browse", "Datastore.FileManagemen
 NETWORK = ("Network.Assign",)
 """On both networks."""
 POOL = ("Resource.AssignVMToPool", "VApp.Import")
-"""On the resource pool of each host or cluster."""
+"""On the resource pool of each host or cluster in which machines are made."""
 CLUSTER = ("StoragePod.Config",)
 """On each datastore cluster with storage DRS, which is to leave our machines where they are."""
 ATTRIBUTES = ("Global.ManageCustomFields", "Global.SetCustomField")
@@ -49,13 +49,14 @@ def _objects(site: Site) -> Iterator[tuple[Sequence[str], Mapping[str, Ref]]]:
     stores = find_all(site.session, vim.Datastore, ["name"], site.datacenter)
     networks = find_all(site.session, vim.Network, ["name"], site.datacenter)
     parents = {v["parent"]._moId: v["parent"] for _, v in find_all(site.session, vim.HostSystem, ["parent"])}
-    resources = [pair for each in parents.values() for pair in read_all(site.session, [each], ["name", "resourcePool"])]
+    resources = [pair for each in parents.values() for pair in read_all(site.session, [each], ["name"])]
+    pools = site.pools_of(parents.values())
     yield ATTRIBUTES, {"the root folder": site.content.rootFolder}
     yield MACHINES, {"the datacenter": site.datacenter}
     yield FILES, {f"datastore {v['name']}": ref for ref, v in stores}
     yield CLUSTER, {f"datastore cluster {name}": ref for name, ref in storage_drs.clusters(site).items()}
     yield NETWORK, {f"network {v['name']}": ref for ref, v in networks if v["name"] in site.data.networks}
-    yield POOL, {f"the resource pool of {v['name']}": v["resourcePool"] for _, v in resources}
+    yield POOL, {f"the resource pool of {v['name']}": pool for r, v in resources for pool in pools.get(r._moId, ())}
 
 
 def _lacking(site: Site, privileges: Sequence[str], objects: Mapping[str, Ref]) -> Iterator[str]:

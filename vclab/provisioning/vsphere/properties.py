@@ -36,7 +36,8 @@ def read_all(session: Session, refs: Iterable[Ref], paths: Sequence[str]) -> lis
 def find_all(session: Session, kind: Any, paths: Sequence[str], root: Ref = None) -> list[tuple[Ref, Values]]:
     """The values of all objects of a type below ``root``, a datacenter or a folder (default: the uppermost one).
 
-    Types: datacenters, hosts, machines and their folders; datastores and networks of a datacenter.
+    Types: datacenters, hosts, their resource pools, machines and their folders; datastores and networks of a
+    datacenter.
 
     One call: the way down is told along. A view would have to be made and destroyed around it.
     """
@@ -61,6 +62,12 @@ _WAYS = {
         _HOSTS,
         _way("folder", vim.Folder, "childEntity", "folder", "hosts", "host"),
         _way("host", vim.ComputeResource, "host"),
+    ),
+    vim.ResourcePool: (
+        _HOSTS,
+        _way("folder", vim.Folder, "childEntity", "folder", "hosts", "root"),
+        _way("root", vim.ComputeResource, "resourcePool", "pool"),
+        _way("pool", vim.ResourcePool, "resourcePool", "pool"),
     ),
     vim.VirtualMachine: (
         _MACHINES,

@@ -3,7 +3,7 @@
 Everything is looked up each time: a reference that was kept may mean something else after the endpoint restarted.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,17 +70,49 @@ class Site:
         ref, values = found[0]
         if why := unusable(values):
             raise StepFailed(f"host {name} on {self.endpoint.name} is {why}")
-        parent = read(self.session, values["parent"], ["resourcePool"]) or {}
         networks = read_all(self.session, _plain_networks(values["network"]), ["name"])
         networks += read_all(self.session, _port_groups(values["network"]), ["name"])
         datastores = read_all(self.session, values["datastore"], ["name"])
         return Host(
             ref=ref,
             name=name,
-            pool=parent["resourcePool"],
+            pool=self._pool(values["parent"], name),
             networks={v["name"]: r for r, v in networks},
             datastores=tuple(v["name"] for _, v in datastores),
         )
+
+    def pools(self) -> list[tuple[str, str, Ref]]:
+        """The resource pools below the root pools: the id of the host's or cluster's resource, name, reference."""
+        paths = ["name", "owner", "parent"]
+        return [
+            (values["owner"]._moId, values["name"], ref)
+            for ref, values in find_all(self.session, vim.ResourcePool, paths, self.datacenter)
+            if isinstance(values["parent"], vim.ResourcePool) and not isinstance(ref, vim.VirtualApp)
+        ]
+
+    def pools_of(self, parents: Iterable[Ref]) -> dict[str, list[Ref]]:
+        """The resource pools that have the name of the endpoint's setting, by the id of hosts' and clusters'
+        resources; without that setting the root pools."""
+        if self.data.resource_pool:
+            there = [(owner, ref) for owner, name, ref in self.pools() if name == self.data.resource_pool]
+            return {parent._moId: [ref for owner, ref in there if owner == parent._moId] for parent in parents}
+        roots = [(each, read(self.session, each, ["resourcePool"]) or {}) for each in parents]
+        return {parent._moId: [values["resourcePool"]] for parent, values in roots if values}
+
+    def why_no_pool(self, parents: Iterable[Ref]) -> dict[str, str]:
+        """Why machines can't be made in the resource pool of the endpoint's setting, by the id of hosts' and clusters'
+        resources; those where they can are left out."""
+        name = self.data.resource_pool
+        found = self.pools_of(parents) if name else {}
+        return {parent: _no_pool(name, pools) for parent, pools in found.items() if len(pools) != 1}
+
+    def _pool(self, parent: Ref, host: str) -> Ref:
+        """Where a host's machines are made. Raises ``StepFailed``."""
+        found = self.pools_of([parent]).get(parent._moId, [])
+        if len(found) != 1:
+            why = _no_pool(self.data.resource_pool, found)
+            raise StepFailed(f"host {host} on {self.endpoint.name} can't be used: {why}")
+        return found[0]
 
     def host_of(self, ref: Ref) -> tuple[str, str]:
         """A machine's host: its name, and why it can't take machines now (empty when it can)."""
@@ -111,6 +143,10 @@ def open_site(session: Session, installation: str) -> Site:
             f"{session.endpoint.name} has no single datacenter (it has: {names})", "name one: --datacenter"
         )
     return Site(session, installation, data, *fitting[0])
+
+
+def _no_pool(name: str, found: Sequence[Ref]) -> str:
+    return f"it has {'several resource pools' if found else 'no resource pool'} {name}"
 
 
 AWAY = ("disconnected", "not responding")

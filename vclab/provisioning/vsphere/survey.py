@@ -12,6 +12,7 @@ from vclab.provisioning.vsphere.site import Site, unusable
 
 _HOST = [
     "name",
+    "parent",
     "network",
     "datastore",
     "runtime.connectionState",
@@ -42,11 +43,13 @@ def survey(site: Site) -> Inventory:
     names = {ref._moId: v["name"] for ref, v in [*stores, *networks]}
     foreign = _foreign_load(site, machines)
     held, largest = _held_by_ours(site, machines)
+    no_pool = site.why_no_pool([v["parent"] for _, v in hosts])
     return Inventory(
         endpoint=site.endpoint.name,
         taken_at=datetime.now(UTC),
-        hosts=tuple(_host(site, v, names, foreign.get(ref._moId, (0, 0))) for ref, v in hosts),
+        hosts=tuple(_host(site, v, names, foreign.get(ref._moId, (0, 0)), no_pool) for ref, v in hosts),
         datastores=tuple(_datastore(site, v, held.get(ref._moId, 0), largest.get(ref._moId, ())) for ref, v in stores),
+        policies=site.data.policies,
     )
 
 
@@ -92,14 +95,20 @@ def _usage(machine: Mapping[str, Any]) -> dict[str, int]:
     return {store: max(written.get(store, 0), thick.get(store, 0)) for store in {*written, *thick}}
 
 
-def _host(site: Site, values: Mapping[str, Any], names: Mapping[str, str], foreign: tuple[int, int]) -> HostFacts:
+def _host(
+    site: Site,
+    values: Mapping[str, Any],
+    names: Mapping[str, str],
+    foreign: tuple[int, int],
+    no_pool: Mapping[str, str],
+) -> HostFacts:
     endpoint = site.endpoint
     networks = _named(values.get("network", []), names)
     missing = [name for name in site.data.networks if name not in networks]
     cpus = int(values.get("summary.hardware.numCpuThreads", 0) * endpoint.cpu_overcommit) - foreign[0]
     memory = values.get("summary.hardware.memorySize", 0) // 2**20 - endpoint.memory_reserve_mb - foreign[1]
     no_network = f"it has no network {' nor '.join(missing)}" if missing else ""
-    why = unusable(values) or no_network or _full(cpus, memory, foreign)
+    why = unusable(values) or no_network or no_pool.get(values["parent"]._moId, "") or _full(cpus, memory, foreign)
     return HostFacts(
         name=values["name"],
         cpus=max(cpus, 0),

@@ -461,7 +461,7 @@ class RecordActivities:
 
 def _who_reserves(session: Session, request: ReserveRequest) -> Author:
     """Who asks for it. Raises ``Refused`` when the intent is another one, or for another user."""
-    said = {"image": request.image, "seconds": request.seconds, "start": request.start, "revision": request.revision}
+    said = {name: getattr(request, name) for name in ("image", "seconds", "start", "revision", "dedicated")}
     intent = intents.intent_of(session, request.intent, Verb.RESERVE, request.id, **said)
     if intent.for_user != request.user:
         raise Refused(f"the intent {intent.id} is not for {request.user}")

@@ -25,7 +25,7 @@ from vclab.model.errors import Refused
 from vclab.model.messages import site_queue
 from vclab.model.nights import parse_night
 from vclab.model.reservations import Waits
-from vclab.model.rules import Health, Library, Limits, Rules
+from vclab.model.rules import LEAST_CHILD_FACTOR, Health, Library, Limits, Rules
 from vclab.model.wrong_values import complaint
 from vclab.provisioning import registry
 from vclab.temporal.connection import connection
@@ -176,6 +176,7 @@ class ClaimSettings(Section):
 
     lead: Length = 0
     turnaround: Length = 300
+    child_factor: float = Field(1.0, ge=LEAST_CHILD_FACTOR, le=1)  #: of its virtual size a linked disk claims so much
 
 
 class PersonSettings(Section):
@@ -286,6 +287,7 @@ class Settings(BaseSettings):
             waits=Waits(**self.waits.model_dump() | own.waits.model_dump(exclude_unset=True)),
             lead=self.claims.lead,
             turnaround=self.claims.turnaround,
+            child_factor=self.claims.child_factor,
             health=Health(**self.health.model_dump()),
             library=self.library.rules(),
             modules=registry.traits(),

@@ -109,6 +109,7 @@ def refused(act: Callable[[], object]) -> str:
         {"image": "big"},
         {"seconds": 7200.0},
         {"start": NOW + 24 * HOUR},
+        {"dedicated": True},
         {"intent": "made up"},
         {"intent": ""},
         {"id": new_id()},

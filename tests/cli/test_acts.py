@@ -106,6 +106,12 @@ def test_reserve_waits_until_ready_and_prints_one_document(vclab: Command) -> No
     assert [view] == vclab("list", "--json").json
 
 
+def test_reserve_a_full_copy(vclab: Command) -> None:
+    view = vclab("reserve", "debian-12", "--for", "1h", "--dedicated", "--json").json
+    assert view["dedicated"] is True
+    assert "a full copy of the image's" in vclab("show", view["id"]).out
+
+
 def test_reserve_for_people(vclab: Command) -> None:
     said = vclab("reserve", "debian-12", "--for", "1h")
     assert said.code == 0

@@ -296,10 +296,24 @@ def test_what_is_no_image(vclab: Command, store: Path, change: dict[str, str], p
         ("--guest", "windoze", "there is no guest"),
         ("--guest-id", "Debian 12", "not a guest id"),
         ("--revision", "0", "revision"),
+        (
+            "--child-factor",
+            "0.01",
+            "the child factor must be between 0.05 and 1, or 0 for the site's setting, not 0.01",
+        ),
+        ("--child-factor", "1.5", "between 0.05 and 1"),
+        ("--child-factor", "nan", "between 0.05 and 1"),
     ],
 )
 def test_what_is_no_change_of_an_image(vclab: Command, store: Path, option: str, value: str, part: str) -> None:
     vclab("image", "edit", "debian-12", option, value).one_line_error(2, part)
+
+
+def test_what_a_linked_disk_claims(vclab: Command, store: Path) -> None:
+    assert vclab("image", "edit", "debian-12", "--child-factor", "0.25", "--json").json["child_factor"] == 0.25
+    assert "0.25 of its disk" in vclab("image", "show", "debian-12").out
+    assert vclab("image", "edit", "debian-12", "--memory", "1024", "--json").json["child_factor"] == 0.25
+    assert vclab("image", "edit", "debian-12", "--child-factor", "0", "--json").json["child_factor"] == 0
 
 
 def test_an_image_that_is_not_there(vclab: Command, store: Path) -> None:

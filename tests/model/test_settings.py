@@ -42,6 +42,8 @@ def test_an_affiliation_has_what_it_names_otherwise(file: Path) -> None:
     assert (physics.waits.acknowledge, physics.waits.reconnect, physics.waits.notices) == (100, 3600, (60,))
     assert (physics.limits.first, physics.limits.total) == (7200, 86400)
     assert found.rules("nobody") == found.rules("unheard of") == all_
+    file.write_text("[claims]\nchild_factor = 0.3")
+    assert (all_.child_factor, settings.load().rules("physics").child_factor) == (1.0, 0.3)
 
 
 @pytest.mark.parametrize(
@@ -54,6 +56,8 @@ def test_an_affiliation_has_what_it_names_otherwise(file: Path) -> None:
         ("[waits]\nnotice = [1]", "waits.notice"),
         ("[limits]\nat_most = 1", "limits.at_most"),
         ("[limits]\nhorizon = inf", "limits.horizon"),
+        ("[claims]\nchild_factor = 0.04", "claims.child_factor"),
+        ("[claims]\nchild_factor = 1.1", "claims.child_factor"),
         ("[limits]\nfirst = 1e300", "limits.first"),
         ("[waits]\nnotices = [nan]", "waits.notices.0"),
         ("[reconcile]\ngrase = 1", "reconcile.grase"),

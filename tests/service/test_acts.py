@@ -143,6 +143,13 @@ async def test_reserve_says_neither_who_asks_nor_with_which_rights(lab: Lab) -> 
     assert (view.id, view.user) == (question.reservation, "alice")
 
 
+async def test_a_full_copy_is_asked_for(lab: Lab) -> None:
+    lab.workflows.does = places(lab)
+    await lab.make_client("alice").call(acts.reserve, reserve(dedicated=True))
+    ((_, request),) = lab.workflows.sent
+    assert request.dedicated and lab.intents()[0].arguments["dedicated"] is True
+
+
 @pytest.mark.parametrize(
     ("changes", "error", "text"),
     [

@@ -46,6 +46,15 @@ Ports = Annotated[
 Root = Annotated[
     bool | None, typer.Option("--sudo/--no-sudo", help="Users may become root [default: yes].", show_default=False)
 ]
+ChildFactor = Annotated[
+    float | None,
+    typer.Option(
+        "--child-factor",
+        metavar="SHARE",
+        help="Of its size a linked disk claims so much, 0.05 to 1 [default: 0, as the settings say].",
+        show_default=False,
+    ),
+]
 Module = Annotated[
     str | None,
     typer.Option("--module", help=f"What provisions it [default: {module_data.DEFAULT}].", show_default=False),
@@ -74,6 +83,7 @@ def add(
     title: Title = None,
     ports: Ports = None,
     root_access: Root = None,
+    child_factor: ChildFactor = None,
     module: Module = None,
     guest: GuestName = None,
     guest_id: GuestId = None,
@@ -117,6 +127,7 @@ def edit(
     title: Title = None,
     ports: Ports = None,
     root_access: Root = None,
+    child_factor: ChildFactor = None,
     module: Module = None,
     guest: GuestName = None,
     guest_id: GuestId = None,
@@ -134,6 +145,7 @@ def edit(
     \b
     Examples:
       vclab image edit debian-12 --memory 2048
+      vclab image edit debian-12 --child-factor 0.25   (its disks grow to 2 of 8 GiB at most)
       vclab image edit debian-12 --revision 2 --master "[ds1] vclab-images/debian-12/2/disk.vmdk"
       vclab image edit debian-12 --revision 1        (back to the first)
       vclab image edit debian-12 --trusted           (failed loads of it had another cause)
@@ -253,6 +265,7 @@ def _tell(image: Image) -> None:
             ("Revision", str(image.revision)),
             ("Master", image.source),
             ("Size", f"{image.cpus} CPUs, {image.memory_mb} MiB memory, {image.disk_gb} GiB disk"),
+            ("Claims", f"{image.child_factor:g} of its disk" if image.child_factor and not image.dedicated else ""),
             ("Module", image.module),
             *module_fields.shown(image.module_data),
             ("Guest", image.guest or "none"),

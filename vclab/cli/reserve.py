@@ -41,6 +41,9 @@ def reserve(
         int | None,
         typer.Option("--revision", metavar="N", min=1, help="One for tests (operators).", show_default=False),
     ] = None,
+    dedicated: Annotated[
+        bool, typer.Option("--dedicated", help="A full copy of the image's disk, which shares nothing: a longer load.")
+    ] = False,
     wait: Annotated[
         bool | None,
         typer.Option(
@@ -66,6 +69,7 @@ def reserve(
       vclab reserve debian-12
       vclab reserve debian-12 --for 1h --no-wait
       vclab reserve debian-12 --for 90m --json
+      vclab reserve debian-12 --dedicated
       vclab reserve debian-12 --at 10:00 --for 2h
       vclab reserve debian-12 --at "2026-12-01 10:00" --for 2h
       vclab why R                                 (R: the id that a refusal names)
@@ -75,7 +79,7 @@ def reserve(
     tries = [Try(new_id()) for _ in range(count)]
     client, seconds = client_of(context, as_user), parse_length(for_)
     try:
-        wanted = acts.Reserve(reservation="", image=image, seconds=seconds, revision=revision or 0)
+        wanted = acts.Reserve(reservation="", image=image, seconds=seconds, revision=revision or 0, dedicated=dedicated)
         zone = run(_reserve(client, tries, wanted, at, not at if wait is None else wait))
     except KeyboardInterrupt:
         _interrupted(tries)

@@ -69,6 +69,7 @@ def _known(view: Look, zone: ZoneInfo) -> list[tuple[str, str]]:
         ("State", state),
         ("User", view.user),
         ("Image", f"{view.image}, revision {view.revision}"),
+        ("Disk", "a full copy of the image's" if view.dedicated else ""),
         ("Computer", f"{view.computer} on {view.host}" if view.host else view.computer or ""),
         ("Address", view.address or ""),
         ("Handed out", view.handover or ""),

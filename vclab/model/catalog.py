@@ -56,6 +56,9 @@ class Image:
     module_data: str = ""  #: what only its module knows of it: versioned JSON, read by nobody else
     hardware: Hardware = Hardware()  #: that it boots on
     dedicated: bool = False  #: each machine's disk is a full copy, which shares nothing
+    child_factor: float = (
+        0.0  #: a disk that is a child claims so much of its virtual size; 0: as the site's setting says
+    )
     disabled_at: datetime | None = None  #: it can't be reserved since then
     disabled_why: str = ""
 

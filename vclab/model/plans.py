@@ -37,6 +37,7 @@ class Target:
     traits: Traits = Traits()  #: of its module, as they were when it was placed; ``guest``: this image has one
     hardware: Hardware = Hardware()  #: that the image boots on
     dedicated: bool = False  #: its disk shares nothing with the image's copy
+    claimed_gb: int = 0  #: of its disk, which may be a child; 0: all of ``disk_gb``
     copy: str = ""  #: where the image's copy is on the storage, as its module says; empty: where its data says
     awaits_copy: bool = False  #: the copy must be made first
     image_data: str = ""  #: ``Image.module_data``; only the module reads it

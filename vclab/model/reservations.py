@@ -18,6 +18,7 @@ class ReserveRequest:
     intent: str = ""  #: its record reads there who asks, and with which rights
     start: datetime | None = None  #: None: now
     revision: int = 0  #: an operator's, who tries one that is not in production; 0: that one
+    dedicated: bool = False  #: its disk is a full copy of the image's; else as the image says
 
 
 @dataclass(frozen=True)
@@ -172,6 +173,7 @@ class ReservationView:
     dismissed_at: datetime | None = None  #: it failed, and is not listed any more
     preload_at: datetime | None = None  #: when its load begins; None: it was not reserved for later
     has_guest: bool = True  #: there is an operating system to log in to
+    dedicated: bool = False  #: its disk is a full copy of the image's
     handover: str = ""  #: what its user is given where there is no guest: a URL or a path
 
 

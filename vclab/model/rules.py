@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from vclab.model.catalog import Image
 from vclab.model.durations import format_duration
 from vclab.model.errors import NotFound
 from vclab.model.nights import Night
@@ -13,6 +14,9 @@ from vclab.model.traits import Traits
 
 RUN_EVENTS = 2000
 """A reservation in use whose history has more events goes on in a new run. Temporal suggests it at 4,096 events."""
+
+LEAST_CHILD_FACTOR = 0.05
+"""Of its virtual size any child claims at least so much."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,7 @@ class Rules:
     waits: Waits = field(default_factory=Waits)
     lead: float = 0.0
     turnaround: float = 300.0
+    child_factor: float = 1.0  #: of its virtual size a child claims so much, unless its image says otherwise
     health: Health = field(default_factory=Health)
     library: Library = field(default_factory=Library)
     modules: Mapping[str, Traits] = field(default_factory=dict)  #: every provisioning module that this release has
@@ -68,6 +73,14 @@ class Rules:
         if module not in self.modules:
             raise NotFound(f"this release of vclab has no provisioning module {module}")
         return self.modules[module]
+
+    def claimed_gb(self, image: Image, linked: bool = True) -> int:
+        """GiB that the disk of a machine of the image claims: a full copy all of its size; a child the share that its
+        image says, or else the setting, rounded up. ``linked``: disks can be children there."""
+        if not linked or image.dedicated or image.module not in self.modules or not self.modules[image.module].copies:
+            return image.disk_gb
+        share = image.disk_gb * (image.child_factor or self.child_factor)
+        return max(1, math.ceil(round(share, 6)))  # 30 x 0.1 is 3, not a little more
 
     def reloadable(self) -> list[str]:
         """The modules whose computers stay and can be loaded anew."""

@@ -18,6 +18,11 @@ class Need:
     amounts: Amounts
     starts: datetime
     ends: datetime
+    whole_gb: int = 0  #: that its disk claims where it can't be a child of another one, if that is more
+
+    def disk_on(self, store: DatastoreFacts) -> Amounts:
+        """What its disk claims of the datastore."""
+        return Amounts(disk_gb=self.amounts.disk_gb if store.linked else max(self.whole_gb, self.amounts.disk_gb))
 
 
 @dataclass(frozen=True)
@@ -136,7 +141,7 @@ def _store(need: Need, store: DatastoreRoom) -> _Store:
     if not store.facts.usable:
         return 0, 0, (store.facts.why_not or "not usable",)
     free = Amounts(disk_gb=store.facts.disk_gb) - peak(store.bookings, need.starts, need.ends)
-    return store.wait, free.disk_gb, free.lacks(Amounts(disk_gb=need.amounts.disk_gb + store.copy_gb))
+    return store.wait, free.disk_gb, free.lacks(need.disk_on(store.facts) + Amounts(disk_gb=store.copy_gb))
 
 
 def _datastore(

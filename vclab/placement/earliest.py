@@ -13,7 +13,7 @@ from operator import itemgetter
 
 from vclab.model.inventory import Amounts
 from vclab.placement.capacity import Booking
-from vclab.placement.choose import EndpointRoom, HostRoom, Need, unfit
+from vclab.placement.choose import DatastoreRoom, EndpointRoom, HostRoom, Need, unfit
 from vclab.placement.machines import MachineRoom
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
@@ -41,9 +41,8 @@ def earliest(
     for endpoint in endpoints:
         if endpoint.error:
             continue
-        disk = Amounts(disk_gb=need.amounts.disk_gb)
         stores = {
-            room.facts.name: list(gaps(room.bookings, Amounts(disk_gb=room.facts.disk_gb), disk, starts, known=known))
+            room.facts.name: list(_on_datastore(room, need, starts, known))
             for room in endpoint.datastores
             if room.facts.usable
         }
@@ -126,6 +125,10 @@ def _changes(bookings: Iterable[Booking], starts: datetime, until: datetime) -> 
                 changes.append((booking.ends, cpus, memory_mb, disk_gb))
     changes.sort(key=itemgetter(0))
     return changes
+
+
+def _on_datastore(room: DatastoreRoom, need: Need, starts: datetime, known: datetime) -> Iterator[_Gap]:
+    return gaps(room.bookings, Amounts(disk_gb=room.facts.disk_gb), need.disk_on(room.facts), starts, known=known)
 
 
 def _on_host(

@@ -52,6 +52,7 @@ class Reserve(Question):
     seconds: float
     start: datetime | None = None  #: None: now
     revision: int = 0  #: an operator may try one that is not in production; only at once
+    dedicated: bool = False  #: its disk is a full copy of the image's; else as the image says
 
 
 @act(Rule.USERS)
@@ -102,6 +103,7 @@ async def _find_place(call: Call, question: Reserve) -> None:
         call.intent,
         question.start,
         question.revision,
+        question.dedicated,
     )
     workflows = await call.backend.reservations()
     while not asked:

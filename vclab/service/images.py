@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from vclab.model import catalog as model
 from vclab.model.errors import Invalid, Refused, StepFailed
 from vclab.model.revisions import CopyState, Hardware, RevisionState
+from vclab.model.rules import LEAST_CHILD_FACTOR
 from vclab.service import checks, masters, module_data
 from vclab.service.failures import Suspect
 from vclab.service.finding import known
@@ -39,6 +40,7 @@ class Image(View):
     endpoint: str  #: the only one that has it; empty: all of its module
     hardware: Hardware  #: that it boots on; empty words: what the module gives by itself
     dedicated: bool  #: each machine's disk is a full copy
+    child_factor: float  #: a disk that is a child claims so much of its virtual size; 0: as the site's setting says
     module_data: dict[str, Any] | None  #: null: it can't be read
     error: str | None  #: why the module's data can't be read
     source: str  #: where its content is, for people
@@ -96,6 +98,7 @@ class Add(Named):
     disk_gb: int | None = None
     ports: tuple[int, ...] | None = None
     root_access: bool | None = None
+    child_factor: float | None = None  #: 0: as the site's setting says
     module: str | None = None
     guest: str | None = None  #: "none": vclab does not enter it
     data: dict[str, str] = Field(default_factory=dict)
@@ -240,6 +243,7 @@ def _changes(call: Call, question: Add, module: str) -> Changes:
         disk_gb=lambda number: checks.number(number, "the disk in GiB", 1, checks.MOST_DISK_GB),
         ports=checks.ports,
         root_access=bool,
+        child_factor=_child_factor,
         module=str,
         guest=checks.guest,
     )
@@ -256,6 +260,13 @@ def _with_master(changes: Changes, master: str | None, lent: bool) -> Changes:
     datastore, path = checks.master(master)
     data = module_data.united(changes.data, {"datastore": datastore, "master_path": path})
     return Changes(changes.image, data)
+
+
+def _child_factor(number: float) -> float:
+    if number and not LEAST_CHILD_FACTOR <= number <= 1:
+        allowed = f"between {LEAST_CHILD_FACTOR} and 1, or 0 for the site's setting"
+        raise Invalid(f"the child factor must be {allowed}, not {number:g}")
+    return number
 
 
 def _revision_number(number: int) -> int:

@@ -46,6 +46,7 @@ class Reservation(View):
     host: str | None
     endpoint: str | None
     address: str | None  #: its public address
+    dedicated: bool  #: its disk is a full copy of the image's, not a child of one
     has_guest: bool  #: there is an operating system to log in to; else Connect hands the thing out
     handover: str | None  #: what its user is given where there is no guest: a URL or a path
     host_key: str | None
@@ -91,6 +92,7 @@ class Reservation(View):
             host=view.host or None,
             endpoint=view.endpoint or None,
             address=view.public_address or None,
+            dedicated=view.dedicated,
             has_guest=view.has_guest,
             handover=view.handover or None,
             host_key=view.host_key or None,

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from vclab.model.inventory import Amounts
 from vclab.model.plans import Target
 from vclab.model.reservations import Refusal
 from vclab.model.states import ComputerState
@@ -45,7 +44,7 @@ def make_room(session: Session, search: Search) -> Found | None:
         _makes_way(session, spare, search.holder, need.starts, now)
     for spare in taken:
         spares.forget(session, spare.computer, now)
-    if not spares.claimed(session, search, pools.wanted(choice, need.amounts)):
+    if not spares.claimed(session, search, pools.wanted(choice, search.amounts_at(choice))):
         trial.rollback()
         return None
     trial.commit()
@@ -160,7 +159,7 @@ def _idle(session: Session, endpoints: Sequence[str] | None, since: datetime) ->
 
 def _room(spare: Spare) -> SpareRoom:
     target = targets.recorded(spare.target)
-    amounts = Amounts(target.cpus, target.memory_mb, target.disk_gb)
+    amounts = targets.amounts_of(target)
     return SpareRoom(spare.computer, target.endpoint, target.host, target.storage, amounts, spare.until)
 
 

@@ -49,6 +49,7 @@ class Revision(Base):
     module_data: Mapped[str]
     hardware: Mapped[dict[str, Any]]
     dedicated: Mapped[bool]
+    child_factor: Mapped[float] = mapped_column(default=0.0)  #: 0: the site's setting
     sha256: Mapped[str] = mapped_column(default="")
     size: Mapped[int] = mapped_column(BigInteger, default=0)  #: bytes of its disk; 0: not known
     made_at: Mapped[datetime | None]

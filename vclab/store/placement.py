@@ -119,6 +119,7 @@ def _why_not(
     if request.start is not None and request.start.tzinfo is None:
         return "the start has no time zone"
     why_not = _why_not_image(session, request.image) or _why_not_revision(session, request, by)
+    why_not = why_not or _why_not_dedicated(session, request, rules)
     why_not = why_not or limits.why_not_duration(rules.limits, request.seconds, by.operator)
     if not why_not and request.start is not None:
         why_not = limits.why_not_start(rules.limits, request.start, request.seconds, now)
@@ -171,10 +172,20 @@ def _why_not_revision(session: Session, request: ReserveRequest, by: Author) -> 
     return f"there is no revision {request.revision} of {request.image}"
 
 
+def _why_not_dedicated(session: Session, request: ReserveRequest, rules: Rules) -> str:
+    """Why there can't be a full copy of the image's disk, if one is asked for; empty when there can."""
+    module = catalog.image(session, request.image).module if request.dedicated else ""
+    if module not in rules.modules or rules.modules[module].copies:
+        return ""
+    return f"{request.image} can't have a dedicated disk: the module {module} makes no disks from copies of an image"
+
+
 def _image(session: Session, request: ReserveRequest) -> model.Image:
     if request.revision:
-        return catalog.revision(session, request.image, request.revision)
-    return catalog.image(session, request.image)
+        image = catalog.revision(session, request.image, request.revision)
+    else:
+        image = catalog.image(session, request.image)
+    return dataclasses.replace(image, dedicated=image.dedicated or request.dedicated)
 
 
 def _claim_and_record(
@@ -265,7 +276,7 @@ def _making_room(session: Session, search: Search, refusal: Refusal) -> Refusal:
     """Nothing but disk space may be short: then copies of images that nobody needs go."""
     if search.traits.lent or not search.traits.copies:
         return refusal
-    without = dataclasses.replace(search.need, amounts=dataclasses.replace(search.need.amounts, disk_gb=0))
+    without = dataclasses.replace(search.need, amounts=dataclasses.replace(search.need.amounts, disk_gb=0), whole_gb=0)
     rooms = pools.rooms(session, dataclasses.replace(search, places=None), claims.bookings)
     if isinstance(choose(without, rooms, 1), Refusal):
         return refusal
@@ -304,7 +315,8 @@ def claim_place(session: Session, search: Search, may_wait: bool = False) -> Fou
         choice = choose(need, pools.rooms(session, search, claims.bookings), free_identities)
     if isinstance(choice, Refusal):
         return eviction.make_room(session, search) or _refusal(session, search, choice)
-    claims.claim_pools(session, search.holder, need.starts, need.ends, pools.wanted(choice, need.amounts))
+    wanted = pools.wanted(choice, search.amounts_at(choice))
+    claims.claim_pools(session, search.holder, need.starts, need.ends, wanted)
     return Found(choice, computer)
 
 

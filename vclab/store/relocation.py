@@ -58,7 +58,7 @@ def find(
     if isinstance(choice, Refusal):
         return choice
     held = _pools(target)
-    amounts = pools.wanted(choice, search.need.amounts)
+    amounts = pools.wanted(choice, search.amounts_at(choice))
     wanted = {pool: amount for pool, amount in amounts.items() if pool not in held}
     claims.claim_pools(session, row.id, search.need.starts, search.need.ends, wanted)
     evicted = eviction.evicted_for(session, row.id)
@@ -88,7 +88,7 @@ def relocate(
     if row.state not in OPEN_STATES:
         return None
     computers.give_back(session, target, not_clean, now)
-    new = _taken(session, row, target, place, now)
+    new = _taken(session, row, target, place, rules, now)
     _keep(session, new, now)
     targets.record(row, new)
     targets.forget_machine(row)
@@ -112,7 +112,8 @@ def _search(
     session: Session, row: Reservation, inventories: Sequence[Inventory], rules: Rules, now: datetime
 ) -> Search:
     """For the same revision, at any endpoint that has it."""
-    image, window = catalog.revision(session, row.image, row.revision), window_from_now(row, rules, now, rules.lead)
+    image = targets.as_promised(catalog.revision(session, row.image, row.revision), targets.of(row))
+    window = window_from_now(row, rules, now, rules.lead)
     return prepare(session, row.id, row.user, image, inventories, window, rules)
 
 
@@ -150,14 +151,15 @@ def _without(inventory: Inventory, row: Reservation) -> Inventory:
     return dataclasses.replace(inventory, hosts=tuple(hosts))
 
 
-def _taken(session: Session, row: Reservation, old: Target, place: OtherPlace, now: datetime) -> Target:
+def _taken(session: Session, row: Reservation, old: Target, place: OtherPlace, rules: Rules, now: datetime) -> Target:
     """The same machine in the other place, under a tenure of its own."""
     computer = locks.computer(session, place.computer)
-    image = catalog.revision(session, old.image, old.revision)
+    image = targets.as_promised(catalog.revision(session, old.image, old.revision), old)
     until = max((claim.ends for claim in claims.of(session, row.id)), default=row.ends)
     generation = computers.take(session, computer, row.id, Purpose.RESERVATION, image, old.traits.lent, until, now)
     endpoint = next(each for each in catalog.endpoints(session, old.module) if each.name == place.endpoint)
-    new = targets.at(old, endpoint, Choice(place.endpoint, place.host, place.storage))
+    claimed_gb = rules.claimed_gb(image, pools.is_linked(session, place.endpoint, place.storage))
+    new = targets.at(old, endpoint, Choice(place.endpoint, place.host, place.storage), claimed_gb)
     return children.hold(session, targets.on(new, computer, generation), now)
 
 

@@ -448,7 +448,8 @@ def _view(row: Reservation, step: LoadStep | None, now: datetime) -> Reservation
     same = {field.name for field in dataclasses.fields(ReservationView)} & set(Reservation.__table__.columns.keys())
     values = {name: getattr(row, name) for name in same}
     values |= {"computer": row.computer or "", "remote_addresses": tuple(row.remote_addresses)}
-    values |= {"start": row.starts, "end": row.ends, "has_guest": targets.of(row).traits.guest}
+    target = targets.of(row)
+    values |= {"start": row.starts, "end": row.ends, "has_guest": target.traits.guest, "dedicated": target.dedicated}
     values |= {"step": number, "steps": count, "step_title": title}
     if row.help_until is not None:
         values["help_until"] = min(row.help_until, row.ends)  # the end may have moved meanwhile

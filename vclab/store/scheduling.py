@@ -40,7 +40,7 @@ from vclab.store import (
 )
 from vclab.store.column_types import utc
 from vclab.store.models import Computer, Reservation, Tenure
-from vclab.store.search import Found, Search, Window, amounts_of, prepare, window_from_now, window_of
+from vclab.store.search import Found, Search, Window, prepare, window_from_now, window_of
 
 _WAITING = (ReservationState.SCHEDULED, ReservationState.NEW)
 
@@ -69,7 +69,7 @@ def begin(session: Session, id: str, inventories: Sequence[Inventory], rules: Ru
     assert computer is not None  # what begins now has one
     generation = placement.take(session, search, computer)
     targets.record(row, children.hold(session, targets.for_search(search, found, generation, rules), now))
-    if found.machine:
+    if found.spare:
         row.private_address, row.host_key = found.facts.private_address, found.facts.host_key
     row.revision, row.state, row.reason = search.image.revision, ReservationState.NEW, ""
     what = "preload begins" if row.preload_at else "computer taken"
@@ -80,7 +80,7 @@ def begin(session: Session, id: str, inventories: Sequence[Inventory], rules: Ru
 def _search(
     session: Session, row: Reservation, inventories: Sequence[Inventory], rules: Rules, now: datetime
 ) -> Search:
-    image, window = _image(session, row), window_from_now(row, rules, now)
+    image, window = _image(session, row, rules), window_from_now(row, rules, now)
     return prepare(session, row.id, row.user, image, inventories, window, rules, promised=row.endpoint)
 
 
@@ -199,7 +199,7 @@ def _move_claims(
     except (claims.ClaimHeld, claims.NoRoom) as held:
         if row.generation:
             return Refusal(f"its computer is being prepared, and {held}")
-    image = _image(session, row)
+    image = _image(session, row, rules)
     search = prepare(session, row.id, row.user, image, inventories, window, rules)
     found = _anew(session, search)
     if isinstance(found, Refusal):
@@ -271,18 +271,19 @@ def _only(room: EndpointRoom, choice: Choice) -> EndpointRoom:
     )
 
 
-def _image(session: Session, row: Reservation) -> model.Image:
+def _image(session: Session, row: Reservation, rules: Rules) -> model.Image:
     """The revision in production now, if it needs no more than was promised; else the promised one.
 
     So a reservation made weeks before gets the image as it is on the day, as in VCL.
     """
     target = targets.of(row)
-    newest = catalog.image(session, row.image)
-    promised = Amounts(target.cpus, target.memory_mb, target.disk_gb)
+    newest = targets.as_promised(catalog.image(session, row.image), target)
+    linked = pools.is_linked(session, target.endpoint, target.storage)
+    needed = Amounts(newest.cpus, newest.memory_mb, rules.claimed_gb(newest, linked))
     same = (newest.module, newest.guest) == (target.module, target.guest)
-    if same and not promised.lacks(amounts_of(newest)):
+    if same and not targets.amounts_of(target).lacks(needed):
         return newest
-    return catalog.revision(session, row.image, row.revision)
+    return targets.as_promised(catalog.revision(session, row.image, row.revision), target)
 
 
 def _locked_after_user(session: Session, id: str) -> Reservation:

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from vclab.model import catalog as model
 from vclab.model.inventory import Amounts, Inventory
-from vclab.model.plans import Facts
+from vclab.model.plans import Facts, Target
 from vclab.model.rules import Rules
 from vclab.model.traits import Traits
 from vclab.placement import Choice, Need
@@ -46,6 +46,7 @@ class Search:
     heard: Mapping[str, Inventory]  #: each endpoint's answer, by its name
     window: Window
     traits: Traits  #: of the image's module
+    claimed_gb: int  #: of the machine's disk, where that can be a child of a copy
     places: copies.Places | None = None  #: where the image is; None: not known
     resting: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """Why nothing is placed on a host for now, by endpoint and host. Filled when the pools are locked."""
@@ -53,12 +54,19 @@ class Search:
     @property
     def need(self) -> Need:
         """The amounts, and the time of the claim."""
-        return Need(amounts_of(self.image), self.window.claim_starts, self.window.claim_ends)
+        amounts = Amounts(self.image.cpus, self.image.memory_mb, self.claimed_gb)
+        return Need(amounts, self.window.claim_starts, self.window.claim_ends, whole_gb=self.image.disk_gb)
 
     @property
     def answers(self) -> list[Inventory]:
         """The answers of these endpoints."""
         return [self.heard[each.name] for each in self.endpoints if each.name in self.heard]
+
+    def amounts_at(self, choice: Choice) -> Amounts:
+        """What the machine claims there."""
+        need, heard = self.need, self.heard.get(choice.endpoint)
+        store = next((each for each in heard.datastores if each.name == choice.storage), None) if heard else None
+        return replace(need.amounts, disk_gb=need.disk_on(store).disk_gb) if store else need.amounts
 
     def endpoint(self, name: str) -> model.Endpoint:
         """One of the endpoints."""
@@ -75,7 +83,7 @@ class Found:
 
     choice: Choice
     computer: Computer | None  #: None: what begins later gets its identity then
-    machine: str = ""  #: instance UUID of the spare that it gets; empty: it is loaded
+    spare: Target | None = None  #: the machine that it gets; None: it is loaded
     facts: Facts = Facts()  #: what is known of that spare: its address and pinned host key
 
 
@@ -102,6 +110,7 @@ def prepare(
         heard={inventory.endpoint: inventory for inventory in inventories},
         window=window,
         traits=rules.traits(image.module) if endpoints else Traits(),  # without any there is no search
+        claimed_gb=rules.claimed_gb(image),
         places=places,
     )
 
@@ -136,8 +145,3 @@ def window_from_now(row: Reservation, rules: Rules, now: datetime, lead: float =
     """The rest of a reservation whose load begins now."""
     starts, ends = now - timedelta(seconds=lead), row.ends + timedelta(seconds=rules.turnaround)
     return Window(now, row.load_seconds, row.starts, None, row.ends, starts, ends)
-
-
-def amounts_of(image: model.Image) -> Amounts:
-    """What a machine of the image takes."""
-    return Amounts(image.cpus, image.memory_mb, image.disk_gb)

@@ -100,7 +100,7 @@ def hand_out(session: Session, search: Search) -> Found | None:
         if computer is not None and _passed_on(session, search, target):
             facts = computers.facts(computer)
             choice = Choice(target.endpoint, target.host, target.storage)
-            return Found(choice, computer, target.instance_uuid, facts)
+            return Found(choice, computer, target, facts)
     return None
 
 
@@ -199,8 +199,7 @@ def holder_of(computer: str) -> str:
 
 def room_of(target: Target) -> dict[str, Amounts]:
     """The amounts that its machine takes, by pool."""
-    amounts = Amounts(target.cpus, target.memory_mb, target.disk_gb)
-    return pools.wanted(Choice(target.endpoint, target.host, target.storage), amounts)
+    return pools.wanted(Choice(target.endpoint, target.host, target.storage), targets.amounts_of(target))
 
 
 def claimed(session: Session, search: Search, room: Mapping[str, Amounts]) -> bool:
@@ -275,7 +274,8 @@ def _is_wanted(target: Target, search: Search) -> bool:
         return False
     same = ("module", "guest", "cpus", "memory_mb", "disk_gb")
     return (
-        all(getattr(target, name) == getattr(search.image, name) for name in same)
+        (target.dedicated or not search.image.dedicated)
+        and all(getattr(target, name) == getattr(search.image, name) for name in same)
         and (target.image_data, target.endpoint_data) == (search.image.module_data, endpoint.module_data)
         and any(host.name == target.host and host.usable for host in inventory.hosts)
     )

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vclab.model import catalog as model
+from vclab.model.inventory import Amounts
 from vclab.model.plans import Target, lasting_uuid
 from vclab.model.revisions import Hardware
 from vclab.model.rules import Rules
@@ -25,6 +26,16 @@ def recorded(values: Mapping[str, Any]) -> Target:
 def of(row: Reservation) -> Target:
     """The reservation's target."""
     return recorded(row.target)
+
+
+def amounts_of(target: Target) -> Amounts:
+    """What it claims of its place."""
+    return Amounts(target.cpus, target.memory_mb, target.claimed_gb or target.disk_gb)
+
+
+def as_promised(image: model.Image, target: Target) -> model.Image:
+    """The image as the target's reservation gets it: where a full copy of its disk was promised, it stays one."""
+    return dataclasses.replace(image, dedicated=image.dedicated or target.dedicated)
 
 
 def of_image(holder: str, image: model.Image, endpoint: model.Endpoint, choice: Choice, rules: Rules) -> Target:
@@ -59,11 +70,16 @@ def for_search(search: Search, found: Found, generation: int, rules: Rules) -> T
     """What is made for a search at the place that it found; ``generation``: 0 while no computer is held."""
     endpoint = search.endpoint(found.choice.endpoint)
     target = on(of_image(search.holder, search.image, endpoint, found.choice, rules), found.computer, generation)
-    return dataclasses.replace(target, spare=found.machine) if found.machine else target
+    if found.spare is None:
+        return dataclasses.replace(target, claimed_gb=search.amounts_at(found.choice).disk_gb)
+    there = found.spare
+    return dataclasses.replace(
+        target, spare=there.instance_uuid, dedicated=there.dedicated, claimed_gb=there.claimed_gb
+    )
 
 
-def at(target: Target, endpoint: model.Endpoint, choice: Choice) -> Target:
-    """The same, made in another place."""
+def at(target: Target, endpoint: model.Endpoint, choice: Choice, claimed_gb: int) -> Target:
+    """The same, made in another place, of which its disk claims so much."""
     return dataclasses.replace(
         target,
         endpoint=choice.endpoint,
@@ -71,6 +87,7 @@ def at(target: Target, endpoint: model.Endpoint, choice: Choice) -> Target:
         storage=choice.storage,
         site=endpoint.site,
         endpoint_data=endpoint.module_data,
+        claimed_gb=claimed_gb,
         copy="",
         awaits_copy=False,
     )

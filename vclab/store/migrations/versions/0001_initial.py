@@ -104,6 +104,7 @@ def _catalog() -> None:
         sa.Column("module_data", sa.String, nullable=False),
         sa.Column("hardware", sa.JSON, nullable=False),
         sa.Column("dedicated", sa.Boolean, nullable=False),
+        sa.Column("child_factor", sa.Double, nullable=False),
         sa.Column("sha256", sa.String, nullable=False),
         sa.Column("size", sa.BigInteger, nullable=False),
         sa.Column("made_at", TIME, nullable=True),

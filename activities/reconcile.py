@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 from sqlalchemy.orm import Session
@@ -20,6 +20,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.errors import failures, text_of
+from activities.inventories import StoreInventories
 from activities.runner import heartbeating, unfenced
 from vclab.model import messages
 from vclab.model.catalog import Endpoint
@@ -37,6 +38,7 @@ from vclab.store import (
     copy_verification,
     disk_moves,
     host_rests,
+    inventories,
     orphans,
     reservations,
     revisions,
@@ -48,6 +50,8 @@ from vclab.store.engine import Store
 from vclab.store.orphans import Orphaned
 
 _RUNNING = f'ExecutionStatus = "Running" AND WorkflowType IN ("{messages.WORKFLOW}", "Reclaim")'
+_ASKED_LATELY = timedelta(minutes=5)
+"""For so long an endpoint's answer is good enough for an alarm."""
 log = logging.getLogger(__name__)
 
 
@@ -252,7 +256,7 @@ class SiteReconciler:
     @activity.defn
     async def reconcile_site(self, given: SiteInput) -> Strays:
         """Report and, after the grace, remove stray machines; record where disks are that somebody has moved; bring
-        back hosts that rested and can be used again."""
+        back hosts that rested and can be used again; see datastores that fill."""
         with failures():
             async with heartbeating(unfenced):
                 reported: list[str] = []
@@ -263,6 +267,7 @@ class SiteReconciler:
                 for endpoint in endpoints:
                     try:
                         await self._machines(endpoint, reported, removed, moved)
+                        await self._datastores(endpoint)
                     except Exception as error:  # whatever is wrong with one, the others are looked after
                         not_asked.append(f"{endpoint.name}: {text_of(error)}")
                 woken = await self._hosts({endpoint.name: endpoint for endpoint in endpoints})
@@ -331,6 +336,21 @@ class SiteReconciler:
         for text in new:
             log.warning("%s", text)
         return new
+
+    async def _datastores(self, endpoint: Endpoint) -> None:
+        """Ask what an endpoint can hold if no placement has lately: disks grow there also while nobody reserves."""
+        module = known_module(self._modules, endpoint.module)
+        if not module.traits.copies or await asyncio.to_thread(self._asked_lately, endpoint.name):
+            return
+        kept = StoreInventories(self._store)
+        epochs = await asyncio.to_thread(kept.epochs)
+        found = await asyncio.get_running_loop().run_in_executor(self._executor, module.survey, endpoint.name)
+        await asyncio.to_thread(kept.keep, (found,), epochs)
+
+    def _asked_lately(self, endpoint: str) -> bool:
+        with self._store.read() as session:
+            answered = inventories.taken(session).get(endpoint)
+        return answered is not None and _now() - answered < _ASKED_LATELY
 
     def _without_tenure(self, endpoint: str, machines: tuple[MachineFacts, ...]) -> list[Orphaned]:
         """Machines without a tenure. A round that comes late counts as two."""

@@ -289,6 +289,7 @@ def test_a_datastore_that_fills_up_takes_no_more_and_says_what_takes_the_most(ow
     while (full := {d.name: d for d in own_bench.module.survey("lab-vcenter").datastores}["ds1"]).usable:
         assert time.monotonic() < deadline, full
         time.sleep(0.2)
+    assert full.filled and not roomy.filled
     assert full.why_not == (
         f"only 4 % of it are free, and 15 % are to stay so; the largest of ours: {target.machine_name} 8 GiB"
     )

@@ -12,6 +12,7 @@ from tests.store.lab import RULES, inventory, seed
 from vclab.model.catalog import User
 from vclab.model.errors import Invalid, NotFound, Refused
 from vclab.model.intents import Author, Intent, Outcome
+from vclab.model.inventory import DatastoreFacts, Inventory
 from vclab.model.plans import Evidence
 from vclab.model.reservations import Candidate, FailedStep, Placed, Refusal, ReserveRequest
 from vclab.service import audit, health, history, reservations
@@ -23,7 +24,7 @@ from vclab.service.history import Had
 from vclab.service.reservations import Explained, FailedComputer, Named, RefusedPlace, Which
 from vclab.service.use_case import Nothing
 from vclab.settings import Settings
-from vclab.store import failed_steps, intents, needs_help, placement, refusals
+from vclab.store import failed_steps, intents, inventories, needs_help, placement, refusals
 
 NOW = datetime.now(UTC)
 MINUTE = timedelta(minutes=1)
@@ -247,3 +248,16 @@ async def test_the_status_tells_what_is_down(backend: Backend) -> None:
     assert "does not answer" in parts["temporal"].detail
     assert parts["hosts"].detail == "all hosts in service"
     assert parts["machines"].detail == "no orphaned machines"
+    assert (parts["datastores"].ok, parts["datastores"].detail) == (True, "all have room")
+
+
+async def test_the_status_tells_of_datastores_that_have_filled(backend: Backend) -> None:
+    why = "only 4 % of it are free, and 15 % are to stay so; the largest of ours: vm03-r7-g1 61 GiB"
+    full = DatastoreFacts("ds1", 50, 7, False, why, filled=True)
+    said = Inventory("lab-vcenter", NOW, datastores=(full, DatastoreFacts("ds2", 50, 50)))
+    backend.store.run(lambda s: inventories.keep(s, said, inventories.epochs(s)["lab-vcenter"]))
+    part = next(each for each in (await health.status(backend, STRANGER, Nothing())).parts if each.name == "datastores")
+    assert (part.ok, part.detail) == (
+        False,
+        f"nothing is placed on lab-vcenter/ds1: {why}; make room there, or end what grows",
+    )

@@ -11,7 +11,7 @@ from tests.store.lab import HOUR, NOW, inventory
 from vclab.model.catalog import Endpoint
 from vclab.model.errors import Unreachable
 from vclab.model.inventory import Answered, DatastoreFacts, HostFacts, Inventory
-from vclab.store import Store, catalog, inventories, models
+from vclab.store import Store, audit, catalog, inventories, models
 from vclab.temporal.converter import CONVERTER
 
 VC = Endpoint("lab-vcenter", "vsphere", "https://127.0.0.1/sdk", "u", "endpoint/vc", "00")
@@ -75,3 +75,39 @@ def test_a_survey_of_a_large_endpoint_is_a_small_message(store: Store) -> None:
     assert read(store, *answers) == (said,)
     carried, before = (CONVERTER.payload_converter.to_payload(one).data for one in (Survey(answers), said))
     assert len(carried) < 200 < 1_500_000 < len(before), (len(carried), len(before))
+
+
+FULL = DatastoreFacts("ds1", 50, 7, False, "only 4 % of it are free", filled=True)
+
+
+def alarms(store: Store) -> tuple[list[str], list[str]]:
+    """The datastores that have filled, and what the audit says of it."""
+    with store.read() as session:
+        filled = [f"{endpoint}/{each.name}" for endpoint, each in inventories.filled(session)]
+        return filled, [event.detail for event in audit.events(session, "endpoint-lab-vcenter")]
+
+
+def test_a_datastore_that_fills_is_noted_once(store: Store) -> None:
+    """Each time that it fills, not with each answer; nor by one that is not kept."""
+    store.run(lambda s: catalog.put_endpoint(s, VC))
+    roomy, told = inventory(), "ds1: only 4 % of it are free"
+    keep(store, roomy)
+    assert alarms(store) == ([], [])
+    for minute in range(3):
+        at = NOW + HOUR + minute * HOUR / 60
+        keep(store, replace(roomy, taken_at=at, datastores=(replace(FULL, why_not=f"{FULL.why_not}{minute}"),)))
+    assert alarms(store) == (["lab-vcenter/ds1"], [f"{told}0"])
+    keep(store, replace(roomy, taken_at=NOW + 2 * HOUR))
+    keep(store, replace(roomy, taken_at=NOW + HOUR, datastores=(FULL,)))  # it took longer
+    assert alarms(store) == ([], [f"{told}0"])
+    keep(store, replace(roomy, taken_at=NOW + 3 * HOUR, datastores=(FULL,)))
+    assert alarms(store) == (["lab-vcenter/ds1"], [f"{told}0", told])
+
+
+def test_when_each_answered_last(store: Store) -> None:
+    keep(store, inventory())
+    with store.read() as session:
+        assert inventories.taken(session) == {"lab-vcenter": NOW}
+    store.run(lambda s: catalog.put_endpoint(s, VC))
+    with store.read() as session:
+        assert inventories.taken(session) == {}

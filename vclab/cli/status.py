@@ -42,7 +42,7 @@ def status(context: typer.Context, json: Json = False) -> None:
     """Show whether everything is there that reservations need.
 
     Temporal, the database, workers on every queue; workflows that are stuck, orphaned machines, hosts out of service,
-    and suspect images. The exit code is 5 when something that is needed is down.
+    datastores that have filled, and suspect images. The exit code is 5 when a part is marked with ✗.
 
     \b
     Examples:

@@ -27,6 +27,7 @@ class DatastoreFacts:
     usable: bool = True
     why_not: str = ""
     linked: bool = True  #: a disk can be the child of another one
+    filled: bool = False  #: it is not usable since less of it is free than is to stay so: an alarm
 
 
 class Policy(StrEnum):

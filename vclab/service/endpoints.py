@@ -70,6 +70,7 @@ class Datastore(View):
     usable: bool
     why_not: str
     linked: bool  #: machines' disks can be children of an image's copy; else each one is a full copy
+    filled: bool  #: it is not usable since less of it is free than is to stay so
 
 
 class CheckedEndpoint(Endpoint):

@@ -14,7 +14,7 @@ from vclab.service.reservations import FailedComputer, WaitingReservation, waiti
 from vclab.service.use_case import Call, Nothing, Rule, read
 from vclab.service.views import View
 from vclab.settings import Settings
-from vclab.store import catalog, copy_verification, failures, host_rests, orphans, reservations
+from vclab.store import catalog, copy_verification, failures, host_rests, inventories, orphans, reservations
 
 
 class Part(View):
@@ -34,7 +34,8 @@ class Status(View):
 
 @read(Rule.ANYBODY)
 async def status(call: Call, question: Nothing) -> Status:
-    """The database, Temporal, the workers' queues; stuck workflows, orphaned machines, hosts, images and loads."""
+    """The database, Temporal, the workers' queues; stuck workflows, orphaned machines, hosts, datastores, images and
+    loads."""
     database = await _database(call)
     sites = await _sites(call) if database.ok else (call.backend.settings.site,)
     parts = [database, *await _temporal(call, sites)]
@@ -117,6 +118,14 @@ def _hosts(session: Session, call: Call) -> tuple[bool, str]:
     return True, " | ".join(each) or "all hosts in service"
 
 
+def _datastores(session: Session, call: Call) -> tuple[bool, str]:
+    """Datastores that have filled, as their endpoints said last: what runs there may soon stand still."""
+    found = [f"{endpoint}/{store.name}: {store.why_not}" for endpoint, store in inventories.filled(session)]
+    if not found:
+        return True, "all have room"
+    return False, f"nothing is placed on {' | '.join(found)}; make room there, or end what grows"
+
+
 def _images(session: Session, call: Call) -> tuple[bool, str]:
     """Revisions in production that failed on several hosts: they are to blame, and nothing of the set-up is."""
     production = {(image.name, image.revision) for image in catalog.images(session)}
@@ -144,6 +153,7 @@ def _loads(session: Session, call: Call) -> tuple[bool, str]:
 _STORED: dict[str, _Look] = {
     "machines": _machines,
     "hosts": _hosts,
+    "datastores": _datastores,
     "images": _images,
     "copies": _copies,
     "loads": _loads,

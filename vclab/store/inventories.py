@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from pydantic import TypeAdapter
 from sqlalchemy.orm import Session
 
-from vclab.model.inventory import Answered, Inventory
-from vclab.store import models
+from vclab.model.inventory import Answered, DatastoreFacts, Inventory
+from vclab.store import audit, models
 from vclab.store.column_types import utc
 from vclab.store.inserts import dialect_of, insert
 
@@ -34,7 +34,11 @@ def renew(session: Session, endpoint: str) -> None:
 
 
 def keep(session: Session, inventory: Inventory, epoch: int) -> bool:
-    """Keep an answer in place of the one before, unless that is newer. False: the endpoint is in another epoch now."""
+    """Keep an answer in place of the one before, unless that is newer. False: the endpoint is in another epoch now.
+
+    A datastore that has filled since the answer before is noted in the audit.
+    """
+    _note_filled(session, inventory, epoch)
     answer = _JSON.dump_json(inventory).decode()
     line = {"endpoint": inventory.endpoint, "epoch": epoch, "taken_at": utc(inventory.taken_at), "answer": answer}
     new = insert(dialect_of(session), _table).values(line)
@@ -50,12 +54,44 @@ def keep(session: Session, inventory: Inventory, epoch: int) -> bool:
     return session.scalar(sa.select(old.epoch).where(old.endpoint == inventory.endpoint)) == epoch
 
 
+def taken(session: Session) -> dict[str, datetime]:
+    """When each endpoint answered last; without those that have not in their present epoch."""
+    rows = session.execute(sa.select(_table.c.endpoint, _table.c.taken_at).where(_table.c.taken_at.is_not(None)))
+    return {row.endpoint: row.taken_at for row in rows}
+
+
+def filled(session: Session) -> list[tuple[str, DatastoreFacts]]:
+    """The datastores that have filled, each with its endpoint, as the endpoints said last."""
+    endpoint = models.Endpoint
+    said = sa.select(_table.c.answer).join(endpoint, endpoint.name == _table.c.endpoint)
+    said = said.where(_table.c.answer.is_not(None), endpoint.removed_at.is_(None)).order_by(_table.c.endpoint)
+    known = (_JSON.validate_json(answer) for answer in session.scalars(said))
+    return [(each.endpoint, store) for each in known for store in each.datastores if store.filled]
+
+
 def read(session: Session, answers: Sequence[Answered], now: datetime) -> tuple[Inventory, ...]:
     """The answers themselves, or newer ones of the same epoch. One that is not believed any more says why."""
     wanted = [answered.endpoint for answered in answers if not answered.error]
     rows = session.execute(sa.select(_table).where(_table.c.endpoint.in_(wanted))) if wanted else ()
     kept = {row.endpoint: row for row in rows}
     return tuple(_read(answered, kept.get(answered.endpoint), now) for answered in answers)
+
+
+def _note_filled(session: Session, inventory: Inventory, epoch: int) -> None:
+    """The row is locked: of many that ask at one moment, one notes it."""
+    now_filled = [store for store in inventory.datastores if store.filled]
+    if not now_filled:
+        return
+    query = sa.select(_table).where(_table.c.endpoint == inventory.endpoint).with_for_update()
+    row = session.execute(query).first()
+    if row is not None and (row.epoch != epoch or (row.taken_at and row.taken_at > inventory.taken_at)):
+        return  # this answer is not kept
+    before = _JSON.validate_json(row.answer).datastores if row is not None and row.answer else ()
+    known = {store.name for store in before if store.filled}
+    for store in now_filled:
+        if store.name not in known:
+            what = f"{store.name}: {store.why_not}"
+            audit.note(session, f"endpoint-{inventory.endpoint}", "vclab", "datastore filled", what, inventory.taken_at)
 
 
 def _read(answered: Answered, row: sa.Row[*tuple[Any, ...]] | None, now: datetime) -> Inventory:

@@ -136,13 +136,16 @@ def _datastore(site: Site, values: Mapping[str, Any], held: int, largest: _Large
     why = "" if values.get("summary.accessible", True) else "not accessible"
     if not why and values.get("summary.maintenanceMode", "normal") != "normal":
         why = "in maintenance"
+    filled = "" if why else _filled(site, free, capacity, floor, largest)
+    why = why or filled
     return DatastoreFacts(
         name=values["name"],
         disk_gb=max(free + held - floor, 0) // 2**30,
         free_gb=free // 2**30,
-        usable=not (why := why or _filled(site, free, capacity, floor, largest)),
+        usable=not why,
         why_not=why,
         linked=str(values.get("summary.type", "")).lower() not in _UNLINKED,
+        filled=bool(filled),
     )
 
 

@@ -17,6 +17,7 @@ type faults struct {
 	refusals map[string]int           // how many more power-ons a host refuses
 	delays   map[string]time.Duration // of tasks, by name, e.g. "CopyVirtualDisk", "PowerOn"
 	denied   map[string]bool          // privileges that nobody has
+	broken   int                      // how many more disks that are given break off in the middle
 }
 
 func newFaults() *faults {
@@ -29,16 +30,16 @@ func (f *faults) clear() {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
 	f.full, f.refusals, f.delays = map[string]bool{}, map[string]int{}, map[string]time.Duration{}
-	f.denied = map[string]bool{}
+	f.denied, f.broken = map[string]bool{}, 0
 	f.publishDelays()
 }
 
 // order is the body of POST /fault.
 type order struct {
-	Kind      string `json:"kind"` // no_space, power_on, copy_delay, task_delay, deny
+	Kind      string `json:"kind"` // no_space, power_on, copy_delay, task_delay, deny, broken_transfer
 	Datastore string `json:"datastore"`
 	Host      string `json:"host"`
-	Count     int    `json:"count"` // of power-ons that fail; 0: all
+	Count     int    `json:"count"` // of power-ons or transfers that fail; 0: all
 	Task      string `json:"task"`  // as in its info.name, without "_Task"; with deny: the privilege
 	Ms        int    `json:"ms"`
 }
@@ -49,6 +50,9 @@ func (c *center) order(o order) error {
 	f := c.faults
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
+	if o.Count <= 0 {
+		o.Count = always
+	}
 	switch o.Kind {
 	case "no_space":
 		if _, ok := c.stores[o.Datastore]; !ok {
@@ -59,9 +63,6 @@ func (c *center) order(o order) error {
 		if c.host(o.Host) == nil {
 			return fmt.Errorf("no host %q", o.Host)
 		}
-		if o.Count <= 0 {
-			o.Count = always
-		}
 		f.refusals[o.Host] = o.Count
 	case "copy_delay":
 		f.delays["CopyVirtualDisk"] = time.Duration(o.Ms) * time.Millisecond
@@ -70,8 +71,10 @@ func (c *center) order(o order) error {
 		f.publishDelays()
 	case "deny":
 		f.denied[o.Task] = true
+	case "broken_transfer":
+		f.broken = o.Count
 	default:
-		return fmt.Errorf("unknown kind %q: no_space, power_on, copy_delay, task_delay or deny", o.Kind)
+		return fmt.Errorf("unknown kind %q: no_space, power_on, copy_delay, task_delay, deny or broken_transfer", o.Kind)
 	}
 	return nil
 }
@@ -95,6 +98,17 @@ func (f *faults) denies(privilege string) bool {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
 	return f.denied[privilege]
+}
+
+// breaks counts one disk that is given and says whether it breaks off.
+func (f *faults) breaks() bool {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	if f.broken == 0 {
+		return false
+	}
+	f.broken--
+	return true
 }
 
 func (f *faults) delay(task string) time.Duration {

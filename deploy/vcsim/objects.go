@@ -74,7 +74,7 @@ var overridden = map[string]bool{
 	"PowerOnVM_Task": true, "ResetVM_Task": true, "RebootGuest": true, "ShutdownGuest": true, "Destroy_Task": true,
 	"EnterMaintenanceMode_Task": true, "ExitMaintenanceMode_Task": true, "DisconnectHost_Task": true,
 	"ReconnectHost_Task": true, "CancelTask": true, "SearchDatastore_Task": true,
-	"SearchDatastoreSubFolders_Task": true, "ExportVm": true, "ImportVApp": true,
+	"SearchDatastoreSubFolders_Task": true, "ExportVm": true, "ImportVApp": true, "UnregisterVM": true,
 	"HasPrivilegeOnEntities": true, "RelocateVM_Task": true, "ConfigureStorageDrsForPod_Task": true,
 }
 
@@ -305,7 +305,11 @@ func (m *machineObject) notOn() types.BaseMethodFault {
 func (m *machineObject) PowerOnVMTask(ctx *simulator.Context, req *types.PowerOnVM_Task) soap.HasFault {
 	h := m.center.registry.Get(*m.Runtime.Host).(*simulator.HostSystem)
 	if !m.on() {
-		if fault := m.center.powerOnFault(h, m.Self.Value); fault != nil {
+		fault := m.busy()
+		if fault == nil {
+			fault = m.center.powerOnFault(h, m.Self.Value)
+		}
+		if fault != nil {
 			ref := m.center.refuse(ctx, m.Self, "powerOn", fault)
 			return &methods.PowerOnVM_TaskBody{Res: &types.PowerOnVM_TaskResponse{Returnval: ref}}
 		}
@@ -348,7 +352,11 @@ func (m *machineObject) ShutdownGuest(ctx *simulator.Context, req *types.Shutdow
 }
 
 func (m *machineObject) ReconfigVMTask(ctx *simulator.Context, req *types.ReconfigVM_Task) soap.HasFault {
-	if fault := m.center.checkDevices(&req.Spec); fault != nil {
+	fault := m.busy()
+	if fault == nil {
+		fault = m.center.checkDevices(&req.Spec)
+	}
+	if fault != nil {
 		ref := m.center.refuse(ctx, m.Self, "reconfigVm", fault)
 		return &methods.ReconfigVM_TaskBody{Res: &types.ReconfigVM_TaskResponse{Returnval: ref}}
 	}
@@ -357,6 +365,10 @@ func (m *machineObject) ReconfigVMTask(ctx *simulator.Context, req *types.Reconf
 
 // DestroyTask removes the machine's folder before the task ends; the simulator alone does that some time later.
 func (m *machineObject) DestroyTask(ctx *simulator.Context, req *types.Destroy_Task) soap.HasFault {
+	if fault := m.busy(); fault != nil {
+		ref := m.center.refuse(ctx, m.Self, "destroy", fault)
+		return &methods.Destroy_TaskBody{Res: &types.Destroy_TaskResponse{Returnval: ref}}
+	}
 	_, folder, pathFault := m.center.resolve(m.Config.Files.LogDirectory)
 	task := simulator.CreateTask(m.VirtualMachine, "destroy", func(*simulator.Task) (types.AnyType, types.BaseMethodFault) {
 		ref := m.VirtualMachine.DestroyTask(ctx, req).(*methods.Destroy_TaskBody).Res.Returnval
@@ -371,4 +383,11 @@ func (m *machineObject) DestroyTask(ctx *simulator.Context, req *types.Destroy_T
 		return nil, nil
 	})
 	return &methods.Destroy_TaskBody{Res: &types.Destroy_TaskResponse{Returnval: task.Run(ctx)}}
+}
+
+func (m *machineObject) UnregisterVM(ctx *simulator.Context, req *types.UnregisterVM) soap.HasFault {
+	if fault := m.busy(); fault != nil {
+		return &methods.UnregisterVMBody{Fault_: simulator.Fault(words(fault), fault)}
+	}
+	return m.VirtualMachine.UnregisterVM(ctx, req)
 }

@@ -34,6 +34,10 @@ func (c *center) layers(file string) []string {
 
 // RelocateVMTask moves the files too; the simulator's only says that they were.
 func (m *machineObject) RelocateVMTask(ctx *simulator.Context, req *types.RelocateVM_Task) soap.HasFault {
+	if fault := m.busy(); fault != nil {
+		ref := m.center.refuse(ctx, m.Self, "relocateVm", fault)
+		return &methods.RelocateVM_TaskBody{Res: &types.RelocateVM_TaskResponse{Returnval: ref}}
+	}
 	to := m.center.storeOf(req.Spec.Datastore)
 	if to == nil || slices.Equal(m.Datastore, []types.ManagedObjectReference{to.ref}) {
 		return m.VirtualMachine.RelocateVMTask(ctx, req)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -22,8 +23,8 @@ import (
 )
 
 // Disks come and go over HTTP under a lease, as streamOptimized VMDKs: ImportVApp makes a machine and takes its disks,
-// ExportVm gives those of a machine that is off. Whoever knows a lease's URL may use it, until the lease ends. The
-// simulator's own takes uploads and throws them away, and has no exports.
+// ExportVm gives those of a machine that is off. Whoever knows a lease's URL may use it, until the lease ends; while it
+// is held, nothing else changes the machine. The simulator's own takes uploads and throws them away, and has no exports.
 
 const leaseTime = 5 * time.Minute // without a word from the client
 
@@ -36,11 +37,12 @@ type transfer struct {
 
 type lease struct {
 	mo.HttpNfcLease
-	center *center
-	mutex  sync.Mutex
-	disks  map[string]*transfer // by target id
-	heard  time.Time
-	undo   func() // of an import that was given up
+	center  *center
+	machine string // its id; empty: not made yet
+	mutex   sync.Mutex
+	disks   map[string]*transfer // by target id
+	heard   time.Time
+	undo    func() // of an import that was given up
 }
 
 type leases struct {
@@ -59,6 +61,32 @@ func (l *leases) find(id string) *lease {
 		return nil
 	}
 	return found
+}
+
+// of is the lease that is held on a machine, or nil.
+func (l *leases) of(machine string) *lease {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	for _, each := range l.all {
+		if each.machine == machine {
+			return each
+		}
+	}
+	return nil
+}
+
+// holds: the machine of an import is made.
+func (l *leases) holds(held *lease, machine string) {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	held.machine = machine
+}
+
+// drop lets nobody use a lease any more.
+func (l *leases) drop(id string) {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	delete(l.all, id)
 }
 
 // expire ends the leases whose clients have gone, with what they were for.
@@ -81,12 +109,13 @@ func (l *leases) expire() {
 	}
 }
 
-func (c *center) newLease() *lease {
+// newLease is one on a machine; empty: on one that is still to be made.
+func (c *center) newLease(machine string) *lease {
 	c.leases.mutex.Lock()
 	defer c.leases.mutex.Unlock()
 	c.leases.count++
 	id := fmt.Sprintf("lease-%d-%d", time.Now().UnixNano(), c.leases.count)
-	l := &lease{center: c, disks: map[string]*transfer{}, heard: time.Now()}
+	l := &lease{center: c, machine: machine, disks: map[string]*transfer{}, heard: time.Now()}
 	l.Self = types.ManagedObjectReference{Type: "HttpNfcLease", Value: id}
 	l.State = types.HttpNfcLeaseStateInitializing
 	c.leases.all[id] = l
@@ -129,9 +158,7 @@ func size(file string) int64 {
 }
 
 func (l *lease) end() {
-	l.center.leases.mutex.Lock()
-	delete(l.center.leases.all, l.Self.Value)
-	l.center.leases.mutex.Unlock()
+	l.center.leases.drop(l.Self.Value)
 	ctx := l.center.newContext()
 	l.center.registry.Remove(ctx, l.Self)
 }
@@ -152,11 +179,13 @@ func (l *lease) HttpNfcLeaseComplete(*simulator.Context, *types.HttpNfcLeaseComp
 		}
 	}
 	l.mutex.Unlock()
+	l.center.leases.drop(l.Self.Value) // at once: the client goes on with the machine
 	go l.end()
 	return &methods.HttpNfcLeaseCompleteBody{Res: &types.HttpNfcLeaseCompleteResponse{}}
 }
 
 func (l *lease) HttpNfcLeaseAbort(*simulator.Context, *types.HttpNfcLeaseAbort) soap.HasFault {
+	l.center.leases.drop(l.Self.Value)
 	go func() {
 		l.end()
 		if l.undo != nil {
@@ -167,14 +196,61 @@ func (l *lease) HttpNfcLeaseAbort(*simulator.Context, *types.HttpNfcLeaseAbort) 
 }
 
 func (m *machineObject) ExportVm(*simulator.Context, *types.ExportVm) soap.HasFault {
-	if m.on() {
+	if m.Runtime.PowerState != types.VirtualMachinePowerStatePoweredOff {
 		return &methods.ExportVmBody{Fault_: simulator.Fault("", &types.InvalidPowerState{
 			RequestedState: types.VirtualMachinePowerStatePoweredOff, ExistingState: m.Runtime.PowerState,
 		})}
 	}
-	l := m.center.newLease()
+	fault := m.busy()
+	for _, disk := range m.center.machines.disks(m.Self.Value) {
+		if fault == nil {
+			_, fault = m.center.flattened(disk)
+		}
+	}
+	if fault != nil {
+		return &methods.ExportVmBody{Fault_: simulator.Fault(whyNot(fault), fault)}
+	}
+	l := m.center.newLease(m.Self.Value)
 	go l.ready(m.VirtualMachine, false)
 	return &methods.ExportVmBody{Res: &types.ExportVmResponse{Returnval: l.Self}}
+}
+
+// busy is why a machine can't be changed now: its disks are being sent or taken.
+func (m *machineObject) busy() types.BaseMethodFault {
+	if l := m.center.leases.of(m.Self.Value); l != nil {
+		return &types.TaskInProgress{Task: types.ManagedObjectReference{Type: "Task", Value: "of " + l.Self.Value}}
+	}
+	return nil
+}
+
+// flattened is the disk that holds all that a machine reads of this one: itself, or the parent of children that are
+// empty. What the lab's children hold are layers of a file system, which nothing here can merge.
+func (c *center) flattened(file string) (string, types.BaseMethodFault) {
+	for _, parent := range c.parents(file) {
+		if diskSize(file) > 0 {
+			return "", &types.NotSupported{}
+		}
+		file = parent
+	}
+	if isLayered(file) {
+		return "", &types.NotSupported{}
+	}
+	name := types.FileFault{File: c.datastorePath(file)}
+	if _, err := os.Stat(flatName(file)); err != nil {
+		return "", &types.FileNotFound{FileFault: name}
+	}
+	if c.machines.uses(file, false) != "" { // somebody writes to it
+		return "", &types.FileLocked{FileFault: name}
+	}
+	return file, nil
+}
+
+// whyNot is a fault of flattened in words.
+func whyNot(fault types.BaseMethodFault) string {
+	if _, layered := fault.(*types.NotSupported); layered {
+		return "The disk holds layers of a file system, which the lab can't merge with its parent."
+	}
+	return words(fault)
 }
 
 type poolObject struct {
@@ -189,7 +265,7 @@ func (p *poolObject) ImportVApp(ctx *simulator.Context, req *types.ImportVApp) s
 	}
 	own := p.center.newContext() // what it does is in the name of who called
 	own.Session = ctx.Session
-	l := p.center.newLease()
+	l := p.center.newLease("")
 	go func() { // it needs the pool's lock, which the call holds
 		vm, fault := p.center.makeForImport(own, p.Self, req, spec.ConfigSpec)
 		if fault != nil {
@@ -199,6 +275,7 @@ func (p *poolObject) ImportVApp(ctx *simulator.Context, req *types.ImportVApp) s
 		l.undo = func() {
 			(&machineObject{vm, p.center}).DestroyTask(own, &types.Destroy_Task{This: vm.Self})
 		}
+		l.center.leases.holds(l, vm.Self.Value)
 		l.ready(vm, true)
 	}()
 	return &methods.ImportVAppBody{Res: &types.ImportVAppResponse{Returnval: l.Self}}
@@ -278,7 +355,7 @@ func (l *lease) take(disk *transfer, body io.Reader) error {
 		return errors.New(words(&types.NoDiskSpace{Datastore: s.name}))
 	}
 	time.Sleep(l.center.faults.delay("ImportVApp"))
-	if err := qemuImg("convert", "-f", "vmdk", "-O", "raw", sent, raw); err != nil {
+	if err := qemuImg(context.Background(), "convert", "-f", "vmdk", "-O", "raw", sent, raw); err != nil {
 		return err
 	}
 	if info, err := os.Stat(raw); err != nil || info.Size() > size(disk.file) {
@@ -303,14 +380,16 @@ func (l *lease) take(disk *transfer, body io.Reader) error {
 	return nil
 }
 
-// give sends a disk as one that has no parents. An empty child is what its parent is.
+// give sends a disk as one that has no parents. As an ESXi host does, without a length, which nobody knows before.
 func (l *lease) give(disk *transfer, w http.ResponseWriter, r *http.Request) error {
-	file := disk.file
-	for _, parent := range l.center.parents(disk.file) {
-		if diskSize(file) > 0 {
-			return errors.New("the lab's children are layers of a file system, which nothing here can merge")
+	file, fault := l.center.flattened(disk.file)
+	if fault != nil {
+		return errors.New(whyNot(fault))
+	}
+	if info, err := os.Stat(flatName(file)); err == nil && info.Size() < size(file) { // of a disk that was never written
+		if err := os.Truncate(flatName(file), size(file)); err != nil {
+			return err
 		}
-		file = parent
 	}
 	folder, err := os.MkdirTemp("", "export")
 	if err != nil {
@@ -318,15 +397,53 @@ func (l *lease) give(disk *transfer, w http.ResponseWriter, r *http.Request) err
 	}
 	defer os.RemoveAll(folder)
 	sent := filepath.Join(folder, "sent.vmdk")
-	if err := qemuImg("convert", "-f", "raw", "-O", "vmdk", "-o", "subformat=streamOptimized", flatName(file), sent); err != nil {
+	options := []string{"convert", "-f", "raw", "-O", "vmdk", "-o", "subformat=streamOptimized"}
+	if err := qemuImg(r.Context(), append(options, flatName(file), sent)...); err != nil {
 		return err
 	}
-	http.ServeFile(w, r, sent)
+	w.Header().Set("Content-Type", "application/x-vnd.vmware-streamVmdk")
+	if err := l.send(sent, w); err != nil {
+		panic(http.ErrAbortHandler) // the answer has begun: all that is left is to hang up
+	}
 	return nil
 }
 
-func qemuImg(words ...string) error {
-	said, err := exec.Command("qemu-img", words...).CombinedOutput()
+const piece = 256 << 10 // bytes
+
+// send takes as long as was ordered, and may be told to break off in the middle.
+func (l *lease) send(file string, w http.ResponseWriter) error {
+	f, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	pause := l.center.faults.delay("ExportVm") * piece / time.Duration(max(info.Size(), piece))
+	last, broken := info.Size(), l.center.faults.breaks()
+	if broken {
+		last /= 2
+	}
+	for at := int64(0); at < last; at += piece {
+		time.Sleep(pause)
+		if l.center.leases.find(l.Self.Value) == nil {
+			return errors.New("the lease has ended")
+		}
+		if _, err := io.CopyN(w, f, min(piece, last-at)); err != nil {
+			return err
+		}
+		w.(http.Flusher).Flush()
+	}
+	if broken {
+		return errors.New("broken off as ordered")
+	}
+	return nil
+}
+
+func qemuImg(ctx context.Context, words ...string) error {
+	said, err := exec.CommandContext(ctx, "qemu-img", words...).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("qemu-img: %s", strings.TrimSpace(string(said)))
 	}

@@ -1,5 +1,6 @@
 """Disks come and go as streamOptimized VMDKs under a lease, with the bytes that were sent."""
 
+import http.client
 import ssl
 import subprocess
 import urllib.error
@@ -11,9 +12,10 @@ from typing import Any
 import pytest
 
 from tests.lab.test_chains import child, until
-from tests.lab.test_vcsim import Center, vim, wait
+from tests.lab.test_vcsim import Center, vim, vmodl, wait
 from tests.vcsim import VcsimProcess
 
+PARENT = "[ds1] vclab-images/there/1/disk.vmdk"
 CONTENT = b"\x01" * (2 << 20) + bytes(6 << 20) + b"\x02" * (1 << 20)
 
 
@@ -87,15 +89,74 @@ def open_url_of(center: Center, url: str) -> None:
     urllib.request.urlopen(url, context=ssl._create_unverified_context())
 
 
-def test_an_empty_child_is_exported_as_its_parent(center: Center, tmp_path: Path) -> None:
-    machine = child(center, "c1", 1, parent="[ds1] vclab-images/there/1/disk.vmdk")
-    lease = ready(machine.ExportVm())
-    (tmp_path / "got.vmdk").write_bytes(open_url(center, lease))
-    lease.HttpNfcLeaseComplete()
-    words = ["qemu-img", "convert", "-f", "vmdk", "-O", "raw", str(tmp_path / "got.vmdk"), str(tmp_path / "got.raw")]
+def raw_of(folder: Path, got: bytes) -> bytes:
+    """The beginning of the disk that a VMDK holds."""
+    (folder / "got.vmdk").write_bytes(got)
+    words = ["qemu-img", "convert", "-f", "vmdk", "-O", "raw", str(folder / "got.vmdk"), str(folder / "got.raw")]
     subprocess.run(words, check=True)
-    with (tmp_path / "got.raw").open("rb") as opened:
-        assert opened.read(len(CONTENT)) == CONTENT
+    assert (folder / "got.raw").stat().st_size == 1 << 30
+    with (folder / "got.raw").open("rb") as opened:
+        return opened.read(len(CONTENT))
+
+
+def test_an_empty_child_is_exported_as_its_parent(center: Center, tmp_path: Path) -> None:
+    machine = child(center, "c1", 1, parent=PARENT)
+    lease = ready(machine.ExportVm())
+    assert raw_of(tmp_path, open_url(center, lease)) == CONTENT
+    lease.HttpNfcLeaseProgress(50)
+    assert raw_of(tmp_path, open_url(center, lease)) == CONTENT, "as often as one likes"
+    url = lease.info.deviceUrl[0].url
+    lease.HttpNfcLeaseComplete()
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        open_url_of(center, url)
     wait(machine.PowerOnVM_Task())
     with pytest.raises(vim.fault.InvalidPowerState):
         machine.ExportVm()
+
+
+def test_a_disk_of_its_own_is_exported_with_its_bytes(center: Center, tmp_path: Path) -> None:
+    center.content.fileManager.MakeDirectory("[ds1] vclab/m1", center.dc, True)
+    disks, own = center.content.virtualDiskManager, "[ds1] vclab/m1/m1.vmdk"
+    wait(disks.CopyVirtualDisk_Task(PARENT, center.dc, own, center.dc, None, False))
+    with (center.vcsim.datastore("ds1") / "vclab/m1/m1-flat.vmdk").open("r+b") as flat:
+        flat.write(b"written since")
+    pool = next(cr for cr in center.dc.hostFolder.childEntity if cr.name == "esx1").resourcePool
+    machine = wait(center.dc.vmFolder.CreateVM_Task(center.spec("m1", 1), pool, center.host("esx1")))
+    lease = ready(machine.ExportVm())
+    assert raw_of(tmp_path, open_url(center, lease)) == b"written since" + CONTENT[13:]
+
+
+def test_a_child_that_was_written_to_is_refused_with_the_reason(center: Center) -> None:
+    machine = child(center, "c1", 1, parent=PARENT)
+    with (center.vcsim.datastore("ds1") / "vclab/c1/c1-delta.vmdk").open("r+b") as delta:
+        delta.write(bytes([1]) * 4096)
+    with pytest.raises(vmodl.fault.NotSupported) as refused:
+        machine.ExportVm()
+    assert "layers of a file system" in refused.value.msg
+
+
+def test_a_machine_whose_disk_is_sent_can_not_be_changed(center: Center) -> None:
+    machine = child(center, "c1", 1, parent=PARENT)
+    lease = ready(machine.ExportVm())
+    for task in (
+        machine.PowerOnVM_Task,
+        machine.Destroy_Task,
+        lambda: machine.ReconfigVM_Task(vim.vm.ConfigSpec(numCPUs=1)),
+        lambda: machine.RelocateVM_Task(vim.vm.RelocateSpec(datastore=center.dc.datastore[0])),
+    ):
+        with pytest.raises(vim.fault.TaskInProgress):
+            wait(task())
+    for call in (machine.ExportVm, machine.UnregisterVM):
+        with pytest.raises(vim.fault.TaskInProgress):
+            call()
+    lease.HttpNfcLeaseAbort()
+    machine.UnregisterVM()
+    assert (center.vcsim.datastore("ds1") / "vclab/c1/c1.vmdk").exists(), "an export that ends deletes nothing"
+
+
+def test_a_transfer_can_break_off(center: Center) -> None:
+    lease = ready(child(center, "c1", 1, parent=PARENT).ExportVm())
+    center.vcsim.control("POST", "/fault", {"kind": "broken_transfer", "count": 1})
+    with pytest.raises(http.client.IncompleteRead):
+        open_url(center, lease)
+    assert open_url(center, lease).startswith(b"KDMV")

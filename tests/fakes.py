@@ -160,6 +160,12 @@ class FakeModule:
         self.world.act("make_copy")
         return Copied(f"[{job.wanted.place.storage}] copies/{job.wanted}.vmdk")
 
+    def fetch_copy(self, context: StepContext, job: CopyJob) -> Content:
+        """In the repository."""
+        self.world.wait("fetch_copy", lambda: context.cancelled)
+        self.world.act("fetch_copy")
+        return self.world.content
+
     def remove_copy(self, context: StepContext, job: CopyJob) -> None:
         """Gone."""
         self.world.wait("remove_copy", lambda: context.cancelled)

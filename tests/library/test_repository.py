@@ -118,6 +118,19 @@ def test_room_is_promised_before_a_byte_is_written(repository: Repository) -> No
     assert repository.room().promised == 0
 
 
+def test_more_room_is_promised_when_it_turns_out_to_be_needed(repository: Repository) -> None:
+    with repository.scratch(MIB) as folder:
+        repository.promise(folder, 12 * MIB)
+        assert repository.room().promised == 12 * MIB
+        (folder / "came.vmdk").write_bytes(bytes(range(256)) * 4096)
+        os.sync()
+        assert repository.room().promised == 11 * MIB
+        with pytest.raises(Refused, match="has no room"):
+            repository.promise(folder, repository.room().left + 64 * MIB)
+        assert repository.room().promised == 11 * MIB
+    assert repository.room().promised == 0
+
+
 def _hang(folder: Path) -> None:
     def write(target: Path, told: Told) -> None:
         target.write_bytes(b"half")

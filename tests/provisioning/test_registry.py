@@ -43,6 +43,8 @@ def test_what_is_declared_is_there_and_nothing_else(kind: Kind) -> None:
     for name in ("machines", "remove_machine"):
         assert hasattr(module, name) == (not kind.traits.lent), f"{name}: only what makes computers can list its own"
     assert (maker(module) is None) == kind.traits.lent
+    for name in ("make_copy", "remove_copy", "fetch_copy", "verify_copy"):
+        assert hasattr(module, name) == kind.traits.copies
 
 
 @each_kind

@@ -7,6 +7,7 @@ this machine as its backing file, and whoever converts it would be given that fi
 import json
 import os
 import re
+import select
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -170,13 +171,19 @@ def _convert(source: Path, given: Format, target: Path, wanted: Format, size: in
 
 
 def _follow(running: "subprocess.Popen[bytes]", size: int, told: Told) -> None:
-    """Tell the progress that it prints, each value after a carriage return."""
+    """Tell the progress that it prints, each value after a carriage return; every second also when it prints
+    nothing."""
     assert running.stdout is not None
-    left = b""
-    while said := os.read(running.stdout.fileno(), 4096):
-        left = (left + said)[-64:]
-        if found := _PROGRESS.findall(left):
-            told(int(float(found[-1]) / 100 * size), size)
+    left, done, output = b"", 0, select.poll()
+    output.register(running.stdout)
+    while True:
+        if output.poll(1000):
+            if not (said := os.read(running.stdout.fileno(), 4096)):
+                return
+            left = (left + said)[-64:]
+            if found := _PROGRESS.findall(left):
+                done = int(float(found[-1]) / 100 * size)
+        told(done, size)
 
 
 def _last_line(said: bytes, path: Path) -> str:

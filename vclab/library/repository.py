@@ -35,6 +35,11 @@ _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?")
 _HASH = re.compile(r"[0-9a-f]{64}")
 _JSON = TypeAdapter(RevisionRecord)
 
+
+class OtherBytes(StepFailed):
+    """A revision's disk does not hold what its record says."""
+
+
 Write = Callable[[Path, Told], None]
 """Writes a disk as a new raw file, telling how far it is."""
 
@@ -137,8 +142,8 @@ class Repository:
         ``complete`` adds what only the disk tells.
 
         ``record.sha256`` and ``.size`` may be empty: then they are what was written. ``told`` is told of writing, then
-        of reading back. Raises ``Refused`` when there is no room or another revision of that number, ``StepFailed``
-        when other bytes come back than were written, or than the record says; and what ``write`` and ``told`` raise.
+        of reading back. Raises ``Refused`` when there is no room or another revision of that number, ``OtherBytes``
+        when other bytes come back than the record says; and what ``write`` and ``told`` raise.
         """
         final = self._place(record.image, record.revision)
         with _failing(self.folder), self._incoming(needs) as folder:
@@ -179,6 +184,13 @@ class Repository:
                 shutil.rmtree(folder, ignore_errors=True)
             return len(dead)
 
+    def promise(self, folder: Path, needs: int) -> None:
+        """Promise a folder of ``scratch`` more: so many bytes in all. Raises ``Refused`` when there is no room."""
+        with _failing(self.folder), _locked(self.folder / "lock"), (folder / PROMISED).open("r+b") as promised:
+            self._must_have(needs - int(promised.read()))
+            promised.seek(0)
+            promised.write(str(needs).encode())
+
     # Inside.
 
     def _place(self, image: str, revision: int) -> Path:
@@ -198,10 +210,7 @@ class Repository:
         """A folder of its own, with room promised; it is deleted if it still has that name afterwards."""
         folder = self.folder / "incoming" / uuid.uuid4().hex
         with _locked(self.folder / "lock"):
-            room = self._room()
-            if needs > room.left:
-                text = f"the repository {self.folder} has no room for {needs} bytes: {max(room.left, 0)} are left"
-                raise Refused(text, "retire revisions, or enlarge its file system")
+            self._must_have(needs)
             folder.mkdir()
             mine = (folder / PROMISED).open("xb")
             fcntl.flock(mine, fcntl.LOCK_EX)
@@ -212,6 +221,13 @@ class Repository:
                 yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+    def _must_have(self, needs: int) -> None:
+        """Raises ``Refused`` when there is no room for so many bytes more."""
+        room = self._room()
+        if needs > room.left:
+            text = f"the repository {self.folder} has no room for {needs} bytes: {max(room.left, 0)} are left"
+            raise Refused(text, "retire revisions, or enlarge its file system")
 
     def _room(self) -> Room:
         here = os.statvfs(self.folder)
@@ -235,10 +251,10 @@ class Repository:
 
 
 def _agreed(record: RevisionRecord, found: Content) -> RevisionRecord:
-    """The record with the content that was read back. Raises ``StepFailed``."""
+    """The record with the content that was read back. Raises ``OtherBytes``."""
     if record.sha256 and Content(record.sha256, record.size) != found:
         what = f"{record.image}/{record.revision}"
-        raise StepFailed(f"other bytes came back than {what} has: SHA-256 {found.sha256}, not {record.sha256}")
+        raise OtherBytes(f"other bytes came back than {what} has: SHA-256 {found.sha256}, not {record.sha256}")
     return replace(record, sha256=found.sha256, size=found.size)
 
 
@@ -266,9 +282,10 @@ def _promised(folder: Path) -> int:
     """What it may still take."""
     try:
         needs = int((folder / PROMISED).read_bytes()[:20])
+        taken = sum(content.allocated(file) for file in folder.iterdir() if file.name != PROMISED)
     except (OSError, ValueError):
         return 0
-    return max(0, needs - content.allocated(folder / DISK))
+    return max(0, needs - taken)
 
 
 def _is_written(folder: Path) -> bool:

@@ -44,7 +44,8 @@ class StepFailed(VclabError):
 
 
 class CopyLost(StepFailed):
-    """The image's copy that a disk is to be made from, or that is to be read, is not there any more."""
+    """The image's copy that a disk is to be made from, or that is to be read, is not there any more, or not what it
+    was."""
 
 
 class Unreachable(VclabError):

@@ -54,7 +54,8 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Source:
-    """Where a copy is made from: another storage of its endpoint, or a repository that the site's workers reach.
+    """Where a copy is made from: a storage of an endpoint, or a repository that the site's workers reach. Without a
+    hash, and of 0 bytes: what its disk holds was never read.
 
     ``at``: the copy that it is; None: it is not known to be one.
     """
@@ -73,33 +74,6 @@ class Content:
 
     sha256: str = ""
     size: int = 0
-
-
-@dataclass(frozen=True)
-class CopyJob:
-    """What it takes to make a copy. Recorded; carries no secret."""
-
-    wanted: Wanted
-    source: Source
-    installation: str
-    module: str
-    site: str
-    disk_gb: int
-    image_data: str = ""
-    rate: int = 0  #: bytes a second at which it may be read or sent; 0: any
-
-    @property
-    def of_repository(self) -> bool:
-        """The copy is one in a repository."""
-        return not self.wanted.place.endpoint
-
-
-@dataclass(frozen=True)
-class Copied:
-    """A copy that was made."""
-
-    path: str  #: where it is, as its module says
-    size: int = 0  #: bytes that it takes; 0: not known
 
 
 @dataclass(frozen=True)
@@ -150,6 +124,36 @@ class RevisionRecord:
     def origin(self) -> Origin:
         """The part that a revision's row has too."""
         return Origin(self.sha256, self.size, self.made_at, self.made_by, self.parent, self.reservation, self.notes)
+
+
+@dataclass(frozen=True)
+class CopyJob:
+    """What it takes to make a copy. Recorded; carries no secret."""
+
+    wanted: Wanted
+    source: Source
+    installation: str
+    module: str
+    site: str
+    disk_gb: int
+    image_data: str = ""
+    rate: int = 0  #: bytes a second at which it may be read or sent; 0: any
+    repository: str = ""  #: folder of the one to which the copy is brought; empty: it comes to an endpoint
+    record: RevisionRecord | None = None  #: what is kept beside the bytes there
+
+    @property
+    def of_repository(self) -> bool:
+        """The copy is one in a repository."""
+        return not self.wanted.place.endpoint
+
+
+@dataclass(frozen=True)
+class Copied:
+    """A copy that was made."""
+
+    path: str  #: where it is, as its module says; empty: in its repository
+    size: int = 0  #: bytes of its disk, if they were read back; 0: they were not
+    sha256: str = ""  #: of these bytes
 
 
 def disk_gib(size: int) -> int:

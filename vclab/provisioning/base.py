@@ -92,10 +92,26 @@ class Copier(Protocol):
         Raises ``StepFailed``, which says why, when anything on the endpoint needs it; ``Unreachable``.
         """
 
-    def verify_copy(self, context: StepContext, job: CopyJob) -> Content:
-        """Read all bytes of a copy back, at most ``job.rate`` bytes a second, and change nothing.
+    def fetch_copy(self, context: StepContext, job: CopyJob) -> Content:
+        """Have the copy at ``job.source``, on a storage of the endpoint ``job.source.at.endpoint``, in the repository
+        in the folder ``job.repository``, with ``job.record`` beside it: whole and read back, or not at all. One that
+        is there, whole, is adopted; one that has other bytes there than its record says is replaced. At most
+        ``job.rate`` bytes a second come.
 
-        Raises ``CopyLost`` when it is not there, ``Interrupted`` when stopped; ``StepFailed``, ``Unreachable``.
+        Returns what its disk holds: also when nobody knew it before, and ``job.record`` has no hash.
+
+        Raises ``CopyLost`` when it is not there, or not what ``job.record`` says (hash, size); ``StepFailed`` when it
+        is larger than ``job.disk_gb``, or no disk; ``Refused`` when the repository has no room; ``Interrupted`` when
+        stopped, within 2 s; ``Unreachable``. Nothing is left of it then.
+        """
+
+    def verify_copy(self, context: StepContext, job: CopyJob) -> Content:
+        """Read all bytes of a copy back, at most ``job.rate`` bytes a second, and change nothing. Nothing of it is
+        kept. ``job.source.size``, if it is known, says how many bytes the disk should have: a storage may round that
+        up. Whether what is returned is right the caller says.
+
+        Raises ``CopyLost`` when it is not there, ``Interrupted`` when stopped, within 2 s; ``StepFailed``,
+        ``Unreachable``.
         """
 
 

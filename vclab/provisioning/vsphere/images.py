@@ -8,7 +8,7 @@ The folder's name says whose they are. A disk has its name only when it is whole
 from vclab.model.errors import Interrupted, StepFailed, Unreachable
 from vclab.model.revisions import Copied, CopyJob
 from vclab.model.steps import StepContext
-from vclab.provisioning.vsphere import chains, files
+from vclab.provisioning.vsphere import carriers, chains, files
 from vclab.provisioning.vsphere.api import vim
 from vclab.provisioning.vsphere.copying import Copying, copy, rename, tidy
 from vclab.provisioning.vsphere.data import ImageData
@@ -52,6 +52,7 @@ def remove_copy(site: Site, job: CopyJob, context: StepContext) -> None:
     with explained(f"deleting the copy of {wanted} on {wanted.place}"):
         if files.listing(site, site.datastore(wanted.place.storage), place) is None:
             return
+        carriers.sweep(site, carriers.of_export(job.installation, wanted.place.storage, wanted), context)
         if user := chains.child_of(site, wanted.place.storage, place):
             raise StepFailed(f"{user} is made from {wanted} on {wanted.place}; it is not deleted")
         context.fence()
@@ -63,15 +64,20 @@ def remove_copy(site: Site, job: CopyJob, context: StepContext) -> None:
 
 def directory(installation: str, datastore: str, image: str, revision: int) -> str:
     """The directory of a copy: it holds nothing else."""
-    return f"[{datastore}] {files.ROOT}/images.of_{installation}/{image}.{revision}"
+    return f"{carriers.home(installation, datastore)}/{image}.{revision}"
+
+
+def source_of(job: CopyJob) -> str:
+    """The disk on a datastore that it is made from, or read; empty: it comes from a repository. Raises
+    ``StepFailed``."""
+    data = ImageData.of(job.image_data, f"the image {job.wanted.image}, revision {job.wanted.revision},")
+    return job.source.path or (data.master(job.source.storage) if job.source.storage else "")
 
 
 def _copying(job: CopyJob) -> Copying:
-    wanted, source = job.wanted, job.source
-    data = ImageData.of(job.image_data, f"the image {wanted.image}, revision {wanted.revision},")
+    wanted = job.wanted
     where = directory(job.installation, wanted.place.storage, wanted.image, wanted.revision)
-    path = source.path or (data.master(source.storage) if source.storage else "")
-    return Copying(path, f"the copy of {wanted}", wanted.place.storage, where, DISK, job.disk_gb)
+    return Copying(source_of(job), f"the copy of {wanted}", wanted.place.storage, where, DISK, job.disk_gb)
 
 
 def _prepared(site: Site, wanted: Copying) -> set[str]:

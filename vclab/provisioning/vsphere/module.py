@@ -7,10 +7,10 @@ from vclab.model.catalog import Endpoint
 from vclab.model.errors import NotOurs
 from vclab.model.inventory import Inventory, MachineFacts, Machines
 from vclab.model.plans import Evidence, Facts, NodeStatus, Plan, Profile, Status, Step, StepInput, Target, Whereabouts
-from vclab.model.revisions import Copied, CopyJob
+from vclab.model.revisions import Content, Copied, CopyJob
 from vclab.model.steps import BlockingStep, StepContext
 from vclab.provisioning.virtual import load_plan
-from vclab.provisioning.vsphere import NAME, TRAITS, chains, images, loading, removal
+from vclab.provisioning.vsphere import NAME, TRAITS, chains, images, loading, reading, removal
 from vclab.provisioning.vsphere.address import find_address, leased, nobody_else, published_key, whereabouts
 from vclab.provisioning.vsphere.chains import Disk
 from vclab.provisioning.vsphere.copying import copy_disk
@@ -99,15 +99,19 @@ class VSphere:
 
     def make_copy(self, context: StepContext, job: CopyJob) -> Copied:
         """Have a copy of a revision on a datastore. Raises ``StepFailed``, ``Interrupted``, ``NotOurs``."""
-        if job.installation != self._installation:
-            raise NotOurs(f"{job.wanted} is of the installation {job.installation}; this one is {self._installation}")
-        return images.make_copy(self._site(job.wanted.place.endpoint), job, context)
+        return images.make_copy(self._of(job, job.wanted.place.endpoint), job, context)
 
     def remove_copy(self, context: StepContext, job: CopyJob) -> None:
         """Delete a copy of ours. Raises ``StepFailed`` when a machine's disk is made from it, ``NotOurs``."""
-        if job.installation != self._installation:
-            raise NotOurs(f"{job.wanted} is of the installation {job.installation}; this one is {self._installation}")
-        images.remove_copy(self._site(job.wanted.place.endpoint), job, context)
+        images.remove_copy(self._of(job, job.wanted.place.endpoint), job, context)
+
+    def fetch_copy(self, context: StepContext, job: CopyJob) -> Content:
+        """Have a copy from a datastore in a repository. Raises ``StepFailed``, ``Refused``, ``Interrupted``."""
+        return reading.fetch_copy(self._of(job, reading.place_of(job).endpoint), job, context)
+
+    def verify_copy(self, context: StepContext, job: CopyJob) -> Content:
+        """Read a copy on a datastore. Raises ``StepFailed``, ``Refused``, ``Interrupted``."""
+        return reading.verify_copy(self._of(job, reading.place_of(job).endpoint), job, context)
 
     def remove(self, context: StepContext, target: Target) -> None:
         """Remove the computer's machines and directories here, of this generation and older; verify it."""
@@ -156,6 +160,11 @@ class VSphere:
 
     def _site(self, endpoint: str) -> Site:
         return open_site(self._sessions.get(endpoint), self._installation)
+
+    def _of(self, job: CopyJob, endpoint: str) -> Site:
+        if job.installation != self._installation:
+            raise NotOurs(f"{job.wanted} is of the installation {job.installation}; this one is {self._installation}")
+        return self._site(endpoint)
 
     def _at(self, target: Target) -> Site:
         if target.installation != self._installation:

@@ -21,6 +21,7 @@ MACHINES = (
     "VirtualMachine.Interact.PowerOn",
     "VirtualMachine.Interact.PowerOff",
     "VirtualMachine.Interact.Reset",
+    "VApp.Export",
 )
 """On the datacenter."""
 FILES = ("Datastore.AllocateSpace", "Datastore.Browse", "Datastore.FileManagement")

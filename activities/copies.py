@@ -6,6 +6,7 @@ from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy.orm import Session
 from temporalio import activity
@@ -178,7 +179,8 @@ class CopyActivities:
             async with heartbeating(unfenced) as context:
                 watch = asyncio.create_task(self._watch(job.wanted, context))
                 try:
-                    return await in_thread(self._executor, context, module.make_copy, context, job)
+                    make = partial(_fetched, module) if job.of_repository else module.make_copy
+                    return await in_thread(self._executor, context, make, context, job)
                 except Exception:
                     if context.cancelled and not activity.is_cancelled():
                         raise ApplicationError(
@@ -224,3 +226,9 @@ class CopyActivities:
     def _is_wanted(self, wanted: Wanted) -> bool:
         with self._store.read() as session:
             return copies.is_wanted(session, wanted)
+
+
+def _fetched(module: Copier, context: Context, job: CopyJob) -> Copied:
+    """The copy that is in the repository now."""
+    found = module.fetch_copy(context, job)
+    return Copied("", found.size, found.sha256)

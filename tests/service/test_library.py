@@ -287,6 +287,34 @@ def test_a_copy_ahead_of_time_is_asked_for_where_it_can_be(lab: Lab, tmp_path: P
     assert [(name, str(given)) for name, given in lab.workflows.sent] == [("copy", "suse/1")]
 
 
+def test_a_copy_in_a_repository_is_asked_for_where_it_can_be(lab: Lab, tmp_path: Path, disk: Path) -> None:
+    """Of an image that was added by its master."""
+    backend, debian = lab.backend, {"name": "debian-12", "revision": 1}
+    for name, site in (("main", "default"), ("far", "elsewhere")):
+        call(backend, repositories.add, repositories.Add(name=name, folder=str(tmp_path / name), site=site))
+    lab.store.run(lambda s: copies.seen(s, images.known_image(s, "debian-12"), "lab-vcenter", ("ds1",), NOW))
+    for question, why in (
+        (debian, "say where the copy is to be; give --endpoint and --datastore, or else --repository"),
+        ({**debian, "endpoint": "lab-vcenter"}, "say where the copy is to be"),
+        ({**debian, "endpoint": "lab-vcenter", "datastore": "ds1", "repository": "main"}, "say where the copy is"),
+        ({**debian, "repository": "mian"}, "there is no repository 'mian'.*did you mean main"),
+        ({**debian, "revision": 7, "repository": "main"}, "there is no revision 7"),
+        ({**debian, "repository": "far"}, "is on an endpoint of the site elsewhere.*it is on ds1 of lab-vcenter"),
+    ):
+        with pytest.raises(VclabError, match=why):
+            call(backend, library.copy, library.CopyTo(**question))
+    assert lab.workflows.sent == []
+    found = call(backend, library.copy, library.CopyTo(**debian, repository="main"))
+    assert [(copy.place, copy.state) for copy in found.copies] == [
+        ("ds1 of lab-vcenter", "usable"),
+        ("the repository main", "copying"),
+    ]
+    assert [(name, str(given)) for name, given in lab.workflows.sent] == [("copy", "debian-12/1")]
+    assert call(backend, repositories.check, Named(name="main")).missing == (), "it is still to come"
+    with pytest.raises(Refused, match="is in no repository"):
+        call(backend, library.verify, library.Numbered(**debian))
+
+
 def test_a_retired_revision_is_deleted_with_its_copies(lab: Lab, tmp_path: Path, disk: Path) -> None:
     backend, first = lab.backend, library.Numbered(name="suse", revision=1)
     call(backend, repositories.add, repositories.Add(name="main", folder=str(tmp_path / "images")))

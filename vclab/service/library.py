@@ -105,11 +105,21 @@ class Exported(View):
 
 
 class CopyTo(Numbered):
-    """A copy on a datastore of an endpoint is wanted. ``at_once``: whatever night the settings name."""
+    """A copy is wanted: on a datastore of an endpoint, or in a repository. ``at_once``: whatever night the settings
+    name."""
 
-    endpoint: str
-    datastore: str
+    endpoint: str | None = None
+    datastore: str | None = None
+    repository: str | None = None
     at_once: bool = False
+
+    def place(self) -> Place:
+        """Where. Raises ``Invalid`` when that is not said, or twice."""
+        if self.repository and not self.endpoint and not self.datastore:
+            return Place("", self.repository)
+        if self.endpoint and self.datastore and not self.repository:
+            return Place(self.endpoint, self.datastore)
+        raise Invalid("say where the copy is to be", "give --endpoint and --datastore, or else --repository")
 
 
 @read(Rule.ANYBODY)
@@ -221,7 +231,8 @@ async def verify(call: Call, question: Numbered) -> RevisionView:
     name, number = question.name, question.revision
     found = await call.backend.read(lambda s: _one(s, name, number))
     entries = await call.backend.read(repositories.all_of_them)
-    held = [each for each in entries for copy in found.copies if copy.place == Place("", each.name)]
+    there = {copy.place for copy in found.copies if copy.state is not CopyState.COPYING}
+    held = [each for each in entries if Place("", each.name) in there]
     if not held:
         raise Refused(f"{name}/{number} is in no repository", "only what is there can be read back")
     for entry in held:
@@ -239,25 +250,24 @@ async def verify(call: Call, question: Numbered) -> RevisionView:
 
 @act(Rule.KEEPERS)
 async def copy(call: Call, question: CopyTo) -> RevisionView:
-    """Have a copy made on a datastore, before anybody waits for one: in the night, if the settings name one."""
-    place = Place(question.endpoint, question.datastore)
-    wanted, now = Wanted(question.name, question.revision, place), datetime.now(UTC)
+    """Have a copy made on a datastore, before anybody waits for one, or in a repository: in the night, if the settings
+    name one."""
+    wanted, now = Wanted(question.name, question.revision, question.place()), datetime.now(UTC)
+    rules = call.backend.settings.rules()
     client = await call.backend.reservations()
 
     def begin(session: Session) -> str:
         if _one(session, question.name, question.revision).state is RevisionState.RETIRED:
             raise Refused(f"revision {question.revision} of {question.name} is retired")
-        image = catalog.revision(session, question.name, question.revision)
-        endpoints = {each.name: each for each in catalog.endpoints(session)}
-        found = known("endpoint", question.endpoint, endpoints, "`vclab endpoint list` lists them")
-        if found.module != image.module or not checks.traits(image.module).copies:
-            raise Refused(f"{found.name}, of the module {found.module}, can have no copy of {image.name}")
+        _can_be_copied(session, wanted)
         copies.begin(session, wanted, now, kept=True)
+        if not wanted.place.endpoint:
+            copies.job(session, wanted, rules)  # that there is nothing to make it from is said at once
         return copies.why_broken(session, wanted)
 
     if why_not := await call.backend.write(begin):
         raise Refused(why_not)
-    if question.at_once or call.backend.settings.rules().library.may_begin(now):
+    if question.at_once or rules.library.may_begin(now):
         await client.copy(wanted)
     return await call.backend.read(lambda s: _view(question.name, _one(s, question.name, question.revision)))
 
@@ -277,6 +287,21 @@ async def _changed(call: Call, question: Numbered, change: Any) -> RevisionView:
 def _one(session: Session, image: str, number: int) -> RevisionFacts:
     images.known_image(session, image)
     return revisions.one(session, image, number)
+
+
+def _can_be_copied(session: Session, wanted: Wanted) -> None:
+    """Raises ``NotFound``, and ``Refused`` when there can be no copy there."""
+    image, place = catalog.revision(session, wanted.image, wanted.revision), wanted.place
+    if not place.endpoint:
+        entries = {each.name: each for each in repositories.all_of_them(session)}
+        known("repository", place.storage, entries, "`vclab repository list` lists them")
+        if not checks.traits(image.module).copies:
+            raise Refused(f"the module {image.module} makes no machines from images of the library")
+        return
+    endpoints = {each.name: each for each in catalog.endpoints(session)}
+    found = known("endpoint", place.endpoint, endpoints, "`vclab endpoint list` lists them")
+    if found.module != image.module or not checks.traits(image.module).copies:
+        raise Refused(f"{found.name}, of the module {found.module}, can have no copy of {image.name}")
 
 
 def _kept(session: Session, image: str, number: int | None) -> tuple[int, RepositoryFacts, RevisionFacts]:

@@ -170,12 +170,13 @@ async def _looked_at(call: Call, entry: RepositoryFacts, swept: int) -> Detailed
             for each in there
         )
         names = {(each.image, each.revision) for each in there}
+        kept_here = {revision for revision, state in recorded.items() if state is not CopyState.COPYING}
         return DetailedRepository(
             **entry.__dict__,
             free=room.free,
             promised=room.promised,
             kept=kept,
-            missing=tuple(f"{image}/{number}" for image, number in sorted(recorded.keys() - names)),
+            missing=tuple(f"{image}/{number}" for image, number in sorted(kept_here - names)),
             faults=tuple(str(each) for each in records if isinstance(each, StepFailed)),
             swept=swept,
         )

@@ -17,12 +17,21 @@ from vclab.model import catalog as model
 from vclab.model.errors import NotFound, Refused
 from vclab.model.inventory import Amounts
 from vclab.model.messages import copy_workflow
-from vclab.model.revisions import Copied, CopyJob, CopyState, Place, RevisionState, Source, Wanted
+from vclab.model.revisions import (
+    Copied,
+    CopyJob,
+    CopyState,
+    Place,
+    RevisionRecord,
+    RevisionState,
+    Source,
+    Wanted,
+)
 from vclab.model.rules import Rules
 from vclab.store import audit, catalog, claims
 from vclab.store.column_types import utc
 from vclab.store.inserts import dialect_of, insert
-from vclab.store.models import Claim, Copy, CopyWaiter, DiskChild, Repository, Revision
+from vclab.store.models import Claim, Copy, CopyWaiter, DiskChild, Endpoint, Repository, Revision
 
 _LONGEST = timedelta(days=7)
 """For which a copy that is being made has its room."""
@@ -182,7 +191,11 @@ def job(session: Session, wanted: Wanted, rules: Rules) -> CopyJob | None:
     row = _row(session, wanted)
     if row is None or row.state is not CopyState.COPYING:
         return None
-    return _job(session, wanted, _source(session, wanted), rules)
+    found = _job(session, wanted, _source(session, wanted), rules)
+    if wanted.place.endpoint:
+        return found
+    folder = session.get_one(Repository, wanted.place.storage).folder
+    return replace(found, repository=folder, record=_record(session, row))
 
 
 def has_source(session: Session, wanted: Wanted) -> bool:
@@ -202,11 +215,14 @@ def why_broken(session: Session, wanted: Wanted) -> str:
 
 
 def made(session: Session, wanted: Wanted, copied: Copied, now: datetime) -> list[str]:
-    """It is made and can be used. Returns who waits for it."""
+    """It is made and can be used. What its revision holds is known from now on, if its bytes were read. Returns who
+    waits for it."""
+    why = _learn(session, wanted, copied)
     row = lock(session, wanted)
     if row is not None and row.state is CopyState.COPYING:
-        _is(row, CopyState.USABLE, utc(now))
+        _is(row, CopyState.BROKEN if why else CopyState.USABLE, utc(now), why)
         row.path, row.seen_at = copied.path, utc(now)
+        row.verified_at = utc(now) if copied.sha256 and not why else None
     claims.release(session, copy_workflow(wanted), now)
     return waiters(session, wanted)
 
@@ -270,7 +286,7 @@ def gone(session: Session, wanted: Wanted, now: datetime) -> None:
     retired = session.scalars(_revision_of(row)).one().state is RevisionState.RETIRED
     if (row.kept or row.endpoint is None) and not retired and has_source(session, wanted):
         _is(row, CopyState.COPYING, utc(now))
-        row.path, row.kept = "", True
+        row.path, row.kept, row.verified_at = "", True, None
     else:
         session.delete(row)
     session.flush()
@@ -380,17 +396,15 @@ def _row(session: Session, wanted: Wanted) -> Copy | None:
 
 
 def _job(session: Session, wanted: Wanted, source: Source, rules: Rules) -> CopyJob:
-    image, module = catalog.revision(session, wanted.image, wanted.revision), ""
-    if wanted.place.endpoint:
-        endpoint = catalog.endpoint(session, wanted.place.endpoint)
-        module, site = endpoint.module, endpoint.site
-    else:
-        site = session.get_one(Repository, wanted.place.storage).site
+    image = catalog.revision(session, wanted.image, wanted.revision)
+    name = wanted.place.endpoint or (source.at.endpoint if source.at else "")
+    endpoint = catalog.endpoint(session, name) if name else None
+    site = endpoint.site if endpoint else session.get_one(Repository, wanted.place.storage).site
     return CopyJob(
         wanted=wanted,
         source=source,
         installation=rules.installation,
-        module=module,
+        module=endpoint.module if endpoint else "",
         site=site,
         disk_gb=image.disk_gb,
         image_data=image.module_data,
@@ -402,12 +416,73 @@ def _revision_of(row: Copy) -> sa.Select[Revision]:
     return sa.select(Revision).where(Revision.image == row.image, Revision.number == row.revision)
 
 
+def _record(session: Session, row: Copy) -> RevisionRecord:
+    """What is kept of its revision beside its bytes. When one was made that an administrator has put somewhere nobody
+    knows: it counts from when it was wanted here."""
+    image, revision = catalog.revision(session, row.image, row.revision), session.scalars(_revision_of(row)).one()
+    return RevisionRecord(
+        image=image.name,
+        revision=image.revision,
+        title=image.title,
+        sha256=revision.sha256,
+        size=revision.size,
+        module=image.module,
+        guest=image.guest,
+        cpus=image.cpus,
+        memory_mb=image.memory_mb,
+        made_at=revision.made_at or row.since,
+        made_by=revision.made_by,
+        hardware=image.hardware,
+        module_data=image.module_data,
+        parent=revision.parent,
+        reservation=revision.reservation,
+        notes=revision.notes,
+    )
+
+
+def _learn(session: Session, wanted: Wanted, copied: Copied) -> str:
+    """The bytes of the copy were read: if nobody knew the revision's, they are its own. Why the copy is broken
+    otherwise; empty: it is not."""
+    if not copied.sha256:
+        return ""
+    of = sa.and_(Revision.image == wanted.image, Revision.number == wanted.revision)
+    revision = session.scalar(sa.select(Revision).where(of).with_for_update(key_share=True))
+    if revision is None or revision.sha256 == copied.sha256:
+        return ""
+    if revision.sha256:  # another copy was read meanwhile
+        return f"it has other bytes: SHA-256 {copied.sha256}"
+    revision.sha256, revision.size = copied.sha256, copied.size
+    return ""
+
+
 def _source(session: Session, wanted: Wanted) -> Source:
-    """A copy on the same endpoint, else one in a repository of its site. Raises ``NotFound``."""
-    if not wanted.place.endpoint:
-        raise NotFound(f"no copy of {wanted} is left that {wanted.place} could be given one from")
-    endpoint = catalog.endpoint(session, wanted.place.endpoint)
+    """Where it can be made from. Raises ``NotFound``."""
     usable = sa.and_(Copy.image == wanted.image, Copy.revision == wanted.revision, Copy.state == CopyState.USABLE)
+    if wanted.place.endpoint:
+        return _source_for_endpoint(session, wanted, usable)
+    return _source_for_repository(session, wanted, usable)
+
+
+def _source_for_repository(session: Session, wanted: Wanted, usable: sa.ColumnElement[bool]) -> Source:
+    """A copy on an endpoint of its site: one that vclab has made, before others."""
+    site = session.get_one(Repository, wanted.place.storage).site
+    query = sa.select(Copy).join(Endpoint, Endpoint.name == Copy.endpoint).where(usable, Endpoint.site == site)
+    order = Endpoint.disabled_at.is_not(None), Copy.ours.desc(), Copy.place
+    found = session.scalars(query.order_by(*order)).first()
+    if found is None:
+        text = f"no copy of {wanted} that can be read is on an endpoint of the site {site}, of which {wanted.place} is"
+        others = list(session.scalars(sa.select(Copy).where(usable).order_by(Copy.place)))
+        elsewhere = ", ".join(str(key_of(row).place) for row in others)
+        only = "a repository is filled from datastores of its own site only"
+        raise NotFound(text, f"it is on {elsewhere}; {only}" if elsewhere else "`vclab image check` looks for it")
+    revision = session.scalars(_revision_of(found)).one()
+    at = key_of(found).place
+    return Source(path=found.path, storage=found.storage, sha256=revision.sha256, size=revision.size, at=at)
+
+
+def _source_for_endpoint(session: Session, wanted: Wanted, usable: sa.ColumnElement[bool]) -> Source:
+    """A copy on the same endpoint, else one in a repository of its site."""
+    endpoint = catalog.endpoint(session, wanted.place.endpoint)
     query = sa.select(Copy).where(usable, Copy.endpoint == endpoint.name).order_by(Copy.ours.desc(), Copy.storage)
     if (there := session.scalars(query).first()) is not None:
         return Source(path=there.path, storage=there.storage, at=key_of(there).place)

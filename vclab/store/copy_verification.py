@@ -66,7 +66,7 @@ def verified(session: Session, wanted: Wanted, found: Content | None, why_not: s
 def replace_broken(session: Session, now: datetime) -> list[Wanted]:
     """Broken copies that vclab has made are to be deleted, if there is a good one and nobody needs them. What is to be
     there all the same is made again (``copies.gone``)."""
-    made = sa.or_(Copy.endpoint.is_(None), Copy.path != "")
+    made = sa.or_(Copy.verified_at.is_not(None), Copy.path != "")
     query = sa.select(Copy).where(Copy.state == CopyState.BROKEN, Copy.ours, made, ~copies.HAS_CHILD)
     replaced = []
     for row in session.scalars(query.order_by(Copy.place, Copy.image)).all():

@@ -48,10 +48,11 @@ def contents(session: Session, name: str) -> dict[tuple[str, int], CopyState]:
 
 
 def holds(session: Session, name: str, image: str, revision: int, now: datetime, why_broken: str = "") -> None:
-    """It holds the revision, whose bytes were read just now; or it is broken there. What is being deleted stays so."""
+    """It holds the revision, whose bytes were read just now; or it is broken there. What is being deleted stays so, and
+    what is still to come is not broken."""
     key = {"image": image, "revision": revision, "place": Place("", name).name}
     row = session.get(Copy, key) or Copy(**key, endpoint=None, storage=name, ours=True, since=utc(now))
-    if row.state is CopyState.RETIRING:
+    if row.state is CopyState.RETIRING or (row.state is CopyState.COPYING and why_broken):
         return
     state = CopyState.BROKEN if why_broken else CopyState.USABLE
     row.since = row.since if row.state is state else utc(now)

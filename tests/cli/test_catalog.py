@@ -595,3 +595,12 @@ def test_completion(vclab_process: Command, store: Path, typed: str, wanted: str
 def test_without_a_database(vclab: Command) -> None:
     vclab("user", "add", "dora").one_line_error(5, "does not exist")
     vclab("user", "list").one_line_error(5, "does not exist")
+
+
+def test_a_copy_is_wanted_on_a_datastore_or_in_a_repository(vclab: Command, store: Path) -> None:
+    said, copy = vclab("image", "copy", "--help"), ("image", "copy", "debian-12", "1")
+    assert said.code == 0 and "vclab image copy debian-12 1 --repository main" in said.out
+    for options in ((), ("--endpoint", "vc"), ("--endpoint", "vc", "--datastore", "ds1", "--repository", "main")):
+        vclab(*copy, *options).one_line_error(2, "give --endpoint and --datastore, or else --repository")
+    vclab(*copy, "--repository", "").one_line_error(2, "--repository")
+    vclab(*copy, "--repository", "main").one_line_error(5, "Temporal server", "does not answer")

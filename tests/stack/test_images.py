@@ -1,7 +1,9 @@
 """Images of the library on the whole stack: brought once for all who wait, whatever is killed meanwhile; deleted when
 nobody needs them."""
 
+import hashlib
 import re
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -98,3 +100,31 @@ def test_a_revision_is_replaced_retired_and_deleted(stack: Stack, image: str, gi
         each["revision"] for each in stack.json("repository", "show", "main")["kept"] if each["image"] == image
     ] == [2]
     assert stack.reserve("--wait", image=image)["revision"] == 2
+
+
+@pytest.mark.parametrize("killed", ["", "worker"])
+def test_an_image_that_was_added_by_its_master_comes_into_the_library(stack: Stack, given: Path, killed: str) -> None:
+    """With the bytes that its master has, whose hash is known from then on."""
+    name = f"master-{new_id()[-6:]}"
+    folder = stack.layout.datastore / "by-hand" / name
+    folder.mkdir(parents=True)
+    for file in (given, given.with_name("disk.vmdk")):
+        subprocess.run(["cp", "--sparse=always", str(file), str(folder)], check=True)
+    master = ("--master", f"[ds1] by-hand/{name}/disk.vmdk", "--cpus", "1", "--memory", "512", "--disk", "1")
+    stack.vclab("image", "add", name, *master)
+    (before,) = stack.json("image", "history", name)
+    assert (before["sha256"], before["size"]) == ("", 0)
+    stack.vcsim.slow_task("ExportVm", 4)
+    stack.vclab("image", "copy", name, "1", "--repository", "main")
+    eventually(lambda: [m for m in everything(stack.vcenter()) if m.name.startswith("vclab-export")], LONG, 0.1)
+    if killed:
+        stack.kill(killed)
+    eventually(lambda: ("the repository main", "usable", []) in history(stack, name), LONG, 0.5)
+    (after,) = stack.json("image", "history", name)
+    with (folder / given.name).open("rb") as disk:
+        assert after["sha256"] == hashlib.file_digest(disk, "sha256").hexdigest()
+    assert after["size"] == 1 << 30
+    assert not [m for m in everything(stack.vcenter()) if m.name.startswith("vclab-export")]
+    assert not list(stack.layout.datastore.glob("vclab/images.of_*/export-*"))
+    stack.vclab("image", "verify", name, "1")
+    stack.vclab("image", "disable", name)

@@ -184,19 +184,28 @@ def copy(
     context: typer.Context,
     name: ImageName,
     revision: Number,
-    endpoint: Annotated[str, typer.Option("--endpoint", help="Where it is to be.")],
-    datastore: Annotated[str, typer.Option("--datastore", help="On which of its datastores.")],
+    endpoint: Annotated[str | None, typer.Option("--endpoint", help="Where it is to be.", show_default=False)] = None,
+    datastore: Annotated[
+        str | None, typer.Option("--datastore", help="On which of its datastores.", show_default=False)
+    ] = None,
+    repository: Annotated[
+        str | None, typer.Option("--repository", help="Or in which repository.", show_default=False)
+    ] = None,
     at_once: Annotated[bool, typer.Option("--now", help="Do not wait for the night of the settings.")] = False,
     json: Json = False,
     as_user: AsUser = "",
 ) -> None:
-    """Have a revision copied to a datastore before anybody waits for it. `vclab image history` shows how it goes.
+    """Have a revision copied to a datastore before anybody waits for it, or into a repository. `vclab image history`
+    shows how it goes.
 
+    Into a repository it comes from a datastore of the same site: so the library gets an image that was added by its
+    master, and its SHA-256 is known from then on.
     If the settings name a night (library.night), it is made then, or as soon as a reservation waits for it.
 
     \b
     Examples:
       vclab image copy debian-12 3 --endpoint vc1 --datastore ds2
+      vclab image copy debian-12 1 --repository main
     """
     asker(context).tell(library.copy, given(context, library.CopyTo), json, _tell)
 

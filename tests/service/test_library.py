@@ -16,7 +16,7 @@ from tests.store.lab import NOW, seed
 from vclab.model.catalog import Endpoint
 from vclab.model.errors import Interrupted, Invalid, NotFound, Refused, StepFailed, VclabError
 from vclab.model.revisions import Copied, Place, Wanted
-from vclab.service import images, library, repositories
+from vclab.service import events, images, library, repositories
 from vclab.service.backend import Backend
 from vclab.service.library import RevisionView
 from vclab.service.retiring import Named
@@ -216,7 +216,7 @@ def test_ctrl_c_in_the_middle_leaves_nothing(backend: Backend, disk: Path, tmp_p
 
 
 def test_a_library_outlives_its_database(backend: Backend, disk: Path, tmp_path: Path) -> None:
-    brought(backend, disk, title="openSUSE", card="e1000e", notes="first")
+    brought(backend, disk, title="openSUSE", card="e1000e", notes="first", dedicated=True)
     brought(backend, disk, as_before=True)
     kept = tmp_path / "images/images/suse/2/disk.raw"
     kept.chmod(0o600)
@@ -230,9 +230,20 @@ def test_a_library_outlives_its_database(backend: Backend, disk: Path, tmp_path:
     assert states(new) == [(1, "production")]
     image = call(new, images.show, Named(name="suse"))
     assert (image.title, image.memory_mb, image.hardware.card) == ("openSUSE", 512, "e1000e")
+    assert image.dedicated
     call(new, repositories.rebuild, Named(name="main"))  # again changes nothing
     assert states(new) == [(1, "production")]
     new.store.close()
+
+
+def test_what_vclab_has_done_by_itself_is_told(backend: Backend, disk: Path) -> None:
+    brought(backend, disk)
+    copy = Wanted("suse", 1, Place("", "main"))
+    backend.store.run(lambda s: copies.lost(s, copy, "it has other bytes", NOW))
+    (event,) = call(backend, events.of_image, Named(name="suse"))
+    assert (event.who, event.what) == ("vclab", "copy broken")
+    assert event.detail == "suse/1 on the repository main: it has other bytes"
+    assert call(backend, events.of_endpoint, Named(name="nowhere")) == ()
 
 
 def test_a_repository_is_compared_with_what_should_be_there(backend: Backend, disk: Path, tmp_path: Path) -> None:

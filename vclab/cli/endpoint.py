@@ -9,12 +9,13 @@ from pydantic import SecretStr
 from vclab.cli import module_fields
 from vclab.cli.asking import asker, disabled, given
 from vclab.cli.errors import Usage
+from vclab.cli.events import tell
 from vclab.cli.nouns import group
 from vclab.cli.output import fields, note, say, table
 from vclab.cli.params import AsUser, EndpointName, Json, Why
 from vclab.cli.tables import Column, Fit
 from vclab.model.errors import Failed, Refused
-from vclab.service import checks, endpoints, module_data
+from vclab.service import checks, endpoints, events, module_data
 from vclab.service.endpoints import CheckedEndpoint, Endpoint, Login
 from vclab.service.retiring import Disable, Named
 from vclab.service.use_case import Nothing
@@ -218,6 +219,18 @@ def check(context: typer.Context, name: EndpointName, json: Json = False, as_use
     checked = asker(context).tell(endpoints.check, given(context, Named), json, _tell_answer)
     if checked.why_not:
         raise Failed(f"no machine can be placed on {name}: {checked.why_not}")
+
+
+@app.command("events")
+def what_was_done(context: typer.Context, name: EndpointName, json: Json = False, as_user: AsUser = "") -> None:
+    """Show what vclab has noticed at an endpoint: datastores that filled.
+
+    \b
+    Examples:
+      vclab endpoint events vc1
+    """
+    ask = asker(context)
+    ask.tell(events.of_endpoint, given(context, Named), json, lambda found: tell(found, ask.zone()))
 
 
 @app.command("disable")

@@ -7,13 +7,14 @@ import typer
 
 from vclab.cli import module_fields
 from vclab.cli.asking import asker, given
+from vclab.cli.events import tell
 from vclab.cli.image import Cpus, GuestId, GuestName, Memory, Module, Ports, Root, Title, app
 from vclab.cli.output import fields, say, table
 from vclab.cli.params import AsUser, ImageName, Json
 from vclab.cli.tables import Column, Fit
 from vclab.cli.times import clock
 from vclab.cli.transfers import sized
-from vclab.service import library
+from vclab.service import events, library
 from vclab.service.library import CopyView, Exported, RevisionView
 from vclab.service.retiring import Named
 
@@ -177,6 +178,18 @@ def verify(context: typer.Context, name: ImageName, revision: Number, json: Json
       vclab image verify debian-12 3
     """
     asker(context).tell(library.verify, given(context, library.Numbered), json, _tell)
+
+
+@app.command("events")
+def what_was_done(context: typer.Context, name: ImageName, json: Json = False, as_user: AsUser = "") -> None:
+    """Show what vclab has done to an image's copies and revisions by itself: made room, found one broken, deleted it.
+
+    \b
+    Examples:
+      vclab image events debian-12
+    """
+    ask = asker(context)
+    ask.tell(events.of_image, given(context, Named), json, lambda found: tell(found, ask.zone()))
 
 
 @app.command("copy")

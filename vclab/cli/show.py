@@ -5,20 +5,18 @@ from zoneinfo import ZoneInfo
 import typer
 
 from vclab.cli.client import client_of, zone_for
-from vclab.cli.output import fields, say, say_json, table
+from vclab.cli.events import tell
+from vclab.cli.output import fields, say, say_json
 from vclab.cli.params import AsUser, Json, ReservationId
 from vclab.cli.progress import sentence
 from vclab.cli.running import run
-from vclab.cli.tables import Column, Fit
 from vclab.cli.times import clock, utc_now
 from vclab.model.durations import format_duration
 from vclab.model.states import ReservationState, Word
 from vclab.service import reservations
 from vclab.service.client import Client
 from vclab.service.looks import CurrentStatus, Look
-from vclab.service.reservations import Event, Named, Shown
-
-HISTORY = (Column("WHEN"), Column("WHO"), Column("WHAT"), Column("DETAIL", fit=Fit.FOLD))
+from vclab.service.reservations import Named, Shown
 
 
 def show(context: typer.Context, r: ReservationId, json: Json = False, as_user: AsUser = "") -> None:
@@ -41,7 +39,7 @@ def show(context: typer.Context, r: ReservationId, json: Json = False, as_user: 
         say(f"`vclab end {shown.id}` cancels it{more}")
     if shown.history:
         say("")
-        table(HISTORY, [_event(each, zone) for each in shown.history])
+        tell(shown.history, zone)
 
 
 async def _ask(client: Client, r: str) -> tuple[Shown, ZoneInfo]:
@@ -106,13 +104,3 @@ def _warnings(shown: Shown, zone: ZoneInfo) -> list[tuple[str, str]]:
     texts = [shown.suspect.text] if shown.suspect else []
     texts += [f"{rest.host} {rest.text(lambda at: clock(at, zone))}"] if rest else []
     return [("Beware", text) for text in texts]
-
-
-def _event(event: Event, zone: ZoneInfo) -> tuple[str, str, str, str]:
-    """Whose reservation it is, is said when somebody else acted; how that is known, when it is only a claim."""
-    who = event.who
-    if event.for_user and event.authentication and event.for_user != event.who:
-        who += f" for {event.for_user}"
-    if event.authentication and event.authentication != "account":
-        who += f" ({event.authentication})"
-    return clock(event.at, zone), who, event.what, event.detail or ""

@@ -115,6 +115,8 @@ class RevisionRecord:
     made_at: datetime
     made_by: str
     hardware: Hardware = Hardware()
+    dedicated: bool = False  #: each machine's disk is a full copy
+    child_factor: float = 0.0  #: of its disk's size that a linked one claims; 0: the site's
     module_data: str = ""  #: what only its module knows of it
     parent: int = 0  #: the revision it was made from; 0: none
     reservation: str = ""  #: in which it was made

@@ -154,6 +154,8 @@ async def import_image(call: Call, question: Import) -> RevisionView:
         made_at=datetime.now(UTC),
         made_by=call.actor.login,
         hardware=image.hardware,
+        dedicated=image.dedicated,
+        child_factor=image.child_factor,
         module_data=image.module_data,
         notes=notes,
     )

@@ -136,6 +136,8 @@ def _entered(session: Session, entry: RepositoryFacts, record: RevisionRecord) -
             disk_gb=disk_gib(record.size),
             ports=(22,) if record.guest else (),
             hardware=record.hardware,
+            dedicated=record.dedicated,
+            child_factor=record.child_factor,
             module_data=record.module_data,
         )
         first = not catalog.newest_revision(session, record.image)

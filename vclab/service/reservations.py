@@ -6,11 +6,11 @@ from typing import Literal
 
 from sqlalchemy.orm import Session
 
-from vclab.model import reservations as model
 from vclab.model.errors import NotFound, Refused, Unreachable
 from vclab.model.reservations import RefusedRequest, ReservationView
 from vclab.model.states import ReservationState
 from vclab.service import checks, finding
+from vclab.service.events import Event
 from vclab.service.failures import FailedLoad, FailedStep, RestingHost, Suspect
 from vclab.service.finding import plain, quoted
 from vclab.service.looks import ASK, Look, look_at
@@ -56,29 +56,6 @@ async def listing(call: Call, question: Which) -> tuple[Reservation, ...]:
 
 
 # --- one of them ----------------------------------------------------------------------------------------------------
-
-
-class Event(View):
-    """Something that was done to a reservation, or refused."""
-
-    at: Time
-    who: str  #: the person who acted; else "vclab", or "temporal" for a signal from the Temporal UI or CLI
-    for_user: str | None  #: whose reservation it is
-    authentication: str | None  #: how it is known who acted; null: vclab itself
-    what: str
-    detail: str | None
-
-    @classmethod
-    def of(cls, event: model.AuditEvent) -> "Event":
-        """As it was recorded."""
-        return cls(
-            at=event.at,
-            who=event.who,
-            for_user=event.for_user or None,
-            authentication=event.authentication or None,
-            what=event.what,
-            detail=event.detail or None,
-        )
 
 
 class Attempt(View):

@@ -433,6 +433,8 @@ def _record(session: Session, row: Copy) -> RevisionRecord:
         made_at=revision.made_at or row.since,
         made_by=revision.made_by,
         hardware=image.hardware,
+        dedicated=image.dedicated,
+        child_factor=image.child_factor,
         module_data=image.module_data,
         parent=revision.parent,
         reservation=revision.reservation,

@@ -1,0 +1,29 @@
+"""What was done to a reservation, an image or an endpoint, as a table."""
+
+from collections.abc import Iterable
+from zoneinfo import ZoneInfo
+
+from vclab.cli.output import note, table
+from vclab.cli.tables import Column, Fit
+from vclab.cli.times import clock
+from vclab.service.events import Event
+
+COLUMNS = (Column("WHEN"), Column("WHO"), Column("WHAT"), Column("DETAIL", fit=Fit.FOLD))
+
+
+def tell(events: Iterable[Event], zone: ZoneInfo) -> None:
+    """All of them, in the order given; or that there are none."""
+    if rows := [_row(each, zone) for each in events]:
+        table(COLUMNS, rows)
+    else:
+        note("Nothing was done, as far as is recorded.")
+
+
+def _row(event: Event, zone: ZoneInfo) -> tuple[str, str, str, str]:
+    """Whose reservation it is, is said when somebody else acted; how that is known, when it is only a claim."""
+    who = event.who
+    if event.for_user and event.authentication and event.for_user != event.who:
+        who += f" for {event.for_user}"
+    if event.authentication and event.authentication != "account":
+        who += f" ({event.authentication})"
+    return clock(event.at, zone), who, event.what, event.detail or ""

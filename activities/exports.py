@@ -7,6 +7,7 @@ from typing import Any
 
 from temporalio.client import Client
 
+from activities.captures import CaptureActivities, CaptureRecords
 from activities.copies import CopyActivities, CopyRecords
 from activities.drivers import Drivers
 from activities.evidence import EvidenceActivities
@@ -65,6 +66,7 @@ def export(client: Client, settings: Settings, store: Store, drivers: Drivers, e
             LoadRecords(store, live),
             FailedStepRecords(store, live),
             CopyRecords(store, live),
+            CaptureRecords(store),
         ),
         rounds=activities_of(
             RowReconciler(
@@ -80,6 +82,7 @@ def export(client: Client, settings: Settings, store: Store, drivers: Drivers, e
         hardware=[
             *activities_of(
                 provisioning,
+                CaptureActivities(modules, fence, executor),
                 PlaceActivities(provisioning.survey, store, live),
                 EvidenceActivities(modules, guests, executor),
                 SpareActivities(guests, fence, verified),

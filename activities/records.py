@@ -461,7 +461,8 @@ class RecordActivities:
 
 def _who_reserves(session: Session, request: ReserveRequest) -> Author:
     """Who asks for it. Raises ``Refused`` when the intent is another one, or for another user."""
-    said = {name: getattr(request, name) for name in ("image", "seconds", "start", "revision", "dedicated")}
+    asked = ("image", "seconds", "start", "revision", "dedicated", "imaging")
+    said = {name: getattr(request, name) for name in asked}
     intent = intents.intent_of(session, request.intent, Verb.RESERVE, request.id, **said)
     if intent.for_user != request.user:
         raise Refused(f"the intent {intent.id} is not for {request.user}")

@@ -27,7 +27,7 @@ from vclab.model.plans import (
 from vclab.model.revisions import Content, Copied, CopyJob
 from vclab.model.steps import AsyncStep, BlockingStep, StepContext
 from vclab.model.traits import Operation, Traits
-from vclab.provisioning import standalone
+from vclab.provisioning import standalone, toy
 
 STEPS = (
     Step("vsphere.remove_previous", "Remove what was there before"),
@@ -36,6 +36,8 @@ STEPS = (
     Step("vsphere.power_on", "Power on"),
     Step("vsphere.find_address", "Wait for its address", Profile.LOOK, in_guest=True),
 )
+WRITE = Step("text-file.write", "Write the text")
+READ = Step("text-file.read", "Read the text", blames_nobody=True, undo=WRITE.name)
 ADOPT = Step("vsphere.adopt", "Take over a machine that is ready")
 GUEST_STEPS = (
     Step("linux.wait_ssh", "Wait for SSH", Profile.LOOK, in_guest=True),
@@ -211,6 +213,27 @@ class FakeLent(FakeModule):
     def steps(self) -> Mapping[str, BlockingStep]:
         """None of its own."""
         return {}
+
+
+class FakeText(FakeModule):
+    """A module whose computers can be captured, and have no guest. What its capture has done is put back by writing the
+    text again."""
+
+    name = toy.NAME
+    traits = toy.TRAITS
+
+    def load_plan(self, target: Target, status: NodeStatus) -> Plan:
+        """The text is written."""
+        return Plan((WRITE,), status)
+
+    def capture(self, target: Target) -> Plan:
+        """The text is read."""
+        self.world.act("capture")
+        return Plan((READ,), NodeStatus(Status.READY))
+
+    def steps(self) -> Mapping[str, BlockingStep]:
+        """Both do the same."""
+        return {WRITE.name: self._step, READ.name: self._step}
 
 
 class FakeGuest:

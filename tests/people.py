@@ -9,7 +9,19 @@ from typing import Any
 from temporalio.client import Client
 
 from vclab.model.intents import Intent, Verb
-from vclab.model.messages import Acknowledge, Dismiss, Done, End, Extend, Placement, Reboot, Reload, Reschedule, Resolve
+from vclab.model.messages import (
+    Acknowledge,
+    Capture,
+    Dismiss,
+    Done,
+    End,
+    Extend,
+    Placement,
+    Reboot,
+    Reload,
+    Reschedule,
+    Resolve,
+)
 from vclab.model.reservations import ReserveRequest
 from vclab.store import intents, reservations
 from vclab.store.engine import Store
@@ -17,6 +29,7 @@ from vclab.temporal.client import Act, Reservations
 
 VERBS: dict[type[object], Verb] = {
     Acknowledge: Verb.CONNECT,
+    Capture: Verb.CAPTURE,
     Extend: Verb.EXTEND,
     Reschedule: Verb.RESCHEDULE,
     Reboot: Verb.REBOOT,
@@ -57,7 +70,7 @@ class People(Reservations):
 
     async def reserve(self, request: ReserveRequest, timeout: float = 60.0) -> Placement:
         """As the base. The request's user need not be the actor."""
-        said = {"image": request.image, "seconds": request.seconds, "start": request.start}
+        said = {"image": request.image, "seconds": request.seconds, "start": request.start, "imaging": request.imaging}
         id = await self._recorded(Verb.RESERVE, request.id, request.intent, request.user, **said)
         return await super().reserve(replace(request, intent=id), timeout)
 

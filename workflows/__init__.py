@@ -1,6 +1,7 @@
 """What happens, in which order, and how long each wait may last. Deterministic; the sandbox is on."""
 
 from workflows.background_load import BackgroundLoad
+from workflows.capture import Capture
 from workflows.copy_image import CopyImage
 from workflows.copy_removal import CopyRemoval
 from workflows.copy_verification import CopyVerification
@@ -17,6 +18,7 @@ WORKFLOWS = (
     Removal,
     Reconcile,
     Dismissal,
+    Capture,
     CopyImage,
     CopyRemoval,
     CopyVerification,

@@ -51,9 +51,13 @@ async def ask_for_reboot(life: Life, message: Reboot) -> None:
 
 
 def must_attend(life: Life) -> bool:
-    """An act interrupts a look: another address to let in, or a restart."""
+    """An act interrupts a look: another address to let in, a restart, or a capture."""
     let_in = life.state.let_in
-    return set(let_in.addresses) != set(let_in.granted) or life.state.use.reboot is not None
+    return (
+        life.state.saving is not None
+        or set(let_in.addresses) != set(let_in.granted)
+        or life.state.use.reboot is not None
+    )
 
 
 async def attend(life: Life) -> None:

@@ -4,7 +4,7 @@ import ipaddress
 
 from temporalio.exceptions import ApplicationError
 
-from vclab.model.messages import Acknowledge, Done, How, Reboot, Resolve
+from vclab.model.messages import Acknowledge, Capture, Done, How, Reboot, Resolve
 from vclab.model.states import OPEN_STATES, Ending, ReservationState
 from vclab.model.traits import Operation
 from workflows import live_status
@@ -54,6 +54,7 @@ def check_acknowledge(life: Life, message: Acknowledge) -> None:
         raise refused(f"the reservation has ended ({state.ending})")
     if state.state not in (ReservationState.RESERVED, ReservationState.INUSE):
         raise refused(f"not ready yet: {live_status.shown_word(state)}: {state.wait.what}")
+    _check_not_saving(life)
     if not life.has_guest:
         return  # it is handed out, so no address is let in
     try:
@@ -71,6 +72,7 @@ def check_reschedule(life: Life) -> None:
 
 def check_reboot(life: Life, message: Reboot) -> None:
     """Refuse a restart before Connect, and a second one at the same time."""
+    _check_not_saving(life)
     if life.ended or not life.state.let_in.granted:
         raise refused("only a computer that you have connected to can be restarted")
     if life.state.use.reboot is not None and not is_done(life, message.intent):
@@ -80,6 +82,24 @@ def check_reboot(life: Life, message: Reboot) -> None:
         raise refused(f"{life.target.computer} can't be restarted by force from here; somebody must go there")
 
 
+def check_capture(life: Life, message: Capture) -> None:
+    """Refuse before it is in use, and a second one at the same time."""
+    check_open(life)
+    if is_done(life, message.intent):
+        return
+    if life.state.state is not ReservationState.INUSE:
+        raise refused(f"only what is in use can be captured: it is {live_status.shown_word(life.state)}")
+    if life.state.saving is not None:
+        raise refused(f"it is being captured already, as {life.state.saving.becomes}")
+    if not life.target.traits.can(Operation.CAPTURE):
+        raise refused(f"the provisioning module {life.target.module} captures nothing yet")
+
+
+def _check_not_saving(life: Life) -> None:
+    if life.state.saving is not None:
+        raise refused(f"it is being captured, as {life.state.saving.becomes}; wait until that has ended")
+
+
 def check_resolve(life: Life, message: Resolve) -> None:
     """Refuse unless it waits for help."""
     if is_done(life, message.intent):
@@ -87,6 +107,8 @@ def check_resolve(life: Life, message: Resolve) -> None:
     if message.how not in list(How):
         raise refused(f"unknown resolution {message.how!r:.80}; choose one of {', '.join(How)}")
     mending = life.state.mending
+    if message.how == How.ELSEWHERE and life.state.saving is not None:
+        raise refused("a capture can't go on elsewhere")
     if not mending.needs_help or life.ended:
         stands = f"has ended ({life.state.ending})" if life.ended else f"is {live_status.shown_word(life.state)}"
         raise refused(f"it does not need help: it {stands}")

@@ -7,79 +7,22 @@ is retried, and the tenure stays.
 
 import asyncio
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError, FailureError
-from temporalio.types import MethodSyncSingleParam
 
-from activities.loads import LoadBegins, LoadBegun, LoadEnded, LoadRecords
+from activities.loads import LoadBegins, LoadEnded, LoadRecords
 from activities.provisioning import ProvisioningActivities
 from vclab.model import messages
-from vclab.model.life import Load
 from vclab.model.messages import Reload, workflow_id
-from vclab.model.plans import Facts, Target
-from vclab.model.reservations import Waits
+from vclab.model.plans import Facts
 from vclab.model.states import ComputerState
 from vclab.temporal import search_attributes as searchable
-from workflows import failures, live_status, profiles
+from workflows import failures, profiles
+from workflows.background_owner import BackgroundOwner
 from workflows.plan_runner import PLANNING, Failed, Policy, keep_evidence, load
-from workflows.tasks import Handle, result_after, whole
-
-P = TypeVar("P")
-T = TypeVar("T")
-
-
-class BackgroundOwner:
-    """Where it stands: what the plan runner asks of whoever has a computer loaded. Nothing breaks it off but a
-    cancellation."""
-
-    ended = False
-
-    def __init__(self, computer: str) -> None:
-        self.computer = computer
-        self.load = Load()
-        self.begun = LoadBegun()
-        self.doing = "a look whether it can be had"
-
-    @property
-    def target(self) -> Target:
-        """The computer, from when its tenure is taken."""
-        assert self.begun.target is not None
-        return self.begun.target
-
-    @property
-    def waits(self) -> Waits:
-        """The ceilings."""
-        return self.begun.waits
-
-    async def unless_ended(self, handle: Handle[T]) -> T:
-        """The activity's result; when the workflow is cancelled, it has stopped before that goes on."""
-        result = await result_after(workflow.wait_condition(handle.done), handle)
-        assert result is not None  # it is done
-        return result
-
-    async def record(self, what: MethodSyncSingleParam[Any, P, T], given: P) -> T:
-        """Write something down, never half of it."""
-        return await whole(workflow.execute_local_activity_method(what, given, **profiles.record_of(what)))
-
-    def waits_for(self, what: str, seconds: float | None = None, then: str = "") -> None:
-        """Show what it waits for."""
-        self._show(what, "")
-
-    def begins_step(self, number: int, then: str) -> None:
-        """Show that this step runs."""
-        assert self.load.plan is not None
-        steps = self.load.plan.steps
-        self._show(steps[number - 1].title, f" ({number}/{len(steps)})")
-
-    def says(self, reason: str) -> None:
-        """Nothing: the failure is shown when it ends."""
-
-    def _show(self, what: str, number: str) -> None:
-        self.doing = what
-        doing = live_status.doing(what, is_step=bool(number))
-        workflow.set_current_details(f"### Loading {self.computer}{number}\n\n{doing}\n\n{live_status.BLANK}")
+from workflows.tasks import whole
 
 
 @workflow.defn(name=messages.LOAD)
@@ -89,17 +32,18 @@ class BackgroundLoad:
     @workflow.init
     def __init__(self, given: Reload) -> None:
         self._given = given
-        self._owner = BackgroundOwner(given.computer)
+        self._owner = BackgroundOwner("Loading", given.computer)
         self._waiters: list[str] = []
 
     @workflow.run
     async def run(self, given: Reload) -> str:
         """What the computer holds now, or why nothing was done. Raises the reason when it could not be loaded."""
         owner = self._owner
-        owner.begun = await owner.record(LoadRecords.load_begins, LoadBegins(given, workflow.now()))
-        if owner.begun.target is None:
+        begun = await owner.record(LoadRecords.load_begins, LoadBegins(given, workflow.now()))
+        if begun.target is None:
             await self._signal_waiters()
-            return owner.begun.refusal
+            return begun.refusal
+        owner.has(begun.target, begun.waits)
         self._is(ComputerState.RELOADING)
         facts, why_not = Facts(), ""
         try:

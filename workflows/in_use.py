@@ -15,6 +15,7 @@ from workflows.continue_as_new import continue_as_new, run_is_full
 from workflows.life import Life
 from workflows.looks import cannot_look, last_look, start_look
 from workflows.notices import tick, while_the_clock_runs
+from workflows.saving import save
 from workflows.tasks import Handle
 
 
@@ -24,13 +25,20 @@ async def use(life: Life) -> None:
         if run_is_full():
             await continue_as_new(life)
         elif must_attend(life):
-            await attend(life)
+            await _attend(life)
         else:
             seen = await _watch(life)
             if not life.ended and must_attend(life):
-                await attend(life)
+                await _attend(life)
             elif not life.ended and seen is not None:
                 await _saw(life, seen)
+
+
+async def _attend(life: Life) -> None:
+    if life.state.saving is not None:
+        await save(life)
+    else:
+        await attend(life)
 
 
 async def _watch(life: Life) -> Sighting | None:

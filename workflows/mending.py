@@ -26,7 +26,13 @@ async def mend(life: Life, failed: Failed) -> bool:
         if not why_not:
             return True
     while not life.ended:
-        how = await _ask_for_help(life, failed, why_not)
+        reason = f"{failed}; {why_not}" if why_not else str(failed)
+        if life.waits.help <= 0:
+            await life.finish(Ending.FAILED, reason)
+            break
+        how = await ask_for_help(life, failed.title, reason, why_not)
+        if how is None and not life.ended:
+            await life.finish(Ending.FAILED, f"no operator helped in time: {reason}")
         if how is None:
             break
         if how is How.RETRY:
@@ -38,16 +44,15 @@ async def mend(life: Life, failed: Failed) -> bool:
     return True
 
 
-async def _ask_for_help(life: Life, failed: Failed, why_not: str) -> How | None:
-    """How an operator lets it go on; None when it has ended: given up, cancelled, or nobody came in time."""
-    mending, reason = life.state.mending, f"{failed}; {why_not}" if why_not else str(failed)
+async def ask_for_help(life: Life, failed: str, reason: str, no_other_place: str) -> How | None:
+    """How an operator lets it go on; None when nobody came in time, or it has ended. ``failed``: the step's title."""
+    mending = life.state.mending
     if life.waits.help <= 0:
-        await life.finish(Ending.FAILED, reason)
         return None
     mending.resolution, mending.resolved = None, False
     since = workflow.now()
     spent = since - (mending.began or since)
-    waits = await life.record(FailedStepRecords.help_needed, HelpInput(life.target, reason, since, why_not))
+    waits = await life.record(FailedStepRecords.help_needed, HelpInput(life.target, reason, since, no_other_place))
     if life.ended:
         return None
     mending.needs_help = True
@@ -56,7 +61,6 @@ async def _ask_for_help(life: Life, failed: Failed, why_not: str) -> How | None:
     resolution = await _resolution(life, failed, since + timedelta(seconds=waits.help))
     mending.needs_help = False
     if resolution is None:
-        await life.finish(Ending.FAILED, f"no operator helped in time: {reason}")
         return None
     mending.began = workflow.now() - spent  # the wait is credited by itself
     mending.credited += (workflow.now() - since).total_seconds()
@@ -64,24 +68,29 @@ async def _ask_for_help(life: Life, failed: Failed, why_not: str) -> How | None:
     return How(resolution.how)
 
 
-async def _resolution(life: Life, failed: Failed, limit: datetime) -> Resolve | None:
+async def _resolution(life: Life, failed: str, limit: datetime) -> Resolve | None:
     """What an operator chooses; None at the limit, at the end of the reservation, or when it was ended."""
     state = life.state
     while not state.mending.resolved and not life.ended:
         state.end_moved = False
         until = min(limit, life.end)
         left = (until - workflow.now()).total_seconds()
-        life.waits_for(f"help: {failed.title} has failed", left, "it ends as failed")
+        life.waits_for(f"help: {failed} has failed", left, _then(life))
         name = f"wait for an operator's help until {dated(until, UTC)}"
         if not await life.until(lambda: state.mending.resolved or state.end_moved, until, name):
             return None
     return state.mending.resolution if state.mending.resolved else None
 
 
+def _then(life: Life) -> str:
+    """What happens when nobody comes."""
+    return "it ends as failed" if life.state.saving is None else "the capture is given up"
+
+
 async def resolve(life: Life, message: Resolve) -> None:
     """Take the first operator's choice. Its record is written before anything is done about it."""
     mending = life.state.mending
-    if message.how == How.GIVE_UP:
+    if message.how == How.GIVE_UP and life.state.saving is None:
         await life.end_for(message.intent, Verb.RESOLVE, Ending.FAILED, life.state.reason)
         return
     mending.resolution = message

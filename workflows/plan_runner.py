@@ -104,6 +104,9 @@ class Policy:
     mend: Callable[[Failed], Awaitable[bool]] = _nothing
     #: waits for what must be there before the plan is made, or says why that is not to be had
     before: Callable[[], Awaitable[Failed | None]] = _all_there
+    #: makes the plan: an activity at the site
+    plan: Callable[[Any, Target], Awaitable[Plan]] = ProvisioningActivities.make_plan
+    what: str = "load"  #: that is planned, in words
 
 
 async def load(life: LoadOwner, policy: Policy) -> Facts | Failed | None:
@@ -115,7 +118,7 @@ async def load(life: LoadOwner, policy: Policy) -> Facts | Failed | None:
         failed = await policy.before()
         if failed is None:
             try:
-                return await _run(life, policy.then)
+                return await _run(life, policy)
             except ActivityError as error:
                 if failures.was_cancelled(error) or failures.is_fenced(error):
                     raise
@@ -126,11 +129,11 @@ async def load(life: LoadOwner, policy: Policy) -> Facts | Failed | None:
     return None
 
 
-async def _run(life: LoadOwner, then: str) -> Facts | None:
+async def _run(life: LoadOwner, policy: Policy) -> Facts | None:
     """One run of the plan, from the step at which it stands."""
-    load = life.load
+    load, then = life.load, policy.then
     if load.plan is None:
-        load.plan = await _make_plan(life, then)
+        load.plan = await _make_plan(life, policy)
         if load.plan is None:
             return None
         load.facts = load.plan.facts
@@ -144,14 +147,14 @@ async def _run(life: LoadOwner, then: str) -> Facts | None:
     return load.facts
 
 
-async def _make_plan(life: LoadOwner, then: str) -> Plan | None:
+async def _make_plan(life: LoadOwner, policy: Policy) -> Plan | None:
     target, ceiling = life.target, life.waits.step_ceiling
-    life.waits_for(f"a look at {target.computer}", ceiling, then)
+    life.waits_for(f"a look at {target.computer}", ceiling, policy.then)
     return await life.unless_ended(
         workflow.start_activity_method(
-            ProvisioningActivities.make_plan,
+            policy.plan,
             target,
-            **profiles.short(f"look at {target.computer} and plan its load", target.site, ceiling),
+            **profiles.short(f"look at {target.computer} and plan its {policy.what}", target.site, ceiling),
         )
     )
 
@@ -191,6 +194,22 @@ def _what_failed(life: LoadOwner, error: ActivityError) -> Failed:
     lost = failures.type_of(error) == CopyLost.__name__
     blame = step.in_guest, step.blames_nobody or lost
     return Failed(step.name, load.done + 1, step.title, cause, *blame, copy_lost=lost)
+
+
+async def put_back(life: LoadOwner, then: str) -> None:
+    """Undo what the steps of the plan have done, the last one first, also of one that has failed.
+
+    Raises ``ActivityError`` when that fails for good.
+    """
+    load = life.load
+    if load.plan is None:
+        return
+    life.load.ceiling = life.waits.step_ceiling
+    begun = load.plan.steps[: load.done + 1]
+    undone = [Step(step.undo, f"Undo: {step.title}", blames_nobody=True) for step in reversed(begun) if step.undo]
+    for number, step in enumerate(undone, start=1):
+        life.waits_for(step.title, profiles.step_ceiling(step, load.ceiling), then)
+        await life.unless_ended(_start(life, Plan(tuple(undone), load.plan.status), number, step))
 
 
 async def keep_evidence(life: LoadOwner, failed: Failed) -> None:

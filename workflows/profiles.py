@@ -67,6 +67,8 @@ RECORDS = MappingProxyType(
         "relocated": "write down: moved to the other place",
         "load_begins": "write down: a background load begins",
         "load_ended": "write down: the background load has ended",
+        "capture_begins": "write down: a capture begins, or can't",
+        "capture_ended": "write down: captured, or given up",
         "copy_awaited": "look up: the copy that its disk is made from",
         "copy_begins": "look up: what the copy is made from",
         "copy_leaves": "look up: the copy that is to be deleted",

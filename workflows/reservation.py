@@ -14,9 +14,20 @@ from temporalio.exceptions import ApplicationError, FailureError
 from vclab.model import messages
 from vclab.model.intents import Verb
 from vclab.model.life import ReservationInput, State
-from vclab.model.messages import Acknowledge, Done, End, Extend, Placement, Reboot, Reschedule, Resolve, StatusView
+from vclab.model.messages import (
+    Acknowledge,
+    Capture,
+    Done,
+    End,
+    Extend,
+    Placement,
+    Reboot,
+    Reschedule,
+    Resolve,
+    StatusView,
+)
 from vclab.model.states import Ending
-from workflows import access, acts, failures, live_status, mending, scheduled
+from workflows import access, acts, failures, live_status, mending, saving, scheduled
 from workflows.connecting import connect
 from workflows.extension import Extensions
 from workflows.in_use import use
@@ -159,6 +170,21 @@ class Reservation:
     def check_reboot(self, message: Reboot) -> None:
         """Refuse a restart before Connect, and a second one at the same time."""
         acts.check_reboot(self._life, message)
+
+    @workflow.update(name=messages.CAPTURE)
+    async def capture(self, message: Capture) -> Done:
+        """Capture the computer; answered at once, the status tells how far it is."""
+        if not acts.is_done(self._life, message.intent):
+            refusal = await saving.begin(self._life, message)
+            if refusal:
+                raise acts.refused(refusal)
+            acts.remember(self._life, message.intent)
+        return acts.done(self._life)
+
+    @capture.validator
+    def check_capture(self, message: Capture) -> None:
+        """Refuse before it is in use, and a second one at the same time."""
+        acts.check_capture(self._life, message)
 
     @workflow.update(name=messages.END)
     async def end(self, message: End) -> Done:

@@ -18,7 +18,7 @@ from temporalio.worker import Worker
 
 import worker
 from activities.drivers import Drivers
-from tests.fakes import FakeGuest, FakeLent, FakeModule, World
+from tests.fakes import FakeGuest, FakeLent, FakeModule, FakeText, World
 from tests.people import People
 from tests.temporal_server import TimeServer
 from vclab.model import ids
@@ -77,10 +77,15 @@ class Life:
         await self._workers.aclose()
 
     async def reserve(
-        self, hours: float = 1.0, image: str = "debian-12", operator: bool = False, start: datetime | None = None
+        self,
+        hours: float = 1.0,
+        image: str = "debian-12",
+        operator: bool = False,
+        start: datetime | None = None,
+        imaging: bool = False,
     ) -> None:
         """Place it; an operator may pass the limits."""
-        self.request = ReserveRequest(self.id, "alice", image, hours * 3600, start=start)
+        self.request = ReserveRequest(self.id, "alice", image, hours * 3600, start=start, imaging=imaging)
         await (self.operator if operator else self.reservations).reserve(self.request)
 
     async def ready(self, hours: float = 1.0) -> None:
@@ -174,7 +179,9 @@ async def living(client: Client, folder: Path, changes: Mapping[str, Any]) -> As
     seed(store)
     world = World()
     guest = FakeGuest(world)
-    drivers = Drivers({"vsphere": FakeModule(world), "standalone": FakeLent(world)}, {"linux": guest})
+    drivers = Drivers(
+        {"vsphere": FakeModule(world), "standalone": FakeLent(world), "text-file": FakeText(world)}, {"linux": guest}
+    )
     life = Life(client, store, guest, lambda: worker.build(client, settings, store, drivers))
     await life.start_worker()
     try:

@@ -139,9 +139,13 @@ async def living_on_metal(client: Client, folder: Path, others: Mapping[str, Any
     reserve = life.reserve
 
     async def of_os(
-        hours: float = 1.0, image: str = "os", operator: bool = False, start: datetime | None = None
+        hours: float = 1.0,
+        image: str = "os",
+        operator: bool = False,
+        start: datetime | None = None,
+        imaging: bool = False,
     ) -> None:
-        await reserve(hours, image, operator, start)
+        await reserve(hours, image, operator, start, imaging)
 
     life.reserve = of_os  # type: ignore[method-assign]
     await life.start_worker()

@@ -254,6 +254,7 @@ def _tell(found: RevisionView) -> None:
             ("Size", sized(found.size) if found.size else ""),
             ("SHA-256", found.sha256),
             ("Made by", found.made_by),
+            ("Made from", found.parent),
             ("Notes", found.notes),
             *(("Copy", _copy(each)) for each in found.copies),
         ]

@@ -44,6 +44,7 @@ def reserve(
     dedicated: Annotated[
         bool, typer.Option("--dedicated", help="A full copy of the image's disk, which shares nothing: a longer load.")
     ] = False,
+    imaging: Annotated[bool, typer.Option("--imaging", help="`vclab capture` may make an image of it.")] = False,
     wait: Annotated[
         bool | None,
         typer.Option(
@@ -70,6 +71,7 @@ def reserve(
       vclab reserve debian-12 --for 1h --no-wait
       vclab reserve debian-12 --for 90m --json
       vclab reserve debian-12 --dedicated
+      vclab reserve debian-12 --imaging
       vclab reserve debian-12 --at 10:00 --for 2h
       vclab reserve debian-12 --at "2026-12-01 10:00" --for 2h
       vclab why R                                 (R: the id that a refusal names)
@@ -79,7 +81,8 @@ def reserve(
     tries = [Try(new_id()) for _ in range(count)]
     client, seconds = client_of(context, as_user), parse_length(for_)
     try:
-        wanted = acts.Reserve(reservation="", image=image, seconds=seconds, revision=revision or 0, dedicated=dedicated)
+        options = {"revision": revision or 0, "dedicated": dedicated, "imaging": imaging}
+        wanted = acts.Reserve(reservation="", image=image, seconds=seconds, **options)
         zone = run(_reserve(client, tries, wanted, at, not at if wait is None else wait))
     except KeyboardInterrupt:
         _interrupted(tries)

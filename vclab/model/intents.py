@@ -15,6 +15,7 @@ class Verb(StrEnum):
     EXTEND = "acts.extend"
     RESCHEDULE = "acts.reschedule"
     REBOOT = "acts.reboot"
+    CAPTURE = "acts.capture"
     RESOLVE = "acts.resolve"
     END = "acts.end"
     DISMISS = "acts.dismiss"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from vclab.model.messages import Reboot, Resolve
-from vclab.model.plans import Facts, Plan
+from vclab.model.plans import Becomes, Facts, Plan
 from vclab.model.reservations import Placed, ReserveRequest
 from vclab.model.states import Ending, ReservationState
 
@@ -63,6 +63,15 @@ class Use:
 
 
 @dataclass
+class Saving:
+    """The capture that runs. Nobody uses the computer meanwhile."""
+
+    becomes: Becomes
+    load: Load = field(default_factory=Load)  #: how far it is
+    done: bool = False
+
+
+@dataclass
 class Wait:
     """What is waited for now, for people."""
 
@@ -96,6 +105,7 @@ class State:
     start_moved: bool = False  #: a wait for the start must look again
     copy_ended: bool = False  #: the copy that it waits for is made, or could not be
     load_ended: bool = False  #: the background load that it waits for has ended, well or not
+    saving: Saving | None = None
     acts: tuple[str, ...] = ()  #: intents of the newest acts that were done, so that none is done twice
     signals: int = 0  #: how many signals to extend it have come
 

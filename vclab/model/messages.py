@@ -27,6 +27,8 @@ WAITER = "waiter"  #: signal to it: the id of a reservation that wants the compu
 LOADED = "loaded"  #: its signal to those: the computer's name; the store knows whether it ended well
 
 
+CAPTURE = "capture"  #: update
+CAPTURE_WORKFLOW = "Capture"  #: the workflow that captures a computer
 COPY = "Copy"  #: the workflow that makes a copy of a revision
 COPY_REMOVAL = "CopyRemoval"  #: the workflow that deletes one
 COPY_VERIFICATION = "CopyVerification"  #: the workflow that reads one back
@@ -36,6 +38,11 @@ COPIED = "copied"  #: its signal to those who wait: "IMAGE/REVISION"; the store 
 def workflow_id(reservation: str) -> str:
     """The workflow of a reservation."""
     return f"reservation-{reservation}"
+
+
+def capture_workflow(capture: str) -> str:
+    """The workflow of a capture."""
+    return f"capture-{capture}"
 
 
 def copy_workflow(wanted: Wanted) -> str:
@@ -124,6 +131,17 @@ class Reboot:
     """Restart the computer: by its operating system, and by force when that fails; ``hard``: by force at once."""
 
     hard: bool = False
+    intent: str = ""
+
+
+@dataclass(frozen=True)
+class Capture:
+    """Make a revision of an image of what the computer holds: of a new ``image``, else of the one it was made from."""
+
+    capture: str  #: a new id
+    image: str = ""
+    title: str = ""
+    notes: str = ""
     intent: str = ""
 
 

@@ -87,6 +87,7 @@ class Facts:
     boot_id: str = ""  #: the kernel's boot id when the addresses were read
     evidence: str = ""  #: what was seen when a step failed: console lines, power state
     handover: str = ""  #: what a person is given where there is no guest: a URL or a path
+    image_data: str = ""  #: ``Image.module_data`` of what was captured
 
     def merged(self, newer: "Facts") -> "Facts":
         """These facts with all that ``newer`` knows laid over."""
@@ -132,6 +133,7 @@ class Step:
     usual_seconds: float = 0.0  #: median of past loads of this image; 0 when there is none
     in_guest: bool = False  #: its failure speaks of what runs inside the machine, so against the image too
     blames_nobody: bool = False  #: its failure speaks against neither host nor image: a person was in the way
+    undo: str = ""  #: the step of a capture that puts back what this one has done; empty: nothing is to be put back
 
 
 @dataclass(frozen=True)
@@ -171,6 +173,18 @@ class NodeStatus:
     ssh: bool | None = None
     current_image: str = ""
     why: str = ""
+
+
+@dataclass(frozen=True)
+class Becomes:
+    """The revision that it becomes. It has this number from the beginning, and exists only at the end."""
+
+    capture: str  #: the capture's id
+    image: str
+    revision: int
+
+    def __str__(self) -> str:
+        return f"{self.image}/{self.revision}"
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ class ReserveRequest:
     start: datetime | None = None  #: None: now
     revision: int = 0  #: an operator's, who tries one that is not in production; 0: that one
     dedicated: bool = False  #: its disk is a full copy of the image's; else as the image says
+    imaging: bool = False  #: it may be captured
 
 
 @dataclass(frozen=True)
@@ -175,6 +176,8 @@ class ReservationView:
     has_guest: bool = True  #: there is an operating system to log in to
     dedicated: bool = False  #: its disk is a full copy of the image's
     handover: str = ""  #: what its user is given where there is no guest: a URL or a path
+    imaging: bool = False  #: it may be captured
+    becomes: str = ""  #: it is being captured, as this revision: "debian-12/4"
 
 
 @dataclass(frozen=True)

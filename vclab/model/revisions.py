@@ -94,7 +94,8 @@ class Origin:
     size: int = 0  #: bytes of the disk
     made_at: datetime | None = None
     made_by: str = ""
-    parent: int = 0
+    parent: int = 0  #: the revision that it was made from; 0: none
+    parent_image: str = ""  #: whose it is; empty: of the same image
     reservation: str = ""
     notes: str = ""
 
@@ -119,13 +120,23 @@ class RevisionRecord:
     child_factor: float = 0.0  #: of its disk's size that a linked one claims; 0: the site's
     module_data: str = ""  #: what only its module knows of it
     parent: int = 0  #: the revision it was made from; 0: none
+    parent_image: str = ""  #: whose it is; empty: of the same image
     reservation: str = ""  #: in which it was made
     notes: str = ""
 
     @property
     def origin(self) -> Origin:
         """The part that a revision's row has too."""
-        return Origin(self.sha256, self.size, self.made_at, self.made_by, self.parent, self.reservation, self.notes)
+        return Origin(
+            self.sha256,
+            self.size,
+            self.made_at,
+            self.made_by,
+            self.parent,
+            self.parent_image,
+            self.reservation,
+            self.notes,
+        )
 
 
 @dataclass(frozen=True)

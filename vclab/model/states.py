@@ -103,11 +103,19 @@ _WORDS = {
 
 
 def word(
-    state: ReservationState, step: int = 0, steps: int = 0, ending_soon: bool = False, needs_help: bool = False
+    state: ReservationState,
+    step: int = 0,
+    steps: int = 0,
+    ending_soon: bool = False,
+    needs_help: bool = False,
+    saving: bool = False,
 ) -> str:
-    """The word for a state: ``Preparing (3/8)`` while step 3 of 8 runs; ``Waiting for a computer`` before the first."""
+    """The word for a state: ``Preparing (3/8)`` while step 3 of 8 runs; ``Waiting for a computer`` before the first.
+    ``saving``: it is being captured."""
     if needs_help and state in OPEN_STATES:
         return str(Word.NEEDS_HELP)
+    if saving and state in OPEN_STATES:
+        return f"{Word.SAVING} ({step}/{steps})" if steps else str(Word.SAVING)
     if state is ReservationState.NEW:
         return f"{Word.PREPARING} ({step}/{steps})" if steps else str(Word.WAITING)
     if state is ReservationState.INUSE and ending_soon:

@@ -115,6 +115,24 @@ class Copier(Protocol):
         """
 
 
+class Capturer(Protocol):
+    """What a module adds whose computers can be captured: its traits name the operation."""
+
+    def capture(self, target: Target) -> Plan:
+        """The steps that make a revision of an image of what the computer holds; facts bring along what was made.
+
+        The module decides what they are: it calls the guest's ``pre_capture`` if there is a guest. Each names the step
+        that puts back what it has done (``Step.undo``). Nothing irrevocable is done to the computer.
+        """
+
+
+def capturer(module: ProvisioningModule) -> Capturer:
+    """The module as what can be captured. Raises ``StepFailed`` when it can't."""
+    if not module.traits.can(Operation.CAPTURE):
+        raise StepFailed(f"the provisioning module {module.name} captures nothing yet")
+    return cast(Capturer, module)
+
+
 def copier(module: ProvisioningModule) -> Copier:
     """The module as what makes copies. Raises ``StepFailed`` when it does not."""
     if not module.traits.copies:

@@ -16,18 +16,21 @@ from typing import ClassVar
 from pydantic import field_validator
 
 from vclab.model.catalog import Computer, Endpoint
-from vclab.model.errors import NotOurs, StepFailed, Unreachable
+from vclab.model.errors import NotOurs, Refused, StepFailed, Unreachable
 from vclab.model.inventory import HostFacts, Inventory
 from vclab.model.plans import Evidence, Facts, NodeStatus, Plan, Status, Step, StepInput, Target, Whereabouts
 from vclab.model.steps import BlockingStep, StepContext
-from vclab.model.traits import Traits
+from vclab.model.traits import Operation, Traits
 from vclab.provisioning.data import ModuleData, Text
 from vclab.provisioning.kind import Kind, Surroundings
 
 NAME = "text-file"
-TRAITS = Traits(lent=True, identity=False, guest=False)
+TRAITS = Traits(lent=True, identity=False, guest=False, operations=(Operation.CAPTURE,))
+LONGEST = 40_000
+"""Bytes of a text that is captured."""
 
 _WRITE = Step("text-file.write", "Write the text")
+_READ = Step("text-file.read", "Read the text", blames_nobody=True)
 
 
 class ImageData(ModuleData):
@@ -124,8 +127,28 @@ class TextFile:
         return Evidence(endpoint=(f"{place.file} is {whose if place.file.exists() else 'not there'}",))
 
     def steps(self) -> Mapping[str, BlockingStep]:
-        """The step by its recorded name."""
-        return {_WRITE.name: self._write}
+        """The steps by their recorded names."""
+        return {_WRITE.name: self._write, _READ.name: self._read}
+
+    def capture(self, target: Target) -> Plan:
+        """One step, which changes nothing."""
+        return Plan((_READ,), NodeStatus(Status.READY))
+
+    def _read(self, context: StepContext, given: StepInput) -> Facts:
+        """The text that is there now, as the data of an image. Raises ``StepFailed``, ``NotOurs``."""
+        target = given.target
+        with _explained(target):
+            place = _place_of(target)
+            if self._ours(place, target) != _mark_of(target):
+                raise NotOurs(f"{place.file} is not that of {target.reservation}")
+            with place.file.open("rb") as file:
+                said = file.read(LONGEST + 1)
+        if len(said) > LONGEST:
+            raise StepFailed(f"{place.file} is longer than {LONGEST} bytes", "shorten it, and try again")
+        try:
+            return Facts(image_data=ImageData.checked({"text": said.decode()}, f"{place.file}").encoded())
+        except (UnicodeDecodeError, Refused) as error:
+            raise StepFailed(f"{place.file} is no text that an image can have: {error}") from None
 
     def _write(self, context: StepContext, given: StepInput) -> Facts:
         """Have the image's text in place, whole, and marked as this tenure's. Raises ``NotOurs``."""

@@ -19,6 +19,7 @@ from vclab.model.reservations import ReservationView, ReserveRequest
 from vclab.model.rules import why_not_duration, why_not_start
 from vclab.model.states import Ending, ending_words
 from vclab.secrets.store import SecretMissing, of_tenure
+from vclab.service import checks
 from vclab.service.addresses import checked_address
 from vclab.service.backend import Backend
 from vclab.service.finding import near, quoted
@@ -38,6 +39,9 @@ OPENING = 300.0
 LOOK = 0.3
 """Seconds between two looks whether it is open."""
 
+LONGEST_LINE = 200
+"""Characters of the title and of the notes of a capture."""
+
 Send = Callable[["Reservations"], Awaitable[Done]]
 
 
@@ -53,6 +57,7 @@ class Reserve(Question):
     start: datetime | None = None  #: None: now
     revision: int = 0  #: an operator may try one that is not in production; only at once
     dedicated: bool = False  #: its disk is a full copy of the image's; else as the image says
+    imaging: bool = False  #: it may be captured
 
 
 @act(Rule.USERS)
@@ -104,6 +109,7 @@ async def _find_place(call: Call, question: Reserve) -> None:
         question.start,
         question.revision,
         question.dedicated,
+        question.imaging,
     )
     workflows = await call.backend.reservations()
     while not asked:
@@ -270,6 +276,32 @@ async def reboot(call: Call, question: Reboot) -> Reservation:
     _check_open(call.reservation, "can't be restarted")
     message = messages.Reboot(question.hard, call.intent)
     return await _send(call, lambda workflows: workflows.reboot(call.reservation.id, message))
+
+
+class Capture(Named):
+    """``image``: a new one; empty: a new revision of the image that the computer was made from. ``capture``: a new
+    id; asking again with it is harmless."""
+
+    capture: str
+    image: str = ""
+    title: str = ""
+    notes: str = ""
+
+
+@act(Rule.OWNERS)
+async def capture(call: Call, question: Capture) -> Reservation:
+    """Make a revision of an image of what the computer holds. The answer comes at once; its status tells how far it is.
+
+    Nobody uses the computer meanwhile; afterwards it is its user's again.
+    """
+    _check_open(call.reservation, "can't be captured")
+    if question.image:
+        checks.name(question.image, "an image")
+    for text, what in ((question.title, "the title"), (question.notes, "the notes")):
+        if text:
+            checks.line(text, what, LONGEST_LINE)
+    message = messages.Capture(question.capture, question.image, question.title, question.notes, call.intent)
+    return await _send(call, lambda workflows: workflows.capture(call.reservation.id, message))
 
 
 class Resolve(Named):

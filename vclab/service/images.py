@@ -394,9 +394,10 @@ def find(session: Session, name: str) -> model.Image | None:
 
 
 def known_image(session: Session, name: str) -> model.Image:
-    """The image. Raises ``NotFound``."""
-    images = {image.name: image for image in catalog.images(session)}
-    return known("image", name, images, "`vclab images` lists them")
+    """The image as it is in production, else in its newest revision. Raises ``NotFound``."""
+    names = {each: each for each in catalog.names_of_all_images(session)}
+    known("image", name, names, "`vclab images` lists them")
+    return find(session, name) or catalog.revisions(session, name)[-1][0]
 
 
 _IMAGES = Kept(model.Thing.IMAGE, known_image)

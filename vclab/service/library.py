@@ -54,7 +54,7 @@ class RevisionView(View):
     size: int  #: bytes of its disk; 0: not known
     made_at: Time | None
     made_by: str
-    parent: int  #: the revision that it was made from; 0: none
+    parent: str  #: the revision that it was made from: "debian-12/3"; empty: none
     reservation: str  #: in which it was made
     notes: str
     retired_at: Time | None
@@ -418,7 +418,7 @@ def _view(image: str, found: RevisionFacts) -> RevisionView:
         size=origin.size,
         made_at=origin.made_at,
         made_by=origin.made_by,
-        parent=origin.parent,
+        parent=f"{origin.parent_image or image}/{origin.parent}" if origin.parent else "",
         reservation=origin.reservation,
         notes=origin.notes,
         retired_at=found.retired_at,

@@ -117,6 +117,8 @@ def _for(others: int) -> str:
 
 def _at_step(status: StatusView, view: ReservationView) -> StatusView:
     """Between two steps of a load no step runs: the load log knows the last that began."""
+    if view.becomes and view.step and status.word != Word.NEEDS_HELP:  # its own workflow runs the steps
+        return replace(status, word=view.word, step=view.step, steps=view.steps, waits_for=view.step_title)
     if status.step or not status.steps or not view.step:
         return status
     return replace(status, word=view.word, step=view.step, steps=view.steps, waits_for=view.step_title)

@@ -27,6 +27,7 @@ class Person(View):
     public_keys: tuple[str, ...]  #: without one, they log in with one-time passwords
     zone: str  #: IANA time zone
     operator: bool
+    imaging: bool  #: they may reserve for imaging, and capture
     disabled_at: Time | None  #: they can't reserve since then; null: they can
     disabled_why: str
 
@@ -38,6 +39,7 @@ class Add(Named):
     public_keys: tuple[str, ...] | None = None
     zone: str | None = None
     affiliation: str | None = None
+    imaging: bool | None = None
 
 
 class Edit(Add):
@@ -117,7 +119,12 @@ async def remove(call: Call, question: Named) -> None:
 
 def _given(question: Add) -> dict[str, Any]:
     return checks.given(
-        question, uid=checks.uid, public_keys=checks.public_keys, zone=checks.zone, affiliation=_affiliation
+        question,
+        uid=checks.uid,
+        public_keys=checks.public_keys,
+        zone=checks.zone,
+        affiliation=_affiliation,
+        imaging=bool,
     )
 
 

@@ -49,6 +49,8 @@ class Reservation(View):
     dedicated: bool  #: its disk is a full copy of the image's, not a child of one
     has_guest: bool  #: there is an operating system to log in to; else Connect hands the thing out
     handover: str | None  #: what its user is given where there is no guest: a URL or a path
+    imaging: bool  #: it may be captured
+    becomes: str | None  #: it is being captured, as this revision
     host_key: str | None
     host_key_verified: bool  #: false: it is what was shown at the first contact, and nobody vouches for it
     remote_addresses: tuple[str, ...]
@@ -95,6 +97,8 @@ class Reservation(View):
             dedicated=view.dedicated,
             has_guest=view.has_guest,
             handover=view.handover or None,
+            imaging=view.imaging,
+            becomes=view.becomes or None,
             host_key=view.host_key or None,
             host_key_verified=bool(view.host_key_from),
             remote_addresses=view.remote_addresses,

@@ -123,6 +123,11 @@ def image_names(session: Session) -> list[str]:
     return list(session.scalars(_production().with_only_columns(models.Image.name).order_by(models.Image.name)))
 
 
+def names_of_all_images(session: Session) -> list[str]:
+    """Also of those that have no revision in production."""
+    return list(session.scalars(sa.select(models.Image.name).where(models.Image.removed_at.is_(None))))
+
+
 def revision(session: Session, name: str, number: int) -> model.Image:
     """An image in one of its revisions. Raises ``NotFound``."""
     row = session.execute(_REVISION, {"of": name, "which": number}).one_or_none()

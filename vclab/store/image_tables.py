@@ -55,6 +55,7 @@ class Revision(Base):
     made_at: Mapped[datetime | None]
     made_by: Mapped[str] = mapped_column(default="")
     parent: Mapped[int] = mapped_column(default=0)  #: the revision it was made from
+    parent_image: Mapped[str] = mapped_column(default="")  #: whose it is; empty: of the same image
     reservation: Mapped[str] = mapped_column(default="")  #: in which it was made
     notes: Mapped[str] = mapped_column(default="")
     retired_at: Mapped[datetime | None]

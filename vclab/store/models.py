@@ -27,6 +27,7 @@ from vclab.store.table_base import Base, Retirable
 __all__ = [
     "Addresses",
     "Base",
+    "Capture",
     "Claim",
     "Computer",
     "Copy",
@@ -64,6 +65,7 @@ class User(Retirable, Base):
     affiliation: Mapped[str]
     public_keys: Mapped[list[str]]
     zone: Mapped[str]
+    imaging: Mapped[bool] = mapped_column(default=False)  #: they may reserve for imaging
 
 
 class Endpoint(Retirable, Base):
@@ -175,6 +177,35 @@ class Reservation(Base):
     help_until: Mapped[datetime | None]
     no_other_place: Mapped[str] = mapped_column(default="")  #: why the load that failed could not go to another host
     dismissed_at: Mapped[datetime | None]  #: it failed, and its user has dismissed it
+    imaging: Mapped[bool] = mapped_column(default=False)  #: it may be captured
+    becomes: Mapped[str] = mapped_column(default="")  #: it is being captured, as this revision
+
+
+class Capture(Base):
+    """A capture of a reservation's computer. Kept for good."""
+
+    __tablename__ = "captures"
+    __table_args__ = (
+        Index(
+            "uq_captures_running",
+            "image",
+            "revision",
+            unique=True,
+            sqlite_where=text("ended IS NULL"),
+            postgresql_where=text("ended IS NULL"),
+        ),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    reservation: Mapped[str] = mapped_column(ForeignKey("reservations.id"))
+    image: Mapped[str]
+    revision: Mapped[int]
+    title: Mapped[str]
+    notes: Mapped[str]
+    made_by: Mapped[str]
+    began: Mapped[datetime]
+    ended: Mapped[datetime | None]
+    why_not: Mapped[str] = mapped_column(default="")  #: it was given up
 
 
 class Claim(Base):

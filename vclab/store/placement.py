@@ -118,6 +118,8 @@ def _why_not(
         return f"the user {request.user} is disabled{_because(user.disabled_why)}"
     if request.start is not None and request.start.tzinfo is None:
         return "the start has no time zone"
+    if request.imaging and not (by.operator or user.imaging):
+        return f"{request.user} may not reserve for imaging"
     why_not = _why_not_image(session, request.image) or _why_not_revision(session, request, by)
     why_not = why_not or _why_not_dedicated(session, request, rules)
     why_not = why_not or limits.why_not_duration(rules.limits, request.seconds, by.operator)
@@ -342,6 +344,7 @@ def _record(
         ends=window.end,
         load_seconds=window.load_seconds,
         first_notice=rules.waits.ending_soon,
+        imaging=request.imaging,
         **targets.columns(target),
     )
     session.add(row)

@@ -19,6 +19,7 @@ from vclab.model.rules import Rules
 from vclab.model.states import OPEN_STATES, ComputerState, Ending, ReservationState
 from vclab.store import (
     audit,
+    captures,
     catalog,
     claims,
     computers,
@@ -235,6 +236,7 @@ def finished(session: Session, id: str, now: datetime, verified: bool = True, de
     failed = row.ending is Ending.FAILED
     row.state = ReservationState.FAILED if failed else ReservationState.COMPLETE
     row.finished_at = utc(now)
+    captures.lost(session, row, now)
     audit.note(session, id, "vclab", "finished", detail, now)
 
 
@@ -453,5 +455,5 @@ def _view(row: Reservation, step: LoadStep | None, now: datetime) -> Reservation
     values |= {"step": number, "steps": count, "step_title": title}
     if row.help_until is not None:
         values["help_until"] = min(row.help_until, row.ends)  # the end may have moved meanwhile
-    needs_help = row.help_since is not None
-    return ReservationView(word=states.word(row.state, number, count, ending_soon, needs_help), **values)
+    needs_help, saving = row.help_since is not None, bool(row.becomes)
+    return ReservationView(word=states.word(row.state, number, count, ending_soon, needs_help, saving), **values)

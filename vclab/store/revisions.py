@@ -175,7 +175,9 @@ def _row(session: Session, image: str, number: int) -> Revision:
 
 
 def _facts(session: Session, row: Revision) -> RevisionFacts:
-    origin = Origin(row.sha256, row.size, row.made_at, row.made_by, row.parent, row.reservation, row.notes)
+    origin = Origin(
+        row.sha256, row.size, row.made_at, row.made_by, row.parent, row.parent_image, row.reservation, row.notes
+    )
     query = sa.select(Copy).where(Copy.image == row.image, Copy.revision == row.number).order_by(Copy.place)
     copies = tuple(_copy(session, copy) for copy in session.scalars(query))
     return RevisionFacts(row.number, row.state, origin, row.retired_at, copies)

@@ -32,6 +32,7 @@ from vclab.model.errors import NotFound, Refused, Unreachable, VclabError
 from vclab.model.life import ReservationInput
 from vclab.model.messages import (
     Acknowledge,
+    Capture,
     Dismiss,
     Done,
     End,
@@ -69,7 +70,7 @@ MOST_NAMED = 20
 """How many stuck workflows are named."""
 
 T = TypeVar("T")
-Act = Acknowledge | Extend | Reschedule | Reboot | Resolve | End
+Act = Acknowledge | Capture | Extend | Reschedule | Reboot | Resolve | End
 
 
 class _Again(Unreachable):
@@ -172,6 +173,10 @@ class Reservations:
     async def reboot(self, reservation: str, message: Reboot) -> Done:
         """Restart the computer; answered at once."""
         return await self._update(reservation, messages.REBOOT, message)
+
+    async def capture(self, reservation: str, message: Capture) -> Done:
+        """Capture the computer; answered at once. Raises ``Refused`` when it can't be."""
+        return await self._update(reservation, messages.CAPTURE, message)
 
     async def resolve(self, reservation: str, message: Resolve) -> Done:
         """Go on with a load that waits for help. Raises ``Refused`` when it does not."""

@@ -42,6 +42,7 @@ def upgrade() -> None:
     _computers()
     _copies()
     _reservations()
+    _captures()
     _claims_and_tenures()
     _fences()
     _inventories()
@@ -76,6 +77,7 @@ def _catalog() -> None:
         sa.Column("affiliation", sa.String, nullable=False),
         sa.Column("public_keys", sa.JSON, nullable=False),
         sa.Column("zone", sa.String, nullable=False),
+        sa.Column("imaging", sa.Boolean, nullable=False),
         *_retirable(),
         sa.PrimaryKeyConstraint("login", name="pk_users"),
         sa.UniqueConstraint("uid", name="uq_users_uid"),
@@ -110,6 +112,7 @@ def _catalog() -> None:
         sa.Column("made_at", TIME, nullable=True),
         sa.Column("made_by", sa.String, nullable=False),
         sa.Column("parent", sa.Integer, nullable=False),
+        sa.Column("parent_image", sa.String, nullable=False),
         sa.Column("reservation", sa.String, nullable=False),
         sa.Column("notes", sa.String, nullable=False),
         sa.Column("retired_at", TIME, nullable=True),
@@ -291,6 +294,8 @@ def _reservations() -> None:
         sa.Column("help_until", TIME, nullable=True),
         sa.Column("no_other_place", sa.String, nullable=False),
         sa.Column("dismissed_at", TIME, nullable=True),
+        sa.Column("imaging", sa.Boolean, nullable=False),
+        sa.Column("becomes", sa.String, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_reservations"),
         sa.ForeignKeyConstraint(["user"], ["users.login"], name="fk_reservations_user_users"),
         sa.ForeignKeyConstraint(["image"], ["images.name"], name="fk_reservations_image_images"),
@@ -301,6 +306,33 @@ def _reservations() -> None:
     op.create_index("ix_reservations_user_created", "reservations", ["user", "created"])
     op.create_index("ix_reservations_created", "reservations", ["created"])
     op.create_index("ix_reservations_ends", "reservations", ["ends"])
+
+
+def _captures() -> None:
+    op.create_table(
+        "captures",
+        sa.Column("id", sa.String, nullable=False),
+        sa.Column("reservation", sa.String, nullable=False),
+        sa.Column("image", sa.String, nullable=False),
+        sa.Column("revision", sa.Integer, nullable=False),
+        sa.Column("title", sa.String, nullable=False),
+        sa.Column("notes", sa.String, nullable=False),
+        sa.Column("made_by", sa.String, nullable=False),
+        sa.Column("began", TIME, nullable=False),
+        sa.Column("ended", TIME, nullable=True),
+        sa.Column("why_not", sa.String, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_captures"),
+        sa.ForeignKeyConstraint(["reservation"], ["reservations.id"], name="fk_captures_reservation_reservations"),
+    )
+    running = sa.text("ended IS NULL")
+    op.create_index(
+        "uq_captures_running",
+        "captures",
+        ["image", "revision"],
+        unique=True,
+        sqlite_where=running,
+        postgresql_where=running,
+    )
 
 
 def _claims_and_tenures() -> None:

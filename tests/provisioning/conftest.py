@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.provisioning.bench import Bench
+from tests.provisioning.wire import Wire
 from vclab.model.plans import Target
 
 
@@ -35,3 +36,9 @@ def own_bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
 def target(bench: Bench) -> Target:
     """A tenure of a computer of its own."""
     return bench.target()
+
+
+@pytest.fixture
+def wire(monkeypatch: pytest.MonkeyPatch) -> Wire:
+    """A wire that can be cut."""
+    return Wire(monkeypatch)

@@ -204,9 +204,13 @@ def test_what_a_killed_import_left_is_removed(bench: Bench, tmp_path: Path) -> N
     left = "[ds2] vclab/images.of_vclab/import-debian-12.21-0badf00d"
     (bench.simulator.datastore("ds2") / left.removeprefix("[ds2] ")).mkdir(parents=True)
     bench.foreign("vclab-import-debian-12.21-0badf00d", f"{left}/import.vmx")
+    scratch = tmp_path / "images/incoming/0badf00d"
+    scratch.mkdir()
+    (scratch / "sent.vmdk").write_bytes(bytes(100))
     bench.module.make_copy(FakeContext(), wanted)
     assert not [m for m in bench.machines() if m.name.startswith("vclab-import")]
     assert not (bench.simulator.datastore("ds2") / left.removeprefix("[ds2] ")).exists()
+    assert list(scratch.parent.iterdir()) == []
 
 
 def test_an_import_that_is_stopped_leaves_nothing(bench: Bench, tmp_path: Path) -> None:

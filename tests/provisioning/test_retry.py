@@ -2,95 +2,23 @@
 
 import itertools
 import json
-import re
 import subprocess
 import sys
 import threading
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.provisioning.bench import STEPS, Bench, FakeContext
+from tests.provisioning.wire import Wire, insist, removal_of, step_of
 from vclab.model.errors import Interrupted, Unreachable
 from vclab.model.plans import Target
 from vclab.provisioning.vsphere import files
-from vclab.provisioning.vsphere import session as sessions
 from vclab.provisioning.vsphere.api import vim
 from vclab.provisioning.vsphere.data import master
 from vclab.provisioning.vsphere.properties import find_all
-
-
-class Killed(BaseException):
-    """The process is dead: nothing after this reaches the endpoint."""
-
-
-ACTS = re.compile(r".*_Task|MakeDirectory|CreateFolder|SetField|AddCustomFieldDef")
-
-
-class Wire:
-    """The wire between the module and the endpoint, cut at one of the calls that change something.
-
-    "after": the process dies when it has the answer; "before": it dies when the act is about to be sent, all earlier
-    ones being finished; "lost": the act is done, but the process gets no answer in time.
-    """
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.cut_at, self.how = 0, ""
-        self.acts: list[str] = []
-        self.dead = False
-        original = sessions._Stub._counted
-
-        def counted(stub: Any, mo: Any, info: Any, args: Any, outer: Any) -> Any:
-            act = bool(ACTS.fullmatch(info.wsdlName)) and info.wsdlName != "SearchDatastore_Task"
-            if act:
-                self.acts.append(info.wsdlName)
-            cut = act and len(self.acts) == self.cut_at
-            self.dead |= cut and self.how == "before"
-            if self.dead:
-                raise Killed
-            answer = original(stub, mo, info, args, outer)
-            self.dead |= cut and self.how == "after"
-            if cut and self.how == "lost":
-                raise TimeoutError("the answer was lost on its way")
-            return answer
-
-        monkeypatch.setattr(sessions._Stub, "_counted", counted)
-
-    def cut(self, at: int, how: str) -> None:
-        """Cut it at act number ``at`` from now."""
-        self.acts, self.cut_at, self.how, self.dead = [], at, how, False
-
-    def mend(self) -> None:
-        """A new process."""
-        self.dead = False
-
-
-@pytest.fixture
-def wire(monkeypatch: pytest.MonkeyPatch) -> Wire:
-    """A wire that can be cut."""
-    return Wire(monkeypatch)
-
-
-def _insist(bench: Bench, wire: Wire, step: str, target: Target, keeps: bool) -> None:
-    """Run a step until it succeeds, each time as a new process would, with or without what the last one remembered."""
-    remembered: dict[str, str] = {}
-    module = bench.module
-    for _ in range(3):
-        context = FakeContext(remembered=remembered)
-        try:
-            if step == "remove":
-                module.remove(context, target)
-            else:
-                bench.run(step, target, context, module)
-            return
-        except (Killed, Unreachable):
-            remembered = context.kept if keeps else {}
-            module = bench.new_module()
-            wire.mend()
-    raise AssertionError(f"{step} did not work in three attempts")
 
 
 @pytest.mark.parametrize(("how", "keeps"), [("after", False), ("before", False), ("lost", True)])
@@ -101,12 +29,12 @@ def test_cut_off_at_any_act(bench: Bench, wire: Wire, how: str, keeps: bool) -> 
         where = f"{how} act {number}"
         wire.cut(number, how)
         for step in STEPS:
-            _insist(bench, wire, step, target, keeps)
+            insist(bench, wire, step_of(bench, step, target), keeps)
         cut, wire.cut_at = wire.cut_at, 0
         assert [m.power for m in bench.machines(target.computer)] == ["on"], where
         assert bench.disks(target) == [f"{target.machine_name}.vmdk"], where
         wire.cut_at = cut
-        _insist(bench, wire, "remove", target, keeps)
+        insist(bench, wire, removal_of(target), keeps)
         assert bench.machines(target.computer) == [], where
         assert not [p for p in bench.directory(target).parent.iterdir() if p.name.startswith(target.machine_name)], (
             where

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from tests.provisioning.bench import STEPS, Bench, FakeContext
-from tests.provisioning.test_retry import Killed, Wire, _insist, wire  # noqa: F401  # a fixture
+from tests.provisioning.wire import Wire, insist, removal_of, step_of
 from vclab.model.errors import Fenced, NotOurs, StepFailed
 from vclab.model.plans import Status, Target
 
@@ -84,7 +84,7 @@ def test_what_is_not_that_spare_is_not_touched(bench: Bench, spare: Target) -> N
 
 
 @pytest.mark.parametrize(("how", "keeps"), [("after", False), ("before", False), ("lost", True)])
-def test_cut_off_at_any_act(bench: Bench, wire: Wire, how: str, keeps: bool) -> None:  # noqa: F811
+def test_cut_off_at_any_act(bench: Bench, wire: Wire, how: str, keeps: bool) -> None:
     """From taking over to the removal."""
     for number in itertools.count(1):
         wire.cut_at = 0
@@ -92,12 +92,12 @@ def test_cut_off_at_any_act(bench: Bench, wire: Wire, how: str, keeps: bool) -> 
         bench.load(target)
         spare = next_tenure(target)
         wire.cut(number, how)
-        _insist(bench, wire, "vsphere.adopt", spare, keeps)
+        insist(bench, wire, step_of(bench, "vsphere.adopt", spare), keeps)
         cut, wire.cut_at = wire.cut_at, 0
         [machine] = bench.machines(spare.computer)
         assert machine.is_of(spare) and machine.power == "on", f"{how} act {number}"
         wire.cut_at = cut
-        _insist(bench, wire, "remove", spare, keeps)
+        insist(bench, wire, removal_of(spare), keeps)
         assert bench.machines(spare.computer) == [], f"{how} act {number}"
         if len(wire.acts) < number:
             assert "ReconfigVM_Task" in wire.acts and number > 3

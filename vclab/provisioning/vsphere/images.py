@@ -35,7 +35,8 @@ def make_copy(site: Site, job: CopyJob, context: StepContext) -> Copied:
             else:
                 copy(site, wanted, names, context)
         except Interrupted:
-            files.delete(site, wanted.directory)
+            if f"{DISK}.vmdk" not in wanted.names(site):  # a newer attempt may have made it, and disks be made from it
+                files.delete(site, wanted.directory)
             raise
     return Copied(wanted.disk)
 

@@ -27,6 +27,7 @@ def received(site: Site, wanted: Copying, job: CopyJob, context: StepContext) ->
     """
     carriers.sweep(site, carriers.of_import(job.installation, wanted.datastore, job.wanted), context)
     repository = Repository(Path(job.source.repository))
+    repository.sweep()
     disk = _disk(repository, job)
     if disk.stat().st_size != job.source.size:
         raise StepFailed(f"{disk} is not as long as {job.wanted}", "`vclab image verify` reads it back")

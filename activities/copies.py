@@ -17,7 +17,7 @@ from activities.errors import failures
 from activities.recording import recording
 from activities.runner import Context, heartbeating, in_thread, unfenced
 from vclab.library import kept
-from vclab.model.errors import CopyLost, NotFound, Refused
+from vclab.model.errors import CopyLost, Fenced, Interrupted, NotFound, Refused
 from vclab.model.reservations import Placed
 from vclab.model.revisions import Content, Copied, CopyJob, Place, Wanted
 from vclab.model.rules import Rules
@@ -181,7 +181,7 @@ class CopyActivities:
                 try:
                     make = partial(_fetched, module) if job.of_repository else module.make_copy
                     return await in_thread(self._executor, context, make, context, job)
-                except Exception:
+                except Interrupted:
                     if context.cancelled and not activity.is_cancelled():
                         raise ApplicationError(
                             f"nobody wants {job.wanted} on {job.wanted.place} any more",
@@ -197,7 +197,7 @@ class CopyActivities:
         """Delete the copy, and verify it. Fails when anything needs it."""
         with failures():
             remove = kept.remove if job.of_repository else self._copier(job).remove_copy
-            async with heartbeating(unfenced) as context:
+            async with heartbeating(lambda: self._must_be_retiring(job.wanted)) as context:
                 await in_thread(self._executor, context, remove, context, job)
 
     @activity.defn
@@ -213,6 +213,12 @@ class CopyActivities:
 
     def _copier(self, job: CopyJob) -> Copier:
         return copier(known_module(self._modules, job.module))
+
+    def _must_be_retiring(self, wanted: Wanted) -> None:
+        """The fence of a removal: when an attempt that hung goes on, the copy may have been made anew."""
+        with self._store.read() as session:
+            if not copies.is_retiring(session, wanted):
+                raise Fenced(f"{wanted} on {wanted.place} is not to be deleted any more")
 
     async def _watch(self, wanted: Wanted, context: Context) -> None:
         """Stop the work when nobody wants it any more. A database that does not answer is no reason."""

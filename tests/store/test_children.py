@@ -150,6 +150,19 @@ def test_a_copy_is_wanted_until_its_last_waiter_has_gone(lab: Store) -> None:
     assert state(lab) is None
 
 
+def test_who_comes_when_a_copy_is_being_given_up_gets_it_all_the_same(lab: Store) -> None:
+    known(lab, "ds9")
+    finish(lab, placed(lab))
+    target = placed(lab)  # nobody wanted it for a moment, and in that moment it was stopped
+    for _ in range(2):  # a record may be written twice
+        assert lab.run(lambda s: copies.not_made(s, DS1, "", NOW)) == [target.reservation]
+    outcome, why_not = looked(lab, target)
+    assert (outcome.target.awaits_copy, why_not, state(lab)) == (True, "", CopyState.COPYING)
+    with lab.read() as session:
+        assert len(claims.of(session, copy_workflow(DS1))) == 1
+        assert copies.is_wanted(session, DS1)
+
+
 def test_no_room_for_the_copy_is_no_room(lab: Store) -> None:
     """The machine alone would fit."""
     known(lab, "ds9")

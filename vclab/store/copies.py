@@ -132,6 +132,12 @@ def is_usable(session: Session, wanted: Wanted) -> bool:
     return bool(session.scalar(sa.select(usable)))
 
 
+def is_retiring(session: Session, wanted: Wanted) -> bool:
+    """Whether it is to be deleted, at this moment."""
+    retiring = sa.exists().where(*_is_copy(Copy, wanted), Copy.state == CopyState.RETIRING)
+    return bool(session.scalar(sa.select(retiring)))
+
+
 def known(session: Session, image: str, revision: int) -> bool:
     """Whether anything is known of where the revision is."""
     there = sa.exists().where(Copy.image == image, Copy.revision == revision)
@@ -228,14 +234,19 @@ def made(session: Session, wanted: Wanted, copied: Copied, now: datetime) -> lis
 
 
 def not_made(session: Session, wanted: Wanted, why: str, now: datetime) -> list[str]:
-    """It could not be made; or nobody wants it any more (no ``why``). Nothing is left of it. Returns who waits."""
+    """It could not be made; or nobody wanted it any more (no ``why``). Nothing is left of it. Returns who waits.
+
+    For those who came when it had been given up it is still to be made: whoever looks next begins it anew.
+    """
     row, waiting = lock(session, wanted), waiters(session, wanted)
-    claims.release(session, copy_workflow(wanted), now)
     if row is not None and row.state is CopyState.COPYING:
-        if why or waiting:
-            _is(row, CopyState.BROKEN, utc(now), why or "it was given up when nobody waited")
+        if not why and (waiting or row.kept):
+            return waiting
+        if why:
+            _is(row, CopyState.BROKEN, utc(now), why)
         else:
             session.delete(row)
+    claims.release(session, copy_workflow(wanted), now)
     session.flush()
     return waiting
 

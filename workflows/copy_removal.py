@@ -28,13 +28,16 @@ class CopyRemoval:
         return f"{wanted} on {wanted.place}: {why_not or 'deleted'}"
 
     async def _remove(self, job: CopyJob) -> str:
-        """Why it stays; empty when it is gone."""
+        """Why it stays; empty when it is gone. Raises ``ActivityError`` when nobody knows: then it is still to be
+        deleted, and the reconciler begins anew."""
         summary = f"delete {job.wanted} on {job.wanted.place}"
         workflow.set_current_details(f"### {summary}")
         try:
             await workflow.execute_activity_method(CopyActivities.remove_copy, job, **profiles.copy(summary, job.site))
         except ActivityError as error:
-            return "it was cancelled" if failures.was_cancelled(error) else failures.reason(error)
+            if failures.was_cancelled(error) or failures.timed_out(error):
+                raise
+            return failures.reason(error)
         return ""
 
     async def _end(self, given: CopyEnded) -> None:

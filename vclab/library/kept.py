@@ -24,7 +24,8 @@ def read(context: StepContext, job: CopyJob) -> Content:
 
 
 def remove(context: StepContext, job: CopyJob) -> None:
-    """Delete it; harmless when it is gone. Raises ``Unreachable``."""
+    """Delete it; harmless when it is gone. Raises ``Fenced`` and ``Unreachable``."""
+    context.fence()
     context.progress(f"deleting {job.wanted}")
     Repository(Path(job.source.repository)).remove(job.wanted.image, job.wanted.revision)
 

@@ -2,7 +2,9 @@
 
 from datetime import UTC, datetime
 
+import pytest
 from sqlalchemy.orm import Session
+from temporalio.client import WorkflowFailureError
 
 from tests.histories.lives.acts import begin, end, go_on, help_needed, hold, resolve, run, waits_for
 from tests.histories.lives.catalog import life as lived
@@ -60,6 +62,26 @@ async def a_copy_that_fails_is_tried_again(life: Life) -> None:
     await life.reserve()
     await help_needed(life)
     life.world.fail.clear()
+    await resolve(life, How.RETRY)
+    await life.until("reserved")
+    await end(life)
+
+
+@lived("copied-too-late")
+async def a_copy_that_is_not_made_in_time(life: Life) -> None:
+    """The copy takes longer than a load may; an operator sees that it is there at last."""
+    elsewhere(life)
+    hold(life, "make_copy")
+    # Of somebody else, who wants it too: time is not skipped for a workflow while a child of its own is at work.
+    life.store.run(lambda s: copies.begin(s, WANTED, NOW, kept=True))
+    await begin(life, messages.COPY, WANTED, copy_workflow(WANTED))
+    await life.when(life.world.held.is_set)
+    await life.reserve(hours=4)
+    await waits_for(life, WAITS)
+    await life.skip(hours=2, minutes=31)
+    await help_needed(life)
+    go_on(life, "make_copy")
+    await life.client.get_workflow_handle(copy_workflow(WANTED)).result()
     await resolve(life, How.RETRY)
     await life.until("reserved")
     await end(life)
@@ -164,15 +186,16 @@ async def a_copy_that_is_needed(life: Life) -> str:
     return copy_removal_workflow(WANTED)
 
 
-@lived("copy-stays-cancelled")
+@lived("copy-removal-cancelled")
 async def a_removal_that_is_cancelled(life: Life) -> str:
-    """`workflow cancel` of the removal: the copy can be used as before."""
+    """`workflow cancel` of the removal: nobody knows what is left, so it is still to be deleted."""
     retiring(life)
     hold(life, "remove_copy")
     handle = await begin(life, messages.COPY_REMOVAL, WANTED, copy_removal_workflow(WANTED))
     await life.when(life.world.held.is_set)
     await handle.cancel()
-    await handle.result()
+    with pytest.raises(WorkflowFailureError):
+        await handle.result()
     return copy_removal_workflow(WANTED)
 
 

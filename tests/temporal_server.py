@@ -44,9 +44,18 @@ class TimeServer:
         self._log = folder / "server.log"
         words = temporal_server(tools.temporal(), self.address, folder / "temporal.db")
         words += ("-log-level", "error", *(f"-set={setting}" for setting in SETTINGS))
-        words += tuple(f"-namespace={name}" for name in (SHORT_RUNS, *namespaces))
-        with self._log.open("wb") as output:
-            self._process = subprocess.Popen(words, stdout=output, stderr=subprocess.STDOUT)
+        self._words = (*words, *(f"-namespace={name}" for name in (SHORT_RUNS, *namespaces)))
+        self.start()
+
+    def start(self) -> None:
+        """Start it, also after ``kill``: what it has recorded stays."""
+        with self._log.open("ab") as output:
+            self._process = subprocess.Popen(self._words, stdout=output, stderr=subprocess.STDOUT)
+
+    def kill(self) -> None:
+        """As a power cut would."""
+        self._process.kill()
+        self._process.wait(20)
 
     async def client(self, within: float = 30.0, namespace: str = "default") -> Client:
         """A client."""

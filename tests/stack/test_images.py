@@ -14,6 +14,7 @@ from tests.labfixture import eventually
 from tests.stack.conftest import LONG, Stack, everything
 from vclab.lab import rootfs
 from vclab.lab.disks import data_of, make_master
+from vclab.lab.layout import VCENTER_PORT
 from vclab.model.ids import new_id
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
@@ -128,3 +129,66 @@ def test_an_image_that_was_added_by_its_master_comes_into_the_library(stack: Sta
     assert not list(stack.layout.datastore.glob("vclab/images.of_*/export-*"))
     stack.vclab("image", "verify", name, "1")
     stack.vclab("image", "disable", name)
+
+
+# From one datastore to another: nobody waits for it, so each step of it can be looked at.
+
+WHOLE = ["disk-flat.vmdk", "disk.vmdk"]
+
+
+def copy(stack: Stack, image: str, datastore: str) -> None:
+    """Have it copied there; returns at once."""
+    stack.vclab("image", "copy", image, "1", "--endpoint", "lab-vcenter", "--datastore", datastore)
+
+
+def state(stack: Stack, image: str, datastore: str) -> str:
+    """Of the copy there; empty: there is none."""
+    found = {place: state for place, state, _ in history(stack, image)}
+    return found.get(f"{datastore} of lab-vcenter", "")
+
+
+def files(stack: Stack, image: str, datastore: str) -> list[str]:
+    """Of the copy there, and of what is half-made."""
+    return [path.name for path in copies_of(stack, image) if path.parents[3].name == datastore]
+
+
+def is_copied(stack: Stack, image: str) -> None:
+    """It is on ds1, and is being copied from there to ds2."""
+    copy(stack, image, "ds1")
+    eventually(lambda: state(stack, image, "ds1") == "usable", LONG, 0.2)
+    stack.vcsim.slow_copies(4)
+    copy(stack, image, "ds2")
+    eventually(lambda: any(".copy-" in name for name in files(stack, image, "ds2")), LONG)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("killed", ["worker", "vcsim", "temporal"])
+def test_killed_while_it_is_copied_and_while_it_is_deleted(stack: Stack, image: str, killed: str) -> None:
+    is_copied(stack, image)
+    stack.kill(killed)
+    eventually(lambda: state(stack, image, "ds2") == "usable", LONG, 0.2)
+    assert [files(stack, image, datastore) for datastore in ("ds1", "ds2")] == [WHOLE, WHOLE]
+    r = stack.reserve("--wait", image=image)["id"]
+    assert stack.vclab("connect", r, "--", "id", "-un").stdout == "alice\n"
+    stack.end(r)
+    stack.nothing_left(r)
+
+    eventually(stack.vcenter_answers, LONG, 0.2)
+    with stack.cut_off(VCENTER_PORT):  # so that the removal has begun, and is not over
+        stack.vclab("image", "retire", image, "1")
+        eventually(lambda: state(stack, image, "ds2") == "retiring", LONG, 0.2)
+        stack.kill(killed)
+    eventually(lambda: copies_of(stack, image) == [] and len(history(stack, image)) == 1, LONG, 0.5)
+
+
+@pytest.mark.long
+def test_a_datastore_that_fills_in_the_middle_of_a_copy(stack: Stack, image: str) -> None:
+    is_copied(stack, image)
+    stack.vcsim.full("ds2")
+    eventually(lambda: state(stack, image, "ds2") == "broken", LONG, 0.2)
+    assert "datastore ds2 has no space for a copy of" in stack.vclab("image", "history", image).stdout
+    assert files(stack, image, "ds2") == []
+    stack.vcsim.mend()
+    copy(stack, image, "ds2")
+    eventually(lambda: state(stack, image, "ds2") == "usable", LONG, 0.2)
+    assert files(stack, image, "ds2") == WHOLE

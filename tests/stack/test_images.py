@@ -163,7 +163,7 @@ def is_copied(stack: Stack, image: str) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("killed", ["worker", "vcsim", "temporal"])
-def test_killed_while_it_is_copied_and_while_it_is_deleted(stack: Stack, image: str, killed: str) -> None:
+def test_killed_while_it_is_copied_and_while_it_is_deleted(stack: Stack, image: str, given: Path, killed: str) -> None:
     is_copied(stack, image)
     stack.kill(killed)
     eventually(lambda: state(stack, image, "ds2") == "usable", LONG, 0.2)
@@ -173,7 +173,8 @@ def test_killed_while_it_is_copied_and_while_it_is_deleted(stack: Stack, image: 
     stack.end(r)
     stack.nothing_left(r)
 
-    eventually(stack.vcenter_answers, LONG, 0.2)
+    stack.vclab("image", "import", str(given), "--as", image)
+    stack.vclab("image", "promote", image, "2")
     with stack.cut_off(VCENTER_PORT):  # so that the removal has begun, and is not over
         stack.vclab("image", "retire", image, "1")
         eventually(lambda: state(stack, image, "ds2") == "retiring", LONG, 0.2)

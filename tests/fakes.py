@@ -25,6 +25,7 @@ from vclab.model.plans import (
     Whereabouts,
 )
 from vclab.model.revisions import Content, Copied, CopyJob
+from vclab.model.sealing import EndState, SealedPart
 from vclab.model.steps import AsyncStep, BlockingStep, StepContext
 from vclab.model.traits import Operation, Traits
 from vclab.provisioning import standalone, toy
@@ -322,3 +323,19 @@ class FakeGuest:
     ) -> None:
         """Noted."""
         self.world.act("sanitize")
+
+    async def pre_capture(
+        self,
+        target: Target,
+        facts: Facts,
+        access: Access,
+        end_state: EndState,
+        password_ref: str,
+        fence: Fence = None,
+    ) -> tuple[SealedPart, ...]:
+        """Noted."""
+        self.world.act("pre_capture")
+        return (
+            SealedPart("accounts", f"removed: {access.login}"),
+            SealedPart("end", f"the computer is left {end_state}"),
+        )

@@ -15,6 +15,7 @@ from vclab.fake_world import Behaviour, Failure, Size, World
 from vclab.guests.fake import FakeGuest
 from vclab.model.errors import Fenced, Interrupted, NotOurs, NotYet, StepFailed, Unreachable
 from vclab.model.plans import Access, Facts, NodeStatus, Profile, Status, StepInput, Target
+from vclab.model.sealing import EndState
 from vclab.model.steps import StepContext
 from vclab.provisioning.fake import Fake
 from vclab.provisioning.vsphere.module import VSphere
@@ -214,6 +215,20 @@ def test_a_user_taints_and_a_restart_shows(node: Node) -> None:
     assert asyncio.run(node.guest.read_public_address(TARGET, first)).boot_id != first.boot_id
     with pytest.raises(StepFailed, match="root rights"):
         asyncio.run(node.guest.sanitize(TARGET, first, replace(ACCESS, sudo=True)))
+
+
+def test_a_machine_is_sealed(node: Node) -> None:
+    """Off, on, or booted once more, and nobody's."""
+    facts = node.load()
+    asyncio.run(node.guest.grant_access(TARGET, facts, ACCESS))
+    for state, power, boots in ((EndState.ON, "on", 1), (EndState.REBOOT, "on", 2), (EndState.OFF, "off", 2)):
+        said = asyncio.run(node.guest.pre_capture(TARGET, facts, ACCESS, state, "revision/class/1/root"))
+        assert said[-1].did == f"the computer is left {state}"
+        machine = node.world.find(TARGET.instance_uuid)
+        assert machine is not None and machine.boots == boots
+        assert not machine.accounts and node.module.power_status(TARGET) == power
+    with pytest.raises(Unreachable):
+        asyncio.run(node.guest.pre_capture(TARGET, facts, ACCESS, EndState.OFF, "revision/class/1/root"))
 
 
 def test_it_is_switched_on_and_off_and_on(node: Node) -> None:

@@ -1,13 +1,14 @@
 """What the Linux guest reads and writes as text, where no machine is needed."""
 
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.targets import target_of
-from vclab.guests import linux_firewall, linux_image, linux_look
+from vclab.guests import linux_firewall, linux_image, linux_look, linux_seal
 from vclab.model import reported
 from vclab.model.errors import StepFailed
 from vclab.model.plans import Facts
@@ -119,3 +120,9 @@ def test_whatever_the_firewall_answers_is_read_or_not_known(answer: object) -> N
 def test_a_generation_that_is_none_is_not_newer(generation: str) -> None:
     tags = linux_image.parse(f"vclab_installation=vclab\ncomputer_hostname=vm01\nvclab_generation={generation}\n")
     linux_image.refuse_newer(tags, target_of(installation="vclab", computer="vm01"))
+
+
+def test_image_makers_read_what_sealing_does() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "images.md").read_text()
+    table = page.split("|---|---|\n")[1].split("\n\n")[0].splitlines()
+    assert table == [f"| {part.name} | {part.what} |" for part in linux_seal.PARTS]

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from vclab.model.errors import Unreachable
 from vclab.model.plans import Access, Facts, NodeStatus, Target
+from vclab.model.sealing import EndState, SealedPart
 from vclab.model.steps import AsyncStep
 
 
@@ -84,6 +85,24 @@ class Guest(Protocol):
 
         ``access``: who was let in; ``opened``: that they were, or that it can't be ruled out. Twice is harmless.
         Raises ``StepFailed``, naming what stays; always so when a user had root rights.
+        """
+
+    async def pre_capture(
+        self,
+        target: Target,
+        facts: Facts,
+        access: Access,
+        end_state: EndState,
+        password_ref: str,
+        fence: Fence = None,
+    ) -> tuple[SealedPart, ...]:
+        """Seal the computer, so that an image can be made of its disk, then leave it as ``end_state`` says (seed 002).
+
+        Only for a throw-away machine: what belongs to one computer or person is destroyed. ``access``: who was let in.
+        ``password_ref``: the secret of the revision (``revision/…``) that becomes root's password; made up if there is
+        none. What each part did, in their order. Twice is harmless, wherever it was cut off, until the end state is
+        begun: from then on the computer has other host keys, if it answers at all. Raises ``StepFailed``, naming the
+        part that failed.
         """
 
 

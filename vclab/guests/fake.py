@@ -8,6 +8,7 @@ from vclab.fake_world import Machine, World, now
 from vclab.guests.base import Connections, Fence
 from vclab.model.errors import NotYet, StepFailed, Unreachable
 from vclab.model.plans import Access, Facts, NodeStatus, Status, StepInput, Target
+from vclab.model.sealing import EndState, SealedPart
 from vclab.model.steps import AsyncStep, StepContext
 
 _LONGEST_PAUSE = 1.0  # seconds between two looks
@@ -114,6 +115,25 @@ class FakeGuest:
         if opened and access is not None and access.sudo:
             raise StepFailed(f"{access.login} had root rights on {machine.computer}: only a load cleans it")
         self._world.change(machine.uuid, accounts=(), let_in=(), access_since=0.0)
+
+    async def pre_capture(
+        self,
+        target: Target,
+        facts: Facts,
+        access: Access,
+        end_state: EndState,
+        password_ref: str,
+        fence: Fence = None,
+    ) -> tuple[SealedPart, ...]:
+        """Forget accounts, taint and preparation; then off, on, or booted once more."""
+        machine = await self._acted("pre_capture", target)
+        self._world.change(machine.uuid, accounts=(), let_in=(), access_since=0.0, tainted="", prepared=False)
+        if end_state is EndState.OFF:
+            self._world.change(machine.uuid, powered_on_at=0.0)
+        elif end_state is EndState.REBOOT:
+            self._world.change(machine.uuid, powered_on_at=now(), boots=machine.boots + 1)
+        removed = f"removed: {', '.join(machine.accounts)}" if machine.accounts else "there are none"
+        return (SealedPart("accounts", removed), SealedPart("end", f"the computer is left {end_state}"))
 
     # --- the steps ------------------------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from vclab.guests import (
     linux_lab,
     linux_look,
     linux_sanitize,
+    linux_seal,
     linux_setup,
     linux_spare,
     ssh,
@@ -24,8 +25,9 @@ from vclab.guests.linux_firewall import Firewall, Network, apply, contains, netw
 from vclab.guests.ssh import Patience, Shell
 from vclab.model.errors import NotYet, StepFailed, Unreachable
 from vclab.model.plans import PUBLISHED, Access, Facts, NodeStatus, Status, StepInput, Target
+from vclab.model.sealing import EndState, SealedPart
 from vclab.model.steps import AsyncStep, StepContext
-from vclab.secrets.store import SecretStore, of_tenure
+from vclab.secrets.store import SecretStore, of_revision, of_tenure
 
 SSH_LOOK = 5.0  #: seconds between looks for SSH (VCL post_load: wait_for_response 5/600/5)
 PUBLIC_ADDRESS_WAIT = 60.0  #: seconds (VCL wait_for_public_ip_address)
@@ -267,6 +269,29 @@ class Linux:
                     await linux_sanitize.remove(shell, target, account)
             await linux_setup.restrict_sshd(shell, management, ours)
             await linux_sanitize.forget(shell, tenure)
+
+    async def pre_capture(
+        self,
+        target: Target,
+        facts: Facts,
+        access: Access,
+        end_state: EndState,
+        password_ref: str,
+        fence: Fence = None,
+    ) -> tuple[SealedPart, ...]:
+        """Seal the computer, part by part (``linux_seal.PARTS``), and leave it off, on or restarting.
+
+        Raises ``StepFailed``, naming the part that failed, ``NotOurs`` for another computer than the target's, and
+        ``Refused`` for a secret that is no revision's.
+        """
+        key = ssh.public_line(self._key).split()[1]
+        password = self._secrets.generate(of_revision(password_ref))
+        async with self._connected(facts, self._long()) as looking:
+            shell = looking.fenced(fence)
+            linux_image.refuse_others(await linux_image.read(shell), target, marked=False)
+            ours = await linux_setup.own_address(shell)
+            sealing = linux_seal.Sealing(shell, target, access, end_state, password, key, ours)
+            return await linux_seal.seal(sealing)
 
     async def why_not_free(self, address: str, host_key: str = "") -> str:
         """Why nobody can have the lab machine at this address now: somebody sits at it; empty when it is free.

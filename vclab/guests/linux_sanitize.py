@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from vclab.guests.linux_accounts import LOGIN, LOWEST_UID
 from vclab.guests.ssh import Shell
 from vclab.model.errors import NotOurs, StepFailed
-from vclab.model.plans import Target
+from vclab.model.plans import Access, Target
 
 SECONDS = 900.0
 """For one script: a disk with millions of files is searched twice."""
@@ -28,10 +28,13 @@ echo --
 [ ! -r /etc/subuid ] || cat /etc/subuid
 echo --
 find /etc/sudoers.d -name 'vclab-*' 2> /dev/null || true
+echo --
+for one in "$@"; do getent passwd "$one" || true; done
 """
 
 # What all scripts below know: whose things are looked for, and where.
-_LIBRARY = r"""login=$1 uid=$2 lent=$3 # lent: ranges "first-last" of ids that subuid(5) lends to the user
+LIBRARY = r"""login=$1 uid=$2 lent=$3 # lent: ranges "first-last" of ids that subuid(5) lends to the user
+image=${4:-} stays=${5:-} # image: one is made of this computer; stays: a path with the user's name that is not removed
 set -- -uid "$uid"
 for range in $lent; do
     set -- "$@" -o -uid "+$((${range%-*} - 1))" -uid "-$((${range#*-} + 1))"
@@ -138,7 +141,7 @@ names() {
         /var/log/journal/*/"user-$uid.journal" /var/log/journal/*/"user-$uid@"* \
         /run/log/journal/*/"user-$uid.journal" /run/log/journal/*/"user-$uid@"* \
         /var/lib/systemd/coredump/core.*."$uid".* /var/crash/*."$uid".crash; do
-        { [ -e "$path" ] || [ -L "$path" ]; } && ! remote "$path" || continue
+        [ "$path" != "$stays" ] && { [ -e "$path" ] || [ -L "$path" ]; } && ! remote "$path" || continue
         echo "$path"
     done
     [ ! -f "/var/spool/cron/$login" ] || echo "/var/spool/cron/$login"
@@ -202,7 +205,7 @@ users_mount() {
 """
 
 _STOP = (
-    _LIBRARY
+    LIBRARY
     + """
 if getent passwd "$login" > /dev/null; then usermod --expiredate 1 --lock "$login"; fi
 if [ -d /run/systemd/system ]; then
@@ -235,7 +238,7 @@ done
 )
 
 _PURGE = (
-    _LIBRARY
+    LIBRARY
     + """
 mounts | while IFS= read -r place; do umount -l "$(printf '%b' "$place")" || true; done
 ipc | while read -r kind number; do
@@ -266,7 +269,7 @@ names | while IFS= read -r path; do rm -rf --one-file-system -- "$path" || true;
 )
 
 _LEFT = (
-    _LIBRARY
+    LIBRARY
     + """
 few() { sed "s/^/$1 /" | head -n 5; }
 processes | few process
@@ -274,9 +277,12 @@ mounts | few mount
 names | few file
 ipc | few IPC
 { queues \\( "$@" \\) -printf '%P\\0' || printf 'that can not be listed\\0'; } | tr '\\n\\0' '?\\n' | few queue
-# What can't be searched is not clean. Files of others that everybody may write to hold what somebody wrote.
+# What can't be searched is not clean. Files of others that everybody may write to hold what somebody wrote; in an image
+# they are the image's.
 mine() {
-    if [ ! -e $since ]; then
+    if [ -n "$image" ]; then
+        set -- "$@" -printf '%p\\0'
+    elif [ ! -e $since ]; then
         printf 'that others may have written: it is not known since when this tenure lasts\\0'
         set -- "$@" -printf '%p\\0'
     else
@@ -285,14 +291,14 @@ mine() {
     everywhere "$@"
 }
 { mine "$@" || printf 'that can not be found\\0'; } | tr '\\n\\0' '?\\n' | few file
-[ ! -e $since ] || jobs | tr '\\n\\0' '?\\n' | few 'print job or mail'
+[ -n "$image" ] || [ ! -e $since ] || jobs | tr '\\n\\0' '?\\n' | few 'print job or mail'
 disks "$@" | tr '\\n\\0' '?\\n' | few file
 """
 )
 
 # userdel also takes the login out of all groups. Its backups are of no use to anybody.
 _ACCOUNT = (
-    _LIBRARY
+    LIBRARY
     + """
 if getent passwd "$login" > /dev/null; then userdel "$login"; fi
 for file in passwd shadow subuid subgid; do
@@ -349,12 +355,19 @@ def refuse_foreign(tags: dict[str, str], target: Target) -> None:
         )
 
 
-async def accounts(shell: Shell) -> list[Account]:
-    """The accounts that were made, of whichever tenure. Raises ``StepFailed`` for a line that we can't have written."""
-    lines, lent, sudoers = (
+async def accounts(shell: Shell, access: Access | None = None) -> list[Account]:
+    """The accounts that were made, of whichever tenure. Raises ``StepFailed`` for a line that we can't have written.
+
+    ``access``: who is known to have been let in, should somebody with root rights have removed the list. It is never
+    taken for an account of the image's own.
+    """
+    words = (access.login, str(access.uid)) if access and access.login else ()
+    lines, lent, sudoers, known = (
         part.strip("\n").splitlines()
-        for part in (await shell.look("list the accounts that were made", _LEDGER)).split("--\n")
+        for part in (await shell.look("list the accounts that were made", _LEDGER, *words)).split("--\n")
     )
+    if words and not any(line.startswith(f"{words[0]} ") for line in lines) and _made(known, *words):
+        lines.append(f"{words[0]} {words[1]} -")
     found = []
     for line in lines:
         login, uid, tenure = (*line.split(" "), "", "", "")[:3]
@@ -363,6 +376,12 @@ async def accounts(shell: Shell) -> list[Account]:
         sudo = f"/etc/sudoers.d/vclab-{login}" in sudoers
         found.append(Account(login, int(uid), tenure, tuple(_ranges(lent, login, uid)), sudo))
     return found
+
+
+def _made(known: list[str], login: str, uid: str) -> bool:
+    """Whether what passwd(5) has of a login and its user id was made by us, or is gone."""
+    found = [(*line.split(":"), "", "", "", "", "")[:5] for line in known]
+    return all((name, number, comment) == (login, uid, f"vclab {login}") for name, _, number, _, comment in found)
 
 
 def _ranges(lines: list[str], login: str, uid: str) -> list[tuple[int, int]]:
@@ -375,15 +394,22 @@ async def remove(shell: Shell, target: Target, account: Account) -> None:
     """Remove the account with all that is the user's. Raises ``StepFailed``, naming what stays."""
     if account.sudo:
         raise StepFailed(had_root(target, account.login))
-    words = account.words()
-    await shell.act(f"end what runs for {account.login}", _STOP, *words)
-    await shell.act(f"remove what {account.login} left", _PURGE, *words)
-    left = (await shell.look(f"see whether {account.login} left anything", _LEFT, *words)).splitlines()
+    await _remove(shell, target, account.login, *account.words())
+
+
+async def remove_from_image(shell: Shell, target: Target, account: Account, stays: str = "") -> None:
+    """The same where an image is made of the computer, whatever rights the user had: what they changed as root is the
+    image. ``stays``: their home, when something of it is kept. Raises ``StepFailed``, naming what stays."""
+    await _remove(shell, target, account.login, *account.words(), "image", stays)
+
+
+async def _remove(shell: Shell, target: Target, login: str, *words: str) -> None:
+    await shell.act(f"end what runs for {login}", _STOP, *words)
+    await shell.act(f"remove what {login} left", _PURGE, *words)
+    left = (await shell.look(f"see whether {login} left anything", _LEFT, *words)).splitlines()
     if left:
-        raise StepFailed(
-            f"{target.computer} is not clean: {'; '.join(map(_shown, left))[:800]} of {account.login} stays"
-        )
-    await shell.act(f"remove the account {account.login}", _ACCOUNT, *words)
+        raise StepFailed(f"{target.computer} is not clean: {'; '.join(map(_shown, left))[:800]} of {login} stays")
+    await shell.act(f"remove the account {login}", _ACCOUNT, *words)
 
 
 async def forget(shell: Shell, tenure: str) -> None:

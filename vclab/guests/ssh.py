@@ -71,6 +71,18 @@ def fingerprint(public_key: str) -> str:
         return "no key"
 
 
+def public_line(key: Path) -> str:
+    """The public half of the management key as authorized_keys has it. Raises ``StepFailed`` if it can't be read."""
+    return one_line(_private_key(key))
+
+
+def _private_key(key: Path) -> asyncssh.SSHKey:
+    try:
+        return asyncssh.read_private_key(key)
+    except (OSError, asyncssh.KeyImportError, asyncssh.KeyEncryptionError) as error:
+        raise StepFailed(f"the management key {key} can't be read: {error}") from None
+
+
 class WrongKey(StepFailed):
     """Another machine answers, by its host key ``found``."""
 
@@ -235,10 +247,7 @@ async def _login(address: str, pinned: str, key: Path, patience: Patience) -> as
         trusted = asyncssh.import_public_key(pinned)
     except asyncssh.KeyImportError:
         raise StepFailed(f"no host key is pinned for the machine at {address}; only a load can pin one") from None
-    try:
-        ours = asyncssh.read_private_key(key)
-    except (OSError, asyncssh.KeyImportError, asyncssh.KeyEncryptionError) as error:
-        raise StepFailed(f"the management key {key} can't be read: {error}") from None
+    ours = _private_key(key)
     notary = _Notary()
     try:
         with _errors(address, "accepts no SSH login"):

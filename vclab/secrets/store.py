@@ -25,6 +25,13 @@ def of_tenure(reference: str, computer: str, generation: int) -> str:
     return reference
 
 
+def of_revision(reference: str) -> str:
+    """The reference, if it names a secret of an image's revision: ``revision/debian-12/3/root``. Raises ``Refused``."""
+    if not reference.startswith("revision/"):
+        raise Refused(f"{reference or 'an empty reference'} is no secret of a revision")
+    return reference
+
+
 class SecretStore:
     """Secrets by reference, e.g. ``tenure/vm03/7/root``: (tenure, purpose).
 

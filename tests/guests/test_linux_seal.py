@@ -525,6 +525,7 @@ def test_an_image_that_would_shut_us_out_is_opened(other: Place) -> None:
     other.inside("cp", "/run/was", "/etc/ssh/sshd_config")
     assert "it does now" not in part(other, "vclab's own")
     assert "vclab" not in other.inside("cat", "/etc/pam.d/sshd", "/etc/group")
+    assert other.inside("find", "/etc", "-name", "*vclab*") == ""
 
 
 def test_another_computer_is_not_touched(bench: Bench, alice: Access) -> None:

@@ -101,8 +101,8 @@ class Guest(Protocol):
         Only for a throw-away machine: what belongs to one computer or person is destroyed. ``access``: who was let in.
         ``password_ref``: the secret of the revision (``revision/…``) that becomes root's password; made up if there is
         none. What each part did, in their order. Twice is harmless, wherever it was cut off, until the end state is
-        begun: from then on the computer has other host keys, if it answers at all. Raises ``StepFailed``, naming the
-        part that failed.
+        begun or the computer restarts: then it has other host keys, if it answers at all. Raises ``StepFailed``,
+        naming the part that failed.
         """
 
 

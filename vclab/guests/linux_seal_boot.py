@@ -35,7 +35,8 @@ echo "${ran:+ran}${ran:-there are none}"
 # They would write while all is cleaned, or register the computer anew. They start again at the next boot.
 SERVICES = r"""stopped=
 for name in cron crond atd anacron apt-daily.timer apt-daily-upgrade.timer unattended-upgrades dnf-automatic.timer \
-    dnf-makecache.timer packagekit rsyslog syslog-ng puppet salt-minion rhsmcertd insights-client.timer sssd winbind; do
+    dnf-makecache.timer packagekit syslog.socket rsyslog syslog-ng puppet salt-minion rhsmcertd insights-client.timer \
+    sssd winbind; do
     if [ -d /run/systemd/system ]; then
         systemctl is-active --quiet "$name" || continue
         systemctl stop "$name" > /dev/null

@@ -169,7 +169,9 @@ told
 """
 
 # Stopped first: it would write a new one at the shutdown, the same for all computers.
-RANDOM_SEED = r"""if [ -d /run/systemd/system ]; then systemctl stop systemd-random-seed.service; fi
+RANDOM_SEED = r"""if [ -d /run/systemd/system ] && systemctl is-active --quiet systemd-random-seed.service; then
+    systemctl stop systemd-random-seed.service
+fi
 erase /var/lib/systemd/random-seed /var/lib/urandom/random-seed /var/lib/random-seed /boot/loader/random-seed \
     /boot/efi/loader/random-seed /efi/loader/random-seed
 told

@@ -9,7 +9,7 @@ runs what they like by ``/usr/local/vcl/vcl_pre_capture``. VCL's Linux.pm pre_ca
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from vclab.guests import linux_sanitize
 from vclab.guests import linux_seal_boot as boot
@@ -34,7 +34,7 @@ class Sealing:
     target: Target
     access: Access
     end_state: EndState
-    password: str
+    password: str = field(repr=False)
     key: str
     ours: str
 

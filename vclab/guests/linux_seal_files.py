@@ -164,6 +164,7 @@ if getent group vclab > /dev/null; then
 fi
 told
 # As the image is now, we must be let in at its first boot.
+mkdir -p /run/sshd
 lets_us_in() {
     seen=$(sshd -T -C user=root,host=x,addr="$address") || refuse "sshd does not take the image's configuration"
     echo "$seen" | grep -qxE 'permitrootlogin (yes|prohibit-password|without-password)' || return 1
@@ -182,6 +183,7 @@ fi
 
 # Where the host's private keys and what belongs to them are, or links to them.
 _HOST_KEYS = r"""memory=/run/vclab-seal/ssh
+mkdir -p /run/sshd
 host_keys() {
     {
         sshd -T 2> /dev/null | sed -n 's/^hostkey \(.*\)/\1\n\1.pub/p'

@@ -53,6 +53,11 @@ def vcsim(tell: Say = say) -> Path:
     return _build(_Program("vclab-vcsim", "vcsim", ".", "1 minute"), tell)
 
 
+def upstream_vcsim(tell: Say = say) -> Path:
+    """govmomi's simulator as it is, for tests, built from ``deploy/vcsim-upstream``. Raises ``LabError``."""
+    return _build(_Program("vclab-upstream", "vcsim-upstream", ".", "1 minute"), tell)
+
+
 @dataclass(frozen=True)
 class _Program:
     name: str

@@ -43,12 +43,13 @@ def files_of(bench: Bench, job: CopyJob) -> list[str] | None:
     return sorted(path.name for path in folder.iterdir()) if folder.exists() else None
 
 
-def left_beside(bench: Bench, folder: Path) -> list[str]:
-    """What copies have left outside of their directories: on the datastore, at the endpoint, in the repository."""
-    imports = [path.name for path in _images(bench).iterdir() if path.name.startswith("import-")]
+def left_beside(bench: Bench, job: CopyJob, folder: Path) -> list[str]:
+    """What a copy has left outside of its directory: on the datastore, at the endpoint, in the repository."""
+    begins = f"import-{job.wanted.image}.{job.wanted.revision}-"
+    imports = [path.name for path in _images(bench).iterdir() if path.name.startswith(begins)]
     incoming = folder / "images/incoming"
     scratch = [path.name for path in incoming.iterdir()] if incoming.exists() else []
-    return imports + scratch + [m.name for m in bench.machines() if m.name.startswith("vclab-import")]
+    return imports + scratch + [m.name for m in bench.machines() if m.name.startswith(f"vclab-{begins}")]
 
 
 def _images(bench: Bench) -> Path:
@@ -63,7 +64,7 @@ def test_cut_off_at_any_act(bench: Bench, wire: Wire, tmp_path: Path, wanted: Wa
         wire.cut(number, how)
         insist(bench, wire, partial(_make, each), keeps)
         cut, wire.cut_at = wire.cut_at, 0
-        assert (files_of(bench, each), left_beside(bench, tmp_path)) == (WHOLE, []), f"{how} act {number}"
+        assert (files_of(bench, each), left_beside(bench, each, tmp_path)) == (WHOLE, []), f"{how} act {number}"
         wire.cut_at = cut
         insist(bench, wire, partial(_remove, each), keeps)
         assert files_of(bench, each) is None, f"{how} act {number}"

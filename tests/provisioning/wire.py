@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import pytest
@@ -11,6 +12,7 @@ from vclab.model.errors import Unreachable
 from vclab.model.plans import Target
 from vclab.provisioning.vsphere import session as sessions
 from vclab.provisioning.vsphere import transfer
+from vclab.provisioning.vsphere.api import vmodl
 from vclab.provisioning.vsphere.module import VSphere
 
 T = TypeVar("T")
@@ -35,10 +37,17 @@ class Wire:
         self.cut_at, self.how = 0, ""
         self.acts: list[str] = []
         self.dead = False
+        self._leases: list[Any] = []
         call, post = sessions._Stub._counted, transfer._post
 
         def counted(stub: Any, mo: Any, info: Any, args: Any, outer: Any) -> Any:
-            return self._passed(info.wsdlName, lambda: call(stub, mo, info, args, outer))
+            def sent() -> Any:
+                answer = call(stub, mo, info, args, outer)
+                if info.wsdlName == "ImportVApp":
+                    self._leases.append(answer)
+                return answer
+
+            return self._passed(info.wsdlName, sent)
 
         def posted(*args: Any) -> None:
             try:
@@ -67,9 +76,17 @@ class Wire:
         """Cut it at act number ``at`` from now."""
         self.acts, self.cut_at, self.how, self.dead = [], at, how, False
 
-    def mend(self) -> None:
-        """A new process."""
+    def mend(self, later: bool) -> None:
+        """A new process; so much ``later`` that the endpoint has ended the leases of the one before."""
         self.dead = False
+        if later:
+            before = self.acts, self.cut_at
+            self.acts, self.cut_at = [], 0
+            for lease in self._leases:
+                with suppress(vmodl.MethodFault):
+                    lease.HttpNfcLeaseAbort(None)
+            self._leases.clear()
+            self.acts, self.cut_at = before
 
 
 def step_of(bench: Bench, step: str, target: Target) -> Work:
@@ -94,5 +111,5 @@ def insist(bench: Bench, wire: Wire, work: Work, keeps: bool) -> None:
         except (Killed, Unreachable):
             remembered = context.kept if keeps else {}
             module = bench.new_module()
-            wire.mend()
+            wire.mend(later="lease" not in remembered)
     raise AssertionError("it did not work in three attempts")

@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -80,13 +81,16 @@ def texts(vclab: Command, tmp_path: Path) -> Path:
     return folder
 
 
-def until(vclab: Command, id: str, word: str) -> dict[str, object]:
-    """Wait until the reservation's word is that."""
+def until(vclab: Command, id: str, word: str) -> dict[str, Any]:
+    """Wait until the reservation's word is that, as the store and its workflow say."""
     deadline = time.monotonic() + 60
-    while not (shown := json.loads(vclab("show", id, "--json").out))["word"].startswith(word):
+    while True:
+        shown: dict[str, Any] = json.loads(vclab("show", id, "--json").out)
+        words = [shown["word"], *([shown["now"]["word"]] if shown["now"] else [])]
+        if all(each is not None and each.startswith(word) for each in words):
+            return shown
         assert time.monotonic() < deadline, shown
         time.sleep(0.1)
-    return dict(shown)
 
 
 def handed_out(vclab: Command, *options: str) -> str:

@@ -24,6 +24,7 @@ from activities.reach import Reach
 from activities.reader import Reader
 from activities.reconcile import RowReconciler, SiteReconciler
 from activities.records import RecordActivities
+from activities.reinstalls import ReinstallRecords
 from activities.spares import SpareActivities
 from activities.steps import step_activities
 from activities.verified import VerifiedAccess
@@ -67,6 +68,7 @@ def export(client: Client, settings: Settings, store: Store, drivers: Drivers, e
             FailedStepRecords(store, live),
             CopyRecords(store, live),
             CaptureRecords(store),
+            ReinstallRecords(store, live),
         ),
         rounds=activities_of(
             RowReconciler(

@@ -18,6 +18,7 @@ from vclab.model.messages import (
     Extend,
     Placement,
     Reboot,
+    Reinstall,
     Reload,
     Reschedule,
     Resolve,
@@ -33,6 +34,7 @@ VERBS: dict[type[object], Verb] = {
     Extend: Verb.EXTEND,
     Reschedule: Verb.RESCHEDULE,
     Reboot: Verb.REBOOT,
+    Reinstall: Verb.REINSTALL,
     Resolve: Verb.RESOLVE,
     End: Verb.END,
 }

@@ -51,13 +51,10 @@ async def ask_for_reboot(life: Life, message: Reboot) -> None:
 
 
 def must_attend(life: Life) -> bool:
-    """An act interrupts a look: another address to let in, a restart, or a capture."""
-    let_in = life.state.let_in
-    return (
-        life.state.saving is not None
-        or set(let_in.addresses) != set(let_in.granted)
-        or life.state.use.reboot is not None
-    )
+    """An act interrupts a look: another address to let in, a restart, a capture, or a reinstall."""
+    state, let_in = life.state, life.state.let_in
+    asked = state.saving is not None or state.use.reboot is not None or state.reinstall > 0
+    return asked or set(let_in.addresses) != set(let_in.granted)
 
 
 async def attend(life: Life) -> None:

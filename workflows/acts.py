@@ -4,7 +4,7 @@ import ipaddress
 
 from temporalio.exceptions import ApplicationError
 
-from vclab.model.messages import Acknowledge, Capture, Done, How, Reboot, Resolve
+from vclab.model.messages import Acknowledge, Capture, Done, How, Reboot, Reinstall, Resolve
 from vclab.model.states import OPEN_STATES, Ending, ReservationState
 from vclab.model.traits import Operation
 from workflows import live_status
@@ -91,8 +91,22 @@ def check_capture(life: Life, message: Capture) -> None:
         raise refused(f"only what is in use can be captured: it is {live_status.shown_word(life.state)}")
     if life.state.saving is not None:
         raise refused(f"it is being captured already, as {life.state.saving.becomes}")
+    if life.state.reinstall:
+        raise refused("it is being reinstalled")
     if not life.target.traits.can(Operation.CAPTURE):
         raise refused(f"the provisioning module {life.target.module} captures nothing yet")
+
+
+def check_reinstall(life: Life, message: Reinstall) -> None:
+    """Refuse before it is in use, and a second one at the same time."""
+    check_open(life)
+    if is_done(life, message.intent):
+        return
+    if life.state.state is not ReservationState.INUSE:
+        raise refused(f"only what is in use can be reinstalled: it is {live_status.shown_word(life.state)}")
+    _check_not_saving(life)
+    if life.state.reinstall:
+        raise refused("it is being reinstalled already")
 
 
 def _check_not_saving(life: Life) -> None:

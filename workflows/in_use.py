@@ -20,14 +20,17 @@ from workflows.tasks import Handle
 
 
 async def use(life: Life) -> None:
-    """Until its end, or until nobody comes back: looks, notices, addresses that come and go, restarts."""
-    while not life.ended:
+    """Until its end, until nobody comes back, or until it is to be reinstalled: looks, notices, addresses that come and
+    go, restarts."""
+    while not life.ended and not life.state.reinstall:
         if run_is_full():
             await continue_as_new(life)
         elif must_attend(life):
             await _attend(life)
         else:
             seen = await _watch(life)
+            if life.state.reinstall:
+                return
             if not life.ended and must_attend(life):
                 await _attend(life)
             elif not life.ended and seen is not None:

@@ -49,7 +49,7 @@ async def hand_over(life: Life, facts: Facts) -> None:
 async def _record_ready(life: Life, facts: Facts) -> Waits:
     """Late, by whatever: the preload failed, no computer was to be had, the load took long. Time is given back."""
     start = life.placed.start
-    late = 0.0 if start is None else (workflow.now() - start).total_seconds()
+    late = 0.0 if start is None or life.state.reinstalled else (workflow.now() - start).total_seconds()
     if late < LATE:
         waits: Waits = await life.record(RecordActivities.ready, life.event(facts=facts))
         return waits

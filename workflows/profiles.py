@@ -69,6 +69,8 @@ RECORDS = MappingProxyType(
         "load_ended": "write down: the background load has ended",
         "capture_begins": "write down: a capture begins, or can't",
         "capture_ended": "write down: captured, or given up",
+        "reinstall_asked": "write down: a reinstall is asked for, or can't be",
+        "reinstall_begins": "write down: the computer is taken anew",
         "copy_awaited": "look up: the copy that its disk is made from",
         "copy_begins": "look up: what the copy is made from",
         "copy_leaves": "look up: the copy that is to be deleted",

@@ -34,7 +34,7 @@ async def reclaim(life: Life) -> None:
             life.enter(ReservationState.COMPLETE)
             life.waits_for("nothing: the computer is clean, and kept as a spare")
             return
-    await _shut(life)
+    await shut(life)
     why_not = await take_back(target, life.waits.remove_retry)
     await life.record(RecordActivities.finished, replace(life.event(), not_clean=why_not, detail=why_removed))
     if target.traits.reloadable and not why_not:
@@ -71,7 +71,7 @@ async def _reload(computer: str) -> None:
         )
 
 
-async def _shut(life: Life) -> None:
+async def shut(life: Life) -> None:
     """Shut the user out at once: taking the computer back may take long when its endpoint is away."""
     let_in = life.state.let_in
     if not life.has_guest or not (let_in.addresses or let_in.began):

@@ -19,7 +19,7 @@ async def relocate(life: Life) -> str:
         place = await _other_place(life)
         if isinstance(place, str) or place is None:
             return place or ""
-        not_clean = await _clear(life)
+        not_clean = await clear(life)
         await evict(life, place.evicted)
     except ActivityError as error:
         if failures.was_cancelled(error) or failures.is_fenced(error):
@@ -39,7 +39,7 @@ async def _other_place(life: Life) -> OtherPlace | str | None:
     return outcome.place or f"there is no other place: {outcome.refusal}"
 
 
-async def _clear(life: Life) -> str:
+async def clear(life: Life) -> str:
     """Verified gone, or why nobody may get the lab machine that is left."""
     target, ceiling = life.target, life.waits.step_ceiling
     life.waits_for(f"what was made on {target.host} to be gone", ceiling, "it needs help")

@@ -5,6 +5,7 @@ and a failed activity lead to reclaim too. A bug does not: the workflow task is 
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,12 +23,13 @@ from vclab.model.messages import (
     Extend,
     Placement,
     Reboot,
+    Reinstall,
     Reschedule,
     Resolve,
     StatusView,
 )
-from vclab.model.states import Ending
-from workflows import access, acts, failures, live_status, mending, saving, scheduled
+from vclab.model.states import Ending, ReservationState
+from workflows import access, acts, failures, live_status, mending, reinstalling, saving, scheduled
 from workflows.connecting import connect
 from workflows.extension import Extensions
 from workflows.in_use import use
@@ -35,6 +37,7 @@ from workflows.life import Life
 from workflows.placing import find_place
 from workflows.preparing import prepare
 from workflows.reclaiming import reclaim
+from workflows.reinstalling import begin_anew
 from workflows.taking import until_loaded
 from workflows.tasks import in_any_case
 
@@ -91,9 +94,15 @@ class Reservation:
         life = self._life
         if not goes_on:
             await find_place(life)
-        for phase in (use,) if goes_on else PHASES:
-            if life.state.placed is not None and not life.ended:
-                await phase(life)
+        await self._through((use,) if goes_on else PHASES)
+        while life.state.reinstall and not life.ended:
+            await begin_anew(life)
+            await self._through(PHASES[-3:] if life.state.state is ReservationState.NEW else (use,))
+
+    async def _through(self, phases: Sequence[Callable[[Life], Awaitable[None]]]) -> None:
+        for phase in phases:
+            if self._life.state.placed is not None and not self._life.ended:
+                await phase(self._life)
 
     async def _broken(self, error: BaseException) -> None:
         """A failed activity or a real cancellation: say why; what was placed is reclaimed."""
@@ -185,6 +194,21 @@ class Reservation:
     def check_capture(self, message: Capture) -> None:
         """Refuse before it is in use, and a second one at the same time."""
         acts.check_capture(self._life, message)
+
+    @workflow.update(name=messages.REINSTALL)
+    async def reinstall(self, message: Reinstall) -> Done:
+        """Bring the computer back to its image; answered at once, the status tells how far it is."""
+        if not acts.is_done(self._life, message.intent):
+            refusal = await reinstalling.ask(self._life, message)
+            if refusal:
+                raise acts.refused(refusal)
+            acts.remember(self._life, message.intent)
+        return acts.done(self._life)
+
+    @reinstall.validator
+    def check_reinstall(self, message: Reinstall) -> None:
+        """Refuse before it is in use, and a second one at the same time."""
+        acts.check_reinstall(self._life, message)
 
     @workflow.update(name=messages.END)
     async def end(self, message: End) -> Done:

@@ -106,6 +106,22 @@ def test_reserve_waits_until_ready_and_prints_one_document(vclab: Command) -> No
     assert [view] == vclab("list", "--json").json
 
 
+def test_reinstall_brings_a_computer_back(vclab: Command, world: World) -> None:
+    world.connected = [True]
+    id = vclab("reserve", "debian-12", "--for", "1h", "--json").json["id"]
+    assert "only what is in use can be reinstalled: it is Ready" in vclab("reinstall", id, "--yes").err
+    assert vclab("connect", id, "--from", "203.0.113.7", "--print").code == 0
+    _until(lambda: vclab("show", id, "--json").json["state"] == "inuse")
+    said = vclab("reinstall", id)
+    said.one_line_error(3, f"all that is on the computer of {id} would be lost", "--yes")
+    world.granted.clear()
+    assert "is being reinstalled" in vclab("reinstall", id, "--yes").out
+    _until(lambda: world.granted == [("203.0.113.7",)])
+    _until(lambda: vclab("show", id, "--json").json["state"] == "inuse")
+    shown = vclab("show", id, "--json").json
+    assert [each["what"] for each in shown["history"]].count("ready") == 2
+
+
 def test_reserve_a_full_copy(vclab: Command) -> None:
     view = vclab("reserve", "debian-12", "--for", "1h", "--dedicated", "--json").json
     assert view["dedicated"] is True

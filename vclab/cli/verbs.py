@@ -23,6 +23,7 @@ VERBS = (
     Verb("extend", "vclab.cli.extend:extend", "Keep a computer longer."),
     Verb("move", "vclab.cli.move:move", "Move a reservation that has not started."),
     Verb("reboot", "vclab.cli.reboot:reboot", "Restart a computer that you have connected to."),
+    Verb("reinstall", "vclab.cli.reinstall:reinstall", "Bring a computer back to its image."),
     Verb("capture", "vclab.cli.capture:capture", "Make an image of what a computer holds."),
     Verb("end", "vclab.cli.end:end", "End a reservation now."),
     Verb("dismiss", "vclab.cli.dismiss:dismiss", "Take a failed reservation off `vclab list`."),

@@ -16,6 +16,7 @@ class Verb(StrEnum):
     RESCHEDULE = "acts.reschedule"
     REBOOT = "acts.reboot"
     CAPTURE = "acts.capture"
+    REINSTALL = "acts.reinstall"
     RESOLVE = "acts.resolve"
     END = "acts.end"
     DISMISS = "acts.dismiss"

@@ -28,6 +28,7 @@ LOADED = "loaded"  #: its signal to those: the computer's name; the store knows 
 
 
 CAPTURE = "capture"  #: update
+REINSTALL = "reinstall"  #: update
 CAPTURE_WORKFLOW = "Capture"  #: the workflow that captures a computer
 COPY = "Copy"  #: the workflow that makes a copy of a revision
 COPY_REMOVAL = "CopyRemoval"  #: the workflow that deletes one
@@ -142,6 +143,14 @@ class Capture:
     image: str = ""
     title: str = ""
     notes: str = ""
+    intent: str = ""
+
+
+@dataclass(frozen=True)
+class Reinstall:
+    """Bring the computer back to its image: all that is on it is lost."""
+
+    revision: int = 0  #: that one; 0: the one in production
     intent: str = ""
 
 

@@ -39,6 +39,7 @@ OPENING = 300.0
 LOOK = 0.3
 """Seconds between two looks whether it is open."""
 
+MOST_REVISIONS = 999_999_999
 LONGEST_LINE = 200
 """Characters of the title and of the notes of a capture."""
 
@@ -276,6 +277,25 @@ async def reboot(call: Call, question: Reboot) -> Reservation:
     _check_open(call.reservation, "can't be restarted")
     message = messages.Reboot(question.hard, call.intent)
     return await _send(call, lambda workflows: workflows.reboot(call.reservation.id, message))
+
+
+class Reinstall(Named):
+    """``revision``: that one; None: the one in production."""
+
+    revision: int | None = None
+
+
+@act(Rule.OWNERS)
+async def reinstall(call: Call, question: Reinstall) -> Reservation:
+    """Bring a computer back to its image. All that is on it is lost, and the clock goes on.
+
+    The answer comes at once; its status tells how far it is. It is opened to the same addresses again.
+    """
+    _check_open(call.reservation, "can't be reinstalled")
+    if question.revision is not None:
+        checks.number(question.revision, "the revision", 1, MOST_REVISIONS)
+    message = messages.Reinstall(question.revision or 0, call.intent)
+    return await _send(call, lambda workflows: workflows.reinstall(call.reservation.id, message))
 
 
 class Capture(Named):

@@ -40,6 +40,7 @@ from vclab.model.messages import (
     Placement,
     Published,
     Reboot,
+    Reinstall,
     Reload,
     Reschedule,
     Resolve,
@@ -70,7 +71,7 @@ MOST_NAMED = 20
 """How many stuck workflows are named."""
 
 T = TypeVar("T")
-Act = Acknowledge | Capture | Extend | Reschedule | Reboot | Resolve | End
+Act = Acknowledge | Capture | Extend | Reschedule | Reboot | Reinstall | Resolve | End
 
 
 class _Again(Unreachable):
@@ -177,6 +178,10 @@ class Reservations:
     async def capture(self, reservation: str, message: Capture) -> Done:
         """Capture the computer; answered at once. Raises ``Refused`` when it can't be."""
         return await self._update(reservation, messages.CAPTURE, message)
+
+    async def reinstall(self, reservation: str, message: Reinstall) -> Done:
+        """Bring the computer back to its image; answered at once. Raises ``Refused`` when it can't be."""
+        return await self._update(reservation, messages.REINSTALL, message)
 
     async def resolve(self, reservation: str, message: Resolve) -> Done:
         """Go on with a load that waits for help. Raises ``Refused`` when it does not."""

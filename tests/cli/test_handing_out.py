@@ -109,6 +109,7 @@ def test_what_was_written_is_captured_and_reserved_by_others(vclab: Command, tex
     made = json.loads(vclab("image", "history", "hallo", "--json").out)[0]
     assert (made["revision"], made["state"], made["parent"], made["notes"]) == (1, "test", "greeting/1", "übersetzt")
     assert (made["reservation"], made["made_by"]) == (id, "alice")
+    assert "greeting/1" in vclab("image", "history", "hallo").out
     said = vclab("capture", id, "--revision")
     assert said.code == 0, said
     until(vclab, id, "In use")

@@ -7,6 +7,7 @@ import os
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 import time
 from datetime import UTC, datetime, timedelta
@@ -164,6 +165,7 @@ class VcsimProcess:
             *("-password-file", str(self.folder / "password")),
             *("-cert", str(self.folder / "cert.pem"), "-key", str(self.folder / "key.pem")),
             *("-journal", str(self.folder / "journal"), "-control", str(self.folder / "control.sock")),
+            *("-python", sys.executable),
             *("-hosts", hosts, "-datastores", stores, "-networks", ",".join(self._networks)),
             *(("-keep-parents",) if self._keep_parents else ()),
         ]

@@ -114,7 +114,7 @@ func (s *store) free() int64 {
 		}
 		return nil
 	})
-	return max(s.capacity-used, 0)
+	return max(s.capacity-used-s.promised.Load(), 0)
 }
 
 // refreshStores publishes capacity and free space; the simulator's own figures are one TB per host and no check.
@@ -140,9 +140,21 @@ func (c *center) grow(s *store, size int64, make func() types.BaseMethodFault) t
 	c.growth.Lock()
 	defer c.growth.Unlock()
 	if c.faults.noSpace(s.name) || s.free() < size {
-		return &types.NoDiskSpace{FileFault: types.FileFault{File: "[" + s.name + "]"}, Datastore: s.name}
+		return noRoom(s)
 	}
 	return make()
+}
+
+func noRoom(s *store) types.BaseMethodFault {
+	return &types.NoDiskSpace{FileFault: types.FileFault{File: "[" + s.name + "]"}, Datastore: s.name}
+}
+
+// filledUp: the datastore was told to be full while a copy was made.
+func (c *center) filledUp(s *store) types.BaseMethodFault {
+	if c.faults.noSpace(s.name) {
+		return noRoom(s)
+	}
+	return nil
 }
 
 func fileFault(name string, err error) types.BaseMethodFault {
@@ -205,12 +217,20 @@ func (c *center) copyDisk(j *job, req *types.CopyVirtualDisk_Task) types.BaseMet
 	if fault != nil {
 		return fault
 	}
-	if parentName(source.file) != "" || isLayered(source.file) { // nothing here can merge layers of a file system
-		return &types.NotSupported{}
+	defer c.readers.add(source.file)()
+	from, fault := c.contentOf(source.file)
+	if fault != nil {
+		return fault
 	}
-	if user := c.machines.uses(source.file, false); user != "" {
-		return &types.FileLocked{FileFault: types.FileFault{File: source.name}}
+	ctx, stop := j.context()
+	defer stop()
+	if fault := from.awaitRelease(ctx, source.name); fault != nil {
+		return fault
 	}
+	if len(from.children) > 0 {
+		return c.copyFlattened(j, from, target)
+	}
+	source.file = from.base // of a child that was never written
 	text, err := os.ReadFile(source.file)
 	if err != nil {
 		return fileFault(source.name, err)
@@ -238,8 +258,8 @@ func (c *center) copyDisk(j *job, req *types.CopyVirtualDisk_Task) types.BaseMet
 	if fault := j.wait(c.faults.delay("CopyVirtualDisk")); fault != nil {
 		return fault
 	}
-	if c.faults.noSpace(target.store.name) { // it has filled up meanwhile; the partial copy stays, as may happen
-		return &types.NoDiskSpace{FileFault: types.FileFault{File: "[" + target.store.name + "]"}, Datastore: target.store.name}
+	if fault := c.filledUp(target.store); fault != nil { // the partial copy stays, as may happen
+		return fault
 	}
 	if fault := copyData(j, flatName(source.file), flatName(target.file)); fault != nil {
 		return fault
@@ -532,7 +552,7 @@ func (c *center) refreshUsage(vm *simulator.VirtualMachine) {
 		for _, disk := range facts.Disks {
 			add(disk, true)
 		}
-		for _, parent := range facts.Parents {
+		for _, parent := range slices.Compact(facts.Parents) { // one that is layered is there twice
 			if !slices.Contains(facts.Disks, parent) {
 				add(parent, false)
 			}

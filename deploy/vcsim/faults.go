@@ -149,7 +149,7 @@ func (c *center) powerOnFault(h *simulator.HostSystem, machine string) types.Bas
 	}
 	for _, disk := range c.machines.disks(machine) {
 		file := types.FileFault{File: c.datastorePath(disk)}
-		if user := c.machines.uses(disk, true); user != "" {
+		if c.machines.uses(disk, true) != "" || c.readers.has(disk) {
 			return &types.FileLocked{FileFault: file}
 		}
 		if fault := c.parentsFault(disk); fault != nil {

@@ -28,7 +28,7 @@ type event struct {
 	State    string   `json:"state,omitempty"` // poweredOn, poweredOff, suspended, reset
 	Host     string   `json:"host,omitempty"`
 	Disks    []string `json:"disks,omitempty"`   // descriptors, absolute paths
-	Parents  []string `json:"parents,omitempty"` // of the first disk, nearest first; the disk itself if it is layered
+	Parents  []string `json:"parents,omitempty"` // of the first disk, nearest first; the last disk twice if it is layered
 	NICs     []nic    `json:"nics,omitempty"`
 	CPUs     int32    `json:"cpus,omitempty"`
 	MemoryMB int32    `json:"memory_mb,omitempty"`

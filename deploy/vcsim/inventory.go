@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/vmware/govmomi/object"
 	"github.com/vmware/govmomi/simulator"
@@ -35,6 +36,7 @@ type store struct {
 	folder   string
 	capacity int64
 	ref      types.ManagedObjectReference
+	promised atomic.Int64 // bytes, to what has no name yet
 }
 
 // center is the whole vCenter.
@@ -51,11 +53,13 @@ type center struct {
 	jobs     *jobs
 	machines *machines
 	leases   *leases
+	readers  *readers
 	port     string     // at which we listen
 	sessions sync.Map   // keys of the sessions that have called
 	growth   sync.Mutex // held from a look at free space to the file that takes it
 
-	keepParents bool // a disk that has had children can't be deleted
+	keepParents bool   // a disk that has had children can't be deleted
+	python      string // runs the lab's programs; empty: no layers can be merged
 }
 
 var hostPattern = regexp.MustCompile(`^([\w.-]+)=(\d+):(\d+)$`)
@@ -112,6 +116,7 @@ func newCenter(hosts []host, stores map[string]*store, networks []string, j *jou
 		jobs:     newJobs(),
 		machines: newMachines(),
 		leases:   newLeases(),
+		readers:  newReaders(),
 	}
 	c.dc = c.registry.Any("Datacenter").(*simulator.Datacenter)
 	client, err := vim25.NewClient(context.Background(), c.service)

@@ -23,8 +23,8 @@ import (
 )
 
 type options struct {
-	listen, user, passwordFile, cert, key, journal, hosts, datastores, networks, control string
-	keepParents                                                                          bool
+	listen, user, passwordFile, cert, key, journal, hosts, datastores, networks, control, python string
+	keepParents                                                                                  bool
 }
 
 func parseFlags() options {
@@ -39,6 +39,7 @@ func parseFlags() options {
 	flag.StringVar(&o.datastores, "datastores", "", "datastores, shared by all hosts: `NAME=/folder:GiB,...`")
 	flag.StringVar(&o.networks, "networks", "private,public", "port `groups` on all hosts")
 	flag.StringVar(&o.control, "control", "", "unix `socket` for faults, guest facts and state (HTTP)")
+	flag.StringVar(&o.python, "python", "", "`interpreter` with the lab's modules, to merge a child with its parents; as root")
 	flag.BoolVar(&o.keepParents, "keep-parents", false, "refuse to delete a disk that has had children, as some do")
 	flag.Parse()
 	return o
@@ -96,7 +97,7 @@ func run(o options) error {
 	if err != nil {
 		return err
 	}
-	center.keepParents = o.keepParents
+	center.keepParents, center.python = o.keepParents, o.python
 	_, center.port, _ = net.SplitHostPort(o.listen)
 	center.restore()
 	go center.watchStores()

@@ -16,20 +16,22 @@ import (
 // A storage migration carries a machine's files to a folder of its name on another datastore, also while it runs. As
 // with a real vCenter a child becomes a disk without parent there, unless the client asks for the child alone.
 //
-// What a child holds is a layer of a file system, which nothing here can merge with its parent's. So such a disk has
-// both: the parent's data as "x-flat.vmdk", and what was written over it as "x-delta.vmdk".
+// What a child holds is a layer of a file system, which can't be merged with its parent's while a machine writes to it. So
+// such a disk has both: the parent's data as "x-flat.vmdk", and what was written over it as "x-delta.vmdk".
 
 func isLayered(file string) bool {
 	_, err := os.Stat(deltaName(file))
 	return err == nil && parentName(file) == ""
 }
 
-// layers are what a hypervisor lays a disk over, nearest first: its parents, or what it holds of a former one itself.
+// layers are what a hypervisor lays a disk over, nearest first: its parents, and the last disk once more if that holds
+// what was its parent's itself.
 func (c *center) layers(file string) []string {
-	if isLayered(file) {
-		return []string{file}
+	chain := append([]string{file}, c.parents(file)...)
+	if last := chain[len(chain)-1]; isLayered(last) {
+		chain = append(chain, last)
 	}
-	return c.parents(file)
+	return chain[1:]
 }
 
 // RelocateVMTask moves the files too; the simulator's only says that they were.
@@ -147,7 +149,7 @@ func (c *center) carryDisk(from, target string, to *store, childOnly bool) types
 	if len(parents) == 0 || childOnly {
 		return c.carryFiles(to, target, from, flatName(from), deltaName(from))
 	}
-	if len(parents) > 1 { // layers over layers
+	if len(parents) > 1 || isLayered(parents[0]) { // layers over layers
 		return &types.NotSupported{}
 	}
 	text, err := os.ReadFile(parents[0])

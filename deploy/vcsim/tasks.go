@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"time"
@@ -125,6 +126,19 @@ func (j *job) wait(delay time.Duration) types.BaseMethodFault {
 	}
 }
 
+// context is done when the job is cancelled.
+func (j *job) context() (context.Context, context.CancelFunc) {
+	ctx, stop := context.WithCancel(context.Background())
+	go func() {
+		select {
+		case <-j.cancel:
+			stop()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, stop
+}
+
 // taskObject answers CancelTask as vCenter does: what can't be cancelled says so instead of ending twice.
 type taskObject struct {
 	*simulator.Task
@@ -165,6 +179,8 @@ func words(fault types.BaseMethodFault) string {
 		return fmt.Sprintf("Unable to access file %s since it is locked.", f.File)
 	case *types.InvalidDatastorePath:
 		return fmt.Sprintf("Invalid datastore path %q.", f.DatastorePath)
+	case *types.GenericVmConfigFault:
+		return f.Reason
 	default:
 		return fmt.Sprintf("%T", fault)[len("*types."):]
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -19,7 +18,6 @@ import (
 	"github.com/vmware/govmomi/vim25/mo"
 	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
-	"github.com/vmware/govmomi/vmdk"
 )
 
 // Disks come and go over HTTP under a lease, as streamOptimized VMDKs: ImportVApp makes a machine and takes its disks,
@@ -204,7 +202,7 @@ func (m *machineObject) ExportVm(*simulator.Context, *types.ExportVm) soap.HasFa
 	fault := m.busy()
 	for _, disk := range m.center.machines.disks(m.Self.Value) {
 		if fault == nil {
-			_, fault = m.center.flattened(disk)
+			_, fault = m.center.exportable(disk)
 		}
 	}
 	if fault != nil {
@@ -223,34 +221,37 @@ func (m *machineObject) busy() types.BaseMethodFault {
 	return nil
 }
 
-// flattened is the disk that holds all that a machine reads of this one: itself, or the parent of children that are
-// empty. What the lab's children hold are layers of a file system, which nothing here can merge.
-func (c *center) flattened(file string) (string, types.BaseMethodFault) {
-	for _, parent := range c.parents(file) {
-		if diskSize(file) > 0 {
-			return "", &types.NotSupported{}
-		}
-		file = parent
+// exportable is the content of a disk that can be exported.
+func (c *center) exportable(file string) (content, types.BaseMethodFault) {
+	from, fault := c.contentOf(file)
+	if fault != nil {
+		return from, fault
 	}
-	if isLayered(file) {
-		return "", &types.NotSupported{}
+	if _, err := os.Stat(flatName(from.base)); err != nil {
+		return from, &types.FileNotFound{FileFault: types.FileFault{File: c.datastorePath(from.base)}}
 	}
-	name := types.FileFault{File: c.datastorePath(file)}
-	if _, err := os.Stat(flatName(file)); err != nil {
-		return "", &types.FileNotFound{FileFault: name}
-	}
-	if c.machines.uses(file, false) != "" { // somebody writes to it
-		return "", &types.FileLocked{FileFault: name}
-	}
-	return file, nil
+	return from, nil
 }
 
-// whyNot is a fault of flattened in words.
+// whyNot is a fault of exportable in words.
 func whyNot(fault types.BaseMethodFault) string {
 	if _, layered := fault.(*types.NotSupported); layered {
-		return "The disk holds layers of a file system, which the lab can't merge with its parent."
+		return "The disk holds layers of a file system, which are merged only with -python."
 	}
 	return words(fault)
+}
+
+// rawOf is a raw file with a disk's content; in the folder, if it must be made.
+func (c *center) rawOf(ctx context.Context, from content, folder string) (string, error) {
+	if len(from.children) > 0 {
+		raw := filepath.Join(folder, "flat.raw")
+		return raw, c.flatten(ctx, from, raw, func(int32) {})
+	}
+	raw := flatName(from.base)
+	if info, err := os.Stat(raw); err == nil && info.Size() < size(from.base) { // of a disk that was never written
+		return raw, os.Truncate(raw, size(from.base))
+	}
+	return raw, nil
 }
 
 type poolObject struct {
@@ -364,14 +365,10 @@ func (l *lease) take(disk *transfer, body io.Reader) error {
 	if err := os.Truncate(raw, size(disk.file)); err != nil {
 		return err
 	}
-	extent := vmdk.Extent{Info: filepath.Base(flatName(disk.file)), Size: size(disk.file) / vmdk.SectorSize}
-	descriptor := vmdk.NewDescriptor(extent)
-	descriptor.DDB["thinProvisioned"] = "1"
-	var text bytes.Buffer
-	if err := errors.Join(descriptor.Write(&text), os.Rename(raw, flatName(disk.file))); err != nil {
+	if err := os.Rename(raw, flatName(disk.file)); err != nil {
 		return err
 	}
-	if err := writeAtomically(disk.file, text.Bytes()); err != nil {
+	if err := writeThin(disk.file, size(disk.file)); err != nil {
 		return err
 	}
 	l.mutex.Lock()
@@ -382,23 +379,25 @@ func (l *lease) take(disk *transfer, body io.Reader) error {
 
 // give sends a disk as one that has no parents. As an ESXi host does, without a length, which nobody knows before.
 func (l *lease) give(disk *transfer, w http.ResponseWriter, r *http.Request) error {
-	file, fault := l.center.flattened(disk.file)
+	from, fault := l.center.exportable(disk.file)
 	if fault != nil {
 		return errors.New(whyNot(fault))
 	}
-	if info, err := os.Stat(flatName(file)); err == nil && info.Size() < size(file) { // of a disk that was never written
-		if err := os.Truncate(flatName(file), size(file)); err != nil {
-			return err
-		}
+	if fault := from.awaitRelease(r.Context(), l.center.datastorePath(disk.file)); fault != nil {
+		return errors.New(words(fault))
 	}
 	folder, err := os.MkdirTemp("", "export")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(folder)
+	raw, err := l.center.rawOf(r.Context(), from, folder)
+	if err != nil {
+		return err
+	}
 	sent := filepath.Join(folder, "sent.vmdk")
 	options := []string{"convert", "-f", "raw", "-O", "vmdk", "-o", "subformat=streamOptimized"}
-	if err := qemuImg(r.Context(), append(options, flatName(file), sent)...); err != nil {
+	if err := qemuImg(r.Context(), append(options, raw, sent)...); err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/x-vnd.vmware-streamVmdk")

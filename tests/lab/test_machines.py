@@ -177,6 +177,21 @@ def test_a_child_that_is_moved_while_it_runs_keeps_all_that_was_written(lab: Lab
     assert lab.ssh_root(private, "cat /root/mark").stdout.split() == ["before", "after"]
 
 
+def test_a_copy_of_a_child_boots_with_what_was_written(lab: Lab, vcenter: Vcenter, make: Make) -> None:
+    machine = make("original", 14, child=True)
+    private, _ = on(lab, machine)
+    lab.ssh_root(private, "echo mine > /root/mark; rm -r /usr/share/zoneinfo; sync")
+    wait(machine.PowerOffVM_Task())  # the machine itself ends a moment later
+    files, disks = vcenter.content.fileManager, vcenter.content.virtualDiskManager
+    files.MakeDirectory(f"[{DATASTORE}] vclab-images/flat/1", vcenter.datacenter, True)
+    source, copy = f"[{DATASTORE}] by-hand/original/original.vmdk", f"[{DATASTORE}] vclab-images/flat/1/disk.vmdk"
+    wait(disks.CopyVirtualDisk_Task(source, vcenter.datacenter, copy, vcenter.datacenter, None, False), 60)
+    for name, number, child in (("its-child", 15, True), ("its-copy", 16, False)):
+        private, _ = on(lab, make(name, number, "flat", child=child))
+        assert lab.ssh_root(private, "cat /root/mark").stdout == "mine\n"
+        assert lab.ssh_root(private, "test -e /usr/share/zoneinfo").returncode == 1
+
+
 def test_a_removed_machine_leaves_no_disk(lab: Lab, vcenter: Vcenter) -> None:
     machine = vcenter.make("eight", 8)
     on(lab, machine, ssh=False)

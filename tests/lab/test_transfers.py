@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.lab.test_chains import child, until
-from tests.lab.test_vcsim import Center, vim, vmodl, wait
+from tests.lab.test_vcsim import Center, vim, wait
 from tests.vcsim import VcsimProcess
 
 PARENT = "[ds1] vclab-images/there/1/disk.vmdk"
@@ -124,15 +124,6 @@ def test_a_disk_of_its_own_is_exported_with_its_bytes(center: Center, tmp_path: 
     machine = wait(center.dc.vmFolder.CreateVM_Task(center.spec("m1", 1), pool, center.host("esx1")))
     lease = ready(machine.ExportVm())
     assert raw_of(tmp_path, open_url(center, lease)) == b"written since" + CONTENT[13:]
-
-
-def test_a_child_that_was_written_to_is_refused_with_the_reason(center: Center) -> None:
-    machine = child(center, "c1", 1, parent=PARENT)
-    with (center.vcsim.datastore("ds1") / "vclab/c1/c1-delta.vmdk").open("r+b") as delta:
-        delta.write(bytes([1]) * 4096)
-    with pytest.raises(vmodl.fault.NotSupported) as refused:
-        machine.ExportVm()
-    assert "layers of a file system" in refused.value.msg
 
 
 def test_a_machine_whose_disk_is_sent_can_not_be_changed(center: Center) -> None:

@@ -3,8 +3,8 @@
 A master is a raw disk with a partition table and an ext4 file system of the shared Debian tree. A child is an ext4 file
 system of its own, which overlays its parent: what differs (``upper``) and what overlayfs needs (``work``). The kernel
 mounts both; nothing here reads a file system. One that a storage migration has made whole holds a base and what was
-written over it: it is its own parent. Each disk has a descriptor ("x.vmdk") as vSphere has them, which names
-the file with its data, and the parent of a child.
+written over it: it is its own parent. ``vclab.lab.flatten`` makes one disk of a child and its parents. Each disk has a
+descriptor ("x.vmdk") as vSphere has them, which names the file with its data, and the parent of a child.
 """
 
 import json
@@ -73,7 +73,7 @@ def make_master(disk: Path, tree: Path, layer: Path, disk_gb: int) -> None:
     flat = data_of(disk, child=False)
     flat.unlink(missing_ok=True)
     if layer.is_dir():
-        _run("cp", "--sparse=always", "--reflink=auto", str(_base(tree, disk_gb)), str(flat))
+        run("cp", "--sparse=always", "--reflink=auto", str(_base(tree, disk_gb)), str(flat))
         _lay(flat, layer)
     else:
         with flat.open("xb") as empty:
@@ -107,18 +107,34 @@ def format_child(delta: Path, content: Path | None = None) -> None:
         for name in ("upper", "work"):
             (inside / name).mkdir(exist_ok=True, mode=0o755)
         inside.chmod(0o755)
-        _run("mke2fs", "-q", "-F", "-t", "ext4", *_CHILD, "-d", str(inside), str(delta))
+        run("mke2fs", "-q", "-F", "-t", "ext4", *_CHILD, "-d", str(inside), str(delta))
 
 
 def partition(disk: Path) -> Partition | None:
     """The largest Linux partition of a raw disk; None when there is none."""
     try:
-        said = json.loads(_run("sfdisk", "--json", str(disk)))["partitiontable"]
+        said = json.loads(run("sfdisk", "--json", str(disk)))["partitiontable"]
         found = [p for p in said["partitions"] if p.get("type") in (_LINUX, "83")]
         best = max(found, key=lambda p: int(p["size"]))
         return Partition(int(best["start"]) * SECTOR, int(best["size"]) * SECTOR)
     except (LabError, ValueError, KeyError):
         return None
+
+
+def run(*words: str, given: str = "", files: Sequence[int] = (), **environment: str) -> str:
+    """What a program says on stdout. ``given``: its stdin; ``files``: open files that it has too.
+
+    Raises ``LabError``.
+    """
+    own = os.environ | {"PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin", "LC_ALL": "C"} | environment
+    try:
+        ran = subprocess.run(words, input=given, capture_output=True, text=True, env=own, pass_fds=files)
+    except FileNotFoundError:
+        raise LabError(f"{words[0]} is missing; `make setup` installs it") from None
+    if ran.returncode:
+        said: Sequence[str] = ran.stderr.strip().splitlines() or ["no reason given"]
+        raise LabError(f"{words[0]} failed: {said[-1]}")
+    return ran.stdout
 
 
 # Inside.
@@ -136,10 +152,10 @@ def _base(tree: Path, disk_gb: int) -> Path:
             with new.open("xb") as empty:
                 empty.truncate(disk_gb << 30)
             sectors = (disk_gb << 30) // SECTOR - 2 * FIRST
-            _run("sfdisk", "--quiet", str(new), given=f"label: gpt\nstart={FIRST}, size={sectors}, type={_LINUX}\n")
+            run("sfdisk", "--quiet", str(new), given=f"label: gpt\nstart={FIRST}, size={sectors}, type={_LINUX}\n")
             where = f"offset={FIRST * SECTOR},lazy_itable_init=1,nodiscard"
             words = ("-m", "0", "-J", "size=4", "-L", "root", "-E", where, "-d", str(tree))
-            _run("mke2fs", "-q", "-F", "-t", "ext4", *words, str(new), f"{sectors * SECTOR // 1024}k")
+            run("mke2fs", "-q", "-F", "-t", "ext4", *words, str(new), f"{sectors * SECTOR // 1024}k")
             new.rename(place)
     return place
 
@@ -152,16 +168,4 @@ def _lay(flat: Path, layer: Path) -> None:
     script = 'mount -o "loop,offset=$1,sizelimit=$2" "$3" "$4"; cp -a "$5/." "$4/"; umount "$4"'
     with tempfile.TemporaryDirectory() as root:
         given = (str(found.offset), str(found.size), str(flat), root, str(layer))
-        _run("unshare", "--mount", "sh", "-ec", script, "sh", *given)
-
-
-def _run(*words: str, given: str = "") -> str:
-    environment = os.environ | {"PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin", "LC_ALL": "C"}
-    try:
-        ran = subprocess.run(words, input=given, capture_output=True, text=True, env=environment)
-    except FileNotFoundError:
-        raise LabError(f"{words[0]} is missing; `make setup` installs it") from None
-    if ran.returncode:
-        said: Sequence[str] = ran.stderr.strip().splitlines() or ["no reason given"]
-        raise LabError(f"{words[0]} failed: {said[-1]}")
-    return ran.stdout
+        run("unshare", "--mount", "sh", "-ec", script, "sh", *given)

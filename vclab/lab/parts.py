@@ -101,5 +101,6 @@ def vcsim_command(layout: Layout, program: Path) -> tuple[str, ...]:
         "datastores": ",".join(f"{name}={layout.datastore_called(name)}:{gb}" for name, gb in DATASTORES.items()),
         "networks": ",".join(NETWORKS),
         "control": layout.control_socket,
+        "python": sys.executable,
     }
     return (*inside(layout), str(program), *(f"-{name}={value}" for name, value in flags.items()))

@@ -111,6 +111,19 @@ def test_a_copy_of_a_child_that_was_moved(center: Center) -> None:
     assert inside(merged.manifest, copies(center) / "made-flat.vmdk") == seen
 
 
+def test_a_copy_of_a_child_of_one_that_was_moved(center: Center) -> None:
+    machine = written(center)
+    migrate(center, machine, "ds2")
+    child(center, "c2", 2, parent="[ds2] c1/c1.vmdk")
+    moved = center.vcsim.datastore("ds2") / "c1"
+    layers = (center.vcsim.datastore("ds1") / "vclab/c2/c2-delta.vmdk", moved / "c1-delta.vmdk")
+    inside(partial(merged.write, {"etc/of-the-second": b"written by another"}), moved / "c1-flat.vmdk", *layers)
+    seen = inside(merged.manifest, moved / "c1-flat.vmdk", *layers)
+    assert {"./etc/of-the-master", "./etc/of-the-child", "./etc/of-the-second"} <= set(seen)
+    wait(copy(center, source="[ds1] vclab/c2/c2.vmdk"))
+    assert inside(merged.manifest, copies(center) / "made-flat.vmdk") == seen
+
+
 def test_a_disk_in_use_is_refused_and_one_that_is_copied_can_not_be_used(center: Center) -> None:
     machine = written(center)
     wait(machine.PowerOnVM_Task())

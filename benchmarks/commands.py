@@ -150,7 +150,7 @@ def images(
 
     found = bench.measure(loads, rounds)
     if json:
-        say_json(asdict(found))
+        say_json(found.document())
         return
     fields(
         [

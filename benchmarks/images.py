@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import vsphere
+from vclab.cli.output import JsonValue
 from vclab.lab import lab, rootfs
 from vclab.lab.control import Vcsim
 from vclab.lab.demo import VCLAB
@@ -41,6 +42,12 @@ class Images:
     copy_seconds: float
     bare_seconds: float
     calls_per_load: int
+
+    def document(self) -> dict[str, JsonValue]:
+        """For programs: the number of copies is named after what they were made for."""
+        said = dict(vars(self))
+        name = f"master_copies_for_{self.loads}_loads_on_{self.hosts}_hosts"
+        return {name: said.pop("master_copies_for_loads"), **said}
 
 
 def measure(loads: int, rounds: int) -> Images:

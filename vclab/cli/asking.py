@@ -1,5 +1,6 @@
 """How a verb calls use cases: its parameters become a question, and the answer is printed."""
 
+import sys
 from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
@@ -8,8 +9,9 @@ from zoneinfo import ZoneInfo
 import typer
 
 from vclab.cli.client import client_of, zone_for
-from vclab.cli.output import say_json
+from vclab.cli.output import note, say_json
 from vclab.cli.running import run
+from vclab.model.errors import Refused
 from vclab.service.use_case import A, Q, UseCase
 
 if TYPE_CHECKING:
@@ -43,6 +45,13 @@ class Asker:
 def asker(context: typer.Context) -> Asker:
     """For the person that ``--as`` names, after the verb or before it; else for the local account."""
     return Asker(client_of(context, context.params.get("as_user", "")))
+
+
+def confirm(question: str, refusal: str, hint: str) -> None:
+    """Ask at the terminal, and go on after a yes. Raises ``Refused``."""
+    note(f"{question} Type yes: ")
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise Refused(refusal, hint)
 
 
 class Retirable(Protocol):

@@ -7,7 +7,7 @@ import typer
 from pydantic import SecretStr
 
 from vclab.cli import module_fields
-from vclab.cli.asking import asker, disabled, given
+from vclab.cli.asking import asker, confirm, disabled, given
 from vclab.cli.errors import Usage
 from vclab.cli.events import tell
 from vclab.cli.nouns import group
@@ -316,9 +316,8 @@ def _confirmed(login: Login) -> str:
     if not sys.stdin.isatty():
         raise Refused(f"{what} {shown}", f"compare it with the machine's own, and confirm it by --fingerprint {seen}")
     note(f"{what}\n  {shown}")
-    note("Compare it with what the machine itself shows. Is it the same? Type yes: ")
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise Refused("the certificate was not confirmed", "nothing was sent, and nothing was changed")
+    question = "Compare it with what the machine itself shows. Is it the same?"
+    confirm(question, "the certificate was not confirmed", "nothing was sent, and nothing was changed")
     return seen
 
 

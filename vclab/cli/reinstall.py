@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
+from vclab.cli.asking import confirm
 from vclab.cli.client import client_of
-from vclab.cli.output import note, say, say_json
+from vclab.cli.output import say, say_json
 from vclab.cli.params import AsUser, Json, ReservationId
 from vclab.cli.running import run
 from vclab.model.errors import Refused
@@ -48,6 +49,5 @@ def _confirm(r: str) -> None:
     """Raises ``Refused``."""
     if not sys.stdin.isatty():
         raise Refused(f"all that is on the computer of {r} would be lost", "confirm it by --yes")
-    note(f"All that is on the computer of {r} will be lost. Go on? Type yes: ")
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise Refused("it was not confirmed", "nothing was changed")
+    question = f"All that is on the computer of {r} will be lost. Go on?"
+    confirm(question, "it was not confirmed", "nothing was changed")

@@ -137,6 +137,11 @@ def transfer(session: Session, holder: str, starts: datetime, ends: datetime) ->
     _rewrite(session, holder, claims, starts, ends)
 
 
+def last_end(session: Session, holder: str, otherwise: datetime) -> datetime:
+    """When the last of the holder's claims ends; ``otherwise`` if there is none."""
+    return max((claim.ends for claim in of(session, holder)), default=otherwise)
+
+
 def carry(session: Session, holder: str, pool: str, to: str) -> None:
     """Have the holder claim of another pool what it claims of this one, whether that has room or not. Lock both."""
     session.execute(sa.update(Claim).where(*_is_of(holder), Claim.pool == pool).values(pool=to))

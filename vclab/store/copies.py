@@ -40,6 +40,11 @@ HAS_CHILD = sa.exists().where(
     DiskChild.image == Copy.image, DiskChild.revision == Copy.revision, DiskChild.place == Copy.place
 )
 """A disk is made from the copy: for queries of copies."""
+_WAITS_FOR_IT = sa.and_(
+    CopyWaiter.image == Copy.image, CopyWaiter.revision == Copy.revision, CopyWaiter.place == Copy.place
+)
+IS_AWAITED = sa.exists().where(_WAITS_FOR_IT)
+"""Somebody waits for the copy: for queries of copies."""
 _table = Copy.metadata.tables[Copy.__tablename__]
 
 
@@ -172,10 +177,7 @@ def waiters(session: Session, wanted: Wanted) -> list[str]:
 
 def awaited_by(session: Session, reservation: str) -> tuple[Wanted, int] | None:
     """The copy that a reservation waits for, and how many wait for it beside this one; None: it waits for none."""
-    query = sa.select(Copy).join(
-        CopyWaiter,
-        sa.and_(CopyWaiter.image == Copy.image, CopyWaiter.revision == Copy.revision, CopyWaiter.place == Copy.place),
-    )
+    query = sa.select(Copy).join(CopyWaiter, _WAITS_FOR_IT)
     row = session.scalar(query.where(CopyWaiter.reservation == reservation))
     if row is None:
         return None
@@ -280,7 +282,7 @@ def leaving(session: Session, wanted: Wanted, rules: Rules) -> CopyJob | None:
 
 def itself(session: Session, row: Copy, rules: Rules) -> CopyJob:
     """A job that is about the copy itself: to delete it, or to read it."""
-    revision = session.scalars(_revision_of(row)).one()
+    revision = session.scalars(revision_of(row)).one()
     source = Source(sha256=revision.sha256, size=revision.size, at=key_of(row).place)
     if row.endpoint is None:
         source = replace(source, repository=session.get_one(Repository, row.storage).folder)
@@ -294,7 +296,7 @@ def gone(session: Session, wanted: Wanted, now: datetime) -> None:
     row = lock(session, wanted)
     if row is None or row.state is not CopyState.RETIRING:
         return
-    retired = session.scalars(_revision_of(row)).one().state is RevisionState.RETIRED
+    retired = session.scalars(revision_of(row)).one().state is RevisionState.RETIRED
     if (row.kept or row.endpoint is None) and not retired and has_source(session, wanted):
         _is(row, CopyState.COPYING, utc(now))
         row.path, row.kept, row.verified_at = "", True, None
@@ -355,11 +357,8 @@ def found_right(session: Session, wanted: Wanted, now: datetime) -> None:
 
 def to_be_made(session: Session, at_night: bool) -> list[Wanted]:
     """The copies that are to be made, each by a workflow. ``at_night``: also those that nobody waits for."""
-    awaited = sa.exists().where(
-        CopyWaiter.image == Copy.image, CopyWaiter.revision == Copy.revision, CopyWaiter.place == Copy.place
-    )
     query = sa.select(Copy).where(Copy.state == CopyState.COPYING)
-    query = query if at_night else query.where(awaited)
+    query = query if at_night else query.where(IS_AWAITED)
     return [key_of(row) for row in session.scalars(query.order_by(Copy.place, Copy.image))]
 
 
@@ -423,14 +422,15 @@ def _job(session: Session, wanted: Wanted, source: Source, rules: Rules) -> Copy
     )
 
 
-def _revision_of(row: Copy) -> sa.Select[Revision]:
-    return sa.select(Revision).where(Revision.image == row.image, Revision.number == row.revision)
+def revision_of(copy: Copy | Wanted) -> sa.Select[Revision]:
+    """The row of a copy's revision."""
+    return sa.select(Revision).where(Revision.image == copy.image, Revision.number == copy.revision)
 
 
 def _record(session: Session, row: Copy) -> RevisionRecord:
     """What is kept of its revision beside its bytes. When one was made that an administrator has put somewhere nobody
     knows: it counts from when it was wanted here."""
-    image, revision = catalog.revision(session, row.image, row.revision), session.scalars(_revision_of(row)).one()
+    image, revision = catalog.revision(session, row.image, row.revision), session.scalars(revision_of(row)).one()
     return RevisionRecord(
         image=image.name,
         revision=image.revision,
@@ -458,8 +458,7 @@ def _learn(session: Session, wanted: Wanted, copied: Copied) -> str:
     otherwise; empty: it is not."""
     if not copied.sha256:
         return ""
-    of = sa.and_(Revision.image == wanted.image, Revision.number == wanted.revision)
-    revision = session.scalar(sa.select(Revision).where(of).with_for_update(key_share=True))
+    revision = session.scalar(revision_of(wanted).with_for_update(key_share=True))
     if revision is None or revision.sha256 == copied.sha256:
         return ""
     if revision.sha256:  # another copy was read meanwhile
@@ -488,7 +487,7 @@ def _source_for_repository(session: Session, wanted: Wanted, usable: sa.ColumnEl
         elsewhere = ", ".join(str(key_of(row).place) for row in others)
         only = "a repository is filled from datastores of its own site only"
         raise NotFound(text, f"it is on {elsewhere}; {only}" if elsewhere else "`vclab image check` looks for it")
-    revision = session.scalars(_revision_of(found)).one()
+    revision = session.scalars(revision_of(found)).one()
     at = key_of(found).place
     return Source(path=found.path, storage=found.storage, sha256=revision.sha256, size=revision.size, at=at)
 

@@ -50,9 +50,7 @@ def verified(session: Session, wanted: Wanted, found: Content | None, why_not: s
     if row is None:
         return
     row.tried_at = utc(now)
-    of = session.scalars(
-        sa.select(Revision).where(Revision.image == wanted.image, Revision.number == wanted.revision)
-    ).one()
+    of = session.scalars(copies.revision_of(wanted)).one()
     if found is None:
         text = f"{wanted} on {wanted.place}: {why_not}"
         audit.note(session, f"image-{row.image}", "vclab", "copy not verified", text, utc(now))

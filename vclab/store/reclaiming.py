@@ -18,16 +18,13 @@ from vclab.model.revisions import CopyState, RevisionState, Wanted
 from vclab.model.states import ReservationState
 from vclab.store import audit, copies
 from vclab.store.column_types import utc
-from vclab.store.models import Copy, CopyWaiter, Reservation, Revision, Tenure
+from vclab.store.models import Copy, Reservation, Revision, Tenure
 
 AHEAD = timedelta(days=1)
 """What is reserved to start within this time keeps its image's copies (VCL-671: room was taken from what had just been
 assigned)."""
 
 _kept = sa.alias(Copy.metadata.tables[Copy.__tablename__], "kept")
-_IS_AWAITED = sa.exists().where(
-    CopyWaiter.image == Copy.image, CopyWaiter.revision == Copy.revision, CopyWaiter.place == Copy.place
-)
 _IS_IN_LIBRARY = sa.exists().where(
     _kept.c.image == Copy.image,
     _kept.c.revision == Copy.revision,
@@ -60,7 +57,9 @@ def _query(endpoints: Collection[str], now: datetime) -> sa.Select[Copy, Revisio
         Reservation.starts < now + AHEAD,
     )
     retired = Revision.state == RevisionState.RETIRED
-    may_go = sa.and_(Copy.ours, Copy.state == CopyState.USABLE, ~Copy.kept, ~copies.HAS_CHILD, ~_IS_AWAITED, ~soon)
+    may_go = sa.and_(
+        Copy.ours, Copy.state == CopyState.USABLE, ~Copy.kept, ~copies.HAS_CHILD, ~copies.IS_AWAITED, ~soon
+    )
     query = sa.select(Copy, Revision.state, last).join(
         Revision, sa.and_(Revision.image == Copy.image, Revision.number == Copy.revision)
     )

@@ -77,7 +77,7 @@ def _wanted(session: Session, row: Reservation, revision: int, by: Author) -> mo
 def _taken(session: Session, row: Reservation, old: Target, image: model.Image, rules: Rules, now: datetime) -> Target:
     """The machine of the image in the same place, under a tenure of its own."""
     computer = locks.computer(session, old.computer)
-    until = max((claim.ends for claim in claims.of(session, row.id)), default=row.ends)
+    until = claims.last_end(session, row.id, row.ends)
     generation = computers.take(session, computer, row.id, Purpose.RESERVATION, image, old.traits.lent, until, now)
     endpoint = catalog.endpoint(session, old.endpoint)
     made = targets.of_image(row.id, image, endpoint, Choice(old.endpoint, old.host, old.storage), rules)

@@ -155,7 +155,7 @@ def _taken(session: Session, row: Reservation, old: Target, place: OtherPlace, r
     """The same machine in the other place, under a tenure of its own."""
     computer = locks.computer(session, place.computer)
     image = targets.as_promised(catalog.revision(session, old.image, old.revision), old)
-    until = max((claim.ends for claim in claims.of(session, row.id)), default=row.ends)
+    until = claims.last_end(session, row.id, row.ends)
     generation = computers.take(session, computer, row.id, Purpose.RESERVATION, image, old.traits.lent, until, now)
     endpoint = next(each for each in catalog.endpoints(session, old.module) if each.name == place.endpoint)
     claimed_gb = rules.claimed_gb(image, pools.is_linked(session, place.endpoint, place.storage))

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
+from vclab.library import telling as progress
 from vclab.library.content import Told
 from vclab.model.errors import Interrupted, StepFailed, Unreachable
 from vclab.model.steps import StepContext
@@ -91,23 +92,7 @@ def transfer(site: Site, info: Any, context: StepContext) -> Iterator[Transfer]:
 
 def telling(context: StepContext, what: str, since: int, until: int) -> Told:
     """Tells the progress in percents of the whole, of which this is a part. Raises ``Interrupted``."""
-
-    def told(done: int, size: int) -> None:
-        if context.cancelled:
-            raise Interrupted("stopped as asked")
-        context.progress(f"copied {since + (until - since) * done // max(size, 1)} % ({what})")
-
-    return told
-
-
-def stopping(context: StepContext) -> Told:
-    """Tells nobody. Raises ``Interrupted``."""
-
-    def told(done: int, size: int) -> None:
-        if context.cancelled:
-            raise Interrupted("stopped as asked")
-
-    return told
+    return progress.telling(context, lambda percent: f"copied {percent} % ({what})", since, until)
 
 
 @contextmanager

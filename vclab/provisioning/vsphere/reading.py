@@ -19,6 +19,7 @@ from vclab.library.content import Told
 from vclab.library.formats import Format, Found
 from vclab.library.pace import paced
 from vclab.library.repository import OtherBytes, Repository
+from vclab.library.telling import stopping
 from vclab.model.errors import CopyLost, Refused, StepFailed, Unreachable
 from vclab.model.revisions import Content, CopyJob, Place, RevisionRecord
 from vclab.model.steps import StepContext
@@ -69,7 +70,7 @@ def fetch_copy(site: Site, job: CopyJob, context: StepContext) -> Content:
 
 def verify_copy(site: Site, job: CopyJob, context: StepContext) -> Content:
     """Read the copy as it comes. Nothing of it is kept."""
-    with _sent(site, job, "verify", nfc.stopping(context), context) as sent:
+    with _sent(site, job, "verify", stopping(context), context) as sent:
         return vmdk_stream.read(sent, job.source.size, nfc.telling(context, "reading back", 0, 99))
 
 

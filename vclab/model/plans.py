@@ -37,6 +37,7 @@ class Target:
     traits: Traits = Traits()  #: of its module, as they were when it was placed; ``guest``: this image has one
     hardware: Hardware = Hardware()  #: that the image boots on
     dedicated: bool = False  #: its disk shares nothing with the image's copy
+    isolated: bool = False  #: a throw-away computer with another one's MACs and keys: only in the imaging network
     claimed_gb: int = 0  #: of its disk, which may be a child; 0: all of ``disk_gb``
     copy: str = ""  #: where the image's copy is on the storage, as its module says; empty: where its data says
     awaits_copy: bool = False  #: the copy must be made first
@@ -88,6 +89,11 @@ class Facts:
     evidence: str = ""  #: what was seen when a step failed: console lines, power state
     handover: str = ""  #: what a person is given where there is no guest: a URL or a path
     image_data: str = ""  #: ``Image.module_data`` of what was captured
+    raw_sha256: str = ""  #: of all bytes of the raw copy of a computer that is captured
+    disk_sha256: str = ""  #: of all bytes of the disk that becomes a revision
+    disk_size: int = 0  #: its bytes
+    disk_allocated: int = 0  #: those of them that take room; 0: not known
+    unlike: tuple[str, ...] = ()  #: of the computer that was captured: host key, machine-id, name, addresses, boot id
 
     def merged(self, newer: "Facts") -> "Facts":
         """These facts with all that ``newer`` knows laid over."""
@@ -176,12 +182,36 @@ class NodeStatus:
 
 
 @dataclass(frozen=True)
+class Access:
+    """Who is let in to a computer. The password is a reference: its value is in the secret store only."""
+
+    login: str
+    uid: int
+    public_keys: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()  #: IPv4/IPv6 addresses or prefixes from which the connect ports are open
+    password_ref: str = ""
+    sudo: bool = False
+    ports: tuple[int, ...] = (22,)
+
+
+@dataclass(frozen=True)
 class Becomes:
-    """The revision that it becomes. It has this number from the beginning, and exists only at the end."""
+    """The revision that a computer becomes. It has this number from the beginning, and exists only at the end."""
 
     capture: str  #: the capture's id
     image: str
     revision: int
+    reservation: str = ""  #: whose computer is captured
+    computer: str = ""
+    generation: int = 0  #: of its tenure
+    access: Access | None = None  #: who was let in to it: their account and files go
+    boot_test: bool = True  #: it is tried on another computer before it is published
+    force_off: bool = False  #: a computer that does not shut down may be powered off hard
+
+    @property
+    def password_ref(self) -> str:
+        """The secret that becomes its accounts' password."""
+        return f"revision/{self.image}/{self.revision}/root"
 
     def __str__(self) -> str:
         return f"{self.image}/{self.revision}"
@@ -199,19 +229,7 @@ class StepInput:
     count: int = 0
     ceiling_seconds: float = 600.0  #: after this long since its first attempt the step is given up
     run: int = 0  #: how often an operator has had this load resumed: a step may run once more for each
-
-
-@dataclass(frozen=True)
-class Access:
-    """Who is let in to a computer. The password is a reference: its value is in the secret store only."""
-
-    login: str
-    uid: int
-    public_keys: tuple[str, ...] = ()
-    addresses: tuple[str, ...] = ()  #: IPv4/IPv6 addresses or prefixes from which the connect ports are open
-    password_ref: str = ""
-    sudo: bool = False
-    ports: tuple[int, ...] = (22,)
+    becomes: Becomes | None = None  #: of a capture's step
 
 
 @dataclass(frozen=True)

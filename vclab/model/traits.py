@@ -31,6 +31,7 @@ class Traits:
     identity: bool = True  #: needs a name and cards' addresses from an identity pool
     guest: bool = True  #: has an operating system that vclab enters; in a target: its image has one
     copies: bool = False  #: machines' disks are made from copies of the image, one on each storage, made when needed
+    seals: bool = False  #: what is captured is sealed, and tried, on a throw-away computer
     operations: tuple[Operation, ...] = ()
 
     def can(self, operation: Operation) -> bool:

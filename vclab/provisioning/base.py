@@ -5,7 +5,7 @@ from typing import Protocol, cast
 
 from vclab.model.errors import StepFailed, Unreachable
 from vclab.model.inventory import Inventory, Machines
-from vclab.model.plans import Evidence, NodeStatus, Plan, Target, Whereabouts
+from vclab.model.plans import Becomes, Evidence, NodeStatus, Plan, Target, Whereabouts
 from vclab.model.revisions import Content, Copied, CopyJob
 from vclab.model.steps import BlockingStep, StepContext
 from vclab.model.traits import Operation, Traits
@@ -119,11 +119,43 @@ class Capturer(Protocol):
     """What a module adds whose computers can be captured: its traits name the operation."""
 
     def capture(self, target: Target) -> Plan:
-        """The steps that make a revision of an image of what the computer holds; facts bring along what was made.
+        """The steps that take what the computer holds; facts bring along what was made.
 
-        The module decides what they are: it calls the guest's ``pre_capture`` if there is a guest. Each names the step
-        that puts back what it has done (``Step.undo``). Nothing irrevocable is done to the computer.
+        The module decides what they are. Each names the step that puts back what it has done (``Step.undo``). Nothing
+        irrevocable is done to the computer. Unless the module ``seals``, what was taken is the revision.
         """
+
+
+class Sealer(Protocol):
+    """What a module adds to ``Capturer`` whose traits say ``seals``: ``capture`` takes a raw copy, and leaves the
+    computer off; what belongs to one computer or person is removed from a child of that, on a throw-away computer.
+
+    What is made lies where nothing finds it by a name; all of it is named after the capture (``StepInput.becomes``).
+    """
+
+    def hand_back(self, target: Target) -> Plan:
+        """The steps that give the computer back to its user, after its raw copy was taken or given up: on, with the
+        same host key; facts bring along its private address."""
+
+    def raw_copy(self, target: Target, becomes: Becomes) -> str:
+        """Where the raw copy is on ``target.storage``, as ``Target.copy``. Touches nothing."""
+
+    def sealed_copy(self, target: Target, becomes: Becomes) -> str:
+        """Where the sealed copy is on ``target.storage``, as ``Target.copy``. Touches nothing."""
+
+    def published_copy(self, target: Target, becomes: Becomes) -> str:
+        """Where the revision's copy will be on ``target.storage``, as ``Target.copy``. Touches nothing."""
+
+    def seal(self, target: Target) -> Plan:
+        """The steps that make the sealed copy, on the throw-away computer ``target``, which is ``isolated`` and has the
+        MACs of the source: its machine, whose disk is a child of the raw copy, the guest's ``pre_capture``, a disk of
+        its own made of that child, and read back. Facts bring along its hash and size. The machine may stay."""
+
+    def boot_test(self, target: Target) -> Plan:
+        """The steps that load the sealed copy on the throw-away computer ``target`` as for a user, up to a login."""
+
+    def publish(self, target: Target) -> Plan:
+        """The steps that make the sealed copy the revision's own, and delete the raw one."""
 
 
 def capturer(module: ProvisioningModule) -> Capturer:
@@ -131,6 +163,13 @@ def capturer(module: ProvisioningModule) -> Capturer:
     if not module.traits.can(Operation.CAPTURE):
         raise StepFailed(f"the provisioning module {module.name} captures nothing yet")
     return cast(Capturer, module)
+
+
+def sealer(module: ProvisioningModule) -> Sealer:
+    """The module as what seals. Raises ``StepFailed`` when it does not."""
+    if not module.traits.seals:
+        raise StepFailed(f"the provisioning module {module.name} seals nothing")
+    return cast(Sealer, module)
 
 
 def copier(module: ProvisioningModule) -> Copier:

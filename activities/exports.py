@@ -67,7 +67,7 @@ def export(client: Client, settings: Settings, store: Store, drivers: Drivers, e
             LoadRecords(store, live),
             FailedStepRecords(store, live),
             CopyRecords(store, live),
-            CaptureRecords(store),
+            CaptureRecords(store, live),
             ReinstallRecords(store, live),
         ),
         rounds=activities_of(
@@ -84,7 +84,7 @@ def export(client: Client, settings: Settings, store: Store, drivers: Drivers, e
         hardware=[
             *activities_of(
                 provisioning,
-                CaptureActivities(modules, fence, executor),
+                CaptureActivities(modules, reader.medians, fence, executor),
                 PlaceActivities(provisioning.survey, store, live),
                 EvidenceActivities(modules, guests, executor),
                 SpareActivities(guests, fence, verified),

@@ -84,6 +84,7 @@ class ResolveInput:
     reservation: str
     message: Resolve
     now: datetime
+    beside: bool = False  #: it went on beside the reservation, so that nobody has lost time
 
 
 @dataclass(frozen=True)
@@ -183,6 +184,7 @@ class FailedStepRecords:
 
         def resolve(session: Session) -> Resolved:
             by = intents.author(session, message.intent, Verb.RESOLVE, id, how=message.how)
-            return Resolved(*needs_help.resolved(session, id, by, message.how, self._rules(session, id), given.now))
+            ours = self._rules(session, id)
+            return Resolved(*needs_help.resolved(session, id, by, message.how, ours, given.now, given.beside))
 
         return self._write(resolve, of_act=True)

@@ -10,7 +10,7 @@ from activities.verified import VerifiedTargets
 from vclab.model.attempts import ActivityAttempt
 from vclab.model.errors import Fenced
 from vclab.model.plans import StepInput
-from vclab.store import fences, load_log
+from vclab.store import captures, fences, load_log
 from vclab.store.engine import Store
 
 _Attempt = tuple[str, str, int, str, int, int]
@@ -37,6 +37,8 @@ class StoreLoadLog:
             try:
                 fences.begin(session, target.computer, target.generation, attempt)
                 self._targets.check(session, target)
+                if step.becomes is not None:
+                    captures.check(session, step.becomes)
             except Fenced as fenced:
                 return fenced
             return None

@@ -45,6 +45,23 @@ GUEST_STEPS = (
     Step("linux.post_load", "Prepare the operating system", in_guest=True),
     Step("linux.read_public_address", "Read the public address", in_guest=True),
 )
+CHECK = Step("vsphere.check_capture", "See whether it can be captured")
+SHUT_DOWN = Step("linux.shut_down", "Shut it down")
+COPY_RAW = Step("vsphere.copy_raw", "Copy its disk", Profile.LONG, undo="vsphere.discard_capture")
+SEAL = Step("linux.seal", "Remove what belongs to one computer or person", in_guest=True)
+COPY_SEALED = Step("vsphere.copy_sealed", "Make a disk of it", Profile.LONG)
+TRY_LOGIN = Step("linux.try_login", "Log in as a user", in_guest=True)
+PUBLISH = Step("vsphere.publish_copy", "Make it the revision's", undo="vsphere.withdraw_copy")
+DISCARD_RAW = Step("vsphere.discard_raw", "Delete the raw copy")
+LEARNED = {
+    "vsphere.find_address": Facts(private_address="10.77.0.9"),
+    "linux.wait_ssh": Facts(host_key="ssh-ed25519 AAAA"),
+    "linux.read_public_address": Facts(public_address="203.0.113.9", boot_id="b1"),
+    COPY_RAW.name: Facts(raw_sha256="aa"),
+    COPY_SEALED.name: Facts(disk_sha256="bb", disk_size=1 << 30),
+    PUBLISH.name: Facts(copy="[ds1] copies/published.vmdk"),
+}
+"""By step."""
 
 
 @dataclass
@@ -115,7 +132,7 @@ class FakeModule:
     """A provisioning module in which everything succeeds unless the world says otherwise."""
 
     name = "vsphere"
-    traits = Traits(copies=True, operations=(Operation.POWER_RESET,))
+    traits = Traits(copies=True, seals=True, operations=(Operation.POWER_RESET, Operation.CAPTURE))
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -149,13 +166,36 @@ class FakeModule:
 
     def steps(self) -> Mapping[str, BlockingStep]:
         """All do the same."""
-        return {s.name: self._step for s in (*STEPS, ADOPT)}
+        names = {s.name for s in (*STEPS, ADOPT, CHECK, COPY_RAW, COPY_SEALED, PUBLISH, DISCARD_RAW)}
+        return dict.fromkeys((*names, COPY_RAW.undo, PUBLISH.undo), self._step)
 
     def _step(self, context: StepContext, given: StepInput) -> Facts:
         context.fence()
         self.world.wait(given.step, lambda: context.cancelled)
         self.world.act(given.step)
-        return Facts(private_address="10.77.0.9") if given.step == "vsphere.find_address" else Facts()
+        return LEARNED.get(given.step, Facts())
+
+    def capture(self, target: Target) -> Plan:
+        """The disk is copied."""
+        self.world.act("capture")
+        return Plan((CHECK, SHUT_DOWN, COPY_RAW), NodeStatus(Status.READY))
+
+    def hand_back(self, target: Target) -> Plan:
+        """It is on again."""
+        self.world.act("hand_back")
+        return Plan((*STEPS[3:], GUEST_STEPS[0]), NodeStatus())
+
+    def seal(self, target: Target) -> Plan:
+        """On a machine of its own."""
+        return Plan((STEPS[2], GUEST_STEPS[0], SEAL, COPY_SEALED), NodeStatus())
+
+    def boot_test(self, target: Target) -> Plan:
+        """As for a user."""
+        return Plan((*STEPS, *GUEST_STEPS, TRY_LOGIN), NodeStatus())
+
+    def publish(self, target: Target) -> Plan:
+        """It gets its name."""
+        return Plan((PUBLISH, DISCARD_RAW), NodeStatus())
 
     def make_copy(self, context: StepContext, job: CopyJob) -> Copied:
         """There."""
@@ -247,15 +287,11 @@ class FakeGuest:
 
     def steps(self) -> Mapping[str, AsyncStep]:
         """All do the same."""
-        return {s.name: self._step for s in GUEST_STEPS}
+        return {s.name: self._step for s in (*GUEST_STEPS, SHUT_DOWN, SEAL, TRY_LOGIN)}
 
     async def _step(self, context: StepContext, given: StepInput) -> Facts:
         self.world.act(given.step)
-        if given.step == "linux.wait_ssh":
-            return Facts(host_key="ssh-ed25519 AAAA")
-        if given.step == "linux.read_public_address":
-            return Facts(public_address="203.0.113.9", boot_id="b1")
-        return Facts()
+        return LEARNED.get(given.step, Facts())
 
     async def grant_access(self, target: Target, facts: Facts, access: Access, fence: Fence = None) -> Facts:
         """Noted."""

@@ -53,7 +53,8 @@ async def ask_for_reboot(life: Life, message: Reboot) -> None:
 def must_attend(life: Life) -> bool:
     """An act interrupts a look: another address to let in, a restart, a capture, or a reinstall."""
     state, let_in = life.state, life.state.let_in
-    asked = state.saving is not None or state.use.reboot is not None or state.reinstall > 0
+    saving = state.saving is not None and not state.saving.taken
+    asked = saving or state.use.reboot is not None or state.reinstall > 0
     return asked or set(let_in.addresses) != set(let_in.granted)
 
 

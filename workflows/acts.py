@@ -104,13 +104,14 @@ def check_reinstall(life: Life, message: Reinstall) -> None:
         return
     if life.state.state is not ReservationState.INUSE:
         raise refused(f"only what is in use can be reinstalled: it is {live_status.shown_word(life.state)}")
-    _check_not_saving(life)
+    if life.state.saving is not None:
+        raise refused(f"it is being captured, as {life.state.saving.becomes}; wait until that has ended")
     if life.state.reinstall:
         raise refused("it is being reinstalled already")
 
 
 def _check_not_saving(life: Life) -> None:
-    if life.state.saving is not None:
+    if life.state.saving is not None and not life.state.saving.taken:
         raise refused(f"it is being captured, as {life.state.saving.becomes}; wait until that has ended")
 
 
@@ -123,7 +124,7 @@ def check_resolve(life: Life, message: Resolve) -> None:
     mending = life.state.mending
     if message.how == How.ELSEWHERE and life.state.saving is not None:
         raise refused("a capture can't go on elsewhere")
-    if not mending.needs_help or life.ended:
+    if not mending.needs_help or (life.ended and life.state.saving is None):
         stands = f"has ended ({life.state.ending})" if life.ended else f"is {live_status.shown_word(life.state)}"
         raise refused(f"it does not need help: it {stands}")
     if mending.resolution is not None:

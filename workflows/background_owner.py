@@ -6,7 +6,7 @@ from temporalio import workflow
 from temporalio.types import MethodSyncSingleParam
 
 from vclab.model.life import Load
-from vclab.model.plans import Target
+from vclab.model.plans import Becomes, Target
 from vclab.model.reservations import Waits
 from workflows import live_status, profiles
 from workflows.tasks import Handle, result_after, whole
@@ -20,9 +20,10 @@ class BackgroundOwner:
 
     ended = False
 
-    def __init__(self, doing: str, computer: str, load: Load | None = None) -> None:
-        """``doing``: "Loading", for people; ``load``: it goes on from there."""
+    def __init__(self, doing: str, computer: str, load: Load | None = None, becomes: Becomes | None = None) -> None:
+        """``doing``: "Loading", for people; ``load``: it goes on from there; ``becomes``: it is of a capture."""
         self.load = load or Load()
+        self.becomes = becomes
         self.waits = Waits()
         self.doing = "a look whether it can be had"
         self._title = f"{doing} {computer}"

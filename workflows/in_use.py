@@ -23,7 +23,7 @@ async def use(life: Life) -> None:
     """Until its end, until nobody comes back, or until it is to be reinstalled: looks, notices, addresses that come and
     go, restarts."""
     while not life.ended and not life.state.reinstall:
-        if run_is_full():
+        if _must_go_on_anew(life):
             await continue_as_new(life)
         elif must_attend(life):
             await _attend(life)
@@ -37,8 +37,13 @@ async def use(life: Life) -> None:
                 await _saw(life, seen)
 
 
+def _must_go_on_anew(life: Life) -> bool:
+    """Not while a capture goes on: it reports to this run."""
+    return run_is_full() and life.state.saving is None
+
+
 async def _attend(life: Life) -> None:
-    if life.state.saving is not None:
+    if life.state.saving is not None and not life.state.saving.taken:
         await save(life)
     else:
         await attend(life)
@@ -53,7 +58,7 @@ async def _watch(life: Life) -> Sighting | None:
     known, began = life.state.let_in.addresses, workflow.now()
 
     def broken_off() -> bool:
-        return must_attend(life) or run_is_full() or life.state.let_in.addresses != known
+        return must_attend(life) or _must_go_on_anew(life) or life.state.let_in.addresses != known
 
     if not life.has_guest:
         _wait_for_the_end(life)

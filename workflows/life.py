@@ -32,9 +32,12 @@ T = TypeVar("T")
 class Life:
     """What the phases of a reservation share."""
 
+    becomes = None  #: a capture has a workflow of its own
+
     def __init__(self, request: ReserveRequest, state: State) -> None:
         self.request = request
         self.state = state
+        self.beside: asyncio.Future[None] | None = None  #: the capture that goes on beside it
         self._one_record = asyncio.Lock()
         self._one_ending = asyncio.Lock()
         self._ending_recorded = False

@@ -28,9 +28,9 @@ def shown_word(state: State) -> str:
         return "Refused"
     if state.ending is not None:
         return word(ReservationState.RECLAIM)
-    load = state.saving.load if state.saving else state.load
-    steps = len(load.plan.steps) if load.plan and not state.saving else 0
-    return word(state.state, load.step, steps, needs_help=state.mending.needs_help, saving=state.saving is not None)
+    saving = state.saving is not None and not state.saving.taken
+    steps = len(state.load.plan.steps) if state.load.plan and not saving else 0
+    return word(state.state, state.load.step, steps, needs_help=state.mending.needs_help, saving=saving)
 
 
 def view(state: State) -> StatusView:

@@ -1,5 +1,6 @@
 """What follows a reservation's load that failed: one other place; then an operator's help, as often as needed."""
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from temporalio import workflow
@@ -68,6 +69,28 @@ async def ask_for_help(life: Life, failed: str, reason: str, no_other_place: str
     return How(resolution.how)
 
 
+async def ask_beside(life: Life, reason: str) -> How | None:
+    """As ``ask_for_help``, for what goes on beside the reservation, and after its end: nobody loses time by it."""
+    mending, since = life.state.mending, workflow.now()
+    if life.waits.help <= 0:
+        return None
+    mending.resolution, mending.resolved = None, False
+    given = HelpInput(life.target, reason, since)
+    waits = await life.record(FailedStepRecords.help_needed, given)
+    mending.needs_help = True
+    life.says(reason)
+    workflow.upsert_search_attributes([searchable.STATE.value_set(NEEDS_HELP)])
+    life.publish()
+    limit = timedelta(seconds=waits.help)
+    name = f"wait for an operator's help until {dated(since + limit, UTC)}"
+    with suppress(TimeoutError):
+        await workflow.wait_condition(lambda: mending.resolved, timeout=limit, timeout_summary=name)
+    mending.needs_help = False
+    life.publish()
+    workflow.upsert_search_attributes([searchable.STATE.value_set(life.state.state)])
+    return How(mending.resolution.how) if mending.resolved and mending.resolution is not None else None
+
+
 async def _resolution(life: Life, failed: str, limit: datetime) -> Resolve | None:
     """What an operator chooses; None at the limit, at the end of the reservation, or when it was ended."""
     state = life.state
@@ -94,7 +117,9 @@ async def resolve(life: Life, message: Resolve) -> None:
         await life.end_for(message.intent, Verb.RESOLVE, Ending.FAILED, life.state.reason)
         return
     mending.resolution = message
-    given = ResolveInput(life.request.id, message, workflow.now())
+    saving = life.state.saving
+    beside = saving is not None and saving.taken
+    given = ResolveInput(life.request.id, message, workflow.now(), beside)
     try:
         resolved: Resolved = await life.record(FailedStepRecords.resolved, given)
     except BaseException:

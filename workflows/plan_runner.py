@@ -18,7 +18,7 @@ from activities.failed_steps import FailedInput, FailedStepRecords
 from activities.provisioning import ProvisioningActivities
 from vclab.model.errors import CopyLost
 from vclab.model.life import Load
-from vclab.model.plans import Evidence, Facts, Plan, Step, StepInput, Target
+from vclab.model.plans import Becomes, Evidence, Facts, Plan, Step, StepInput, Target
 from vclab.model.reservations import FailedStep, Waits
 from workflows import failures, profiles
 from workflows.tasks import Handle, whole
@@ -45,6 +45,10 @@ class LoadOwner(Protocol):
     @property
     def waits(self) -> Waits:
         """The ceilings."""
+
+    @property
+    def becomes(self) -> Becomes | None:
+        """Of a capture: the revision that the computer becomes."""
 
     @property
     def ended(self) -> bool:
@@ -105,7 +109,9 @@ class Policy:
     #: waits for what must be there before the plan is made, or says why that is not to be had
     before: Callable[[], Awaitable[Failed | None]] = _all_there
     #: makes the plan: an activity at the site
-    plan: Callable[[Any, Target], Awaitable[Plan]] = ProvisioningActivities.make_plan
+    plan: Callable[[Any, Any], Awaitable[Plan]] = ProvisioningActivities.make_plan
+    asks: Callable[[Target], Any] = lambda target: target  #: what that is given
+    knows: Facts = Facts()  #: what is known before the first step, beside what the plan says
     what: str = "load"  #: that is planned, in words
 
 
@@ -136,7 +142,7 @@ async def _run(life: LoadOwner, policy: Policy) -> Facts | None:
         load.plan = await _make_plan(life, policy)
         if load.plan is None:
             return None
-        load.facts = load.plan.facts
+        load.facts = policy.knows.merged(load.plan.facts)
     load.ceiling, load.deadline = life.waits.step_ceiling, _deadline(life.waits, load.plan)
     for number, step in enumerate(load.plan.steps[load.done :], start=load.done + 1):
         life.begins_step(number, then)
@@ -153,7 +159,7 @@ async def _make_plan(life: LoadOwner, policy: Policy) -> Plan | None:
     return await life.unless_ended(
         workflow.start_activity_method(
             policy.plan,
-            target,
+            policy.asks(target),
             **profiles.short(f"look at {target.computer} and plan its {policy.what}", target.site, ceiling),
         )
     )
@@ -166,7 +172,7 @@ def _start(life: LoadOwner, plan: Plan, number: int, step: Step) -> Handle[Facts
     load.hurried = limit < profiles.step_ceiling(step, load.ceiling)
     return workflow.start_activity(
         step.name,
-        StepInput(step.name, step.title, target, load.facts, number, count, limit, load.run),
+        StepInput(step.name, step.title, target, load.facts, number, count, limit, load.run, life.becomes),
         result_type=Facts,
         **profiles.step(f"{number}/{count} {step.title} — {target.computer}", step, target.site, limit),
     )
@@ -192,7 +198,7 @@ def _what_failed(life: LoadOwner, error: ActivityError) -> Failed:
     if load.hurried and failures.timed_out(error):
         cause += " (the load as a whole has reached its ceiling)"
     lost = failures.type_of(error) == CopyLost.__name__
-    blame = step.in_guest, step.blames_nobody or lost
+    blame = step.in_guest, step.blames_nobody or lost or life.becomes is not None
     return Failed(step.name, load.done + 1, step.title, cause, *blame, copy_lost=lost)
 
 

@@ -15,6 +15,7 @@ from vclab.model.states import Ending, ReservationState
 from workflows import profiles
 from workflows.life import Life
 from workflows.reclaim import take_back
+from workflows.saving import settled
 from workflows.spare_policy import made_clean, may_be_kept
 
 
@@ -36,6 +37,7 @@ async def reclaim(life: Life) -> None:
             return
     await shut(life)
     why_not = await take_back(target, life.waits.remove_retry)
+    await settled(life)
     await life.record(RecordActivities.finished, replace(life.event(), not_clean=why_not, detail=why_removed))
     if target.traits.reloadable and not why_not:
         await _reload(target.computer)

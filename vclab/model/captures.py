@@ -2,27 +2,32 @@
 
 from dataclasses import dataclass, field
 
-from vclab.model.life import Load
-from vclab.model.plans import Becomes, Target
+from vclab.model.life import Progress
+from vclab.model.plans import Becomes, Facts, Target
 from vclab.model.reservations import Waits
 
 
 @dataclass(frozen=True)
 class CaptureInput:
-    """Go on with a capture, from where its load stands; or give it up: what was done is put back."""
+    """Go on with a capture, from where it stands; or give it up: what was done is put back."""
 
     target: Target  #: the reservation's
     becomes: Becomes
     waits: Waits
-    load: Load = field(default_factory=Load)
+    facts: Facts = Facts()  #: what is known of its computer
+    progress: Progress = field(default_factory=Progress)
+    hand_back: bool = True  #: its computer is its user's again when what it held is taken
     give_up: bool = False
     why: str = ""  #: it is given up
 
 
 @dataclass(frozen=True)
 class CaptureOutcome:
-    """It has ended; or it stands at a step that failed, and ``why_not``."""
+    """It has ended; or only what it held is ``taken``; or it stands at a step that failed, and ``why_not``."""
 
-    load: Load
+    progress: Progress
     failed: str = ""  #: the step's title
     why_not: str = ""
+    taken: bool = False
+    handed_back: Facts = Facts()  #: where its computer is now
+    not_handed_back: str = ""  #: why its computer is not its user's again

@@ -4,9 +4,10 @@ what people are shown is derived from it. Times are aware and in UTC.
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 
 from vclab.model.messages import Reboot, Resolve
-from vclab.model.plans import Becomes, Facts, Plan
+from vclab.model.plans import Becomes, Facts, Plan, Target
 from vclab.model.reservations import Placed, ReserveRequest
 from vclab.model.states import Ending, ReservationState
 
@@ -62,12 +63,36 @@ class Use:
     reboot: Reboot | None = None  #: asked for, and not done yet
 
 
+class Stage(StrEnum):
+    """A part of a capture that has a plan of its own. All but the first only for a module that ``seals``."""
+
+    TAKE = "take"  #: what the computer holds is copied
+    HAND_BACK = "hand back"  #: the computer is switched on again for its user
+    SEAL = "seal"  #: on a throw-away computer
+    TRY = "try"  #: the boot test, on another one
+    PUBLISH = "publish"
+
+
+@dataclass
+class Progress:
+    """How far a capture is. What is done is kept, and never done again."""
+
+    stage: Stage = Stage.TAKE
+    load: Load = field(default_factory=Load)  #: of that stage
+    facts: Facts = Facts()  #: what the stages before have learned
+    taken: Load = field(default_factory=Load)  #: the first stage, when it is done
+    throw_away: Target | None = None  #: the computer that it holds beside its source
+    anew: int = 0  #: how often the stage was begun anew by itself
+
+
 @dataclass
 class Saving:
-    """The capture that runs. Nobody uses the computer meanwhile."""
+    """The capture that runs. Until what the computer holds is ``taken``, nobody uses it."""
 
     becomes: Becomes
-    load: Load = field(default_factory=Load)  #: how far it is
+    release: bool = False  #: the reservation ends then
+    progress: Progress = field(default_factory=Progress)
+    taken: bool = False
     done: bool = False
 
 

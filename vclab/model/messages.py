@@ -144,6 +144,9 @@ class Capture:
     title: str = ""
     notes: str = ""
     intent: str = ""
+    boot_test: bool = True  #: it is tried on another computer before it is published
+    force_off: bool = False  #: a computer that does not shut down may be powered off hard
+    release: bool = False  #: its reservation ends when what it holds is taken
 
 
 @dataclass(frozen=True)

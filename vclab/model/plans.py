@@ -89,6 +89,7 @@ class Facts:
     evidence: str = ""  #: what was seen when a step failed: console lines, power state
     handover: str = ""  #: what a person is given where there is no guest: a URL or a path
     image_data: str = ""  #: ``Image.module_data`` of what was captured
+    copy: str = ""  #: where the copy of the revision is on its storage, as its module says
     raw_sha256: str = ""  #: of all bytes of the raw copy of a computer that is captured
     disk_sha256: str = ""  #: of all bytes of the disk that becomes a revision
     disk_size: int = 0  #: its bytes

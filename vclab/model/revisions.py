@@ -98,6 +98,7 @@ class Origin:
     parent_image: str = ""  #: whose it is; empty: of the same image
     reservation: str = ""
     notes: str = ""
+    untried: bool = False  #: it was captured, and published without a boot test
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,7 @@ class RevisionRecord:
     parent_image: str = ""  #: whose it is; empty: of the same image
     reservation: str = ""  #: in which it was made
     notes: str = ""
+    untried: bool = False  #: it was captured, and published without a boot test
 
     @property
     def origin(self) -> Origin:
@@ -136,6 +138,7 @@ class RevisionRecord:
             self.parent_image,
             self.reservation,
             self.notes,
+            self.untried,
         )
 
 

@@ -76,6 +76,7 @@ class Purpose(StrEnum):
     RESERVATION = "reservation"
     LOAD = "load"  #: a background load: no reservation waits for it
     REMOVAL = "removal"  #: the machine on it is removed
+    CAPTURE = "capture"  #: what was captured is sealed or tried on it
 
 
 class Word(StrEnum):

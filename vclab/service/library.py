@@ -57,6 +57,7 @@ class RevisionView(View):
     parent: str  #: the revision that it was made from: "debian-12/3"; empty: none
     reservation: str  #: in which it was made
     notes: str
+    untried: bool  #: it was captured, and published without a boot test
     retired_at: Time | None
     copies: tuple[CopyView, ...]
 
@@ -421,6 +422,7 @@ def _view(image: str, found: RevisionFacts) -> RevisionView:
         parent=f"{origin.parent_image or image}/{origin.parent}" if origin.parent else "",
         reservation=origin.reservation,
         notes=origin.notes,
+        untried=origin.untried,
         retired_at=found.retired_at,
         copies=tuple(map(_copy_view, found.copies)),
     )

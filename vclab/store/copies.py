@@ -235,6 +235,12 @@ def made(session: Session, wanted: Wanted, copied: Copied, now: datetime) -> lis
     return waiters(session, wanted)
 
 
+def captured(session: Session, wanted: Wanted, path: str, now: datetime) -> None:
+    """A copy that a capture has made, and whose bytes were read: it is there from now on."""
+    times = dict.fromkeys(("since", "seen_at", "verified_at"), utc(now))
+    _insert(session, wanted, state=CopyState.USABLE, path=path, ours=True, **times)
+
+
 def not_made(session: Session, wanted: Wanted, why: str, now: datetime) -> list[str]:
     """It could not be made; or nobody wanted it any more (no ``why``). Nothing is left of it. Returns who waits.
 
@@ -448,8 +454,10 @@ def _record(session: Session, row: Copy) -> RevisionRecord:
         child_factor=image.child_factor,
         module_data=image.module_data,
         parent=revision.parent,
+        parent_image=revision.parent_image,
         reservation=revision.reservation,
         notes=revision.notes,
+        untried=revision.untried,
     )
 
 

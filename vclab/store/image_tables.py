@@ -58,6 +58,7 @@ class Revision(Base):
     parent_image: Mapped[str] = mapped_column(default="")  #: whose it is; empty: of the same image
     reservation: Mapped[str] = mapped_column(default="")  #: in which it was made
     notes: Mapped[str] = mapped_column(default="")
+    untried: Mapped[bool] = mapped_column(default=False)  #: it was captured, and published without a boot test
     retired_at: Mapped[datetime | None]
 
 

@@ -179,6 +179,7 @@ class Reservation(Base):
     dismissed_at: Mapped[datetime | None]  #: it failed, and its user has dismissed it
     imaging: Mapped[bool] = mapped_column(default=False)  #: it may be captured
     becomes: Mapped[str] = mapped_column(default="")  #: it is being captured, as this revision
+    saving: Mapped[bool] = mapped_column(default=False)  #: nobody uses it meanwhile
 
 
 class Capture(Base):
@@ -203,6 +204,9 @@ class Capture(Base):
     title: Mapped[str]
     notes: Mapped[str]
     made_by: Mapped[str]
+    becomes: Mapped[dict[str, Any]]  #: as its steps are given it
+    throw_away: Mapped[dict[str, Any]] = mapped_column(default=dict)  #: the target that it holds; empty: none
+    raw_sha256: Mapped[str] = mapped_column(default="")  #: of the raw copy; empty: there is none
     began: Mapped[datetime]
     ended: Mapped[datetime | None]
     why_not: Mapped[str] = mapped_column(default="")  #: it was given up

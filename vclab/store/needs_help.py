@@ -20,7 +20,7 @@ def begin(
 ) -> None:
     """The reservation waits for an operator for at most ``seconds``. Unused claims on another place are released."""
     row = locks.reservation(session, target.reservation)
-    if row.state not in OPEN_STATES:
+    if not _can_be_helped(row):
         return
     relocation.abandon(session, target, now)
     row.help_since, row.reason = row.help_since or utc(now), reason
@@ -30,16 +30,20 @@ def begin(
     audit.note(session, row.id, "vclab", "needs help", reason, now)
 
 
-def resolved(session: Session, id: str, by: Author, how: str, rules: Rules, now: datetime) -> tuple[datetime, str]:
-    """An operator has resolved it, and the user is credited the time. Returns the end and the credit's message.
+def resolved(
+    session: Session, id: str, by: Author, how: str, rules: Rules, now: datetime, beside: bool = False
+) -> tuple[datetime, str]:
+    """An operator has resolved it, and the user is credited the time, unless it went on ``beside`` the reservation.
+    Returns the end and the credit's message.
 
     Nothing changes when it does not wait.
     """
     row = locks.reservation(session, id)
-    if row.help_since is None or row.state not in OPEN_STATES:
+    if row.help_since is None or not _can_be_helped(row):
         return row.ends, ""
     audit.note(session, id, by.who, f"resolved: {how}", "", now, by.act)
-    text = extension.credit(session, row, (utc(now) - row.help_since).total_seconds(), rules, now)
+    lost = 0.0 if beside else (utc(now) - row.help_since).total_seconds()
+    text = extension.credit(session, row, lost, rules, now) if lost else ""
     row.help_since, row.help_until, row.no_other_place = None, None, ""
     row.reason = text
     session.flush()
@@ -48,7 +52,13 @@ def resolved(session: Session, id: str, by: Author, how: str, rules: Rules, now:
 
 def waiting(session: Session) -> list[tuple[str, FailedStep]]:
     """The reservations that wait for help, each with its newest failed step; the longest wait first."""
-    waits = sa.select(Reservation.id).where(Reservation.help_since.is_not(None), Reservation.state.in_(OPEN_STATES))
+    can_be = sa.or_(Reservation.state.in_(OPEN_STATES), Reservation.becomes != "")
+    waits = sa.select(Reservation.id).where(Reservation.help_since.is_not(None), can_be)
     ids = session.scalars(waits.order_by(Reservation.help_since, Reservation.id)).all()
     newest = failed_steps.newest(session, ids)
     return [(id, newest[id]) for id in ids if id in newest]
+
+
+def _can_be_helped(row: Reservation) -> bool:
+    """It has not ended; or it is still being captured."""
+    return row.state in OPEN_STATES or bool(row.becomes)

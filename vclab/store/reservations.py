@@ -455,5 +455,5 @@ def _view(row: Reservation, step: LoadStep | None, now: datetime) -> Reservation
     values |= {"step": number, "steps": count, "step_title": title}
     if row.help_until is not None:
         values["help_until"] = min(row.help_until, row.ends)  # the end may have moved meanwhile
-    needs_help, saving = row.help_since is not None, bool(row.becomes)
-    return ReservationView(word=states.word(row.state, number, count, ending_soon, needs_help, saving), **values)
+    needs_help = row.help_since is not None
+    return ReservationView(word=states.word(row.state, number, count, ending_soon, needs_help, row.saving), **values)

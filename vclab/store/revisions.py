@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -175,9 +175,7 @@ def _row(session: Session, image: str, number: int) -> Revision:
 
 
 def _facts(session: Session, row: Revision) -> RevisionFacts:
-    origin = Origin(
-        row.sha256, row.size, row.made_at, row.made_by, row.parent, row.parent_image, row.reservation, row.notes
-    )
+    origin = Origin(**{field.name: getattr(row, field.name) for field in fields(Origin)})
     query = sa.select(Copy).where(Copy.image == row.image, Copy.revision == row.number).order_by(Copy.place)
     copies = tuple(_copy(session, copy) for copy in session.scalars(query))
     return RevisionFacts(row.number, row.state, origin, row.retired_at, copies)

@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 from vclab.model.errors import Fenced, Refused
 from vclab.model.messages import computer_workflow
 from vclab.model.plans import Access, Facts, Target
-from vclab.store import catalog, spares, targets
+from vclab.model.states import Purpose
+from vclab.store import captures, catalog, spares, targets
 from vclab.store.models import Computer, Reservation, Revision, Spare, Tenure, User
 
 _HELD = (
@@ -57,6 +58,8 @@ def _is_recorded(
         return targets.of(row) == target
     if spare is not None:
         return spares.removed_target(spare) == target
+    if tenure.purpose is Purpose.CAPTURE:
+        return captures.throw_away(session, tenure.holder) == target
     return tenure.holder == computer_workflow(computer.name) and _of_background_load(session, tenure, computer) == (
         _parts(target)
     )

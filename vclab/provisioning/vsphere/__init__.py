@@ -2,14 +2,14 @@
 
 from collections.abc import Collection
 
-from vclab.model.traits import POWER, Traits
+from vclab.model.traits import POWER, Operation, Traits
 from vclab.provisioning.base import ProvisioningModule
 from vclab.provisioning.enquiry import Enquiry
 from vclab.provisioning.kind import Kind, Surroundings
 from vclab.provisioning.vsphere.data import EndpointData, ImageData
 
 NAME = "vsphere"
-TRAITS = Traits(copies=True, operations=POWER)
+TRAITS = Traits(copies=True, seals=True, operations=(*POWER, Operation.CAPTURE))
 
 
 def build(surroundings: Surroundings) -> ProvisioningModule:

@@ -45,7 +45,8 @@ def _headline(seen: Look) -> str:
         return f"{seen.word}: {seen.step_title}" if seen.step_title and not scheduled(seen) else seen.word
     # How near the end is goes by the clock, and a workflow's stands still: the store knows.
     word = seen.word if seen.word == Word.ENDING_SOON else live.word
-    return f"{word}: {live.waits_for}" if live.step else f"{word}; waits for {live.waits_for}"
+    beside = f"; captured as {seen.capture}" if seen.capture and seen.ready and not live.step else ""
+    return f"{word}: {live.waits_for}" if live.step else f"{word}; waits for {live.waits_for}{beside}"
 
 
 def _lasts(seen: Look, now: datetime) -> str:

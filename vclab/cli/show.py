@@ -71,7 +71,7 @@ def _known(view: Look, zone: ZoneInfo) -> list[tuple[str, str]]:
         ("Computer", f"{view.computer} on {view.host}" if view.host else view.computer or ""),
         ("Address", view.address or ""),
         ("Handed out", view.handover or ""),
-        ("Being captured as", view.becomes or ""),
+        ("Being captured as", view.capture or view.becomes or ""),
         ("Host key", view.host_key or ""),
         ("", "host key unverified (first contact)" if view.host_key and not view.host_key_verified else ""),
         ("Open to", ", ".join(view.remote_addresses) if view.access_open else ""),

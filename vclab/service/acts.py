@@ -306,13 +306,16 @@ class Capture(Named):
     image: str = ""
     title: str = ""
     notes: str = ""
+    boot_test: bool = True  #: it is tried on another computer before it is published
+    force_off: bool = False  #: a computer that does not shut down may be powered off hard
+    release: bool = False  #: the reservation ends when what the computer holds is taken
 
 
 @act(Rule.OWNERS)
 async def capture(call: Call, question: Capture) -> Reservation:
     """Make a revision of an image of what the computer holds. The answer comes at once; its status tells how far it is.
 
-    Nobody uses the computer meanwhile; afterwards it is its user's again.
+    Nobody uses the computer until what it holds is taken; then it is its user's again, unless it is released.
     """
     _check_open(call.reservation, "can't be captured")
     if question.image:
@@ -320,7 +323,8 @@ async def capture(call: Call, question: Capture) -> Reservation:
     for text, what in ((question.title, "the title"), (question.notes, "the notes")):
         if text:
             checks.line(text, what, LONGEST_LINE)
-    message = messages.Capture(question.capture, question.image, question.title, question.notes, call.intent)
+    named = question.capture, question.image, question.title, question.notes
+    message = messages.Capture(*named, call.intent, question.boot_test, question.force_off, question.release)
     return await _send(call, lambda workflows: workflows.capture(call.reservation.id, message))
 
 
@@ -335,7 +339,8 @@ async def resolve(call: Call, question: Resolve) -> Reservation:
     """Go on with a load that needs help, or give it up."""
     if question.how not in list(How):
         raise Invalid(f"unknown resolution {quoted(question.how)}", f"choose one of {', '.join(How)}")
-    _check_open(call.reservation, "can't be resolved")
+    if not call.reservation.becomes:  # which goes on after its end
+        _check_open(call.reservation, "can't be resolved")
     message = messages.Resolve(question.how, call.intent)
     return await _send(call, lambda workflows: workflows.resolve(call.reservation.id, message))
 

@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 
 from vclab.model.durations import format_duration
 from vclab.model.errors import NotFound, Unreachable
-from vclab.model.messages import StatusView
+from vclab.model.messages import StatusView, capture_workflow
 from vclab.model.reservations import ReservationView
 from vclab.model.revisions import Wanted
 from vclab.model.states import Word
 from vclab.service.backend import Backend
 from vclab.service.views import Reservation, Time, View
-from vclab.store import copies, reservations
+from vclab.store import captures, copies, reservations
 
 ASK = 3.0
 """Seconds to wait for Temporal, and for a worker to take up a task, before the store's view is the answer."""
@@ -57,12 +57,13 @@ class Look(Reservation):
     """A reservation, and what its workflow says ``now``; null once the reservation has ended."""
 
     now: CurrentStatus | None
+    capture: str | None  #: how far its capture is, for people
 
     @classmethod
-    def at(cls, view: ReservationView, now: CurrentStatus | None) -> "Look":
+    def at(cls, view: ReservationView, now: CurrentStatus | None, capture: str = "") -> "Look":
         """What both say."""
         known = Reservation.of(view)
-        return cls(**dict(known), now=None if known.ended else now)
+        return cls(**dict(known), now=None if known.ended else now, capture=capture or None)
 
     @property
     def waits_for_help(self) -> bool:
@@ -95,7 +96,20 @@ async def look_at(backend: Backend, reservation: str) -> Look:
         raise NotFound(f"there is no reservation {reservation}")
     if status and awaited and not status.step:
         status = replace(status, waits_for=await _copying(backend, *awaited))
-    return Look.at(view, CurrentStatus.of(_at_step(status, view) if status else None, why_not))
+    current = CurrentStatus.of(_at_step(status, view) if status else None, why_not)
+    return Look.at(view, current, await _capturing(backend, view) if view.becomes else "")
+
+
+async def _capturing(backend: Backend, view: ReservationView) -> str:
+    """``hello/1 (6/9): Make a disk of it, copied 1.2 of 8.0 GiB``."""
+    from vclab.temporal.pending_activities import said_by
+
+    capture = await backend.read(lambda session: captures.running_of(session, view.id))
+    text = f"{view.becomes} ({view.step}/{view.steps}): {view.step_title}" if view.step else view.becomes
+    with suppress(Unreachable):
+        if progress := await said_by(await backend.temporal(ASK), capture_workflow(capture)):
+            text += f", {progress}"
+    return text
 
 
 async def _copying(backend: Backend, wanted: Wanted, others: int) -> str:
@@ -117,7 +131,8 @@ def _for(others: int) -> str:
 
 def _at_step(status: StatusView, view: ReservationView) -> StatusView:
     """Between two steps of a load no step runs: the load log knows the last that began."""
-    if view.becomes and view.step and status.word != Word.NEEDS_HELP:  # its own workflow runs the steps
+    saving = view.word.startswith(Word.SAVING)
+    if saving and view.step and status.word != Word.NEEDS_HELP:  # its own workflow runs the steps
         return replace(status, word=view.word, step=view.step, steps=view.steps, waits_for=view.step_title)
     if status.step or not status.steps or not view.step:
         return status

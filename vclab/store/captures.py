@@ -117,6 +117,12 @@ def lost(session: Session, source: Reservation, now: datetime) -> None:
         _ended(session, row, source, "its computer was taken back", now)
 
 
+def running_of(session: Session, reservation: str) -> str:
+    """The id of the capture of the reservation's computer that runs; empty: none does."""
+    query = sa.select(Capture.id).where(Capture.reservation == reservation, Capture.ended.is_(None))
+    return session.scalar(query) or ""
+
+
 def check(session: Session, becomes: Becomes) -> None:
     """Raise ``Fenced`` unless exactly this is what the capture's computer becomes, and it runs."""
     row = session.get(Capture, becomes.capture, populate_existing=True)

@@ -50,6 +50,16 @@ async def copied(client: Client, wanted: Wanted) -> tuple[int, datetime] | None:
     return None
 
 
+async def said_by(client: Client, workflow: str) -> str:
+    """What an activity of the workflow said last of how far it is, or why it is tried again; empty: nothing."""
+    try:
+        found = await pending_in(client, workflow)
+    except (NotFound, Unreachable):
+        return ""
+    said = (each.progress if each.runs and each.progress else each.last_failure for each in found)
+    return next(filter(None, said), "")
+
+
 async def pending_in(client: Client, workflow: str) -> list[PendingActivity]:
     """Those of a workflow. Raises ``NotFound`` when there is no such workflow, ``Unreachable``."""
     try:

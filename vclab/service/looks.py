@@ -57,7 +57,7 @@ class Look(Reservation):
     """A reservation, and what its workflow says ``now``; null once the reservation has ended."""
 
     now: CurrentStatus | None
-    capture: str | None  #: how far its capture is, for people
+    capture: str | None = None  #: how far its capture is, for people
 
     @classmethod
     def at(cls, view: ReservationView, now: CurrentStatus | None, capture: str = "") -> "Look":

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 from temporalio import activity
@@ -12,7 +12,7 @@ from activities.errors import failures
 from activities.recording import recording
 from activities.runner import Fence, asking, heartbeating, in_thread
 from vclab.model.errors import Refused
-from vclab.model.intents import VCLAB, Verb
+from vclab.model.intents import VCLAB, Author, Verb
 from vclab.model.inventory import Answered
 from vclab.model.life import Stage
 from vclab.model.messages import Capture
@@ -107,8 +107,7 @@ class CaptureRecords:
         id, message = given.reservation, given.message
 
         def begin(session: Session) -> Becomes:
-            said = {"image": message.image, "title": message.title, "notes": message.notes}
-            by = intents.author(session, message.intent, Verb.CAPTURE, id, **said) if message.intent else VCLAB
+            by = _who_captures(session, id, message, given.now)
             return captures.begin(session, id, message, by, given.now)
 
         with recording(of_act=True):
@@ -153,7 +152,8 @@ class CaptureRecords:
             if given.why_not:
                 captures.given_up(session, given.becomes, given.why_not, given.now)
             else:
-                captures.done(session, given.becomes, given.facts, given.now)
+                keep = timedelta(seconds=self._settings().rules().library.keep_captured)
+                captures.done(session, given.becomes, given.facts, keep, given.now)
 
         with recording():
             self._store.run(end)
@@ -186,6 +186,14 @@ class CaptureActivities:
     def _plan(self, module: ProvisioningModule, given: StageInput) -> Plan:
         """Blocks. Raises ``StepFailed`` when the module has no such stage."""
         return _maker(module, given.stage)(given.target).timed(self._medians(given.target.image))
+
+
+def _who_captures(session: Session, id: str, message: Capture, now: datetime) -> Author:
+    """Who asks for it; or vclab, at its end. Raises ``Refused``."""
+    if not message.intent and captures.is_due(session, id, now):
+        return VCLAB
+    asked = ("image", "title", "notes", "boot_test", "force_off", "release")
+    return intents.author(session, message.intent, Verb.CAPTURE, id, **{name: getattr(message, name) for name in asked})
 
 
 def _maker(module: ProvisioningModule, stage: Stage) -> Callable[[Target], Plan]:

@@ -359,7 +359,9 @@ class SiteReconciler:
 
 
 def _tend(session: Session, rules: Rules, now: datetime) -> None:
-    """What nobody needs any more is to be deleted: copies of retired revisions, broken copies, old revisions."""
+    """What nobody needs any more is to be deleted: copies of retired revisions, broken copies, old revisions. Test
+    revisions whose time is over are retired first."""
+    revisions.retire_overdue(session, now)
     copies.retire_idle(session, now)
     copy_verification.replace_broken(session, now)
     revisions.delete_overdue(session, rules.library.keep, now)

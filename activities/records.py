@@ -461,7 +461,7 @@ class RecordActivities:
 
 def _who_reserves(session: Session, request: ReserveRequest) -> Author:
     """Who asks for it. Raises ``Refused`` when the intent is another one, or for another user."""
-    asked = ("image", "seconds", "start", "revision", "dedicated", "imaging")
+    asked = ("image", "seconds", "start", "revision", "dedicated", "imaging", "capture_at_end")
     said = {name: getattr(request, name) for name in asked}
     intent = intents.intent_of(session, request.intent, Verb.RESERVE, request.id, **said)
     if intent.for_user != request.user:

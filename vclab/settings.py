@@ -213,6 +213,8 @@ class LibrarySettings(Section):
     """How the library of images looks after itself."""
 
     keep: Length = 30 * 86400  #: seconds from a revision's retirement to its deletion
+    keep_captured: Length = 30 * 86400
+    """Seconds; what was captured at the end of its reservation is a test revision so long."""
     verify_every: Length = 30 * 86400  #: seconds; each copy is read back so often; 0: never
     rate: int = Field(0, ge=0, le=1_000_000)  #: MiB/s that reading back and sending take at most; 0: no limit
     night: Annotated[str, AfterValidator(_night)] = ""
@@ -221,7 +223,7 @@ class LibrarySettings(Section):
     def rules(self) -> Library:
         """The same for the store."""
         night = parse_night(self.night) if self.night else None
-        return Library(self.keep, self.verify_every, self.rate << 20, night)
+        return Library(self.keep, self.keep_captured, self.verify_every, self.rate << 20, night)
 
 
 class Settings(BaseSettings):

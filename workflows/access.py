@@ -16,7 +16,7 @@ from vclab.model.states import ReservationState
 from vclab.model.traits import Operation
 from workflows import failures, profiles
 from workflows.life import Life
-from workflows.notices import while_the_clock_runs
+from workflows.notices import is_to_be_saved, while_the_clock_runs
 from workflows.restart import BACK_SECONDS, restart
 
 NOWHERE = ""
@@ -54,7 +54,7 @@ def must_attend(life: Life) -> bool:
     """An act interrupts a look: another address to let in, a restart, a capture, or a reinstall."""
     state, let_in = life.state, life.state.let_in
     saving = state.saving is not None and not state.saving.taken
-    asked = saving or state.use.reboot is not None or state.reinstall > 0
+    asked = saving or is_to_be_saved(life) or state.use.reboot is not None or state.reinstall > 0
     return asked or set(let_in.addresses) != set(let_in.granted)
 
 

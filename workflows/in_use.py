@@ -14,8 +14,8 @@ from workflows.access import attend, found, must_attend, narrow
 from workflows.continue_as_new import continue_as_new, run_is_full
 from workflows.life import Life
 from workflows.looks import cannot_look, last_look, start_look
-from workflows.notices import tick, while_the_clock_runs
-from workflows.saving import save
+from workflows.notices import is_to_be_saved, tick, while_the_clock_runs
+from workflows.saving import save, save_at_end
 from workflows.tasks import Handle
 
 
@@ -45,6 +45,8 @@ def _must_go_on_anew(life: Life) -> bool:
 async def _attend(life: Life) -> None:
     if life.state.saving is not None and not life.state.saving.taken:
         await save(life)
+    elif is_to_be_saved(life):
+        await save_at_end(life)
     else:
         await attend(life)
 

@@ -11,7 +11,7 @@ from temporalio.exceptions import ActivityError
 
 from activities.guest import GuestActivities
 from vclab.model import durations
-from vclab.model.states import Ending
+from vclab.model.states import Ending, ReservationState
 from vclab.model.times import dated
 from workflows import profiles
 from workflows.life import Life
@@ -24,7 +24,7 @@ async def while_the_clock_runs(life: Life, handle: Handle[T], or_else: Callable[
     """As ``Life.unless_ended``; the notices are sent meanwhile, and the end is kept."""
 
     def enough() -> bool:
-        return handle.done() or or_else()
+        return handle.done() or or_else() or is_to_be_saved(life)
 
     async def wait() -> None:
         while not enough() and not life.ended:
@@ -36,6 +36,8 @@ async def while_the_clock_runs(life: Life, handle: Handle[T], or_else: Callable[
 async def tick(life: Life, fact: Callable[[], bool], at_most: datetime | None = None) -> None:
     """Wait for a fact, but no longer than to the next moment of the clock: a notice, or the end."""
     now, state = workflow.now(), life.state
+    if is_to_be_saved(life):
+        return
     if now >= life.end:
         await life.finish(Ending.EOR, "the end of the reservation was reached")
         return
@@ -52,6 +54,14 @@ async def tick(life: Life, fact: Callable[[], bool], at_most: datetime | None = 
     if not came and moment == due and due != life.end:
         state.use.noticed = due
         await _notify(life)
+
+
+def is_to_be_saved(life: Life) -> bool:
+    """Its end has come, and it is to be captured first."""
+    state = life.state
+    wanted = life.request.capture_at_end and not state.saved and state.saving is None
+    in_use = state.state is ReservationState.INUSE and not life.ended
+    return wanted and in_use and workflow.now() >= life.end
 
 
 def _clock(due: datetime, end: datetime) -> str:
@@ -72,6 +82,7 @@ async def _notify(life: Life) -> None:
         return
     left = durations.format_duration((life.end - workflow.now()).total_seconds())
     text = f"Your reservation ends in {left}. Save your work, or extend it: vclab extend {life.request.id} --by 1h"
+    text += _of_imaging(life)
     with suppress(ActivityError):
         await life.unless_ended(
             workflow.start_activity_method(
@@ -80,3 +91,12 @@ async def _notify(life: Life) -> None:
                 **profiles.briefly(f"notify the user: {left} left", life.target.site),
             )
         )
+
+
+def _of_imaging(life: Life) -> str:
+    """What becomes of what was reserved for imaging, and is not captured yet."""
+    if not life.request.imaging or life.state.saved or life.state.saving is not None:
+        return ""
+    if life.request.capture_at_end:
+        return ". It is captured at its end: this computer shuts down then"
+    return f". It is not captured yet, and is lost then: vclab capture {life.request.id}"

@@ -32,6 +32,17 @@ async def begin(life: Life, message: messages.Capture) -> str:
     return (await life.record(CaptureRecords.capture_begins, given, begun)).refusal
 
 
+async def save_at_end(life: Life) -> None:
+    """Its end has come: it is captured first, as a revision of its image. That it can't be is told."""
+    life.state.saved = True
+    wanted = messages.Capture(f"{life.request.id}-end", release=True)
+    refusal = await begin(life, wanted)
+    if refusal:
+        await life.finish(Ending.EOR, f"the end of the reservation was reached; it could not be captured: {refusal}")
+    else:
+        await save(life)
+
+
 async def save(life: Life) -> None:
     """Until what the computer holds is taken, or the capture given up. Then it is its user's again, if it has not
     ended; what was taken becomes a revision beside it."""
@@ -48,7 +59,8 @@ async def save(life: Life) -> None:
     if saving.taken:
         life.beside = asyncio.ensure_future(_make(life, saving))
         if saving.release:
-            await life.finish(Ending.RELEASED, f"it is being captured as {saving.becomes}")
+            ending = Ending.EOR if workflow.now() >= life.end else Ending.RELEASED
+            await life.finish(ending, f"it is being captured as {saving.becomes}")
     else:
         _over(life, saving, outcome)
 
@@ -81,7 +93,7 @@ async def _tried(life: Life, saving: Saving) -> CaptureOutcome:
 
 async def _mended(life: Life, saving: Saving, outcome: CaptureOutcome) -> How | None:
     """What an operator chooses; None when nobody came in time, or it has ended before anything was taken."""
-    if saving.taken:
+    if saving.taken or workflow.now() >= life.end:
         return await ask_beside(life, f"{saving.becomes}: {outcome.why_not}")
     return None if life.ended else await ask_for_help(life, outcome.failed, outcome.why_not, "")
 
@@ -99,7 +111,7 @@ async def _handed_back(life: Life, outcome: CaptureOutcome) -> None:
 
 
 def _over(life: Life, saving: Saving, outcome: CaptureOutcome) -> None:
-    life.state.saving = None
+    life.state.saving, life.state.saved = None, life.state.saved or saving.done
     said = f"{saving.becomes} was given up: {outcome.why_not}" if outcome.why_not else f"captured: {saving.becomes}"
     if not life.ended:
         life.says(said)

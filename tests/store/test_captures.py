@@ -1,6 +1,7 @@
 """Captures as they are recorded: one of a name at a time, nothing half made, and none is forgotten."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from sqlalchemy.orm import Session
@@ -19,6 +20,7 @@ from vclab.model.states import Ending
 from vclab.store import Store, captures, catalog, placement, reservations, revisions
 
 ALICE = Author("alice")
+KEEP = timedelta(days=30)
 HEARD = Inventory("texts", NOW, (HostFacts("text01", 0, 0), HostFacts("text02", 0, 0)))
 
 
@@ -65,7 +67,7 @@ def test_it_is_a_revision_for_tests_when_it_is_done(texts: Store) -> None:
     with texts.read() as session, pytest.raises(NotFound):
         revisions.one(session, "greeting", 2)
     for _ in range(2):
-        texts.run(lambda s: captures.done(s, becomes, Facts(image_data="new"), NOW))
+        texts.run(lambda s: captures.done(s, becomes, Facts(image_data="new"), KEEP, NOW))
     with texts.read() as session:
         found = revisions.one(session, "greeting", 2)
         assert (found.state, found.origin.parent, found.origin.notes) == (RevisionState.TEST, 1, "much better")
@@ -100,7 +102,7 @@ def test_one_whose_workflow_is_gone_is_given_up(texts: Store) -> None:
     becomes = begin(texts, id)
     texts.run(lambda s: reservations.ended(s, id, Ending.DELETED, "", NOW))
     texts.run(lambda s: reservations.finished(s, id, NOW))
-    texts.run(lambda s: captures.done(s, becomes, Facts(), NOW))
+    texts.run(lambda s: captures.done(s, becomes, Facts(), KEEP, NOW))
     with texts.read() as session, pytest.raises(NotFound):
         revisions.one(session, "greeting", 2)
     again = in_use(texts)

@@ -45,6 +45,13 @@ def reserve(
         bool, typer.Option("--dedicated", help="A full copy of the image's disk, which shares nothing: a longer load.")
     ] = False,
     imaging: Annotated[bool, typer.Option("--imaging", help="`vclab capture` may make an image of it.")] = False,
+    capture_at_end: Annotated[
+        bool,
+        typer.Option(
+            "--capture-at-end",
+            help="With --imaging: have it captured at its end, if it was not before; kept for 30 days.",
+        ),
+    ] = False,
     wait: Annotated[
         bool | None,
         typer.Option(
@@ -71,7 +78,7 @@ def reserve(
       vclab reserve debian-12 --for 1h --no-wait
       vclab reserve debian-12 --for 90m --json
       vclab reserve debian-12 --dedicated
-      vclab reserve debian-12 --imaging
+      vclab reserve debian-12 --imaging --capture-at-end
       vclab reserve debian-12 --at 10:00 --for 2h
       vclab reserve debian-12 --at "2026-12-01 10:00" --for 2h
       vclab why R                                 (R: the id that a refusal names)
@@ -82,6 +89,7 @@ def reserve(
     client, seconds = client_of(context, as_user), parse_length(for_)
     try:
         options = {"revision": revision or 0, "dedicated": dedicated, "imaging": imaging}
+        options |= {"capture_at_end": capture_at_end}
         wanted = acts.Reserve(reservation="", image=image, seconds=seconds, **options)
         zone = run(_reserve(client, tries, wanted, at, not at if wait is None else wait))
     except KeyboardInterrupt:

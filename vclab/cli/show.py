@@ -71,6 +71,7 @@ def _known(view: Look, zone: ZoneInfo) -> list[tuple[str, str]]:
         ("Computer", f"{view.computer} on {view.host}" if view.host else view.computer or ""),
         ("Address", view.address or ""),
         ("Handed out", view.handover or ""),
+        ("Imaging", _imaging(view)),
         ("Being captured as", view.capture or view.becomes or ""),
         ("Host key", view.host_key or ""),
         ("", "host key unverified (first contact)" if view.host_key and not view.host_key_verified else ""),
@@ -80,6 +81,11 @@ def _known(view: Look, zone: ZoneInfo) -> list[tuple[str, str]]:
         ("Ended" if view.ended_at else "End", clock(view.ended_at or view.end, zone, now)),
         ("Dismissed", clock(view.dismissed_at, zone, now) if view.dismissed_at else ""),
     ]
+
+
+def _imaging(view: Look) -> str:
+    at_end = view.capture_at_end and not view.ended
+    return "it is captured at its end, if it was not before" if at_end else "it may be captured" * view.imaging
 
 
 def _live(view: Look, live: CurrentStatus, zone: ZoneInfo) -> list[tuple[str, str]]:

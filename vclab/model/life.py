@@ -131,6 +131,7 @@ class State:
     copy_ended: bool = False  #: the copy that it waits for is made, or could not be
     load_ended: bool = False  #: the background load that it waits for has ended, well or not
     saving: Saving | None = None
+    saved: bool = False  #: it was captured, or was to be at its end
     reinstall: int = 0  #: the revision that the computer is to be brought to anew; 0: none
     reinstalled: bool = False  #: it was, so the time since its start is not lost
     acts: tuple[str, ...] = ()  #: intents of the newest acts that were done, so that none is done twice

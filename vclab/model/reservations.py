@@ -20,6 +20,7 @@ class ReserveRequest:
     revision: int = 0  #: an operator's, who tries one that is not in production; 0: that one
     dedicated: bool = False  #: its disk is a full copy of the image's; else as the image says
     imaging: bool = False  #: it may be captured
+    capture_at_end: bool = False  #: and is, as a revision of its image, if it was not before its end
 
 
 @dataclass(frozen=True)
@@ -177,6 +178,7 @@ class ReservationView:
     dedicated: bool = False  #: its disk is a full copy of the image's
     handover: str = ""  #: what its user is given where there is no guest: a URL or a path
     imaging: bool = False  #: it may be captured
+    capture_at_end: bool = False  #: and is at its end, if it was not before
     becomes: str = ""  #: it is being captured, as this revision: "debian-12/4"
 
 

@@ -45,6 +45,7 @@ class Library:
     """How the library looks after itself; seconds, bytes a second."""
 
     keep: float = 30 * 86400.0  #: from a revision's retirement to its deletion
+    keep_captured: float = 30 * 86400.0  #: what was captured at the end of its reservation is for tests so long
     verify_every: float = 30 * 86400.0  #: each copy is read back so often; 0: never
     rate: int = 0  #: at most, of what is read back or sent between repositories and datastores; 0: no limit
     night: Night | None = None  #: when copies that nobody waits for are made and read back; None: at any time

@@ -59,6 +59,7 @@ class Reserve(Question):
     revision: int = 0  #: an operator may try one that is not in production; only at once
     dedicated: bool = False  #: its disk is a full copy of the image's; else as the image says
     imaging: bool = False  #: it may be captured
+    capture_at_end: bool = False  #: and is, as a revision of its image, if it was not before its end
 
 
 @act(Rule.USERS)
@@ -111,6 +112,7 @@ async def _find_place(call: Call, question: Reserve) -> None:
         question.revision,
         question.dedicated,
         question.imaging,
+        question.capture_at_end,
     )
     workflows = await call.backend.reservations()
     while not asked:

@@ -50,6 +50,7 @@ class Reservation(View):
     has_guest: bool  #: there is an operating system to log in to; else Connect hands the thing out
     handover: str | None  #: what its user is given where there is no guest: a URL or a path
     imaging: bool  #: it may be captured
+    capture_at_end: bool  #: and is at its end, if it was not before
     becomes: str | None  #: it is being captured, as this revision
     host_key: str | None
     host_key_verified: bool  #: false: it is what was shown at the first contact, and nobody vouches for it
@@ -98,6 +99,7 @@ class Reservation(View):
             has_guest=view.has_guest,
             handover=view.handover or None,
             imaging=view.imaging,
+            capture_at_end=view.capture_at_end,
             becomes=view.becomes or None,
             host_key=view.host_key or None,
             host_key_verified=bool(view.host_key_from),

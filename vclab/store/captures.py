@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from vclab.model.catalog import Image
 from vclab.model.errors import Fenced, NotFound, Refused
-from vclab.model.intents import Author
+from vclab.model.intents import VCLAB, Author
 from vclab.model.inventory import Amounts
 from vclab.model.messages import Capture as Wanted
 from vclab.model.messages import capture_workflow
@@ -22,7 +22,7 @@ from vclab.model.revisions import Origin, Place, RevisionState
 from vclab.model.revisions import Wanted as WantedCopy
 from vclab.model.states import ReservationState
 from vclab.model.traits import Operation
-from vclab.store import audit, catalog, claims, computers, copies, locks, targets
+from vclab.store import audit, catalog, claims, computers, copies, locks, revisions, targets
 from vclab.store.column_types import utc
 from vclab.store.inserts import dialect_of, insert
 from vclab.store.models import Capture, Reservation, User
@@ -57,6 +57,12 @@ def begin(session: Session, id: str, wanted: Wanted, by: Author, now: datetime) 
     return becomes
 
 
+def is_due(session: Session, id: str, now: datetime) -> bool:
+    """Its end has come, and it is to be captured then."""
+    row = locks.reservation(session, id)
+    return row.capture_at_end and row.ends <= utc(now)
+
+
 def taken(session: Session, becomes: Becomes, facts: Facts, now: datetime) -> None:
     """What the computer held is in the raw copy. Repeated, nothing changes."""
     row = running(session, becomes.capture)
@@ -66,8 +72,9 @@ def taken(session: Session, becomes: Becomes, facts: Facts, now: datetime) -> No
         audit.note(session, row.reservation, "vclab", "raw copy taken", f"SHA-256 {facts.raw_sha256}", now)
 
 
-def done(session: Session, becomes: Becomes, facts: Facts, now: datetime) -> None:
-    """It is captured: the revision is there, for tests. Repeated, nothing changes."""
+def done(session: Session, becomes: Becomes, facts: Facts, keep: timedelta, now: datetime) -> None:
+    """It is captured: the revision is there, for tests, of its reservation's end for so long. Repeated, nothing
+    changes."""
     row = running(session, becomes.capture)
     if row is None:
         return
@@ -92,6 +99,8 @@ def done(session: Session, becomes: Becomes, facts: Facts, now: datetime) -> Non
         module_data=facts.image_data or parent.module_data,
     )
     catalog.put_image(session, made, target.traits.lent, RevisionState.TEST, origin)
+    if row.made_by == VCLAB.who:
+        revisions.test_until(session, row.image, row.revision, now + keep)
     if facts.copy:
         place = Place(target.endpoint, target.storage)
         copies.captured(session, WantedCopy(row.image, row.revision, place), facts.copy, now)

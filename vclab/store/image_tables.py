@@ -60,6 +60,7 @@ class Revision(Base):
     notes: Mapped[str] = mapped_column(default="")
     untried: Mapped[bool] = mapped_column(default=False)  #: it was captured, and published without a boot test
     retired_at: Mapped[datetime | None]
+    test_until: Mapped[datetime | None]  #: it is retired then, unless it was promoted
 
 
 class Repository(Base):

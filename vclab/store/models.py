@@ -178,6 +178,7 @@ class Reservation(Base):
     no_other_place: Mapped[str] = mapped_column(default="")  #: why the load that failed could not go to another host
     dismissed_at: Mapped[datetime | None]  #: it failed, and its user has dismissed it
     imaging: Mapped[bool] = mapped_column(default=False)  #: it may be captured
+    capture_at_end: Mapped[bool] = mapped_column(default=False)  #: and is, if it was not before
     becomes: Mapped[str] = mapped_column(default="")  #: it is being captured, as this revision
     saving: Mapped[bool] = mapped_column(default=False)  #: nobody uses it meanwhile
 

@@ -118,6 +118,8 @@ def _why_not(
         return f"the user {request.user} is disabled{_because(user.disabled_why)}"
     if request.start is not None and request.start.tzinfo is None:
         return "the start has no time zone"
+    if request.capture_at_end and not request.imaging:
+        return "only what is reserved for imaging can be captured at its end"
     if request.imaging and not (by.operator or user.imaging):
         return f"{request.user} may not reserve for imaging"
     why_not = _why_not_image(session, request.image) or _why_not_revision(session, request, by)
@@ -345,6 +347,7 @@ def _record(
         load_seconds=window.load_seconds,
         first_notice=rules.waits.ending_soon,
         imaging=request.imaging,
+        capture_at_end=request.capture_at_end,
         **targets.columns(target),
     )
     session.add(row)

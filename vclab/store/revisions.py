@@ -72,7 +72,7 @@ def promote(session: Session, image: str, number: int) -> None:
     if there and not any(copy.state is CopyState.USABLE for copy in there):
         raise Refused(f"revision {number} of {image} has no copy that can be used", "`vclab image history` tells why")
     catalog.leave_production(session, image)
-    row.state, row.retired_at = RevisionState.PRODUCTION, None
+    row.state, row.retired_at, row.test_until = RevisionState.PRODUCTION, None, None
     session.flush()
 
 
@@ -84,6 +84,20 @@ def retire(session: Session, image: str, number: int, now: datetime) -> None:
     if row.state is not RevisionState.RETIRED:
         row.state, row.retired_at = RevisionState.RETIRED, utc(now)
     session.flush()
+
+
+def test_until(session: Session, image: str, number: int, until: datetime) -> None:
+    """It is retired then, unless it is promoted before. Raises ``NotFound``."""
+    _row(session, image, number).test_until = utc(until)
+    session.flush()
+
+
+def retire_overdue(session: Session, now: datetime) -> None:
+    """Test revisions whose time is over."""
+    query = sa.select(Revision).where(Revision.state == RevisionState.TEST, Revision.test_until <= utc(now))
+    for row in session.scalars(query).all():
+        retire(session, row.image, row.number, now)
+        audit.note(session, f"image-{row.image}", "vclab", "revision retired", f"{row.image}/{row.number}", utc(now))
 
 
 def retire_all(session: Session, image: str, now: datetime) -> None:
@@ -99,7 +113,7 @@ def restore(session: Session, image: str, number: int) -> None:
     if any(copy.state is CopyState.RETIRING for copy in _facts(session, row).copies):
         raise Refused(f"revision {number} of {image} is being deleted already")
     if row.state is RevisionState.RETIRED:
-        row.state, row.retired_at = RevisionState.TEST, None
+        row.state, row.retired_at, row.test_until = RevisionState.TEST, None, None
     session.flush()
 
 

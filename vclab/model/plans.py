@@ -93,7 +93,6 @@ class Facts:
     raw_sha256: str = ""  #: of all bytes of the raw copy of a computer that is captured
     disk_sha256: str = ""  #: of all bytes of the disk that becomes a revision
     disk_size: int = 0  #: its bytes
-    disk_allocated: int = 0  #: those of them that take room; 0: not known
     unlike: tuple[str, ...] = ()  #: of the computer that was captured: host key, machine-id, name, addresses, boot id
 
     def merged(self, newer: "Facts") -> "Facts":

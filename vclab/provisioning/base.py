@@ -5,7 +5,7 @@ from typing import Protocol, cast
 
 from vclab.model.errors import StepFailed, Unreachable
 from vclab.model.inventory import Inventory, Machines
-from vclab.model.plans import Becomes, Evidence, NodeStatus, Plan, Target, Whereabouts
+from vclab.model.plans import Evidence, NodeStatus, Plan, Target, Whereabouts
 from vclab.model.revisions import Content, Copied, CopyJob
 from vclab.model.steps import BlockingStep, StepContext
 from vclab.model.traits import Operation, Traits
@@ -136,15 +136,6 @@ class Sealer(Protocol):
     def hand_back(self, target: Target) -> Plan:
         """The steps that give the computer back to its user, after its raw copy was taken or given up: on, with the
         same host key; facts bring along its private address."""
-
-    def raw_copy(self, target: Target, becomes: Becomes) -> str:
-        """Where the raw copy is on ``target.storage``, as ``Target.copy``. Touches nothing."""
-
-    def sealed_copy(self, target: Target, becomes: Becomes) -> str:
-        """Where the sealed copy is on ``target.storage``, as ``Target.copy``. Touches nothing."""
-
-    def published_copy(self, target: Target, becomes: Becomes) -> str:
-        """Where the revision's copy will be on ``target.storage``, as ``Target.copy``. Touches nothing."""
 
     def seal(self, target: Target) -> Plan:
         """The steps that make the sealed copy, on the throw-away computer ``target``, which is ``isolated`` and has the

@@ -3,11 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from vclab.model.errors import StepFailed
 from vclab.model.plans import NodeStatus, Plan, Profile, Status, Step
 
 WAIT_SSH = Step("wait_ssh", "Wait until it answers SSH", Profile.LOOK, in_guest=True)
 POST_LOAD = Step("post_load", "Set up firewall, password and host name", in_guest=True)
 READ_PUBLIC_ADDRESS = Step("read_public_address", "Read its public address", in_guest=True)
+CHECK_CAPTURE = Step("check_capture", "See whether it can be sealed", in_guest=True)
+SHUT_DOWN = Step("shut_down", "Tell whoever is there, and shut it down", in_guest=True)
+SEAL = Step("seal", "Remove what belongs to one computer or person", Profile.LONG, in_guest=True)
+TRY_LOGIN = Step("try_login", "Log in as a user would", in_guest=True)
 """What each guest does; its own name comes before that of the step."""
 
 
@@ -27,6 +32,13 @@ def load_plan(guest: str, status: NodeStatus, spare: bool, make: Sequence[Step],
         # Its address and host key are known; post-load gives it the new tenure's mark, and root another password.
         return Plan((adopt, *prepared, *read), status)
     return Plan((*found, *read), status)
+
+
+def capturing_steps(guest: str, *steps: Step) -> tuple[Step, ...]:
+    """Steps of the guest. Raises ``StepFailed`` when there is none."""
+    if not guest:
+        raise StepFailed("a machine without a guest can't be sealed: nobody knows what must go from its disk")
+    return tuple(one for step in steps for one in _of(guest, step))
 
 
 def _of(guest: str, step: Step) -> tuple[Step, ...]:

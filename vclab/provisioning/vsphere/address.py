@@ -59,8 +59,10 @@ def _known(site: Site, target: Target, machine: Machine, leases: Path | None) ->
     values = read(site.session, machine.ref, ["guest.net", "guest.toolsRunningStatus"]) or {}
     running = values.get("guest.toolsRunningStatus") == "guestToolsRunning"
     cards = values.get("guest.net", []) if running else []  # stopped tools report an earlier boot
-    reported = (a for card in cards if _is(card.macAddress, target.private_mac) for a in card.ipAddress)
-    return best(reported) or (leased(leases, target.private_mac) if leases else "") or neighbour(target.private_mac)
+    by_tools = (a for card in cards if _is(card.macAddress, target.private_mac) for a in card.ipAddress)
+    if target.isolated:  # others have the same MAC: what else knows it may speak of these
+        return best(by_tools)
+    return best(by_tools) or (leased(leases, target.private_mac) if leases else "") or neighbour(target.private_mac)
 
 
 def _is(mac: str | None, wanted: str) -> bool:

@@ -3,6 +3,7 @@ for, so that whoever comes next removes what a killed worker has left:
 
     [ds1] vclab/images.of_INSTALLATION/import-IMAGE.REVISION-TOKEN/           a copy comes
     [ds1] vclab/images.of_INSTALLATION/export-IMAGE.REVISION_READER_TOKEN/    a copy is read
+    [ds1] vclab/images.of_INSTALLATION/read-CAPTURE_TOKEN/                    a disk of a capture is read
 """
 
 import logging
@@ -68,6 +69,11 @@ def of_export(installation: str, datastore: str, wanted: Wanted, reader: str = "
     """One for a copy that is read; without a ``reader``: how those of all readers begin. No name has a "_"."""
     above = home(installation, datastore)
     return Carrier(datastore, f"{above}/export-{wanted.image}.{wanted.revision}_{f'{reader}_' if reader else ''}")
+
+
+def of_capture(installation: str, datastore: str, capture: str) -> Carrier:
+    """One for a disk of a capture that is read back. No id has a "_"."""
+    return Carrier(datastore, f"{home(installation, datastore)}/read-{capture}_")
 
 
 def definition(carrier: Carrier, note: str, size: int = 0, parent: str = "") -> Any:

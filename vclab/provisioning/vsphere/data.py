@@ -55,6 +55,7 @@ class EndpointData(ModuleData):
     folder: Name = "vclab"  #: for our machines
     private_network: Name = "private"
     public_network: Name = "public"
+    imaging_network: Line = ""  #: for sealing: DHCP and the management node only; empty: nothing can be captured
     datacenter: Line = ""  #: empty: the only one
     resource_pool: Line = ""  #: of each host or cluster, in which machines are made; empty: the root pool
     free_floor: Annotated[int, Field(ge=0, le=90)] = 15  #: percent of each datastore that stay free: nothing is placed

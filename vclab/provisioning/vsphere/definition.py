@@ -33,10 +33,11 @@ def definition(site: Site, target: Target, host: Host, place: Directory, linked:
     """
     if target.storage not in host.datastores:
         raise StepFailed(f"host {host.name} does not have the datastore {target.storage}")
-    networks, card = endpoint_data(target), _known(target, "card", CARDS)
+    networks, card, isolated = endpoint_data(target), _known(target, "card", CARDS), target.isolated
+    private = networks.imaging_network if isolated else networks.private_network
     cards = (
-        _card(site, host, card, networks.private_network, target.private_mac, 4000),
-        _card(site, host, card, networks.public_network, target.public_mac, 4001),
+        _card(site, host, card, private, target.private_mac, 4000),
+        _card(site, host, card, networks.public_network, target.public_mac, 4001, connected=not isolated),
     )
     return vim.vm.ConfigSpec(
         name=target.machine_name,
@@ -108,7 +109,7 @@ def _disk(target: Target, place: Directory, linked: bool) -> Any:
     return added
 
 
-def _card(site: Site, host: Host, kind: Any, network: str, mac: str, key: int) -> Any:
+def _card(site: Site, host: Host, kind: Any, network: str, mac: str, key: int, connected: bool = True) -> Any:
     if network not in host.networks:
         raise StepFailed(f"host {host.name} does not have the network {network}")
     return _added(
@@ -117,7 +118,9 @@ def _card(site: Site, host: Host, kind: Any, network: str, mac: str, key: int) -
             backing=_network(site, network, host.networks[network]),
             addressType="manual",
             macAddress=mac,
-            connectable=_Device.VirtualDevice.ConnectInfo(startConnected=True, connected=True, allowGuestControl=True),
+            connectable=_Device.VirtualDevice.ConnectInfo(
+                startConnected=connected, connected=connected, allowGuestControl=connected
+            ),
         )
     )
 

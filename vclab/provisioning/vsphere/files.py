@@ -102,6 +102,12 @@ def prepare(site: Site, target: Target) -> set[str]:
     return listing(site, datastore, place.path) or set()
 
 
+def make(site: Site, directory: str) -> set[str]:
+    """Make a directory of the house; what is in it, for another attempt may have been quicker."""
+    datastore = site.datastore(split(f"{directory}/")[0])
+    return set() if _make(site, datastore, directory) else listing(site, datastore, directory) or set()
+
+
 def _root(place: Directory) -> str:
     return f"[{place.datastore}] {ROOT}"
 

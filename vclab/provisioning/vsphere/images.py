@@ -9,7 +9,6 @@ from vclab.model.errors import Interrupted, StepFailed, Unreachable
 from vclab.model.revisions import Copied, CopyJob
 from vclab.model.steps import StepContext
 from vclab.provisioning.vsphere import carriers, chains, files
-from vclab.provisioning.vsphere.api import vim
 from vclab.provisioning.vsphere.copying import Copying, copy, rename, tidy
 from vclab.provisioning.vsphere.data import ImageData
 from vclab.provisioning.vsphere.faults import explained
@@ -83,13 +82,5 @@ def _copying(job: CopyJob) -> Copying:
 
 def _prepared(site: Site, wanted: Copying) -> set[str]:
     """Make the directory; return what is in it."""
-    datastore = site.datastore(wanted.datastore)
-    names = files.listing(site, datastore, wanted.directory)
-    if names is None:
-        try:
-            site.content.fileManager.MakeDirectory(wanted.directory, site.datacenter, True)
-        except vim.fault.FileAlreadyExists:
-            pass  # another attempt was quicker
-        except vim.fault.NoDiskSpace:
-            raise files.no_space(datastore.name, datastore.free_gb, wanted.directory) from None
-    return names or set()
+    names = files.listing(site, site.datastore(wanted.datastore), wanted.directory)
+    return files.make(site, wanted.directory) if names is None else names

@@ -1,6 +1,7 @@
 """The vSphere provisioning module: virtual machines on a vCenter or an ESXi host, by pyvmomi."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from vclab.model.catalog import Endpoint
@@ -9,8 +10,8 @@ from vclab.model.inventory import Inventory, MachineFacts, Machines
 from vclab.model.plans import Evidence, Facts, NodeStatus, Plan, Profile, Status, Step, StepInput, Target, Whereabouts
 from vclab.model.revisions import Content, Copied, CopyJob
 from vclab.model.steps import BlockingStep, StepContext
-from vclab.provisioning.virtual import load_plan
-from vclab.provisioning.vsphere import NAME, TRAITS, chains, images, loading, reading, removal
+from vclab.provisioning.virtual import CHECK_CAPTURE, SEAL, SHUT_DOWN, TRY_LOGIN, WAIT_SSH, capturing_steps, load_plan
+from vclab.provisioning.vsphere import NAME, TRAITS, capturing, chains, images, loading, reading, removal
 from vclab.provisioning.vsphere.address import find_address, leased, nobody_else, published_key, whereabouts
 from vclab.provisioning.vsphere.chains import Disk
 from vclab.provisioning.vsphere.copying import copy_disk
@@ -27,6 +28,14 @@ _CREATE = Step("vsphere.create_vm", "Create the virtual machine")
 _ON = Step("vsphere.power_on", "Power it on")
 _ADOPT = Step("vsphere.adopt", "Take over a machine that is ready")
 _FIND = Step("vsphere.find_address", "Find its private address", Profile.LOOK)
+_CHECK = Step("vsphere.check_capture", "See whether it can be captured")
+_OFF = Step("vsphere.await_off", "Wait until it is off", Profile.LOOK)
+_RAW = Step("vsphere.copy_raw", "Copy its disk", Profile.LONG, undo="vsphere.discard_capture")
+_VERIFY_RAW = Step("vsphere.verify_raw", "Read the copy back", Profile.LONG)
+_SEALED = Step("vsphere.copy_sealed", "Make a disk of what was sealed", Profile.LONG)
+_VERIFY_SEALED = Step("vsphere.verify_sealed", "Read that disk back", Profile.LONG)
+_PUBLISH = Step("vsphere.publish_copy", "Make it the copy of its revision", undo="vsphere.withdraw_copy")
+_DISCARD_RAW = Step("vsphere.discard_raw", "Delete the raw copy")
 
 
 class VSphere:
@@ -86,9 +95,42 @@ class VSphere:
         make = (_REMOVE, _COPY, _CREATE, _ON) if target.dedicated else (_REMOVE, _CREATE, _ON)
         return load_plan(target.guest, status, bool(target.spare), make, _ADOPT, _FIND)
 
+    def capture(self, target: Target) -> Plan:
+        """Shut the machine down, and take a raw copy of its disk. Raises ``StepFailed`` for one without a guest."""
+        before = (_CHECK, _FIND, *capturing_steps(target.guest, WAIT_SSH, CHECK_CAPTURE, SHUT_DOWN), _OFF)
+        return Plan((*before, _RAW, _VERIFY_RAW), NodeStatus(Status.POST_LOAD))
+
+    def hand_back(self, target: Target) -> Plan:
+        """Power it on again."""
+        return Plan((_ON, _FIND, *capturing_steps(target.guest, WAIT_SSH)), NodeStatus(Status.POST_LOAD))
+
+    def seal(self, target: Target) -> Plan:
+        """Seal a child of the raw copy on a machine of its own, and make a disk of that."""
+        make = (_REMOVE, _CREATE, _ON, _FIND, *capturing_steps(target.guest, WAIT_SSH, SEAL))
+        return Plan((*make, _OFF, _SEALED, _VERIFY_SEALED), NodeStatus())
+
+    def boot_test(self, target: Target) -> Plan:
+        """Load the sealed copy as for a user."""
+        plan = self.load_plan(target, NodeStatus())
+        return replace(plan, steps=(*plan.steps, *capturing_steps(target.guest, TRY_LOGIN)))
+
+    def publish(self, target: Target) -> Plan:
+        """The sealed copy gets its revision's place; the raw one goes."""
+        return Plan((_PUBLISH, _DISCARD_RAW), NodeStatus())
+
     def steps(self) -> Mapping[str, BlockingStep]:
         """The module's steps by recorded name."""
         return {
+            _CHECK.name: self._capture_step(capturing.check_capture),
+            _OFF.name: self._capture_step(capturing.await_off),
+            _RAW.name: self._capture_step(capturing.copier_of(capturing.RAW)),
+            _VERIFY_RAW.name: self._capture_step(capturing.verifier_of(capturing.RAW)),
+            _SEALED.name: self._capture_step(capturing.copier_of(capturing.SEALED)),
+            _VERIFY_SEALED.name: self._capture_step(capturing.verifier_of(capturing.SEALED)),
+            _PUBLISH.name: self._capture_step(capturing.publish),
+            _PUBLISH.undo: self._capture_step(capturing.withdraw),
+            _DISCARD_RAW.name: self._capture_step(capturing.discard),
+            _RAW.undo: self._capture_step(capturing.discard),
             "vsphere.remove_previous": self._step(self._make_room),
             "vsphere.copy_disk": self._step(copy_disk),
             "vsphere.create_vm": self._step(loading.create_vm),
@@ -175,15 +217,23 @@ class VSphere:
 
     def _step(self, work: Callable[[Site, Target, StepContext], None]) -> BlockingStep:
         def run(context: StepContext, given: StepInput) -> Facts:
-            with explained(f"{given.title} ({given.target.machine_name} on {given.target.endpoint})"):
-                work(self._at(given.target), given.target, context)
+            target = replace(given.target, copy=capturing.made_from(given))
+            with explained(f"{given.title} ({target.machine_name} on {target.endpoint})"):
+                work(self._at(target), target, context)
             return Facts()
+
+        return run
+
+    def _capture_step(self, work: Callable[[Site, StepInput, StepContext], Facts]) -> BlockingStep:
+        def run(context: StepContext, given: StepInput) -> Facts:
+            with explained(f"{given.title} ({given.target.machine_name} on {given.target.endpoint})"):
+                return work(self._at(given.target), given, context)
 
         return run
 
     def _make_room(self, site: Site, target: Target, context: StepContext) -> None:
         """What was there goes. Whoever has the address after that, which DHCP keeps for the computer, is another."""
-        address = leased(self._leases, target.private_mac) if self._leases else ""
+        address = leased(self._leases, target.private_mac) if self._leases and not target.isolated else ""
         with nobody_else(address, target):
             removal.make_room(site, target, context)
 

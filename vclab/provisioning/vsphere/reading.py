@@ -144,17 +144,27 @@ def _sent(site: Site, job: CopyJob, reader: str, told: Told, context: StepContex
     with explained(f"reading {what}"):
         carriers.sweep(site, carrier, context)
         files.must_be_there(site, path, what)
-        with _child(site, job, carrier, path, context) as machine:
-            context.progress("copied 0 % (waiting for a lease)")
-            with nfc.lease(site, machine.ExportVm(), context) as info, nfc.transfer(site, info, context) as over:
-                yield io.BufferedReader(_Sent(over, info, paced(told, job.rate), _most(job)), nfc.CHUNK)
+        note = f"vclab ({job.installation}) reads the copy of {job.wanted}; do not edit."
+        capacity = job.source.size or job.disk_gb << 30
+        with (
+            child(site, carrier, path, note, context) as machine,
+            exported(site, machine, capacity, paced(told, job.rate), context) as stream,
+        ):
+            yield stream
 
 
 @contextmanager
-def _child(site: Site, job: CopyJob, carrier: Carrier, path: str, context: StepContext) -> Iterator[Ref]:
-    """A machine whose disk is an empty child of the copy."""
+def exported(site: Site, machine: Ref, capacity: int, told: Told, context: StepContext) -> Iterator[io.BufferedReader]:
+    """The disk of a machine, of at most so many bytes, as it comes; ``told`` is told how much of it has."""
+    context.progress("copied 0 % (waiting for a lease)")
+    with nfc.lease(site, machine.ExportVm(), context) as info, nfc.transfer(site, info, context) as over:
+        yield io.BufferedReader(_Sent(over, info, told, _most(capacity)), nfc.CHUNK)
+
+
+@contextmanager
+def child(site: Site, carrier: Carrier, path: str, note: str, context: StepContext) -> Iterator[Ref]:
+    """A machine whose disk is an empty child of the disk at that path. Nothing is left of it then."""
     host, folder, machine = carriers.host(site, carrier.datastore), machine_folder(site), None
-    note = f"vclab ({job.installation}) reads the copy of {job.wanted}; do not edit."
     carriers.prepare(site, carrier)
     context.fence()
     try:
@@ -196,7 +206,6 @@ class _Sent(io.RawIOBase):
         return len(chunk)
 
 
-def _most(job: CopyJob) -> int:
+def _most(capacity: int) -> int:
     """The bytes that are taken of what is sent, at most: a disk that can't be compressed, and its tables."""
-    capacity = job.source.size or job.disk_gb << 30
     return capacity + capacity // 32 + (64 << 20)

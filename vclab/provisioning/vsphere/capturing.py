@@ -1,0 +1,303 @@
+"""Capturing a machine: its disk, with all that it is made from, becomes a disk of its own, which is read back.
+
+    [ds1] vclab/images.of_INSTALLATION/capture-ID/raw.vmdk       the raw copy
+    [ds1] vclab/images.of_INSTALLATION/capture-ID/sealed.vmdk    made of a sealed child of it
+
+Nothing finds them by a name. Published, the sealed one becomes the copy of its revision (``images.py``).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from vclab.library import vmdk_stream
+from vclab.model.errors import NotYet, StepFailed, Unreachable
+from vclab.model.plans import Becomes, Facts, StepInput, Target
+from vclab.model.revisions import Content
+from vclab.model.steps import StepContext
+from vclab.provisioning.vsphere import carriers, chains, files, images, loading, nfc, reading, removal
+from vclab.provisioning.vsphere.api import vim
+from vclab.provisioning.vsphere.copying import Copying, copy
+from vclab.provisioning.vsphere.data import image_data
+from vclab.provisioning.vsphere.encryption import why_encrypted
+from vclab.provisioning.vsphere.machines import Machine, gone, of_target
+from vclab.provisioning.vsphere.properties import find_all, read
+from vclab.provisioning.vsphere.site import Site, unusable
+
+RAW, SEALED = "raw", "sealed"
+OFF_LOOK = 5.0  #: seconds between looks whether it is off
+OFF_SECONDS = 300.0  #: for which a machine may shut down (VCL wait_for_power_off: 300)
+_DISK_PATHS = [chains.DEVICES, "snapshot"]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the disks of a capture are."""
+
+    installation: str
+    datastore: str
+    becomes: Becomes
+
+    @property
+    def directory(self) -> str:
+        """It holds nothing else."""
+        return f"{carriers.home(self.installation, self.datastore)}/capture-{self.becomes.capture}"
+
+    @property
+    def published(self) -> str:
+        """The directory of the revision's copy."""
+        becomes = self.becomes
+        return images.directory(self.installation, self.datastore, becomes.image, becomes.revision)
+
+    def disk(self, name: str) -> str:
+        """A disk of the capture: ``RAW`` or ``SEALED``."""
+        return f"{self.directory}/{name}.vmdk"
+
+
+def place_of(target: Target, becomes: Becomes | None) -> Place:
+    """Raises ``StepFailed`` for a step that is not a capture's."""
+    if becomes is None:
+        raise StepFailed(f"{target.computer} is not being captured")
+    return Place(target.installation, target.storage, becomes)
+
+
+def made_from(given: StepInput) -> str:
+    """The disk that a throw-away machine's own is made from; empty: the target says it, or it is none."""
+    target, becomes = given.target, given.becomes
+    if becomes is None or target.copy or target.computer == becomes.computer:
+        return target.copy
+    return place_of(target, becomes).disk(RAW if target.isolated else SEALED)
+
+
+def check_capture(site: Site, given: StepInput, context: StepContext) -> Facts:
+    """See whether the machine can be captured, before anything is touched, and have it on. Raises ``StepFailed``."""
+    target, place = given.target, place_of(given.target, given.becomes)
+    guest_id = image_data(target).guest_id
+    if guest_id.lower().startswith("win"):
+        raise StepFailed(f"{target.computer} has Windows ({guest_id}), and vclab can't seal that yet")
+    machine = _present(site, target)
+    _own_disk(site, machine)
+    _must_be_new(site, place)
+    _must_have_imaging_network(site, target)
+    loading.power_on(site, target, context)
+    return Facts()
+
+
+def await_off(site: Site, given: StepInput, context: StepContext) -> Facts:
+    """Look whether the machine has shut down. Raises ``NotYet`` for ``OFF_SECONDS``; then it is powered off hard, if
+    that is allowed, else ``StepFailed``.
+
+    Looks are counted, not seconds: a clock that is put right must not end a wait.
+    """
+    target = given.target
+    machine = _present(site, target)
+    if machine.power == "off":
+        return Facts()
+    looks = int(context.remembered.get("looks", "0")) + 1
+    context.remember(looks=str(looks))
+    if looks * OFF_LOOK <= OFF_SECONDS:
+        raise NotYet(f"{machine.name} is still shutting down", OFF_LOOK)
+    if not (target.isolated or (given.becomes and given.becomes.force_off)):
+        raise StepFailed(
+            f"{machine.name} does not shut down, after {OFF_SECONDS:.0f} s",
+            "shut it down from inside, then resolve it with retry; or capture it with --force-off",
+        )
+    removal.power_off(site, machine, context)
+    if _present(site, target).power != "off":
+        raise Unreachable(f"{machine.name} is not off after power off; it will be tried again")
+    return Facts()
+
+
+def copier_of(name: str) -> Callable[[Site, StepInput, StepContext], Facts]:
+    """The step that makes the disk of the capture that has this name."""
+
+    def copy_disk(site: Site, given: StepInput, context: StepContext) -> Facts:
+        """Have the machine's disk as a disk of its own, whole. Raises as ``copying.copy``, and ``StepFailed`` when the
+        machine is not off."""
+        _copied(site, given, name, context)
+        return Facts()
+
+    return copy_disk
+
+
+def verifier_of(name: str) -> Callable[[Site, StepInput, StepContext], Facts]:
+    """The step that reads that disk back."""
+
+    def verify(site: Site, given: StepInput, context: StepContext) -> Facts:
+        """Read the machine's disk and its copy, which must have the same bytes. One that has not is deleted, and is
+        made anew when this is resumed. Raises ``StepFailed``."""
+        source = _copied(site, given, name, context)
+        place = place_of(given.target, given.becomes)
+        machine, capacity = _present(site, given.target), _capacity(site, source)
+        _sweep(site, place, context)
+        told = nfc.telling(context, "reading the machine's disk", 0, 50)
+        with reading.exported(site, machine.ref, capacity, told, context) as sent:
+            held = vmdk_stream.read(sent)
+        copied = _read_back(site, place, name, held, context)
+        if copied != held:
+            files.delete_disk(site, place.disk(name))
+            raise StepFailed(
+                f"the copy of {machine.name} has other bytes than its disk (SHA-256 {copied.sha256[:12]}… instead of "
+                f"{held.sha256[:12]}…), and was deleted",
+                "resolve it with retry: it is copied anew",
+            )
+        if name == RAW:
+            return Facts(raw_sha256=held.sha256)
+        return Facts(disk_sha256=held.sha256, disk_size=held.size)
+
+    return verify
+
+
+def discard(site: Site, given: StepInput, context: StepContext) -> Facts:
+    """Delete all disks of the capture that are not published, and verify it; harmless when they are gone. Raises
+    ``StepFailed`` when something is made from one of them."""
+    place = place_of(given.target, given.becomes)
+    datastore = site.datastore(place.datastore)
+    _sweep(site, place, context)
+    if files.listing(site, datastore, place.directory) is None:
+        return Facts()
+    _must_be_nobodys(site, place.datastore, place.directory)
+    context.fence()
+    files.delete(site, place.directory)
+    if files.listing(site, datastore, place.directory) is not None:
+        raise Unreachable(f"{place.directory} is still there after its removal; it will be tried again")
+    return Facts()
+
+
+def publish(site: Site, given: StepInput, context: StepContext) -> Facts:
+    """Have the sealed disk as the copy of its revision. Raises ``StepFailed`` when something else is there."""
+    place = place_of(given.target, given.becomes)
+    disk = f"{place.published}/{images.DISK}.vmdk"
+    if not _is_published(site, place):
+        if _names(site, place.datastore, place.published):
+            raise StepFailed(f"{place.published} is there already, with something else in it")
+        files.must_be_there(site, place.disk(SEALED), f"the sealed copy of {place.becomes}")
+        context.fence()
+        files.make(site, place.published)
+        manager, center = site.content.virtualDiskManager, site.datacenter
+        site.finish(manager.MoveVirtualDisk_Task(place.disk(SEALED), center, disk, center, False))
+    if not _is_published(site, place):
+        raise Unreachable(f"{disk} is not there after its move; it will be tried again")
+    return Facts(copy=disk)
+
+
+def withdraw(site: Site, given: StepInput, context: StepContext) -> Facts:
+    """Delete the copy of the revision that ``publish`` has made; harmless when there is none."""
+    place = place_of(given.target, given.becomes)
+    if not _is_published(site, place):
+        return Facts()
+    _must_be_nobodys(site, place.datastore, place.published)
+    context.fence()
+    files.delete(site, place.published)
+    if files.listing(site, site.datastore(place.datastore), place.published) is not None:
+        raise Unreachable(f"{place.published} is still there after its removal; it will be tried again")
+    return Facts()
+
+
+# What there is.
+
+
+def _present(site: Site, target: Target) -> Machine:
+    machine = of_target(site, target)
+    if machine is None:
+        raise StepFailed(gone(target))
+    return machine
+
+
+def _own_disk(site: Site, machine: Machine) -> str:
+    """The path of the machine's only disk. Raises ``StepFailed`` for a machine that is not as vclab has made it."""
+    values = read(site.session, machine.ref, _DISK_PATHS) or {}
+    disks, name = list(chains.disk_chains(values)), machine.name
+    if len(disks) != 1 or not disks[0] or not disks[0][0]:
+        others = ", ".join(chain[0] for chain in disks[1:] if chain)
+        raise StepFailed(f"{name} has {len(disks)} disks, and vclab knows one: {others or 'none'}", "remove the others")
+    (chain,) = disks
+    if values.get("snapshot") is not None or len(chains.own_part(chain)) != 1:
+        raise StepFailed(f"{name} has a snapshot that vclab has not made", "delete it in the vSphere client")
+    device = next(each for each in values[chains.DEVICES] if isinstance(each, vim.vm.device.VirtualDisk))
+    if device.backing.diskMode != "persistent":
+        raise StepFailed(f"the disk of {name} is {device.backing.diskMode}: what was written to it is not kept")
+    if why := why_encrypted(site, chain[0]):
+        raise StepFailed(f"the disk of {name} {why}")
+    return chain[0]
+
+
+def _capacity(site: Site, disk: str) -> int:
+    """The bytes of a disk: what its machine says."""
+    for _, values in find_all(site.session, vim.VirtualMachine, [chains.DEVICES], site.datacenter):
+        for device in values.get(chains.DEVICES, []):
+            if isinstance(device, vim.vm.device.VirtualDisk) and getattr(device.backing, "fileName", "") == disk:
+                return int(device.capacityInBytes or device.capacityInKB * 1024)
+    raise StepFailed(f"no machine has the disk {disk} any more")
+
+
+def _must_be_new(site: Site, place: Place) -> None:
+    """The revision has no copy on any datastore that can be asked."""
+    paths = ["name", "browser", "summary.accessible"]
+    for _, values in find_all(site.session, vim.Datastore, paths, site.datacenter):
+        there = Place(place.installation, values["name"], place.becomes)
+        if values.get("summary.accessible", True) and _names(site, there.datastore, there.published):
+            raise StepFailed(f"{there.published} is there already, although there is no {place.becomes} yet")
+
+
+def _must_have_imaging_network(site: Site, target: Target) -> None:
+    network = site.data.imaging_network
+    if not network:
+        raise StepFailed(
+            f"nothing can be captured on {target.endpoint}: it has no imaging network",
+            f"`vclab endpoint edit {target.endpoint} --imaging-network NAME`",
+        )
+    paths = ["name", "runtime.connectionState", "runtime.inMaintenanceMode"]
+    names = [v["name"] for _, v in find_all(site.session, vim.HostSystem, paths, site.datacenter) if not unusable(v)]
+    hosts = [site.host(name) for name in names]
+    if not any(network in host.networks and target.storage in host.datastores for host in hosts):
+        raise StepFailed(
+            f"no host of {target.endpoint} has both the network {network} and the datastore {target.storage}"
+        )
+
+
+def _names(site: Site, datastore: str, directory: str) -> set[str]:
+    return files.listing(site, site.datastore(datastore), directory) or set()
+
+
+def _is_published(site: Site, place: Place) -> bool:
+    """The revision's copy is there, and was made of this capture's sealed disk, which is not where it was. Nobody else
+    has this number while it runs."""
+    there = f"{images.DISK}.vmdk" in _names(site, place.datastore, place.published)
+    return there and f"{SEALED}.vmdk" not in _names(site, place.datastore, place.directory)
+
+
+def _must_be_nobodys(site: Site, datastore: str, directory: str) -> None:
+    if user := chains.child_of(site, datastore, directory):
+        raise StepFailed(f"{user} is made from what is in {directory}; that is not deleted")
+
+
+# What is done.
+
+
+def _copied(site: Site, given: StepInput, name: str, context: StepContext) -> str:
+    """Have the disk of the capture; the path of the machine's own."""
+    target, place = given.target, place_of(given.target, given.becomes)
+    machine = _present(site, target)
+    if machine.power != "off":
+        raise StepFailed(f"{machine.name} was switched on again: its disk can't be copied", "switch it off")
+    source = _own_disk(site, machine)
+    names = _names(site, place.datastore, place.directory) or files.make(site, place.directory)
+    copying = Copying(source, f"the disk of {machine.name}", place.datastore, place.directory, name, target.disk_gb)
+    copy(site, copying, names, context)
+    return source
+
+
+def _read_back(site: Site, place: Place, name: str, wanted: Content, context: StepContext) -> Content:
+    """What the copy holds, read through a machine that has a child of it."""
+    carrier = carriers.of_capture(place.installation, place.datastore, place.becomes.capture)
+    note = f"vclab ({place.installation}) reads back what becomes {place.becomes}; do not edit."
+    told = nfc.telling(context, "reading it back", 50, 99)
+    with (
+        reading.child(site, carrier, place.disk(name), note, context) as machine,
+        reading.exported(site, machine, wanted.size, told, context) as sent,
+    ):
+        return vmdk_stream.read(sent, wanted.size)
+
+
+def _sweep(site: Site, place: Place, context: StepContext) -> None:
+    carriers.sweep(site, carriers.of_capture(place.installation, place.datastore, place.becomes.capture), context)

@@ -14,7 +14,7 @@ from tests.targets import target_of
 from vclab.fake_world import Behaviour, Failure, Size, World
 from vclab.guests.fake import FakeGuest
 from vclab.model.errors import Fenced, Interrupted, NotOurs, NotYet, StepFailed, Unreachable
-from vclab.model.plans import Access, Facts, NodeStatus, Profile, Status, StepInput, Target
+from vclab.model.plans import Access, Becomes, Facts, NodeStatus, Profile, Status, StepInput, Target
 from vclab.model.sealing import EndState
 from vclab.model.steps import StepContext
 from vclab.provisioning.fake import Fake
@@ -44,9 +44,15 @@ class Node:
         self.module, self.guest = Fake(world, "vclab"), FakeGuest(world)
         self.facts = Facts()
 
-    def step(self, name: str, target: Target = TARGET, context: StepContext | None = None) -> Facts:
+    def step(
+        self,
+        name: str,
+        target: Target = TARGET,
+        context: StepContext | None = None,
+        becomes: Becomes | None = None,
+    ) -> Facts:
         """Run one step once."""
-        given = StepInput(name, name, target, self.facts)
+        given = StepInput(name, name, target, self.facts, becomes=becomes)
         context = context or FakeContext()
         if name in self.module.steps():
             learned = self.module.steps()[name](context, given)
@@ -89,8 +95,9 @@ def test_a_load_and_each_step_again(node: Node) -> None:
     assert (facts.private_address, facts.public_address) == ("10.254.0.1", "198.18.0.1")
     assert facts.host_key and facts.boot_id
     made = node.world.all("fakes")
-    for name in [*node.module.steps(), *node.guest.steps()]:
-        node.step(name)
+    for step in node.module.load_plan(replace(TARGET, dedicated=True), NodeStatus(Status.RELOAD)).steps:
+        node.step(step.name)
+    node.step("fake.adopt")
     assert (node.world.all("fakes"), node.facts) == (made, facts)
     assert node.module.node_status(TARGET).status is Status.READY
 
@@ -276,3 +283,45 @@ def test_wrong_settings_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_looks_are_looks() -> None:
     plan = Fake(World(), "vclab").load_plan(TARGET, NodeStatus())
     assert [s.name for s in plan.steps if s.profile is Profile.LOOK] == ["fake.find_address", "fake.wait_ssh"]
+
+
+THROW_AWAY = replace(TARGET, reservation="c1", computer="fk08", isolated=True)  # with the source's MACs
+BECOMES = Becomes("c1", "class", 2, reservation="r1", computer="fk01", generation=3, access=ACCESS)
+
+
+def test_a_capture_as_the_guest_knows_it(node: Node) -> None:
+    """The source is shut down, a throw-away computer sealed, a third one tried."""
+    node.load()
+    learned = node.step("fake.check_capture", becomes=BECOMES)
+    assert {"fk01", "10.254.0.1", "198.18.0.1", node.facts.host_key, node.facts.boot_id} == set(learned.unlike)
+    node.step("fake.shut_down", becomes=BECOMES)
+    node.step("fake.shut_down", becomes=BECOMES)
+    assert node.module.power_status(TARGET) == "off"
+    node.facts = Facts(unlike=learned.unlike)
+    node.load(THROW_AWAY)
+    asyncio.run(node.guest.grant_access(THROW_AWAY, node.facts, ACCESS))
+    with pytest.raises(StepFailed, match=r"its public address 198\.18\.0\.1 is the captured computer's own"):
+        node.step("fake.try_login", THROW_AWAY, becomes=BECOMES)
+    node.facts = replace(node.facts, public_address="198.18.0.8")  # as with MACs of its own
+    with pytest.raises(StepFailed, match="the account alice is in the sealed copy"):
+        node.step("fake.try_login", THROW_AWAY, becomes=BECOMES)
+    node.step("fake.seal", THROW_AWAY, becomes=BECOMES)
+    assert node.module.power_status(THROW_AWAY) == "off"
+    node.module.power_on(FakeContext(), THROW_AWAY)
+    node.step("fake.try_login", THROW_AWAY, becomes=BECOMES)
+    node.facts = replace(node.facts, unlike=("fk08",))
+    with pytest.raises(StepFailed, match="its host name fk08 is the captured computer's own"):
+        node.step("fake.try_login", THROW_AWAY, becomes=BECOMES)
+
+
+def test_the_captured_computer_itself_is_never_sealed(node: Node) -> None:
+    node.load()
+    made = node.world.all("fakes")
+    address, boot = node.facts.private_address, node.facts.boot_id
+    for isolated, unlike in ((False, ("x",)), (True, ()), (True, ("x", address)), (True, ("x", boot))):
+        node.facts = replace(node.facts, unlike=unlike)
+        with pytest.raises(StepFailed):
+            node.step("fake.seal", replace(TARGET, isolated=isolated), becomes=BECOMES)
+    with pytest.raises(StepFailed, match="is a step of captures"):
+        node.step("fake.seal")
+    assert node.world.all("fakes") == made

@@ -22,10 +22,10 @@ from vclab.guests.linux import Linux
 from vclab.guests.ssh import Patience, Shell
 from vclab.lab import disks, network, rootfs
 from vclab.lab.layout import Layout
-from vclab.lab.machines import Machine, Spec
+from vclab.lab.machines import Ended, Machine, Spec
 from vclab.lab.parts import dnsmasq_command
 from vclab.model.errors import NotYet
-from vclab.model.plans import Facts, StepInput, Target
+from vclab.model.plans import Becomes, Facts, StepInput, Target
 from vclab.secrets.store import SecretStore
 
 T = TypeVar("T")
@@ -139,9 +139,13 @@ class Bench:
         network.down(self.layout)
         shutil.rmtree(self.layout.run, ignore_errors=True)
 
-    def machine(self, name: str) -> "Place":
-        """A machine that has been powered on just now."""
-        machine = Machine(self.layout, Spec.by_hand(self.layout, name, self._master))
+    def machine(self, name: str, source: "Place | None" = None) -> "Place":
+        """A machine that has been powered on just now. ``source``: its disk is a child of that machine's, which is
+        off."""
+        spec = Spec.by_hand(self.layout, name, source.machine.spec.disk if source else self._master)
+        if source:
+            spec = replace(spec, parents=(source.machine.spec.disk, *source.machine.spec.parents))
+        machine = Machine(self.layout, spec)
         self.machines.append(machine)
         machine.start()
         return Place(self, machine)
@@ -176,10 +180,17 @@ class Place:
             time.sleep(0.05)
         return guest.addresses
 
-    def step(self, name: str, context: Context | None = None, linux: Linux | None = None, **changes: Any) -> Facts:
-        """Run one step of the load as the worker does."""
+    def step(
+        self,
+        name: str,
+        context: Context | None = None,
+        linux: Linux | None = None,
+        becomes: Becomes | None = None,
+        **changes: Any,
+    ) -> Facts:
+        """Run one step of a load, or of a capture, as the worker does."""
         target = target_of(self.machine.spec, **changes) if changes else self.target
-        given = StepInput(name, name, target, self.facts)
+        given = StepInput(name, name, target, self.facts, becomes=becomes)
         step = (linux or self.bench.linux()).steps()[name]
         return self.bench.manage(_awaited(step(context or Context(), given)))
 
@@ -261,6 +272,15 @@ class Place:
         ran = subprocess.run([*enter, *command], capture_output=True, text=True, env={"PATH": os.environ["PATH"]})
         assert not check or ran.returncode == 0, ran.stderr
         return ran.stdout
+
+
+def wait_until_off(place: Place) -> Ended:
+    """Why it ended."""
+    deadline = time.monotonic() + 20
+    while (ended := place.machine.ended()) is None:
+        assert time.monotonic() < deadline, "it does not shut down"
+        time.sleep(0.05)
+    return ended
 
 
 async def _answers(address: str, port: int, seconds: float) -> bool:

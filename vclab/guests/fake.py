@@ -3,8 +3,10 @@
 import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 from vclab.fake_world import Machine, World, now
+from vclab.guests import capture
 from vclab.guests.base import Connections, Fence
 from vclab.model.errors import NotYet, StepFailed, Unreachable
 from vclab.model.plans import Access, Facts, NodeStatus, Status, StepInput, Target
@@ -28,6 +30,10 @@ class FakeGuest:
             "fake.wait_ssh": self._wait_ssh,
             "fake.post_load": self._post_load,
             "fake.read_public_address": self._read_public_address,
+            "fake.check_capture": self._check_capture,
+            "fake.shut_down": self._shut_down,
+            "fake.seal": self._seal,
+            "fake.try_login": self._try_login,
         }
 
     async def grant_access(self, target: Target, facts: Facts, access: Access, fence: Fence = None) -> Facts:
@@ -64,7 +70,7 @@ class FakeGuest:
     async def read_public_address(self, target: Target, facts: Facts) -> Facts:
         """The public address and the boot id."""
         machine = await self._acted("read_public_address", target)
-        return Facts(public_address=_tail(facts.private_address, "198.18"), boot_id=f"{machine.uuid}-{machine.boots}")
+        return Facts(public_address=_tail(facts.private_address, "198.18"), boot_id=_boot_id(machine))
 
     async def reboot(self, target: Target, facts: Facts) -> None:
         """Restart at once."""
@@ -143,7 +149,7 @@ class FakeGuest:
         left = machine.powered_on_at + self._world.behaviour.seconds(given.step) - now()
         if left > 0:
             raise NotYet(f"{machine.computer} does not answer SSH yet", min(left, _LONGEST_PAUSE))
-        return Facts(host_key=f"ssh-ed25519 {hashlib.sha256(machine.uuid.encode()).hexdigest()}")
+        return Facts(host_key=_host_key(machine))
 
     async def _post_load(self, context: StepContext, given: StepInput) -> Facts:
         machine = await self._acted(given.step, given.target)
@@ -154,6 +160,40 @@ class FakeGuest:
     async def _read_public_address(self, context: StepContext, given: StepInput) -> Facts:
         await self._acted(given.step, given.target)
         return await self.read_public_address(given.target, given.facts)
+
+    async def _check_capture(self, context: StepContext, given: StepInput) -> Facts:
+        """What the computer is known by. Raises ``Unreachable`` when it is off."""
+        capture.becomes(given)
+        machine = await self._acted(given.step, given.target)
+        return Facts(unlike=tuple(value for _, value in _identity(machine, given.facts)))
+
+    async def _shut_down(self, context: StepContext, given: StepInput) -> Facts:
+        """Off at once; harmless when it is off."""
+        capture.becomes(given)
+        with suppress(Unreachable):
+            machine = await self._acted(given.step, given.target)
+            context.fence()
+            self._world.change(machine.uuid, powered_on_at=0.0)
+        return Facts()
+
+    async def _seal(self, context: StepContext, given: StepInput) -> Facts:
+        """Forget what belongs to one computer or user, then off. Raises ``StepFailed`` for the source itself."""
+        capture.refuse_unless_throw_away(given)
+        machine = await self._acted(given.step, given.target)
+        capture.refuse_source(given, _boot_id(machine))
+        context.fence()
+        fresh = {"accounts": (), "let_in": (), "access_since": 0.0, "tainted": "", "prepared": False}
+        self._world.change(machine.uuid, powered_on_at=0.0, **fresh)
+        return Facts()
+
+    async def _try_login(self, context: StepContext, given: StepInput) -> Facts:
+        """Raises ``StepFailed`` for a computer that is like its source, or has the users of that."""
+        made, target = capture.becomes(given), given.target
+        machine = await self._acted(given.step, target)
+        capture.refuse_likeness(given.facts, target.computer, _identity(machine, given.facts))
+        if made.access is not None and made.access.login in machine.accounts:
+            raise StepFailed(f"{target.computer} is not clean: the account {made.access.login} is in the sealed copy")
+        return Facts()
 
     # --- what they have in common ---------------------------------------------------------------------------------
 
@@ -175,6 +215,21 @@ class FakeGuest:
         if machine is None or not machine.on:
             raise Unreachable(f"{target.computer} does not answer")
         return machine
+
+
+def _host_key(machine: Machine) -> str:
+    return f"ssh-ed25519 {hashlib.sha256(machine.uuid.encode()).hexdigest()}"
+
+
+def _boot_id(machine: Machine) -> str:
+    return f"{machine.uuid}-{machine.boots}"
+
+
+def _identity(machine: Machine, facts: Facts) -> list[tuple[str, str]]:
+    """What a machine is known by, as (what, value)."""
+    found = [("host key", _host_key(machine)), ("host name", machine.computer), ("boot id", _boot_id(machine))]
+    found += [("private address", facts.private_address), ("public address", facts.public_address)]
+    return [each for each in found if all(each)]
 
 
 def _tail(address: str, prefix: str) -> str:

@@ -3,14 +3,20 @@
 What it does follows VCL's Linux.pm: post_load, reserve, grant_access, is_user_connected, console notices.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import asyncssh
+
 from vclab.guests import (
+    capture,
     linux_accounts,
+    linux_capture,
     linux_image,
     linux_lab,
     linux_look,
@@ -25,12 +31,18 @@ from vclab.guests.linux_firewall import Firewall, Network, apply, contains, netw
 from vclab.guests.ssh import Patience, Shell
 from vclab.model.errors import NotYet, StepFailed, Unreachable
 from vclab.model.plans import PUBLISHED, Access, Facts, NodeStatus, Status, StepInput, Target
+from vclab.model.redaction import redacted
 from vclab.model.sealing import EndState, SealedPart
 from vclab.model.steps import AsyncStep, StepContext
 from vclab.secrets.store import SecretStore, of_revision, of_tenure
 
+log = logging.getLogger(__name__)
+
+NOBODY = Access("", 0)  #: of a computer that nobody was let in to
+
 SSH_LOOK = 5.0  #: seconds between looks for SSH (VCL post_load: wait_for_response 5/600/5)
 PUBLIC_ADDRESS_WAIT = 60.0  #: seconds (VCL wait_for_public_ip_address)
+OFF_TRIES, OFF_PAUSE = 3, 2.0  #: so often, with seconds between, is a computer called that may be off already
 
 
 class Linux:
@@ -59,6 +71,10 @@ class Linux:
             "linux.check_free": self._check_free,
             "linux.prepare": self._prepare,
             "linux.read_public_address": self._read_public_address,
+            "linux.check_capture": self._check_capture,
+            "linux.shut_down": self._shut_down,
+            "linux.seal": self._seal,
+            "linux.try_login": self._try_login,
         }
 
     # Steps of a load
@@ -148,6 +164,89 @@ class Linux:
             if looks * error.next_look_seconds > PUBLIC_ADDRESS_WAIT:
                 raise StepFailed(f"{error}, after {looks} looks") from None
             raise
+
+    # Steps of a capture
+
+    async def _check_capture(self, context: StepContext, given: StepInput) -> Facts:
+        """See that the computer is this tenure's and can be sealed; tell who is logged in that it shuts down soon.
+
+        Nothing is changed. ``Facts.unlike`` has what it is known by: a computer made from its image must not be like
+        it. Raises ``StepFailed`` with what sealing would refuse, and ``NotOurs``.
+        """
+        target, made = given.target, capture.becomes(given)
+        async with self._tenure(target, given.facts) as looking:
+            shell = looking.fenced(context.fence)
+            await linux_capture.why_not_sealable(shell, target.computer, made.access or NOBODY)
+            known = await linux_capture.identity(shell, target, given.facts)
+            text = f"This computer is being captured as {made}. Save your work now: it is about to shut down."
+            there = await linux_capture.tell(shell, text)
+        context.progress(f"it can be sealed; told: {there or 'nobody is logged in'}")
+        return Facts(unlike=tuple(dict.fromkeys(value for _, value in known)))
+
+    async def _shut_down(self, context: StepContext, given: StepInput) -> Facts:
+        """Tell everybody on the computer's terminals, then have it shut down a second later.
+
+        It has begun to when this is done; the next step looks whether it is off. One that does not answer is taken to
+        be off already. Raises ``NotOurs``, and ``StepFailed`` for another host key.
+        """
+        text = f"This computer is being captured as {capture.becomes(given)} and shuts down now."
+        for left in reversed(range(OFF_TRIES)):
+            try:
+                async with self._tenure(given.target, given.facts) as looking:
+                    shell = looking.fenced(context.fence)
+                    with suppress(StepFailed):  # a computer that is in trouble shuts down all the same
+                        await linux_capture.tell(shell, text)
+                    await linux_capture.shut_down(shell)
+                context.progress("it shuts down")
+                return Facts()
+            except Unreachable:
+                if left:
+                    await asyncio.sleep(OFF_PAUSE)
+        context.progress("it does not answer: it may be off already")
+        return Facts()
+
+    async def _seal(self, context: StepContext, given: StepInput) -> Facts:
+        """Seal a throw-away computer, part by part, and have it shut down. It still says that it is the captured one.
+
+        Raises ``StepFailed`` before anything is touched if it may be the captured computer itself: it is not isolated,
+        or its address or boot id is that one's. Later with the part that failed. Once the last part has begun it can't
+        be entered again: what is cut off then begins anew with another throw-away computer.
+        """
+        capture.refuse_unless_throw_away(given)
+        source, made = capture.source(given), capture.becomes(given)
+        async with self._connected(given.facts, self._long()) as looking:
+            capture.refuse_source(given, await linux_capture.boot_id(looking))
+            shell, access = looking.fenced(context.fence), made.access or NOBODY
+            parts = await self._sealed(shell, source, access, EndState.OFF, made.password_ref, context.progress)
+        for each in parts:
+            log.info("%s, %s: %s", made, each.part, redacted("; ".join((each.did, *each.output))))
+        return Facts()
+
+    async def _try_login(self, context: StepContext, given: StepInput) -> Facts:
+        """See that the computer is another one than that which was captured, and that a user can work on it.
+
+        An account is made as for any user, with a key, a password and the firewall open to our own address; it logs in,
+        runs a command, and is removed again. Raises ``StepFailed``: the computer's host key, machine-id, host name,
+        boot id or address is the captured one's own, something of its users is left, or what the login has met.
+        """
+        target, facts, made = given.target, given.facts, capture.becomes(given)
+        async with self._tenure(target, facts, self._long(), marked=True) as looking:
+            shell, key = looking.fenced(context.fence), asyncssh.generate_private_key("ssh-ed25519")
+            context.progress("comparing it with the captured computer")
+            found = await linux_capture.identity(shell, target, facts)
+            capture.refuse_likeness(facts, target.computer, found)
+            await linux_capture.refuse_leftovers(shell, target.computer, made.access or NOBODY)
+            ours = await linux_setup.own_address(shell)
+            access = await linux_capture.test_access(shell, target, key, ours)
+            context.progress(f"logging in as {access.login}")
+            try:
+                await self.grant_access(target, facts, access, context.fence)
+                await linux_capture.log_in(target, facts, key, self._patience)
+            finally:
+                await self.close_access(target, facts, access, context.fence)
+                await linux_capture.remove_test_account(shell, target, access)
+        context.progress("a user can log in and work")
+        return Facts()
 
     # What the reservation asks for
 
@@ -284,14 +383,25 @@ class Linux:
         Raises ``StepFailed``, naming the part that failed, ``NotOurs`` for another computer than the target's, and
         ``Refused`` for a secret that is no revision's.
         """
+        of_revision(password_ref)
+        async with self._connected(facts, self._long()) as looking:
+            return await self._sealed(looking.fenced(fence), target, access, end_state, password_ref)
+
+    async def _sealed(
+        self,
+        shell: Shell,
+        target: Target,
+        access: Access,
+        end_state: EndState,
+        password_ref: str,
+        progress: Callable[[str], None] = lambda text: None,
+    ) -> tuple[SealedPart, ...]:
         key = ssh.public_line(self._key).split()[1]
         password = self._secrets.generate(of_revision(password_ref))
-        async with self._connected(facts, self._long()) as looking:
-            shell = looking.fenced(fence)
-            linux_image.refuse_others(await linux_image.read(shell), target, marked=False)
-            ours = await linux_setup.own_address(shell)
-            sealing = linux_seal.Sealing(shell, target, access, end_state, password, key, ours)
-            return await linux_seal.seal(sealing)
+        linux_image.refuse_others(await linux_image.read(shell), target, marked=False)
+        ours = await linux_setup.own_address(shell)
+        sealing = linux_seal.Sealing(shell, target, access, end_state, password, key, ours)
+        return await linux_seal.seal(sealing, progress)
 
     async def why_not_free(self, address: str, host_key: str = "") -> str:
         """Why nobody can have the lab machine at this address now: somebody sits at it; empty when it is free.
@@ -320,9 +430,11 @@ class Linux:
             yield shell
 
     @asynccontextmanager
-    async def _tenure(self, target: Target, facts: Facts, marked: bool = False) -> AsyncIterator[Shell]:
+    async def _tenure(
+        self, target: Target, facts: Facts, patience: Patience | None = None, marked: bool = False
+    ) -> AsyncIterator[Shell]:
         """A connection to a computer that is not somebody else's by its own mark."""
-        async with self._connected(facts) as shell:
+        async with self._connected(facts, patience) as shell:
             linux_image.refuse_others(await linux_image.read(shell), target, marked)
             yield shell
 

@@ -45,8 +45,13 @@ sitting | sort -u
 
 async def why_not_free(shell: Shell) -> str:
     """Who is logged in at the machine itself; empty when nobody is. Raises when that can't be told: never "nobody"."""
-    found = (await shell.look("tell who sits at it", _WHO)).splitlines()
-    return f"somebody is logged in at it: {_shown(found)}" if found else ""
+    found = await who_sits(shell)
+    return f"somebody is logged in at it: {found}" if found else ""
+
+
+async def who_sits(shell: Shell) -> str:
+    """Who is logged in at the machine itself, and where; empty when nobody is."""
+    return _shown((await shell.look("tell who sits at it", _WHO)).splitlines())
 
 
 async def clean(shell: Shell, target: Target) -> None:

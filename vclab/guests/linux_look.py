@@ -36,9 +36,10 @@ echo --
 _BOOT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _CARDS = "cat /sys/class/net/*/address"
 
-# Written in the background and cut short: a terminal that was stopped (Ctrl-S) takes nothing.
+# Written in the background and cut short: a terminal that was stopped (Ctrl-S) takes nothing. From memory: the disk may
+# be full.
 _NOTIFY = """umask 077
-text=$(mktemp)
+text=$(mktemp /run/vclab-notice.XXXXXX)
 printf '\\a\\n%s\\n' "$input" | sed 's/$/\\r/' > "$text"
 for terminal in /dev/pts/[0-9]* /dev/console; do
     [ -c "$terminal" ] || continue

@@ -23,6 +23,7 @@ from vclab.model.plans import Access, Target
 from vclab.model.sealing import EndState, SealedPart
 
 HOOK_SECONDS = 300  #: for one hook (VCL: 300, one try)
+FILL_SECONDS = 300  #: for one go at filling a disk with zeros
 _MOST_LINES = 40  #: of a hook's output
 
 
@@ -93,6 +94,20 @@ async def _home_that_stays(shell: Shell, account: Account) -> str:
 
 async def _passwords(sealing: Sealing, what: str) -> str:
     return await sealing.shell.act(what, files.LIBRARY + identity.PASSWORDS, secret=sealing.password)
+
+
+async def _free_blocks(sealing: Sealing, what: str) -> str:
+    places = (await sealing.shell.look("list the file systems on disks", boot.ON_DISKS)).splitlines()
+    emptied = [await _emptied(sealing.shell, what, place) for place in places]
+    return "\n".join(emptied) or "no file system says on which disk it is"
+
+
+async def _emptied(shell: Shell, what: str, place: str) -> str:
+    said, first = "more", "yes"
+    while said == "more":
+        said = (await shell.act(what, boot.FREE_BLOCKS, place, first, str(FILL_SECONDS))).strip()
+        first = "no"
+    return said
 
 
 PARTS = (
@@ -178,6 +193,11 @@ PARTS = (
     Part("logs", "removes old logs, journals and core dumps, and empties all other logs", _script(files.LOGS)),
     Part("host keys", "removes them; each computer makes its own", _script(files.HOST_KEYS)),
     Part(
+        "free blocks",
+        "discards the blocks that no file has any more, where the disk can; else overwrites them with zeros",
+        _free_blocks,
+    ),
+    Part(
         "end",
         "empties the logs again, writes all to the disk, and shuts the computer down",
         _script(files.FINISH, lambda sealing: (sealing.end_state.value,)),
@@ -186,9 +206,13 @@ PARTS = (
 """In their order. ``docs/images.md`` has this table."""
 
 
-async def seal(sealing: Sealing) -> tuple[SealedPart, ...]:
-    """Do all parts. Raises ``StepFailed``, naming the part that failed and why."""
-    return tuple([await _done(part, sealing) for part in PARTS])
+async def seal(sealing: Sealing, progress: Callable[[str], None] = lambda text: None) -> tuple[SealedPart, ...]:
+    """Do all parts; ``progress`` is told of each that begins. Raises ``StepFailed``, naming the part that failed."""
+    done = []
+    for number, part in enumerate(PARTS, 1):
+        progress(f"part {number} of {len(PARTS)}: {part.name}")
+        done.append(await _done(part, sealing))
+    return tuple(done)
 
 
 async def _done(part: Part, sealing: Sealing) -> SealedPart:

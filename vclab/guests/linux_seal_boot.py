@@ -72,17 +72,30 @@ for file in /etc/default/grub /etc/kernel/cmdline /boot/grub/grub.cfg /boot/grub
 done
 """
 
-INITRAMFS = r"""drivers=$*
-kernels=$(for modules in /lib/modules/*/modules.dep; do
-    kernel=${modules#/lib/modules/} kernel=${kernel%/modules.dep}
-    if [ -e "/boot/vmlinuz-$kernel" ] || [ -e "/lib/modules/$kernel/vmlinuz" ]; then echo "$kernel"; fi
-done)
+# Whether one has to be built, and by what.
+KERNELS = r"""installed_kernels() {
+    for modules in /lib/modules/*/modules.dep; do
+        kernel=${modules#/lib/modules/} kernel=${kernel%/modules.dep}
+        if [ -e "/boot/vmlinuz-$kernel" ] || [ -e "/lib/modules/$kernel/vmlinuz" ]; then echo "$kernel"; fi
+    done
+}
+initramfs_tool() {
+    command -v mkinitramfs || command -v dracut ||
+        refuse 'a kernel is installed, but neither initramfs-tools nor dracut: it may not boot on other hardware'
+}
+"""
+
+INITRAMFS = (
+    KERNELS
+    + r"""drivers=$*
+kernels=$(installed_kernels)
 if [ -z "$kernels" ]; then echo 'no kernel is installed'; exit 0; fi
+tool=$(initramfs_tool)
 there() { case $(modinfo -k "$1" -F filename "$2" 2> /dev/null) in *.ko*) ;; *) return 1 ;; esac; }
 inside() { tr - _ < $memory | grep -q "/$1\.ko"; }
 memory=/run/vclab-seal/initramfs
 mkdir -p ${memory%/*}
-if command -v mkinitramfs > /dev/null; then
+if [ "${tool##*/}" = mkinitramfs ]; then
     mkdir -p /etc/initramfs-tools/conf.d /etc/initramfs-tools/hooks
     # The last of them is in force. The hook adds the drivers without having them loaded everywhere.
     echo MODULES=most > /etc/initramfs-tools/conf.d/zz-vclab
@@ -91,7 +104,7 @@ if command -v mkinitramfs > /dev/null; then
     chmod 755 /etc/initramfs-tools/hooks/vclab
     update-initramfs -u -k all > /dev/null
     list() { lsinitramfs "/boot/initrd.img-$1"; }
-elif command -v dracut > /dev/null; then
+else
     mkdir -p /etc/dracut.conf.d
     echo 'hostonly="no"' > /etc/dracut.conf.d/90-vclab.conf
     for kernel in $kernels; do
@@ -99,8 +112,6 @@ elif command -v dracut > /dev/null; then
         dracut --force --no-hostonly --add-drivers "$(echo $known)" --kver "$kernel" > /dev/null
     done
     list() { lsinitrd --kver "$1"; }
-else
-    refuse 'a kernel is installed, but neither initramfs-tools nor dracut: it may not boot on other hardware'
 fi
 for kernel in $kernels; do
     list "$kernel" > $memory
@@ -110,18 +121,22 @@ for kernel in $kernels; do
 done
 echo made for $kernels
 """
+)
 
-# Firmware that does not know the disk looks for one name only.
-EFI = r"""esp=
-for place in /boot/efi /efi /boot; do
-    if [ -d $place/EFI ]; then esp=$place; break; fi
-done
-if [ -z "$esp" ]; then
+ESP = r"""find_esp() {
+    for place in /boot/efi /efi /boot; do
+        if [ -d $place/EFI ]; then echo $place; return; fi
+    done
     [ ! -d /sys/firmware/efi ] || ! grep -qsE '^[^#]*[[:space:]]/(boot/)?efi[[:space:]]' /etc/fstab ||
         refuse 'the EFI system partition is not mounted'
-    echo 'there is no EFI system partition'
-    exit 0
-fi
+}
+"""
+
+# Firmware that does not know the disk looks for one name only.
+EFI = (
+    ESP
+    + r"""esp=$(find_esp)
+if [ -z "$esp" ]; then echo 'there is no EFI system partition'; exit 0; fi
 for pair in x64:X64 aa64:AA64; do
     cpu=${pair%:*} boot=$esp/EFI/BOOT/BOOT${pair#*:}.EFI
     vendor=
@@ -141,6 +156,7 @@ for pair in x64:X64 aa64:AA64; do
     echo "copied to $boot: $vendor"
 done
 """
+)
 
 SELINUX = r"""mode=$(sed -n 's/^[[:space:]]*SELINUX=//p' /etc/selinux/config 2> /dev/null | tail -n 1)
 case $mode in
@@ -149,11 +165,25 @@ case $mode in
 esac
 """
 
+# What makes host keys at a boot where there are none; nothing is said where systemd can be told to.
+HOST_KEY_MAKER = r"""host_key_maker() {
+    if [ -d /run/systemd/system ]; then
+        for unit in sshd-keygen@.service sshd-keygen.service sshd-keygen.target sshdgenkeys.service; do
+            if systemctl cat "$unit" > /dev/null 2>&1; then echo "$unit"; return; fi
+        done
+    else
+        grep -ls ssh-keygen /etc/init.d/* /etc/rc.local /etc/inittab | grep -m 1 . ||
+            refuse 'nothing makes host keys at the boot: the image could not be loaded'
+    fi
+}
+"""
+
 # Debian makes host keys when openssh-server is installed, and never again.
-FIRST_BOOT = r"""if [ -d /run/systemd/system ]; then
-    for unit in sshd-keygen@.service sshd-keygen.service sshd-keygen.target sshdgenkeys.service; do
-        if systemctl cat "$unit" > /dev/null 2>&1; then echo "$unit makes them"; exit 0; fi
-    done
+FIRST_BOOT = (
+    HOST_KEY_MAKER
+    + r"""maker=$(host_key_maker)
+if [ -z "$maker" ]; then
+    maker=vclab-host-keys.service
     cat > /etc/systemd/system/vclab-host-keys.service <<'UNIT'
 [Unit]
 Description=SSH host keys of this computer's own (vclab)
@@ -168,41 +198,41 @@ UNIT
         mkdir -p /etc/systemd/system/$wanted.wants
         ln -sf ../vclab-host-keys.service /etc/systemd/system/$wanted.wants/vclab-host-keys.service
     done
-    echo 'vclab-host-keys.service makes them'
-else
-    made=$(grep -ls ssh-keygen /etc/init.d/* /etc/rc.local /etc/inittab | head -n 1 || true)
-    [ -n "$made" ] || refuse 'nothing makes host keys at the boot: the image could not be loaded'
-    echo "$made makes them"
 fi
+echo "$maker makes them"
+"""
+)
+
+SWAP_SPACES = r"""swap_spaces() {
+    {
+        awk '$1 !~ /^#/ && $3 == "swap" { print $1 }' /etc/fstab 2> /dev/null || true
+        awk 'NR > 1 { print $1 }' /proc/swaps
+    } | grep -v zram | sort -u
+}
+# Its device or file; nothing where it is not there.
+swap_device() {
+    device=$1
+    case $1 in *=*) device=$(findfs "$1" 2> /dev/null) || return 0 ;; esac
+    device=$(readlink -f "$device") || return 0
+    [ -b "$device" ] || [ -f "$device" ] || return 0
+    case $(blkid -p -o value -s TYPE "$device" 2> /dev/null || true) in
+        swap | swsuspend) echo "$device" ;;
+        *) refuse "$1 is to be swap space, but is not: it may hold something else" ;;
+    esac
+}
 """
 
 # The header stays, with the UUID that fstab names; all else is overwritten, where it is not zeros already.
-SWAP = r"""page=$(getconf PAGESIZE 2> /dev/null) || page=4096
+SWAP = (
+    SWAP_SPACES
+    + r"""page=$(getconf PAGESIZE 2> /dev/null) || page=4096
 cleared=0
 zeros() { command -v cmp > /dev/null && cmp -s -n "$rest" -i "$page:0" "$device" /dev/zero; }
-for named in $({
-    awk '$1 !~ /^#/ && $3 == "swap" { print $1 }' /etc/fstab 2> /dev/null || true
-    awk 'NR > 1 { print $1 }' /proc/swaps
-} | sort -u); do
-    case $named in
-        *zram*) continue ;;
-        *=*) device=$(findfs "$named" 2> /dev/null) || { echo "not there: $named"; continue; } ;;
-        *) device=$named ;;
-    esac
-    device=$(readlink -f "$device")
-    if [ -b "$device" ]; then
-        size=$(blockdev --getsize64 "$device")
-    elif [ -f "$device" ]; then
-        size=$(stat -c %s "$device")
-    else
-        echo "not there: $named"
-        continue
-    fi
+for named in $(swap_spaces); do
+    device=$(swap_device "$named")
+    if [ -z "$device" ]; then echo "not there: $named"; continue; fi
+    if [ -b "$device" ]; then size=$(blockdev --getsize64 "$device"); else size=$(stat -c %s "$device"); fi
     ! grep -q "^$device " /proc/swaps || swapoff "$device"
-    case $(blkid -p -o value -s TYPE "$device" 2> /dev/null || true) in
-        swap | swsuspend) ;;
-        *) refuse "$named is to be swap space, but is not: it may hold something else" ;;
-    esac
     rest=$((size - page))
     [ $rest -gt 0 ] && ! zeros || continue
     [ ! -b "$device" ] || blkdiscard -o "$page" -l "$rest" "$device" 2> /dev/null || true
@@ -211,4 +241,35 @@ for named in $({
     cleared=$((cleared + 1))
 done
 echo "overwritten with zeros: $cleared"
+"""
+)
+
+# The file systems that are on disks and may be written to, each once: their places, as mountinfo writes them.
+ON_DISKS = r"""awk '{ for (n = 7; $n != "-"; n++) ; kind = $(n + 1); source = $(n + 2) }
+    kind ~ /^(ext[234]|xfs|btrfs|f2fs|jfs|reiserfs|vfat)$/ && $6 ~ /(^|,)rw(,|$)/ && !seen[source]++ { print $5 }' \
+    /proc/self/mountinfo
+"""
+
+# What a file held that was removed is still there. A disk that can't be told of free blocks is filled with zeros, in
+# files that take all room for a moment: "more" when that takes longer than is given to it.
+FREE_BLOCKS = r"""place=$(printf '%b' "$1") first=$2 seconds=$3
+file() { echo "$place/.vclab-zeros.$1"; }
+[ "$first" != yes ] || rm -f "$(file '')"*
+if fstrim "$place" 2> /dev/null; then echo "discarded in $place"; exit 0; fi
+number=0
+while [ -e "$(file $number)" ]; do number=$((number + 1)); done
+until=$(($(date +%s) + seconds))
+while :; do
+    left=$((until - $(date +%s)))
+    if [ $left -le 0 ]; then echo more; exit 0; fi
+    true 2> /dev/null > "$(file $number)" || break
+    ! command -v chattr > /dev/null || chattr -f +C "$(file $number)" || true # btrfs would compress them to nothing
+    timeout "$left" dd if=/dev/zero of="$(file $number)" bs=1M conv=notrunc 2> /dev/null || true
+    [ -s "$(file $number)" ] || break
+    number=$((number + 1))
+done
+sync -f "$place" 2> /dev/null || sync
+rm -f "$(file '')"*
+sync -f "$place" 2> /dev/null || sync
+echo "overwritten with zeros in $place"
 """

@@ -192,11 +192,15 @@ host_keys() {
 }
 """
 
+RUN_IS_MEMORY = r"""
+case $(stat -f -c %T /run) in tmpfs | ramfs) ;; *) refuse '/run is on the disk: host keys would stay' ;; esac
+"""
+
 # sshd reads its keys anew for each connection: until the last part they are in memory, and links lead there.
 HOST_KEYS = (
     _HOST_KEYS
-    + r"""case $(stat -f -c %T /run) in tmpfs | ramfs) ;; *) refuse '/run is on the disk: host keys would stay' ;; esac
-umask 077
+    + RUN_IS_MEMORY
+    + r"""umask 077
 mkdir -p $memory
 for key in $(host_keys); do
     [ ! -L "$key" ] && ours_to_change "$key" || continue

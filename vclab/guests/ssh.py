@@ -268,8 +268,41 @@ class _Notary(asyncssh.SSHClient):
         return False
 
 
+async def try_login(
+    address: str, pinned: str, login: str, key: asyncssh.SSHKey, patience: Patience, command: str
+) -> str:
+    """What a command prints that a user runs who logs in with a key of their own.
+
+    Raises ``StepFailed`` with what was seen when the login is refused, the command fails or does not end in time;
+    ``Unreachable`` when nothing answers.
+    """
+    trusted = asyncssh.import_public_key(pinned)
+    try:
+        connection = await _connect(plain_address(address), trusted, key, patience, _Notary(), login)
+    except asyncssh.Error as error:
+        raise StepFailed(f"sshd refuses {login}, who has the right key: {error.reason}") from None
+    except OSError as error:
+        raise Unreachable(f"the machine at {address} accepts no SSH login: {error or 'no answer in time'}") from None
+    try:
+        async with asyncio.timeout(patience.command):
+            status, answer, complaint = await Shell(connection, address, patience)._exchange(command, "")
+    except (asyncssh.Error, OSError) as error:
+        raise StepFailed(f"{login} is let in, but a command of theirs does not end: {error or 'no answer'}") from None
+    finally:
+        connection.abort()
+    if status != 0:
+        said = _last_lines(f"{answer}\n{complaint}") or "nothing is said"
+        raise StepFailed(f"{login} is let in, but a command of theirs ends with exit status {status}: {said}")
+    return answer
+
+
 async def _connect(
-    address: str, trusted: asyncssh.SSHKey, ours: asyncssh.SSHKey, patience: Patience, notary: _Notary
+    address: str,
+    trusted: asyncssh.SSHKey,
+    ours: asyncssh.SSHKey,
+    patience: Patience,
+    notary: _Notary,
+    login: str = "root",
 ) -> asyncssh.SSHClientConnection:
     """One attempt, without the agent, configuration or known_hosts file of whoever runs the worker."""
     kind = trusted.get_algorithm().removeprefix("ssh-")
@@ -278,7 +311,7 @@ async def _connect(
             address,
             PORT,
             sock=line,
-            username="root",
+            username=login,
             client_keys=[ours],
             client_factory=lambda: notary,
             known_hosts=([trusted], [], []),

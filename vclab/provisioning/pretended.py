@@ -45,7 +45,7 @@ class Pretended:
         if machine is None or not machine.on:
             state, gone = "off" if machine else "gone", machine is None
             return Whereabouts(trouble=f"{target.computer} is {state}", gone=gone, off=not gone)
-        return Whereabouts(address(target, "10.254"))
+        return Whereabouts(private_address(target))
 
     def evidence(self, target: Target) -> Evidence:
         """What there is of the pretended machine."""
@@ -121,7 +121,7 @@ class Pretended:
         left = machine.powered_on_at + self._world.behaviour.seconds(given.step) - now()
         if left > 0:
             raise NotYet(f"{machine.name} has no private address yet", min(left, _LONGEST_PAUSE))
-        return Facts(private_address=address(target, "10.254"))
+        return Facts(private_address=private_address(target))
 
     def _must_be_ours(self, target: Target) -> None:
         if target.installation != self._installation:
@@ -153,6 +153,11 @@ class Pretended:
         if machine is not None and machine.generation > target.generation:
             raise NotOurs(f"{machine.name} is of generation {machine.generation}, newer than {target.generation}")
         return machine
+
+
+def private_address(target: Target) -> str:
+    """In the imaging network, a computer with another one's MACs has an address of its own."""
+    return address(target, "10.253" if target.isolated else "10.254")
 
 
 def address(target: Target, prefix: str) -> str:

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.guests.bench import Bench, Context, Place, wait_until_off
+from tests.guests.bench import Bench, Context, Place, interrupted, wait_until_off
 from tests.guests.manifest import manifest
 from tests.guests.test_linux_seal import part
 from vclab.guests.capture import TEST_LOGIN
 from vclab.guests.linux_seal import PARTS
 from vclab.lab.machines import Ended
-from vclab.model.errors import Fenced, NotOurs, StepFailed
+from vclab.model.errors import Fenced, NotOurs, StepFailed, Unreachable
 from vclab.model.plans import Access, Becomes, Facts
 
 pytestmark = pytest.mark.lab
@@ -116,7 +116,7 @@ def story(source: Place, alice: Access, user_key: Path) -> Iterator[Story]:
 def sealed(source: Place, story: Story, alice: Access) -> Place:
     """A throw-away machine of the source's disk: its host key and mark, other addresses, another boot."""
     place = source.bench.machine("throw-away", source)
-    place.target = replace(place.target, reservation="c1", computer="img01", isolated=True)
+    place.target = replace(place.target, member=1, computer="img01", isolated=True)
     address = place.wait_for_addresses()[place.target.private_mac]
     place.facts = Facts(private_address=address, unlike=story.unlike)
     place.facts = place.facts.merged(place.wait_ssh())
@@ -132,7 +132,7 @@ def sealed(source: Place, story: Story, alice: Access) -> Place:
 def tried(sealed: Place, story: Story, alice: Access) -> Place:
     """A machine of the sealed disk, loaded as for a user, and tried."""
     place = sealed.bench.machine("boot-test", sealed)
-    place.target = replace(place.target, reservation="c1", computer="img02", image="class", revision=3)
+    place.target = replace(place.target, member=1, computer="img02", image="class", revision=3)
     place.load()
     place.facts = replace(place.facts, unlike=story.unlike)
     assert place.step("linux.try_login", story.trying, becomes=becomes(alice)) == Facts()
@@ -164,7 +164,8 @@ def test_a_source_that_is_off_is_shut_down(source: Place, story: Story, monkeypa
     context = Context()
     assert source.step("linux.shut_down", context, becomes=becomes()) == Facts()
     assert context.said == ["it does not answer: it may be off already"]
-    assert context.fences == 0
+    with pytest.raises(Unreachable, match="the database"):
+        source.step("linux.shut_down", Context(stale=Unreachable("the database is away")), becomes=becomes())
 
 
 @pytest.mark.usefixtures("sealed")
@@ -402,6 +403,13 @@ def test_an_image_that_says_something_else(tried: Place) -> None:
     tried.inside("cp", "/etc/bash.bashrc", "/etc/skel/.bashrc")
     assert gone_again(tried)
     tried.step("linux.try_login", becomes=becomes())
+
+
+@pytest.mark.long
+def test_a_login_is_tried_again_wherever_it_was_cut_off(tried: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    acts = interrupted(monkeypatch, lambda: tried.step("linux.try_login", becomes=becomes()))
+    assert acts == 10
+    assert gone_again(tried)
 
 
 # Free blocks.

@@ -197,6 +197,10 @@ def test_the_steps_names_are_forever(bench: Bench, loaded: Place) -> None:
         "linux.check_free",
         "linux.prepare",
         "linux.read_public_address",
+        "linux.check_capture",
+        "linux.shut_down",
+        "linux.seal",
+        "linux.try_login",
     ]
 
 

@@ -18,7 +18,9 @@ def becomes(given: StepInput) -> Becomes:
 def source(given: StepInput) -> Target:
     """The captured computer's identity, which a throw-away computer made of its copy still carries."""
     made = becomes(given)
-    return replace(given.target, reservation=made.reservation, computer=made.computer, generation=made.generation)
+    return replace(
+        given.target, reservation=made.reservation, member=0, computer=made.computer, generation=made.generation
+    )
 
 
 def refuse_unless_throw_away(given: StepInput) -> None:

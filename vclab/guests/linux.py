@@ -191,6 +191,7 @@ class Linux:
         """
         text = f"This computer is being captured as {capture.becomes(given)} and shuts down now."
         for left in reversed(range(OFF_TRIES)):
+            await asyncio.to_thread(context.fence)  # when that can't be asked, the computer is not taken to be off
             try:
                 async with self._tenure(given.target, given.facts) as looking:
                     shell = looking.fenced(context.fence)
@@ -237,7 +238,7 @@ class Linux:
             capture.refuse_likeness(facts, target.computer, found)
             await linux_capture.refuse_leftovers(shell, target.computer, made.access or NOBODY)
             ours = await linux_setup.own_address(shell)
-            access = await linux_capture.test_access(shell, target, key, ours)
+            access = await linux_capture.made_up_user(shell, target, key, ours)
             context.progress(f"logging in as {access.login}")
             try:
                 await self.grant_access(target, facts, access, context.fence)

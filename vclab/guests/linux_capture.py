@@ -71,6 +71,7 @@ echo "name $(uname -n)"
     echo "host-key $(ssh-keygen -y -f "$key" 2> /dev/null < /dev/null | cut -d ' ' -f 1,2)"
 done
 """
+_MOST_KNOWN = 20  #: lines
 _WORDS = {"boot-id": "boot id", "machine-id": "machine-id", "name": "host name", "host-key": "host key"}
 
 _OPEN_TERMINALS = "for each in /dev/pts/[0-9]*; do [ ! -c $each ] || stat -c '%U on %n' $each; done"
@@ -108,10 +109,14 @@ async def why_not_sealable(shell: Shell, computer: str, access: Access) -> None:
 async def identity(shell: Shell, target: Target, facts: Facts) -> list[tuple[str, str]]:
     """What a computer is known by, as (what, value): host keys, machine-id, host name, boot id, its addresses."""
     said = (await shell.look("tell what it is known by", _IDENTITY)).splitlines()
-    found = [(_WORDS.get(what, ""), reported.line(value, 4000)) for what, _, value in (x.partition(" ") for x in said)]
+    found = [_known(*line.partition(" ")[::2]) for line in said[:_MOST_KNOWN]]
     found += [("host key", facts.host_key), ("private address", facts.private_address)]
     found += [("public address", each) for each in (facts.public_address, await _public_address(shell, target))]
     return [each for each in dict.fromkeys(found) if all(each)]
+
+
+def _known(what: str, value: str) -> tuple[str, str]:
+    return _WORDS.get(what, ""), reported.host_key(value) if what == "host-key" else reported.line(value, 100)
 
 
 async def _public_address(shell: Shell, target: Target) -> str:
@@ -148,8 +153,8 @@ async def refuse_leftovers(shell: Shell, computer: str, access: Access) -> None:
         raise StepFailed(f"{computer} is not clean: {reported.line(left[0])} of {access.login} is in the sealed copy")
 
 
-async def test_access(shell: Shell, target: Target, key: asyncssh.SSHKey, ours: str) -> Access:
-    """That of a made-up user, let in from our own address. The same account for each attempt."""
+async def made_up_user(shell: Shell, target: Target, key: asyncssh.SSHKey, ours: str) -> Access:
+    """Of somebody who does not exist, let in from our own address. The same account for each attempt."""
     uid = reported.number((await shell.look("find a user id", _UID, TEST_LOGIN, str(_UIDS_FROM))).strip())
     reference = f"tenure/{target.computer}/{target.generation}/{TEST_LOGIN}"
     access = Access(TEST_LOGIN, uid or _UIDS_FROM, (ssh.one_line(key),), (ours,), reference)

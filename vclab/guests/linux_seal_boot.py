@@ -246,8 +246,8 @@ echo "overwritten with zeros: $cleared"
 
 # The file systems that are on disks and may be written to, each once: their places, as mountinfo writes them.
 ON_DISKS = r"""awk '{ for (n = 7; $n != "-"; n++) ; kind = $(n + 1); source = $(n + 2) }
-    kind ~ /^(ext[234]|xfs|btrfs|f2fs|jfs|reiserfs|vfat)$/ && $6 ~ /(^|,)rw(,|$)/ && !seen[source]++ { print $5 }' \
-    /proc/self/mountinfo
+    $6 "," $(n + 3) ~ /(^|,)ro(,|$)/ { next }
+    kind ~ /^(ext[234]|xfs|btrfs|f2fs|jfs|reiserfs|vfat)$/ && !seen[source]++ { print $5 }' /proc/self/mountinfo
 """
 
 # What a file held that was removed is still there. A disk that can't be told of free blocks is filled with zeros, in
@@ -262,7 +262,7 @@ until=$(($(date +%s) + seconds))
 while :; do
     left=$((until - $(date +%s)))
     if [ $left -le 0 ]; then echo more; exit 0; fi
-    true 2> /dev/null > "$(file $number)" || break
+    true 2> /dev/null > "$(file $number)" || { [ $number -gt 0 ] && break; refuse "no file can be made in $place"; }
     ! command -v chattr > /dev/null || chattr -f +C "$(file $number)" || true # btrfs would compress them to nothing
     timeout "$left" dd if=/dev/zero of="$(file $number)" bs=1M conv=notrunc 2> /dev/null || true
     [ -s "$(file $number)" ] || break

@@ -1,21 +1,26 @@
 """A pretended outside world, for benchmarks, rehearsals and tests of clocks, as Ironic ships its fake hardware.
 
 The ``fake`` provisioning module and the ``fake`` guest act on it as real drivers act on theirs: what they make stays
-until they remove it, in memory or, so that it outlives a killed worker, in a file for each machine. How long things
-take and what goes wrong is said by ``Behaviour``, a part of the settings.
+until they remove it, in memory or, so that it outlives a killed worker, in a file for each machine and disk. How long
+things take and what goes wrong is said by ``Behaviour``, a part of the settings.
 """
 
+import hashlib
 import json
 import os
 import random
 import threading
 import time
-from collections.abc import Iterable
+import uuid
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any, Generic, TypeVar
 
 from vclab.model.errors import StepFailed, Unreachable, VclabError
 from vclab.model.plans import Target
+
+T = TypeVar("T")
 
 KINDS = ("unreachable", "failed")
 
@@ -62,8 +67,8 @@ class Behaviour:
     ``delays`` gives seconds, fixed or as [from, to], by step or act: ``fake.copy_disk``, ``survey``, ``grant_access``;
     ``*`` is for all others. A step that looks for something finds it that long after power on. ``failures`` goes by the
     same names. ``connects_after`` and ``stays``: when a pretended user connects after access was given, and for how
-    long they stay (both in seconds; negative: never, and for ever). ``world``: the folder that keeps the machines;
-    without one they are kept in memory.
+    long they stay (both in seconds; negative: never, and for ever). ``world``: the folder that keeps the machines and
+    disks; without one they are kept in memory.
     """
 
     enabled: bool = False
@@ -108,11 +113,43 @@ class Machine:
     accounts: tuple[str, ...] = ()
     let_in: tuple[str, ...] = ()  #: addresses
     access_since: float = 0.0  #: seconds since 1970
+    made_from: str = ""  #: path of the disk that its own is a child of; empty: no disk of a capture
 
     @property
     def on(self) -> bool:
         """Whether it is powered on."""
         return self.powered_on_at > 0
+
+    @property
+    def holds(self) -> "Held":
+        """What is on its disk now."""
+        return Held(self.image, self.revision, self.prepared, self.tainted, self.accounts)
+
+
+@dataclass(frozen=True)
+class Held:
+    """What is on a pretended disk."""
+
+    image: str
+    revision: int
+    prepared: bool = False
+    tainted: str = ""
+    accounts: tuple[str, ...] = ()
+
+    @property
+    def sha256(self) -> str:
+        """Pretended: the same for disks that hold the same."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Disk:
+    """A pretended disk that a capture has made: a raw, sealed or published copy."""
+
+    path: str
+    endpoint: str
+    capture: str  #: its id
+    holds: Held
 
 
 _BEGAN = time.time() - time.monotonic()
@@ -123,13 +160,62 @@ def now() -> float:
     return _BEGAN + time.monotonic()
 
 
+class _Kept(Generic[T]):
+    """All things of a kind, by their keys: in memory, or a file for each. The kind's ``read`` makes one of JSON."""
+
+    def __init__(self, read: Callable[[dict[str, Any]], T], suffix: str, folder: Callable[[], Path | None]) -> None:
+        self._read, self._suffix, self._folder = read, suffix, folder
+        self._there: dict[str, T] = {}
+
+    def find(self, key: str) -> T | None:
+        """The thing with that key."""
+        file = self._file(key)
+        if file is None:
+            return self._there.get(key)
+        return self._of(file) if file.exists() else None
+
+    def all(self) -> list[T]:
+        """All of them."""
+        folder = self._folder()
+        if folder is None:
+            return list(self._there.values())
+        return [self._of(file) for file in folder.glob(f"*{self._suffix}")] if folder.is_dir() else []
+
+    def put(self, key: str, thing: Any) -> None:
+        """Have it there, in place of one with the same key."""
+        file = self._file(key)
+        if file is None:
+            self._there[key] = thing
+        else:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            fresh = file.with_suffix(f".{os.getpid()}")
+            fresh.write_text(json.dumps(asdict(thing)))
+            fresh.replace(file)  # at once: whoever reads sees the old one or the new one
+
+    def remove(self, key: str) -> None:
+        """Delete it; harmless when it is gone."""
+        file = self._file(key)
+        if file is None:
+            self._there.pop(key, None)
+        else:
+            file.unlink(missing_ok=True)
+
+    def _file(self, key: str) -> Path | None:
+        folder = self._folder()
+        return None if folder is None else folder / f"{key}{self._suffix}"
+
+    def _of(self, file: Path) -> T:
+        return self._read(json.loads(file.read_text()))
+
+
 class World:
-    """The machines that there are, and what happens to those who act. Safe to use from several threads."""
+    """The machines and disks that there are, and what happens to those who act. Safe to use from several threads."""
 
     def __init__(self, behaviour: Behaviour | None = None) -> None:
         self.behaviour = behaviour or Behaviour()  #: may be replaced at any time
         self._lock = threading.RLock()
-        self._machines: dict[str, Machine] = {}
+        self._machines = _Kept(_machine, ".json", lambda: self.behaviour.world)
+        self._disks = _Kept(_disk, ".disk", lambda: self.behaviour.world)
         self._attempts: dict[str, int] = {}
 
     def misfortune(self, name: str, target: Target) -> VclabError | None:
@@ -148,31 +234,17 @@ class World:
     def find(self, uuid: str) -> Machine | None:
         """The machine of that instance UUID."""
         with self._lock:
-            file = self._file(uuid)
-            if file is None:
-                return self._machines.get(uuid)
-            return _read(file) if file.exists() else None
+            return self._machines.find(uuid)
 
     def all(self, endpoint: str) -> list[Machine]:
         """All machines of an endpoint, by name."""
         with self._lock:
-            folder = self._folder
-            machines: Iterable[Machine] = self._machines.values()
-            if folder is not None:
-                machines = [_read(file) for file in folder.glob("*.json")] if folder.is_dir() else []
-            return sorted((m for m in machines if m.endpoint == endpoint), key=lambda m: m.name)
+            return sorted((m for m in self._machines.all() if m.endpoint == endpoint), key=lambda m: m.name)
 
     def put(self, machine: Machine) -> Machine:
         """Make a machine, or change it."""
         with self._lock:
-            file = self._file(machine.uuid)
-            if file is None:
-                self._machines[machine.uuid] = machine
-            else:
-                file.parent.mkdir(parents=True, exist_ok=True)
-                fresh = file.with_suffix(f".{os.getpid()}")
-                fresh.write_text(json.dumps(asdict(machine)))
-                fresh.replace(file)  # at once: whoever reads sees the old one or the new one
+            self._machines.put(machine.uuid, machine)
             return machine
 
     def change(self, uuid: str, **changes: object) -> Machine:
@@ -186,20 +258,39 @@ class World:
     def remove(self, uuid: str) -> None:
         """Delete a machine; harmless when it is gone."""
         with self._lock:
-            file = self._file(uuid)
-            if file is None:
-                self._machines.pop(uuid, None)
-            else:
-                file.unlink(missing_ok=True)
+            self._machines.remove(uuid)
 
-    @property
-    def _folder(self) -> Path | None:
-        return self.behaviour.world
+    def find_disk(self, endpoint: str, path: str) -> Disk | None:
+        """The disk at that path."""
+        with self._lock:
+            return self._disks.find(_key(endpoint, path))
 
-    def _file(self, uuid: str) -> Path | None:
-        return None if self._folder is None else self._folder / f"{uuid}.json"
+    def disks(self, endpoint: str) -> list[Disk]:
+        """All disks of an endpoint that captures have made, by path."""
+        with self._lock:
+            return sorted((d for d in self._disks.all() if d.endpoint == endpoint), key=lambda d: d.path)
+
+    def put_disk(self, disk: Disk) -> Disk:
+        """Make a disk, or write it anew."""
+        with self._lock:
+            self._disks.put(_key(disk.endpoint, disk.path), disk)
+            return disk
+
+    def remove_disk(self, endpoint: str, path: str) -> None:
+        """Delete a disk; harmless when it is gone."""
+        with self._lock:
+            self._disks.remove(_key(endpoint, path))
 
 
-def _read(file: Path) -> Machine:
-    values = json.loads(file.read_text())
+def _key(endpoint: str, path: str) -> str:
+    """A name for a file."""
+    return uuid.uuid5(uuid.NAMESPACE_URL, f"{endpoint}/{path}").hex
+
+
+def _machine(values: dict[str, Any]) -> Machine:
     return Machine(**{**values, "accounts": tuple(values["accounts"]), "let_in": tuple(values["let_in"])})
+
+
+def _disk(values: dict[str, Any]) -> Disk:
+    held = {**values["holds"], "accounts": tuple(values["holds"]["accounts"])}
+    return Disk(**{**values, "holds": Held(**held)})

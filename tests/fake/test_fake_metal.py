@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.fake.test_fake import ACCESS
+from tests.fake.node import ACCESS
 from tests.provisioning.bench import FakeContext
 from tests.targets import target_of
 from vclab.fake_world import Behaviour, World

@@ -9,18 +9,19 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from vclab.fake_world import Machine, now
+from vclab.fake_world import Held, Machine, World, now
 from vclab.model.errors import NotOurs, StepFailed, Unreachable
 from vclab.model.inventory import DatastoreFacts, HostFacts, Inventory, MachineFacts, Machines
-from vclab.model.plans import NodeStatus, Plan, Profile, Step, Target
+from vclab.model.plans import Facts, NodeStatus, Plan, Profile, Status, Step, StepInput, Target
 from vclab.model.steps import BlockingStep, StepContext
-from vclab.model.traits import POWER, Traits
+from vclab.model.traits import POWER, Operation, Traits
+from vclab.provisioning.fake_captures import Captures, made_from
 from vclab.provisioning.kind import Kind, Surroundings
 from vclab.provisioning.pretended import Pretended
-from vclab.provisioning.virtual import load_plan
+from vclab.provisioning.virtual import CHECK_CAPTURE, SEAL, SHUT_DOWN, TRY_LOGIN, WAIT_SSH, capturing_steps, load_plan
 
 NAME = "fake"
-TRAITS = Traits(operations=POWER)
+TRAITS = Traits(seals=True, operations=(*POWER, Operation.CAPTURE))
 DATASTORE = "fake-ds"
 
 _REMOVE = Step("fake.remove_previous", "Remove what was there before")
@@ -29,13 +30,25 @@ _CREATE = Step("fake.create_vm", "Create the virtual machine")
 _ON = Step("fake.power_on", "Power it on")
 _ADOPT = Step("fake.adopt", "Take over a machine that is ready")
 _FIND = Step("fake.find_address", "Find its private address", Profile.LOOK)
+_CHECK = Step("fake.check_machine", "See whether it can be captured")  # the guest of that name has a check_capture
+_OFF = Step("fake.await_off", "Wait until it is off", Profile.LOOK)
+_RAW = Step("fake.copy_raw", "Copy its disk", Profile.LONG, undo="fake.discard_capture")
+_VERIFY_RAW = Step("fake.verify_raw", "Read the copy back", Profile.LONG)
+_SEALED = Step("fake.copy_sealed", "Make a disk of what was sealed", Profile.LONG)
+_VERIFY_SEALED = Step("fake.verify_sealed", "Read that disk back", Profile.LONG)
+_PUBLISH = Step("fake.publish_copy", "Make it the copy of its revision", undo="fake.withdraw_copy")
+_DISCARD_RAW = Step("fake.discard_raw", "Delete the raw copy")
 
 
 class Fake(Pretended):
-    """A ``ProvisioningModule`` that makes its computers. Thread-safe."""
+    """A ``ProvisioningModule`` that makes its computers, and a ``Sealer``. Thread-safe."""
 
     name = NAME
     traits = TRAITS
+
+    def __init__(self, world: World, installation: str) -> None:
+        super().__init__(world, installation)
+        self._captures = Captures(world)
 
     def survey(self, endpoint: str) -> Inventory:
         """The hosts of the settings; one datastore that all of them see."""
@@ -60,12 +73,46 @@ class Fake(Pretended):
         make = (_REMOVE, _COPY, _CREATE, _ON) if target.dedicated else (_REMOVE, _CREATE, _ON)
         return load_plan(target.guest, status, bool(target.spare), make, _ADOPT, _FIND)
 
+    def capture(self, target: Target) -> Plan:
+        """Shut the machine down, and take a raw copy of its disk. Raises ``StepFailed`` for one without a guest."""
+        before = (_CHECK, _FIND, *capturing_steps(target.guest, WAIT_SSH, CHECK_CAPTURE, SHUT_DOWN), _OFF)
+        return Plan((*before, _RAW, _VERIFY_RAW), NodeStatus(Status.POST_LOAD))
+
+    def hand_back(self, target: Target) -> Plan:
+        """Power it on again."""
+        return Plan((_ON, _FIND, *capturing_steps(target.guest, WAIT_SSH)), NodeStatus(Status.POST_LOAD))
+
+    def seal(self, target: Target) -> Plan:
+        """Seal a child of the raw copy on a machine of its own, and make a disk of that."""
+        make = (_REMOVE, _CREATE, _ON, _FIND, *capturing_steps(target.guest, WAIT_SSH, SEAL))
+        return Plan((*make, _OFF, _SEALED, _VERIFY_SEALED), NodeStatus())
+
+    def boot_test(self, target: Target) -> Plan:
+        """Load the sealed copy as for a user."""
+        plan = self.load_plan(target, NodeStatus())
+        return replace(plan, steps=(*plan.steps, *capturing_steps(target.guest, TRY_LOGIN)))
+
+    def publish(self, target: Target) -> Plan:
+        """The sealed copy gets its revision's place; the raw one goes."""
+        return Plan((_PUBLISH, _DISCARD_RAW), NodeStatus())
+
     def steps(self) -> Mapping[str, BlockingStep]:
         """The module's steps by recorded name."""
+        captures = self._captures
         return {
+            _CHECK.name: self._learning(captures.check),
+            _OFF.name: self._learning(captures.await_off),
+            _RAW.name: self._learning(captures.copy_raw),
+            _VERIFY_RAW.name: self._learning(captures.verify_raw),
+            _RAW.undo: self._learning(captures.discard),
+            _SEALED.name: self._learning(captures.copy_sealed),
+            _VERIFY_SEALED.name: self._learning(captures.verify_sealed),
+            _PUBLISH.name: self._learning(captures.publish),
+            _PUBLISH.undo: self._learning(captures.withdraw),
+            _DISCARD_RAW.name: self._learning(captures.discard),
             "fake.remove_previous": self._step(self._remove_previous),
-            "fake.copy_disk": self._step(self._copy_disk),
-            "fake.create_vm": self._step(self._create_vm),
+            "fake.copy_disk": self._learning(self._copy_disk),
+            "fake.create_vm": self._learning(self._create_vm),
             "fake.adopt": self._step(self._adopt),
             "fake.power_on": self._step(self._power_on),
             "fake.find_address": self._find_address,
@@ -99,9 +146,12 @@ class Fake(Pretended):
     def _remove_previous(self, context: StepContext, target: Target) -> None:
         self._clear(context, target, target.generation - 1)
 
-    def _copy_disk(self, context: StepContext, target: Target) -> None:
-        """A disk of its own: an unfinished machine, on no host."""
+    def _copy_disk(self, context: StepContext, given: StepInput) -> Facts:
+        """A disk of its own, or a child of a capture's: an unfinished machine, on no host."""
+        target = given.target
         if self._world.find(target.instance_uuid) is None:
+            parent = made_from(self._world, given)
+            held = parent.holds if parent else Held(target.image, target.revision)
             context.fence()
             self._world.put(
                 Machine(
@@ -114,12 +164,18 @@ class Fake(Pretended):
                     generation=target.generation,
                     image=target.image,
                     revision=target.revision,
+                    prepared=held.prepared,
+                    tainted=held.tainted,
+                    accounts=held.accounts,
+                    made_from=parent.path if parent else "",
                 )
             )
+        return Facts()
 
-    def _create_vm(self, context: StepContext, target: Target) -> None:
+    def _create_vm(self, context: StepContext, given: StepInput) -> Facts:
+        target = given.target
         if not target.dedicated:
-            self._copy_disk(context, target)
+            self._copy_disk(context, given)
         machine = self._present(target, "fake.copy_disk")
         if not machine.host:
             if target.host not in self._world.behaviour.hosts:
@@ -127,6 +183,7 @@ class Fake(Pretended):
             machine = self._world.put(replace(machine, host=target.host))
         if machine.host != target.host:
             raise StepFailed(f"{machine.name} is on host {machine.host}, not on {target.host}")
+        return Facts()
 
     def _power_on(self, context: StepContext, target: Target) -> None:
         machine = self._present(target, "fake.create_vm")

@@ -95,10 +95,18 @@ class Pretended:
 
     def _step(self, work: Callable[[StepContext, Target], None]) -> BlockingStep:
         def run(context: StepContext, given: StepInput) -> Facts:
-            self._must_be_ours(given.target)
-            self._delay(context, given.step, given.target)
             work(context, given.target)
             return Facts()
+
+        return self._learning(run)
+
+    def _learning(self, work: BlockingStep) -> BlockingStep:
+        """A step that is given more than its target, and may learn something."""
+
+        def run(context: StepContext, given: StepInput) -> Facts:
+            self._must_be_ours(given.target)
+            self._delay(context, given.step, given.target)
+            return work(context, given)
 
         return run
 

@@ -42,15 +42,20 @@ async def time_client(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator
     server = TimeServer(tmp_path_factory.mktemp("time-server"))
     try:
         client = await server.client()
-        for _ in range(100):
-            try:
-                await search_attributes.register(client)
-                break
-            except RPCError:
-                await asyncio.sleep(0.2)
+        await registered(client)
         yield client
     finally:
         server.stop()
+
+
+async def registered(client: Client, seconds: float = 60.0) -> None:
+    """Have the server know our search attributes, which it does not at once when it has begun."""
+    async with asyncio.timeout(seconds):
+        while True:
+            try:
+                return await search_attributes.register(client)
+            except RPCError:
+                await asyncio.sleep(0.2)
 
 
 class Life:

@@ -17,12 +17,11 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
-from temporalio.service import RPCError
 
 from tests.people import People
 from tests.store import postgresql
 from tests.temporal_server import TimeServer
-from tests.workflows.conftest import IMAGE, QUEUE, seed
+from tests.workflows.conftest import IMAGE, QUEUE, registered, seed
 from tests.workflows.copying import MADE, REMOVED, copy_at, wanted
 from vclab.model import ids, messages
 from vclab.model.catalog import IdentityPool
@@ -31,7 +30,6 @@ from vclab.model.revisions import Copied, CopyState
 from vclab.store import catalog, copies, reservations
 from vclab.store.engine import open_store
 from vclab.store.models import Claim, Copy, CopyWaiter
-from vclab.temporal import search_attributes
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 
@@ -70,7 +68,7 @@ class Copying:
         seed(self.store)
         self.store.run(self._fill)
         self.client = await self.server.client()
-        await registered(self)
+        await registered(self.client, PATIENCE)
         self.start_worker()
         people = People(self.client, QUEUE, self.store)
         for step in MADE:
@@ -144,16 +142,6 @@ def durable(database: postgresql.Server) -> str:
     with psycopg.connect(database.url(name), autocommit=True) as connection:
         connection.execute(f"ALTER DATABASE {name} SET synchronous_commit = on".encode())
     return name
-
-
-async def registered(copying: Copying) -> None:
-    """The server knows our search attributes."""
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            try:
-                return await search_attributes.register(copying.client)
-            except RPCError:
-                await asyncio.sleep(0.2)
 
 
 @pytest.fixture

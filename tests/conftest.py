@@ -21,7 +21,12 @@ HEAVY = (
 """Beginnings of paths: what needs root, a server with a worker, or many seconds. `make quick` leaves it out."""
 LIGHT = (
     *("guests/test_linux_text.py", "provisioning/test_registry.py", "provisioning/test_toy.py"),
-    *("provisioning/test_virtual.py", "workflows/test_converter.py", "workflows/test_compatibility.py"),
+    *(
+        "provisioning/test_virtual.py",
+        "provisioning/test_interface.py",
+        "workflows/test_converter.py",
+        "workflows/test_compatibility.py",
+    ),
 )
 """And what is light all the same."""
 

@@ -27,51 +27,102 @@ Fence = Callable[[], None] | None
 
 
 class Guest(Protocol):
-    """An OS module. All methods are coroutines; ``facts`` must hold the private address and the pinned host key.
+    """An OS module. All methods but ``steps`` are coroutines; ``facts`` must hold the private address and the pinned
+    host key.
 
     They raise ``Unreachable`` when the computer can't be looked at (which is never "not connected") and ``StepFailed``
-    when trying again is useless.
+    when trying again is useless. ``fence`` is asked before each change.
     """
 
     name: str
 
     def steps(self) -> Mapping[str, AsyncStep]:
-        """The guest's load steps, by their recorded name."""
+        """Name the guest's steps: those of loads, and of captures if its computers can be sealed.
+
+        Called by: the worker, when it starts: each becomes an activity.
+        Answers: each step by its recorded name, ``<guest>.<verb>``, which is forever. A plan names ``wait_ssh``,
+            ``post_load`` and ``read_public_address``; that of a lab machine also ``check_free`` and ``prepare``; that
+            of a capture ``check_capture``, ``shut_down``, ``seal`` and ``try_login``.
+        """
 
     async def grant_access(self, target: Target, facts: Facts, access: Access, fence: Fence = None) -> Facts:
-        """Make the account (keys, one-time password, sudo if allowed); open the connect ports to the addresses only.
+        """Let a user in: make the account (keys, one-time password, sudo if allowed), and open the connect ports to the
+        addresses only.
 
-        The public address and boot id as they are now, as far as the computer tells them: somebody is about to come."""
+        Begins: prepared by post-load.
+        Ends: these addresses are let in, and no others. Twice is harmless.
+        Called by: the reservation, when its user presses Connect, or is let in further.
+        Answers: the public address and boot id as they are now, as far as the computer tells them: somebody is about to
+            come.
+        """
 
     async def close_access(self, target: Target, facts: Facts, access: Access, fence: Fence = None) -> None:
-        """Close the connect ports to everybody but the management node."""
+        """Close the connect ports to everybody but the management node.
+
+        Ends: nobody else is let in. Twice is harmless.
+        Called by: the reservation, at its end.
+        """
 
     async def connections(self, target: Target, facts: Facts, access: Access, within: float = 0.0) -> Connections:
-        """Who is connected now, or was at some time in the last ``within`` seconds."""
+        """Look who is connected now, or was at some time in the last ``within`` seconds.
+
+        Ends: nothing is changed.
+        Called by: the reservation's looks.
+        Answers: the addresses; none: nobody is. Unknown is no answer: it raises ``Unreachable``.
+        """
 
     async def notify(self, target: Target, facts: Facts, text: str) -> None:
-        """Show a notice on the computer's consoles."""
+        """Show a notice on the computer's consoles.
+
+        Called by: the reservation, before its end.
+        """
 
     async def read_public_address(self, target: Target, facts: Facts) -> Facts:
-        """The public address as the computer has it now, with its boot id."""
+        """Read the public address as the computer has it now, with its boot id.
+
+        Ends: nothing is changed.
+        Called by: the reservation's looks, when the computer was restarted.
+        """
 
     async def reboot(self, target: Target, facts: Facts) -> None:
-        """Ask the computer to restart; returns when it has begun to. Whether it came back is looked at afterwards."""
+        """Ask the computer to restart.
+
+        Ends: it has begun to. Whether it came back is looked at afterwards.
+        Called by: ``vclab reboot``.
+        """
 
     async def console(self, target: Target, facts: Facts) -> Sequence[str]:
-        """The last lines that the computer wrote about itself, newest last: evidence when its load has failed."""
+        """Read the last lines that the computer wrote about itself: evidence when its load has failed.
+
+        Ends: nothing is changed.
+        Called by: ``gather_evidence``.
+        Answers: the lines, newest last.
+        """
 
     async def taint(self, target: Target, facts: Facts, reason: str) -> None:
-        """Write into the computer's currentimage.txt that a user may have logged in (VCL vcld_tainted)."""
+        """Write into the computer's currentimage.txt that a user may have logged in (VCL vcld_tainted).
+
+        Ends: the computer itself says that it must be loaded anew. Twice is harmless.
+        Called by: the reservation's looks, when its user is there; whoever keeps spares.
+        """
 
     async def why_tainted(self, target: Target, facts: Facts, access: Access, opened_seconds: float) -> str:
         """Close the computer to its users, then read who has been connected or logged in since access was opened, at
-        most so long ago. Why it can't be ruled out that somebody was; empty when it is. What can't be read is a reason.
+        most so long ago.
+
+        Ends: nobody but the management node is let in.
+        Called by: whoever keeps spares, when a reservation ends.
+        Answers: why it can't be ruled out that somebody was; empty when it is. What can't be read is a reason.
         """
 
     async def node_status(self, target: Target, facts: Facts) -> NodeStatus:
-        """What the computer says it is: READY (the target's revision, post-load done, untainted, the pinned host key),
-        POST_LOAD (the tag of post-load is missing) or RELOAD (anything else, and what can't be read)."""
+        """Read what the computer says it is.
+
+        Ends: nothing is changed.
+        Called by: ``make_plan``, before each load.
+        Answers: READY (the target's revision, post-load done, untainted, the pinned host key), POST_LOAD (the tag of
+            post-load is missing) or RELOAD (anything else, and what can't be read).
+        """
 
     async def sanitize(
         self,
@@ -83,8 +134,11 @@ class Guest(Protocol):
     ) -> None:
         """Remove all that the tenure's users could have left, close the computer, and verify that it is clean.
 
-        ``access``: who was let in; ``opened``: that they were, or that it can't be ruled out. Twice is harmless.
-        Raises ``StepFailed``, naming what stays; always so when a user had root rights.
+        ``access``: who was let in; ``opened``: that they were, or that it can't be ruled out.
+
+        Ends: it is clean. Twice is harmless.
+        Called by: ``remove`` of a module whose computers are lent; whoever keeps spares.
+        Raises: ``StepFailed``, naming what stays; always so when a user had root rights.
         """
 
     async def pre_capture(
@@ -96,13 +150,17 @@ class Guest(Protocol):
         password_ref: str,
         fence: Fence = None,
     ) -> tuple[SealedPart, ...]:
-        """Seal the computer, so that an image can be made of its disk, then leave it as ``end_state`` says (seed 002).
+        """Seal the computer, so that an image can be made of its disk, then leave it as ``end_state`` says.
 
-        Only for a throw-away machine: what belongs to one computer or person is destroyed. ``access``: who was let in.
-        ``password_ref``: the secret of the revision (``revision/…``) that becomes root's password; made up if there is
-        none. What each part did, in their order. Twice is harmless, wherever it was cut off, until the end state is
-        begun or the computer restarts: then it has other host keys, if it answers at all. Raises ``StepFailed``,
-        naming the part that failed.
+        ``access``: who was let in. ``password_ref``: the secret of the revision (``revision/…``) that becomes root's
+        password; made up if there is none.
+
+        Begins: a throw-away machine: what belongs to one computer or person is destroyed.
+        Ends: sealed; off, on, or restarting. Twice is harmless, wherever it was cut off, until the end state is begun
+            or the computer restarts: then it has other host keys, if it answers at all.
+        Called by: nobody yet; the guest's step ``seal`` does the same.
+        Answers: what each part did, in their order.
+        Raises: ``StepFailed``, naming the part that failed.
         """
 
 

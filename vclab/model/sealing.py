@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class EndState(StrEnum):
-    """What becomes of the computer when it is sealed (seed 002, ``end_state``)."""
+    """What becomes of the computer when it is sealed."""
 
     OFF = "off"  #: it shuts down
     ON = "on"  #: it stays on, but accepts no new SSH login before it restarts: its host keys are gone

@@ -1,4 +1,9 @@
-"""The interface of a provisioning module: what all modules have, and what some add, as their traits declare."""
+"""The interface of a provisioning module: what all modules have, and what some add, as their traits declare.
+
+The docstrings of these protocols, and of ``Guest``, are the pages of ``docs/interface.md``: a sentence, then what an
+operation begins with, ends with, who calls it, what it answers and raises. ``tests/provisioning/test_interface.py`` is
+the suite that every module passes.
+"""
 
 from collections.abc import Mapping
 from typing import Protocol, cast
@@ -22,41 +27,99 @@ class ProvisioningModule(Protocol):
     traits: Traits
 
     def survey(self, endpoint: str) -> Inventory:
-        """Ask an endpoint what it can hold now. Raises ``Unreachable``."""
+        """Ask an endpoint what it can hold now.
+
+        Ends: nothing is changed.
+        Called by: placement, before each reservation is placed; the rounds.
+        Answers: its hosts and storages; a host that can't be used, and why not.
+        Raises: ``Unreachable``.
+        """
 
     def node_status(self, target: Target) -> NodeStatus:
-        """Observe whether the computer is READY, needs POST_LOAD, or RELOAD."""
+        """Observe what the computer needs before it can be handed over.
+
+        Begins: with anything, or nothing, in the computer's place.
+        Ends: nothing is changed.
+        Called by: ``make_plan``, before each load; the guest is asked for the inside.
+        Answers: READY, POST_LOAD or RELOAD, and why; power "on", "off" or "unknown"; ssh yes, no or unknown (None),
+            which is never taken for no. What is not there, or holds another image, is never READY; a module that loads
+            answers RELOAD.
+        Raises: ``Unreachable``, ``NotOurs``.
+        """
 
     def whereabouts(self, target: Target) -> Whereabouts:
-        """What the endpoint knows of a computer that does not answer where it was: it may have another address by now,
-        or be off, or gone. Touches nothing."""
+        """Find a computer that does not answer where it was: it may have another address by now, or be off, or gone.
+
+        Ends: nothing is changed.
+        Called by: looks and guest's steps that find nobody.
+        Answers: its address; ``off`` and ``gone`` only when that is certain, else neither. ``trouble`` says why it
+            can't answer; empty: the endpoint sees nothing wrong.
+        Raises: ``Unreachable``.
+        """
 
     def load_plan(self, target: Target, status: NodeStatus) -> Plan:
-        """The steps that bring the computer from ``status`` to handed-over-able, guest steps included."""
+        """Plan the load: the steps that bring the computer from ``status`` to handed-over-able, guest steps included.
+
+        Ends: nothing is changed; the plan is recorded, and resumed from.
+        Called by: ``make_plan``, before each load.
+        Answers: steps of this module and of the target's guest, each once; none of a guest when there is none.
+        Raises: ``StepFailed`` when there is no way.
+        """
 
     def evidence(self, target: Target) -> Evidence:
-        """What the endpoint knows of a computer whose load has failed; touches nothing. What is inside (``console``)
-        the guest is asked for. Raises ``Unreachable``."""
+        """Tell what the endpoint knows of a computer whose load has failed. The inside (``console``) the guest tells.
+
+        Begins: with anything, or nothing, in the computer's place.
+        Ends: nothing is changed.
+        Called by: ``gather_evidence``, when a step has failed for good.
+        Answers: power "on", "off" or "unknown", and lines. What is not there is an answer too.
+        Raises: ``Unreachable``.
+        """
 
     def steps(self) -> Mapping[str, BlockingStep]:
-        """The module's own steps, by their recorded name."""
+        """Name the module's own steps, also those that only put back (``Step.undo``).
+
+        Called by: the worker, when it starts: each becomes an activity.
+        Answers: each step by its recorded name, ``<module>.<verb>``, which is forever. No guest's step has that name.
+        """
 
     def remove(self, context: StepContext, target: Target) -> None:
-        """Take the computer back, and verify it: what it is on this endpoint, of this generation and older, is removed;
-        one that is lent is sanitized, and is clean."""
+        """Take the computer back, and verify it.
+
+        Begins: with anything, or nothing, of the computer: loaded, half made, on or off.
+        Ends: what it is on this endpoint, of this generation and older, is removed, and ``whereabouts`` says gone; one
+            that is lent is sanitized, and is clean. What is newer is untouched. Twice is harmless.
+        Called by: ``clear_computer``, when a tenure ends.
+        Raises: ``StepFailed``, which says what is left; ``Unreachable``, ``NotOurs``, ``Fenced``.
+        """
 
     def close(self) -> None:
-        """Leave the endpoints: log out. Harmless when nothing was opened."""
+        """Leave the endpoints: log out.
+
+        Ends: twice is harmless, and so is it when nothing was opened.
+        Called by: the worker, when it ends.
+        """
 
 
 class Maker(Protocol):
     """What a module adds that makes its computers: those that are not ``lent``."""
 
     def machines(self, endpoint: str) -> Machines:
-        """All machines on the endpoint that carry our mark. Raises ``Unreachable``."""
+        """List all machines on the endpoint that carry our mark.
+
+        Ends: nothing is changed.
+        Called by: the rounds, which look for machines that nobody holds.
+        Answers: each with its instance UUID, reservation, computer and generation, and whether it is on.
+        Raises: ``Unreachable``.
+        """
 
     def remove_machine(self, endpoint: str, instance_uuid: str) -> None:
-        """Remove one machine of ours (an orphan). Raises ``NotOurs``."""
+        """Remove one machine of ours that nobody holds.
+
+        Ends: it is gone. Twice is harmless.
+        Called by: the rounds, after two looks.
+        Raises: ``NotOurs`` without our mark; ``StepFailed``, ``Unreachable``.
+        """
 
 
 class Power(Protocol):
@@ -65,53 +128,84 @@ class Power(Protocol):
     The methods raise as those of ``ProvisioningModule`` do."""
 
     def power_status(self, target: Target) -> str:
-        """ "on", "off" or "unknown"."""
+        """Tell whether the computer is on.
+
+        Ends: nothing is changed.
+        Called by: nobody yet.
+        Answers: "on", "off" or "unknown": suspended, or there is no such computer.
+        """
 
     def power_on(self, context: StepContext, target: Target) -> None:
-        """Power the computer on, and verify it; harmless when it is on."""
+        """Power the computer on, and verify it.
+
+        Begins: on, or off.
+        Ends: it is on, and starts. Harmless when it was on.
+        Called by: nobody yet.
+        Raises: ``StepFailed`` when it is not there.
+        """
 
     def power_off(self, context: StepContext, target: Target) -> None:
-        """Power the computer off, hard; harmless when it is off or gone."""
+        """Power the computer off, hard.
+
+        Begins: on, off, or gone.
+        Ends: it is off, or gone. Harmless when it was.
+        Called by: nobody yet.
+        """
 
     def power_reset(self, context: StepContext, target: Target) -> None:
-        """Reset the computer, hard; one that is off is powered on."""
+        """Reset the computer, hard.
+
+        Begins: on, or off.
+        Ends: it starts anew; one that was off is powered on.
+        Called by: ``vclab reboot --hard``, and a restart that the guest can't be asked for.
+        Raises: ``StepFailed`` when it is not there.
+        """
 
 
 class Copier(Protocol):
     """What a module adds whose machines' disks are made from copies of the image: its traits say ``copies``."""
 
     def make_copy(self, context: StepContext, job: CopyJob) -> Copied:
-        """Have a copy of a revision on a storage, whole: it has its name only then. One that is there is adopted.
+        """Have a copy of a revision on a storage, whole.
 
-        Raises ``Interrupted`` when stopped, and then nothing is left of it; ``StepFailed``, ``Unreachable``.
+        Begins: with nothing there, with what an attempt that was cut off has left, or with the copy, which is adopted.
+        Ends: the copy has its name, which it has only when it is whole.
+        Called by: the workflow of copies, when a load waits for one.
+        Answers: where it is; its size and hash if its bytes were read.
+        Raises: ``Interrupted`` when stopped, and then nothing is left of it; ``StepFailed``, ``Unreachable``.
         """
 
     def remove_copy(self, context: StepContext, job: CopyJob) -> None:
-        """Delete a copy that vclab has made, and verify it; harmless when it is gone.
+        """Delete a copy that vclab has made, and verify it.
 
-        Raises ``StepFailed``, which says why, when anything on the endpoint needs it; ``Unreachable``.
+        Ends: it is gone. Twice is harmless.
+        Called by: the workflow of a copy's removal.
+        Raises: ``StepFailed``, which says why, when anything on the endpoint needs it; ``Unreachable``.
         """
 
     def fetch_copy(self, context: StepContext, job: CopyJob) -> Content:
-        """Have the copy at ``job.source``, on a storage of the endpoint ``job.source.at.endpoint``, in the repository
-        in the folder ``job.repository``, with ``job.record`` beside it: whole and read back, or not at all. One that
-        is there, whole, is adopted; one that has other bytes there than its record says is replaced. At most
-        ``job.rate`` bytes a second come.
+        """Have the copy at ``job.source``, on a storage of ``job.source.at.endpoint``, in the repository, in the folder
+        ``job.repository``, with ``job.record`` beside it. At most ``job.rate`` bytes a second come.
 
-        Returns what its disk holds: also when nobody knew it before, and ``job.record`` has no hash.
-
-        Raises ``CopyLost`` when it is not there, or not what ``job.record`` says (hash, size); ``StepFailed`` when it
-        is larger than ``job.disk_gb``, or no disk; ``Refused`` when the repository has no room; ``Interrupted`` when
-        stopped, within 2 s; ``Unreachable``. Nothing is left of it then.
+        Begins: with nothing there, or with the copy: one that is whole is adopted, one that has other bytes than its
+            record says is replaced.
+        Ends: it is there whole and read back, or not at all.
+        Called by: the workflow of copies.
+        Answers: what its disk holds: also when nobody knew it before, and ``job.record`` has no hash.
+        Raises: ``CopyLost`` when it is not there, or not what ``job.record`` says (hash, size); ``StepFailed`` when it
+            is larger than ``job.disk_gb``, or no disk; ``Refused`` when the repository has no room; ``Interrupted``
+            when stopped, within 2 s; ``Unreachable``. Nothing is left of it then.
         """
 
     def verify_copy(self, context: StepContext, job: CopyJob) -> Content:
-        """Read all bytes of a copy back, at most ``job.rate`` bytes a second, and change nothing. Nothing of it is
-        kept. ``job.source.size``, if it is known, says how many bytes the disk should have: a storage may round that
-        up. Whether what is returned is right the caller says.
+        """Read all bytes of a copy back, at most ``job.rate`` bytes a second.
 
-        Raises ``CopyLost`` when it is not there, ``Interrupted`` when stopped, within 2 s; ``StepFailed``,
-        ``Unreachable``.
+        Ends: nothing is changed, and nothing of it is kept.
+        Called by: the workflow that reads copies.
+        Answers: what the disk holds. ``job.source.size``, if it is known, says how many bytes it should have: a storage
+            may round that up. Whether what is returned is right the caller says.
+        Raises: ``CopyLost`` when it is not there, ``Interrupted`` when stopped, within 2 s; ``StepFailed``,
+            ``Unreachable``.
         """
 
 
@@ -119,10 +213,14 @@ class Capturer(Protocol):
     """What a module adds whose computers can be captured: its traits name the operation."""
 
     def capture(self, target: Target) -> Plan:
-        """The steps that take what the computer holds; facts bring along what was made.
+        """Plan how what the computer holds is taken. The module decides what the steps are.
 
-        The module decides what they are. Each names the step that puts back what it has done (``Step.undo``). Nothing
-        irrevocable is done to the computer. Unless the module ``seals``, what was taken is the revision.
+        Begins: the computer is in use.
+        Ends: nothing is changed by planning. The steps do nothing irrevocable to the computer; each names the step that
+            puts back what it has done (``Step.undo``). Unless the module ``seals``, what they took is the revision.
+        Called by: ``plan_stage``, in the workflow of a capture, under the reservation's tenure.
+        Answers: the steps. Their facts bring along what was made: ``image_data``; of one that seals, ``raw_sha256``.
+        Raises: ``StepFailed`` when it can't be captured.
         """
 
 
@@ -130,23 +228,44 @@ class Sealer(Protocol):
     """What a module adds to ``Capturer`` whose traits say ``seals``: ``capture`` takes a raw copy, and leaves the
     computer off; what belongs to one computer or person is removed from a child of that, on a throw-away computer.
 
-    What is made lies where nothing finds it by a name; all of it is named after the capture (``StepInput.becomes``).
+    All of it plans: nothing is changed before the steps run. What they make lies where nothing finds it by a name; all
+    of it is named after the capture (``StepInput.becomes``). All are called by ``plan_stage``, and raise ``StepFailed``
+    for a computer without a guest.
     """
 
     def hand_back(self, target: Target) -> Plan:
-        """The steps that give the computer back to its user, after its raw copy was taken or given up: on, with the
-        same host key; facts bring along its private address."""
+        """Plan how the computer is given back to its user.
+
+        Begins: it is off, or on: its raw copy was taken or given up.
+        Ends: it is on, with the same host key.
+        Answers: the steps. Their facts bring along its private address.
+        """
 
     def seal(self, target: Target) -> Plan:
-        """The steps that make the sealed copy, on the throw-away computer ``target``, which is ``isolated`` and has the
-        MACs of the source: its machine, whose disk is a child of the raw copy, the guest's ``pre_capture``, a disk of
-        its own made of that child, and read back. Facts bring along its hash and size. The machine may stay."""
+        """Plan how the sealed copy is made, on the throw-away computer ``target``, which is ``isolated`` and has the
+        MACs of the source.
+
+        Begins: there is a raw copy. What an earlier try has left on the throw-away computer is removed.
+        Ends: its machine, whose disk is a child of the raw copy, was sealed by the guest and is off; a disk of its own
+            was made of that child, and read back. The machine may stay.
+        Answers: the steps. Their facts bring along ``disk_sha256`` and ``disk_size``.
+        """
 
     def boot_test(self, target: Target) -> Plan:
-        """The steps that load the sealed copy on the throw-away computer ``target`` as for a user, up to a login."""
+        """Plan how the sealed copy is tried, on the throw-away computer ``target``, which has MACs of its own.
+
+        Begins: there is a sealed copy.
+        Ends: it was loaded as for a user, up to a login. The machine may stay.
+        Answers: the steps.
+        """
 
     def publish(self, target: Target) -> Plan:
-        """The steps that make the sealed copy the revision's own, and delete the raw one."""
+        """Plan how the sealed copy becomes the revision's own, and the raw one is deleted.
+
+        Begins: there is a sealed copy, and no machine is made from it or the raw one.
+        Ends: the revision has its copy; nothing else of the capture is left.
+        Answers: the steps. Their facts bring along ``copy``.
+        """
 
 
 def capturer(module: ProvisioningModule) -> Capturer:

@@ -192,7 +192,7 @@ def _who_captures(session: Session, id: str, message: Capture, now: datetime) ->
     """Who asks for it; or vclab, at its end. Raises ``Refused``."""
     if not message.intent and captures.is_due(session, id, now):
         return VCLAB
-    asked = ("image", "title", "notes", "boot_test", "force_off", "release")
+    asked = ("image", "title", "notes", "untried", "force_off", "release")
     return intents.author(session, message.intent, Verb.CAPTURE, id, **{name: getattr(message, name) for name in asked})
 
 

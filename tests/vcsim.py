@@ -47,7 +47,7 @@ class VcsimProcess:
         folder: Path,
         hosts: dict[str, tuple[int, int]] | None = None,
         datastores: dict[str, int] | None = None,
-        networks: tuple[str, ...] = ("private", "public"),
+        networks: tuple[str, ...] = ("private", "public", "imaging"),
         address: str = "127.0.0.1",
         keep_parents: bool = False,
     ) -> None:

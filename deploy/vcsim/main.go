@@ -37,7 +37,7 @@ func parseFlags() options {
 	flag.StringVar(&o.journal, "journal", "", "`folder` that keeps machines, folders and host states between runs")
 	flag.StringVar(&o.hosts, "hosts", "esx1=8:16384,esx2=8:16384", "hosts: `NAME=CPU threads:MiB,...`")
 	flag.StringVar(&o.datastores, "datastores", "", "datastores, shared by all hosts: `NAME=/folder:GiB,...`")
-	flag.StringVar(&o.networks, "networks", "private,public", "port `groups` on all hosts")
+	flag.StringVar(&o.networks, "networks", "private,public,imaging", "port `groups` on all hosts")
 	flag.StringVar(&o.control, "control", "", "unix `socket` for faults, guest facts and state (HTTP)")
 	flag.StringVar(&o.python, "python", "", "`interpreter` with the lab's modules, to merge a child with its parents; as root")
 	flag.BoolVar(&o.keepParents, "keep-parents", false, "refuse to delete a disk that has had children, as some do")

@@ -49,7 +49,7 @@ def capture(
     if bool(as_) == revision:
         raise Usage("a capture needs either a new image or --revision", "use --as NEW, or --revision")
     named = {"image": as_, "title": title, "notes": notes}
-    options = {"boot_test": not no_boot_test, "force_off": force_off, "release": release}
+    options = {"untried": no_boot_test, "force_off": force_off, "release": release}
     wanted = acts.Capture(reservation=r, capture=new_id(), **named, **options)
     view = run(client_of(context).call(acts.capture, wanted))
     if json:

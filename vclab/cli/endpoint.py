@@ -51,6 +51,7 @@ _OPTIONS = (
     "folder",
     "private_network",
     "public_network",
+    "imaging_network",
     "datacenter",
     "resource_pool",
     "host_policy",
@@ -83,6 +84,14 @@ Private = Annotated[
 Public = Annotated[
     str | None,
     typer.Option("--public-network", help="Port group of the users' network [default: public].", show_default=False),
+]
+Imaging = Annotated[
+    str | None,
+    typer.Option(
+        "--imaging-network",
+        help="Port group in which captured images are sealed: DHCP and the management node only.",
+        show_default=False,
+    ),
 ]
 Datacenter = Annotated[
     str | None, typer.Option("--datacenter", help="Its datacenter, if it has several.", show_default=False)
@@ -132,6 +141,7 @@ def add(
     folder: Folder = None,
     private_network: Private = None,
     public_network: Public = None,
+    imaging_network: Imaging = None,
     datacenter: Datacenter = None,
     resource_pool: Pool = None,
     host_policy: HostPolicy = None,
@@ -180,6 +190,7 @@ def edit(
     folder: Folder = None,
     private_network: Private = None,
     public_network: Public = None,
+    imaging_network: Imaging = None,
     datacenter: Datacenter = None,
     resource_pool: Pool = None,
     host_policy: HostPolicy = None,

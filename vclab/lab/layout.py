@@ -21,7 +21,8 @@ VCENTER_PORT = 8989
 
 PRIVATE = "private"
 PUBLIC = "public"
-NETWORKS = (PRIVATE, PUBLIC)
+IMAGING = "imaging"
+NETWORKS = (PRIVATE, PUBLIC, IMAGING)
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ SUBNETS = (
     Subnet(PRIVATE, "10.77.0.1", 16, "10.77.1.1", "10.77.9.250", "0a:76:63:00:00:01"),
     # 203.0.113.0/24 is TEST-NET-3 (RFC 5737): never a real host's address.
     Subnet(PUBLIC, "203.0.113.1", 24, "203.0.113.100", "203.0.113.250", "0a:76:63:00:00:02"),
+    # 198.18.0.0/15 is for benchmarks (RFC 2544). Machines here have the MACs of others on the private network.
+    Subnet(IMAGING, "198.18.0.1", 16, "198.18.1.1", "198.18.9.250", "0a:76:63:00:00:03"),
 )
 
 PEOPLE = {"alice": "203.0.113.11", "bob": "203.0.113.12", "carol": "203.0.113.13", "olga": "203.0.113.14"}
@@ -176,8 +179,13 @@ class Layout:
 
     @property
     def leases(self) -> Path:
-        """dnsmasq's leases, of both networks; kept, so that machines keep their addresses."""
+        """dnsmasq's leases, of the private and the public network; kept, so that machines keep their addresses."""
         return self.folder / "dhcp" / "leases"
+
+    @property
+    def imaging_leases(self) -> Path:
+        """Those of the imaging network, where a MAC of the private one has another address at the same time."""
+        return self.folder / "dhcp" / "imaging-leases"
 
     @property
     def layers(self) -> Path:

@@ -35,7 +35,7 @@ from pathlib import Path
 
 from vclab.lab import disks
 from vclab.lab.errors import LabError
-from vclab.lab.layout import NETWORKS, Layout
+from vclab.lab.layout import PRIVATE, PUBLIC, Layout
 from vclab.lab.network import CLONE_NEWUTS, entered
 
 SIOCGIFADDR = 0x8915
@@ -69,7 +69,7 @@ class Spec:
         disk = layout.datastore / name / f"{name}.vmdk"
         disks.make_child(disk, master, 8)
         macs = (f"02:00:{digest[0:2]}:{digest[2:4]}:{digest[4:6]}:{n:02x}" for n in (1, 2))
-        cards = tuple(Card(mac, network) for mac, network in zip(macs, NETWORKS, strict=True))
+        cards = tuple(Card(mac, network) for mac, network in zip(macs, (PRIVATE, PUBLIC), strict=True))
         return cls(f"{digest[:8]}-0000-4000-8000-{digest[8:20]}", name, disk, cards, (master,))
 
 

@@ -1,6 +1,6 @@
 """The lab's networks: one management namespace with a bridge per network, and a namespace per test user.
 
-Nothing is routed between the two networks, and nothing at all reaches the host's own network.
+Nothing is routed between the networks, and nothing at all reaches the host's own network.
 """
 
 import ctypes
@@ -21,10 +21,10 @@ FIREWALL = """
 table inet lab {
   chain input {
     type filter hook input priority filter; policy accept;
-    iifname != { "private", "public" } accept
+    iifname != { "private", "public", "imaging" } accept
     ct state { established, related } accept
     meta l4proto { icmp, icmpv6 } accept
-    iifname { "private", "public" } udp dport 67 accept
+    iifname { "private", "public", "imaging" } udp dport 67 accept
     drop
   }
 }

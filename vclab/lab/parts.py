@@ -7,7 +7,7 @@ from pathlib import Path
 
 from temporalio.common import SearchAttributeIndexedValueType
 
-from vclab.lab.layout import NETWORKS, SUBNETS, TEMPORAL_PORT, UI_PORT, VCENTER_PORT, Layout
+from vclab.lab.layout import IMAGING, NETWORKS, PRIVATE, PUBLIC, SUBNETS, TEMPORAL_PORT, UI_PORT, VCENTER_PORT, Layout
 from vclab.lab.stock import DATASTORES, HOSTS, LAB_MACHINES, VCENTER_USER
 from vclab.temporal import search_attributes
 
@@ -30,6 +30,7 @@ def parts(layout: Layout, temporal: Path, vcsim: Path) -> tuple[Part, ...]:
     """All parts of the lab, by the paths of the programs that don't come with the system."""
     return (
         Part("dnsmasq", "DHCP", tuple(dnsmasq_command(layout))),
+        Part("dnsmasq-imaging", "DHCP of the imaging network", tuple(imaging_dnsmasq_command(layout))),
         Part("temporal", "Temporal", temporal_command(layout, temporal), port=TEMPORAL_PORT),
         Part("vcsim", "vCenter", vcsim_command(layout, vcsim), port=VCENTER_PORT, events=True),
         Part(
@@ -49,22 +50,33 @@ def inside(layout: Layout) -> tuple[str, ...]:
 
 
 def dnsmasq_command(layout: Layout) -> list[str]:
-    """DHCP on both networks. Never a router: nothing is reached through the lab."""
+    """DHCP on the private and the public network, where lab machines have fixed addresses."""
+    command = _dnsmasq(layout, layout.leases, (PRIVATE, PUBLIC))
+    for machine in LAB_MACHINES:
+        command.append(f"--dhcp-host={machine.private_mac},{machine.private_address}")
+        command.append(f"--dhcp-host={machine.public_mac},{machine.public_address}")
+    return command
+
+
+def imaging_dnsmasq_command(layout: Layout) -> list[str]:
+    """DHCP on the imaging network, of its own: dnsmasq has one lease for a MAC, wherever it is."""
+    return _dnsmasq(layout, layout.imaging_leases, (IMAGING,))
+
+
+def _dnsmasq(layout: Layout, leases: Path, networks: tuple[str, ...]) -> list[str]:
+    """Never a router: nothing is reached through the lab."""
     command = [
         *inside(layout),
         *("dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--port=0", "--user=root", "--group=root"),
         *("--bind-interfaces", "--except-interface=lo", "--dhcp-authoritative", "--no-ping", "--log-facility=-"),
-        f"--dhcp-leasefile={layout.leases}",
+        f"--dhcp-leasefile={leases}",
         "--dhcp-option=option:router",
         "--dhcp-option=option:dns-server",
         "--dhcp-lease-max=5000",
         "--pid-file=",
     ]
-    for net in SUBNETS:
+    for net in (net for net in SUBNETS if net.bridge in networks):
         command += [f"--interface={net.bridge}", f"--dhcp-range={net.first},{net.last},{_mask(net.prefix)},12h"]
-    for machine in LAB_MACHINES:
-        command.append(f"--dhcp-host={machine.private_mac},{machine.private_address}")
-        command.append(f"--dhcp-host={machine.public_mac},{machine.public_address}")
     return command
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
 
-from vclab.lab.layout import PEOPLE, PRIVATE, PUBLIC, VCENTER_PORT, Layout
+from vclab.lab.layout import IMAGING, PEOPLE, PRIVATE, PUBLIC, VCENTER_PORT, Layout
 from vclab.lab.seed import fingerprint, read_settings
 from vclab.lab.stock import (
     DATASTORE,
@@ -80,7 +80,7 @@ def _put_endpoint(layout: Layout, session: Session) -> None:
             username=VCENTER_USER,
             password_ref=PASSWORD_REF,
             fingerprint=pin,
-            module_data=EndpointData(private_network=PRIVATE, public_network=PUBLIC).encoded(),
+            module_data=EndpointData(private_network=PRIVATE, public_network=PUBLIC, imaging_network=IMAGING).encoded(),
         )
     catalog.put_endpoint(session, replace(endpoint, url=url, fingerprint=pin))
 

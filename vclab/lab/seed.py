@@ -19,7 +19,7 @@ from typing import Any
 from vclab import settings as configuration
 from vclab.lab import disks, rootfs
 from vclab.lab.errors import LabError
-from vclab.lab.layout import PEOPLE, PRIVATE, SUBNETS, TEMPORAL_PORT, UI_PORT, Layout
+from vclab.lab.layout import IMAGING, PEOPLE, PRIVATE, SUBNETS, TEMPORAL_PORT, UI_PORT, Layout
 from vclab.lab.stock import DATASTORES, ENDPOINT, IMAGES, LAB_IMAGE, LAB_MACHINES, NO_SSH, OPERATOR, PASSWORD_REF
 from vclab.library.repository import Repository
 from vclab.model.catalog import Image
@@ -137,13 +137,13 @@ HEADER = """\
 
 def lab_settings(layout: Layout) -> dict[str, Any]:
     """What the lab itself sets."""
-    private = next(net for net in SUBNETS if net.bridge == PRIVATE)
+    managed = [net.management for net in SUBNETS if net.bridge in (PRIVATE, IMAGING)]
     return {
         "installation": layout.tag,
         "database": f"sqlite:///{layout.database}",
         "secrets_dir": str(layout.secrets),
         "ssh_key": str(layout.ssh_key),
-        "management_addresses": [private.management],
+        "management_addresses": managed,
         "dhcp_leases": str(layout.leases),
         "act_as": "alice",
         "operators": [OPERATOR],

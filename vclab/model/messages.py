@@ -144,7 +144,7 @@ class Capture:
     title: str = ""
     notes: str = ""
     intent: str = ""
-    boot_test: bool = True  #: it is tried on another computer before it is published
+    untried: bool = False  #: it is published without a boot test
     force_off: bool = False  #: a computer that does not shut down may be powered off hard
     release: bool = False  #: its reservation ends when what it holds is taken
 

@@ -308,7 +308,7 @@ class Capture(Named):
     image: str = ""
     title: str = ""
     notes: str = ""
-    boot_test: bool = True  #: it is tried on another computer before it is published
+    untried: bool = False  #: it is published without a boot test
     force_off: bool = False  #: a computer that does not shut down may be powered off hard
     release: bool = False  #: the reservation ends when what the computer holds is taken
 
@@ -326,7 +326,7 @@ async def capture(call: Call, question: Capture) -> Reservation:
         if text:
             checks.line(text, what, LONGEST_LINE)
     named = question.capture, question.image, question.title, question.notes
-    message = messages.Capture(*named, call.intent, question.boot_test, question.force_off, question.release)
+    message = messages.Capture(*named, call.intent, question.untried, question.force_off, question.release)
     return await _send(call, lambda workflows: workflows.capture(call.reservation.id, message))
 
 

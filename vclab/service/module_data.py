@@ -21,6 +21,7 @@ _OPTIONS = {"master_path": "--master", "datastore": "--master", "guest_id": "--g
         "folder",
         "private_network",
         "public_network",
+        "imaging_network",
         "datacenter",
         "resource_pool",
         "host_policy",

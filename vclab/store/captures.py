@@ -187,7 +187,7 @@ def _planned(session: Session, row: Reservation, wanted: Wanted) -> Becomes:
         computer=row.computer or "",
         generation=row.generation,
         access=access,
-        boot_test=wanted.boot_test,
+        boot_test=not wanted.untried,
         force_off=wanted.force_off,
     )
 

@@ -39,9 +39,9 @@ async def used(life: Life) -> None:
     await in_use(life, imaging=True)
 
 
-async def ask(life: Life, boot_test: bool = True, release: bool = False) -> str:
+async def ask(life: Life, untried: bool = False, release: bool = False) -> str:
     """Have it captured; the id of the capture's workflow."""
-    wanted = Capture(ids.new_id(), "hello", "Hello", boot_test=boot_test, release=release)
+    wanted = Capture(ids.new_id(), "hello", "Hello", untried=untried, release=release)
     await life.reservations.capture(life.id, wanted)
     return capture_workflow(wanted.capture)
 
@@ -97,7 +97,7 @@ async def what_it_holds_is_sealed(life: Life) -> None:
 async def without_a_boot_test(life: Life) -> None:
     """It is published untried, and says so."""
     await used(life)
-    await ask(life, boot_test=False)
+    await ask(life, untried=True)
     assert (await captured(life)).origin.untried
     assert TRY_LOGIN.name not in life.world.done
     await end(life)

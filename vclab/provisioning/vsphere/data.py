@@ -1,9 +1,9 @@
 """What only vSphere knows of an image and of an endpoint."""
 
 import re
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from vclab.model.errors import StepFailed
 from vclab.model.inventory import Policies, Policy
@@ -61,6 +61,13 @@ class EndpointData(ModuleData):
     free_floor: Annotated[int, Field(ge=0, le=90)] = 15  #: percent of each datastore that stay free: nothing is placed
     host_policy: Policy = Policies().hosts
     datastore_policy: Policy = Policies().datastores
+
+    @model_validator(mode="after")
+    def _imaging_apart(self) -> Self:
+        """What is sealed has the MACs of a machine in the others."""
+        if self.imaging_network and self.imaging_network in self.networks:
+            raise ValueError(f"the imaging network must be another one than the others: {self.imaging_network}")
+        return self
 
     @property
     def networks(self) -> tuple[str, str]:

@@ -73,9 +73,9 @@ def _mistakes(site: Site, networks: Mapping[str, Sequence[str]]) -> Iterable[str
     """A host may be in maintenance today; a network or a resource pool that no host has is a mistake."""
     data, hosts = site.data, f"no host of {site.endpoint.name}"
     there = sorted({name for names in networks.values() for name in names})
-    for field in ("private_network", "public_network"):
+    for field in ("private_network", "public_network", "imaging_network"):
         name = getattr(data, field)
-        if networks and name not in there:
+        if networks and name and name not in there:
             yield f"{hosts} has a network {name!r} ({field}); there are: {', '.join(there) or 'none'}"
     wanted = data.resource_pool
     pools = sorted({name for _, name, _ in site.pools()}) if wanted else []

@@ -72,7 +72,8 @@ class People(Reservations):
 
     async def reserve(self, request: ReserveRequest, timeout: float = 60.0) -> Placement:
         """As the base. The request's user need not be the actor."""
-        said = {"image": request.image, "seconds": request.seconds, "start": request.start, "imaging": request.imaging}
+        asked = ("image", "seconds", "start", "imaging", "capture_at_end")
+        said = {name: getattr(request, name) for name in asked}
         id = await self._recorded(Verb.RESERVE, request.id, request.intent, request.user, **said)
         return await super().reserve(replace(request, intent=id), timeout)
 

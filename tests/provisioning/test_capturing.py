@@ -224,6 +224,19 @@ def test_a_full_datastore(captured: Captured) -> None:
     assert captured.run("vsphere.verify_raw") == Facts(raw_sha256=HELD)
 
 
+def test_a_stage_that_is_begun_anew_seals_anew(captured: Captured) -> None:
+    """What an earlier try has made is not taken for what is sealed now."""
+    captured.taken()
+    captured.sealed()
+    with (captured.folder / "sealed-flat.vmdk").open("r+b") as file:
+        file.write(b"of the earlier try")
+    (captured.folder / "sealed.copy-0badcafe.vmdk").write_text("half made")
+    for _ in range(2):
+        captured.run("vsphere.begin_sealing")
+    assert sorted(each.name for each in captured.folder.iterdir()) == ["raw-flat.vmdk", "raw.vmdk"]
+    assert captured.sealed().disk_sha256 == HELD
+
+
 def test_another_disk_is_in_the_way(captured: Captured) -> None:
     captured.taken()
     captured.sealed()

@@ -88,9 +88,11 @@ class Life:
         operator: bool = False,
         start: datetime | None = None,
         imaging: bool = False,
+        capture_at_end: bool = False,
     ) -> None:
         """Place it; an operator may pass the limits."""
-        self.request = ReserveRequest(self.id, "alice", image, hours * 3600, start=start, imaging=imaging)
+        request = ReserveRequest(self.id, "alice", image, hours * 3600, start=start)
+        self.request = replace(request, imaging=imaging, capture_at_end=capture_at_end)
         await (self.operator if operator else self.reservations).reserve(self.request)
 
     async def ready(self, hours: float = 1.0) -> None:

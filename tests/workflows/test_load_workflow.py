@@ -144,8 +144,9 @@ async def living_on_metal(client: Client, folder: Path, others: Mapping[str, Any
         operator: bool = False,
         start: datetime | None = None,
         imaging: bool = False,
+        capture_at_end: bool = False,
     ) -> None:
-        await reserve(hours, image, operator, start, imaging)
+        await reserve(hours, image, operator, start, imaging, capture_at_end)
 
     life.reserve = of_os  # type: ignore[method-assign]
     await life.start_worker()

@@ -101,7 +101,7 @@ def done(session: Session, becomes: Becomes, facts: Facts, keep: timedelta, now:
     catalog.put_image(session, made, target.traits.lent, RevisionState.TEST, origin)
     if row.made_by == VCLAB.who:
         revisions.test_until(session, row.image, row.revision, now + keep)
-    if facts.copy:
+    if facts.copy and target.traits.copies:
         place = Place(target.endpoint, target.storage)
         copies.captured(session, WantedCopy(row.image, row.revision, place), facts.copy, now)
     _ended(session, row, source, "", now)

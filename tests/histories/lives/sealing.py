@@ -3,6 +3,8 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import sqlalchemy as sa
+
 from tests.fakes import COPY_RAW, COPY_SEALED, PUBLISH, SEAL, SHUT_DOWN, TRY_LOGIN
 from tests.histories.lives.acts import (
     TWO_HOSTS,
@@ -14,6 +16,7 @@ from tests.histories.lives.acts import (
     over,
     resolve,
     says,
+    view,
     waits_for,
 )
 from tests.histories.lives.catalog import life as lived
@@ -23,20 +26,22 @@ from vclab.model.captures import CaptureInput, CaptureOutcome
 from vclab.model.catalog import User
 from vclab.model.errors import StepFailed
 from vclab.model.intents import Author
+from vclab.model.inventory import PoolKind
 from vclab.model.messages import Capture, End, How, capture_workflow
 from vclab.model.reservations import Waits
+from vclab.model.revisions import RevisionState
 from vclab.store import captures, catalog, computers, needs_help, revisions, targets, tenures
-from vclab.store.models import Reservation
+from vclab.store.models import Pool, Reservation
 from workflows.capture import Capture as CaptureWorkflow
 
 BROKEN = StepFailed("esx1 refuses")
 
 
-async def used(life: Life) -> None:
+async def used(life: Life, capture_at_end: bool = False) -> None:
     """A virtual machine is in use, on one of two hosts; it may be captured."""
     life.world.hosts = TWO_HOSTS
     life.store.run(lambda s: catalog.put_user(s, User("alice", 20001, imaging=True)))
-    await in_use(life, imaging=True)
+    await in_use(life, imaging=True, capture_at_end=capture_at_end)
 
 
 async def ask(life: Life, untried: bool = False, release: bool = False) -> str:
@@ -63,6 +68,11 @@ async def captured(life: Life) -> revisions.RevisionFacts:
 def _number(life: Life) -> int:
     with life.store.read() as session:
         return catalog.newest_revision(session, "hello")
+
+
+def _newest(life: Life) -> int:
+    with life.store.read() as session:
+        return catalog.newest_revision(session, "debian-12")
 
 
 def held(life: Life) -> int:
@@ -260,6 +270,50 @@ async def one_that_nobody_is_asked_for(life: Life) -> None:
     life.world.fail[PUBLISH.name] = BROKEN
     await ask(life)
     await says(life, "hello/1 was given up")
+    await end(life)
+
+
+@lived("sealed-at-end")
+async def one_that_reaches_its_end(life: Life) -> None:
+    """It is to be captured at its end, which its user is told: it shuts down then, and is captured."""
+    await used(life, capture_at_end=True)
+    await life.skip(minutes=56)
+    await life.when(lambda: "It is captured at its end" in life.world.notices[-1])
+    await life.skip(minutes=6)
+    await over(life)
+    with life.store.read() as session:
+        found = revisions.one(session, "debian-12", 2)
+    assert (found.origin.made_by, found.state) == ("vclab", RevisionState.TEST)
+
+
+@lived("sealed-before-end")
+async def one_that_was_captured_before(life: Life) -> None:
+    """It was captured before its end: then it ends as any other."""
+    await used(life, capture_at_end=True)
+    await ask(life)
+    await captured(life)
+    await life.skip(minutes=62)
+    await over(life)
+    assert _newest(life) == 1
+
+
+@lived("sealed-not-at-end")
+async def one_that_can_not_be_captured_at_its_end(life: Life) -> None:
+    """There is no room for its copies any more: it ends, and that is told."""
+    await used(life, capture_at_end=True)
+    life.store.run(lambda s: s.execute(sa.update(Pool).where(Pool.kind == PoolKind.DATASTORE).values(disk_gb=9)))
+    await life.skip(minutes=62)
+    await over(life)
+    assert "it could not be captured" in view(life).reason
+
+
+@lived("sealed-lost-at-end")
+async def one_that_is_not_captured(life: Life) -> None:
+    """Not captured, and not to be at its end: its user is told before."""
+    life.world.hosts = TWO_HOSTS
+    await used(life)
+    await life.skip(minutes=56)
+    await life.when(lambda: "It is not captured yet" in life.world.notices[-1])
     await end(life)
 
 

@@ -107,6 +107,20 @@ def await_off(site: Site, given: StepInput, context: StepContext) -> Facts:
     return Facts()
 
 
+def begin_sealing(site: Site, given: StepInput, context: StepContext) -> Facts:
+    """Delete what an earlier try of the stage has made: what is sealed now is another child. Harmless without one."""
+    place = place_of(given.target, given.becomes)
+    names = {each for each in _names(site, place.datastore, place.directory) if each.startswith(f"{SEALED}.")}
+    if names:
+        _sweep(site, place, context)
+        context.fence()
+    for name in sorted(each for each in names if each.endswith(".vmdk") and "-flat" not in each):
+        files.delete_disk(site, f"{place.directory}/{name}")
+    if f"{SEALED}.vmdk" in _names(site, place.datastore, place.directory):
+        raise Unreachable(f"{place.disk(SEALED)} is still there after its removal; it will be tried again")
+    return Facts()
+
+
 def copier_of(name: str) -> Callable[[Site, StepInput, StepContext], Facts]:
     """The step that makes the disk of the capture that has this name."""
 

@@ -29,6 +29,7 @@ _ON = Step("vsphere.power_on", "Power it on")
 _ADOPT = Step("vsphere.adopt", "Take over a machine that is ready")
 _FIND = Step("vsphere.find_address", "Find its private address", Profile.LOOK)
 _CHECK = Step("vsphere.check_capture", "See whether it can be captured")
+_BEGIN = Step("vsphere.begin_sealing", "Remove what an earlier try has sealed")
 _OFF = Step("vsphere.await_off", "Wait until it is off", Profile.LOOK)
 _RAW = Step("vsphere.copy_raw", "Copy its disk", Profile.LONG, undo="vsphere.discard_capture")
 _VERIFY_RAW = Step("vsphere.verify_raw", "Read the copy back", Profile.LONG)
@@ -106,7 +107,7 @@ class VSphere:
 
     def seal(self, target: Target) -> Plan:
         """Seal a child of the raw copy on a machine of its own, and make a disk of that."""
-        make = (_REMOVE, _CREATE, _ON, _FIND, *capturing_steps(target.guest, WAIT_SSH, SEAL))
+        make = (_REMOVE, _BEGIN, _CREATE, _ON, _FIND, *capturing_steps(target.guest, WAIT_SSH, SEAL))
         return Plan((*make, _OFF, _SEALED, _VERIFY_SEALED), NodeStatus())
 
     def boot_test(self, target: Target) -> Plan:
@@ -122,6 +123,7 @@ class VSphere:
         """The module's steps by recorded name."""
         return {
             _CHECK.name: self._capture_step(capturing.check_capture),
+            _BEGIN.name: self._capture_step(capturing.begin_sealing),
             _OFF.name: self._capture_step(capturing.await_off),
             _RAW.name: self._capture_step(capturing.copier_of(capturing.RAW)),
             _VERIFY_RAW.name: self._capture_step(capturing.verifier_of(capturing.RAW)),

@@ -34,10 +34,9 @@ async def while_the_clock_runs(life: Life, handle: Handle[T], or_else: Callable[
 
 
 async def tick(life: Life, fact: Callable[[], bool], at_most: datetime | None = None) -> None:
-    """Wait for a fact, but no longer than to the next moment of the clock: a notice, or the end."""
+    """Wait for a fact, but no longer than to the next moment of the clock: a notice, or the end. Not for one that
+    ``is_to_be_saved``."""
     now, state = workflow.now(), life.state
-    if is_to_be_saved(life):
-        return
     if now >= life.end:
         await life.finish(Ending.EOR, "the end of the reservation was reached")
         return

@@ -6,7 +6,7 @@ at each site by a worker of that site, for no other one reaches its endpoints.
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -29,11 +29,12 @@ from vclab.model.inventory import HostFacts, MachineFacts
 from vclab.model.messages import computer_workflow, workflow_id
 from vclab.model.revisions import CopyState, Wanted
 from vclab.model.rules import Health, Rules
-from vclab.provisioning.base import ProvisioningModule, known_module, maker
+from vclab.provisioning.base import ProvisioningModule, known_module, maker, sealer
 from vclab.secrets.store import SecretStore
 from vclab.settings import ReconcileSettings
 from vclab.store import (
     background_loads,
+    captures,
     copies,
     copy_verification,
     disk_moves,
@@ -268,6 +269,7 @@ class SiteReconciler:
                     try:
                         await self._machines(endpoint, reported, removed, moved)
                         await self._datastores(endpoint)
+                        await self._captures(endpoint)
                     except Exception as error:  # whatever is wrong with one, the others are looked after
                         not_asked.append(f"{endpoint.name}: {text_of(error)}")
                 woken = await self._hosts({endpoint.name: endpoint for endpoint in endpoints})
@@ -325,6 +327,21 @@ class SiteReconciler:
             log.warning("removing %s from %s: nobody has held it since %s", machine.name, endpoint.name, stray.since)
             await loop.run_in_executor(self._executor, module.remove_machine, endpoint.name, machine.instance_uuid)
             removed.append(machine.name)
+
+    async def _captures(self, endpoint: Endpoint) -> None:
+        """Delete what captures have left that are over: their workflow was lost. First it is looked what is there, then
+        which of them run: a capture is written down before its disks are made."""
+        loop, module = asyncio.get_running_loop(), known_module(self._modules, endpoint.module)
+        if not module.traits.seals:
+            return
+        there = await loop.run_in_executor(self._executor, sealer(module).captures, endpoint.name)
+        for capture in await asyncio.to_thread(self._over, there):
+            log.warning("deleting the disks of capture %s on %s: it is over", capture, endpoint.name)
+            await loop.run_in_executor(self._executor, sealer(module).forget_capture, endpoint.name, capture)
+
+    def _over(self, there: Sequence[str]) -> list[str]:
+        with self._store.read() as session:
+            return [capture for capture in there if not captures.is_running(session, capture)]
 
     def _record_moved(self, machines: tuple[MachineFacts, ...]) -> list[str]:
         """Record the disks that somebody has moved, or made whole."""

@@ -197,6 +197,10 @@ class FakeModule:
         """It gets its name."""
         return Plan((PUBLISH, DISCARD_RAW), NodeStatus())
 
+    def captures(self, endpoint: str) -> tuple[str, ...]:
+        """Nothing is left."""
+        return ()
+
     def make_copy(self, context: StepContext, job: CopyJob) -> Copied:
         """There."""
         self.world.wait("make_copy", lambda: context.cancelled)

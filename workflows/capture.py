@@ -128,15 +128,16 @@ class Capture:
         if progress.stage is Stage.TRY:
             await self._stage(await self._throw_away(isolated=False), Facts(unlike=known.unlike))
             self._enter(Stage.PUBLISH)
-        target = await self._throw_away(isolated=False)
+        target = await self._throw_away(isolated=None)
         await self._clear(target)
         await self._stage(target, Facts())
         await self._leave()
         ended = CaptureEnded(becomes, workflow.now(), progress.facts)
         await self._owner.record(CaptureRecords.capture_ended, ended)
 
-    async def _throw_away(self, isolated: bool) -> Target:
-        """The throw-away computer that is held; one is taken if there is none. Raises ``_Stopped``."""
+    async def _throw_away(self, isolated: bool | None) -> Target:
+        """The throw-away computer that is held, for sealing (``isolated``) or not; None: any. One is taken if there is
+        none; another one, which a workflow that was terminated has taken, is given back first. Raises ``_Stopped``."""
         progress, owner = self._progress, self._owner
         if progress.throw_away is None:
             owner.waits_for("a throw-away computer")
@@ -147,11 +148,14 @@ class Capture:
                     **profiles.survey("ask the endpoints what they can hold", self._source.site),
                 )
             )
-            wanted = ThrowAwayWanted(self._given.becomes, isolated, survey.answers, workflow.now())
+            wanted = ThrowAwayWanted(self._given.becomes, bool(isolated), survey.answers, workflow.now())
             taken: ThrowAwayTaken = await owner.record(CaptureRecords.throw_away_taken, wanted)
             if taken.target is None:
                 raise _Stopped("a throw-away computer", taken.refusal)
             progress.throw_away = taken.target
+        if isolated is not None and progress.throw_away.isolated != isolated:
+            await self._leave()
+            return await self._throw_away(isolated)
         owner.has(progress.throw_away, self._given.waits)
         return progress.throw_away
 

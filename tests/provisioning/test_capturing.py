@@ -237,6 +237,18 @@ def test_a_stage_that_is_begun_anew_seals_anew(captured: Captured) -> None:
     assert captured.sealed().disk_sha256 == HELD
 
 
+def test_what_nobody_captures_any_more_is_found_and_deleted(captured: Captured) -> None:
+    captured.taken()
+    target = captured.throw_away(isolated=True)
+    assert captured.module.captures("lab-vcenter") == [captured.becomes.capture]
+    with pytest.raises(StepFailed, match="is made from what is in"):
+        captured.module.forget_capture("lab-vcenter", captured.becomes.capture)
+    captured.module.remove(FakeContext(), target)
+    for _ in range(2):
+        captured.module.forget_capture("lab-vcenter", captured.becomes.capture)
+    assert captured.module.captures("lab-vcenter") == []
+
+
 def test_another_disk_is_in_the_way(captured: Captured) -> None:
     captured.taken()
     captured.sealed()

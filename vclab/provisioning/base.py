@@ -5,7 +5,7 @@ operation begins with, ends with, who calls it, what it answers and raises. ``te
 the suite that every module passes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol, cast
 
 from vclab.model.errors import StepFailed, Unreachable
@@ -228,9 +228,9 @@ class Sealer(Protocol):
     """What a module adds to ``Capturer`` whose traits say ``seals``: ``capture`` takes a raw copy, and leaves the
     computer off; what belongs to one computer or person is removed from a child of that, on a throw-away computer.
 
-    All of it plans: nothing is changed before the steps run. What they make lies where nothing finds it by a name; all
-    of it is named after the capture (``StepInput.becomes``). All are called by ``plan_stage``, and raise ``StepFailed``
-    for a computer without a guest.
+    Stages are planned: nothing is changed before the steps run. What they make lies where nothing finds it by a name;
+    all of it is named after the capture (``StepInput.becomes``). Plans are called for by ``plan_stage``, and raise
+    ``StepFailed`` for a computer without a guest.
     """
 
     def hand_back(self, target: Target) -> Plan:
@@ -265,6 +265,23 @@ class Sealer(Protocol):
         Begins: there is a sealed copy, and no machine is made from it or the raw one.
         Ends: the revision has its copy; nothing else of the capture is left.
         Answers: the steps. Their facts bring along ``copy``.
+        """
+
+    def captures(self, endpoint: str) -> Sequence[str]:
+        """Look which captures have disks there that are not published.
+
+        Called by: ``reconcile_site``.
+        Answers: their ids.
+        Raises: ``Unreachable``.
+        """
+
+    def forget_capture(self, endpoint: str, capture: str) -> None:
+        """Delete these disks: the capture is over, and nobody has put back what it made.
+
+        Begins: it does not run any more.
+        Ends: they are gone; harmless when they were.
+        Called by: ``reconcile_site``.
+        Raises: ``StepFailed`` when something is made from one of them; ``Unreachable``.
         """
 
 

@@ -5,7 +5,7 @@ was cut off has made is found and adopted, what is not ours or newer is never to
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -31,6 +31,7 @@ _ON = Step("fake.power_on", "Power it on")
 _ADOPT = Step("fake.adopt", "Take over a machine that is ready")
 _FIND = Step("fake.find_address", "Find its private address", Profile.LOOK)
 _CHECK = Step("fake.check_machine", "See whether it can be captured")  # the guest of that name has a check_capture
+_BEGIN = Step("fake.begin_sealing", "Remove what an earlier try has sealed")
 _OFF = Step("fake.await_off", "Wait until it is off", Profile.LOOK)
 _RAW = Step("fake.copy_raw", "Copy its disk", Profile.LONG, undo="fake.discard_capture")
 _VERIFY_RAW = Step("fake.verify_raw", "Read the copy back", Profile.LONG)
@@ -84,7 +85,7 @@ class Fake(Pretended):
 
     def seal(self, target: Target) -> Plan:
         """Seal a child of the raw copy on a machine of its own, and make a disk of that."""
-        make = (_REMOVE, _CREATE, _ON, _FIND, *capturing_steps(target.guest, WAIT_SSH, SEAL))
+        make = (_REMOVE, _BEGIN, _CREATE, _ON, _FIND, *capturing_steps(target.guest, WAIT_SSH, SEAL))
         return Plan((*make, _OFF, _SEALED, _VERIFY_SEALED), NodeStatus())
 
     def boot_test(self, target: Target) -> Plan:
@@ -96,11 +97,20 @@ class Fake(Pretended):
         """The sealed copy gets its revision's place; the raw one goes."""
         return Plan((_PUBLISH, _DISCARD_RAW), NodeStatus())
 
+    def captures(self, endpoint: str) -> Sequence[str]:
+        """The captures that have disks there."""
+        return self._captures.there(endpoint)
+
+    def forget_capture(self, endpoint: str, capture: str) -> None:
+        """Delete the disks of a capture that is over. Raises ``StepFailed`` when a machine is made from one."""
+        self._captures.forget(endpoint, capture)
+
     def steps(self) -> Mapping[str, BlockingStep]:
         """The module's steps by recorded name."""
         captures = self._captures
         return {
             _CHECK.name: self._learning(captures.check),
+            _BEGIN.name: self._learning(captures.begin_sealing),
             _OFF.name: self._learning(captures.await_off),
             _RAW.name: self._learning(captures.copy_raw),
             _VERIFY_RAW.name: self._learning(captures.verify_raw),

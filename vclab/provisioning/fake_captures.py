@@ -51,6 +51,12 @@ class Captures:
         self._world.change(machine.uuid, powered_on_at=0.0)
         return Facts()
 
+    def begin_sealing(self, context: StepContext, given: StepInput) -> Facts:
+        """Delete what an earlier try has made, published too; harmless without one."""
+        self.withdraw(context, given)
+        self._delete(context, given.target, sealed(given.target, _becomes(given)))
+        return Facts()
+
     def copy_raw(self, context: StepContext, given: StepInput) -> Facts:
         """Have a raw copy of the machine's disk. Raises ``StepFailed`` when it is on."""
         self._copied(context, given, raw(given.target, _becomes(given)))
@@ -103,6 +109,22 @@ class Captures:
             self._delete(context, target, path)
         return Facts()
 
+    def there(self, endpoint: str) -> list[str]:
+        """The ids of captures that have disks there which are not published."""
+        return sorted({each.capture for each in self._world.disks(endpoint) if _is_hidden(each)})
+
+    def forget(self, endpoint: str, capture: str) -> None:
+        """Delete them; harmless when they are gone. Raises ``StepFailed`` when a machine is made from one of them."""
+        for each in self._world.disks(endpoint):
+            if each.capture == capture and _is_hidden(each):
+                self._must_be_nobodys(endpoint, each.path)
+                self._world.remove_disk(endpoint, each.path)
+
+    def _must_be_nobodys(self, endpoint: str, path: str) -> None:
+        users = [machine.name for machine in self._world.all(endpoint) if machine.made_from == path]
+        if users:
+            raise StepFailed(f"{', '.join(users)} is made from {path}; that is not deleted")
+
     def _copied(self, context: StepContext, given: StepInput, path: str) -> Held:
         """Have what is on the machine's disk at that path. A copy that holds something else is made anew."""
         target, machine = given.target, self._present(given.target)
@@ -115,9 +137,7 @@ class Captures:
         return machine.holds
 
     def _delete(self, context: StepContext, target: Target, path: str) -> None:
-        users = [machine.name for machine in self._world.all(target.endpoint) if machine.made_from == path]
-        if users:
-            raise StepFailed(f"{', '.join(users)} is made from {path}; that is not deleted")
+        self._must_be_nobodys(target.endpoint, path)
         if self._world.find_disk(target.endpoint, path):
             context.fence()
             self._world.remove_disk(target.endpoint, path)
@@ -140,6 +160,10 @@ def made_from(world: World, given: StepInput) -> Disk | None:
     if disk is None:
         raise StepFailed(f"there is no {path} that {target.machine_name} could be made from")
     return disk
+
+
+def _is_hidden(disk: Disk) -> bool:
+    return f"capture-{disk.capture}/" in disk.path
 
 
 def raw(target: Target, becomes: Becomes) -> str:

@@ -132,6 +132,11 @@ def running_of(session: Session, reservation: str) -> str:
     return session.scalar(query) or ""
 
 
+def is_running(session: Session, id: str) -> bool:
+    """Whether the capture has begun, and not ended."""
+    return bool(session.scalar(sa.select(sa.exists().where(Capture.id == id, Capture.ended.is_(None)))))
+
+
 def check(session: Session, becomes: Becomes) -> None:
     """Raise ``Fenced`` unless exactly this is what the capture's computer becomes, and it runs."""
     row = session.get(Capture, becomes.capture, populate_existing=True)

@@ -406,3 +406,23 @@ async def a_capture_on_a_lost_computer(life: Life) -> str:
     id, outcome = await try_(life, replace(given, progress=outcome.progress))
     assert outcome.progress.anew == 1
     return id
+
+
+@lived("sealing-terminated")
+async def a_capture_that_was_terminated(life: Life) -> str:
+    """A further workflow: the one before was terminated while it tried what was sealed, so it seals anew."""
+    await used(life)
+    given = begun(life)
+    _, outcome = await try_(life, given)
+    hold(life, "vsphere.power_on")
+    given = replace(given, progress=outcome.progress)
+    id = capture_workflow(given.becomes.capture)
+    life.world.done.clear()
+    handle = await life.client.start_workflow(CaptureWorkflow.run, given, id=id, task_queue=QUEUE)
+    await life.when(life.world.held.is_set)
+    await handle.terminate()
+    go_on(life, "vsphere.power_on")
+    id, outcome = await try_(life, given)
+    assert not outcome.why_not
+    assert life.world.done.count(SEAL.name) == 2
+    return id

@@ -7,7 +7,7 @@ Nothing finds them by a name. Published, the sealed one becomes the copy of its 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vclab.library import vmdk_stream
 from vclab.model.errors import NotYet, StepFailed, Unreachable
@@ -24,6 +24,7 @@ from vclab.provisioning.vsphere.properties import find_all, read
 from vclab.provisioning.vsphere.site import Site, unusable
 
 RAW, SEALED = "raw", "sealed"
+_PREFIX = "capture-"
 OFF_LOOK = 5.0  #: seconds between looks whether it is off
 OFF_SECONDS = 300.0  #: for which a machine may shut down (VCL wait_for_power_off: 300)
 _DISK_PATHS = [chains.DEVICES, "snapshot"]
@@ -40,7 +41,7 @@ class Place:
     @property
     def directory(self) -> str:
         """It holds nothing else."""
-        return f"{carriers.home(self.installation, self.datastore)}/capture-{self.becomes.capture}"
+        return f"{carriers.home(self.installation, self.datastore)}/{_PREFIX}{self.becomes.capture}"
 
     @property
     def published(self) -> str:
@@ -108,7 +109,8 @@ def await_off(site: Site, given: StepInput, context: StepContext) -> Facts:
 
 
 def begin_sealing(site: Site, given: StepInput, context: StepContext) -> Facts:
-    """Delete what an earlier try of the stage has made: what is sealed now is another child. Harmless without one."""
+    """Delete what an earlier try has made, published too: what is sealed now is another child. Harmless without one."""
+    withdraw(site, given, context)
     place = place_of(given.target, given.becomes)
     names = {each for each in _names(site, place.datastore, place.directory) if each.startswith(f"{SEALED}.")}
     if names:
@@ -164,17 +166,35 @@ def verifier_of(name: str) -> Callable[[Site, StepInput, StepContext], Facts]:
 def discard(site: Site, given: StepInput, context: StepContext) -> Facts:
     """Delete all disks of the capture that are not published, and verify it; harmless when they are gone. Raises
     ``StepFailed`` when something is made from one of them."""
-    place = place_of(given.target, given.becomes)
-    datastore = site.datastore(place.datastore)
+    _discard(site, place_of(given.target, given.becomes), context)
+    return Facts()
+
+
+def there(site: Site) -> list[str]:
+    """The ids of captures that have disks on a datastore that can be asked, which are not published."""
+    names = {
+        name
+        for datastore in _accessible(site)
+        for name in _names(site, datastore, carriers.home(site.installation, datastore))
+    }
+    return sorted(name.removeprefix(_PREFIX) for name in names if name.startswith(_PREFIX))
+
+
+def forget(site: Site, capture: str, context: StepContext) -> None:
+    """Delete them, wherever they are. Raises as ``discard``."""
+    for datastore in _accessible(site):
+        _discard(site, Place(site.installation, datastore, Becomes(capture, "", 0)), context)
+
+
+def _discard(site: Site, place: Place, context: StepContext) -> None:
     _sweep(site, place, context)
-    if files.listing(site, datastore, place.directory) is None:
-        return Facts()
+    if files.listing(site, site.datastore(place.datastore), place.directory) is None:
+        return
     _must_be_nobodys(site, place.datastore, place.directory)
     context.fence()
     files.delete(site, place.directory)
-    if files.listing(site, datastore, place.directory) is not None:
+    if files.listing(site, site.datastore(place.datastore), place.directory) is not None:
         raise Unreachable(f"{place.directory} is still there after its removal; it will be tried again")
-    return Facts()
 
 
 def publish(site: Site, given: StepInput, context: StepContext) -> Facts:
@@ -246,11 +266,16 @@ def _capacity(site: Site, disk: str) -> int:
 
 def _must_be_new(site: Site, place: Place) -> None:
     """The revision has no copy on any datastore that can be asked."""
-    paths = ["name", "browser", "summary.accessible"]
-    for _, values in find_all(site.session, vim.Datastore, paths, site.datacenter):
-        there = Place(place.installation, values["name"], place.becomes)
-        if values.get("summary.accessible", True) and _names(site, there.datastore, there.published):
-            raise StepFailed(f"{there.published} is there already, although there is no {place.becomes} yet")
+    for datastore in _accessible(site):
+        other = replace(place, datastore=datastore)
+        if _names(site, datastore, other.published):
+            raise StepFailed(f"{other.published} is there already, although there is no {place.becomes} yet")
+
+
+def _accessible(site: Site) -> list[str]:
+    """The datastores that can be asked."""
+    found = find_all(site.session, vim.Datastore, ["name", "summary.accessible"], site.datacenter)
+    return [values["name"] for _, values in found if values.get("summary.accessible", True)]
 
 
 def _must_have_imaging_network(site: Site, target: Target) -> None:

@@ -9,6 +9,7 @@ import logging
 import uuid
 from dataclasses import dataclass
 
+from vclab.library.telling import Measure
 from vclab.model.errors import Interrupted, StepFailed, Unreachable
 from vclab.model.plans import Target
 from vclab.model.steps import StepContext
@@ -106,8 +107,13 @@ def _copied(site: Site, wanted: Copying, context: StepContext) -> str:
 
 def _wait(site: Site, wanted: Copying, task: Ref, made: str, context: StepContext) -> None:
     """Wait for the copy; what is not to be used is deleted: on a cancel, and when the datastore is full."""
+    measure, size = Measure(), wanted.disk_gb << 30
+
+    def told(percent: int) -> None:
+        context.progress(f"copied {percent} %{measure.words(size * percent // 100, size)}")
+
     try:
-        tasks.finish(site.session, task, context, lambda percent: context.progress(f"copied {percent} %"))
+        tasks.finish(site.session, task, context, told)
     except Interrupted:
         discard(site, wanted, made, context)
         raise

@@ -1,6 +1,6 @@
 """The vSphere provisioning module: virtual machines on a vCenter or an ESXi host, by pyvmomi."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -118,6 +118,16 @@ class VSphere:
     def publish(self, target: Target) -> Plan:
         """The sealed copy gets its revision's place; the raw one goes."""
         return Plan((_PUBLISH, _DISCARD_RAW), NodeStatus())
+
+    def captures(self, endpoint: str) -> Sequence[str]:
+        """The captures that have disks there. Raises ``Unreachable``."""
+        with explained(f"looking for captures on {endpoint}"):
+            return capturing.there(self._site(endpoint))
+
+    def forget_capture(self, endpoint: str, capture: str) -> None:
+        """Delete the disks of a capture that is over. Raises ``StepFailed`` when something is made from one."""
+        with explained(f"deleting what is left of capture {capture} on {endpoint}"):
+            capturing.forget(self._site(endpoint), capture, Unattended())
 
     def steps(self) -> Mapping[str, BlockingStep]:
         """The module's steps by recorded name."""

@@ -1,0 +1,27 @@
+"""How far work on a disk is, for people."""
+
+import pytest
+
+from tests.provisioning.bench import FakeContext
+from vclab.library import telling
+
+GIB = 1 << 30
+
+
+def test_bytes_and_the_time_left_are_told_when_they_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    context = FakeContext()
+    told = telling.telling(context, lambda percent: f"copied {percent} % (reading back)", 50, 100)
+    told(0, 8 * GIB)
+    now += 1
+    told(GIB, 8 * GIB)
+    now += 29
+    told(2 * GIB, 8 * GIB)
+    told(8 * GIB, 8 * GIB)
+    assert context.told == [
+        "copied 50 % (reading back)",
+        "copied 56 % (reading back)",
+        "copied 62 % (reading back), 2.0 of 8.0 GiB, about 2 min left",
+        "copied 100 % (reading back)",
+    ]

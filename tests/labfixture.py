@@ -154,12 +154,15 @@ class Vcenter:
         self.content: Any = self.service.content
         self.datacenter: Any = self.content.rootFolder.childEntity[0]
 
-    def make(self, name: str, number: int, image: str = "debian-12", child: bool = False) -> Any:
-        """A virtual machine with a copy of an image's master, or a child of it, a private and a public card; off."""
+    def make(
+        self, name: str, number: int, image: str = "debian-12", child: bool = False, isolated: bool = False
+    ) -> Any:
+        """A virtual machine with a copy of an image's master, or a child of it, a private and a public card; off.
+        ``isolated``: the private card is on the imaging network, and the public one is not connected."""
         folder = f"[{stock.DATASTORE}] by-hand/{name}"
         self.content.fileManager.MakeDirectory(folder, self.datacenter, True)
         master = f"[{stock.DATASTORE}] vclab-images/{image}/1/disk.vmdk"
-        here, spec = self.datacenter, self._spec(folder, name, number)
+        here, spec = self.datacenter, self._spec(folder, name, number, isolated)
         if child:
             spec.deviceChange[1].fileOperation = "create"
             kind = self.vim.vm.device.VirtualDisk.FlatVer2BackingInfo
@@ -170,17 +173,23 @@ class Vcenter:
         host = here.hostFolder.childEntity[number % 2]
         return wait(here.vmFolder.CreateVM_Task(spec, host.resourcePool, host.host[0]))
 
-    def _spec(self, folder: str, name: str, number: int) -> Any:
+    def _spec(self, folder: str, name: str, number: int, isolated: bool) -> Any:
         kinds, device = self.vim.vm, self.vim.vm.device
         backing = device.VirtualDisk.FlatVer2BackingInfo(fileName=f"{folder}/{name}.vmdk", diskMode="persistent")
         devices = [
             device.ParaVirtualSCSIController(key=1000, busNumber=0, sharedBus="noSharing"),
             device.VirtualDisk(key=-1, controllerKey=1000, unitNumber=0, capacityInKB=8 << 20, backing=backing),
         ]
-        for index, network in enumerate(("private", "public")):
+        for index, network in enumerate(("imaging" if isolated else "private", "public")):
             card = device.VirtualEthernetCard.NetworkBackingInfo(deviceName=network)
             mac = f"02:00:00:0{index}:00:{number:02x}"
-            devices.append(device.VirtualVmxnet3(key=-10 - index, addressType="manual", macAddress=mac, backing=card))
+            on = index == 0 or not isolated
+            link = device.VirtualDevice.ConnectInfo(startConnected=on, connected=on, allowGuestControl=on)
+            devices.append(
+                device.VirtualVmxnet3(
+                    key=-10 - index, addressType="manual", macAddress=mac, backing=card, connectable=link
+                )
+            )
         return kinds.ConfigSpec(
             name=name,
             numCPUs=1,

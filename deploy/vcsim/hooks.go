@@ -16,8 +16,9 @@ import (
 
 // nic is a network card as a hypervisor would plug it in.
 type nic struct {
-	MAC     string `json:"mac"`
-	Network string `json:"network"`
+	MAC       string `json:"mac"`
+	Network   string `json:"network"`
+	Connected bool   `json:"connected"` // from power-on
 }
 
 // event is one line on stdout; it also describes a machine in GET /state.
@@ -147,7 +148,8 @@ func (c *center) describe(vm *mo.VirtualMachine) event {
 				continue // there, but not plugged in
 			}
 			if backing, ok := card.Backing.(*types.VirtualEthernetCardNetworkBackingInfo); ok {
-				e.NICs = append(e.NICs, nic{strings.ToLower(card.MacAddress), backing.DeviceName})
+				connected := card.Connectable == nil || card.Connectable.StartConnected
+				e.NICs = append(e.NICs, nic{strings.ToLower(card.MacAddress), backing.DeviceName, connected})
 			}
 		}
 	}

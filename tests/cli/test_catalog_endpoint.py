@@ -4,6 +4,7 @@ import io
 import os
 import pty
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -130,12 +131,78 @@ def test_no_password(add: Callable[..., Said]) -> None:
 
 
 def test_networks_and_datacenters_that_are_not_there(add: Callable[..., Said]) -> None:
-    add("--private-network", "mgmt").one_line_error(3, "has a network 'mgmt' (private_network)", "private, public")
+    add("--private-network", "mgmt").one_line_error(
+        3, "has a network 'mgmt' (private_network)", "imaging, private, public"
+    )
     add("--resource-pool", "staff").one_line_error(3, "has a resource pool 'staff' (resource_pool); there are: none")
     add("--host-policy", "random").one_line_error(2, "host_policy", "'best-fit' or 'spread'")
     add("--datacenter", "Paris").one_line_error(3, "has no single datacenter", "--datacenter")
     add("--cpu-overcommit", "0").one_line_error(2, "overcommit")
     add("--memory-reserve", "-1").one_line_error(2, "memory reserve")
+
+
+def test_the_imaging_network(add: Callable[..., Said], vclab: Command, vcenter: VcsimProcess) -> None:
+    add("--imaging-network", "nowhere").one_line_error(
+        3, "no host of vc2 has a network 'nowhere' (imaging_network); there are: VM Network, imaging, private, public"
+    )
+    assert add("--imaging-network", "imaging", "--json").json["warnings"] == []
+    assert shown(vclab) == "imaging"
+    for other in ("private", "public"):
+        same = vclab("endpoint", "edit", "vc2", "--imaging-network", other)
+        same.one_line_error(2, f"the imaging network '{other}' must be neither the private nor the public network")
+    vclab("endpoint", "edit", "vc2", "--public-network", "imaging").one_line_error(2, "the imaging network 'imaging'")
+    assert shown(vclab) == "imaging"
+    assert vclab("endpoint", "edit", "vc2", "--imaging-network", "").code == 0
+    assert shown(vclab) == ""
+
+
+def test_a_host_without_the_imaging_network_is_warned_of(
+    add: Callable[..., Said], vclab: Command, tmp_path: Path
+) -> None:
+    vcenter = VcsimProcess(tmp_path / "vcenter", SIZES, {"ds1": 100}).start()
+    try:
+        add_host(vcenter, "esx3")
+        login = {"url": vcenter.url, "pin": vcenter.fingerprint}
+        added = add("--imaging-network", "imaging", **login)
+        warning = "host esx3 lacks the imaging network 'imaging': captured machines can't be sealed there"
+        assert (added.code, added.err.count("lacks the imaging network")) == (0, 1), added
+        assert f"Warning: {warning}" in " ".join(added.err.split())
+        checked = vclab("endpoint", "check", "vc2", "--json").json
+        assert (checked["warnings"], checked["usable"]) == ([warning], True)
+        found = [check for check in vclab("doctor", "--json").json["checks"] if check["name"] == "capture at vc2"]
+        assert [(check["ok"], check["found"]) for check in found] == [(True, f"warning: {warning}")]
+    finally:
+        vcenter.stop()
+
+
+def add_host(vcenter: VcsimProcess, name: str) -> None:
+    """A host that has none of our networks."""
+    import ssl
+
+    import pyVim.connect
+    import pyVmomi
+
+    vim: Any = pyVmomi.vim
+    connect: Any = pyVim.connect
+    service = connect.SmartConnect(
+        host=vcenter.address,
+        port=vcenter.port,
+        user=vcenter.user,
+        pwd=vcenter.password,
+        sslContext=ssl._create_unverified_context(),
+    )
+    try:
+        folder = service.content.rootFolder.childEntity[0].hostFolder
+        task = folder.AddStandaloneHost_Task(vim.host.ConnectSpec(hostName=name, force=False), None, True)
+        while task.info.state in ("queued", "running"):
+            time.sleep(0.02)
+        assert task.info.state == "success", task.info.error
+    finally:
+        connect.Disconnect(service)
+
+
+def shown(vclab: Command) -> str:
+    return str(vclab("endpoint", "show", "vc2", "--json").json["module_data"]["imaging_network"])
 
 
 def test_a_folder_of_another_installation(add: Callable[..., Said], vcenter: VcsimProcess) -> None:

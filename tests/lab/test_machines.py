@@ -27,8 +27,8 @@ def make(vcenter: Vcenter) -> Iterator[Make]:
     """Makes machines that are removed afterwards."""
     made = []
 
-    def new(name: str, number: int, image: str = "debian-12", child: bool = False) -> Any:
-        made.append(vcenter.make(name, number, image, child))
+    def new(name: str, number: int, image: str = "debian-12", child: bool = False, isolated: bool = False) -> Any:
+        made.append(vcenter.make(name, number, image, child, isolated))
         return made[-1]
 
     yield new
@@ -85,6 +85,33 @@ def test_a_machine_is_real_while_it_is_on(lab: Lab, make: Make) -> None:
     eventually(lambda: not Path(f"/proc/{pid}").exists())
     assert lab.machine("one") == 0
     assert not lab.reaches("alice", public)
+
+
+def test_two_machines_with_the_same_macs_are_apart_on_the_private_and_the_imaging_network(lab: Lab, make: Make) -> None:
+    source, sealed = make("source", 17), make("sealed", 17, isolated=True)
+    private, public = on(lab, source)
+    wait(sealed.PowerOnVM_Task())
+    imaging = eventually(lambda: next((card.ipAddress[0] for card in sealed.guest.net if card.ipAddress), ""))
+    assert imaging.startswith("198.18.")
+    eventually(lambda: lab.ssh_root(imaging, "true").returncode == 0)
+
+    cards = "cat /sys/class/net/eth0/address /sys/class/net/eth1/address; cat /sys/class/net/eth?/carrier"
+    assert lab.ssh_root(imaging, cards).stdout.split() == ["02:00:00:00:00:11", "02:00:00:01:00:11", "1", "0"]
+    lab.ssh_root(imaging, "echo sealed > /root/mark")
+    assert lab.ssh_root(private, "cat /root/mark").returncode == 1, "it is another machine"
+    assert lab.reaches("alice", public) and not lab.reaches("alice", imaging)
+    ours, theirs = lab.layout.leases.read_text().split(), lab.layout.imaging_leases.read_text().split()
+    assert {private, public} <= set(ours) and imaging in theirs and imaging not in ours
+    assert lab.ssh_root(imaging, "ping", "-c1", "-W2", "198.18.0.1").returncode == 0
+    to_temporal = f"import socket; socket.create_connection(('198.18.0.1', {TEMPORAL_PORT}), 1)"
+    assert lab.ssh_root(imaging, "python3", "-c", f'"{to_temporal}"').returncode != 0
+    for other in (private, public):
+        assert lab.ssh_root(imaging, "ping", "-c1", "-W1", other).returncode != 0
+
+    wait(source.PowerOffVM_Task())
+    again, _ = on(lab, source)
+    assert again == private, "the lease was not forgotten"
+    assert lab.ssh_root(imaging, "cat /root/mark").stdout == "sealed\n"
 
 
 def test_a_firewall_in_the_machine_is_its_own(lab: Lab, make: Make) -> None:

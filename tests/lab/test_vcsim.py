@@ -226,8 +226,8 @@ def test_power_on_tells_the_hypervisor_what_to_run(center: Center) -> None:
     assert (event["host"], event["cpus"], event["memory_mb"]) == ("esx2", 2, 1024)
     assert event["disks"] == [str(center.vcsim.datastore("ds1") / "vclab/m2/m2.vmdk")]
     assert event["nics"] == [
-        {"mac": "02:76:63:00:00:02", "network": "private"},
-        {"mac": "02:76:63:01:00:02", "network": "public"},
+        {"mac": "02:76:63:00:00:02", "network": "private", "connected": True},
+        {"mac": "02:76:63:01:00:02", "network": "public", "connected": True},
     ]
     wait(machine.ResetVM_Task())
     center.vcsim.wait_event(name="m2", state="reset")

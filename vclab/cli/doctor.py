@@ -402,6 +402,8 @@ def _provisioning(backend: Backend) -> Iterator[Check]:
             yield _asked(backend, kind.enquiry(), endpoint, clocks, answers)
             if (answer := answers.get(endpoint.name)) is not None:
                 yield _privileges(endpoint.name, answer)
+                for warning in answer.warnings:
+                    yield Check(f"capture at {endpoint.name}", True, f"warning: {warning}")
     for image in _read(backend, catalog.images):
         if any(image.name in answer.masters for answer in answers.values()):
             yield _master(image.name, answers)

@@ -89,7 +89,8 @@ Imaging = Annotated[
     str | None,
     typer.Option(
         "--imaging-network",
-        help="Port group in which captured images are sealed: DHCP and the management node only.",
+        help="Port group for sealing captured images, with DHCP and the management node only [default: none: nothing "
+        "can be captured there].",
         show_default=False,
     ),
 ]
@@ -159,6 +160,8 @@ def add(
     reads hosts, capacity, datastores and networks. Nothing is changed there. The password is asked for without echo,
     or read from standard input, and kept among the secrets: it is never an argument.
 
+    Machines can be captured where there is an imaging network. One that a host lacks is only warned of.
+
     A group of lab machines is only a name; its machines are added by `vclab computer add`.
     --set FIELD=VALUE sets what only the module knows of an endpoint; --folder, the networks, --datacenter,
     --resource-pool and the policies are short for that.
@@ -210,6 +213,7 @@ def edit(
       vclab endpoint edit vc1 --certificate
       vclab endpoint edit vc1 --public-network students --cpu-overcommit 6
       vclab endpoint edit vc1 --host-policy spread --resource-pool students
+      vclab endpoint edit vc1 --imaging-network lab-imaging
     """
     question, ask = given(context, endpoints.Edit, data=_data(context)), asker(context)
     question = _with_login(question, ask(endpoints.preview_edit, question))
@@ -407,5 +411,7 @@ def _tell_answer(endpoint: CheckedEndpoint) -> None:
     table(DATASTORES, stores)
     for text in endpoint.lacking:
         note(f"its login may not do what is needed on {text}")
+    for text in endpoint.warnings:
+        note(f"Warning: {text}")
     for text in endpoint.missing_masters:
         note(f"Missing master: {text}")

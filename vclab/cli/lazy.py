@@ -18,7 +18,7 @@ from vclab.model.errors import Invalid
 GROUP = "vclab.commands"
 """Entry points of this group name functions ``register(app: typer.Typer) -> None``."""
 
-MAY_BE_EMPTY = frozenset({"notes", "title", "affiliation"})
+MAY_BE_EMPTY = frozenset({"notes", "title", "affiliation", "imaging_network"})
 """Options that take an empty value: it clears what was there."""
 
 AnyCommand = Any  #: Typer hides the base class of its commands and groups

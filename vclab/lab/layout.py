@@ -41,7 +41,7 @@ SUBNETS = (
     Subnet(PRIVATE, "10.77.0.1", 16, "10.77.1.1", "10.77.9.250", "0a:76:63:00:00:01"),
     # 203.0.113.0/24 is TEST-NET-3 (RFC 5737): never a real host's address.
     Subnet(PUBLIC, "203.0.113.1", 24, "203.0.113.100", "203.0.113.250", "0a:76:63:00:00:02"),
-    # 198.18.0.0/15 is for benchmarks (RFC 2544). Machines here have the MACs of others on the private network.
+    # 198.18.0.0/15 is for tests of networks (RFC 2544): never a real host's address.
     Subnet(IMAGING, "198.18.0.1", 16, "198.18.1.1", "198.18.9.250", "0a:76:63:00:00:03"),
 )
 
@@ -184,7 +184,7 @@ class Layout:
 
     @property
     def imaging_leases(self) -> Path:
-        """Those of the imaging network, where a MAC of the private one has another address at the same time."""
+        """The leases of the imaging network: machines there may have the MACs of machines on the private one."""
         return self.folder / "dhcp" / "imaging-leases"
 
     @property

@@ -11,7 +11,7 @@ machine by hand, without a vCenter (``tests/guests/bench.py`` does it)::
     make_master(master, rootfs.tree(print), layer, 8)         # vclab.lab.disks
     machine = Machine(layout, Spec.by_hand(layout, "m1", master))
     machine.start()
-    machine.guest()         # Guest(addresses={mac: address}, hostname=…); .complete when each card has an address
+    machine.guest()         # Guest(addresses={mac: address}, hostname=…); .complete when each connected card has one
     machine.stop()          # a power cut; start() again boots the same disk
 """
 
@@ -45,10 +45,11 @@ STOP_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Card:
-    """A network card: its MAC and the network that it is plugged into."""
+    """A network card: its MAC and the network that it is plugged into. Not connected, it is there without a link."""
 
     mac: str
     network: str
+    connected: bool = True
 
 
 @dataclass(frozen=True)
@@ -82,8 +83,8 @@ class Guest:
     info: dict[str, str] = field(default_factory=dict)  #: what it set below "guestinfo."
 
     def complete(self, spec: Spec) -> bool:
-        """True when each card has an address."""
-        return all(card.mac in self.addresses for card in spec.cards)
+        """True when each card that is connected has an address."""
+        return all(card.mac in self.addresses for card in spec.cards if card.connected)
 
 
 class Ended(StrEnum):
@@ -188,7 +189,10 @@ class Machine:
 
     def _environment(self, console: str) -> dict[str, str]:
         peer = self.spec.uuid.replace("-", "")[:12]
-        cards = (f"eth{n},{c.mac},{c.network},{peer}-{n}" for n, c in enumerate(self.spec.cards))
+        cards = (
+            f"eth{n},{card.mac},{card.network if card.connected else ''},{peer}-{n}"
+            for n, card in enumerate(self.spec.cards)
+        )
         return {
             "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
             "ROOT": str(self._layout.mount_point),

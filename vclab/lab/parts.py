@@ -7,7 +7,17 @@ from pathlib import Path
 
 from temporalio.common import SearchAttributeIndexedValueType
 
-from vclab.lab.layout import IMAGING, NETWORKS, PRIVATE, PUBLIC, SUBNETS, TEMPORAL_PORT, UI_PORT, VCENTER_PORT, Layout
+from vclab.lab.layout import (
+    IMAGING,
+    NETWORKS,
+    PRIVATE,
+    PUBLIC,
+    SUBNETS,
+    TEMPORAL_PORT,
+    UI_PORT,
+    VCENTER_PORT,
+    Layout,
+)
 from vclab.lab.stock import DATASTORES, HOSTS, LAB_MACHINES, VCENTER_USER
 from vclab.temporal import search_attributes
 
@@ -30,7 +40,7 @@ def parts(layout: Layout, temporal: Path, vcsim: Path) -> tuple[Part, ...]:
     """All parts of the lab, by the paths of the programs that don't come with the system."""
     return (
         Part("dnsmasq", "DHCP", tuple(dnsmasq_command(layout))),
-        Part("dnsmasq-imaging", "DHCP of the imaging network", tuple(imaging_dnsmasq_command(layout))),
+        Part("dnsmasq-imaging", "DHCP for imaging", tuple(imaging_dnsmasq_command(layout))),
         Part("temporal", "Temporal", temporal_command(layout, temporal), port=TEMPORAL_PORT),
         Part("vcsim", "vCenter", vcsim_command(layout, vcsim), port=VCENTER_PORT, events=True),
         Part(
@@ -50,8 +60,8 @@ def inside(layout: Layout) -> tuple[str, ...]:
 
 
 def dnsmasq_command(layout: Layout) -> list[str]:
-    """DHCP on the private and the public network, where lab machines have fixed addresses."""
-    command = _dnsmasq(layout, layout.leases, (PRIVATE, PUBLIC))
+    """DHCP on the private and the public network."""
+    command = _dhcp(layout, layout.leases, PRIVATE, PUBLIC)
     for machine in LAB_MACHINES:
         command.append(f"--dhcp-host={machine.private_mac},{machine.private_address}")
         command.append(f"--dhcp-host={machine.public_mac},{machine.public_address}")
@@ -59,11 +69,12 @@ def dnsmasq_command(layout: Layout) -> list[str]:
 
 
 def imaging_dnsmasq_command(layout: Layout) -> list[str]:
-    """DHCP on the imaging network, of its own: dnsmasq has one lease for a MAC, wherever it is."""
-    return _dnsmasq(layout, layout.imaging_leases, (IMAGING,))
+    """DHCP on the imaging network. A server of its own: dnsmasq keeps one lease a MAC, and a machine that is sealed has
+    the MAC of its source, which may be on at the same time."""
+    return _dhcp(layout, layout.imaging_leases, IMAGING)
 
 
-def _dnsmasq(layout: Layout, leases: Path, networks: tuple[str, ...]) -> list[str]:
+def _dhcp(layout: Layout, leases: Path, *bridges: str) -> list[str]:
     """Never a router: nothing is reached through the lab."""
     command = [
         *inside(layout),
@@ -75,8 +86,9 @@ def _dnsmasq(layout: Layout, leases: Path, networks: tuple[str, ...]) -> list[st
         "--dhcp-lease-max=5000",
         "--pid-file=",
     ]
-    for net in (net for net in SUBNETS if net.bridge in networks):
-        command += [f"--interface={net.bridge}", f"--dhcp-range={net.first},{net.last},{_mask(net.prefix)},12h"]
+    for net in SUBNETS:
+        if net.bridge in bridges:
+            command += [f"--interface={net.bridge}", f"--dhcp-range={net.first},{net.last},{_mask(net.prefix)},12h"]
     return command
 
 

@@ -31,6 +31,8 @@ from vclab.store import catalog, copies, repositories
 from vclab.store.engine import open_store
 from vclab.store.repositories import RepositoryFacts
 
+_NETWORKS = EndpointData(private_network=PRIVATE, public_network=PUBLIC, imaging_network=IMAGING)
+
 
 def fill_store(layout: Layout, images: tuple[Image, ...] = IMAGES) -> None:
     """Bring the database up to date and add what is missing. Raises the store's errors."""
@@ -80,7 +82,7 @@ def _put_endpoint(layout: Layout, session: Session) -> None:
             username=VCENTER_USER,
             password_ref=PASSWORD_REF,
             fingerprint=pin,
-            module_data=EndpointData(private_network=PRIVATE, public_network=PUBLIC, imaging_network=IMAGING).encoded(),
+            module_data=_NETWORKS.encoded(),
         )
     catalog.put_endpoint(session, replace(endpoint, url=url, fingerprint=pin))
 

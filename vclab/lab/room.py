@@ -209,11 +209,11 @@ def spec_of(event: dict[str, Any]) -> Spec:
     return Spec(str(event["uuid"]), name, Path(disks[0]), cards, parents)
 
 
-def _cards(name: str, cards: Iterable[dict[str, str]]) -> Iterable[Card]:
+def _cards(name: str, cards: Iterable[dict[str, Any]]) -> Iterable[Card]:
     for card in cards:
         if card["network"] not in NETWORKS:
             raise LabError(f"{name}: there is no network {card['network']!r}; there are {', '.join(NETWORKS)}")
-        yield Card(card["mac"].lower(), card["network"])
+        yield Card(card["mac"].lower(), card["network"], card["connected"])
 
 
 async def _gone(pid: int) -> None:

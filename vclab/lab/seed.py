@@ -137,13 +137,13 @@ HEADER = """\
 
 def lab_settings(layout: Layout) -> dict[str, Any]:
     """What the lab itself sets."""
-    managed = [net.management for net in SUBNETS if net.bridge in (PRIVATE, IMAGING)]
+    ours = [net.management for net in SUBNETS if net.bridge in (PRIVATE, IMAGING)]
     return {
         "installation": layout.tag,
         "database": f"sqlite:///{layout.database}",
         "secrets_dir": str(layout.secrets),
         "ssh_key": str(layout.ssh_key),
-        "management_addresses": managed,
+        "management_addresses": ours,
         "dhcp_leases": str(layout.leases),
         "act_as": "alice",
         "operators": [OPERATOR],

@@ -21,6 +21,7 @@ class Answer:
     """Of each image asked for, the usable datastores that have its master."""
     lacking: tuple[str, ...] = ()  #: what the login may not do: "datastore ds1: Datastore.Browse"
     mistakes: tuple[str, ...] = ()  #: names in the entry that the endpoint does not have: it can't be used as it is
+    warnings: tuple[str, ...] = ()  #: what it can't do as it is, a line each; all else works
 
 
 @dataclass(frozen=True)

@@ -83,6 +83,7 @@ class CheckedEndpoint(Endpoint):
     datastores: tuple[Datastore, ...]
     missing_masters: tuple[str, ...]
     lacking: tuple[str, ...]  #: privileges that the login lacks, a line an object
+    warnings: tuple[str, ...]  #: what the endpoint can't do as it is, a line each; all else works
 
 
 class Login(View):
@@ -435,6 +436,7 @@ def _checked(endpoint: model.Endpoint, answer: Answer | None) -> CheckedEndpoint
         datastores=tuple(Datastore(**asdict(store)) for store in inventory.datastores) if inventory else (),
         missing_masters=answer.missing if answer else (),
         lacking=answer.lacking if answer else (),
+        warnings=answer.warnings if answer else (),
     )
 
 

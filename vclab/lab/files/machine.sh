@@ -6,7 +6,8 @@
 # Environment: BASE, WHERE   the last disk of the chain, and the options that say where in it its file system is
 #              CHILDREN      the children before it, nearest last one first, a line each; without any, it is written to
 #              ROOT          an empty directory to mount on           CONSOLE  the terminal that is the console
-#              MANAGEMENT    the namespace with the bridges           CARDS    "eth0,<mac>,<bridge>,<peer> …"
+#              MANAGEMENT    the namespace with the bridges           CARDS    "eth0,<mac>,<bridge>,<peer> …"; a
+#              card without a bridge is not connected
 set -eu
 
 mount -t tmpfs -o mode=755,size=1m tmpfs "$ROOT"
@@ -72,7 +73,7 @@ $card
 END
   ip -n "$MANAGEMENT" link del "$peer" 2>/dev/null || true # of this machine's last boot, if the kernel still has it
   ip link add "$name" address "$mac" type veth peer name "$peer" netns "$MANAGEMENT"
-  ip -n "$MANAGEMENT" link set "$peer" master "$bridge" up
+  [ -z "$bridge" ] || ip -n "$MANAGEMENT" link set "$peer" master "$bridge" up
 done
 
 exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin TERM=linux \

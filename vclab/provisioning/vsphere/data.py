@@ -64,9 +64,12 @@ class EndpointData(ModuleData):
 
     @model_validator(mode="after")
     def _imaging_apart(self) -> Self:
-        """What is sealed has the MACs of a machine in the others."""
-        if self.imaging_network and self.imaging_network in self.networks:
-            raise ValueError(f"the imaging network must be another one than the others: {self.imaging_network}")
+        if (
+            self.imaging_network in self.networks
+        ):  # a machine that is sealed has the MACs of its source, which may be on
+            raise ValueError(
+                f"the imaging network {self.imaging_network!r} must be neither the private nor the public network"
+            )
         return self
 
     @property

@@ -66,6 +66,7 @@ def _ask(site: Site, images: Iterable[Image]) -> Answer:
         masters={name: found for name, (_, found) in missing.items()},
         lacking=lacking(site),
         mistakes=tuple(_mistakes(site, networks)),
+        warnings=tuple(_warnings(site, networks)),
     )
 
 
@@ -81,6 +82,14 @@ def _mistakes(site: Site, networks: Mapping[str, Sequence[str]]) -> Iterable[str
     pools = sorted({name for _, name, _ in site.pools()}) if wanted else []
     if wanted and networks and wanted not in pools:
         yield f"{hosts} has a resource pool {wanted!r} (resource_pool); there are: {', '.join(pools) or 'none'}"
+
+
+def _warnings(site: Site, networks: Mapping[str, Sequence[str]]) -> Iterable[str]:
+    """Each host that lacks the imaging network, if there is one."""
+    wanted = site.data.imaging_network
+    for host, there in sorted(networks.items()):
+        if wanted and wanted not in there:
+            yield f"host {host} lacks the imaging network {wanted!r}: captured machines can't be sealed there"
 
 
 def _networks(site: Site) -> dict[str, tuple[str, ...]]:

@@ -64,9 +64,7 @@ class EndpointData(ModuleData):
 
     @model_validator(mode="after")
     def _imaging_apart(self) -> Self:
-        if (
-            self.imaging_network in self.networks
-        ):  # a machine that is sealed has the MACs of its source, which may be on
+        if self.imaging_network in self.networks:  # what is sealed has its source's MACs, and that may be on
             raise ValueError(
                 f"the imaging network {self.imaging_network!r} must be neither the private nor the public network"
             )

@@ -144,9 +144,6 @@ func (c *center) describe(vm *mo.VirtualMachine) event {
 			}
 		case types.BaseVirtualEthernetCard:
 			card := d.GetVirtualEthernetCard()
-			if card.Connectable != nil && !card.Connectable.Connected {
-				continue // there, but not plugged in
-			}
 			if backing, ok := card.Backing.(*types.VirtualEthernetCardNetworkBackingInfo); ok {
 				connected := card.Connectable == nil || card.Connectable.StartConnected
 				e.NICs = append(e.NICs, nic{strings.ToLower(card.MacAddress), backing.DeviceName, connected})

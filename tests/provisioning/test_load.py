@@ -19,8 +19,8 @@ def test_the_steps_make_the_machine_that_the_target_describes(bench: Bench, targ
     assert event["name"] == target.machine_name
     assert (event["cpus"], event["memory_mb"]) == (2, 1024)
     assert event["nics"] == [
-        {"mac": target.private_mac, "network": "private"},
-        {"mac": target.public_mac, "network": "public"},
+        {"mac": target.private_mac, "network": "private", "connected": True},
+        {"mac": target.public_mac, "network": "public", "connected": True},
     ]
     assert event["disks"] == [str(bench.directory(target) / f"{target.machine_name}.vmdk")]
     assert "# vclab.rootfs = debian-12" in (bench.directory(target) / f"{target.machine_name}.vmdk").read_text()
@@ -289,6 +289,15 @@ def test_node_status_tells_what_is_there(bench: Bench, target: Target) -> None:
     assert bench.module.node_status(target).why == "it is off"
 
 
+CAPTURE = {
+    f"vsphere.{verb}"
+    for verb in (
+        *("check_capture", "await_off", "copy_raw", "discard_capture", "verify_raw", "copy_sealed", "verify_sealed"),
+        *("publish_copy", "withdraw_copy", "discard_raw"),
+    )
+}
+
+
 def test_plans_name_the_steps(bench: Bench, target: Target) -> None:
     def names(status: Status, guest: str = "linux") -> list[str]:
         plan = bench.module.load_plan(replace(target, guest=guest), NodeStatus(status))
@@ -300,7 +309,7 @@ def test_plans_name_the_steps(bench: Bench, target: Target) -> None:
     assert names(Status.READY) == ["vsphere.find_address", guest[0], guest[2]]
     assert names(Status.RELOAD, guest="") == [*STEPS, "vsphere.find_address"]
     made = {n for n in names(Status.RELOAD) if n.startswith("vsphere.")}
-    assert {*made, "vsphere.adopt"} == set(bench.module.steps())
+    assert {*made, "vsphere.adopt"} | CAPTURE == set(bench.module.steps())
     target = replace(target, spare="of-an-earlier-tenure")
     assert names(Status.READY) == ["vsphere.adopt", *guest[1:]]
     assert names(Status.POST_LOAD) == ["vsphere.adopt", "vsphere.find_address", *guest]

@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -173,6 +174,27 @@ def test_poweroff_inside_powers_the_virtual_machine_off(lab: Lab, make: Make) ->
     eventually(lambda: machine.runtime.powerState == "poweredOff")
     assert lab.machine("six") == 0
     on(lab, machine)
+
+
+def test_shutdown_inside_powers_the_virtual_machine_off(lab: Lab, make: Make) -> None:
+    machine = make("shut", 18)
+    private, _ = on(lab, machine)
+    lab.ssh_root(private, "shutdown -h now")
+    eventually(lambda: machine.runtime.powerState == "poweredOff")
+    assert lab.machine("shut") == 0
+
+
+def test_a_machine_can_ignore_a_shutdown(lab: Lab, make: Make) -> None:
+    machine = make("stubborn", 19)
+    private, _ = on(lab, machine)
+    lab.ignore_shutdown(private)
+    for number, command in enumerate(("shutdown -h now", "poweroff"), 1):
+        lab.ssh_root(private, command)
+        seen = partial(lab.ssh_root, private, "wc -l < /run/ignored")
+        eventually(lambda seen=seen, number=number: seen().stdout.strip() == str(number))
+    assert machine.runtime.powerState == "poweredOn" and lab.machine("stubborn")
+    wait(machine.PowerOffVM_Task())
+    eventually(lambda: lab.machine("stubborn") == 0)
 
 
 def test_a_crashed_machine_starts_again(lab: Lab, make: Make) -> None:

@@ -190,11 +190,14 @@ def test_a_machine_can_ignore_a_shutdown(lab: Lab, make: Make) -> None:
     lab.ignore_shutdown(private)
     for number, command in enumerate(("shutdown -h now", "poweroff"), 1):
         lab.ssh_root(private, command)
-        seen = partial(lab.ssh_root, private, "wc -l < /run/ignored")
-        eventually(lambda seen=seen, number=number: seen().stdout.strip() == str(number))
+        eventually(partial(has_ignored, lab, private, number))
     assert machine.runtime.powerState == "poweredOn" and lab.machine("stubborn")
     wait(machine.PowerOffVM_Task())
     eventually(lambda: lab.machine("stubborn") == 0)
+
+
+def has_ignored(lab: Lab, private: str, times: int) -> bool:
+    return lab.ssh_root(private, "wc -l < /run/ignored").stdout.strip() == str(times)
 
 
 def test_a_crashed_machine_starts_again(lab: Lab, make: Make) -> None:

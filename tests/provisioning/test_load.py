@@ -293,7 +293,7 @@ CAPTURE = {
     f"vsphere.{verb}"
     for verb in (
         *("check_capture", "await_off", "copy_raw", "discard_capture", "verify_raw", "copy_sealed", "verify_sealed"),
-        *("publish_copy", "withdraw_copy", "discard_raw"),
+        *("begin_sealing", "publish_copy", "withdraw_copy", "discard_raw"),
     )
 }
 

@@ -376,6 +376,11 @@ def test_bad_requests_fail_and_the_server_lives(center: Center) -> None:
         wait(center.content.virtualDiskManager.DeleteVirtualDisk_Task("[ds1] vclab/good/good.vmdk", center.dc))
     with pytest.raises(vim.fault.FileLocked):
         wait(center.content.fileManager.DeleteDatastoreFile_Task("[ds1] vclab/good", center.dc))
+    disks, own, to = center.content.virtualDiskManager, "[ds1] vclab/good/good.vmdk", "[ds1] vclab/good/copy.vmdk"
+    with pytest.raises(vim.fault.FileLocked):
+        wait(disks.CopyVirtualDisk_Task(own, center.dc, to, center.dc, None, False))
+    with pytest.raises(vim.fault.InvalidPowerState):
+        machine.ExportVm()
     with pytest.raises(RuntimeError, match="unknown kind"):
         center.vcsim.control("POST", "/fault", {"kind": "fire"})
 

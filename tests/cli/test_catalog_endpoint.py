@@ -156,23 +156,26 @@ def test_the_imaging_network(add: Callable[..., Said], vclab: Command, vcenter: 
     assert shown(vclab) == ""
 
 
+@pytest.fixture(scope="module")
+def wider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VcsimProcess]:
+    """A vCenter of which one host, esx3, has none of our networks."""
+    simulator = VcsimProcess(tmp_path_factory.mktemp("wider"), SIZES, {"ds1": 100}).start()
+    add_host(simulator, "esx3")
+    yield simulator
+    simulator.stop()
+
+
 def test_a_host_without_the_imaging_network_is_warned_of(
-    add: Callable[..., Said], vclab: Command, tmp_path: Path
+    wider: VcsimProcess, add: Callable[..., Said], vclab: Command
 ) -> None:
-    vcenter = VcsimProcess(tmp_path / "vcenter", SIZES, {"ds1": 100}).start()
-    try:
-        add_host(vcenter, "esx3")
-        login = {"url": vcenter.url, "pin": vcenter.fingerprint}
-        added = add("--imaging-network", "imaging", **login)
-        warning = "host esx3 lacks the imaging network 'imaging': captured machines can't be sealed there"
-        assert (added.code, added.err.count("lacks the imaging network")) == (0, 1), added
-        assert f"Warning: {warning}" in " ".join(added.err.split())
-        checked = vclab("endpoint", "check", "vc2", "--json").json
-        assert (checked["warnings"], checked["usable"]) == ([warning], True)
-        found = [check for check in vclab("doctor", "--json").json["checks"] if check["name"] == "capture at vc2"]
-        assert [(check["ok"], check["found"]) for check in found] == [(True, f"warning: {warning}")]
-    finally:
-        vcenter.stop()
+    added = add("--imaging-network", "imaging", url=wider.url, pin=wider.fingerprint)
+    warning = "host esx3 lacks the imaging network 'imaging': captured machines can't be sealed there"
+    assert (added.code, added.err.count("lacks the imaging network")) == (0, 1), added
+    assert f"Warning: {warning}" in " ".join(added.err.split())
+    checked = vclab("endpoint", "check", "vc2", "--json").json
+    assert (checked["warnings"], checked["usable"]) == ([warning], True)
+    found = [check for check in vclab("doctor", "--json").json["checks"] if check["name"] == "capture at vc2"]
+    assert [(check["ok"], check["found"]) for check in found] == [(True, f"warning: {warning}")]
 
 
 def add_host(vcenter: VcsimProcess, name: str) -> None:

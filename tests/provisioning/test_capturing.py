@@ -1,6 +1,7 @@
 """Machines are captured over a real vSphere API: what a raw copy holds, what is refused, and what is left over."""
 
 import hashlib
+import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,8 +11,10 @@ import pytest
 
 from tests.provisioning.bench import Bench, FakeContext
 from tests.provisioning.test_reading import BYTES, MASTER, SIZE, content_of, put
-from vclab.model.errors import Interrupted, NotYet, StepFailed
+from tests.provisioning.wire import Wire, insist
+from vclab.model.errors import Fenced, Interrupted, NotYet, StepFailed
 from vclab.model.plans import Access, Becomes, Facts, StepInput, Target
+from vclab.model.revisions import Hardware
 from vclab.provisioning.vsphere.api import vim
 from vclab.provisioning.vsphere.data import EndpointData, ImageData
 from vclab.provisioning.vsphere.module import VSphere
@@ -267,3 +270,161 @@ def test_plans_need_a_guest(captured: Captured) -> None:
     for plan in (captured.module.capture, captured.module.hand_back, captured.module.seal, captured.module.boot_test):
         with pytest.raises(StepFailed, match="without a guest"):
             plan(bare)
+
+
+def test_a_revision_is_not_where_its_parent_is(captured: Captured) -> None:
+    """Only its copies hold it: nothing may be made from its parent's master in its name."""
+    captured.taken()
+    captured.sealed()
+    assert captured.run("vsphere.publish_copy").image_data == ImageData().encoded()
+    captured.run("vsphere.withdraw_copy")
+
+
+def test_what_this_capture_has_not_published_stays(captured: Captured) -> None:
+    """Also while nothing is sealed yet, and when there is nothing else to be seen of the capture."""
+    captured.published.mkdir(parents=True)
+    (captured.published / "disk.vmdk").write_text("somebody's")
+    for step in ("vsphere.withdraw_copy", "vsphere.begin_sealing"):
+        captured.run(step)
+        assert (captured.published / "disk.vmdk").read_text() == "somebody's"
+    with pytest.raises(StepFailed, match="is there already, with something else in it"):
+        captured.run("vsphere.publish_copy")
+    (captured.published / "disk.vmdk").unlink()
+    captured.published.rmdir()
+
+
+def test_a_directory_that_an_attempt_has_left_is_no_obstacle(captured: Captured) -> None:
+    captured.taken()
+    captured.sealed()
+    captured.published.mkdir()
+    captured.run("vsphere.publish_copy")
+    captured.run("vsphere.withdraw_copy")
+    assert not captured.published.exists()
+
+
+def test_where_a_disk_that_has_had_children_can_not_be_deleted(tmp_path: Path) -> None:
+    """For ever: it goes with its directory."""
+    bench = Bench(tmp_path, keep_parents=True)
+    captured = Captured(bench)
+    try:
+        captured.taken()
+        target = captured.throw_away(isolated=True)
+        captured.off(target)
+        captured.run("vsphere.copy_sealed", target)
+        with (captured.folder / "sealed-flat.vmdk").open("r+b") as file:
+            file.write(b"a bit has flipped")
+        with pytest.raises(StepFailed, match=r"has other bytes than its disk .* and was deleted"):
+            captured.run("vsphere.verify_sealed", target)
+        assert captured.run("vsphere.verify_sealed", target).disk_sha256 == HELD
+        captured.module.remove(FakeContext(), target)
+        captured.run("vsphere.begin_sealing")
+        assert captured.sealed().disk_sha256 == HELD
+        captured.run("vsphere.publish_copy")
+        captured.run("vsphere.withdraw_copy")
+        captured.end()
+    finally:
+        captured.module.close()
+        bench.close()
+
+
+def test_while_a_disk_is_made_from_it_nothing_is_moved(captured: Captured) -> None:
+    """Also while its machine is off: most endpoints would let its parent go then."""
+    captured.taken()
+    captured.sealed()
+    tried = captured.throw_away(isolated=False)
+    captured.off(tried)
+    with pytest.raises(StepFailed, match=f"the disk of {tried.machine_name} is made from what is in"):
+        captured.run("vsphere.publish_copy")
+    assert (captured.folder / "sealed.vmdk").exists() and not captured.published.exists()
+    captured.module.remove(FakeContext(), tried)
+
+
+def test_a_disk_that_is_not_as_vclab_has_made_it(captured: Captured) -> None:
+    other = replace(captured.source, copy="[ds1] vclab/images.of_vclab/debian-12.9/disk.vmdk")
+    with pytest.raises(
+        StepFailed, match=r"is made from \[ds1\] masters/.*, not from \[ds1\] vclab/images\.of_vclab/de"
+    ):
+        captured.run("vsphere.check_capture", other)
+    with pytest.raises(StepFailed, match=r"is made from \[ds1\] masters/.*, and should share nothing"):
+        captured.run("vsphere.check_capture", replace(captured.source, dedicated=True))
+
+
+def test_a_machine_with_a_vtpm(captured: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vclab.provisioning.vsphere.capturing.why_sealed", lambda values: "has a vTPM")
+    refused(captured, f"{captured.source.machine_name} has a vTPM")
+
+
+def test_windows_by_its_hardware(captured: Captured) -> None:
+    windows = replace(captured.source, hardware=Hardware(guest_id="windows2022srvNext_64Guest"))
+    with pytest.raises(StepFailed, match=r"Windows \(windows2022srvNext_64Guest\)"):
+        captured.run("vsphere.check_capture", windows)
+
+
+def test_no_room_for_two_copies(captured: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    free = captured.bench.site().datastore("ds1").free_gb
+    monkeypatch.setattr("vclab.provisioning.vsphere.capturing._takes", lambda values: ((free + 1) << 29) - 5)
+    refused(captured, f"ds1 has {free} GiB free, and two copies of the disk .* take up to {free + 1} GiB")
+
+
+def test_the_address_of_the_source_is_not_that_of_the_throw_away_machine(captured: Captured) -> None:
+    captured.taken()
+    captured.run("vsphere.power_on")
+    target = captured.throw_away(isolated=True)
+
+    def report(each: Target, address: str) -> None:
+        ips = [{"mac": each.private_mac, "address": address}]
+        said = {"uuid": each.instance_uuid, "ips": ips, "hostname": "x", "tools": "guestToolsRunning"}
+        captured.bench.simulator.control("POST", "/guest", said)
+
+    for each in (captured.source, target):
+        report(each, "10.77.0.9")
+    with pytest.raises(NotYet, match=f"has the address 10.77.0.9 of {captured.source.computer}"):
+        captured.run("vsphere.find_address", target)
+    report(target, "10.78.0.9")
+    assert captured.run("vsphere.find_address", target).private_address == "10.78.0.9"
+    captured.module.remove(FakeContext(), target)
+
+
+@pytest.mark.parametrize("step", ["vsphere.verify_raw", "vsphere.publish_copy"])
+def test_a_step_that_lost_its_tenure_leaves_nothing(captured: Captured, step: str) -> None:
+    captured.taken()
+    captured.sealed()
+    with pytest.raises(Fenced):
+        captured.run(step, context=FakeContext(allowed=0))
+    assert not list(captured.folder.parent.glob("read-*")) and not captured.published.exists()
+
+
+LIFE = ("vsphere.copy_sealed", "vsphere.publish_copy", "vsphere.discard_raw", "vsphere.withdraw_copy")
+
+
+@pytest.mark.parametrize(("how", "keeps"), [("after", False), ("before", False), ("lost", True)])
+@pytest.mark.parametrize("step", LIFE)
+def test_cut_off_at_any_act(captured: Captured, wire: Wire, step: str, how: str, keeps: bool) -> None:
+    """At each single act of a step; tried again, it ends as if nothing had been."""
+    captured.off()
+    at, whole = LIFE.index(step), captured.becomes
+    for number in itertools.count(1):
+        captured.becomes = replace(whole, capture=f"{whole.capture}-{number}", revision=1000 * number + whole.revision)
+        for before in LIFE[:at]:
+            captured.run(before)
+
+        def work(module: VSphere, context: FakeContext) -> None:
+            captured.run(step, context=context, module=module)
+
+        wire.cut(number, how)
+        insist(captured.bench, wire, work, keeps)
+        done = len(wire.acts) < number
+        wire.cut(0, "")
+        made, there = _names(captured.folder), _names(captured.published)
+        assert made == [["sealed-flat.vmdk", "sealed.vmdk"], [], None, None][at], f"{how} act {number}"
+        assert (there is not None and "disk.vmdk" in there) == (0 < at < 3), f"{how} act {number}"
+        for after in LIFE[at + 1 :]:
+            captured.run(after)
+        assert (_names(captured.folder), _names(captured.published)) == (None, None), f"{how} act {number}"
+        if done:
+            return
+
+
+def _names(folder: Path) -> list[str] | None:
+    """What is in it; None: there is no such folder."""
+    return sorted(each.name for each in folder.iterdir()) if folder.exists() else None

@@ -8,7 +8,7 @@ from tests.provisioning.bench import MASTER, Bench
 from tests.store.lab import image
 from vclab.provisioning.enquiry import Answer
 from vclab.provisioning.vsphere.api import vim
-from vclab.provisioning.vsphere.encryption import _why_sealed
+from vclab.provisioning.vsphere.encryption import why_sealed
 from vclab.provisioning.vsphere.enquiry import ask
 
 TODO = "make the image on a machine without encryption and vTPM"
@@ -61,5 +61,5 @@ def test_a_master_is_not_blamed_for_others(own_bench: Bench, parent: bool) -> No
 
 def test_an_encrypted_machine_is_known_by_its_key() -> None:
     key = vim.encryption.CryptoKeyId(keyId="k")
-    assert _why_sealed({"config.keyId": key}) == "is encrypted"
-    assert _why_sealed({}) == ""
+    assert why_sealed({"config.keyId": key}) == "is encrypted"
+    assert why_sealed({}) == ""

@@ -5,12 +5,13 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from vclab.model import reported
 from vclab.model.errors import NotYet, StepFailed
-from vclab.model.plans import Target, Whereabouts
+from vclab.model.plans import Becomes, Target, Whereabouts
 from vclab.provisioning.arp import asking
-from vclab.provisioning.vsphere.machines import Machine, gone, of_target
+from vclab.provisioning.vsphere.machines import Machine, all_machines, gone, of_target
 from vclab.provisioning.vsphere.properties import read
 from vclab.provisioning.vsphere.site import AWAY, Site
 
@@ -19,8 +20,11 @@ _PUBLISHED = 'config.extraConfig["guestinfo.vclab.hostkey"]'
 _NEVER = reported.HIGHEST + 1  #: the end of a lease that never ends
 
 
-def find_address(site: Site, target: Target, leases: Path | None) -> str:
-    """The private address. Raises ``NotYet`` while it has none, ``StepFailed`` when the machine is off or gone."""
+def find_address(site: Site, target: Target, leases: Path | None, becomes: Becomes | None = None) -> str:
+    """The private address. Raises ``NotYet`` while it has none, ``StepFailed`` when the machine is off or gone.
+
+    That of one that is ``isolated`` is not that of the computer that is captured, which has the same MACs.
+    """
     machine = of_target(site, target)
     if machine is None:
         raise StepFailed(f"{target.machine_name} is no longer on {target.endpoint}")
@@ -30,7 +34,20 @@ def find_address(site: Site, target: Target, leases: Path | None) -> str:
     if not found:
         where = "guest tools" + (", DHCP leases" if leases else "") + " and neighbours know none"
         raise NotYet(f"{machine.name} has no private address yet ({where} for {target.private_mac})", LOOK_SECONDS)
+    if target.isolated and becomes and found in _of_source(site, target, becomes):
+        raise NotYet(
+            f"{machine.name} has the address {found} of {becomes.computer}, which is captured: the imaging network "
+            "must give addresses of its own",
+            LOOK_SECONDS,
+        )
     return found
+
+
+def _of_source(site: Site, target: Target, becomes: Becomes) -> set[str]:
+    """The addresses of the computer that is captured, as its guest tools say."""
+    source = becomes.computer, becomes.generation
+    known = (m for m in all_machines(site) if m.ours(target.installation) and (m.computer, m.generation) == source)
+    return {address for machine in known for card in _cards(site, machine) for address in card.ipAddress}
 
 
 def published_key(site: Site, target: Target) -> str:
@@ -56,13 +73,17 @@ def whereabouts(site: Site, target: Target, leases: Path | None) -> Whereabouts:
 
 def _known(site: Site, target: Target, machine: Machine, leases: Path | None) -> str:
     """The private address, from whatever source knows it; else empty."""
-    values = read(site.session, machine.ref, ["guest.net", "guest.toolsRunningStatus"]) or {}
-    running = values.get("guest.toolsRunningStatus") == "guestToolsRunning"
-    cards = values.get("guest.net", []) if running else []  # stopped tools report an earlier boot
-    by_tools = (a for card in cards if _is(card.macAddress, target.private_mac) for a in card.ipAddress)
+    by_tools = (a for card in _cards(site, machine) if _is(card.macAddress, target.private_mac) for a in card.ipAddress)
     if target.isolated:  # others have the same MAC: what else knows it may speak of these
         return best(by_tools)
     return best(by_tools) or (leased(leases, target.private_mac) if leases else "") or neighbour(target.private_mac)
+
+
+def _cards(site: Site, machine: Machine) -> list[Any]:
+    """What guest tools that run say of its network cards: stopped ones report an earlier boot."""
+    values = read(site.session, machine.ref, ["guest.net", "guest.toolsRunningStatus"]) or {}
+    running = values.get("guest.toolsRunningStatus") == "guestToolsRunning"
+    return list(values.get("guest.net", [])) if running else []
 
 
 def _is(mac: str | None, wanted: str) -> bool:

@@ -3,22 +3,24 @@
     [ds1] vclab/images.of_INSTALLATION/capture-ID/raw.vmdk       the raw copy
     [ds1] vclab/images.of_INSTALLATION/capture-ID/sealed.vmdk    made of a sealed child of it
 
-Nothing finds them by a name. Published, the sealed one becomes the copy of its revision (``images.py``).
+Nothing finds them by a name. Published, the sealed one becomes the copy of its revision (``images.py``); an empty
+directory beside it, ``of_capture-ID``, proves that this capture has published it, and goes with it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from vclab.library import vmdk_stream
 from vclab.model.errors import NotYet, StepFailed, Unreachable
 from vclab.model.plans import Becomes, Facts, StepInput, Target
-from vclab.model.revisions import Content
+from vclab.model.revisions import GIB, Content
 from vclab.model.steps import StepContext
 from vclab.provisioning.vsphere import carriers, chains, files, images, loading, nfc, reading, removal
 from vclab.provisioning.vsphere.api import vim
 from vclab.provisioning.vsphere.copying import Copying, copy
-from vclab.provisioning.vsphere.data import image_data
-from vclab.provisioning.vsphere.encryption import why_encrypted
+from vclab.provisioning.vsphere.data import image_data, master
+from vclab.provisioning.vsphere.encryption import KEY, why_encrypted, why_sealed
 from vclab.provisioning.vsphere.machines import Machine, gone, of_target
 from vclab.provisioning.vsphere.properties import find_all, read
 from vclab.provisioning.vsphere.site import Site, unusable
@@ -27,7 +29,8 @@ RAW, SEALED = "raw", "sealed"
 _PREFIX = "capture-"
 OFF_LOOK = 5.0  #: seconds between looks whether it is off
 OFF_SECONDS = 300.0  #: for which a machine may shut down (VCL wait_for_power_off: 300)
-_DISK_PATHS = [chains.DEVICES, "snapshot"]
+_DISK_PATHS = [chains.DEVICES, "snapshot", KEY]
+_USAGE = "storage.perDatastoreUsage"
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,11 @@ class Place:
         """The directory of the revision's copy."""
         becomes = self.becomes
         return images.directory(self.installation, self.datastore, becomes.image, becomes.revision)
+
+    @property
+    def mark(self) -> str:
+        """The name in ``published`` of the proof that this capture has made that directory."""
+        return f"of_{_PREFIX}{self.becomes.capture}"
 
     def disk(self, name: str) -> str:
         """A disk of the capture: ``RAW`` or ``SEALED``."""
@@ -72,11 +80,12 @@ def made_from(given: StepInput) -> str:
 def check_capture(site: Site, given: StepInput, context: StepContext) -> Facts:
     """See whether the machine can be captured, before anything is touched, and have it on. Raises ``StepFailed``."""
     target, place = given.target, place_of(given.target, given.becomes)
-    guest_id = image_data(target).guest_id
-    if guest_id.lower().startswith("win"):
-        raise StepFailed(f"{target.computer} has Windows ({guest_id}), and vclab can't seal that yet")
+    for guest_id in (target.hardware.guest_id, image_data(target).guest_id):
+        if guest_id.lower().startswith("win"):
+            raise StepFailed(f"{target.computer} has Windows ({guest_id}), and vclab can't seal that yet")
     machine = _present(site, target)
-    _own_disk(site, machine)
+    _own_disk(site, machine, given)
+    _must_have_room(site, machine, target)
     _must_be_new(site, place)
     _must_have_imaging_network(site, target)
     loading.power_on(site, target, context)
@@ -116,9 +125,13 @@ def begin_sealing(site: Site, given: StepInput, context: StepContext) -> Facts:
     if names:
         _sweep(site, place, context)
         context.fence()
-    for name in sorted(each for each in names if each.endswith(".vmdk") and "-flat" not in each):
+    whole = f"{SEALED}.vmdk"
+    if whole in names:
+        _must_be_nobodys(site, place.datastore, place.directory)
+        _delete_parent(site, place, SEALED, context)
+    for name in sorted(each for each in names - {whole} if each.endswith(".vmdk") and "-flat" not in each):
         files.delete_disk(site, f"{place.directory}/{name}")
-    if f"{SEALED}.vmdk" in _names(site, place.datastore, place.directory):
+    if whole in _names(site, place.datastore, place.directory):
         raise Unreachable(f"{place.disk(SEALED)} is still there after its removal; it will be tried again")
     return Facts()
 
@@ -150,7 +163,7 @@ def verifier_of(name: str) -> Callable[[Site, StepInput, StepContext], Facts]:
             held = vmdk_stream.read(sent)
         copied = _read_back(site, place, name, held, context)
         if copied != held:
-            files.delete_disk(site, place.disk(name))
+            _delete_parent(site, place, name, context)
             raise StepFailed(
                 f"the copy of {machine.name} has other bytes than its disk (SHA-256 {copied.sha256[:12]}… instead of "
                 f"{held.sha256[:12]}…), and was deleted",
@@ -198,26 +211,32 @@ def _discard(site: Site, place: Place, context: StepContext) -> None:
 
 
 def publish(site: Site, given: StepInput, context: StepContext) -> Facts:
-    """Have the sealed disk as the copy of its revision. Raises ``StepFailed`` when something else is there."""
+    """Have the sealed disk as the copy of its revision. Raises ``StepFailed`` when something else is there, or a disk
+    is made from one of this capture's: a parent that is moved is lost to its children."""
     place = place_of(given.target, given.becomes)
     disk = f"{place.published}/{images.DISK}.vmdk"
     if not _is_published(site, place):
-        if _names(site, place.datastore, place.published):
+        names = _names(site, place.datastore, place.published)
+        if names and place.mark not in names:
             raise StepFailed(f"{place.published} is there already, with something else in it")
         files.must_be_there(site, place.disk(SEALED), f"the sealed copy of {place.becomes}")
+        _sweep(site, place, context)
+        _must_be_nobodys(site, place.datastore, place.directory)
         context.fence()
-        files.make(site, place.published)
+        if place.mark not in names:
+            files.make(site, f"{place.published}/{place.mark}")
         manager, center = site.content.virtualDiskManager, site.datacenter
         site.finish(manager.MoveVirtualDisk_Task(place.disk(SEALED), center, disk, center, False))
     if not _is_published(site, place):
         raise Unreachable(f"{disk} is not there after its move; it will be tried again")
-    return Facts(copy=disk)
+    return Facts(copy=disk, image_data=image_data(given.target).without_content().encoded())
 
 
 def withdraw(site: Site, given: StepInput, context: StepContext) -> Facts:
-    """Delete the copy of the revision that ``publish`` has made; harmless when there is none."""
+    """Delete the copy of the revision that ``publish`` has made; harmless when there is none. What this capture has
+    not made stays."""
     place = place_of(given.target, given.becomes)
-    if not _is_published(site, place):
+    if place.mark not in _names(site, place.datastore, place.published):
         return Facts()
     _must_be_nobodys(site, place.datastore, place.published)
     context.fence()
@@ -237,22 +256,59 @@ def _present(site: Site, target: Target) -> Machine:
     return machine
 
 
-def _own_disk(site: Site, machine: Machine) -> str:
+def _own_disk(site: Site, machine: Machine, given: StepInput) -> str:
     """The path of the machine's only disk. Raises ``StepFailed`` for a machine that is not as vclab has made it."""
     values = read(site.session, machine.ref, _DISK_PATHS) or {}
     disks, name = list(chains.disk_chains(values)), machine.name
+    if why := why_sealed(values):
+        raise StepFailed(f"{name} {why}: no other machine could open what is on its disk")
     if len(disks) != 1 or not disks[0] or not disks[0][0]:
         others = ", ".join(chain[0] for chain in disks[1:] if chain)
         raise StepFailed(f"{name} has {len(disks)} disks, and vclab knows one: {others or 'none'}", "remove the others")
     (chain,) = disks
+    if files.split(chain[0])[1] != files.split(machine.path)[1]:
+        raise StepFailed(f"{name} has the disk {chain[0]}, which vclab has not made", "remove it")
     if values.get("snapshot") is not None or len(chains.own_part(chain)) != 1:
         raise StepFailed(f"{name} has a snapshot that vclab has not made", "delete it in the vSphere client")
+    _must_be_made_from(given, machine, chain[1:])
     device = next(each for each in values[chains.DEVICES] if isinstance(each, vim.vm.device.VirtualDisk))
     if device.backing.diskMode != "persistent":
         raise StepFailed(f"the disk of {name} is {device.backing.diskMode}: what was written to it is not kept")
     if why := why_encrypted(site, chain[0]):
         raise StepFailed(f"the disk of {name} {why}")
     return chain[0]
+
+
+def _must_be_made_from(given: StepInput, machine: Machine, parents: list[str]) -> None:
+    """The disk's parent is the copy that vclab has made it from; an endpoint that moves a disk may give it none."""
+    if not parents:
+        return
+    text = f"the disk of {machine.name} is made from {parents[0]}"
+    if given.target.dedicated:
+        raise StepFailed(f"{text}, and should share nothing")
+    if parents[0] != (wanted := master(replace(given.target, copy=made_from(given)))):
+        raise StepFailed(f"{text}, not from {wanted}, as vclab has made it")
+
+
+def _must_have_room(site: Site, machine: Machine, target: Target) -> None:
+    """For the raw copy and the sealed one."""
+    values = read(site.session, machine.ref, [chains.DEVICES, _USAGE]) or {}
+    free, needed = site.datastore(target.storage).free_gb, -(-2 * _takes(values) // GIB)
+    if free < needed:
+        raise StepFailed(
+            f"datastore {target.storage} has {free} GiB free, and two copies of the disk of {machine.name} take up to "
+            f"{needed} GiB",
+            "make room there",
+        )
+
+
+def _takes(values: Mapping[str, Any]) -> int:
+    """The bytes that a copy of a machine's only disk takes, at most: of a thin one what it and its parents hold."""
+    disk = next(each for each in values[chains.DEVICES] if isinstance(each, vim.vm.device.VirtualDisk))
+    size, backing = int(disk.capacityInKB) * 1024, disk.backing
+    if getattr(backing, "parent", None) is None and not getattr(backing, "thinProvisioned", False):
+        return size
+    return min(size, sum(int(usage.committed) for usage in values.get(_USAGE, [])) or size)
 
 
 def _capacity(site: Site, disk: str) -> int:
@@ -299,15 +355,14 @@ def _names(site: Site, datastore: str, directory: str) -> set[str]:
 
 
 def _is_published(site: Site, place: Place) -> bool:
-    """The revision's copy is there, and was made of this capture's sealed disk, which is not where it was. Nobody else
-    has this number while it runs."""
-    there = f"{images.DISK}.vmdk" in _names(site, place.datastore, place.published)
+    """The revision's copy is there, and was made of this capture's sealed disk, which is not where it was."""
+    there = {place.mark, f"{images.DISK}.vmdk"} <= _names(site, place.datastore, place.published)
     return there and f"{SEALED}.vmdk" not in _names(site, place.datastore, place.directory)
 
 
 def _must_be_nobodys(site: Site, datastore: str, directory: str) -> None:
     if user := chains.child_of(site, datastore, directory):
-        raise StepFailed(f"{user} is made from what is in {directory}; that is not deleted")
+        raise StepFailed(f"{user} is made from what is in {directory}; that stays as it is")
 
 
 # What is done.
@@ -319,7 +374,7 @@ def _copied(site: Site, given: StepInput, name: str, context: StepContext) -> st
     machine = _present(site, target)
     if machine.power != "off":
         raise StepFailed(f"{machine.name} was switched on again: its disk can't be copied", "switch it off")
-    source = _own_disk(site, machine)
+    source = _own_disk(site, machine, given)
     names = _names(site, place.datastore, place.directory) or files.make(site, place.directory)
     copying = Copying(source, f"the disk of {machine.name}", place.datastore, place.directory, name, target.disk_gb)
     copy(site, copying, names, context)
@@ -340,3 +395,13 @@ def _read_back(site: Site, place: Place, name: str, wanted: Content, context: St
 
 def _sweep(site: Site, place: Place, context: StepContext) -> None:
     carriers.sweep(site, carriers.of_capture(place.installation, place.datastore, place.becomes.capture), context)
+
+
+def _delete_parent(site: Site, place: Place, name: str, context: StepContext) -> None:
+    """Delete a disk that has had children: some endpoints let such a one go only with its directory."""
+    carrier = carriers.of_capture(place.installation, place.datastore, place.becomes.capture)
+    manager, center = site.content.virtualDiskManager, site.datacenter
+    context.fence()
+    carriers.prepare(site, carrier)
+    site.finish(manager.MoveVirtualDisk_Task(place.disk(name), center, carrier.disk, center, False))
+    files.delete(site, carrier.directory)

@@ -44,6 +44,10 @@ class ImageData(ModuleData):
             return "the library"
         return f"[{self.datastore}] {self.master_path}" if self.datastore else self.master_path
 
+    def without_content(self) -> "ImageData":
+        """Of what is in the library alone: copies hold it."""
+        return self.model_copy(update=dict.fromkeys(self.content, ""))
+
     def master(self, storage: str) -> str:
         """The master disk for a machine on that datastore: "[ds1] vclab-images/debian-12/1/disk.vmdk"."""
         return f"[{self.datastore or storage}] {self.master_path}"

@@ -16,7 +16,7 @@ from vclab.provisioning.vsphere.chains import DEVICES, disk_chains, own_part
 from vclab.provisioning.vsphere.properties import find_all
 from vclab.provisioning.vsphere.site import Site
 
-_KEY = "config.keyId"
+KEY = "config.keyId"
 _KEYS = re.compile(r"^\s*encryptionKeys\s*=", re.MULTILINE | re.IGNORECASE)
 _TODO = "make the image on a machine without encryption and vTPM"
 
@@ -25,8 +25,8 @@ def sealed_disks(site: Site) -> dict[str, str]:
     """The disks of machines that are encrypted or have a vTPM, by path: what is wrong, and what to do. Not the disk of
     others that one of them is made from."""
     found = {}
-    for _, values in find_all(site.session, vim.VirtualMachine, ["name", _KEY, DEVICES], site.datacenter):
-        if why := _why_sealed(values):
+    for _, values in find_all(site.session, vim.VirtualMachine, ["name", KEY, DEVICES], site.datacenter):
+        if why := why_sealed(values):
             text = f"is a disk of {reported.line(values.get('name'))}, which {why}: {_TODO}"
             found.update({path: text for chain in disk_chains(values) for path in own_part(chain)})
     return found
@@ -40,7 +40,8 @@ def why_encrypted(site: Site, path: str) -> str:
     return ""
 
 
-def _why_sealed(machine: Mapping[str, Any]) -> str:
+def why_sealed(machine: Mapping[str, Any]) -> str:
+    """That a machine has a vTPM or is encrypted, from its properties ``DEVICES`` and ``KEY``; empty: neither."""
     if any(isinstance(device, vim.vm.device.VirtualTPM) for device in machine.get(DEVICES, [])):
         return "has a vTPM"
-    return "is encrypted" if machine.get(_KEY) is not None else ""
+    return "is encrypted" if machine.get(KEY) is not None else ""

@@ -252,7 +252,7 @@ class VSphere:
     def _find_address(self, context: StepContext, given: StepInput) -> Facts:
         with explained(f"looking for the address of {given.target.machine_name}"):
             site = self._at(given.target)
-            address = find_address(site, given.target, self._leases)
+            address = find_address(site, given.target, self._leases, given.becomes)
             return Facts(private_address=address, published_key=published_key(site, given.target))
 
 

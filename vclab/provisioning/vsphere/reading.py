@@ -91,8 +91,7 @@ def _record(job: CopyJob) -> RevisionRecord:
     if job.record is None:
         raise StepFailed(f"nothing is known of {job.wanted} that could be kept with it")
     data = ImageData.of(job.record.module_data, f"the image {job.wanted.image}, revision {job.wanted.revision},")
-    nowhere = data.model_copy(update=dict.fromkeys(ImageData.content, ""))
-    return replace(job.record, module_data=nowhere.encoded())
+    return replace(job.record, module_data=data.without_content().encoded())
 
 
 def _received(site: Site, job: CopyJob, repository: Repository, file: Path, context: StepContext) -> _Came:
@@ -165,8 +164,8 @@ def exported(site: Site, machine: Ref, capacity: int, told: Told, context: StepC
 def child(site: Site, carrier: Carrier, path: str, note: str, context: StepContext) -> Iterator[Ref]:
     """A machine whose disk is an empty child of the disk at that path. Nothing is left of it then."""
     host, folder, machine = carriers.host(site, carrier.datastore), machine_folder(site), None
-    carriers.prepare(site, carrier)
     context.fence()
+    carriers.prepare(site, carrier)
     try:
         spec = carriers.definition(carrier, note, parent=path)
         machine = site.finish(folder.CreateVM_Task(spec, host.pool, host.ref))

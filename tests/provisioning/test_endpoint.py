@@ -310,6 +310,23 @@ def test_privileges_that_are_missing_are_listed_object_by_object(own_bench: Benc
     )
 
 
+def test_the_imaging_network_needs_its_privilege_too(own_bench: Bench) -> None:
+    own_bench.simulator.control("POST", "/fault", {"kind": "deny", "task": "Network.Assign"})
+    assert networks_lacking(own_bench, EndpointData()) == ["private", "public"]
+    assert networks_lacking(own_bench, EndpointData(imaging_network="imaging")) == ["imaging", "private", "public"]
+
+
+def networks_lacking(bench: Bench, data: EndpointData) -> list[str]:
+    """The networks that the login may not give to machines."""
+    entry = replace(bench.endpoint, module_data=data.encoded())
+    session = Session(entry, lambda ref: bench.password, 4)
+    try:
+        lines = lacking(open_site(session, "vclab"))
+    finally:
+        session.close()
+    return sorted(line.removeprefix("network ").removesuffix(": Network.Assign") for line in lines)
+
+
 def test_a_wrong_datacenter_is_told(bench: Bench) -> None:
     with pytest.raises(StepFailed, match="no single datacenter"):
         bench.new_module(data=EndpointData(datacenter="nowhere")).survey("lab-vcenter")

@@ -27,7 +27,7 @@ MACHINES = (
 FILES = ("Datastore.AllocateSpace", "Datastore.Browse", "Datastore.FileManagement")
 """On each datastore."""
 NETWORK = ("Network.Assign",)
-"""On both networks."""
+"""On each network in which machines have cards, the imaging network too."""
 POOL = ("Resource.AssignVMToPool", "VApp.Import")
 """On the resource pool of each host or cluster in which machines are made."""
 CLUSTER = ("StoragePod.Config",)
@@ -56,7 +56,8 @@ def _objects(site: Site) -> Iterator[tuple[Sequence[str], Mapping[str, Ref]]]:
     yield MACHINES, {"the datacenter": site.datacenter}
     yield FILES, {f"datastore {v['name']}": ref for ref, v in stores}
     yield CLUSTER, {f"datastore cluster {name}": ref for name, ref in storage_drs.clusters(site).items()}
-    yield NETWORK, {f"network {v['name']}": ref for ref, v in networks if v["name"] in site.data.networks}
+    used = {*site.data.networks, site.data.imaging_network}
+    yield NETWORK, {f"network {v['name']}": ref for ref, v in networks if v["name"] in used}
     yield POOL, {f"the resource pool of {v['name']}": pool for r, v in resources for pool in pools.get(r._moId, ())}
 
 

@@ -233,14 +233,23 @@ def _history(found: tuple[RevisionView, ...], zone: ZoneInfo) -> None:
                 each.state,
                 clock(each.made_at, zone) if each.made_at else "",
                 each.made_by,
-                each.parent,
+                _made_from(each),
                 sized(each.size) if each.size else "",
                 "; ".join(map(_copy, each.copies)),
-                each.notes,
+                "; ".join(filter(None, (_untried(each), each.notes))),
             )
             for each in found
         ],
     )
+
+
+def _made_from(each: RevisionView) -> str:
+    """``debian-12/1 (12 MiB written)``."""
+    return f"{each.parent} ({sized(each.differs)} written)" if each.parent and each.differs else each.parent
+
+
+def _untried(each: RevisionView) -> str:
+    return "no boot test" * each.untried
 
 
 def _copy(each: CopyView) -> str:
@@ -256,7 +265,8 @@ def _tell(found: RevisionView) -> None:
             ("Size", sized(found.size) if found.size else ""),
             ("SHA-256", found.sha256),
             ("Made by", found.made_by),
-            ("Made from", found.parent),
+            ("Made from", _made_from(found)),
+            ("Beware", _untried(found)),
             ("Notes", found.notes),
             *(("Copy", _copy(each)) for each in found.copies),
         ]

@@ -93,6 +93,8 @@ class Facts:
     raw_sha256: str = ""  #: of all bytes of the raw copy of a computer that is captured
     disk_sha256: str = ""  #: of all bytes of the disk that becomes a revision
     disk_size: int = 0  #: its bytes
+    raw_differs: int = 0  #: bytes that were written to the disk of a computer that is captured, since it was made
+    sealed_differs: int = 0  #: and to the child that was sealed
     unlike: tuple[str, ...] = ()  #: of the computer that was captured: host key, machine-id, name, addresses, boot id
 
     def merged(self, newer: "Facts") -> "Facts":

@@ -99,6 +99,7 @@ class Origin:
     reservation: str = ""
     notes: str = ""
     untried: bool = False  #: it was captured, and published without a boot test
+    differs: int = 0  #: bytes that were written since it was what it was made from; 0: not known
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,7 @@ class RevisionRecord:
     reservation: str = ""  #: in which it was made
     notes: str = ""
     untried: bool = False  #: it was captured, and published without a boot test
+    differs: int = 0  #: bytes that were written since it was what it was made from; 0: not known
 
     @property
     def origin(self) -> Origin:
@@ -139,6 +141,7 @@ class RevisionRecord:
             self.reservation,
             self.notes,
             self.untried,
+            self.differs,
         )
 
 

@@ -58,6 +58,7 @@ class RevisionView(View):
     reservation: str  #: in which it was made
     notes: str
     untried: bool  #: it was captured, and published without a boot test
+    differs: int  #: bytes that were written since it was its parent; 0: not known
     retired_at: Time | None
     copies: tuple[CopyView, ...]
 
@@ -423,6 +424,7 @@ def _view(image: str, found: RevisionFacts) -> RevisionView:
         reservation=origin.reservation,
         notes=origin.notes,
         untried=origin.untried,
+        differs=origin.differs,
         retired_at=found.retired_at,
         copies=tuple(map(_copy_view, found.copies)),
     )

@@ -90,6 +90,7 @@ def done(session: Session, becomes: Becomes, facts: Facts, keep: timedelta, now:
         reservation=source.id,
         notes=row.notes,
         untried=target.traits.seals and not becomes.boot_test,
+        differs=facts.raw_differs + facts.sealed_differs,
     )
     made = replace(
         parent,

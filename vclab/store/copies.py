@@ -458,6 +458,7 @@ def _record(session: Session, row: Copy) -> RevisionRecord:
         reservation=revision.reservation,
         notes=revision.notes,
         untried=revision.untried,
+        differs=revision.differs,
     )
 
 

@@ -59,6 +59,7 @@ class Revision(Base):
     reservation: Mapped[str] = mapped_column(default="")  #: in which it was made
     notes: Mapped[str] = mapped_column(default="")
     untried: Mapped[bool] = mapped_column(default=False)  #: it was captured, and published without a boot test
+    differs: Mapped[int] = mapped_column(BigInteger, default=0)  #: bytes written since it was its parent; 0: not known
     retired_at: Mapped[datetime | None]
     test_until: Mapped[datetime | None]  #: it is retired then, unless it was promoted
 

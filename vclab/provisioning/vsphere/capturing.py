@@ -143,7 +143,8 @@ def copier_of(name: str) -> Callable[[Site, StepInput, StepContext], Facts]:
         """Have the machine's disk as a disk of its own, whole. Raises as ``copying.copy``, and ``StepFailed`` when the
         machine is not off."""
         _copied(site, given, name, context)
-        return Facts()
+        written = _own_bytes(site, _present(site, given.target))
+        return Facts(raw_differs=written) if name == RAW else Facts(sealed_differs=written)
 
     return copy_disk
 
@@ -309,6 +310,12 @@ def _takes(values: Mapping[str, Any]) -> int:
     if getattr(backing, "parent", None) is None and not getattr(backing, "thinProvisioned", False):
         return size
     return min(size, sum(int(usage.committed) for usage in values.get(_USAGE, [])) or size)
+
+
+def _own_bytes(site: Site, machine: Machine) -> int:
+    """What a machine's disk takes beside its parents; 0: not known."""
+    values = read(site.session, machine.ref, [_USAGE]) or {}
+    return sum(int(usage.unshared) for usage in values.get(_USAGE, []))
 
 
 def _capacity(site: Site, disk: str) -> int:

@@ -116,6 +116,7 @@ def _catalog() -> None:
         sa.Column("reservation", sa.String, nullable=False),
         sa.Column("notes", sa.String, nullable=False),
         sa.Column("untried", sa.Boolean, nullable=False),
+        sa.Column("differs", sa.BigInteger, nullable=False),
         sa.Column("retired_at", TIME, nullable=True),
         sa.Column("test_until", TIME, nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_revisions"),

@@ -13,7 +13,10 @@ Address = Annotated[
 ]
 Foreground = Annotated[bool, typer.Option("--foreground", help="Stay, and show what happens; Ctrl-C stops the lab.")]
 Story = Annotated[
-    str, typer.Argument(metavar="[STORY]", help="life, standalone, needs-help, spare or images.", show_default=False)
+    str,
+    typer.Argument(
+        metavar="[STORY]", help="life, standalone, needs-help, spare, images or capture.", show_default=False
+    ),
 ]
 Wipe = Annotated[bool, typer.Option("--wipe", help="Also delete all that the lab holds.")]
 
@@ -82,7 +85,8 @@ def demo(story: Story = "life", lab: Folder = None) -> None:
     Stories: life (a virtual machine, from reserve to end); standalone (a lab machine, which is sanitized at the end);
     needs-help (a load fails on two hosts, an operator repairs the cause and resumes the load);
     spare (an unused machine goes to the next reservation);
-    images (a disk image is imported, used on two hosts, replaced and retired).
+    images (a disk image is imported, used on two hosts, replaced and retired);
+    capture (an image is made of a user's computer while the worker is killed, and given to somebody else: 5 minutes).
     The lab is started if it is down, and stays up. The last line is `demo: ok …`.
 
     \b
@@ -91,6 +95,7 @@ def demo(story: Story = "life", lab: Folder = None) -> None:
       vclab demo standalone --lab /tmp/lab2
     """
     from vclab.lab import demo as life
+    from vclab.lab import demo_capture as capture
     from vclab.lab import demo_images as images
     from vclab.lab import demo_needs_help as needs_help
     from vclab.lab import demo_spare as spare
@@ -104,6 +109,7 @@ def demo(story: Story = "life", lab: Folder = None) -> None:
         "needs-help": needs_help.NeedsHelp,
         "spare": spare.Spare,
         "images": images.Images,
+        "capture": capture.Capture,
     }
     if story not in stories:
         raise typer.BadParameter(f"there is no story {story!r}; there are {', '.join(stories)}", param_hint="STORY")

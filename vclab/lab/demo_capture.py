@@ -16,7 +16,7 @@ from vclab.model.ids import new_id
 
 LONG = 1200.0
 """Seconds that a capture may take on a busy machine: an 8 GiB disk is read four times."""
-SLOW = 8.0
+SLOW = 20.0
 """Seconds that a copy takes at least, so that a worker can be killed in the middle of it."""
 
 MADE = "/tmp/lab-hello.deb"
@@ -115,10 +115,10 @@ class Capture(Demo):
         self.vclab("capture", name, "--as", image, "--title", "Debian 12 that says hello")
         self._watch(name, lambda seen: _runs(seen, "vsphere.copy_raw"))
         time.sleep(1)  # its task runs by now
-        self.vclab("show", name)
         pid = kill_part(self._layout, "worker", signal.SIGKILL)
-        tell(f"   kill -9 {pid}: that was the worker, in the middle of the copy. Another one goes on:")
         vcsim.mend()
+        typer.echo(f"   kill -9 {pid}: that was the worker, in the middle of the copy. Another one goes on:")
+        self.vclab("show", name)
         self._watch(name, lambda seen: _ended(seen, "vsphere.verify_raw") and not _is_saving(seen))
         tries = [one["outcome"] for one in _attempts(self._seen(name), "vsphere.copy_raw")]
         typer.echo(f"   attempts of the copy: {', '.join(each or 'cut off' for each in tries)}")

@@ -18,6 +18,7 @@ def register(app: typer.Typer) -> None:
     bench.command("vsphere")(vsphere)
     bench.command("looks")(looks)
     bench.command("images")(images)
+    bench.command("capture")(capture)
     app.add_typer(bench, name="bench")
 
 
@@ -159,6 +160,39 @@ def images(
             ("All ready", f"{found.ready_seconds:.0f} s after the first request"),
             ("A copy", f"{found.copy_seconds:.2f} s, cp + sha256sum {found.bare_seconds:.2f} s"),
             ("Calls", f"{found.calls_per_load} a load"),
+        ]
+    )
+
+
+def capture(
+    mib: Annotated[int, typer.Option("--mib", metavar="N", min=0, max=4096, help="Written in the machine.")] = 256,
+    json: Json = False,
+) -> None:
+    """Measure what a capture costs, of a real machine in a lab of its own: seconds by step, and bytes.
+
+    It needs root, and about five minutes.
+
+    \b
+    Examples:
+      vclab bench capture --json
+      vclab bench capture --mib 1024
+    """
+    from benchmarks import capture as bench
+    from vclab.cli.output import fields, say_json, table
+
+    found = bench.measure(mib)
+    if json:
+        say_json(found.document())
+        return
+    table(("step", "took"), [(step.name, f"{step.seconds:.1f} s") for step in found.steps], right=("took",))
+    fields(
+        [
+            ("The disk", f"{found.disk_bytes >> 20} MiB, {found.mib_written} of them written by its user"),
+            ("Its user's again", f"after {found.seconds_until_back:.0f} s"),
+            ("An image", f"after {found.seconds:.0f} s"),
+            ("Copied", f"{found.bytes_copied >> 20} MiB, {found.bytes_copied_to_disk:.2f} of the disk's"),
+            ("At once", f"{found.bytes_at_once >> 20} MiB"),
+            ("Read back", f"{found.bytes_read_back >> 20} MiB"),
         ]
     )
 

@@ -62,3 +62,17 @@ def test_looks() -> None:
     assert isinstance(found, dict)
     assert [(one["kept"], one["looks"] > 20) for one in found["in_use"]] == [(True, True), (False, True)]
     assert "RespondActivityTaskFailed" not in found["in_use"][0]["requests"]
+
+
+@pytest.mark.long
+@pytest.mark.lab
+@pytest.mark.timeout(1500)
+def test_capture() -> None:
+    found = bench("capture", "--mib", "16")
+    assert isinstance(found, dict)
+    steps = [step["name"] for step in found["steps"]]
+    for name in ("vsphere.copy_raw", "vsphere.verify_raw", "linux.seal", "vsphere.copy_sealed", "linux.try_login"):
+        assert name in steps
+    assert 0 < found["seconds_until_back"] < found["seconds"]
+    assert found["disk_bytes"] > 16 << 20 and found["bytes_copied"] > found["bytes_read_back"] > found["disk_bytes"]
+    assert 1 < found["bytes_copied_to_disk"] <= 2.2

@@ -107,3 +107,16 @@ def test_whoever_is_told_may_end_it() -> None:
 
     with pytest.raises(Interrupted):
         vmdk_stream.read(io.BufferedReader(io.BytesIO(by_host(BYTES))), 0, told)
+
+
+def sketch(sent: bytes) -> vmdk_stream.Sketch:
+    return vmdk_stream.sketch(io.BufferedReader(io.BytesIO(sent)))
+
+
+def test_a_sketch_tells_disks_apart_and_not_how_they_are_sent(tmp_path: Path) -> None:
+    """Whoever leaves zeros out sends the same disk; with one other byte, or at another place, it is another one."""
+    known = sketch(by_host(BYTES))
+    assert known == sketch(by_qemu(tmp_path, BYTES))
+    assert vmdk_stream.read_sketched(io.BufferedReader(io.BytesIO(by_host(BYTES)))) == (held(BYTES), known)
+    others = (BYTES[:-1] + b"\x01", BYTES[MIB:] + BYTES[:MIB], BYTES + bytes(MIB), bytes(len(BYTES)))
+    assert known not in [sketch(by_host(other)) for other in others]

@@ -9,6 +9,7 @@ import hashlib
 import io
 import struct
 import zlib
+from dataclasses import dataclass
 
 from vclab.library.content import CHUNK, Told, nobody
 from vclab.library.formats import LARGEST
@@ -25,13 +26,38 @@ _AT = 12
 _DEFLATE, _END = 1, 0
 _LARGEST_GRAIN = 16 << 20
 _ZEROS = bytes(CHUNK)
+_AT_BYTE = struct.Struct("<2Q")
+
+
+@dataclass(frozen=True)
+class Sketch:
+    """A hash of what is not zeros, each piece after its place. Two disks of one size with one sketch have the same
+    bytes; it takes as long as the disk holds, and not as long as it is."""
+
+    sha256: str
+    size: int
 
 
 def read(stream: io.BufferedReader, size: int = 0, told: Told = nobody) -> Content:
     """What the disk holds. ``size``: the bytes that it should have, if they are known: one that a storage has rounded
     up is taken as that long. Raises ``StepFailed`` when it can't be read, and what ``stream`` and ``told`` raise."""
+    return _through(stream, size, told).content()
+
+
+def read_sketched(stream: io.BufferedReader, size: int = 0, told: Told = nobody) -> tuple[Content, Sketch]:
+    """As ``read``, and the sketch of it."""
+    disk = _through(stream, size, told)
+    return disk.content(), disk.sketch()
+
+
+def sketch(stream: io.BufferedReader, told: Told = nobody) -> Sketch:
+    """Only that. Raises as ``read``."""
+    return _through(stream, 0, told, whole=False).sketch()
+
+
+def _through(stream: io.BufferedReader, size: int, told: Told, whole: bool = True) -> "_Disk":
     capacity, grain, before = _header(_exactly(stream, SECTOR))
-    disk = _Disk(size if size and 0 <= capacity - size < ROUNDED else capacity, told)
+    disk = _Disk(size if size and 0 <= capacity - size < ROUNDED else capacity, told, whole)
     _skip(stream, before - SECTOR)
     while sector := stream.read(SECTOR):
         number, length, kind = _MARKER.unpack_from(sector.ljust(SECTOR, b"\0"))
@@ -43,15 +69,16 @@ def read(stream: io.BufferedReader, size: int = 0, told: Told = nobody) -> Conte
             break
         else:
             _skip(stream, number * SECTOR)
-    return disk.end()
+    disk.end()
+    return disk
 
 
 class _Disk:
-    """The disk so far."""
+    """The disk so far. Not as a ``whole``: only its sketch is made."""
 
-    def __init__(self, size: int, told: Told) -> None:
-        self._size, self._told = size, told
-        self._digest, self._at = hashlib.sha256(), 0
+    def __init__(self, size: int, told: Told, whole: bool) -> None:
+        self._size, self._told, self._whole = size, told, whole
+        self._digest, self._sketch, self._at = hashlib.sha256(), hashlib.sha256(), 0
 
     def add(self, offset: int, held: bytes) -> None:
         """What it holds there; zeros before it."""
@@ -59,16 +86,28 @@ class _Disk:
             raise StepFailed("it is no VMDK that can be read as it comes: its pieces are not in the disk's order")
         self._zeros_until(min(offset, self._size))
         held = held[: self._size - self._at]
-        self._digest.update(held)
+        if held.count(0) != len(held):
+            self._sketch.update(_AT_BYTE.pack(offset, len(held)) + held)
+        if self._whole:
+            self._digest.update(held)
         self._at += len(held)
         self._told(self._at, self._size)
 
-    def end(self) -> Content:
+    def end(self) -> None:
         """The rest is zeros."""
         self._zeros_until(self._size)
+
+    def content(self) -> Content:
+        """All of it."""
         return Content(self._digest.hexdigest(), self._size)
 
+    def sketch(self) -> Sketch:
+        """What is not zeros."""
+        return Sketch(self._sketch.hexdigest(), self._size)
+
     def _zeros_until(self, offset: int) -> None:
+        if not self._whole:
+            self._at = max(self._at, offset)
         while self._at < offset:
             length = min(CHUNK, offset - self._at)
             self._digest.update(memoryview(_ZEROS)[:length])

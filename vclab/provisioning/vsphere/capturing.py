@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from vclab.library import vmdk_stream
+from vclab.library.telling import stopping
 from vclab.model.errors import NotYet, StepFailed, Unreachable
 from vclab.model.plans import Becomes, Facts, StepInput, Target
 from vclab.model.revisions import GIB, Content
@@ -160,19 +161,18 @@ def verifier_of(name: str) -> Callable[[Site, StepInput, StepContext], Facts]:
         machine, capacity = _present(site, given.target), _capacity(site, source)
         _sweep(site, place, context)
         told = nfc.telling(context, "reading the machine's disk", 0, 50)
-        with reading.exported(site, machine.ref, capacity, told, context) as sent:
-            held = vmdk_stream.read(sent)
-        copied = _read_back(site, place, name, held, context)
-        if copied != held:
+        with reading.exported(site, machine.ref, capacity, stopping(context), context) as sent:
+            held = vmdk_stream.sketch(sent, told=told)
+        copied, sketch = _read_back(site, place, name, held.size, context)
+        if sketch != held:
             _delete_parent(site, place, name, context)
             raise StepFailed(
-                f"the copy of {machine.name} has other bytes than its disk (SHA-256 {copied.sha256[:12]}… instead of "
-                f"{held.sha256[:12]}…), and was deleted",
+                f"the copy of {machine.name} has other bytes than its disk, and was deleted",
                 "resolve it with retry: it is copied anew",
             )
         if name == RAW:
-            return Facts(raw_sha256=held.sha256)
-        return Facts(disk_sha256=held.sha256, disk_size=held.size)
+            return Facts(raw_sha256=copied.sha256)
+        return Facts(disk_sha256=copied.sha256, disk_size=copied.size)
 
     return verify
 
@@ -388,16 +388,18 @@ def _copied(site: Site, given: StepInput, name: str, context: StepContext) -> st
     return source
 
 
-def _read_back(site: Site, place: Place, name: str, wanted: Content, context: StepContext) -> Content:
+def _read_back(
+    site: Site, place: Place, name: str, size: int, context: StepContext
+) -> tuple[Content, vmdk_stream.Sketch]:
     """What the copy holds, read through a machine that has a child of it."""
     carrier = carriers.of_capture(place.installation, place.datastore, place.becomes.capture)
     note = f"vclab ({place.installation}) reads back what becomes {place.becomes}; do not edit."
     told = nfc.telling(context, "reading it back", 50, 99)
     with (
         reading.child(site, carrier, place.disk(name), note, context) as machine,
-        reading.exported(site, machine, wanted.size, told, context) as sent,
+        reading.exported(site, machine, size, stopping(context), context) as sent,
     ):
-        return vmdk_stream.read(sent, wanted.size)
+        return vmdk_stream.read_sketched(sent, size, told)
 
 
 def _sweep(site: Site, place: Place, context: StepContext) -> None:

@@ -84,7 +84,7 @@ def export(client: Client, settings: Settings, store: Store, drivers: Drivers, e
         hardware=[
             *activities_of(
                 provisioning,
-                CaptureActivities(modules, reader.medians, fence, executor),
+                CaptureActivities(modules, reader.capture_medians, fence, executor),
                 PlaceActivities(provisioning.survey, store, live),
                 EvidenceActivities(modules, guests, executor),
                 SpareActivities(guests, fence, verified),

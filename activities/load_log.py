@@ -13,7 +13,7 @@ from vclab.model.plans import StepInput
 from vclab.store import captures, fences, load_log
 from vclab.store.engine import Store
 
-_Attempt = tuple[str, str, int, str, int, int]
+_Attempt = tuple[str, str, int, str, str, int, int]
 
 
 class StoreLoadLog:
@@ -57,4 +57,5 @@ class StoreLoadLog:
 
 
 def _key(step: StepInput, attempt: int) -> _Attempt:
-    return step.target.reservation, step.target.computer, step.target.generation, step.step, step.run, attempt
+    target = step.target
+    return target.reservation, target.computer, target.generation, step.part, step.step, step.run, attempt

@@ -34,6 +34,11 @@ class Reader:
         with self._store.read() as session:
             return load_log.medians(session, image)
 
+    def capture_medians(self, image: str) -> Mapping[str, float]:
+        """The usual seconds of each step of captures of computers with the image."""
+        with self._store.read() as session:
+            return load_log.medians(session, image, captured=True)
+
     def reservations_by_state(self) -> Mapping[str, int]:
         """How many reservations are in each state in which they have a workflow."""
         with self._store.read() as session:

@@ -23,7 +23,7 @@ class BackgroundOwner:
     def __init__(self, doing: str, computer: str, load: Load | None = None, becomes: Becomes | None = None) -> None:
         """``doing``: "Loading", for people; ``load``: it goes on from there; ``becomes``: it is of a capture."""
         self.load = load or Load()
-        self.becomes = becomes
+        self.becomes, self.part = becomes, ""
         self.waits = Waits()
         self.doing = "a look whether it can be had"
         self._title = f"{doing} {computer}"

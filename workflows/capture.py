@@ -202,6 +202,7 @@ class Capture:
         progress.facts = progress.facts.merged(done) if progress.stage is not Stage.TRY else progress.facts
 
     def _policy(self, stage: Stage, known: Facts) -> Policy:
+        self._owner.part = f"{self._given.becomes.capture}/{stage}"
         return Policy(
             "it is begun anew, or waits for an operator",
             mend=self._anew,
@@ -237,6 +238,7 @@ class Capture:
     async def _put_back(self) -> None:
         """What was made on throw-away computers first. What was taken is deleted last."""
         progress, owner, waits = self._progress, self._owner, self._given.waits
+        owner.part = f"{self._given.becomes.capture}/give up"
         if progress.throw_away is not None:
             owner.has(progress.throw_away, waits)
             if progress.stage is Stage.PUBLISH:

@@ -32,7 +32,7 @@ T = TypeVar("T")
 class Life:
     """What the phases of a reservation share."""
 
-    becomes = None  #: a capture has a workflow of its own
+    becomes, part = None, ""  #: a capture has a workflow of its own
 
     def __init__(self, request: ReserveRequest, state: State) -> None:
         self.request = request

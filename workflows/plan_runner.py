@@ -51,6 +51,10 @@ class LoadOwner(Protocol):
         """Of a capture: the revision that the computer becomes."""
 
     @property
+    def part(self) -> str:
+        """Of a capture: it and its stage. Steps of the same name are told apart by it."""
+
+    @property
     def ended(self) -> bool:
         """Nobody wants it any more."""
 
@@ -172,7 +176,7 @@ def _start(life: LoadOwner, plan: Plan, number: int, step: Step) -> Handle[Facts
     load.hurried = limit < profiles.step_ceiling(step, load.ceiling)
     return workflow.start_activity(
         step.name,
-        StepInput(step.name, step.title, target, load.facts, number, count, limit, load.run, life.becomes),
+        StepInput(step.name, step.title, target, load.facts, number, count, limit, load.run, life.becomes, life.part),
         result_type=Facts,
         **profiles.step(f"{number}/{count} {step.title} — {target.computer}", step, target.site, limit),
     )

@@ -107,3 +107,13 @@ def test_one_whose_workflow_is_gone_is_given_up(texts: Store) -> None:
         revisions.one(session, "greeting", 2)
     again = in_use(texts)
     assert str(begin(texts, again)) == "greeting/2", "its number is free again"
+
+
+def test_who_has_ended_reads_what_became_of_it(texts: Store) -> None:
+    id = in_use(texts)
+    becomes = begin(texts, id)
+    texts.run(lambda s: reservations.ended(s, id, Ending.RELEASED, f"it is being captured as {becomes}", NOW))
+    texts.run(lambda s: captures.done(s, becomes, Facts(image_data="new"), KEEP, NOW))
+    with texts.read() as session:
+        view = reservations.view(session, id)
+    assert view is not None and view.reason == "captured: greeting/2"

@@ -91,3 +91,17 @@ def test_lines_that_do_not_wait_for_the_disk_are_written(lab: Store) -> None:
     for _ in range(2):
         assert lab.run(lambda s: s.scalar(ask)) == "on"
         assert lab.run(lambda s: s.scalar(ask), durable=False) == "off"
+
+
+def test_steps_of_a_capture_are_apart(lab: Store) -> None:
+    """They have the names of a load's, on the same computer and on others; neither tells how long the other takes."""
+    placed = must_reserve(lab)
+    for seconds, part in ((10, ""), (99, "c1/hand back"), (50, "c1/seal")):
+        step = StepInput("vsphere.power_on", "Power it on", placed.target, Facts(), 1, 1, part=part)
+        lab.run(lambda s: load_log.started(s, step, 1, NOW))  # noqa: B023
+        end = NOW + timedelta(seconds=seconds)
+        lab.run(lambda s: load_log.ended(s, step, 1, load_log.DONE, "", end))  # noqa: B023
+    with lab.read() as session:
+        assert len(load_log.steps(session, placed.reservation)) == 3
+        assert load_log.medians(session, "debian-12") == {"vsphere.power_on": 10}
+        assert load_log.medians(session, "debian-12", captured=True) == {"vsphere.power_on": 74.5}

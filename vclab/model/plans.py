@@ -232,6 +232,7 @@ class StepInput:
     ceiling_seconds: float = 600.0  #: after this long since its first attempt the step is given up
     run: int = 0  #: how often an operator has had this load resumed: a step may run once more for each
     becomes: Becomes | None = None  #: of a capture's step
+    part: str = ""  #: the capture and its stage; empty: a load
 
 
 @dataclass(frozen=True)

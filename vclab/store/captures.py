@@ -20,7 +20,7 @@ from vclab.model.messages import capture_workflow
 from vclab.model.plans import Access, Becomes, Facts, Target
 from vclab.model.revisions import Origin, Place, RevisionState
 from vclab.model.revisions import Wanted as WantedCopy
-from vclab.model.states import ReservationState
+from vclab.model.states import Ending, ReservationState
 from vclab.model.traits import Operation
 from vclab.store import audit, catalog, claims, computers, copies, locks, revisions, targets
 from vclab.store.column_types import utc
@@ -169,6 +169,9 @@ def running(session: Session, id: str) -> Capture | None:
 def _ended(session: Session, row: Capture, source: Reservation, why_not: str, now: datetime) -> None:
     row.ended, row.why_not, source.becomes, source.saving = utc(now), why_not, "", False
     source.help_since = source.help_until = None
+    if source.ending is not None and source.ending is not Ending.FAILED:  # its user reads there what became of it
+        made = f"{row.image}/{row.revision}"
+        source.reason = f"{made} was given up: {why_not}" if why_not else f"captured: {made}"
     for holder in (capture_workflow(row.id), holder_of_room(row.id)):
         claims.release(session, holder, now)
     session.flush()

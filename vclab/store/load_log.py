@@ -26,6 +26,8 @@ _table = LoadStep.metadata.tables[LoadStep.__tablename__]
 _log = _table.c
 _ONE_ATTEMPT = (
     _log.reservation == sa.bindparam("of"),
+    _log.computer == sa.bindparam("on_computer"),
+    _log.part == sa.bindparam("of_part"),
     _log.generation == sa.bindparam("in_generation"),
     _log.name == sa.bindparam("of_step"),
     _log.run == sa.bindparam("in_run"),
@@ -55,6 +57,8 @@ def _seconds_past(seconds: Callable[[Any, Any], Any]) -> sa.Select[Any]:
     first = sa.and_(
         _log.attempt > 1,
         _first.c.reservation == _log.reservation,
+        _first.c.computer == _log.computer,
+        _first.c.part == _log.part,
         _first.c.generation == _log.generation,
         _first.c.name == _log.name,
         _first.c.run == _log.run,
@@ -64,7 +68,9 @@ def _seconds_past(seconds: Callable[[Any, Any], Any]) -> sa.Select[Any]:
     return (
         sa.select(_log.name, sa.cast(seconds(begun, _log.ended_at), sa.Float))
         .select_from(_table.outerjoin(_first, first))
-        .where(_log.image == sa.bindparam("of_image"), _log.outcome == DONE)
+        .where(
+            _log.image == sa.bindparam("of_image"), _log.outcome == DONE, (_log.part != "") == sa.bindparam("captured")
+        )
         .order_by(_log.ended_at.desc())
         .limit(sa.bindparam("lines"))
     )
@@ -85,6 +91,7 @@ def started(session: Session, step: StepInput, attempt: int, now: datetime) -> N
     line = {
         "reservation": target.reservation,
         "computer": target.computer,
+        "part": step.part,
         "generation": target.generation,
         "image": target.image,
         "revision": target.revision,
@@ -104,6 +111,8 @@ def ended(session: Session, step: StepInput, attempt: int, outcome: str, detail:
     target = step.target
     which = {
         "of": target.reservation,
+        "on_computer": target.computer,
+        "of_part": step.part,
         "in_generation": target.generation,
         "of_step": step.step,
         "in_run": step.run,
@@ -112,12 +121,15 @@ def ended(session: Session, step: StepInput, attempt: int, outcome: str, detail:
     session.execute(_END, which | {"end": utc(now), "how": outcome, "said": detail})
 
 
-def medians(session: Session, image: str) -> dict[str, float]:
+def medians(session: Session, image: str, captured: bool = False) -> dict[str, float]:
     """The median seconds of each step of the image's last 20 good loads, from its first attempt on, by step name.
+    ``captured``: of its captures instead.
 
     The log is kept for good, so only its newest rows are read. SQLite counts time in milliseconds.
     """
-    found = session.execute(_GOOD[dialect_of(session)], {"of_image": image, "lines": _PAST * _STEPS})
+    found = session.execute(
+        _GOOD[dialect_of(session)], {"of_image": image, "lines": _PAST * _STEPS, "captured": captured}
+    )
     seconds: dict[str, list[float]] = {}
     for name, took in found:
         times = seconds.setdefault(name, [])

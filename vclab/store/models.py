@@ -321,7 +321,7 @@ class LoadStep(Base):
 
     __tablename__ = "load_log"
     __table_args__ = (
-        UniqueConstraint("reservation", "generation", "name", "run", "attempt"),
+        UniqueConstraint("reservation", "computer", "generation", "part", "name", "run", "attempt"),
         Index("ix_load_log_image_outcome", "image", "outcome", "ended_at"),
     )
 
@@ -335,6 +335,7 @@ class LoadStep(Base):
     title: Mapped[str]
     number: Mapped[int]
     count: Mapped[int]
+    part: Mapped[str] = mapped_column(default="")  #: the capture and its stage; empty: a load
     run: Mapped[int] = mapped_column(default=0)
     attempt: Mapped[int]
     started_at: Mapped[datetime]

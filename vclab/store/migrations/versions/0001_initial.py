@@ -462,6 +462,7 @@ def _records() -> None:
         sa.Column("title", sa.String, nullable=False),
         sa.Column("number", sa.Integer, nullable=False),
         sa.Column("count", sa.Integer, nullable=False),
+        sa.Column("part", sa.String, nullable=False),
         sa.Column("run", sa.Integer, nullable=False),
         sa.Column("attempt", sa.Integer, nullable=False),
         sa.Column("started_at", TIME, nullable=False),
@@ -469,7 +470,9 @@ def _records() -> None:
         sa.Column("outcome", sa.String, nullable=False),
         sa.Column("detail", sa.String, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_load_log"),
-        sa.UniqueConstraint("reservation", "generation", "name", "run", "attempt", name="uq_load_log_reservation"),
+        sa.UniqueConstraint(
+            *("reservation", "computer", "generation", "part", "name", "run", "attempt"), name="uq_load_log_reservation"
+        ),
     )
     op.create_index("ix_load_log_image_outcome", "load_log", ["image", "outcome", "ended_at"])
     op.create_table(

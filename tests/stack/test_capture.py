@@ -9,10 +9,13 @@ import pytest
 
 from tests.labfixture import eventually, wait
 from tests.stack.conftest import LONG, SETTINGS, Session, Stack, everything, marks
+from vclab.lab import records, rootfs, seed, stock
 from vclab.model.ids import new_id
 
 pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(900)]
 
+SMALL = "small"
+"""An image with a disk of 1 GiB: all of it is read several times in a capture."""
 DELETED, KEPT = b"this was deleted before the capture 7c1f", b"this is to be in the image 91ab"
 KINDS = (
     "vsphere.check_capture",  # short work at the endpoint
@@ -28,12 +31,15 @@ KINDS = (
 
 @pytest.fixture(scope="module", autouse=True)
 def with_help(whole: Stack) -> Iterator[None]:
-    """What fails waits for an operator; alice may capture."""
+    """What fails waits for an operator; alice may capture; there is an image with a small disk."""
     settings = copy.deepcopy(SETTINGS)
     settings["waits"]["help"] = 3600
     whole.configure(settings)
     whole.worker_works()
     whole.vclab("--as", "olga", "user", "edit", "alice", "--imaging")
+    image = stock.image(SMALL, SMALL, 1, 512, 1)
+    seed.put_master(whole.layout, image, "debian-12", rootfs.tree(print))
+    records.fill_store(whole.layout, (image,))
     yield
     whole.configure(SETTINGS)
     whole.worker_works()
@@ -44,7 +50,7 @@ class Imaging:
 
     def __init__(self, stack: Stack) -> None:
         self.stack, self.image = stack, f"made-{new_id()[-6:]}"
-        self.r = stack.reserve("--wait", "--imaging")["id"]
+        self.r = stack.reserve("--wait", "--imaging", image=SMALL)["id"]
         self.session = Session(stack, self.r)
         stack.is_in(self.r, "inuse")
         for name, words in (("gone", DELETED), ("stays", KEPT)):
@@ -213,8 +219,21 @@ def test_an_image_that_no_user_can_log_in_to(made: Imaging) -> None:
     made.nothing_is_left()
 
 
+def test_an_endpoint_without_an_imaging_network(made: Imaging) -> None:
+    """It is told, before anything is touched; when there is one, it goes on."""
+    made.stack.vclab("--as", "olga", "endpoint", "edit", "lab-vcenter", "--imaging-network", "")
+    made.capture()
+    said = made.needs_help()
+    assert "has no imaging network" in said
+    assert "has no imaging network" in made.stack.vclab("show", made.r).stdout
+    made.stack.vclab("--as", "olga", "endpoint", "edit", "lab-vcenter", "--imaging-network", "imaging")
+    made.stack.vclab("--as", "olga", "resolve", made.r, "retry")
+    is_right(made)
+    made.is_unharmed()
+
+
 def test_one_that_does_not_shut_down(made: Imaging) -> None:
-    """It is switched off only with its user's word."""
+    """It is powered off only with its user's word."""
     (address,) = made.stack.column("SELECT private_address FROM reservations WHERE id = ?", made.r)
     made.stack.ignore_shutdown(address)
     made.capture("--force-off")

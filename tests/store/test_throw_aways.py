@@ -1,6 +1,7 @@
 """Throw-away computers of captures: where they are taken, what they claim, and that all is given back."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -15,7 +16,19 @@ from vclab.model.messages import Capture as Wanted
 from vclab.model.messages import capture_workflow
 from vclab.model.plans import Access, Becomes, Facts, Target
 from vclab.model.reservations import Placed, ReserveRequest
-from vclab.store import Store, captures, catalog, claims, placement, reservations, tenures, throw_aways, verification
+from vclab.model.states import Ending
+from vclab.store import (
+    Store,
+    captures,
+    catalog,
+    claims,
+    needs_help,
+    placement,
+    reservations,
+    tenures,
+    throw_aways,
+    verification,
+)
 from vclab.store.models import Claim
 
 CLAIMED = sa.select(Claim.pool, sa.func.sum(Claim.disk_gb), sa.func.sum(Claim.cpus)).where(~Claim.released)
@@ -138,3 +151,18 @@ def test_there_must_be_room_for_two_copies(lab: Store) -> None:
     lab.run(lambda s: claims.claim_pools(s, "others", NOW, NOW + captures.LONGEST, room))
     with pytest.raises(Refused, match="lab-vcenter/datastore/ds1 has no room"):
         made.begin(Wanted(new_id(), "other"))
+
+
+def test_help_that_a_capture_needs_outlasts_its_reservation(lab: Store) -> None:
+    """From when it is taken; before that the capture ends with it."""
+    made = Captured(lab)
+    lab.run(lambda s: captures.taken(s, made.becomes, Facts(raw_sha256="aa"), NOW))
+    lab.run(lambda s: needs_help.begin(s, made.source, 7200, "it does not boot", NOW))
+    lab.run(lambda s: reservations.ended(s, made.id, Ending.RELEASED, "", NOW))
+    with lab.read() as session:
+        view = reservations.view(session, made.id)
+    assert view is not None and view.help_until == NOW + timedelta(seconds=7200)
+    lab.run(lambda s: needs_help.resolved(s, made.id, OLGA, "retry", RULES, NOW, beside=True))
+    with lab.read() as session:
+        view = reservations.view(session, made.id)
+    assert view is not None and view.help_since is None

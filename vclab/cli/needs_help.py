@@ -22,7 +22,8 @@ Found = tuple[WaitingReservation | FailedComputer, ...]
 def needs_help(context: typer.Context, json: Json = False, as_user: AsUser = "") -> None:
     """List the reservations and computers that need an operator's help (operators).
 
-    A reservation is listed when its load failed on two hosts, or on one while no other host has room. It is shown with
+    A reservation is listed when its load failed on two hosts, or on one while no other host has room, or when its
+    capture failed, also after its end. It is shown with
     the cause, the failed step and the evidence: the machine's power, what its endpoint says, its console's last lines.
     `vclab resolve` lets it go on; its user can end it at any time. Computers whose background load failed come last.
 
@@ -54,11 +55,13 @@ def _print(waiting: WaitingReservation, zone: ZoneInfo) -> None:
     step, now = waiting.failure, utc_now()
     since = waiting.needs_help.since if waiting.needs_help else step.at
     until = waiting.needs_help.until if waiting.needs_help else None
-    fails = f"; it fails at {clock(until, zone, now)}" if until else ""
+    what = "the capture is given up" if waiting.becomes else "it fails"
+    fails = f"; {what} at {clock(until, zone, now)}" if until else ""
     waited = format_duration(max(1.0, (now - since).total_seconds()))
     fields(
         [
             ("Reservation", f"{waiting.id}: {waiting.image}, revision {waiting.revision}, for {waiting.user}"),
+            ("Being captured as", waiting.becomes or ""),
             ("Cause", step.cause),
             ("Failed", step_name(step)),
             ("Machine", f"{step.computer} on {step.host}, power {step.power}"),
@@ -67,9 +70,10 @@ def _print(waiting: WaitingReservation, zone: ZoneInfo) -> None:
         ]
     )
     print_evidence(step)
-    say(resolve_hint(waiting.id))
+    say(resolve_hint(waiting.id, bool(waiting.becomes)))
 
 
-def resolve_hint(reservation: str) -> str:
-    """What an operator can do."""
-    return f"`vclab resolve {reservation} retry` goes on from this step; or `elsewhere`, or `give-up`"
+def resolve_hint(reservation: str, captured: bool = False) -> str:
+    """What an operator can do. What is ``captured`` can't go on elsewhere."""
+    others = "or `give-up`" if captured else "or `elsewhere`, or `give-up`"
+    return f"`vclab resolve {reservation} retry` goes on from this step; {others}"

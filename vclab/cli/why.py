@@ -158,7 +158,7 @@ class Explanation:
             return
         say("")
         print_evidence(self._found.evidence)
-        say(resolve_hint(self._found.id))
+        say(resolve_hint(self._found.id, bool(self._found.becomes)))
 
     def _ago(self, moment: datetime | None) -> str:
         return _ago(moment, self._zone, self._now)

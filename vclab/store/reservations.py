@@ -216,7 +216,8 @@ def ended(
     row.ending, row.reason, row.ended_at = ending, reason, utc(now)
     row.state = ReservationState.RECLAIM
     row.connected = row.access_open = False
-    row.help_since, row.help_until, row.no_other_place = None, None, ""
+    if row.saving or not row.becomes:  # else its capture goes on, and may wait for help
+        row.help_since, row.help_until, row.no_other_place = None, None, ""
     audit.note(session, id, by.who, f"ended: {ending}", reason, now, by.act)
     return ending, reason
 
@@ -453,7 +454,7 @@ def _view(row: Reservation, step: LoadStep | None, now: datetime) -> Reservation
     target = targets.of(row)
     values |= {"start": row.starts, "end": row.ends, "has_guest": target.traits.guest, "dedicated": target.dedicated}
     values |= {"step": number, "steps": count, "step_title": title}
-    if row.help_until is not None:
+    if row.help_until is not None and (row.saving or not row.becomes):
         values["help_until"] = min(row.help_until, row.ends)  # the end may have moved meanwhile
     needs_help = row.help_since is not None
     return ReservationView(word=states.word(row.state, number, count, ending_soon, needs_help, row.saving), **values)

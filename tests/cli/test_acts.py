@@ -102,7 +102,7 @@ def test_reserve_waits_until_ready_and_prints_one_document(vclab: Command) -> No
     assert "password" not in said.out
     shown = vclab("show", view["id"], "--json").json
     assert view == {key: value for key, value in shown.items() if key in view}
-    assert set(shown) - set(view) == {"now", "history", "load", "failures", "suspect", "resting"}
+    assert set(shown) - set(view) == {"now", "capture", "history", "load", "failures", "suspect", "resting"}
     assert [view] == vclab("list", "--json").json
 
 

@@ -161,7 +161,7 @@ class Capturing:
         return {
             "claims": set(holders),
             "tenures": holders,
-            "copies": set(published.items()),
+            "copies": set(),  # the module makes none of its own, so none is recorded
             "disks": set(published.values()),
             "machines": self.before,
             "off": [],

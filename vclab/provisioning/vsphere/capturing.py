@@ -156,9 +156,9 @@ def verifier_of(name: str) -> Callable[[Site, StepInput, StepContext], Facts]:
     def verify(site: Site, given: StepInput, context: StepContext) -> Facts:
         """Read the machine's disk and its copy, which must have the same bytes. One that has not is deleted, and is
         made anew when this is resumed. Raises ``StepFailed``."""
-        source = _copied(site, given, name, context)
-        place = place_of(given.target, given.becomes)
-        machine, capacity = _present(site, given.target), _capacity(site, source)
+        _copied(site, given, name, context)
+        place, machine = place_of(given.target, given.becomes), _present(site, given.target)
+        capacity = _capacity(_disk(read(site.session, machine.ref, [chains.DEVICES]) or {}))
         _sweep(site, place, context)
         told = nfc.telling(context, "reading the machine's disk", 0, 50)
         with reading.exported(site, machine.ref, capacity, stopping(context), context) as sent:
@@ -202,13 +202,11 @@ def forget(site: Site, capture: str, context: StepContext) -> None:
 
 def _discard(site: Site, place: Place, context: StepContext) -> None:
     _sweep(site, place, context)
-    if files.listing(site, site.datastore(place.datastore), place.directory) is None:
+    datastore = site.datastore(place.datastore)
+    if files.listing(site, datastore, place.directory) is None:
         return
     _must_be_nobodys(site, place.datastore, place.directory)
-    context.fence()
-    files.delete(site, place.directory)
-    if files.listing(site, site.datastore(place.datastore), place.directory) is not None:
-        raise Unreachable(f"{place.directory} is still there after its removal; it will be tried again")
+    files.delete_directory(site, datastore, place.directory, context)
 
 
 def publish(site: Site, given: StepInput, context: StepContext) -> Facts:
@@ -240,10 +238,7 @@ def withdraw(site: Site, given: StepInput, context: StepContext) -> Facts:
     if place.mark not in _names(site, place.datastore, place.published):
         return Facts()
     _must_be_nobodys(site, place.datastore, place.published)
-    context.fence()
-    files.delete(site, place.published)
-    if files.listing(site, site.datastore(place.datastore), place.published) is not None:
-        raise Unreachable(f"{place.published} is still there after its removal; it will be tried again")
+    files.delete_directory(site, site.datastore(place.datastore), place.published, context)
     return Facts()
 
 
@@ -272,9 +267,9 @@ def _own_disk(site: Site, machine: Machine, given: StepInput) -> str:
     if values.get("snapshot") is not None or len(chains.own_part(chain)) != 1:
         raise StepFailed(f"{name} has a snapshot that vclab has not made", "delete it in the vSphere client")
     _must_be_made_from(given, machine, chain[1:])
-    device = next(each for each in values[chains.DEVICES] if isinstance(each, vim.vm.device.VirtualDisk))
-    if device.backing.diskMode != "persistent":
-        raise StepFailed(f"the disk of {name} is {device.backing.diskMode}: what was written to it is not kept")
+    mode = _disk(values).backing.diskMode
+    if mode != "persistent":
+        raise StepFailed(f"the disk of {name} is {mode}: what was written to it is not kept")
     if why := why_encrypted(site, chain[0]):
         raise StepFailed(f"the disk of {name} {why}")
     return chain[0]
@@ -305,8 +300,8 @@ def _must_have_room(site: Site, machine: Machine, target: Target) -> None:
 
 def _takes(values: Mapping[str, Any]) -> int:
     """The bytes that a copy of a machine's only disk takes, at most: of a thin one what it and its parents hold."""
-    disk = next(each for each in values[chains.DEVICES] if isinstance(each, vim.vm.device.VirtualDisk))
-    size, backing = int(disk.capacityInKB) * 1024, disk.backing
+    disk = _disk(values)
+    size, backing = _capacity(disk), disk.backing
     if getattr(backing, "parent", None) is None and not getattr(backing, "thinProvisioned", False):
         return size
     return min(size, sum(int(usage.committed) for usage in values.get(_USAGE, [])) or size)
@@ -318,13 +313,14 @@ def _own_bytes(site: Site, machine: Machine) -> int:
     return sum(int(usage.unshared) for usage in values.get(_USAGE, []))
 
 
-def _capacity(site: Site, disk: str) -> int:
-    """The bytes of a disk: what its machine says."""
-    for _, values in find_all(site.session, vim.VirtualMachine, [chains.DEVICES], site.datacenter):
-        for device in values.get(chains.DEVICES, []):
-            if isinstance(device, vim.vm.device.VirtualDisk) and getattr(device.backing, "fileName", "") == disk:
-                return int(device.capacityInBytes or device.capacityInKB * 1024)
-    raise StepFailed(f"no machine has the disk {disk} any more")
+def _disk(values: Mapping[str, Any]) -> Any:
+    """A machine's only disk, from its properties ``DEVICES``."""
+    return next(each for each in values[chains.DEVICES] if isinstance(each, vim.vm.device.VirtualDisk))
+
+
+def _capacity(disk: Any) -> int:
+    """The bytes of a disk."""
+    return int(disk.capacityInBytes or disk.capacityInKB * 1024)
 
 
 def _must_be_new(site: Site, place: Place) -> None:
@@ -375,8 +371,8 @@ def _must_be_nobodys(site: Site, datastore: str, directory: str) -> None:
 # What is done.
 
 
-def _copied(site: Site, given: StepInput, name: str, context: StepContext) -> str:
-    """Have the disk of the capture; the path of the machine's own."""
+def _copied(site: Site, given: StepInput, name: str, context: StepContext) -> None:
+    """Have the disk of the capture, made of the machine's own."""
     target, place = given.target, place_of(given.target, given.becomes)
     machine = _present(site, target)
     if machine.power != "off":
@@ -385,7 +381,6 @@ def _copied(site: Site, given: StepInput, name: str, context: StepContext) -> st
     names = _names(site, place.datastore, place.directory) or files.make(site, place.directory)
     copying = Copying(source, f"the disk of {machine.name}", place.datastore, place.directory, name, target.disk_gb)
     copy(site, copying, names, context)
-    return source
 
 
 def _read_back(

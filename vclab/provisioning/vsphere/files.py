@@ -150,14 +150,19 @@ def remove(site: Site, place: Directory, context: StepContext, machines: Iterabl
     for machine in machines:
         if machine.path.startswith(f"{place.path}/"):
             raise NotOurs(f"machine {machine.name} lives in {place.path}, which should be empty; it is not touched")
-    context.fence()
-    context.progress(f"removing {place.path}")
-    delete(site, place.path)
-    if listing(site, datastore, place.path) is not None:
-        raise Unreachable(f"{place.path} is still there after its removal; it will be tried again")
+    delete_directory(site, datastore, place.path, context)
     for mark in filter(None, map(Mark.parse, names)):
         if mark.name == place.name:
             delete(site, f"{_root(place)}/{mark}")
+
+
+def delete_directory(site: Site, datastore: Datastore, path: str, context: StepContext) -> None:
+    """Delete a directory of ours with all that is in it, and verify that it is absent."""
+    context.fence()
+    context.progress(f"removing {path}")
+    delete(site, path)
+    if listing(site, datastore, path) is not None:
+        raise Unreachable(f"{path} is still there after its removal; it will be tried again")
 
 
 def delete(site: Site, path: str) -> None:

@@ -5,7 +5,7 @@
 The folder's name says whose they are. A disk has its name only when it is whole (``copying.py``).
 """
 
-from vclab.model.errors import Interrupted, StepFailed, Unreachable
+from vclab.model.errors import Interrupted, StepFailed
 from vclab.model.revisions import Copied, CopyJob
 from vclab.model.steps import StepContext
 from vclab.provisioning.vsphere import carriers, chains, files
@@ -50,16 +50,13 @@ def remove_copy(site: Site, job: CopyJob, context: StepContext) -> None:
     wanted = job.wanted
     place = directory(job.installation, wanted.place.storage, wanted.image, wanted.revision)
     with explained(f"deleting the copy of {wanted} on {wanted.place}"):
-        if files.listing(site, site.datastore(wanted.place.storage), place) is None:
+        datastore = site.datastore(wanted.place.storage)
+        if files.listing(site, datastore, place) is None:
             return
         carriers.sweep(site, carriers.of_export(job.installation, wanted.place.storage, wanted), context)
         if user := chains.child_of(site, wanted.place.storage, place):
             raise StepFailed(f"{user} is made from {wanted} on {wanted.place}; it is not deleted")
-        context.fence()
-        context.progress(f"deleting {place}")
-        files.delete(site, place)
-        if files.listing(site, site.datastore(wanted.place.storage), place) is not None:
-            raise Unreachable(f"{place} is still there after its removal; it will be tried again")
+        files.delete_directory(site, datastore, place, context)
 
 
 def directory(installation: str, datastore: str, image: str, revision: int) -> str:

@@ -45,7 +45,7 @@ GUEST_STEPS = (
     Step("linux.post_load", "Prepare the operating system", in_guest=True),
     Step("linux.read_public_address", "Read the public address", in_guest=True),
 )
-CHECK = Step("vsphere.check_capture", "See whether it can be captured")
+CHECK = Step("vsphere.check_machine", "See whether it can be captured")
 SHUT_DOWN = Step("linux.shut_down", "Shut it down")
 COPY_RAW = Step("vsphere.copy_raw", "Copy its disk", Profile.LONG, undo="vsphere.discard_capture")
 SEAL = Step("linux.seal", "Remove what belongs to one computer or person", in_guest=True)

@@ -100,7 +100,7 @@ def captured(bench: Bench) -> Iterator[Captured]:
 
 
 def test_what_it_holds_becomes_the_copy_of_a_revision(captured: Captured) -> None:
-    captured.run("vsphere.check_capture")
+    captured.run("vsphere.check_machine")
     assert captured.taken() == Facts(raw_sha256=HELD)
     assert content_of(captured.folder / "raw-flat.vmdk").sha256 == HELD
     assert captured.sealed() == Facts(disk_sha256=HELD, disk_size=SIZE)
@@ -136,7 +136,7 @@ def test_a_throw_away_machine_is_in_the_imaging_network_alone(captured: Captured
 
 def refused(captured: Captured, why: str, module: VSphere | None = None) -> None:
     with pytest.raises(StepFailed, match=why):
-        captured.run("vsphere.check_capture", module=module)
+        captured.run("vsphere.check_machine", module=module)
 
 
 def test_what_can_not_be_captured(captured: Captured) -> None:
@@ -145,7 +145,7 @@ def test_what_can_not_be_captured(captured: Captured) -> None:
         captured.source, image_data=ImageData(master_path=MASTER, guest_id="windows9Server64Guest").encoded()
     )
     with pytest.raises(StepFailed, match=r"Windows \(windows9Server64Guest\)"):
-        captured.run("vsphere.check_capture", windows)
+        captured.run("vsphere.check_machine", windows)
     refused(captured, "it has no imaging network", captured.bench.new_module())
     nowhere = captured.bench.new_module(data=EndpointData(imaging_network="elsewhere"))
     refused(captured, "no host of lab-vcenter has both the network elsewhere and the datastore ds1", nowhere)
@@ -173,7 +173,7 @@ def test_a_machine_with_a_second_disk(captured: Captured) -> None:
 
 def test_one_that_is_off_is_switched_on_and_one_that_is_on_is_not_copied(captured: Captured) -> None:
     captured.off()
-    captured.run("vsphere.check_capture")
+    captured.run("vsphere.check_machine")
     assert captured.module.power_status(captured.source) == "on"
     with pytest.raises(StepFailed, match="was switched on again"):
         captured.run("vsphere.copy_raw")
@@ -344,9 +344,9 @@ def test_a_disk_that_is_not_as_vclab_has_made_it(captured: Captured) -> None:
     with pytest.raises(
         StepFailed, match=r"is made from \[ds1\] masters/.*, not from \[ds1\] vclab/images\.of_vclab/de"
     ):
-        captured.run("vsphere.check_capture", other)
+        captured.run("vsphere.check_machine", other)
     with pytest.raises(StepFailed, match=r"is made from \[ds1\] masters/.*, and should share nothing"):
-        captured.run("vsphere.check_capture", replace(captured.source, dedicated=True))
+        captured.run("vsphere.check_machine", replace(captured.source, dedicated=True))
 
 
 def test_a_machine_with_a_vtpm(captured: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -357,7 +357,7 @@ def test_a_machine_with_a_vtpm(captured: Captured, monkeypatch: pytest.MonkeyPat
 def test_windows_by_its_hardware(captured: Captured) -> None:
     windows = replace(captured.source, hardware=Hardware(guest_id="windows2022srvNext_64Guest"))
     with pytest.raises(StepFailed, match=r"Windows \(windows2022srvNext_64Guest\)"):
-        captured.run("vsphere.check_capture", windows)
+        captured.run("vsphere.check_machine", windows)
 
 
 def test_no_room_for_two_copies(captured: Captured, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -292,7 +292,7 @@ def test_node_status_tells_what_is_there(bench: Bench, target: Target) -> None:
 CAPTURE = {
     f"vsphere.{verb}"
     for verb in (
-        *("check_capture", "await_off", "copy_raw", "discard_capture", "verify_raw", "copy_sealed", "verify_sealed"),
+        *("check_machine", "await_off", "copy_raw", "discard_capture", "verify_raw", "copy_sealed", "verify_sealed"),
         *("begin_sealing", "publish_copy", "withdraw_copy", "discard_raw"),
     )
 }

@@ -1,31 +1,35 @@
 """Plans of virtual machines: which steps, by what is there already."""
 
+from dataclasses import replace
+
 import pytest
 
-from vclab.model.plans import NodeStatus, Profile, Status, Step
-from vclab.provisioning.virtual import load_plan
+from tests.fake.node import TARGET
+from vclab.model.plans import NodeStatus, Status
+from vclab.provisioning.virtual import VirtualMachines
 
-MAKE = (Step("x.copy", "Copy", Profile.LONG), Step("x.create", "Create"))
-ADOPT, FIND = Step("x.adopt", "Adopt"), Step("x.find", "Find", Profile.LOOK)
+MAKE = ["x.remove_previous", "x.create_vm", "x.power_on", "x.find_address"]
 
 
 @pytest.mark.parametrize(
     ("status", "spare", "outside", "inside"),
     [
-        (Status.RELOAD, False, ["x.copy", "x.create", "x.find"], ["wait_ssh", "post_load", "read_public_address"]),
-        (Status.RELOAD, True, ["x.copy", "x.create", "x.find"], ["wait_ssh", "post_load", "read_public_address"]),
-        (Status.POST_LOAD, False, ["x.find"], ["wait_ssh", "post_load", "read_public_address"]),
-        (Status.POST_LOAD, True, ["x.adopt", "x.find"], ["wait_ssh", "post_load", "read_public_address"]),
-        (Status.READY, False, ["x.find"], ["wait_ssh", "read_public_address"]),
+        (Status.RELOAD, False, MAKE, ["wait_ssh", "post_load", "read_public_address"]),
+        (Status.RELOAD, True, MAKE, ["wait_ssh", "post_load", "read_public_address"]),
+        (Status.POST_LOAD, False, ["x.find_address"], ["wait_ssh", "post_load", "read_public_address"]),
+        (Status.POST_LOAD, True, ["x.adopt", "x.find_address"], ["wait_ssh", "post_load", "read_public_address"]),
+        (Status.READY, False, ["x.find_address"], ["wait_ssh", "read_public_address"]),
         (Status.READY, True, ["x.adopt"], ["post_load", "read_public_address"]),
     ],
 )
 def test_steps(status: Status, spare: bool, outside: list[str], inside: list[str]) -> None:
-    plan = load_plan("os", NodeStatus(status), spare, MAKE, ADOPT, FIND)
+    machines = VirtualMachines("x")
+    target = replace(TARGET, guest="os", spare=TARGET.computer if spare else "")
+    plan = machines.load_plan(target, NodeStatus(status))
     assert [step.name for step in plan.steps] == outside + [f"os.{verb}" for verb in inside]
     assert {step.name for step in plan.steps if step.in_guest} == {f"os.{verb}" for verb in inside} | {
-        name for name in outside if name == "x.find"
+        name for name in outside if name == "x.find_address"
     }
-    without = load_plan("", NodeStatus(status), spare, MAKE, ADOPT, FIND)
+    without = machines.load_plan(replace(target, guest=""), NodeStatus(status))
     assert [step.name for step in without.steps] == outside
     assert not any(step.in_guest for step in without.steps)

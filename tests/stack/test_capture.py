@@ -18,7 +18,7 @@ SMALL = "small"
 """An image with a disk of 1 GiB: all of it is read several times in a capture."""
 DELETED, KEPT = b"this was deleted before the capture 7c1f", b"this is to be in the image 91ab"
 KINDS = (
-    "vsphere.check_capture",  # short work at the endpoint
+    "vsphere.check_machine",  # short work at the endpoint
     "linux.check_capture",  # in the guest
     "vsphere.await_off",  # a look
     "vsphere.copy_raw",  # a copy

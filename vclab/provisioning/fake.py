@@ -12,33 +12,19 @@ from datetime import UTC, datetime
 from vclab.fake_world import Held, Machine, World, now
 from vclab.model.errors import NotOurs, StepFailed, Unreachable
 from vclab.model.inventory import DatastoreFacts, HostFacts, Inventory, MachineFacts, Machines
-from vclab.model.plans import Facts, NodeStatus, Plan, Profile, Status, Step, StepInput, Target
+from vclab.model.plans import Facts, StepInput, Target
 from vclab.model.steps import BlockingStep, StepContext
 from vclab.model.traits import POWER, Operation, Traits
 from vclab.provisioning.fake_captures import Captures, made_from
 from vclab.provisioning.kind import Kind, Surroundings
 from vclab.provisioning.pretended import Pretended
-from vclab.provisioning.virtual import CHECK_CAPTURE, SEAL, SHUT_DOWN, TRY_LOGIN, WAIT_SSH, capturing_steps, load_plan
+from vclab.provisioning.virtual import VirtualMachines
 
 NAME = "fake"
 TRAITS = Traits(seals=True, operations=(*POWER, Operation.CAPTURE))
 DATASTORE = "fake-ds"
 
-_REMOVE = Step("fake.remove_previous", "Remove what was there before")
-_COPY = Step("fake.copy_disk", "Copy the image's disk", Profile.LONG)
-_CREATE = Step("fake.create_vm", "Create the virtual machine")
-_ON = Step("fake.power_on", "Power it on")
-_ADOPT = Step("fake.adopt", "Take over a machine that is ready")
-_FIND = Step("fake.find_address", "Find its private address", Profile.LOOK)
-_CHECK = Step("fake.check_machine", "See whether it can be captured")  # the guest of that name has a check_capture
-_BEGIN = Step("fake.begin_sealing", "Remove what an earlier try has sealed")
-_OFF = Step("fake.await_off", "Wait until it is off", Profile.LOOK)
-_RAW = Step("fake.copy_raw", "Copy its disk", Profile.LONG, undo="fake.discard_capture")
-_VERIFY_RAW = Step("fake.verify_raw", "Read the copy back", Profile.LONG)
-_SEALED = Step("fake.copy_sealed", "Make a disk of what was sealed", Profile.LONG)
-_VERIFY_SEALED = Step("fake.verify_sealed", "Read that disk back", Profile.LONG)
-_PUBLISH = Step("fake.publish_copy", "Make it the copy of its revision", undo="fake.withdraw_copy")
-_DISCARD_RAW = Step("fake.discard_raw", "Delete the raw copy")
+_STEPS = VirtualMachines(NAME)
 
 
 class Fake(Pretended):
@@ -46,6 +32,12 @@ class Fake(Pretended):
 
     name = NAME
     traits = TRAITS
+    load_plan = staticmethod(_STEPS.load_plan)
+    capture = staticmethod(_STEPS.capture)
+    hand_back = staticmethod(_STEPS.hand_back)
+    seal = staticmethod(_STEPS.seal)
+    boot_test = staticmethod(_STEPS.boot_test)
+    publish = staticmethod(_STEPS.publish)
 
     def __init__(self, world: World, installation: str) -> None:
         super().__init__(world, installation)
@@ -69,34 +61,6 @@ class Fake(Pretended):
         store = DatastoreFacts(DATASTORE, behaviour.disk_gb, behaviour.disk_gb)
         return Inventory(endpoint, datetime.now(UTC), tuple(hosts), (store,))
 
-    def load_plan(self, target: Target, status: NodeStatus) -> Plan:
-        """The steps from ``status`` on, those of the guest included. A machine without a guest has none of these."""
-        make = (_REMOVE, _COPY, _CREATE, _ON) if target.dedicated else (_REMOVE, _CREATE, _ON)
-        return load_plan(target.guest, status, bool(target.spare), make, _ADOPT, _FIND)
-
-    def capture(self, target: Target) -> Plan:
-        """Shut the machine down, and take a raw copy of its disk. Raises ``StepFailed`` for one without a guest."""
-        before = (_CHECK, _FIND, *capturing_steps(target.guest, WAIT_SSH, CHECK_CAPTURE, SHUT_DOWN), _OFF)
-        return Plan((*before, _RAW, _VERIFY_RAW), NodeStatus(Status.POST_LOAD))
-
-    def hand_back(self, target: Target) -> Plan:
-        """Power it on again."""
-        return Plan((_ON, _FIND, *capturing_steps(target.guest, WAIT_SSH)), NodeStatus(Status.POST_LOAD))
-
-    def seal(self, target: Target) -> Plan:
-        """Seal a child of the raw copy on a machine of its own, and make a disk of that."""
-        make = (_REMOVE, _BEGIN, _CREATE, _ON, _FIND, *capturing_steps(target.guest, WAIT_SSH, SEAL))
-        return Plan((*make, _OFF, _SEALED, _VERIFY_SEALED), NodeStatus())
-
-    def boot_test(self, target: Target) -> Plan:
-        """Load the sealed copy as for a user."""
-        plan = self.load_plan(target, NodeStatus())
-        return replace(plan, steps=(*plan.steps, *capturing_steps(target.guest, TRY_LOGIN)))
-
-    def publish(self, target: Target) -> Plan:
-        """The sealed copy gets its revision's place; the raw one goes."""
-        return Plan((_PUBLISH, _DISCARD_RAW), NodeStatus())
-
     def captures(self, endpoint: str) -> Sequence[str]:
         """The captures that have disks there."""
         return self._captures.there(endpoint)
@@ -109,23 +73,23 @@ class Fake(Pretended):
         """The module's steps by recorded name."""
         captures = self._captures
         return {
-            _CHECK.name: self._learning(captures.check),
-            _BEGIN.name: self._learning(captures.begin_sealing),
-            _OFF.name: self._learning(captures.await_off),
-            _RAW.name: self._learning(captures.copy_raw),
-            _VERIFY_RAW.name: self._learning(captures.verify_raw),
-            _RAW.undo: self._learning(captures.discard),
-            _SEALED.name: self._learning(captures.copy_sealed),
-            _VERIFY_SEALED.name: self._learning(captures.verify_sealed),
-            _PUBLISH.name: self._learning(captures.publish),
-            _PUBLISH.undo: self._learning(captures.withdraw),
-            _DISCARD_RAW.name: self._learning(captures.discard),
-            "fake.remove_previous": self._step(self._remove_previous),
-            "fake.copy_disk": self._learning(self._copy_disk),
-            "fake.create_vm": self._learning(self._create_vm),
-            "fake.adopt": self._step(self._adopt),
-            "fake.power_on": self._step(self._power_on),
-            "fake.find_address": self._find_address,
+            _STEPS.check.name: self._learning(captures.check),
+            _STEPS.begin.name: self._learning(captures.begin_sealing),
+            _STEPS.off.name: self._learning(captures.await_off),
+            _STEPS.raw.name: self._learning(captures.copy_raw),
+            _STEPS.verify_raw.name: self._learning(captures.verify_raw),
+            _STEPS.raw.undo: self._learning(captures.discard),
+            _STEPS.sealed.name: self._learning(captures.copy_sealed),
+            _STEPS.verify_sealed.name: self._learning(captures.verify_sealed),
+            _STEPS.published.name: self._learning(captures.publish),
+            _STEPS.published.undo: self._learning(captures.withdraw),
+            _STEPS.discard_raw.name: self._learning(captures.discard),
+            _STEPS.remove.name: self._step(self._remove_previous),
+            _STEPS.copy.name: self._learning(self._copy_disk),
+            _STEPS.create.name: self._learning(self._create_vm),
+            _STEPS.adopt.name: self._step(self._adopt),
+            _STEPS.on.name: self._step(self._power_on),
+            _STEPS.find.name: self._find_address,
         }
 
     def remove(self, context: StepContext, target: Target) -> None:

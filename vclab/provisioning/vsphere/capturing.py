@@ -22,7 +22,7 @@ from vclab.provisioning.vsphere.api import vim
 from vclab.provisioning.vsphere.copying import Copying, copy
 from vclab.provisioning.vsphere.data import image_data, master
 from vclab.provisioning.vsphere.encryption import KEY, why_encrypted, why_sealed
-from vclab.provisioning.vsphere.machines import Machine, gone, of_target
+from vclab.provisioning.vsphere.machines import Machine, present
 from vclab.provisioning.vsphere.properties import find_all, read
 from vclab.provisioning.vsphere.site import Site, unusable
 
@@ -84,7 +84,7 @@ def check_capture(site: Site, given: StepInput, context: StepContext) -> Facts:
     for guest_id in (target.hardware.guest_id, image_data(target).guest_id):
         if guest_id.lower().startswith("win"):
             raise StepFailed(f"{target.computer} has Windows ({guest_id}), and vclab can't seal that yet")
-    machine = _present(site, target)
+    machine = present(site, target)
     _own_disk(site, machine, given)
     _must_have_room(site, machine, target)
     _must_be_new(site, place)
@@ -100,7 +100,7 @@ def await_off(site: Site, given: StepInput, context: StepContext) -> Facts:
     Looks are counted, not seconds: a clock that is put right must not end a wait.
     """
     target = given.target
-    machine = _present(site, target)
+    machine = present(site, target)
     if machine.power == "off":
         return Facts()
     looks = int(context.remembered.get("looks", "0")) + 1
@@ -113,7 +113,7 @@ def await_off(site: Site, given: StepInput, context: StepContext) -> Facts:
             "shut it down from inside, then resolve it with retry; or capture it with --force-off",
         )
     removal.power_off(site, machine, context)
-    if _present(site, target).power != "off":
+    if present(site, target).power != "off":
         raise Unreachable(f"{machine.name} is not off after power off; it will be tried again")
     return Facts()
 
@@ -144,7 +144,7 @@ def copier_of(name: str) -> Callable[[Site, StepInput, StepContext], Facts]:
         """Have the machine's disk as a disk of its own, whole. Raises as ``copying.copy``, and ``StepFailed`` when the
         machine is not off."""
         _copied(site, given, name, context)
-        written = _own_bytes(site, _present(site, given.target))
+        written = _own_bytes(site, present(site, given.target))
         return Facts(raw_differs=written) if name == RAW else Facts(sealed_differs=written)
 
     return copy_disk
@@ -157,7 +157,7 @@ def verifier_of(name: str) -> Callable[[Site, StepInput, StepContext], Facts]:
         """Read the machine's disk and its copy, which must have the same bytes. One that has not is deleted, and is
         made anew when this is resumed. Raises ``StepFailed``."""
         _copied(site, given, name, context)
-        place, machine = place_of(given.target, given.becomes), _present(site, given.target)
+        place, machine = place_of(given.target, given.becomes), present(site, given.target)
         capacity = _capacity(_disk(read(site.session, machine.ref, [chains.DEVICES]) or {}))
         _sweep(site, place, context)
         told = nfc.telling(context, "reading the machine's disk", 0, 50)
@@ -243,13 +243,6 @@ def withdraw(site: Site, given: StepInput, context: StepContext) -> Facts:
 
 
 # What there is.
-
-
-def _present(site: Site, target: Target) -> Machine:
-    machine = of_target(site, target)
-    if machine is None:
-        raise StepFailed(gone(target))
-    return machine
 
 
 def _own_disk(site: Site, machine: Machine, given: StepInput) -> str:
@@ -374,7 +367,7 @@ def _must_be_nobodys(site: Site, datastore: str, directory: str) -> None:
 def _copied(site: Site, given: StepInput, name: str, context: StepContext) -> None:
     """Have the disk of the capture, made of the machine's own."""
     target, place = given.target, place_of(given.target, given.becomes)
-    machine = _present(site, target)
+    machine = present(site, target)
     if machine.power != "off":
         raise StepFailed(f"{machine.name} was switched on again: its disk can't be copied", "switch it off")
     source = _own_disk(site, machine, given)

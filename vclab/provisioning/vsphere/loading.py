@@ -12,7 +12,7 @@ from vclab.provisioning.vsphere.data import master
 from vclab.provisioning.vsphere.definition import definition, renaming
 from vclab.provisioning.vsphere.faults import explained
 from vclab.provisioning.vsphere.folder import machine_folder
-from vclab.provisioning.vsphere.machines import Machine, gone, of_target, of_target_or_spare
+from vclab.provisioning.vsphere.machines import Machine, of_target, of_target_or_spare, present
 from vclab.provisioning.vsphere.site import Site
 
 log = logging.getLogger(__name__)
@@ -167,9 +167,7 @@ def power_off(site: Site, target: Target, context: StepContext) -> None:
 
 def power_reset(site: Site, target: Target, context: StepContext) -> None:
     """Reset the target's machine, hard; one that is off is powered on."""
-    machine = of_target(site, target)
-    if machine is None:
-        raise StepFailed(gone(target))
+    machine = present(site, target)
     if machine.power != "on":
         power_on(site, target, context)
         return

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vclab.model import reported
-from vclab.model.errors import NotOurs
+from vclab.model.errors import NotOurs, StepFailed
 from vclab.model.plans import Target
 from vclab.provisioning.vsphere.api import Ref, vim
 from vclab.provisioning.vsphere.properties import find_all, read_all
@@ -110,6 +110,14 @@ def of_target(site: Site, target: Target) -> Machine | None:
     machine = of_target_or_spare(site, target)
     if machine is not None and not machine.is_of(target):
         raise _not_marked(machine, target)
+    return machine
+
+
+def present(site: Site, target: Target) -> Machine:
+    """As ``of_target``. Raises ``StepFailed`` when it is not there any more."""
+    machine = of_target(site, target)
+    if machine is None:
+        raise StepFailed(gone(target))
     return machine
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from vclab.model.catalog import Endpoint
 from vclab.model.errors import NotOurs
 from vclab.model.inventory import Inventory, MachineFacts, Machines
-from vclab.model.plans import Evidence, Facts, NodeStatus, Plan, Profile, Status, Step, StepInput, Target, Whereabouts
+from vclab.model.plans import Evidence, Facts, NodeStatus, Status, StepInput, Target, Whereabouts
 from vclab.model.revisions import Content, Copied, CopyJob
 from vclab.model.steps import BlockingStep, StepContext
-from vclab.provisioning.virtual import CHECK_CAPTURE, SEAL, SHUT_DOWN, TRY_LOGIN, WAIT_SSH, capturing_steps, load_plan
+from vclab.provisioning.virtual import VirtualMachines
 from vclab.provisioning.vsphere import NAME, TRAITS, capturing, chains, images, loading, reading, removal
 from vclab.provisioning.vsphere.address import find_address, leased, nobody_else, published_key, whereabouts
 from vclab.provisioning.vsphere.chains import Disk
@@ -22,21 +22,7 @@ from vclab.provisioning.vsphere.session import Sessions
 from vclab.provisioning.vsphere.site import Site, open_site
 from vclab.provisioning.vsphere.survey import survey
 
-_REMOVE = Step("vsphere.remove_previous", "Remove what was there before")
-_COPY = Step("vsphere.copy_disk", "Copy the image's disk", Profile.LONG)
-_CREATE = Step("vsphere.create_vm", "Create the virtual machine")
-_ON = Step("vsphere.power_on", "Power it on")
-_ADOPT = Step("vsphere.adopt", "Take over a machine that is ready")
-_FIND = Step("vsphere.find_address", "Find its private address", Profile.LOOK)
-_CHECK = Step("vsphere.check_capture", "See whether it can be captured")
-_BEGIN = Step("vsphere.begin_sealing", "Remove what an earlier try has sealed")
-_OFF = Step("vsphere.await_off", "Wait until it is off", Profile.LOOK)
-_RAW = Step("vsphere.copy_raw", "Copy its disk", Profile.LONG, undo="vsphere.discard_capture")
-_VERIFY_RAW = Step("vsphere.verify_raw", "Read the copy back", Profile.LONG)
-_SEALED = Step("vsphere.copy_sealed", "Make a disk of what was sealed", Profile.LONG)
-_VERIFY_SEALED = Step("vsphere.verify_sealed", "Read that disk back", Profile.LONG)
-_PUBLISH = Step("vsphere.publish_copy", "Make it the copy of its revision", undo="vsphere.withdraw_copy")
-_DISCARD_RAW = Step("vsphere.discard_raw", "Delete the raw copy")
+_STEPS = VirtualMachines(NAME)
 
 
 class VSphere:
@@ -48,6 +34,12 @@ class VSphere:
 
     name = NAME
     traits = TRAITS
+    load_plan = staticmethod(_STEPS.load_plan)
+    capture = staticmethod(_STEPS.capture)
+    hand_back = staticmethod(_STEPS.hand_back)
+    seal = staticmethod(_STEPS.seal)
+    boot_test = staticmethod(_STEPS.boot_test)
+    publish = staticmethod(_STEPS.publish)
 
     def __init__(
         self,
@@ -91,34 +83,6 @@ class VSphere:
         with explained(f"asking {target.endpoint} for {target.machine_name}"):
             return whereabouts(self._at(target), target, self._leases)
 
-    def load_plan(self, target: Target, status: NodeStatus) -> Plan:
-        """The steps from ``status`` on, those of the guest included. A machine without a guest has none of these."""
-        make = (_REMOVE, _COPY, _CREATE, _ON) if target.dedicated else (_REMOVE, _CREATE, _ON)
-        return load_plan(target.guest, status, bool(target.spare), make, _ADOPT, _FIND)
-
-    def capture(self, target: Target) -> Plan:
-        """Shut the machine down, and take a raw copy of its disk. Raises ``StepFailed`` for one without a guest."""
-        before = (_CHECK, _FIND, *capturing_steps(target.guest, WAIT_SSH, CHECK_CAPTURE, SHUT_DOWN), _OFF)
-        return Plan((*before, _RAW, _VERIFY_RAW), NodeStatus(Status.POST_LOAD))
-
-    def hand_back(self, target: Target) -> Plan:
-        """Power it on again."""
-        return Plan((_ON, _FIND, *capturing_steps(target.guest, WAIT_SSH)), NodeStatus(Status.POST_LOAD))
-
-    def seal(self, target: Target) -> Plan:
-        """Seal a child of the raw copy on a machine of its own, and make a disk of that."""
-        make = (_REMOVE, _BEGIN, _CREATE, _ON, _FIND, *capturing_steps(target.guest, WAIT_SSH, SEAL))
-        return Plan((*make, _OFF, _SEALED, _VERIFY_SEALED), NodeStatus())
-
-    def boot_test(self, target: Target) -> Plan:
-        """Load the sealed copy as for a user."""
-        plan = self.load_plan(target, NodeStatus())
-        return replace(plan, steps=(*plan.steps, *capturing_steps(target.guest, TRY_LOGIN)))
-
-    def publish(self, target: Target) -> Plan:
-        """The sealed copy gets its revision's place; the raw one goes."""
-        return Plan((_PUBLISH, _DISCARD_RAW), NodeStatus())
-
     def captures(self, endpoint: str) -> Sequence[str]:
         """The captures that have disks there. Raises ``Unreachable``."""
         with explained(f"looking for captures on {endpoint}"):
@@ -132,23 +96,23 @@ class VSphere:
     def steps(self) -> Mapping[str, BlockingStep]:
         """The module's steps by recorded name."""
         return {
-            _CHECK.name: self._capture_step(capturing.check_capture),
-            _BEGIN.name: self._capture_step(capturing.begin_sealing),
-            _OFF.name: self._capture_step(capturing.await_off),
-            _RAW.name: self._capture_step(capturing.copier_of(capturing.RAW)),
-            _VERIFY_RAW.name: self._capture_step(capturing.verifier_of(capturing.RAW)),
-            _SEALED.name: self._capture_step(capturing.copier_of(capturing.SEALED)),
-            _VERIFY_SEALED.name: self._capture_step(capturing.verifier_of(capturing.SEALED)),
-            _PUBLISH.name: self._capture_step(capturing.publish),
-            _PUBLISH.undo: self._capture_step(capturing.withdraw),
-            _DISCARD_RAW.name: self._capture_step(capturing.discard),
-            _RAW.undo: self._capture_step(capturing.discard),
-            "vsphere.remove_previous": self._step(self._make_room),
-            "vsphere.copy_disk": self._step(copy_disk),
-            "vsphere.create_vm": self._step(loading.create_vm),
-            "vsphere.adopt": self._step(loading.adopt),
-            "vsphere.power_on": self._step(loading.power_on),
-            "vsphere.find_address": self._find_address,
+            _STEPS.check.name: self._capture_step(capturing.check_capture),
+            _STEPS.begin.name: self._capture_step(capturing.begin_sealing),
+            _STEPS.off.name: self._capture_step(capturing.await_off),
+            _STEPS.raw.name: self._capture_step(capturing.copier_of(capturing.RAW)),
+            _STEPS.verify_raw.name: self._capture_step(capturing.verifier_of(capturing.RAW)),
+            _STEPS.sealed.name: self._capture_step(capturing.copier_of(capturing.SEALED)),
+            _STEPS.verify_sealed.name: self._capture_step(capturing.verifier_of(capturing.SEALED)),
+            _STEPS.published.name: self._capture_step(capturing.publish),
+            _STEPS.published.undo: self._capture_step(capturing.withdraw),
+            _STEPS.discard_raw.name: self._capture_step(capturing.discard),
+            _STEPS.raw.undo: self._capture_step(capturing.discard),
+            _STEPS.remove.name: self._step(self._make_room),
+            _STEPS.copy.name: self._step(copy_disk),
+            _STEPS.create.name: self._step(loading.create_vm),
+            _STEPS.adopt.name: self._step(loading.adopt),
+            _STEPS.on.name: self._step(loading.power_on),
+            _STEPS.find.name: self._find_address,
         }
 
     def make_copy(self, context: StepContext, job: CopyJob) -> Copied:

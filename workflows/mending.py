@@ -47,19 +47,15 @@ async def mend(life: Life, failed: Failed) -> bool:
 
 async def ask_for_help(life: Life, failed: str, reason: str, no_other_place: str) -> How | None:
     """How an operator lets it go on; None when nobody came in time, or it has ended. ``failed``: the step's title."""
-    mending = life.state.mending
+    mending, since = life.state.mending, workflow.now()
     if life.waits.help <= 0:
         return None
-    mending.resolution, mending.resolved = None, False
-    since = workflow.now()
     spent = since - (mending.began or since)
-    waits = await life.record(FailedStepRecords.help_needed, HelpInput(life.target, reason, since, no_other_place))
+    limit = await _needs_help(life, HelpInput(life.target, reason, since, no_other_place))
     if life.ended:
         return None
-    mending.needs_help = True
-    life.says(reason)
-    workflow.upsert_search_attributes([searchable.STATE.value_set(NEEDS_HELP)])
-    resolution = await _resolution(life, failed, since + timedelta(seconds=waits.help))
+    _says_so(life, reason)
+    resolution = await _resolution(life, failed, since + limit)
     mending.needs_help = False
     if resolution is None:
         return None
@@ -74,14 +70,9 @@ async def ask_beside(life: Life, reason: str) -> How | None:
     mending, since = life.state.mending, workflow.now()
     if life.waits.help <= 0:
         return None
-    mending.resolution, mending.resolved = None, False
-    given = HelpInput(life.target, reason, since)
-    waits = await life.record(FailedStepRecords.help_needed, given)
-    mending.needs_help = True
-    life.says(reason)
-    workflow.upsert_search_attributes([searchable.STATE.value_set(NEEDS_HELP)])
+    limit = await _needs_help(life, HelpInput(life.target, reason, since))
+    _says_so(life, reason)
     life.publish()
-    limit = timedelta(seconds=waits.help)
     name = f"wait for an operator's help until {dated(since + limit, UTC)}"
     with suppress(TimeoutError):
         await workflow.wait_condition(lambda: mending.resolved, timeout=limit, timeout_summary=name)
@@ -89,6 +80,19 @@ async def ask_beside(life: Life, reason: str) -> How | None:
     life.publish()
     workflow.upsert_search_attributes([searchable.STATE.value_set(life.state.state)])
     return How(mending.resolution.how) if mending.resolved and mending.resolution is not None else None
+
+
+async def _needs_help(life: Life, given: HelpInput) -> timedelta:
+    """Record that an operator is needed; for how long they are waited for."""
+    life.state.mending.resolution, life.state.mending.resolved = None, False
+    waits = await life.record(FailedStepRecords.help_needed, given)
+    return timedelta(seconds=waits.help)
+
+
+def _says_so(life: Life, reason: str) -> None:
+    life.state.mending.needs_help = True
+    life.says(reason)
+    workflow.upsert_search_attributes([searchable.STATE.value_set(NEEDS_HELP)])
 
 
 async def _resolution(life: Life, failed: str, limit: datetime) -> Resolve | None:

@@ -23,7 +23,7 @@ from vclab.model.revisions import Content, Copied, CopyJob, Place, Wanted
 from vclab.model.rules import Rules
 from vclab.provisioning.base import Copier, ProvisioningModule, copier, known_module
 from vclab.settings import Settings
-from vclab.store import awaited_copies, copies, copy_verification, revisions
+from vclab.store import awaited_copies, copies, copy_jobs, copy_verification, revisions
 from vclab.store.engine import Store
 
 UNWANTED = "Unwanted"
@@ -106,7 +106,7 @@ class CopyRecords:
     @activity.defn
     def copy_begins(self, wanted: Wanted) -> CopyBegun:
         """What it takes to make it. That there is nothing to make it from is an answer."""
-        return self._begun(copies.job, wanted)
+        return self._begun(copy_jobs.job, wanted)
 
     @activity.defn
     def copy_ended(self, given: CopyEnded) -> Waiters:
@@ -125,7 +125,7 @@ class CopyRecords:
     @activity.defn
     def copy_leaves(self, wanted: Wanted) -> CopyBegun:
         """What it takes to delete it."""
-        return self._begun(copies.leaving, wanted)
+        return self._begun(copy_jobs.leaving, wanted)
 
     @activity.defn
     def copy_gone(self, given: CopyEnded) -> None:

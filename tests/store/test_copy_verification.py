@@ -19,6 +19,7 @@ from vclab.store import (
     audit,
     catalog,
     copies,
+    copy_jobs,
     copy_verification,
     failed_steps,
     repositories,
@@ -96,7 +97,7 @@ def test_a_broken_copy_that_nobody_needs_is_made_again(library: Store) -> None:
     library.run(lambda s: copies.gone(s, DS1, NOW))
     assert states(library)["ds1"][0] is CopyState.COPYING
     with library.read() as session:
-        job = copies.job(session, DS1, RULES)
+        job = copy_jobs.job(session, DS1, RULES)
         assert job is not None and job.source.repository == "/srv/images"
         assert copies.to_be_made(session, at_night=True) == [DS1]
         assert copies.to_be_made(session, at_night=False) == [], "nobody waits for it"

@@ -8,7 +8,7 @@ from tests.store.lab import HOUR, NOW, RULES, image
 from vclab.model.catalog import Endpoint
 from vclab.model.errors import NotFound
 from vclab.model.revisions import Content, Copied, CopyState, Origin, Place, Wanted
-from vclab.store import Store, catalog, copies, copy_verification, repositories, revisions
+from vclab.store import Store, catalog, copies, copy_jobs, copy_verification, repositories, revisions
 from vclab.store.repositories import RepositoryFacts
 
 IMAGE = image("debian-12", 2048)
@@ -48,7 +48,7 @@ def states(store: Store) -> dict[str, tuple[CopyState, str]]:
 def test_it_comes_from_a_datastore_of_its_site_with_all_that_is_known(store: Store) -> None:
     begun(store)
     with store.read() as session:
-        job = copies.job(session, MAIN, RULES)
+        job = copy_jobs.job(session, MAIN, RULES)
     assert job is not None and job.of_repository and job.repository == "/srv/images"
     assert (job.module, job.site, job.disk_gb) == ("vsphere", "default", IMAGE.disk_gb)
     assert (job.source.at, job.source.storage, job.source.path) == (Place("lab-vcenter", "ds2"), "ds2", "")
@@ -59,7 +59,7 @@ def test_it_comes_from_a_datastore_of_its_site_with_all_that_is_known(store: Sto
     store.run(lambda s: copies.begin(s, DS1, NOW).place)
     made(store, Copied("[ds1] x/disk.vmdk"), DS1)
     with store.read() as session:
-        job = copies.job(session, MAIN, RULES)
+        job = copy_jobs.job(session, MAIN, RULES)
     assert job is not None and job.source.path == "[ds1] x/disk.vmdk", "what vclab has made is preferred"
 
 
@@ -68,7 +68,7 @@ def test_what_can_not_be_brought_says_why(store: Store) -> None:
     far = Wanted("debian-12", 1, Place("", "far"))
     begun(store, far)
     with store.read() as session, pytest.raises(NotFound) as refused:
-        copies.job(session, far, RULES)
+        copy_jobs.job(session, far, RULES)
     text = "no copy of debian-12/1 that can be read is on an endpoint of the site there, of which the repository far is"
     assert (
         str(refused.value)
@@ -89,7 +89,7 @@ def test_what_is_read_is_known_from_then_on(store: Store) -> None:
     assert places is not None and places.sites == {"default"}
     begun(store, DS1)
     with store.read() as session:
-        job = copies.job(session, DS1, RULES)
+        job = copy_jobs.job(session, DS1, RULES)
     assert job is not None and not job.of_repository and job.record is None
     made(store, Copied("[ds1] x/disk.vmdk"), DS1)
     assert origin(store).sha256 == READ.sha256, "a copy that was not read back says nothing"

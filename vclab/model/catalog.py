@@ -1,10 +1,10 @@
 """What can be reserved, by whom, and where it is provisioned."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
 
-from vclab.model.revisions import Hardware
+from vclab.model.revisions import Hardware, Origin, RevisionRecord
 from vclab.model.states import ComputerState
 
 
@@ -62,6 +62,14 @@ class Image:
     )
     disabled_at: datetime | None = None  #: it can't be reserved since then
     disabled_why: str = ""
+
+    def record(self, origin: Origin) -> RevisionRecord:
+        """All that restores this revision where there is no database. ``origin``: with the time when it was made."""
+        if origin.made_at is None:
+            raise ValueError(f"nobody knows when {self.name} revision {self.revision} was made")
+        own = ("title", "module", "guest", "cpus", "memory_mb", "hardware", "dedicated", "child_factor", "module_data")
+        given = {name: getattr(self, name) for name in own} | {f.name: getattr(origin, f.name) for f in fields(origin)}
+        return RevisionRecord(image=self.name, revision=self.revision, **given)
 
 
 @dataclass(frozen=True)

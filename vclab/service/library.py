@@ -15,13 +15,13 @@ from vclab.library.formats import Format, Found
 from vclab.library.repository import Repository
 from vclab.model import catalog as model
 from vclab.model.errors import Invalid, NotFound, Refused, StepFailed, Unreachable
-from vclab.model.revisions import CopyState, Place, RevisionRecord, RevisionState, Wanted, disk_gib
+from vclab.model.revisions import CopyState, Origin, Place, RevisionRecord, RevisionState, Wanted, disk_gib
 from vclab.service import checks, images
 from vclab.service.finding import known
 from vclab.service.retiring import Named
 from vclab.service.use_case import Call, Rule, act, read
 from vclab.service.views import Time, View
-from vclab.store import catalog, copies, repositories, revisions
+from vclab.store import catalog, copies, copy_jobs, repositories, revisions
 from vclab.store.repositories import RepositoryFacts
 from vclab.store.revisions import CopyFacts, RevisionFacts
 
@@ -143,24 +143,7 @@ async def import_image(call: Call, question: Import) -> RevisionView:
     entry = await _entry(call, question.repository)
     found = await call.backend.work(lambda told: formats.inspect(file), f"looking at {file.name}")
     image, state = await call.backend.read(lambda session: _planned(session, call, question, found))
-    record = RevisionRecord(
-        image=image.name,
-        revision=image.revision,
-        title=image.title,
-        sha256="",
-        size=0,
-        module=image.module,
-        guest=image.guest,
-        cpus=image.cpus,
-        memory_mb=image.memory_mb,
-        made_at=datetime.now(UTC),
-        made_by=call.actor.login,
-        hardware=image.hardware,
-        dedicated=image.dedicated,
-        child_factor=image.child_factor,
-        module_data=image.module_data,
-        notes=notes,
-    )
+    record = image.record(Origin(made_at=datetime.now(UTC), made_by=call.actor.login, notes=notes))
 
     def keep(told: Told) -> RevisionRecord:
         return _opened(entry).keep(
@@ -266,7 +249,7 @@ async def copy(call: Call, question: CopyTo) -> RevisionView:
         _can_be_copied(session, wanted)
         copies.begin(session, wanted, now, kept=True)
         if not wanted.place.endpoint:
-            copies.job(session, wanted, rules)  # that there is nothing to make it from is said at once
+            copy_jobs.job(session, wanted, rules)  # that there is nothing to make it from is said at once
         return copies.why_broken(session, wanted)
 
     if why_not := await call.backend.write(begin):

@@ -7,7 +7,7 @@ placed anywhere. Lock a copy's row after pools and computers.
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -19,19 +19,16 @@ from vclab.model.inventory import Amounts
 from vclab.model.messages import copy_workflow
 from vclab.model.revisions import (
     Copied,
-    CopyJob,
     CopyState,
     Place,
-    RevisionRecord,
     RevisionState,
-    Source,
     Wanted,
 )
-from vclab.model.rules import Rules
 from vclab.store import audit, catalog, claims
 from vclab.store.column_types import utc
+from vclab.store.copy_sources import has_source, key_of, revision_of
 from vclab.store.inserts import dialect_of, insert
-from vclab.store.models import Claim, Copy, CopyWaiter, DiskChild, Endpoint, Repository, Revision
+from vclab.store.models import Claim, Copy, CopyWaiter, DiskChild, Repository, Revision
 
 _LONGEST = timedelta(days=7)
 """For which a copy that is being made has its room."""
@@ -125,6 +122,11 @@ def begin(session: Session, wanted: Wanted, now: datetime, kept: bool = False) -
     return row
 
 
+def find(session: Session, wanted: Wanted) -> Copy | None:
+    """Its row."""
+    return session.scalar(sa.select(Copy).where(*_is_copy(Copy, wanted)))
+
+
 def lock(session: Session, wanted: Wanted, shared: bool = False) -> Copy | None:
     """The copy's row, locked: ``shared`` against changes only. None: there is none."""
     query = sa.select(Copy).where(*_is_copy(Copy, wanted)).execution_options(populate_existing=True)
@@ -187,30 +189,10 @@ def awaited_by(session: Session, reservation: str) -> tuple[Wanted, int] | None:
 
 def is_wanted(session: Session, wanted: Wanted) -> bool:
     """Whether the copy is still to be made: somebody waits for it, or has asked for it."""
-    row = _row(session, wanted)
+    row = find(session, wanted)
     if row is None or row.state is not CopyState.COPYING:
         return False
     return row.kept or bool(waiters(session, wanted))
-
-
-def job(session: Session, wanted: Wanted, rules: Rules) -> CopyJob | None:
-    """What it takes to make the copy; None when it need not be made (any more). Raises ``NotFound`` when there is
-    nothing that it could be made from."""
-    row = _row(session, wanted)
-    if row is None or row.state is not CopyState.COPYING:
-        return None
-    found = _job(session, wanted, _source(session, wanted), rules)
-    if wanted.place.endpoint:
-        return found
-    folder = session.get_one(Repository, wanted.place.storage).folder
-    return replace(found, repository=folder, record=_record(session, row))
-
-
-def has_source(session: Session, wanted: Wanted) -> bool:
-    """Whether there is a copy that this one can be made from."""
-    with suppress(NotFound):
-        return bool(_source(session, wanted))
-    return False
 
 
 def why_broken(session: Session, wanted: Wanted) -> str:
@@ -278,25 +260,6 @@ def leave_use(session: Session, wanted: Wanted, now: datetime) -> None:
     session.flush()
 
 
-def leaving(session: Session, wanted: Wanted, rules: Rules) -> CopyJob | None:
-    """What it takes to delete the copy; None when it is not to be deleted (any more)."""
-    row = _row(session, wanted)
-    if row is None or row.state is not CopyState.RETIRING:
-        return None
-    return itself(session, row, rules)
-
-
-def itself(session: Session, row: Copy, rules: Rules) -> CopyJob:
-    """A job that is about the copy itself: to delete it, or to read it."""
-    revision = session.scalars(revision_of(row)).one()
-    source = Source(sha256=revision.sha256, size=revision.size, at=key_of(row).place)
-    if row.endpoint is None:
-        source = replace(source, repository=session.get_one(Repository, row.storage).folder)
-    else:
-        source = replace(source, storage=row.storage, path=row.path)
-    return _job(session, key_of(row), source, rules)
-
-
 def gone(session: Session, wanted: Wanted, now: datetime) -> None:
     """It is verified gone. One that is to be there all the same, and was broken, is made again."""
     row = lock(session, wanted)
@@ -334,11 +297,6 @@ def retire_idle(session: Session, now: datetime) -> list[Wanted]:
             audit.note(session, f"image-{row.image}", "vclab", "copy deleted", f"{wanted} on {wanted.place}", utc(now))
             found.append(wanted)
     return found
-
-
-def key_of(row: Copy) -> Wanted:
-    """Which copy a row is of."""
-    return Wanted(row.image, row.revision, Place(row.endpoint or "", row.storage))
 
 
 def lost(session: Session, wanted: Wanted, why: str, now: datetime) -> None:
@@ -407,61 +365,6 @@ def _claim_room(session: Session, row: Copy, wanted: Wanted, now: datetime) -> N
         return
 
 
-def _row(session: Session, wanted: Wanted) -> Copy | None:
-    return session.scalar(sa.select(Copy).where(*_is_copy(Copy, wanted)))
-
-
-def _job(session: Session, wanted: Wanted, source: Source, rules: Rules) -> CopyJob:
-    image = catalog.revision(session, wanted.image, wanted.revision)
-    name = wanted.place.endpoint or (source.at.endpoint if source.at else "")
-    endpoint = catalog.endpoint(session, name) if name else None
-    site = endpoint.site if endpoint else session.get_one(Repository, wanted.place.storage).site
-    return CopyJob(
-        wanted=wanted,
-        source=source,
-        installation=rules.installation,
-        module=endpoint.module if endpoint else "",
-        site=site,
-        disk_gb=image.disk_gb,
-        image_data=image.module_data,
-        rate=rules.library.rate,
-    )
-
-
-def revision_of(copy: Copy | Wanted) -> sa.Select[Revision]:
-    """The row of a copy's revision."""
-    return sa.select(Revision).where(Revision.image == copy.image, Revision.number == copy.revision)
-
-
-def _record(session: Session, row: Copy) -> RevisionRecord:
-    """What is kept of its revision beside its bytes. When one was made that an administrator has put somewhere nobody
-    knows: it counts from when it was wanted here."""
-    image, revision = catalog.revision(session, row.image, row.revision), session.scalars(revision_of(row)).one()
-    return RevisionRecord(
-        image=image.name,
-        revision=image.revision,
-        title=image.title,
-        sha256=revision.sha256,
-        size=revision.size,
-        module=image.module,
-        guest=image.guest,
-        cpus=image.cpus,
-        memory_mb=image.memory_mb,
-        made_at=revision.made_at or row.since,
-        made_by=revision.made_by,
-        hardware=image.hardware,
-        dedicated=image.dedicated,
-        child_factor=image.child_factor,
-        module_data=image.module_data,
-        parent=revision.parent,
-        parent_image=revision.parent_image,
-        reservation=revision.reservation,
-        notes=revision.notes,
-        untried=revision.untried,
-        differs=revision.differs,
-    )
-
-
 def _learn(session: Session, wanted: Wanted, copied: Copied) -> str:
     """The bytes of the copy were read: if nobody knew the revision's, they are its own. Why the copy is broken
     otherwise; empty: it is not."""
@@ -474,50 +377,6 @@ def _learn(session: Session, wanted: Wanted, copied: Copied) -> str:
         return f"it has other bytes: SHA-256 {copied.sha256}"
     revision.sha256, revision.size = copied.sha256, copied.size
     return ""
-
-
-def _source(session: Session, wanted: Wanted) -> Source:
-    """Where it can be made from. Raises ``NotFound``."""
-    usable = sa.and_(Copy.image == wanted.image, Copy.revision == wanted.revision, Copy.state == CopyState.USABLE)
-    if wanted.place.endpoint:
-        return _source_for_endpoint(session, wanted, usable)
-    return _source_for_repository(session, wanted, usable)
-
-
-def _source_for_repository(session: Session, wanted: Wanted, usable: sa.ColumnElement[bool]) -> Source:
-    """A copy on an endpoint of its site: one that vclab has made, before others."""
-    site = session.get_one(Repository, wanted.place.storage).site
-    query = sa.select(Copy).join(Endpoint, Endpoint.name == Copy.endpoint).where(usable, Endpoint.site == site)
-    order = Endpoint.disabled_at.is_not(None), Copy.ours.desc(), Copy.place
-    found = session.scalars(query.order_by(*order)).first()
-    if found is None:
-        text = f"no copy of {wanted} that can be read is on an endpoint of the site {site}, of which {wanted.place} is"
-        others = list(session.scalars(sa.select(Copy).where(usable).order_by(Copy.place)))
-        elsewhere = ", ".join(str(key_of(row).place) for row in others)
-        only = "a repository is filled from datastores of its own site only"
-        raise NotFound(text, f"it is on {elsewhere}; {only}" if elsewhere else "`vclab image check` looks for it")
-    revision = session.scalars(revision_of(found)).one()
-    at = key_of(found).place
-    return Source(path=found.path, storage=found.storage, sha256=revision.sha256, size=revision.size, at=at)
-
-
-def _source_for_endpoint(session: Session, wanted: Wanted, usable: sa.ColumnElement[bool]) -> Source:
-    """A copy on the same endpoint, else one in a repository of its site."""
-    endpoint = catalog.endpoint(session, wanted.place.endpoint)
-    query = sa.select(Copy).where(usable, Copy.endpoint == endpoint.name).order_by(Copy.ours.desc(), Copy.storage)
-    if (there := session.scalars(query).first()) is not None:
-        return Source(path=there.path, storage=there.storage, at=key_of(there).place)
-    kept = (
-        sa.select(Repository.name, Repository.folder, Revision.sha256, Revision.size)
-        .join(Copy, sa.and_(Copy.endpoint.is_(None), Copy.storage == Repository.name))
-        .join(Revision, sa.and_(Revision.image == Copy.image, Revision.number == Copy.revision))
-        .where(usable, Repository.site == endpoint.site)
-    )
-    found = session.execute(kept.order_by(Repository.name)).first()
-    if found is None:
-        raise NotFound(f"no copy of {wanted} is left that {wanted.place} could be given one from")
-    at = Place("", found.name)
-    return Source(repository=found.folder, sha256=found.sha256, size=found.size, at=at)
 
 
 def _is_copy(table: type[Copy] | type[CopyWaiter], wanted: Wanted) -> tuple[sa.ColumnElement[bool], ...]:

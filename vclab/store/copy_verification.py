@@ -9,8 +9,9 @@ from sqlalchemy.orm import Session
 from vclab.model.errors import NotFound, Refused
 from vclab.model.revisions import Content, CopyJob, CopyState, Wanted
 from vclab.model.rules import Rules
-from vclab.store import audit, copies
+from vclab.store import audit, copies, copy_jobs
 from vclab.store.column_types import utc
+from vclab.store.copy_sources import has_source, key_of, revision_of
 from vclab.store.models import Copy, Endpoint, Repository, Revision
 
 RETRY = timedelta(days=1)
@@ -34,14 +35,14 @@ def due(session: Session, rules: Rules, now: datetime) -> dict[str, Wanted]:
     )
     first = dict[str, Wanted]()
     for row, site in session.execute(query):
-        first.setdefault(site, copies.key_of(row))
+        first.setdefault(site, key_of(row))
     return first
 
 
 def job(session: Session, wanted: Wanted, rules: Rules) -> CopyJob | None:
     """What it takes to read the copy; None when it is not to be read (any more)."""
     row = copies.lock(session, wanted, shared=True)
-    return copies.itself(session, row, rules) if row is not None and row.state is CopyState.USABLE else None
+    return copy_jobs.itself(session, row, rules) if row is not None and row.state is CopyState.USABLE else None
 
 
 def verified(session: Session, wanted: Wanted, found: Content | None, why_not: str, now: datetime) -> None:
@@ -50,7 +51,7 @@ def verified(session: Session, wanted: Wanted, found: Content | None, why_not: s
     if row is None:
         return
     row.tried_at = utc(now)
-    of = session.scalars(copies.revision_of(wanted)).one()
+    of = session.scalars(revision_of(wanted)).one()
     if found is None:
         text = f"{wanted} on {wanted.place}: {why_not}"
         audit.note(session, f"image-{row.image}", "vclab", "copy not verified", text, utc(now))
@@ -68,8 +69,8 @@ def replace_broken(session: Session, now: datetime) -> list[Wanted]:
     query = sa.select(Copy).where(Copy.state == CopyState.BROKEN, Copy.ours, made, ~copies.HAS_CHILD)
     replaced = []
     for row in session.scalars(query.order_by(Copy.place, Copy.image)).all():
-        wanted = copies.key_of(row)
-        if copies.has_source(session, wanted):
+        wanted = key_of(row)
+        if has_source(session, wanted):
             with suppress(Refused, NotFound):
                 copies.leave_use(session, wanted, now)
                 what = f"{wanted} on {wanted.place}: there is a good one"
@@ -81,7 +82,7 @@ def replace_broken(session: Session, now: datetime) -> list[Wanted]:
 def broken(session: Session) -> list[tuple[Wanted, str]]:
     """The copies that are broken, and why."""
     query = sa.select(Copy).where(Copy.state == CopyState.BROKEN).order_by(Copy.image, Copy.revision, Copy.place)
-    return [(copies.key_of(row), row.why) for row in session.scalars(query)]
+    return [(key_of(row), row.why) for row in session.scalars(query)]
 
 
 def _wrong(found: Content) -> str:

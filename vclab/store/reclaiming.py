@@ -18,6 +18,7 @@ from vclab.model.revisions import CopyState, RevisionState, Wanted
 from vclab.model.states import ReservationState
 from vclab.store import audit, copies
 from vclab.store.column_types import utc
+from vclab.store.copy_sources import key_of
 from vclab.store.models import Copy, Reservation, Revision, Tenure
 
 AHEAD = timedelta(days=1)
@@ -40,7 +41,7 @@ def make_room(session: Session, endpoints: Collection[str], holder: str, now: da
     if chosen is None:
         return None
     row = chosen[0]
-    wanted = copies.key_of(row)
+    wanted = key_of(row)
     copies.leave_use(session, wanted, now)
     what = f"the copy of {wanted} on {wanted.place} is deleted, to make room"
     audit.note(session, holder, "vclab", "room is made", what, utc(now))

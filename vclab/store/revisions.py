@@ -188,8 +188,13 @@ def _row(session: Session, image: str, number: int) -> Revision:
     return row
 
 
+def origin_of(row: Revision) -> Origin:
+    """Where a revision comes from, of its row."""
+    return Origin(**{field.name: getattr(row, field.name) for field in fields(Origin)})
+
+
 def _facts(session: Session, row: Revision) -> RevisionFacts:
-    origin = Origin(**{field.name: getattr(row, field.name) for field in fields(Origin)})
+    origin = origin_of(row)
     query = sa.select(Copy).where(Copy.image == row.image, Copy.revision == row.number).order_by(Copy.place)
     copies = tuple(_copy(session, copy) for copy in session.scalars(query))
     return RevisionFacts(row.number, row.state, origin, row.retired_at, copies)

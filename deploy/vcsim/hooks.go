@@ -188,7 +188,9 @@ func (h *hook) PutObject(_ *simulator.Context, object mo.Reference) {
 func (h *hook) UpdateObject(ctx *simulator.Context, object mo.Reference, changes []types.PropertyChange) {
 	switch found := object.(type) {
 	case *mo.VirtualMachine:
-		h.machineChanged(ctx, found, changes)
+		if h.center.registry.Get(found.Self) != nil { // the simulator goes on to change one that it has removed
+			h.machineChanged(ctx, found, changes)
+		}
 	case *mo.Task:
 		h.taskChanged(found)
 	case *mo.HostSystem, *mo.Folder:

@@ -272,6 +272,16 @@ def test_a_guest_shuts_itself_down(center: Center) -> None:
     center.vcsim.wait_event(name="m12", state="poweredOff")
 
 
+def test_one_that_is_made_anew_shuts_itself_down(center: Center) -> None:
+    """What is said of its instance UUID is not said of the one that is gone."""
+    for _ in range(5):
+        machine = center.create("m13", 13)
+        wait(machine.PowerOnVM_Task())
+        center.vcsim.control("POST", "/power", {"uuid": UUID.format(13), "state": "poweredOff"})
+        assert machine.runtime.powerState == "poweredOff"
+        wait(machine.Destroy_Task())
+
+
 def test_no_disk_space_is_a_task_error(center: Center) -> None:
     for name in ("a", "b"):
         wait(center.disk(name, "ds2"))

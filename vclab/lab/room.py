@@ -148,8 +148,9 @@ class MachineRoom:
             await self._stop(slot)
 
     async def _removed(self, uuid: str) -> None:
-        await self._switch_off(uuid)
-        self._slots.pop(uuid, None)
+        slot = self._slots.pop(uuid, Slot())  # one that is made anew with this UUID has another place
+        async with slot.lock:
+            await self._stop(slot)
         # The simulator tells first and deletes the disk's files then; an unregistered machine keeps its disk.
         await asyncio.sleep(1.0)
         await asyncio.to_thread(forget_lost_disks, self._layout)

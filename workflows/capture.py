@@ -65,7 +65,7 @@ class Capture:
     async def run(self, given: CaptureInput) -> CaptureOutcome:
         """It has ended, or stands at a step that failed; or what the computer holds is taken."""
         self._show()
-        if given.give_up:
+        if given.given_up:
             return await whole(self._give_up())
         try:
             if self._progress.stage is Stage.TAKE:
@@ -225,7 +225,7 @@ class Capture:
 
     async def _give_up(self) -> CaptureOutcome:
         """All is put back as far as that can be."""
-        progress, why, taken = self._progress, self._given.why, self._progress.stage is not Stage.TAKE
+        progress, why, taken = self._progress, self._given.given_up, self._progress.stage is not Stage.TAKE
         try:
             await self._put_back()
         except FailureError as error:

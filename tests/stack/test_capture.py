@@ -85,6 +85,11 @@ class Imaging:
     def inside(self, line: str) -> str:
         return self.stack.vclab("connect", self.r, "--", line).stdout
 
+    def hook(self, script: str) -> None:
+        """Its image has that run, on the machine that is sealed."""
+        place = "/usr/local/vcl/vcl_pre_capture"
+        self.inside(f"sudo mkdir -p /usr/local/vcl; printf %s {shlex.quote(script)} | sudo tee {place} > /dev/null")
+
     def capture(self, *options: str) -> None:
         self.stack.vclab("capture", self.r, "--as", self.image, *options)
 
@@ -265,9 +270,7 @@ HOOKS = {
 def test_an_image(quick_to_give_up: None, made: Imaging, kind: str) -> None:
     """It is never published. Given up, nothing is left of it, and the source is as it was."""
     hook, said = HOOKS[kind]
-    made.inside(
-        f"sudo mkdir -p /usr/local/vcl; printf %s {shlex.quote(hook)} | sudo tee /usr/local/vcl/vcl_pre_capture"
-    )
+    made.hook(hook)
     made.capture()
     assert re.search(said, made.needs_help())
     made.stack.vclab("--as", "olga", "resolve", made.r, "give-up")
@@ -293,6 +296,8 @@ def test_an_endpoint_without_an_imaging_network(made: Imaging) -> None:
 def test_one_that_does_not_shut_down(made: Imaging, forced: bool) -> None:
     """It is powered off only with its user's word. Else that is told, and whoever has switched it off goes on."""
     (address,) = made.stack.column("SELECT private_address FROM reservations WHERE id = ?", made.r)
+    made.hook("cp -p /etc/inittab.was /etc/inittab; telinit q")
+    made.inside("sudo cp -p /etc/inittab /etc/inittab.was")
     made.stack.ignore_shutdown(address)
     made.capture(*(["--force-off"] if forced else []))
     if not forced:

@@ -13,11 +13,11 @@ from vclab.cli.nouns import group
 from vclab.cli.output import fields, note, say, table
 from vclab.cli.params import AsUser, ComputerName, Json, Why
 from vclab.cli.tables import Column, Fit
-from vclab.cli.times import clock
+from vclab.cli.times import clock, dated, parse_time, utc_now
 from vclab.cli.user import key_texts
 from vclab.service import computers
 from vclab.service.computers import Computer, DetailedComputer
-from vclab.service.retiring import Disable, Named
+from vclab.service.retiring import Named
 from vclab.service.use_case import Nothing
 
 COLUMNS = (
@@ -175,16 +175,29 @@ def reload(
 
 @app.command("disable")
 def disable(
-    context: typer.Context, name: ComputerName, why: Why = "", json: Json = False, as_user: AsUser = ""
+    context: typer.Context,
+    name: ComputerName,
+    why: Why = "",
+    when_free: Annotated[
+        bool, typer.Option("--when-free", help="As soon as nobody holds it; until then nobody else gets it.")
+    ] = False,
+    until: Annotated[
+        str, typer.Option("--until", metavar="TIME", help="It returns by itself then.", show_default=False)
+    ] = "",
+    json: Json = False,
+    as_user: AsUser = "",
 ) -> None:
-    """Take a computer out of service. Refused while somebody holds it.
+    """Take a computer out of service: now, which is refused while somebody holds it, or --when-free.
 
     \b
     Examples:
       vclab computer disable vm07 --why "its address belongs to another machine"
+      vclab computer disable pc-07 --when-free --why "a new fan" --until "2026-12-01 10:00"
     """
     ask = asker(context)
-    ask.tell(computers.disable, given(context, Disable), json, lambda computer: _tell(computer, ask.zone()))
+    end = parse_time(until, ask.zone(), utc_now()) if until else None
+    question = given(context, computers.TakeOut, until=end)
+    ask.tell(computers.disable, question, json, lambda computer: _tell(computer, ask.zone()))
 
 
 @app.command("enable")
@@ -244,7 +257,15 @@ def _list(found: Sequence[Computer]) -> None:
 
 def _row(c: Computer) -> tuple[str, ...]:
     state, image = "spare" if c.spare_until else str(c.state), f"{c.image}/{c.revision}" if c.image else ""
-    return c.name, str(c.kind), state, image, c.holder, c.public_address, c.why_out_of_service or c.notes
+    return (
+        c.name,
+        str(c.kind),
+        state,
+        image,
+        c.holder,
+        c.public_address,
+        c.why_out_of_service or c.why_leaving or c.notes,
+    )
 
 
 def _describe(computer: DetailedComputer, ask: Asker) -> None:
@@ -267,6 +288,8 @@ def _tell(computer: Computer, zone: ZoneInfo) -> None:
             ("Public", " ".join(filter(None, (computer.public_mac, computer.public_address)))),
             ("Spare", _spare(computer, zone)),
             ("Out of service", computer.why_out_of_service),
+            ("Leaves service", f"when it is free: {computer.why_leaving or 'no reason given'}" * computer.leaving),
+            ("Returns", dated(computer.returns_at, zone) if computer.returns_at else ""),
             ("Notes", computer.notes),
         ]
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -17,7 +18,7 @@ from vclab.service.finding import known
 from vclab.service.retiring import Disable, Kept, Named
 from vclab.service.use_case import Call, Nothing, Question, Rule, act, read
 from vclab.service.views import Time, View
-from vclab.store import background_loads, catalog, failed_steps
+from vclab.store import background_loads, catalog, failed_steps, maintenance
 
 MAC_PREFIX = "02:76:63"  # locally administered, and "vc" in ASCII
 MOST = 4096
@@ -41,6 +42,9 @@ class Computer(View):
     public_address: str
     notes: str
     why_out_of_service: str  #: empty: it is in service
+    leaving: bool  #: it goes out of service when nobody holds it any more
+    why_leaving: str
+    returns_at: Time | None  #: it comes back to service by itself then
     generation: int  #: of its newest tenure; 0: nobody has held it
     holder: str  #: empty: nobody
     spare_until: Time | None  #: an unused machine is kept on it until then
@@ -89,6 +93,13 @@ class Edit(Named):
 
     maintenance: bool | None = None  #: take it out of service, or return it
     notes: str | None = None
+
+
+class TakeOut(Disable):
+    """Take it out of service."""
+
+    when_free: bool = False  #: as soon as nobody holds it; until then nobody else gets it
+    until: datetime | None = None  #: it comes back by itself then
 
 
 class LoadAgain(Named):
@@ -192,10 +203,20 @@ async def reload(call: Call, question: LoadAgain) -> Computer:
 
 
 @act(Rule.KEEPERS)
-async def disable(call: Call, question: Disable) -> Computer:
-    """Take a computer that nobody holds out of service."""
-    await _COMPUTERS.disable(call, question)
-    return await _shown(call, question.name)
+async def disable(call: Call, question: TakeOut) -> Computer:
+    """Take a computer out of service that nobody holds, or when nobody holds it any more."""
+    why = checks.line(question.why, "the reason") if question.why else ""
+    if question.until is not None:
+        checks.with_zone(question.until, "end")
+        if question.until <= datetime.now(UTC):
+            raise Invalid("the end is in the past", "use a time to come")
+
+    def change(session: Session) -> Computer:
+        computer = _known(session, question.name)
+        maintenance.take_out(session, computer.name, why, question.when_free, question.until)
+        return Computer.of(catalog.computer(session, computer.name))
+
+    return await call.backend.write(change)
 
 
 @act(Rule.KEEPERS)

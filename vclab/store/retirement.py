@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 
 from vclab.model.catalog import ComputerKind, Thing
 from vclab.model.errors import NotFound, Refused
-from vclab.model.states import OUT_OF_SERVICE, ComputerState
-from vclab.store import catalog, copies, host_rests, identities, locks, models, revisions, usage
+from vclab.model.states import OUT_OF_SERVICE
+from vclab.store import catalog, copies, host_rests, identities, locks, maintenance, models, revisions, usage
 from vclab.store.column_types import FOREVER, utc
 
 _KINDS: dict[Thing, type[models.User | models.Image | models.Endpoint]] = {
@@ -30,13 +30,8 @@ _USES = {
 
 
 def disable(session: Session, thing: Thing, name: str, why: str, now: datetime) -> None:
-    """From now on nothing new uses it. Again: only the reason changes.
-
-    Raises ``NotFound``, and ``Refused`` for a computer that somebody holds.
-    """
-    if thing is Thing.COMPUTER:
-        catalog.set_computer(session, name, ComputerState.MAINTENANCE, why=why)
-        return
+    """From now on nothing new uses it. Again: only the reason changes. Raises ``NotFound``. A computer:
+    ``maintenance.take_out``."""
     row = _row(session, thing, name)
     row.disabled_at, row.disabled_why = row.disabled_at or utc(now), why
     session.flush()
@@ -45,7 +40,7 @@ def disable(session: Session, thing: Thing, name: str, why: str, now: datetime) 
 def enable(session: Session, thing: Thing, name: str) -> None:
     """It can be used again; harmless when it can. Raises as ``disable``."""
     if thing is Thing.COMPUTER:
-        catalog.set_computer(session, name, ComputerState.AVAILABLE)
+        maintenance.put_back(session, name)
         return
     row = _row(session, thing, name)
     row.disabled_at, row.disabled_why = None, ""

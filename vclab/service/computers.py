@@ -222,8 +222,13 @@ async def disable(call: Call, question: TakeOut) -> Computer:
 @act(Rule.KEEPERS)
 async def enable(call: Call, question: Named) -> Computer:
     """Return a computer to service."""
-    await _COMPUTERS.enable(call, question.name)
-    return await _shown(call, question.name)
+
+    def change(session: Session) -> Computer:
+        computer = _known(session, question.name)
+        maintenance.put_back(session, computer.name)
+        return Computer.of(catalog.computer(session, computer.name))
+
+    return await call.backend.write(change)
 
 
 @act(Rule.KEEPERS)

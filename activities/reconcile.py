@@ -42,6 +42,7 @@ from vclab.store import (
     inventories,
     maintenance,
     orphans,
+    power,
     reservations,
     revisions,
     spares,
@@ -115,6 +116,7 @@ class RowReconciler:
             async with heartbeating(unfenced):
                 endpoints = await asyncio.to_thread(self._endpoints)
                 await asyncio.to_thread(self._store.run, partial(maintenance.tend, now=_now()))
+                await asyncio.to_thread(self._store.run, partial(power.release_lost, now=_now()))
                 reclaimed, spare, loading = await self._rows(), await self._spares(), await self._loads()
                 await self._copies()
                 forgotten = await asyncio.to_thread(self._forget)

@@ -414,6 +414,12 @@ class Linux:
         async with self._connected(Facts(private_address=address, host_key=pinned)) as shell:
             return await linux_lab.why_not_free(shell)
 
+    async def shut_down_lab_machine(self, address: str, host_key: str) -> None:
+        """Have a lab machine that nobody holds shut down, a second from now. Raises ``Unreachable``, and ``StepFailed``
+        for another host key."""
+        async with self._connected(Facts(private_address=address, host_key=host_key)) as shell:
+            await linux_capture.shut_down(shell)
+
     async def current_image(self, target: Target, facts: Facts) -> Mapping[str, str]:
         """The tags of ``currentimage.txt`` (VCL get_current_image); empty if there is no such file."""
         async with self._connected(facts) as shell:

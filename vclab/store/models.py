@@ -128,6 +128,9 @@ class Computer(Base):
     why_leaving: Mapped[str] = mapped_column(default="")
     returns_at: Mapped[datetime | None]  #: it comes back to service by itself then
     failed_generation: Mapped[int] = mapped_column(default=0)  #: the tenure whose failed load took it out of service
+    power: Mapped[str] = mapped_column(default="")  #: where it is switched (vclab.power.address)
+    power_password_ref: Mapped[str] = mapped_column(default="")
+    power_fingerprint: Mapped[str] = mapped_column(default="")
     removed_at: Mapped[datetime | None]
 
 

@@ -37,7 +37,7 @@ class BootDevice(StrEnum):
 
 @dataclass(frozen=True)
 class Seen:
-    """The state of the power; if it is not known, why."""
+    """The state of the power; why it is not known, or what is wrong with it."""
 
     state: PowerState
     why: str = ""

@@ -22,6 +22,7 @@ _DEVICES = {
     BootDevice.CD: "optical",
     BootDevice.SETUP: "setup",
 }
+_TROUBLES = {2: "overload", 4: "interlock", 8: "power fault", 16: "power control fault"}
 _NO_ANSWER = 0xFFFF  #: pyghmi's own code for a time-out or a lost session
 _BUSY = (0xC0, 0xC3, 0xC4, 0xD1, 0xD2)  #: completion codes that pass: busy, time-out, out of space, initialising
 
@@ -50,9 +51,10 @@ class Ipmi:
             raise _login_error(str(error), address.user) from None
 
     def power(self) -> Seen:
-        """Bit 0 of the chassis status; bit 4 says that power control has failed (28.2)."""
+        """Bit 0 of the chassis status; other bits say why it may stay so (28.2)."""
         answer = self._ask(_STATUS)
-        return Seen(PowerState.ON if answer[0] & 1 else PowerState.OFF)
+        troubles = [text for bit, text in _TROUBLES.items() if answer[0] & bit]
+        return Seen(PowerState.ON if answer[0] & 1 else PowerState.OFF, ", ".join(troubles))
 
     def send(self, command: Command) -> None:
         """Chassis Control."""

@@ -191,7 +191,10 @@ class Linux:
         """
         text = f"This computer is being captured as {capture.becomes(given)} and shuts down now."
         for left in reversed(range(OFF_TRIES)):
-            await asyncio.to_thread(context.fence)  # when that can't be asked, the computer is not taken to be off
+            try:
+                await asyncio.to_thread(context.fence)
+            except Unreachable as error:  # nothing is known of the computer then, which may be off already
+                raise NotYet(error.message, OFF_PAUSE) from None
             try:
                 async with self._tenure(given.target, given.facts) as looking:
                     shell = looking.fenced(context.fence)

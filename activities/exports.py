@@ -89,7 +89,7 @@ def export(client: Client, settings: Settings, store: Store, drivers: Drivers, e
                 CaptureActivities(modules, reader.capture_medians, fence, executor),
                 PlaceActivities(provisioning.survey, store, live),
                 EvidenceActivities(modules, guests, executor),
-                PowerActivities(modules, drivers.power, store, executor),
+                PowerActivities(modules, drivers.power, store, executor, settings.tenant_networks),
                 SpareActivities(guests, fence, verified),
                 GuestActivities(reach, fence, verified),
                 SiteReconciler(store, modules, reader.endpoints, settings.reconcile, executor, rules.health),

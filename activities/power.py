@@ -1,6 +1,6 @@
 """Switching computers by hand: its records, and the work itself, at the computer's site."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import datetime
@@ -84,9 +84,15 @@ class PowerActivities:
     """The work."""
 
     def __init__(
-        self, modules: Mapping[str, ProvisioningModule], own: Power | None, store: Store, executor: Executor
+        self,
+        modules: Mapping[str, ProvisioningModule],
+        own: Power | None,
+        store: Store,
+        executor: Executor,
+        tenants: Sequence[str] = (),
     ) -> None:
-        """``own`` switches computers that have a BMC, or can be woken."""
+        """``own`` switches computers that have a BMC, or can be woken; ``tenants``: networks of users' computers."""
+        self._tenants = tenants
         self._modules = modules
         self._own = own
         self._store = store
@@ -115,6 +121,9 @@ class PowerActivities:
                 return _seen(own.off(bmc, context, given.soft_seconds))
             case PowerVerb.RESET:
                 return _seen(own.reset(bmc, context))
+            case PowerVerb.CHECK:
+                seen, warnings = own.check(bmc, self._tenants, context)
+                return PowerSeen(seen.state, seen.why, warnings=tuple(warnings))
         boot = Boot(BootDevice(given.device or "default"), not given.always)
         found = own.set_boot_device(bmc, boot, context) if given.device else own.boot_device(bmc, context)
         return PowerSeen(device=found.device, always=not found.once)

@@ -40,7 +40,7 @@ def add(node: Node, metal: Running, password: str, code: int = 0) -> str:
 
 
 async def test_a_computer_with_a_bmc(make: MakeNode, tmp_path: Path) -> None:
-    node = make()
+    node = make(settings='tenant_networks = ["127.0.0.0/8"]\n')
     node.start_server()
     await node.answers()
     node.start_worker()
@@ -68,6 +68,9 @@ def is_switched(node: Node) -> None:
     assert "boots from" in olga(node, "power", "metal01", "boot-device", "network")
     assert json.loads(olga(node, "power", "metal01", "off", "--soft", "1s", "--json"))["power"] == "off"
     assert "there is no boot device 'floppy'" in olga(node, "power", "metal01", "boot-device", "floppy", code=2)
+    checked = json.loads(olga(node, "computer", "check", "metal01", "--json"))
+    assert checked["power"] == "off"
+    assert "it is in 127.0.0.0/8, where users' computers are: move it" in " ".join(checked["warnings"])
     assert "power" in olga(node, "audit", "--subject", "metal01")
 
 

@@ -13,9 +13,11 @@ from vclab.cli.login import with_login
 from vclab.cli.nouns import group
 from vclab.cli.output import fields, note, say, table
 from vclab.cli.params import AsUser, ComputerName, Json, Why
+from vclab.cli.power import tell as tell_power
 from vclab.cli.tables import Column, Fit
 from vclab.cli.times import clock, dated, parse_time, utc_now
 from vclab.cli.user import key_texts
+from vclab.model.power import PowerVerb
 from vclab.service import computers, power
 from vclab.service.computers import Computer, DetailedComputer
 from vclab.service.power import Switchable
@@ -34,7 +36,7 @@ COLUMNS = (
     Column("NOTES", drop=3, fit=Fit.CUT),
 )
 
-app = group("computer", "The computers that people get: list, show, add, edit, reload, disable, enable, remove.")
+app = group("computer", "The computers that people get: list, show, add, edit, check, reload, disable, enable, remove.")
 
 PoolOrName = Annotated[
     str, typer.Argument(metavar="PREFIX|NAME", help="Prefix of a pool's names, or one name.", show_default=False)
@@ -178,6 +180,21 @@ def edit(
         json,
         lambda computer: _tell(computer, ask.zone()),
     )
+
+
+@app.command("check")
+def check(context: typer.Context, name: ComputerName, json: Json = False, as_user: AsUser = "") -> None:
+    """Ask where a computer is switched whether it is on, and warn of a BMC that is badly guarded.
+
+    It lets anybody in, has the password that it was delivered with, or users' computers can reach it (the setting
+    `tenant_networks`). Nothing is changed.
+
+    \b
+    Examples:
+      vclab computer check metal01
+    """
+    question = power.Switch(name=name, verb=PowerVerb.CHECK)
+    asker(context).tell(power.switch, question, json, tell_power)
 
 
 @app.command("reload")

@@ -2,22 +2,28 @@
 
 from typing import Annotated
 
+import click
 import typer
 
 from vclab.cli.asking import asker
 from vclab.cli.errors import Usage
-from vclab.cli.output import say
+from vclab.cli.output import note, say
 from vclab.cli.params import AsUser, ComputerName, Json
 from vclab.cli.times import parse_length
 from vclab.model.power import PowerVerb
 from vclab.service import power
 from vclab.service.power import Seen
 
+VERBS = [verb.value for verb in PowerVerb if verb is not PowerVerb.CHECK]
+
 
 def power_(
     context: typer.Context,
     name: ComputerName,
-    verb: Annotated[PowerVerb, typer.Argument(metavar="status|on|off|reset|boot-device", show_default=False)],
+    verb: Annotated[
+        str,
+        typer.Argument(click_type=click.Choice(VERBS), metavar="status|on|off|reset|boot-device", show_default=False),
+    ],
     device: Annotated[
         str,
         typer.Argument(metavar="DEVICE", help="default, disk, network, cd or setup.", show_default=False),
@@ -42,20 +48,23 @@ def power_(
       vclab power metal01 off --soft 2m
       vclab power metal01 boot-device network
     """
-    if soft and verb is not PowerVerb.OFF:
+    if soft and verb != PowerVerb.OFF:
         raise Usage("--soft is for off")
     question = power.Switch(
         name=name,
-        verb=verb,
+        verb=PowerVerb(verb),
         soft_seconds=parse_length(soft) if soft else 0.0,
         device=device,
         always=always,
         force=force,
     )
-    asker(context).tell(power.switch, question, json, _tell)
+    asker(context).tell(power.switch, question, json, tell)
 
 
-def _tell(seen: Seen) -> None:
+def tell(seen: Seen) -> None:
+    """What was seen; first what is to be warned of."""
+    for warning in seen.warnings:
+        note(f"Warning: {warning}.")
     if seen.device:
         say(f"{seen.computer}  boots from {seen.device}{', always' if seen.always else ''}")
     else:

@@ -15,6 +15,7 @@ class PowerVerb(StrEnum):
     OFF = "off"
     RESET = "reset"
     BOOT_DEVICE = "boot-device"
+    CHECK = "check"  #: the power, and what is wrong with how its BMC is guarded
 
     @property
     def operation(self) -> Operation | None:
@@ -42,7 +43,8 @@ class Switch:
     @property
     def changes(self) -> bool:
         """Whether anything is changed."""
-        return self.verb is not PowerVerb.STATUS and (self.verb is not PowerVerb.BOOT_DEVICE or bool(self.device))
+        reads = PowerVerb.STATUS, PowerVerb.CHECK
+        return self.verb not in reads and (self.verb is not PowerVerb.BOOT_DEVICE or bool(self.device))
 
 
 @dataclass(frozen=True)
@@ -73,3 +75,4 @@ class PowerSeen:
     why: str = ""  #: it is not known
     device: str = ""
     always: bool = False
+    warnings: tuple[str, ...] = ()  #: the worst first

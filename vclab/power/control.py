@@ -4,7 +4,7 @@ What a BMC says after it was told something is believed only when it is seen: so
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NoReturn
@@ -13,7 +13,9 @@ from vclab.model.errors import Interrupted, Refused, StepFailed, Unreachable, Vc
 from vclab.model.steps import StepContext
 from vclab.power.address import Scheme
 from vclab.power.base import Bmc, Boot, BootDevice, Command, Driver, LoginRefused, PowerState, Seen
+from vclab.power.findings import findings
 from vclab.power.none import NoPower
+from vclab.power.probe import addresses, probe
 from vclab.power.process import Child
 from vclab.power.turns import Turns
 from vclab.power.wake_on_lan import WakeOnLan
@@ -71,6 +73,15 @@ class Power:
         _validate(bmc)
         with self._driver(bmc, "status", context) as driver:
             return driver.power()
+
+    def check(self, bmc: Bmc, tenants: Sequence[str], context: StepContext) -> tuple[Seen, list[str]]:
+        """Tell whether the computer is on, and warnings of how its BMC is guarded, the worst first. Nothing is changed.
+        ``tenants``: the networks that users' computers are in."""
+        seen, address = self.status(bmc, context), bmc.address
+        if address.scheme not in (Scheme.IPMI, Scheme.REDFISH):
+            return seen, []
+        probed = probe(address) if address.scheme is Scheme.IPMI else None
+        return seen, findings(address, self._password(bmc.password_ref), probed, tenants, addresses(address))
 
     def on(self, bmc: Bmc, context: StepContext) -> Seen:
         """Have the computer on. Harmless when it is."""

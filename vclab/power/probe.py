@@ -32,6 +32,15 @@ def probe(address: Address) -> Probed:
         return Probed(*_accounts(said), cipher_zero=_session_opened(_exchange(line, _open_session(0))))
 
 
+def addresses(address: Address) -> list[str]:
+    """Those of its host; none when they can't be found now."""
+    try:
+        found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_DGRAM)
+    except socket.gaierror:
+        return []
+    return sorted({str(each[4][0]) for each in found})
+
+
 def _exchange(line: socket.socket, packet: bytes) -> bytes | None:
     for _ in range(TRIES):
         with contextlib.suppress(OSError):

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from pydantic import SecretStr
 from sqlalchemy.orm import Session
@@ -33,10 +33,11 @@ class Seen(View):
     why: str  #: it is not known
     device: str  #: that it boots from next; empty: its power was asked for
     always: bool  #: not the next time only
+    warnings: tuple[str, ...]  #: of how its BMC is guarded, the worst first
 
 
 class Switch(Named):
-    """``verb``: status, on, off, reset or boot-device."""
+    """``verb``: status, on, off, reset, boot-device or check."""
 
     verb: PowerVerb
     soft_seconds: float = 0.0  #: off: for its system to shut down, before the power is cut
@@ -79,7 +80,7 @@ async def switch(call: Call, question: Switch) -> Seen:
         call.intent,
     )
     seen = await (await call.backend.reservations()).switch(asked)
-    return Seen(computer=question.name, power=seen.power, why=seen.why, device=seen.device, always=seen.always)
+    return Seen(computer=question.name, **asdict(seen))
 
 
 @read(Rule.KEEPERS)

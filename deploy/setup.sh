@@ -63,6 +63,7 @@ install_packages() {
             openssh-server) service=ssh ;;
             postgresql) service=postgresql ;;
             nftables) service=nftables ;;
+            openipmi) service=openipmi ;;
             *) continue ;;
         esac
         if command -v systemctl >/dev/null; then as_root systemctl --quiet disable $service 2>/dev/null || true; fi

@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-FIRST = ("stack/test_kills.py", "stack/test_faults.py", "lab/", "stack/", "workflows/", "guests/", "cli/test_acts.py")
+FIRST = (
+    *("stack/test_kills.py", "stack/test_faults.py", "lab/", "stack/", "workflows/", "guests/", "power/"),
+    "cli/test_acts.py",
+)
 """Beginnings of paths: what takes longest begins first."""
 HEAVY = (
     *("stack/", "lab/", "node/", "guests/", "power/", "provisioning/", "workflows/"),

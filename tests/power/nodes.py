@@ -61,7 +61,7 @@ class Running:
         """How it is switched."""
         who = wakeable.MAC.replace(":", "-") if self.kind == "wol" else user or self.node.user
         place = f"{self.node.address}:{self.node.port}"
-        packet = f"/{place}" if self.kind == "wol" else ""
+        packet = f"/127.255.255.255:{self.node.port}" if self.kind == "wol" else ""
         address = parse(f"{self.kind}://{who}@{place}{packet}")
         return Bmc(self.node.name, address, password, fingerprint or self.fingerprint)
 
@@ -140,5 +140,6 @@ def _accepts(node: Node) -> bool:
 def _taken(one: Running) -> bool:
     """Looked up, not tried: a try would take it from the one that is about to (proc_net_tcp.txt)."""
     protocol = "tcp" if one.kind == "redfish" else "udp"
-    place = socket.inet_aton(one.node.address)[::-1].hex().upper() + f":{one.node.port:04X}"
+    address = "0.0.0.0" if one.kind == "wol" else one.node.address
+    place = socket.inet_aton(address)[::-1].hex().upper() + f":{one.node.port:04X}"
     return f" {place} " in Path(f"/proc/net/{protocol}").read_text()

@@ -20,8 +20,8 @@ from vclab.power.address import LONGEST, Address, Scheme, parse
             Address(Scheme.REDFISH, "bmc1", 8443, "root", "/redfish/v1/Systems/1"),
         ),
         (
-            "wol://02-76-63-00-00-0A@pc1",
-            Address(Scheme.WAKE_ON_LAN, "pc1", 22, "", "", "02:76:63:00:00:0a", "255.255.255.255", 9),
+            "wol://02-76-63-00-00-0A@pc1/10.1.255.255",
+            Address(Scheme.WAKE_ON_LAN, "pc1", 22, "", "", "02:76:63:00:00:0a", "10.1.255.255", 9),
         ),
         (
             "wol://02:76:63:00:00:0a@10.1.0.7:2222/10.1.255.255:7",
@@ -59,8 +59,9 @@ def test_what_is_written_is_read_and_written_again(text: str, parsed: Address) -
         ("ipmi://admin@bmc/redfish", "no path"),
         ("redfish://admin@bmc/redfish/v1/Systems/../Managers/1", "the path"),
         ("redfish://admin@bmc/redfish/v1/Managers/1", "the path"),
-        ("wol://02-76-63-00-00@pc1", "not the MAC"),
-        ("wol://ff-ff-ff-ff-ff-ff@pc1", "not the MAC"),
+        ("wol://02-76-63-00-00-01@pc1", "broadcast address"),
+        ("wol://02-76-63-00-00@pc1/10.1.255.255", "not the MAC"),
+        ("wol://ff-ff-ff-ff-ff-ff@pc1/10.1.255.255", "not the MAC"),
         ("wol://02-76-63-00-00-01@pc1/everybody", "IPv4"),
         ("ipmi://admin@" + "b" * LONGEST, "at most"),
     ],

@@ -15,8 +15,8 @@ import pytest
 
 from tests.power.nodes import PASSWORD, PASSWORDS, Context, Running, running
 from vclab.lab.bmcs import Fault
-from vclab.model.errors import Fenced, Interrupted, StepFailed, Unreachable
-from vclab.power.base import Boot, BootDevice, LoginRefused, PowerState
+from vclab.model.errors import Fenced, Interrupted, StepFailed, Unreachable, VclabError
+from vclab.power.base import Bmc, Boot, BootDevice, LoginRefused, PowerState
 from vclab.power.control import Limits, Power
 from vclab.power.process import Child
 
@@ -202,6 +202,20 @@ def test_a_computer_that_is_cut_off_is_neither_on_nor_off(node: Running) -> None
     seen = switch(node).status(node.bmc(), Context())
     assert seen.state is PowerState.UNKNOWN
     assert "nothing answers" in seen.why
+
+
+@pytest.mark.parametrize("node", ["wol"], indirect=True)
+@pytest.mark.parametrize("error", [Unreachable, StepFailed])
+def test_why_it_could_not_be_shut_down_is_told(node: Running, error: type[VclabError]) -> None:
+    def refused(bmc: Bmc) -> None:
+        raise error("the machine shows another host key")
+
+    node.switch_on()
+    with pytest.raises(
+        error, match=r"n1: 'off' failed: it \(wol .*\) can't be shut down: the machine shows another host"
+    ):
+        Power(PASSWORDS.__getitem__, refused).off(node.bmc(), Context())
+    assert node.node.power == "on"
 
 
 @pytest.mark.parametrize("node", ["redfish"], indirect=True)

@@ -10,7 +10,7 @@ from vclab.power.address import parse
 from vclab.power.base import Bmc, Boot, BootDevice, PowerState
 from vclab.power.control import Power
 
-WOL = Bmc("pc1", parse("wol://02-76-63-00-00-01@192.0.2.1"))
+WOL = Bmc("pc1", parse("wol://02-76-63-00-00-01@192.0.2.1/192.0.2.255"))
 NONE = Bmc("pc2", parse("none"))
 IPMI = Bmc("n1", parse("ipmi://admin@192.0.2.1"), "endpoint/n1")
 REDFISH = Bmc("n1", parse("redfish://admin@192.0.2.1"), "endpoint/n1", "0" * 64)

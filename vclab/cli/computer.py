@@ -72,7 +72,7 @@ BmcAddress = Annotated[
     typer.Option(
         "--bmc",
         metavar="ADDRESS",
-        help="Where it is switched: ipmi://USER@HOST, redfish://USER@HOST, wol://MAC@ADDRESS, none.",
+        help="Where it is switched: ipmi://USER@HOST, redfish://USER@HOST, wol://MAC@ADDRESS/BROADCAST, none.",
         show_default=False,
     ),
 ]
@@ -120,7 +120,7 @@ def add(
       vclab computer add paint-1 --private-mac 02:76:63:99:00:01 --public-mac 02:76:63:99:01:01
       vclab computer add pc-07 --group room-12 --address 10.77.0.27 --host-key ./pc-07.pub
       vclab computer add pc-08 --group room-12 --address 10.77.0.28 --host-key ./pc-08.pub \\
-        --bmc wol://02-76-63-99-00-08@10.77.0.28
+        --bmc wol://02-76-63-99-00-08@10.77.0.28/10.77.255.255
     """
     pool, machine = (count, mac_prefix) != (None, None), (address, host_key, bmc, fingerprint) != (None,) * 4
     ask, one = asker(context), (private_mac, public_mac) != (None, None)

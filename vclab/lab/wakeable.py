@@ -23,7 +23,7 @@ def main() -> None:
     folder = Path(sys.argv[1])
     node = Node(folder, **json.loads((folder / "node.json").read_text()))
     card = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    card.bind((node.address, node.port))
+    card.bind(("", node.port))  # a broadcast has another address than its own
     while True:
         if node.power == "on":
             _be_on(node)

@@ -4,7 +4,7 @@
 |---|---|
 | ``ipmi://USER@HOST[:PORT]`` | IPMI 2.0 over LAN, port 623 |
 | ``redfish://USER@HOST[:PORT][/redfish/v1/Systems/ID]`` | Redfish, port 443; without a path the BMC has one system |
-| ``wol://MAC@ADDRESS[:PORT][/BROADCAST[:PORT]]`` | on is who accepts SSH there; the packet goes to everybody, port 9 |
+| ``wol://MAC@ADDRESS[:PORT]/BROADCAST[:PORT]`` | on is who accepts SSH there; the packet goes to BROADCAST, port 9 |
 | ``none`` | it is switched by hand |
 """
 
@@ -24,7 +24,6 @@ LONGEST_USER = 16
 _HOST = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9]([A-Za-z0-9-]{0,62})(\.[A-Za-z0-9]([A-Za-z0-9-]{0,62}))*\.?")
 _USER = re.compile(r"[A-Za-z0-9_.+-]+")
 _SYSTEM = re.compile(r"/redfish/v1/Systems/[A-Za-z0-9][A-Za-z0-9._~-]{0,127}")
-_EVERYBODY = "255.255.255.255"
 
 
 class Scheme(StrEnum):
@@ -76,7 +75,7 @@ def parse(text: str) -> Address:
         raise Refused(f"a power address is one word of at most {LONGEST} ASCII characters")
     name, _, rest = text.partition("://")
     if name not in _PORTS or not rest:
-        known = "ipmi://USER@HOST, redfish://USER@HOST, wol://MAC@ADDRESS and none"
+        known = "ipmi://USER@HOST, redfish://USER@HOST, wol://MAC@ADDRESS/BROADCAST and none"
         raise Refused("this is not a power address", f"there are {known}")
     scheme = Scheme(name)
     who, at, where = rest.rpartition("@")
@@ -93,7 +92,7 @@ def _usage(scheme: Scheme) -> str:
     return {
         Scheme.IPMI: "write ipmi://USER@HOST[:PORT]",
         Scheme.REDFISH: "write redfish://USER@HOST[:PORT][/redfish/v1/Systems/ID]",
-        Scheme.WAKE_ON_LAN: "write wol://MAC@ADDRESS[:PORT][/BROADCAST[:PORT]], the MAC with dashes",
+        Scheme.WAKE_ON_LAN: "write wol://MAC@ADDRESS[:PORT]/BROADCAST[:PORT], for example …/10.1.255.255",
     }[scheme]
 
 
@@ -147,7 +146,9 @@ def _wake_on_lan(who: str, host: str, port: int, path: str) -> Address:
     mac = reported.mac(who)
     if not mac:
         raise Refused("this is not the MAC of a network card", _usage(Scheme.WAKE_ON_LAN))
-    broadcast, packet_port = _place(path, _DISCARD) if path else (_EVERYBODY, _DISCARD)
+    if not path:
+        raise Refused("a wake-on-LAN address names the network's broadcast address", _usage(Scheme.WAKE_ON_LAN))
+    broadcast, packet_port = _place(path, _DISCARD)
     if not re.fullmatch(r"[0-9.]+", broadcast):
         raise Refused("a wake-on-LAN packet is sent to an IPv4 address", _usage(Scheme.WAKE_ON_LAN))
     return Address(Scheme.WAKE_ON_LAN, host, port, "", "", mac, broadcast, packet_port)

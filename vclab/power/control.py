@@ -177,7 +177,7 @@ class Power:
 
     def _shut(self, bmc: Bmc) -> None:
         if self._shut_down is None:
-            raise StepFailed("can't be shut down from here: no SSH is set up")
+            raise StepFailed("no SSH is set up for it")
         self._shut_down(bmc)
 
 

@@ -42,7 +42,7 @@ class WakeOnLan:
     def send(self, command: Command) -> None:
         """The magic packet, or a shutdown by SSH."""
         if command is Command.SOFT_OFF:
-            self._shut_down()
+            self._shut()
         elif command is Command.ON:
             self._wake()
         else:
@@ -58,6 +58,12 @@ class WakeOnLan:
 
     def close(self) -> None:
         """Nothing is open."""
+
+    def _shut(self) -> None:
+        try:
+            self._shut_down()
+        except (Unreachable, StepFailed) as error:
+            raise type(error)(f"can't be shut down: {error.message}", error.hint) from None
 
     def _wake(self) -> None:
         packet = b"\xff" * 6 + bytes.fromhex(self._address.mac.replace(":", "")) * 16

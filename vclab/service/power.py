@@ -49,7 +49,7 @@ class Switch(Named):
 class Switchable(Question):
     """Where a computer is switched; what is None stays."""
 
-    bmc: str | None = None  #: ipmi://USER@HOST, redfish://USER@HOST, wol://MAC@ADDRESS, or none
+    bmc: str | None = None  #: ipmi://USER@HOST, redfish://USER@HOST, wol://MAC@ADDRESS/BROADCAST, or none
     fingerprint: str | None = None  #: SHA-256 of its certificate that was confirmed
     password: SecretStr | None = None  #: of its user
 

@@ -2,7 +2,6 @@
 
 from typing import Annotated
 
-import click
 import typer
 
 from vclab.cli.asking import asker
@@ -12,6 +11,7 @@ from vclab.cli.params import AsUser, ComputerName, Json
 from vclab.cli.times import parse_length
 from vclab.model.power import PowerVerb
 from vclab.service import power
+from vclab.service.finding import quoted
 from vclab.service.power import Seen
 
 VERBS = [verb.value for verb in PowerVerb if verb is not PowerVerb.CHECK]
@@ -20,10 +20,7 @@ VERBS = [verb.value for verb in PowerVerb if verb is not PowerVerb.CHECK]
 def power_(
     context: typer.Context,
     name: ComputerName,
-    verb: Annotated[
-        str,
-        typer.Argument(click_type=click.Choice(VERBS), metavar="status|on|off|reset|boot-device", show_default=False),
-    ],
+    verb: Annotated[str, typer.Argument(metavar="|".join(VERBS), show_default=False)],
     device: Annotated[
         str,
         typer.Argument(metavar="DEVICE", help="default, disk, network, cd or setup.", show_default=False),
@@ -48,6 +45,8 @@ def power_(
       vclab power metal01 off --soft 2m
       vclab power metal01 boot-device network
     """
+    if verb not in VERBS:
+        raise Usage(f"there is no {quoted(verb)}", f"use one of {', '.join(VERBS)}")
     if soft and verb != PowerVerb.OFF:
         raise Usage("--soft is for off")
     question = power.Switch(

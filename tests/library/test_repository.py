@@ -63,10 +63,9 @@ def test_a_revision_is_kept_found_read_and_removed(repository: Repository) -> No
     assert list(repository.records()) == [kept]
     assert repository.size("debian-12", 3) < MIB
     assert repository.disk("debian-12", 3).read_bytes()[:4] == b"boot"
-    assert sorted(each.name for each in repository.disk("debian-12", 3).parent.iterdir()) == [
-        "disk.raw",
-        "revision.json",
-    ]
+    assert {each.name for each in repository.disk("debian-12", 3).parent.iterdir()} == {
+        *("disk.raw", "revision.json", f"{kept.sha256}.map.gz")
+    }
     assert repository.verify("debian-12", 3)
     assert leftovers(repository) == [] and repository.room().promised == 0
     repository.remove("debian-12", 3)

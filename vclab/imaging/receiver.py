@@ -5,14 +5,15 @@
     receiver.py verify --map MAP DISK              reads back what the map says, from the disk and not from memory
 
 It is one file for Python 3.11 with nothing but its standard library, beside the program ``zstd``; it imports nothing of
-vclab, which copies it to the node. MAP is a block map as JSON (vclab/library/block_map.py). What comes on the standard
-input is compressed by zstd: for each chunk with data its number and length, and its data pieces; at last a chunk of the
-number ``END``. Each chunk's hash is checked before it is written. ``--blank``: what no file system needs becomes zeros
-too, up to the disk's end; else it keeps what somebody before has written there.
+vclab, which copies it to the node. MAP is a block map as JSON (vclab/library/block_map.py). On the standard input come
+packets, each after its length, the last one empty. What they hold is compressed by zstd: for each chunk with data its
+number and length, and its data pieces. Each chunk's hash is checked before it is written. ``--blank``: what no file
+system needs becomes zeros too, up to the disk's end; else it keeps what somebody before has written there.
 
-The standard input is also a leash: when it is closed before the end, by whatever has happened to the sender, the
-program stops at once. It says how far it is on the standard output, one line of JSON each:
+The standard input is also a leash: when it is closed before "done", by whatever has happened to the sender, the program
+stops at once. It says how far it is on the standard output, one line of JSON each:
 
+    {"event": "looking"}                    whether what was written before is there
     {"event": "ready", "chunk": N}          write begins at this chunk: what is asked for, or one before it
     {"event": "at", "chunk": N, ...}        all before this chunk is on the disk, or has been read back
     {"event": "done"}
@@ -42,16 +43,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any, cast
 
-END = (1 << 64) - 1
+PACKET = struct.Struct(">I")
+"""Before each packet: how many bytes follow."""
 FRAME = struct.Struct(">QI")
 """Before each chunk: its number, and how many bytes follow."""
+PIPE = 1 << 20
+"""Bytes of a packet at most, and of the pipes."""
 SAYS_AFTER = 1.0
 """Seconds between two lines about how far it is; what was written is flushed to the disk before each."""
 AHEAD = 3
 """Chunks that are read while another is written."""
 
-_SECTOR, _IS_READ_ONLY, _ZERO_OUT, _PIPE_SIZE = 0x1268, 0x125E, 0x127F, 1031
-"""BLKSSZGET, BLKROGET, BLKZEROOUT of linux/fs.h; F_SETPIPE_SZ."""
+_SECTOR, _IS_READ_ONLY, _ZERO_OUT = 0x1268, 0x125E, 0x127F
+"""BLKSSZGET, BLKROGET, BLKZEROOUT of linux/fs.h."""
 _ALIGNED = 4096
 _AT_THE_END = 1 << 20
 """Bytes at a disk's end that are zeroed: arrays that it was in before have left their marks there."""
@@ -259,14 +263,18 @@ class Feed:
         for _ in range(AHEAD):
             self._empty.put(mmap.mmap(-1, map_.chunk))
         try:
-            self._zstd = subprocess.Popen(["zstd", "-dcq"], stdin=0, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            pipe = subprocess.PIPE
+            self._zstd = subprocess.Popen(["zstd", "-dcq"], bufsize=PIPE, stdin=pipe, stdout=pipe, stderr=pipe)
+            self._packed = cast(IO[bytes], self._zstd.stdin)
             self._held = cast(io.BufferedReader, self._zstd.stdout)
             self._said = cast(IO[bytes], self._zstd.stderr)
         except FileNotFoundError:
             raise Trouble("failing", "zstd is missing in the imaging environment") from None
-        with contextlib.suppress(OSError):
-            fcntl.fcntl(self._held, _PIPE_SIZE, 1 << 20)
-        threading.Thread(target=self._run, daemon=True).start()
+        for file in (0, self._packed.fileno(), self._held.fileno()):
+            with contextlib.suppress(OSError):  # it is no pipe, or may not be so large
+                fcntl.fcntl(file, fcntl.F_SETPIPE_SZ, PIPE)
+        for work in (self._unpack, self._run):
+            threading.Thread(target=work, daemon=True).start()
 
     def next(self) -> mmap.mmap | None:
         """The data of the next chunk that has some, with zeros behind it; None at the end."""
@@ -284,12 +292,23 @@ class Feed:
         self._zstd.kill()
         self._zstd.wait()
 
+    def _unpack(self) -> None:
+        """Hand the packets to ``zstd``. When the input ends early the leash ends everything."""
+        buffer = memoryview(bytearray(PIPE))
+        with contextlib.suppress(OSError, EOFError):  # it has found them damaged, and says so
+            while length := PACKET.unpack(_input(buffer[: PACKET.size]))[0]:
+                while length:
+                    part = buffer[: min(length, PIPE)]
+                    self._packed.write(_input(part))
+                    length -= len(part)
+            self._packed.close()
+
     def _run(self) -> None:
         try:
             for number, data, _, sha in self._map.chunks(self._begin):
                 if data:
                     self._full.put(self._chunk(number, sum(length for _, length in data), sha))
-            if self._frame(self._map.count) != (END, 0):
+            if self._held.read(1):
                 raise Trouble("wire", "more came than the map has", chunk=self._map.count)
             self._full.put(None)
         except Exception as error:  # it is raised by whoever takes the next chunk
@@ -319,6 +338,17 @@ class Feed:
             raise Trouble("wire", f"the stream broke off in chunk {number}: {said[0]}", chunk=number)
 
 
+def _input(into: memoryview) -> memoryview:
+    """So many bytes of the standard input."""
+    done = 0
+    while done < len(into):
+        got = os.readv(0, [into[done:]])
+        if not got:
+            raise EOFError
+        done += got
+    return into
+
+
 def write(map_: Map, disk: Disk, begin: int) -> None:
     """From this chunk on, or from an earlier one if what is before it is not on the disk."""
     disk.must_take(map_)
@@ -331,7 +361,7 @@ def write(map_: Map, disk: Disk, begin: int) -> None:
         for at, length in zero:
             disk.zero(at, length)
         progress.add(number, data, zero)
-    _blank_behind(map_, disk)
+    _blank_behind(map_, disk, progress)
     feed.next()
     feed.close()
     progress.say(map_.count)
@@ -351,12 +381,13 @@ def _write_data(disk: Disk, extents: Extents, feed: Feed, progress: Progress, nu
     feed.give_back(buffer)
 
 
-def _blank_behind(map_: Map, disk: Disk) -> None:
+def _blank_behind(map_: Map, disk: Disk, progress: Progress) -> None:
     """What is behind the image: its end, or all of it."""
     begin = disk.rounded(map_.size)
     begin = begin if map_.blank else max(begin, disk.size - _AT_THE_END)
     for at in range(begin, disk.size, map_.chunk):
         disk.zero(at, min(map_.chunk, disk.size - at))
+        progress.add(map_.count - 1, [], [])
 
 
 def _resumed(map_: Map, disk: Disk, begin: int) -> int:
@@ -365,6 +396,7 @@ def _resumed(map_: Map, disk: Disk, begin: int) -> int:
     buffer = memoryview(mmap.mmap(-1, map_.chunk))
     disk.forget()
     for number, data, _, sha in reversed(before):
+        say(event="looking")
         if _hash(disk, data, buffer) == sha:
             return begin if number == before[-1][0] else number + 1
     return 0

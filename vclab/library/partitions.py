@@ -21,7 +21,7 @@ _ESP, _BIOS_BOOT = "C12A7328-F81F-11D2-BA4B-00A0C93EC93B", "21686148-6449-6E6F-7
 _EXTENDED = {"5", "f", "85"}
 """MBR types of a partition that only holds others."""
 _LARGE_SECTOR = 4096
-_GPT = struct.Struct("<8s4sIII4QQ16sQIII")
+_GPT = struct.Struct("<8s4s3I4Q16sQ3I")
 """UEFI 2.10, 5.3.2."""
 _ENTRY = struct.Struct("<16s16sQQQ")
 
@@ -98,8 +98,8 @@ def _with_large_sectors(raw: Path) -> Table | None:
         header = file.read(_LARGE_SECTOR)
         if len(header) < _LARGE_SECTOR or not header.startswith(b"EFI PART"):
             return None
-        _, _, length, summed, _, _, _, _, _, _, at, count, size, entries_summed = _GPT.unpack_from(header)
-        if not 92 <= length <= 512 or not 0 < count <= MOST or size != 128:
+        _, _, length, summed, *_, at, count, size, entries_summed = _GPT.unpack_from(header)
+        if not 92 <= length <= 512 or not 0 < count <= MOST or size != 128 or not 1 < at < 1 << 40:
             return None
         file.seek(at * _LARGE_SECTOR)
         entries = file.read(count * size)

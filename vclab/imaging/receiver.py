@@ -264,7 +264,7 @@ class Feed:
             self._empty.put(mmap.mmap(-1, map_.chunk))
         try:
             pipe = subprocess.PIPE
-            self._zstd = subprocess.Popen(["zstd", "-dcq"], bufsize=PIPE, stdin=pipe, stdout=pipe, stderr=pipe)
+            self._zstd = subprocess.Popen(["zstd", "-dcq"], stdin=pipe, stdout=pipe, stderr=pipe)
             self._packed = cast(IO[bytes], self._zstd.stdin)
             self._held = cast(io.BufferedReader, self._zstd.stdout)
             self._said = cast(IO[bytes], self._zstd.stderr)
@@ -276,9 +276,15 @@ class Feed:
         for work in (self._unpack, self._run):
             threading.Thread(target=work, daemon=True).start()
 
-    def next(self) -> mmap.mmap | None:
-        """The data of the next chunk that has some, with zeros behind it; None at the end."""
-        found = self._full.get()
+    def next(self, waiting: Callable[[], None]) -> mmap.mmap | None:
+        """The data of the next chunk that has some, with zeros behind it; None at the end. Until it comes ``waiting``
+        is called now and then."""
+        while True:
+            try:
+                found = self._full.get(timeout=SAYS_AFTER)
+                break
+            except queue.Empty:
+                waiting()
         if isinstance(found, Exception):
             raise found
         return found
@@ -294,13 +300,10 @@ class Feed:
 
     def _unpack(self) -> None:
         """Hand the packets to ``zstd``. When the input ends early the leash ends everything."""
-        buffer = memoryview(bytearray(PIPE))
         with contextlib.suppress(OSError, EOFError):  # it has found them damaged, and says so
-            while length := PACKET.unpack(_input(buffer[: PACKET.size]))[0]:
+            while length := PACKET.unpack(_input(PACKET.size))[0]:
                 while length:
-                    part = buffer[: min(length, PIPE)]
-                    self._packed.write(_input(part))
-                    length -= len(part)
+                    length -= _pass_on(self._packed.fileno(), length)
             self._packed.close()
 
     def _run(self) -> None:
@@ -338,15 +341,21 @@ class Feed:
             raise Trouble("wire", f"the stream broke off in chunk {number}: {said[0]}", chunk=number)
 
 
-def _input(into: memoryview) -> memoryview:
-    """So many bytes of the standard input."""
-    done = 0
-    while done < len(into):
-        got = os.readv(0, [into[done:]])
-        if not got:
+def _input(length: int) -> bytes:
+    """So many bytes of the standard input. Raises ``EOFError``."""
+    held = b""
+    while len(held) < length:
+        if not (got := os.read(0, length - len(held))):
             raise EOFError
-        done += got
-    return into
+        held += got
+    return held
+
+
+def _pass_on(into: int, most: int) -> int:
+    """From the standard input, pipe or socket, into a pipe, without a copy: how much. Raises ``EOFError``."""
+    if not (passed := os.splice(0, into, min(most, PIPE))):
+        raise EOFError
+    return passed
 
 
 def write(map_: Map, disk: Disk, begin: int) -> None:
@@ -355,6 +364,7 @@ def write(map_: Map, disk: Disk, begin: int) -> None:
     begin = _resumed(map_, disk, begin)
     say(event="ready", chunk=begin)
     feed, progress = Feed(map_, begin), Progress(map_, begin, disk.flush)
+    progress.say(begin)
     for number, data, zero, _ in map_.chunks(begin):
         if data:
             _write_data(disk, data, feed, progress, number)
@@ -362,14 +372,14 @@ def write(map_: Map, disk: Disk, begin: int) -> None:
             disk.zero(at, length)
         progress.add(number, data, zero)
     _blank_behind(map_, disk, progress)
-    feed.next()
+    feed.next(lambda: progress.say(map_.count))
     feed.close()
     progress.say(map_.count)
 
 
 def _write_data(disk: Disk, extents: Extents, feed: Feed, progress: Progress, number: int) -> None:
     try:
-        buffer = feed.next()
+        buffer = feed.next(lambda: progress.say(number))
     except Trouble:
         progress.say(number)  # another stream may begin here
         raise

@@ -31,7 +31,7 @@ from typing import IO, Any
 
 from vclab.imaging.receiver import FRAME, PACKET, PIPE
 from vclab.library.block_map import BlockMap, Run
-from vclab.library.content import CHUNK, Told, nobody
+from vclab.library.content import Told, nobody
 from vclab.model.errors import CopyLost, Refused, StepFailed, Unreachable, VclabError
 
 TICK = 0.5
@@ -192,18 +192,19 @@ def _lines(running: "subprocess.Popen[bytes]", told: Told, patience: float) -> I
     output.register(running.stdout)
     while True:
         told(done, of)
+        if time.monotonic() - heard > patience:
+            raise Unreachable(f"there was no progress for {patience:.0f} s: the node or the repository is stuck")
         if not output.poll(TICK * 1000):
-            if time.monotonic() - heard > patience:
-                raise Unreachable(f"there was no progress for {patience:.0f} s: the node or the repository is stuck")
             yield {"event": "tick"}
             continue
         if not (said := os.read(running.stdout.fileno(), _LONGEST_LINE)):
             return
-        heard = time.monotonic()
         *whole, left = (left + said).split(b"\n")
         if len(left) > _LONGEST_LINE:
             raise Unreachable("the node says what is not understood")
         for line in map(_parsed, whole):
+            if line["event"] != "at" or _number(line, "done") > done:
+                heard = time.monotonic()
             if line["event"] == "at":
                 done, of = _number(line, "done"), _number(line, "of")
                 told(done, of)
@@ -292,8 +293,9 @@ class _Feeder:
 
     def start(self, begin: int) -> None:
         """From this chunk on. Raises ``Unreachable``."""
+        words = ("zstd", "-1", "-cq", "--no-check")  # the receiver checks each chunk by its SHA-256
         try:
-            self._zstd = subprocess.Popen(("zstd", "-1", "-cq"), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            self._zstd = subprocess.Popen(words, bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         except FileNotFoundError:
             raise Unreachable("zstd is missing", "install it: apt-get install zstd") from None
         work = (self._read, begin, self._zstd.stdin), (self._pack, self._zstd.stdout, os.dup(self.output))
@@ -319,10 +321,11 @@ class _Feeder:
                 )
 
     def _is_good(self, chunk: tuple[int, Run]) -> bool:
-        digest, buffer = hashlib.sha256(), memoryview(bytearray(CHUNK))
+        digest = hashlib.sha256()
         try:
             with self._source.open("rb", buffering=0) as file:
-                digest.update(self._held(file.fileno(), chunk, buffer))
+                for at, end in self._map.extents(chunk):
+                    digest.update(os.pread(file.fileno(), end - at, at))
         except OSError as error:
             raise self._unread(error) from None
         return digest.hexdigest() == chunk[1].sha256
@@ -334,12 +337,13 @@ class _Feeder:
         try:
             with self._source.open("rb", buffering=0) as file, into:
                 os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_SEQUENTIAL)
-                buffer = memoryview(bytearray(CHUNK))
+                _enlarge(into.fileno())
                 for chunk in self._map.with_data():
                     if chunk[0] >= begin:
-                        held = self._held(file.fileno(), chunk, buffer)
-                        into.write(FRAME.pack(chunk[0], len(held)))
-                        into.write(held)
+                        extents = self._map.extents(chunk)
+                        into.write(FRAME.pack(chunk[0], sum(end - at for at, end in extents)))
+                        for at, end in extents:
+                            _splice(file.fileno(), at, end, into.fileno())
         except BrokenPipeError:  # whoever reads has ended, and says why
             pass
         except OSError as error:
@@ -347,39 +351,37 @@ class _Feeder:
         except CopyLost as lost:
             self.failure = lost
 
-    def _held(self, file: int, chunk: tuple[int, Run], buffer: memoryview) -> memoryview:
-        """Its data. Raises ``OSError`` and ``CopyLost``."""
-        length = 0
-        for begin, end in self._map.extents(chunk):
-            _read_all(file, begin, buffer[length : length + end - begin])
-            length += end - begin
-        return buffer[:length]
-
     def _pack(self, packed: IO[bytes], into: int) -> None:
         """The last packet is empty, and tells that all was sent. ``into`` is closed then."""
         with packed, open(into, "wb", buffering=0), contextlib.suppress(BrokenPipeError):
-            for pipe in (packed.fileno(), into):
-                with contextlib.suppress(OSError):  # it may not be so large
-                    fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE)
+            _enlarge(packed.fileno())
+            _enlarge(into)
             os.set_blocking(into, False)
-            while held := os.read(packed.fileno(), PIPE):
-                self._write(into, PACKET.pack(len(held)) + held)
+            buffer = memoryview(bytearray(PACKET.size + PIPE))
+            while length := os.readv(packed.fileno(), [buffer[PACKET.size :]]):
+                buffer[: PACKET.size] = PACKET.pack(length)
+                self._write(into, buffer[: PACKET.size + length])
             if self.failure is None:
-                self._write(into, PACKET.pack(0))
+                self._write(into, memoryview(PACKET.pack(0)))
 
-    def _write(self, into: int, held: bytes) -> None:
+    def _write(self, into: int, view: memoryview) -> None:
         """All of it, unless it is to stop: a node that reads nothing holds nobody up."""
-        view, ready = memoryview(held), select.poll()
+        ready = select.poll()
         ready.register(into, select.POLLOUT)
         while view and not self._stopping:
             if ready.poll(TICK * 1000 / 2):
                 view = view[os.write(into, view) :]
 
 
-def _read_all(file: int, at: int, into: memoryview) -> None:
-    done = 0
-    while done < len(into):
-        got = os.preadv(file, [into[done:]], at + done)
-        if not got:
+def _enlarge(pipe: int) -> None:
+    with contextlib.suppress(OSError):  # it may not be so large
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE)
+
+
+def _splice(file: int, at: int, end: int, into: int) -> None:
+    """From the page cache into a pipe, not copied. Raises ``OSError``, and ``CopyLost`` when the file is shorter."""
+    while at < end:
+        sent = os.splice(file, into, end - at, offset_src=at)
+        if not sent:
             raise CopyLost("the repository's copy is shorter than it should be")
-        done += got
+        at += sent

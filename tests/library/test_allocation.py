@@ -1,0 +1,176 @@
+"""What is free on a disk, by what its file systems say; and what is never taken for free. Without root: file systems
+that can be made in a file. With root: tests/imaging/test_disks.py."""
+
+import os
+import random
+import subprocess
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as some
+
+from tests.imaging.disks import MIB, blank, run
+from vclab.library import allocation
+from vclab.library.allocation import Allocation
+
+BEGIN, SIZE = 8 * MIB, 320 * MIB
+"""Of the first partition."""
+
+
+def disk_with(folder: Path, file_system: Path | None, *, size: int = SIZE, label: str = "gpt") -> Path:
+    """A disk whose first partition holds these bytes; a small one, of nothing, follows."""
+    disk = blank(folder / "disk.raw", BEGIN + size + 16 * MIB)
+    parts = f"start={BEGIN // 512}, size={size // 512}\nstart={(BEGIN + size) // 512}, size=4M\n"
+    run("sfdisk", "--quiet", str(disk), given=f"label: {label}\n{parts}")
+    if file_system:
+        words = ("dd", f"if={file_system}", f"of={disk}", "bs=1M", "conv=notrunc,sparse", f"seek={BEGIN // MIB}")
+        run(*words, "status=none")
+    return disk
+
+
+def made(folder: Path, holds: str) -> Path:
+    """A file system with some files, in a file."""
+    files = folder / "files"
+    files.mkdir()
+    for number in range(40):
+        (files / f"file-{number}").write_bytes(os.urandom(number * 9000))
+    target = blank(folder / holds, SIZE)
+    words = {
+        "ext4": ("mkfs.ext4", "-q", "-F", "-d", str(files), str(target)),
+        "btrfs": ("mkfs.btrfs", "-q", "--rootdir", str(files), str(target)),
+        "xfs": ("mkfs.xfs", "-q", "-f", str(target)),
+        "ntfs": ("mkfs.ntfs", "-q", "-Q", "-F", str(target)),
+        "swap": ("mkswap", str(target)),
+    }
+    run(*words[holds])
+    return target
+
+
+CHECKS = {
+    "ext4": ("e2fsck", "-f", "-n"),
+    "btrfs": ("btrfs", "check", "--check-data-csum"),
+    "xfs": ("xfs_repair", "-n", "-f"),
+    "ntfs": ("ntfsfix", "--no-action"),
+}
+
+
+@pytest.mark.parametrize("label", ["gpt", "dos"])
+@pytest.mark.parametrize("holds", list(CHECKS))
+def test_what_is_free_can_hold_anything(tmp_path: Path, holds: str, label: str) -> None:
+    disk = disk_with(tmp_path, made(tmp_path, holds), label=label)
+    found = allocation.find(disk)
+    assert [(use.holds, use.whole) for use in found.partitions] == [(holds, ""), ("", "its free space can't be told")]
+    free = sum(end - begin for begin, end in found.free)
+    assert 0.6 * SIZE < free < SIZE and found.sector == 512
+    assert all(BEGIN <= begin < end <= BEGIN + SIZE for begin, end in found.free)
+    with disk.open("r+b") as file:
+        for begin, end in found.free:
+            file.seek(begin)
+            file.write(b"\xa5" * (end - begin))
+    part = tmp_path / "part"
+    run("dd", f"if={disk}", f"of={part}", "bs=1M", f"skip={BEGIN // MIB}", f"count={SIZE // MIB}", "status=none")
+    run(*CHECKS[holds], str(part))
+
+
+def test_a_file_system_that_was_not_unmounted_travels_whole(tmp_path: Path) -> None:
+    file_system = made(tmp_path, "ext4")
+    run("debugfs", "-w", "-R", "feature needs_recovery", str(file_system))
+    _is_whole(disk_with(tmp_path, file_system), "ext4", "it was not unmounted cleanly")
+
+
+@pytest.mark.parametrize("holds", ["swap", "crypto_LUKS", ""])
+def test_what_is_not_known_travels_whole(tmp_path: Path, holds: str) -> None:
+    if holds == "swap":
+        file_system = made(tmp_path, holds)
+    else:
+        file_system = blank(tmp_path / "bytes", SIZE)
+        file_system.write_bytes((b"LUKS\xba\xbe\x00\x01" if holds else b"what?").ljust(4096, b"\0"))
+    _is_whole(disk_with(tmp_path, file_system), holds, "its free space can't be told")
+
+
+def test_a_file_system_in_an_array_travels_whole(tmp_path: Path) -> None:
+    """A member of a mirror whose mark is at its end looks like the file system itself at its beginning."""
+    file_system = made(tmp_path, "ext4")
+    with file_system.open("r+b") as file:
+        file.seek(SIZE - (64 << 10))
+        file.write(_array_mark())
+    _is_whole(disk_with(tmp_path, file_system), "linux_raid_member", "its free space can't be told")
+
+
+def _array_mark() -> bytes:
+    """Of version 0.90: at the last 64 KiB."""
+    words = [0xA92B4EFC, 0, 90, 0, 0, 1, 0, 1, 0, 2, 2, 0, 0, 2, 3, 4]
+    return b"".join(word.to_bytes(4, "little") for word in words).ljust(4096, b"\0")
+
+
+def _is_whole(disk: Path, holds: str, why: str) -> None:
+    found = allocation.find(disk)
+    assert (found.partitions[0].holds, found.partitions[0].whole, found.free) == (holds, why, ())
+
+
+def test_partitions_that_overlap_are_not_looked_at(tmp_path: Path) -> None:
+    disk = disk_with(tmp_path, made(tmp_path, "ext4"), label="dos")
+    with disk.open("r+b") as file:
+        file.seek(446 + 16 + 8)
+        file.write((BEGIN // 512 + 2048).to_bytes(4, "little"))  # the second one begins within the first
+    assert allocation.find(disk) == Allocation(512)
+
+
+def test_a_disk_without_a_table_travels_whole(tmp_path: Path) -> None:
+    assert allocation.find(blank(tmp_path / "disk", 8 * MIB)) == Allocation()
+
+
+# What a captured disk holds was written by whoever had root on it.
+
+
+@pytest.fixture(scope="module", params=list(CHECKS))
+def hostile(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A disk, to be damaged, and what it holds."""
+    folder = tmp_path_factory.mktemp("hostile")
+    return disk_with(folder, made(folder, request.param)), request.param
+
+
+@settings(deadline=None, max_examples=25)
+@given(seed=some.integers(0, 2**32))
+def test_a_damaged_file_system_is_read_or_travels_whole(hostile: tuple[Path, str], seed: int) -> None:
+    disk, holds = hostile
+    chance, undo = random.Random(seed), list[tuple[int, bytes]]()
+    places = {
+        "ext4": [(1024, 1024), (4096, 8192)],
+        "xfs": [(0, 256), (512, 64), (4096, 4096)],
+        "btrfs": [(65536, 4096), (1 << 20, 8 << 20)],
+        "ntfs": [(0, 128), (16384, 16384)],
+    }
+    with disk.open("r+b") as file:
+        for _ in range(chance.randint(1, 6)):
+            begin, size = chance.choice(places[holds])
+            at = BEGIN + begin + chance.randrange(size)
+            file.seek(at)
+            undo.append((at, file.read(4)))
+            file.seek(at)
+            file.write(chance.choice([b"\0", b"\xff", chance.randbytes(1)]) * chance.choice([1, 2, 4]))
+    try:
+        found = allocation.find(disk)
+        assert all(BEGIN <= begin < end <= BEGIN + SIZE for begin, end in found.free)
+        assert all(first[1] < second[0] for first, second in pairwise(found.free))
+    finally:
+        with disk.open("r+b") as file:
+            for at, held in reversed(undo):
+                file.seek(at)
+                file.write(held)
+
+
+def test_dumpe2fs_that_fails_is_not_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    disk = disk_with(tmp_path, made(tmp_path, "ext4"))
+    real = subprocess.run
+
+    def broken(words: tuple[str, ...], **given: object) -> object:
+        ran = real(words, **given)  # type: ignore[call-overload]
+        if "dumpe2fs" in words:
+            ran.stdout = ran.stdout.replace(b"  Free blocks: ", b"  Free blocks: 7, ", 1)
+        return ran
+
+    monkeypatch.setattr(subprocess, "run", broken)
+    _is_whole(disk, "ext4", "its free blocks are not as many as it says")

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -18,9 +19,10 @@ from tests.imaging.disks import blank
 from tests.imaging.wire import STALLED
 from vclab.imaging import sender
 from vclab.imaging.sender import Node
-from vclab.library import block_map
+from vclab.library import block_map, content
 from vclab.library.block_map import BlockMap, Run
 from vclab.library.content import CHUNK, PIECE
+from vclab.library.repository import Repository
 from vclab.model.errors import CopyLost, Interrupted, Refused, StepFailed, Unreachable
 
 OTHER = b"\xa5"
@@ -61,16 +63,15 @@ def test_what_the_map_says_is_written_and_nothing_else(
     tmp_path_factory: pytest.TempPathFactory, chunks: list[tuple[int, int]], tail: int, blanked: bool
 ) -> None:
     folder, size = tmp_path_factory.mktemp("map"), (len(chunks) - 1) * CHUNK + tail
-    content = os.urandom(size)
+    whole = os.urandom(size)
     source = blank(folder / "image.raw", size)
-    source.write_bytes(content)
+    source.write_bytes(whole)
     last = (1 << -(-tail // PIECE)) - 1
     runs = []
     for number, (data, zero) in enumerate(chunks):
         possible = last if number == len(chunks) - 1 else 2**64 - 1
         held = b"".join(
-            content[number * CHUNK + a * PIECE : number * CHUNK + b * PIECE]
-            for a, b in block_map.ranges(data & possible)
+            whole[number * CHUNK + a * PIECE : number * CHUNK + b * PIECE] for a, b in block_map.ranges(data & possible)
         )
         runs.append(Run(1, data & possible, zero & possible & ~data, hashlib.sha256(held).hexdigest() if held else ""))
     given_map = BlockMap("0" * 64, size, 0, (), tuple(runs))
@@ -79,7 +80,7 @@ def test_what_the_map_says_is_written_and_nothing_else(
     stream(Node(str(disk), folder=str(folder / "node"), blank=blanked), Image(source, given_map))
     expected = bytearray(b"\0" if blanked else OTHER) * size
     for number, run in enumerate(runs):
-        for mask, held in ((run.zero, bytes(size)), (run.data, content)):
+        for mask, held in ((run.zero, bytes(size)), (run.data, whole)):
             for first, end in block_map.ranges(mask):
                 at, to = number * CHUNK + first * PIECE, min(number * CHUNK + end * PIECE, size)
                 expected[at:to] = held[at:to]
@@ -193,6 +194,34 @@ def test_a_copy_that_became_shorter_is_lost(an_image: Image, tmp_path: Path, mak
         sender.write(node, an_image.disk, an_image.map)
 
 
+def test_eight_nodes_that_want_one_image_do_not_read_it_eight_times(
+    an_image: Image, tmp_path: Path, make_node: MakeNode
+) -> None:
+    repository = Repository.make(tmp_path / "repository")
+    with an_image.disk.open("rb") as file:
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    before = _read_from_disks()
+
+    def one(number: int) -> None:
+        node = Node(str(blank(tmp_path / f"disk-{number}", 40 * MIB)), folder=str(tmp_path / "node"))
+        with repository.reading(3, lambda: None):
+            sender.write(node, an_image.disk, an_image.map)
+
+    sender.place(make_node(tmp_path / "disk-0"), an_image.map)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(one, range(8)))
+    read = _read_from_disks() - before
+    if not read:
+        pytest.skip("the tests' folder is on no disk")
+    assert read < 1.5 * content.allocated(an_image.disk)
+
+
+def _read_from_disks() -> int:
+    """Bytes that this process has fetched from disks until now."""
+    said = dict(line.split(": ") for line in Path("/proc/self/io").read_text().splitlines())
+    return int(said["read_bytes"])
+
+
 # --- the disk, read back ----------------------------------------------------------------------------------------------
 
 
@@ -255,7 +284,7 @@ def test_a_worker_that_is_killed_leaves_nobody_who_writes_and_the_next_one_goes_
     program = f"""
         from pathlib import Path
         from vclab.imaging import sender
-        from vclab.library import block_map
+        from vclab.library import block_map, content
         chunks = Path({str(noted)!r}).open("a")
         written = lambda chunk: print(chunk, file=chunks, flush=True)
         a_map = block_map.parsed(Path({str(tmp_path / "map")!r}).read_bytes())

@@ -110,13 +110,15 @@ class Map:
         """The pieces in a row."""
         found: Extents = []
         at, end = number * self.chunk, min((number + 1) * self.chunk, self.size)
-        while mask and at < end:
-            length = min(self.piece, end - at)
-            if mask & 1 and found and sum(found[-1]) == at:
-                found[-1] = (found[-1][0], found[-1][1] + length)
-            elif mask & 1:
-                found.append((at, length))
-            mask, at = mask >> 1, at + length
+        mask &= (1 << -(-(end - at) // self.piece)) - 1
+        while mask:
+            skipped = (mask & -mask).bit_length() - 1
+            mask >>= skipped
+            taken = (~mask & (mask + 1)).bit_length() - 1
+            mask >>= taken
+            begin = at + skipped * self.piece
+            at = begin + taken * self.piece
+            found.append((begin, min(at, end) - begin))
         return found
 
 

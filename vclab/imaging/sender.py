@@ -283,7 +283,7 @@ class _Feeder:
         self._source, self._map = source, block_map
         self._zstd: subprocess.Popen[bytes] | None = None
         self._threads: list[threading.Thread] = []
-        self._stopping = False
+        self._stopping = self._is_all_read = False
 
     def __enter__(self) -> "_Feeder":
         return self
@@ -344,6 +344,7 @@ class _Feeder:
                         into.write(FRAME.pack(chunk[0], sum(end - at for at, end in extents)))
                         for at, end in extents:
                             _splice(file.fileno(), at, end, into.fileno())
+                self._is_all_read = True
         except BrokenPipeError:  # whoever reads has ended, and says why
             pass
         except OSError as error:
@@ -361,7 +362,7 @@ class _Feeder:
             while length := os.readv(packed.fileno(), [buffer[PACKET.size :]]):
                 buffer[: PACKET.size] = PACKET.pack(length)
                 self._write(into, buffer[: PACKET.size + length])
-            if self.failure is None:
+            if self._is_all_read:
                 self._write(into, memoryview(PACKET.pack(0)))
 
     def _write(self, into: int, view: memoryview) -> None:

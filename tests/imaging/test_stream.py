@@ -303,3 +303,34 @@ def test_a_worker_that_is_killed_leaves_nobody_who_writes_and_the_next_one_goes_
     assert not running(tmp_path) and chunk > 5
     assert stream(make_node(disk), an_image, chunk)[0] == chunk
     assert disk.read_bytes() == an_image.disk.read_bytes()
+
+
+# --- what a node says -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ("root:", "not understood: root:"),
+        ("[]", "not understood"),
+        ('{"event": "at", "done": -1, "of": 1}', "not understood: done is -1"),
+        ('{"event": "at", "done": 1e99, "of": 1}', "not understood: done is 1e"),
+        ('{"event": "ready", "chunk": "0"}', "not understood: chunk is 0"),
+        ('{"event": "error", "code": "wire", "text": "\\u001b[2J", "chunk": {}}', "not understood"),
+        ('{"event": "looking"}', "the program on the node ended: it gives no reason"),
+        ("a" * 200_000, "not understood"),
+    ],
+)
+def test_what_a_node_says_is_a_claim(an_image: Image, tmp_path: Path, said: str, why: str) -> None:
+    (tmp_path / "said").write_text(said + "\n")
+    node = Node(str(tmp_path / "disk"), ("sh", "-c", f"cat {tmp_path}/said; exit 0 #"))
+    with pytest.raises(Unreachable, match=why):
+        sender.write(node, an_image.disk, an_image.map)
+
+
+def test_a_node_without_progress_is_given_up(an_image: Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sender, "SILENT", 1.0)
+    line = '{"event": "at", "chunk": 0, "done": 0, "of": 9}'  # it says something, but nothing is done
+    node = Node(str(tmp_path / "disk"), ("sh", "-c", f"while echo '{line}'; do sleep 0.1; done #"))
+    with pytest.raises(Unreachable, match="no progress for 1 s"):
+        sender.write(node, an_image.disk, an_image.map)

@@ -162,7 +162,7 @@ def _followed(
     told: Told,
     heard: Callable[[dict[str, Any]], None] = lambda said: None,
     feeder: "_Feeder | None" = None,
-    patience: float = SILENT,
+    patience: float | None = None,
 ) -> dict[str, Any]:
     """Run a program on the node until it is done: what it says then. Its standard input is a pipe, whose end we hold:
     it stops when that is closed, also by our death."""
@@ -173,7 +173,7 @@ def _followed(
         stack.callback(_stop, running, leash, feeder)
         if feeder:
             feeder.output = leash
-        for said in _lines(running, told, patience):
+        for said in _lines(running, told, SILENT if patience is None else patience):
             if said["event"] == "done":
                 return said
             if said["event"] == "error":

@@ -20,6 +20,7 @@ import os
 import re
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -141,11 +142,12 @@ def make(raw: Path, told: Told = nobody) -> BlockMap:
     """Read a raw disk, from the disk and not from memory. Raises ``OSError``, and as ``allocation.find``."""
     known, size = allocation.find(raw), raw.stat().st_size
     needed, whole, runs = _Needed(known, size), hashlib.sha256(), list[Run]()
-    with raw.open("rb", buffering=0) as file:
+    with raw.open("rb", buffering=0) as file, ThreadPoolExecutor(1) as beside:
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         for at, held, length in _read(file.fileno(), size):
-            whole.update(memoryview(held)[:length])
+            hashed = beside.submit(whole.update, memoryview(held)[:length])
             _append(runs, _run(held, length, needed.mask(at)))
+            hashed.result()
             told(at + length, size)
     return BlockMap(whole.hexdigest(), size, known.sector, known.partitions, tuple(runs))
 

@@ -74,6 +74,20 @@ def test_the_second_file_system_of_a_disk_with_an_mbr_grows(tmp_path: Path, make
             assert manifest(there) == files
 
 
+def test_a_fitting_that_was_cut_off_is_ended_by_the_next_one(tmp_path: Path, make_node: MakeNode) -> None:
+    image, files = made(tmp_path, "xfs", 512, files=10)
+    with loop(blank(tmp_path / "disk", 640 * MIB)) as device:
+        node = make_node(Path(device))
+        sender.place(node, image.map)
+        sender.write(node, image.disk, image.map)
+        run("sfdisk", "--quiet", "--relocate", "gpt-bak-std", device)
+        run("sfdisk", "--quiet", "-N", "2", device, given=",+\n")  # and its file system has not grown yet
+        assert sender.finish(node) == Finished(False, 2, "partition 2 and its xfs have all room of the disk")
+        with partition(device, 2) as part, mounted(part, "xfs", tmp_path / "mounted") as there:
+            assert manifest(there) == files
+            assert os.statvfs(there).f_blocks * os.statvfs(there).f_frsize > 540 * MIB
+
+
 @pytest.mark.parametrize(
     ("last", "why"), [("swap", "it is swap, so what lies before it can't grow"), ("LVM2_member", "it belongs to LVM")]
 )

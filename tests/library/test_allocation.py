@@ -3,6 +3,7 @@ that can be made in a file. With root: tests/imaging/test_disks.py."""
 
 import os
 import random
+import shutil
 import subprocess
 from itertools import pairwise
 from pathlib import Path
@@ -11,9 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from tests.imaging.disks import MIB, blank, run
-from vclab.library import allocation
+from tests.imaging.disks import MIB, blank, manifest, run
+from vclab.library import allocation, block_map
 from vclab.library.allocation import Allocation
+from vclab.library.block_map import BlockMap
+from vclab.library.content import CHUNK, PIECE
 
 BEGIN, SIZE = 8 * MIB, 320 * MIB
 """Of the first partition."""
@@ -71,6 +74,51 @@ def test_what_is_free_can_hold_anything(tmp_path: Path, holds: str, label: str) 
     part = tmp_path / "part"
     run("dd", f"if={disk}", f"of={part}", "bs=1M", f"skip={BEGIN // MIB}", f"count={SIZE // MIB}", "status=none")
     run(*CHECKS[holds], str(part))
+
+
+@settings(deadline=None, max_examples=6)
+@given(
+    kept=some.lists(some.integers(0, 3 * MIB), max_size=8),
+    removed=some.lists(some.integers(0, 3 * MIB), max_size=4),
+    block=some.sampled_from([1024, 4096]),
+    seed=some.integers(0, 2**32),
+)
+def test_files_are_the_same_after_only_what_the_map_has_was_written(
+    tmp_path_factory: pytest.TempPathFactory, kept: list[int], removed: list[int], block: int, seed: int
+) -> None:
+    folder, bits = tmp_path_factory.mktemp("files"), random.Random(seed)
+    (folder / "files").mkdir()
+    for number, length in enumerate(kept + removed):
+        (folder / "files" / str(number)).write_bytes(bits.randbytes(length))
+    size = 64 * MIB
+    file_system = blank(folder / "ext4", size)
+    run("mkfs.ext4", "-q", "-F", "-b", str(block), "-d", str(folder / "files"), str(file_system))
+    for number in range(len(kept), len(kept) + len(removed)):
+        run("debugfs", "-w", "-R", f"rm {number}", str(file_system))
+        (folder / "files" / str(number)).unlink()
+    disk = disk_with(folder, file_system, size=size)
+    made_of_it = block_map.make(disk)
+    assert made_of_it.travels <= sum(kept) + 8 * MIB
+    written = _written(disk, made_of_it)[BEGIN : BEGIN + size]
+    (folder / "written").write_bytes(written)
+    run("e2fsck", "-f", "-n", str(folder / "written"))
+    (folder / "found").mkdir()
+    run("debugfs", "-R", f"rdump / {folder}/found", str(folder / "written"))
+    shutil.rmtree(folder / "found" / "lost+found")
+    assert manifest(folder / "found") == manifest(folder / "files")
+
+
+def _written(disk: Path, a_map: BlockMap) -> bytearray:
+    """A disk that held something else, after what the map has was written to it."""
+    held, number, whole = bytearray(b"\xa5") * a_map.size, 0, disk.read_bytes()
+    for run_ in a_map.runs:
+        for one in range(number, number + run_.count):
+            for mask, source in ((run_.data, whole), (run_.zero, bytes(a_map.size))):
+                for first, last in block_map.ranges(mask):
+                    at, to = one * CHUNK + first * PIECE, min(one * CHUNK + last * PIECE, a_map.size)
+                    held[at:to] = source[at:to]
+        number += run_.count
+    return held
 
 
 def test_a_file_system_that_was_not_unmounted_travels_whole(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 root."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,12 @@ import pytest
 from tests.disks import small_disk
 from tests.imaging.conftest import MIB, Image, MakeNode
 from tests.imaging.disks import MAKE, blank, check, fill, loop, manifest, mounted, partition, partitioned, run
+from tests.imaging.wire import STALLED
+from tests.labfixture import eventually
 from vclab.imaging import sender
 from vclab.imaging.sender import Finished, Node
 from vclab.library import block_map
-from vclab.model.errors import Refused, StepFailed
+from vclab.model.errors import Refused, StepFailed, Unreachable
 
 OTHER = b"\xa5"
 SIZE = 500 * MIB
@@ -136,6 +139,20 @@ def test_a_disk_that_is_read_only_in_use_or_has_other_sectors_is_refused(tmp_pat
         with mounted(device, "ext4", tmp_path / "mounted"):
             _refused(make_node(Path(device)), image, "is in use")
     assert disk.read_bytes().count(OTHER) == 80 * MIB
+
+
+def test_the_newest_attempt_takes_a_disk_from_one_that_hangs(
+    an_image: Image, tmp_path: Path, make_node: MakeNode
+) -> None:
+    with loop(blank(tmp_path / "disk", 40 * MIB)) as device, ThreadPoolExecutor(1) as pool:
+        sender.place(make_node(Path(device)), an_image.map)
+        hanging = make_node(Path(device), "stall", 12 * MIB)
+        old = pool.submit(sender.write, hanging, an_image.disk, an_image.map)
+        eventually((tmp_path / STALLED).exists)
+        sender.write(make_node(Path(device)), an_image.disk, an_image.map)
+        sender.verify(make_node(Path(device)))
+        with pytest.raises(Unreachable):
+            old.result()
 
 
 def _refused(node: Node, image: Image, why: str) -> None:

@@ -17,6 +17,7 @@ from hypothesis import strategies as some
 from tests.imaging.conftest import MIB, Image, MakeNode
 from tests.imaging.disks import blank
 from tests.imaging.wire import STALLED
+from tests.labfixture import eventually
 from vclab.imaging import sender
 from vclab.imaging.sender import Node
 from vclab.library import block_map, content
@@ -85,6 +86,7 @@ def test_what_the_map_says_is_written_and_nothing_else(
                 at, to = number * CHUNK + first * PIECE, min(number * CHUNK + end * PIECE, size)
                 expected[at:to] = held[at:to]
     assert disk.read_bytes()[:size] == expected
+    assert disk.read_bytes()[size:] == (b"\0" if blanked else OTHER) * MIB + bytes(MIB)
 
 
 @pytest.mark.parametrize("begin", [1, 5, 7, 10])
@@ -194,20 +196,18 @@ def test_a_copy_that_became_shorter_is_lost(an_image: Image, tmp_path: Path, mak
         sender.write(node, an_image.disk, an_image.map)
 
 
-def test_eight_nodes_that_want_one_image_do_not_read_it_eight_times(
-    an_image: Image, tmp_path: Path, make_node: MakeNode
-) -> None:
+def test_eight_nodes_that_want_one_image_do_not_read_it_eight_times(an_image: Image, tmp_path: Path) -> None:
     repository = Repository.make(tmp_path / "repository")
     with an_image.disk.open("rb") as file:
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
     before = _read_from_disks()
 
     def one(number: int) -> None:
-        node = Node(str(blank(tmp_path / f"disk-{number}", 40 * MIB)), folder=str(tmp_path / "node"))
+        node = Node(str(blank(tmp_path / f"disk-{number}", 40 * MIB)), folder=str(tmp_path / f"node-{number}"))
+        sender.place(node, an_image.map)
         with repository.reading(3, lambda: None):
             sender.write(node, an_image.disk, an_image.map)
 
-    sender.place(make_node(tmp_path / "disk-0"), an_image.map)
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(one, range(8)))
     read = _read_from_disks() - before
@@ -258,6 +258,20 @@ def test_a_cancel_stops_within_two_seconds_and_nothing_is_written_after_it(
         sender.write(make_node(disk, "stall", 12 * MIB), an_image.disk, an_image.map, told=told)
     assert time.monotonic() - asked < sender.STOPPED_WITHIN
     assert not running(tmp_path)
+
+
+def test_the_newest_attempt_takes_the_node_from_one_that_hangs(
+    an_image: Image, tmp_path: Path, make_node: MakeNode
+) -> None:
+    disk = blank(tmp_path / "disk", 40 * MIB, OTHER)
+    sender.place(make_node(disk), an_image.map)
+    with ThreadPoolExecutor(1) as pool:
+        old = pool.submit(sender.write, make_node(disk, "stall", 12 * MIB), an_image.disk, an_image.map)
+        eventually((tmp_path / STALLED).exists)
+        stream(make_node(disk), an_image)
+        with pytest.raises(Unreachable):
+            old.result()
+    assert disk.read_bytes() == an_image.disk.read_bytes()
 
 
 def test_a_cancel_stops_reading_back(an_image: Image, tmp_path: Path, make_node: MakeNode) -> None:

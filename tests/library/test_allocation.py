@@ -4,6 +4,7 @@ that can be made in a file. With root: tests/imaging/test_disks.py."""
 import os
 import random
 import shutil
+import struct
 import subprocess
 from itertools import pairwise
 from pathlib import Path
@@ -121,10 +122,84 @@ def _written(disk: Path, a_map: BlockMap) -> bytearray:
     return held
 
 
-def test_a_file_system_that_was_not_unmounted_travels_whole(tmp_path: Path) -> None:
-    file_system = made(tmp_path, "ext4")
+@pytest.mark.parametrize("holds", list(CHECKS))
+def test_a_file_system_that_was_not_unmounted_travels_whole(tmp_path: Path, holds: str) -> None:
+    file_system = made(tmp_path, holds)
+    {"ext4": _break_ext4, "xfs": _break_xfs, "btrfs": _break_btrfs, "ntfs": _break_ntfs}[holds](file_system)
+    _is_whole(disk_with(tmp_path, file_system), holds, "it was not unmounted cleanly")
+
+
+def _break_ext4(file_system: Path) -> None:
     run("debugfs", "-w", "-R", "feature needs_recovery", str(file_system))
-    _is_whole(disk_with(tmp_path, file_system), "ext4", "it was not unmounted cleanly")
+
+
+def _break_xfs(file_system: Path) -> None:
+    """The newest record of its log is another than that of unmounting."""
+    said = run("xfs_db", "-f", "-r", "-c", "sb 0", "-c", "p logstart", str(file_system))
+    block = int(said.split(" = ")[1])
+    sector = run("xfs_db", "-f", "-r", "-c", f"convert fsb {block} daddr", str(file_system)).split()[1].strip("()")
+    _change(file_system, (int(sector) + 1) * 512 + 9, b"\x20", b"\x00")
+
+
+def _break_btrfs(file_system: Path) -> None:
+    """Its superblock names a log."""
+    _change(file_system, (64 << 10) + 96, bytes(8), (30 * MIB).to_bytes(8, "little"))
+
+
+def _break_ntfs(file_system: Path) -> None:
+    """Its volume is marked as dirty, in the fourth record of its file table."""
+    with file_system.open("rb") as file:
+        boot = file.read(512)
+        cluster = int.from_bytes(boot[11:13], "little") * boot[13]
+        table = int.from_bytes(boot[48:56], "little") * cluster
+        file.seek(table + 3 * 1024)
+        record = file.read(1024)
+    at = int.from_bytes(record[20:22], "little")
+    while record[at] != 0x70:
+        at += int.from_bytes(record[at + 4 : at + 8], "little")
+    flags = at + int.from_bytes(record[at + 20 : at + 22], "little") + 10
+    _change(file_system, table + 3 * 1024 + flags, b"\x00", b"\x01")
+
+
+def _change(file_system: Path, at: int, before: bytes, after: bytes) -> None:
+    with file_system.open("r+b") as file:
+        file.seek(at)
+        assert file.read(len(before)) == before
+        file.seek(at)
+        file.write(after)
+
+
+def test_a_volume_that_windows_has_not_closed_travels_whole(tmp_path: Path) -> None:
+    file_system = made(tmp_path, "ntfs")
+    log = _ntfs_log(file_system)
+    _change(file_system, log, b"\xff" * 4096, _restart_page(10, in_use=0, clean=False))
+    _change(file_system, log + 4096, b"\xff" * 4096, _restart_page(9, in_use=0, clean=True))
+    _is_whole(
+        disk_with(tmp_path, file_system),
+        "ntfs",
+        "its log is not empty: Windows did not shut down, or sleeps (fast start-up)",
+    )
+
+
+def test_a_volume_that_windows_has_closed_does_not(tmp_path: Path) -> None:
+    file_system = made(tmp_path, "ntfs")
+    log = _ntfs_log(file_system)
+    _change(file_system, log, b"\xff" * 4096, _restart_page(10, in_use=0, clean=True))
+    assert allocation.find(disk_with(tmp_path, file_system)).partitions[0].whole == ""
+
+
+def _ntfs_log(file_system: Path) -> int:
+    """Where ``$LogFile`` begins: what ``mkfs.ntfs`` fills with 0xff."""
+    held = file_system.read_bytes()
+    at = held.index(b"\xff" * (1 << 20))
+    assert at % 4096 == 0
+    return at
+
+
+def _restart_page(number: int, in_use: int, clean: bool) -> bytes:
+    """As layout.h of ntfs-3g has it: the head, and the restart area at 48."""
+    head = b"RSTR" + struct.pack("<HHQIIHHHH", 30, 9, 0, 4096, 4096, 48, 0, 1, 1)
+    return (head.ljust(48, b"\0") + struct.pack("<QHHHH", number, 1, 0xFFFF, in_use, 2 * clean)).ljust(4096, b"\0")
 
 
 @pytest.mark.parametrize("holds", ["swap", "crypto_LUKS", ""])

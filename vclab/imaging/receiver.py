@@ -33,6 +33,7 @@ import mmap
 import os
 import queue
 import select
+import signal
 import stat
 import struct
 import subprocess
@@ -57,6 +58,9 @@ AHEAD = 3
 _SECTOR, _IS_READ_ONLY, _ZERO_OUT = 0x1268, 0x125E, 0x127F
 """BLKSSZGET, BLKROGET, BLKZEROOUT of linux/fs.h."""
 _ALIGNED = 4096
+_TAKES_OVER_WITHIN, _LETS_GO_WITHIN = 10.0, 2.0
+_FLOCK = struct.Struct("hhqqi0q")
+"""struct flock of fcntl.h: type, whence, start, length, process."""
 _AT_THE_END = 1 << 20
 """Bytes at a disk's end that are zeroed: arrays that it was in before have left their marks there."""
 
@@ -145,12 +149,18 @@ class Disk:
         self._zero_out = self.is_block
 
     def _open(self, flags: int) -> int:
-        try:
-            return os.open(self.path, flags | os.O_DIRECT)
-        except OSError as error:
-            if error.errno != errno.EINVAL:  # a file system without it
-                raise
-            return os.open(self.path, flags)
+        """One that is in use is tried again for a while: an attempt that was killed is still letting go of it."""
+        flags, deadline = flags | os.O_DIRECT, time.monotonic() + _LETS_GO_WITHIN
+        while True:
+            try:
+                return os.open(self.path, flags)
+            except OSError as error:
+                if error.errno == errno.EINVAL and flags & os.O_DIRECT:  # a file system without it
+                    flags &= ~os.O_DIRECT
+                elif error.errno == errno.EBUSY and time.monotonic() < deadline:
+                    time.sleep(0.1)
+                else:
+                    raise
 
     def _number(self, request: int) -> int:
         held = bytearray(8)
@@ -458,6 +468,24 @@ def _leash() -> None:
     os._exit(1)
 
 
+def _take_over(path: str) -> None:
+    """Lock what whoever works on this node's disk locks, as long as this process lives. Whoever holds it is an older
+    attempt, which has hung: it is killed."""
+    file, deadline = os.open(path, os.O_RDWR | os.O_CREAT, 0o600), time.monotonic() + _TAKES_OVER_WITHIN
+    while True:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except OSError as error:
+            if error.errno not in (errno.EACCES, errno.EAGAIN) or time.monotonic() > deadline:
+                raise Trouble("failing", f"an older attempt can't be ended: {error.strerror}") from None
+        *_, holder = _FLOCK.unpack(fcntl.fcntl(file, fcntl.F_GETLK, _FLOCK.pack(fcntl.F_WRLCK, 0, 0, 0, 0)))
+        if holder:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(holder, signal.SIGKILL)
+        time.sleep(0.05)
+
+
 def main() -> int:
     """As its words say."""
     parser = argparse.ArgumentParser()
@@ -469,6 +497,7 @@ def main() -> int:
     given = parser.parse_args()
     threading.Thread(target=_leash, daemon=True).start()
     try:
+        _take_over(f"{given.map}.lock")
         with Path(given.map).open("rb") as held:
             map_ = Map(json.load(held), given.blank)
         disk = Disk(given.disk, given.what != "verify")

@@ -17,7 +17,8 @@ HEAVY = (
     *("stack/", "lab/", "node/", "guests/", "provisioning/", "workflows/"),
     *("store/test_processes.py", "store/test_machine.py", "fake/test_bench.py", "activities/test_clock.py"),
     *(
-        "imaging/test_disks.py",
+        "imaging/",
+        "library/test_allocation.py",
         "cli/test_acts.py",
         "cli/test_scheduled.py",
         "cli/test_handing_out.py",

@@ -30,7 +30,7 @@ def main(what: str, after: int, command: str) -> int:
                     elif what == "cut":
                         running.kill()
                     elif what == "stall":
-                        _until_closed()
+                        _until_closed(running)
                         break
                 passed += len(held)
                 running.stdin.write(held)
@@ -40,11 +40,12 @@ def main(what: str, after: int, command: str) -> int:
         return running.wait()
 
 
-def _until_closed() -> None:
+def _until_closed(running: "subprocess.Popen[bytes]") -> None:
     Path(STALLED).touch()
     closed = select.poll()
     closed.register(0, select.POLLHUP)
-    closed.poll()
+    while running.poll() is None and not closed.poll(100):
+        pass
 
 
 if __name__ == "__main__":

@@ -65,7 +65,7 @@ class Capture:
     async def run(self, given: CaptureInput) -> CaptureOutcome:
         """It has ended, or stands at a step that failed; or what the computer holds is taken."""
         self._show()
-        if given.give_up:
+        if given.given_up:
             return await whole(self._give_up())
         try:
             if self._progress.stage is Stage.TAKE:
@@ -141,11 +141,12 @@ class Capture:
         progress, owner = self._progress, self._owner
         if progress.throw_away is None:
             owner.waits_for("a throw-away computer")
+            ceiling = self._given.waits.step_ceiling
             survey: Survey = await owner.unless_ended(
                 workflow.start_activity_method(
                     ProvisioningActivities.survey,
-                    SurveyInput(self._source.site),
-                    **profiles.survey("ask the endpoints what they can hold", self._source.site),
+                    SurveyInput(self._source.site, self._source.endpoint),
+                    **profiles.short("ask the endpoint what it can hold", self._source.site, ceiling),
                 )
             )
             wanted = ThrowAwayWanted(self._given.becomes, bool(isolated), survey.answers, workflow.now())
@@ -225,7 +226,7 @@ class Capture:
 
     async def _give_up(self) -> CaptureOutcome:
         """All is put back as far as that can be."""
-        progress, why, taken = self._progress, self._given.why, self._progress.stage is not Stage.TAKE
+        progress, why, taken = self._progress, self._given.given_up, self._progress.stage is not Stage.TAKE
         try:
             await self._put_back()
         except FailureError as error:

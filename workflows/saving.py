@@ -85,7 +85,7 @@ async def _tried(life: Life, saving: Saving) -> CaptureOutcome:
     outcome = await whole(_capture(life, saving))
     while outcome.why_not:
         if await _mended(life, saving, outcome) is not How.RETRY:
-            return await whole(_capture(life, saving, give_up=outcome.why_not))
+            return await whole(_capture(life, saving, given_up=outcome.why_not))
         saving.progress.load.run += 1
         outcome = await whole(_capture(life, saving))
     return outcome
@@ -119,10 +119,10 @@ def _over(life: Life, saving: Saving, outcome: CaptureOutcome) -> None:
 
 
 async def _give_up(life: Life, saving: Saving) -> None:
-    await _capture(life, saving, give_up="its reservation was cancelled")
+    await _capture(life, saving, given_up="its reservation was cancelled")
 
 
-async def _capture(life: Life, saving: Saving, give_up: str = "") -> CaptureOutcome:
+async def _capture(life: Life, saving: Saving, given_up: str = "") -> CaptureOutcome:
     """One try; it takes over how far it came. A workflow that was terminated leaves that as it was."""
     becomes = saving.becomes
     life.publish()
@@ -133,8 +133,7 @@ async def _capture(life: Life, saving: Saving, give_up: str = "") -> CaptureOutc
         life.state.facts,
         saving.progress,
         hand_back=not (saving.release or life.ended),
-        give_up=bool(give_up),
-        why=give_up,
+        given_up=given_up,
     )
     try:
         outcome: CaptureOutcome = await workflow.execute_child_workflow(

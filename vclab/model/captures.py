@@ -17,8 +17,7 @@ class CaptureInput:
     facts: Facts = Facts()  #: what is known of its computer
     progress: Progress = field(default_factory=Progress)
     hand_back: bool = True  #: its computer is its user's again when what it held is taken
-    give_up: bool = False
-    why: str = ""  #: it is given up
+    given_up: str = ""  #: why nothing is to be made of it any more; empty: it goes on
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from tests.fakes import COPY_RAW, COPY_SEALED, PUBLISH, SEAL, SHUT_DOWN, TRY_LOGIN
 from tests.histories.lives.acts import (
+    AWAY,
     TWO_HOSTS,
     end,
     go_on,
@@ -28,6 +29,7 @@ from vclab.model.errors import StepFailed
 from vclab.model.intents import Author
 from vclab.model.inventory import PoolKind
 from vclab.model.messages import Capture, End, How, capture_workflow
+from vclab.model.plans import Whereabouts
 from vclab.model.reservations import Waits
 from vclab.model.revisions import RevisionState
 from vclab.store import captures, catalog, computers, needs_help, revisions, targets, tenures
@@ -220,9 +222,12 @@ async def one_that_does_not_come_back(life: Life) -> None:
     """The computer does not come up again: that is shown, and it is captured."""
     await used(life)
     life.world.fail["vsphere.power_on"] = BROKEN
+    life.world.look_error, life.world.whereabouts = AWAY, Whereabouts(trouble="vm01 is off")
+    hold(life, COPY_SEALED.name)
     await ask(life)
-    await says(life, "it does not come back after its capture")
+    await says(life, f"vm01 is off. If it is only off, `vclab reboot {life.id}` starts it")
     life.world.fail.clear()
+    go_on(life, COPY_SEALED.name)
     await captured(life)
     await end(life)
 

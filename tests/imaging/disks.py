@@ -1,5 +1,6 @@
 """Disks of the tests' own, as a machine has them: loop devices with partitions and file systems. They need root."""
 
+import ctypes
 import hashlib
 import json
 import os
@@ -76,6 +77,22 @@ def partition(device: str, number: int) -> Iterator[str]:
         yield made
     finally:
         run("losetup", "--detach", made)
+
+
+@contextmanager
+def mounts_of_our_own() -> Iterator[None]:
+    """What is mounted meanwhile nobody else sees. Else whoever begins a mount namespace at that moment, as each machine
+    of a lab does, keeps our file systems mounted after we have unmounted them. Nothing happens without root."""
+    libc, new = ctypes.CDLL(None, use_errno=True), 0x20000  # CLONE_NEWNS
+    with Path("/proc/thread-self/ns/mnt").open("rb") as before:
+        if libc.unshare(new):
+            yield
+            return
+        run("mount", "--make-rprivate", "/")
+        try:
+            yield
+        finally:
+            assert libc.setns(before.fileno(), new) == 0, os.strerror(ctypes.get_errno())
 
 
 @contextmanager

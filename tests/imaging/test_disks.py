@@ -2,6 +2,7 @@
 root."""
 
 import os
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -9,7 +10,19 @@ import pytest
 
 from tests.disks import small_disk
 from tests.imaging.conftest import MIB, Image, MakeNode
-from tests.imaging.disks import MAKE, blank, check, fill, loop, manifest, mounted, partition, partitioned, run
+from tests.imaging.disks import (
+    MAKE,
+    blank,
+    check,
+    fill,
+    loop,
+    manifest,
+    mounted,
+    mounts_of_our_own,
+    partition,
+    partitioned,
+    run,
+)
 from tests.imaging.wire import STALLED
 from tests.labfixture import eventually
 from vclab.imaging import sender
@@ -19,6 +32,13 @@ from vclab.model.errors import Refused, StepFailed, Unreachable
 
 OTHER = b"\xa5"
 SIZE = 500 * MIB
+
+
+@pytest.fixture(autouse=True)
+def mounts() -> Iterator[None]:
+    """Nobody else sees what is mounted here."""
+    with mounts_of_our_own():
+        yield
 
 
 def made(folder: Path, holds: str, sector: int, label: str = "gpt", files: int = 60) -> tuple[Image, dict[str, str]]:

@@ -11,8 +11,9 @@ UV_VERSION=0.13.8
 # Programs that must be there, each with the Debian package that has it.
 NEEDS="ssh:openssh-client ssh-keygen:openssh-client sshd:openssh-server ip:iproute2 nft:nftables iptables:iptables
 dnsmasq:dnsmasq-base mmdebstrap:mmdebstrap ps:procps git:git setpriv:util-linux nsenter:util-linux unshare:util-linux
-mke2fs:e2fsprogs ipmi_sim:openipmi sfdisk:fdisk qemu-img:qemu-utils"
-TEST_NEEDS="initdb:postgresql faketime:faketime systemd-analyze:systemd mkfs.btrfs:btrfs-progs mkfs.ext4:e2fsprogs"
+mke2fs:e2fsprogs ipmi_sim:openipmi sfdisk:fdisk qemu-img:qemu-utils zstd:zstd"
+TEST_NEEDS="initdb:postgresql faketime:faketime systemd-analyze:systemd mkfs.btrfs:btrfs-progs mkfs.ext4:e2fsprogs
+mkfs.xfs:xfsprogs mkfs.ntfs:ntfs-3g"
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/vclab
 PATH=$PATH:/usr/sbin:/sbin

@@ -19,7 +19,14 @@ FIRST = (
 HEAVY = (
     *("stack/", "lab/", "node/", "guests/", "power/", "provisioning/", "workflows/"),
     *("store/test_processes.py", "store/test_machine.py", "fake/test_bench.py", "activities/test_clock.py"),
-    *("cli/test_acts.py", "cli/test_scheduled.py", "cli/test_handing_out.py", "cli/test_doctor.py"),
+    *(
+        "imaging/",
+        "library/test_allocation.py",
+        "cli/test_acts.py",
+        "cli/test_scheduled.py",
+        "cli/test_handing_out.py",
+        "cli/test_doctor.py",
+    ),
 )
 """Beginnings of paths: what needs root, a server with a worker, or many seconds. `make quick` leaves it out."""
 LIGHT = (

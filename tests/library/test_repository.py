@@ -16,7 +16,7 @@ from tests.disks import small_disk
 from tests.labfixture import eventually
 from vclab.library import content
 from vclab.library.content import Told
-from vclab.library.repository import Repository, Write
+from vclab.library.repository import OtherBytes, Repository, Write
 from vclab.model.errors import NotFound, Refused, StepFailed, Unreachable
 from vclab.model.revisions import Hardware, RevisionRecord
 
@@ -63,10 +63,9 @@ def test_a_revision_is_kept_found_read_and_removed(repository: Repository) -> No
     assert list(repository.records()) == [kept]
     assert repository.size("debian-12", 3) < MIB
     assert repository.disk("debian-12", 3).read_bytes()[:4] == b"boot"
-    assert sorted(each.name for each in repository.disk("debian-12", 3).parent.iterdir()) == [
-        "disk.raw",
-        "revision.json",
-    ]
+    assert {each.name for each in repository.disk("debian-12", 3).parent.iterdir()} == {
+        *("disk.raw", "revision.json", f"{kept.sha256}.map.gz")
+    }
     assert repository.verify("debian-12", 3)
     assert leftovers(repository) == [] and repository.room().promised == 0
     repository.remove("debian-12", 3)
@@ -217,3 +216,82 @@ def test_a_disk_that_fills_in_the_middle_leaves_nothing(small: Repository, tmp_p
     with pytest.raises(Unreachable, match="No space left on device"):
         small.keep(RECORD, 12 * MIB, write)
     assert leftovers(small) == [] and small.find("debian-12", 3) is None
+
+
+# --- block maps -----------------------------------------------------------------------------------------------------
+
+
+def test_a_map_is_read_not_made_again(repository: Repository) -> None:
+    repository.keep(RECORD, 8 * MIB, writes(b"boot"))
+    found = repository.block_map("debian-12", 3, told=_never)
+    assert found.content == content.read(repository.disk("debian-12", 3)) and found.travels == content.PIECE
+
+
+def _never(done: int, size: int) -> None:
+    raise AssertionError("the disk was read")
+
+
+@pytest.mark.parametrize("what", ["missing", "foreign", "cut off"])
+def test_a_map_that_is_none_of_this_content_is_made_anew(repository: Repository, what: str) -> None:
+    kept = repository.keep(RECORD, 8 * MIB, writes(b"boot"))
+    other = repository.keep(replace(RECORD, revision=4), 8 * MIB, writes(b"other"))
+    good = repository.block_map("debian-12", 3)
+    beside = repository.disk("debian-12", 3).parent / f"{kept.sha256}.map.gz"
+    held, foreign = beside.read_bytes(), repository.disk("debian-12", 4).parent / f"{other.sha256}.map.gz"
+    beside.unlink()
+    if what != "missing":
+        beside.write_bytes(foreign.read_bytes() if what == "foreign" else held[:-10])
+    assert repository.block_map("debian-12", 3) == good
+    assert beside.read_bytes() == held and repository.block_map("debian-12", 3, told=_never) == good
+
+
+def test_no_map_is_made_of_other_bytes_than_the_record_says(repository: Repository) -> None:
+    kept = repository.keep(RECORD, 8 * MIB, writes(b"boot"))
+    disk = repository.disk("debian-12", 3)
+    (disk.parent / f"{kept.sha256}.map.gz").unlink()
+    with disk.open("r+b") as file:
+        file.write(b"root")
+    with pytest.raises(OtherBytes):
+        repository.block_map("debian-12", 3)
+    assert not list(disk.parent.glob("*.map*"))
+
+
+def test_not_more_stream_from_a_repository_at_one_time_than_may(repository: Repository) -> None:
+    class Waited(Exception):
+        pass
+
+    def wait() -> None:
+        raise Waited
+
+    with repository.reading(2, wait):
+        with repository.reading(2, wait), pytest.raises(Waited), repository.reading(2, wait):
+            raise AssertionError("a third one reads")
+        with repository.reading(2, wait):
+            pass
+
+
+def test_whoever_streams_and_dies_gives_its_place_back(repository: Repository) -> None:
+    streams = multiprocessing.get_context("spawn").Process(target=_stream_for_ever, args=(repository.folder,))
+    streams.start()
+    eventually(lambda: (repository.folder / "reading" / "1").exists() and _is_taken(repository))
+    assert streams.pid is not None
+    os.kill(streams.pid, signal.SIGKILL)
+    streams.join()
+    assert not _is_taken(repository)
+
+
+def _is_taken(repository: Repository) -> bool:
+    try:
+        with repository.reading(1, _taken):
+            return False
+    except InterruptedError:
+        return True
+
+
+def _taken() -> None:
+    raise InterruptedError
+
+
+def _stream_for_ever(folder: Path) -> None:
+    with Repository(folder).reading(1, lambda: None):
+        signal.pause()

@@ -22,6 +22,15 @@ def test_bytes_and_the_time_left_are_told_when_they_are_known(monkeypatch: pytes
     assert context.told == [
         "copied 50 % (reading back)",
         "copied 56 % (reading back)",
-        "copied 62 % (reading back), 2.0 of 8.0 GiB, about 2 min left",
+        "copied 62 % (reading back), 2.0 of 8.0 GiB at 68 MiB/s, about 2 min left",
         "copied 100 % (reading back)",
     ]
+
+
+def test_what_another_attempt_has_done_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    measure = telling.Measure()
+    assert measure.words(0, 0) == "" and measure.words(6 * GIB, 8 * GIB) == ""
+    now += 32
+    assert measure.words(7 * GIB, 8 * GIB) == ", 7.0 of 8.0 GiB at 32 MiB/s, about 32 s left"

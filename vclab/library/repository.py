@@ -1,11 +1,13 @@
 """A repository: a folder with the revisions of images, each with its record.
 
     FOLDER/vclab-repository.json        that it is one
-    FOLDER/images/IMAGE/NUMBER/         a revision: disk.raw, revision.json
+    FOLDER/images/IMAGE/NUMBER/         a revision: disk.raw, revision.json, and SHA256.map.gz, its block map
+    FOLDER/reading/N                    locked by whoever streams from here
     FOLDER/incoming/TOKEN/              what is being written, or was when somebody died
     FOLDER/leaving/TOKEN/               what is being deleted
 
-A revision has its name only when all of it is on the disk and was read back. Nothing in it is changed afterwards.
+A revision has its name only when all of it is on the disk and was read back. Nothing in it is changed afterwards; a
+block map that is missing, or does not belong to its content, is made anew.
 Several processes may use a repository at one time: whoever writes holds a lock that goes with its process.
 """
 
@@ -14,15 +16,18 @@ import json
 import os
 import re
 import shutil
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import BinaryIO
 
 from pydantic import TypeAdapter, ValidationError
 
-from vclab.library import content
+from vclab.library import block_map, content
+from vclab.library.block_map import BadMap, BlockMap
 from vclab.library.content import Told, nobody
 from vclab.model.errors import NotFound, Refused, StepFailed, Unreachable
 from vclab.model.revisions import Content, RevisionRecord
@@ -31,6 +36,8 @@ MARK = "vclab-repository.json"
 DISK, RECORD, PROMISED = "disk.raw", "revision.json", "promised"
 LONGEST_RECORD = 1 << 20
 """Bytes of a record: what is longer was not written by vclab."""
+LOOK_AGAIN = 0.5
+"""Seconds until whoever waits for a place among the readers looks again."""
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?")
 _HASH = re.compile(r"[0-9a-f]{64}")
 _JSON = TypeAdapter(RevisionRecord)
@@ -148,8 +155,9 @@ class Repository:
         final = self._place(record.image, record.revision)
         with _failing(self.folder), self._incoming(needs) as folder:
             write(folder / DISK, told)
-            found = content.read(_synced(folder / DISK), told)
-            kept = complete(_agreed(record, found), folder / DISK)
+            found = block_map.make(_synced(folder / DISK), told)
+            kept = complete(_agreed(record, found.content), folder / DISK)
+            _write_synced(folder / block_map.file_name(kept.sha256), found.packed())
             _write_synced(folder / RECORD, _JSON.dump_json(kept, indent=2))
             self._name(folder, final, kept)
         return kept
@@ -164,6 +172,46 @@ class Repository:
                 return content.read(self._place(image, revision) / DISK, told) == Content(record.sha256, record.size)
             except FileNotFoundError:
                 return False
+
+    def block_map(self, image: str, revision: int, told: Told = nobody) -> BlockMap:
+        """The map of its disk; one that is missing or does not belong to it is made, by reading all of the disk.
+
+        Raises ``NotFound``, ``OtherBytes`` when the disk is not what its record says, and what ``told`` raises.
+        """
+        record = self.find(image, revision)
+        if record is None:
+            raise NotFound(f"{image}/{revision} is not in the repository {self.folder}")
+        wanted = Content(record.sha256, record.size)
+        with _failing(self.folder):
+            disk, beside = self.disk(image, revision), self._place(image, revision) / block_map.file_name(record.sha256)
+            if disk.stat().st_size == record.size and (found := _read_map(beside, wanted)):
+                return found
+            made = block_map.make(disk, told)
+            _agreed(record, made.content)
+            with _locked(self.folder / "lock"):
+                new = beside.with_suffix(".new")
+                new.unlink(missing_ok=True)
+                _write_synced(new, made.packed())
+                new.rename(beside)
+                _sync_folder(beside.parent)
+            return made
+
+    @contextmanager
+    def reading(self, at_once: int, told: Callable[[], None]) -> Iterator[None]:
+        """One of so many who stream from here at one time, in whatever process. Until one of these places is free
+        ``told`` is called now and then; what it raises ends the waiting. Bounds what is read from the repository's
+        disks: whoever streams the same image meanwhile, or soon after, finds it in the page cache."""
+        folder = self.folder / "reading"
+        with _failing(self.folder):
+            folder.mkdir(exist_ok=True)
+            place = _free_place(folder, at_once)
+        while place is None:
+            told()
+            time.sleep(LOOK_AGAIN)
+            with _failing(self.folder):
+                place = _free_place(folder, at_once)
+        with place:
+            yield
 
     def remove(self, image: str, revision: int) -> None:
         """Delete a revision. Harmless when it is not here. It is gone by its name at once, then its bytes go."""
@@ -258,6 +306,16 @@ def _agreed(record: RevisionRecord, found: Content) -> RevisionRecord:
     return replace(record, sha256=found.sha256, size=found.size)
 
 
+def _read_map(file: Path, wanted: Content) -> BlockMap | None:
+    """None: it is not there, or not the map of this content. Raises ``OSError``."""
+    try:
+        with file.open("rb") as held:
+            found = block_map.unpacked(held.read(block_map.LONGEST))
+    except (FileNotFoundError, BadMap):
+        return None
+    return found if found.content == wanted else None
+
+
 def _read_record(folder: Path, image: str, revision: int) -> RevisionRecord:
     """Raises ``StepFailed`` and ``FileNotFoundError``."""
     with (folder / RECORD).open("rb") as file:
@@ -298,6 +356,19 @@ def _is_written(folder: Path) -> bool:
     except FileNotFoundError:
         pass
     return False
+
+
+def _free_place(folder: Path, at_once: int) -> BinaryIO | None:
+    """The locked file of a place among so many; None: all are taken. Closing it gives the place back."""
+    for number in range(1, at_once + 1):
+        place = (folder / str(number)).open("ab")
+        try:
+            fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            place.close()
+        else:
+            return place
+    return None
 
 
 @contextmanager

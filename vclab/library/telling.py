@@ -9,6 +9,7 @@ from vclab.model.errors import Interrupted
 from vclab.model.revisions import GIB
 from vclab.model.steps import StepContext
 
+MIB = 1 << 20
 SOON = 2.0
 """Seconds after which it can be told how long work takes."""
 
@@ -24,19 +25,22 @@ def stopping(context: StepContext) -> Told:
 
 
 class Measure:
-    """How far work on a disk is, in bytes, and how long it will take still. It begins with the first bytes."""
+    """How far work on a disk is, in bytes, how fast it is, and how long it will take still. It begins with the first
+    bytes that it is told of; what was done before them, by another attempt, tells nothing about that."""
 
     def __init__(self) -> None:
-        self._began: float | None = None
+        self._began: tuple[float, int] | None = None
 
     def words(self, done: int, size: int) -> str:
-        """``", 1.2 of 8.0 GiB, about 2 min left"``; empty while that can't be told."""
-        self._began = self._began or time.monotonic()
-        spent = time.monotonic() - self._began
-        if spent < SOON or not 0 < done < size:
+        """``", 1.2 of 8.0 GiB at 52 MiB/s, about 2 min left"``; empty while that can't be told."""
+        if not size:
             return ""
-        left = format_duration(max(1, round(spent * (size - done) / done)))
-        return f", {done / GIB:.1f} of {size / GIB:.1f} GiB, about {left} left"
+        self._began = self._began or (time.monotonic(), done)
+        spent, mine = time.monotonic() - self._began[0], done - self._began[1]
+        if spent < SOON or mine <= 0 or done >= size:
+            return ""
+        left = format_duration(max(1, round(spent * (size - done) / mine)))
+        return f", {done / GIB:.1f} of {size / GIB:.1f} GiB at {mine / MIB / spent:.0f} MiB/s, about {left} left"
 
 
 def telling(context: StepContext, text: Callable[[int], str], since: int = 0, until: int = 100) -> Told:

@@ -16,6 +16,7 @@ FIRST = ("stack/test_kills.py", "stack/test_faults.py", "lab/", "stack/", "workf
 HEAVY = (
     *("stack/", "lab/", "node/", "guests/", "provisioning/", "workflows/"),
     *("store/test_processes.py", "store/test_machine.py", "fake/test_bench.py", "activities/test_clock.py"),
+    *("netboot/test_boot.py", "netboot/test_dnsmasq.py", "netboot/test_environment.py"),
     *("cli/test_acts.py", "cli/test_scheduled.py", "cli/test_handing_out.py", "cli/test_doctor.py"),
 )
 """Beginnings of paths: what needs root, a server with a worker, or many seconds. `make quick` leaves it out."""

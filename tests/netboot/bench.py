@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from vclab.netboot.dnsmasq import Network, configuration
-from vclab.netboot.nodes import Nodes
+from vclab.netboot.nodes import Nodes, prepare
 
 OURS = "10.78.0.1"
 CARD = "prov0"
@@ -73,10 +73,9 @@ class Provisioning:
     def up(self) -> None:
         """The network, and dnsmasq once it listens."""
         root = self.network.root
-        for folder in (root, root / "hosts", root / "tftp"):
-            folder.mkdir()
-        run("chgrp", "-R", str(NOBODY), str(root))
-        run("chmod", "-R", "g+s", str(root))
+        root.mkdir(0o750)
+        prepare(root)
+        os.chown(root, 0, NOBODY)
         for parent in root.parents:
             if parent.stat().st_uid == os.geteuid() and parent not in Path(tempfile.gettempdir()).parents:
                 parent.chmod(parent.stat().st_mode | 0o011)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.netboot.bench import OURS, Provisioning, provisioning, run
-from vclab.netboot.environment import GRUB, INITRD, IPXE_BIOS, KERNEL, LOADERS, MANIFEST, SHIM, Environment
+from vclab.netboot.environment import GRUB, INITRD, IPXE_BIOS, IPXE_UEFI, KERNEL, LOADERS, MANIFEST, SHIM, Environment
 from vclab.netboot.nodes import Load, publish
 from vclab.netboot.values import Node, State
 
@@ -109,7 +109,7 @@ def test_a_machine_that_boots_its_disk_finds_no_boot_loader(own: Provisioning) -
             own.ask(station, "tftp", OURS, name)
 
 
-@pytest.mark.parametrize("words, loader", [((BIOS,), IPXE_BIOS), ((UEFI,), SHIM), ((UEFI_TOO,), SHIM)])
+@pytest.mark.parametrize("words, loader", [((BIOS,), IPXE_BIOS), ((UEFI,), IPXE_UEFI), ((UEFI_TOO,), IPXE_UEFI)])
 def test_beside_another_server_it_says_what_to_boot_and_gives_no_address(
     proxy: Provisioning, words: tuple[str, ...], loader: str
 ) -> None:

@@ -22,7 +22,9 @@ IMAGE = Load("bookworm-0123", "load-7", SECRET)
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    return tmp_path / "netboot"
+    made = tmp_path / "netboot"
+    made.mkdir(mode=0o750)
+    return made
 
 
 @pytest.fixture
@@ -67,16 +69,22 @@ def test_one_state_after_the_other_leaves_one(nodes: Nodes, root: Path) -> None:
     assert len(list((root / "boots").iterdir())) == 2 and len(list((root / "tftp").iterdir())) == 2
 
 
-def test_files_with_a_key_are_for_the_group_only(nodes: Nodes, root: Path) -> None:
-    before = os.umask(0)
+def test_the_tftp_server_can_read_it_whatever_the_umask(nodes: Nodes, root: Path) -> None:
+    before = os.umask(0o077)
     try:
         nodes.set(MAC, State.IMAGE, IMAGE)
         nodes.enlist(Node(MAC, "node1", "10.78.0.51"))
     finally:
         os.umask(before)
-    place = root / "tftp" / NAME
-    modes = {name: (place / name).stat().st_mode & 0o777 for name in (".", "grub", "load.img", "boot.ipxe")}
-    assert modes == {".": 0o750, "grub": 0o750, "load.img": 0o640, "boot.ipxe": 0o640}
+    below = [file for file in root.rglob("*") if not file.is_symlink() and "environments" not in file.parts]
+    assert below and all(file.stat().st_mode & 0o005 >= (0o005 if file.is_dir() else 0o004) for file in below)
+
+
+def test_no_key_is_written_where_everybody_could_read_it(nodes: Nodes, root: Path) -> None:
+    root.chmod(0o755)
+    with pytest.raises(Failed, match="everybody on this machine could read the keys of loads"):
+        nodes.set(MAC, State.IMAGE, IMAGE)
+    assert SECRET not in everything(root)
 
 
 def test_a_machine_is_known_by_a_file_of_its_own(nodes: Nodes, root: Path) -> None:
@@ -152,7 +160,6 @@ def test_what_reads_otherwise_than_it_should_is_said(nodes: Nodes, root: Path) -
 
 
 def test_a_full_or_lost_disk_is_a_failure_with_a_name(nodes: Nodes, root: Path) -> None:
-    (root / "tftp").mkdir(exist_ok=True)
     (root / "boots").write_text("no directory")
     with pytest.raises(Failed, match="could not set what 52:54:00:00:00:01 boots"):
         nodes.set(MAC, State.IMAGE, IMAGE)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from vclab.model.errors import Invalid, Refused
 from vclab.netboot import scripts, values
 from vclab.netboot.dnsmasq import Network, Uefi, configuration, host
+from vclab.netboot.environment import SHIM
 from vclab.netboot.main import main
 from vclab.netboot.values import Node, State
 
@@ -33,7 +34,7 @@ odd = st.one_of(
 macs = st.lists(st.integers(0, 255), min_size=6, max_size=6).map(lambda each: ":".join(f"{n:02x}" for n in each))
 
 
-def network(proxy: bool = False, router: str = "", uefi: Uefi = Uefi.SHIM) -> Network:
+def network(proxy: bool = False, router: str = "", uefi: Uefi | None = None) -> Network:
     return Network("eno2", "10.78.0.1/24", proxy=proxy, router=router, uefi=uefi)
 
 
@@ -122,6 +123,12 @@ def test_a_router_is_ours_to_say_only_where_dhcp_is_ours() -> None:
         network(proxy=True, router="10.78.0.2")
     with pytest.raises(Invalid, match="not in the network"):
         network(router="10.79.0.2")
+
+
+def test_secure_boot_needs_a_dhcp_server_of_ours() -> None:
+    with pytest.raises(Invalid, match="can't be given shim and GRUB"):
+        network(proxy=True, uefi=Uefi.SHIM)
+    assert SHIM in configuration(network()) and SHIM not in configuration(network(proxy=True))
 
 
 def test_install_is_refused_with_the_reason() -> None:

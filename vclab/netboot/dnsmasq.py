@@ -26,8 +26,8 @@ _LEASE = "1h"
 class Uefi(StrEnum):
     """What UEFI machines are given first."""
 
-    SHIM = "shim"  #: Debian's signed shim and GRUB: with and without Secure Boot
-    IPXE = "ipxe"  #: for firmware that GRUB's network does not get on with; no Secure Boot
+    SHIM = "shim"  #: Debian's signed shim and GRUB: with and without Secure Boot. Not in proxy mode
+    IPXE = "ipxe"  #: for firmware that GRUB's network does not get on with, and for proxy mode; no Secure Boot
 
 
 _UEFI = {Uefi.SHIM: SHIM, Uefi.IPXE: IPXE_UEFI}
@@ -42,11 +42,21 @@ class Network:
     root: Path = Path("/var/lib/vclab-netboot")
     proxy: bool = False  #: there is a DHCP server that is not ours
     router: str = ""  #: how machines get out of it; not in proxy mode
-    uefi: Uefi = Uefi.SHIM
+    uefi: Uefi | None = None  #: by default shim, and iPXE in proxy mode
+
+    @property
+    def uefi_loader(self) -> str:
+        """The file that a UEFI is told."""
+        return _UEFI[self.uefi or (Uefi.IPXE if self.proxy else Uefi.SHIM)]
 
     def __post_init__(self) -> None:
         values.interface(self.interface)
         values.directory(self.root)
+        if self.proxy and self.uefi is Uefi.SHIM:
+            raise Invalid(
+                "in proxy mode UEFI can't be given shim and GRUB: GRUB asks the other DHCP server for its files",
+                "use ipxe, with Secure Boot off, or let the DHCP server be ours",
+            )
         if self.router and values.address(self.router) and self.proxy:
             raise Invalid("in proxy mode the other DHCP server says what the router is", "leave the router out")
         if self.router and IPv4Interface(self.router).ip not in values.network(self.address).network:
@@ -104,14 +114,14 @@ def _own(network: Network) -> tuple[str, ...]:
         f"dhcp-option=option:router{',' + network.router if network.router else ''}",
         f"dhcp-boot=tag:ipxe,{scripts.IPXE}",
         f"dhcp-boot=tag:!ipxe,tag:bios,{IPXE_BIOS}",
-        f"dhcp-boot=tag:!ipxe,tag:uefi,{_UEFI[network.uefi]}",
+        f"dhcp-boot=tag:!ipxe,tag:uefi,{network.uefi_loader}",
         "",
     )
 
 
 def _proxy(network: Network) -> tuple[str, ...]:
     known = values.network(network.address)
-    kinds = ("x86PC", IPXE_BIOS), ("BC_EFI", _UEFI[network.uefi]), ("X86-64_EFI", _UEFI[network.uefi])
+    kinds = ("x86PC", IPXE_BIOS), ("BC_EFI", network.uefi_loader), ("X86-64_EFI", network.uefi_loader)
     return (
         "# Addresses are those of the other DHCP server.",
         f"dhcp-range={known.network.network_address},proxy,{known.netmask}",

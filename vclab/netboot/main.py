@@ -8,7 +8,7 @@ from pathlib import Path
 from vclab.model.errors import VclabError
 from vclab.netboot import environment
 from vclab.netboot.dnsmasq import Network, Uefi, configuration
-from vclab.netboot.nodes import publish
+from vclab.netboot.nodes import prepare, publish
 
 _ROOT = Path("/var/lib/vclab-netboot")
 
@@ -33,7 +33,9 @@ def _parser() -> argparse.ArgumentParser:
     configure.add_argument("--address", required=True, help="its address there, with the prefix: 10.78.0.1/24")
     configure.add_argument("--proxy", action="store_true", help="another DHCP server gives the addresses")
     configure.add_argument("--router", default="", help="how machines get out of the network; without it they do not")
-    configure.add_argument("--uefi", type=Uefi, choices=list(Uefi), default=Uefi.SHIM, help="what UEFI is given first")
+    configure.add_argument(
+        "--uefi", type=Uefi, choices=list(Uefi), help="what UEFI is given first (default: shim; ipxe with --proxy)"
+    )
     configure.set_defaults(run=_configure)
     for verb in (build, configure):
         verb.add_argument("--root", type=Path, default=_ROOT, help=f"where the files lie (default: {_ROOT})")
@@ -41,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _build(asked: argparse.Namespace) -> None:
+    prepare(asked.root)
     built = environment.environment(lambda text: print(text, file=sys.stderr, flush=True), asked.again)
     print(publish(asked.root, built))
 

@@ -2,6 +2,9 @@
 
 It is replaced as a whole, by one rename, and read back. So a machine sees the old state or the new one, never half of
 each; and the private key of a load goes with the next state.
+
+Who may read is decided by the root directory alone: the worker's, with the group of the TFTP server, and closed to all
+others. What is below is readable, whatever the umask.
 """
 
 import contextlib
@@ -30,6 +33,13 @@ class Load:
     initrd: bytes  #: of this load alone: ``vclab.netboot.load``
 
 
+def prepare(root: Path) -> None:
+    """Make the directories that dnsmasq looks at when it starts, below one that is there. Raises ``Failed``."""
+    with _failures(f"prepare {root}"):
+        for name in (dnsmasq.HOSTS, dnsmasq.TFTP):
+            _make_folder(root / name)
+
+
 def publish(root: Path, environment: Environment) -> str:
     """Put an environment where machines can be given it; its name, for ``Load``. Raises ``Failed``."""
     place = root / _ENVIRONMENTS / values.load(environment.name)
@@ -37,7 +47,8 @@ def publish(root: Path, environment: Environment) -> str:
         with _failures("publish the imaging environment"), _beside(place) as fresh:
             shutil.copytree(environment.folder, fresh)
             for file in fresh.iterdir():
-                _settle(file, 0o644)
+                _settle(file)
+            fresh.chmod(0o755)
     return environment.name
 
 
@@ -59,6 +70,7 @@ class Nodes:
         if (state is State.BOOT) != (load is None):
             raise Invalid("a machine needs a load in the imaging environment, and none to boot its disk")
         name = values.hyphened(mac)
+        self._expect_closed()
         place = self._root / _BOOTS / f"{name}.{secrets.token_hex(8)}"
         with _failures(f"set what {mac} boots"):
             with _beside(place) as fresh:
@@ -92,6 +104,15 @@ class Nodes:
             (self._root / dnsmasq.TFTP / name).unlink(missing_ok=True)
             self._forget_old(name, None)
 
+    def _expect_closed(self) -> None:
+        with _failures("look at the directory of the provisioning network"):
+            open_to_all = self._root.stat().st_mode & 0o007
+        if open_to_all:
+            raise Failed(
+                f"everybody on this machine could read the keys of loads in {self._root}",
+                f"chmod 750 {self._root}, and give it the group of the TFTP server",
+            )
+
     def _fill(self, folder: Path, mac: str, state: State, load: Load | None) -> None:
         texts = {_STATE: f"{state.value}\n".encode()}
         if load is not None:
@@ -102,12 +123,12 @@ class Nodes:
         for name, data in texts.items():
             (folder / name).parent.mkdir(exist_ok=True)
             (folder / name).write_bytes(data)
-            _settle(folder / name, 0o640)
+            _settle(folder / name)
             if (folder / name).read_bytes() != data:
                 raise Failed(f"{folder / name} reads otherwise than it was written")
         for below in (folder, folder / "grub"):
             if below.is_dir():
-                below.chmod(0o750)
+                below.chmod(0o755)
 
     def _link_environment(self, folder: Path, name: str) -> None:
         source = self._root / _ENVIRONMENTS / values.load(name)
@@ -120,7 +141,7 @@ class Nodes:
     def _write(self, place: Path, data: bytes) -> None:
         with _beside(place) as fresh:
             fresh.write_bytes(data)
-            _settle(fresh, 0o640)
+            _settle(fresh)
         if place.read_bytes() != data:
             raise Failed(f"{place} reads otherwise than it was written")
 
@@ -134,11 +155,17 @@ class Nodes:
                 shutil.rmtree(old)
 
 
+def _make_folder(folder: Path) -> None:
+    if not folder.is_dir():
+        folder.mkdir(exist_ok=True)
+        folder.chmod(0o755)
+
+
 @contextlib.contextmanager
 def _beside(place: Path) -> Iterator[Path]:
     """A path that has the place's name at the end, or is gone."""
     fresh = place.with_name(f".{place.name}.{secrets.token_hex(8)}")
-    place.parent.mkdir(parents=True, exist_ok=True)
+    _make_folder(place.parent)
     try:
         yield fresh
         fresh.replace(place)
@@ -150,9 +177,9 @@ def _beside(place: Path) -> Iterator[Path]:
             fresh.unlink(missing_ok=True)
 
 
-def _settle(file: Path, mode: int) -> None:
-    """Its mode is right whatever the umask, and it is on the disk."""
-    file.chmod(mode)
+def _settle(file: Path) -> None:
+    """It is readable whatever the umask, and on the disk."""
+    file.chmod(0o644)
     with file.open("rb") as opened:
         os.fsync(opened.fileno())
 

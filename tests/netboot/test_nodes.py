@@ -92,6 +92,10 @@ def test_a_machine_is_known_by_a_file_of_its_own(nodes: Nodes, root: Path) -> No
     nodes.enlist(Node(MAC, "node1", "10.78.0.51"))
     (file,) = (root / "hosts").iterdir()
     assert (file.name, file.read_text()) == (NAME, f"{MAC},10.78.0.51,node1,1h\n")
+    assert nodes.state(MAC) is State.BOOT
+    nodes.set(MAC, State.IMAGE, IMAGE)
+    nodes.enlist(Node(MAC, "node1", "10.78.0.52"))
+    assert nodes.state(MAC) is State.IMAGE
 
 
 def test_forgotten_twice_nothing_of_it_is_left(nodes: Nodes, root: Path) -> None:

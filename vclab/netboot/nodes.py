@@ -60,8 +60,13 @@ class Nodes:
         self._root = network.root
 
     def enlist(self, node: Node) -> None:
-        """Have the machine known: else DHCP says nothing to it. dnsmasq sees the file by itself."""
+        """Have the machine known: else DHCP says nothing to it. dnsmasq sees the file by itself.
+
+        A new one is set to boot its disk: a machine without a directory of its own could ask for that of another.
+        """
         line = dnsmasq.host(self._network, node)
+        if not (self._root / dnsmasq.TFTP / values.hyphened(node.mac)).is_dir():
+            self.set(node.mac, State.BOOT)
         with _failures(f"tell DHCP of {node.name}"):
             self._write(self._root / dnsmasq.HOSTS / values.hyphened(node.mac), line.encode())
 

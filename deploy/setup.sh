@@ -13,7 +13,7 @@ UV_VERSION=0.13.8
 NEEDS="ssh:openssh-client ssh-keygen:openssh-client sshd:openssh-server ip:iproute2 nft:nftables iptables:iptables
 dnsmasq:dnsmasq-base mmdebstrap:mmdebstrap ps:procps git:git setpriv:util-linux nsenter:util-linux unshare:util-linux
 mke2fs:e2fsprogs sfdisk:fdisk qemu-img:qemu-utils"
-TEST_NEEDS="initdb:postgresql faketime:faketime systemd-analyze:systemd mkfs.btrfs:btrfs-progs mkfs.ext4:e2fsprogs"
+TEST_NEEDS="initdb:postgresql faketime:faketime systemd-analyze:systemd mkfs.btrfs:btrfs-progs mkfs.ext4:e2fsprogs zstd:zstd"
 
 DEEP_NEEDS="qemu-system-x86_64:qemu-system-x86 /usr/share/OVMF/OVMF_CODE_4M.fd:ovmf"
 

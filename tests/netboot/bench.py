@@ -17,6 +17,7 @@ from vclab.netboot.nodes import Nodes, prepare
 OURS = "10.78.0.1"
 CARD = "prov0"
 NOBODY = 65534
+STATION = Path(__file__).with_name("station.py")
 CAPABILITIES = ("net_admin", "net_raw", "net_bind_service")
 MOUNT_RUN = "mount -t tmpfs -o mode=755 tmpfs /run && install -d -o {0} -g {0} /run/vclab-netboot && exec "
 
@@ -131,9 +132,7 @@ class Provisioning:
 
     def ask(self, namespace: str, *words: str) -> str:
         """What a station says that runs ``tests/netboot/station.py``."""
-        return run(
-            "ip", "netns", "exec", namespace, sys.executable, "-m", "tests.netboot.station", *words, seconds=30
-        ).stdout
+        return run("ip", "netns", "exec", namespace, sys.executable, str(STATION), *words, seconds=30).stdout
 
     def ssh(self, address: str, host_key: str, key: Path, *command: str) -> subprocess.CompletedProcess[str]:
         """Log in as root from the management node; only that host key is accepted."""

@@ -17,6 +17,7 @@ from vclab.netboot.values import Node
 MAC, ADDRESS, NAME = "52:54:00:00:00:01", "10.78.0.51", "load-7"
 MACHINE = Path(__file__).parent / "machine.sh"
 Members = dict[str, tuple[int, bytes]]
+pytestmark = pytest.mark.timeout(600)
 
 
 def tell(text: str) -> None:
@@ -59,7 +60,6 @@ def boot(network: Provisioning, members: Members, root: Path, load: bytes = b"",
     return Log(process.stdout)
 
 
-@pytest.mark.timeout(600)
 def test_it_is_small_and_says_what_it_is_made_of(built: Environment) -> None:
     files = built.manifest["files"]
     assert {KERNEL, INITRD, *LOADERS} == set(files)

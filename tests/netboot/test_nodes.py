@@ -27,14 +27,17 @@ def root(tmp_path: Path) -> Path:
     return made
 
 
+def built(folder: Path, named: str) -> Environment:
+    folder.mkdir()
+    for name in (KERNEL, INITRD, *LOADERS):
+        (folder / name).write_text(name)
+    (folder / MANIFEST).write_text(json.dumps({"name": named}))
+    return Environment(folder)
+
+
 @pytest.fixture
 def nodes(tmp_path: Path, root: Path) -> Nodes:
-    built = tmp_path / "built"
-    built.mkdir()
-    for name in (KERNEL, INITRD, *LOADERS):
-        (built / name).write_text(name)
-    (built / MANIFEST).write_text(json.dumps({"name": IMAGE.environment}))
-    assert publish(root, Environment(built)) == IMAGE.environment
+    assert publish(root, built(tmp_path / "built", IMAGE.environment)) == IMAGE.environment
     return Nodes(Network("eno2", "10.78.0.1/24", root))
 
 
@@ -59,6 +62,18 @@ def test_a_machine_is_given_the_environment_and_then_nothing(nodes: Nodes, root:
     assert nodes.state(MAC) is State.BOOT
     assert served(root) == {"state": "boot\n"}
     assert SECRET not in everything(root), "the load's key goes with the load"
+
+
+def test_environments_go_when_newer_ones_are_there_and_no_machine_boots_them(
+    nodes: Nodes, root: Path, tmp_path: Path
+) -> None:
+    nodes.set(MAC, State.IMAGE, IMAGE)
+    for number in range(1, 6):
+        publish(root, built(tmp_path / str(number), f"newer-{number}"))
+        os.utime(root / "environments" / f"newer-{number}", (number, number))
+    there = {"newer-3", "newer-4", "newer-5"}
+    assert {one.name for one in (root / "environments").iterdir()} == {IMAGE.environment, *there}
+    assert served(root)[KERNEL] == KERNEL
 
 
 def test_one_state_after_the_other_leaves_one(nodes: Nodes, root: Path) -> None:

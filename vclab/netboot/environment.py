@@ -13,7 +13,7 @@ import stat
 import subprocess
 import tempfile
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -40,6 +40,7 @@ _MERGED = ("bin", "lib", "lib64", "sbin")
 _DIRECTORIES = {"dev": 0o755, "mnt": 0o755, "proc": 0o555, "root": 0o700, "run/sshd": 0o755, "run/vclab": 0o755}
 _DIRECTORIES |= {"sys": 0o555, "tmp": 0o1777, "var/tmp": 0o1777}
 _LEVEL = 9  # of zstd: 19 saves a tenth, and takes fifty times as long
+_OTHERS_KEPT = 2
 _VERSIONS = "packages"  # a file beside the tree: what was unpacked
 
 
@@ -92,10 +93,20 @@ def _replace(place: Path, say: Say) -> None:
         if place.exists():
             place.rename(Path(work) / "old")
         (Path(work) / "made").rename(place)
+    forget_old(place.parent, {place.name})
+
+
+def forget_old(folder: Path, kept: Set[str]) -> None:
+    """Of the environments in a folder only those of these names stay, and the newest others."""
+    others = [one for one in folder.iterdir() if one.name not in kept and not one.name.startswith(".")]
+    for old in sorted(others, key=lambda one: one.stat().st_mtime, reverse=True)[_OTHERS_KEPT:]:
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def build(folder: Path, say: Say) -> Environment:
     """Build it into a directory that is not there yet. Raises ``Failed``."""
+    if not (RECIPE / "recipe.toml").is_file():
+        raise Failed(f"the imaging environment can't be built: {RECIPE} is missing", "build it in a checkout of vclab")
     recipe = tomllib.loads((RECIPE / "recipe.toml").read_text())
     with tempfile.TemporaryDirectory(prefix="vclab-imaging-") as work:
         say(f"unpacking the packages of the imaging environment (Debian {SUITE}; usually a minute)")

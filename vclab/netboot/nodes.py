@@ -17,7 +17,7 @@ from pathlib import Path
 
 from vclab.model.errors import Failed, Invalid, NotFound
 from vclab.netboot import dnsmasq, scripts, values
-from vclab.netboot.environment import MANIFEST, Environment
+from vclab.netboot.environment import KERNEL, MANIFEST, Environment, forget_old
 from vclab.netboot.values import Node, State
 
 _ENVIRONMENTS, _BOOTS = "environments", "boots"
@@ -49,6 +49,9 @@ def publish(root: Path, environment: Environment) -> str:
             for file in fresh.iterdir():
                 _settle(file)
             fresh.chmod(0o755)
+    with _failures("remove old imaging environments"):
+        used = {link.readlink().parent.name for link in root.glob(f"{_BOOTS}/*/{KERNEL}")}
+        forget_old(place.parent, {place.name, *used})
     return environment.name
 
 

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -61,14 +62,17 @@ class Log:
 
 
 class Provisioning:
-    """The management node's side. ``folder`` is empty; ``nodes`` says who boots what."""
+    """The management node's side; ``nodes`` says who boots what.
 
-    def __init__(self, folder: Path, proxy: bool = False, **more: Any) -> None:
+    Its files are not below pytest's folder, which every session of pytest closes to dnsmasq.
+    """
+
+    def __init__(self, proxy: bool = False, **more: Any) -> None:
         self.tag = f"vclab-nb-{secrets.token_hex(3)}"
-        self.network = Network(CARD, f"{OURS}/24", folder / "netboot", proxy, **more)
+        self._folder = Path(tempfile.mkdtemp(prefix=f"{self.tag}-"))
+        self.network = Network(CARD, f"{OURS}/24", self._folder / "netboot", proxy, **more)
         self.nodes = Nodes(self.network)
         self.namespaces = [self.tag]
-        self._folder = folder
         self._processes: list[subprocess.Popen[str]] = []
 
     def up(self) -> None:
@@ -77,9 +81,7 @@ class Provisioning:
         root.mkdir(0o750)
         prepare(root)
         os.chown(root, 0, NOBODY)
-        for parent in root.parents:
-            if parent.stat().st_uid == os.geteuid() and parent not in Path(tempfile.gettempdir()).parents:
-                parent.chmod(parent.stat().st_mode | 0o011)
+        self._folder.chmod(0o711)
         run("ip", "netns", "add", self.tag)
         for words in (
             f"link add {CARD} type bridge",
@@ -130,9 +132,12 @@ class Provisioning:
         run(*f"ip -n {self.tag} tuntap add {name} mode tap".split())
         run(*f"ip -n {self.tag} link set {name} master {CARD} up".split())
 
-    def ask(self, namespace: str, *words: str) -> str:
-        """What a station says that runs ``tests/netboot/station.py``."""
-        return run("ip", "netns", "exec", namespace, sys.executable, str(STATION), *words, seconds=30).stdout
+    def ask(self, namespace: str, *words: str, seconds: float = 20) -> str:
+        """What a station says that runs ``tests/netboot/station.py``; ``seconds`` are waited for an answer."""
+        command = ["ip", "netns", "exec", namespace, sys.executable, str(STATION), str(seconds), *words]
+        done = run(*command, check=False, seconds=90)
+        assert done.returncode == 0, (words, done.stdout, done.stderr, self.log.lines[-20:])
+        return done.stdout
 
     def ssh(self, address: str, host_key: str, key: Path, *command: str) -> subprocess.CompletedProcess[str]:
         """Log in as root from the management node; only that host key is accepted."""
@@ -154,12 +159,13 @@ class Provisioning:
             for pid in run("ip", "netns", "pids", name, check=False).stdout.split():
                 run("kill", "-9", pid, check=False)
             run("ip", "netns", "del", name, check=False)
+        shutil.rmtree(self._folder)
 
 
 @contextmanager
-def provisioning(folder: Path, proxy: bool = False, **more: Any) -> Iterator[Provisioning]:
+def provisioning(proxy: bool = False, **more: Any) -> Iterator[Provisioning]:
     """A network that is gone afterwards."""
-    network = Provisioning(folder, proxy, **more)
+    network = Provisioning(proxy, **more)
     try:
         network.up()
         yield network

@@ -1,7 +1,9 @@
 """A machine's side of DHCP and TFTP: as its PXE firmware asks. Runs in a network namespace.
 
-``dhcp CARD ARCH [ipxe]`` prints the answer to a DISCOVER as JSON; ``pxe CARD ARCH [ipxe]`` what a proxy's port 4011
-answers to who chooses the first entry of its menu, as PXE 2.1 says; ``tftp SERVER PATH`` prints a file.
+The first word is how many seconds are waited for each answer.
+``dhcp CARD ARCH [ipxe]`` prints the answer to a DISCOVER as JSON, ``request CARD ARCH`` that to a REQUEST.
+``pxe CARD ARCH [ipxe]``: what a proxy's port 4011 answers to who chooses the first entry of its menu, as PXE 2.1 says.
+``tftp SERVER PATH`` prints a file.
 """
 
 import json
@@ -52,13 +54,13 @@ def parsed(answer: bytes) -> dict[str, Any]:
     }
 
 
-def exchange(card: str, sent: bytes, to: tuple[str, int], port: int) -> list[dict[str, Any]]:
+def exchange(seconds: float, card: str, sent: bytes, to: tuple[str, int], port: int = 68) -> list[dict[str, Any]]:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as line:
         line.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
         line.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         line.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, card.encode())
         line.bind(("", port))
-        line.settimeout(2)
+        line.settimeout(seconds)
         line.sendto(sent, to)
         try:
             return [parsed(line.recv(4096))]
@@ -72,9 +74,9 @@ def own_address() -> bytes:
         return socket.inet_aton(line.getsockname()[0])
 
 
-def tftp(server: str, path: str) -> bytes:
+def tftp(seconds: float, server: str, path: str) -> bytes:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as line:
-        line.settimeout(5)
+        line.settimeout(seconds)
         line.sendto(b"\0\1" + path.encode() + b"\0octet\0", (server, 69))
         data = b""
         while True:
@@ -87,17 +89,18 @@ def tftp(server: str, path: str) -> bytes:
                 return data
 
 
-def main(verb: str, *words: str) -> None:
+def main(seconds: str, verb: str, *words: str) -> None:
     if verb == "tftp":
-        sys.stdout.buffer.write(tftp(*words))
+        sys.stdout.buffer.write(tftp(float(seconds), *words))
         return
     card, arch, *ipxe = words
     mac = bytes.fromhex(Path(f"/sys/class/net/{card}/address").read_text().strip().replace(":", ""))
-    answers = exchange(card, message(1, mac, int(arch), bool(ipxe)), BROADCAST, 68)
+    kind = 3 if verb == "request" else 1
+    answers = exchange(float(seconds), card, message(kind, mac, int(arch), bool(ipxe)), BROADCAST)
     if verb == "pxe":
         item = bytes.fromhex(answers[0]["menu"])[:2] if answers else b""
         sent = message(3, mac, int(arch), bool(ipxe), item, own_address())
-        answers = exchange(card, sent, (PROXY, PROXY_PORT), 68)
+        answers = exchange(float(seconds), card, sent, (PROXY, PROXY_PORT))
     for answer in answers:
         print(json.dumps(answer))
 

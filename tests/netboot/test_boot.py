@@ -128,7 +128,7 @@ def test_a_machine_comes_up_with_the_host_key_of_its_load(
     tmp_path: Path,
     stack: ExitStack,
 ) -> None:
-    network = stack.enter_context(provisioning(tmp_path, proxy, uefi=uefi))
+    network = stack.enter_context(provisioning(proxy, uefi=uefi))
     machine = Machine(network, tmp_path)
     public = machine.image(publish(network.network.root, built))
     if proxy:
@@ -160,7 +160,7 @@ def another_dhcp_server(network: Provisioning, folder: Path) -> None:
 def test_a_machine_that_is_set_to_boot_goes_on_to_its_disk(
     built: Environment, tmp_path: Path, stack: ExitStack
 ) -> None:
-    network = stack.enter_context(provisioning(tmp_path))
+    network = stack.enter_context(provisioning())
     machine = Machine(network, tmp_path)
     machine.image(publish(network.network.root, built))
     network.nodes.set(MAC, State.BOOT)

@@ -37,7 +37,7 @@ def furnished(network: Provisioning, folder: Path) -> None:
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provisioning]:
     folder = tmp_path_factory.mktemp("own")
-    with provisioning(folder) as network:
+    with provisioning() as network:
         furnished(network, folder)
         yield network
 
@@ -45,13 +45,17 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provisioning]:
 @pytest.fixture(scope="module")
 def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provisioning]:
     folder = tmp_path_factory.mktemp("proxy")
-    with provisioning(folder, proxy=True) as network:
+    with provisioning(proxy=True) as network:
         furnished(network, folder)
         yield network
 
 
-def asked(network: Provisioning, station: str, *words: str) -> dict[str, Any] | None:
-    lines = network.ask(station, words[0], "eth0", *words[1:]).splitlines()
+SILENCE = 2
+"""Seconds after which an answer does not come any more: one that comes takes some milliseconds."""
+
+
+def asked(network: Provisioning, station: str, *words: str, seconds: float = 20) -> dict[str, Any] | None:
+    lines = network.ask(station, words[0], "eth0", *words[1:], seconds=seconds).splitlines()
     return json.loads(lines[0]) if lines else None
 
 
@@ -81,7 +85,19 @@ def test_each_firmware_is_told_its_boot_loader(
 
 def test_an_unknown_machine_hears_nothing(own: Provisioning) -> None:
     station = own.station(STRANGER)
-    assert asked(own, station, "dhcp", BIOS) is None
+    for verb in ("dhcp", "request"):
+        assert asked(own, station, verb, BIOS, seconds=SILENCE) is None
+
+
+def test_the_new_address_of_a_machine_counts_at_once(own: Provisioning) -> None:
+    mac = "52:54:00:00:00:04"
+    station = own.station(mac)
+    for address in ("10.78.0.54", "10.78.0.55"):
+        before = len(own.log.lines)
+        own.nodes.enlist(Node(mac, "node4", address))
+        own.log.wait_for("hosts/52-54-00-00-00-04", 10, before)
+        answer = asked(own, station, "dhcp", UEFI)
+        assert answer is not None and answer["address"] == address
 
 
 def test_files_are_those_of_the_machine_that_asks(own: Provisioning, known: str) -> None:
@@ -126,4 +142,5 @@ def test_beside_another_server_it_says_what_to_boot_and_gives_no_address(
 
 def test_beside_another_server_it_says_nothing_to_unknown_machines(proxy: Provisioning) -> None:
     station = proxy.station(STRANGER, OTHER_ADDRESS)
-    assert asked(proxy, station, "dhcp", UEFI) is None and asked(proxy, station, "pxe", UEFI) is None
+    for verb in ("dhcp", "pxe"):
+        assert asked(proxy, station, verb, UEFI, seconds=SILENCE) is None

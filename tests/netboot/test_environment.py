@@ -37,10 +37,10 @@ def members(built: Environment) -> Members:
 
 
 @pytest.fixture
-def network(tmp_path: Path) -> Iterator[Provisioning]:
+def network() -> Iterator[Provisioning]:
     if os.geteuid():
         pytest.skip("network namespaces need root")
-    with provisioning(tmp_path) as made:
+    with provisioning() as made:
         made.nodes.enlist(Node(MAC, "node1", ADDRESS))
         made.log.wait_for("hosts/52-54-00-00-00-01", 10)
         yield made

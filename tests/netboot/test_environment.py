@@ -12,6 +12,7 @@ from tests.netboot.bench import Log, Provisioning, plant, provisioning, run, unp
 from vclab.netboot import environment
 from vclab.netboot.environment import INITRD, KERNEL, LARGEST, LOADERS, Environment
 from vclab.netboot.load import load_initrd, new_host_key
+from vclab.netboot.main import main
 from vclab.netboot.values import Node
 
 MAC, ADDRESS, NAME = "52:54:00:00:00:01", "10.78.0.51", "load-7"
@@ -65,6 +66,15 @@ def test_it_is_small_and_says_what_it_is_made_of(built: Environment) -> None:
     assert {KERNEL, INITRD, *LOADERS} == set(files)
     assert files[KERNEL]["size"] + files[INITRD]["size"] <= LARGEST
     assert {"openssh-server", "python3.11-minimal", "zstd"} < set(built.manifest["packages"])
+
+
+def test_the_command_publishes_it(built: Environment, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["build", "--root", str(tmp_path)])
+    assert capsys.readouterr().out == f"{built.name}\n"
+    assert {"hosts", "tftp"} < {folder.name for folder in tmp_path.iterdir()}
+    assert Environment(tmp_path / "environments" / built.name).manifest == built.manifest
+    with pytest.raises(SystemExit, match="vclab-netboot: could not prepare /nonexistent"):
+        main(["build", "--root", "/nonexistent"])
 
 
 def test_there_is_no_key_and_nothing_of_who_built_it(members: Members) -> None:

@@ -31,7 +31,7 @@ quick: ## the light tests, in under two minutes: neither root nor the lab; ARGS 
 	@deploy/setup.sh tests
 	$(BIN)/pytest -n 2 --no-loadscope-reorder -m 'not heavy and not long and not deep' $(ARGS)
 
-test-long: ## the tests that `make test` leaves out: a quarter of an hour of faults on the whole stack and on a node
+test-long: ## the tests that `make test` leaves out: over an hour of faults on the whole stack and on a node
 	@deploy/setup.sh tests
 	$(ROOT) $(BIN)/pytest -m long
 

@@ -28,6 +28,7 @@ from vclab.guests.fake import FakeGuest
 from vclab.guests.linux import Linux
 from vclab.model.errors import Unreachable, VclabError
 from vclab.model.messages import looks_queue, site_queue
+from vclab.power.control import Power
 from vclab.provisioning import registry
 from vclab.provisioning.kind import Surroundings
 from vclab.secrets.store import SecretStore
@@ -63,10 +64,11 @@ def real_drivers(settings: Settings, store: Store, secrets: SecretStore) -> Driv
         dhcp_leases=settings.dhcp_leases,
         world=world,
     )
+    power = Power(secrets.power_password, lambda bmc: lab_machines.shut_down(bmc.computer))
     guests: dict[str, Guest] = {linux.name: linux}
     if settings.fake.enabled:
         guests[FakeGuest.name] = FakeGuest(world)
-    return Drivers(registry.build(surroundings, pretended=settings.fake.enabled), guests, secrets)
+    return Drivers(registry.build(surroundings, pretended=settings.fake.enabled), guests, secrets, power)
 
 
 def build(client: Client, settings: Settings, store: Store, drivers: Drivers) -> list[Worker]:

@@ -19,6 +19,7 @@ from activities.load_log import StoreLoadLog
 from activities.loads import LoadRecords
 from activities.looks import LookActivities
 from activities.places import PlaceActivities
+from activities.power import PowerActivities, PowerRecords
 from activities.provisioning import ProvisioningActivities
 from activities.reach import Reach
 from activities.reader import Reader
@@ -69,6 +70,7 @@ def export(client: Client, settings: Settings, store: Store, drivers: Drivers, e
             CopyRecords(store, live),
             CaptureRecords(store, live),
             ReinstallRecords(store, live),
+            PowerRecords(store),
         ),
         rounds=activities_of(
             RowReconciler(
@@ -87,6 +89,7 @@ def export(client: Client, settings: Settings, store: Store, drivers: Drivers, e
                 CaptureActivities(modules, reader.capture_medians, fence, executor),
                 PlaceActivities(provisioning.survey, store, live),
                 EvidenceActivities(modules, guests, executor),
+                PowerActivities(modules, drivers.power, store, executor, settings.tenant_networks),
                 SpareActivities(guests, fence, verified),
                 GuestActivities(reach, fence, verified),
                 SiteReconciler(store, modules, reader.endpoints, settings.reconcile, executor, rules.health),

@@ -6,9 +6,10 @@ from typing import Protocol
 
 from vclab.guests.base import Fence
 from vclab.model.catalog import Computer
+from vclab.model.errors import Refused
 from vclab.model.plans import Access, Facts, Target
 from vclab.model.rules import Rules
-from vclab.store import reservations
+from vclab.store import catalog, reservations
 from vclab.store.engine import Store
 
 
@@ -17,6 +18,9 @@ class LabGuest(Protocol):
 
     async def why_not_free(self, address: str, host_key: str = "") -> str:
         """Why nobody can have the machine now; empty when it is free."""
+
+    async def shut_down_lab_machine(self, address: str, host_key: str) -> None:
+        """Have it shut down, a second from now."""
 
     async def sanitize(
         self,
@@ -40,6 +44,14 @@ class LabMachines:
     def why_not_free(self, machine: Computer) -> str:
         """Who sits at it; empty when nobody does. Raises as the guest does."""
         return asyncio.run(self._guest.why_not_free(machine.private_address, machine.host_key))
+
+    def shut_down(self, name: str) -> None:
+        """Have it shut down. Raises as the guest does, and ``Refused`` where it is not known who answers there."""
+        with self._store.read() as session:
+            machine = catalog.computer(session, name)
+        if not machine.host_key:
+            raise Refused(f"the host key of {name} is not known", "use `vclab computer add` with --host-key")
+        asyncio.run(self._guest.shut_down_lab_machine(machine.private_address, machine.host_key))
 
     def sanitize(self, target: Target, fence: Callable[[], None]) -> None:
         """Remove what the users of the target's tenure left, and verify. Raises as the guest and the fence do."""

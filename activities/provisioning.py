@@ -30,9 +30,10 @@ GIVE_UP = 60.0
 
 @dataclass(frozen=True)
 class SurveyInput:
-    """Ask all endpoints of a site."""
+    """Ask all endpoints of a site, or one of them."""
 
     site: str = ""  #: empty: the site whose hardware the asked worker reaches, if it does
+    endpoint: str = ""  #: only this one, and its answer is needed; empty: all, and what there is of answers
 
 
 @dataclass(frozen=True)
@@ -91,27 +92,34 @@ class ProvisioningActivities:
 
     @activity.defn
     async def survey(self, given: SurveyInput) -> Survey:
-        """Ask every endpoint of the site what it can hold. One that does not answer is a fact, not an error."""
+        """Ask every endpoint of the site what it can hold. One that does not answer is a fact, not an error: the others
+        can be placed on. Raises ``Unreachable`` when the only one that is wanted does not answer."""
         with failures():
             async with heartbeating(unfenced):
                 epochs, site = await asyncio.to_thread(self._inventories.epochs), given.site or self._site
                 endpoints = await asyncio.to_thread(self._endpoints)
                 others = () if given.site else _others(endpoints, site)
-                asked = await asyncio.gather(*(self._survey_one(e) for e in endpoints if e.site == site))
+                wanted = [e for e in endpoints if e.site == site and given.endpoint in ("", e.name)]
+                asked = await asyncio.gather(*(self._survey_one(e, needed=bool(given.endpoint)) for e in wanted))
                 return Survey(await asyncio.to_thread(self._inventories.keep, asked, epochs), others)
 
-    async def _survey_one(self, endpoint: Endpoint) -> Inventory:
-        """Whatever is wrong with one endpoint, the others can be placed on."""
-        loop = asyncio.get_running_loop()
+    async def _survey_one(self, endpoint: Endpoint, needed: bool) -> Inventory:
+        """What it says, or what is wrong with it. Raises ``Unreachable`` when it is needed and does not answer."""
         try:
-            survey = known_module(self._modules, endpoint.module).survey
+            return await self._surveyed(endpoint)
+        except Exception as error:
+            if needed and isinstance(error, Unreachable):
+                raise
+            return Inventory(endpoint.name, datetime.now(UTC), error=text_of(error))
+
+    async def _surveyed(self, endpoint: Endpoint) -> Inventory:
+        loop = asyncio.get_running_loop()
+        survey = known_module(self._modules, endpoint.module).survey
+        try:
             async with asyncio.timeout(SURVEY_SECONDS):
                 return await loop.run_in_executor(self._executor, survey, endpoint.name)
         except TimeoutError:
-            error = f"{endpoint.name} does not answer within {SURVEY_SECONDS:.0f} s"
-        except Exception as failed:
-            error = text_of(failed)
-        return Inventory(endpoint.name, datetime.now(UTC), error=error)
+            raise Unreachable(f"{endpoint.name} does not answer within {SURVEY_SECONDS:.0f} s") from None
 
     @activity.defn
     async def make_plan(self, target: Target) -> Plan:

@@ -40,7 +40,9 @@ from vclab.store import (
     disk_moves,
     host_rests,
     inventories,
+    maintenance,
     orphans,
+    power,
     reservations,
     revisions,
     spares,
@@ -113,6 +115,8 @@ class RowReconciler:
         with failures():
             async with heartbeating(unfenced):
                 endpoints = await asyncio.to_thread(self._endpoints)
+                await asyncio.to_thread(self._store.run, partial(maintenance.tend, now=_now()))
+                await asyncio.to_thread(self._store.run, partial(power.release_lost, now=_now()))
                 reclaimed, spare, loading = await self._rows(), await self._spares(), await self._loads()
                 await self._copies()
                 forgotten = await asyncio.to_thread(self._forget)

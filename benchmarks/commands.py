@@ -19,6 +19,7 @@ def register(app: typer.Typer) -> None:
     bench.command("looks")(looks)
     bench.command("images")(images)
     bench.command("capture")(capture)
+    bench.command("power")(power)
     app.add_typer(bench, name="bench")
 
 
@@ -193,6 +194,46 @@ def capture(
             ("Copied", f"{found.bytes_copied >> 20} MiB, {found.bytes_copied_to_disk:.2f} of the disk's"),
             ("At once", f"{found.bytes_at_once >> 20} MiB"),
             ("Read back", f"{found.bytes_read_back >> 20} MiB"),
+        ]
+    )
+
+
+def power(
+    bmcs: Annotated[int, typer.Option("--bmcs", metavar="N", min=2, max=100, help="So many in all.")] = 40,
+    dead: Annotated[int, typer.Option("--dead", metavar="N", min=1, help="So many of them are dead.")] = 5,
+    pairs: Annotated[
+        int, typer.Option("--pairs", metavar="N", min=1, help="Each is switched on and off so often.")
+    ] = 3,
+    rounds: Rounds = 5,
+    json: Json = False,
+) -> None:
+    """Measure operations on BMCs a minute, and what dead ones cost the others, on simulated BMCs.
+
+    It needs Debian's package openipmi, and about five minutes.
+
+    \b
+    Examples:
+      vclab bench power --json
+      vclab bench power --bmcs 10 --dead 2 --pairs 1 --rounds 1
+    """
+    from benchmarks import power as bench
+    from vclab.cli.output import fields, say_json
+
+    if dead >= bmcs:
+        raise typer.BadParameter("some must live", param_hint="--dead")
+    found = bench.measure(bmcs, dead, pairs, rounds)
+    if json:
+        say_json(asdict(found))
+        return
+    fields(
+        [
+            ("Alone", f"{found.bmc_ops_per_minute:.0f} operations a minute on {found.bmcs - found.dead} BMCs"),
+            (
+                "Beside dead ones",
+                f"{found.bmc_ops_per_minute_beside_dead:.0f} ({found.dead} dead): {found.ratio:.2f} ×",
+            ),
+            ("An operation", f"{found.cpu_seconds_per_op:.2f} s of CPU"),
+            ("A dead one", f"told after {found.dead_told_seconds:.1f} s"),
         ]
     )
 

@@ -12,9 +12,8 @@ UV_VERSION=0.13.8
 # Programs that must be there, each with the Debian package that has it.
 NEEDS="ssh:openssh-client ssh-keygen:openssh-client sshd:openssh-server ip:iproute2 nft:nftables iptables:iptables
 dnsmasq:dnsmasq-base mmdebstrap:mmdebstrap ps:procps git:git setpriv:util-linux nsenter:util-linux unshare:util-linux
-mke2fs:e2fsprogs sfdisk:fdisk qemu-img:qemu-utils"
+mke2fs:e2fsprogs ipmi_sim:openipmi sfdisk:fdisk qemu-img:qemu-utils"
 TEST_NEEDS="initdb:postgresql faketime:faketime systemd-analyze:systemd mkfs.btrfs:btrfs-progs mkfs.ext4:e2fsprogs zstd:zstd"
-
 DEEP_NEEDS="qemu-system-x86_64:qemu-system-x86 /usr/share/OVMF/OVMF_CODE_4M.fd:ovmf"
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/vclab
@@ -67,6 +66,7 @@ install_packages() {
             openssh-server) service=ssh ;;
             postgresql) service=postgresql ;;
             nftables) service=nftables ;;
+            openipmi) service=openipmi ;;
             *) continue ;;
         esac
         if command -v systemctl >/dev/null; then as_root systemctl --quiet disable $service 2>/dev/null || true; fi

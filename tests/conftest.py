@@ -11,10 +11,13 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-FIRST = ("stack/test_kills.py", "stack/test_faults.py", "lab/", "stack/", "workflows/", "guests/", "cli/test_acts.py")
+FIRST = (
+    *("stack/test_kills.py", "stack/test_faults.py", "lab/", "stack/", "workflows/", "guests/", "power/"),
+    "cli/test_acts.py",
+)
 """Beginnings of paths: what takes longest begins first."""
 HEAVY = (
-    *("stack/", "lab/", "node/", "guests/", "provisioning/", "workflows/"),
+    *("stack/", "lab/", "node/", "guests/", "power/", "provisioning/", "workflows/"),
     *("store/test_processes.py", "store/test_machine.py", "fake/test_bench.py", "activities/test_clock.py"),
     *("netboot/test_boot.py", "netboot/test_dnsmasq.py", "netboot/test_environment.py"),
     *("cli/test_acts.py", "cli/test_scheduled.py", "cli/test_handing_out.py", "cli/test_doctor.py"),
@@ -22,6 +25,7 @@ HEAVY = (
 """Beginnings of paths: what needs root, a server with a worker, or many seconds. `make quick` leaves it out."""
 LIGHT = (
     *("guests/test_linux_text.py", "provisioning/test_registry.py", "provisioning/test_toy.py"),
+    *("power/test_address.py", "power/test_findings.py", "power/test_validation.py"),
     *(
         "provisioning/test_virtual.py",
         "provisioning/test_interface.py",

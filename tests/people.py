@@ -23,6 +23,7 @@ from vclab.model.messages import (
     Reschedule,
     Resolve,
 )
+from vclab.model.power import PowerSeen, Switch
 from vclab.model.reservations import ReserveRequest
 from vclab.store import intents, reservations
 from vclab.store.engine import Store
@@ -47,6 +48,7 @@ def intent(
     operator: bool = False,
     id: str = "",
     for_user: str = "",
+    /,
     **said: Any,
 ) -> Intent:
     """What somebody asks for."""
@@ -86,6 +88,12 @@ class People(Reservations):
         id = await self._recorded(Verb.RELOAD, message.computer, message.intent, "", image=message.image)
         return replace(message, intent=id)
 
+    async def switch(self, message: Switch) -> PowerSeen:
+        """As the base."""
+        said = {"verb": message.verb.value, "device": message.device}
+        id = await self._recorded(Verb.SWITCH, message.computer, message.intent, "", **said)
+        return await super().switch(replace(message, intent=id))
+
     async def dismiss(self, message: Dismiss) -> None:
         """As the base."""
         id = await self._recorded(Verb.DISMISS, message.reservation, message.intent, "")
@@ -97,7 +105,7 @@ class People(Reservations):
         id = await self._recorded(VERBS[type(message)], reservation, message.intent, "", **said)
         return await super()._update(reservation, name, replace(message, intent=id))
 
-    async def _recorded(self, verb: Verb, subject: str, id: str, for_user: str, **said: Any) -> str:
+    async def _recorded(self, verb: Verb, subject: str, id: str, for_user: str, /, **said: Any) -> str:
         """Record the intent; its id. Recorded again, it is a repeat."""
         for_user = for_user or await asyncio.to_thread(self._owner, subject)
         asked = intent(verb, subject, self._actor, self._operator, id, for_user, **said)

@@ -64,10 +64,10 @@ class VcsimProcess:
         self._process: subprocess.Popen[str] | None = None
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "password").write_text(self.password + "\n")
-        certificate = folder / "cert.pem"
-        if not certificate.exists():
-            _certificate(certificate, folder / "key.pem", address)
-        self.fingerprint = hashlib.sha256(ssl.PEM_cert_to_DER_cert(certificate.read_text())).hexdigest()
+        cert = folder / "cert.pem"
+        if not cert.exists():
+            certificate(cert, folder / "key.pem", address)
+        self.fingerprint = hashlib.sha256(ssl.PEM_cert_to_DER_cert(cert.read_text())).hexdigest()
 
     @property
     def url(self) -> str:
@@ -207,7 +207,7 @@ def _free_port(address: str) -> int:
         return port
 
 
-def _certificate(cert: Path, key: Path, address: str) -> str:
+def certificate(cert: Path, key: Path, address: str) -> str:
     """Write a self-signed certificate; its SHA-256 fingerprint in hex."""
     private = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, address)])

@@ -8,6 +8,7 @@ import logging
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -85,6 +86,14 @@ def _listen(text: str) -> str:
     return text
 
 
+def _network(text: str) -> str:
+    try:
+        return str(ip_network(text))
+    except ValueError as error:
+        raise ValueError(f"a network such as 203.0.113.0/24: {error}") from None
+
+
+Network = Annotated[str, AfterValidator(_network)]
 Listen = Annotated[str, AfterValidator(_listen)]
 
 
@@ -238,6 +247,7 @@ class Settings(BaseSettings):
     secrets_dir: Path = Path("/var/lib/vclab/secrets")
     ssh_key: Path = Path("/var/lib/vclab/id_ed25519")  #: the management node's key to the computers
     management_addresses: tuple[str, ...] = ()  #: private addresses or prefixes that computers always let in
+    tenant_networks: tuple[Network, ...] = ()  #: that users' computers are in; a BMC in one of them is warned of
     dhcp_leases: Path | None = None  #: dnsmasq's lease file of the private network
     act_as: str = ""  #: who the command line acts as when the login name is not a user
     operators: tuple[str, ...] = ()

@@ -6,6 +6,7 @@ from workflows.copy_image import CopyImage
 from workflows.copy_removal import CopyRemoval
 from workflows.copy_verification import CopyVerification
 from workflows.dismissal import Dismissal
+from workflows.power import SwitchPower
 from workflows.reclaim import Reclaim
 from workflows.reconcile import Reconcile
 from workflows.removal import Removal
@@ -18,6 +19,7 @@ WORKFLOWS = (
     Removal,
     Reconcile,
     Dismissal,
+    SwitchPower,
     Capture,
     CopyImage,
     CopyRemoval,

@@ -141,11 +141,12 @@ class Capture:
         progress, owner = self._progress, self._owner
         if progress.throw_away is None:
             owner.waits_for("a throw-away computer")
+            ceiling = self._given.waits.step_ceiling
             survey: Survey = await owner.unless_ended(
                 workflow.start_activity_method(
                     ProvisioningActivities.survey,
-                    SurveyInput(self._source.site),
-                    **profiles.survey("ask the endpoints what they can hold", self._source.site),
+                    SurveyInput(self._source.site, self._source.endpoint),
+                    **profiles.short("ask the endpoint what it can hold", self._source.site, ceiling),
                 )
             )
             wanted = ThrowAwayWanted(self._given.becomes, bool(isolated), survey.answers, workflow.now())

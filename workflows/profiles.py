@@ -74,6 +74,8 @@ RECORDS = MappingProxyType(
         "capture_ended": "write down: captured, or given up",
         "reinstall_asked": "write down: a reinstall is asked for, or can't be",
         "reinstall_begins": "write down: the computer is taken anew",
+        "power_begins": "write down: it is to be switched, or can't be",
+        "power_ended": "write down: what was seen of its power",
         "copy_awaited": "look up: the copy that its disk is made from",
         "copy_begins": "look up: what the copy is made from",
         "copy_leaves": "look up: the copy that is to be deleted",
@@ -174,6 +176,22 @@ def briefly(summary: str, site: str) -> ActivityConfig:
         heartbeat_timeout=HEARTBEAT,
         cancellation_type=WAIT,
         retry_policy=RetryPolicy(maximum_attempts=3),
+    )
+
+
+def power(summary: str, site: str, limit: float) -> ActivityConfig:
+    """A person waits for it: what a BMC says is told at once. Only what a worker that died has begun is done again."""
+    return ActivityConfig(
+        summary=summary,
+        task_queue=site_queue(site),
+        schedule_to_start_timeout=timedelta(seconds=30),
+        start_to_close_timeout=timedelta(seconds=limit),
+        schedule_to_close_timeout=timedelta(seconds=2 * limit),
+        heartbeat_timeout=HEARTBEAT,
+        cancellation_type=WAIT,
+        retry_policy=RetryPolicy(
+            maximum_interval=timedelta(seconds=5), non_retryable_error_types=["Unreachable", "LoginRefused"]
+        ),
     )
 
 

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.provisioning import ProvisioningActivities, SurveyInput
@@ -12,6 +13,7 @@ from activities.reconcile import SiteInput, SiteReconciler
 from tests.activities.test_clear import NoFence
 from tests.fakes import FakeInventories, FakeModule, World
 from vclab.model.catalog import Endpoint
+from vclab.model.errors import Unreachable
 from vclab.model.inventory import Inventory, MachineFacts, Machines
 from vclab.model.plans import Facts
 from vclab.provisioning.base import ProvisioningModule
@@ -32,6 +34,14 @@ class Broken(FakeModule):
     def machines(self, endpoint: str) -> Machines:
         """It does not know how."""
         raise KeyError("summary.hardware")
+
+
+class Away(FakeModule):
+    """Nobody can reach it."""
+
+    def survey(self, endpoint: str) -> Inventory:
+        """For a while."""
+        raise Unreachable("no route")
 
 
 class Well(FakeModule):
@@ -82,6 +92,20 @@ async def test_a_survey_of_the_workers_own_site(
     )
     survey = await ActivityEnvironment().run(activities.survey, SurveyInput())
     assert (len(survey.answers), tuple(other.site for other in survey.others)) == (asked, others)
+
+
+async def test_a_survey_of_one_endpoint_whose_answer_is_needed(executor: ThreadPoolExecutor) -> None:
+    """Nobody else is asked; one that can't be reached is asked again, and one that is broken says so."""
+    modules: dict[str, ProvisioningModule] = {"fake-metal": Away(World()), "standalone": Broken(World())}
+    kept = FakeInventories()
+    activities = ProvisioningActivities(
+        modules, lambda: ENDPOINTS, lambda _: {}, NoFence(), executor, {}, lambda _: Facts(), kept
+    )
+    with pytest.raises(ApplicationError, match="no route") as away:
+        await ActivityEnvironment().run(activities.survey, SurveyInput("default", "a"))
+    assert not away.value.non_retryable
+    await ActivityEnvironment().run(activities.survey, SurveyInput("default", "b"))
+    assert [(said.endpoint, said.error) for said in kept.said] == [("b", "KeyError: 'summary.hardware'")]
 
 
 async def test_a_round_of_the_reconciler(

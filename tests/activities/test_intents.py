@@ -52,7 +52,7 @@ class Lab:
 
     def asked(self, verb: Verb, subject: str, actor: str = "alice", operator: bool = False, **said: Any) -> str:
         """The id of an intent that is recorded. All are for alice."""
-        return self.written(intent(verb, subject, actor, operator, for_user="alice", **said))
+        return self.written(intent(verb, subject, actor, operator, "", "alice", **said))
 
     def written(self, asked: Intent) -> str:
         """It is recorded."""

@@ -1,5 +1,6 @@
 """``vclab user|image|endpoint|computer disable|enable|remove``."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,12 @@ def test_what_is_in_use_stays(vclab: Command, store: Path) -> None:
         3, "the computer vm02 can't be removed: it is used by r7; wait until they have ended"
     )
     vclab("computer", "disable", "vm02").one_line_error(3, "vm02 is held by r7")
+    leaving = vclab("computer", "disable", "vm02", "--when-free", "--why", "a new fan", "--until", "2030-01-01T10:00Z")
+    assert re.search(r"Leaves service +when it is free: a new fan\nReturns +2030-01-01 ", leaving.out)
+    assert "a new fan" in vclab("computer", "list").out
+    vclab("computer", "disable", "vm02", "--when-free", "--until", "2020-01-01T10:00Z").one_line_error(2, "in the past")
+    vclab("computer", "enable", "vm02")
+    assert not vclab("computer", "show", "vm02", "--json").json["leaving"]
     assert "vm02" in vclab("computer", "list").out
 
 

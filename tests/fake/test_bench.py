@@ -7,6 +7,16 @@ from typer.testing import CliRunner
 
 from vclab.cli.app import build
 
+POWER_KEYS = {
+    "bmcs",
+    "dead",
+    "bmc_ops_per_minute",
+    "bmc_ops_per_minute_beside_dead",
+    "ratio",
+    "cpu_seconds_per_op",
+    "dead_told_seconds",
+}
+
 LIFECYCLE_KEYS = {
     "concurrency",
     "ready_p50_s",
@@ -76,3 +86,10 @@ def test_capture() -> None:
     assert 0 < found["seconds_until_back"] < found["seconds"]
     assert found["disk_bytes"] > 16 << 20 and found["bytes_copied"] > found["bytes_read_back"] > found["disk_bytes"]
     assert 1 < found["bytes_copied_to_disk"] <= 2.2
+
+
+def test_power() -> None:
+    found = bench("power", "--bmcs", "3", "--dead", "1", "--pairs", "1", "--rounds", "1")
+    assert isinstance(found, dict)
+    assert found.keys() == POWER_KEYS
+    assert all(found[key] > 0 for key in POWER_KEYS)

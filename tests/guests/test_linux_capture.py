@@ -18,7 +18,7 @@ from tests.guests.test_linux_seal import part
 from vclab.guests.capture import TEST_LOGIN
 from vclab.guests.linux_seal import PARTS
 from vclab.lab.machines import Ended
-from vclab.model.errors import Fenced, NotOurs, StepFailed, Unreachable
+from vclab.model.errors import Fenced, NotOurs, NotYet, StepFailed, Unreachable
 from vclab.model.plans import Access, Becomes, Facts
 
 pytestmark = pytest.mark.lab
@@ -164,7 +164,7 @@ def test_a_source_that_is_off_is_shut_down(source: Place, story: Story, monkeypa
     context = Context()
     assert source.step("linux.shut_down", context, becomes=becomes()) == Facts()
     assert context.said == ["it does not answer: it may be off already"]
-    with pytest.raises(Unreachable, match="the database"):
+    with pytest.raises(NotYet, match="the database"):
         source.step("linux.shut_down", Context(stale=Unreachable("the database is away")), becomes=becomes())
 
 

@@ -3,8 +3,6 @@
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from functools import partial
 from pathlib import Path
@@ -12,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from tests.lab import merged
+from tests.lab.flattening import flattened, program
 from tests.lab.merged import digest, extents, inside
 from vclab.lab import disks
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mounts need root")
 
 MARKER = b"a secret that was deleted before the disk was copied"
-APART = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child=SIGKILL"]
 MIB = 1 << 20
 
 
@@ -35,20 +33,6 @@ def child(folder: Path, name: str) -> Path:
     disk = folder / name / f"{name}.vmdk"
     disks.make_child(disk, Path("not looked at"), 1)
     return disks.data_of(disk, child=True)
-
-
-def program(folder: Path, target: Path, *disks: Path) -> subprocess.Popen[str]:
-    """The program that makes one disk, started."""
-    (folder / "empty").mkdir(exist_ok=True)
-    command = [*APART, sys.executable, "-m", "vclab.lab.flatten", str(target), *map(str, disks)]
-    pipe = subprocess.PIPE
-    return subprocess.Popen(command, cwd=folder / "empty", stdout=pipe, stderr=pipe, text=True)
-
-
-def flattened(folder: Path, target: Path, *disks: Path) -> Path:
-    _, said = (ran := program(folder, target, *disks)).communicate()
-    assert ran.returncode == 0, said
-    return target
 
 
 def refusal(folder: Path, target: Path, *disks: Path) -> str:

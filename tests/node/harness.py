@@ -124,9 +124,9 @@ class Node:
         own = {"VCLAB_CONFIG": str(self.settings_file), "COLUMNS": "200", "PYTHONPYCACHEPREFIX": compiled}
         return kept | own | self.environment
 
-    def vclab(self, *words: str, check: bool = True) -> Ran:
+    def vclab(self, *words: str, check: bool = True, typed: str = "") -> Ran:
         """Run the command line. With ``check``, exit codes other than 0 fail the test."""
-        ran = run(str(VCLAB), *words, env=self.env, timeout=120)
+        ran = run(str(VCLAB), *words, env=self.env, timeout=120, typed=typed)
         assert not check or ran.returncode == 0, ran
         return ran
 

@@ -12,7 +12,7 @@ from pyVmomi.SoapAdapter import SoapStubAdapter
 
 from benchmarks.vsphere import counted
 from tests.provisioning.bench import STEPS, Bench, FakeContext
-from tests.vcsim import _certificate
+from tests.vcsim import certificate
 from vclab.model.errors import NotOurs, Refused, StepFailed, Unreachable
 from vclab.model.inventory import Policies, Policy
 from vclab.provisioning.vsphere import session as sessions
@@ -89,7 +89,7 @@ def test_a_fingerprint_may_be_written_with_colons(bench: Bench) -> None:
 def test_every_connection_is_checked_not_only_the_first(own_bench: Bench) -> None:
     assert own_bench.module.survey("lab-vcenter").hosts
     own_bench.simulator.stop()
-    fresh = _certificate(own_bench.simulator.folder / "cert.pem", own_bench.simulator.folder / "key.pem", "127.0.0.1")
+    fresh = certificate(own_bench.simulator.folder / "cert.pem", own_bench.simulator.folder / "key.pem", "127.0.0.1")
     assert fresh != own_bench.endpoint.fingerprint
     own_bench.simulator.start()
     with pytest.raises(Unreachable, match="another certificate"):

@@ -1,6 +1,8 @@
 """Captures on the whole stack: true bytes, whatever is killed meanwhile, and what goes wrong is told and put back."""
 
 import copy
+import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.labfixture import eventually, wait
+from tests.stack.captured_disk import SourceDisk
 from tests.stack.conftest import LONG, SETTINGS, Session, Stack, everything, marks
 from vclab.lab import records, rootfs, seed, stock
 from vclab.model.ids import new_id
@@ -45,6 +48,19 @@ def with_help(whole: Stack) -> Iterator[None]:
     whole.worker_works()
 
 
+@pytest.fixture
+def quick_to_give_up(whole: Stack) -> Iterator[None]:
+    """A step that waits in vain ends sooner."""
+    settings = copy.deepcopy(SETTINGS)
+    settings["waits"] |= {"help": 3600, "step_ceiling": 60}
+    whole.configure(settings)
+    whole.worker_works()
+    yield
+    settings["waits"] |= {"step_ceiling": 600}
+    whole.configure(settings)
+    whole.worker_works()
+
+
 class Imaging:
     """A computer that alice uses, and that is captured."""
 
@@ -60,8 +76,19 @@ class Imaging:
         self.inside("echo mine > ~/notes; sudo rm /srv/gone; sync")
         self.key = stack.show(self.r)["host_key"]
 
+    def kept_disk(self, folder: Path) -> SourceDisk:
+        """What its disk holds while it is captured: the worker stands still meanwhile, at the copy or its reading."""
+        with self.stack.frozen("worker"):
+            (machine,) = [m for m in self.stack.machines_of(self.r) if marks(m)["member"] == "0"]
+            return SourceDisk(self.stack, machine, folder)
+
     def inside(self, line: str) -> str:
         return self.stack.vclab("connect", self.r, "--", line).stdout
+
+    def hook(self, script: str) -> None:
+        """Its image has that run, on the machine that is sealed."""
+        place = "/usr/local/vcl/vcl_pre_capture"
+        self.inside(f"sudo mkdir -p /usr/local/vcl; printf %s {shlex.quote(script)} | sudo tee {place} > /dev/null")
 
     def capture(self, *options: str) -> None:
         self.stack.vclab("capture", self.r, "--as", self.image, *options)
@@ -86,6 +113,11 @@ class Imaging:
         found = self.stack.layout.folder.glob("datastores/*/vclab/images.of_*/*")
         return [path for path in found if not path.name.startswith(self.image)]
 
+    def published(self) -> Path:
+        """The bytes of the revision's copy."""
+        (flat,) = self.stack.layout.folder.glob(f"datastores/*/vclab/images.of_*/{self.image}.1/disk-flat.vmdk")
+        return flat
+
     def is_unharmed(self) -> None:
         """It is its user's again, as it was."""
         eventually(lambda: self.stack.show(self.r)["word"] == "In use", LONG, 0.5)
@@ -108,12 +140,18 @@ def made(stack: Stack) -> Imaging:
     return Imaging(stack)
 
 
+def is_as_its_source(made: Imaging, source: SourceDisk) -> None:
+    """The raw copy had the same bytes; the published revision differs by what sealing may change."""
+    made.captured()
+    assert made.stack.column("SELECT raw_sha256 FROM captures WHERE image = ?", made.image) == [source.sha256]
+    assert source.differences(made.published()) == []
+
+
 def is_right(made: Imaging) -> None:
     """The revision has what is to be in it, and nothing else; whoever reserves it gets it."""
     stack, found = made.stack, made.captured()
     made.nothing_is_left()
-    (flat,) = stack.layout.folder.glob(f"datastores/*/vclab/images.of_*/{made.image}.1/disk-flat.vmdk")
-    held = flat.read_bytes()
+    held = made.published().read_bytes()
     assert KEPT in held and DELETED not in held
     assert (found["state"], found["untried"], found["made_by"]) == ("test", False, "alice")
     stack.vclab("image", "promote", made.image, "1")
@@ -125,30 +163,34 @@ def is_right(made: Imaging) -> None:
     stack.vclab("image", "disable", made.image)
 
 
-def test_what_is_captured_is_true_to_the_byte(made: Imaging) -> None:
+def test_what_is_captured_is_true_to_the_byte(made: Imaging, tmp_path: Path) -> None:
     """And the computer is its user's meanwhile, who restarts and extends it."""
     made.capture()
     assert made.session.over(LONG) != 0
+    made.stack.in_step(made.r, "vsphere.copy_raw")
+    source = made.kept_disk(tmp_path / "source")
     made.stack.in_step(made.r, "linux.seal", 3 * LONG)
     made.is_unharmed()
     made.stack.vclab("extend", made.r, "--by", "30m")
     made.stack.vclab("reboot", made.r)
-    (raw,) = made.stack.column("SELECT raw_sha256 FROM captures WHERE image = ?", made.image)
-    assert len(raw) == 64
+    is_as_its_source(made, source)
     is_right(made)
     eventually(lambda: made.stack.show(made.r)["now"]["waits_for"] != f"{made.r} to restart", LONG)
     made.is_unharmed()
 
 
 @pytest.mark.parametrize("part", ["worker", "temporal", "vcsim"])
-def test_killed_in_each_kind_of_step(made: Imaging, part: str) -> None:
+def test_killed_in_each_kind_of_step(made: Imaging, part: str, tmp_path: Path) -> None:
+    made.stack.vcsim.slow_copies(5)
     made.capture()
     for step in KINDS:
         made.stack.in_step(made.r, step, 4 * LONG)
+        if step == "vsphere.copy_raw":
+            source = made.kept_disk(tmp_path / "source")
         made.stack.kill(part)
         if part == "worker":
             made.stack.worker_works()
-    made.captured()
+    is_as_its_source(made, source)
     made.is_unharmed()
     is_right(made)
 
@@ -205,14 +247,32 @@ def test_a_machine_with_a_second_disk(made: Imaging) -> None:
     made.nothing_is_left()
 
 
-def test_an_image_that_no_user_can_log_in_to(made: Imaging) -> None:
-    """The boot test finds that; given up, nothing is left of it."""
-    made.inside("sudo mkdir -p /usr/local/vcl; echo 'mv /usr/sbin/useradd /usr/sbin/useradd.off; exit 0' > /tmp/h")
-    made.inside("(echo '#!/bin/sh'; cat /tmp/h) | sudo tee /usr/local/vcl/vcl_pre_capture > /dev/null")
-    made.inside("sudo chmod 755 /usr/local/vcl/vcl_pre_capture")
+NOT_THERE = "has no private address|shows no host key"
+HOOKS = {
+    "that no user can be made in": ("mv /usr/sbin/useradd /usr/sbin/useradd.off", "useradd"),
+    "that forces a new password": (
+        "printf '#!/bin/sh\\n/usr/sbin/chpasswd; chage -d 0 vclab-test || true\\n' > /usr/local/sbin/chpasswd\n"
+        "chmod 755 /usr/local/sbin/chpasswd",
+        "vclab-test is let in, but a command of theirs ends with exit status",
+    ),
+    "without a network": ("sed -i s/udhcpc/no-dhcp/ /etc/init.d/boot", NOT_THERE),
+    "that does not boot": ("sed -i '2i sleep 9999' /etc/init.d/boot", NOT_THERE),
+    "whose disk fills": (
+        'while free=$(df -k --output=avail / | tail -n 1) && [ "$free" -gt 0 ]; do '
+        "fallocate -l ${free}K /opt/filler.$free || break; done; echo x >> /opt/last; true",
+        "No space left on device",
+    ),
+}
+"""What an image's own hook does to the machine that is sealed, and what an operator reads then."""
+
+
+@pytest.mark.parametrize("kind", HOOKS)
+def test_an_image(quick_to_give_up: None, made: Imaging, kind: str) -> None:
+    """It is never published. Given up, nothing is left of it, and the source is as it was."""
+    hook, said = HOOKS[kind]
+    made.hook(hook)
     made.capture()
-    said = made.needs_help()
-    assert "useradd" in said
+    assert re.search(said, made.needs_help())
     made.stack.vclab("--as", "olga", "resolve", made.r, "give-up")
     made.is_unharmed()
     assert made.revision() is None
@@ -232,11 +292,19 @@ def test_an_endpoint_without_an_imaging_network(made: Imaging) -> None:
     made.is_unharmed()
 
 
-def test_one_that_does_not_shut_down(made: Imaging) -> None:
-    """It is powered off only with its user's word."""
+@pytest.mark.parametrize("forced", [True, False])
+def test_one_that_does_not_shut_down(made: Imaging, forced: bool) -> None:
+    """It is powered off only with its user's word. Else that is told, and whoever has switched it off goes on."""
     (address,) = made.stack.column("SELECT private_address FROM reservations WHERE id = ?", made.r)
+    made.hook("cp -p /etc/inittab.was /etc/inittab; telinit q")
+    made.inside("sudo cp -p /etc/inittab /etc/inittab.was")
     made.stack.ignore_shutdown(address)
-    made.capture("--force-off")
+    made.capture(*(["--force-off"] if forced else []))
+    if not forced:
+        assert "does not shut down, after 300 s" in made.needs_help()
+        (machine,) = made.stack.machines_of(made.r)
+        wait(machine.PowerOffVM_Task())
+        made.stack.vclab("--as", "olga", "resolve", made.r, "retry")
     is_right(made)
 
 

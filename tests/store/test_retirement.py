@@ -15,6 +15,7 @@ from vclab.store import (
     Store,
     catalog,
     host_rests,
+    maintenance,
     placement,
     reservations,
     retirement,
@@ -169,18 +170,16 @@ def test_a_promised_identity_is_not_removed(store: Store) -> None:
 def test_lab_machines_and_their_group(labs: Store) -> None:
     """A machine that somebody has can't be taken out of service; the group goes after its machines."""
     one = placed(labs)
-    for act in (retirement.disable, retirement.remove):
-        with pytest.raises(Refused, match=one.reservation):
-            if act is retirement.remove:
-                remove(labs, Thing.COMPUTER, "lab01")
-            else:
-                disable(labs, Thing.COMPUTER, "lab01")
+    with pytest.raises(Refused, match=one.reservation):
+        remove(labs, Thing.COMPUTER, "lab01")
+    with pytest.raises(Refused, match=one.reservation):
+        labs.run(lambda s: maintenance.take_out(s, "lab01", "", False, None))
     finish(labs, one.reservation)
-    disable(labs, Thing.COMPUTER, "lab01", "new memory")
+    labs.run(lambda s: maintenance.take_out(s, "lab01", "new memory", False, None))
     with labs.read() as session:
         found = catalog.computer(session, "lab01")
     assert (found.state, found.why_out_of_service) == (ComputerState.MAINTENANCE, "new memory")
-    enable(labs, Thing.COMPUTER, "lab01")
+    labs.run(lambda s: maintenance.put_back(s, "lab01"))
     with labs.read() as session:
         found = catalog.computer(session, "lab01")
     assert (found.state, found.why_out_of_service) == (ComputerState.AVAILABLE, "")

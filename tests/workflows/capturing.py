@@ -2,27 +2,32 @@
 
     python -m tests.workflows.capturing FILE
 
-Each step has a capture of its own, whose image is named after it, so that all are reached at one time. A step is met
-when it has acted and nobody knows it yet.
+Each step has a capture of its own, whose image is named after it, so that all are reached at one time. A step, or a
+record, is met when it has acted and nobody knows it yet.
 """
 
 import asyncio
+import functools
 import json
+import os
 import sys
 import time
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 from temporalio.client import Client
 
 import worker
+from activities.captures import CaptureBegins, CaptureRecords
 from activities.drivers import Drivers
 from tests.targets import target_of
 from vclab.fake_world import Behaviour, World
 from vclab.guests.fake import FakeGuest
-from vclab.model.errors import Interrupted, StepFailed
-from vclab.model.plans import Facts, StepInput
+from vclab.model.errors import Interrupted, StepFailed, Unreachable, VclabError
+from vclab.model.inventory import Inventory
+from vclab.model.plans import Facts, StepInput, Target, Whereabouts
 from vclab.model.steps import AsyncStep, BlockingStep, StepContext
 from vclab.provisioning.fake import Fake
 from vclab.settings import Settings
@@ -39,11 +44,15 @@ PLANS = {
 STEPS = tuple((stage, step.name) for stage, plan in PLANS.items() for step in plan.steps)
 UNDONE = tuple(("put-back", step.undo) for plan in PLANS.values() for step in plan.steps if step.undo)
 """Met when a capture is given up, because its raw copy can't be deleted."""
+RECORDS = ("capture_begins", "capture_taken", "throw_away_taken", "throw_away_left", "capture_ended")
+"""What is written down of a capture, in order."""
+AWAY = "away"
+"""The endpoint and its computers can't be reached, and answers are lost, while the folder has a file of this name."""
 
 
 def image_of(stage: str, step: str) -> str:
     """The image that is made by the capture that meets this step."""
-    return f"{stage}-{step.partition('.')[2].replace('_', '-')}"
+    return f"{stage}-{step.rpartition('.')[2].replace('_', '-')}"
 
 
 def stage_of(given: StepInput) -> str:
@@ -60,10 +69,10 @@ def stage_of(given: StepInput) -> str:
     return "publish" if given.count == len(PLANS["publish"].steps) else "try"
 
 
-def settings(folder: Path) -> Settings:
+def settings(folder: Path, database: str) -> Settings:
     """Of the worker, and of whoever works with it."""
     return Settings(
-        database=f"sqlite:///{folder}/vclab.db",
+        database=database,
         fake=Behaviour(enabled=True, world=folder / "world"),
         limits={"at_once": 100},
         looks={"kept": False},
@@ -111,6 +120,26 @@ class Faults:
         """Nothing is held any more."""
         return (self._folder / "go").exists()
 
+    def answers(self) -> None:
+        """Raises ``Unreachable`` while the endpoint is away: nobody learns what it has done."""
+        if (self._folder / AWAY).exists():
+            raise Unreachable("the endpoint does not answer")
+
+    def record(self, name: str) -> None:
+        """This record is met by the capture whose image is named after it, when it is written."""
+        written = getattr(CaptureRecords, name)
+
+        @functools.wraps(written)
+        def wrapped(records: CaptureRecords, given: Any) -> Any:
+            said = written(records, given)
+            image = given.message.image if isinstance(given, CaptureBegins) else given.becomes.image
+            if image == image_of("record", name) and self._first(image, 1):
+                while not self.gone:
+                    time.sleep(0.05)
+            return said
+
+        setattr(CaptureRecords, name, wrapped)
+
     def blocking(self, step: BlockingStep) -> BlockingStep:
         """The step, which is met."""
 
@@ -121,6 +150,7 @@ class Faults:
                     if context.cancelled:
                         raise Interrupted("stopped")
                     time.sleep(0.05)
+                self.answers()
             return learned
 
         return run
@@ -133,9 +163,26 @@ class Faults:
             if self.meets(given):
                 while not self.gone:
                     await asyncio.sleep(0.05)
+                self.answers()
             return learned
 
         return run
+
+
+class Reached(World):
+    """The pretended world, which can't be reached while its endpoint is away."""
+
+    def __init__(self, behaviour: Behaviour, faults: Faults) -> None:
+        super().__init__(behaviour)
+        self._faults = faults
+
+    def misfortune(self, name: str, target: Target) -> VclabError | None:
+        """What goes wrong with everything meanwhile."""
+        try:
+            self._faults.answers()
+        except Unreachable as away:
+            return away
+        return super().misfortune(name, target)
 
 
 class Module(Fake):
@@ -148,6 +195,16 @@ class Module(Fake):
     def steps(self) -> Mapping[str, BlockingStep]:
         """As they are, but for the faults."""
         return {name: self._faults.blocking(step) for name, step in super().steps().items()}
+
+    def survey(self, endpoint: str) -> Inventory:
+        """As it is, if it can be reached."""
+        self._faults.answers()
+        return super().survey(endpoint)
+
+    def whereabouts(self, target: Target) -> Whereabouts:
+        """The same."""
+        self._faults.answers()
+        return super().whereabouts(target)
 
 
 class Guest(FakeGuest):
@@ -165,8 +222,10 @@ class Guest(FakeGuest):
 async def main(file: Path) -> None:
     """Work until it is killed."""
     given = json.loads(file.read_text())
-    using, faults = settings(file.parent), Faults(file.parent, given["fault"])
-    world = World(using.fake)
+    using, faults = settings(file.parent, given["database"]), Faults(file.parent, given["fault"])
+    for name in RECORDS:
+        faults.record(name)
+    world = Reached(using.fake, faults)
     drivers = Drivers({Fake.name: Module(world, faults)}, {FakeGuest.name: Guest(world, faults)})
     client, store = await Client.connect(given["server"]), open_store(using.database)
     async with AsyncExitStack() as stack:
@@ -177,4 +236,7 @@ async def main(file: Path) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1])))
+    try:
+        asyncio.run(main(Path(sys.argv[1])))
+    finally:
+        os._exit(1)  # never an interpreter that waits for threads

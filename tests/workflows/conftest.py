@@ -26,6 +26,7 @@ from vclab.model.catalog import Endpoint, IdentityPool, Image, User
 from vclab.model.inventory import HostFacts
 from vclab.model.messages import Acknowledge, workflow_id
 from vclab.model.reservations import ReservationView, ReserveRequest
+from vclab.power.control import Power
 from vclab.settings import Settings
 from vclab.store import catalog, reservations
 from vclab.store.engine import Store, open_store
@@ -187,7 +188,9 @@ async def living(client: Client, folder: Path, changes: Mapping[str, Any]) -> As
     world = World()
     guest = FakeGuest(world)
     drivers = Drivers(
-        {"vsphere": FakeModule(world), "standalone": FakeLent(world), "text-file": FakeText(world)}, {"linux": guest}
+        {"vsphere": FakeModule(world), "standalone": FakeLent(world), "text-file": FakeText(world)},
+        {"linux": guest},
+        power=Power(lambda reference: ""),
     )
     life = Life(client, store, guest, lambda: worker.build(client, settings, store, drivers))
     await life.start_worker()

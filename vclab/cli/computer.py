@@ -1,7 +1,7 @@
 """``vclab computer …``: the computers that people get. A virtual machine's is an identity: a host name and two MACs."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, TypeVar
 from zoneinfo import ZoneInfo
 
 import typer
@@ -9,16 +9,22 @@ import typer
 from vclab.cli.asking import Asker, asker, given
 from vclab.cli.errors import Usage
 from vclab.cli.failed import print_failed_load
+from vclab.cli.login import with_login
 from vclab.cli.nouns import group
 from vclab.cli.output import fields, note, say, table
 from vclab.cli.params import AsUser, ComputerName, Json, Why
+from vclab.cli.power import tell as tell_power
 from vclab.cli.tables import Column, Fit
-from vclab.cli.times import clock
+from vclab.cli.times import clock, dated, parse_time, utc_now
 from vclab.cli.user import key_texts
-from vclab.service import computers
+from vclab.model.power import PowerVerb
+from vclab.service import computers, power
 from vclab.service.computers import Computer, DetailedComputer
-from vclab.service.retiring import Disable, Named
+from vclab.service.power import Switchable
+from vclab.service.retiring import Named
 from vclab.service.use_case import Nothing
+
+S = TypeVar("S", bound=Switchable)
 
 COLUMNS = (
     Column("COMPUTER"),
@@ -30,7 +36,7 @@ COLUMNS = (
     Column("NOTES", drop=3, fit=Fit.CUT),
 )
 
-app = group("computer", "The computers that people get: list, show, add, edit, reload, disable, enable, remove.")
+app = group("computer", "The computers that people get: list, show, add, edit, check, reload, disable, enable, remove.")
 
 PoolOrName = Annotated[
     str, typer.Argument(metavar="PREFIX|NAME", help="Prefix of a pool's names, or one name.", show_default=False)
@@ -61,6 +67,19 @@ HostKey = Annotated[
     typer.Option("--host-key", metavar="KEY|FILE", help="Host key of a lab machine, to be pinned.", show_default=False),
 ]
 
+BmcAddress = Annotated[
+    str | None,
+    typer.Option(
+        "--bmc",
+        metavar="ADDRESS",
+        help="Where it is switched: ipmi://USER@HOST, redfish://USER@HOST, wol://MAC@ADDRESS/BROADCAST, none.",
+        show_default=False,
+    ),
+]
+Fingerprint = Annotated[
+    str | None,
+    typer.Option("--fingerprint", metavar="SHA256", help="Of its BMC's certificate, confirmed.", show_default=False),
+]
 TrustFirstContact = Annotated[
     bool,
     typer.Option("--trust-first-contact", help="Pin the host key of whoever answers first at a lab machine's address."),
@@ -79,6 +98,8 @@ def add(
     address: Address = None,
     host_key: HostKey = None,
     trust_first_contact: TrustFirstContact = False,
+    bmc: BmcAddress = None,
+    fingerprint: Fingerprint = None,
     json: Json = False,
     as_user: AsUser = "",
 ) -> None:
@@ -90,6 +111,7 @@ def add(
     A lab machine exists already, with the management key in root's authorized_keys; --group names the endpoint (of
     the module standalone) that it belongs to. --host-key says how it is known (its /etc/ssh/ssh_host_ed25519_key.pub);
     --trust-first-contact pins what answers first. What has no guest needs no address. Adding it again changes it.
+    --bmc says where it is switched; that is tried first. The BMC's password is asked for, never an argument.
 
     \b
     Examples:
@@ -97,13 +119,15 @@ def add(
       vclab computer add lab --count 8 --mac-prefix 00:50:56
       vclab computer add paint-1 --private-mac 02:76:63:99:00:01 --public-mac 02:76:63:99:01:01
       vclab computer add pc-07 --group room-12 --address 10.77.0.27 --host-key ./pc-07.pub
+      vclab computer add pc-08 --group room-12 --address 10.77.0.28 --host-key ./pc-08.pub \\
+        --bmc wol://02-76-63-99-00-08@10.77.0.28/10.77.255.255
     """
-    pool, machine = (count, mac_prefix) != (None, None), (address, host_key) != (None, None)
+    pool, machine = (count, mac_prefix) != (None, None), (address, host_key, bmc, fingerprint) != (None,) * 4
     ask, one = asker(context), (private_mac, public_mac) != (None, None)
     if group_ is not None:
         _add_lab_machine(context, group_, host_key, pool, json)
     elif machine:
-        raise Usage("--address and --host-key are for lab machines", "name the machine's endpoint with --group")
+        raise Usage("--address, --host-key and --bmc are for lab machines", "name the machine's endpoint with --group")
     elif trust_first_contact:
         raise Usage("--trust-first-contact is for lab machines", "name the machine's endpoint with --group")
     elif count is not None and not one:
@@ -121,6 +145,7 @@ def _add_lab_machine(context: typer.Context, group: str, host_key: str | None, p
         raise Usage("a lab machine has no --count and no --mac-prefix", "use --address")
     ask, keys = asker(context), key_texts([host_key] if host_key is not None else None)
     question = given(context, computers.AddLabMachine, group=group, host_key=keys[0] if keys else None)
+    question = _with_bmc(ask, question)
     ask.tell(computers.add_lab_machine, question, json, lambda computer: _tell(computer, ask.zone()))
 
 
@@ -132,20 +157,44 @@ def edit(
         bool | None, typer.Option("--maintenance/--available", help="Take out of service / return to service.")
     ] = None,
     notes: Annotated[str | None, typer.Option("--notes", help="Notes for administrators.", show_default=False)] = None,
+    bmc: BmcAddress = None,
+    fingerprint: Fingerprint = None,
     json: Json = False,
     as_user: AsUser = "",
 ) -> None:
-    """Take a computer out of service, return it to service, or change its notes.
+    """Take a computer out of service, return it to service, change its notes, or say where it is switched.
 
-    A computer that is held now keeps its state until its reservation has ended.
+    A computer that is held now keeps its state until its reservation has ended. A BMC is logged in to first; its
+    password is asked for without echo, or read from standard input, and kept among the secrets.
 
     \b
     Examples:
       vclab computer edit vm07 --maintenance --notes "its address belongs to another machine"
       vclab computer edit vm07 --available --notes ""
+      vclab computer edit metal01 --bmc ipmi://vclab@10.9.0.11 < password-file
     """
     ask = asker(context)
-    ask.tell(computers.edit, given(context, computers.Edit), json, lambda computer: _tell(computer, ask.zone()))
+    ask.tell(
+        computers.edit,
+        _with_bmc(ask, given(context, computers.Edit)),
+        json,
+        lambda computer: _tell(computer, ask.zone()),
+    )
+
+
+@app.command("check")
+def check(context: typer.Context, name: ComputerName, json: Json = False, as_user: AsUser = "") -> None:
+    """Ask where a computer is switched whether it is on, and warn of a BMC that is badly guarded.
+
+    It lets anybody in, has the password that it was delivered with, or users' computers can reach it (the setting
+    `tenant_networks`). Nothing is changed.
+
+    \b
+    Examples:
+      vclab computer check metal01
+    """
+    question = power.Switch(name=name, verb=PowerVerb.CHECK)
+    asker(context).tell(power.switch, question, json, tell_power)
 
 
 @app.command("reload")
@@ -175,16 +224,29 @@ def reload(
 
 @app.command("disable")
 def disable(
-    context: typer.Context, name: ComputerName, why: Why = "", json: Json = False, as_user: AsUser = ""
+    context: typer.Context,
+    name: ComputerName,
+    why: Why = "",
+    when_free: Annotated[
+        bool, typer.Option("--when-free", help="As soon as nobody holds it; until then nobody else gets it.")
+    ] = False,
+    until: Annotated[
+        str, typer.Option("--until", metavar="TIME", help="It returns by itself then.", show_default=False)
+    ] = "",
+    json: Json = False,
+    as_user: AsUser = "",
 ) -> None:
-    """Take a computer out of service. Refused while somebody holds it.
+    """Take a computer out of service: now, which is refused while somebody holds it, or --when-free.
 
     \b
     Examples:
       vclab computer disable vm07 --why "its address belongs to another machine"
+      vclab computer disable pc-07 --when-free --why "a new fan" --until "2026-12-01 10:00"
     """
     ask = asker(context)
-    ask.tell(computers.disable, given(context, Disable), json, lambda computer: _tell(computer, ask.zone()))
+    end = parse_time(until, ask.zone(), utc_now()) if until else None
+    question = given(context, computers.TakeOut, until=end)
+    ask.tell(computers.disable, question, json, lambda computer: _tell(computer, ask.zone()))
 
 
 @app.command("enable")
@@ -235,6 +297,13 @@ def show(context: typer.Context, name: ComputerName, json: Json = False) -> None
     ask.tell(computers.show, given(context, Named), json, lambda computer: _describe(computer, ask))
 
 
+def _with_bmc(ask: Asker, question: S) -> S:
+    """The question with what the login at its BMC needs."""
+    if question.bmc is None:
+        return question
+    return with_login(question, ask(power.preview, power.Switching(bmc=question.bmc, fingerprint=question.fingerprint)))
+
+
 def _list(found: Sequence[Computer]) -> None:
     if found:
         table(COLUMNS, map(_row, found))
@@ -244,7 +313,15 @@ def _list(found: Sequence[Computer]) -> None:
 
 def _row(c: Computer) -> tuple[str, ...]:
     state, image = "spare" if c.spare_until else str(c.state), f"{c.image}/{c.revision}" if c.image else ""
-    return c.name, str(c.kind), state, image, c.holder, c.public_address, c.why_out_of_service or c.notes
+    return (
+        c.name,
+        str(c.kind),
+        state,
+        image,
+        c.holder,
+        c.public_address,
+        c.why_out_of_service or c.why_leaving or c.notes,
+    )
 
 
 def _describe(computer: DetailedComputer, ask: Asker) -> None:
@@ -265,8 +342,11 @@ def _tell(computer: Computer, zone: ZoneInfo) -> None:
             ("Holds", f"{computer.image}, revision {computer.revision}" if computer.image else ""),
             ("Private", " ".join(filter(None, (computer.private_mac, computer.private_address)))),
             ("Public", " ".join(filter(None, (computer.public_mac, computer.public_address)))),
+            ("Switched", computer.power),
             ("Spare", _spare(computer, zone)),
             ("Out of service", computer.why_out_of_service),
+            ("Leaves service", f"when it is free: {computer.why_leaving or 'no reason given'}" * computer.leaving),
+            ("Returns", dated(computer.returns_at, zone) if computer.returns_at else ""),
             ("Notes", computer.notes),
         ]
     )

@@ -1,26 +1,22 @@
 """``vclab endpoint …``: what provisions: vCenters, ESXi hosts, groups of lab machines."""
 
-import sys
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import typer
-from pydantic import SecretStr
 
 from vclab.cli import module_fields
-from vclab.cli.asking import asker, confirm, disabled, given
-from vclab.cli.errors import Usage
+from vclab.cli.asking import asker, disabled, given
 from vclab.cli.events import tell
+from vclab.cli.login import with_login
 from vclab.cli.nouns import group
 from vclab.cli.output import fields, note, say, table
 from vclab.cli.params import AsUser, EndpointName, Json, Why
 from vclab.cli.tables import Column, Fit
-from vclab.model.errors import Failed, Refused
+from vclab.model.errors import Failed
 from vclab.service import checks, endpoints, events, module_data
-from vclab.service.endpoints import CheckedEndpoint, Endpoint, Login
+from vclab.service.endpoints import CheckedEndpoint, Endpoint
 from vclab.service.retiring import Disable, Named
 from vclab.service.use_case import Nothing
-
-G = TypeVar("G", bound=endpoints.Given)
 
 COLUMNS = (
     Column("ENDPOINT"),
@@ -175,7 +171,7 @@ def add(
       vclab endpoint add texts --module text-file --set folder=/srv/texts
     """
     question, ask = given(context, endpoints.Add, data=_data(context)), asker(context)
-    question = _with_login(question, ask(endpoints.preview_add, question))
+    question = with_login(question, ask(endpoints.preview_add, question))
     ask.tell(endpoints.add, question, json, _describe)
 
 
@@ -216,7 +212,7 @@ def edit(
       vclab endpoint edit vc1 --imaging-network lab-imaging
     """
     question, ask = given(context, endpoints.Edit, data=_data(context)), asker(context)
-    question = _with_login(question, ask(endpoints.preview_edit, question))
+    question = with_login(question, ask(endpoints.preview_edit, question))
     ask.tell(endpoints.edit, question, json, _describe)
 
 
@@ -311,45 +307,6 @@ def _data(context: typer.Context) -> dict[str, str]:
     """The module's data that was given."""
     given: dict[str, Any] = context.params
     return module_fields.typed(given["sets"], {name: given[name] for name in _OPTIONS})
-
-
-def _with_login(question: G, login: Login) -> G:
-    """The question with what its login needs: a confirmed certificate, then a password."""
-    more: dict[str, Any] = {}
-    if login.certificate:
-        more["fingerprint"] = _confirmed(login)
-    if login.password:
-        more["password"] = SecretStr(_password(login.username))
-    return question.model_copy(update=more)
-
-
-def _confirmed(login: Login) -> str:
-    """The fingerprint of the certificate that is shown, confirmed at the terminal. Raises ``Refused``."""
-    seen = login.certificate
-    shown = ":".join(seen[n : n + 2] for n in range(0, len(seen), 2))
-    what = f"{login.url} shows a certificate with the SHA-256 fingerprint"
-    if not sys.stdin.isatty():
-        raise Refused(f"{what} {shown}", f"compare it with the machine's own, and confirm it by --fingerprint {seen}")
-    note(f"{what}\n  {shown}")
-    question = "Compare it with what the machine itself shows. Is it the same?"
-    confirm(question, "the certificate was not confirmed", "nothing was sent, and nothing was changed")
-    return seen
-
-
-def _password(username: str) -> str:
-    """From the terminal without echo, else the first line of standard input. Raises ``Usage``."""
-    from getpass import getpass
-
-    try:
-        if sys.stdin.isatty():
-            password = getpass(f"Password of {username}: ", stream=sys.stderr)
-        else:
-            password = sys.stdin.readline(1000).rstrip("\r\n")
-    except (UnicodeDecodeError, EOFError):
-        raise Usage("the password is not valid text") from None
-    if not password:
-        raise Usage("there is no password", "type it at the terminal, or put it into standard input (< file)")
-    return password
 
 
 def _list(found: tuple[Endpoint, ...]) -> None:

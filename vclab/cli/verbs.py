@@ -32,6 +32,7 @@ VERBS = (
     Verb("history", "vclab.cli.history:history", "Show who had which computer when (operators)."),
     Verb("audit", "vclab.cli.audit:audit", "Show what people asked for and how it came out (operators)."),
     Verb("needs-help", "vclab.cli.needs_help:needs_help", "List what waits for an operator (operators)."),
+    Verb("power", "vclab.cli.power:power_", "Switch a computer, or tell its power (operators)."),
     Verb("resolve", "vclab.cli.resolve:resolve", "Let a load that needs help go on (operators)."),
 )
 

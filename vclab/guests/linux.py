@@ -191,7 +191,10 @@ class Linux:
         """
         text = f"This computer is being captured as {capture.becomes(given)} and shuts down now."
         for left in reversed(range(OFF_TRIES)):
-            await asyncio.to_thread(context.fence)  # when that can't be asked, the computer is not taken to be off
+            try:
+                await asyncio.to_thread(context.fence)
+            except Unreachable as error:  # nothing is known of the computer then, which may be off already
+                raise NotYet(error.message, OFF_PAUSE) from None
             try:
                 async with self._tenure(given.target, given.facts) as looking:
                     shell = looking.fenced(context.fence)
@@ -413,6 +416,12 @@ class Linux:
         pinned = host_key or await ssh.host_key(ssh.plain_address(address), self._patience)
         async with self._connected(Facts(private_address=address, host_key=pinned)) as shell:
             return await linux_lab.why_not_free(shell)
+
+    async def shut_down_lab_machine(self, address: str, host_key: str) -> None:
+        """Have a lab machine that nobody holds shut down, a second from now. Raises ``Unreachable``, and ``StepFailed``
+        for another host key."""
+        async with self._connected(Facts(private_address=address, host_key=host_key)) as shell:
+            await linux_capture.shut_down(shell)
 
     async def current_image(self, target: Target, facts: Facts) -> Mapping[str, str]:
         """The tags of ``currentimage.txt`` (VCL get_current_image); empty if there is no such file."""

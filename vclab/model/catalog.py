@@ -128,6 +128,11 @@ class Computer:
     public_address: str = ""
     notes: str = ""  #: people's own
     why_out_of_service: str = ""  #: empty: it is in service
+    leaving: bool = False  #: it goes out of service when nobody holds it any more
+    why_leaving: str = ""
+    returns_at: datetime | None = None  #: it comes back to service by itself then
+    power: str = ""  #: where it is switched (vclab.power.address); empty: by its endpoint, or not at all
+    power_fingerprint: str = ""  #: of its BMC's certificate, pinned
     generation: int = 0  #: of its newest tenure; 0: never held
     holder: str = ""  #: who holds it now; empty: nobody
     spare_until: datetime | None = None  #: a machine that nobody has used is kept on it for the next until then

@@ -21,6 +21,7 @@ class Verb(StrEnum):
     END = "acts.end"
     DISMISS = "acts.dismiss"
     RELOAD = "computers.reload"
+    SWITCH = "power.switch"
 
 
 class Outcome(StrEnum):

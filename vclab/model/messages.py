@@ -27,6 +27,7 @@ WAITER = "waiter"  #: signal to it: the id of a reservation that wants the compu
 LOADED = "loaded"  #: its signal to those: the computer's name; the store knows whether it ended well
 
 
+POWER = "Power"  #: the workflow that switches a computer, or tells its power
 CAPTURE = "capture"  #: update
 REINSTALL = "reinstall"  #: update
 CAPTURE_WORKFLOW = "Capture"  #: the workflow that captures a computer
@@ -39,6 +40,11 @@ COPIED = "copied"  #: its signal to those who wait: "IMAGE/REVISION"; the store 
 def workflow_id(reservation: str) -> str:
     """The workflow of a reservation."""
     return f"reservation-{reservation}"
+
+
+def power_workflow(computer: str) -> str:
+    """The workflow that switches a computer: one at a time."""
+    return f"power-{computer}"
 
 
 def capture_workflow(capture: str) -> str:

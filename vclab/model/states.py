@@ -77,6 +77,7 @@ class Purpose(StrEnum):
     LOAD = "load"  #: a background load: no reservation waits for it
     REMOVAL = "removal"  #: the machine on it is removed
     CAPTURE = "capture"  #: what was captured is sealed or tried on it
+    POWER = "power"  #: an operator switches it
 
 
 class Word(StrEnum):

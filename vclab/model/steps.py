@@ -27,6 +27,22 @@ class StepContext(Protocol):
         """Call right before each destructive driver call. Raises ``Fenced`` if the tenure is not ours any more."""
 
 
+class Unattended:
+    """The context of work without a tenure: the removal of an orphan, a question of an operator's."""
+
+    remembered: Mapping[str, str] = {}
+    cancelled = False
+
+    def progress(self, text: str) -> None:
+        """Not shown anywhere."""
+
+    def remember(self, **details: str) -> None:
+        """There is no next attempt."""
+
+    def fence(self) -> None:
+        """There is no tenure to check: the caller has made sure of that."""
+
+
 BlockingStep = Callable[[StepContext, StepInput], Facts]
 """A step in a library that blocks: runs in a thread."""
 

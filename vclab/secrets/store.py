@@ -57,6 +57,12 @@ class SecretStore:
             raise Refused(f"{reference} is no password of an endpoint")
         return self.get(reference)
 
+    def power_password(self, reference: str) -> str:
+        """The password of a BMC. Raises ``SecretMissing``, and ``Refused`` for any other secret."""
+        if not reference.startswith("power/"):
+            raise Refused(f"{reference} is no password of a BMC")
+        return self.get(reference)
+
     def put(self, reference: str, value: str) -> None:
         """Store a value, whole or not at all.
 

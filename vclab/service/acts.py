@@ -80,16 +80,10 @@ def _check_limits(call: Call, question: Reserve) -> None:
     limits = call.backend.settings.rules(user.affiliation if user else "").limits
     why_not = why_not_duration(limits, question.seconds, call.actor.operator)
     if question.start is not None:
-        _check_zone(question.start, "start")
+        checks.with_zone(question.start, "start")
         why_not = why_not or why_not_start(limits, question.start, question.seconds, datetime.now(UTC))
     if why_not:
         raise Refused(why_not)
-
-
-def _check_zone(moment: datetime, what: str) -> None:
-    """Raises ``Invalid``."""
-    if moment.tzinfo is None:
-        raise Invalid(f"the {what} has no time zone", "add one, as in 2026-12-01T10:00Z")
 
 
 async def _check_image(backend: Backend, name: str) -> None:
@@ -150,7 +144,7 @@ def _new_end(view: ReservationView, question: Extend) -> datetime:
     if (by is None) == (to is None):
         raise Invalid("an extension needs either a duration or an end", "use --by 1h or --to 18:30")
     if to is not None:
-        _check_zone(to, "end")
+        checks.with_zone(to, "end")
         # Programs get whole seconds: the end that they read and send back is the end as it is.
         return view.end if to == view.end.replace(microsecond=0) else to
     try:
@@ -169,7 +163,7 @@ class Reschedule(Named):
 async def reschedule(call: Call, question: Reschedule) -> Reservation:
     """Move the start of a reservation that has not started. It stays as long as it is."""
     _check_open(call.reservation, "can't be moved")
-    _check_zone(question.start, "start")
+    checks.with_zone(question.start, "start")
     message = messages.Reschedule(question.start, call.intent)
     return await _send(call, lambda workflows: workflows.reschedule(call.reservation.id, message))
 

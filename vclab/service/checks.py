@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -286,3 +287,9 @@ def limit(number: int) -> None:
     """How many lines a list may have. Raises ``Invalid``."""
     if not 0 < number <= MOST_LINES:
         raise Invalid(f"the limit {number} is not between 1 and {MOST_LINES:,}")
+
+
+def with_zone(moment: datetime, what: str) -> None:
+    """Raises ``Invalid``."""
+    if moment.tzinfo is None:
+        raise Invalid(f"the {what} has no time zone", "add one, as in 2026-12-01T10:00Z")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -11,13 +12,14 @@ from vclab.model.catalog import ComputerKind, Identity, IdentityPool
 from vclab.model.errors import Invalid, Refused
 from vclab.model.messages import Reload
 from vclab.model.states import ComputerState
-from vclab.service import checks
+from vclab.service import checks, power
 from vclab.service.failures import FailedStep
 from vclab.service.finding import known
+from vclab.service.power import Switchable
 from vclab.service.retiring import Disable, Kept, Named
 from vclab.service.use_case import Call, Nothing, Question, Rule, act, read
 from vclab.service.views import Time, View
-from vclab.store import background_loads, catalog, failed_steps
+from vclab.store import background_loads, catalog, failed_steps, maintenance
 
 MAC_PREFIX = "02:76:63"  # locally administered, and "vc" in ASCII
 MOST = 4096
@@ -41,6 +43,11 @@ class Computer(View):
     public_address: str
     notes: str
     why_out_of_service: str  #: empty: it is in service
+    leaving: bool  #: it goes out of service when nobody holds it any more
+    why_leaving: str
+    returns_at: Time | None  #: it comes back to service by itself then
+    power: str  #: where it is switched; empty: by its endpoint, or not at all
+    power_fingerprint: str  #: of its BMC's certificate, pinned
     generation: int  #: of its newest tenure; 0: nobody has held it
     holder: str  #: empty: nobody
     spare_until: Time | None  #: an unused machine is kept on it until then
@@ -73,7 +80,7 @@ class AddIdentity(Named):
     public_mac: str
 
 
-class AddLabMachine(Named):
+class AddLabMachine(Switchable, Named):
     """A lab machine, or changes of one; what is None stays."""
 
     group: str  #: its endpoint
@@ -84,11 +91,18 @@ class AddLabMachine(Named):
     public_mac: str | None = None
 
 
-class Edit(Named):
+class Edit(Switchable, Named):
     """Changes; what is None stays."""
 
     maintenance: bool | None = None  #: take it out of service, or return it
     notes: str | None = None
+
+
+class TakeOut(Disable):
+    """Take it out of service."""
+
+    when_free: bool = False  #: as soon as nobody holds it; until then nobody else gets it
+    until: datetime | None = None  #: it comes back by itself then
 
 
 class LoadAgain(Named):
@@ -148,6 +162,7 @@ async def add_lab_machine(call: Call, question: AddLabMachine) -> Computer:
     given = checks.given(
         question, address=checks.address, host_key=checks.host_key, private_mac=checks.mac, public_mac=checks.mac
     )
+    switched = await power.tried(call, question.name, question)
 
     def change(session: Session) -> Computer:
         _check_group(session, question)
@@ -155,6 +170,7 @@ async def add_lab_machine(call: Call, question: AddLabMachine) -> Computer:
         for other in catalog.computers(session):
             _refuse_clash(question.name, given, other)
         catalog.put_lab_computer(session, question.name, endpoint=question.group, **given)
+        power.keep(session, question.name, switched)
         return Computer.of(catalog.computer(session, question.name))
 
     return await call.backend.write(change)
@@ -163,13 +179,16 @@ async def add_lab_machine(call: Call, question: AddLabMachine) -> Computer:
 @act(Rule.KEEPERS)
 async def edit(call: Call, question: Edit) -> Computer:
     """Take a computer out of service, return it, or change its notes."""
-    if question.maintenance is None and question.notes is None:
-        raise Invalid("nothing is to be changed", "use --maintenance, --available or --notes")
+    if question.maintenance is None and question.notes is None and question.bmc is None:
+        raise Invalid("nothing is to be changed", "use --maintenance, --available, --notes or --bmc")
     state = None if question.maintenance is None else _STATES[question.maintenance]
     notes = checks.line(question.notes, "the note", 500) if question.notes else question.notes
+    await call.backend.read(lambda session: _known(session, question.name))
+    switched = await power.tried(call, question.name, question)
 
     def change(session: Session) -> Computer:
         computer = _known(session, question.name)
+        power.keep(session, computer.name, switched)
         return Computer.of(catalog.set_computer(session, computer.name, state, notes, why=notes or ""))
 
     return await call.backend.write(change)
@@ -192,17 +211,32 @@ async def reload(call: Call, question: LoadAgain) -> Computer:
 
 
 @act(Rule.KEEPERS)
-async def disable(call: Call, question: Disable) -> Computer:
-    """Take a computer that nobody holds out of service."""
-    await _COMPUTERS.disable(call, question)
-    return await _shown(call, question.name)
+async def disable(call: Call, question: TakeOut) -> Computer:
+    """Take a computer out of service that nobody holds, or when nobody holds it any more."""
+    why = checks.line(question.why, "the reason") if question.why else ""
+    if question.until is not None:
+        checks.with_zone(question.until, "end")
+        if question.until <= datetime.now(UTC):
+            raise Invalid("the end is in the past", "use a time to come")
+
+    def change(session: Session) -> Computer:
+        computer = _known(session, question.name)
+        maintenance.take_out(session, computer.name, why, question.when_free, question.until)
+        return Computer.of(catalog.computer(session, computer.name))
+
+    return await call.backend.write(change)
 
 
 @act(Rule.KEEPERS)
 async def enable(call: Call, question: Named) -> Computer:
     """Return a computer to service."""
-    await _COMPUTERS.enable(call, question.name)
-    return await _shown(call, question.name)
+
+    def change(session: Session) -> Computer:
+        computer = _known(session, question.name)
+        maintenance.put_back(session, computer.name)
+        return Computer.of(catalog.computer(session, computer.name))
+
+    return await call.backend.write(change)
 
 
 @act(Rule.KEEPERS)

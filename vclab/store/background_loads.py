@@ -109,7 +109,7 @@ def due(session: Session, reloadable: Collection[str]) -> list[str]:
     held = sa.exists().where(Tenure.computer == Computer.name, Tenure.released_at.is_(None))
     ours = held.where(Tenure.purpose == Purpose.LOAD)
     once = sa.exists().where(LoadStep.computer == Computer.name)
-    unknown = sa.and_(Computer.state == ComputerState.AVAILABLE, Computer.image == "", once, ~held)
+    unknown = sa.and_(Computer.state == ComputerState.AVAILABLE, ~Computer.leaving, Computer.image == "", once, ~held)
     unknown = sa.and_(unknown, Endpoint.disabled_at.is_(None))
     query = (
         sa.select(Computer.name)

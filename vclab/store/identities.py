@@ -91,6 +91,7 @@ def pick(session: Session) -> Computer | None:
             .where(
                 Computer.kind == ComputerKind.VIRTUAL,
                 Computer.state == ComputerState.AVAILABLE,
+                ~Computer.leaving,
                 Computer.removed_at.is_(None),
                 ~held,
                 ~sa.exists().where(Spare.computer == Computer.name),
@@ -108,8 +109,8 @@ def pick(session: Session) -> Computer | None:
 
 def _there(session: Session, enough: int | None = None) -> int:
     """How many are usable, counted up to ``enough``."""
-    usable = Computer.kind == ComputerKind.VIRTUAL, Computer.state.not_in(OUT_OF_SERVICE), Computer.removed_at.is_(None)
-    some = sa.select(Computer.name).where(*usable).limit(enough).subquery()
+    usable = Computer.kind == ComputerKind.VIRTUAL, Computer.state.not_in(OUT_OF_SERVICE), ~Computer.leaving
+    some = sa.select(Computer.name).where(*usable, Computer.removed_at.is_(None)).limit(enough).subquery()
     return session.scalar(sa.select(sa.func.count()).select_from(some)) or 0
 
 

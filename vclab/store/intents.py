@@ -39,7 +39,7 @@ def find(session: Session, id: str) -> Intent:
     return _intent(row)
 
 
-def author(session: Session, id: str, verb: Verb, subject: str, **said: object) -> Author:
+def author(session: Session, id: str, verb: Verb, subject: str, /, **said: object) -> Author:
     """Who asked for this act, by the intent that its message names.
 
     Raises ``Refused`` when there is no such intent, or when the message asks for something else than the intent.
@@ -47,7 +47,7 @@ def author(session: Session, id: str, verb: Verb, subject: str, **said: object) 
     return intent_of(session, id, verb, subject, **said).author
 
 
-def intent_of(session: Session, id: str, verb: Verb, subject: str, **said: object) -> Intent:
+def intent_of(session: Session, id: str, verb: Verb, subject: str, /, **said: object) -> Intent:
     """The intent itself. Raises as ``author``."""
     act = verb.partition(".")[2]
     try:

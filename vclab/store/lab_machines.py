@@ -130,3 +130,5 @@ def _unfit(row: Computer, inventory: Inventory | None) -> Iterable[str]:
 def _out_of_service(row: Computer) -> Iterable[str]:
     if row.state in OUT_OF_SERVICE:
         yield f"is out of service: {row.why_out_of_service}" if row.why_out_of_service else "is out of service"
+    if row.leaving:
+        yield f"goes out of service when it is free: {row.why_leaving}".removesuffix(": ")

@@ -124,7 +124,13 @@ class Computer(Base):
     public_address: Mapped[str] = mapped_column(default="")
     notes: Mapped[str] = mapped_column(default="")  #: people's own; no program writes or reads it
     why_out_of_service: Mapped[str] = mapped_column(default="")  #: empty: it is in service
+    leaving: Mapped[bool] = mapped_column(default=False)  #: it goes out of service when nobody holds it any more
+    why_leaving: Mapped[str] = mapped_column(default="")
+    returns_at: Mapped[datetime | None]  #: it comes back to service by itself then
     failed_generation: Mapped[int] = mapped_column(default=0)  #: the tenure whose failed load took it out of service
+    power: Mapped[str] = mapped_column(default="")  #: where it is switched (vclab.power.address)
+    power_password_ref: Mapped[str] = mapped_column(default="")
+    power_fingerprint: Mapped[str] = mapped_column(default="")
     removed_at: Mapped[datetime | None]
 
 

@@ -137,6 +137,7 @@ def _identity_from(session: Session, now: datetime) -> datetime | None:
     usable = (
         Computer.kind == ComputerKind.VIRTUAL,
         Computer.state.not_in([ComputerState.MAINTENANCE]),
+        ~Computer.leaving,
         Computer.removed_at.is_(None),
     )
     held = sa.exists().where(Tenure.computer == Computer.name, Tenure.released_at.is_(None))

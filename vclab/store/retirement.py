@@ -1,6 +1,6 @@
-"""Disabling, enabling and removing what an administrator keeps: users, images, endpoints and computers.
+"""Disabling, enabling and removing what an administrator keeps: users, images and endpoints; removing computers.
 
-- Nothing new uses what is **disabled**; what uses it already goes on. A disabled computer is out of service.
+- Nothing new uses what is **disabled**; what uses it already goes on. Computers go out of service (``maintenance``).
 - What is in use can't be **removed**. A removed row is deleted, or stays, hidden, while the history refers to it.
 """
 
@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from vclab.model.catalog import ComputerKind, Thing
 from vclab.model.errors import NotFound, Refused
-from vclab.model.states import OUT_OF_SERVICE, ComputerState
+from vclab.model.states import OUT_OF_SERVICE
 from vclab.store import catalog, copies, host_rests, identities, locks, models, revisions, usage
 from vclab.store.column_types import FOREVER, utc
 
@@ -30,13 +30,7 @@ _USES = {
 
 
 def disable(session: Session, thing: Thing, name: str, why: str, now: datetime) -> None:
-    """From now on nothing new uses it. Again: only the reason changes.
-
-    Raises ``NotFound``, and ``Refused`` for a computer that somebody holds.
-    """
-    if thing is Thing.COMPUTER:
-        catalog.set_computer(session, name, ComputerState.MAINTENANCE, why=why)
-        return
+    """From now on nothing new uses it. Again: only the reason changes. Raises ``NotFound``."""
     row = _row(session, thing, name)
     row.disabled_at, row.disabled_why = row.disabled_at or utc(now), why
     session.flush()
@@ -44,9 +38,6 @@ def disable(session: Session, thing: Thing, name: str, why: str, now: datetime) 
 
 def enable(session: Session, thing: Thing, name: str) -> None:
     """It can be used again; harmless when it can. Raises as ``disable``."""
-    if thing is Thing.COMPUTER:
-        catalog.set_computer(session, name, ComputerState.AVAILABLE)
-        return
     row = _row(session, thing, name)
     row.disabled_at, row.disabled_why = None, ""
     session.flush()

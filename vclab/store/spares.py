@@ -216,7 +216,7 @@ def lock_idle(session: Session, name: str) -> Computer | None:
     """The computer, locked, if its spare is free to be handed out or evicted; else None."""
     computer = locks.computer(session, name)
     spare = session.get(Spare, name, populate_existing=True)
-    if spare is None or spare.removal or computer.state is not ComputerState.AVAILABLE:
+    if spare is None or spare.removal or computer.leaving or computer.state is not ComputerState.AVAILABLE:
         return None
     return None if tenures.current(session, name) else computer
 
@@ -260,10 +260,11 @@ def _is_overdue(now: datetime) -> sa.ColumnElement[bool]:
 
 
 def _is_over(now: datetime) -> sa.ColumnElement[bool]:
-    """Its time is over, or its image or endpoint is disabled."""
+    """Its time is over, its image or endpoint is disabled, or its computer is to leave."""
     image = sa.exists().where(Image.name == Spare.image, Image.disabled_at.is_not(None))
     endpoint = sa.exists().where(Endpoint.name == Spare.endpoint, Endpoint.disabled_at.is_not(None))
-    return sa.or_(Spare.until <= utc(now), image, endpoint)
+    leaving = sa.exists().where(Computer.name == Spare.computer, Computer.leaving)
+    return sa.or_(Spare.until <= utc(now), image, endpoint, leaving)
 
 
 def _is_wanted(target: Target, search: Search) -> bool:

@@ -49,9 +49,11 @@ from vclab.model.messages import (
     copy_removal_workflow,
     copy_workflow,
     looks_queue,
+    power_workflow,
     site_queue,
     workflow_id,
 )
+from vclab.model.power import PowerSeen, Switch
 from vclab.model.reservations import ReserveRequest
 from vclab.model.revisions import Wanted
 from vclab.settings import TemporalSettings
@@ -63,6 +65,8 @@ from vclab.temporal.refusals import no_namespace, refusal, short
 _CLOSED = "AcceptedUpdateCompletedWorkflow"  # the server's name for an update that its run did not finish
 ANSWER_SECONDS = 60.0
 """How long an act waits for its answer."""
+POWER_SECONDS = 360.0
+"""The same, of switching a computer: its BMC may be slow, and busy."""
 
 PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4)
 """Seconds between two looks at a workflow whose task is under way; the last one goes on."""
@@ -235,6 +239,28 @@ class Reservations:
                 raise Refused(f"{message.computer} is being loaded already", "`vclab computer list` shows it") from None
 
         await self._call(start, ANSWER_SECONDS)
+
+    async def switch(self, message: Switch) -> PowerSeen:
+        """Switch a computer, or tell its power; waits until that is seen. Raises ``Refused``, also when it is being
+        switched already, and ``Unreachable`` when its BMC, or a worker at its site, does not answer."""
+
+        async def ask() -> PowerSeen:
+            try:
+                handle = await self._client.start_workflow(
+                    messages.POWER,
+                    message,
+                    id=power_workflow(message.computer),
+                    task_queue=self._queue,
+                    result_type=PowerSeen,
+                )
+            except WorkflowAlreadyStartedError:
+                raise Refused(
+                    f"{message.computer} is being switched already", "try again when that has ended"
+                ) from None
+            seen: PowerSeen = await handle.result()
+            return seen
+
+        return await self._call(ask, POWER_SECONDS + message.soft_seconds)
 
     async def copy(self, wanted: Wanted) -> None:
         """Have a copy of an image made; returns when that is begun. Harmless when it is under way."""

@@ -321,7 +321,10 @@ def _must_be_new(site: Site, place: Place) -> None:
     for datastore in _accessible(site):
         other = replace(place, datastore=datastore)
         if _names(site, datastore, other.published):
-            raise StepFailed(f"{other.published} is there already, although there is no {place.becomes} yet")
+            raise StepFailed(
+                f"{other.published} is there already, although there is no {place.becomes} yet",
+                "delete it if nobody needs it: a capture that was lost has left it, or somebody has put it there",
+            )
 
 
 def _accessible(site: Site) -> list[str]:

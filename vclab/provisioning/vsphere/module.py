@@ -9,7 +9,7 @@ from vclab.model.errors import NotOurs
 from vclab.model.inventory import Inventory, MachineFacts, Machines
 from vclab.model.plans import Evidence, Facts, NodeStatus, Status, StepInput, Target, Whereabouts
 from vclab.model.revisions import Content, Copied, CopyJob
-from vclab.model.steps import BlockingStep, StepContext
+from vclab.model.steps import BlockingStep, StepContext, Unattended
 from vclab.provisioning.virtual import VirtualMachines
 from vclab.provisioning.vsphere import NAME, TRAITS, capturing, chains, images, loading, reading, removal
 from vclab.provisioning.vsphere.address import find_address, leased, nobody_else, published_key, whereabouts
@@ -232,19 +232,3 @@ def _facts(endpoint: str, machine: Machine, disk: Disk) -> MachineFacts:
         storage=disk.storage,
         parent=disk.parent,
     )
-
-
-class Unattended:
-    """The context of work without a tenure: the removal of an orphan."""
-
-    remembered: Mapping[str, str] = {}
-    cancelled = False
-
-    def progress(self, text: str) -> None:
-        """Not shown anywhere."""
-
-    def remember(self, **details: str) -> None:
-        """There is no next attempt."""
-
-    def fence(self) -> None:
-        """There is no tenure to check: the caller has made sure of that."""

@@ -1,0 +1,141 @@
+"""BMCs of the lab, and computers without one: what switches a node. Its state lies in a folder, its faults too.
+
+| in the folder | is |
+|---|---|
+| ``power`` | ``on`` or ``off`` |
+| ``boot`` | from what it boots, in the BMC's words |
+| ``told`` | what the BMC was told, a line each |
+| ``faults/`` | a file for each fault that is set (``Fault``) |
+
+Three kinds: IPMI by Debian's ``ipmi_sim``, Redfish by sushy-tools (``vclab/lab/redfish.py``), and a computer that a
+packet wakes (``vclab/lab/wakeable.py``). Each is a process of its own, that ``command`` starts. ``ipmi_sim`` tells the
+chassis the boot device, but never reads it back: it sets no "valid" bit. It agrees to cipher suite 0.
+"""
+
+import contextlib
+import json
+import shutil
+from dataclasses import dataclass, field
+from enum import StrEnum
+from importlib import resources
+from pathlib import Path
+
+from vclab.lab.errors import LabError
+
+
+class Fault(StrEnum):
+    """What can be wrong with a node. A dead one is a process that was stopped or killed."""
+
+    SLOW = "slow"  #: it answers so many seconds later
+    LYING = "lying"  #: it says yes, and does nothing
+    DEAF = "deaf"  #: its system ignores that it should shut down
+    UNPLUGGED_WHEN_TOLD = "unplugged-when-told"  #: it goes silent in the middle of an order
+
+
+@dataclass(frozen=True)
+class Node:
+    """A node with its BMC, at an address and a port. ``user`` and ``password`` are those of the BMC."""
+
+    folder: Path
+    name: str
+    address: str
+    port: int
+    user: str = "admin"
+    password: str = field(default="", repr=False)
+
+    @property
+    def power(self) -> str:
+        """``on`` or ``off``."""
+        return _read(self.folder / "power")
+
+    @property
+    def boot(self) -> str:
+        """From what it boots."""
+        return _read(self.folder / "boot")
+
+    @property
+    def told(self) -> list[str]:
+        """What its BMC was told."""
+        return _read(self.folder / "told").splitlines()
+
+    def switch(self, on: bool) -> None:
+        """As if somebody pressed its button."""
+        write(self.folder / "power", "on" if on else "off")
+
+    def fault(self, fault: Fault, seconds: float = 0.0) -> None:
+        """Set it. ``seconds`` are those of a slow node."""
+        write(self.folder / "faults" / fault, f"{seconds:g}")
+
+    def mend(self) -> None:
+        """Take all faults away. A stopped process stays stopped."""
+        for fault in (self.folder / "faults").iterdir():
+            fault.unlink()
+
+    def make(self) -> None:
+        """Its folder: off, without faults."""
+        (self.folder / "faults").mkdir(parents=True, exist_ok=True)
+        self.switch(False)
+        write(self.folder / "boot", "default")
+        write(self.folder / "told", "")
+
+
+def write(path: Path, text: str) -> None:
+    """Whole or not at all."""
+    fresh = path.with_name(f"{path.name}.new")
+    fresh.write_text(f"{text}\n" if text else "")
+    fresh.replace(path)
+
+
+def _read(path: Path) -> str:
+    return path.read_text().strip()
+
+
+_IPMI = """name "{name}"
+set_working_mc 0x20
+  startlan 1
+    addr {address} {port}
+    priv_limit admin
+    allowed_auths_callback none md5
+    allowed_auths_user none md5
+    allowed_auths_operator none md5
+    allowed_auths_admin none md5
+    guid {guid}
+  endlan
+  chassis_control "{script} {folder}"
+  user 1 {anonymous} "" "" user 10 none md2 md5 straight
+  user 2 true "{user}" "{password}" admin 10 none md2 md5 straight
+"""
+_EMULATOR = """mc_setbmc 0x20
+mc_add 0x20 0 no-device-sdrs 0x23 9 8 0x9f 0x1291 0xf02 persist_sdr
+mc_enable 0x20
+"""
+
+
+def ipmi(node: Node, anonymous: bool = False) -> tuple[str, ...]:
+    """Write what ``ipmi_sim`` reads, and give the command that starts it. Raises ``LabError``.
+
+    The process must write its id into ``pid`` in the node's folder (``sh -c 'echo $$ >…; exec …'`` does).
+    """
+    if not shutil.which("ipmi_sim"):
+        raise LabError("ipmi_sim is missing: it is in Debian's package openipmi (`make setup`)")
+    folder = node.folder.resolve()
+    if any(character.isspace() or character in "\"'" for character in str(folder)):
+        raise LabError(f"ipmi_sim can't work in {folder}: spaces and quotes in its path")
+    script = resources.files("vclab.lab") / "files" / "bmc-chassis.sh"
+    guid = node.name.encode().hex().ljust(32, "0")[:32]
+    values = {"script": script, "folder": folder, "guid": guid, "anonymous": str(anonymous).lower()}
+    fields = {name: getattr(node, name) for name in ("name", "address", "port", "user", "password")}
+    with contextlib.suppress(FileExistsError):
+        (folder / "sim").mkdir()
+    (folder / "lan.conf").write_text(_IPMI.format(**values, **fields))
+    (folder / "lan.conf").chmod(0o600)
+    (folder / "sim.emu").write_text(_EMULATOR)
+    run = f"echo $$ >{folder}/pid; exec ipmi_sim -n -c {folder}/lan.conf -f {folder}/sim.emu -s {folder}/sim"
+    return ("sh", "-c", run)
+
+
+def settings(node: Node) -> Path:
+    """Write what the processes of the other kinds read; they never see a BMC's password but hashed."""
+    path = node.folder / "node.json"
+    path.write_text(json.dumps({"name": node.name, "address": node.address, "port": node.port}))
+    return path

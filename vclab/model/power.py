@@ -1,0 +1,78 @@
+"""Switching a computer that somebody asks for: the workflow's input, what it is carried out with, and the answer."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from vclab.model.plans import Target
+from vclab.model.traits import Operation
+
+
+class PowerVerb(StrEnum):
+    """What can be asked for."""
+
+    STATUS = "status"
+    ON = "on"
+    OFF = "off"
+    RESET = "reset"
+    BOOT_DEVICE = "boot-device"
+    CHECK = "check"  #: the power, and what is wrong with how its BMC is guarded
+
+    @property
+    def operation(self) -> Operation | None:
+        """Of a provisioning module whose endpoint switches its computers; None: it has no such."""
+        return {
+            PowerVerb.STATUS: Operation.POWER_STATUS,
+            PowerVerb.ON: Operation.POWER_ON,
+            PowerVerb.OFF: Operation.POWER_OFF,
+            PowerVerb.RESET: Operation.POWER_RESET,
+        }.get(self)
+
+
+@dataclass(frozen=True)
+class Switch:
+    """Tell or change the power of a computer, or what it boots from."""
+
+    computer: str
+    verb: PowerVerb
+    soft_seconds: float = 0.0  #: off: for its system to shut down, before the power is cut
+    device: str = ""  #: boot-device: that one; empty: it is only told
+    always: bool = False  #: boot-device: not the next time only
+    forced: bool = False  #: although somebody holds the computer
+    intent: str = ""
+
+    @property
+    def changes(self) -> bool:
+        """Whether anything is changed."""
+        reads = PowerVerb.STATUS, PowerVerb.CHECK
+        return self.verb not in reads and (self.verb is not PowerVerb.BOOT_DEVICE or bool(self.device))
+
+
+@dataclass(frozen=True)
+class PowerAddress:
+    """Where a computer is switched. Its password is among the secrets, under ``password_ref``."""
+
+    address: str = ""  #: as ``vclab.power.address`` reads it; empty: by its endpoint, or not at all
+    password_ref: str = ""
+    fingerprint: str = ""  #: of Redfish: SHA-256 of its certificate; pinned
+
+
+@dataclass(frozen=True)
+class PowerOrder:
+    """Carry that out, at a site."""
+
+    switch: Switch
+    site: str
+    at: PowerAddress
+    target: Target | None = None  #: of a computer that its endpoint switches
+    generation: int = 0  #: of the tenure under which it is changed; 0: under none
+
+
+@dataclass(frozen=True)
+class PowerSeen:
+    """What was seen then."""
+
+    power: str = ""  #: "on", "off" or "unknown"
+    why: str = ""  #: it is not known
+    device: str = ""
+    always: bool = False
+    warnings: tuple[str, ...] = ()  #: the worst first

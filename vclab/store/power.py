@@ -1,0 +1,110 @@
+"""Switching a computer by hand: under a tenure of its own, so that nobody gets it meanwhile."""
+
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from vclab.model.catalog import ComputerKind
+from vclab.model.errors import NotFound, Refused
+from vclab.model.intents import Author
+from vclab.model.messages import power_workflow
+from vclab.model.plans import Target
+from vclab.model.power import PowerAddress, PowerOrder, PowerSeen, PowerVerb, Switch
+from vclab.model.states import Purpose
+from vclab.store import audit, catalog, locks, targets, tenures
+from vclab.store.column_types import utc
+from vclab.store.models import Computer, Reservation, Tenure
+
+LONGEST = timedelta(hours=1)
+"""For which a computer is switched, at the most: a soft shutdown and the waits around it."""
+_NOT_SET = "give it one with `vclab computer edit {} --bmc ADDRESS`"
+
+
+def begin(session: Session, given: Switch, by: Author, now: datetime) -> PowerOrder:
+    """What is to be done, and where. What changes something holds the computer meanwhile, unless somebody holds it and
+    it is forced. Repeated, it is the same. Raises ``NotFound`` and ``Refused``."""
+    row = locks.computer(session, given.computer)
+    if row.removed_at is not None:
+        raise NotFound(f"there is no computer {given.computer}")
+    holder, held = power_workflow(given.computer), tenures.current(session, given.computer)
+    order = _order(session, given, row, held)
+    if not given.changes:
+        return order
+    text = f"{given.verb} {given.device}".strip()
+    if held is not None and held.holder != holder:
+        if not given.forced:
+            raise Refused(f"{given.computer} is held by {held.holder}", "use --force to switch it all the same")
+        audit.note(session, holder, by.who, "power", f"{text}, though it is held by {held.holder}", utc(now), by.act)
+        return order
+    generation = tenures.take(session, given.computer, holder, Purpose.POWER, now + LONGEST, now)
+    audit.note(session, holder, by.who, "power", text, utc(now), by.act)
+    return PowerOrder(order.switch, order.site, order.at, order.target, generation)
+
+
+def end(session: Session, order: PowerOrder, seen: PowerSeen, why_not: str, now: datetime) -> None:
+    """It is done, or was not (``why_not``); the computer is free again."""
+    if not order.switch.changes:
+        return
+    computer = order.switch.computer
+    text = why_not or f"seen: {seen.device or seen.power}"
+    audit.note(session, power_workflow(computer), "vclab", "power failed" if why_not else "power", text, utc(now))
+    if order.generation:
+        tenures.release(session, computer, order.generation, now)
+
+
+def release_lost(session: Session, now: datetime) -> None:
+    """Tenures of workflows that were terminated: none lasts as long."""
+    lost = Tenure.released_at.is_(None), Tenure.purpose == Purpose.POWER, Tenure.expected_end <= utc(now)
+    for row in session.scalars(sa.select(Tenure).where(*lost)).all():
+        tenures.release(session, row.computer, row.generation, now)
+
+
+def address_of(row: Computer) -> PowerAddress:
+    """Where it is switched by itself."""
+    return PowerAddress(row.power, row.power_password_ref, row.power_fingerprint)
+
+
+def set_address(session: Session, name: str, address: PowerAddress) -> None:
+    """From now on it is switched there. Raises ``NotFound``, and ``Refused`` where two computers would be one."""
+    row = locks.computer(session, name)
+    if row.removed_at is not None:
+        raise NotFound(f"there is no computer {name}")
+    if row.kind is not ComputerKind.LAB:
+        raise Refused(f"{name} is a virtual machine's identity: its endpoint switches it")
+    same = sa.select(Computer.name).where(Computer.power == address.address, Computer.name != name)
+    other = session.scalar(same.where(Computer.removed_at.is_(None)))
+    if address.address not in ("", "none") and other is not None:
+        raise Refused(f"{other} is switched at {address.address}", "each computer has a BMC of its own")
+    row.power, row.power_password_ref, row.power_fingerprint = (
+        address.address,
+        address.password_ref,
+        address.fingerprint,
+    )
+    session.flush()
+
+
+def _order(session: Session, given: Switch, row: Computer, held: Tenure | None) -> PowerOrder:
+    if row.power:
+        return PowerOrder(given, catalog.endpoint(session, row.pool).site, address_of(row))
+    target = _target(session, row, held)
+    operation = given.verb.operation
+    if target is None or operation is None or not target.traits.can(operation):
+        raise Refused(_why_not(row, target, given.verb), _NOT_SET.format(row.name) if _is_lab(row) else "")
+    return PowerOrder(given, target.site, PowerAddress(), target)
+
+
+def _why_not(row: Computer, target: Target | None, verb: PowerVerb) -> str:
+    if target is None and not _is_lab(row):
+        return f"{row.name} has no machine now: each reservation makes one"
+    return f"nothing is known that could {'tell' if verb is PowerVerb.STATUS else 'change'} the power of {row.name}"
+
+
+def _is_lab(row: Computer) -> bool:
+    return row.kind is ComputerKind.LAB
+
+
+def _target(session: Session, row: Computer, held: Tenure | None) -> Target | None:
+    """Of the reservation that holds it."""
+    reservation = session.get(Reservation, held.holder) if held is not None else None
+    return targets.of(reservation) if reservation is not None and reservation.computer == row.name else None

@@ -50,6 +50,7 @@ class Machine:
     def __init__(self, network: Provisioning, folder: Path) -> None:
         self.network = network
         self.key = folder / "key"
+        self.second_port = folder / "ttyS1.log"
         self._folder = folder
         self._cards = 0
         run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.key))
@@ -69,7 +70,7 @@ class Machine:
         self.network.tap(f"tap{self._cards}")
         card = f"virtio-net-pci,netdev=n0,mac={MAC},bootindex=1{'' if firmware == 'bios' else ',romfile='}"
         words = ["-accel", "tcg", "-cpu", "max", "-m", "1024", "-nodefaults", "-display", "none", "-no-reboot"]
-        words += ["-serial", "stdio", "-device", card]
+        words += ["-serial", "stdio", "-serial", f"file:{self.second_port}", "-device", card]
         words += ["-netdev", f"tap,id=n0,ifname=tap{self._cards},script=no,downscript=no"]
         words += [
             "-drive",
@@ -144,6 +145,7 @@ def test_a_machine_comes_up_with_the_host_key_of_its_load(
     assert set(fetched) <= set(sent) and not ({SHIM, GRUB, IPXE_UEFI, "boot.ipxe", "grub.cfg"} - set(fetched)) & set(
         sent
     )
+    assert f"ready for SSH on {ADDRESS}" in machine.second_port.read_text()
     locked = "Secure boot enabled" in machine.run(public, "dmesg")
     assert locked == (firmware == "secure")
 

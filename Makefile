@@ -11,7 +11,7 @@ ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo "XDG_CACHE_HOME=$${XDG_CACHE_HO
 # Programs that run from a checkout start seconds sooner from byte code; pytest keeps what it makes of the tests.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup demo test quick test-long bench check format up down status clean
+.PHONY: help setup demo test quick test-long test-deep bench check format up down status clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do \
@@ -29,11 +29,15 @@ test: ## set up, then run the tests, three at a time; with ARGS="tests/store -k 
 
 quick: ## the light tests, in under two minutes: neither root nor the lab; ARGS as above
 	@deploy/setup.sh tests
-	$(BIN)/pytest -n 2 --no-loadscope-reorder -m 'not heavy and not long' $(ARGS)
+	$(BIN)/pytest -n 2 --no-loadscope-reorder -m 'not heavy and not long and not deep' $(ARGS)
 
 test-long: ## the tests that `make test` leaves out: over an hour of faults on the whole stack and on a node
 	@deploy/setup.sh tests
 	$(ROOT) $(BIN)/pytest -m long
+
+test-deep: ## machines that really boot over a network (QEMU without KVM, BIOS and UEFI); installs QEMU and OVMF
+	@deploy/setup.sh deep
+	$(ROOT) $(BIN)/pytest -m deep $(ARGS)
 
 bench: setup ## measure what a life, a placement and a load cost (about ten minutes; docs/performance.md)
 	@for bench in lifecycle placement vsphere; do $(BIN)/vclab bench $$bench; done

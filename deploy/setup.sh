@@ -2,6 +2,7 @@
 # Sets up a checkout on a Debian machine: system packages, uv, the locked Python environment, the programs of the lab.
 #   deploy/setup.sh          what the lab and the demo need
 #   deploy/setup.sh tests    and what the tests need on top
+#   deploy/setup.sh deep     and what `make test-deep` needs on top: machines that really boot
 # A second run finds all of it and takes no time; run it again after a change of uv.lock or of deploy/.
 set -eu
 cd "$(dirname "$0")/.."
@@ -14,6 +15,7 @@ dnsmasq:dnsmasq-base mmdebstrap:mmdebstrap ps:procps git:git setpriv:util-linux 
 mke2fs:e2fsprogs ipmi_sim:openipmi sfdisk:fdisk qemu-img:qemu-utils zstd:zstd"
 TEST_NEEDS="initdb:postgresql faketime:faketime systemd-analyze:systemd mkfs.btrfs:btrfs-progs mkfs.ext4:e2fsprogs
 mkfs.xfs:xfsprogs mkfs.ntfs:ntfs-3g"
+DEEP_NEEDS="qemu-system-x86_64:qemu-system-x86 /usr/share/OVMF/OVMF_CODE_4M.fd:ovmf"
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/vclab
 PATH=$PATH:/usr/sbin:/sbin
@@ -24,12 +26,13 @@ fail() { echo "setup: $*" >&2; exit 1; }
 has() {
     # PostgreSQL's server programs are not on the PATH.
     [ "$1" = initdb ] && ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 && return 0
-    command -v "$1" >/dev/null 2>&1
+    [ -e "$1" ] || command -v "$1" >/dev/null 2>&1
 }
 
 missing_packages() {
     needs=$NEEDS
-    [ "$want" = tests ] && needs="$needs $TEST_NEEDS"
+    case $want in tests | deep) needs="$needs $TEST_NEEDS" ;; esac
+    [ "$want" = deep ] && needs="$needs $DEEP_NEEDS"
     for need in $needs; do has "${need%%:*}" || echo "${need##*:}"; done | sort -u | tr '\n' ' '
     [ -x .venv/bin/python ] || python3 -c 'import ensurepip, venv' 2>/dev/null || printf 'python3 python3-venv '
     [ -e /etc/ssl/certs/ca-certificates.crt ] || printf 'ca-certificates '

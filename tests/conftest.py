@@ -19,14 +19,9 @@ FIRST = (
 HEAVY = (
     *("stack/", "lab/", "node/", "guests/", "power/", "provisioning/", "workflows/"),
     *("store/test_processes.py", "store/test_machine.py", "fake/test_bench.py", "activities/test_clock.py"),
-    *(
-        "imaging/",
-        "library/test_allocation.py",
-        "cli/test_acts.py",
-        "cli/test_scheduled.py",
-        "cli/test_handing_out.py",
-        "cli/test_doctor.py",
-    ),
+    *("imaging/", "library/test_allocation.py"),
+    *("netboot/test_boot.py", "netboot/test_dnsmasq.py", "netboot/test_environment.py"),
+    *("cli/test_acts.py", "cli/test_scheduled.py", "cli/test_handing_out.py", "cli/test_doctor.py"),
 )
 """Beginnings of paths: what needs root, a server with a worker, or many seconds. `make quick` leaves it out."""
 LIGHT = (

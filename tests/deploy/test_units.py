@@ -8,9 +8,10 @@ import pytest
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 EXPOSURE = "25"  # tenths
+UNITS = ("vclab-worker.service", "vclab-arp@.service", "vclab-netboot.service")
 
 
-@pytest.mark.parametrize("unit", ["vclab-worker.service", "vclab-arp@.service"])
+@pytest.mark.parametrize("unit", UNITS)
 def test_exposure(unit: str, tmp_path: Path) -> None:
     """`systemd-analyze security` rates what a unit could do if it were taken over, from 0 to 10."""
     copy = tmp_path / unit.replace("@", "")
@@ -20,8 +21,8 @@ def test_exposure(unit: str, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout[-300:] + done.stderr
 
 
-@pytest.mark.parametrize("unit", ["vclab-worker.service", "vclab-arp@.service"])
+@pytest.mark.parametrize("unit", UNITS)
 def test_no_root_and_no_core(unit: str) -> None:
     lines = (DEPLOY / unit).read_text().splitlines()
     assert "LimitCORE=0" in lines
-    assert "User=vclab" in lines or "DynamicUser=yes" in lines
+    assert {"User=vclab", "User=vclab-netboot", "DynamicUser=yes"} & set(lines)

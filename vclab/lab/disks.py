@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vclab.lab import rootfs
+from vclab.debian import locked
 from vclab.lab.errors import LabError
 
 FIRST = 2048
@@ -145,7 +145,7 @@ def _base(tree: Path, disk_gb: int) -> Path:
     place = tree.with_name(f"{tree.name}-{disk_gb}g.raw")
     if place.exists():
         return place
-    with rootfs.locked(place.parent):
+    with locked(place.parent):
         if not place.exists():
             new = place.with_name(f".new-{place.name}")
             new.unlink(missing_ok=True)

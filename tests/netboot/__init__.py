@@ -1,0 +1,1 @@
+"""Booting over the network: rendering, the files of machines, and real dnsmasq, kernels and boot loaders."""

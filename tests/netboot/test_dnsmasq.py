@@ -1,0 +1,146 @@
+"""What real dnsmasq answers to machines, asked as their firmware asks; it runs with the rights of its unit."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.netboot.bench import OURS, Provisioning, provisioning, run
+from vclab.netboot.environment import GRUB, INITRD, IPXE_BIOS, IPXE_UEFI, KERNEL, LOADERS, MANIFEST, SHIM, Environment
+from vclab.netboot.nodes import Load, publish
+from vclab.netboot.values import Node, State
+
+MAC, ADDRESS = "52:54:00:00:00:01", "10.78.0.51"
+STRANGER, OTHER_ADDRESS = "52:54:00:00:00:99", "10.78.0.99"
+BIOS, UEFI, UEFI_TOO = "0", "7", "9"
+OFFER, ACK = 2, 5
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
+
+
+def furnished(network: Provisioning, folder: Path) -> None:
+    """One machine is known and set to image; another one's card is in the network."""
+    built = folder / "built"
+    built.mkdir()
+    for name in (KERNEL, INITRD, *LOADERS):
+        (built / name).write_text(name)
+    (built / MANIFEST).write_text(json.dumps({"name": "bookworm-0123"}))
+    publish(network.network.root, Environment(built))
+    network.nodes.enlist(Node(MAC, "node1", ADDRESS))
+    network.log.wait_for("hosts/52-54-00-00-00-01", 10)
+    network.nodes.set(MAC, State.IMAGE, Load("bookworm-0123", "load-7", b"a private key"))
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provisioning]:
+    folder = tmp_path_factory.mktemp("own")
+    with provisioning() as network:
+        furnished(network, folder)
+        yield network
+
+
+@pytest.fixture(scope="module")
+def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provisioning]:
+    folder = tmp_path_factory.mktemp("proxy")
+    with provisioning(proxy=True) as network:
+        furnished(network, folder)
+        yield network
+
+
+SILENCE = 2
+"""Seconds after which an answer does not come any more: one that comes takes some milliseconds."""
+
+
+def asked(network: Provisioning, station: str, *words: str, seconds: float = 20) -> dict[str, Any] | None:
+    lines = network.ask(station, words[0], "eth0", *words[1:], seconds=seconds).splitlines()
+    return json.loads(lines[0]) if lines else None
+
+
+@pytest.fixture(scope="module")
+def known(own: Provisioning) -> str:
+    return own.station(MAC)
+
+
+@pytest.mark.parametrize(
+    "words, loader",
+    [
+        ((BIOS,), IPXE_BIOS),
+        ((UEFI,), SHIM),
+        ((UEFI_TOO,), SHIM),
+        ((BIOS, "ipxe"), "boot.ipxe"),
+        ((UEFI, "ipxe"), "boot.ipxe"),
+    ],
+)
+def test_each_firmware_is_told_its_boot_loader(
+    own: Provisioning, known: str, words: tuple[str, ...], loader: str
+) -> None:
+    answer = asked(own, known, "dhcp", *words)
+    assert answer is not None
+    assert (answer["kind"], answer["address"], answer["server"]) == (OFFER, ADDRESS, OURS)
+    assert (answer["file"], answer["router"]) == (loader, "")
+
+
+def test_an_unknown_machine_hears_nothing(own: Provisioning) -> None:
+    station = own.station(STRANGER)
+    for verb in ("dhcp", "request"):
+        assert asked(own, station, verb, BIOS, seconds=SILENCE) is None
+
+
+def test_the_new_address_of_a_machine_counts_at_once(own: Provisioning) -> None:
+    mac = "52:54:00:00:00:04"
+    station = own.station(mac)
+    for address in ("10.78.0.54", "10.78.0.55"):
+        before = len(own.log.lines)
+        own.nodes.enlist(Node(mac, "node4", address))
+        own.log.wait_for("hosts/52-54-00-00-00-04", 10, before)
+        answer = asked(own, station, "dhcp", UEFI)
+        assert answer is not None and answer["address"] == address
+
+
+def test_files_are_those_of_the_machine_that_asks(own: Provisioning, known: str) -> None:
+    run(*f"ip -n {known} addr add {ADDRESS}/24 dev eth0".split())
+    fetched = own.ask(known, "tftp", OURS, "/grub/grub.cfg")
+    assert MAC in fetched and "linux /vmlinuz" in fetched
+    assert own.ask(known, "tftp", OURS, "load.img") == "a private key"
+    for name in (KERNEL, INITRD, IPXE_BIOS, SHIM, GRUB):
+        assert own.ask(known, "tftp", OURS, name) == name
+
+    stranger = own.station("52:54:00:00:00:98", OTHER_ADDRESS)
+    for name in ("load.img", "boot.ipxe", KERNEL, SHIM, "../hosts/52-54-00-00-00-01"):
+        with pytest.raises(AssertionError, match="TFTP:"):
+            own.ask(stranger, "tftp", OURS, name)
+
+
+def test_a_machine_that_boots_its_disk_finds_no_boot_loader(own: Provisioning) -> None:
+    mac = "52:54:00:00:00:03"
+    own.nodes.set(mac, State.RESCUE, Load("bookworm-0123", "load-8", b"another key"))
+    station = own.station(mac, "10.78.0.53")
+    assert own.ask(station, "tftp", OURS, IPXE_BIOS) == IPXE_BIOS
+    own.nodes.set(mac, State.BOOT)
+    for name in (IPXE_BIOS, SHIM, "boot.ipxe", "load.img"):
+        with pytest.raises(AssertionError, match=r"TFTP:.*not found"):
+            own.ask(station, "tftp", OURS, name)
+
+
+@pytest.mark.parametrize("words, loader", [((BIOS,), IPXE_BIOS), ((UEFI,), IPXE_UEFI), ((UEFI_TOO,), IPXE_UEFI)])
+def test_beside_another_server_it_says_what_to_boot_and_gives_no_address(
+    proxy: Provisioning, words: tuple[str, ...], loader: str
+) -> None:
+    station = proxy.station(MAC)
+    offered = asked(proxy, station, "dhcp", *words)
+    assert offered is not None and (offered["kind"], offered["address"]) == (OFFER, "0.0.0.0")
+    assert offered["class"] == "PXEClient"
+    run(*f"ip -n {station} addr add {ADDRESS}/24 dev eth0".split())
+    for chosen, file in ((words, loader), ((*words, "ipxe"), "boot.ipxe")):
+        answer = asked(proxy, station, "pxe", *chosen)
+        assert answer is not None and (answer["kind"], answer["file"]) == (ACK, file)
+    run("ip", "netns", "del", station)
+
+
+def test_beside_another_server_it_says_nothing_to_unknown_machines(proxy: Provisioning) -> None:
+    station = proxy.station(STRANGER, OTHER_ADDRESS)
+    for verb in ("dhcp", "pxe"):
+        assert asked(proxy, station, verb, UEFI, seconds=SILENCE) is None

@@ -34,7 +34,11 @@ def test_each_host_key_is_new_and_one_of_a_pair() -> None:
     assert key.export_public_key("openssh").decode().split()[:2] == PUBLIC.split()
 
 
-@pytest.mark.parametrize("line", ["", "ssh-ed25519 AAAA", f'command="x" {PUBLIC}', f"@cert-authority {PUBLIC}", "#"])
+@pytest.mark.parametrize(
+    "line",
+    ["", "ssh-ed25519 AAAA", f'command="x" {PUBLIC}', f"@cert-authority {PUBLIC}", "#"],
+    ids=["empty", "half", "options", "authority", "comment"],  # keys are new each time
+)
 def test_what_is_no_key_of_who_may_log_in(line: str) -> None:
     with pytest.raises(Invalid, match="is not a public key"):
         load_initrd(PRIVATE, [line], "load-7")

@@ -301,7 +301,9 @@ def _with_bmc(ask: Asker, question: S) -> S:
     """The question with what the login at its BMC needs."""
     if question.bmc is None:
         return question
-    return with_login(question, ask(power.preview, power.Switching(bmc=question.bmc, fingerprint=question.fingerprint)))
+    return with_login(
+        question, ask(power.preview, power.Switchable(bmc=question.bmc, fingerprint=question.fingerprint))
+    )
 
 
 def _list(found: Sequence[Computer]) -> None:

@@ -306,7 +306,7 @@ def _overcommit(number: float) -> float:
 async def _login(wanted: Wanted, question: Given) -> Login:
     shown = await _certificate(wanted.entry) if wanted.confirm else ""
     if question.fingerprint is not None:
-        _confirmed(wanted.entry, shown, question)
+        confirmed(wanted.entry.url, shown, question.fingerprint)
         shown = ""
     return Login(url=wanted.entry.url, username=wanted.entry.username, certificate=shown, password=wanted.password)
 
@@ -317,7 +317,7 @@ async def _kept(call: Call, wanted: Wanted, question: Given) -> CheckedEndpoint:
     if module_data.kind_of(entry.module).enquiry is None:
         return _checked(await _put(call, entry, wanted.before), None)
     if wanted.confirm:
-        entry = replace(entry, fingerprint=_confirmed(entry, await _certificate(entry), question))
+        entry = replace(entry, fingerprint=confirmed(entry.url, await _certificate(entry), question.fingerprint))
     password = _password(call, wanted, question)
     answer = await _ask(call, entry, password)
     if answer.mistakes:
@@ -372,13 +372,13 @@ async def _certificate(endpoint: model.Endpoint) -> str:
     return await asyncio.to_thread(_enquiry(endpoint).shown_fingerprint, endpoint.url)
 
 
-def _confirmed(endpoint: model.Endpoint, shown: str, question: Given) -> str:
-    """The fingerprint, if it is the confirmed one. Raises ``Refused``."""
+def confirmed(where: str, shown: str, fingerprint: str | None) -> str:
+    """What is shown ``where``, if it is the ``fingerprint`` that was confirmed. Raises ``Refused``."""
     colons = ":".join(shown[n : n + 2] for n in range(0, len(shown), 2))
-    if question.fingerprint is None:
-        raise Refused(f"{endpoint.url} shows a certificate with SHA-256 {colons}", f"confirm it: --fingerprint {shown}")
-    if checks.fingerprint(question.fingerprint) != shown:
-        raise Refused(f"{endpoint.url} shows another certificate: SHA-256 {colons}", "nothing was sent to it")
+    if fingerprint is None:
+        raise Refused(f"{where} shows a certificate with SHA-256 {colons}", f"confirm it: --fingerprint {shown}")
+    if checks.fingerprint(fingerprint) != shown:
+        raise Refused(f"{where} shows another certificate: SHA-256 {colons}", "nothing was sent to it")
     return shown
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 from pydantic import SecretStr
 from sqlalchemy.orm import Session
@@ -16,7 +16,7 @@ from vclab.power.base import Bmc, BootDevice
 from vclab.power.control import LONGEST_SOFT_OFF, Power, validate
 from vclab.power.redfish import certificate
 from vclab.service import checks
-from vclab.service.endpoints import Login
+from vclab.service.endpoints import Login, confirmed
 from vclab.service.retiring import Named
 from vclab.service.use_case import Call, Question, Rule, act, read
 from vclab.service.views import View
@@ -54,17 +54,6 @@ class Switchable(Question):
     password: SecretStr | None = None  #: of its user
 
 
-class Switching(Switchable):
-    """Where a computer is to be switched."""
-
-
-@dataclass(frozen=True)
-class Tried:
-    """It was tried, and answered; its password is among the secrets."""
-
-    address: PowerAddress
-
-
 @act(Rule.KEEPERS)
 async def switch(call: Call, question: Switch) -> Seen:
     """Switch a computer, or tell its power, and see it."""
@@ -84,26 +73,27 @@ async def switch(call: Call, question: Switch) -> Seen:
 
 
 @read(Rule.KEEPERS)
-async def preview(call: Call, question: Switching) -> Login:
+async def preview(call: Call, question: Switchable) -> Login:
     """Check where a computer is to be switched, and say what the login needs."""
     address = _parsed(question)
     if address is None:
         raise Invalid("nothing says where it is switched")
     shown = await asyncio.to_thread(certificate, address) if _is_certified(address) else ""
     if question.fingerprint is not None and shown:
-        _confirmed(address, shown, question)
+        confirmed(str(address), shown, question.fingerprint)
         shown = ""
     return Login(url=str(address), username=address.user, certificate=shown, password=address.scheme in _WITH_PASSWORD)
 
 
-async def tried(call: Call, name: str, question: Switchable) -> Tried | None:
-    """Ask there for the power. None: nothing is to be changed. Raises ``Invalid``, ``Refused``, ``Unreachable``."""
+async def tried(call: Call, name: str, question: Switchable) -> PowerAddress | None:
+    """Ask there for the power, and keep the password among the secrets. None: nothing is to be changed. Raises
+    ``Invalid``, ``Refused``, ``Unreachable``."""
     address = _parsed(question)
     if address is None:
         return None
     fingerprint = ""
     if _is_certified(address):
-        fingerprint = _confirmed(address, await asyncio.to_thread(certificate, address), question)
+        fingerprint = confirmed(str(address), await asyncio.to_thread(certificate, address), question.fingerprint)
     password, reference = question.password.get_secret_value() if question.password else "", ""
     if address.scheme in _WITH_PASSWORD:
         if not password:
@@ -115,13 +105,13 @@ async def tried(call: Call, name: str, question: Switchable) -> Tried | None:
     await call.backend.work(lambda told: own.status(bmc, Unattended()), f"asking {address}")
     if reference:
         call.backend.secrets.put(reference, password)
-    return Tried(PowerAddress(str(address), reference, fingerprint))
+    return PowerAddress(str(address), reference, fingerprint)
 
 
-def keep(session: Session, name: str, found: Tried | None) -> None:
+def keep(session: Session, name: str, tried_at: PowerAddress | None) -> None:
     """It is switched there from now on."""
-    if found is not None:
-        power.set_address(session, name, found.address)
+    if tried_at is not None:
+        power.set_address(session, name, tried_at)
 
 
 def _check(question: Switch) -> None:
@@ -151,13 +141,3 @@ def _parsed(question: Switchable) -> Address | None:
 
 def _is_certified(address: Address) -> bool:
     return address.scheme is Scheme.REDFISH
-
-
-def _confirmed(address: Address, shown: str, question: Switchable) -> str:
-    """The fingerprint, if it is the confirmed one. Raises ``Refused``."""
-    colons = ":".join(shown[n : n + 2] for n in range(0, len(shown), 2))
-    if question.fingerprint is None:
-        raise Refused(f"{address} shows a certificate with SHA-256 {colons}", f"confirm it: --fingerprint {shown}")
-    if checks.fingerprint(question.fingerprint) != shown:
-        raise Refused(f"{address} shows another certificate: SHA-256 {colons}", "nothing was sent to it")
-    return shown

@@ -115,8 +115,7 @@ class RowReconciler:
         with failures():
             async with heartbeating(unfenced):
                 endpoints = await asyncio.to_thread(self._endpoints)
-                await asyncio.to_thread(self._store.run, partial(maintenance.tend, now=_now()))
-                await asyncio.to_thread(self._store.run, partial(power.release_lost, now=_now()))
+                await asyncio.to_thread(self._store.run, partial(_tend_computers, now=_now()))
                 reclaimed, spare, loading = await self._rows(), await self._spares(), await self._loads()
                 await self._copies()
                 forgotten = await asyncio.to_thread(self._forget)
@@ -377,6 +376,12 @@ class SiteReconciler:
         """Machines without a tenure. A round that comes late counts as two."""
         now, longest = _now(), 2 * self._settings.every
         return self._store.run(lambda session: orphans.seen(session, endpoint, machines, now, longest))
+
+
+def _tend_computers(session: Session, now: datetime) -> None:
+    """What operators wanted for later is done; what nobody switches any more is free."""
+    maintenance.tend(session, now)
+    power.release_lost(session, now)
 
 
 def _tend(session: Session, rules: Rules, now: datetime) -> None:

@@ -284,7 +284,7 @@ def set_computer(
     if state is not None:
         row.why_out_of_service = "" if state is ComputerState.AVAILABLE else why or row.why_out_of_service
         row.state, row.failed_generation = state, 0
-        row.leaving, row.why_leaving, row.returns_at = False, "", None
+        row.stay()
     if notes is not None:
         row.notes = notes
     session.flush()

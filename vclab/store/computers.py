@@ -78,7 +78,7 @@ def put_out_of_service(computer: Computer, state: ComputerState, why: str, faile
     """
     computer.state, computer.failed_generation = state, failed_generation
     computer.why_out_of_service = why[:_LONGEST]
-    computer.leaving, computer.why_leaving, computer.returns_at = False, "", None
+    computer.stay()
 
 
 def return_to_service(computer: Computer) -> None:

@@ -33,7 +33,7 @@ def put_back(session: Session, name: str) -> None:
     """In service; one that was to leave stays. Raises ``NotFound``, and ``Refused`` while somebody holds another."""
     row = locks.computer(session, name)
     if row.leaving and tenures.current(session, name) is not None:
-        row.leaving, row.why_leaving, row.returns_at = False, "", None
+        row.stay()
         session.flush()
     else:
         catalog.set_computer(session, name, ComputerState.AVAILABLE)
@@ -55,7 +55,7 @@ def tend(session: Session, now: datetime) -> None:
 def _go(session: Session, row: Computer, now: datetime) -> None:
     """One that is out of service for another reason, such as what its last user left, does not come back by itself."""
     if row.state in OUT_OF_SERVICE:
-        row.leaving, row.why_leaving, row.returns_at = False, "", None
+        row.stay()
         return
     why, until = row.why_leaving or "an operator has asked for it", row.returns_at
     computers.put_out_of_service(row, ComputerState.MAINTENANCE, why)
@@ -64,7 +64,7 @@ def _go(session: Session, row: Computer, now: datetime) -> None:
 
 
 def _come_back(session: Session, row: Computer, now: datetime) -> None:
-    row.leaving, row.why_leaving, row.returns_at = False, "", None
+    row.stay()
     if row.state is ComputerState.MAINTENANCE:
         computers.return_to_service(row)
         _note(session, row, "in service again", "its time has come", now)

@@ -133,6 +133,10 @@ class Computer(Base):
     power_fingerprint: Mapped[str] = mapped_column(default="")
     removed_at: Mapped[datetime | None]
 
+    def stay(self) -> None:
+        """Nothing that an operator wanted for later is to be done any more."""
+        self.leaving, self.why_leaving, self.returns_at = False, "", None
+
 
 class Reservation(Base):
     """A reservation. Kept for good, as the record of who had which computer and how it ended."""

@@ -1,5 +1,6 @@
 """Switching a computer by hand: under a tenure of its own, so that nobody gets it meanwhile."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -39,7 +40,7 @@ def begin(session: Session, given: Switch, by: Author, now: datetime) -> PowerOr
         return order
     generation = tenures.take(session, given.computer, holder, Purpose.POWER, now + LONGEST, now)
     audit.note(session, holder, by.who, "power", text, utc(now), by.act)
-    return PowerOrder(order.switch, order.site, order.at, order.target, generation)
+    return replace(order, generation=generation)
 
 
 def end(session: Session, order: PowerOrder, seen: PowerSeen, why_not: str, now: datetime) -> None:
@@ -76,11 +77,8 @@ def set_address(session: Session, name: str, address: PowerAddress) -> None:
     other = session.scalar(same.where(Computer.removed_at.is_(None)))
     if address.address not in ("", "none") and other is not None:
         raise Refused(f"{other} is switched at {address.address}", "each computer has a BMC of its own")
-    row.power, row.power_password_ref, row.power_fingerprint = (
-        address.address,
-        address.password_ref,
-        address.fingerprint,
-    )
+    row.power, row.power_password_ref = address.address, address.password_ref
+    row.power_fingerprint = address.fingerprint
     session.flush()
 
 

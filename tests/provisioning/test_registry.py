@@ -28,7 +28,7 @@ def test_traits_fit_together(kind: Kind) -> None:
 @each_kind
 def test_no_secret_is_kept_in_the_data_of_a_module(kind: Kind) -> None:
     """It is copied into targets, histories and JSON; a secret is named by its reference."""
-    for data in (kind.image_data, kind.endpoint_data):
+    for data in (kind.image_data, kind.endpoint_data, kind.computer_data):
         for name, field in data.model_fields.items():
             named = name.endswith("_ref") or not re.search("password|passphrase|token|secret|key|credential", name)
             assert named, f"{kind.name}: {name}"

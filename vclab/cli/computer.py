@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from vclab.cli import module_fields
 from vclab.cli.asking import Asker, asker, given
 from vclab.cli.errors import Usage
 from vclab.cli.failed import print_failed_load
@@ -100,6 +101,7 @@ def add(
     trust_first_contact: TrustFirstContact = False,
     bmc: BmcAddress = None,
     fingerprint: Fingerprint = None,
+    sets: module_fields.Sets = None,
     json: Json = False,
     as_user: AsUser = "",
 ) -> None:
@@ -122,12 +124,15 @@ def add(
       vclab computer add pc-08 --group room-12 --address 10.77.0.28 --host-key ./pc-08.pub \\
         --bmc wol://02-76-63-99-00-08@10.77.0.28/10.77.255.255
     """
-    pool, machine = (count, mac_prefix) != (None, None), (address, host_key, bmc, fingerprint) != (None,) * 4
+    pool = (count, mac_prefix) != (None, None)
+    machine = (address, host_key, bmc, fingerprint, sets) != (None,) * 5
     ask, one = asker(context), (private_mac, public_mac) != (None, None)
     if group_ is not None:
         _add_lab_machine(context, group_, host_key, pool, json)
     elif machine:
-        raise Usage("--address, --host-key and --bmc are for lab machines", "name the machine's endpoint with --group")
+        raise Usage(
+            "--address, --host-key, --bmc and --set are for lab machines", "name the machine's endpoint with --group"
+        )
     elif trust_first_contact:
         raise Usage("--trust-first-contact is for lab machines", "name the machine's endpoint with --group")
     elif count is not None and not one:
@@ -144,7 +149,8 @@ def _add_lab_machine(context: typer.Context, group: str, host_key: str | None, p
     if pool:
         raise Usage("a lab machine has no --count and no --mac-prefix", "use --address")
     ask, keys = asker(context), key_texts([host_key] if host_key is not None else None)
-    question = given(context, computers.AddLabMachine, group=group, host_key=keys[0] if keys else None)
+    data = module_fields.typed(context.params["sets"], {})
+    question = given(context, computers.AddLabMachine, group=group, host_key=keys[0] if keys else None, data=data)
     question = _with_bmc(ask, question)
     ask.tell(computers.add_lab_machine, question, json, lambda computer: _tell(computer, ask.zone()))
 
@@ -159,13 +165,15 @@ def edit(
     notes: Annotated[str | None, typer.Option("--notes", help="Notes for administrators.", show_default=False)] = None,
     bmc: BmcAddress = None,
     fingerprint: Fingerprint = None,
+    sets: module_fields.Sets = None,
     json: Json = False,
     as_user: AsUser = "",
 ) -> None:
     """Take a computer out of service, return it to service, change its notes, or say where it is switched.
 
     A computer that is held now keeps its state until its reservation has ended. A BMC is logged in to first; its
-    password is asked for without echo, or read from standard input, and kept among the secrets.
+    password is asked for without echo, or read from standard input, and kept among the secrets. --set FIELD=VALUE sets
+    what only its module knows of it.
 
     \b
     Examples:
@@ -176,7 +184,7 @@ def edit(
     ask = asker(context)
     ask.tell(
         computers.edit,
-        _with_bmc(ask, given(context, computers.Edit)),
+        _with_bmc(ask, given(context, computers.Edit, data=module_fields.typed(sets, {}))),
         json,
         lambda computer: _tell(computer, ask.zone()),
     )
@@ -345,6 +353,8 @@ def _tell(computer: Computer, zone: ZoneInfo) -> None:
             ("Private", " ".join(filter(None, (computer.private_mac, computer.private_address)))),
             ("Public", " ".join(filter(None, (computer.public_mac, computer.public_address)))),
             ("Switched", computer.power),
+            *module_fields.shown(computer.module_data),
+            ("Error", computer.error or ""),
             ("Spare", _spare(computer, zone)),
             ("Out of service", computer.why_out_of_service),
             ("Leaves service", f"when it is free: {computer.why_leaving or 'no reason given'}" * computer.leaving),

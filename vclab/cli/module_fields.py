@@ -1,4 +1,4 @@
-"""``--set FIELD=VALUE``: module data of images and endpoints, as it is typed and shown."""
+"""``--set FIELD=VALUE``: module data of images, endpoints and computers, as it is typed and shown."""
 
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
@@ -28,4 +28,8 @@ def typed(sets: Iterable[str] | None, options: Mapping[str, str | None]) -> dict
 
 def shown(data: Mapping[str, Any] | None) -> list[tuple[str, str]]:
     """The fields that have a value, for people."""
-    return [(field.replace("_", " ").capitalize(), str(value)) for field, value in (data or {}).items() if value]
+    return [(field.replace("_", " ").capitalize(), _text(value)) for field, value in (data or {}).items() if value]
+
+
+def _text(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)

@@ -133,6 +133,8 @@ class Computer:
     returns_at: datetime | None = None  #: it comes back to service by itself then
     power: str = ""  #: where it is switched (vclab.power.address); empty: by its endpoint, or not at all
     power_fingerprint: str = ""  #: of its BMC's certificate, pinned
+    module: str = ""  #: of a lab machine: its endpoint's; empty: that of whichever image it gets
+    module_data: str = ""  #: what only that module knows of it: versioned JSON, read by nobody else
     generation: int = 0  #: of its newest tenure; 0: never held
     holder: str = ""  #: who holds it now; empty: nobody
     spare_until: datetime | None = None  #: a machine that nobody has used is kept on it for the next until then

@@ -38,7 +38,8 @@ class Kind:
     traits: Traits
     build: Callable[[Surroundings], ProvisioningModule]
     image_data: type[ModuleData] = NoData  #: what it must know of its images
-    endpoint_data: type[ModuleData] = NoData  #: and of its endpoints
+    endpoint_data: type[ModuleData] = NoData  #: of its endpoints
+    computer_data: type[ModuleData] = NoData  #: and of each computer that it lends
     enquiry: Callable[[], Enquiry] | None = None  #: how an endpoint is asked; None: there is nothing to log in to
     choices: Mapping[str, Callable[[], Collection[str]]] = field(default_factory=dict)
     """Fields of the image data whose values the module's library lists, and how they are listed."""

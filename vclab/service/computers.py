@@ -5,6 +5,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+from pydantic import Field
 from sqlalchemy.orm import Session
 
 from vclab.model import catalog as model
@@ -12,7 +13,7 @@ from vclab.model.catalog import ComputerKind, Identity, IdentityPool
 from vclab.model.errors import Invalid, Refused
 from vclab.model.messages import Reload
 from vclab.model.states import ComputerState
-from vclab.service import checks, power
+from vclab.service import checks, module_data, power
 from vclab.service.failures import FailedStep
 from vclab.service.finding import known
 from vclab.service.power import Switchable
@@ -48,6 +49,9 @@ class Computer(View):
     returns_at: Time | None  #: it comes back to service by itself then
     power: str  #: where it is switched; empty: by its endpoint, or not at all
     power_fingerprint: str  #: of its BMC's certificate, pinned
+    module: str  #: of a lab machine: its endpoint's
+    module_data: dict[str, Any] | None  #: what only that module knows of it; null: it can't be read
+    error: str | None  #: why the module's data can't be read
     generation: int  #: of its newest tenure; 0: nobody has held it
     holder: str  #: empty: nobody
     spare_until: Time | None  #: an unused machine is kept on it until then
@@ -56,7 +60,8 @@ class Computer(View):
     @classmethod
     def of(cls, computer: model.Computer, **more: Any) -> "Computer":
         """A computer as it is stored."""
-        return cls(**asdict(computer), **more)
+        data, error = module_data.document(computer)
+        return cls(**asdict(computer) | {"module_data": data, "error": error or None}, **more)
 
 
 class DetailedComputer(Computer):
@@ -89,6 +94,7 @@ class AddLabMachine(Switchable, Named):
     trust_first_contact: bool = False  #: pin what answers at the address first, whoever it is
     private_mac: str | None = None
     public_mac: str | None = None
+    data: dict[str, str] = Field(default_factory=dict)  #: fields of what only its module knows of it
 
 
 class Edit(Switchable, Named):
@@ -96,6 +102,7 @@ class Edit(Switchable, Named):
 
     maintenance: bool | None = None  #: take it out of service, or return it
     notes: str | None = None
+    data: dict[str, str] = Field(default_factory=dict)  #: of a lab machine: fields of what only its module knows of it
 
 
 class TakeOut(Disable):
@@ -169,7 +176,8 @@ async def add_lab_machine(call: Call, question: AddLabMachine) -> Computer:
         _check_key(session, question)
         for other in catalog.computers(session):
             _refuse_clash(question.name, given, other)
-        catalog.put_lab_computer(session, question.name, endpoint=question.group, **given)
+        data = _merged(session, question.name, question.group, question.data)
+        catalog.put_lab_computer(session, question.name, endpoint=question.group, module_data=data, **given)
         power.keep(session, question.name, switched)
         return Computer.of(catalog.computer(session, question.name))
 
@@ -179,15 +187,18 @@ async def add_lab_machine(call: Call, question: AddLabMachine) -> Computer:
 @act(Rule.KEEPERS)
 async def edit(call: Call, question: Edit) -> Computer:
     """Take a computer out of service, return it, or change its notes."""
-    if question.maintenance is None and question.notes is None and question.bmc is None:
-        raise Invalid("nothing is to be changed", "use --maintenance, --available, --notes or --bmc")
+    if (question.maintenance, question.notes, question.bmc, question.data) == (None, None, None, {}):
+        raise Invalid("nothing is to be changed", "use --maintenance, --available, --notes, --set or --bmc")
     state = None if question.maintenance is None else _STATES[question.maintenance]
     notes = checks.line(question.notes, "the note", 500) if question.notes else question.notes
-    await call.backend.read(lambda session: _known(session, question.name))
+    await call.backend.read(lambda session: _edited_data(_known(session, question.name), question.data))
     switched = await power.tried(call, question.name, question)
 
     def change(session: Session) -> Computer:
         computer = _known(session, question.name)
+        if question.data:
+            data = _edited_data(computer, question.data)
+            catalog.put_lab_computer(session, computer.name, module_data=data)
         power.keep(session, computer.name, switched)
         return Computer.of(catalog.set_computer(session, computer.name, state, notes, why=notes or ""))
 
@@ -314,6 +325,26 @@ def _check_key(session: Session, question: AddLabMachine) -> None:
             f"the host key of {question.name} is not known, and anybody could answer at {question.address}",
             "use --host-key KEY|FILE, or --trust-first-contact",
         )
+
+
+def _merged(session: Session, name: str, group: str, given: dict[str, str]) -> str:
+    """What its module knows of it then; that of another module says nothing to this one. Raises ``Invalid``."""
+    module = catalog.endpoint(session, group).module
+    same = [each for each in catalog.computers(session) if (each.name, each.module) == (name, module)]
+    data, before = module_data.kind_of(module).computer_data, same[0].module_data if same else ""
+    return module_data.merged(data, before, given, f"the computer {name}", module)
+
+
+def _edited_data(computer: model.Computer, given: dict[str, str]) -> str:
+    """Raises ``Invalid``, and ``Refused`` for what has no module of its own or is held."""
+    if not given:
+        return computer.module_data
+    if not computer.module:
+        raise Refused(f"{computer.name} is a virtual machine's identity: no module knows anything of it alone")
+    if computer.holder:
+        raise Refused(f"{computer.name} is held by {computer.holder}", "change it when that has ended")
+    data = module_data.kind_of(computer.module).computer_data
+    return module_data.merged(data, computer.module_data, given, f"the computer {computer.name}", computer.module)
 
 
 def _check_group(session: Session, question: AddLabMachine) -> None:

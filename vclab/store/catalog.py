@@ -246,12 +246,13 @@ def put_lab_computer(
     host_key: str = "",
     private_mac: str = "",
     public_mac: str = "",
+    module_data: str | None = None,
 ) -> None:
     """Add a lab machine: a physical computer that is claimed, held and sanitized itself. Or change a known one.
 
     ``endpoint``: the group of machines that it belongs to; ``address``: its private address; ``host_key``: its pinned
-    key (none: the key of the first contact); ``private_mac``: it is only accepted with that network card. Raises
-    ``Refused`` when a virtual machine's identity has that name.
+    key (none: the key of the first contact); ``private_mac``: it is only accepted with that network card;
+    ``module_data``: None leaves it. Raises ``Refused`` when a virtual machine's identity has that name.
     """
     row = session.get(models.Computer, name)
     if row is None:
@@ -265,6 +266,8 @@ def put_lab_computer(
     if host_key:
         row.host_key, row.host_key_from = host_key, GIVEN
     row.private_mac, row.public_mac = private_mac or row.private_mac, public_mac or row.public_mac
+    if module_data is not None:
+        row.module_data = module_data
     session.flush()
 
 
@@ -312,13 +315,14 @@ def group(session: Session, endpoint: str) -> list[model.Computer]:
 
 def _computers(session: Session, which: sa.ColumnElement[bool]) -> list[model.Computer]:
     """Indexes answer this alone: a computer has thousands of tenures after some years."""
-    computer, tenure, spare = models.Computer, models.Tenure, models.Spare
+    computer, tenure, spare, endpoint = models.Computer, models.Tenure, models.Spare, models.Endpoint
     held = orm.aliased(tenure)
     newest = sa.select(sa.func.max(tenure.generation)).where(tenure.computer == computer.name).scalar_subquery()
     query = (
-        sa.select(computer, newest, held.holder, spare.until, spare.host)
+        sa.select(computer, newest, held.holder, spare.until, spare.host, endpoint.module)
         .outerjoin(held, sa.and_(held.computer == computer.name, held.released_at.is_(None)))
         .outerjoin(spare, sa.and_(spare.computer == computer.name, spare.removal == 0))
+        .outerjoin(endpoint, sa.and_(endpoint.name == computer.pool, computer.kind == model.ComputerKind.LAB))
         .where(which, computer.removed_at.is_(None))
         .order_by(computer.name)
     )
@@ -332,8 +336,9 @@ def _computers(session: Session, which: sa.ColumnElement[bool]) -> list[model.Co
             holder=held_by or "",
             spare_until=until,
             host=host or "",
+            module=module or "",
         )
-        for row, generation, held_by, until, host in session.execute(query)
+        for row, generation, held_by, until, host, module in session.execute(query)
     ]
 
 

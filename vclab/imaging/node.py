@@ -36,6 +36,7 @@ CARRIED = (
     "vclab/imaging/finish.py",
     "vclab/imaging/efi.py",
     "vclab/imaging/inspector.py",
+    "vclab/imaging/cleaner.py",
 )
 """The programs for a node, and all that they import of vclab."""
 _MAIN = "import sys\nfrom vclab.imaging.on_node import main\nmain(sys.argv[1:])\n"

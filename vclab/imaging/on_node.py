@@ -24,6 +24,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -39,8 +40,9 @@ SAYS_AFTER = 1.0
 PATIENCE = 3600.0
 """Seconds for one program: a large file system is checked before it grows."""
 
-_SECTOR, _IS_READ_ONLY, _DISCARD, _ZERO_OUT = 0x1268, 0x125E, 0x1277, 0x127F
-"""BLKSSZGET, BLKROGET, BLKDISCARD, BLKZEROOUT of linux/fs.h."""
+_SECTOR, _IS_READ_ONLY, _DISCARD, _SECURE_DISCARD, _ZERO_OUT = 0x1268, 0x125E, 0x1277, 0x127D, 0x127F
+"""BLKSSZGET, BLKROGET, BLKDISCARD, BLKSECDISCARD, BLKZEROOUT of linux/fs.h."""
+_ENVIRONMENT = "/etc/vclab/environment"
 _LETS_GO_WITHIN, _TAKES_OVER_WITHIN = 2.0, 10.0
 _FLOCK = struct.Struct("hhqqi0q")
 """struct flock of fcntl.h: type, whence, start, length, process."""
@@ -63,6 +65,14 @@ def say(**what: Any) -> None:
 
 
 Say = Callable[..., None]
+
+
+class Discard(Enum):
+    """How a disk takes it that bytes are not needed any more."""
+
+    REFUSED = 0
+    PLAIN = 1
+    SECURE = 2  #: it has erased them
 
 
 class Disk:
@@ -133,18 +143,20 @@ class Disk:
         for offset in range(0, length, len(self._zeros)):
             self.write(at + offset, self._zeros[: min(len(self._zeros), length - offset)])
 
-    def discard(self, at: int, length: int) -> bool:
-        """Tell the disk that these bytes are not needed any more; whether it takes that. What it returns for them from
-        then on is its own matter."""
+    def discard(self, at: int, length: int) -> Discard:
+        """Tell the disk that these bytes are not needed any more. What it returns for them from then on is its own
+        matter."""
         if not self.is_block:
-            return False
-        try:
-            fcntl.ioctl(self.file, _DISCARD, struct.pack("=QQ", at, length))
-        except OSError as error:
-            if error.errno not in (*_NOT_SUPPORTED, errno.EREMOTEIO):  # a disk that promised more than it does
-                raise self._failed("discarded", at, error) from None
-            return False
-        return True
+            return Discard.REFUSED
+        for request, done in ((_SECURE_DISCARD, Discard.SECURE), (_DISCARD, Discard.PLAIN)):
+            try:
+                fcntl.ioctl(self.file, request, struct.pack("=QQ", at, length))
+            except OSError as error:
+                if error.errno not in (*_NOT_SUPPORTED, errno.EREMOTEIO):  # a disk that promised more than it does
+                    raise self._failed("discarded", at, error) from None
+            else:
+                return done
+        return Discard.REFUSED
 
     def read(self, at: int, into: memoryview) -> None:
         """All of it; ``into`` is aligned."""
@@ -239,6 +251,12 @@ def _watch(say: Say) -> None:
         pass
     say(event="error", code="stopped", text="the caller is gone")
     os._exit(1)
+
+
+def must_be_environment() -> None:
+    """Raises ``Trouble`` on a machine that has not booted the imaging environment, whose disks somebody uses."""
+    if not Path(_ENVIRONMENT).is_file():
+        raise Trouble("elsewhere", f"this machine is not in the imaging environment: it has no {_ENVIRONMENT}")
 
 
 def take_over() -> None:

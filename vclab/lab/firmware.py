@@ -149,10 +149,9 @@ class Firmware:
         device = _ran("losetup", "--find", "--show", *place, disk.device).strip()
         try:
             self._mount(device, root)
-            init = _ran("chroot", str(root), "sh", "-c", "test -s /sbin/init && readlink -f /sbin/init").strip()
-        except LabError as error:
-            _try("umount", str(root))
-            raise Nothing(str(error)) from None
+            if not (init := _said("chroot", str(root), "sh", "-c", "test -s /sbin/init && readlink -f /sbin/init")):
+                _try("umount", str(root))
+                raise Nothing("there is no /sbin/init on it")
         finally:
             _try("losetup", "--detach", device)  # when it is unmounted
         _say(f"Booting from disk: partition at byte {found.offset}, {init}")
@@ -160,15 +159,16 @@ class Firmware:
         self._become(root, "/sbin/init", "root=LABEL=root ro console=ttyS0", Runs.DISK)
 
     def _mount(self, device: str, root: Path) -> None:
-        """Raises ``LabError`` when its file system does not mount, or does not pass a check."""
-        kind = disks.run("blkid", "--probe", "--output", "value", "--match-tag", "TYPE", device).strip()
-        if self._disk and self._disk.read_only:
-            _ran("mount", "-o", "ro,noload" if kind.startswith("ext") else "ro", device, str(root))
-            return
-        _ran("mount", device, str(root))  # what its journal holds is done now
-        if kind.startswith("ext"):
-            _ran("umount", str(root))
-            _ran("e2fsck", "-f", "-n", device)
+        """Raises ``Nothing`` when its file system does not mount, or does not pass a check."""
+        kind = _said("blkid", "--probe", "--output", "value", "--match-tag", "TYPE", device)
+        read_only = self._disk is not None and self._disk.read_only
+        options = ["-o", "ro,noload" if kind.startswith("ext") else "ro"] if read_only else []
+        if not _try("mount", *options, device, str(root)):
+            raise Nothing(f"its file system ({kind or 'unknown'}) does not mount")
+        if kind.startswith("ext") and not read_only:
+            _try("umount", str(root))  # what its journal holds is done now
+            if not _try("e2fsck", "-f", "-n", device):
+                raise Nothing(f"its file system ({kind}) does not pass a check")
             _ran("mount", device, str(root))
 
     # The network.
@@ -299,8 +299,14 @@ def _ran(*words: str) -> str:
     return disks.run(*words)
 
 
-def _try(*words: str) -> None:
-    subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+def _try(*words: str) -> bool:
+    return subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True).returncode == 0
+
+
+def _said(*words: str) -> str:
+    """Nothing, if it fails."""
+    ran = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    return ran.stdout.strip() if ran.returncode == 0 else ""
 
 
 def _restart() -> NoReturn:

@@ -9,7 +9,7 @@ from vclab.model.catalog import Endpoint
 from vclab.model.errors import Invalid, Refused
 from vclab.provisioning import fake_metal, registry
 from vclab.provisioning.bare_metal.data import NodeData
-from vclab.service import computers
+from vclab.service import computers, lab_machines
 from vclab.service.retiring import Named
 from vclab.store import catalog
 
@@ -24,21 +24,21 @@ def nodes(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
         lab.store.run(lambda s, endpoint=endpoint: catalog.put_endpoint(s, endpoint))  # type: ignore[misc]
 
 
-def adding(group: str = "metal", **data: str) -> computers.AddLabMachine:
-    return computers.AddLabMachine(
+def adding(group: str = "metal", **data: str) -> lab_machines.LabMachine:
+    return lab_machines.LabMachine(
         name="m1", group=group, address="10.9.0.1", trust_first_contact=True, data=dict(data)
     )
 
 
 async def test_what_is_given_is_kept_and_the_rest_stays(lab: Lab) -> None:
     root = lab.make_client()
-    made = await root.call(computers.add_lab_machine, adding(disk="size=480gb", keep="A1,B2"))
+    made = await root.call(lab_machines.add, adding(disk="size=480gb", keep="A1,B2"))
     assert (made.module, made.module_data) == (
         fake_metal.NAME,
         {"disk": "size=480GB", "keep": ["A1", "B2"], "firmware": ""},
     )
     await root.call(computers.edit, computers.Edit(name="m1", data={"firmware": "efi"}))
-    again = await root.call(computers.add_lab_machine, adding(keep=""))
+    again = await root.call(lab_machines.add, adding(keep=""))
     assert again.module_data == {"disk": "size=480GB", "keep": [], "firmware": "efi"}
     assert (await root.call(computers.show, Named(name="m1"))).module_data == again.module_data
     with lab.store.read() as session:
@@ -58,9 +58,9 @@ async def test_what_the_module_does_not_accept_is_refused_before_anything_is_wri
 ) -> None:
     root = lab.make_client()
     with pytest.raises(Invalid) as error:
-        await root.call(computers.add_lab_machine, adding(**data))
+        await root.call(lab_machines.add, adding(**data))
     assert why in str(error.value)
-    before = await root.call(computers.add_lab_machine, adding(disk="serial=A1"))
+    before = await root.call(lab_machines.add, adding(disk="serial=A1"))
     with pytest.raises(Invalid):
         await root.call(computers.edit, computers.Edit(name="m1", data=data, notes="x"))
     shown = await root.call(computers.show, Named(name="m1"))
@@ -70,7 +70,7 @@ async def test_what_the_module_does_not_accept_is_refused_before_anything_is_wri
 async def test_only_a_module_that_has_data_takes_some(lab: Lab) -> None:
     root = lab.make_client()
     with pytest.raises(Invalid, match="is not for the module standalone; it has no fields of its own"):
-        await root.call(computers.add_lab_machine, adding("pcs", disk="serial=A1"))
+        await root.call(lab_machines.add, adding("pcs", disk="serial=A1"))
     with pytest.raises(Refused, match="vm01 is a virtual machine's identity"):
         await root.call(computers.edit, computers.Edit(name="vm01", data={"disk": "serial=A1"}))
     vm = await root.call(computers.show, Named(name="vm01"))
@@ -79,16 +79,16 @@ async def test_only_a_module_that_has_data_takes_some(lab: Lab) -> None:
 
 async def test_data_of_another_module_says_nothing_to_this_one(lab: Lab) -> None:
     root = lab.make_client()
-    await root.call(computers.add_lab_machine, adding(disk="serial=A1"))
-    moved = await root.call(computers.add_lab_machine, adding("pcs"))
+    await root.call(lab_machines.add, adding(disk="serial=A1"))
+    moved = await root.call(lab_machines.add, adding("pcs"))
     assert (moved.pool, moved.module_data) == ("pcs", {})
-    back = await root.call(computers.add_lab_machine, adding())
+    back = await root.call(lab_machines.add, adding())
     assert back.module_data == {"disk": "", "keep": [], "firmware": ""}
 
 
 async def test_data_that_can_not_be_read_is_said_and_can_be_entered_anew(lab: Lab) -> None:
     root = lab.make_client()
-    await root.call(computers.add_lab_machine, adding())
+    await root.call(lab_machines.add, adding())
     lab.store.run(lambda s: catalog.put_lab_computer(s, "m1", module_data='{"version": 7}'))
     shown = await root.call(computers.show, Named(name="m1"))
     assert shown.module_data is None

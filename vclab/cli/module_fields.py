@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from vclab.cli.errors import Usage, quoted
+from vclab.service import module_data
 
 Sets = Annotated[
     list[str] | None,
@@ -28,8 +29,8 @@ def typed(sets: Iterable[str] | None, options: Mapping[str, str | None]) -> dict
 
 def shown(data: Mapping[str, Any] | None) -> list[tuple[str, str]]:
     """The fields that have a value, for people."""
-    return [(field.replace("_", " ").capitalize(), _text(value)) for field, value in (data or {}).items() if value]
-
-
-def _text(value: Any) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+    return [
+        (field.replace("_", " ").capitalize(), module_data.shown(value))
+        for field, value in (data or {}).items()
+        if value
+    ]

@@ -110,6 +110,24 @@ class IdentityPool:
 
 
 @dataclass(frozen=True)
+class LabEntry:
+    """What is entered of a lab machine. What is empty stays as it is; of a new one, the endpoint is needed."""
+
+    name: str
+    endpoint: str = ""  #: the group of machines that it belongs to
+    address: str = ""  #: its private one
+    host_key: str = ""  #: to be pinned; none: the key of the first contact
+    private_mac: str = ""  #: it is only accepted with that network card; one that is loaded boots from it
+    public_mac: str = ""
+    module_data: str | None = None  #: None: it stays
+
+    @property
+    def macs(self) -> set[str]:
+        """Those that are given."""
+        return {self.private_mac, self.public_mac} - {""}
+
+
+@dataclass(frozen=True)
 class Computer:
     """A computer as recorded: what it is, what it holds, and who holds it."""
 

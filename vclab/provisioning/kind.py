@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,6 +51,14 @@ class Surroundings:
     world: World = field(default_factory=World)  #: what pretended modules act on
 
 
+class Need(StrEnum):
+    """What a module may have to know of each computer that it lends."""
+
+    MAC = "mac"  #: of the card that it boots from
+    ADDRESS = "address"  #: its private one
+    BMC = "bmc"  #: which tells it what to boot from
+
+
 @dataclass(frozen=True)
 class Kind:
     """An entry of the registry. ``build`` and ``enquiry`` import the driver, and so may take a second."""
@@ -60,6 +69,7 @@ class Kind:
     image_data: type[ModuleData] = NoData  #: what it must know of its images
     endpoint_data: type[ModuleData] = NoData  #: of its endpoints
     computer_data: type[ModuleData] = NoData  #: and of each computer that it lends
+    computer_needs: tuple[Need, ...] = ()  #: without which none of these can be added
     enquiry: Callable[[], Enquiry] | None = None  #: how an endpoint is asked; None: there is nothing to log in to
     choices: Mapping[str, Callable[[], Collection[str]]] = field(default_factory=dict)
     """Fields of the image data whose values the module's library lists, and how they are listed."""

@@ -85,18 +85,6 @@ class AddIdentity(Named):
     public_mac: str
 
 
-class AddLabMachine(Switchable, Named):
-    """A lab machine, or changes of one; what is None stays."""
-
-    group: str  #: its endpoint
-    address: str | None = None
-    host_key: str | None = None  #: to be pinned
-    trust_first_contact: bool = False  #: pin what answers at the address first, whoever it is
-    private_mac: str | None = None
-    public_mac: str | None = None
-    data: dict[str, str] = Field(default_factory=dict)  #: fields of what only its module knows of it
-
-
 class Edit(Switchable, Named):
     """Changes; what is None stays."""
 
@@ -163,28 +151,6 @@ async def add_identity(call: Call, question: AddIdentity) -> tuple[Computer, ...
 
 
 @act(Rule.KEEPERS)
-async def add_lab_machine(call: Call, question: AddLabMachine) -> Computer:
-    """Add a lab machine, or change what is given of one."""
-    _check_name(question.name)
-    given = checks.given(
-        question, address=checks.address, host_key=checks.host_key, private_mac=checks.mac, public_mac=checks.mac
-    )
-    switched = await power.tried(call, question.name, question)
-
-    def change(session: Session) -> Computer:
-        _check_group(session, question)
-        _check_key(session, question)
-        for other in catalog.computers(session):
-            _refuse_clash(question.name, given, other)
-        data = _merged(session, question.name, question.group, question.data)
-        catalog.put_lab_computer(session, question.name, endpoint=question.group, module_data=data, **given)
-        power.keep(session, question.name, switched)
-        return Computer.of(catalog.computer(session, question.name))
-
-    return await call.backend.write(change)
-
-
-@act(Rule.KEEPERS)
 async def edit(call: Call, question: Edit) -> Computer:
     """Take a computer out of service, return it, or change its notes."""
     if (question.maintenance, question.notes, question.bmc, question.data) == (None, None, None, {}):
@@ -192,17 +158,18 @@ async def edit(call: Call, question: Edit) -> Computer:
     state = None if question.maintenance is None else _STATES[question.maintenance]
     notes = checks.line(question.notes, "the note", 500) if question.notes else question.notes
     await call.backend.read(lambda session: _edited_data(_known(session, question.name), question.data))
-    switched = await power.tried(call, question.name, question)
+    address = power.address_of(question)
+    found = [await power.tried(call, power.attempt_of(question.name, address, question))] if address else []
 
-    def change(session: Session) -> Computer:
+    def change(session: Session) -> None:
         computer = _known(session, question.name)
         if question.data:
             data = _edited_data(computer, question.data)
             catalog.put_lab_computer(session, computer.name, module_data=data)
-        power.keep(session, computer.name, switched)
-        return Computer.of(catalog.set_computer(session, computer.name, state, notes, why=notes or ""))
+        catalog.set_computer(session, computer.name, state, notes, why=notes or "")
 
-    return await call.backend.write(change)
+    await power.written(call, found, change)
+    return await _shown(call, question.name)
 
 
 @act(Rule.KEEPERS)
@@ -316,25 +283,6 @@ def _refuse_other_macs(pool: IdentityPool, members: Iterable[model.Computer]) ->
 # Lab machines.
 
 
-def _check_key(session: Session, question: AddLabMachine) -> None:
-    """Who is at an address is known by a host key, or trusted explicitly."""
-    if question.host_key or question.address is None or question.trust_first_contact:
-        return
-    if not any(each.host_key for each in catalog.computers(session) if each.name == question.name):
-        raise Invalid(
-            f"the host key of {question.name} is not known, and anybody could answer at {question.address}",
-            "use --host-key KEY|FILE, or --trust-first-contact",
-        )
-
-
-def _merged(session: Session, name: str, group: str, given: dict[str, str]) -> str:
-    """What its module knows of it then; that of another module says nothing to this one. Raises ``Invalid``."""
-    module = catalog.endpoint(session, group).module
-    same = [each for each in catalog.computers(session) if (each.name, each.module) == (name, module)]
-    data, before = module_data.kind_of(module).computer_data, same[0].module_data if same else ""
-    return module_data.merged(data, before, given, f"the computer {name}", module)
-
-
 def _edited_data(computer: model.Computer, given: dict[str, str]) -> str:
     """Raises ``Invalid``, and ``Refused`` for what has no module of its own or is held."""
     if not given:
@@ -345,25 +293,3 @@ def _edited_data(computer: model.Computer, given: dict[str, str]) -> str:
         raise Refused(f"{computer.name} is held by {computer.holder}", "change it when that has ended")
     data = module_data.kind_of(computer.module).computer_data
     return module_data.merged(data, computer.module_data, given, f"the computer {computer.name}", computer.module)
-
-
-def _check_group(session: Session, question: AddLabMachine) -> None:
-    """Raises ``NotFound`` for what is not a group of lab machines, ``Invalid`` when an address is missing."""
-    traits = {each.name: checks.traits(each.module) for each in catalog.endpoints(session)}
-    groups = {name: each for name, each in traits.items() if each.lent}
-    add = "add it with `vclab endpoint add NAME --module standalone`"
-    if known("group of lab machines", question.group, groups, add).guest and question.address is None:
-        raise Invalid(f"a computer of {question.group} needs --address")
-
-
-def _refuse_clash(name: str, given: dict[str, Any], other: model.Computer) -> None:
-    """Raises ``Refused`` when the machine is held, or another has its address or a MAC of it."""
-    if other.name == name:
-        if other.holder:
-            raise Refused(f"{name} is held by {other.holder}", "change it when that has ended")
-        return
-    if other.kind is ComputerKind.LAB and given.get("address", "") == other.private_address != "":
-        raise Refused(f"the address {given['address']} of {name} belongs to {other.name}")
-    taken = {other.private_mac, other.public_mac} & {given.get("private_mac"), given.get("public_mac")} - {"", None}
-    if taken:
-        raise Refused(f"the MAC {taken.pop()} of {name} belongs to {other.name}")

@@ -104,6 +104,11 @@ def merged(data: type[ModuleData], before: str, given: Given, whose: str, module
         raise Invalid(str(error)) from None
 
 
+def shown(value: Any) -> str:
+    """A field's value, for people."""
+    return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+
+
 def _readable(data: type[ModuleData], text: str, whose: str) -> dict[str, str]:
     """The stored values; none when they can't be read: then all are entered again."""
     if not text:

@@ -115,7 +115,7 @@ class RowReconciler:
         with failures():
             async with heartbeating(unfenced):
                 endpoints = await asyncio.to_thread(self._endpoints)
-                await asyncio.to_thread(self._store.run, partial(_tend_computers, now=_now()))
+                await asyncio.to_thread(self._store.run, partial(_tend_computers, rules=self._rules(), now=_now()))
                 reclaimed, spare, loading = await self._rows(), await self._spares(), await self._loads()
                 await self._copies()
                 forgotten = await asyncio.to_thread(self._forget)
@@ -378,9 +378,10 @@ class SiteReconciler:
         return self._store.run(lambda session: orphans.seen(session, endpoint, machines, now, longest))
 
 
-def _tend_computers(session: Session, now: datetime) -> None:
-    """What operators wanted for later is done; what nobody switches any more is free."""
+def _tend_computers(session: Session, rules: Rules, now: datetime) -> None:
+    """What operators wanted for later is done, or can't be any more; what nobody switches any more is free."""
     maintenance.tend(session, now)
+    background_loads.tend(session, rules, now)
     power.release_lost(session, now)
 
 

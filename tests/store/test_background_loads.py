@@ -7,22 +7,31 @@ import pytest
 from sqlalchemy.orm import Session
 
 from tests.store.lab import HOUR, NOW, RULES, image, inventory, reserve
-from vclab.model.catalog import Computer, Endpoint
+from vclab.model.catalog import Computer, Endpoint, Thing
 from vclab.model.errors import Fenced, Refused
-from vclab.model.intents import VCLAB, Author
+from vclab.model.ids import new_id
+from vclab.model.intents import VCLAB, Author, Intent
 from vclab.model.inventory import HostFacts, Inventory
 from vclab.model.messages import Reload
 from vclab.model.plans import Evidence, Facts, StepInput, Target, lasting_uuid
-from vclab.model.reservations import FailedStep, Placed, Refusal
+from vclab.model.reservations import FailedStep, Placed, Refusal, ReserveRequest
 from vclab.model.states import ComputerState, Ending
 from vclab.store import (
     Store,
+    audit,
     background_loads,
     catalog,
+    computers,
     failed_steps,
     failures,
+    intents,
     load_log,
+    locks,
+    maintenance,
+    placement,
     reservations,
+    retirement,
+    revisions,
     scheduling,
     tenures,
 )
@@ -175,17 +184,21 @@ def test_a_suspect_revision_marks_no_computer(room: Store) -> None:
 
 
 def test_what_can_not_be_loaded(room: Store) -> None:
+    room.run(lambda s: catalog.put_image(s, replace(IMAGE, revision=2)))
+    room.run(lambda s: revisions.retire(s, "metal", 1, NOW))
     held = placed(room).target.computer
     for given, why in (
         (Reload("vm01", "metal", "a1"), "each reservation makes a virtual one anew"),
         (Reload("pc07", "metal", "a1"), "its module standalone can't reload"),
         (Reload("m2", "debian-12", "a1"), "room can't load the image debian-12: it is for the module vsphere"),
         (Reload("m2", "", "a1"), "nothing was ever loaded on m2"),
+        (Reload("m2", "metal", "a1", 1), "revision 1 of metal is retired"),
         (Reload(held, "metal", "a1"), f"{held} is held by"),
     ):
-        with room.read() as session:
-            assert why in background_loads.why_not(session, given, RULES)
-        with pytest.raises(Refused, match="held by" if given.computer == held else why):
+        if given.computer != held:
+            with room.read() as session, pytest.raises(Refused, match=why):
+                background_loads.planned(session, given, RULES)
+        with pytest.raises(Refused, match=why):
             room.run(lambda s, given=given: background_loads.begin(s, given, BY_HAND, RULES, NOW))  # type: ignore[misc]
 
 
@@ -218,3 +231,81 @@ def test_who_waits_for_it(room: Store) -> None:
     assert isinstance(taken, Placed)
     assert (taken.target.computer, taken.target.generation, taken.loaded_by) == ("m1", 2, None)
     assert taken.target.spare == lasting_uuid("test", "m1")
+
+
+def want(room: Store, name: str = "m1", image: str = "", revision: int = 0) -> None:
+    """An operator wants it loaded anew."""
+    asked = Intent("a1", NOW, "olga", "account", ("operator",), "computers.reload", arguments={"names": [name]})
+    room.run(lambda s: intents.write(s, asked))
+    room.run(lambda s: background_loads.want(s, Reload(name, image, asked.id, revision)))
+
+
+def due(room: Store) -> list[str]:
+    with room.read() as session:
+        return background_loads.due(session, ["fake-metal"])
+
+
+def test_wanted_while_somebody_has_it(room: Store) -> None:
+    """Nothing is done until it is free; then the next load is that one, whoever starts it, in the operator's name."""
+    room.run(lambda s: catalog.put_image(s, replace(IMAGE, name="other", revision=2)))
+    held = placed(room)
+    want(room, held.target.computer, "other", 1)
+    assert due(room) == []
+    with pytest.raises(tenures.TenureHeld):
+        begin(room, held.target.computer, "", VCLAB)
+    room.run(lambda s: reservations.ended(s, held.reservation, Ending.RELEASED, "", NOW))
+    room.run(lambda s: reservations.finished(s, held.reservation, NOW))
+    assert due(room) == ["m1"]
+    for _ in range(2):
+        target = begin(room, "m1", "", VCLAB)
+        assert (target.image, target.revision, target.generation) == ("other", 1, 2)
+    assert computer(room).load_intent == ""
+    with room.read() as session:
+        (event,) = [e for e in audit.events(session, "computer-m1") if e.what == "load begins"]
+        assert event.who == "olga"
+
+
+def test_what_is_wanted_lasts_until_a_load_begins(room: Store) -> None:
+    """Nobody gets the computer at once before, and one for later does; it is loaded out of service, too."""
+    for name in ("m1", "m2"):
+        want(room, name, "metal")
+    refused = place(room)
+    assert isinstance(refused, Refusal) and "m1: is to be loaded anew first" in refused.text()
+    heard = (inventory(), Inventory("room", NOW, tuple(HostFacts(name, 0, 0) for name in ("m1", "m2"))))
+    later = ReserveRequest(new_id(), "alice", "metal", 3600, start=NOW + 5 * HOUR)
+    assert isinstance(room.run(lambda s: placement.place(s, later, BY_HAND, heard, RULES, NOW)), Placed)
+    room.run(lambda s: computers.put_out_of_service(locks.computer(s, "m1"), ComputerState.FAILED, "no disk"))
+    assert due(room) == ["m1", "m2"]
+    room.run(lambda s: catalog.set_computer(s, "m2", ComputerState.MAINTENANCE))
+    assert due(room) == ["m1"], "an operator wants something else by now"
+
+
+def test_what_is_wanted_and_can_not_be_done_is_told(room: Store) -> None:
+    want(room, "m1", "metal")
+    want(room, "m2", "other")
+    room.run(lambda s: retirement.disable(s, Thing.IMAGE, "other", "it has a bug", NOW))
+    for _ in range(2):
+        room.run(lambda s: background_loads.tend(s, RULES, NOW))
+    assert (computer(room, "m1").load_intent, computer(room, "m2").load_intent) == ("a1", "")
+    with room.read() as session:
+        (event,) = audit.events(session, "computer-m2")
+    assert (event.what, "the image other is disabled" in event.detail) == ("not loaded", True)
+
+
+def test_one_that_goes_out_of_service(room: Store) -> None:
+    held = placed(room).target.computer
+    room.run(lambda s: maintenance.take_out(s, held, "a new fan", True, None))
+    with room.read() as session, pytest.raises(Refused, match=f"`vclab computer enable {held}` keeps it"):
+        background_loads.planned(session, Reload(held, "metal", "a1"), RULES)
+
+
+def test_a_lost_load_of_a_revision(room: Store) -> None:
+    """It is loaded with that again; with the one in production, when that is retired meanwhile."""
+    room.run(lambda s: catalog.put_image(s, replace(IMAGE, revision=2)))
+    asked = Reload("m1", "metal", "a1", 1)
+    room.run(lambda s: background_loads.begin(s, asked, BY_HAND, RULES, NOW))
+    again = room.run(lambda s: background_loads.begin(s, Reload("m1"), VCLAB, RULES, SOON))
+    assert again.revision == 1
+    room.run(lambda s: revisions.retire(s, "metal", 1, NOW))
+    again = room.run(lambda s: background_loads.begin(s, Reload("m1"), VCLAB, RULES, SOON + HOUR))
+    assert again.revision == 2

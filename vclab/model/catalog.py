@@ -131,6 +131,9 @@ class Computer:
     leaving: bool = False  #: it goes out of service when nobody holds it any more
     why_leaving: str = ""
     returns_at: datetime | None = None  #: it comes back to service by itself then
+    load_intent: str = ""  #: who wants it loaded anew when nobody holds it; empty: nobody
+    load_image: str = ""  #: with that; empty: with what was loaded last
+    load_revision: int = 0  #: 0: the one in production then
     power: str = ""  #: where it is switched (vclab.power.address); empty: by its endpoint, or not at all
     power_fingerprint: str = ""  #: of its BMC's certificate, pinned
     generation: int = 0  #: of its newest tenure; 0: never held

@@ -127,6 +127,11 @@ class Computer(Base):
     leaving: Mapped[bool] = mapped_column(default=False)  #: it goes out of service when nobody holds it any more
     why_leaving: Mapped[str] = mapped_column(default="")
     returns_at: Mapped[datetime | None]  #: it comes back to service by itself then
+    load_intent: Mapped[str] = mapped_column(
+        default=""
+    )  #: who wants it loaded anew when nobody holds it; empty: nobody
+    load_image: Mapped[str] = mapped_column(default="")  #: with that; empty: with what was loaded last
+    load_revision: Mapped[int] = mapped_column(default=0)  #: 0: the one in production then
     failed_generation: Mapped[int] = mapped_column(default=0)  #: the tenure whose failed load took it out of service
     power: Mapped[str] = mapped_column(default="")  #: where it is switched (vclab.power.address)
     power_password_ref: Mapped[str] = mapped_column(default="")
@@ -136,6 +141,10 @@ class Computer(Base):
     def stay(self) -> None:
         """Nothing that an operator wanted for later is to be done any more."""
         self.leaving, self.why_leaving, self.returns_at = False, "", None
+
+    def forget_load(self) -> None:
+        """Nobody wants it loaded any more."""
+        self.load_intent, self.load_image, self.load_revision = "", "", 0
 
 
 class Reservation(Base):

@@ -196,8 +196,9 @@ class RowReconciler:
         ]
 
     def _due_loads(self) -> list[str]:
+        rules = self._rules()
         with self._store.read() as session:
-            return background_loads.due(session, self._rules().reloadable())
+            return background_loads.in_turn(session, background_loads.due(session, rules.reloadable()), rules)
 
     def _overdue(self) -> list[str]:
         with self._store.read() as session:

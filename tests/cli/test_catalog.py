@@ -115,6 +115,23 @@ def test_a_computer_is_reloaded_if_it_can_be(vclab: Command, store: Path) -> Non
 
 
 @pytest.mark.usefixtures("pretending")
+def test_what_becomes_of_a_group_after_use(vclab: Command, store: Path) -> None:
+    """Only what is lent has a policy, and only what can be loaded is left unloaded."""
+    assert vclab("endpoint", "add", "room", "--module", "fake-metal", "--after-use", "unloaded").code == 0
+    vclab("endpoint", "add", "labs", "--module", "standalone")
+    assert vclab("endpoint", "show", "room", "--json").json["after_use"] == "unloaded"
+    assert "switched off as they are" in vclab("endpoint", "show", "room").out
+    assert vclab("endpoint", "show", "labs", "--json").json["after_use"] == "on"
+    edit = ("endpoint", "edit")
+    vclab(*edit, "labs", "--after-use", "unloaded").one_line_error(2, "standalone can't be loaded", "on or off")
+    vclab(*edit, "labs", "--after-use", "asleep").one_line_error(2, "there is no after use 'asleep'", "on, off")
+    vclab(*edit, "vc1", "--after-use", "off").one_line_error(2, "are made for each reservation")
+    assert vclab(*edit, "labs", "--after-use", "off").code == 0
+    assert vclab(*edit, "labs", "--site", "north").code == 0
+    assert vclab("endpoint", "show", "labs", "--json").json["after_use"] == "off", "what is not given stays"
+
+
+@pytest.mark.usefixtures("pretending")
 def test_whom_a_reload_hits_is_shown_at_a_terminal(vclab: Command, store: Path) -> None:
     """Nothing is done without a yes."""
     vclab("endpoint", "add", "room", "--module", "fake-metal")

@@ -1,20 +1,24 @@
 """Loads that nobody waits for: who may begin one, what it leaves, and who waits for it after all."""
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy.orm import Session
 
 from tests.store.lab import HOUR, NOW, RULES, image, inventory, reserve
-from vclab.model.catalog import Computer, Endpoint, Thing
+from vclab.model.catalog import AfterUse, Computer, Endpoint, Thing
 from vclab.model.errors import Fenced, Refused
 from vclab.model.ids import new_id
 from vclab.model.intents import VCLAB, Author, Intent
 from vclab.model.inventory import HostFacts, Inventory
 from vclab.model.messages import Reload
 from vclab.model.plans import Evidence, Facts, StepInput, Target, lasting_uuid
+from vclab.model.power import PowerAddress, network_of
 from vclab.model.reservations import FailedStep, Placed, Refusal, ReserveRequest
+from vclab.model.rules import Idle, Rules
 from vclab.model.states import ComputerState, Ending
 from vclab.store import (
     Store,
@@ -29,6 +33,7 @@ from vclab.store import (
     locks,
     maintenance,
     placement,
+    power,
     reservations,
     retirement,
     revisions,
@@ -309,3 +314,128 @@ def test_a_lost_load_of_a_revision(room: Store) -> None:
     room.run(lambda s: revisions.retire(s, "metal", 1, NOW))
     again = room.run(lambda s: background_loads.begin(s, Reload("m1"), VCLAB, RULES, SOON + HOUR))
     assert again.revision == 2
+
+
+# --- after use, and how many at one time ------------------------------------------------------------------------------
+
+FEW = replace(RULES, idle=Idle(loads_per_network=2, loads_per_site=3))
+
+
+def group(room: Store, name: str, network: str, count: int, site: str = "default") -> list[str]:
+    """A group of computers that were used, and whose BMCs are in this network: they are due."""
+    names = [f"{name}{number}" for number in range(count)]
+
+    def fill(session: Session) -> None:
+        catalog.put_endpoint(session, Endpoint(name, "fake-metal", "", "", "", "", site=site))
+        for number, each in enumerate(names):
+            catalog.put_lab_computer(session, each, "", name, f"10.1.{len(name)}.{number}")
+            if network:
+                power.set_address(session, each, PowerAddress(f"ipmi://vclab@{network}.{number + 1}", "power/x"))
+
+    room.run(fill)
+    for each in names:
+        step(room, begin(room, each))
+        room.run(lambda s, each=each: used(s, each))  # type: ignore[misc]
+    return names
+
+
+def used(session: Session, name: str) -> None:
+    """Its load is over, and what it holds is unknown, as after use."""
+    held = tenures.current(session, name)
+    assert held is not None
+    tenures.release(session, name, held.generation, NOW)
+    computers.return_to_service(locks.computer(session, name))
+
+
+def in_turn(room: Store, rules: Rules = FEW) -> list[str]:
+    with room.read() as session:
+        return background_loads.in_turn(session, background_loads.due(session, ["fake-metal"]), rules)
+
+
+def load(room: Store, name: str, rules: Rules = FEW, now: datetime = SOON) -> Target:
+    return room.run(lambda s: background_loads.begin(s, Reload(name), VCLAB, rules, now))
+
+
+def test_loads_of_one_network_at_one_time(room: Store) -> None:
+    """So many and no more, whoever starts them; the next has its turn when one has ended. Twice is the same."""
+    names = group(room, "a", "10.9.0", 4)
+    assert due(room) == names
+    assert in_turn(room) == names[:2]
+    targets = [load(room, name) for name in names[:2]]
+    assert [load(room, name) for name in names[:2]] == targets
+    with pytest.raises(
+        background_loads.NoTurn, match=r"a2 has its turn later: 2 computers whose BMCs are in 10.9.0.0/24"
+    ):
+        load(room, "a2")
+    assert in_turn(room) == names[:2], "those whose workflow may be lost"
+    room.run(lambda s: background_loads.finished(s, targets[0], FACTS, SOON))
+    assert in_turn(room) == ["a1", "a2"]
+    load(room, "a2")
+
+
+def test_many_that_begin_at_one_moment(room: Store) -> None:
+    """The limit holds over all workers."""
+    names = group(room, "a", "10.9.0", 8)
+
+    def began(name: str) -> bool:
+        with suppress(background_loads.NoTurn):
+            return bool(load(room, name))
+        return False
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(began, names)) == FEW.idle.loads_per_network
+
+
+def test_loads_of_one_site_at_one_time(room: Store) -> None:
+    """Whatever their networks; another site has its own, even with a network of the same addresses."""
+    first, second = group(room, "a", "10.9.0", 2), group(room, "bb", "", 2)
+    elsewhere = group(room, "ccc", "10.9.1", 3, site="north")
+    assert in_turn(room) == [*first, second[0], *elsewhere[:2]]
+    for name in (*first, second[0], *elsewhere[:2]):
+        load(room, name)
+    with pytest.raises(background_loads.NoTurn, match="bb1 has its turn later: 3 computers of the site default"):
+        load(room, "bb1")
+
+
+def test_what_an_operator_wants_has_its_turn_too(room: Store) -> None:
+    """Before the others; it stays written down until then."""
+    names = group(room, "a", "10.9.0", 3)
+    want(room, "a2", "metal")
+    assert in_turn(room) == ["a2", "a0"]
+    for name in names[:2]:
+        load(room, name)
+    asked = Reload("a2", "metal", "a1")
+    with pytest.raises(background_loads.NoTurn):
+        room.run(lambda s: background_loads.begin(s, asked, BY_HAND, FEW, SOON))
+    assert computer(room, "a2").load_intent == "a1"
+
+
+@pytest.mark.parametrize(("policy", "loaded"), [(AfterUse.ON, True), (AfterUse.OFF, True), (AfterUse.UNLOADED, False)])
+def test_after_use_by_policy_of_the_group(room: Store, policy: AfterUse, loaded: bool) -> None:
+    """One that is not loaded by itself can be by an operator, and a load of it that was lost is ended."""
+    group(room, "a", "", 1)
+    room.run(lambda s: catalog.put_endpoint(s, Endpoint("a", "fake-metal", "", "", "", "", after_use=policy)))
+    assert due(room) == (["a0"] if loaded else [])
+    if not loaded:
+        with pytest.raises(Refused, match="a0 is loaded when somebody needs it, as its group a says"):
+            load(room, "a0")
+        want(room, "a0")
+        assert due(room) == ["a0"]
+    load(room, "a0")
+    assert due(room) == ["a0"]
+    load(room, "a0", now=SOON + HOUR)
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("ipmi://vclab@10.9.0.11:623", "10.9.0.0/24"),
+        ("redfish://root@[fd00:1:2:3::17]/redfish/v1/Systems/1", "fd00:1:2:3::/64"),
+        ("wol://02-76-63-99-00-07@10.77.0.27/10.77.255.255", "10.77.0.0/24"),
+        ("ipmi://vclab@bmc17.example.org", "bmc17.example.org"),
+        ("none", ""),
+        ("", ""),
+    ],
+)
+def test_the_network_of_a_bmc(address: str, network: str) -> None:
+    assert network_of(address) == network

@@ -25,6 +25,14 @@ class ComputerKind(StrEnum):
     LAB = "lab"
 
 
+class AfterUse(StrEnum):
+    """What becomes of the computers of a group (an endpoint) after use. Lab machines are cleaned always."""
+
+    ON = "on"  #: brought back to its image, and left on
+    OFF = "off"  #: brought back to its image, and switched off until somebody needs it
+    UNLOADED = "unloaded"  #: switched off as it is, and loaded when somebody needs it
+
+
 @dataclass(frozen=True)
 class User:
     """A person who may reserve."""
@@ -86,6 +94,7 @@ class Endpoint:
     cpu_overcommit: float = 4.0  #: virtual CPUs per hardware thread
     memory_reserve_mb: int = 1024  #: left to the hypervisor
     module_data: str = ""  #: what only its module knows of it: versioned JSON, read by nobody else
+    after_use: AfterUse = AfterUse.ON  #: of a group of computers that are lent
     disabled_at: datetime | None = None  #: nothing is placed at it since then
     disabled_why: str = ""
 

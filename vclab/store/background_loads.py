@@ -4,7 +4,8 @@ Each record may run twice: the second time changes nothing. Only a completed loa
 loaded is written into the computer's row, until a load of it begins.
 """
 
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,10 +14,12 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from vclab.model import catalog as model
+from vclab.model.catalog import AfterUse
 from vclab.model.errors import NotFound, Refused
 from vclab.model.intents import Author
 from vclab.model.messages import Reload, computer_workflow
 from vclab.model.plans import Facts, Target
+from vclab.model.power import network_of
 from vclab.model.revisions import RevisionState
 from vclab.model.rules import Rules
 from vclab.model.states import ComputerState, Purpose
@@ -40,6 +43,10 @@ from vclab.store.models import Computer, Endpoint, LoadStep, Tenure
 _DEFAULT_SECONDS = 600.0  # how long a load is expected to take while there are no past ones
 
 
+class NoTurn(Refused):
+    """So many others are being loaded that this one is not, yet."""
+
+
 @dataclass(frozen=True)
 class Wanted:
     """What is to be loaded, and where."""
@@ -53,7 +60,7 @@ def begin(session: Session, given: Reload, by: Author, rules: Rules, now: dateti
 
     A new tenure replaces that of an earlier load whose workflow was terminated, which fences off its running steps.
     What an operator has asked for when the computer is free is done by this. Raises ``NotFound`` and ``Refused``
-    (``TenureHeld``: somebody has it).
+    (``TenureHeld``: somebody has it; ``NoTurn``: it has its turn later).
     """
     now, holder = utc(now), computer_workflow(given.computer)
     row = locks.computer(session, given.computer)
@@ -63,8 +70,12 @@ def begin(session: Session, given: Reload, by: Author, rules: Rules, now: dateti
     if row.load_intent and not given.intent and not repeated:
         given, by = _asked_for(row), intents.find(session, row.load_intent).author
     wanted = _wanted(session, given, row, rules)
+    if ours is None and not given.intent and wanted.endpoint.after_use is AfterUse.UNLOADED:
+        raise Refused(f"{row.name} is loaded when somebody needs it, as its group {row.pool} says")
     usual = sum(load_log.medians(session, wanted.image.name).values()) or _DEFAULT_SECONDS
     until = now + timedelta(seconds=usual)
+    if ours is None and (why_not := _why_no_turn(session, row, wanted.endpoint, rules)):
+        raise NoTurn(why_not)
     if ours is not None and not repeated:
         tenures.release(session, given.computer, ours.generation, now)
     generation = computers.take(session, row, holder, Purpose.LOAD, wanted.image, True, until, now)
@@ -145,8 +156,8 @@ def failed(session: Session, target: Target, why: str, now: datetime) -> None:
 
 
 def due(session: Session, reloadable: Collection[str]) -> list[str]:
-    """Computers that need a background load: what they hold is unknown, an operator wants it, or their load lost its
-    workflow.
+    """Computers that need a background load: an operator wants it, what they hold is unknown and their group has them
+    loaded after use, or their load lost its workflow.
 
     ``reloadable``: the modules whose computers can be loaded anew. A computer on which nothing was ever loaded waits
     for its first reservation or an operator; one whose revision is suspect or whose image is gone, for another one.
@@ -155,7 +166,7 @@ def due(session: Session, reloadable: Collection[str]) -> list[str]:
     ours = held.where(Tenure.purpose == Purpose.LOAD)
     once = sa.exists().where(LoadStep.computer == Computer.name)
     unknown = sa.and_(Computer.state == ComputerState.AVAILABLE, ~Computer.leaving, Computer.image == "", once, ~held)
-    unknown = sa.and_(unknown, Endpoint.disabled_at.is_(None))
+    unknown = sa.and_(unknown, Endpoint.disabled_at.is_(None), Endpoint.after_use != AfterUse.UNLOADED)
     query = (
         sa.select(Computer.name)
         .join(Endpoint, Endpoint.name == Computer.pool)
@@ -163,8 +174,55 @@ def due(session: Session, reloadable: Collection[str]) -> list[str]:
         .where(Endpoint.module.in_(reloadable), sa.or_(unknown, ours, sa.and_(Computer.load_intent != "", ~held)))
     )
     suspects = {(each.image, each.revision) for each in failures.suspects(session)}
-    names = session.scalars(query.order_by(Computer.name)).all()
+    names = session.scalars(query.order_by(Computer.load_intent == "", Computer.name)).all()
     return [name for name in names if _may_be_loaded(session, name, suspects)]
+
+
+def in_turn(session: Session, names: Sequence[str], rules: Rules) -> list[str]:
+    """Those of the computers that may be loaded at once, beside those that are being loaded. Asked of each again when
+    its load begins."""
+    busy, found = _busy(session), []
+    for name in names:
+        row = _computer(session, name)
+        keys = _keys(row, catalog.endpoint(session, row.pool).site)
+        if tenures.current(session, name) is not None:  # it counts already
+            found.append(name)
+        elif all(busy[key] < _most(key, rules) for key in keys):
+            busy.update(keys)
+            found.append(name)
+    return found
+
+
+_Key = tuple[str, str]
+"""A site, and a network of BMCs there; empty: all of the site."""
+
+
+def _why_no_turn(session: Session, row: Computer, endpoint: model.Endpoint, rules: Rules) -> str:
+    """What so many loads are under way of already; empty when there are fewer. Nobody else begins one meanwhile."""
+    locks.site(session, endpoint.site)
+    busy = _busy(session)
+    for site, network in _keys(row, endpoint.site):
+        if busy[site, network] >= (most := _most((site, network), rules)):
+            where = f"whose BMCs are in {network}" if network else f"of the site {site}"
+            return f"{row.name} has its turn later: {most} computers {where} are being loaded"
+    return ""
+
+
+def _keys(row: Computer, site: str) -> list[_Key]:
+    network = network_of(row.power)
+    return [(site, ""), *([(site, network)] if network else [])]
+
+
+def _most(key: _Key, rules: Rules) -> int:
+    return rules.idle.loads_per_network if key[1] else rules.idle.loads_per_site
+
+
+def _busy(session: Session) -> Counter[_Key]:
+    """How many computers are being loaded for nobody yet."""
+    query = sa.select(Computer, Endpoint.site).join(Endpoint, Endpoint.name == Computer.pool)
+    query = query.join(Tenure, sa.and_(Tenure.computer == Computer.name, Tenure.released_at.is_(None)))
+    query = query.where(Computer.kind == model.ComputerKind.LAB, Tenure.purpose == Purpose.LOAD)
+    return Counter(key for row, site in session.execute(query) for key in _keys(row, site))
 
 
 def _may_be_loaded(session: Session, name: str, suspects: Collection[tuple[str, int]]) -> bool:

@@ -17,7 +17,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from vclab.model.catalog import ComputerKind
+from vclab.model.catalog import AfterUse, ComputerKind
 from vclab.model.intents import Outcome
 from vclab.model.inventory import PoolKind
 from vclab.model.states import ComputerState, Ending, Purpose, ReservationState
@@ -83,6 +83,7 @@ class Endpoint(Retirable, Base):
     cpu_overcommit: Mapped[float]
     memory_reserve_mb: Mapped[int]
     module_data: Mapped[str]
+    after_use: Mapped[AfterUse]
 
 
 class Pool(Base):

@@ -143,6 +143,7 @@ def _catalog() -> None:
         sa.Column("cpu_overcommit", sa.Double, nullable=False),
         sa.Column("memory_reserve_mb", sa.Integer, nullable=False),
         sa.Column("module_data", sa.String, nullable=False),
+        sa.Column("after_use", WORD, nullable=False),
         *_retirable(),
         sa.PrimaryKeyConstraint("name", name="pk_endpoints"),
     )

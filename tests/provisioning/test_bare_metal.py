@@ -1,16 +1,12 @@
 """The module bare-metal on a node with a real BMC, booting by what its boot device and disk really say."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.provisioning.bench import FakeContext
-from tests.provisioning.metal import ADDRESS, IS_ROOT, SERIAL, Bootable, MetalBench, bootable, metal_bench
-from vclab.lab.bmcs import Fault, Runs
-from vclab.model.errors import Fenced, Interrupted, NotYet, Refused, StepFailed, Unreachable
-from vclab.model.plans import Status
+from tests.provisioning.metal import ADDRESS, IS_ROOT, Bootable, MetalBench, bootable, metal_bench
+from vclab.lab.bmcs import Runs
 from vclab.netboot.values import State
 
 pytestmark = [

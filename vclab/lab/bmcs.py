@@ -17,6 +17,7 @@ chassis the boot device, but never reads it back: it sets no "valid" bit. It agr
 import contextlib
 import json
 import shutil
+import sys
 import uuid
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -199,6 +200,16 @@ def ipmi(node: Node, anonymous: bool = False) -> tuple[str, ...]:
     (folder / "sim.emu").write_text(_EMULATOR)
     run = f"echo $$ >{folder}/pid; exec ipmi_sim -n -c {folder}/lan.conf -f {folder}/sim.emu -s {folder}/sim"
     return ("sh", "-c", run)
+
+
+def redfish(node: Node) -> tuple[str, ...]:
+    """Write what sushy-tools reads, and give the command that starts it. ``cert.pem`` and ``key.pem`` are there."""
+    import bcrypt
+
+    settings(node)
+    hashed = bcrypt.hashpw(node.password.encode(), bcrypt.gensalt(4)).decode()
+    write(node.folder / "users", f"{node.user}:{hashed}")  # as `htpasswd -B` has it
+    return (sys.executable, "-m", "vclab.lab.redfish", str(node.folder))
 
 
 def settings(node: Node) -> Path:

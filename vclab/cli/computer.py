@@ -37,7 +37,9 @@ COLUMNS = (
     Column("NOTES", drop=3, fit=Fit.CUT),
 )
 
-app = group("computer", "The computers that people get: list, show, add, edit, check, reload, disable, enable, remove.")
+app = group(
+    "computer", "The computers that people get: list, show, add, import, edit, check, reload, disable, enable, remove."
+)
 
 PoolOrName = Annotated[
     str, typer.Argument(metavar="PREFIX|NAME", help="Prefix of a pool's names, or one name.", show_default=False)

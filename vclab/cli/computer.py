@@ -42,7 +42,9 @@ COLUMNS = (
 
 RELOADS = (Column("COMPUTER"), Column("HOLDS", drop=2), Column("WILL HOLD"), Column("WHEN", drop=1, fit=Fit.FOLD))
 
-app = group("computer", "The computers that people get: list, show, add, edit, check, reload, disable, enable, remove.")
+app = group(
+    "computer", "The computers that people get: list, show, add, import, edit, check, reload, disable, enable, remove."
+)
 
 PoolOrName = Annotated[
     str, typer.Argument(metavar="PREFIX|NAME", help="Prefix of a pool's names, or one name.", show_default=False)

@@ -39,6 +39,7 @@ from vclab.store import (
     copy_verification,
     disk_moves,
     host_rests,
+    inspections,
     inventories,
     maintenance,
     orphans,
@@ -379,9 +380,10 @@ class SiteReconciler:
 
 
 def _tend_computers(session: Session, now: datetime) -> None:
-    """What operators wanted for later is done; what nobody switches any more is free."""
+    """What operators wanted for later is done; what nobody switches or inspects any more is free."""
     maintenance.tend(session, now)
     power.release_lost(session, now)
+    inspections.release_lost(session, now)
 
 
 def _tend(session: Session, rules: Rules, now: datetime) -> None:

@@ -9,6 +9,7 @@ import typer
 from vclab.cli.asking import Asker, asker, given
 from vclab.cli.errors import Usage
 from vclab.cli.failed import print_failed_load
+from vclab.cli.inspect import inspect
 from vclab.cli.login import with_login
 from vclab.cli.nouns import group
 from vclab.cli.output import fields, note, say, table
@@ -36,7 +37,9 @@ COLUMNS = (
     Column("NOTES", drop=3, fit=Fit.CUT),
 )
 
-app = group("computer", "The computers that people get: list, show, add, edit, check, reload, disable, enable, remove.")
+app = group(
+    "computer", "The computers that people get: list, show, add, edit, check, inspect, reload, disable, enable, remove."
+)
 
 PoolOrName = Annotated[
     str, typer.Argument(metavar="PREFIX|NAME", help="Prefix of a pool's names, or one name.", show_default=False)
@@ -195,6 +198,9 @@ def check(context: typer.Context, name: ComputerName, json: Json = False, as_use
     """
     question = power.Switch(name=name, verb=PowerVerb.CHECK)
     asker(context).tell(power.switch, question, json, tell_power)
+
+
+app.command("inspect")(inspect)
 
 
 @app.command("reload")

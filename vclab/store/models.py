@@ -131,6 +131,8 @@ class Computer(Base):
     power: Mapped[str] = mapped_column(default="")  #: where it is switched (vclab.power.address)
     power_password_ref: Mapped[str] = mapped_column(default="")
     power_fingerprint: Mapped[str] = mapped_column(default="")
+    hardware: Mapped[str] = mapped_column(default="")  #: what an inspection has found, as JSON; empty: nothing yet
+    hardware_at: Mapped[datetime | None]
     removed_at: Mapped[datetime | None]
 
     def stay(self) -> None:

@@ -253,6 +253,8 @@ def _computers() -> None:
         sa.Column("power", sa.String, nullable=False),
         sa.Column("power_password_ref", sa.String, nullable=False),
         sa.Column("power_fingerprint", sa.String, nullable=False),
+        sa.Column("hardware", sa.String, nullable=False),
+        sa.Column("hardware_at", TIME, nullable=True),
         sa.Column("failed_generation", sa.Integer, nullable=False),
         sa.Column("removed_at", TIME, nullable=True),
         sa.PrimaryKeyConstraint("name", name="pk_computers"),

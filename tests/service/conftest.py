@@ -66,6 +66,10 @@ class Workflows:
             raise self.inspection
         return self.inspection
 
+    async def reload(self, message: messages.Reload) -> None:
+        """As the real one."""
+        self._take(message.computer, message)
+
     async def copy(self, wanted: Wanted) -> None:
         """As the real one."""
         self._take("copy", wanted)

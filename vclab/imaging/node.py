@@ -37,6 +37,7 @@ CARRIED = (
     "vclab/imaging/efi.py",
     "vclab/imaging/inspector.py",
     "vclab/imaging/cleaner.py",
+    "vclab/imaging/boot_entry.py",
 )
 """The programs for a node, and all that they import of vclab."""
 _MAIN = "import sys\nfrom vclab.imaging.on_node import main\nmain(sys.argv[1:])\n"

@@ -19,7 +19,7 @@ from vclab.model.nodes import CardReport, DiskReport, NodeReport
 from vclab.model.plans import Facts, NodeStatus, Plan, Profile, Status, Step, StepInput, Target
 from vclab.model.steps import BlockingStep, StepContext
 from vclab.model.traits import POWER, Operation, Traits
-from vclab.provisioning.kind import Kind, Surroundings
+from vclab.provisioning.kind import Kind, Need, Surroundings
 from vclab.provisioning.pretended import Pretended
 
 NAME = "fake-metal"
@@ -182,4 +182,4 @@ def build(surroundings: Surroundings) -> FakeMetal:
     return FakeMetal(surroundings.world, surroundings.installation, surroundings.group)
 
 
-KIND = Kind(NAME, TRAITS, build, pretended=True)
+KIND = Kind(NAME, TRAITS, build, computer_needs=(Need.ADDRESS,), pretended=True)

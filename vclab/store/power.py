@@ -61,6 +61,13 @@ def release_lost(session: Session, now: datetime) -> None:
         tenures.release(session, row.computer, row.generation, now)
 
 
+def references(session: Session) -> dict[str, str]:
+    """Where the passwords of BMCs are among the secrets, by computer."""
+    has = Computer.power_password_ref != "", Computer.removed_at.is_(None)
+    rows = session.execute(sa.select(Computer.name, Computer.power_password_ref).where(*has))
+    return {row.name: row.power_password_ref for row in rows}
+
+
 def address_of(row: Computer) -> PowerAddress:
     """Where it is switched by itself."""
     return PowerAddress(row.power, row.power_password_ref, row.power_fingerprint)

@@ -58,9 +58,12 @@ def load(node: Node, repository: Repository, revision: int) -> sender.Finished:
     """As a load does it."""
     known = repository.block_map("debian", revision)
     import time
-    t=time.time()
+
+    t = time.time()
+
     def lap(x):
-        print(x, time.time()-t)
+        print(x, time.time() - t)
+
     sender.place(node, known)
     lap("place")
     sender.check(node)
@@ -69,7 +72,7 @@ def load(node: Node, repository: Repository, revision: int) -> sender.Finished:
     lap("write")
     sender.verify(node)
     lap("verify")
-    f= sender.finish(node)
+    f = sender.finish(node)
     lap("finish")
     return f
 

@@ -26,7 +26,7 @@ from vclab.model.errors import Refused
 from vclab.model.messages import site_queue
 from vclab.model.nights import parse_night
 from vclab.model.reservations import Waits
-from vclab.model.rules import LEAST_CHILD_FACTOR, Health, Library, Limits, Rules
+from vclab.model.rules import LEAST_CHILD_FACTOR, Health, Idle, Library, Limits, Rules
 from vclab.model.wrong_values import complaint
 from vclab.provisioning import registry
 from vclab.temporal.connection import connection
@@ -238,6 +238,14 @@ class NetbootSettings(Section):
         return self
 
 
+class IdleSettings(Section):
+    """What is done with computers that nobody has."""
+
+    loads_per_network: int = Field(8, ge=1)
+    """Background loads at one time of computers whose BMCs are in one network (/24; of IPv6 /64)."""
+    loads_per_site: int = Field(16, ge=1)  #: and at one site, which has its repositories
+
+
 def _night(text: str) -> str:
     """Raises ``ValueError``."""
     if text:
@@ -290,6 +298,7 @@ class Settings(BaseSettings):
     health: HealthSettings = HealthSettings()
     library: LibrarySettings = LibrarySettings()
     netboot: NetbootSettings = NetbootSettings()
+    idle: IdleSettings = IdleSettings()
     people: dict[str, PersonSettings] = {}
     fake: Behaviour = Behaviour()  #: the pretended world of rehearsals and benchmarks; off
     endpoint_calls_at_once: int = Field(4, ge=1)  #: per endpoint
@@ -330,6 +339,7 @@ class Settings(BaseSettings):
             child_factor=self.claims.child_factor,
             health=Health(**self.health.model_dump()),
             library=self.library.rules(),
+            idle=Idle(**self.idle.model_dump()),
             modules=registry.traits(),
         )
 

@@ -179,17 +179,18 @@ mc_enable 0x20
 """
 
 
-def ipmi(node: Node, anonymous: bool = False) -> tuple[str, ...]:
+def ipmi(node: Node, anonymous: bool = False, chassis: Path | None = None) -> tuple[str, ...]:
     """Write what ``ipmi_sim`` reads, and give the command that starts it. Raises ``LabError``.
 
-    The process must write its id into ``pid`` in the node's folder (``sh -c 'echo $$ >…; exec …'`` does).
+    ``chassis``: the program that it asks and tells; by default bmc-chassis.sh, which only keeps it in files. The
+    process must write its id into ``pid`` in the node's folder (``sh -c 'echo $$ >…; exec …'`` does).
     """
     if not shutil.which("ipmi_sim"):
         raise LabError("ipmi_sim is missing: it is in Debian's package openipmi (`make setup`)")
     folder = node.folder.absolute()
     if any(character.isspace() or character in "\"'" for character in str(folder)):
         raise LabError(f"ipmi_sim can't work in {folder}: spaces and quotes in its path")
-    script = resources.files("vclab.lab") / "files" / "bmc-chassis.sh"
+    script = chassis or resources.files("vclab.lab") / "files" / "bmc-chassis.sh"
     guid = node.name.encode().hex().ljust(32, "0")[:32]
     values = {"script": script, "folder": folder, "guid": guid, "anonymous": str(anonymous).lower()}
     fields = {name: getattr(node, name) for name in ("name", "address", "port", "user", "password")}

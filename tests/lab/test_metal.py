@@ -1,5 +1,6 @@
 """The lab's bare metal: nodes that are off until somebody needs them, and that outlive a power cut."""
 
+import os
 import signal
 from collections.abc import Iterator
 from functools import partial
@@ -10,7 +11,7 @@ import pytest
 from tests.labfixture import Lab, eventually
 from vclab.lab import disks, processes, status
 from vclab.lab.bmcs import Node, Runs
-from vclab.lab.stock import METAL_IMAGE, NODES, StockNode
+from vclab.lab.stock import METAL_IMAGE, NODE_DISK_BYTES, NODES, StockNode
 
 pytestmark = pytest.mark.lab
 IPMI, REDFISH = NODES[0], NODES[3]
@@ -31,7 +32,9 @@ def node(lab: Lab, stock: StockNode) -> Node:
 def install(lab: Lab, stock: StockNode) -> None:
     """Its disk holds the lab's image, and its network boots nothing."""
     image = lab.layout.repository / "images" / METAL_IMAGE.name / "1" / "disk.raw"
-    disks.run("cp", "--sparse=always", str(image), str(node(lab, stock).folder / "disk.raw"))
+    disk = node(lab, stock).folder / "disk.raw"
+    disks.run("cp", "--sparse=always", str(image), str(disk))
+    os.truncate(disk, NODE_DISK_BYTES)
 
 
 def is_gone(pid: int) -> bool:
@@ -73,7 +76,7 @@ def test_one_that_was_on_boots_again_after_a_power_cut(own: Lab) -> None:
     eventually(lambda: metal.runs is Runs.DISK)
     public = IPMI.public_address
     # On its second card: on the provisioning network it has no address before it is loaded for the first time.
-    eventually(lambda: own.as_person("alice", "ping", "-c1", "-W1", public).returncode == 0)
+    eventually(lambda: own.reaches("alice", public))
     for cut in (own.down, partial(own.kill, "supervisor", signal.SIGKILL)):
         before = own.state.nodes[IPMI.name].pid
         cut()
@@ -82,7 +85,7 @@ def test_one_that_was_on_boots_again_after_a_power_cut(own: Lab) -> None:
         assert metal.power == "on"
         own.up()
         eventually(lambda: own.state.nodes.get(IPMI.name))
-        eventually(lambda: own.as_person("alice", "ping", "-c1", "-W1", public).returncode == 0)
+        eventually(lambda: own.reaches("alice", public))
     metal.switch(False)
     eventually(lambda: metal.runs is Runs.OFF)
 

@@ -76,7 +76,7 @@ def _link(source: str, target: str) -> None:
 def _made(layout: Layout, tree: Path, say: Say) -> Path:
     """The repository that has it; made first if there is none."""
     authorized = layout.ssh_key.with_suffix(".pub").read_text()
-    parts = (tree.name, repr(METAL_IMAGE), authorized)
+    parts = (tree.name, repr(METAL_IMAGE), disks.BOOT_CODE.hex(), authorized)
     folder = cache() / "metal"
     folder.mkdir(exist_ok=True)
     place = folder / f"repository-{hashlib.sha256(''.join(parts).encode()).hexdigest()[:12]}"

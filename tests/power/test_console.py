@@ -3,18 +3,19 @@
 import contextlib
 import os
 import signal
-import socket
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from benchmarks.processes import free_port
 from tests.power.nodes import PASSWORDS, Context, Running, running
+from tests.power.serial import Serial, Spoken, serving_serial
 from tests.power.test_drivers import HASTY, children, until_child
 from tests.power.test_hostile import Handler, send, serving
 from vclab.model.bmc_facts import BmcFacts
@@ -24,66 +25,16 @@ from vclab.power.console import Lines
 from vclab.power.control import Limits, Power
 
 
-@dataclass
-class Serial:
-    """A serial port that is served by TCP, as ``ipmi_sim`` takes it."""
-
-    listening: socket.socket = field(default_factory=lambda: socket.create_server(("127.0.0.1", 0)))
-    line: socket.socket | None = None
-
-    @property
-    def place(self) -> str:
-        return f"127.0.0.1:{self.listening.getsockname()[1]}"
-
-    def accept(self) -> None:
-        with contextlib.suppress(OSError):
-            self.line, _ = self.listening.accept()
-
-    def say(self, text: bytes) -> None:
-        assert self.line is not None
-        self.line.sendall(text)
-
-
-@dataclass
-class Spoken:
-    """Says a numbered line now and then, until it is left."""
-
-    serial: Serial
-    ended: threading.Event = field(default_factory=threading.Event)
-
-    def __enter__(self) -> "Spoken":
-        self.thread = threading.Thread(target=self._run)
-        self.thread.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.ended.set()
-        self.thread.join()
-
-    def _run(self) -> None:
-        number = 0
-        while not self.ended.wait(0.1):
-            self.serial.say(b"\x1b[32mline %d\x1b[0m\r\n" % number)
-            number += 1
-
-
 @pytest.fixture
 def serial() -> Iterator[Serial]:
-    made = Serial()
-    with made.listening:
-        threading.Thread(target=made.accept, daemon=True).start()
+    with serving_serial() as made:
         yield made
-    if made.line:
-        made.line.close()
 
 
 @pytest.fixture
 def node(serial: Serial, tmp_path: Path) -> Iterator[Running]:
     with running(tmp_path, "ipmi", serial=serial.place) as one:
-        deadline = time.monotonic() + 10
-        while serial.line is None:
-            assert time.monotonic() < deadline, "ipmi_sim does not come to the serial port"
-            time.sleep(0.01)
+        serial.wait()
         yield one
     assert not children(), "a child was left behind"
 
@@ -261,3 +212,17 @@ def test_redfish_tells_accounts_boot_order_and_settings(tmp_path: Path) -> None:
 def test_what_a_service_does_not_tell_is_not_known(tmp_path: Path, system: dict[str, Any]) -> None:
     documents = {SYSTEM: {"@odata.id": SYSTEM, "Id": "1", "Name": "n1", **system}}
     assert told(tmp_path, documents) == BmcFacts()
+
+
+def test_the_console_log_of_a_node_is_carried(tmp_path: Path) -> None:
+    """As in the lab: its BMC has a serial port where the log of its console is served."""
+    log, run = tmp_path / "console.log", Context()
+    log.write_text("before\n")
+    with running(tmp_path, "ipmi", serial=f"127.0.0.1:{free_port()}", console=log) as one:
+
+        def said(lines: Lines) -> None:
+            with log.open("a") as file:
+                file.write("vclab: ready for SSH\n")
+            Stop(run, "ready for SSH")(lines)
+
+        assert "vclab: ready for SSH" in switch().console(one.bmc(), 60, run, told=said)

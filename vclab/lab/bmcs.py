@@ -179,10 +179,13 @@ mc_enable 0x20
 """
 
 
-def ipmi(node: Node, anonymous: bool = False, chassis: Path | None = None, serial: str = "") -> tuple[str, ...]:
+def ipmi(
+    node: Node, anonymous: bool = False, chassis: Path | None = None, serial: str = "", console: Path | None = None
+) -> tuple[str, ...]:
     """Write what ``ipmi_sim`` reads, and give the command that starts it. Raises ``LabError``.
 
-    ``serial``: the address and port of who serves the node's serial console; it listens before.
+    ``serial``: the address and port of who serves the node's serial port, and listens before; ``console``: the log of
+    the node's console, which is served there.
 
     ``chassis``: the program that it asks and tells; by default bmc-chassis.sh, which only keeps it in files. The
     process must write its id into ``pid`` in the node's folder (``sh -c 'echo $$ >…; exec …'`` does).
@@ -202,7 +205,8 @@ def ipmi(node: Node, anonymous: bool = False, chassis: Path | None = None, seria
     (folder / "lan.conf").write_text(_IPMI.format(**values, **fields))
     (folder / "lan.conf").chmod(0o600)
     (folder / "sim.emu").write_text(_EMULATOR)
-    run = f"echo $$ >{folder}/pid; exec ipmi_sim -n -c {folder}/lan.conf -f {folder}/sim.emu -s {folder}/sim"
+    port = f"{sys.executable} -m vclab.lab.serial {console} {serial.replace(':', ' ')} " if console else ""
+    run = f"echo $$ >{folder}/pid; exec {port}ipmi_sim -n -c {folder}/lan.conf -f {folder}/sim.emu -s {folder}/sim"
     return ("sh", "-c", run)
 
 

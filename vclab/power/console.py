@@ -27,6 +27,11 @@ class Lines:
         self.count = 0  #: of all lines until now
 
     @property
+    def whole(self) -> tuple[str, ...]:
+        """The last lines that are whole."""
+        return tuple(self._lines)
+
+    @property
     def last(self) -> tuple[str, ...]:
         """The last lines, with the one that has only begun."""
         begun = reported.line(_OTHER.sub("", self._begun), LONGEST)

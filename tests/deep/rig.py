@@ -39,16 +39,26 @@ CONTROLLERS = {
     "virtio-scsi": "-device virtio-scsi-pci,id=s0 -device scsi-hd,drive=d0,bus=s0.0",
 }
 """What the disk is behind. Machines of kind q35 bring AHCI along."""
+FURTHER = {
+    "ahci": "-device ide-hd,drive=d{number},bus=ide.{number}",
+    "nvme": "-device nvme,drive=d{number}",
+    "virtio-blk": "-device virtio-blk-pci,drive=d{number}",
+    "virtio-scsi": "-device virtio-scsi-pci,id=s{number} -device scsi-hd,drive=d{number},bus=s{number}.0",
+}
+FURTHER_SIZE = 64 << 20
+"""Bytes of a further disk."""
 
 
 @dataclass(frozen=True)
 class Build:
-    """A machine as it is built. ``firmware``: "bios" or "efi"; ``disk``: bytes."""
+    """A machine as it is built. ``firmware``: "bios" or "efi"; ``disk``: bytes; ``more``: what further disks are
+    behind."""
 
     number: int
     controller: str
     firmware: str
     disk: int = 2 << 30
+    more: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -132,6 +142,15 @@ class Machine:
         """As if its plug were pulled."""
         self._power.off(self.bmc, self._context)
 
+    def further(self, number: int) -> Path:
+        """A further disk: 1, 2, …"""
+        return self._folder / f"further-{number}.raw"
+
+    @property
+    def disk(self) -> Path:
+        """The file that is its first disk."""
+        return self._disk
+
     @property
     def _disk(self) -> Path:
         return self._folder / "disk.raw"
@@ -147,6 +166,9 @@ class Machine:
         build, network = self.build, self._network
         with self._disk.open("r+b") as disk:
             disk.truncate(build.disk)
+        for number, _ in enumerate(build.more, 1):
+            with self.further(number).open("wb") as disk:
+                disk.truncate(FURTHER_SIZE)
         shutil.copy(OVMF / "OVMF_VARS_4M.fd", self.variables)
         network.tap(f"tap{build.number}")
         network.nodes.enlist(values.Node(build.mac, build.name, build.address))
@@ -170,6 +192,10 @@ class Machine:
         words += ["-chardev", f"file,id=c0,path={folder}/console,append=on", "-serial", "chardev:c0"]
         words += ["-machine", "q35", "-drive", f"file={self._disk},if=none,id=d0,format=raw,discard=unmap,cache=unsafe"]
         words += f"{CONTROLLERS[build.controller]},serial={build.serial}{order['disk']}".split()
+        for number, controller in enumerate(build.more, 1):
+            file, device = self.further(number), FURTHER[controller].format(number=number)
+            words += ["-drive", f"file={file},if=none,id=d{number},format=raw,discard=unmap,cache=unsafe"]
+            words += f"{device},serial={build.serial}-{number}".split()
         words += ["-netdev", f"tap,id=n0,ifname=tap{build.number},script=no,downscript=no"]
         rom = ",romfile=" if build.firmware == "efi" else ""
         words += ["-device", f"virtio-net-pci,netdev=n0,mac={build.mac}{rom}{order['card']}"]
@@ -190,9 +216,9 @@ class Rig:
     def __init__(self, network: Provisioning, folder: Path, login: Path) -> None:
         self.network, self._folder, self._login = network, folder, login
 
-    def machine(self, controller: str, firmware: str) -> Machine:
-        """Another one: off, with an empty disk."""
-        build = Build(1 + len(list(self._folder.iterdir())), controller, firmware)
+    def machine(self, controller: str, firmware: str, *more: str) -> Machine:
+        """Another one: off, with an empty disk, and further ones behind these controllers."""
+        build = Build(1 + len(list(self._folder.iterdir())), controller, firmware, more=more)
         folder = self._folder / build.name
         folder.mkdir()
         return Machine(build, self.network, folder, self._login)

@@ -9,6 +9,7 @@ import typer
 
 from vclab.cli import module_fields
 from vclab.cli.asking import Asker, asker, confirm, given
+from vclab.cli.console import console
 from vclab.cli.errors import Usage
 from vclab.cli.failed import print_failed_load
 from vclab.cli.inspect import inspect
@@ -45,7 +46,8 @@ RELOADS = (Column("COMPUTER"), Column("HOLDS", drop=2), Column("WILL HOLD"), Col
 
 app = group(
     "computer",
-    "The computers that people get: list, show, add, import, edit, check, inspect, reload, disable, enable, remove.",
+    "The computers that people get: list, show, add, import, edit, check, inspect, console, reload, disable, enable, "
+    "remove.",
 )
 
 PoolOrName = Annotated[
@@ -229,6 +231,7 @@ def check(context: typer.Context, name: ComputerName, json: Json = False, as_use
 
 
 app.command("inspect")(inspect)
+app.command("console")(console)
 
 
 @app.command("reload")

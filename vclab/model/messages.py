@@ -48,6 +48,11 @@ def power_workflow(computer: str) -> str:
     return f"power-{computer}"
 
 
+def console_workflow(computer: str) -> str:
+    """The workflow that listens to a computer's console: one at a time. It is switched meanwhile."""
+    return f"console-{computer}"
+
+
 def inspection_workflow(computer: str) -> str:
     """The workflow that reads what hardware a computer has: one at a time."""
     return f"inspection-{computer}"

@@ -12,11 +12,12 @@ from sqlalchemy.orm import Session
 
 from vclab.model import power as model
 from vclab.model.errors import Invalid, Refused, Unreachable, VclabError
-from vclab.model.power import PowerAddress, PowerVerb
+from vclab.model.messages import console_workflow
+from vclab.model.power import PowerAddress, PowerVerb, console_lines
 from vclab.model.steps import Unattended
 from vclab.power.address import Address, Scheme, parse
 from vclab.power.base import Bmc, BootDevice
-from vclab.power.control import LONGEST_SOFT_OFF, Power, validate
+from vclab.power.control import LONGEST_LISTENING, LONGEST_SOFT_OFF, Power, validate
 from vclab.power.redfish import certificate
 from vclab.service import checks
 from vclab.service.endpoints import Login, confirmed
@@ -27,6 +28,8 @@ from vclab.store import power
 
 T = TypeVar("T")
 
+ASK = 5.0
+"""Seconds for Temporal to answer."""
 TRIED_AT_ONCE = 16
 """BMCs. Each one is asked by a process of its own, of 40 MB; one that does not answer takes 15 s."""
 _LOOK = 0.2  #: seconds between two looks whether that is to stop
@@ -41,16 +44,27 @@ class Seen(View):
     device: str  #: that it boots from next; empty: its power was asked for
     always: bool  #: not the next time only
     warnings: tuple[str, ...]  #: of how its BMC is guarded, the worst first
+    lines: tuple[str, ...]  #: of its console, the last ones
+
+
+class Heard(View):
+    """What came on a console until now."""
+
+    computer: str
+    count: int  #: of all lines
+    lines: tuple[str, ...]  #: the last ones
 
 
 class Switch(Named):
-    """``verb``: status, on, off, reset, boot-device or check."""
+    """``verb``: status, on, off, reset, boot-device, check or console."""
 
     verb: PowerVerb
     soft_seconds: float = 0.0  #: off: for its system to shut down, before the power is cut
     device: str = ""  #: boot-device: default, disk, network, cd or setup; empty: it is only told
     always: bool = False  #: boot-device: not the next time only
     force: bool = False  #: although somebody holds the computer
+    listen_seconds: float = 0.0  #: console: for so long
+    take: bool = False  #: console: whoever listens already is ended
 
 
 class Switchable(Question):
@@ -93,9 +107,32 @@ async def switch(call: Call, question: Switch) -> Seen:
         question.always,
         question.force,
         call.intent,
+        question.listen_seconds,
+        question.take,
     )
-    seen = await (await call.backend.reservations()).switch(asked)
+    sent = await call.backend.reservations()
+    if question.take:
+        await sent.hang_up(question.name)
+    seen = await sent.switch(asked)
     return Seen(computer=question.name, **asdict(seen))
+
+
+@read(Rule.KEEPERS)
+async def heard(call: Call, question: Named) -> Heard:
+    """Tell what has come on a console that is listened to; nothing where nobody does."""
+    from vclab.temporal.pending_activities import said_by
+
+    text = await said_by(await call.backend.temporal(ASK), console_workflow(question.name))
+    count, lines = console_lines(text)
+    return Heard(computer=question.name, count=count, lines=lines)
+
+
+@act(Rule.KEEPERS)
+async def hang_up(call: Call, question: Named) -> Heard:
+    """Listen no longer to a console."""
+    checks.name(question.name, "a computer", 60, more="")
+    await (await call.backend.reservations()).hang_up(question.name)
+    return Heard(computer=question.name, count=0, lines=())
 
 
 @read(Rule.KEEPERS)
@@ -238,6 +275,10 @@ def _check(question: Switch) -> None:
         raise Invalid(f"a system can be given 0 to {LONGEST_SOFT_OFF:g} s to shut down")
     if question.soft_seconds and question.verb is not PowerVerb.OFF:
         raise Invalid("only what is switched off is given time to shut down")
+    if (question.listen_seconds or question.take) and question.verb is not PowerVerb.CONSOLE:
+        raise Invalid("only a console is listened to")
+    if question.verb is PowerVerb.CONSOLE and not 0 < question.listen_seconds <= LONGEST_LISTENING:
+        raise Invalid(f"a console can be listened to for up to {LONGEST_LISTENING:g} s")
     if question.verb is not PowerVerb.BOOT_DEVICE and (question.device or question.always):
         raise Invalid("a boot device belongs to boot-device")
     if question.device:

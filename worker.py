@@ -9,6 +9,7 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -53,6 +54,7 @@ def real_drivers(settings: Settings, store: Store, secrets: SecretStore) -> Driv
     reader, world = Reader(store), World(settings.fake)
     linux = Linux(settings.ssh_key, secrets, settings.management_addresses)
     lab_machines = LabMachines(store, linux, settings.rules())
+    power = Power(secrets.power_password, lambda bmc: lab_machines.shut_down(bmc.computer))
     surroundings = Surroundings(
         installation=settings.installation,
         endpoints=reader.endpoint,
@@ -60,11 +62,11 @@ def real_drivers(settings: Settings, store: Store, secrets: SecretStore) -> Driv
         group=reader.group,
         why_not_free=lab_machines.why_not_free,
         sanitize=lab_machines.sanitize,
+        wake=partial(lab_machines.wake, power),
         calls_at_once=settings.endpoint_calls_at_once,
         dhcp_leases=settings.dhcp_leases,
         world=world,
     )
-    power = Power(secrets.power_password, lambda bmc: lab_machines.shut_down(bmc.computer))
     guests: dict[str, Guest] = {linux.name: linux}
     if settings.fake.enabled:
         guests[FakeGuest.name] = FakeGuest(world)

@@ -8,6 +8,7 @@ from typing import Any
 from temporalio.client import Client
 
 from activities.captures import CaptureActivities, CaptureRecords
+from activities.computer_checks import CheckActivities, CheckRecords
 from activities.copies import CopyActivities, CopyRecords
 from activities.drivers import Drivers
 from activities.evidence import EvidenceActivities
@@ -70,7 +71,8 @@ def export(client: Client, settings: Settings, store: Store, drivers: Drivers, e
             CopyRecords(store, live),
             CaptureRecords(store, live),
             ReinstallRecords(store, live),
-            PowerRecords(store),
+            PowerRecords(store, live),
+            CheckRecords(store, live),
         ),
         rounds=activities_of(
             RowReconciler(
@@ -89,6 +91,7 @@ def export(client: Client, settings: Settings, store: Store, drivers: Drivers, e
                 CaptureActivities(modules, reader.capture_medians, fence, executor),
                 PlaceActivities(provisioning.survey, store, live),
                 EvidenceActivities(modules, guests, executor),
+                CheckActivities(guests),
                 PowerActivities(modules, drivers.power, store, executor, settings.tenant_networks),
                 SpareActivities(guests, fence, verified),
                 GuestActivities(reach, fence, verified),

@@ -388,7 +388,9 @@ def _list(found: Sequence[Computer]) -> None:
 
 
 def _row(c: Computer) -> tuple[str, ...]:
-    state, image = "spare" if c.spare_until else str(c.state), f"{c.image}/{c.revision}" if c.image else ""
+    state, image = str(c.state), f"{c.image}/{c.revision}" if c.image else ""
+    if c.spare_until or (c.off_since and not c.holder):
+        state = "spare" if c.spare_until else f"{c.state}, off"
     return (
         c.name,
         str(c.kind),
@@ -422,6 +424,9 @@ def _tell(computer: Computer, zone: ZoneInfo) -> None:
             ("Spare", _spare(computer, zone)),
             ("Out of service", computer.why_out_of_service),
             ("Leaves service", f"when it is free: {computer.why_leaving or 'no reason given'}" * computer.leaving),
+            ("Off since", f"{dated(computer.off_since, zone)}; it is switched on when somebody needs it")
+            if computer.off_since
+            else ("Off since", ""),
             ("Loaded anew", _wanted_load(computer)),
             ("Returns", dated(computer.returns_at, zone) if computer.returns_at else ""),
             ("Notes", computer.notes),

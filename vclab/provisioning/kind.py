@@ -7,6 +7,7 @@ from pathlib import Path
 from vclab.fake_world import World
 from vclab.model.catalog import Computer, Endpoint
 from vclab.model.plans import Target
+from vclab.model.steps import StepContext
 from vclab.model.traits import Traits
 from vclab.provisioning.base import ProvisioningModule
 from vclab.provisioning.data import ModuleData, NoData
@@ -25,6 +26,7 @@ class Surroundings:
     sanitize: Callable[
         [Target, Callable[[], None]], None
     ]  #: fenced: remove what the users of a target's tenure left, and verify
+    wake: Callable[[Computer, StepContext], None]  #: fenced: have a lent computer on that can be switched
     calls_at_once: int = 4  #: calls under way to one endpoint
     dhcp_leases: Path | None = None  #: dnsmasq's lease file
     world: World = field(default_factory=World)  #: what pretended modules act on

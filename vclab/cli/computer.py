@@ -9,6 +9,7 @@ import typer
 
 from vclab.cli.asking import Asker, asker, confirm, given
 from vclab.cli.errors import Usage
+from vclab.cli.events import tell as tell_events
 from vclab.cli.failed import print_failed_load
 from vclab.cli.login import with_login
 from vclab.cli.nouns import group
@@ -20,7 +21,7 @@ from vclab.cli.times import clock, dated, parse_time, utc_now
 from vclab.cli.user import key_texts
 from vclab.model.errors import Refused
 from vclab.model.power import PowerVerb
-from vclab.service import computers, power
+from vclab.service import computers, events, power
 from vclab.service.acts import MOST_REVISIONS
 from vclab.service.computers import Computer, DetailedComputer, Reloaded
 from vclab.service.power import Switchable
@@ -41,7 +42,9 @@ COLUMNS = (
 
 RELOADS = (Column("COMPUTER"), Column("HOLDS", drop=2), Column("WILL HOLD"), Column("WHEN", drop=1, fit=Fit.FOLD))
 
-app = group("computer", "The computers that people get: list, show, add, edit, check, reload, disable, enable, remove.")
+app = group(
+    "computer", "The computers that people get: list, show, events, add, edit, check, reload, disable, enable, remove."
+)
 
 PoolOrName = Annotated[
     str, typer.Argument(metavar="PREFIX|NAME", help="Prefix of a pool's names, or one name.", show_default=False)
@@ -200,6 +203,18 @@ def check(context: typer.Context, name: ComputerName, json: Json = False, as_use
     """
     question = power.Switch(name=name, verb=PowerVerb.CHECK)
     asker(context).tell(power.switch, question, json, tell_power)
+
+
+@app.command("events")
+def what_was_done(context: typer.Context, name: ComputerName, json: Json = False, as_user: AsUser = "") -> None:
+    """Show what was done to a computer while no reservation had it: loaded, switched, checked, taken out of service.
+
+    \b
+    Examples:
+      vclab computer events metal07
+    """
+    ask = asker(context)
+    ask.tell(events.of_computer, given(context, Named), json, lambda found: tell_events(found, ask.zone()))
 
 
 @app.command("reload")
@@ -424,14 +439,25 @@ def _tell(computer: Computer, zone: ZoneInfo) -> None:
             ("Spare", _spare(computer, zone)),
             ("Out of service", computer.why_out_of_service),
             ("Leaves service", f"when it is free: {computer.why_leaving or 'no reason given'}" * computer.leaving),
-            ("Off since", f"{dated(computer.off_since, zone)}; it is switched on when somebody needs it")
-            if computer.off_since
-            else ("Off since", ""),
+            ("Checked", _checked(computer, zone)),
+            ("Off since", _off(computer, zone)),
             ("Loaded anew", _wanted_load(computer)),
             ("Returns", dated(computer.returns_at, zone) if computer.returns_at else ""),
             ("Notes", computer.notes),
         ]
     )
+
+
+def _checked(computer: Computer, zone: ZoneInfo) -> str:
+    if computer.checked_at is None or not computer.check_found:
+        return ""
+    return f"{dated(computer.checked_at, zone)}: {computer.check_found}"
+
+
+def _off(computer: Computer, zone: ZoneInfo) -> str:
+    if computer.off_since is None:
+        return ""
+    return f"{dated(computer.off_since, zone)}; it is switched on when somebody needs it"
 
 
 def _wanted_load(computer: Computer) -> str:

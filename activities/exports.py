@@ -15,6 +15,7 @@ from activities.evidence import EvidenceActivities
 from activities.failed_steps import FailedStepRecords
 from activities.fence import TenureFence
 from activities.guest import GuestActivities
+from activities.inspections import InspectionActivities, InspectionRecords
 from activities.inventories import StoreInventories
 from activities.load_log import StoreLoadLog
 from activities.loads import LoadRecords
@@ -73,6 +74,7 @@ def export(client: Client, settings: Settings, store: Store, drivers: Drivers, e
             ReinstallRecords(store, live),
             PowerRecords(store, live),
             CheckRecords(store, live),
+            InspectionRecords(store, live),
         ),
         rounds=activities_of(
             RowReconciler(
@@ -93,6 +95,7 @@ def export(client: Client, settings: Settings, store: Store, drivers: Drivers, e
                 EvidenceActivities(modules, guests, executor),
                 CheckActivities(guests),
                 PowerActivities(modules, drivers.power, store, executor, settings.tenant_networks),
+                InspectionActivities(modules, fence, executor),
                 SpareActivities(guests, fence, verified),
                 GuestActivities(reach, fence, verified),
                 SiteReconciler(store, modules, reader.endpoints, settings.reconcile, executor, rules.health),

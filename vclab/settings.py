@@ -212,6 +212,33 @@ class HealthSettings(Section):
     check_computers_every: Length = 3600  #: a computer that is lent is checked so often while nobody has it; 0: never
 
 
+def _network_address(text: str) -> str:
+    if text:
+        try:
+            ipaddress.IPv4Interface(text)
+        except ValueError as error:
+            raise ValueError(f"an address with the length of its prefix, such as 10.78.0.1/24: {error}") from None
+    return text
+
+
+class NetbootSettings(Section):
+    """The provisioning network, from which bare metal is loaded (docs/bare-metal.md); as `vclab-netboot` was told."""
+
+    interface: str = ""  #: this machine's card in it; empty: there is none
+    address: Annotated[str, AfterValidator(_network_address)] = ""  #: this machine's there: 10.78.0.1/24
+    root: Path = Path("/var/lib/vclab-netboot")
+    proxy: bool = False  #: another DHCP server gives the addresses
+    shared: bool = False  #: tenants are in it: nobody can tell who answers there, and each load says so
+    streams_at_once: int = Field(2, ge=1, le=64)  #: disks that are sent from one repository at one time
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        """Raises ``ValueError``."""
+        if bool(self.interface) != bool(self.address):
+            raise ValueError("netboot needs both an interface and an address, or neither")
+        return self
+
+
 class IdleSettings(Section):
     """What is done with computers that nobody has."""
 
@@ -274,6 +301,7 @@ class Settings(BaseSettings):
     reconcile: ReconcileSettings = ReconcileSettings()
     health: HealthSettings = HealthSettings()
     library: LibrarySettings = LibrarySettings()
+    netboot: NetbootSettings = NetbootSettings()
     idle: IdleSettings = IdleSettings()
     people: dict[str, PersonSettings] = {}
     fake: Behaviour = Behaviour()  #: the pretended world of rehearsals and benchmarks; off

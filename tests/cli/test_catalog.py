@@ -29,7 +29,7 @@ from vclab.store.engine import open_store
 NAMED = ("image", "add", "ubuntu", "--unchecked")
 IMAGE = (*NAMED, "--master", "[ds1] u/1/disk.vmdk", "--cpus", "2", "--memory", "2048", "--disk", "16")
 SIZE = ("--cpus", "1", "--memory", "512", "--disk", "4")
-MACS = ("--private-mac", "02:76:63:99:00:01", "--public-mac", "02-76-63-99-01-01")
+MACS = ("--mac", "02:76:63:99:00:01", "--public-mac", "02-76-63-99-01-01")
 
 
 @pytest.fixture(scope="session")

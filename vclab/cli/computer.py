@@ -7,10 +7,12 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from vclab.cli import module_fields
 from vclab.cli.asking import Asker, asker, confirm, given
 from vclab.cli.errors import Usage
 from vclab.cli.events import tell as tell_events
 from vclab.cli.failed import print_failed_load
+from vclab.cli.inspect import inspect
 from vclab.cli.login import with_login
 from vclab.cli.nouns import group
 from vclab.cli.output import fields, note, say, table
@@ -21,7 +23,7 @@ from vclab.cli.times import clock, dated, parse_time, utc_now
 from vclab.cli.user import key_texts
 from vclab.model.errors import Refused
 from vclab.model.power import PowerVerb
-from vclab.service import computers, events, power
+from vclab.service import computers, events, lab_machines, power
 from vclab.service.acts import MOST_REVISIONS
 from vclab.service.computers import Computer, DetailedComputer, Reloaded
 from vclab.service.power import Switchable
@@ -43,7 +45,9 @@ COLUMNS = (
 RELOADS = (Column("COMPUTER"), Column("HOLDS", drop=2), Column("WILL HOLD"), Column("WHEN", drop=1, fit=Fit.FOLD))
 
 app = group(
-    "computer", "The computers that people get: list, show, events, add, edit, check, reload, disable, enable, remove."
+    "computer",
+    "The computers that people get: list, show, events, add, import, edit, check, inspect, reload, disable, enable, "
+    "remove.",
 )
 
 PoolOrName = Annotated[
@@ -61,13 +65,20 @@ MacPrefix = Annotated[
     ),
 ]
 PrivateMac = Annotated[
-    str | None, typer.Option("--private-mac", metavar="MAC", help="MAC of one computer.", show_default=False)
+    str | None,
+    typer.Option(
+        "--mac", "--private-mac", metavar="MAC", help="Of its private card, from which it boots.", show_default=False
+    ),
 ]
 PublicMac = Annotated[
-    str | None, typer.Option("--public-mac", metavar="MAC", help="MAC of one computer.", show_default=False)
+    str | None, typer.Option("--public-mac", metavar="MAC", help="Of its public card.", show_default=False)
 ]
 Group = Annotated[
     str | None, typer.Option("--group", metavar="ENDPOINT", help="Endpoint of a lab machine.", show_default=False)
+]
+Module = Annotated[
+    str | None,
+    typer.Option("--module", help="Of a lab machine, instead of its only endpoint's name.", show_default=False),
 ]
 Address = Annotated[str | None, typer.Option("--address", help="Private address of a lab machine.", show_default=False)]
 HostKey = Annotated[
@@ -103,58 +114,70 @@ def add(
     private_mac: PrivateMac = None,
     public_mac: PublicMac = None,
     group_: Group = None,
+    module: Module = None,
     address: Address = None,
     host_key: HostKey = None,
     trust_first_contact: TrustFirstContact = False,
     bmc: BmcAddress = None,
     fingerprint: Fingerprint = None,
+    sets: module_fields.Sets = None,
     json: Json = False,
     as_user: AsUser = "",
 ) -> None:
-    """Add computers: identities that virtual machines get while they are reserved, or a lab machine.
+    """Add computers: identities that virtual machines get while they are reserved, or a lab machine (bare metal too).
 
     An identity is a host name and a MAC on each of the two networks. As many people can have a computer at one time
     as there are identities, if the hosts have room. A pool can grow: a higher --count adds what is missing.
 
-    A lab machine exists already, with the management key in root's authorized_keys; --group names the endpoint (of
-    the module standalone) that it belongs to. --host-key says how it is known (its /etc/ssh/ssh_host_ed25519_key.pub);
-    --trust-first-contact pins what answers first. What has no guest needs no address. Adding it again changes it.
+    A lab machine exists already. --group names the endpoint that it belongs to; --module, if there is one of it.
+    One of the module standalone has the management key in root's authorized_keys. --host-key says how it is known (its
+    /etc/ssh/ssh_host_ed25519_key.pub); --trust-first-contact pins what answers first. Computers that are loaded need
+    neither. Adding it again changes it; `vclab computer import` adds many.
+
     --bmc says where it is switched; that is tried first. The BMC's password is asked for, never an argument.
+    --set FIELD=VALUE sets what only its module knows of it.
 
     \b
     Examples:
       vclab computer add vm --count 40
       vclab computer add lab --count 8 --mac-prefix 00:50:56
-      vclab computer add paint-1 --private-mac 02:76:63:99:00:01 --public-mac 02:76:63:99:01:01
+      vclab computer add paint-1 --mac 02:76:63:99:00:01 --public-mac 02:76:63:99:01:01
       vclab computer add pc-07 --group room-12 --address 10.77.0.27 --host-key ./pc-07.pub
       vclab computer add pc-08 --group room-12 --address 10.77.0.28 --host-key ./pc-08.pub \\
         --bmc wol://02-76-63-99-00-08@10.77.0.28/10.77.255.255
+      vclab computer add metal01 --module bare-metal --mac 52:54:00:12:34:01 --address 10.78.0.11 \\
+        --bmc ipmi://vclab@10.9.0.11 --set disk=serial=S3X9NB0K123456
     """
-    pool, machine = (count, mac_prefix) != (None, None), (address, host_key, bmc, fingerprint) != (None,) * 4
+    pool = (count, mac_prefix) != (None, None)
+    machine = (address, host_key, bmc, fingerprint, sets) != (None,) * 5
     ask, one = asker(context), (private_mac, public_mac) != (None, None)
-    if group_ is not None:
+    if (group_, module) != (None, None):
         _add_lab_machine(context, group_, host_key, pool, json)
     elif machine:
-        raise Usage("--address, --host-key and --bmc are for lab machines", "name the machine's endpoint with --group")
+        raise Usage(
+            "--address, --host-key, --bmc and --set are for lab machines",
+            "name the machine's endpoint with --group or --module",
+        )
     elif trust_first_contact:
         raise Usage("--trust-first-contact is for lab machines", "name the machine's endpoint with --group")
     elif count is not None and not one:
         ask.tell(computers.add_pool, given(context, computers.AddPool), json, _list)
     elif pool or not one:
-        raise Usage("nothing to add", "use --count for a pool of computers, or --private-mac and --public-mac for one")
+        raise Usage("nothing to add", "use --count for a pool of computers, or --mac and --public-mac for one")
     elif private_mac is None or public_mac is None:
-        raise Usage("one computer needs both --private-mac and --public-mac")
+        raise Usage("one computer needs both --mac and --public-mac")
     else:
         ask.tell(computers.add_identity, given(context, computers.AddIdentity), json, _list)
 
 
-def _add_lab_machine(context: typer.Context, group: str, host_key: str | None, pool: bool, json: bool) -> None:
+def _add_lab_machine(context: typer.Context, group: str | None, host_key: str | None, pool: bool, json: bool) -> None:
     if pool:
         raise Usage("a lab machine has no --count and no --mac-prefix", "use --address")
     ask, keys = asker(context), key_texts([host_key] if host_key is not None else None)
-    question = given(context, computers.AddLabMachine, group=group, host_key=keys[0] if keys else None)
-    question = _with_bmc(ask, question)
-    ask.tell(computers.add_lab_machine, question, json, lambda computer: _tell(computer, ask.zone()))
+    data = module_fields.typed(context.params["sets"], {})
+    question = given(context, lab_machines.LabMachine, group=group, host_key=keys[0] if keys else None, data=data)
+    question = with_login(question, ask(lab_machines.preview, question))
+    ask.tell(lab_machines.add, question, json, lambda computer: _tell(computer, ask.zone()))
 
 
 @app.command("edit")
@@ -167,13 +190,15 @@ def edit(
     notes: Annotated[str | None, typer.Option("--notes", help="Notes for administrators.", show_default=False)] = None,
     bmc: BmcAddress = None,
     fingerprint: Fingerprint = None,
+    sets: module_fields.Sets = None,
     json: Json = False,
     as_user: AsUser = "",
 ) -> None:
     """Take a computer out of service, return it to service, change its notes, or say where it is switched.
 
     A computer that is held now keeps its state until its reservation has ended. A BMC is logged in to first; its
-    password is asked for without echo, or read from standard input, and kept among the secrets.
+    password is asked for without echo, or read from standard input, and kept among the secrets. --set FIELD=VALUE sets
+    what only its module knows of it.
 
     \b
     Examples:
@@ -184,7 +209,7 @@ def edit(
     ask = asker(context)
     ask.tell(
         computers.edit,
-        _with_bmc(ask, given(context, computers.Edit)),
+        _with_bmc(ask, given(context, computers.Edit, data=module_fields.typed(sets, {}))),
         json,
         lambda computer: _tell(computer, ask.zone()),
     )
@@ -203,6 +228,9 @@ def check(context: typer.Context, name: ComputerName, json: Json = False, as_use
     """
     question = power.Switch(name=name, verb=PowerVerb.CHECK)
     asker(context).tell(power.switch, question, json, tell_power)
+
+
+app.command("inspect")(inspect)
 
 
 @app.command("events")
@@ -436,6 +464,8 @@ def _tell(computer: Computer, zone: ZoneInfo) -> None:
             ("Private", " ".join(filter(None, (computer.private_mac, computer.private_address)))),
             ("Public", " ".join(filter(None, (computer.public_mac, computer.public_address)))),
             ("Switched", computer.power),
+            *module_fields.shown(computer.module_data),
+            ("Error", computer.error or ""),
             ("Spare", _spare(computer, zone)),
             ("Out of service", computer.why_out_of_service),
             ("Leaves service", f"when it is free: {computer.why_leaving or 'no reason given'}" * computer.leaving),

@@ -119,6 +119,24 @@ class IdentityPool:
 
 
 @dataclass(frozen=True)
+class LabEntry:
+    """What is entered of a lab machine. What is empty stays as it is; of a new one, the endpoint is needed."""
+
+    name: str
+    endpoint: str = ""  #: the group of machines that it belongs to
+    address: str = ""  #: its private one
+    host_key: str = ""  #: to be pinned; none: the key of the first contact
+    private_mac: str = ""  #: it is only accepted with that network card; one that is loaded boots from it
+    public_mac: str = ""
+    module_data: str | None = None  #: None: it stays
+
+    @property
+    def macs(self) -> set[str]:
+        """Those that are given."""
+        return {self.private_mac, self.public_mac} - {""}
+
+
+@dataclass(frozen=True)
 class Computer:
     """A computer as recorded: what it is, what it holds, and who holds it."""
 
@@ -151,6 +169,8 @@ class Computer:
     check_repair: str = ""  #: what followed from that, until somebody has it again
     power: str = ""  #: where it is switched (vclab.power.address); empty: by its endpoint, or not at all
     power_fingerprint: str = ""  #: of its BMC's certificate, pinned
+    module: str = ""  #: of a lab machine: its endpoint's; empty: that of whichever image it gets
+    module_data: str = ""  #: what only that module knows of it: versioned JSON, read by nobody else
     generation: int = 0  #: of its newest tenure; 0: never held
     holder: str = ""  #: who holds it now; empty: nobody
     spare_until: datetime | None = None  #: a machine that nobody has used is kept on it for the next until then

@@ -29,6 +29,7 @@ LOADED = "loaded"  #: its signal to those: the computer's name; the store knows 
 
 CHECK = "Check"  #: the workflow that checks an idle computer
 POWER = "Power"  #: the workflow that switches a computer, or tells its power
+INSPECTION = "Inspection"  #: the workflow that reads what hardware a computer has
 CAPTURE = "capture"  #: update
 REINSTALL = "reinstall"  #: update
 CAPTURE_WORKFLOW = "Capture"  #: the workflow that captures a computer
@@ -51,6 +52,11 @@ def power_workflow(computer: str) -> str:
 def check_workflow(computer: str) -> str:
     """The workflow that checks an idle computer."""
     return f"check-{computer}"
+
+
+def inspection_workflow(computer: str) -> str:
+    """The workflow that reads what hardware a computer has: one at a time."""
+    return f"inspection-{computer}"
 
 
 def capture_workflow(capture: str) -> str:
@@ -96,6 +102,15 @@ class Reload:
     image: str = ""  #: empty: the one that it was loaded with before
     intent: str = ""  #: of the operator who asked; empty: vclab itself, after a reservation
     revision: int = 0  #: 0: the one in production
+
+
+@dataclass(frozen=True)
+class Inspect:
+    """Read what hardware a computer has that nobody holds, and compare it with the record."""
+
+    computer: str
+    accept: bool = False  #: what is found becomes the record
+    intent: str = ""
 
 
 @dataclass(frozen=True)

@@ -78,6 +78,7 @@ class Purpose(StrEnum):
     REMOVAL = "removal"  #: the machine on it is removed
     CAPTURE = "capture"  #: what was captured is sealed or tried on it
     POWER = "power"  #: it is switched
+    INSPECTION = "inspection"  #: what hardware it has is read
     CHECK = "check"  #: it is idle, and looked at
 
 

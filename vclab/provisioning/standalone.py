@@ -20,7 +20,7 @@ from vclab.model.power import can_be_switched
 from vclab.model.states import ComputerState
 from vclab.model.steps import BlockingStep, StepContext
 from vclab.model.traits import Traits
-from vclab.provisioning.kind import Kind, Surroundings
+from vclab.provisioning.kind import Kind, Need, Surroundings
 
 NAME = "standalone"
 TRAITS = Traits(lent=True, identity=False)  # they are switched by what is entered for each, not by their endpoint
@@ -183,4 +183,4 @@ def build(surroundings: Surroundings) -> Standalone:
     return Standalone(surroundings.group, surroundings.why_not_free, surroundings.sanitize, surroundings.wake)
 
 
-KIND = Kind(NAME, TRAITS, build)
+KIND = Kind(NAME, TRAITS, build, computer_needs=(Need.ADDRESS,))

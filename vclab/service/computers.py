@@ -6,6 +6,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+from pydantic import Field
 from sqlalchemy.orm import Session
 
 from vclab.model import catalog as model
@@ -14,7 +15,7 @@ from vclab.model.catalog import ComputerKind, Identity, IdentityPool
 from vclab.model.errors import Invalid, NotFound, Refused
 from vclab.model.rules import Rules
 from vclab.model.states import ComputerState
-from vclab.service import checks, power
+from vclab.service import checks, module_data, power
 from vclab.service.failures import FailedStep
 from vclab.service.finding import known
 from vclab.service.power import Switchable
@@ -57,6 +58,9 @@ class Computer(View):
     check_repair: str  #: what followed from that, until somebody has it again: "switched on", "reload", "maintenance"
     power: str  #: where it is switched; empty: by its endpoint, or not at all
     power_fingerprint: str  #: of its BMC's certificate, pinned
+    module: str  #: of a lab machine: its endpoint's
+    module_data: dict[str, Any] | None  #: what only that module knows of it; null: it can't be read
+    error: str | None  #: why the module's data can't be read
     generation: int  #: of its newest tenure; 0: nobody has held it
     holder: str  #: empty: nobody
     spare_until: Time | None  #: an unused machine is kept on it until then
@@ -65,7 +69,8 @@ class Computer(View):
     @classmethod
     def of(cls, computer: model.Computer, **more: Any) -> "Computer":
         """A computer as it is stored."""
-        return cls(**asdict(computer), **more)
+        data, error = module_data.document(computer)
+        return cls(**asdict(computer) | {"module_data": data, "error": error or None}, **more)
 
 
 class DetailedComputer(Computer):
@@ -89,22 +94,12 @@ class AddIdentity(Named):
     public_mac: str
 
 
-class AddLabMachine(Switchable, Named):
-    """A lab machine, or changes of one; what is None stays."""
-
-    group: str  #: its endpoint
-    address: str | None = None
-    host_key: str | None = None  #: to be pinned
-    trust_first_contact: bool = False  #: pin what answers at the address first, whoever it is
-    private_mac: str | None = None
-    public_mac: str | None = None
-
-
 class Edit(Switchable, Named):
     """Changes; what is None stays."""
 
     maintenance: bool | None = None  #: take it out of service, or return it
     notes: str | None = None
+    data: dict[str, str] = Field(default_factory=dict)  #: of a lab machine: fields of what only its module knows of it
 
 
 class TakeOut(Disable):
@@ -186,42 +181,25 @@ async def add_identity(call: Call, question: AddIdentity) -> tuple[Computer, ...
 
 
 @act(Rule.KEEPERS)
-async def add_lab_machine(call: Call, question: AddLabMachine) -> Computer:
-    """Add a lab machine, or change what is given of one."""
-    _check_name(question.name)
-    given = checks.given(
-        question, address=checks.address, host_key=checks.host_key, private_mac=checks.mac, public_mac=checks.mac
-    )
-    switched = await power.tried(call, question.name, question)
-
-    def change(session: Session) -> Computer:
-        _check_group(session, question)
-        _check_key(session, question)
-        for other in catalog.computers(session):
-            _refuse_clash(question.name, given, other)
-        catalog.put_lab_computer(session, question.name, endpoint=question.group, **given)
-        power.keep(session, question.name, switched)
-        return Computer.of(catalog.computer(session, question.name))
-
-    return await call.backend.write(change)
-
-
-@act(Rule.KEEPERS)
 async def edit(call: Call, question: Edit) -> Computer:
     """Take a computer out of service, return it, or change its notes."""
-    if question.maintenance is None and question.notes is None and question.bmc is None:
-        raise Invalid("nothing is to be changed", "use --maintenance, --available, --notes or --bmc")
+    if (question.maintenance, question.notes, question.bmc, question.data) == (None, None, None, {}):
+        raise Invalid("nothing is to be changed", "use --maintenance, --available, --notes, --set or --bmc")
     state = None if question.maintenance is None else _STATES[question.maintenance]
     notes = checks.line(question.notes, "the note", 500) if question.notes else question.notes
-    await call.backend.read(lambda session: _known(session, question.name))
-    switched = await power.tried(call, question.name, question)
+    await call.backend.read(lambda session: _edited_data(_known(session, question.name), question.data))
+    address = power.address_of(question)
+    found = [await power.tried(call, power.attempt_of(question.name, address, question))] if address else []
 
-    def change(session: Session) -> Computer:
+    def change(session: Session) -> None:
         computer = _known(session, question.name)
-        power.keep(session, computer.name, switched)
-        return Computer.of(catalog.set_computer(session, computer.name, state, notes, why=notes or ""))
+        if question.data:
+            data = _edited_data(computer, question.data)
+            catalog.put_lab_computer(session, computer.name, module_data=data)
+        catalog.set_computer(session, computer.name, state, notes, why=notes or "")
 
-    return await call.backend.write(change)
+    await power.written(call, found, change)
+    return Computer.of(await call.backend.read(lambda session: _known(session, question.name)))
 
 
 @read(Rule.KEEPERS)
@@ -399,34 +377,13 @@ def _refuse_other_macs(pool: IdentityPool, members: Iterable[model.Computer]) ->
 # Lab machines.
 
 
-def _check_key(session: Session, question: AddLabMachine) -> None:
-    """Who is at an address is known by a host key, or trusted explicitly."""
-    if question.host_key or question.address is None or question.trust_first_contact:
-        return
-    if not any(each.host_key for each in catalog.computers(session) if each.name == question.name):
-        raise Invalid(
-            f"the host key of {question.name} is not known, and anybody could answer at {question.address}",
-            "use --host-key KEY|FILE, or --trust-first-contact",
-        )
-
-
-def _check_group(session: Session, question: AddLabMachine) -> None:
-    """Raises ``NotFound`` for what is not a group of lab machines, ``Invalid`` when an address is missing."""
-    traits = {each.name: checks.traits(each.module) for each in catalog.endpoints(session)}
-    groups = {name: each for name, each in traits.items() if each.lent}
-    add = "add it with `vclab endpoint add NAME --module standalone`"
-    if known("group of lab machines", question.group, groups, add).guest and question.address is None:
-        raise Invalid(f"a computer of {question.group} needs --address")
-
-
-def _refuse_clash(name: str, given: dict[str, Any], other: model.Computer) -> None:
-    """Raises ``Refused`` when the machine is held, or another has its address or a MAC of it."""
-    if other.name == name:
-        if other.holder:
-            raise Refused(f"{name} is held by {other.holder}", "change it when that has ended")
-        return
-    if other.kind is ComputerKind.LAB and given.get("address", "") == other.private_address != "":
-        raise Refused(f"the address {given['address']} of {name} belongs to {other.name}")
-    taken = {other.private_mac, other.public_mac} & {given.get("private_mac"), given.get("public_mac")} - {"", None}
-    if taken:
-        raise Refused(f"the MAC {taken.pop()} of {name} belongs to {other.name}")
+def _edited_data(computer: model.Computer, given: dict[str, str]) -> str:
+    """Raises ``Invalid``, and ``Refused`` for what has no module of its own or is held."""
+    if not given:
+        return computer.module_data
+    if not computer.module:
+        raise Refused(f"{computer.name} is a virtual machine's identity: no module knows anything of it alone")
+    if computer.holder:
+        raise Refused(f"{computer.name} is held by {computer.holder}", "change it when that has ended")
+    data = module_data.kind_of(computer.module).computer_data
+    return module_data.merged(data, computer.module_data, given, f"the computer {computer.name}", computer.module)

@@ -391,11 +391,12 @@ async def _certificate(endpoint: model.Endpoint) -> str:
     return await asyncio.to_thread(_enquiry(endpoint).shown_fingerprint, endpoint.url)
 
 
-def confirmed(where: str, shown: str, fingerprint: str | None) -> str:
-    """What is shown ``where``, if it is the ``fingerprint`` that was confirmed. Raises ``Refused``."""
+def confirmed(where: str, shown: str, fingerprint: str | None, by: str = "--fingerprint") -> str:
+    """What is shown ``where``, if it is the ``fingerprint`` that was confirmed. Raises ``Refused``, and says what it is
+    confirmed ``by``."""
     colons = ":".join(shown[n : n + 2] for n in range(0, len(shown), 2))
     if fingerprint is None:
-        raise Refused(f"{where} shows a certificate with SHA-256 {colons}", f"confirm it: --fingerprint {shown}")
+        raise Refused(f"{where} shows a certificate with SHA-256 {colons}", f"confirm it: {by} {shown}")
     if checks.fingerprint(fingerprint) != shown:
         raise Refused(f"{where} shows another certificate: SHA-256 {colons}", "nothing was sent to it")
     return shown

@@ -77,7 +77,7 @@ class FakeMetal(Pretended):
         status, machine = super().node_status(target), self._world.find(target.instance_uuid)
         if machine is None:
             return replace(status, why=f"nothing was ever loaded on {target.computer}")
-        if not machine.on and _holds(machine, target):
+        if not machine.on and not machine.tainted and _holds(machine, target):
             return replace(status, status=Status.POST_LOAD, why="it is off, and holds the image")
         return status
 

@@ -37,6 +37,7 @@ SURROUNDINGS = Surroundings(
     group=lambda endpoint: [],
     why_not_free=lambda computer: "",
     sanitize=lambda target, fence: None,
+    wake=lambda computer, context: None,
 )
 
 each_kind = pytest.mark.parametrize("kind", registry.KINDS, ids=lambda kind: kind.name)
@@ -112,6 +113,7 @@ def _standalone(request: pytest.FixtureRequest, stack: ExitStack) -> Subject:
         group=lambda endpoint: [_computer("lab01", endpoint, "127.0.0.1")],
         why_not_free=lambda computer: "",
         sanitize=lambda target, fence: fence(),
+        wake=lambda computer, context: context.fence(),
     )
     return Subject(module, target_of(module=standalone.NAME, computer="lab01", endpoint="labs", host="lab01"))
 

@@ -11,6 +11,7 @@ from vclab.cli import module_fields
 from vclab.cli.asking import Asker, asker, confirm, given
 from vclab.cli.console import console
 from vclab.cli.errors import Usage
+from vclab.cli.events import tell as tell_events
 from vclab.cli.failed import print_failed_load
 from vclab.cli.inspect import inspect
 from vclab.cli.login import with_login
@@ -23,7 +24,7 @@ from vclab.cli.times import clock, dated, parse_time, utc_now
 from vclab.cli.user import key_texts
 from vclab.model.errors import Refused
 from vclab.model.power import PowerVerb
-from vclab.service import computers, lab_machines, power
+from vclab.service import computers, events, lab_machines, power
 from vclab.service.acts import MOST_REVISIONS
 from vclab.service.computers import Computer, DetailedComputer, Reloaded
 from vclab.service.power import Switchable
@@ -46,8 +47,8 @@ RELOADS = (Column("COMPUTER"), Column("HOLDS", drop=2), Column("WILL HOLD"), Col
 
 app = group(
     "computer",
-    "The computers that people get: list, show, add, import, edit, check, inspect, console, reload, disable, enable, "
-    "remove.",
+    "The computers that people get: list, show, events, add, import, edit, check, inspect, console, reload, disable, "
+    "enable, remove.",
 )
 
 PoolOrName = Annotated[
@@ -232,6 +233,18 @@ def check(context: typer.Context, name: ComputerName, json: Json = False, as_use
 
 app.command("inspect")(inspect)
 app.command("console")(console)
+
+
+@app.command("events")
+def what_was_done(context: typer.Context, name: ComputerName, json: Json = False, as_user: AsUser = "") -> None:
+    """Show what was done to a computer while no reservation had it: loaded, switched, checked, taken out of service.
+
+    \b
+    Examples:
+      vclab computer events metal07
+    """
+    ask = asker(context)
+    ask.tell(events.of_computer, given(context, Named), json, lambda found: tell_events(found, ask.zone()))
 
 
 @app.command("reload")
@@ -420,7 +433,9 @@ def _list(found: Sequence[Computer]) -> None:
 
 
 def _row(c: Computer) -> tuple[str, ...]:
-    state, image = "spare" if c.spare_until else str(c.state), f"{c.image}/{c.revision}" if c.image else ""
+    state, image = str(c.state), f"{c.image}/{c.revision}" if c.image else ""
+    if c.spare_until or (c.off_since and not c.holder):
+        state = "spare" if c.spare_until else f"{c.state}, off"
     return (
         c.name,
         str(c.kind),
@@ -456,11 +471,25 @@ def _tell(computer: Computer, zone: ZoneInfo) -> None:
             ("Spare", _spare(computer, zone)),
             ("Out of service", computer.why_out_of_service),
             ("Leaves service", f"when it is free: {computer.why_leaving or 'no reason given'}" * computer.leaving),
+            ("Checked", _checked(computer, zone)),
+            ("Off since", _off(computer, zone)),
             ("Loaded anew", _wanted_load(computer)),
             ("Returns", dated(computer.returns_at, zone) if computer.returns_at else ""),
             ("Notes", computer.notes),
         ]
     )
+
+
+def _checked(computer: Computer, zone: ZoneInfo) -> str:
+    if computer.checked_at is None or not computer.check_found:
+        return ""
+    return f"{dated(computer.checked_at, zone)}: {computer.check_found}"
+
+
+def _off(computer: Computer, zone: ZoneInfo) -> str:
+    if computer.off_since is None:
+        return ""
+    return f"{dated(computer.off_since, zone)}; it is switched on when somebody needs it"
 
 
 def _wanted_load(computer: Computer) -> str:

@@ -161,6 +161,12 @@ class Computer:
     load_intent: str = ""  #: who wants it loaded anew when nobody holds it; empty: nobody
     load_image: str = ""  #: with that; empty: with what was loaded last
     load_revision: int = 0  #: 0: the one in production then
+    off_since: datetime | None = (
+        None  #: it was switched off since nobody needs it, and is switched on when somebody does
+    )
+    checked_at: datetime | None = None  #: while nobody had it; or when it was entered, before the first check
+    check_found: str = ""  #: empty: it was never checked
+    check_repair: str = ""  #: what followed from that, until somebody has it again
     power: str = ""  #: where it is switched (vclab.power.address); empty: by its endpoint, or not at all
     power_fingerprint: str = ""  #: of its BMC's certificate, pinned
     module: str = ""  #: of a lab machine: its endpoint's; empty: that of whichever image it gets

@@ -52,6 +52,10 @@ class Computer(View):
     load_intent: str  #: who wants it loaded anew when nobody holds it; empty: nobody
     load_image: str  #: with that; empty: with what was loaded last
     load_revision: int  #: 0: the one in production then
+    off_since: Time | None  #: it was switched off since nobody needs it, and is switched on when somebody does
+    checked_at: Time | None  #: while nobody had it; or when it was entered, before the first check
+    check_found: str  #: empty: it was never checked
+    check_repair: str  #: what followed from that, until somebody has it again: "switched on", "reload", "maintenance"
     power: str  #: where it is switched; empty: by its endpoint, or not at all
     power_fingerprint: str  #: of its BMC's certificate, pinned
     module: str  #: of a lab machine: its endpoint's

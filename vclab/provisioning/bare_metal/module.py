@@ -50,6 +50,8 @@ class BareMetal:
         node = self._nodes.of(target)
         seen = node.power(lambda power, bmc: power.status(bmc, Unattended()))
         power = str(seen.state)
+        if seen.state is PowerState.OFF and target.kept:
+            return NodeStatus(Status.POST_LOAD, power, False, why="it is off, and holds the image by its record")
         if seen.state is PowerState.OFF:
             return NodeStatus(Status.RELOAD, power, False, why="it is off; what it holds is not known")
         if answers := _answers(node.computer):

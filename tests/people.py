@@ -85,7 +85,8 @@ class People(Reservations):
 
     async def by_hand(self, message: Reload) -> Reload:
         """The message with its intent."""
-        id = await self._recorded(Verb.RELOAD, message.computer, message.intent, "", image=message.image)
+        said = {"image": message.image, "revision": message.revision}
+        id = await self._recorded(Verb.RELOAD, message.computer, message.intent, "", **said)
         return replace(message, intent=id)
 
     async def switch(self, message: Switch) -> PowerSeen:

@@ -111,10 +111,10 @@ def _command(one: Running, anonymous: bool) -> tuple[str, ...]:
     bmcs.settings(one.node)
     if one.kind == "wol":
         return (sys.executable, "-m", "vclab.lab.wakeable", str(one.node.folder))
-    from vclab.lab.redfish import USUAL, users
+    from vclab.lab.redfish import users
 
     users(one.node)
-    bmcs.write(one.node.folder / "boot", USUAL)
+    bmcs.write(one.node.folder / "boot", bmcs.REDFISH_USUAL)
     one.fingerprint = certificate(one.node.folder / "cert.pem", one.node.folder / "key.pem", one.node.address)
     return (sys.executable, "-m", "vclab.lab.redfish", str(one.node.folder))
 

@@ -23,7 +23,7 @@ from vclab.guests.linux import Linux
 from vclab.model.errors import Fenced, NotOurs, StepFailed
 from vclab.model.plans import Becomes, NodeStatus, Plan, Status, Target
 from vclab.model.traits import POWER, Operation, Traits
-from vclab.provisioning import registry, standalone
+from vclab.provisioning import bare_metal, registry, standalone
 from vclab.provisioning.base import ProvisioningModule, Sealer, capturer, copier, maker, power, sealer
 from vclab.provisioning.kind import Kind
 from vclab.secrets.store import SecretStore
@@ -123,13 +123,13 @@ def test_plans_name_steps_that_there_are(kind: Kind, guest: str) -> None:
 
 @each_kind
 def test_steps_of_the_guest_and_no_others_speak_of_the_guest(kind: Kind) -> None:
-    """But for a machine that is on and never asks for an address: that has not booted."""
+    """But for a machine that is on and never asks for an address, or never answers: that has not booted."""
     guest = "linux" if kind.traits.guest else ""
     module, target = kind.build(SURROUNDINGS), target_of(module=kind.name, guest=guest, spare="x")
     for status in Status:
         for step in module.load_plan(target, NodeStatus(status)).steps:
             owner, _, verb = step.name.partition(".")
-            inside = bool(guest and (owner == guest or verb == "find_address"))
+            inside = bool(guest and (owner == guest or verb in ("find_address", "await_system")))
             assert inside == (step.in_guest or step.blames_nobody), step
 
 
@@ -188,11 +188,13 @@ def _sealing(module: Sealer, target: Target) -> Iterator[Plan]:
 
 # --- as it behaves ------------------------------------------------------------------------------------------------
 
-_tried = [pytest.param(name, marks=[pytest.mark.heavy] if name == "vsphere" else []) for name in SUBJECTS]
+_tried = [
+    pytest.param(name, marks=[pytest.mark.heavy] if name in ("vsphere", "bare-metal") else []) for name in SUBJECTS
+]
 marked = pytest.mark.parametrize(
-    "subject", [each for each in _tried if each.values != (standalone.NAME,)], indirect=True
+    "subject", [each for each in _tried if each.values[0] not in (standalone.NAME, bare_metal.NAME)], indirect=True
 )
-"""Those that write a mark on what they make. On a lab machine nothing is made: the fence alone keeps others out."""
+"""Those that write a mark on what they make. Of a lab machine and a node the fence alone keeps others out."""
 
 
 @pytest.fixture(params=_tried)
@@ -249,7 +251,7 @@ def test_what_is_off_is_not_ready(subject: Subject) -> None:
     power(subject.module, Operation.POWER_OFF, subject.target).power_off(FakeContext(), subject.target)
     status, where = subject.module.node_status(subject.target), subject.module.whereabouts(subject.target)
     check(status)
-    assert (status.status, status.power) == (Status.RELOAD, "off")
+    assert status.status is not Status.READY and status.power == "off"
     assert (where.off, where.gone) == (True, False) and where.trouble
 
 

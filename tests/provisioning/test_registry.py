@@ -41,7 +41,7 @@ def test_names_are_given_once() -> None:
 
 
 def test_the_pretended_world_is_offered_only_where_it_is_wanted() -> None:
-    assert set(registry.build(SURROUNDINGS, pretended=False)) == {"vsphere", "standalone"}
+    assert set(registry.build(SURROUNDINGS, pretended=False)) == {"vsphere", "standalone", "bare-metal"}
     assert set(registry.build(SURROUNDINGS, pretended=True)) == {kind.name for kind in registry.KINDS}
 
 

@@ -54,6 +54,10 @@ class Workflows:
         """As the real one."""
         self._take(message.reservation, message)
 
+    async def reload(self, message: messages.Reload) -> None:
+        """As the real one."""
+        self._take(message.computer, message)
+
     async def copy(self, wanted: Wanted) -> None:
         """As the real one."""
         self._take("copy", wanted)

@@ -1,5 +1,6 @@
 """``vclab computer …``: the computers that people get. A virtual machine's is an identity: a host name and two MACs."""
 
+import sys
 from collections.abc import Sequence
 from typing import Annotated, TypeVar
 from zoneinfo import ZoneInfo
@@ -7,20 +8,22 @@ from zoneinfo import ZoneInfo
 import typer
 
 from vclab.cli import module_fields
-from vclab.cli.asking import Asker, asker, given
+from vclab.cli.asking import Asker, asker, confirm, given
 from vclab.cli.errors import Usage
 from vclab.cli.failed import print_failed_load
 from vclab.cli.login import with_login
 from vclab.cli.nouns import group
 from vclab.cli.output import fields, note, say, table
-from vclab.cli.params import AsUser, ComputerName, Json, Why
+from vclab.cli.params import AsUser, ComputerName, ComputerNames, Json, Why
 from vclab.cli.power import tell as tell_power
 from vclab.cli.tables import Column, Fit
 from vclab.cli.times import clock, dated, parse_time, utc_now
 from vclab.cli.user import key_texts
+from vclab.model.errors import Refused
 from vclab.model.power import PowerVerb
 from vclab.service import computers, lab_machines, power
-from vclab.service.computers import Computer, DetailedComputer
+from vclab.service.acts import MOST_REVISIONS
+from vclab.service.computers import Computer, DetailedComputer, Reloaded
 from vclab.service.power import Switchable
 from vclab.service.retiring import Named
 from vclab.service.use_case import Nothing
@@ -36,6 +39,8 @@ COLUMNS = (
     Column("ADDRESS", drop=5),
     Column("NOTES", drop=3, fit=Fit.CUT),
 )
+
+RELOADS = (Column("COMPUTER"), Column("HOLDS", drop=2), Column("WILL HOLD"), Column("WHEN", drop=1, fit=Fit.FOLD))
 
 app = group(
     "computer", "The computers that people get: list, show, add, import, edit, check, reload, disable, enable, remove."
@@ -224,14 +229,31 @@ def check(context: typer.Context, name: ComputerName, json: Json = False, as_use
 @app.command("reload")
 def reload(
     context: typer.Context,
-    name: ComputerName,
-    image: Annotated[
-        str, typer.Option("--image", help="Load this image [default: what was loaded last].", show_default=False)
+    names: ComputerNames = None,
+    group_: Annotated[
+        str, typer.Option("--group", metavar="ENDPOINT", help="All computers of this group.", show_default=False)
     ] = "",
+    image: Annotated[
+        str,
+        typer.Option(
+            "--image",
+            metavar="IMAGE[:REVISION]",
+            help="Load this image [default: on each what was loaded last].",
+            show_default=False,
+        ),
+    ] = "",
+    when_free: Annotated[
+        bool,
+        typer.Option("--when-free/--now", help="Those that somebody holds, when nobody does any more / refuse them."),
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     json: Json = False,
     as_user: AsUser = "",
 ) -> None:
-    """Load a computer again that nobody holds, with the image that was loaded last or another one.
+    """Load computers anew, with the image that was loaded last or another one. All that is on them is lost.
+
+    Shows which computers are hit, and asks. All are loaded, or none: one that is unknown, can't be loaded, or is held
+    (without --when-free) is named. Only so many are loaded at one time (the settings `idle`); the others follow.
 
     For computers that stay and can be loaded (module fake-metal). A completed load ends a taint, maintenance and
     failure; a failed load leaves the computer failed. `vclab computer show` tells the reason.
@@ -239,11 +261,25 @@ def reload(
     \b
     Examples:
       vclab computer reload metal07
-      vclab computer reload metal07 --image debian-12-metal
+      vclab computer reload metal07 metal08 --image debian-12-metal:4 --yes
+      vclab computer reload --group room-9 --when-free
     """
-    started = f"{name}  is being loaded; `vclab computer show {name}` shows how it goes"
-    question = given(context, computers.LoadAgain)
-    asker(context).tell(computers.reload, question, json, lambda _: say(started))
+    ask = asker(context)
+    name, revision = _image_and_revision(image)
+    found = ask(
+        computers.preview_reload,
+        computers.WhichReload(
+            names=tuple(names or ()), group=group_, image=name, revision=revision, when_free=when_free
+        ),
+    )
+    if refused := [each.why_not for each in found if each.why_not]:
+        held = any(each.holder for each in found) and not when_free
+        raise Refused("; ".join(refused), "use --when-free for those that somebody holds" if held else "")
+    if not yes:
+        _confirm_reload(found, ask.zone())
+    chosen = tuple(each.name for each in found)
+    question = computers.Reload(names=chosen, image=name, revision=revision, when_free=when_free)
+    ask.tell(computers.reload, question, json, _tell_reloaded)
 
 
 @app.command("disable")
@@ -321,6 +357,44 @@ def show(context: typer.Context, name: ComputerName, json: Json = False) -> None
     ask.tell(computers.show, given(context, Named), json, lambda computer: _describe(computer, ask))
 
 
+def _image_and_revision(text: str) -> tuple[str, int]:
+    """ "debian-12:4". Raises ``Usage``."""
+    name, colon, number = text.partition(":")
+    if not colon:
+        return name, 0
+    if not (number.isascii() and number.isdecimal() and 0 < int(number) <= MOST_REVISIONS):
+        raise Usage(f"{number!r} is no number of a revision", "write --image IMAGE:REVISION, such as debian-12:4")
+    return name, int(number)
+
+
+def _confirm_reload(found: Sequence[Reloaded], zone: ZoneInfo) -> None:
+    """Raises ``Refused``."""
+    lost = f"all that is on {_many(found)} would be lost"
+    if not sys.stdin.isatty():
+        raise Refused(lost, "confirm it by --yes")
+    rows = [(each.name, each.holds, each.will_hold, _when(each, zone)) for each in found]
+    table(RELOADS, rows)
+    confirm(f"All that is on {_many(found)} will be lost. Go on?", "it was not confirmed", "nothing was changed")
+
+
+def _when(each: Reloaded, zone: ZoneInfo) -> str:
+    if not each.holder:
+        return "now"
+    return f"when {each.holder} has left it" + (f", probably {dated(each.until, zone)}" if each.until else "")
+
+
+def _many(found: Sequence[Reloaded]) -> str:
+    return found[0].name if len(found) == 1 else f"{len(found)} computers"
+
+
+def _tell_reloaded(found: Sequence[Reloaded]) -> None:
+    now, later = [each.name for each in found if not each.holder], [each.name for each in found if each.holder]
+    if now:
+        say(f"{', '.join(now)}: to be loaded; `vclab computer list` shows how far it is")
+    if later:
+        say(f"{', '.join(later)}: to be loaded when nobody holds {'it' if len(later) == 1 else 'them'} any more")
+
+
 def _with_bmc(ask: Asker, question: S) -> S:
     """The question with what the login at its BMC needs."""
     if question.bmc is None:
@@ -374,10 +448,18 @@ def _tell(computer: Computer, zone: ZoneInfo) -> None:
             ("Spare", _spare(computer, zone)),
             ("Out of service", computer.why_out_of_service),
             ("Leaves service", f"when it is free: {computer.why_leaving or 'no reason given'}" * computer.leaving),
+            ("Loaded anew", _wanted_load(computer)),
             ("Returns", dated(computer.returns_at, zone) if computer.returns_at else ""),
             ("Notes", computer.notes),
         ]
     )
+
+
+def _wanted_load(computer: Computer) -> str:
+    if not computer.load_intent:
+        return ""
+    revision = f", revision {computer.load_revision}" if computer.load_revision else ""
+    return f"as soon as it is free and has its turn, with {computer.load_image or 'what was loaded last'}{revision}"
 
 
 def _spare(computer: Computer, zone: ZoneInfo) -> str:

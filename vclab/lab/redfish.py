@@ -23,8 +23,7 @@ from werkzeug.serving import make_server
 
 from vclab.lab.bmcs import Fault, Node, write
 
-USUAL = "Hdd Continuous"
-"""Boots from its disk."""
+_ON = ("On", "ForceOn", "ForceRestart", "GracefulRestart")
 
 
 def users(node: Node) -> None:
@@ -108,10 +107,12 @@ class _System(AbstractSystemsDriver):  # type: ignore[misc]
     def set_power_state(self, identity: str, state: str) -> None:
         if state == "GracefulShutdown" and (self._node.folder / "faults" / Fault.DEAF).exists():
             return
-        on = state in ("On", "ForceOn", "ForceRestart", "GracefulRestart")
-        if on and self._node.boot.endswith(" Once"):
-            write(self._node.folder / "boot", USUAL)
+        on, anew = state in _ON, state in ("ForceRestart", "GracefulRestart")
+        if on and not self._node.has_chassis:
+            self._node.take_boot()
         self._node.switch(on)
+        if anew:
+            self._node.cut()
 
     def get_boot_device(self, identity: str) -> str:
         return self._node.boot.partition(" ")[0]

@@ -25,6 +25,14 @@ class ComputerKind(StrEnum):
     LAB = "lab"
 
 
+class AfterUse(StrEnum):
+    """What becomes of the computers of a group (an endpoint) after use. Lab machines are cleaned always."""
+
+    ON = "on"  #: brought back to its image, and left on
+    OFF = "off"  #: brought back to its image, and switched off until somebody needs it
+    UNLOADED = "unloaded"  #: switched off as it is, and loaded when somebody needs it
+
+
 @dataclass(frozen=True)
 class User:
     """A person who may reserve."""
@@ -86,6 +94,7 @@ class Endpoint:
     cpu_overcommit: float = 4.0  #: virtual CPUs per hardware thread
     memory_reserve_mb: int = 1024  #: left to the hypervisor
     module_data: str = ""  #: what only its module knows of it: versioned JSON, read by nobody else
+    after_use: AfterUse = AfterUse.ON  #: of a group of computers that are lent
     disabled_at: datetime | None = None  #: nothing is placed at it since then
     disabled_why: str = ""
 
@@ -149,6 +158,9 @@ class Computer:
     leaving: bool = False  #: it goes out of service when nobody holds it any more
     why_leaving: str = ""
     returns_at: datetime | None = None  #: it comes back to service by itself then
+    load_intent: str = ""  #: who wants it loaded anew when nobody holds it; empty: nobody
+    load_image: str = ""  #: with that; empty: with what was loaded last
+    load_revision: int = 0  #: 0: the one in production then
     power: str = ""  #: where it is switched (vclab.power.address); empty: by its endpoint, or not at all
     power_fingerprint: str = ""  #: of its BMC's certificate, pinned
     module: str = ""  #: of a lab machine: its endpoint's; empty: that of whichever image it gets

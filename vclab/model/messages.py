@@ -89,6 +89,7 @@ class Reload:
     computer: str
     image: str = ""  #: empty: the one that it was loaded with before
     intent: str = ""  #: of the operator who asked; empty: vclab itself, after a reservation
+    revision: int = 0  #: 0: the one in production
 
 
 @dataclass(frozen=True)

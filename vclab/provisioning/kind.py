@@ -4,14 +4,33 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vclab.fake_world import World
 from vclab.model.catalog import Computer, Endpoint
 from vclab.model.plans import Target
+from vclab.model.power import PowerAddress
 from vclab.model.traits import Traits
 from vclab.provisioning.base import ProvisioningModule
 from vclab.provisioning.data import ModuleData, NoData
 from vclab.provisioning.enquiry import Enquiry
+
+if TYPE_CHECKING:
+    from vclab.netboot.dnsmasq import Network
+    from vclab.power.control import Power
+
+
+@dataclass(frozen=True)
+class Metal:
+    """What a site's worker drives bare metal with. What it calls blocks."""
+
+    power: "Power"
+    network: "Network | None"  #: the provisioning network; None: this worker has none
+    shared: bool  #: tenants are in it, so that nobody can tell who answers there
+    ssh_key: Path  #: the management node's, which the imaging environment lets in
+    switched: Callable[[str], PowerAddress]  #: where a computer is switched, by its name
+    repositories: Callable[[Target], Sequence[Path]]  #: folders that have a target's revision
+    streams_at_once: int  #: from one repository
 
 
 @dataclass(frozen=True)
@@ -26,6 +45,7 @@ class Surroundings:
     sanitize: Callable[
         [Target, Callable[[], None]], None
     ]  #: fenced: remove what the users of a target's tenure left, and verify
+    metal: Metal | None = None  #: None: nothing of bare metal is driven from here
     calls_at_once: int = 4  #: calls under way to one endpoint
     dhcp_leases: Path | None = None  #: dnsmasq's lease file
     world: World = field(default_factory=World)  #: what pretended modules act on

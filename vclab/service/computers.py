@@ -1,6 +1,7 @@
 """The computers that people get. That of a virtual machine is an identity: a host name and two MACs."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -9,9 +10,10 @@ from pydantic import Field
 from sqlalchemy.orm import Session
 
 from vclab.model import catalog as model
+from vclab.model import messages
 from vclab.model.catalog import ComputerKind, Identity, IdentityPool
-from vclab.model.errors import Invalid, Refused
-from vclab.model.messages import Reload
+from vclab.model.errors import Invalid, NotFound, Refused
+from vclab.model.rules import Rules
 from vclab.model.states import ComputerState
 from vclab.service import checks, module_data, power
 from vclab.service.failures import FailedStep
@@ -20,7 +22,7 @@ from vclab.service.power import Switchable
 from vclab.service.retiring import Disable, Kept, Named
 from vclab.service.use_case import Call, Nothing, Question, Rule, act, read
 from vclab.service.views import Time, View
-from vclab.store import background_loads, catalog, failed_steps, maintenance
+from vclab.store import background_loads, catalog, failed_steps, maintenance, tenures
 
 MAC_PREFIX = "02:76:63"  # locally administered, and "vc" in ASCII
 MOST = 4096
@@ -47,6 +49,9 @@ class Computer(View):
     leaving: bool  #: it goes out of service when nobody holds it any more
     why_leaving: str
     returns_at: Time | None  #: it comes back to service by itself then
+    load_intent: str  #: who wants it loaded anew when nobody holds it; empty: nobody
+    load_image: str  #: with that; empty: with what was loaded last
+    load_revision: int  #: 0: the one in production then
     power: str  #: where it is switched; empty: by its endpoint, or not at all
     power_fingerprint: str  #: of its BMC's certificate, pinned
     module: str  #: of a lab machine: its endpoint's
@@ -100,10 +105,31 @@ class TakeOut(Disable):
     until: datetime | None = None  #: it comes back by itself then
 
 
-class LoadAgain(Named):
-    """``image``: empty: what was loaded last."""
+class Reload(Question):
+    """Load these computers. What is to be loaded: ``image``; empty: on each what was loaded last."""
 
+    names: tuple[str, ...] = ()
     image: str = ""
+    revision: int = 0  #: 0: the one in production
+    when_free: bool = False  #: those that somebody holds, when nobody does any more; else they are refused
+
+
+class WhichReload(Reload):
+    """The same, also of all computers of a ``group`` (an endpoint)."""
+
+    group: str = ""
+
+
+class Reloaded(View):
+    """What a reload does, or would do, with one of the computers."""
+
+    name: str
+    holds: str  #: image and revision: "debian-12/4"; empty: unknown
+    will_hold: str  #: the same; empty: it can't be loaded
+    tainted: bool
+    holder: str  #: who has it now; empty: it is loaded at once
+    until: Time | None  #: when its holder is expected to leave
+    why_not: str  #: why it is refused; empty: it is not
 
 
 @read(Rule.ANYBODY)
@@ -169,23 +195,35 @@ async def edit(call: Call, question: Edit) -> Computer:
         catalog.set_computer(session, computer.name, state, notes, why=notes or "")
 
     await power.written(call, found, change)
-    return await _shown(call, question.name)
+    return Computer.of(await call.backend.read(lambda session: _known(session, question.name)))
+
+
+@read(Rule.KEEPERS)
+async def preview_reload(call: Call, question: WhichReload) -> tuple[Reloaded, ...]:
+    """Tell what a reload would do with each computer, by name. Nothing is changed."""
+    return await call.backend.read(lambda session: _reloaded(session, _named(session, question), question, call))
 
 
 @act(Rule.KEEPERS)
-async def reload(call: Call, question: LoadAgain) -> Computer:
-    """Load a computer again that nobody holds. Returns when the load has begun."""
-    message = Reload(question.name, question.image, call.intent)
+async def reload(call: Call, question: Reload) -> tuple[Reloaded, ...]:
+    """Load computers anew: all of these, or none if one is refused. Returns when it is begun, or written down for those
+    that somebody holds. Only so many are loaded at one time; the others follow."""
+    workflows = await call.backend.reservations()
 
-    def ask(session: Session) -> None:
-        _known(session, question.name)
-        _check_image(session, question.image)
-        if why_not := background_loads.why_not(session, message, call.backend.settings.rules()):
-            raise Refused(why_not)
+    def change(session: Session) -> tuple[Reloaded, ...]:
+        found = _reloaded(session, _distinct(question.names), question, call)
+        if refused := [each.why_not for each in found if each.why_not]:
+            raise Refused("; ".join(refused), "nothing was begun" if len(found) > 1 else "")
+        for each in found:
+            background_loads.want(session, _message(each.name, question, call))
+        return found
 
-    await call.backend.read(ask)
-    await (await call.backend.reservations()).reload(message)
-    return await _shown(call, question.name)
+    found = await call.backend.write(change)
+    for each in found:
+        if not each.holder:
+            with suppress(Refused):  # it is being loaded already: it follows
+                await workflows.reload(_message(each.name, question, call))
+    return found
 
 
 @act(Rule.KEEPERS)
@@ -238,14 +276,66 @@ def _known(session: Session, name: str) -> model.Computer:
 _COMPUTERS = Kept(model.Thing.COMPUTER, _known)
 
 
-async def _shown(call: Call, name: str) -> Computer:
-    return Computer.of(await call.backend.read(lambda session: _known(session, name)))
+# Loading anew.
 
 
-def _check_image(session: Session, name: str) -> None:
-    if name:
-        images = {image.name: image for image in catalog.images(session)}
-        known("image", name, images, "`vclab images` lists them")
+def _named(session: Session, question: WhichReload) -> tuple[str, ...]:
+    """The computers that are meant. Raises ``NotFound``, and ``Invalid`` when none is."""
+    names = question.names
+    if question.group:
+        endpoints = {each.name: each for each in catalog.endpoints(session)}
+        known("group of computers", question.group, endpoints, "`vclab endpoint list` lists them")
+        names += tuple(each.name for each in catalog.group(session, question.group))
+        if not names:
+            raise Refused(f"there is no computer yet in {question.group}")
+    return _distinct(names)
+
+
+def _distinct(names: Iterable[str]) -> tuple[str, ...]:
+    """Raises ``Invalid`` when there is none."""
+    found = tuple(sorted(set(names)))
+    if not found:
+        raise Invalid("no computer is named", "name some, or use --group")
+    return found
+
+
+def _reloaded(session: Session, names: Iterable[str], question: Reload, call: Call) -> tuple[Reloaded, ...]:
+    """What becomes of each. Raises ``NotFound`` when one is unknown, or the image is."""
+    if question.revision and not question.image:
+        raise Invalid("a revision belongs to an image", "name it, too")
+    if question.image:
+        images = {name: name for name in catalog.names_of_all_images(session)}
+        known("image", question.image, images, "`vclab images` lists them")
+    computers, rules = [_known(session, name) for name in names], call.backend.settings.rules()
+    return tuple(
+        _one_reloaded(session, each, question, _message(each.name, question, call), rules) for each in computers
+    )
+
+
+def _one_reloaded(
+    session: Session, computer: model.Computer, question: Reload, message: messages.Reload, rules: Rules
+) -> Reloaded:
+    held, will_hold, why_not = tenures.current(session, computer.name), "", ""
+    try:
+        image = background_loads.planned(session, message, rules)
+        will_hold = f"{image.name}/{image.revision}"
+        if held is not None and not question.when_free:
+            why_not = f"{computer.name} is held by {held.holder}"
+    except (Refused, NotFound) as error:
+        why_not = str(error)
+    return Reloaded(
+        name=computer.name,
+        holds=f"{computer.image}/{computer.revision}" if computer.image else "",
+        will_hold=will_hold,
+        tainted=computer.tainted,
+        holder=held.holder if held else "",
+        until=held.expected_end if held else None,
+        why_not=why_not,
+    )
+
+
+def _message(name: str, question: Reload, call: Call) -> messages.Reload:
+    return messages.Reload(name, question.image, call.intent or "preview", question.revision)
 
 
 # Identities.

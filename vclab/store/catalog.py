@@ -323,6 +323,7 @@ def set_computer(
         row.why_out_of_service = "" if state is ComputerState.AVAILABLE else why or row.why_out_of_service
         row.state, row.failed_generation = state, 0
         row.stay()
+        row.forget_load()
     if notes is not None:
         row.notes = notes
     session.flush()

@@ -143,6 +143,7 @@ def _catalog() -> None:
         sa.Column("cpu_overcommit", sa.Double, nullable=False),
         sa.Column("memory_reserve_mb", sa.Integer, nullable=False),
         sa.Column("module_data", sa.String, nullable=False),
+        sa.Column("after_use", WORD, nullable=False),
         *_retirable(),
         sa.PrimaryKeyConstraint("name", name="pk_endpoints"),
     )
@@ -250,6 +251,9 @@ def _computers() -> None:
         sa.Column("leaving", sa.Boolean, nullable=False),
         sa.Column("why_leaving", sa.String, nullable=False),
         sa.Column("returns_at", TIME),
+        sa.Column("load_intent", sa.String, nullable=False),
+        sa.Column("load_image", sa.String, nullable=False),
+        sa.Column("load_revision", sa.Integer, nullable=False),
         sa.Column("power", sa.String, nullable=False),
         sa.Column("power_password_ref", sa.String, nullable=False),
         sa.Column("power_fingerprint", sa.String, nullable=False),

@@ -39,6 +39,7 @@ from vclab.store import (
     copy_verification,
     disk_moves,
     host_rests,
+    inspections,
     inventories,
     maintenance,
     orphans,
@@ -380,10 +381,11 @@ class SiteReconciler:
 
 
 def _tend_computers(session: Session, rules: Rules, now: datetime) -> None:
-    """What operators wanted for later is done, or can't be any more; what nobody switches any more is free."""
+    """What operators wanted for later is done, or can't be any more; what nobody switches or inspects is free."""
     maintenance.tend(session, now)
     background_loads.tend(session, rules, now)
     power.release_lost(session, now)
+    inspections.release_lost(session, now)
 
 
 def _tend(session: Session, rules: Rules, now: datetime) -> None:

@@ -17,7 +17,7 @@ from statistics import median
 
 from benchmarks import ssh
 from vclab.imaging import sender
-from vclab.imaging.sender import Node
+from vclab.imaging.node import Node
 from vclab.library import block_map
 from vclab.library.block_map import BlockMap
 from vclab.library.content import CHUNK, PIECE

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from benchmarks import ssh, stream
 from vclab.imaging import sender
-from vclab.imaging.sender import Node
+from vclab.imaging.node import Node
 from vclab.library import content
 from vclab.library.repository import Repository
 from vclab.model.revisions import RevisionRecord

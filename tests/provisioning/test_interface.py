@@ -3,6 +3,7 @@
 What is special to a module is tried in tests of its own.
 """
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -21,10 +22,11 @@ from vclab.guests.base import Guest
 from vclab.guests.fake import FakeGuest
 from vclab.guests.linux import Linux
 from vclab.model.errors import Fenced, NotOurs, StepFailed
+from vclab.model.nodes import report_of
 from vclab.model.plans import Becomes, NodeStatus, Plan, Status, Target
 from vclab.model.traits import POWER, Operation, Traits
 from vclab.provisioning import bare_metal, registry, standalone
-from vclab.provisioning.base import ProvisioningModule, Sealer, capturer, copier, maker, power, sealer
+from vclab.provisioning.base import ProvisioningModule, Sealer, capturer, copier, inspector, maker, power, sealer
 from vclab.provisioning.kind import Kind
 from vclab.secrets.store import SecretStore
 
@@ -85,6 +87,7 @@ def test_what_is_not_declared_is_refused(kind: Kind) -> None:
     assert (maker(module) is None) == traits.lent
     asked: list[tuple[bool, Callable[[], object]]] = [
         (traits.can(Operation.CAPTURE), lambda: capturer(module)),
+        (traits.can(Operation.INSPECT), lambda: inspector(module)),
         (traits.seals, lambda: sealer(module)),
         (traits.copies, lambda: copier(module)),
         *((traits.can(each), partial(power, module, each, target)) for each in POWER),
@@ -175,8 +178,16 @@ def _plans(module: ProvisioningModule, guest: str) -> Iterator[Plan]:
             yield module.load_plan(of, NodeStatus(status))
     if module.traits.can(Operation.CAPTURE):
         yield capturer(module).capture(target)
+    if module.traits.can(Operation.INSPECT):
+        for word in WORDS:
+            yield inspector(module).inspect(_without_image(target), NodeStatus(power=word))
     if module.traits.seals:
         yield from _sealing(sealer(module), target)
+
+
+def _without_image(target: Target) -> Target:
+    """The same computer, of which nobody says what it is to hold."""
+    return replace(target, image="", revision=0, guest="", image_data="")
 
 
 def _sealing(module: Sealer, target: Target) -> Iterator[Plan]:
@@ -315,6 +326,25 @@ def test_it_is_switched(subject: Subject) -> None:
         for verb in (switch.power_on, switch.power_reset):
             with pytest.raises(StepFailed):
                 verb(FakeContext(), target)
+
+
+def test_its_hardware_is_read(subject: Subject) -> None:
+    """Each step twice; then what it holds and its power are as before."""
+    module, target = subject.module, _without_image(subject.target)
+    if not module.traits.can(Operation.INSPECT):
+        with pytest.raises(StepFailed, match="reads no hardware"):
+            inspector(module)
+        return
+    subject.load()
+    before = module.node_status(subject.target)
+    plan = inspector(module).inspect(target, module.node_status(target))
+    assert all(step.blames_nobody for step in plan.steps)
+    learned = [subject.step(step.name, target) for step in plan.steps for _ in range(2)]
+    assert report_of(json.loads(learned[-1].hardware)).cpus
+    for undo in [step.undo for step in reversed(plan.steps) if step.undo]:
+        for _ in range(2):
+            subject.step(undo, target)
+    assert module.node_status(subject.target) == before
 
 
 def test_what_nobody_holds_is_removed(subject: Subject) -> None:

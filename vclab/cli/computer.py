@@ -11,6 +11,7 @@ from vclab.cli import module_fields
 from vclab.cli.asking import Asker, asker, confirm, given
 from vclab.cli.errors import Usage
 from vclab.cli.failed import print_failed_load
+from vclab.cli.inspect import inspect
 from vclab.cli.login import with_login
 from vclab.cli.nouns import group
 from vclab.cli.output import fields, note, say, table
@@ -43,7 +44,8 @@ COLUMNS = (
 RELOADS = (Column("COMPUTER"), Column("HOLDS", drop=2), Column("WILL HOLD"), Column("WHEN", drop=1, fit=Fit.FOLD))
 
 app = group(
-    "computer", "The computers that people get: list, show, add, import, edit, check, reload, disable, enable, remove."
+    "computer",
+    "The computers that people get: list, show, add, import, edit, check, inspect, reload, disable, enable, remove.",
 )
 
 PoolOrName = Annotated[
@@ -224,6 +226,9 @@ def check(context: typer.Context, name: ComputerName, json: Json = False, as_use
     """
     question = power.Switch(name=name, verb=PowerVerb.CHECK)
     asker(context).tell(power.switch, question, json, tell_power)
+
+
+app.command("inspect")(inspect)
 
 
 @app.command("reload")

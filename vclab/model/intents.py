@@ -22,6 +22,7 @@ class Verb(StrEnum):
     DISMISS = "acts.dismiss"
     RELOAD = "computers.reload"
     SWITCH = "power.switch"
+    INSPECT = "inspections.inspect"
 
 
 class Outcome(StrEnum):

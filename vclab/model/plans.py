@@ -37,7 +37,7 @@ class Target:
     traits: Traits = Traits()  #: of its module, as they were when it was placed; ``guest``: this image has one
     hardware: Hardware = Hardware()  #: that the image boots on
     dedicated: bool = False  #: its disk shares nothing with the image's copy
-    isolated: bool = False  #: a throw-away computer with another one's MACs and keys: only in the imaging network
+    isolated: bool = False  #: a throw-away computer that is sealed, with another one's keys; that is made: and MACs
     claimed_gb: int = 0  #: of its disk, which may be a child; 0: all of ``disk_gb``
     copy: str = ""  #: where the image's copy is on the storage, as its module says; empty: where its data says
     awaits_copy: bool = False  #: the copy must be made first
@@ -87,6 +87,7 @@ class Facts:
     published_key: str = ""  #: what the machine says through its endpoint that its host key is
     boot_id: str = ""  #: the kernel's boot id when the addresses were read
     evidence: str = ""  #: what was seen when a step failed: console lines, power state
+    hardware: str = ""  #: what was found of a computer that is inspected: a ``NodeReport`` as JSON
     imaging_key: str = ""  #: host key of the imaging environment of this load, made for it
     disk: str = ""  #: that takes the image, as the imaging environment names it
     handover: str = ""  #: what a person is given where there is no guest: a URL or a path

@@ -11,6 +11,7 @@ class Operation(StrEnum):
     POWER_ON = "power_on"
     POWER_OFF = "power_off"
     POWER_RESET = "power_reset"
+    INSPECT = "inspect"
     CAPTURE = "capture"
     IMAGE_EXISTS = "does_image_exist"
     RETRIEVE_IMAGE = "retrieve_image"

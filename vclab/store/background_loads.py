@@ -164,7 +164,7 @@ def due(session: Session, reloadable: Collection[str]) -> list[str]:
     """
     held = sa.exists().where(Tenure.computer == Computer.name, Tenure.released_at.is_(None))
     ours = held.where(Tenure.purpose == Purpose.LOAD)
-    once = sa.exists().where(LoadStep.computer == Computer.name)
+    once = sa.exists().where(LoadStep.computer == Computer.name, LoadStep.image != "")
     unknown = sa.and_(Computer.state == ComputerState.AVAILABLE, ~Computer.leaving, Computer.image == "", once, ~held)
     unknown = sa.and_(unknown, Endpoint.disabled_at.is_(None), Endpoint.after_use != AfterUse.UNLOADED)
     query = (
@@ -293,8 +293,9 @@ def _must_be_enabled(image: model.Image, endpoint: model.Endpoint) -> None:
 
 
 def _last(session: Session, computer: str) -> str:
-    """The image that the computer was loaded with last, or that a load of it began with."""
-    query = sa.select(LoadStep.image).where(LoadStep.computer == computer)
+    """The image that the computer was loaded with last, or that a load of it began with; of no capture, for which it
+    was thrown away."""
+    query = sa.select(LoadStep.image).where(LoadStep.computer == computer, LoadStep.part == "", LoadStep.image != "")
     return session.scalar(query.order_by(LoadStep.generation.desc(), LoadStep.id.desc()).limit(1)) or ""
 
 

@@ -137,6 +137,8 @@ class Computer(Base):
     power: Mapped[str] = mapped_column(default="")  #: where it is switched (vclab.power.address)
     power_password_ref: Mapped[str] = mapped_column(default="")
     power_fingerprint: Mapped[str] = mapped_column(default="")
+    hardware: Mapped[str] = mapped_column(default="")  #: what an inspection has found, as JSON; empty: nothing yet
+    hardware_at: Mapped[datetime | None]
     module_data: Mapped[str] = mapped_column(default="")  #: of a lab machine: what only its endpoint's module knows
     removed_at: Mapped[datetime | None]
 

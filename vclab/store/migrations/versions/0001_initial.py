@@ -257,6 +257,8 @@ def _computers() -> None:
         sa.Column("power", sa.String, nullable=False),
         sa.Column("power_password_ref", sa.String, nullable=False),
         sa.Column("power_fingerprint", sa.String, nullable=False),
+        sa.Column("hardware", sa.String, nullable=False),
+        sa.Column("hardware_at", TIME, nullable=True),
         sa.Column("module_data", sa.String, nullable=False),
         sa.Column("failed_generation", sa.Integer, nullable=False),
         sa.Column("removed_at", TIME, nullable=True),

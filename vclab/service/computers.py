@@ -22,7 +22,7 @@ from vclab.service.power import Switchable
 from vclab.service.retiring import Disable, Kept, Named
 from vclab.service.use_case import Call, Nothing, Question, Rule, act, read
 from vclab.service.views import Time, View
-from vclab.store import background_loads, catalog, failed_steps, maintenance, tenures
+from vclab.store import background_loads, catalog, failed_steps, inspections, maintenance, tenures
 
 MAC_PREFIX = "02:76:63"  # locally administered, and "vc" in ASCII
 MOST = 4096
@@ -70,9 +70,11 @@ class Computer(View):
 
 
 class DetailedComputer(Computer):
-    """A computer, and to keepers the background load of it that failed."""
+    """A computer with its hardware, and to keepers the background load of it that failed."""
 
     failure: FailedStep | None
+    hardware: dict[str, Any] | None  #: as an inspection has recorded it; null: none has
+    hardware_at: Time | None
 
 
 class AddPool(Question):
@@ -146,7 +148,9 @@ async def show(call: Call, question: Named) -> DetailedComputer:
         computer = _known(session, question.name)
         failed = [each for each in failed_steps.of_loads(session) if each.computer == computer.name]
         shown = FailedStep.of(failed[0]) if failed and call.actor.keeps else None
-        return DetailedComputer(**dict(Computer.of(computer)), failure=shown)
+        report, at = inspections.recorded(session, computer.name) or (None, None)
+        hardware = report.document() if report else None
+        return DetailedComputer(**dict(Computer.of(computer)), failure=shown, hardware=hardware, hardware_at=at)
 
     return await call.backend.read(ask)
 

@@ -445,6 +445,7 @@ def _tell(computer: Computer, zone: ZoneInfo) -> None:
         [
             ("Computer", computer.name),
             ("Kind", str(computer.kind)),
+            ("Group", f"{computer.pool} ({computer.module})" if computer.module else ""),
             ("State", str(computer.state)),
             ("Held by", f"{computer.holder} (generation {computer.generation})" if computer.holder else ""),
             ("Holds", f"{computer.image}, revision {computer.revision}" if computer.image else ""),

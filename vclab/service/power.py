@@ -19,7 +19,7 @@ from vclab.power.base import Bmc, BootDevice
 from vclab.power.control import LONGEST_SOFT_OFF, Power, validate
 from vclab.power.redfish import certificate
 from vclab.service import checks
-from vclab.service.endpoints import Login, confirmed
+from vclab.service.endpoints import Login, confirmed, refuse_without_secrets
 from vclab.service.retiring import Named
 from vclab.service.use_case import Call, Question, Rule, act, read
 from vclab.service.views import View
@@ -104,6 +104,8 @@ async def preview(call: Call, question: Switchable) -> Login:
     address = address_of(question)
     if address is None:
         raise Invalid("nothing says where it is switched")
+    if has_password(address):
+        refuse_without_secrets(call)
     shown = await asyncio.to_thread(certificate, address) if _is_certified(address) else ""
     if question.fingerprint is not None and shown:
         confirmed(str(address), shown, question.fingerprint)
@@ -138,6 +140,8 @@ def attempt_of(name: str, address: Address, question: Switchable) -> Attempt:
 
 async def tried(call: Call, attempt: Attempt) -> Tried:
     """Ask a computer for its power. Raises ``Refused``, ``Unreachable``."""
+    if attempt.password:
+        refuse_without_secrets(call)
     (found,) = (await try_all(call, [attempt])).values()
     if isinstance(found, VclabError):
         raise found

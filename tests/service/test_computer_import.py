@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from tests.power import nodes as bmcs
 from tests.power.nodes import PASSWORD
 from tests.service.conftest import NOW, Lab
-from tests.service.test_lab_machines import DEAD, add, node, nodes, root
+from tests.service.test_lab_machines import DEAD, add, add_group, node, nodes, root
 from tests.store.lab import HOUR
 from vclab.model.errors import Invalid, Refused, Unreachable
 from vclab.model.intents import Outcome
@@ -214,6 +214,14 @@ async def test_ten_thousand_lines(root: Client) -> None:
     assert (done.add, done.written) == (MOST_LINES, True)
     assert (await root.call(computer_import.preview, table_of(text))).same == MOST_LINES
     assert time.monotonic() - began < 120
+
+
+async def test_the_example_of_the_documentation(lab: Lab, root: Client) -> None:
+    page = (Path(__file__).parents[2] / "docs/bare-metal.md").read_text()
+    example = next(block for block in page.split("```\n") if block.startswith("name,"))
+    add_group(lab, "rack-3", "bare-metal")
+    report = await root.call(computer_import.preview, table_of(example))
+    assert (report.add, wrong(report), report.passwords) == (3, {}, 3)
 
 
 # Asked.

@@ -187,8 +187,7 @@ def _belongings(computer: model.Computer) -> Iterator[tuple[str, str]]:
     values = [("MAC", computer.private_mac), ("MAC", computer.public_mac)]
     if computer.kind is ComputerKind.LAB:
         values.append(("address", computer.private_address))
-    with suppress(Refused):  # what was recorded by another release
-        values.append(("BMC", parse(computer.power).place_of_power if computer.power else ""))
+    values.append(("BMC", power.place_of(computer)))
     return ((what, value) for what, value in values if value)
 
 

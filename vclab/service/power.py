@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from sqlalchemy.orm import Session
 
 from vclab.model import power as model
+from vclab.model.catalog import Computer, ComputerKind
 from vclab.model.errors import Invalid, Refused, Unreachable, VclabError
 from vclab.model.power import PowerAddress, PowerVerb
 from vclab.model.steps import Unattended
@@ -18,12 +19,13 @@ from vclab.power.address import Address, Scheme, parse
 from vclab.power.base import Bmc, BootDevice
 from vclab.power.control import LONGEST_SOFT_OFF, Power, validate
 from vclab.power.redfish import certificate
-from vclab.service import checks
+from vclab.provisioning.kind import Need
+from vclab.service import checks, module_data
 from vclab.service.endpoints import Login, confirmed, refuse_without_secrets
 from vclab.service.retiring import Named
 from vclab.service.use_case import Call, Question, Rule, act, read
 from vclab.service.views import View
-from vclab.store import power
+from vclab.store import catalog, power
 
 T = TypeVar("T")
 
@@ -123,6 +125,26 @@ def address_of(question: Switchable) -> Address | None:
         return parse(question.bmc)
     except Refused as error:
         raise Invalid(error.message, error.hint) from None
+
+
+def place_of(computer: Computer) -> str:
+    """Where it is switched, whoever logs in for that; empty: nowhere."""
+    try:
+        return parse(computer.power).place_of_power if computer.power else ""
+    except Refused:  # recorded by another release
+        return ""
+
+
+def check_new_place(session: Session, computer: Computer, address: Address) -> None:
+    """Whether a computer can be switched there from now on. Raises ``Refused``, also when another one is."""
+    if computer.kind is not ComputerKind.LAB:
+        raise Refused(f"{computer.name} is a virtual machine's identity: its endpoint switches it")
+    if Need.BMC in module_data.kind_of(computer.module).computer_needs and not has_password(address):
+        raise Refused(f"a computer of {computer.pool} needs a BMC: ipmi://… or redfish://…")
+    place = address.place_of_power
+    for other in catalog.computers(session) if place else ():
+        if other.name != computer.name and place_of(other) == place:
+            raise Refused(f"the BMC {place} of {computer.name} belongs to {other.name}")
 
 
 def has_password(address: Address) -> bool:

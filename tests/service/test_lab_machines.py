@@ -129,6 +129,15 @@ async def test_a_bmc_may_be_needed(lab: Lab, root: Client, monkeypatch: pytest.M
         await root.call(computers.edit, computers.Edit(name="m1", bmc="none"))
 
 
+async def test_a_group_that_is_known_no_more(lab: Lab, root: Client) -> None:
+    """Its module is none of this release."""
+    add_group(lab, "old", "blade-center")
+    lab.store.run(lambda session: catalog.put_lab_computer(session, "m1", endpoint="old"))
+    with pytest.raises(NotFound, match="there is no group of lab machines 'old'"):
+        await add(root, LabMachine(name="m1", address="10.9.0.1"))
+    assert (await add(root, node())).pool == "metal"
+
+
 async def test_what_another_computer_has_is_refused(root: Client) -> None:
     await add(root, node("m1", bmc=WAKE))
     for given, why in (

@@ -212,6 +212,7 @@ def _group(groups: Mapping[str, str], question: LabMachine, before: model.Comput
         return _only_group(groups, question.module, before)
     if before is None:
         raise Invalid(f"{question.name} is new and needs a group of lab machines", "use --group or --module")
+    known("group of lab machines", before.pool, groups, "name another one with --group")
     return before.pool
 
 

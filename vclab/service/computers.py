@@ -1,5 +1,6 @@
 """The computers that people get. That of a virtual machine is an identity: a host name and two MACs."""
 
+import json
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict
@@ -54,6 +55,8 @@ class Computer(View):
     load_revision: int  #: 0: the one in production then
     power: str  #: where it is switched; empty: by its endpoint, or not at all
     power_fingerprint: str  #: of its BMC's certificate, pinned
+    hardware: dict[str, Any]  #: what an inspection has found, and is the record; empty: there is none
+    hardware_at: Time | None
     module: str  #: of a lab machine: its endpoint's
     module_data: dict[str, Any] | None  #: what only that module knows of it; null: it can't be read
     error: str | None  #: why the module's data can't be read
@@ -66,7 +69,8 @@ class Computer(View):
     def of(cls, computer: model.Computer, **more: Any) -> "Computer":
         """A computer as it is stored."""
         data, error = module_data.document(computer)
-        return cls(**asdict(computer) | {"module_data": data, "error": error or None}, **more)
+        hardware = json.loads(computer.hardware) if computer.hardware else {}
+        return cls(**asdict(computer) | {"module_data": data, "error": error or None, "hardware": hardware}, **more)
 
 
 class DetailedComputer(Computer):

@@ -65,6 +65,7 @@ class ThrowAwayTaken:
 
     target: Target | None = None
     refusal: str = ""
+    awaited: bool = False  #: another computer of the group may be free later
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,7 @@ class CaptureRecords:
             try:
                 target = self._store.run(take)
             except Refused as refused:
-                return ThrowAwayTaken(refusal=str(refused))
+                return ThrowAwayTaken(None, str(refused), isinstance(refused, throw_aways.NoneFree))
         return ThrowAwayTaken(target, "" if target else "the capture has ended")
 
     @activity.defn

@@ -121,10 +121,14 @@ def check_resolve(life: Life, message: Resolve) -> None:
         return
     if message.how not in list(How):
         raise refused(f"unknown resolution {message.how!r:.80}; choose one of {', '.join(How)}")
-    mending = life.state.mending
-    if message.how == How.ELSEWHERE and life.state.saving is not None:
+    mending, saving = life.state.mending, life.state.saving
+    if message.how == How.ELSEWHERE and saving is not None:
         raise refused("a capture can't go on elsewhere")
-    if not mending.needs_help or (life.ended and life.state.saving is None):
+    if message.how == How.GIVE_UP and saving is not None and saving.taken and not mending.needs_help:
+        if saving.given_up:
+            raise refused("it is being given up already")
+        return  # it goes on beside the reservation, and may wait for a computer
+    if not mending.needs_help or (life.ended and saving is None):
         stands = f"has ended ({life.state.ending})" if life.ended else f"is {live_status.shown_word(life.state)}"
         raise refused(f"it does not need help: it {stands}")
     if mending.resolution is not None:

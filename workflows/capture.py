@@ -7,10 +7,11 @@ is begun again too, with what was done, to go on or to be given up.
 """
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from temporalio import workflow
-from temporalio.exceptions import FailureError
+from temporalio.exceptions import ActivityError, FailureError
 
 from activities.captures import (
     CaptureActivities,
@@ -22,11 +23,13 @@ from activities.captures import (
     ThrowAwayTaken,
     ThrowAwayWanted,
 )
+from activities.places import AwaitThrowAway, PlaceActivities
 from activities.provisioning import ProvisioningActivities, Survey, SurveyInput
 from vclab.model import messages
 from vclab.model.captures import CaptureInput, CaptureOutcome
 from vclab.model.life import Load, Stage
 from vclab.model.plans import Facts, Target
+from vclab.model.times import dated
 from vclab.temporal import search_attributes as searchable
 from workflows import failures, profiles
 from workflows.background_owner import BackgroundOwner
@@ -38,6 +41,9 @@ STATE = "capture"
 ANEW = 1
 """So often a stage on a throw-away computer that fails is begun anew by itself, from a fresh one: it costs little, and
 what was cut off in there can't always be gone on with."""
+PATIENCE = timedelta(days=7)
+"""For which another computer of the group is waited for; then an operator is asked."""
+_A_COMPUTER = "a throw-away computer"
 _ON_THROW_AWAY = (Stage.SEAL, Stage.TRY)
 
 
@@ -138,27 +144,49 @@ class Capture:
     async def _throw_away(self, isolated: bool | None) -> Target:
         """The throw-away computer that is held, for sealing (``isolated``) or not; None: any. One is taken if there is
         none; another one, which a workflow that was terminated has taken, is given back first. Raises ``_Stopped``."""
-        progress, owner = self._progress, self._owner
-        if progress.throw_away is None:
-            owner.waits_for("a throw-away computer")
-            ceiling = self._given.waits.step_ceiling
-            survey: Survey = await owner.unless_ended(
-                workflow.start_activity_method(
-                    ProvisioningActivities.survey,
-                    SurveyInput(self._source.site, self._source.endpoint),
-                    **profiles.short("ask the endpoint what it can hold", self._source.site, ceiling),
-                )
-            )
-            wanted = ThrowAwayWanted(self._given.becomes, bool(isolated), survey.answers, workflow.now())
-            taken: ThrowAwayTaken = await owner.record(CaptureRecords.throw_away_taken, wanted)
-            if taken.target is None:
-                raise _Stopped("a throw-away computer", taken.refusal)
-            progress.throw_away = taken.target
-        if isolated is not None and progress.throw_away.isolated != isolated:
+        progress = self._progress
+        while progress.throw_away is None or isolated not in (None, progress.throw_away.isolated):
             await self._leave()
-            return await self._throw_away(isolated)
-        owner.has(progress.throw_away, self._given.waits)
+            progress.throw_away = await self._taken(bool(isolated))
+        self._owner.has(progress.throw_away, self._given.waits)
         return progress.throw_away
+
+    async def _taken(self, isolated: bool) -> Target:
+        """One that is held from now on; where computers are lent, when one is free. Raises ``_Stopped``."""
+        owner, since = self._owner, workflow.now()
+        ceiling = self._given.waits.step_ceiling
+        owner.waits_for(_A_COMPUTER)
+        survey: Survey = await owner.unless_ended(
+            workflow.start_activity_method(
+                ProvisioningActivities.survey,
+                SurveyInput(self._source.site, self._source.endpoint),
+                **profiles.short("ask the endpoint what it can hold", self._source.site, ceiling),
+            )
+        )
+        while True:
+            wanted = ThrowAwayWanted(self._given.becomes, isolated, survey.answers, workflow.now())
+            taken: ThrowAwayTaken = await owner.record(CaptureRecords.throw_away_taken, wanted)
+            if taken.target is not None:
+                return taken.target
+            if not taken.awaited:
+                raise _Stopped(_A_COMPUTER, taken.refusal)
+            survey = await self._until_free(isolated, since)
+
+    async def _until_free(self, isolated: bool, since: datetime) -> Survey:
+        """Look until one can be had: what its endpoint says then. Raises ``_Stopped`` when that takes too long."""
+        source, every = self._source, self._given.waits.place_look
+        left = (since + PATIENCE - workflow.now()).total_seconds()
+        self._owner.waits_for(f"another computer of {source.endpoint} to be free, since {dated(since, UTC)}")
+        wanted = AwaitThrowAway(self._given.becomes, isolated, since, every, source.endpoint, source.site)
+        look = workflow.start_activity_method(
+            PlaceActivities.await_throw_away,
+            wanted,
+            **profiles.search("is another computer free?", source.site, every, max(left, every)),
+        )
+        try:
+            return await self._owner.unless_ended(look)
+        except ActivityError as error:
+            raise _Stopped(_A_COMPUTER, failures.reason(error)) from None
 
     async def _leave(self) -> None:
         """Give the throw-away computer back, verified gone."""

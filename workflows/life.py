@@ -15,6 +15,7 @@ from temporalio.types import MethodSyncSingleParam
 from activities.reach import GuestInput
 from activities.records import EndedInput, EndInput, EndOutcome, Event, RecordActivities
 from vclab.model import messages
+from vclab.model.captures import CaptureOutcome
 from vclab.model.intents import Verb
 from vclab.model.life import Load, State, Wait
 from vclab.model.messages import Published
@@ -38,6 +39,7 @@ class Life:
         self.request = request
         self.state = state
         self.beside: asyncio.Future[None] | None = None  #: the capture that goes on beside it
+        self.capture: asyncio.Future[CaptureOutcome] | None = None  #: the workflow of a capture, while it runs
         self._one_record = asyncio.Lock()
         self._one_ending = asyncio.Lock()
         self._ending_recorded = False

@@ -114,6 +114,15 @@ def _then(life: Life) -> str:
     return "it ends as failed" if life.state.saving is None else "the capture is given up"
 
 
+def give_up(life: Life) -> None:
+    """A capture that goes on beside the reservation, and needs no help: it stops, and what it has made is deleted."""
+    saving = life.state.saving
+    if saving is not None:
+        saving.given_up = True
+    if life.capture is not None:
+        life.capture.cancel()
+
+
 async def resolve(life: Life, message: Resolve) -> None:
     """Take the first operator's choice. Its record is written before anything is done about it."""
     mending = life.state.mending
@@ -129,6 +138,8 @@ async def resolve(life: Life, message: Resolve) -> None:
     except BaseException:
         mending.resolution = None
         raise
+    if beside and message.how == How.GIVE_UP and not mending.needs_help:
+        give_up(life)
     if mending.needs_help:
         mending.resolved = True
         life.credit(resolved.end)

@@ -82,13 +82,16 @@ async def _make(life: Life, saving: Saving) -> None:
 
 async def _tried(life: Life, saving: Saving) -> CaptureOutcome:
     """With an operator's help, as often as needed; else it is given up."""
-    outcome = await whole(_capture(life, saving))
-    while outcome.why_not:
+    while not saving.given_up:
+        outcome = await whole(_capture(life, saving))
+        if not outcome.why_not:
+            return outcome
+        if saving.given_up:
+            break
         if await _mended(life, saving, outcome) is not How.RETRY:
             return await whole(_capture(life, saving, given_up=outcome.why_not))
         saving.progress.load.run += 1
-        outcome = await whole(_capture(life, saving))
-    return outcome
+    return await whole(_capture(life, saving, given_up="an operator gave it up"))
 
 
 async def _mended(life: Life, saving: Saving, outcome: CaptureOutcome) -> How | None:
@@ -136,7 +139,7 @@ async def _capture(life: Life, saving: Saving, given_up: str = "") -> CaptureOut
         given_up=given_up,
     )
     try:
-        outcome: CaptureOutcome = await workflow.execute_child_workflow(
+        life.capture = await workflow.start_child_workflow(
             Capture.run,
             given,
             id=capture_workflow(becomes.capture),
@@ -145,8 +148,11 @@ async def _capture(life: Life, saving: Saving, given_up: str = "") -> CaptureOut
             id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
             static_summary=f"capture {life.target.computer} as {becomes}",
         )
+        outcome: CaptureOutcome = await life.capture
     except ChildWorkflowError as error:
         return CaptureOutcome(saving.progress, "the capture", failures.reason(error))
+    finally:
+        life.capture = None
     saving.progress, saving.taken = outcome.progress, saving.taken or outcome.taken
     saving.done = not outcome.why_not and not outcome.taken
     return outcome

@@ -8,16 +8,17 @@ import pytest
 from tests.fake.node import ACCESS
 from tests.provisioning.bench import FakeContext
 from tests.targets import target_of
-from vclab.fake_world import Behaviour, World
+from vclab.fake_world import Behaviour, Held, World
 from vclab.guests.fake import FakeGuest
 from vclab.model.catalog import Computer, ComputerKind
 from vclab.model.errors import Fenced, NotOurs, StepFailed
-from vclab.model.plans import Facts, Status, StepInput, Target, lasting_uuid
+from vclab.model.plans import Becomes, Facts, Plan, Status, StepInput, Target, lasting_uuid
 from vclab.model.states import ComputerState
 from vclab.model.steps import StepContext
 from vclab.provisioning.fake_metal import FakeMetal
 
 METAL1 = Computer("m1", ComputerKind.LAB, ComputerState.AVAILABLE, "room", private_address="10.77.0.31")
+METAL2 = replace(METAL1, name="m2", private_address="10.77.0.32")
 TARGET = target_of(
     reservation="r1",
     computer="m1",
@@ -37,11 +38,18 @@ class Room:
 
     def __init__(self) -> None:
         self.world = World(Behaviour(enabled=True))
-        self.module, self.guest = FakeMetal(self.world, "vclab", lambda _: [METAL1]), FakeGuest(self.world)
+        self.module, self.guest = FakeMetal(self.world, "vclab", lambda _: [METAL1, METAL2]), FakeGuest(self.world)
 
-    def step(self, name: str, target: Target, facts: Facts | None = None, context: StepContext | None = None) -> Facts:
+    def step(
+        self,
+        name: str,
+        target: Target,
+        facts: Facts | None = None,
+        context: StepContext | None = None,
+        becomes: Becomes | None = None,
+    ) -> Facts:
         """Run one step once."""
-        given, context = StepInput(name, name, target, facts or Facts()), context or FakeContext()
+        given, context = StepInput(name, name, target, facts or Facts(), becomes=becomes), context or FakeContext()
         if name in self.module.steps():
             return self.module.steps()[name](context, given)
 
@@ -127,3 +135,64 @@ def test_what_is_newer_or_not_ours_stays(room: Room) -> None:
     with pytest.raises(NotOurs):
         room.module.remove(FakeContext(), replace(LATER, installation="another"))
     assert room.world.find(TARGET.instance_uuid) == before
+
+
+# --- captures -----------------------------------------------------------------------------------------------------
+
+BECOMES = Becomes("c1", "class", 2, reservation="r1", computer="m1", generation=3, access=ACCESS)
+SPARE = replace(TARGET, computer="m2", host="m2", generation=1, member=1, spare=lasting_uuid("vclab", "m2"))
+SEALING = replace(SPARE, isolated=True)
+TRYING = replace(SPARE, generation=2, image="class", revision=2)
+
+
+def stage(room: Room, plan: Plan, target: Target, known: Facts, times: int = 1) -> Facts:
+    """A plan, each step so many times. Once it is sealed, a computer does not answer any more."""
+    facts = known
+    for step in plan.steps:
+        for _ in range(times):
+            if step.name != "fake.seal" or room.module.power_status(target) == "on":
+                facts = facts.merged(room.step(step.name, target, facts, becomes=BECOMES))
+    return facts
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_what_it_holds_is_sealed_on_another_computer(room: Room, times: int) -> None:
+    """It is its user's again, unharmed; the other one ends with unknown content, and nothing is left of the capture but
+    the revision."""
+    room.load()
+    room.world.change(TARGET.instance_uuid, accounts=(ACCESS.login,), tainted="alice was there")
+    facts = stage(room, room.module.capture(TARGET), TARGET, Facts(), times)
+    before = room.world.find(TARGET.instance_uuid)
+    assert before is not None and not before.on and facts.raw_sha256 == before.holds.sha256
+    assert stage(room, room.module.hand_back(TARGET), TARGET, Facts(), times).private_address == "10.77.0.31"
+    sealed = stage(room, room.module.seal(SEALING), SEALING, Facts(unlike=facts.unlike), times)
+    assert sealed.disk_sha256 == Held("os", 1).sha256
+    room.module.remove(FakeContext(), SEALING)
+    tried = stage(room, room.module.boot_test(TRYING), TRYING, Facts(unlike=facts.unlike), times)
+    assert tried.private_address == "10.77.0.32"
+    room.module.remove(FakeContext(), TRYING)
+    stage(room, room.module.publish(TRYING), TRYING, Facts(), times)
+    assert [(disk.path, disk.holds) for disk in room.world.disks("room")] == [
+        ("[repository] class/2/disk.vmdk", Held("os", 1))
+    ]
+    source, other = room.world.find(TARGET.instance_uuid), room.world.find(SPARE.instance_uuid)
+    assert source is not None and source.on and source.holds == before.holds
+    assert other is not None and (other.image, other.on, other.accounts) == ("", False, ())
+
+
+def test_what_an_earlier_try_has_left_is_written_anew(room: Room) -> None:
+    """The second try seals the raw copy, not what the first one has half sealed."""
+    room.load()
+    facts = Facts(unlike=stage(room, room.module.capture(TARGET), TARGET, Facts()).unlike)
+    plan = room.module.seal(SEALING)
+    stage(room, replace(plan, steps=plan.steps[:3]), SEALING, facts)
+    room.world.change(SEALING.instance_uuid, accounts=("mallory",))
+    assert stage(room, plan, SEALING, facts).disk_sha256 == Held("os", 1).sha256
+
+
+def test_the_captured_computer_itself_is_never_sealed(room: Room) -> None:
+    room.load()
+    facts = stage(room, room.module.capture(TARGET), TARGET, Facts())
+    facts = stage(room, room.module.hand_back(TARGET), TARGET, facts)
+    with pytest.raises(StepFailed, match="m1 is the captured computer itself"):
+        room.step("fake.seal", replace(TARGET, isolated=True), facts, becomes=BECOMES)

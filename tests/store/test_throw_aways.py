@@ -1,35 +1,40 @@
 """Throw-away computers of captures: where they are taken, what they claim, and that all is given back."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from tests.store.lab import NOW, OLGA, RULES, inventory
-from vclab.model.catalog import IdentityPool
+from vclab.model.catalog import Endpoint, IdentityPool, Image
 from vclab.model.errors import Fenced, Refused
 from vclab.model.ids import new_id
-from vclab.model.inventory import Amounts
+from vclab.model.inventory import Amounts, HostFacts, Inventory
 from vclab.model.messages import Capture as Wanted
 from vclab.model.messages import capture_workflow
-from vclab.model.plans import Access, Becomes, Facts, Target
+from vclab.model.plans import Access, Becomes, Facts, StepInput, Target
 from vclab.model.reservations import Placed, ReserveRequest
-from vclab.model.states import Ending
+from vclab.model.revisions import Hardware
+from vclab.model.states import ComputerState, Ending
 from vclab.store import (
     Store,
+    background_loads,
     captures,
     catalog,
     claims,
+    computers,
+    load_log,
     needs_help,
     placement,
     reservations,
+    targets,
     tenures,
     throw_aways,
     verification,
 )
-from vclab.store.models import Claim
+from vclab.store.models import Claim, Reservation
 
 CLAIMED = sa.select(Claim.pool, sa.func.sum(Claim.disk_gb), sa.func.sum(Claim.cpus)).where(~Claim.released)
 
@@ -166,3 +171,107 @@ def test_help_that_a_capture_needs_outlasts_its_reservation(lab: Store) -> None:
     with lab.read() as session:
         view = reservations.view(session, made.id)
     assert view is not None and view.help_since is None
+
+
+# --- where computers are lent -------------------------------------------------------------------------------------
+
+
+class Metal(Captured):
+    """A computer of a group of these is captured: m1."""
+
+    IMAGE = Image("os", "An OS", 1, "fake-metal", "fake", 1, 1024, 8)
+
+    def __init__(self, store: Store, *names: str) -> None:
+        def fill(session: Session) -> None:
+            catalog.put_image(session, self.IMAGE)
+            catalog.put_endpoint(session, Endpoint("room", "fake-metal", "", "", "", ""))
+            for number, name in enumerate(names, 1):
+                catalog.put_lab_computer(session, name, endpoint="room", address=f"10.77.0.{number}")
+
+        store.run(fill)
+        self.store, self.said = store, (Inventory("room", NOW, tuple(HostFacts(name, 0, 0) for name in names)),)
+        self.id = self.reserve()
+        with store.read() as session:
+            self.source = targets.of(session.get_one(Reservation, self.id))
+        store.run(lambda s: reservations.ready(s, self.id, Facts(), NOW))
+        store.run(lambda s: reservations.handed_out(s, self.id, NOW))
+        self.becomes = self.begin(Wanted(new_id(), "hello"))
+
+    def reserve(self, start: datetime | None = None, hours: float = 1) -> str:
+        request = ReserveRequest(new_id(), "alice", "os", hours * 3600, start=start, imaging=True)
+        placed = self.store.run(lambda s: placement.place(s, request, OLGA, self.said, RULES, NOW))
+        assert isinstance(placed, Placed), placed
+        return placed.reservation
+
+    def loaded(self, computer: str, image: str, part: str = "") -> None:
+        target = replace(self.source, computer=computer, image=image)
+        given = StepInput("fake-metal.deploy", "Write the image", target, Facts(), part=part)
+        self.store.run(lambda s: load_log.started(s, given, 1, NOW))
+
+    def why_not(self) -> str:
+        """Why none can be had; and that nothing has changed by asking."""
+        before = self.claims()
+        why = self.store.run(lambda s: throw_aways.why_not(s, self.becomes, True, self.said, RULES, NOW))
+        assert self.claims() == before
+        return why
+
+    def claims(self) -> list[tuple[str, str]]:
+        with self.store.read() as session:
+            rows = session.execute(sa.select(Claim.computer, Claim.holder).where(~Claim.released).order_by(Claim.id))
+            return [(str(computer), holder) for computer, holder in rows]
+
+
+def test_a_lent_one_is_another_of_the_group_with_macs_of_its_own(lab: Store) -> None:
+    made = Metal(lab, "m1", "m2")
+    target = made.take(isolated=True)
+    assert made.take(isolated=True) == target, "the same again"
+    assert (made.source.computer, target.computer, target.host) == ("m1", "m2", "m2")
+    assert (target.isolated, target.member, target.image, target.revision) == (True, 1, "os", 1)
+    assert target.instance_uuid != made.source.instance_uuid
+    assert made.claims()[1:] == [("m2", captures.holder_of_room(made.becomes.capture))]
+    with lab.read() as session:
+        verification.check_target(session, target)
+        assert catalog.computer(session, "m2").holder == capture_workflow(made.becomes.capture)
+    made.leave()
+    tried = made.take(isolated=False)
+    assert (tried.computer, tried.generation, tried.isolated) == ("m2", target.generation + 1, False)
+    assert (tried.image, tried.revision, tried.hardware) == ("hello", 1, Hardware())
+
+
+def test_what_it_held_is_unknown_afterwards(lab: Store) -> None:
+    """It is loaded anew in the background, with what it was loaded with before it was thrown away."""
+    made = Metal(lab, "m1", "m2")
+    made.loaded("m2", "os")
+    made.loaded("m2", "hello", f"{made.becomes.capture}/try")
+    made.take(isolated=True)
+    made.leave()
+    with lab.read() as session:
+        assert background_loads.due(session, ["fake-metal"]) == ["m2"]
+    with lab.read() as session:
+        found = catalog.computer(session, "m2")
+        assert (found.state, found.image, found.holder) == (ComputerState.AVAILABLE, "", "")
+    assert len(made.claims()) == 1
+
+
+def test_none_that_is_held_promised_or_out_of_service(lab: Store) -> None:
+    """It is told of each why. The source is never among them, also when it is nobody's by now."""
+    made = Metal(lab, "m1", "m2", "m3", "m4")
+    lab.run(lambda s: catalog.set_computer(s, "m3", ComputerState.MAINTENANCE, why="its fan is broken"))
+    later = made.reserve(NOW + timedelta(minutes=30))
+    held = made.reserve(hours=4)
+    lab.run(lambda s: computers.give_back(s, made.source, "", NOW))
+    lab.run(lambda s: claims.release(s, made.id, NOW))
+    why = made.why_not()
+    assert why.startswith("no other computer of room is free: ")
+    assert "room/m3: is out of service: its fan is broken" in why
+    assert f"is promised to {later} until" in why and f"is held by {held}" in why
+    assert "m1" not in why
+    with pytest.raises(throw_aways.NoneFree):
+        made.take(isolated=True)
+    lab.run(lambda s: catalog.set_computer(s, "m3", ComputerState.AVAILABLE))
+    assert made.why_not() == ""
+    assert made.take(isolated=True).computer == "m3"
+
+
+def test_a_group_of_one(lab: Store) -> None:
+    assert Metal(lab, "m1").why_not() == "no other computer of room is free: there is no other lab machine at room"

@@ -44,7 +44,8 @@ COLUMNS = (
 RELOADS = (Column("COMPUTER"), Column("HOLDS", drop=2), Column("WILL HOLD"), Column("WHEN", drop=1, fit=Fit.FOLD))
 
 app = group(
-    "computer", "The computers that people get: list, show, add, edit, check, inspect, reload, disable, enable, remove."
+    "computer",
+    "The computers that people get: list, show, add, import, edit, check, inspect, reload, disable, enable, remove.",
 )
 
 PoolOrName = Annotated[

@@ -36,10 +36,13 @@ def resolve(
     json: Json = False,
     as_user: AsUser = "",
 ) -> None:
-    """Go on with a load that needs help (operators).
+    """Go on with a load or capture that needs help (operators).
 
     retry goes on from the step that failed and keeps the steps before it. elsewhere removes what was made and loads it
     in another place. give-up ends the reservation as failed. The user gets back the time that was lost.
+
+    Of a capture retry and give-up: what it has made is deleted then. One that goes on beside its reservation can be
+    given up at any time.
 
     \b
     Examples:

@@ -26,6 +26,8 @@ def source(given: StepInput) -> Target:
 def refuse_unless_throw_away(given: StepInput) -> None:
     """Raise ``StepFailed``, before it is reached, unless this is a computer that was made to be sealed."""
     captured, facts = becomes(given), given.facts
+    if given.target.computer == captured.computer:
+        raise StepFailed(f"{captured.computer} is the captured computer itself, which is never sealed")
     if not given.target.isolated:
         raise StepFailed(f"{given.target.computer} is no throw-away computer: only such a one is sealed")
     if not facts.unlike:

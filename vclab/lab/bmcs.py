@@ -17,6 +17,7 @@ chassis the boot device, but never reads it back: it sets no "valid" bit. It agr
 import contextlib
 import json
 import shutil
+import sys
 import uuid
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -178,17 +179,18 @@ mc_enable 0x20
 """
 
 
-def ipmi(node: Node, anonymous: bool = False) -> tuple[str, ...]:
+def ipmi(node: Node, anonymous: bool = False, chassis: Path | None = None) -> tuple[str, ...]:
     """Write what ``ipmi_sim`` reads, and give the command that starts it. Raises ``LabError``.
 
-    The process must write its id into ``pid`` in the node's folder (``sh -c 'echo $$ >…; exec …'`` does).
+    ``chassis``: the program that it asks and tells; by default bmc-chassis.sh, which only keeps it in files. The process
+    must write its id into ``pid`` in the node's folder (``sh -c 'echo $$ >…; exec …'`` does).
     """
     if not shutil.which("ipmi_sim"):
         raise LabError("ipmi_sim is missing: it is in Debian's package openipmi (`make setup`)")
     folder = node.folder.absolute()
     if any(character.isspace() or character in "\"'" for character in str(folder)):
         raise LabError(f"ipmi_sim can't work in {folder}: spaces and quotes in its path")
-    script = resources.files("vclab.lab") / "files" / "bmc-chassis.sh"
+    script = chassis or resources.files("vclab.lab") / "files" / "bmc-chassis.sh"
     guid = node.name.encode().hex().ljust(32, "0")[:32]
     values = {"script": script, "folder": folder, "guid": guid, "anonymous": str(anonymous).lower()}
     fields = {name: getattr(node, name) for name in ("name", "address", "port", "user", "password")}
@@ -199,6 +201,16 @@ def ipmi(node: Node, anonymous: bool = False) -> tuple[str, ...]:
     (folder / "sim.emu").write_text(_EMULATOR)
     run = f"echo $$ >{folder}/pid; exec ipmi_sim -n -c {folder}/lan.conf -f {folder}/sim.emu -s {folder}/sim"
     return ("sh", "-c", run)
+
+
+def redfish(node: Node) -> tuple[str, ...]:
+    """Write what sushy-tools reads, and give the command that starts it. ``cert.pem`` and ``key.pem`` are there."""
+    import bcrypt
+
+    settings(node)
+    hashed = bcrypt.hashpw(node.password.encode(), bcrypt.gensalt(4)).decode()
+    write(node.folder / "users", f"{node.user}:{hashed}")  # as `htpasswd -B` has it
+    return (sys.executable, "-m", "vclab.lab.redfish", str(node.folder))
 
 
 def settings(node: Node) -> Path:

@@ -110,9 +110,13 @@ class Chassis:
         self._cut = self._last_cut()
         self._thread.start()
 
-    def close(self) -> None:
-        """A power cut, but its switch stays as it is."""
+    def end(self) -> None:
+        """A power cut, but its switch stays as it is. It is not waited for."""
         self._closing.set()
+
+    def close(self) -> None:
+        """The same, and nothing runs any more when it returns."""
+        self.end()
         if self._thread.ident is not None:
             self._thread.join()
 

@@ -1,7 +1,7 @@
 """``python -m vclab.lab.redfish FOLDER``: the Redfish service of one node, by sushy-tools with a driver of ours.
 
-The folder is a node's (``vclab/lab/bmcs.py``), with ``cert.pem``, ``key.pem``, and ``users`` as ``htpasswd -B`` writes
-it. sushy-tools keeps no "Once" of a boot device, and refuses "Disabled": both are done here.
+The folder is a node's (``vclab/lab/bmcs.py``), with ``cert.pem``, ``key.pem``, and ``users``. sushy-tools keeps no
+"Once" of a boot device, and refuses "Disabled": both are done here.
 """
 
 import json
@@ -14,7 +14,6 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-import bcrypt
 import flask
 from sushy_tools import error
 from sushy_tools.emulator import main as emulator
@@ -24,12 +23,6 @@ from werkzeug.serving import make_server
 from vclab.lab.bmcs import Fault, Node, write
 
 _ON = ("On", "ForceOn", "ForceRestart", "GracefulRestart")
-
-
-def users(node: Node) -> None:
-    """Write the file of users: one, whose password is hashed."""
-    hashed = bcrypt.hashpw(node.password.encode(), bcrypt.gensalt(4)).decode()
-    write(node.folder / "users", f"{node.user}:{hashed}")
 
 
 def main() -> None:

@@ -94,6 +94,7 @@ class Saving:
     progress: Progress = field(default_factory=Progress)
     taken: bool = False
     done: bool = False
+    given_up: bool = False  #: by an operator, while it went on beside the reservation
 
 
 @dataclass

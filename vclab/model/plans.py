@@ -37,7 +37,7 @@ class Target:
     traits: Traits = Traits()  #: of its module, as they were when it was placed; ``guest``: this image has one
     hardware: Hardware = Hardware()  #: that the image boots on
     dedicated: bool = False  #: its disk shares nothing with the image's copy
-    isolated: bool = False  #: a throw-away computer with another one's MACs and keys: only in the imaging network
+    isolated: bool = False  #: a throw-away computer that is sealed, with another one's keys; that is made: and MACs
     claimed_gb: int = 0  #: of its disk, which may be a child; 0: all of ``disk_gb``
     copy: str = ""  #: where the image's copy is on the storage, as its module says; empty: where its data says
     awaits_copy: bool = False  #: the copy must be made first

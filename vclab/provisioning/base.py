@@ -257,12 +257,12 @@ class Sealer(Protocol):
         """
 
     def seal(self, target: Target) -> Plan:
-        """Plan how the sealed copy is made, on the throw-away computer ``target``, which is ``isolated`` and has the
-        MACs of the source.
+        """Plan how the sealed copy is made, on the throw-away computer ``target``, which is ``isolated``; one that is
+        made has the MACs of the source.
 
         Begins: there is a raw copy. What an earlier try has left on the throw-away computer is removed.
-        Ends: its machine, whose disk is a child of the raw copy, was sealed by the guest and is off; a disk of its own
-            was made of that child, and read back. The machine may stay.
+        Ends: its disk, a child of the raw copy or written with it, was sealed by the guest, and it is off; a copy was
+            made of that disk, and read back. The machine may stay.
         Answers: the steps. Their facts bring along ``disk_sha256`` and ``disk_size``.
         """
 

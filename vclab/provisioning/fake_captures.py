@@ -3,6 +3,8 @@
 [fake-ds] capture-ID/raw.vmdk         the raw copy
 [fake-ds] capture-ID/sealed.vmdk      made of a sealed child of it
 [fake-ds] IMAGE/REVISION/disk.vmdk    the published one
+
+Those of computers without a storage of their endpoint lie in a pretended repository.
 """
 
 from vclab.fake_world import Disk, Held, Machine, World, now
@@ -168,17 +170,21 @@ def _is_hidden(disk: Disk) -> bool:
 
 def raw(target: Target, becomes: Becomes) -> str:
     """Where the raw copy is."""
-    return f"[{target.storage}] capture-{becomes.capture}/raw.vmdk"
+    return f"[{_storage(target)}] capture-{becomes.capture}/raw.vmdk"
 
 
 def sealed(target: Target, becomes: Becomes) -> str:
     """Where the sealed copy is until it is published."""
-    return f"[{target.storage}] capture-{becomes.capture}/sealed.vmdk"
+    return f"[{_storage(target)}] capture-{becomes.capture}/sealed.vmdk"
 
 
 def published(target: Target, becomes: Becomes) -> str:
     """Where the revision's copy is."""
-    return f"[{target.storage}] {becomes.image}/{becomes.revision}/disk.vmdk"
+    return f"[{_storage(target)}] {becomes.image}/{becomes.revision}/disk.vmdk"
+
+
+def _storage(target: Target) -> str:
+    return target.storage or "repository"
 
 
 def _becomes(given: StepInput) -> Becomes:

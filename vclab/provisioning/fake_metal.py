@@ -2,7 +2,8 @@
 
 An endpoint of it is a group of computers, as with standalone lab machines; but a load writes the image to their disk.
 What they hold stays when nobody has them, so one that is clean is handed out by a short plan. It acts on the same
-pretended world as the module ``fake``, with adjustable delays and failures.
+pretended world as the module ``fake``, with adjustable delays and failures. What is captured is written to another
+computer of the group, which is sealed there, and then tried.
 """
 
 import json
@@ -11,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from vclab.fake_world import Machine, World, now
+from vclab.fake_world import Held, Machine, World, now
 from vclab.model.catalog import Computer
 from vclab.model.errors import StepFailed
 from vclab.model.inventory import HostFacts, Inventory
@@ -19,11 +20,14 @@ from vclab.model.nodes import CardReport, DiskReport, NodeReport
 from vclab.model.plans import Facts, NodeStatus, Plan, Profile, Status, Step, StepInput, Target
 from vclab.model.steps import BlockingStep, StepContext
 from vclab.model.traits import POWER, Operation, Traits
+from vclab.provisioning.fake_captures import Captures, made_from
 from vclab.provisioning.kind import Kind, Need, Surroundings
 from vclab.provisioning.pretended import Pretended
+from vclab.provisioning.virtual import CHECK_CAPTURE, SEAL, SHUT_DOWN, TRY_LOGIN, WAIT_SSH, sealing
 
 NAME = "fake-metal"
-TRAITS = Traits(lent=True, reloadable=True, identity=False, operations=(*POWER, Operation.INSPECT))
+_OPERATIONS = (*POWER, Operation.CAPTURE, Operation.INSPECT)
+TRAITS = Traits(lent=True, reloadable=True, identity=False, seals=True, operations=_OPERATIONS)
 
 _DEPLOY = Step("fake-metal.deploy", "Write the image to its disk", Profile.LONG)
 _BOOT = Step("fake-metal.power_on", "Power it on")
@@ -32,13 +36,23 @@ _FIND = Step("fake-metal.find_address", "Find its private address", Profile.LOOK
 _BOOT_IMAGING = Step("fake-metal.boot_imaging", "Start the imaging environment", blames_nobody=True)
 _INSPECT = Step("fake-metal.inspect", "Read its hardware", blames_nobody=True)
 _ON_AGAIN, _OFF_AGAIN = "fake-metal.on_again", "fake-metal.off_again"
+_CHECK = Step("fake-metal.check_machine", "See whether it can be captured")
+_OFF = Step("fake-metal.await_off", "Wait until it is off", Profile.LOOK)
+_RAW = Step("fake-metal.read_raw", "Read its disk", Profile.LONG, undo="fake-metal.discard_capture")
+_VERIFY_RAW = Step("fake-metal.verify_raw", "Read the copy back", Profile.LONG)
+_BEGIN = Step("fake-metal.begin_sealing", "Remove what an earlier try has sealed")
+_SEALED = Step("fake-metal.read_sealed", "Read the sealed disk", Profile.LONG)
+_VERIFY_SEALED = Step("fake-metal.verify_sealed", "Read that copy back", Profile.LONG)
+_PUBLISHED = Step("fake-metal.publish_copy", "Make it the copy of its revision", undo="fake-metal.withdraw_copy")
+_DISCARD = Step("fake-metal.discard_raw", "Delete the raw copy")
 _WAIT = ("wait_ssh", "Wait until it answers SSH", Profile.LOOK)
 _PREPARE = ("post_load", "Set up firewall, password and host name", Profile.SHORT)
 _READ = ("read_public_address", "Read its public address", Profile.SHORT)
 
 
 class FakeMetal(Pretended):
-    """A ``ProvisioningModule`` whose computers stay. Thread-safe. ``group`` gives the computers of an endpoint."""
+    """A ``ProvisioningModule`` whose computers stay, and a ``Sealer``. Thread-safe. ``group`` gives those of an
+    endpoint."""
 
     name = NAME
     traits = TRAITS
@@ -46,6 +60,7 @@ class FakeMetal(Pretended):
     def __init__(self, world: World, installation: str, group: Callable[[str], Sequence[Computer]]) -> None:
         super().__init__(world, installation)
         self._group = group
+        self._captures = Captures(world)
 
     def survey(self, endpoint: str) -> Inventory:
         """The computers of the group. They have no capacity: one is claimed as a whole."""
@@ -76,9 +91,52 @@ class FakeMetal(Pretended):
         # The password of root is of this tenure, so it is prepared again.
         return Plan((_ADOPT, *guest(_PREPARE, _READ)), status)
 
+    def capture(self, target: Target) -> Plan:
+        """Shut it down, and read its disk."""
+        inside = sealing(target, WAIT_SSH, CHECK_CAPTURE, SHUT_DOWN)
+        return Plan((_CHECK, _FIND, *inside, _OFF, _RAW, _VERIFY_RAW), NodeStatus(Status.POST_LOAD))
+
+    def hand_back(self, target: Target) -> Plan:
+        """Power it on again."""
+        return Plan((_BOOT, _FIND, *sealing(target, WAIT_SSH)), NodeStatus(Status.POST_LOAD))
+
+    def seal(self, target: Target) -> Plan:
+        """Write the raw copy to another computer, seal that, and read its disk."""
+        make = _BEGIN, _DEPLOY, _BOOT, _FIND, *sealing(target, WAIT_SSH, SEAL)
+        return Plan((*make, _OFF, _SEALED, _VERIFY_SEALED), NodeStatus())
+
+    def boot_test(self, target: Target) -> Plan:
+        """Load the sealed copy as for a user."""
+        plan = self.load_plan(target, NodeStatus())
+        return replace(plan, steps=(*plan.steps, *sealing(target, TRY_LOGIN)))
+
+    def publish(self, target: Target) -> Plan:
+        """The sealed copy becomes its revision's; the raw one goes."""
+        return Plan((_PUBLISHED, _DISCARD), NodeStatus())
+
+    def captures(self, endpoint: str) -> Sequence[str]:
+        """The captures that have disks there."""
+        return self._captures.there(endpoint)
+
+    def forget_capture(self, endpoint: str, capture: str) -> None:
+        """Delete the disks of a capture that is over."""
+        self._captures.forget(endpoint, capture)
+
     def steps(self) -> Mapping[str, BlockingStep]:
         """The module's steps by recorded name."""
+        captures = self._captures
         return {
+            _CHECK.name: self._learning(captures.check),
+            _OFF.name: self._learning(captures.await_off),
+            _RAW.name: self._learning(captures.copy_raw),
+            _VERIFY_RAW.name: self._learning(captures.verify_raw),
+            _RAW.undo: self._learning(captures.discard),
+            _BEGIN.name: self._learning(self._begin_sealing),
+            _SEALED.name: self._learning(captures.copy_sealed),
+            _VERIFY_SEALED.name: self._learning(captures.verify_sealed),
+            _PUBLISHED.name: self._learning(captures.publish),
+            _PUBLISHED.undo: self._learning(captures.withdraw),
+            _DISCARD.name: self._learning(captures.discard),
             _DEPLOY.name: self._deploy,
             _BOOT.name: self._step(self._boot),
             _ADOPT.name: self._step(self._adopt),
@@ -105,13 +163,24 @@ class FakeMetal(Pretended):
 
     # --- the steps ------------------------------------------------------------------------------------------------
 
+    def _begin_sealing(self, context: StepContext, given: StepInput) -> Facts:
+        """Delete what an earlier try has made; what it has left on this computer's disk is written anew."""
+        self._captures.begin_sealing(context, given)
+        machine = self._of_ours(given.target)
+        if machine is not None and (machine.on or machine.image):
+            context.fence()
+            self._world.put(_emptied(machine))
+        return Facts()
+
     def _deploy(self, context: StepContext, given: StepInput) -> Facts:
-        """Write the image. What an attempt of this tenure has written already is not written again; while it is
-        written, the disk holds nothing."""
+        """Write the image, or a capture's disk. What an attempt of this tenure has written already is not written
+        again; while it is written, the disk holds nothing."""
         target = given.target
         self._must_be_ours(target)
-        machine = self._of_ours(target)
-        if machine is not None and machine.generation == target.generation and _holds(machine, target):
+        machine, source = self._of_ours(target), made_from(self._world, given)
+        held = source.holds if source else Held(target.image, target.revision)
+        written = machine is not None and machine.generation == target.generation and _holds(machine, target)
+        if machine is not None and written and (not machine.tainted or held.tainted):
             return Facts()
         context.fence()
         fresh = self._world.put(
@@ -131,7 +200,8 @@ class FakeMetal(Pretended):
         )
         self._delay(context, given.step, target)
         context.fence()
-        self._world.put(replace(fresh, image=target.image, revision=target.revision))
+        came = {"prepared": held.prepared, "tainted": held.tainted, "accounts": held.accounts}
+        self._world.put(replace(fresh, image=target.image, revision=target.revision, **came))  # type: ignore[arg-type]
         return Facts()
 
     def _boot(self, context: StepContext, target: Target) -> None:
@@ -168,7 +238,7 @@ class FakeMetal(Pretended):
 
 
 def _holds(machine: Machine, target: Target) -> bool:
-    return (machine.image, machine.revision, machine.tainted) == (target.image, target.revision, "")
+    return (machine.image, machine.revision) == (target.image, target.revision)
 
 
 def _emptied(machine: Machine) -> Machine:

@@ -62,30 +62,30 @@ class VirtualMachines:
 
     def capture(self, target: Target) -> Plan:
         """Shut the machine down, and take a raw copy of its disk."""
-        inside = _sealing(target, WAIT_SSH, CHECK_CAPTURE, SHUT_DOWN)
+        inside = sealing(target, WAIT_SSH, CHECK_CAPTURE, SHUT_DOWN)
         steps = self.check, self.find, *inside, self.off, self.raw, self.verify_raw
         return Plan(steps, NodeStatus(Status.POST_LOAD))
 
     def hand_back(self, target: Target) -> Plan:
         """Power it on again."""
-        return Plan((self.on, self.find, *_sealing(target, WAIT_SSH)), NodeStatus(Status.POST_LOAD))
+        return Plan((self.on, self.find, *sealing(target, WAIT_SSH)), NodeStatus(Status.POST_LOAD))
 
     def seal(self, target: Target) -> Plan:
         """Seal a child of the raw copy on a machine of its own, and make a disk of that."""
-        make = self.remove, self.begin, self.create, self.on, self.find, *_sealing(target, WAIT_SSH, SEAL)
+        make = self.remove, self.begin, self.create, self.on, self.find, *sealing(target, WAIT_SSH, SEAL)
         return Plan((*make, self.off, self.sealed, self.verify_sealed), NodeStatus())
 
     def boot_test(self, target: Target) -> Plan:
         """Load the sealed copy as for a user."""
         plan = self.load_plan(target, NodeStatus())
-        return replace(plan, steps=(*plan.steps, *_sealing(target, TRY_LOGIN)))
+        return replace(plan, steps=(*plan.steps, *sealing(target, TRY_LOGIN)))
 
     def publish(self, target: Target) -> Plan:
         """The sealed copy gets its revision's place; the raw one goes."""
         return Plan((self.published, self.discard_raw), NodeStatus())
 
 
-def _sealing(target: Target, *steps: Step) -> tuple[Step, ...]:
+def sealing(target: Target, *steps: Step) -> tuple[Step, ...]:
     """Steps of the guest. Raises ``StepFailed`` when there is none."""
     if not target.guest:
         raise StepFailed("a machine without a guest can't be sealed: nobody knows what must go from its disk")

@@ -166,9 +166,9 @@ def plan(present: Present, question: LabMachine, kept: Kept) -> Wanted:
     return Wanted(entry, before, after, changes, address if switched else None)
 
 
-def clashes(present: Present, wanted: Sequence[Wanted]) -> dict[str, Refused]:
+def clashes(present: Present, wanted: Sequence[Wanted], shown: Callable[[str], str] = str) -> dict[str, Refused]:
     """By name, why some of them can't be: an address, a MAC or a BMC of theirs belongs to another computer when all of
-    them are written. Of two that are entered, the second one is told."""
+    them are written. Of two that are entered, the second one is told. ``shown``: a computer's name, for messages."""
     mine, owners, found = {each.name for each in wanted}, dict[tuple[str, str], str](), dict[str, Refused]()
     for computer in present.computers.values():
         if computer.name not in mine:
@@ -177,7 +177,7 @@ def clashes(present: Present, wanted: Sequence[Wanted]) -> dict[str, Refused]:
         for what, value in _belongings(each.after):
             owner = owners.setdefault((what, value), each.name)
             if owner != each.name:
-                found.setdefault(each.name, Refused(f"the {what} {value} of {each.name} belongs to {owner}"))
+                found.setdefault(each.name, Refused(f"the {what} {value} of {each.name} belongs to {shown(owner)}"))
     return found
 
 

@@ -4,6 +4,8 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from sqlalchemy.orm import Session
+
 from vclab.model.durations import format_duration
 from vclab.model.errors import NotFound, Unreachable
 from vclab.model.messages import StatusView, capture_workflow
@@ -101,11 +103,16 @@ async def look_at(backend: Backend, reservation: str) -> Look:
 
 
 async def _capturing(backend: Backend, view: ReservationView) -> str:
-    """``hello/1 (6/9): Make a disk of it, copied 1.2 of 8.0 GiB``."""
+    """``hello/1 (6/9): Make a disk of it, copied 1.2 of 8.0 GiB``. No step runs while it waits for a computer."""
     from vclab.temporal.pending_activities import said_by
 
-    capture = await backend.read(lambda session: captures.running_of(session, view.id))
-    text = f"{view.becomes} ({view.step}/{view.steps}): {view.step_title}" if view.step else view.becomes
+    def ask(session: Session) -> tuple[str, bool]:
+        capture = captures.running_of(session, view.id)
+        return capture, captures.lacks_computer(session, capture)
+
+    capture, waits = await backend.read(ask)
+    runs = view.step and not waits
+    text = f"{view.becomes} ({view.step}/{view.steps}): {view.step_title}" if runs else view.becomes
     with suppress(Unreachable):
         if progress := await said_by(await backend.temporal(ASK), capture_workflow(capture)):
             text += f", {progress}"

@@ -167,8 +167,7 @@ async def written(call: Call, found: Sequence[Tried], change: Callable[[Session]
             nonlocal ended
             ended = False
             answer = change(session)
-            for each in found:
-                power.set_address(session, each.name, each.at)
+            power.set_addresses(session, {each.name: each.at for each in found})
             told(0, 0)
             ended = True
             return answer

@@ -133,6 +133,12 @@ def running_of(session: Session, reservation: str) -> str:
     return session.scalar(query) or ""
 
 
+def lacks_computer(session: Session, id: str) -> bool:
+    """Whether it is taken, and has no throw-away computer now."""
+    row = session.get(Capture, id)
+    return row is not None and bool(row.raw_sha256) and not row.throw_away
+
+
 def is_running(session: Session, id: str) -> bool:
     """Whether the capture has begun, and not ended."""
     return bool(session.scalar(sa.select(sa.exists().where(Capture.id == id, Capture.ended.is_(None)))))
@@ -202,8 +208,9 @@ def _planned(session: Session, row: Reservation, wanted: Wanted) -> Becomes:
 
 
 def _claim_room(session: Session, target: Target, becomes: Becomes, now: datetime) -> None:
-    """For the raw copy and the sealed one, which are not larger than the disk."""
-    if not target.traits.seals:
+    """For the raw copy and the sealed one, which are not larger than the disk. What has no storage of its endpoint
+    goes to a repository, which keeps its room itself."""
+    if not target.traits.seals or not target.storage:
         return
     room = {claims.datastore_pool(target.endpoint, target.storage): Amounts(disk_gb=2 * target.disk_gb)}
     claims.claim_pools(session, capture_workflow(becomes.capture), now, now + LONGEST, room)

@@ -17,16 +17,19 @@ from vclab.store.models import Claim, Computer
 from vclab.store.search import Found, Search
 
 
-def claim(session: Session, search: Search, may_wait: bool = False) -> Found | Refusal:
-    """Claim a machine of the search's endpoints, preferably one that holds the image.
+def claim(session: Session, search: Search, may_wait: bool = False, but: str = "") -> Found | Refusal:
+    """Claim a machine of the search's endpoints, preferably one that holds the image; never that of the name ``but``.
 
     ``may_wait``: if none is free, take one that is being loaded with the image. The machines' rows are locked in the
     order of their names, so of two placements one waits for the other.
     """
     rows = _locked(session, [endpoint.name for endpoint in search.endpoints])
+    rows.pop(but, None)
     if not rows:
         groups = ", ".join(endpoint.name for endpoint in search.endpoints)
-        return Refusal(f"there is no lab machine yet at {groups}")
+        return Refusal(
+            f"there is no other lab machine at {groups}" if but else f"there is no lab machine yet at {groups}"
+        )
     starts, ends = search.need.starts, search.need.ends
     rooms = _rooms(session, search, rows)
     chosen = _choose(session, search, rooms)

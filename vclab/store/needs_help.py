@@ -39,9 +39,11 @@ def resolved(
     Nothing changes when it does not wait.
     """
     row = locks.reservation(session, id)
-    if row.help_since is None or not _can_be_helped(row):
+    if not _can_be_helped(row) or (row.help_since is None and not beside):
         return row.ends, ""
     audit.note(session, id, by.who, f"resolved: {how}", "", now, by.act)
+    if row.help_since is None:  # a capture is given up that needs no help
+        return row.ends, ""
     lost = 0.0 if beside else (utc(now) - row.help_since).total_seconds()
     text = extension.credit(session, row, lost, rules, now) if lost else ""
     row.help_since, row.help_until, row.no_other_place = None, None, ""

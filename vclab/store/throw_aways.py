@@ -1,12 +1,13 @@
 """Throw-away computers of captures: one on which a raw copy is sealed, then one on which the sealed copy is tried.
 
-Each is held by the capture's workflow under a tenure, at the endpoint and on the storage of its source. When none
-can be had that is refused; nobody makes way for one.
+Each is held by the capture's workflow under a tenure, at the endpoint and on the storage of its source. Where
+computers are lent it is another one of the group, with MACs of its own. When none can be had that is refused; nobody
+makes way for one.
 """
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
@@ -19,13 +20,21 @@ from vclab.model.reservations import Refusal
 from vclab.model.rules import Rules
 from vclab.model.states import Purpose
 from vclab.placement import Choice, choose
-from vclab.store import captures, catalog, claims, computers, identities, placement, pools, targets
+from vclab.store import captures, catalog, claims, computers, identities, lab_machines, placement, pools, targets
+from vclab.store.column_types import utc
 from vclab.store.models import Capture, Computer, Reservation
 from vclab.store.search import Search, Window, prepare
 
 MEMBER = 1
 """Of the reservation's machines: the source is number 0."""
+HOURS = timedelta(hours=6)
+"""For which a lent computer is claimed: it is loaded, sealed and read, or loaded and tried. Nobody has a promise of it
+in that time."""
 _ELSEWHERE = "it was captured here"
+
+
+class NoneFree(Refused):
+    """Another computer of the group may be free later."""
 
 
 def take(
@@ -34,9 +43,9 @@ def take(
     """The throw-away computer, held from now on. Repeated, it is the same. None: the capture has ended.
 
     ``isolated``: to seal on it; else to try what was sealed: on another host than the source's, and with another
-    controller, where there is one. Raises ``Refused`` when there is no room.
+    controller, where there is one. Raises ``Refused`` when there is no room, ``NoneFree`` when it may wait for one.
     """
-    row = captures.running(session, becomes.capture)
+    row, now = captures.running(session, becomes.capture), utc(now)
     if row is None:
         return None
     if row.throw_away:
@@ -59,6 +68,20 @@ def leave(session: Session, becomes: Becomes, not_clean: str, now: datetime) -> 
     session.flush()
 
 
+def why_not(
+    session: Session, becomes: Becomes, isolated: bool, said: Sequence[Inventory], rules: Rules, now: datetime
+) -> str:
+    """Why ``take`` would be refused now; empty when it would not. Nothing changes."""
+    trial = session.begin_nested()
+    try:
+        take(session, becomes, isolated, said, rules, now)
+    except Refused as refused:
+        return str(refused)
+    finally:
+        trial.rollback()
+    return ""
+
+
 def _taken(
     session: Session,
     row: Capture,
@@ -68,7 +91,9 @@ def _taken(
     rules: Rules,
     now: datetime,
 ) -> Target:
-    origin, until = targets.of(source), now + captures.LONGEST
+    origin = targets.of(source)
+    lent, holder = origin.traits.lent, capture_workflow(row.id)
+    until = now + (HOURS if lent else captures.LONGEST)
     image = replace(catalog.revision(session, source.image, source.revision), dedicated=False)
     search = _search(
         session,
@@ -79,16 +104,19 @@ def _taken(
         rules,
         Window(now, 0.0, now, None, until, now, until),
     )
-    choice, computer = _place(session, search, origin)
-    amounts = search.amounts_at(choice)
-    claims.claim_pools(session, search.holder, now, until, pools.wanted(choice, amounts))
+    choice, computer = _lent(session, search, source) if lent else _place(session, search, origin)
     made = image if isolated else replace(image, name=row.image, revision=row.revision)
-    holder = capture_workflow(row.id)
-    generation = computers.take(session, computer, holder, Purpose.CAPTURE, made, False, until, now)
+    generation = computers.take(session, computer, holder, Purpose.CAPTURE, made, lent, until, now)
     target = targets.of_image(source.id, made, search.endpoint(choice.endpoint), choice, rules)
-    target = replace(targets.on(target, computer, generation), member=MEMBER, claimed_gb=amounts.disk_gb)
-    if isolated:
-        return replace(target, isolated=True, private_mac=origin.private_mac, public_mac=origin.public_mac)
+    target = replace(targets.on(target, computer, generation), member=MEMBER, isolated=isolated)
+    return target if lent else _made(target, search, choice, origin)
+
+
+def _made(target: Target, search: Search, choice: Choice, origin: Target) -> Target:
+    """A computer that is made claims its disk, and can be made unlike its source, or with its MACs."""
+    target = replace(target, claimed_gb=search.amounts_at(choice).disk_gb)
+    if target.isolated:
+        return replace(target, private_mac=origin.private_mac, public_mac=origin.public_mac)
     return replace(target, hardware=replace(target.hardware, controller=_other(origin.hardware.controller)))
 
 
@@ -123,4 +151,15 @@ def _place(session: Session, search: Search, origin: Target) -> tuple[Choice, Co
         choice = choose(search.need, pools.rooms(session, search, claims.bookings), 1)
     if isinstance(choice, Refusal):
         raise Refused(f"no computer to throw away can be had now: {choice.text(origin.reservation)}")
+    starts, ends = search.need.starts, search.need.ends
+    claims.claim_pools(session, search.holder, starts, ends, pools.wanted(choice, search.amounts_at(choice)))
     return choice, computer
+
+
+def _lent(session: Session, search: Search, source: Reservation) -> tuple[Choice, Computer]:
+    """Another one of the group, whole. Raises ``NoneFree``."""
+    found = lab_machines.claim(session, replace(search, user=source.user), but=targets.of(source).computer)
+    if isinstance(found, Refusal):
+        raise NoneFree(f"no other computer of {source.endpoint} is free: {found.text(source.id)}")
+    assert found.computer is not None  # what is claimed at once has one
+    return found.choice, found.computer

@@ -8,6 +8,7 @@ from tests.histories.lives import (  # noqa: F401  # they register their lives
     inspections,
     later,
     loads,
+    metal,
     power,
     reinstalls,
     sealing,

@@ -9,7 +9,8 @@
 #
 # Linux knows no disks of a namespace: of the host's, the node is shown its own only, under the name that an ATA disk has,
 # with the serial number that a loop device lacks. It is a copy of what sysfs has: enough for whoever looks, for lsblk,
-# and for links of udev's names. Loop devices that are free now are there for the node's own use, as on any machine.
+# and for links of udev's names. All loop devices are there, as on any machine: which one is free when the node wants one,
+# the kernel says then.
 set -eu
 . "${0%/*}/kernel.sh"
 cd "$ROOT"
@@ -47,8 +48,10 @@ fi
 mount --bind run/partitions proc/partitions
 
 mknod -m 660 dev/loop-control c 10 237
-for each in /sys/block/loop*; do
-  [ -e "$each/loop" ] || { number=$(cat "$each/dev"); mknod -m 660 "dev/${each##*/}" b 7 "${number#*:}"; }
+number=0
+while [ $number -lt 256 ]; do
+  mknod -m 660 "dev/loop$number" b 7 $number
+  number=$((number + 1))
 done
 
 if [ -d sys/firmware ]; then

@@ -28,7 +28,7 @@ INSPECT = _step("inspect", "Read its hardware")
 AWAIT_SYSTEM = _step("await_system", "Wait until its own system answers", Profile.LOOK)
 
 _TO_IMAGING = (CHECK_BMC, SET_NETWORK, BOOT_NETWORK)
-_TO_DISK = (WRITE, READ_BACK, FIT)
+_TO_DISK = (FIND_DISK, CLEAN, WRITE, READ_BACK, FIT, SET_BOOT_ENTRY)
 
 
 def load_plan(target: Target, status: NodeStatus, shared: bool) -> Plan:

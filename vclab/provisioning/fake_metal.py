@@ -26,16 +26,18 @@ from vclab.provisioning.pretended import Pretended
 from vclab.provisioning.virtual import CHECK_CAPTURE, SEAL, SHUT_DOWN, TRY_LOGIN, WAIT_SSH, sealing
 
 NAME = "fake-metal"
-_OPERATIONS = (*POWER, Operation.CAPTURE, Operation.INSPECT)
-TRAITS = Traits(lent=True, reloadable=True, identity=False, seals=True, operations=_OPERATIONS)
+TRAITS = Traits(
+    lent=True,
+    reloadable=True,
+    identity=False,
+    seals=True,
+    operations=(*POWER, Operation.CAPTURE, Operation.INSPECT),
+)
 
 _DEPLOY = Step("fake-metal.deploy", "Write the image to its disk", Profile.LONG)
 _BOOT = Step("fake-metal.power_on", "Power it on")
 _ADOPT = Step("fake-metal.adopt", "Take over a computer that is ready")
 _FIND = Step("fake-metal.find_address", "Find its private address", Profile.LOOK)
-_BOOT_IMAGING = Step("fake-metal.boot_imaging", "Start the imaging environment", blames_nobody=True)
-_INSPECT = Step("fake-metal.inspect", "Read its hardware", blames_nobody=True)
-_ON_AGAIN, _OFF_AGAIN = "fake-metal.on_again", "fake-metal.off_again"
 _CHECK = Step("fake-metal.check_machine", "See whether it can be captured")
 _OFF = Step("fake-metal.await_off", "Wait until it is off", Profile.LOOK)
 _RAW = Step("fake-metal.read_raw", "Read its disk", Profile.LONG, undo="fake-metal.discard_capture")
@@ -45,6 +47,9 @@ _SEALED = Step("fake-metal.read_sealed", "Read the sealed disk", Profile.LONG)
 _VERIFY_SEALED = Step("fake-metal.verify_sealed", "Read that copy back", Profile.LONG)
 _PUBLISHED = Step("fake-metal.publish_copy", "Make it the copy of its revision", undo="fake-metal.withdraw_copy")
 _DISCARD = Step("fake-metal.discard_raw", "Delete the raw copy")
+_BOOT_IMAGING = Step("fake-metal.boot_imaging", "Start the imaging environment", blames_nobody=True)
+_INSPECT = Step("fake-metal.inspect", "Read its hardware", blames_nobody=True)
+_ON_AGAIN, _OFF_AGAIN = "fake-metal.on_again", "fake-metal.off_again"
 _WAIT = ("wait_ssh", "Wait until it answers SSH", Profile.LOOK)
 _PREPARE = ("post_load", "Set up firewall, password and host name", Profile.SHORT)
 _READ = ("read_public_address", "Read its public address", Profile.SHORT)

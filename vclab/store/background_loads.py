@@ -295,7 +295,7 @@ def _must_be_enabled(image: model.Image, endpoint: model.Endpoint) -> None:
 def _last(session: Session, computer: str) -> str:
     """The image that the computer was loaded with last, or that a load of it began with; of no capture, for which it
     was thrown away."""
-    query = sa.select(LoadStep.image).where(LoadStep.computer == computer, LoadStep.part == "")
+    query = sa.select(LoadStep.image).where(LoadStep.computer == computer, LoadStep.part == "", LoadStep.image != "")
     return session.scalar(query.order_by(LoadStep.generation.desc(), LoadStep.id.desc()).limit(1)) or ""
 
 

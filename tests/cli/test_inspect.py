@@ -50,6 +50,8 @@ def test_the_hardware_is_shown_and_what_differs(vclab: Command, node: Node) -> N
     assert first.code == 0, first
     assert "CPUs      8 Pretended" in first.out and "Disk      /dev/sda 447 GiB, serial metal01-disk" in first.out
     assert "This is the record from now on." in first.err
+    shown = vclab("computer", "show", "metal01").out
+    assert "CPUs      8 Pretended" in shown and "Hardware  recorded " in shown
     assert "It is as it is recorded." in vclab("computer", "inspect", "metal01").err
     node.pretended.behaviour = Behaviour(hardware={"metal01": {"cpus": 4}})
     less = vclab("computer", "inspect", "metal01")
@@ -58,6 +60,7 @@ def test_the_hardware_is_shown_and_what_differs(vclab: Command, node: Node) -> N
     accepted = vclab("computer", "inspect", "metal01", "--accept", "--json").json
     assert (accepted["recorded"], accepted["hardware"]["cpus"]) == (True, 4)
     assert vclab("computer", "inspect", "metal01", "--last", "--json").json == accepted
+    assert vclab("computer", "show", "metal01", "--json").json["hardware"] == accepted["hardware"]
 
 
 def test_each_error_is_one_line(vclab: Command, node: Node) -> None:

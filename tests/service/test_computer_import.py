@@ -107,7 +107,7 @@ def test_what_is_no_table(data: bytes, why: str) -> None:
 
 
 async def test_all_is_written_at_once(lab: Lab, root: Client) -> None:
-    text = HEADING + lines_of(1, 2) + ',,,,\n"m3","fake-metal","52-54-00-00-00-03","10.9.0.3",size=480gb\n'
+    text = HEADING + lines_of(1, 2) + ',,,,\n"m3","fake-metal","52-54-00-00-00-03","10.9.0.3",size=480GB\n'
     planned = await root.call(computer_import.preview, table_of(text))
     assert (planned.add, planned.wrong, planned.passwords, planned.written) == (3, 0, 0, False)
     assert await machines(root) == {}

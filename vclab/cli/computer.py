@@ -11,7 +11,7 @@ from vclab.cli import module_fields
 from vclab.cli.asking import Asker, asker, confirm, given
 from vclab.cli.errors import Usage
 from vclab.cli.failed import print_failed_load
-from vclab.cli.inspect import inspect
+from vclab.cli.inspect import hardware_rows, inspect
 from vclab.cli.login import with_login
 from vclab.cli.nouns import group
 from vclab.cli.output import fields, note, say, table
@@ -432,6 +432,9 @@ def _row(c: Computer) -> tuple[str, ...]:
 def _describe(computer: DetailedComputer, ask: Asker) -> None:
     zone = ask.zone()
     _tell(computer, zone)
+    if computer.hardware is not None and computer.hardware_at is not None:
+        say("")
+        fields([("Hardware", f"recorded {dated(computer.hardware_at, zone)}"), *hardware_rows(computer.hardware)])
     if computer.failure:
         say("")
         print_failed_load(computer.failure, zone)

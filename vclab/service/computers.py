@@ -1,6 +1,5 @@
 """The computers that people get. That of a virtual machine is an identity: a host name and two MACs."""
 
-import json
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict
@@ -23,7 +22,7 @@ from vclab.service.power import Switchable
 from vclab.service.retiring import Disable, Kept, Named
 from vclab.service.use_case import Call, Nothing, Question, Rule, act, read
 from vclab.service.views import Time, View
-from vclab.store import background_loads, catalog, failed_steps, maintenance, tenures
+from vclab.store import background_loads, catalog, failed_steps, inspections, maintenance, tenures
 
 MAC_PREFIX = "02:76:63"  # locally administered, and "vc" in ASCII
 MOST = 4096
@@ -55,8 +54,6 @@ class Computer(View):
     load_revision: int  #: 0: the one in production then
     power: str  #: where it is switched; empty: by its endpoint, or not at all
     power_fingerprint: str  #: of its BMC's certificate, pinned
-    hardware: dict[str, Any]  #: what an inspection has found, and is the record; empty: there is none
-    hardware_at: Time | None
     module: str  #: of a lab machine: its endpoint's
     module_data: dict[str, Any] | None  #: what only that module knows of it; null: it can't be read
     error: str | None  #: why the module's data can't be read
@@ -69,14 +66,17 @@ class Computer(View):
     def of(cls, computer: model.Computer, **more: Any) -> "Computer":
         """A computer as it is stored."""
         data, error = module_data.document(computer)
-        hardware = json.loads(computer.hardware) if computer.hardware else {}
-        return cls(**asdict(computer) | {"module_data": data, "error": error or None, "hardware": hardware}, **more)
+        known = asdict(computer) | {"module_data": data, "error": error or None}
+        del known["hardware"], known["hardware_at"]  # a detailed one has them
+        return cls(**known, **more)
 
 
 class DetailedComputer(Computer):
-    """A computer, and to keepers the background load of it that failed."""
+    """A computer with its hardware, and to keepers the background load of it that failed."""
 
     failure: FailedStep | None
+    hardware: dict[str, Any] | None  #: as an inspection has recorded it; null: none has
+    hardware_at: Time | None
 
 
 class AddPool(Question):
@@ -150,7 +150,9 @@ async def show(call: Call, question: Named) -> DetailedComputer:
         computer = _known(session, question.name)
         failed = [each for each in failed_steps.of_loads(session) if each.computer == computer.name]
         shown = FailedStep.of(failed[0]) if failed and call.actor.keeps else None
-        return DetailedComputer(**dict(Computer.of(computer)), failure=shown)
+        report, at = inspections.recorded(session, computer.name) or (None, None)
+        hardware = report.document() if report else None
+        return DetailedComputer(**dict(Computer.of(computer)), failure=shown, hardware=hardware, hardware_at=at)
 
     return await call.backend.read(ask)
 

@@ -17,7 +17,7 @@ from vclab.model.errors import NotFound, Refused
 from vclab.model.inspections import Inspected
 from vclab.model.intents import Author
 from vclab.model.messages import Inspect, inspection_workflow
-from vclab.model.nodes import differences, report_of
+from vclab.model.nodes import NodeReport, differences, report_of
 from vclab.model.plans import Target, lasting_uuid
 from vclab.model.rules import Rules
 from vclab.model.states import OUT_OF_SERVICE, ComputerState, Purpose
@@ -72,6 +72,14 @@ def end(
     tenures.release(session, target.computer, target.generation, now)
     session.flush()
     return found
+
+
+def recorded(session: Session, name: str) -> tuple[NodeReport, datetime] | None:
+    """The hardware that a computer had when it was recorded, and when that was; None: it is not recorded."""
+    row = session.get(Computer, name)
+    if row is None or not row.hardware or row.hardware_at is None:
+        return None
+    return report_of(json.loads(row.hardware)), row.hardware_at
 
 
 def release_lost(session: Session, now: datetime) -> None:

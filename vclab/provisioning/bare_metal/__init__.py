@@ -8,7 +8,7 @@ imaging environment on it, and ``data`` is what is kept of it.
 from vclab.model.traits import POWER, Operation, Traits
 from vclab.provisioning.bare_metal.data import NodeData
 from vclab.provisioning.base import ProvisioningModule
-from vclab.provisioning.kind import Kind, Surroundings
+from vclab.provisioning.kind import Kind, Need, Surroundings
 
 NAME = "bare-metal"
 TRAITS = Traits(lent=True, reloadable=True, identity=False, streams=True, operations=(*POWER, Operation.INSPECT))
@@ -21,4 +21,4 @@ def build(surroundings: Surroundings) -> ProvisioningModule:
     return BareMetal(surroundings.installation, surroundings.group, surroundings.metal)
 
 
-KIND = Kind(NAME, TRAITS, build, computer_data=NodeData)
+KIND = Kind(NAME, TRAITS, build, computer_data=NodeData, computer_needs=(Need.MAC, Need.ADDRESS, Need.BMC))

@@ -85,8 +85,8 @@ class Running:
 
 
 @contextlib.contextmanager
-def running(folder: Path, kind: str, name: str = "n1", anonymous: bool = False) -> Iterator[Running]:
-    """One that answers."""
+def running(folder: Path, kind: str, name: str = "n1", anonymous: bool = False, serial: str = "") -> Iterator[Running]:
+    """One that answers. ``serial``: where its serial console is served."""
     number = next(_ADDRESSES)
     address = f"127.{os.getpid() % 200 + 20}.{number // 250}.{number % 250 + 1}"
     node = Node(folder / name, name, address, 10_000 + number, password=PASSWORD)
@@ -94,7 +94,7 @@ def running(folder: Path, kind: str, name: str = "n1", anonymous: bool = False) 
     found = Running(node, kind)
     with (node.folder / "log").open("wb") as log:
         found.process = subprocess.Popen(
-            _command(found, anonymous), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            _command(found, anonymous, serial), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
     try:
         _await(found)
@@ -105,9 +105,9 @@ def running(folder: Path, kind: str, name: str = "n1", anonymous: bool = False) 
         found.process.wait()
 
 
-def _command(one: Running, anonymous: bool) -> tuple[str, ...]:
+def _command(one: Running, anonymous: bool, serial: str) -> tuple[str, ...]:
     if one.kind == "ipmi":
-        return bmcs.ipmi(one.node, anonymous)
+        return bmcs.ipmi(one.node, anonymous, serial=serial)
     if one.kind == "wol":
         bmcs.settings(one.node)
         return (sys.executable, "-m", "vclab.lab.wakeable", str(one.node.folder))

@@ -10,7 +10,9 @@ import pytest
 from tests.provisioning.bench import FakeContext
 from tests.provisioning.metal import DISK_BYTES, IS_ROOT, MAC, NAME, SERIAL, Bootable, MetalBench, bootable, metal_bench
 from vclab.lab.bmcs import Runs
+from vclab.model.bmc_facts import BmcFacts, facts_of
 from vclab.model.errors import StepFailed
+from vclab.model.inspections import document
 from vclab.model.nodes import NodeReport, report_of
 from vclab.model.plans import Plan
 from vclab.netboot.values import State
@@ -46,9 +48,10 @@ def inspect(bench: MetalBench) -> NodeReport:
     return report_of(json.loads(bench.facts.hardware))
 
 
-def recorded(bench: MetalBench, report: NodeReport) -> None:
-    """That is its record from now on."""
-    bench.computer = replace(bench.computer, hardware=json.dumps(report.document()))
+def recorded(bench: MetalBench, report: NodeReport, bmc: BmcFacts | None = None) -> None:
+    """That is its record from now on, with what its BMC said."""
+    said = facts_of(json.loads(bench.facts.hardware)["bmc"])
+    bench.computer = replace(bench.computer, hardware=document(report, bmc or said))
 
 
 def test_one_that_is_off_is_read_and_off_again(bench: MetalBench) -> None:
@@ -76,6 +79,19 @@ def test_a_load_of_one_that_has_less_than_is_recorded_fails_before_anything_is_w
     with pytest.raises(StepFailed, match=rf"{NAME} is not as it is recorded: the disk .*VC0002.* is not there"):
         bench.step("find_disk")
     assert not bench.chassis.disk.read_bytes().strip(b"\0")
+
+
+def test_a_load_of_one_whose_bmc_has_another_account_fails(bench: MetalBench) -> None:
+    """Who had it before may have made one."""
+    found = inspect(bench)
+    recorded(bench, found)
+    bench.load("find_disk")
+    bench.step("find_disk")
+    recorded(bench, found, BmcFacts(()))
+    with pytest.raises(
+        StepFailed, match=rf"{NAME} is not as it is recorded: its BMC has the account .*{bench.node.user}"
+    ):
+        bench.step("find_disk")
 
 
 def test_a_load_tells_what_else_differs(bench: MetalBench) -> None:

@@ -1,11 +1,12 @@
 """The step that reads what hardware a node has; and whether a node is as it is recorded."""
 
-import json
 from collections.abc import Mapping
 
 from vclab.imaging import inspecting
+from vclab.model.bmc_facts import BmcFacts
 from vclab.model.errors import Interrupted, StepFailed
-from vclab.model.nodes import NodeReport, differences, report_of
+from vclab.model.inspections import differences, document
+from vclab.model.nodes import NodeReport
 from vclab.model.plans import Facts, StepInput
 from vclab.model.steps import BlockingStep, StepContext
 from vclab.provisioning.bare_metal import imaging, plans
@@ -27,18 +28,18 @@ class Inspecting:
             if context.cancelled:
                 raise Interrupted("the inspection was stopped")
 
-        expected = imaging.expected(self._nodes.of(given.target), given)
-        with imaging.reached(expected, self._nodes.metal.ssh_key) as there:
+        node = self._nodes.of(given.target)
+        with imaging.reached(imaging.expected(node, given), self._nodes.metal.ssh_key) as there:
             found = inspecting.inspect(there, told)
-        return Facts(hardware=json.dumps(found.document()))
+        return Facts(hardware=document(found, _of_bmc(node, context)))
 
 
 def must_be_as_recorded(node: Node, found: NodeReport, context: StepContext) -> None:
     """What differs from the record is told. Raises ``StepFailed`` when the node has less than is recorded, or somebody
-    may have changed its firmware: it goes out of service then, as after any failed load."""
+    may have changed its firmware or its BMC: it goes out of service then, as after any failed load."""
     if not (recorded := node.computer.hardware):
         return
-    differing = differences(report_of(json.loads(recorded)), found)
+    differing = differences(recorded, document(found, _of_bmc(node, context)))
     if grave := [each.text for each in differing if each.grave]:
         raise StepFailed(
             f"{node.computer.name} is not as it is recorded: {'; '.join(grave)}",
@@ -46,3 +47,7 @@ def must_be_as_recorded(node: Node, found: NodeReport, context: StepContext) -> 
         )
     if differing:
         context.progress(f"it differs from its record: {'; '.join(each.text for each in differing)}")
+
+
+def _of_bmc(node: Node, context: StepContext) -> BmcFacts:
+    return node.power(lambda power, bmc: power.facts(bmc, context))

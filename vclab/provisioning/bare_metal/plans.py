@@ -47,9 +47,9 @@ def load_plan(target: Target, status: NodeStatus, shared: bool) -> Plan:
 
 
 def inspection_plan(status: NodeStatus, shared: bool) -> Plan:
-    """Its hardware is read in the imaging environment. One that was on with an image starts that again at the end; any
-    other is off."""
-    back = BOOT_DISK if status.power == "on" and status.current_image else POWER_OFF
+    """Its hardware is read in the imaging environment. One that was on starts from its disk again at the end; any other
+    is off."""
+    back = BOOT_DISK if status.power == "on" else POWER_OFF
     undone = {SET_NETWORK.name: LEAVE_NETWORK.name, BOOT_NETWORK.name: back.name}
     steps = (*_to_imaging(shared), INSPECT)
     return Plan(tuple(replace(step, blames_nobody=True, undo=undone.get(step.name, "")) for step in steps), status)

@@ -105,6 +105,10 @@ def hardware_rows(said: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "Disk", ", ".join(filter(None, (f"{disk['path']} {sized(disk['size'])}", disk["model"], serial)))
     for card in said.get("cards", ()):
         yield "Card", " ".join(filter(None, (card["mac"], card["name"], card["driver"])))
+    bmc = said.get("bmc") or {}
+    yield "BMC", f"firmware {bmc['version']}" if bmc.get("version") else ""
+    for account in bmc.get("accounts") or ():
+        yield "Account", account
 
 
 def _joined(said: dict[str, Any], *names: str) -> str:

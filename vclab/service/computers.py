@@ -71,7 +71,9 @@ class Computer(View):
     def of(cls, computer: model.Computer, **more: Any) -> "Computer":
         """A computer as it is stored."""
         data, error = module_data.document(computer)
-        return cls(**asdict(computer) | {"module_data": data, "error": error or None}, **more)
+        known = asdict(computer) | {"module_data": data, "error": error or None}
+        del known["hardware"], known["hardware_at"]  # a detailed one has them
+        return cls(**known, **more)
 
 
 class DetailedComputer(Computer):

@@ -37,6 +37,8 @@ class Booting:
             plans.AWAIT_IMAGING.name: self._await_imaging,
             plans.BOOT_DISK.name: self._boot_disk,
             plans.POWER_ON.name: self._power_on,
+            plans.POWER_OFF.name: self._power_off,
+            plans.LEAVE_NETWORK.name: self._leave_network,
             plans.AWAIT_SYSTEM.name: self._await_system,
         }
 
@@ -45,7 +47,8 @@ class Booting:
         node = self._nodes.of(given.target)
         boot = node.power(lambda power, bmc: power.boot_device(bmc, context))
         context.progress(f"its BMC answers; it boots from {boot.device}")
-        self._nodes.repository(given.target)
+        if given.target.image:  # of an inspection there is none
+            self._nodes.repository(given.target)
         return Facts()
 
     def _set_network(self, context: StepContext, given: StepInput) -> Facts:
@@ -89,6 +92,18 @@ class Booting:
         node.power(lambda power, bmc: power.set_boot_device(bmc, disk, context))
         node.power(lambda power, bmc: power.on(bmc, context))
         return Facts(private_address=node.address)
+
+    def _leave_network(self, context: StepContext, given: StepInput) -> Facts:
+        """What the node runs now it goes on running."""
+        node = self._nodes.of(given.target)
+        context.fence()
+        self._nodes.netboot(lambda netboot: netboot.set(node.mac, State.BOOT))
+        return Facts()
+
+    def _power_off(self, context: StepContext, given: StepInput) -> Facts:
+        node = self._nodes.of(given.target)
+        node.power(lambda power, bmc: power.off(bmc, context))
+        return Facts()
 
     def _power_on(self, context: StepContext, given: StepInput) -> Facts:
         node = self._nodes.of(given.target)

@@ -1,4 +1,5 @@
-"""The driver: what a group of nodes is, how one stands, what its loads are. The steps: ``booting``, ``writing``."""
+"""The driver: what a group of nodes is, how one stands, what its loads are. The steps: ``booting``,
+``inspecting``, ``writing``."""
 
 import contextlib
 import socket
@@ -14,6 +15,7 @@ from vclab.netboot.values import State
 from vclab.power.base import PowerState
 from vclab.provisioning.bare_metal import NAME, TRAITS, plans
 from vclab.provisioning.bare_metal.booting import Booting
+from vclab.provisioning.bare_metal.inspecting import Inspecting
 from vclab.provisioning.bare_metal.nodes import Nodes
 from vclab.provisioning.bare_metal.writing import Writing
 from vclab.provisioning.kind import Metal
@@ -33,7 +35,8 @@ class BareMetal:
         self, installation: str, group: Callable[[str], Sequence[Computer]], metal: Metal | None = None
     ) -> None:
         self._nodes = Nodes(installation, group, metal)
-        self._steps = {**Booting(self._nodes).steps(), **Writing(self._nodes).steps()}
+        drivers = Booting(self._nodes), Inspecting(self._nodes), Writing(self._nodes)
+        self._steps = {name: step for each in drivers for name, step in each.steps().items()}
 
     def survey(self, endpoint: str) -> Inventory:
         """The nodes of the group, each claimed as a whole. That their BMCs answer, the health check sees."""
@@ -72,6 +75,10 @@ class BareMetal:
     def load_plan(self, target: Target, status: NodeStatus) -> Plan:
         """RELOAD: everything; else it is switched on, if need be, and prepared: the password of root is of a tenure."""
         return plans.load_plan(target, status, self._nodes.shared)
+
+    def inspect(self, target: Target, status: NodeStatus) -> Plan:
+        """In the imaging environment, as a load begins."""
+        return plans.inspection_plan(status, self._nodes.shared)
 
     def evidence(self, target: Target) -> Evidence:
         """What its BMC says, and what it boots from."""

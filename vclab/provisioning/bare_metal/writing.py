@@ -15,6 +15,7 @@ from vclab.model.nodes import chosen
 from vclab.model.plans import Facts, StepInput
 from vclab.model.steps import BlockingStep, StepContext
 from vclab.provisioning.bare_metal import imaging, plans
+from vclab.provisioning.bare_metal.inspecting import must_be_as_recorded
 from vclab.provisioning.bare_metal.nodes import Nodes
 
 FENCED_EVERY = 5.0
@@ -42,10 +43,12 @@ class Writing:
 
     def _find_disk(self, context: StepContext, given: StepInput) -> Facts:
         """Nothing is written before it is known that the image fits the node, and the disk that the rule names."""
-        target, data = given.target, self._nodes.of(given.target).data
+        target, node = given.target, self._nodes.of(given.target)
+        data = node.data
         repository = self._nodes.repository(target)
         with self._reached(given) as there:
             found = inspecting.inspect(there, _telling(context, "looked at"))
+            must_be_as_recorded(node, found, context)
             disk = chosen(data.disk, found.disks, data.keep)
             if data.firmware and found.firmware != data.firmware:
                 raise StepFailed(

@@ -104,7 +104,11 @@ def test_what_is_not_right_is_not_published(repository: Repository, captures: Ca
     record = sealed(captures)
     with pytest.raises(StepFailed, match="not what was tried"):
         captures.publish(CAPTURE, replace(record, sha256="ab" * 32))
-    repository.keep(RECORD, 8 * MIB, lambda disk, told: disk.write_bytes(b"other") and None)
+
+    def other(disk: Path, told: Told) -> None:
+        disk.write_bytes(b"other")
+
+    repository.keep(RECORD, 8 * MIB, other)
     with pytest.raises(StepFailed, match="already"):
         captures.publish(CAPTURE, record)
     captures.withdraw(CAPTURE, record.image, record.revision)

@@ -28,9 +28,10 @@ from vclab.guests.fake import FakeGuest
 from vclab.guests.linux import Linux
 from vclab.model.errors import Unreachable, VclabError
 from vclab.model.messages import looks_queue, site_queue
+from vclab.netboot.dnsmasq import Network
 from vclab.power.control import Power
 from vclab.provisioning import registry
-from vclab.provisioning.kind import Surroundings
+from vclab.provisioning.kind import Metal, Surroundings
 from vclab.secrets.store import SecretStore
 from vclab.settings import Settings, WorkerSettings
 from vclab.store.engine import Store, open_store
@@ -53,6 +54,7 @@ def real_drivers(settings: Settings, store: Store, secrets: SecretStore) -> Driv
     reader, world = Reader(store), World(settings.fake)
     linux = Linux(settings.ssh_key, secrets, settings.management_addresses)
     lab_machines = LabMachines(store, linux, settings.rules())
+    power = Power(secrets.power_password, lambda bmc: lab_machines.shut_down(bmc.computer))
     surroundings = Surroundings(
         installation=settings.installation,
         endpoints=reader.endpoint,
@@ -61,14 +63,22 @@ def real_drivers(settings: Settings, store: Store, secrets: SecretStore) -> Driv
         why_not_free=lab_machines.why_not_free,
         sanitize=lab_machines.sanitize,
         calls_at_once=settings.endpoint_calls_at_once,
+        metal=_metal(settings, reader, power),
         dhcp_leases=settings.dhcp_leases,
         world=world,
     )
-    power = Power(secrets.power_password, lambda bmc: lab_machines.shut_down(bmc.computer))
     guests: dict[str, Guest] = {linux.name: linux}
     if settings.fake.enabled:
         guests[FakeGuest.name] = FakeGuest(world)
     return Drivers(registry.build(surroundings, pretended=settings.fake.enabled), guests, secrets, power)
+
+
+def _metal(settings: Settings, reader: Reader, power: Power) -> Metal:
+    """Raises ``Invalid`` for a provisioning network that can't be."""
+    given = settings.netboot
+    network = Network(given.interface, given.address, given.root, given.proxy) if given.interface else None
+    at_once = given.streams_at_once
+    return Metal(power, network, given.shared, settings.ssh_key, reader.power, reader.repositories, at_once)
 
 
 def build(client: Client, settings: Settings, store: Store, drivers: Drivers) -> list[Worker]:

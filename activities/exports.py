@@ -14,6 +14,7 @@ from activities.evidence import EvidenceActivities
 from activities.failed_steps import FailedStepRecords
 from activities.fence import TenureFence
 from activities.guest import GuestActivities
+from activities.inspections import InspectionActivities, InspectionRecords
 from activities.inventories import StoreInventories
 from activities.load_log import StoreLoadLog
 from activities.loads import LoadRecords
@@ -71,6 +72,7 @@ def export(client: Client, settings: Settings, store: Store, drivers: Drivers, e
             CaptureRecords(store, live),
             ReinstallRecords(store, live),
             PowerRecords(store),
+            InspectionRecords(store, live),
         ),
         rounds=activities_of(
             RowReconciler(
@@ -90,6 +92,7 @@ def export(client: Client, settings: Settings, store: Store, drivers: Drivers, e
                 PlaceActivities(provisioning.survey, store, live),
                 EvidenceActivities(modules, guests, executor),
                 PowerActivities(modules, drivers.power, store, executor, settings.tenant_networks),
+                InspectionActivities(modules, fence, executor),
                 SpareActivities(guests, fence, verified),
                 GuestActivities(reach, fence, verified),
                 SiteReconciler(store, modules, reader.endpoints, settings.reconcile, executor, rules.health),

@@ -61,7 +61,8 @@ class LoadRecords:
         def begin(session: Session) -> LoadBegun:
             by = VCLAB
             if wanted.intent:
-                by = intents.author(session, wanted.intent, Verb.RELOAD, wanted.computer, image=wanted.image)
+                said = {"image": wanted.image, "revision": wanted.revision}
+                by = intents.author(session, wanted.intent, Verb.RELOAD, wanted.computer, **said)
             return LoadBegun(background_loads.begin(session, wanted, by, rules, given.now), rules.waits)
 
         with recording():

@@ -1,10 +1,12 @@
 """What drivers and hardware activities must know of the store."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from vclab.model.catalog import Computer, Endpoint
 from vclab.model.plans import Facts, Target
-from vclab.store import catalog, computers, load_log, reservations, spares
+from vclab.model.power import PowerAddress
+from vclab.store import catalog, computers, load_log, models, power, repositories, reservations, spares
 from vclab.store.engine import Store
 
 
@@ -28,6 +30,17 @@ class Reader:
         """The computers that were entered at an endpoint."""
         with self._store.read() as session:
             return catalog.group(session, endpoint)
+
+    def power(self, computer: str) -> PowerAddress:
+        """Where a computer is switched by itself."""
+        with self._store.read() as session:
+            return power.address_of(session.get_one(models.Computer, computer))
+
+    def repositories(self, target: Target) -> list[Path]:
+        """The folders of repositories of a target's site that have its revision."""
+        with self._store.read() as session:
+            folders = repositories.folders_with(session, target.image, target.revision, target.site)
+        return [Path(folder) for folder in folders]
 
     def medians(self, image: str) -> Mapping[str, float]:
         """The usual seconds of each step of the image's loads."""

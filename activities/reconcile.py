@@ -39,6 +39,7 @@ from vclab.store import (
     copy_verification,
     disk_moves,
     host_rests,
+    inspections,
     inventories,
     maintenance,
     orphans,
@@ -115,7 +116,7 @@ class RowReconciler:
         with failures():
             async with heartbeating(unfenced):
                 endpoints = await asyncio.to_thread(self._endpoints)
-                await asyncio.to_thread(self._store.run, partial(_tend_computers, now=_now()))
+                await asyncio.to_thread(self._store.run, partial(_tend_computers, rules=self._rules(), now=_now()))
                 reclaimed, spare, loading = await self._rows(), await self._spares(), await self._loads()
                 await self._copies()
                 forgotten = await asyncio.to_thread(self._forget)
@@ -196,8 +197,9 @@ class RowReconciler:
         ]
 
     def _due_loads(self) -> list[str]:
+        rules = self._rules()
         with self._store.read() as session:
-            return background_loads.due(session, self._rules().reloadable())
+            return background_loads.in_turn(session, background_loads.due(session, rules.reloadable()), rules)
 
     def _overdue(self) -> list[str]:
         with self._store.read() as session:
@@ -378,10 +380,12 @@ class SiteReconciler:
         return self._store.run(lambda session: orphans.seen(session, endpoint, machines, now, longest))
 
 
-def _tend_computers(session: Session, now: datetime) -> None:
-    """What operators wanted for later is done; what nobody switches any more is free."""
+def _tend_computers(session: Session, rules: Rules, now: datetime) -> None:
+    """What operators wanted for later is done, or can't be any more; what nobody switches or inspects is free."""
     maintenance.tend(session, now)
+    background_loads.tend(session, rules, now)
     power.release_lost(session, now)
+    inspections.release_lost(session, now)
 
 
 def _tend(session: Session, rules: Rules, now: datetime) -> None:

@@ -19,8 +19,7 @@ def register(app: typer.Typer) -> None:
     bench.command("looks")(looks)
     bench.command("images")(images)
     bench.command("capture")(capture)
-    bench.command("stream")(stream)
-    bench.command("power")(power)
+    bench.command("metal")(metal)
     app.add_typer(bench, name="bench")
 
 
@@ -199,76 +198,53 @@ def capture(
     )
 
 
-def stream(
+def metal(
+    part: Annotated[
+        list[str] | None,
+        typer.Option("--part", metavar="PART", help="Only this: stream, bmcs or wave.", show_default=False),
+    ] = None,
     mib: Annotated[int, typer.Option("--mib", metavar="N", min=16, max=65536, help="Of files in the image.")] = 1024,
     rounds: Rounds = 5,
-    json: Json = False,
-) -> None:
-    """Measure what streaming a disk costs, beside the same blocks through a bare pipe; and reading it back.
-
-    It needs no root, seven times the room of the files in your home folder, and about two minutes.
-
-    \b
-    Examples:
-      vclab bench stream --json
-      vclab bench stream --mib 256 --rounds 3
-    """
-    from benchmarks import stream as bench
-    from vclab.cli.output import fields, say_json
-
-    found = bench.measure(mib, rounds)
-    if json:
-        say_json(asdict(found))
-        return
-    pipe, bare = f"the bare pipe {found.pipe_seconds:.2f} s", f"dd | sha256sum {found.bare_read_seconds:.2f} s"
-    fields(
-        [
-            ("The disk", f"{found.disk_mib} MiB, {found.travelled_mib} of them allocated"),
-            ("Its map", f"{found.map_seconds:.2f} s, once for each image"),
-            ("Streamed", f"in {found.stream_seconds:.2f} s, {pipe}: {found.stream_ratio_to_pipe:.2f} as fast"),
-            ("Read back", f"in {found.read_back_seconds:.2f} s, {bare}: {found.read_back_ratio_to_bare:.2f} as fast"),
-        ]
-    )
-
-
-def power(
     bmcs: Annotated[int, typer.Option("--bmcs", metavar="N", min=2, max=100, help="So many in all.")] = 40,
     dead: Annotated[int, typer.Option("--dead", metavar="N", min=1, help="So many of them are dead.")] = 5,
     pairs: Annotated[
         int, typer.Option("--pairs", metavar="N", min=1, help="Each is switched on and off so often.")
     ] = 3,
-    rounds: Rounds = 5,
+    nodes: Annotated[int, typer.Option("--nodes", metavar="N", min=1, max=50, help="So many want an image.")] = 8,
+    at_once: Annotated[int, typer.Option("--at-once", metavar="N", min=1, help="So many read at one time.")] = 2,
+    wave_mib: Annotated[
+        int, typer.Option("--wave-mib", metavar="N", min=16, max=65536, help="Of files in the image of these nodes.")
+    ] = 256,
     json: Json = False,
 ) -> None:
-    """Measure operations on BMCs a minute, and what dead ones cost the others, on simulated BMCs.
+    """Measure what bare metal costs: streaming a disk, operations on BMCs, and a wave of nodes that want one image.
 
-    It needs Debian's package openipmi, and about five minutes.
+    A stream is measured beside the same blocks through a bare pipe of ssh, zstd and dd, and reading back by itself;
+    BMCs are simulated, alone and beside dead ones; the wave tells what is read from the repository's disk.
+    It needs no root, Debian's packages openipmi and openssh-server, ten times the room of the files in your home
+    folder, and about ten minutes.
 
     \b
     Examples:
-      vclab bench power --json
-      vclab bench power --bmcs 10 --dead 2 --pairs 1 --rounds 1
+      vclab bench metal --json
+      vclab bench metal --part stream --mib 256 --rounds 3
+      vclab bench metal --part bmcs --bmcs 10 --dead 2 --pairs 1 --rounds 1
     """
-    from benchmarks import power as bench
-    from vclab.cli.output import fields, say_json
+    from benchmarks import metal as bench
+    from vclab.cli.output import say_json, table
 
+    if unknown := set(part or ()) - set(bench.Part):
+        raise typer.BadParameter(f"there is no {min(unknown)}", param_hint="--part")
     if dead >= bmcs:
         raise typer.BadParameter("some must live", param_hint="--dead")
-    found = bench.measure(bmcs, dead, pairs, rounds)
+    size = bench.Size(mib, rounds, bmcs, dead, pairs, nodes, at_once, wave_mib)
+    found = bench.measure([one for one in bench.Part if one in (part or bench.Part)], size)
     if json:
-        say_json(asdict(found))
+        say_json(found.document())
         return
-    fields(
-        [
-            ("Alone", f"{found.bmc_ops_per_minute:.0f} operations a minute on {found.bmcs - found.dead} BMCs"),
-            (
-                "Beside dead ones",
-                f"{found.bmc_ops_per_minute_beside_dead:.0f} ({found.dead} dead): {found.ratio:.2f} ×",
-            ),
-            ("An operation", f"{found.cpu_seconds_per_op:.2f} s of CPU"),
-            ("A dead one", f"told after {found.dead_told_seconds:.1f} s"),
-        ]
-    )
+    goals = {goal.figure: (str(goal), "yes" if met else "NO") for goal, met in found.goals}
+    rows = [(name, f"{value:,}", *goals.get(name, ("", ""))) for name, value in found.figures.items()]
+    table(("figure", "measured", "goal", "met"), rows, right=("measured",))
 
 
 def looks(

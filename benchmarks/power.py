@@ -40,8 +40,8 @@ class Ops:
     dead: int
     bmc_ops_per_minute: float
     bmc_ops_per_minute_beside_dead: float
-    ratio: float  #: the median of the rounds' own
-    cpu_seconds_per_op: float  #: of the children, without ipmi_sim's
+    bmc_ops_ratio_beside_dead: float  #: the median of the rounds' own
+    bmc_op_cpu_seconds: float  #: of the children, without ipmi_sim's
     dead_told_seconds: float  #: until a dead one is told to be so
 
 

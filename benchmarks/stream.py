@@ -1,10 +1,11 @@
-"""What streaming a disk costs, beside the same blocks through a bare pipe: `zstd -c | zstd -dc | dd`; and reading it
-back, beside `dd | sha256sum`. Both on this machine, without a network: there the network is what takes time.
+"""What streaming a disk costs, beside the same blocks through a bare pipe: `zstd -c | ssh … zstd -dc | dd`; and reading
+it back, beside `dd | sha256sum`. Both through an SSH server on this machine: no network is between them.
 """
 
+import contextlib
 import os
+import shlex
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -12,9 +13,11 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
+from benchmarks import ssh
 from vclab.imaging import sender
-from vclab.imaging.sender import Node
+from vclab.imaging.node import Node
 from vclab.library import block_map
 from vclab.library.block_map import BlockMap
 from vclab.library.content import CHUNK, PIECE
@@ -27,13 +30,13 @@ _SPARE = 2
 
 @dataclass(frozen=True)
 class Streamed:
-    """The figures: medians."""
+    """The figures: medians of the rounds. Ratios are the medians of the rounds' own, for the machine's speed varies."""
 
     disk_mib: int
     travelled_mib: int
     stream_seconds: float
     pipe_seconds: float
-    stream_ratio_to_pipe: float  #: how fast the stream is: 1 is as fast as the pipe
+    stream_ratio_to_pipe: float  #: how fast the stream is, its hashes checked: 1 is as fast as the pipe
     read_back_seconds: float
     bare_read_seconds: float
     read_back_ratio_to_bare: float
@@ -42,32 +45,38 @@ class Streamed:
 
 def measure(mib: int, rounds: int) -> Streamed:
     """An image with so many MiB of files of this machine, streamed to a file. It needs no root."""
-    with tempfile.TemporaryDirectory(prefix="vclab-bench-", dir=Path.home()) as name:
-        folder = Path(name)
-        disk = _image(folder, mib)
+    with work_folder() as folder, ssh.server(folder) as words:
+        disk = image(folder, mib)
         began = time.perf_counter()
         a_map = block_map.make(disk)
         made = time.perf_counter() - began
-        ours, bare = _target(folder / "ours", a_map.size), _target(folder / "bare", a_map.size)
-        blocks, node = folder / "blocks", Node(str(ours), folder=str(folder / "node"))
+        ours, bare = target(folder / "ours", a_map.size), target(folder / "bare", a_map.size)
+        blocks, node = folder / "blocks", Node(str(ours), words, str(folder / "node"))
         _write_blocks(disk, a_map, blocks)
         sender.place(node, a_map)
         stream, pipe, read, hashed = _in_turn(
             rounds,
             lambda: sender.write(node, disk, a_map),
-            lambda: _pipe(blocks, bare),
+            lambda: _pipe(words, blocks, bare),
             lambda: sender.verify(node),
-            lambda: _bare_read(bare, blocks.stat().st_size),
+            lambda: _bare_read(words, bare, blocks.stat().st_size),
         )
         return Streamed(
             *(a_map.size // MIB, blocks.stat().st_size // MIB),
-            *(round(stream, 2), round(pipe, 2), round(pipe / stream, 2)),
-            *(round(read, 2), round(hashed, 2), round(hashed / read, 2), round(made, 2)),
+            *(round(median(stream), 2), round(median(pipe), 2), _ratio(pipe, stream)),
+            *(round(median(read), 2), round(median(hashed), 2), _ratio(hashed, read), round(made, 2)),
         )
 
 
-def _image(folder: Path, mib: int) -> Path:
-    """A raw disk with one ext4."""
+@contextlib.contextmanager
+def work_folder() -> Iterator[Path]:
+    """A folder on a disk: ``/tmp`` may be in memory."""
+    with tempfile.TemporaryDirectory(prefix="vclab-bench-", dir=Path.home()) as name:
+        yield Path(name)
+
+
+def image(folder: Path, mib: int) -> Path:
+    """A raw disk with one ext4, with so many MiB of files."""
     files, disk, size = folder / "files", folder / "image.raw", mib * _SPARE * MIB
     files.mkdir()
     left = mib * MIB
@@ -93,7 +102,7 @@ def _files() -> Iterator[Path]:
                 yield path
 
 
-def _target(path: Path, size: int) -> Path:
+def target(path: Path, size: int) -> Path:
     """A file with room of its own, as a disk has."""
     with path.open("wb") as file:
         os.posix_fallocate(file.fileno(), 0, size)
@@ -112,8 +121,8 @@ def _write_blocks(disk: Path, a_map: BlockMap, blocks: Path) -> None:
             number += run.count
 
 
-def _in_turn(rounds: int, *work: Callable[[], None]) -> list[float]:
-    """Seconds of each: medians."""
+def _in_turn(rounds: int, *work: Callable[[], None]) -> list[list[float]]:
+    """Seconds of each, round by round."""
     times: list[list[float]] = [[] for _ in work]
     for _ in range(rounds):
         for took, each in zip(times, work, strict=True):
@@ -121,16 +130,21 @@ def _in_turn(rounds: int, *work: Callable[[], None]) -> list[float]:
             began = time.perf_counter()
             each()
             took.append(time.perf_counter() - began)
-    return [statistics.median(took) for took in times]
+    return times
 
 
-def _pipe(blocks: Path, target: Path) -> None:
-    dd = f"dd of='{target}' bs=4M iflag=fullblock oflag=direct conv=fsync,notrunc status=none"
-    _shell(f"zstd -1 -cq '{blocks}' | zstd -dcq | {dd}")
+def _ratio(bare: list[float], ours: list[float]) -> float:
+    return round(median(one / other for one, other in zip(bare, ours, strict=True)), 2)
 
 
-def _bare_read(target: Path, size: int) -> None:
-    _shell(f"dd if='{target}' bs=4M iflag=direct,count_bytes count={size} status=none | sha256sum >/dev/null")
+def _pipe(words: tuple[str, ...], blocks: Path, into: Path) -> None:
+    dd = f"dd of='{into}' bs=4M iflag=fullblock oflag=direct conv=fsync,notrunc status=none"
+    _shell(f"zstd -1 -cq '{blocks}' | {shlex.join(words)} {shlex.quote(f'zstd -dcq | {dd}')}")
+
+
+def _bare_read(words: tuple[str, ...], written: Path, size: int) -> None:
+    dd = f"dd if='{written}' bs=4M iflag=direct,count_bytes count={size} status=none"
+    _shell(f"{shlex.join(words)} {shlex.quote(f'{dd} | sha256sum')} >/dev/null")
 
 
 def _shell(line: str) -> None:

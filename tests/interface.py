@@ -20,7 +20,7 @@ COMMAND = ".venv/bin/python -m tests.interface"
 FIELDS = ("Begins", "Ends", "Called by", "Answers", "Raises")
 """What an operation's docstring may say after its first sentences, in this order."""
 PROTOCOLS = {
-    provisioning: ("ProvisioningModule", "Maker", "Power", "Copier", "Capturer", "Sealer"),
+    provisioning: ("ProvisioningModule", "Maker", "Power", "Inspector", "Copier", "Capturer", "Sealer"),
     guests: ("Guest",),
 }
 

@@ -16,6 +16,7 @@ from vclab.model.messages import (
     Done,
     End,
     Extend,
+    Inspect,
     Placement,
     Reboot,
     Reinstall,
@@ -85,7 +86,8 @@ class People(Reservations):
 
     async def by_hand(self, message: Reload) -> Reload:
         """The message with its intent."""
-        id = await self._recorded(Verb.RELOAD, message.computer, message.intent, "", image=message.image)
+        said = {"image": message.image, "revision": message.revision}
+        id = await self._recorded(Verb.RELOAD, message.computer, message.intent, "", **said)
         return replace(message, intent=id)
 
     async def switch(self, message: Switch) -> PowerSeen:
@@ -93,6 +95,11 @@ class People(Reservations):
         said = {"verb": message.verb.value, "device": message.device}
         id = await self._recorded(Verb.SWITCH, message.computer, message.intent, "", **said)
         return await super().switch(replace(message, intent=id))
+
+    async def inspect(self, message: Inspect) -> None:
+        """As the base."""
+        id = await self._recorded(Verb.INSPECT, message.computer, message.intent, "", accept=message.accept)
+        await super().inspect(replace(message, intent=id))
 
     async def dismiss(self, message: Dismiss) -> None:
         """As the base."""

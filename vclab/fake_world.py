@@ -67,8 +67,9 @@ class Behaviour:
     ``delays`` gives seconds, fixed or as [from, to], by step or act: ``fake.copy_disk``, ``survey``, ``grant_access``;
     ``*`` is for all others. A step that looks for something finds it that long after power on. ``failures`` goes by the
     same names. ``connects_after`` and ``stays``: when a pretended user connects after access was given, and for how
-    long they stay (both in seconds; negative: never, and for ever). ``world``: the folder that keeps the machines and
-    disks; without one they are kept in memory.
+    long they stay (both in seconds; negative: never, and for ever). ``hardware``: what an inspection finds
+    otherwise than usual, by computer, as ``vclab.model.nodes.NodeReport`` has it. ``world``: the folder that keeps the
+    machines and disks; without one they are kept in memory.
     """
 
     enabled: bool = False
@@ -79,6 +80,7 @@ class Behaviour:
     failures: dict[str, Failure] = field(default_factory=dict)
     connects_after: float = 0.0
     stays: float = -1.0
+    hardware: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, given in self.delays.items():

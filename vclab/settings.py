@@ -26,7 +26,7 @@ from vclab.model.errors import Refused
 from vclab.model.messages import site_queue
 from vclab.model.nights import parse_night
 from vclab.model.reservations import Waits
-from vclab.model.rules import LEAST_CHILD_FACTOR, Health, Library, Limits, Rules
+from vclab.model.rules import LEAST_CHILD_FACTOR, Health, Idle, Library, Limits, Rules
 from vclab.model.wrong_values import complaint
 from vclab.provisioning import registry
 from vclab.temporal.connection import connection
@@ -211,6 +211,41 @@ class HealthSettings(Section):
     check_longest: Wait = 21_600  #: the longest pause between two checks
 
 
+def _network_address(text: str) -> str:
+    if text:
+        try:
+            ipaddress.IPv4Interface(text)
+        except ValueError as error:
+            raise ValueError(f"an address with the length of its prefix, such as 10.78.0.1/24: {error}") from None
+    return text
+
+
+class NetbootSettings(Section):
+    """The provisioning network, from which bare metal is loaded (docs/bare-metal.md); as `vclab-netboot` was told."""
+
+    interface: str = ""  #: this machine's card in it; empty: there is none
+    address: Annotated[str, AfterValidator(_network_address)] = ""  #: this machine's there: 10.78.0.1/24
+    root: Path = Path("/var/lib/vclab-netboot")
+    proxy: bool = False  #: another DHCP server gives the addresses
+    shared: bool = False  #: tenants are in it: nobody can tell who answers there, and each load says so
+    streams_at_once: int = Field(2, ge=1, le=64)  #: disks that are sent from one repository at one time
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        """Raises ``ValueError``."""
+        if bool(self.interface) != bool(self.address):
+            raise ValueError("netboot needs both an interface and an address, or neither")
+        return self
+
+
+class IdleSettings(Section):
+    """What is done with computers that nobody has."""
+
+    loads_per_network: int = Field(8, ge=1)
+    """Background loads at one time of computers whose BMCs are in one network (/24; of IPv6 /64)."""
+    loads_per_site: int = Field(16, ge=1)  #: and at one site, which has its repositories
+
+
 def _night(text: str) -> str:
     """Raises ``ValueError``."""
     if text:
@@ -262,6 +297,8 @@ class Settings(BaseSettings):
     reconcile: ReconcileSettings = ReconcileSettings()
     health: HealthSettings = HealthSettings()
     library: LibrarySettings = LibrarySettings()
+    netboot: NetbootSettings = NetbootSettings()
+    idle: IdleSettings = IdleSettings()
     people: dict[str, PersonSettings] = {}
     fake: Behaviour = Behaviour()  #: the pretended world of rehearsals and benchmarks; off
     endpoint_calls_at_once: int = Field(4, ge=1)  #: per endpoint
@@ -302,6 +339,7 @@ class Settings(BaseSettings):
             child_factor=self.claims.child_factor,
             health=Health(**self.health.model_dump()),
             library=self.library.rules(),
+            idle=Idle(**self.idle.model_dump()),
             modules=registry.traits(),
         )
 

@@ -6,6 +6,7 @@ from workflows.copy_image import CopyImage
 from workflows.copy_removal import CopyRemoval
 from workflows.copy_verification import CopyVerification
 from workflows.dismissal import Dismissal
+from workflows.inspection import Inspection
 from workflows.power import SwitchPower
 from workflows.reclaim import Reclaim
 from workflows.reconcile import Reconcile
@@ -20,6 +21,7 @@ WORKFLOWS = (
     Reconcile,
     Dismissal,
     SwitchPower,
+    Inspection,
     Capture,
     CopyImage,
     CopyRemoval,

@@ -76,6 +76,8 @@ RECORDS = MappingProxyType(
         "reinstall_begins": "write down: the computer is taken anew",
         "power_begins": "write down: it is to be switched, or can't be",
         "power_ended": "write down: what was seen of its power",
+        "inspection_begins": "write down: its hardware is to be read, or can't be",
+        "inspection_ended": "write down: what hardware it has",
         "copy_awaited": "look up: the copy that its disk is made from",
         "copy_begins": "look up: what the copy is made from",
         "copy_leaves": "look up: the copy that is to be deleted",

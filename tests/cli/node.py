@@ -18,9 +18,11 @@ from activities.drivers import Drivers
 from activities.reader import Reader
 from tests.fakes import FakeGuest, FakeModule, World
 from tests.temporal_server import free_ports
+from vclab.fake_world import World as Pretended
 from vclab.lab import tools
 from vclab.lab.parts import temporal_server
 from vclab.provisioning.base import ProvisioningModule
+from vclab.provisioning.fake_metal import FakeMetal
 from vclab.provisioning.toy import TextFile
 from vclab.settings import Settings, load
 from vclab.store.engine import Store, open_store
@@ -56,7 +58,7 @@ class Node:
             self.settings: Settings = load()
         self.store: Store = open_store(self.settings.database)
         self.store.migrate()
-        self.world = World()
+        self.world, self.pretended = World(), Pretended()
         self.folder, self._port = folder, port
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
@@ -87,12 +89,14 @@ class Node:
                 await asyncio.sleep(0.1)
 
     def start_worker(self) -> None:
-        """The product's own workers, with scripted drivers; the toy module is the real one."""
+        """The product's own workers, with scripted drivers; the toy module is the real one, and pretended metal."""
 
         async def start() -> None:
             reader = Reader(self.store)
             toy = TextFile(self.settings.installation, reader.endpoint, reader.group)
-            modules: dict[str, ProvisioningModule] = {"vsphere": FakeModule(self.world), toy.name: toy}
+            metal = FakeMetal(self.pretended, self.settings.installation, reader.group)
+            modules: dict[str, ProvisioningModule] = {"vsphere": FakeModule(self.world)}
+            modules |= {toy.name: toy, metal.name: metal}
             drivers = Drivers(modules, {"linux": FakeGuest(self.world)})
             for each in worker.build(await self._client(), self.settings, self.store, drivers):
                 await self._workers.enter_async_context(each)

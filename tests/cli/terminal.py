@@ -71,6 +71,10 @@ class Terminal:
         while text not in self.shown:
             assert self.read() and time.monotonic() < deadline, self.shown
 
+    def write(self, text: str) -> None:
+        """Type this."""
+        os.write(self._ours, text.encode())
+
     def interrupt(self) -> int:
         """Ctrl-C; the exit code."""
         self._command.send_signal(signal.SIGINT)

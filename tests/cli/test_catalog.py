@@ -1,5 +1,6 @@
 """``vclab user|image|computer``: what an administrator keeps, checked before anything is touched."""
 
+import re
 import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -9,6 +10,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from tests.cli.conftest import DEBIAN, ENDPOINT, Command
+from tests.cli.terminal import terminal
 from tests.targets import target_of
 from vclab.cli.verbs import NOUNS
 from vclab.model.catalog import Endpoint
@@ -23,7 +25,7 @@ from vclab.store.engine import open_store
 NAMED = ("image", "add", "ubuntu", "--unchecked")
 IMAGE = (*NAMED, "--master", "[ds1] u/1/disk.vmdk", "--cpus", "2", "--memory", "2048", "--disk", "16")
 SIZE = ("--cpus", "1", "--memory", "512", "--disk", "4")
-MACS = ("--private-mac", "02:76:63:99:00:01", "--public-mac", "02-76-63-99-01-01")
+MACS = ("--mac", "02:76:63:99:00:01", "--public-mac", "02-76-63-99-01-01")
 
 
 @pytest.fixture(scope="session")
@@ -100,7 +102,50 @@ def test_a_computer_is_reloaded_if_it_can_be(vclab: Command, store: Path) -> Non
     vclab(*reload, "m1").one_line_error(3, "nothing was ever loaded on m1", "which image")
     vclab(*reload, "m1", "--image", "debian-12").one_line_error(3, "room can't load the image debian-12")
     vclab(*reload, "vm01").one_line_error(3, "each reservation makes a virtual one anew")
-    vclab(*reload, "m1", "--image", "metal").one_line_error(5, "Temporal server", "does not answer")
+    vclab(*reload).one_line_error(2, "no computer is named", "--group")
+    vclab(*reload, "--group", "rom").one_line_error(4, "did you mean room?")
+    vclab(*reload, "m1", "m9", "--image", "metal").one_line_error(4, "there is no computer 'm9'")
+    vclab(*reload, "m1", "--image", "metal:0").one_line_error(2, "'0' is no number of a revision")
+    vclab(*reload, "m1", "--image", "metal:2", "--yes").one_line_error(3, "there is no revision 2 of image metal")
+    vclab(*reload, "m1", "--image", "metal").one_line_error(3, "all that is on m1 would be lost", "--yes")
+    vclab(*reload, "m1", "--image", "metal", "--yes").one_line_error(5, "Temporal server", "does not answer")
+    assert vclab("computer", "show", "m1", "--json").json["load_intent"] == "", (
+        "nothing is written down before it answers"
+    )
+
+
+@pytest.mark.usefixtures("pretending")
+def test_what_becomes_of_a_group_after_use(vclab: Command, store: Path) -> None:
+    """Only what is lent has a policy, and only what can be loaded is left unloaded."""
+    assert vclab("endpoint", "add", "room", "--module", "fake-metal", "--after-use", "unloaded").code == 0
+    vclab("endpoint", "add", "labs", "--module", "standalone")
+    assert vclab("endpoint", "show", "room", "--json").json["after_use"] == "unloaded"
+    assert "switched off as they are" in vclab("endpoint", "show", "room").out
+    assert vclab("endpoint", "show", "labs", "--json").json["after_use"] == "on"
+    edit = ("endpoint", "edit")
+    vclab(*edit, "labs", "--after-use", "unloaded").one_line_error(2, "standalone can't be loaded", "on or off")
+    vclab(*edit, "labs", "--after-use", "asleep").one_line_error(2, "there is no after use 'asleep'", "on, off")
+    vclab(*edit, "vc1", "--after-use", "off").one_line_error(2, "are made for each reservation")
+    assert vclab(*edit, "labs", "--after-use", "off").code == 0
+    assert vclab(*edit, "labs", "--site", "north").code == 0
+    assert vclab("endpoint", "show", "labs", "--json").json["after_use"] == "off", "what is not given stays"
+
+
+@pytest.mark.usefixtures("pretending")
+def test_whom_a_reload_hits_is_shown_at_a_terminal(vclab: Command, store: Path) -> None:
+    """Nothing is done without a yes."""
+    vclab("endpoint", "add", "room", "--module", "fake-metal")
+    vclab("image", "add", "metal", "--module", "fake-metal", "--guest", "fake", *SIZE)
+    for name in ("m1", "m2"):
+        vclab("computer", "add", name, "--group", "room", "--address", f"10.77.0.3{name[1]}", "--trust-first-contact")
+    with terminal(100, "computer", "reload", "--group", "room", "--image", "metal") as shown:
+        shown.until("Type yes")
+        shown.write("no\n")
+        assert shown.wait() == 3
+    assert "All that is on 2 computers will be lost" in shown.shown
+    for name in ("m1", "m2"):
+        assert re.search(rf"{name} +metal/1 +now", shown.shown), shown.shown
+    assert "nothing was changed" in shown.shown
 
 
 def test_a_computer_that_could_not_be_loaded(vclab: Command, store: Path) -> None:

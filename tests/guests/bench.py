@@ -22,8 +22,9 @@ from vclab.guests.linux import Linux
 from vclab.guests.ssh import Patience, Shell
 from vclab.lab import disks, network, rootfs
 from vclab.lab.layout import Layout
-from vclab.lab.machines import Ended, Machine, Spec
+from vclab.lab.machines import Machine, Spec
 from vclab.lab.parts import dnsmasq_command
+from vclab.lab.process_tree import Ended
 from vclab.model.errors import NotYet
 from vclab.model.plans import Becomes, Facts, StepInput, Target
 from vclab.secrets.store import SecretStore

@@ -17,7 +17,7 @@ from tests.guests.manifest import manifest
 from tests.guests.test_linux_seal import part
 from vclab.guests.capture import TEST_LOGIN
 from vclab.guests.linux_seal import PARTS
-from vclab.lab.machines import Ended
+from vclab.lab.process_tree import Ended
 from vclab.model.errors import Fenced, NotOurs, NotYet, StepFailed, Unreachable
 from vclab.model.plans import Access, Becomes, Facts
 

@@ -20,7 +20,7 @@ from vclab.guests.linux_seal import PARTS, Sealing
 from vclab.guests.linux_seal_boot import DRIVERS
 from vclab.guests.ssh import Shell
 from vclab.lab import disks
-from vclab.lab.machines import Ended
+from vclab.lab.process_tree import Ended
 from vclab.model.errors import Fenced, NotOurs, Refused, StepFailed
 from vclab.model.plans import Access, Facts
 from vclab.model.sealing import EndState, SealedPart

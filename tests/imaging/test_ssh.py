@@ -1,48 +1,27 @@
 """The same through a real SSH server: its programs have sockets for pipes."""
 
-import os
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from benchmarks import ssh
+from benchmarks.processes import free_port
 from tests.imaging.conftest import MIB, Image
-from tests.imaging.disks import blank, run
+from tests.imaging.disks import blank
 from tests.imaging.test_stream import running, stream
 from tests.labfixture import eventually
 from vclab.imaging import sender
 from vclab.imaging.sender import Node
 from vclab.model.errors import Interrupted, Unreachable
 
-PORT = 22031
-ADDRESS = f"127.31.{os.getpid() // 250 % 250}.{os.getpid() % 250 + 1}"
-
 
 @pytest.fixture
 def words(tmp_path: Path) -> Iterator[tuple[str, ...]]:
     """Of ``ssh`` to a server of the test's own, as whoever runs it."""
-    for name in ("host", "user"):
-        run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / name))
-    host = (tmp_path / "host.pub").read_text()
-    (tmp_path / "known").write_text(f"[{ADDRESS}]:{PORT} {host}")
-    (tmp_path / "config").write_text(
-        f"ListenAddress {ADDRESS}:{PORT}\nHostKey {tmp_path}/host\nAuthorizedKeysFile {tmp_path}/user.pub\n"
-        f"PidFile none\nStrictModes no\nUsePAM no\nPermitRootLogin yes\n"
-    )
-    Path("/run/sshd").mkdir(exist_ok=True)
-    log = (tmp_path / "log").open("wb")
-    server = subprocess.Popen(("/usr/sbin/sshd", "-D", "-e", "-f", str(tmp_path / "config")), stderr=log)
-    options = ("-o", f"UserKnownHostsFile={tmp_path}/known", "-o", "BatchMode=yes", "-o", "LogLevel=ERROR")
-    found = ("ssh", "-F", "none", "-i", str(tmp_path / "user"), *options, "-p", str(PORT), ADDRESS)
-    try:
-        eventually(lambda: subprocess.run((*found, "true"), capture_output=True).returncode == 0)
+    with ssh.server(tmp_path) as found:
         yield found
-    finally:
-        server.terminate()
-        server.wait()
-        log.close()
 
 
 def test_a_disk_is_streamed_and_a_cancel_stops_it(an_image: Image, tmp_path: Path, words: tuple[str, ...]) -> None:
@@ -68,7 +47,7 @@ def test_a_disk_is_streamed_and_a_cancel_stops_it(an_image: Image, tmp_path: Pat
 
 
 def test_a_node_that_does_not_answer_can_be_tried_again(an_image: Image, tmp_path: Path) -> None:
-    words = ("ssh", "-F", "none", "-o", "BatchMode=yes", "-p", str(PORT), ADDRESS)
+    words = ("ssh", "-F", "none", "-o", "BatchMode=yes", "-p", str(free_port()), "127.0.0.1")
     node = Node(str(tmp_path / "disk"), words, str(tmp_path / "node"))
     with pytest.raises(Unreachable, match="Connection refused"):
         sender.place(node, an_image.map)

@@ -18,6 +18,7 @@ from tests.imaging.conftest import MIB, Image, MakeNode
 from tests.imaging.disks import blank
 from tests.imaging.wire import STALLED
 from tests.labfixture import eventually
+from vclab.imaging import node as following
 from vclab.imaging import sender
 from vclab.imaging.sender import Node
 from vclab.library import block_map, content
@@ -42,7 +43,9 @@ def stream(node: Node, source: Image, begin: int = 0) -> list[int]:
 
 def running(folder: Path) -> list[str]:
     """The receivers of this test that run."""
-    return subprocess.run(("pgrep", "-f", f"{folder}/node/receiver.py"), capture_output=True, text=True).stdout.split()
+    return subprocess.run(
+        ("pgrep", "-f", f"{folder}/node/programs.zip receiver"), capture_output=True, text=True
+    ).stdout.split()
 
 
 def test_all_bytes_arrive_and_are_read_back(an_image: Image, tmp_path: Path, make_node: MakeNode) -> None:
@@ -343,7 +346,7 @@ def test_what_a_node_says_is_a_claim(an_image: Image, tmp_path: Path, said: str,
 
 
 def test_a_node_without_progress_is_given_up(an_image: Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sender, "SILENT", 1.0)
+    monkeypatch.setattr(following, "SILENT", 1.0)
     line = '{"event": "at", "chunk": 0, "done": 0, "of": 9}'  # it says something, but nothing is done
     node = Node(str(tmp_path / "disk"), ("sh", "-c", f"while echo '{line}'; do sleep 0.1; done #"))
     with pytest.raises(Unreachable, match="no progress for 1 s"):

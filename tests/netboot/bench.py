@@ -12,13 +12,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from vclab.lab import station
 from vclab.netboot.dnsmasq import Network, configuration
 from vclab.netboot.nodes import Nodes, prepare
 
 OURS = "10.78.0.1"
 CARD = "prov0"
 NOBODY = 65534
-STATION = Path(__file__).with_name("station.py")
+STATION = Path(station.__file__)
 CAPABILITIES = ("net_admin", "net_raw", "net_bind_service")
 MOUNT_RUN = "mount -t tmpfs -o mode=755 tmpfs /run && install -d -o {0} -g {0} /run/vclab-netboot && exec "
 
@@ -133,7 +134,7 @@ class Provisioning:
         run(*f"ip -n {self.tag} link set {name} master {CARD} up".split())
 
     def ask(self, namespace: str, *words: str, seconds: float = 20) -> str:
-        """What a station says that runs ``tests/netboot/station.py``; ``seconds`` are waited for an answer."""
+        """What a station says that runs ``vclab/lab/station.py``; ``seconds`` are waited for an answer."""
         command = ["ip", "netns", "exec", namespace, sys.executable, str(STATION), str(seconds), *words]
         done = run(*command, check=False, seconds=90)
         assert done.returncode == 0, (words, done.stdout, done.stderr, self.log.lines[-20:])

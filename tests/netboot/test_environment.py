@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.netboot.bench import Log, Provisioning, plant, provisioning, run, unpack
+from vclab.imaging.node import CARRIED, place_programs
+from vclab.imaging.node import Node as ImagedNode
 from vclab.netboot import environment
 from vclab.netboot.environment import INITRD, KERNEL, LARGEST, LOADERS, Environment
 from vclab.netboot.load import load_initrd, new_host_key
@@ -149,6 +151,23 @@ def test_a_card_that_is_not_there_is_waited_for_by_name(
     console = boot(network, members, tmp_path / "machine", initrd, words)
     line = console.wait_for("waiting for the card 52:54:00:00:00:99", 20)
     assert MAC in line
+
+
+def test_the_programs_that_are_copied_to_a_node_run_there(members: Members, tmp_path: Path) -> None:
+    """With what they call: by util-linux and its like, not by busybox."""
+    if os.geteuid():
+        pytest.skip("chroot needs root")
+    plant(members, tmp_path)
+    place_programs(ImagedNode(folder=str(tmp_path / "run/vclab-imaging")))
+    packed = "/run/vclab-imaging/programs.zip"
+    for path in CARRIED:
+        name = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+        run("chroot", str(tmp_path), "python3", "-c", f"import sys; sys.path[0] = {packed!r}; import {name}")
+    for program in ("losetup", "blkid", "sfdisk", "mount", "umount", "prlimit"):
+        assert "util-linux" in run("chroot", str(tmp_path), program, "--version").stdout, program
+    for program in ("e2fsck", "resize2fs", "dumpe2fs", "xfs_growfs", "btrfs", "zstd", "mtools", "nvme"):
+        found = run("chroot", str(tmp_path), "sh", "-c", f"readlink -f $(command -v {program})").stdout
+        assert found.strip() and "busybox" not in found, program
 
 
 @pytest.mark.long

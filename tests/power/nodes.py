@@ -108,15 +108,12 @@ def running(folder: Path, kind: str, name: str = "n1", anonymous: bool = False) 
 def _command(one: Running, anonymous: bool) -> tuple[str, ...]:
     if one.kind == "ipmi":
         return bmcs.ipmi(one.node, anonymous)
-    bmcs.settings(one.node)
     if one.kind == "wol":
+        bmcs.settings(one.node)
         return (sys.executable, "-m", "vclab.lab.wakeable", str(one.node.folder))
-    from vclab.lab.redfish import USUAL, users
-
-    users(one.node)
-    bmcs.write(one.node.folder / "boot", USUAL)
+    bmcs.write(one.node.folder / "boot", bmcs.REDFISH_USUAL)
     one.fingerprint = certificate(one.node.folder / "cert.pem", one.node.folder / "key.pem", one.node.address)
-    return (sys.executable, "-m", "vclab.lab.redfish", str(one.node.folder))
+    return bmcs.redfish(one.node)
 
 
 def _await(one: Running) -> None:

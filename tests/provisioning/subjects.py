@@ -6,18 +6,27 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import asyncssh
 import pytest
 
+from tests.power import nodes
 from tests.provisioning.bench import Bench, FakeContext
 from tests.targets import target_of
 from vclab.fake_world import World
+from vclab.library.repository import Repository
 from vclab.model.catalog import Computer, ComputerKind, Endpoint
 from vclab.model.errors import NotYet
 from vclab.model.plans import Becomes, Facts, NodeStatus, Profile, Step, StepInput, Target, lasting_uuid
+from vclab.model.power import PowerAddress
 from vclab.model.states import ComputerState
-from vclab.provisioning import fake, fake_metal, registry, standalone, toy, vsphere
+from vclab.netboot.dnsmasq import Network
+from vclab.netboot.environment import INITRD, KERNEL, MANIFEST, Environment
+from vclab.netboot.nodes import prepare, publish
+from vclab.power.control import Power
+from vclab.provisioning import bare_metal, fake, fake_metal, registry, standalone, toy, vsphere
+from vclab.provisioning.bare_metal.module import BareMetal
 from vclab.provisioning.base import ProvisioningModule
-from vclab.provisioning.kind import Surroundings
+from vclab.provisioning.kind import Metal, Surroundings
 
 MAC = "02:76:63:00:00:01"
 ENDPOINT = Endpoint("e", "", "", "", "", "")
@@ -107,6 +116,66 @@ def _standalone(request: pytest.FixtureRequest, stack: ExitStack) -> Subject:
     return Subject(module, target_of(module=standalone.NAME, computer="lab01", endpoint="labs", host="lab01"))
 
 
+class _Booted(Subject):
+    """A node of which the BMC and what the network serves are real. What is written to a disk, tests/lab tries."""
+
+    loaded = False
+
+    @property
+    def own_steps(self) -> list[Step]:
+        tried = ("check_bmc", "set_network", "boot_network", "boot_disk")
+        return [step for step in super().own_steps if step.name.partition(".")[2] in tried]
+
+    def load(self, target: Target | None = None, steps: int | None = None, times: int = 1) -> None:
+        super().load(target, steps, times)
+        self.loaded = steps is None
+
+    def remove(self, target: Target | None = None, context: FakeContext | None = None) -> None:
+        super().remove(target, context)
+        self.loaded = False
+
+
+def _bare_metal(request: pytest.FixtureRequest, stack: ExitStack) -> Subject:
+    folder: Path = request.getfixturevalue("tmp_path")
+    running = stack.enter_context(nodes.running(folder, "ipmi", "metal01"))
+    network = provisioning_network(folder / "netboot")
+    Repository.make(folder / "repository")
+    key = asyncssh.generate_private_key("ssh-ed25519")
+    key.write_private_key(folder / "key")
+    metal = Metal(
+        power=Power(nodes.PASSWORDS.__getitem__),
+        network=network,
+        shared=False,
+        ssh_key=folder / "key",
+        switched=lambda computer: PowerAddress(str(running.bmc().address), "endpoint/right"),
+        repositories=lambda target: [folder / "repository"],
+        streams_at_once=1,
+    )
+    target = target_of(module=bare_metal.NAME, computer="metal01", endpoint="metal", host="metal01")
+    subject: _Booted
+
+    def group(endpoint: str) -> list[Computer]:
+        node = _computer("metal01", endpoint, "10.78.0.51")
+        image = (target.image, target.revision) if subject.loaded else ("", 0)
+        return [replace(node, private_mac=MAC, power="ipmi", image=image[0], revision=image[1])]
+
+    subject = _Booted(BareMetal("vclab", group, metal), replace(target, spare=lasting_uuid("vclab", "metal01")))
+    return subject
+
+
+def provisioning_network(root: Path) -> Network:
+    """One that has an imaging environment, of files that nothing boots from."""
+    root.mkdir(mode=0o750)
+    built = root.with_name("built")
+    built.mkdir()
+    for name in (KERNEL, INITRD):
+        (built / name).write_bytes(b"nothing")
+    (built / MANIFEST).write_text('{"name": "nothing-1"}')
+    prepare(root)
+    publish(root, Environment(built))
+    return Network("eth0", "10.78.0.1/24", root)
+
+
 def _vsphere(request: pytest.FixtureRequest, stack: ExitStack) -> Subject:
     """On a simulated vCenter."""
     bench: Bench = request.getfixturevalue("bench")
@@ -120,6 +189,7 @@ def _computer(name: str, group: str, address: str = "") -> Computer:
 SUBJECTS: dict[str, Maker] = {
     vsphere.NAME: _vsphere,
     standalone.NAME: _standalone,
+    bare_metal.NAME: _bare_metal,
     fake.NAME: _fake,
     fake_metal.NAME: _fake_metal,
     toy.NAME: _text_file,

@@ -3,6 +3,7 @@
 What is special to a module is tried in tests of its own.
 """
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -21,10 +22,11 @@ from vclab.guests.base import Guest
 from vclab.guests.fake import FakeGuest
 from vclab.guests.linux import Linux
 from vclab.model.errors import Fenced, NotOurs, StepFailed
+from vclab.model.nodes import report_of
 from vclab.model.plans import Becomes, NodeStatus, Plan, Status, Target
 from vclab.model.traits import POWER, Operation, Traits
-from vclab.provisioning import registry, standalone
-from vclab.provisioning.base import ProvisioningModule, Sealer, capturer, copier, maker, power, sealer
+from vclab.provisioning import bare_metal, registry, standalone
+from vclab.provisioning.base import ProvisioningModule, Sealer, capturer, copier, inspector, maker, power, sealer
 from vclab.provisioning.kind import Kind
 from vclab.secrets.store import SecretStore
 
@@ -85,6 +87,7 @@ def test_what_is_not_declared_is_refused(kind: Kind) -> None:
     assert (maker(module) is None) == traits.lent
     asked: list[tuple[bool, Callable[[], object]]] = [
         (traits.can(Operation.CAPTURE), lambda: capturer(module)),
+        (traits.can(Operation.INSPECT), lambda: inspector(module)),
         (traits.seals, lambda: sealer(module)),
         (traits.copies, lambda: copier(module)),
         *((traits.can(each), partial(power, module, each, target)) for each in POWER),
@@ -123,13 +126,13 @@ def test_plans_name_steps_that_there_are(kind: Kind, guest: str) -> None:
 
 @each_kind
 def test_steps_of_the_guest_and_no_others_speak_of_the_guest(kind: Kind) -> None:
-    """But for a machine that is on and never asks for an address: that has not booted."""
+    """But for a machine that is on and never asks for an address, or never answers: that has not booted."""
     guest = "linux" if kind.traits.guest else ""
     module, target = kind.build(SURROUNDINGS), target_of(module=kind.name, guest=guest, spare="x")
     for status in Status:
         for step in module.load_plan(target, NodeStatus(status)).steps:
             owner, _, verb = step.name.partition(".")
-            inside = bool(guest and (owner == guest or verb == "find_address"))
+            inside = bool(guest and (owner == guest or verb in ("find_address", "await_system")))
             assert inside == (step.in_guest or step.blames_nobody), step
 
 
@@ -175,8 +178,16 @@ def _plans(module: ProvisioningModule, guest: str) -> Iterator[Plan]:
             yield module.load_plan(of, NodeStatus(status))
     if module.traits.can(Operation.CAPTURE):
         yield capturer(module).capture(target)
+    if module.traits.can(Operation.INSPECT):
+        for word in WORDS:
+            yield inspector(module).inspect(_without_image(target), NodeStatus(power=word))
     if module.traits.seals:
         yield from _sealing(sealer(module), target)
+
+
+def _without_image(target: Target) -> Target:
+    """The same computer, of which nobody says what it is to hold."""
+    return replace(target, image="", revision=0, guest="", image_data="")
 
 
 def _sealing(module: Sealer, target: Target) -> Iterator[Plan]:
@@ -188,11 +199,13 @@ def _sealing(module: Sealer, target: Target) -> Iterator[Plan]:
 
 # --- as it behaves ------------------------------------------------------------------------------------------------
 
-_tried = [pytest.param(name, marks=[pytest.mark.heavy] if name == "vsphere" else []) for name in SUBJECTS]
+_tried = [
+    pytest.param(name, marks=[pytest.mark.heavy] if name in ("vsphere", "bare-metal") else []) for name in SUBJECTS
+]
 marked = pytest.mark.parametrize(
-    "subject", [each for each in _tried if each.values != (standalone.NAME,)], indirect=True
+    "subject", [each for each in _tried if each.values[0] not in (standalone.NAME, bare_metal.NAME)], indirect=True
 )
-"""Those that write a mark on what they make. On a lab machine nothing is made: the fence alone keeps others out."""
+"""Those that write a mark on what they make. Of a lab machine and a node the fence alone keeps others out."""
 
 
 @pytest.fixture(params=_tried)
@@ -249,7 +262,7 @@ def test_what_is_off_is_not_ready(subject: Subject) -> None:
     power(subject.module, Operation.POWER_OFF, subject.target).power_off(FakeContext(), subject.target)
     status, where = subject.module.node_status(subject.target), subject.module.whereabouts(subject.target)
     check(status)
-    assert (status.status, status.power) == (Status.RELOAD, "off")
+    assert status.status is not Status.READY and status.power == "off"
     assert (where.off, where.gone) == (True, False) and where.trouble
 
 
@@ -313,6 +326,25 @@ def test_it_is_switched(subject: Subject) -> None:
         for verb in (switch.power_on, switch.power_reset):
             with pytest.raises(StepFailed):
                 verb(FakeContext(), target)
+
+
+def test_its_hardware_is_read(subject: Subject) -> None:
+    """Each step twice; then what it holds and its power are as before."""
+    module, target = subject.module, _without_image(subject.target)
+    if not module.traits.can(Operation.INSPECT):
+        with pytest.raises(StepFailed, match="reads no hardware"):
+            inspector(module)
+        return
+    subject.load()
+    before = module.node_status(subject.target)
+    plan = inspector(module).inspect(target, module.node_status(target))
+    assert all(step.blames_nobody for step in plan.steps)
+    learned = [subject.step(step.name, target) for step in plan.steps for _ in range(2)]
+    assert report_of(json.loads(learned[-1].hardware)).cpus
+    for undo in [step.undo for step in reversed(plan.steps) if step.undo]:
+        for _ in range(2):
+            subject.step(undo, target)
+    assert module.node_status(subject.target) == before
 
 
 def test_what_nobody_holds_is_removed(subject: Subject) -> None:

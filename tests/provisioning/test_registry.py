@@ -28,7 +28,7 @@ def test_traits_fit_together(kind: Kind) -> None:
 @each_kind
 def test_no_secret_is_kept_in_the_data_of_a_module(kind: Kind) -> None:
     """It is copied into targets, histories and JSON; a secret is named by its reference."""
-    for data in (kind.image_data, kind.endpoint_data):
+    for data in (kind.image_data, kind.endpoint_data, kind.computer_data):
         for name, field in data.model_fields.items():
             named = name.endswith("_ref") or not re.search("password|passphrase|token|secret|key|credential", name)
             assert named, f"{kind.name}: {name}"
@@ -41,7 +41,7 @@ def test_names_are_given_once() -> None:
 
 
 def test_the_pretended_world_is_offered_only_where_it_is_wanted() -> None:
-    assert set(registry.build(SURROUNDINGS, pretended=False)) == {"vsphere", "standalone"}
+    assert set(registry.build(SURROUNDINGS, pretended=False)) == {"vsphere", "standalone", "bare-metal"}
     assert set(registry.build(SURROUNDINGS, pretended=True)) == {kind.name for kind in registry.KINDS}
 
 

@@ -14,6 +14,7 @@ from tests.store.lab import RULES, inventory, seed
 from vclab.model import messages
 from vclab.model.errors import Unreachable
 from vclab.model.ids import new_id
+from vclab.model.inspections import Inspected
 from vclab.model.intents import Author, Intent
 from vclab.model.messages import Done, Placement
 from vclab.model.reservations import Placed, ReservationView, ReserveRequest
@@ -37,6 +38,7 @@ class Workflows:
 
     sent: list[tuple[str, Any]] = field(default_factory=list)  #: to which reservation, and the message
     does: Callable[[Any], None] = lambda message: None
+    inspection: Inspected | Exception | None = None  #: what the newest one has found, or why not; None: it runs
 
     async def reserve(self, request: ReserveRequest, timeout: float = 60.0) -> Placement:
         """As the real one."""
@@ -53,6 +55,20 @@ class Workflows:
     async def dismiss(self, message: messages.Dismiss) -> None:
         """As the real one."""
         self._take(message.reservation, message)
+
+    async def inspect(self, message: messages.Inspect) -> None:
+        """As the real one."""
+        self._take(message.computer, message)
+
+    async def inspected(self, computer: str) -> Inspected | None:
+        """As the real one."""
+        if isinstance(self.inspection, Exception):
+            raise self.inspection
+        return self.inspection
+
+    async def reload(self, message: messages.Reload) -> None:
+        """As the real one."""
+        self._take(message.computer, message)
 
     async def copy(self, wanted: Wanted) -> None:
         """As the real one."""

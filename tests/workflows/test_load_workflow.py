@@ -218,11 +218,27 @@ async def test_an_operator_reloads_it(life: Metal) -> None:
     assert life.steps(computer_workflow("metal1")) == RELOAD * 2
     await life.ready()
     assert f"is held by {life.id}" in await life.load(image="os", by_hand=True)
-    with life.store.read() as session:
-        assert (
-            background_loads.why_not(session, Reload("metal1", intent="by hand"), Settings().rules())
-            == f"metal1 is held by {life.id}"
-        )
+
+
+async def test_loaded_when_it_is_free(life: Metal) -> None:
+    """An operator wants it with another image while somebody uses it: the load after that use is that one."""
+    await life.ready()
+    asked = await life.operator.by_hand(Reload("metal1", "other"))
+    life.store.run(lambda s: background_loads.want(s, asked))
+    await life.client.execute_workflow("Reconcile", id=f"reconcile-{life.id}", task_queue=QUEUE)
+    assert life.computer().holder == life.id
+    await life.reservations.acknowledge(life.id, Acknowledge("203.0.113.101"))
+    await life.until("inuse")
+    await life.reservations.end(life.id, END)
+    found = await life.loaded("other")
+    assert (found.load_intent, found.generation) == ("", 2)
+
+
+async def test_a_round_loads_what_an_operator_wants(life: Metal) -> None:
+    asked = await life.operator.by_hand(Reload("metal1", "os"))
+    life.store.run(lambda s: background_loads.want(s, asked))
+    await life.client.execute_workflow("Reconcile", id=f"reconcile-{life.id}", task_queue=QUEUE)
+    assert (await life.loaded()).state is ComputerState.AVAILABLE
 
 
 async def test_a_load_that_fails(life: Metal) -> None:

@@ -1,25 +1,30 @@
 """``vclab computer …``: the computers that people get. A virtual machine's is an identity: a host name and two MACs."""
 
+import sys
 from collections.abc import Sequence
 from typing import Annotated, TypeVar
 from zoneinfo import ZoneInfo
 
 import typer
 
-from vclab.cli.asking import Asker, asker, given
+from vclab.cli import module_fields
+from vclab.cli.asking import Asker, asker, confirm, given
 from vclab.cli.errors import Usage
 from vclab.cli.failed import print_failed_load
+from vclab.cli.inspect import inspect
 from vclab.cli.login import with_login
 from vclab.cli.nouns import group
 from vclab.cli.output import fields, note, say, table
-from vclab.cli.params import AsUser, ComputerName, Json, Why
+from vclab.cli.params import AsUser, ComputerName, ComputerNames, Json, Why
 from vclab.cli.power import tell as tell_power
 from vclab.cli.tables import Column, Fit
 from vclab.cli.times import clock, dated, parse_time, utc_now
 from vclab.cli.user import key_texts
+from vclab.model.errors import Refused
 from vclab.model.power import PowerVerb
-from vclab.service import computers, power
-from vclab.service.computers import Computer, DetailedComputer
+from vclab.service import computers, lab_machines, power
+from vclab.service.acts import MOST_REVISIONS
+from vclab.service.computers import Computer, DetailedComputer, Reloaded
 from vclab.service.power import Switchable
 from vclab.service.retiring import Named
 from vclab.service.use_case import Nothing
@@ -36,7 +41,12 @@ COLUMNS = (
     Column("NOTES", drop=3, fit=Fit.CUT),
 )
 
-app = group("computer", "The computers that people get: list, show, add, edit, check, reload, disable, enable, remove.")
+RELOADS = (Column("COMPUTER"), Column("HOLDS", drop=2), Column("WILL HOLD"), Column("WHEN", drop=1, fit=Fit.FOLD))
+
+app = group(
+    "computer",
+    "The computers that people get: list, show, add, import, edit, check, inspect, reload, disable, enable, remove.",
+)
 
 PoolOrName = Annotated[
     str, typer.Argument(metavar="PREFIX|NAME", help="Prefix of a pool's names, or one name.", show_default=False)
@@ -53,13 +63,20 @@ MacPrefix = Annotated[
     ),
 ]
 PrivateMac = Annotated[
-    str | None, typer.Option("--private-mac", metavar="MAC", help="MAC of one computer.", show_default=False)
+    str | None,
+    typer.Option(
+        "--mac", "--private-mac", metavar="MAC", help="Of its private card, from which it boots.", show_default=False
+    ),
 ]
 PublicMac = Annotated[
-    str | None, typer.Option("--public-mac", metavar="MAC", help="MAC of one computer.", show_default=False)
+    str | None, typer.Option("--public-mac", metavar="MAC", help="Of its public card.", show_default=False)
 ]
 Group = Annotated[
     str | None, typer.Option("--group", metavar="ENDPOINT", help="Endpoint of a lab machine.", show_default=False)
+]
+Module = Annotated[
+    str | None,
+    typer.Option("--module", help="Of a lab machine, instead of its only endpoint's name.", show_default=False),
 ]
 Address = Annotated[str | None, typer.Option("--address", help="Private address of a lab machine.", show_default=False)]
 HostKey = Annotated[
@@ -95,58 +112,70 @@ def add(
     private_mac: PrivateMac = None,
     public_mac: PublicMac = None,
     group_: Group = None,
+    module: Module = None,
     address: Address = None,
     host_key: HostKey = None,
     trust_first_contact: TrustFirstContact = False,
     bmc: BmcAddress = None,
     fingerprint: Fingerprint = None,
+    sets: module_fields.Sets = None,
     json: Json = False,
     as_user: AsUser = "",
 ) -> None:
-    """Add computers: identities that virtual machines get while they are reserved, or a lab machine.
+    """Add computers: identities that virtual machines get while they are reserved, or a lab machine (bare metal too).
 
     An identity is a host name and a MAC on each of the two networks. As many people can have a computer at one time
     as there are identities, if the hosts have room. A pool can grow: a higher --count adds what is missing.
 
-    A lab machine exists already, with the management key in root's authorized_keys; --group names the endpoint (of
-    the module standalone) that it belongs to. --host-key says how it is known (its /etc/ssh/ssh_host_ed25519_key.pub);
-    --trust-first-contact pins what answers first. What has no guest needs no address. Adding it again changes it.
+    A lab machine exists already. --group names the endpoint that it belongs to; --module, if there is one of it.
+    One of the module standalone has the management key in root's authorized_keys. --host-key says how it is known (its
+    /etc/ssh/ssh_host_ed25519_key.pub); --trust-first-contact pins what answers first. Computers that are loaded need
+    neither. Adding it again changes it; `vclab computer import` adds many.
+
     --bmc says where it is switched; that is tried first. The BMC's password is asked for, never an argument.
+    --set FIELD=VALUE sets what only its module knows of it.
 
     \b
     Examples:
       vclab computer add vm --count 40
       vclab computer add lab --count 8 --mac-prefix 00:50:56
-      vclab computer add paint-1 --private-mac 02:76:63:99:00:01 --public-mac 02:76:63:99:01:01
+      vclab computer add paint-1 --mac 02:76:63:99:00:01 --public-mac 02:76:63:99:01:01
       vclab computer add pc-07 --group room-12 --address 10.77.0.27 --host-key ./pc-07.pub
       vclab computer add pc-08 --group room-12 --address 10.77.0.28 --host-key ./pc-08.pub \\
         --bmc wol://02-76-63-99-00-08@10.77.0.28/10.77.255.255
+      vclab computer add metal01 --module bare-metal --mac 52:54:00:12:34:01 --address 10.78.0.11 \\
+        --bmc ipmi://vclab@10.9.0.11 --set disk=serial=S3X9NB0K123456
     """
-    pool, machine = (count, mac_prefix) != (None, None), (address, host_key, bmc, fingerprint) != (None,) * 4
+    pool = (count, mac_prefix) != (None, None)
+    machine = (address, host_key, bmc, fingerprint, sets) != (None,) * 5
     ask, one = asker(context), (private_mac, public_mac) != (None, None)
-    if group_ is not None:
+    if (group_, module) != (None, None):
         _add_lab_machine(context, group_, host_key, pool, json)
     elif machine:
-        raise Usage("--address, --host-key and --bmc are for lab machines", "name the machine's endpoint with --group")
+        raise Usage(
+            "--address, --host-key, --bmc and --set are for lab machines",
+            "name the machine's endpoint with --group or --module",
+        )
     elif trust_first_contact:
         raise Usage("--trust-first-contact is for lab machines", "name the machine's endpoint with --group")
     elif count is not None and not one:
         ask.tell(computers.add_pool, given(context, computers.AddPool), json, _list)
     elif pool or not one:
-        raise Usage("nothing to add", "use --count for a pool of computers, or --private-mac and --public-mac for one")
+        raise Usage("nothing to add", "use --count for a pool of computers, or --mac and --public-mac for one")
     elif private_mac is None or public_mac is None:
-        raise Usage("one computer needs both --private-mac and --public-mac")
+        raise Usage("one computer needs both --mac and --public-mac")
     else:
         ask.tell(computers.add_identity, given(context, computers.AddIdentity), json, _list)
 
 
-def _add_lab_machine(context: typer.Context, group: str, host_key: str | None, pool: bool, json: bool) -> None:
+def _add_lab_machine(context: typer.Context, group: str | None, host_key: str | None, pool: bool, json: bool) -> None:
     if pool:
         raise Usage("a lab machine has no --count and no --mac-prefix", "use --address")
     ask, keys = asker(context), key_texts([host_key] if host_key is not None else None)
-    question = given(context, computers.AddLabMachine, group=group, host_key=keys[0] if keys else None)
-    question = _with_bmc(ask, question)
-    ask.tell(computers.add_lab_machine, question, json, lambda computer: _tell(computer, ask.zone()))
+    data = module_fields.typed(context.params["sets"], {})
+    question = given(context, lab_machines.LabMachine, group=group, host_key=keys[0] if keys else None, data=data)
+    question = with_login(question, ask(lab_machines.preview, question))
+    ask.tell(lab_machines.add, question, json, lambda computer: _tell(computer, ask.zone()))
 
 
 @app.command("edit")
@@ -159,13 +188,15 @@ def edit(
     notes: Annotated[str | None, typer.Option("--notes", help="Notes for administrators.", show_default=False)] = None,
     bmc: BmcAddress = None,
     fingerprint: Fingerprint = None,
+    sets: module_fields.Sets = None,
     json: Json = False,
     as_user: AsUser = "",
 ) -> None:
     """Take a computer out of service, return it to service, change its notes, or say where it is switched.
 
     A computer that is held now keeps its state until its reservation has ended. A BMC is logged in to first; its
-    password is asked for without echo, or read from standard input, and kept among the secrets.
+    password is asked for without echo, or read from standard input, and kept among the secrets. --set FIELD=VALUE sets
+    what only its module knows of it.
 
     \b
     Examples:
@@ -176,7 +207,7 @@ def edit(
     ask = asker(context)
     ask.tell(
         computers.edit,
-        _with_bmc(ask, given(context, computers.Edit)),
+        _with_bmc(ask, given(context, computers.Edit, data=module_fields.typed(sets, {}))),
         json,
         lambda computer: _tell(computer, ask.zone()),
     )
@@ -197,17 +228,37 @@ def check(context: typer.Context, name: ComputerName, json: Json = False, as_use
     asker(context).tell(power.switch, question, json, tell_power)
 
 
+app.command("inspect")(inspect)
+
+
 @app.command("reload")
 def reload(
     context: typer.Context,
-    name: ComputerName,
-    image: Annotated[
-        str, typer.Option("--image", help="Load this image [default: what was loaded last].", show_default=False)
+    names: ComputerNames = None,
+    group_: Annotated[
+        str, typer.Option("--group", metavar="ENDPOINT", help="All computers of this group.", show_default=False)
     ] = "",
+    image: Annotated[
+        str,
+        typer.Option(
+            "--image",
+            metavar="IMAGE[:REVISION]",
+            help="Load this image [default: on each what was loaded last].",
+            show_default=False,
+        ),
+    ] = "",
+    when_free: Annotated[
+        bool,
+        typer.Option("--when-free/--now", help="Those that somebody holds, when nobody does any more / refuse them."),
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     json: Json = False,
     as_user: AsUser = "",
 ) -> None:
-    """Load a computer again that nobody holds, with the image that was loaded last or another one.
+    """Load computers anew, with the image that was loaded last or another one. All that is on them is lost.
+
+    Shows which computers are hit, and asks. All are loaded, or none: one that is unknown, can't be loaded, or is held
+    (without --when-free) is named. Only so many are loaded at one time (the settings `idle`); the others follow.
 
     For computers that stay and can be loaded (module fake-metal). A completed load ends a taint, maintenance and
     failure; a failed load leaves the computer failed. `vclab computer show` tells the reason.
@@ -215,11 +266,25 @@ def reload(
     \b
     Examples:
       vclab computer reload metal07
-      vclab computer reload metal07 --image debian-12-metal
+      vclab computer reload metal07 metal08 --image debian-12-metal:4 --yes
+      vclab computer reload --group room-9 --when-free
     """
-    started = f"{name}  is being loaded; `vclab computer show {name}` shows how it goes"
-    question = given(context, computers.LoadAgain)
-    asker(context).tell(computers.reload, question, json, lambda _: say(started))
+    ask = asker(context)
+    name, revision = _image_and_revision(image)
+    found = ask(
+        computers.preview_reload,
+        computers.WhichReload(
+            names=tuple(names or ()), group=group_, image=name, revision=revision, when_free=when_free
+        ),
+    )
+    if refused := [each.why_not for each in found if each.why_not]:
+        held = any(each.holder for each in found) and not when_free
+        raise Refused("; ".join(refused), "use --when-free for those that somebody holds" if held else "")
+    if not yes:
+        _confirm_reload(found, ask.zone())
+    chosen = tuple(each.name for each in found)
+    question = computers.Reload(names=chosen, image=name, revision=revision, when_free=when_free)
+    ask.tell(computers.reload, question, json, _tell_reloaded)
 
 
 @app.command("disable")
@@ -297,6 +362,44 @@ def show(context: typer.Context, name: ComputerName, json: Json = False) -> None
     ask.tell(computers.show, given(context, Named), json, lambda computer: _describe(computer, ask))
 
 
+def _image_and_revision(text: str) -> tuple[str, int]:
+    """ "debian-12:4". Raises ``Usage``."""
+    name, colon, number = text.partition(":")
+    if not colon:
+        return name, 0
+    if not (number.isascii() and number.isdecimal() and 0 < int(number) <= MOST_REVISIONS):
+        raise Usage(f"{number!r} is no number of a revision", "write --image IMAGE:REVISION, such as debian-12:4")
+    return name, int(number)
+
+
+def _confirm_reload(found: Sequence[Reloaded], zone: ZoneInfo) -> None:
+    """Raises ``Refused``."""
+    lost = f"all that is on {_many(found)} would be lost"
+    if not sys.stdin.isatty():
+        raise Refused(lost, "confirm it by --yes")
+    rows = [(each.name, each.holds, each.will_hold, _when(each, zone)) for each in found]
+    table(RELOADS, rows)
+    confirm(f"All that is on {_many(found)} will be lost. Go on?", "it was not confirmed", "nothing was changed")
+
+
+def _when(each: Reloaded, zone: ZoneInfo) -> str:
+    if not each.holder:
+        return "now"
+    return f"when {each.holder} has left it" + (f", probably {dated(each.until, zone)}" if each.until else "")
+
+
+def _many(found: Sequence[Reloaded]) -> str:
+    return found[0].name if len(found) == 1 else f"{len(found)} computers"
+
+
+def _tell_reloaded(found: Sequence[Reloaded]) -> None:
+    now, later = [each.name for each in found if not each.holder], [each.name for each in found if each.holder]
+    if now:
+        say(f"{', '.join(now)}: to be loaded; `vclab computer list` shows how far it is")
+    if later:
+        say(f"{', '.join(later)}: to be loaded when nobody holds {'it' if len(later) == 1 else 'them'} any more")
+
+
 def _with_bmc(ask: Asker, question: S) -> S:
     """The question with what the login at its BMC needs."""
     if question.bmc is None:
@@ -345,13 +448,23 @@ def _tell(computer: Computer, zone: ZoneInfo) -> None:
             ("Private", " ".join(filter(None, (computer.private_mac, computer.private_address)))),
             ("Public", " ".join(filter(None, (computer.public_mac, computer.public_address)))),
             ("Switched", computer.power),
+            *module_fields.shown(computer.module_data),
+            ("Error", computer.error or ""),
             ("Spare", _spare(computer, zone)),
             ("Out of service", computer.why_out_of_service),
             ("Leaves service", f"when it is free: {computer.why_leaving or 'no reason given'}" * computer.leaving),
+            ("Loaded anew", _wanted_load(computer)),
             ("Returns", dated(computer.returns_at, zone) if computer.returns_at else ""),
             ("Notes", computer.notes),
         ]
     )
+
+
+def _wanted_load(computer: Computer) -> str:
+    if not computer.load_intent:
+        return ""
+    revision = f", revision {computer.load_revision}" if computer.load_revision else ""
+    return f"as soon as it is free and has its turn, with {computer.load_image or 'what was loaded last'}{revision}"
 
 
 def _spare(computer: Computer, zone: ZoneInfo) -> str:

@@ -12,6 +12,7 @@ from vclab.cli.nouns import group
 from vclab.cli.output import fields, note, say, table
 from vclab.cli.params import AsUser, EndpointName, Json, Why
 from vclab.cli.tables import Column, Fit
+from vclab.model.catalog import AfterUse
 from vclab.model.errors import Failed
 from vclab.service import checks, endpoints, events, module_data
 from vclab.service.endpoints import CheckedEndpoint, Endpoint
@@ -127,6 +128,18 @@ Reserve = Annotated[
 ]
 
 
+After = Annotated[
+    str | None,
+    typer.Option(
+        "--after-use",
+        metavar="on|off|unloaded",
+        help="Of a group: its computers are brought back to their image and left on [default], or switched off; or "
+        "switched off as they are, and loaded when somebody needs them.",
+        show_default=False,
+    ),
+]
+
+
 @app.command("add")
 def add(
     context: typer.Context,
@@ -145,6 +158,7 @@ def add(
     datastore_policy: DatastorePolicy = None,
     cpu_overcommit: Overcommit = None,
     memory_reserve_mb: Reserve = None,
+    after_use: After = None,
     sets: module_fields.Sets = None,
     site: Site = None,
     json: Json = False,
@@ -196,6 +210,7 @@ def edit(
     datastore_policy: DatastorePolicy = None,
     cpu_overcommit: Overcommit = None,
     memory_reserve_mb: Reserve = None,
+    after_use: After = None,
     sets: module_fields.Sets = None,
     site: Site = None,
     json: Json = False,
@@ -210,6 +225,7 @@ def edit(
       vclab endpoint edit vc1 --public-network students --cpu-overcommit 6
       vclab endpoint edit vc1 --host-policy spread --resource-pool students
       vclab endpoint edit vc1 --imaging-network lab-imaging
+      vclab endpoint edit room-12 --after-use off
     """
     question, ask = given(context, endpoints.Edit, data=_data(context)), asker(context)
     question = with_login(question, ask(endpoints.preview_edit, question))
@@ -309,6 +325,12 @@ def _data(context: typer.Context) -> dict[str, str]:
     return module_fields.typed(given["sets"], {name: given[name] for name in _OPTIONS})
 
 
+_AFTER_USE = {
+    AfterUse.OFF: "off: brought back to their image, and switched off",
+    AfterUse.UNLOADED: "unloaded: switched off as they are",
+}
+
+
 def _list(found: tuple[Endpoint, ...]) -> None:
     rows = [
         (e.name, e.module, e.site, e.url, e.username, f"{e.fingerprint[:16]}…" if e.url else "", disabled(e))
@@ -337,6 +359,7 @@ def _tell(endpoint: Endpoint) -> None:
             ("Endpoint", endpoint.name),
             ("Module", endpoint.module),
             ("Site", endpoint.site),
+            ("After use", "" if endpoint.after_use is AfterUse.ON else _AFTER_USE[endpoint.after_use]),
             ("Note", disabled(endpoint)),
             *_login_rows(endpoint),
             *module_fields.shown(endpoint.module_data),

@@ -19,7 +19,7 @@ def with_login(question: Q, login: Login) -> Q:
     if login.certificate:
         more["fingerprint"] = _confirmed(login)
     if login.password:
-        more["password"] = SecretStr(_password(login.username))
+        more["password"] = SecretStr(typed_password(login.username))
     return question.model_copy(update=more)
 
 
@@ -36,13 +36,13 @@ def _confirmed(login: Login) -> str:
     return seen
 
 
-def _password(username: str) -> str:
+def typed_password(whose: str) -> str:
     """From the terminal without echo, else the first line of standard input. Raises ``Usage``."""
     from getpass import getpass
 
     try:
         if sys.stdin.isatty():
-            password = getpass(f"Password of {username}: ", stream=sys.stderr)
+            password = getpass(f"Password of {whose}: ", stream=sys.stderr)
         else:
             password = sys.stdin.readline(1000).rstrip("\r\n")
     except (UnicodeDecodeError, EOFError):

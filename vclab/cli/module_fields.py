@@ -1,4 +1,4 @@
-"""``--set FIELD=VALUE``: module data of images and endpoints, as it is typed and shown."""
+"""``--set FIELD=VALUE``: module data of images, endpoints and computers, as it is typed and shown."""
 
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from vclab.cli.errors import Usage, quoted
+from vclab.service import module_data
 
 Sets = Annotated[
     list[str] | None,
@@ -28,4 +29,8 @@ def typed(sets: Iterable[str] | None, options: Mapping[str, str | None]) -> dict
 
 def shown(data: Mapping[str, Any] | None) -> list[tuple[str, str]]:
     """The fields that have a value, for people."""
-    return [(field.replace("_", " ").capitalize(), str(value)) for field, value in (data or {}).items() if value]
+    return [
+        (field.replace("_", " ").capitalize(), module_data.shown(value))
+        for field, value in (data or {}).items()
+        if value
+    ]

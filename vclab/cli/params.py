@@ -101,6 +101,10 @@ Login = Annotated[
 ComputerName = Annotated[
     str, typer.Argument(metavar="COMPUTER", help="Its name.", show_default=False, autocompletion=_computers)
 ]
+ComputerNames = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="COMPUTER…", help="Their names.", show_default=False, autocompletion=_computers),
+]
 EndpointName = Annotated[
     str, typer.Argument(metavar="ENDPOINT", help="Its name in vclab.", show_default=False, autocompletion=_endpoints)
 ]

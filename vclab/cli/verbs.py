@@ -40,7 +40,7 @@ NOUNS = (
     Verb("user", "vclab.cli.user:app", "The people who may reserve."),
     Verb("image", "vclab.cli.image_revisions:app", "The images that people reserve."),
     Verb("repository", "vclab.cli.repository:app", "Folders that keep images' bytes."),
-    Verb("computer", "vclab.cli.computer:app", "The computers that people get."),
+    Verb("computer", "vclab.cli.computer_import:app", "The computers that people get."),
     Verb("endpoint", "vclab.cli.endpoint:app", "What provisions: vCenters, groups of lab machines."),
     Verb("host", "vclab.cli.host:app", "Hosts that are out of service."),
     Verb("store", "vclab.cli.store:app", "The database."),

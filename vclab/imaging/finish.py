@@ -1,11 +1,10 @@
 """Fits what was written to its disk: GPT's second copy at the disk's end, the last partition and its file system grown.
 
-    finish.py DISK
+    finish DISK
 
-It runs on the node that was imaged, after its disk was read back: it changes what the block map describes. It is one
-file for Python 3.11 with nothing but its standard library, beside util-linux, mount, fdisk, e2fsprogs, xfsprogs,
-btrfs-progs and a kernel with loop devices; it imports nothing of vclab. Each act is harmless when it is repeated. What
-it did, or why it could not, it says in one line of JSON:
+It runs on the node that was imaged (``on_node.py``), after its disk was read back: it changes what the block map
+describes. It needs util-linux, mount, fdisk, e2fsprogs, xfsprogs, btrfs-progs and a kernel with loop devices. It has no
+leash: what it has begun it ends. Each act is harmless when it is repeated. It says one line:
 
     {"event": "done", "moved": true, "grown": 2, "text": "..."}
     {"event": "error", "code": "failing", "text": "..."}
@@ -16,19 +15,16 @@ it did, or why it could not, it says in one line of JSON:
 import contextlib
 import json
 import struct
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-PATIENCE = 3600.0
-"""Seconds for one program: a large file system is checked before it grows."""
+from vclab.imaging.on_node import Trouble, attempt, carry_out, last_line, run
+
 WORTH_IT = 1 << 20
 """Fewer free bytes behind a partition are left."""
 _EXTENDED = {"5", "f", "85"}
-_SAID = 300
 _WHY_NOT = {
     "swap": "it is swap, so what lies before it can't grow",
     "LVM2_member": "it belongs to LVM: grow it with pvresize and lvextend in the system",
@@ -37,10 +33,6 @@ _WHY_NOT = {
     "ntfs": "it is NTFS: Windows can extend it",
     "": "what it holds is not known",
 }
-
-
-class Trouble(Exception):
-    """A sentence for people."""
 
 
 def finish(disk: str) -> dict[str, Any]:
@@ -62,7 +54,7 @@ def finish(disk: str) -> dict[str, Any]:
     if any(part.get("type", "").lower() in _EXTENDED for part in parts[:-1]) and number > 4:
         return _done(moved, 0, f"partition {number}, the last one, was not grown: it lies in an extended one")
     if _room(disk, table, last) >= WORTH_IT:
-        _run(
+        run(
             ["sfdisk", "--quiet", "--no-reread", "--no-tell-kernel", "--wipe", "never", "-N", str(number), disk], ",+\n"
         )
         table = _table(disk) or table
@@ -73,14 +65,14 @@ def finish(disk: str) -> dict[str, Any]:
 
 
 def _done(moved: bool, grown: int, text: str) -> dict[str, Any]:
-    return {"event": "done", "moved": moved, "grown": grown, "text": text}
+    return {"moved": moved, "grown": grown, "text": text}
 
 
 # --- the table ------------------------------------------------------------------------------------------------------
 
 
 def _table(disk: str) -> dict[str, Any] | None:
-    ran = _try(["sfdisk", "--json", disk])
+    ran = attempt(["sfdisk", "--json", disk])
     if ran.returncode:
         return None
     table: dict[str, Any] = json.loads(ran.stdout)["partitiontable"]
@@ -95,7 +87,7 @@ def _move_copy(disk: str, sector: int) -> bool:
         (at,) = struct.unpack_from("<Q", held.read(sector), 32)
     if at == size // sector - 1:
         return False
-    _run(["sfdisk", "--quiet", "--no-reread", "--no-tell-kernel", "--relocate", "gpt-bak-std", disk])
+    run(["sfdisk", "--quiet", "--no-reread", "--no-tell-kernel", "--relocate", "gpt-bak-std", disk])
     return True
 
 
@@ -122,7 +114,7 @@ def _place(part: dict[str, Any], sector: int) -> tuple[int, int]:
 
 def _holds(disk: str, at: int, size: int) -> str:
     place = ["--offset", str(at), "--size", str(size)]
-    ran = _try(["blkid", "--probe", "--output", "value", "--match-tag", "TYPE", *place, disk])
+    ran = attempt(["blkid", "--probe", "--output", "value", "--match-tag", "TYPE", *place, disk])
     return ran.stdout.strip() if ran.returncode == 0 else ""
 
 
@@ -131,21 +123,21 @@ def _device(disk: str, part: dict[str, Any], sector: int) -> Iterator[str]:
     """A device of the partition, whatever partitions the kernel still believes in."""
     at, size = _place(part, sector)
     place = ["--offset", str(at), "--sizelimit", str(size), "--sector-size", str(sector)]
-    device = _run(["losetup", "--find", "--show", *place, disk]).strip()
+    device = run(["losetup", "--find", "--show", *place, disk]).strip()
     try:
         yield device
     finally:
-        _run(["losetup", "--detach", device])
+        run(["losetup", "--detach", device])
 
 
 # --- file systems ---------------------------------------------------------------------------------------------------
 
 
 def _grow_ext(device: str) -> None:
-    checked = _try(["e2fsck", "-f", "-p", device])
+    checked = attempt(["e2fsck", "-f", "-p", device])
     if checked.returncode > 1:  # 1: it has put something right
-        raise Trouble(f"e2fsck refuses {device}: {_last_line(checked.stdout)}")
-    _run(["resize2fs", device])
+        raise Trouble("failing", f"e2fsck refuses {device}: {last_line(checked.stdout)}")
+    run(["resize2fs", device])
 
 
 def _grow_xfs(device: str) -> None:
@@ -159,48 +151,16 @@ def _grow_btrfs(device: str) -> None:
 def _mounted(device: str, options: Sequence[str], words: Sequence[str]) -> None:
     """A program that takes the folder where a file system is mounted."""
     with tempfile.TemporaryDirectory() as folder:
-        _run(["mount", *options, device, folder])
+        run(["mount", *options, device, folder])
         try:
-            _run([*words, folder])
+            run([*words, folder])
         finally:
-            _run(["umount", folder])
+            run(["umount", folder])
 
 
 _GROW = {**dict.fromkeys(("ext2", "ext3", "ext4"), _grow_ext), "xfs": _grow_xfs, "btrfs": _grow_btrfs}
 
 
-# --- programs -------------------------------------------------------------------------------------------------------
-
-
-def _run(words: Sequence[str], given: str = "") -> str:
-    ran = _try(words, given)
-    if ran.returncode:
-        raise Trouble(f"{words[0]} failed: {_last_line(ran.stderr or ran.stdout)}")
-    return ran.stdout
-
-
-def _try(words: Sequence[str], given: str = "") -> "subprocess.CompletedProcess[str]":
-    try:
-        return subprocess.run(words, input=given, capture_output=True, text=True, errors="replace", timeout=PATIENCE)
-    except FileNotFoundError:
-        raise Trouble(f"{words[0]} is missing in the imaging environment") from None
-    except subprocess.TimeoutExpired:
-        raise Trouble(f"{words[0]} took longer than {PATIENCE:.0f} s") from None
-
-
-def _last_line(said: str) -> str:
-    return (said.strip().splitlines() or ["it gives no reason"])[-1][:_SAID]
-
-
-def main() -> int:
+def main(words: Sequence[str]) -> int:
     """As its words say."""
-    try:
-        said = finish(sys.argv[1])
-    except (Trouble, OSError, ValueError, KeyError) as trouble:
-        said = {"event": "error", "code": "failing", "text": str(trouble)}
-    print(json.dumps(said), flush=True)
-    return 0 if said["event"] == "done" else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    return carry_out(lambda: finish(words[0]))

@@ -1,30 +1,23 @@
 """Writes a disk from a stream, and reads it back. It runs on the node that is imaged, in the imaging environment.
 
-    receiver.py check  --map MAP DISK              refuses a disk that can't be written, before anything is
-    receiver.py write  --map MAP --from N DISK     writes the chunks from N on; they come on the standard input
-    receiver.py verify --map MAP DISK              reads back what the map says, from the disk and not from memory
+    receiver check  --map MAP DISK              refuses a disk that can't be written, before anything is
+    receiver write  --map MAP --from N DISK     writes the chunks from N on; they come on the standard input
+    receiver verify --map MAP DISK              reads back what the map says, from the disk and not from memory
 
-It is one file for Python 3.11 with nothing but its standard library, beside the program ``zstd``; it imports nothing of
-vclab, which copies it to the node. MAP is a block map as JSON (vclab/library/block_map.py). On the standard input come
+It is run as ``on_node.py`` says. MAP is a block map as JSON (vclab/library/block_map.py). On the standard input come
 packets, each after its length, the last one empty. What they hold is compressed by zstd: for each chunk with data its
 number and length, and its data pieces. Each chunk's hash is checked before it is written. ``--blank``: what no file
-system needs becomes zeros too, up to the disk's end; else it keeps what somebody before has written there.
-
-The standard input is also a leash: when it is closed before "done", by whatever has happened to the sender, the program
-stops at once. It says how far it is on the standard output, one line of JSON each:
+system needs becomes zeros too, up to the disk's end; else it keeps what somebody before has written there. It says:
 
     {"event": "looking"}                    whether what was written before is there
     {"event": "ready", "chunk": N}          write begins at this chunk: what is asked for, or one before it
     {"event": "at", "chunk": N, ...}        all before this chunk is on the disk, or has been read back
     {"event": "done"}
     {"event": "error", "code": ..., "text": ...}
-
-It ends with 0 after "done", else with 1.
 """
 
 import argparse
 import contextlib
-import errno
 import fcntl
 import hashlib
 import io
@@ -32,35 +25,19 @@ import json
 import mmap
 import os
 import queue
-import select
-import signal
-import stat
-import struct
 import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, cast
 
-PACKET = struct.Struct(">I")
-"""Before each packet: how many bytes follow."""
-FRAME = struct.Struct(">QI")
-"""Before each chunk: its number, and how many bytes follow."""
-PIPE = 1 << 20
-"""Bytes of a packet at most, and of the pipes."""
-SAYS_AFTER = 1.0
-"""Seconds between two lines about how far it is; what was written is flushed to the disk before each."""
+from vclab.imaging.on_node import FRAME, PACKET, PIPE, SAYS_AFTER, Disk, Trouble, carry_out, leashed, say, take_over
+
 AHEAD = 3
 """Chunks that are read while another is written."""
 
-_SECTOR, _IS_READ_ONLY, _ZERO_OUT = 0x1268, 0x125E, 0x127F
-"""BLKSSZGET, BLKROGET, BLKZEROOUT of linux/fs.h."""
 _ALIGNED = 4096
-_TAKES_OVER_WITHIN, _LETS_GO_WITHIN = 10.0, 2.0
-_FLOCK = struct.Struct("hhqqi0q")
-"""struct flock of fcntl.h: type, whence, start, length, process."""
 _AT_THE_END = 1 << 20
 """Bytes at a disk's end that are zeroed: arrays that it was in before have left their marks there."""
 
@@ -68,20 +45,6 @@ Extents = list[tuple[int, int]]
 """(byte, length)."""
 Chunk = tuple[int, Extents, Extents, str]
 """Number, data, zeros, hash of the data."""
-
-
-class Trouble(Exception):
-    """What the sender must know: a code for programs, a sentence for people."""
-
-    def __init__(self, code: str, text: str, **more: int | None) -> None:
-        super().__init__(text)
-        self.said: dict[str, Any] = {"event": "error", "code": code, "text": text, **more}
-
-
-def say(**what: Any) -> None:
-    """One line. Whoever listened may be gone; then the leash is cut too."""
-    with contextlib.suppress(BrokenPipeError):
-        os.write(1, json.dumps(what).encode() + b"\n")
 
 
 class Map:
@@ -126,120 +89,14 @@ class Map:
         return found
 
 
-class Disk:
-    """The disk that is written and read, not through the kernel's memory."""
-
-    def __init__(self, path: str, writing: bool) -> None:
-        self.path = path
-        flags = os.O_RDWR if writing else os.O_RDONLY
-        try:
-            mode = Path(path).stat().st_mode
-            self.is_block = stat.S_ISBLK(mode)
-            if not self.is_block and not stat.S_ISREG(mode):
-                raise Trouble("absent", f"{path} is no disk")
-            # Exclusive: a block device that is mounted, or part of an array, is busy.
-            self.file = self._open(flags | (os.O_EXCL if self.is_block else 0))
-        except OSError as error:
-            raise _unopened(path, error) from None
-        self.size = os.lseek(self.file, 0, os.SEEK_END)
-        self.sector = self._number(_SECTOR) if self.is_block else 512
-        if writing and self.is_block and self._number(_IS_READ_ONLY):
-            raise Trouble("read-only", f"the disk {path} is read-only")
-        self._zeros = memoryview(mmap.mmap(-1, 4 << 20))
-        self._zero_out = self.is_block
-
-    def _open(self, flags: int) -> int:
-        """One that is in use is tried again for a while: an attempt that was killed is still letting go of it."""
-        flags, deadline = flags | os.O_DIRECT, time.monotonic() + _LETS_GO_WITHIN
-        while True:
-            try:
-                return os.open(self.path, flags)
-            except OSError as error:
-                if error.errno == errno.EINVAL and flags & os.O_DIRECT:  # a file system without it
-                    flags &= ~os.O_DIRECT
-                elif error.errno == errno.EBUSY and time.monotonic() < deadline:
-                    time.sleep(0.1)
-                else:
-                    raise
-
-    def _number(self, request: int) -> int:
-        held = bytearray(8)
-        fcntl.ioctl(self.file, request, held)
-        return int.from_bytes(held[:4], sys.byteorder)
-
-    def must_take(self, map_: Map) -> None:
-        """Before the first write."""
-        if self.size < map_.size:
-            text = f"the disk {self.path} is too small: it has {self.size} bytes, the image {map_.size}"
-            raise Trouble("too-small", text)
-        if map_.sector and self.is_block and self.sector != map_.sector:
-            counts = f"the image's partition table counts by {map_.sector}"
-            raise Trouble("sectors", f"the disk {self.path} has sectors of {self.sector} bytes, {counts}")
-
-    def rounded(self, length: int) -> int:
-        """Up to whole sectors."""
-        return -(-length // self.sector) * self.sector
-
-    def write(self, at: int, held: memoryview) -> None:
-        """All of it."""
-        while held:
-            try:
-                written = os.pwrite(self.file, held, at)
-            except OSError as error:
-                raise self._failed("written", at, error) from None
-            held, at = held[written:], at + written
-
-    def zero(self, at: int, length: int) -> None:
-        """As the disk can, or by writing zeros."""
-        length = self.rounded(length)
-        if self._zero_out:
-            try:
-                fcntl.ioctl(self.file, _ZERO_OUT, struct.pack("=QQ", at, length))
-                return
-            except OSError as error:
-                if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOTTY):
-                    raise self._failed("zeroed", at, error) from None
-                self._zero_out = False
-        for offset in range(0, length, len(self._zeros)):
-            self.write(at + offset, self._zeros[: min(len(self._zeros), length - offset)])
-
-    def read(self, at: int, into: memoryview) -> None:
-        """All of it; ``into`` is aligned."""
-        done = 0
-        while done < len(into):
-            try:
-                got = os.preadv(self.file, [into[done:]], at + done)
-            except OSError as error:
-                raise self._failed("read", at + done, error) from None
-            if not got:
-                raise Trouble("failing", f"the disk {self.path} ends at byte {at + done}", at=at + done)
-            done += got
-
-    def flush(self) -> None:
-        """What was written is on the disk."""
-        try:
-            os.fdatasync(self.file)
-        except OSError as error:
-            raise self._failed("flushed", None, error) from None
-
-    def forget(self) -> None:
-        """What the kernel holds of it in memory: the next read is of the disk."""
-        self.flush()
-        os.posix_fadvise(self.file, 0, 0, os.POSIX_FADV_DONTNEED)
-
-    def _failed(self, done: str, at: int | None, error: OSError) -> Trouble:
-        where = "" if at is None else f" at byte {at}"
-        return Trouble("failing", f"the disk {self.path} can't be {done}{where}: {error.strerror}", at=at)
-
-
-def _unopened(path: str, error: OSError) -> Trouble:
-    if error.errno in (errno.ENOENT, errno.ENXIO, errno.ENODEV, errno.ENOMEDIUM):
-        return Trouble("absent", f"there is no disk {path}")
-    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-        return Trouble("read-only", f"the disk {path} can't be written: {error.strerror}")
-    if error.errno == errno.EBUSY:
-        return Trouble("busy", f"the disk {path} is in use")
-    return Trouble("failing", f"the disk {path} can't be opened: {error.strerror}")
+def must_take(disk: Disk, map_: Map) -> None:
+    """Before the first write. Raises ``Trouble``."""
+    if disk.size < map_.size:
+        text = f"the disk {disk.path} is too small: it has {disk.size} bytes, the image {map_.size}"
+        raise Trouble("too-small", text)
+    if map_.sector and disk.is_block and disk.sector != map_.sector:
+        counts = f"the image's partition table counts by {map_.sector}"
+        raise Trouble("sectors", f"the disk {disk.path} has sectors of {disk.sector} bytes, {counts}")
 
 
 class Progress:
@@ -372,7 +229,7 @@ def _pass_on(into: int, most: int) -> int:
 
 def write(map_: Map, disk: Disk, begin: int) -> None:
     """From this chunk on, or from an earlier one if what is before it is not on the disk."""
-    disk.must_take(map_)
+    must_take(disk, map_)
     begin = _resumed(map_, disk, begin)
     say(event="ready", chunk=begin)
     feed, progress = Feed(map_, begin), Progress(map_, begin, disk.flush)
@@ -429,7 +286,7 @@ def _resumed(map_: Map, disk: Disk, begin: int) -> int:
 
 def verify(map_: Map, disk: Disk) -> None:
     """All that was written, zeros too, from the disk."""
-    disk.must_take(map_)
+    must_take(disk, map_)
     disk.forget()
     progress, buffer = Progress(map_, 0, lambda: None), memoryview(mmap.mmap(-1, map_.chunk))
     for number, data, zero, sha in map_.chunks():
@@ -458,35 +315,7 @@ def _hash(disk: Disk, extents: Extents, buffer: memoryview) -> str:
 # --- the program ----------------------------------------------------------------------------------------------------
 
 
-def _leash() -> None:
-    """Ends the program when the standard input is closed."""
-    watched = select.poll()
-    watched.register(0, select.POLLHUP | select.POLLRDHUP)
-    while not watched.poll():
-        pass
-    say(event="error", code="stopped", text="the sender is gone")
-    os._exit(1)
-
-
-def _take_over(path: str) -> None:
-    """Lock what whoever works on this node's disk locks, as long as this process lives. Whoever holds it is an older
-    attempt, which has hung: it is killed."""
-    file, deadline = os.open(path, os.O_RDWR | os.O_CREAT, 0o600), time.monotonic() + _TAKES_OVER_WITHIN
-    while True:
-        try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        except OSError as error:
-            if error.errno not in (errno.EACCES, errno.EAGAIN) or time.monotonic() > deadline:
-                raise Trouble("failing", f"an older attempt can't be ended: {error.strerror}") from None
-        *_, holder = _FLOCK.unpack(fcntl.fcntl(file, fcntl.F_GETLK, _FLOCK.pack(fcntl.F_WRLCK, 0, 0, 0, 0)))
-        if holder:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(holder, signal.SIGKILL)
-        time.sleep(0.05)
-
-
-def main() -> int:
+def main(words: Sequence[str]) -> int:
     """As its words say."""
     parser = argparse.ArgumentParser()
     parser.add_argument("what", choices=("check", "write", "verify"))
@@ -494,27 +323,20 @@ def main() -> int:
     parser.add_argument("--map", required=True)
     parser.add_argument("--blank", action="store_true")
     parser.add_argument("--from", dest="begin", type=int, default=0)
-    given = parser.parse_args()
-    threading.Thread(target=_leash, daemon=True).start()
-    try:
-        _take_over(f"{given.map}.lock")
-        with Path(given.map).open("rb") as held:
-            map_ = Map(json.load(held), given.blank)
-        disk = Disk(given.disk, given.what != "verify")
-        if given.what == "check":
-            disk.must_take(map_)
-        elif given.what == "write":
-            write(map_, disk, given.begin)
-        else:
-            verify(map_, disk)
-    except Trouble as trouble:
-        say(**trouble.said)
-        return 1
-    say(event="done")
-    return 0
+    given = parser.parse_args(words)
+    leashed()
+    return carry_out(lambda: _work(given))
 
 
-if __name__ == "__main__":
-    code = main()
-    sys.stdout.flush()
-    os._exit(code)
+def _work(given: argparse.Namespace) -> dict[str, Any]:
+    take_over()
+    with Path(given.map).open("rb") as held:
+        map_ = Map(json.load(held), given.blank)
+    disk = Disk(given.disk, given.what != "verify")
+    if given.what == "check":
+        must_take(disk, map_)
+    elif given.what == "write":
+        write(map_, disk, given.begin)
+    else:
+        verify(map_, disk)
+    return {}

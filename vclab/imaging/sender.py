@@ -15,63 +15,22 @@ stops when its standard input is closed (vclab/imaging/receiver.py).
 import contextlib
 import fcntl
 import hashlib
-import json
 import os
 import select
-import shlex
 import subprocess
-import tempfile
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
-from vclab.imaging.receiver import FRAME, PACKET, PIPE
+from vclab.imaging.node import STOPPED_WITHIN as STOPPED_WITHIN
+from vclab.imaging.node import TICK, Damaged, Said, copy, followed, number, place_programs, text
+from vclab.imaging.node import Node as Node
+from vclab.imaging.on_node import FRAME, PACKET, PIPE
 from vclab.library.block_map import BlockMap, Run
 from vclab.library.content import Told, nobody
-from vclab.model.errors import CopyLost, Refused, StepFailed, Unreachable, VclabError
-
-TICK = 0.5
-"""Seconds: whoever is told, and may end the work, is told that often."""
-SILENT = 60.0
-"""Seconds without progress, which a node tells every second, after which an attempt is given up."""
-STOPPED_WITHIN = 2.0
-_LONGEST_LINE = 64 << 10
-_SAID = 300
-_PATIENCE = 60.0
-_BEFORE_WRITING = {
-    "too-small": "give the node a larger disk, or choose an image with a smaller one",
-    "sectors": "an image boots only from a disk with sectors as large as those of the disk that it was made on",
-    "read-only": "switch off its write protection",
-    "absent": "is it connected, and is this its name?",
-    "busy": "the imaging environment must not use it",
-}
-
-
-@dataclass(frozen=True)
-class Node:
-    """A node in the imaging environment.
-
-    ``words``: of a program that runs a command line there, such as ``ssh`` with its options; none: it is this machine.
-    """
-
-    disk: str
-    words: tuple[str, ...] = ()
-    folder: str = "/run/vclab-imaging"
-    blank: bool = False  #: what no file system needs becomes zeros too
-
-    def command(self, *words: str) -> list[str]:
-        """The words that run these there."""
-        return [*self.words, shlex.join(words)] if self.words else list(words)
-
-    def receiver(self, what: str, *words: str) -> list[str]:
-        """The words that run the receiver there."""
-        blank = ("--blank",) if self.blank else ()
-        program = ("python3", f"{self.folder}/receiver.py", what, "--map", f"{self.folder}/map.json")
-        return self.command(*program, *blank, *words, self.disk)
+from vclab.model.errors import CopyLost, Unreachable, VclabError
 
 
 @dataclass(frozen=True)
@@ -86,16 +45,14 @@ class Finished:
 
 def place(node: Node, block_map: BlockMap) -> None:
     """Copy the programs and the map to the node. Raises ``Unreachable``."""
-    programs = resources.files("vclab.imaging")
-    for name in ("receiver.py", "finish.py"):
-        _copy(node, name, (programs / name).read_bytes())
-    _copy(node, "map.json", block_map.json())
+    place_programs(node)
+    copy(node, "map.json", block_map.json())
 
 
 def check(node: Node) -> None:
     """Raises ``Refused`` when the disk is too small, has other sectors, is not there, read-only, or in use;
     ``Unreachable``."""
-    _followed(node.receiver("check"), nobody)
+    followed(_receiver(node, "check"))
 
 
 def write(
@@ -115,16 +72,16 @@ def write(
     ready = threading.Event()
     with _Feeder(source, block_map) as feeder:
 
-        def heard(said: dict[str, Any]) -> None:
+        def heard(said: Said) -> None:
             if said["event"] == "ready" and not ready.is_set():
                 ready.set()
-                feeder.start(_number(said, "chunk"))
+                feeder.start(number(said, "chunk"))
             elif said["event"] == "at":
-                written(_number(said, "chunk"))
+                written(number(said, "chunk"))
 
         try:
-            _followed(node.receiver("write", "--from", str(begin)), told, heard, feeder)
-        except _Damaged as damaged:
+            followed(_receiver(node, "write", "--from", str(begin)), told, heard, feeder)
+        except Damaged as damaged:
             feeder.must_have(damaged.chunk)
             raise
 
@@ -132,143 +89,20 @@ def write(
 def verify(node: Node, told: Told = nobody) -> None:
     """Read the disk back: all that the map has, zeros too. Raises ``StepFailed`` when it holds anything else or fails,
     and ``Unreachable``."""
-    _followed(node.receiver("verify"), told)
+    followed(_receiver(node, "verify"), told)
 
 
 def finish(node: Node, told: Told = nobody) -> Finished:
     """Fit it to the disk. Raises ``StepFailed`` and ``Unreachable``. What it has begun on the node, it ends there also
     when ``told`` raises."""
-    words = node.command("python3", f"{node.folder}/finish.py", node.disk)
-    said = _followed(words, told, patience=float("inf"))
-    return Finished(said.get("moved") is True, _number(said, "grown"), _text(said))
+    said = followed(node.program("finish", node.disk), told, patience=float("inf"))
+    return Finished(said.get("moved") is True, number(said, "grown"), text(said))
 
 
-# --- what runs on the node ------------------------------------------------------------------------------------------
-
-
-def _copy(node: Node, name: str, held: bytes) -> None:
-    path = f"{node.folder}/{name}"
-    script = f"mkdir -p {shlex.quote(node.folder)} && cat > {shlex.quote(path)}"
-    try:
-        ran = subprocess.run(node.command("sh", "-c", script), input=held, capture_output=True, timeout=_PATIENCE)
-    except subprocess.TimeoutExpired:
-        raise Unreachable(f"{path} could not be copied to the node within {_PATIENCE:.0f} s") from None
-    if ran.returncode:
-        raise Unreachable(f"{path} could not be copied to the node: {_shown(ran.stderr)}")
-
-
-def _followed(
-    words: Sequence[str],
-    told: Told,
-    heard: Callable[[dict[str, Any]], None] = lambda said: None,
-    feeder: "_Feeder | None" = None,
-    patience: float | None = None,
-) -> dict[str, Any]:
-    """Run a program on the node until it is done: what it says then. Its standard input is a pipe, whose end we hold:
-    it stops when that is closed, also by our death."""
-    given, leash = os.pipe()
-    with tempfile.TemporaryFile() as errors, contextlib.ExitStack() as stack:
-        running = subprocess.Popen(words, stdin=given, stdout=subprocess.PIPE, stderr=errors)
-        os.close(given)
-        stack.callback(_stop, running, leash, feeder)
-        if feeder:
-            feeder.output = leash
-        for said in _lines(running, told, SILENT if patience is None else patience):
-            if said["event"] == "done":
-                return said
-            if said["event"] == "error":
-                raise _trouble(said)
-            heard(said)
-            if feeder and feeder.failure:
-                raise feeder.failure
-        errors.seek(0)
-        raise Unreachable(f"the program on the node ended: {_shown(errors.read(4096))}")
-
-
-def _lines(running: "subprocess.Popen[bytes]", told: Told, patience: float) -> Iterator[dict[str, Any]]:
-    """What it says, until it closes its output. ``told`` is told at each tick. Raises ``Unreachable``."""
-    assert running.stdout is not None
-    left, output, heard, done, of = b"", select.poll(), time.monotonic(), 0, 0
-    output.register(running.stdout)
-    while True:
-        told(done, of)
-        if time.monotonic() - heard > patience:
-            raise Unreachable(f"there was no progress for {patience:.0f} s: the node or the repository is stuck")
-        if not output.poll(TICK * 1000):
-            yield {"event": "tick"}
-            continue
-        if not (said := os.read(running.stdout.fileno(), _LONGEST_LINE)):
-            return
-        *whole, left = (left + said).split(b"\n")
-        if len(left) > _LONGEST_LINE:
-            raise Unreachable("the node says what is not understood")
-        for line in map(_parsed, whole):
-            if line["event"] != "at" or _number(line, "done") > done:
-                heard = time.monotonic()
-            if line["event"] == "at":
-                done, of = _number(line, "done"), _number(line, "of")
-                told(done, of)
-            yield line
-
-
-def _parsed(line: bytes) -> dict[str, Any]:
-    try:
-        said = json.loads(line)
-    except (ValueError, RecursionError):
-        said = None
-    if not isinstance(said, dict) or not isinstance(said.get("event"), str):
-        raise Unreachable(f"the node says what is not understood: {_shown(line)}")
-    return said
-
-
-def _stop(running: "subprocess.Popen[bytes]", leash: int, feeder: "_Feeder | None") -> None:
-    """Nothing more is written after that. The program ends when its input is closed; then whoever runs it there."""
-    if feeder:
-        feeder.stop()
-    os.close(leash)
-    try:
-        running.wait(STOPPED_WITHIN - TICK)
-    except subprocess.TimeoutExpired:
-        running.kill()
-        running.wait()
-    assert running.stdout is not None
-    running.stdout.close()
-
-
-class _Damaged(Unreachable):
-    """A chunk did not come as the map has it."""
-
-    def __init__(self, text: str, chunk: int) -> None:
-        super().__init__(text)
-        self.chunk = chunk
-
-
-def _trouble(said: dict[str, Any]) -> VclabError:
-    code, text = said.get("code"), _text(said)
-    if code in _BEFORE_WRITING:
-        return Refused(text, _BEFORE_WRITING[code])
-    if code == "wire":
-        return _Damaged(text, _number(said, "chunk"))
-    if code == "stopped":
-        return Unreachable(text)
-    return StepFailed(text)
-
-
-def _text(said: dict[str, Any]) -> str:
-    return _shown(str(said.get("text", "")).encode())
-
-
-def _shown(said: bytes) -> str:
-    """Its last line, as people may be shown it."""
-    lines = said.decode("utf-8", "replace").strip().splitlines() or ["it gives no reason"]
-    return "".join(c if c.isprintable() else "?" for c in lines[-1])[:_SAID]
-
-
-def _number(said: dict[str, Any], key: str) -> int:
-    number = said.get(key)
-    if not isinstance(number, int) or not 0 <= number < 1 << 63:
-        raise Unreachable(f"the node says what is not understood: {key} is {_shown(str(number).encode())}")
-    return number
+def _receiver(node: Node, what: str, *words: str) -> list[str]:
+    """The words that run the receiver there."""
+    blank = ("--blank",) if node.blank else ()
+    return node.program("receiver", what, "--map", f"{node.folder}/map.json", *blank, *words, node.disk)
 
 
 # --- what is sent ---------------------------------------------------------------------------------------------------

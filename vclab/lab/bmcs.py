@@ -4,6 +4,8 @@
 |---|---|
 | ``power`` | ``on`` or ``off`` |
 | ``boot`` | from what it boots, in the BMC's words |
+| ``cut`` | changes whenever its power was cut, also for the moment of a reset |
+| ``runs`` | what runs on it, if it has a chassis (``vclab/lab/nodes.py``) |
 | ``told`` | what the BMC was told, a line each |
 | ``faults/`` | a file for each fault that is set (``Fault``) |
 
@@ -15,6 +17,8 @@ chassis the boot device, but never reads it back: it sets no "valid" bit. It agr
 import contextlib
 import json
 import shutil
+import sys
+import uuid
 from dataclasses import dataclass, field
 from enum import StrEnum
 from importlib import resources
@@ -30,6 +34,34 @@ class Fault(StrEnum):
     LYING = "lying"  #: it says yes, and does nothing
     DEAF = "deaf"  #: its system ignores that it should shut down
     UNPLUGGED_WHEN_TOLD = "unplugged-when-told"  #: it goes silent in the middle of an order
+    NO_DISK = "no-disk"  #: of a node with a chassis, from its next start on: its disk is not there
+    READ_ONLY_DISK = "read-only-disk"  #: the same: nothing can be written to it
+    FAILING_DISK = "failing-disk"  #: the same: an empty one, which fails when so many bytes were written to it
+
+
+class Runs(StrEnum):
+    """What runs on a node."""
+
+    OFF = "off"
+    FIRMWARE = "firmware"
+    IMAGING = "imaging environment"
+    DISK = "system on its disk"
+    NOTHING = "nothing"  #: it is on, but nothing boots, or it has crashed
+
+
+class Device(StrEnum):
+    """From what a node boots, in any BMC's words."""
+
+    DEFAULT = "default"  #: its firmware's own order
+    NETWORK = "network"
+    DISK = "disk"
+    OTHER = "other"  #: something that it does not have
+
+
+_DEVICES = {"none": Device.DEFAULT, "pxe": Device.NETWORK, "default": Device.DISK}
+_DEVICES |= {"None": Device.DEFAULT, "Pxe": Device.NETWORK, "Hdd": Device.DISK}
+IPMI_USUAL, REDFISH_USUAL = "none", "Hdd Continuous"
+"""No boot device is set; it boots from its disk."""
 
 
 @dataclass(frozen=True)
@@ -58,13 +90,49 @@ class Node:
         """What its BMC was told."""
         return _read(self.folder / "told").splitlines()
 
+    @property
+    def runs(self) -> Runs:
+        """What runs on it, if it has a chassis."""
+        try:
+            return Runs(_read(self.folder / "runs"))
+        except FileNotFoundError:
+            return Runs.OFF
+
+    @property
+    def has_chassis(self) -> bool:
+        """True when something boots as soon as its power is on: that uses up the boot device of one boot."""
+        return (self.folder / "runs").exists()
+
     def switch(self, on: bool) -> None:
         """As if somebody pressed its button."""
         write(self.folder / "power", "on" if on else "off")
+        if not on:
+            self.cut()
 
-    def fault(self, fault: Fault, seconds: float = 0.0) -> None:
-        """Set it. ``seconds`` are those of a slow node."""
-        write(self.folder / "faults" / fault, f"{seconds:g}")
+    def cut(self) -> None:
+        """Its power is cut: what runs on it ends. One that is to be on starts anew."""
+        write(self.folder / "cut", uuid.uuid4().hex)
+
+    def take_boot(self) -> Device:
+        """From what it boots this time. What was set for one boot is used up: over IPMI that is all, for ``ipmi_sim``
+        tells no more; over Redfish what is "Once"."""
+        device, _, enabled = self.boot.partition(" ")
+        if not enabled:
+            write(self.folder / "boot", IPMI_USUAL)
+        elif enabled == "Once":
+            write(self.folder / "boot", REDFISH_USUAL)
+        return Device.DEFAULT if enabled == "Disabled" else _DEVICES.get(device, Device.OTHER)
+
+    def fault(self, fault: Fault, amount: float = 0.0) -> None:
+        """Set it. ``amount``: the seconds of a slow node, the bytes that a failing disk takes."""
+        write(self.folder / "faults" / fault, f"{amount:.10g}")
+
+    def faulty(self, fault: Fault) -> float | None:
+        """None when it is not set; else its amount."""
+        try:
+            return float(_read(self.folder / "faults" / fault))
+        except FileNotFoundError:
+            return None
 
     def mend(self) -> None:
         """Take all faults away. A stopped process stays stopped."""
@@ -75,7 +143,7 @@ class Node:
         """Its folder: off, without faults."""
         (self.folder / "faults").mkdir(parents=True, exist_ok=True)
         self.switch(False)
-        write(self.folder / "boot", "default")
+        write(self.folder / "boot", IPMI_USUAL)
         write(self.folder / "told", "")
 
 
@@ -111,17 +179,18 @@ mc_enable 0x20
 """
 
 
-def ipmi(node: Node, anonymous: bool = False) -> tuple[str, ...]:
+def ipmi(node: Node, anonymous: bool = False, chassis: Path | None = None) -> tuple[str, ...]:
     """Write what ``ipmi_sim`` reads, and give the command that starts it. Raises ``LabError``.
 
-    The process must write its id into ``pid`` in the node's folder (``sh -c 'echo $$ >…; exec …'`` does).
+    ``chassis``: the program that it asks and tells; by default bmc-chassis.sh, which only keeps it in files. The process
+    must write its id into ``pid`` in the node's folder (``sh -c 'echo $$ >…; exec …'`` does).
     """
     if not shutil.which("ipmi_sim"):
         raise LabError("ipmi_sim is missing: it is in Debian's package openipmi (`make setup`)")
-    folder = node.folder.resolve()
+    folder = node.folder.absolute()
     if any(character.isspace() or character in "\"'" for character in str(folder)):
         raise LabError(f"ipmi_sim can't work in {folder}: spaces and quotes in its path")
-    script = resources.files("vclab.lab") / "files" / "bmc-chassis.sh"
+    script = chassis or resources.files("vclab.lab") / "files" / "bmc-chassis.sh"
     guid = node.name.encode().hex().ljust(32, "0")[:32]
     values = {"script": script, "folder": folder, "guid": guid, "anonymous": str(anonymous).lower()}
     fields = {name: getattr(node, name) for name in ("name", "address", "port", "user", "password")}
@@ -132,6 +201,16 @@ def ipmi(node: Node, anonymous: bool = False) -> tuple[str, ...]:
     (folder / "sim.emu").write_text(_EMULATOR)
     run = f"echo $$ >{folder}/pid; exec ipmi_sim -n -c {folder}/lan.conf -f {folder}/sim.emu -s {folder}/sim"
     return ("sh", "-c", run)
+
+
+def redfish(node: Node) -> tuple[str, ...]:
+    """Write what sushy-tools reads, and give the command that starts it. ``cert.pem`` and ``key.pem`` are there."""
+    import bcrypt
+
+    settings(node)
+    hashed = bcrypt.hashpw(node.password.encode(), bcrypt.gensalt(4)).decode()
+    write(node.folder / "users", f"{node.user}:{hashed}")  # as `htpasswd -B` has it
+    return (sys.executable, "-m", "vclab.lab.redfish", str(node.folder))
 
 
 def settings(node: Node) -> Path:

@@ -111,12 +111,12 @@ def format_child(delta: Path, content: Path | None = None) -> None:
 
 
 def partition(disk: Path) -> Partition | None:
-    """The largest Linux partition of a raw disk; None when there is none."""
+    """The largest Linux partition of a raw disk, a file or a device; None when there is none."""
     try:
         said = json.loads(run("sfdisk", "--json", str(disk)))["partitiontable"]
         found = [p for p in said["partitions"] if p.get("type") in (_LINUX, "83")]
-        best = max(found, key=lambda p: int(p["size"]))
-        return Partition(int(best["start"]) * SECTOR, int(best["size"]) * SECTOR)
+        best, sector = max(found, key=lambda p: int(p["size"])), int(said.get("sectorsize", SECTOR))
+        return Partition(int(best["start"]) * sector, int(best["size"]) * sector)
     except (LabError, ValueError, KeyError):
         return None
 

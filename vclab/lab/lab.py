@@ -20,6 +20,7 @@ from pathlib import Path
 from vclab.lab import processes, rootfs, seed, state, supervisor, tools
 from vclab.lab.errors import LabError
 from vclab.lab.layout import TEMPORAL_PORT, UI_PORT, VCENTER_PORT, Layout
+from vclab.netboot.environment import environment
 
 Say = Callable[[str], None]
 
@@ -29,12 +30,14 @@ PROGRAMS = {
     "qemu-img": "qemu-utils",
     "sfdisk": "fdisk",
     "ip": "iproute2",
+    "ipmi_sim": "openipmi",
     "nft": "nftables",
     "nsenter": "util-linux",
     "setpriv": "util-linux",
     "ssh": "openssh-client",
     "ssh-keygen": "openssh-client",
     "unshare": "util-linux",
+    "zstd": "zstd",
 }
 """What the lab calls, and the Debian package that has it."""
 
@@ -133,6 +136,7 @@ def _prepare(layout: Layout, address: str, say: Say) -> list[str]:
     _remember_address(layout, address)
     _check_ports(layout)
     programs, tree = [tools.temporal(say), tools.vcsim(say)], rootfs.tree(say)
+    environment(say)  # the supervisor publishes it
     try:
         layout.machines.mkdir(parents=True, exist_ok=True)
         _check_disks(layout)

@@ -23,6 +23,9 @@ PRIVATE = "private"
 PUBLIC = "public"
 IMAGING = "imaging"
 NETWORKS = (PRIVATE, PUBLIC, IMAGING)
+"""Those of the vCenter."""
+METAL = "metal"
+"""The provisioning network: dnsmasq gives each node its own address there."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class Subnet:
     bridge: str
     management: str  #: the management namespace's own address on it
     prefix: int
-    first: str  #: of the addresses given by DHCP
+    first: str  #: of the addresses given by DHCP; empty: it gives each machine its own
     last: str
     mac: str  #: of the bridge; fixed, else it would change with each machine that is plugged in
 
@@ -43,6 +46,7 @@ SUBNETS = (
     Subnet(PUBLIC, "203.0.113.1", 24, "203.0.113.100", "203.0.113.250", "0a:76:63:00:00:02"),
     # 198.18.0.0/15 is for tests of networks (RFC 2544): never a real host's address.
     Subnet(IMAGING, "198.18.0.1", 16, "198.18.1.1", "198.18.9.250", "0a:76:63:00:00:03"),
+    Subnet(METAL, "10.78.0.1", 24, "", "", "0a:76:63:00:00:04"),
 )
 
 PEOPLE = {"alice": "203.0.113.11", "bob": "203.0.113.12", "carol": "203.0.113.13", "olga": "203.0.113.14"}
@@ -178,6 +182,21 @@ class Layout:
         return self.folder / "lab-machines" / name / "disk.vmdk"
 
     @property
+    def nodes(self) -> Path:
+        """The nodes of bare metal: a folder each, with its disk and the state of its BMC."""
+        return self.folder / "nodes"
+
+    @property
+    def netboot(self) -> Path:
+        """What nodes boot over the network; closed to others, for it has the keys of loads."""
+        return self.folder / "netboot"
+
+    @property
+    def netboot_configuration(self) -> Path:
+        """Of the DHCP and TFTP server of bare metal; written by each ``up``."""
+        return self.folder / "dhcp" / "metal.conf"
+
+    @property
     def leases(self) -> Path:
         """dnsmasq's leases, of the private and the public network; kept, so that machines keep their addresses."""
         return self.folder / "dhcp" / "leases"
@@ -213,6 +232,16 @@ class Layout:
     def control_socket(self) -> Path:
         """vcsim's control socket."""
         return self.run / "vcsim.sock"
+
+    @property
+    def nodes_link(self) -> Path:
+        """Leads to the nodes: a path that ``ipmi_sim`` can read, whatever the lab's folder is called."""
+        return self.run / "nodes"
+
+    @property
+    def netboot_link(self) -> Path:
+        """Leads to what nodes boot: a path that may stand in dnsmasq's configuration."""
+        return self.run / "netboot"
 
     @property
     def mount_point(self) -> Path:

@@ -15,21 +15,14 @@ machine by hand, without a vCenter (``tests/guests/bench.py`` does it)::
     machine.stop()          # a power cut; start() again boots the same disk
 """
 
-import contextlib
 import fcntl
 import hashlib
 import os
-import pty
-import select
 import shutil
-import signal
 import socket
 import struct
-import subprocess
-import threading
-import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from enum import StrEnum
 from importlib import resources
 from pathlib import Path
 
@@ -37,10 +30,10 @@ from vclab.lab import disks
 from vclab.lab.errors import LabError
 from vclab.lab.layout import PRIVATE, PUBLIC, Layout
 from vclab.lab.network import CLONE_NEWUTS, entered
+from vclab.lab.process_tree import Ended, ProcessTree
 
 SIOCGIFADDR = 0x8915
 SIOCGIFHWADDR = 0x8927
-STOP_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -87,21 +80,21 @@ class Guest:
         return all(card.mac in self.addresses for card in spec.cards if card.connected)
 
 
-class Ended(StrEnum):
-    """Why a machine does not run any more."""
-
-    REBOOT = "reboot"  #: `reboot` inside
-    POWER_OFF = "power off"  #: `poweroff` inside
-    CUT = "cut"  #: stopped or killed from outside
-
-
-# How the kernel reports reboot(2) of a pid namespace's init: pid_namespaces(7).
-_ENDED_BY = {-signal.SIGHUP: Ended.REBOOT, -signal.SIGINT: Ended.POWER_OFF}
-
-
 def content_of(layout: Layout, disk: Path) -> Path:
     """Where what a machine says on its console is kept: its disk's path in the lab is its identity."""
     return layout.machines / hashlib.sha256(_inside(layout, disk).encode()).hexdigest()[:16]
+
+
+def file(name: str) -> Path:
+    """One of the scripts that machines are started by."""
+    return Path(str(resources.files("vclab.lab").joinpath("files", name)))
+
+
+def plugged(cards: Iterable[Card], peer: str) -> str:
+    """The cards as the scripts plug them in. ``peer``: how their other ends are called in the management namespace, at
+    most 12 letters."""
+    words = (f"eth{n},{card.mac},{card.network if card.connected else ''},{peer}-{n}" for n, card in enumerate(cards))
+    return " ".join(words)
 
 
 def _inside(layout: Layout, disk: Path) -> str:
@@ -126,42 +119,27 @@ class Machine:
         self.spec = spec
         self._layout = layout
         self._content = content_of(layout, spec.disk)
-        self._process: subprocess.Popen[bytes] | None = None
+        self._tree = ProcessTree(spec.name, self._content / "console.log")
 
     @property
     def pid(self) -> int:
         """The process that stands for the machine; 0 when it is off."""
-        return self._process.pid if self._process else 0
+        return self._tree.pid
 
     @property
     def console_log(self) -> Path:
         """What the machine wrote on its console."""
-        return self._content / "console.log"
+        return self._tree.console_log
 
     def start(self) -> None:
         """Power on. Raises ``LabError`` when nothing can boot from its disk (which its console tells, too)."""
-        if self._process is not None:
+        if self.pid:
             return
         self._content.mkdir(parents=True, exist_ok=True)
         (self._content / "disk").write_text(_inside(self._layout, self.spec.disk))
-        plugged = self._disks()
+        found = self._disks()
         self._layout.mount_point.mkdir(parents=True, exist_ok=True)
-        master, slave = pty.openpty()
-        try:
-            self._process = subprocess.Popen(
-                self._command(),
-                env=self._environment(os.ttyname(slave)) | plugged,
-                stdin=subprocess.DEVNULL,
-                stdout=slave,
-                stderr=slave,
-                start_new_session=True,
-            )
-        except BaseException:
-            os.close(master)
-            os.close(slave)
-            raise
-        handles = (master, slave, os.pidfd_open(self._process.pid))
-        threading.Thread(target=self._console, args=handles, daemon=True).start()
+        self._tree.start(("sh", str(file("machine.sh"))), self._environment() | found)
 
     def _disks(self) -> dict[str, str]:
         """The disks as machine.sh mounts them. Raises ``LabError`` when nothing boots from them."""
@@ -180,79 +158,28 @@ class Machine:
             "CHILDREN": "\n".join(map(str, children)),
         }
 
-    @staticmethod
-    def _command() -> list[str]:
-        # If the supervisor is killed, the machine dies with it.
-        script = str(resources.files("vclab.lab").joinpath("files", "machine.sh"))
-        isolated = ["unshare", "--mount", "--pid", "--net", "--uts", "--ipc", "--fork", "--kill-child=SIGKILL"]
-        return ["setpriv", "--pdeathsig", "KILL", *isolated, "sh", script]
-
-    def _environment(self, console: str) -> dict[str, str]:
-        peer = self.spec.uuid.replace("-", "")[:12]
-        cards = (
-            f"eth{n},{card.mac},{card.network if card.connected else ''},{peer}-{n}"
-            for n, card in enumerate(self.spec.cards)
-        )
+    def _environment(self) -> dict[str, str]:
         return {
-            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
             "ROOT": str(self._layout.mount_point),
             "MANAGEMENT": self._layout.management,
-            "CONSOLE": console,
-            "CARDS": " ".join(cards),
+            "CARDS": plugged(self.spec.cards, self.spec.uuid.replace("-", "")[:12]),
         }
 
     def tell(self, text: str) -> None:
         """Put a line into the console log, as firmware would."""
-        with self.console_log.open("a") as log:
-            log.write(f"[{time.strftime('%F %T', time.gmtime())}] {text}\n")
-
-    def _console(self, master: int, slave: int, process: int) -> None:
-        """Copies the console into its log until the machine is off. Reaps nothing: that is for ``ended`` to do."""
-        ready = select.poll()
-        for handle in (master, process):
-            ready.register(handle, select.POLLIN)
-        try:
-            with self.console_log.open("ab", buffering=0) as log:
-                while (master, select.POLLIN) in ready.poll():
-                    log.write(os.read(master, 65536))
-        except OSError:
-            pass  # a full disk must not stop the machine
-        finally:
-            for handle in (master, slave, process):
-                os.close(handle)
+        self._tree.tell(text)
 
     def init(self) -> int:
         """The pid, seen from the host, of the machine's init; 0 when it has none (yet)."""
-        try:
-            children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
-        except OSError:
-            return 0
-        return int(children[0]) if children else 0
+        return self._tree.init()
 
     def stop(self) -> None:
-        """Cut the power: returns when all its processes are gone. Harmless when it is off."""
-        process = self._process
-        if process is None:
-            return
-        # Init first: the kernel lets it end only after all its namespace has.
-        for pid in (self.init(), process.pid):
-            if pid and process.poll() is None:
-                _kill(pid)
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            raise LabError(
-                f"{self.spec.name} (pid {process.pid}) does not die; is the machine out of memory?"
-            ) from None
-        self._process = None
+        """Cut the power: returns when all its processes are gone. Harmless when it is off. Raises ``LabError``."""
+        self._tree.stop()
 
     def ended(self) -> Ended | None:
         """None while it runs; else why it ended, and it can be started again."""
-        code = self._process.poll() if self._process else 0
-        if code is None:
-            return None
-        self._process = None
-        return _ENDED_BY.get(code, Ended.CUT)
+        return self._tree.ended()
 
     def guest(self) -> Guest:
         """What the machine says about itself now; empty when it is off or has just begun to boot."""
@@ -285,11 +212,6 @@ def guestinfo(root: Path) -> dict[str, str]:
         return {}
     said = [line.partition(" ") for line in lines if line.startswith("vclab.") and line.isprintable()]
     return {key: value for key, _, value in said}
-
-
-def _kill(pid: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
 
 
 def _addresses() -> dict[str, str]:

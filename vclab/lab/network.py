@@ -21,15 +21,16 @@ FIREWALL = """
 table inet lab {
   chain input {
     type filter hook input priority filter; policy accept;
-    iifname != { "private", "public", "imaging" } accept
+    iifname != { "private", "public", "imaging", "metal" } accept
     ct state { established, related } accept
     meta l4proto { icmp, icmpv6 } accept
-    iifname { "private", "public", "imaging" } udp dport 67 accept
+    iifname { "private", "public", "imaging", "metal" } udp dport 67 accept
+    iifname "metal" udp dport 69 accept
     drop
   }
 }
 """
-"""What a lab machine may reach of the management node: DHCP and ping, nothing else."""
+"""What a lab machine may reach of the management node: DHCP and ping, TFTP by a node, nothing else."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 

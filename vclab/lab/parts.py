@@ -18,7 +18,7 @@ from vclab.lab.layout import (
     VCENTER_PORT,
     Layout,
 )
-from vclab.lab.stock import DATASTORES, HOSTS, LAB_MACHINES, VCENTER_USER
+from vclab.lab.stock import DATASTORES, HOSTS, LAB_MACHINES, NODES, VCENTER_USER
 from vclab.temporal import search_attributes
 
 
@@ -34,6 +34,7 @@ class Part:
     environment: Mapping[str, str] = field(default_factory=dict)
     events: bool = False  #: writes JSON lines on stdout; else stdout is a log
     after: tuple[str, ...] = ()  #: is first started when these are ready
+    late: bool = False  #: nobody waits for it when the lab starts
 
 
 def parts(layout: Layout, temporal: Path, vcsim: Path) -> tuple[Part, ...]:
@@ -50,6 +51,7 @@ def parts(layout: Layout, temporal: Path, vcsim: Path) -> tuple[Part, ...]:
             says=b"working:",
             environment={"VCLAB_CONFIG": str(layout.settings_file)},
             after=("temporal", "vcsim"),
+            late=True,  # it needs seconds to load, and if it is broken, the lab is there to mend it in
         ),
     )
 
@@ -65,6 +67,7 @@ def dnsmasq_command(layout: Layout) -> list[str]:
     for machine in LAB_MACHINES:
         command.append(f"--dhcp-host={machine.private_mac},{machine.private_address}")
         command.append(f"--dhcp-host={machine.public_mac},{machine.public_address}")
+    command += [f"--dhcp-host={node.public_mac},{node.public_address}" for node in NODES]
     return command
 
 

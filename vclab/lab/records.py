@@ -71,7 +71,7 @@ def _fill(layout: Layout, session: Session, images: tuple[Image, ...]) -> None:
 
 
 def _put_endpoint(layout: Layout, session: Session) -> None:
-    url, pin = f"https://{layout.address}:{VCENTER_PORT}/sdk", fingerprint(layout)
+    url, pin = f"https://{layout.address}:{VCENTER_PORT}/sdk", fingerprint(layout.vcenter)
     try:
         endpoint = catalog.endpoint(session, ENDPOINT)
     except NotFound:

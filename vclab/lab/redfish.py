@@ -1,7 +1,7 @@
 """``python -m vclab.lab.redfish FOLDER``: the Redfish service of one node, by sushy-tools with a driver of ours.
 
-The folder is a node's (``vclab/lab/bmcs.py``), with ``cert.pem``, ``key.pem``, and ``users`` as ``htpasswd -B`` writes
-it. sushy-tools keeps no "Once" of a boot device, and refuses "Disabled": both are done here.
+The folder is a node's (``vclab/lab/bmcs.py``), with ``cert.pem``, ``key.pem``, and ``users``. sushy-tools keeps no
+"Once" of a boot device, and refuses "Disabled": both are done here.
 """
 
 import json
@@ -14,7 +14,6 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-import bcrypt
 import flask
 from sushy_tools import error
 from sushy_tools.emulator import main as emulator
@@ -23,14 +22,7 @@ from werkzeug.serving import make_server
 
 from vclab.lab.bmcs import Fault, Node, write
 
-USUAL = "Hdd Continuous"
-"""Boots from its disk."""
-
-
-def users(node: Node) -> None:
-    """Write the file of users: one, whose password is hashed."""
-    hashed = bcrypt.hashpw(node.password.encode(), bcrypt.gensalt(4)).decode()
-    write(node.folder / "users", f"{node.user}:{hashed}")
+_ON = ("On", "ForceOn", "ForceRestart", "GracefulRestart")
 
 
 def main() -> None:
@@ -108,10 +100,12 @@ class _System(AbstractSystemsDriver):  # type: ignore[misc]
     def set_power_state(self, identity: str, state: str) -> None:
         if state == "GracefulShutdown" and (self._node.folder / "faults" / Fault.DEAF).exists():
             return
-        on = state in ("On", "ForceOn", "ForceRestart", "GracefulRestart")
-        if on and self._node.boot.endswith(" Once"):
-            write(self._node.folder / "boot", USUAL)
+        on, anew = state in _ON, state in ("ForceRestart", "GracefulRestart")
+        if on and not self._node.has_chassis:
+            self._node.take_boot()
         self._node.switch(on)
+        if anew:
+            self._node.cut()
 
     def get_boot_device(self, identity: str) -> str:
         return self._node.boot.partition(" ")[0]

@@ -17,7 +17,8 @@ from vclab.lab import processes
 from vclab.lab.control import Vcsim
 from vclab.lab.errors import LabError
 from vclab.lab.layout import NETWORKS, Layout
-from vclab.lab.machines import Card, Ended, Guest, Machine, Spec, forget_lost_disks
+from vclab.lab.machines import Card, Guest, Machine, Spec, forget_lost_disks
+from vclab.lab.process_tree import Ended
 from vclab.lab.state import MachineState
 
 BOOTING_LOOK, RUNNING_LOOK = 0.1, 2.0

@@ -17,10 +17,20 @@ from pathlib import Path
 from typing import Any
 
 from vclab import settings as configuration
-from vclab.lab import disks, rootfs
+from vclab.lab import disks, metal, rootfs
 from vclab.lab.errors import LabError
-from vclab.lab.layout import IMAGING, PEOPLE, PRIVATE, SUBNETS, TEMPORAL_PORT, UI_PORT, Layout
-from vclab.lab.stock import DATASTORES, ENDPOINT, IMAGES, LAB_IMAGE, LAB_MACHINES, NO_SSH, OPERATOR, PASSWORD_REF
+from vclab.lab.layout import IMAGING, METAL, PEOPLE, PRIVATE, SUBNETS, TEMPORAL_PORT, UI_PORT, Layout
+from vclab.lab.stock import (
+    DATASTORES,
+    ENDPOINT,
+    IMAGES,
+    LAB_IMAGE,
+    LAB_MACHINES,
+    NO_SSH,
+    NODES,
+    OPERATOR,
+    PASSWORD_REF,
+)
 from vclab.library.repository import Repository
 from vclab.model.catalog import Image
 from vclab.provisioning.vsphere.data import ImageData
@@ -28,6 +38,8 @@ from vclab.secrets.store import SecretStore
 from vclab.settings import Settings
 
 CERTIFICATE_DAYS = 3650
+BMC_PASSWORD_LETTERS = 16
+"""IPMI takes no more than 20."""
 
 
 def prepare(layout: Layout, tree: Path) -> None:
@@ -56,10 +68,14 @@ def prepare(layout: Layout, tree: Path) -> None:
     disks.make_master(shared, tree, layout.layers / LAB_IMAGE.name, LAB_IMAGE.disk_gb)
     for machine in LAB_MACHINES:
         put_lab_machine(layout, machine.name, shared)
-    password = SecretStore(layout.secrets).generate(PASSWORD_REF, 24)
-    _write_private(layout.vcenter / "password", password)
-    if not (layout.vcenter / "key.pem").exists():
-        _make_certificate(layout)
+    metal.prepare(layout)
+    secrets = SecretStore(layout.secrets)
+    _write_private(layout.vcenter / "password", secrets.generate(PASSWORD_REF, 24))
+    make_certificate(layout.vcenter, ENDPOINT, layout.address)
+    for node in NODES:
+        secrets.generate(node.password_ref, BMC_PASSWORD_LETTERS)
+        if node.redfish:
+            make_certificate(layout.nodes / node.name, node.name, node.bmc_address)
     write_settings(layout)
 
 
@@ -94,36 +110,38 @@ def _write_private(path: Path, text: str) -> None:
     path.write_text(text)
 
 
-def _make_certificate(layout: Layout) -> None:
-    """Self-signed, as a new vCenter's is; the endpoint's fingerprint pins it."""
+def make_certificate(folder: Path, name: str, address: str) -> None:
+    """Self-signed, as a new vCenter's or BMC's is; its fingerprint pins it. One that is there stays as it is."""
+    if (folder / "key.pem").exists():
+        return
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
 
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, ENDPOINT)])
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
     now = datetime.datetime.now(datetime.UTC)
     certificate = (
         x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
+        .subject_name(subject)
+        .issuer_name(subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(days=1))
         .not_valid_after(now + datetime.timedelta(days=CERTIFICATE_DAYS))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(layout.address))]), False)
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))]), False)
         .sign(key, hashes.SHA256())
     )
     plain = serialization.NoEncryption()
     pem = serialization.Encoding.PEM
-    (layout.vcenter / "cert.pem").write_bytes(certificate.public_bytes(pem))
+    (folder / "cert.pem").write_bytes(certificate.public_bytes(pem))
     text = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain).decode()
-    _write_private(layout.vcenter / "key.pem", text)
+    _write_private(folder / "key.pem", text)
 
 
-def fingerprint(layout: Layout) -> str:
-    """SHA-256 of the vCenter's certificate, lower-case hex."""
-    pem = (layout.vcenter / "cert.pem").read_text()
+def fingerprint(folder: Path) -> str:
+    """SHA-256 of the certificate in a folder, lower-case hex."""
+    pem = (folder / "cert.pem").read_text()
     return hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
 
 
@@ -137,7 +155,7 @@ HEADER = """\
 
 def lab_settings(layout: Layout) -> dict[str, Any]:
     """What the lab itself sets."""
-    ours = [net.management for net in SUBNETS if net.bridge in (PRIVATE, IMAGING)]
+    ours = [net.management for net in SUBNETS if net.bridge in (PRIVATE, IMAGING, METAL)]
     return {
         "installation": layout.tag,
         "database": f"sqlite:///{layout.database}",
@@ -153,6 +171,7 @@ def lab_settings(layout: Layout) -> dict[str, Any]:
             "ui": f"http://{layout.address}:{UI_PORT}",
         },
         "limits": {"at_once": 50},
+        "netboot": metal.settings(layout),
         "people": {
             login: {
                 "via": ["ip", "netns", "exec", layout.person(login)],

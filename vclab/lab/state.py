@@ -38,11 +38,13 @@ class LabState:
     error: str = ""  #: why it gave up
     parts: dict[str, PartState] = field(default_factory=dict)
     machines: dict[str, MachineState] = field(default_factory=dict)  #: by instance UUID
+    nodes: dict[str, MachineState] = field(default_factory=dict)  #: of bare metal, by name
 
     def processes(self) -> list[tuple[int, int]]:
         """All recorded processes with their start times; the supervisor comes first, so that it starts nothing anew."""
         parts = [(part.pid, part.start) for part in self.parts.values()]
-        machines = [(machine.pid, machine.start) for machine in self.machines.values()]
+        on = (*self.machines.values(), *self.nodes.values())
+        machines = [(machine.pid, machine.start) for machine in on]
         return [(self.pid, self.start), *parts, *machines]
 
 
@@ -64,6 +66,7 @@ def read_file(path: Path) -> LabState:
         data = json.loads(path.read_text())
         parts = {name: PartState(**part) for name, part in data.pop("parts").items()}
         machines = {uuid: MachineState(**machine) for uuid, machine in data.pop("machines").items()}
-        return LabState(**data, parts=parts, machines=machines)
+        nodes = {name: MachineState(**node) for name, node in data.pop("nodes").items()}
+        return LabState(**data, parts=parts, machines=machines, nodes=nodes)
     except (OSError, ValueError, TypeError, KeyError):
         return LabState()

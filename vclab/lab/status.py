@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vclab.lab import processes, state
+from vclab.lab.bmcs import Node
 from vclab.lab.layout import Layout
+from vclab.lab.stock import NODES
 from vclab.settings import config_file
 
 
@@ -30,7 +32,8 @@ def parts() -> list[Part]:
     for name, part in now.parts.items():
         often = f" (restarted {part.restarts} times)" if part.restarts else ""
         lines.append(Part(f"lab: {name}", part.ok, f"{part.detail or 'waits for other parts'}{often}"))
-    return lines
+    nodes = (f"{stock.name}: {Node(layout.nodes / stock.name, stock.name, '', 0).runs}" for stock in NODES)
+    return [*lines, Part("lab: bare metal", True, ", ".join(nodes))]
 
 
 def _up(folder: Path, default: bool) -> str:

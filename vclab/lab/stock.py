@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from vclab.model.catalog import IdentityPool, Image
-from vclab.provisioning import standalone
+from vclab.provisioning import bare_metal, standalone
 from vclab.provisioning.vsphere.data import ImageData
 
 ENDPOINT = "lab-vcenter"
@@ -18,6 +18,19 @@ REPOSITORY = "main"
 OPERATOR = "olga"
 FIRST_UID = 20001
 POOL = IdentityPool(prefix="vm", count=40)
+
+METAL_ENDPOINT = "metal"
+METAL_IMAGE = Image(
+    name="debian-12-metal",
+    title="Debian 12 on bare metal",
+    revision=1,
+    module=bare_metal.NAME,
+    guest="linux",
+    cpus=1,
+    memory_mb=1024,
+    disk_gb=2,
+)
+NODE_DISK_BYTES = 4 << 30
 
 NO_SSH = "debian-12-no-ssh"
 """A root file system for tests: it boots and has addresses, but never answers SSH."""
@@ -76,4 +89,49 @@ LAB_MACHINES = tuple(
         f"lab{n:02}", f"02:76:62:00:00:{n:02}", f"02:76:62:01:00:{n:02}", f"10.77.0.{10 + n}", f"203.0.113.{20 + n}"
     )
     for n in (1, 2)
+)
+
+
+@dataclass(frozen=True)
+class StockNode:
+    """A node of bare metal: off until somebody needs it."""
+
+    name: str
+    redfish: bool  #: else its BMC speaks IPMI
+    bmc_address: str  #: in the management namespace
+    private_mac: str  #: on the provisioning network, from which it boots
+    public_mac: str
+    private_address: str
+    public_address: str
+    serial: str  #: of its disk
+
+    @property
+    def bmc_port(self) -> int:
+        """The usual one."""
+        return 443 if self.redfish else 623
+
+    @property
+    def bmc_url(self) -> str:
+        """How it is entered; without the password."""
+        return f"{'redfish' if self.redfish else 'ipmi'}://{BMC_USER}@{self.bmc_address}"
+
+    @property
+    def password_ref(self) -> str:
+        """Of its BMC, among the secrets."""
+        return f"power/{self.name}/lab"
+
+
+BMC_USER = "admin"
+NODES = tuple(
+    StockNode(
+        f"metal{n:02}",
+        n == 4,
+        f"127.78.0.{n}",
+        f"02:76:6d:00:00:{n:02}",
+        f"02:76:6d:01:00:{n:02}",
+        f"10.78.0.{10 + n}",
+        f"203.0.113.{30 + n}",
+        f"VC{n:04}",
+    )
+    for n in (1, 2, 3, 4)
 )

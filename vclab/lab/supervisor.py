@@ -17,16 +17,18 @@ import sys
 import uuid
 from pathlib import Path
 
-from vclab.lab import forwards, network, processes, state
+from vclab.lab import forwards, metal, network, processes, state
 from vclab.lab.control import Vcsim
 from vclab.lab.errors import LabError
 from vclab.lab.keeper import Keeper
 from vclab.lab.layout import PRIVATE, PUBLIC, TEMPORAL_PORT, UI_PORT, VCENTER_PORT, Layout
 from vclab.lab.machines import Card, Spec
+from vclab.lab.nodes import Chassis
 from vclab.lab.parts import parts
 from vclab.lab.room import MachineRoom
 from vclab.lab.stock import LAB_IMAGE, LAB_MACHINES
 from vclab.model.errors import VclabError
+from vclab.netboot.environment import environment
 
 log = logging.getLogger("vclab.lab")
 WORKER = "worker"
@@ -89,8 +91,9 @@ class Supervisor:
         self._room = MachineRoom(layout, control, self._changed)
         self._keepers = {
             part.name: Keeper(part, layout.logs, layout.address, self._inside, self._changed)
-            for part in parts(layout, temporal, vcsim)
+            for part in (*parts(layout, temporal, vcsim), *metal.parts(layout))
         }
+        self._chassis: list[Chassis] = []
         self._keepers["vcsim"].on_line = self._room.hear
         self._keepers["vcsim"].on_ready = self._room.compare
 
@@ -104,6 +107,7 @@ class Supervisor:
             await self._listen()
             log.info("the networks are there")
             self._room.stand(lab_machines(self._layout))
+            self._start_nodes()
             await self._work()
         except VclabError as error:
             self._state.error = str(error)
@@ -111,6 +115,18 @@ class Supervisor:
             raise
         finally:
             self._cut_power()
+
+    def _start_nodes(self) -> None:
+        """Those of bare metal. Each has a thread of its own, and is off unless its power was on before."""
+        loop = asyncio.get_running_loop()
+
+        def changed() -> None:
+            with contextlib.suppress(RuntimeError):  # the lab is ending
+                loop.call_soon_threadsafe(self._changed)
+
+        self._chassis = metal.chassis(self._layout, changed)
+        for chassis in self._chassis:
+            chassis.start()
 
     async def _listen(self) -> None:
         for port in FORWARDED:
@@ -122,7 +138,8 @@ class Supervisor:
     async def _work(self) -> None:
         """Keep all parts and machines running until told to stop. Raises ``VclabError`` from the store."""
         tasks = [asyncio.create_task(self._keep(keeper)) for keeper in self._keepers.values()]
-        tasks += [asyncio.create_task(self._room.watch_guests()), asyncio.create_task(self._fill_store())]
+        others = self._room.watch_guests(), self._fill_store(), self._publish()
+        tasks += [asyncio.create_task(work) for work in others]
         stop = asyncio.create_task(self._stop.wait())
         pending = {*tasks, stop}
         try:
@@ -148,16 +165,31 @@ class Supervisor:
         log.info("the store is filled")
         self._changed()
 
+    async def _publish(self) -> None:
+        """What nodes boot over the network. Nothing waits for it but a node that is loaded."""
+        try:
+            await asyncio.to_thread(_publish, self._layout)
+        except VclabError as error:
+            log.warning("%s", error)
+
     def _changed(self) -> None:
         self._state.parts = {name: keeper.state for name, keeper in self._keepers.items()}
         self._state.machines = self._room.states()
-        # Not the worker: it needs seconds to load, and if it is broken, the lab is there to mend it in.
-        own = [keeper.ready.is_set() for name, keeper in self._keepers.items() if name != WORKER]
+        self._state.nodes = {
+            each.node.name: state.MachineState(each.node.name, each.pid, processes.started(each.pid))
+            for each in self._chassis
+            if each.pid
+        }
+        own = [keeper.ready.is_set() for keeper in self._keepers.values() if not keeper.part.late]
         self._state.ready = self._state.ready or (all(own) and self._filled.is_set())
         state.write(self._layout, self._state)
 
     def _cut_power(self) -> None:
         """SIGKILL to all: what the lab holds must stand a power cut, so each ``down`` proves that it does."""
+        for chassis in self._chassis:
+            chassis.end()
+        for chassis in self._chassis:
+            chassis.close()
         self._room.close()
         self._inside.close()
         others = [one for one in self._state.processes() if one[0] != os.getpid()]
@@ -178,6 +210,10 @@ def lab_machines(layout: Layout) -> list[Spec]:
         )
         for machine in LAB_MACHINES
     ]
+
+
+def _publish(layout: Layout) -> None:
+    metal.publish(layout, environment(log.info))
 
 
 def _fill_store(layout: Layout) -> None:

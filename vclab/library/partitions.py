@@ -20,6 +20,8 @@ _ESP, _BIOS_BOOT = "C12A7328-F81F-11D2-BA4B-00A0C93EC93B", "21686148-6449-6E6F-7
 """GPT types: an EFI system partition, and GRUB's second stage on a BIOS."""
 _EXTENDED = {"5", "f", "85"}
 """MBR types of a partition that only holds others."""
+_CODE = 440
+"""Bytes of an MBR for boot code."""
 _LARGE_SECTOR = 4096
 _GPT = struct.Struct("<8s4s3I4Q16sQ3I")
 """UEFI 2.10, 5.3.2."""
@@ -45,22 +47,39 @@ class Table:
     partitions: tuple[Partition, ...] = ()
 
 
+@dataclass(frozen=True)
+class Boots:
+    """What a disk has for firmware to boot it."""
+
+    label: str = ""  #: of its table: "gpt" or "dos"; empty: none
+    esp: bool = False  #: an EFI system partition
+    bios_boot: bool = False  #: a place for GRUB's second stage
+    code: bool = False  #: something in its first sector, for a BIOS
+
+
+def boots(raw: Path) -> Boots:
+    """Of a raw disk. Raises ``OSError``, and ``Unreachable`` when ``sfdisk`` (Debian: fdisk) is not there."""
+    found = read(raw)
+    kinds = {partition.kind for partition in found.partitions}
+    with raw.open("rb", buffering=0) as file:
+        code = any(file.read(_CODE))
+    esp = (_ESP if found.label == "gpt" else "EF") in kinds
+    return Boots(found.label, esp, _BIOS_BOOT in kinds, code)
+
+
 def firmware(raw: Path) -> str:
     """ "efi" or "bios", as a raw disk's partition table tells; empty: it does not. What boots on both is "bios".
 
-    Raises ``Unreachable`` when ``sfdisk`` (Debian: fdisk) is not there.
+    Raises as ``boots``.
     """
-    found = read(raw)
-    kinds = {partition.kind for partition in found.partitions}
+    found = boots(raw)
     if not found.label:
         return ""
-    if found.label == "dos":
-        return "efi" if "EF" in kinds else "bios"
-    return "efi" if _ESP in kinds and _BIOS_BOOT not in kinds else "bios"
+    return "efi" if found.esp and (found.label == "dos" or not found.bios_boot) else "bios"
 
 
 def read(raw: Path) -> Table:
-    """A raw disk's partitions, without those that only hold others. Raises ``OSError``, and as ``firmware``."""
+    """A raw disk's partitions, without those that only hold others. Raises ``OSError``, and as ``boots``."""
     if found := _with_large_sectors(raw):
         return found
     try:

@@ -25,6 +25,14 @@ class ComputerKind(StrEnum):
     LAB = "lab"
 
 
+class AfterUse(StrEnum):
+    """What becomes of the computers of a group (an endpoint) after use. Lab machines are cleaned always."""
+
+    ON = "on"  #: brought back to its image, and left on
+    OFF = "off"  #: brought back to its image, and switched off until somebody needs it
+    UNLOADED = "unloaded"  #: switched off as it is, and loaded when somebody needs it
+
+
 @dataclass(frozen=True)
 class User:
     """A person who may reserve."""
@@ -86,6 +94,7 @@ class Endpoint:
     cpu_overcommit: float = 4.0  #: virtual CPUs per hardware thread
     memory_reserve_mb: int = 1024  #: left to the hypervisor
     module_data: str = ""  #: what only its module knows of it: versioned JSON, read by nobody else
+    after_use: AfterUse = AfterUse.ON  #: of a group of computers that are lent
     disabled_at: datetime | None = None  #: nothing is placed at it since then
     disabled_why: str = ""
 
@@ -110,6 +119,24 @@ class IdentityPool:
 
 
 @dataclass(frozen=True)
+class LabEntry:
+    """What is entered of a lab machine. What is empty stays as it is; of a new one, the endpoint is needed."""
+
+    name: str
+    endpoint: str = ""  #: the group of machines that it belongs to
+    address: str = ""  #: its private one
+    host_key: str = ""  #: to be pinned; none: the key of the first contact
+    private_mac: str = ""  #: it is only accepted with that network card; one that is loaded boots from it
+    public_mac: str = ""
+    module_data: str | None = None  #: None: it stays
+
+    @property
+    def macs(self) -> set[str]:
+        """Those that are given."""
+        return {self.private_mac, self.public_mac} - {""}
+
+
+@dataclass(frozen=True)
 class Computer:
     """A computer as recorded: what it is, what it holds, and who holds it."""
 
@@ -131,8 +158,13 @@ class Computer:
     leaving: bool = False  #: it goes out of service when nobody holds it any more
     why_leaving: str = ""
     returns_at: datetime | None = None  #: it comes back to service by itself then
+    load_intent: str = ""  #: who wants it loaded anew when nobody holds it; empty: nobody
+    load_image: str = ""  #: with that; empty: with what was loaded last
+    load_revision: int = 0  #: 0: the one in production then
     power: str = ""  #: where it is switched (vclab.power.address); empty: by its endpoint, or not at all
     power_fingerprint: str = ""  #: of its BMC's certificate, pinned
+    module: str = ""  #: of a lab machine: its endpoint's; empty: that of whichever image it gets
+    module_data: str = ""  #: what only that module knows of it: versioned JSON, read by nobody else
     generation: int = 0  #: of its newest tenure; 0: never held
     holder: str = ""  #: who holds it now; empty: nobody
     spare_until: datetime | None = None  #: a machine that nobody has used is kept on it for the next until then

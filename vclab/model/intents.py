@@ -22,6 +22,7 @@ class Verb(StrEnum):
     DISMISS = "acts.dismiss"
     RELOAD = "computers.reload"
     SWITCH = "power.switch"
+    INSPECT = "inspections.inspect"
 
 
 class Outcome(StrEnum):
@@ -44,7 +45,7 @@ class Intent:
     authentication: str  #: how that is known
     roles: tuple[str, ...]  #: what the actor was when they asked
     verb: str  #: the use case: "reservations.extend"
-    subject: str = ""  #: what it is done to: a reservation's id, or a thing's name
+    subject: str = ""  #: what it is done to: a reservation's id, or a thing's name. Of several: the argument ``names``
     for_user: str = ""  #: whose reservation it is
     account: str = ""  #: the local account behind the actor
     arguments: dict[str, Any] = field(default_factory=dict)
@@ -68,7 +69,8 @@ class Intent:
         An argument that is at its default is left out of an intent.
         """
         known = self.arguments
-        return (self.verb, self.subject) == (verb, subject) and all(_same(known.get(k), v) for k, v in said.items())
+        about = self.subject == subject or subject in known.get("names", ())
+        return self.verb == verb and about and all(_same(known.get(k), v) for k, v in said.items())
 
 
 def _same(known: object, said: object) -> bool:

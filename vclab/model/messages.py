@@ -28,6 +28,7 @@ LOADED = "loaded"  #: its signal to those: the computer's name; the store knows 
 
 
 POWER = "Power"  #: the workflow that switches a computer, or tells its power
+INSPECTION = "Inspection"  #: the workflow that reads what hardware a computer has
 CAPTURE = "capture"  #: update
 REINSTALL = "reinstall"  #: update
 CAPTURE_WORKFLOW = "Capture"  #: the workflow that captures a computer
@@ -45,6 +46,11 @@ def workflow_id(reservation: str) -> str:
 def power_workflow(computer: str) -> str:
     """The workflow that switches a computer: one at a time."""
     return f"power-{computer}"
+
+
+def inspection_workflow(computer: str) -> str:
+    """The workflow that reads what hardware a computer has: one at a time."""
+    return f"inspection-{computer}"
 
 
 def capture_workflow(capture: str) -> str:
@@ -89,6 +95,16 @@ class Reload:
     computer: str
     image: str = ""  #: empty: the one that it was loaded with before
     intent: str = ""  #: of the operator who asked; empty: vclab itself, after a reservation
+    revision: int = 0  #: 0: the one in production
+
+
+@dataclass(frozen=True)
+class Inspect:
+    """Read what hardware a computer has that nobody holds, and compare it with the record."""
+
+    computer: str
+    accept: bool = False  #: what is found becomes the record
+    intent: str = ""
 
 
 @dataclass(frozen=True)

@@ -87,6 +87,9 @@ class Facts:
     published_key: str = ""  #: what the machine says through its endpoint that its host key is
     boot_id: str = ""  #: the kernel's boot id when the addresses were read
     evidence: str = ""  #: what was seen when a step failed: console lines, power state
+    hardware: str = ""  #: what was found of a computer that is inspected: a ``NodeReport`` as JSON
+    imaging_key: str = ""  #: host key of the imaging environment of this load, made for it
+    disk: str = ""  #: that takes the image, as the imaging environment names it
     handover: str = ""  #: what a person is given where there is no guest: a URL or a path
     image_data: str = ""  #: ``Image.module_data`` of what was captured
     copy: str = ""  #: where the copy of the revision is on its storage, as its module says

@@ -1,7 +1,10 @@
 """Switching a computer that somebody asks for: the workflow's input, what it is carried out with, and the answer."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from ipaddress import ip_address, ip_network
+from urllib.parse import urlsplit
 
 from vclab.model.plans import Target
 from vclab.model.traits import Operation
@@ -54,6 +57,19 @@ class PowerAddress:
     address: str = ""  #: as ``vclab.power.address`` reads it; empty: by its endpoint, or not at all
     password_ref: str = ""
     fingerprint: str = ""  #: of Redfish: SHA-256 of its certificate; pinned
+
+
+def network_of(address: str) -> str:
+    """The network of a BMC's address, of which not too much is asked at one time: the /24 (of IPv6 the /64), else the
+    host's name. Empty where there is none."""
+    try:
+        host = urlsplit(address).hostname or ""
+    except ValueError:
+        return ""
+    with suppress(ValueError):
+        found = ip_address(host)
+        return str(ip_network((found, 24 if found.version == 4 else 64), strict=False))
+    return host
 
 
 @dataclass(frozen=True)

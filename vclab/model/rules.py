@@ -41,6 +41,14 @@ class Health:
 
 
 @dataclass(frozen=True)
+class Idle:
+    """What is done with computers that nobody has."""
+
+    loads_per_network: int = 8  #: background loads at one time of computers whose BMCs are in one network (/24)
+    loads_per_site: int = 16  #: and at one site, which has its repositories
+
+
+@dataclass(frozen=True)
 class Library:
     """How the library looks after itself; seconds, bytes a second."""
 
@@ -67,6 +75,7 @@ class Rules:
     child_factor: float = 1.0  #: of its virtual size a child claims so much, unless its image says otherwise
     health: Health = field(default_factory=Health)
     library: Library = field(default_factory=Library)
+    idle: Idle = field(default_factory=Idle)
     modules: Mapping[str, Traits] = field(default_factory=dict)  #: every provisioning module that this release has
 
     def traits(self, module: str) -> Traits:

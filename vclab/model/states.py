@@ -78,6 +78,7 @@ class Purpose(StrEnum):
     REMOVAL = "removal"  #: the machine on it is removed
     CAPTURE = "capture"  #: what was captured is sealed or tried on it
     POWER = "power"  #: an operator switches it
+    INSPECTION = "inspection"  #: what hardware it has is read
 
 
 class Word(StrEnum):

@@ -11,6 +11,7 @@ class Operation(StrEnum):
     POWER_ON = "power_on"
     POWER_OFF = "power_off"
     POWER_RESET = "power_reset"
+    INSPECT = "inspect"
     CAPTURE = "capture"
     IMAGE_EXISTS = "does_image_exist"
     RETRIEVE_IMAGE = "retrieve_image"
@@ -31,8 +32,14 @@ class Traits:
     identity: bool = True  #: needs a name and cards' addresses from an identity pool
     guest: bool = True  #: has an operating system that vclab enters; in a target: its image has one
     copies: bool = False  #: machines' disks are made from copies of the image, one on each storage, made when needed
+    streams: bool = False  #: a load reads the image from a repository of its site
     seals: bool = False  #: what is captured is sealed, and tried, on a throw-away computer
     operations: tuple[Operation, ...] = ()
+
+    @property
+    def from_library(self) -> bool:
+        """Its images are revisions of the library, whose bytes a repository has."""
+        return self.copies or self.streams
 
     def can(self, operation: Operation) -> bool:
         """Whether it offers this operation."""

@@ -43,6 +43,7 @@ class Network:
     proxy: bool = False  #: there is a DHCP server that is not ours
     router: str = ""  #: how machines get out of it; not in proxy mode
     uefi: Uefi | None = None  #: by default shim, and iPXE in proxy mode
+    leases: Path = LEASES
 
     @property
     def uefi_loader(self) -> str:
@@ -52,6 +53,7 @@ class Network:
     def __post_init__(self) -> None:
         values.interface(self.interface)
         values.directory(self.root)
+        values.directory(self.leases)
         if self.proxy and self.uefi is Uefi.SHIM:
             raise Invalid(
                 "in proxy mode UEFI can't be given shim and GRUB: GRUB asks the other DHCP server for its files",
@@ -90,7 +92,7 @@ def _head(network: Network) -> tuple[str, ...]:
         "no-hosts",
         "no-resolv",
         "log-dhcp",
-        f"dhcp-leasefile={LEASES}",
+        f"dhcp-leasefile={network.leases}",
         "",
         "# Only machines of ours: a file each.",
         f"dhcp-hostsdir={network.root / HOSTS}",

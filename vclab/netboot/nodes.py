@@ -21,7 +21,7 @@ from vclab.netboot.environment import KERNEL, MANIFEST, Environment, forget_old
 from vclab.netboot.values import Node, State
 
 _ENVIRONMENTS, _BOOTS = "environments", "boots"
-_STATE = "state"
+_STATE, _CURRENT = "state", "current"
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,9 @@ def publish(root: Path, environment: Environment) -> str:
             for file in fresh.iterdir():
                 _settle(file)
             fresh.chmod(0o755)
+    with _failures("name the imaging environment"), _beside(root / _CURRENT) as fresh:
+        fresh.write_text(f"{environment.name}\n")
+        _settle(fresh)
     with _failures("remove old imaging environments"):
         used = {link.readlink().parent.name for link in root.glob(f"{_BOOTS}/*/{KERNEL}")}
         forget_old(place.parent, {place.name, *used})
@@ -61,6 +64,15 @@ class Nodes:
     def __init__(self, network: dnsmasq.Network) -> None:
         self._network = network
         self._root = network.root
+
+    def environment(self) -> str:
+        """The name of the imaging environment that was published last."""
+        try:
+            return values.load((self._root / _CURRENT).read_text().strip())
+        except FileNotFoundError:
+            raise Failed(f"there is no imaging environment in {self._root}", "build it: vclab-netboot build") from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise Failed(f"which imaging environment there is can't be read: {error}") from None
 
     def enlist(self, node: Node) -> None:
         """Have the machine known: else DHCP says nothing to it. dnsmasq sees the file by itself.

@@ -57,6 +57,13 @@ class Address:
         """Host and port as in a URL. Everything behind it is one BMC."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
+    @property
+    def place_of_power(self) -> str:
+        """What is switched, whoever logs in for that: no two computers have the same. Empty: nothing."""
+        if self.scheme is Scheme.NONE:
+            return ""
+        return self.mac if self.scheme is Scheme.WAKE_ON_LAN else f"{self.scheme}://{self.place}{self.system}"
+
     def __str__(self) -> str:
         """As ``parse`` takes it."""
         if self.scheme is Scheme.NONE:

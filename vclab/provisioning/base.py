@@ -162,6 +162,21 @@ class Power(Protocol):
         """
 
 
+class Inspector(Protocol):
+    """What a module adds that can read what hardware its computers have: its traits name the operation."""
+
+    def inspect(self, target: Target, status: NodeStatus) -> Plan:
+        """Plan how the hardware is read. Nothing on its disks is changed; it may be restarted meanwhile.
+
+        Begins: nobody uses the computer. The target has no image.
+        Ends: nothing is changed by planning. A step that changes its power names the step that puts that back as
+            ``status`` has it (``Step.undo``); these run at the end, however it ends.
+        Called by: ``plan_inspection``, in the workflow of an inspection, under a tenure of its own.
+        Answers: the steps, which blame nobody. Their facts bring along ``hardware``.
+        Raises: ``StepFailed`` when there is no way.
+        """
+
+
 class Copier(Protocol):
     """What a module adds whose machines' disks are made from copies of the image: its traits say ``copies``."""
 
@@ -290,6 +305,13 @@ def capturer(module: ProvisioningModule) -> Capturer:
     if not module.traits.can(Operation.CAPTURE):
         raise StepFailed(f"the provisioning module {module.name} captures nothing yet")
     return cast(Capturer, module)
+
+
+def inspector(module: ProvisioningModule) -> Inspector:
+    """The module as what reads hardware. Raises ``StepFailed`` when it does not."""
+    if not module.traits.can(Operation.INSPECT):
+        raise StepFailed(f"the provisioning module {module.name} reads no hardware")
+    return cast(Inspector, module)
 
 
 def sealer(module: ProvisioningModule) -> Sealer:

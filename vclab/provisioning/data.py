@@ -1,6 +1,8 @@
-"""Module data: what only a module knows of an image or an endpoint, as versioned JSON that nothing else reads.
+"""Module data: what only a module knows of an image, an endpoint or a computer, as versioned JSON that nothing else
+reads.
 
-The house keeps it as text (``Image.module_data``, ``Endpoint.module_data``) and hands it to the module in the target.
+The house keeps it as text: ``Image.module_data``, ``Endpoint.module_data``, ``Computer.module_data``. It hands the
+first two to the module in the target, the last one with the computers of a group.
 
 It must hold no secret: it is copied into targets, so into workflow histories and the database, and ``--json`` prints
 it. A secret is put into the secret store, and only named by its reference (as ``Endpoint.password_ref`` is).

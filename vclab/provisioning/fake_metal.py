@@ -6,6 +6,7 @@ pretended world as the module ``fake``, with adjustable delays and failures. Wha
 computer of the group, which is sealed there, and then tried.
 """
 
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -15,16 +16,23 @@ from vclab.fake_world import Held, Machine, World, now
 from vclab.model.catalog import Computer
 from vclab.model.errors import StepFailed
 from vclab.model.inventory import HostFacts, Inventory
+from vclab.model.nodes import CardReport, DiskReport, NodeReport
 from vclab.model.plans import Facts, NodeStatus, Plan, Profile, Status, Step, StepInput, Target
 from vclab.model.steps import BlockingStep, StepContext
 from vclab.model.traits import POWER, Operation, Traits
 from vclab.provisioning.fake_captures import Captures, made_from
-from vclab.provisioning.kind import Kind, Surroundings
+from vclab.provisioning.kind import Kind, Need, Surroundings
 from vclab.provisioning.pretended import Pretended
 from vclab.provisioning.virtual import CHECK_CAPTURE, SEAL, SHUT_DOWN, TRY_LOGIN, WAIT_SSH, sealing
 
 NAME = "fake-metal"
-TRAITS = Traits(lent=True, reloadable=True, identity=False, seals=True, operations=(*POWER, Operation.CAPTURE))
+TRAITS = Traits(
+    lent=True,
+    reloadable=True,
+    identity=False,
+    seals=True,
+    operations=(*POWER, Operation.CAPTURE, Operation.INSPECT),
+)
 
 _DEPLOY = Step("fake-metal.deploy", "Write the image to its disk", Profile.LONG)
 _BOOT = Step("fake-metal.power_on", "Power it on")
@@ -39,6 +47,9 @@ _SEALED = Step("fake-metal.read_sealed", "Read the sealed disk", Profile.LONG)
 _VERIFY_SEALED = Step("fake-metal.verify_sealed", "Read that copy back", Profile.LONG)
 _PUBLISHED = Step("fake-metal.publish_copy", "Make it the copy of its revision", undo="fake-metal.withdraw_copy")
 _DISCARD = Step("fake-metal.discard_raw", "Delete the raw copy")
+_BOOT_IMAGING = Step("fake-metal.boot_imaging", "Start the imaging environment", blames_nobody=True)
+_INSPECT = Step("fake-metal.inspect", "Read its hardware", blames_nobody=True)
+_ON_AGAIN, _OFF_AGAIN = "fake-metal.on_again", "fake-metal.off_again"
 _WAIT = ("wait_ssh", "Wait until it answers SSH", Profile.LOOK)
 _PREPARE = ("post_load", "Set up firewall, password and host name", Profile.SHORT)
 _READ = ("read_public_address", "Read its public address", Profile.SHORT)
@@ -135,7 +146,16 @@ class FakeMetal(Pretended):
             _BOOT.name: self._step(self._boot),
             _ADOPT.name: self._step(self._adopt),
             _FIND.name: self._find_address,
+            _BOOT_IMAGING.name: self._step(self._restart),
+            _INSPECT.name: self._learning(self._read_hardware),
+            _ON_AGAIN: self._step(self._restart),
+            _OFF_AGAIN: self._step(self._off),
         }
+
+    def inspect(self, target: Target, status: NodeStatus) -> Plan:
+        """From an imaging environment; then it is on or off again, as it was."""
+        undo = _ON_AGAIN if status.power == "on" else _OFF_AGAIN
+        return Plan((replace(_BOOT_IMAGING, undo=undo), _INSPECT), status)
 
     def remove(self, context: StepContext, target: Target) -> None:
         """Take it back: off, closed to everybody, its content unknown. Only a load makes it usable again."""
@@ -197,6 +217,25 @@ class FakeMetal(Pretended):
             context.fence()
             self._world.put(replace(machine, powered_on_at=now(), boots=machine.boots + 1))
 
+    def _restart(self, context: StepContext, target: Target) -> None:
+        """What it holds stays; it is on. On one that nothing was ever loaded on, nobody sees that."""
+        machine = self._of_ours(target)
+        if machine is not None:
+            context.fence()
+            self._world.put(replace(machine, powered_on_at=now(), boots=machine.boots + 1))
+
+    def _off(self, context: StepContext, target: Target) -> None:
+        machine = self._of_ours(target)
+        if machine is not None:
+            context.fence()
+            self._world.put(replace(machine, powered_on_at=0.0))
+
+    def _read_hardware(self, context: StepContext, given: StepInput) -> Facts:
+        name = given.target.computer
+        disk, card = DiskReport("/dev/sda", 480 * 10**9, f"{name}-disk"), CardReport("02:76:63:fa:00:01", "eth0")
+        usual = NodeReport(8, "Pretended", 16384, "bios", serial=name, disks=(disk,), cards=(card,))
+        return Facts(hardware=json.dumps(usual.document() | self._world.behaviour.hardware.get(name, {})))
+
     def _find_address(self, context: StepContext, given: StepInput) -> Facts:
         found = super()._find_address(context, given)
         known = {computer.name: computer.private_address for computer in self._group(given.target.endpoint)}
@@ -218,4 +257,4 @@ def build(surroundings: Surroundings) -> FakeMetal:
     return FakeMetal(surroundings.world, surroundings.installation, surroundings.group)
 
 
-KIND = Kind(NAME, TRAITS, build, pretended=True)
+KIND = Kind(NAME, TRAITS, build, computer_needs=(Need.ADDRESS,), pretended=True)

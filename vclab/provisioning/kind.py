@@ -2,15 +2,35 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vclab.fake_world import World
 from vclab.model.catalog import Computer, Endpoint
 from vclab.model.plans import Target
+from vclab.model.power import PowerAddress
 from vclab.model.traits import Traits
 from vclab.provisioning.base import ProvisioningModule
 from vclab.provisioning.data import ModuleData, NoData
 from vclab.provisioning.enquiry import Enquiry
+
+if TYPE_CHECKING:
+    from vclab.netboot.dnsmasq import Network
+    from vclab.power.control import Power
+
+
+@dataclass(frozen=True)
+class Metal:
+    """What a site's worker drives bare metal with. What it calls blocks."""
+
+    power: "Power"
+    network: "Network | None"  #: the provisioning network; None: this worker has none
+    shared: bool  #: tenants are in it, so that nobody can tell who answers there
+    ssh_key: Path  #: the management node's, which the imaging environment lets in
+    switched: Callable[[str], PowerAddress]  #: where a computer is switched, by its name
+    repositories: Callable[[Target], Sequence[Path]]  #: folders that have a target's revision
+    streams_at_once: int  #: from one repository
 
 
 @dataclass(frozen=True)
@@ -25,9 +45,18 @@ class Surroundings:
     sanitize: Callable[
         [Target, Callable[[], None]], None
     ]  #: fenced: remove what the users of a target's tenure left, and verify
+    metal: Metal | None = None  #: None: nothing of bare metal is driven from here
     calls_at_once: int = 4  #: calls under way to one endpoint
     dhcp_leases: Path | None = None  #: dnsmasq's lease file
     world: World = field(default_factory=World)  #: what pretended modules act on
+
+
+class Need(StrEnum):
+    """What a module may have to know of each computer that it lends."""
+
+    MAC = "mac"  #: of the card that it boots from
+    ADDRESS = "address"  #: its private one
+    BMC = "bmc"  #: which tells it what to boot from
 
 
 @dataclass(frozen=True)
@@ -38,7 +67,9 @@ class Kind:
     traits: Traits
     build: Callable[[Surroundings], ProvisioningModule]
     image_data: type[ModuleData] = NoData  #: what it must know of its images
-    endpoint_data: type[ModuleData] = NoData  #: and of its endpoints
+    endpoint_data: type[ModuleData] = NoData  #: of its endpoints
+    computer_data: type[ModuleData] = NoData  #: and of each computer that it lends
+    computer_needs: tuple[Need, ...] = ()  #: without which none of these can be added
     enquiry: Callable[[], Enquiry] | None = None  #: how an endpoint is asked; None: there is nothing to log in to
     choices: Mapping[str, Callable[[], Collection[str]]] = field(default_factory=dict)
     """Fields of the image data whose values the module's library lists, and how they are listed."""

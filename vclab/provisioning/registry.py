@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from vclab.model.traits import Traits
-from vclab.provisioning import fake, fake_metal, standalone, toy, vsphere
+from vclab.provisioning import bare_metal, fake, fake_metal, standalone, toy, vsphere
 from vclab.provisioning.base import ProvisioningModule
 from vclab.provisioning.kind import Kind, Surroundings
 
@@ -13,6 +13,7 @@ DEFAULT = vsphere.NAME
 KINDS: tuple[Kind, ...] = (
     vsphere.KIND,
     standalone.KIND,
+    bare_metal.KIND,
     fake.KIND,
     fake_metal.KIND,
     toy.KIND,

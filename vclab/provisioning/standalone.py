@@ -19,7 +19,7 @@ from vclab.model.plans import Evidence, Facts, NodeStatus, Plan, Profile, Status
 from vclab.model.states import ComputerState
 from vclab.model.steps import BlockingStep, StepContext
 from vclab.model.traits import Traits
-from vclab.provisioning.kind import Kind, Surroundings
+from vclab.provisioning.kind import Kind, Need, Surroundings
 
 NAME = "standalone"
 TRAITS = Traits(lent=True, identity=False)  # they can only be switched by hand
@@ -167,4 +167,4 @@ def build(surroundings: Surroundings) -> Standalone:
     return Standalone(surroundings.group, surroundings.why_not_free, surroundings.sanitize)
 
 
-KIND = Kind(NAME, TRAITS, build)
+KIND = Kind(NAME, TRAITS, build, computer_needs=(Need.ADDRESS,))

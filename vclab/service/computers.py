@@ -1,25 +1,28 @@
 """The computers that people get. That of a virtual machine is an identity: a host name and two MACs."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+from pydantic import Field
 from sqlalchemy.orm import Session
 
 from vclab.model import catalog as model
+from vclab.model import messages
 from vclab.model.catalog import ComputerKind, Identity, IdentityPool
-from vclab.model.errors import Invalid, Refused
-from vclab.model.messages import Reload
+from vclab.model.errors import Invalid, NotFound, Refused
+from vclab.model.rules import Rules
 from vclab.model.states import ComputerState
-from vclab.service import checks, power
+from vclab.service import checks, module_data, power
 from vclab.service.failures import FailedStep
 from vclab.service.finding import known
 from vclab.service.power import Switchable
 from vclab.service.retiring import Disable, Kept, Named
 from vclab.service.use_case import Call, Nothing, Question, Rule, act, read
 from vclab.service.views import Time, View
-from vclab.store import background_loads, catalog, failed_steps, maintenance
+from vclab.store import background_loads, catalog, failed_steps, maintenance, tenures
 
 MAC_PREFIX = "02:76:63"  # locally administered, and "vc" in ASCII
 MOST = 4096
@@ -46,8 +49,14 @@ class Computer(View):
     leaving: bool  #: it goes out of service when nobody holds it any more
     why_leaving: str
     returns_at: Time | None  #: it comes back to service by itself then
+    load_intent: str  #: who wants it loaded anew when nobody holds it; empty: nobody
+    load_image: str  #: with that; empty: with what was loaded last
+    load_revision: int  #: 0: the one in production then
     power: str  #: where it is switched; empty: by its endpoint, or not at all
     power_fingerprint: str  #: of its BMC's certificate, pinned
+    module: str  #: of a lab machine: its endpoint's
+    module_data: dict[str, Any] | None  #: what only that module knows of it; null: it can't be read
+    error: str | None  #: why the module's data can't be read
     generation: int  #: of its newest tenure; 0: nobody has held it
     holder: str  #: empty: nobody
     spare_until: Time | None  #: an unused machine is kept on it until then
@@ -56,7 +65,8 @@ class Computer(View):
     @classmethod
     def of(cls, computer: model.Computer, **more: Any) -> "Computer":
         """A computer as it is stored."""
-        return cls(**asdict(computer), **more)
+        data, error = module_data.document(computer)
+        return cls(**asdict(computer) | {"module_data": data, "error": error or None}, **more)
 
 
 class DetailedComputer(Computer):
@@ -80,22 +90,12 @@ class AddIdentity(Named):
     public_mac: str
 
 
-class AddLabMachine(Switchable, Named):
-    """A lab machine, or changes of one; what is None stays."""
-
-    group: str  #: its endpoint
-    address: str | None = None
-    host_key: str | None = None  #: to be pinned
-    trust_first_contact: bool = False  #: pin what answers at the address first, whoever it is
-    private_mac: str | None = None
-    public_mac: str | None = None
-
-
 class Edit(Switchable, Named):
     """Changes; what is None stays."""
 
     maintenance: bool | None = None  #: take it out of service, or return it
     notes: str | None = None
+    data: dict[str, str] = Field(default_factory=dict)  #: of a lab machine: fields of what only its module knows of it
 
 
 class TakeOut(Disable):
@@ -105,10 +105,31 @@ class TakeOut(Disable):
     until: datetime | None = None  #: it comes back by itself then
 
 
-class LoadAgain(Named):
-    """``image``: empty: what was loaded last."""
+class Reload(Question):
+    """Load these computers. What is to be loaded: ``image``; empty: on each what was loaded last."""
 
+    names: tuple[str, ...] = ()
     image: str = ""
+    revision: int = 0  #: 0: the one in production
+    when_free: bool = False  #: those that somebody holds, when nobody does any more; else they are refused
+
+
+class WhichReload(Reload):
+    """The same, also of all computers of a ``group`` (an endpoint)."""
+
+    group: str = ""
+
+
+class Reloaded(View):
+    """What a reload does, or would do, with one of the computers."""
+
+    name: str
+    holds: str  #: image and revision: "debian-12/4"; empty: unknown
+    will_hold: str  #: the same; empty: it can't be loaded
+    tainted: bool
+    holder: str  #: who has it now; empty: it is loaded at once
+    until: Time | None  #: when its holder is expected to leave
+    why_not: str  #: why it is refused; empty: it is not
 
 
 @read(Rule.ANYBODY)
@@ -156,58 +177,53 @@ async def add_identity(call: Call, question: AddIdentity) -> tuple[Computer, ...
 
 
 @act(Rule.KEEPERS)
-async def add_lab_machine(call: Call, question: AddLabMachine) -> Computer:
-    """Add a lab machine, or change what is given of one."""
-    _check_name(question.name)
-    given = checks.given(
-        question, address=checks.address, host_key=checks.host_key, private_mac=checks.mac, public_mac=checks.mac
-    )
-    switched = await power.tried(call, question.name, question)
-
-    def change(session: Session) -> Computer:
-        _check_group(session, question)
-        _check_key(session, question)
-        for other in catalog.computers(session):
-            _refuse_clash(question.name, given, other)
-        catalog.put_lab_computer(session, question.name, endpoint=question.group, **given)
-        power.keep(session, question.name, switched)
-        return Computer.of(catalog.computer(session, question.name))
-
-    return await call.backend.write(change)
-
-
-@act(Rule.KEEPERS)
 async def edit(call: Call, question: Edit) -> Computer:
     """Take a computer out of service, return it, or change its notes."""
-    if question.maintenance is None and question.notes is None and question.bmc is None:
-        raise Invalid("nothing is to be changed", "use --maintenance, --available, --notes or --bmc")
+    if (question.maintenance, question.notes, question.bmc, question.data) == (None, None, None, {}):
+        raise Invalid("nothing is to be changed", "use --maintenance, --available, --notes, --set or --bmc")
     state = None if question.maintenance is None else _STATES[question.maintenance]
     notes = checks.line(question.notes, "the note", 500) if question.notes else question.notes
-    await call.backend.read(lambda session: _known(session, question.name))
-    switched = await power.tried(call, question.name, question)
+    await call.backend.read(lambda session: _edited_data(_known(session, question.name), question.data))
+    address = power.address_of(question)
+    found = [await power.tried(call, power.attempt_of(question.name, address, question))] if address else []
 
-    def change(session: Session) -> Computer:
+    def change(session: Session) -> None:
         computer = _known(session, question.name)
-        power.keep(session, computer.name, switched)
-        return Computer.of(catalog.set_computer(session, computer.name, state, notes, why=notes or ""))
+        if question.data:
+            data = _edited_data(computer, question.data)
+            catalog.put_lab_computer(session, computer.name, module_data=data)
+        catalog.set_computer(session, computer.name, state, notes, why=notes or "")
 
-    return await call.backend.write(change)
+    await power.written(call, found, change)
+    return Computer.of(await call.backend.read(lambda session: _known(session, question.name)))
+
+
+@read(Rule.KEEPERS)
+async def preview_reload(call: Call, question: WhichReload) -> tuple[Reloaded, ...]:
+    """Tell what a reload would do with each computer, by name. Nothing is changed."""
+    return await call.backend.read(lambda session: _reloaded(session, _named(session, question), question, call))
 
 
 @act(Rule.KEEPERS)
-async def reload(call: Call, question: LoadAgain) -> Computer:
-    """Load a computer again that nobody holds. Returns when the load has begun."""
-    message = Reload(question.name, question.image, call.intent)
+async def reload(call: Call, question: Reload) -> tuple[Reloaded, ...]:
+    """Load computers anew: all of these, or none if one is refused. Returns when it is begun, or written down for those
+    that somebody holds. Only so many are loaded at one time; the others follow."""
+    workflows = await call.backend.reservations()
 
-    def ask(session: Session) -> None:
-        _known(session, question.name)
-        _check_image(session, question.image)
-        if why_not := background_loads.why_not(session, message, call.backend.settings.rules()):
-            raise Refused(why_not)
+    def change(session: Session) -> tuple[Reloaded, ...]:
+        found = _reloaded(session, _distinct(question.names), question, call)
+        if refused := [each.why_not for each in found if each.why_not]:
+            raise Refused("; ".join(refused), "nothing was begun" if len(found) > 1 else "")
+        for each in found:
+            background_loads.want(session, _message(each.name, question, call))
+        return found
 
-    await call.backend.read(ask)
-    await (await call.backend.reservations()).reload(message)
-    return await _shown(call, question.name)
+    found = await call.backend.write(change)
+    for each in found:
+        if not each.holder:
+            with suppress(Refused):  # it is being loaded already: it follows
+                await workflows.reload(_message(each.name, question, call))
+    return found
 
 
 @act(Rule.KEEPERS)
@@ -260,14 +276,66 @@ def _known(session: Session, name: str) -> model.Computer:
 _COMPUTERS = Kept(model.Thing.COMPUTER, _known)
 
 
-async def _shown(call: Call, name: str) -> Computer:
-    return Computer.of(await call.backend.read(lambda session: _known(session, name)))
+# Loading anew.
 
 
-def _check_image(session: Session, name: str) -> None:
-    if name:
-        images = {image.name: image for image in catalog.images(session)}
-        known("image", name, images, "`vclab images` lists them")
+def _named(session: Session, question: WhichReload) -> tuple[str, ...]:
+    """The computers that are meant. Raises ``NotFound``, and ``Invalid`` when none is."""
+    names = question.names
+    if question.group:
+        endpoints = {each.name: each for each in catalog.endpoints(session)}
+        known("group of computers", question.group, endpoints, "`vclab endpoint list` lists them")
+        names += tuple(each.name for each in catalog.group(session, question.group))
+        if not names:
+            raise Refused(f"there is no computer yet in {question.group}")
+    return _distinct(names)
+
+
+def _distinct(names: Iterable[str]) -> tuple[str, ...]:
+    """Raises ``Invalid`` when there is none."""
+    found = tuple(sorted(set(names)))
+    if not found:
+        raise Invalid("no computer is named", "name some, or use --group")
+    return found
+
+
+def _reloaded(session: Session, names: Iterable[str], question: Reload, call: Call) -> tuple[Reloaded, ...]:
+    """What becomes of each. Raises ``NotFound`` when one is unknown, or the image is."""
+    if question.revision and not question.image:
+        raise Invalid("a revision belongs to an image", "name it, too")
+    if question.image:
+        images = {name: name for name in catalog.names_of_all_images(session)}
+        known("image", question.image, images, "`vclab images` lists them")
+    computers, rules = [_known(session, name) for name in names], call.backend.settings.rules()
+    return tuple(
+        _one_reloaded(session, each, question, _message(each.name, question, call), rules) for each in computers
+    )
+
+
+def _one_reloaded(
+    session: Session, computer: model.Computer, question: Reload, message: messages.Reload, rules: Rules
+) -> Reloaded:
+    held, will_hold, why_not = tenures.current(session, computer.name), "", ""
+    try:
+        image = background_loads.planned(session, message, rules)
+        will_hold = f"{image.name}/{image.revision}"
+        if held is not None and not question.when_free:
+            why_not = f"{computer.name} is held by {held.holder}"
+    except (Refused, NotFound) as error:
+        why_not = str(error)
+    return Reloaded(
+        name=computer.name,
+        holds=f"{computer.image}/{computer.revision}" if computer.image else "",
+        will_hold=will_hold,
+        tainted=computer.tainted,
+        holder=held.holder if held else "",
+        until=held.expected_end if held else None,
+        why_not=why_not,
+    )
+
+
+def _message(name: str, question: Reload, call: Call) -> messages.Reload:
+    return messages.Reload(name, question.image, call.intent or "preview", question.revision)
 
 
 # Identities.
@@ -305,34 +373,13 @@ def _refuse_other_macs(pool: IdentityPool, members: Iterable[model.Computer]) ->
 # Lab machines.
 
 
-def _check_key(session: Session, question: AddLabMachine) -> None:
-    """Who is at an address is known by a host key, or trusted explicitly."""
-    if question.host_key or question.address is None or question.trust_first_contact:
-        return
-    if not any(each.host_key for each in catalog.computers(session) if each.name == question.name):
-        raise Invalid(
-            f"the host key of {question.name} is not known, and anybody could answer at {question.address}",
-            "use --host-key KEY|FILE, or --trust-first-contact",
-        )
-
-
-def _check_group(session: Session, question: AddLabMachine) -> None:
-    """Raises ``NotFound`` for what is not a group of lab machines, ``Invalid`` when an address is missing."""
-    traits = {each.name: checks.traits(each.module) for each in catalog.endpoints(session)}
-    groups = {name: each for name, each in traits.items() if each.lent}
-    add = "add it with `vclab endpoint add NAME --module standalone`"
-    if known("group of lab machines", question.group, groups, add).guest and question.address is None:
-        raise Invalid(f"a computer of {question.group} needs --address")
-
-
-def _refuse_clash(name: str, given: dict[str, Any], other: model.Computer) -> None:
-    """Raises ``Refused`` when the machine is held, or another has its address or a MAC of it."""
-    if other.name == name:
-        if other.holder:
-            raise Refused(f"{name} is held by {other.holder}", "change it when that has ended")
-        return
-    if other.kind is ComputerKind.LAB and given.get("address", "") == other.private_address != "":
-        raise Refused(f"the address {given['address']} of {name} belongs to {other.name}")
-    taken = {other.private_mac, other.public_mac} & {given.get("private_mac"), given.get("public_mac")} - {"", None}
-    if taken:
-        raise Refused(f"the MAC {taken.pop()} of {name} belongs to {other.name}")
+def _edited_data(computer: model.Computer, given: dict[str, str]) -> str:
+    """Raises ``Invalid``, and ``Refused`` for what has no module of its own or is held."""
+    if not given:
+        return computer.module_data
+    if not computer.module:
+        raise Refused(f"{computer.name} is a virtual machine's identity: no module knows anything of it alone")
+    if computer.holder:
+        raise Refused(f"{computer.name} is held by {computer.holder}", "change it when that has ended")
+    data = module_data.kind_of(computer.module).computer_data
+    return module_data.merged(data, computer.module_data, given, f"the computer {computer.name}", computer.module)

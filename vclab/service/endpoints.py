@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from vclab.model import catalog as model
 from vclab.model.errors import Invalid, Refused
 from vclab.model.inventory import Inventory
+from vclab.model.traits import Traits
 from vclab.provisioning.enquiry import Answer, Enquiry
 from vclab.service import checks, masters, module_data
 from vclab.service.authentication import may_write
@@ -38,6 +39,7 @@ class Endpoint(View):
     cpu_overcommit: float
     memory_reserve_mb: int
     module_data: dict[str, Any] | None  #: null: it can't be read
+    after_use: model.AfterUse  #: of a group of computers that are lent: what becomes of them
     error: str | None  #: why the module's data can't be read
     disabled_at: Time | None  #: nothing is placed there since then; null: it is enabled
     disabled_why: str
@@ -105,6 +107,7 @@ class Given(Named):
     site: str | None = None
     cpu_overcommit: float | None = None
     memory_reserve_mb: int | None = None
+    after_use: str | None = None  #: of a group of computers that are lent: on, off or unloaded
     data: dict[str, str] = Field(default_factory=dict)
 
 
@@ -277,14 +280,30 @@ def _fields(question: Given, module: str) -> dict[str, Any]:
         raise Invalid(
             f"computers of the module {module} are reserved as a whole", "leave out --cpu-overcommit, --memory-reserve"
         )
+    traits = checks.traits(module)
+
+    def after_use(text: str) -> model.AfterUse:
+        return _after_use(text, module, traits)
+
     return checks.given(
         question,
+        after_use=after_use,
         url=checks.url,
         username=lambda text: checks.line(text, "the user name"),
         site=_site,
         cpu_overcommit=_overcommit,
         memory_reserve_mb=lambda number: checks.number(number, "the memory reserve", 0, checks.MOST_MEMORY_MB),
     )
+
+
+def _after_use(text: str, module: str, traits: Traits) -> model.AfterUse:
+    """Raises ``Invalid``."""
+    if not traits.lent:
+        raise Invalid(f"computers of the module {module} are made for each reservation", "leave out --after-use")
+    found = model.AfterUse(checks.one_of(text, "after use", [each.value for each in model.AfterUse]))
+    if found is model.AfterUse.UNLOADED and not traits.reloadable:
+        raise Invalid(f"computers of the module {module} can't be loaded", "use --after-use on or off")
+    return found
 
 
 def _site(text: str) -> str:
@@ -372,11 +391,12 @@ async def _certificate(endpoint: model.Endpoint) -> str:
     return await asyncio.to_thread(_enquiry(endpoint).shown_fingerprint, endpoint.url)
 
 
-def confirmed(where: str, shown: str, fingerprint: str | None) -> str:
-    """What is shown ``where``, if it is the ``fingerprint`` that was confirmed. Raises ``Refused``."""
+def confirmed(where: str, shown: str, fingerprint: str | None, by: str = "--fingerprint") -> str:
+    """What is shown ``where``, if it is the ``fingerprint`` that was confirmed. Raises ``Refused``, and says what it is
+    confirmed ``by``."""
     colons = ":".join(shown[n : n + 2] for n in range(0, len(shown), 2))
     if fingerprint is None:
-        raise Refused(f"{where} shows a certificate with SHA-256 {colons}", f"confirm it: --fingerprint {shown}")
+        raise Refused(f"{where} shows a certificate with SHA-256 {colons}", f"confirm it: {by} {shown}")
     if checks.fingerprint(fingerprint) != shown:
         raise Refused(f"{where} shows another certificate: SHA-256 {colons}", "nothing was sent to it")
     return shown

@@ -282,7 +282,8 @@ def planned(call: Call, question: Add, before: model.Image | None, number: int) 
     if before is not None:
         return _changed(replace(before, revision=number), changes)
     sizes = {"--cpus": "cpus", "--memory": "memory_mb"}
-    if missing := [option for option, field in sizes.items() if field not in changes.image]:
+    missing = [option for option, field in sizes.items() if field not in changes.image]
+    if missing and not checks.traits(module).lent:
         raise Invalid(f"a new image needs {' and '.join(missing)} too")
     guest = "linux" if checks.traits(module).guest else ""
     guest = changes.image.get("guest", guest)

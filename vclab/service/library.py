@@ -282,7 +282,7 @@ def _can_be_copied(session: Session, wanted: Wanted) -> None:
     if not place.endpoint:
         entries = {each.name: each for each in repositories.all_of_them(session)}
         known("repository", place.storage, entries, "`vclab repository list` lists them")
-        if not checks.traits(image.module).copies:
+        if not checks.traits(image.module).from_library:
             raise Refused(f"the module {image.module} makes no machines from images of the library")
         return
     endpoints = {each.name: each for each in catalog.endpoints(session)}
@@ -330,7 +330,7 @@ def _planned(session: Session, call: Call, question: Import, found: Found) -> tu
     """The image as it is going to be. Raises ``Invalid``, ``Refused``."""
     before = images.find(session, question.name)
     module = question.module or (before.module if before else images.DEFAULT_MODULE)
-    if not checks.traits(module).copies:
+    if not checks.traits(module).from_library:
         raise Refused(f"the module {module} makes no machines from images of the library")
     number = catalog.newest_revision(session, question.name) + 1
     fields = question.model_dump(include=set(images.Add.model_fields), exclude_none=True)

@@ -1,4 +1,4 @@
-"""Module data of images and endpoints, as administrators enter and read it.
+"""Module data of images, endpoints and computers, as administrators enter and read it.
 
 ``--set FIELD=VALUE`` sets any field of any module; some fields also have options of their own.
 """
@@ -6,10 +6,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vclab.model.catalog import Endpoint, Image
+from vclab.model.catalog import Computer, Endpoint, Image
 from vclab.model.errors import Invalid, Refused, StepFailed
 from vclab.provisioning import registry
-from vclab.provisioning.data import ModuleData
+from vclab.provisioning.data import ModuleData, NoData
 from vclab.provisioning.kind import Kind
 
 Given = Mapping[str, str]
@@ -61,13 +61,29 @@ def of_endpoint(endpoint: Endpoint) -> ModuleData:
     return kind_of(endpoint.module).endpoint_data.of(endpoint.module_data, f"the endpoint {endpoint.name}")
 
 
-def document(item: Image | Endpoint) -> tuple[dict[str, Any] | None, str]:
+def of_computer(computer: Computer) -> ModuleData:
+    """What its module knows of a lab machine. Raises ``StepFailed`` when that can't be read."""
+    if not computer.module:
+        return NoData()
+    return kind_of(computer.module).computer_data.of(computer.module_data, f"the computer {computer.name}")
+
+
+def document(item: Image | Endpoint | Computer) -> tuple[dict[str, Any] | None, str]:
     """The fields, or None and why they can't be read."""
     try:
-        data = of_image(item) if isinstance(item, Image) else of_endpoint(item)
+        return _data_of(item).fields(), ""
     except StepFailed as error:
         return None, str(error)
-    return data.fields(), ""
+
+
+def _data_of(item: Image | Endpoint | Computer) -> ModuleData:
+    match item:
+        case Image():
+            return of_image(item)
+        case Endpoint():
+            return of_endpoint(item)
+        case Computer():
+            return of_computer(item)
 
 
 def merged(data: type[ModuleData], before: str, given: Given, whose: str, module: str) -> str:
@@ -86,6 +102,11 @@ def merged(data: type[ModuleData], before: str, given: Given, whose: str, module
         return data.checked(values, whose).encoded()
     except Refused as error:
         raise Invalid(str(error)) from None
+
+
+def shown(value: Any) -> str:
+    """A field's value, for people."""
+    return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
 
 
 def _readable(data: type[ModuleData], text: str, whose: str) -> dict[str, str]:

@@ -2,13 +2,16 @@
 
 import asyncio
 import secrets
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import asdict, dataclass, field, replace
+from typing import TypeVar
 
 from pydantic import SecretStr
 from sqlalchemy.orm import Session
 
 from vclab.model import power as model
-from vclab.model.errors import Invalid, Refused
+from vclab.model.errors import Invalid, Refused, Unreachable, VclabError
 from vclab.model.power import PowerAddress, PowerVerb
 from vclab.model.steps import Unattended
 from vclab.power.address import Address, Scheme, parse
@@ -22,7 +25,11 @@ from vclab.service.use_case import Call, Question, Rule, act, read
 from vclab.service.views import View
 from vclab.store import power
 
-_WITH_PASSWORD = (Scheme.IPMI, Scheme.REDFISH)
+T = TypeVar("T")
+
+TRIED_AT_ONCE = 16
+"""BMCs. Each one is asked by a process of its own, of 40 MB; one that does not answer takes 15 s."""
+_LOOK = 0.2  #: seconds between two looks whether that is to stop
 
 
 class Seen(View):
@@ -54,6 +61,25 @@ class Switchable(Question):
     password: SecretStr | None = None  #: of its user
 
 
+@dataclass(frozen=True)
+class Attempt:
+    """A login that is to be tried."""
+
+    name: str  #: of the computer
+    address: Address
+    fingerprint: str | None = None  #: of its certificate, confirmed
+    password: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A login that works."""
+
+    name: str
+    at: PowerAddress
+    password: str = field(default="", repr=False)
+
+
 @act(Rule.KEEPERS)
 async def switch(call: Call, question: Switch) -> Seen:
     """Switch a computer, or tell its power, and see it."""
@@ -75,43 +101,136 @@ async def switch(call: Call, question: Switch) -> Seen:
 @read(Rule.KEEPERS)
 async def preview(call: Call, question: Switchable) -> Login:
     """Check where a computer is to be switched, and say what the login needs."""
-    address = _parsed(question)
+    address = address_of(question)
     if address is None:
         raise Invalid("nothing says where it is switched")
     shown = await asyncio.to_thread(certificate, address) if _is_certified(address) else ""
     if question.fingerprint is not None and shown:
         confirmed(str(address), shown, question.fingerprint)
         shown = ""
-    return Login(url=str(address), username=address.user, certificate=shown, password=address.scheme in _WITH_PASSWORD)
+    return Login(url=str(address), username=address.user, certificate=shown, password=has_password(address))
 
 
-async def tried(call: Call, name: str, question: Switchable) -> PowerAddress | None:
-    """Ask there for the power, and keep the password among the secrets. None: nothing is to be changed. Raises
-    ``Invalid``, ``Refused``, ``Unreachable``."""
-    address = _parsed(question)
-    if address is None:
+def address_of(question: Switchable) -> Address | None:
+    """Where it is to be switched; None: that stays. Raises ``Invalid``."""
+    if question.bmc is None:
+        if question.fingerprint is not None or question.password is not None:
+            raise Invalid("a certificate and a password belong to a BMC", "name it with --bmc")
         return None
-    fingerprint = ""
-    if _is_certified(address):
-        fingerprint = confirmed(str(address), await asyncio.to_thread(certificate, address), question.fingerprint)
-    password, reference = question.password.get_secret_value() if question.password else "", ""
-    if address.scheme in _WITH_PASSWORD:
-        if not password:
-            raise Invalid(f"{address} needs the password of {address.user}", "type it, or put it into standard input")
-        reference = f"power/{name}/{secrets.token_hex(8)}"
-    bmc = Bmc(name, address, reference, fingerprint)
-    validate(bmc)
-    own = Power(lambda _: password)
-    await call.backend.work(lambda told: own.status(bmc, Unattended()), f"asking {address}")
-    if reference:
-        call.backend.secrets.put(reference, password)
-    return PowerAddress(str(address), reference, fingerprint)
+    try:
+        return parse(question.bmc)
+    except Refused as error:
+        raise Invalid(error.message, error.hint) from None
 
 
-def keep(session: Session, name: str, tried_at: PowerAddress | None) -> None:
-    """It is switched there from now on."""
-    if tried_at is not None:
-        power.set_address(session, name, tried_at)
+def has_password(address: Address) -> bool:
+    """Whether somebody logs in there with a password."""
+    return address.scheme in (Scheme.IPMI, Scheme.REDFISH)
+
+
+def attempt_of(name: str, address: Address, question: Switchable) -> Attempt:
+    """The login that is to be tried. Raises ``Invalid`` when there is no password."""
+    password = question.password.get_secret_value() if question.password else ""
+    if has_password(address) and not password:
+        raise Invalid(f"{address} needs the password of {address.user}", "type it, or put it into standard input")
+    return Attempt(name, address, question.fingerprint, password)
+
+
+async def tried(call: Call, attempt: Attempt) -> Tried:
+    """Ask a computer for its power. Raises ``Refused``, ``Unreachable``."""
+    (found,) = (await try_all(call, [attempt])).values()
+    if isinstance(found, VclabError):
+        raise found
+    return found
+
+
+async def try_all(
+    call: Call, attempts: Sequence[Attempt], confirm: str = "--fingerprint"
+) -> dict[str, Tried | VclabError]:
+    """Ask several computers for their power at once: by name what works, and why the others don't. Nothing is changed.
+    One that does not answer keeps no other waiting, but for its turn.
+
+    ``confirm``: what a certificate's fingerprint is given by, for messages.
+    """
+    what = f"asking {len(attempts)} BMCs" if len(attempts) > 1 else "asking its BMC"
+    return await call.backend.work(lambda told: _try_all(attempts, confirm, told), what) if attempts else {}
+
+
+async def written(call: Call, found: Sequence[Tried], change: Callable[[Session], T]) -> T:
+    """Write a change, and that these computers are switched there from now on, in one transaction. When it is
+    cancelled before its end, nothing is written; when it fails, no password stays."""
+
+    def run(told: Callable[[int, int], None]) -> T:
+        ended = False
+
+        def both(session: Session) -> T:
+            nonlocal ended
+            ended = False
+            answer = change(session)
+            power.set_addresses(session, {each.name: each.at for each in found})
+            told(0, 0)
+            ended = True
+            return answer
+
+        try:
+            for number, each in enumerate(found):
+                told(number, len(found))
+                if each.at.password_ref:
+                    call.backend.secrets.put(each.at.password_ref, each.password)
+            call.backend.store.check()
+            return call.backend.store.run(both)
+        except BaseException:
+            if not ended:  # else the database was lost in the commit, and may have what names them
+                _forget(call, found)
+            raise
+
+    return await call.backend.work(run, "writing")
+
+
+def _forget(call: Call, found: Sequence[Tried]) -> None:
+    for each in found:
+        if each.at.password_ref:
+            call.backend.secrets.forget(each.at.password_ref)
+
+
+def _try_all(
+    attempts: Sequence[Attempt], confirm: str, told: Callable[[int, int], None]
+) -> dict[str, Tried | VclabError]:
+    context, number = Unattended(), len(attempts)
+    with ThreadPoolExecutor(min(TRIED_AT_ONCE, number), "BMC") as pool:
+        running = [pool.submit(_try, each, confirm, context) for each in attempts]
+        try:
+            while left := len(wait(running, _LOOK).not_done):
+                told(number - left, number if number > 1 else 0)
+            told(number, number if number > 1 else 0)
+        except BaseException:
+            context.cancelled = True
+            for one in running:
+                one.cancel()
+            raise
+    return {each.name: one.result() for each, one in zip(attempts, running, strict=True)}
+
+
+def _try(attempt: Attempt, confirm: str, context: Unattended) -> Tried | VclabError:
+    address = attempt.address
+    reference = f"power/{attempt.name}/{secrets.token_hex(8)}" if has_password(address) else ""
+    bmc = Bmc(attempt.name, address, reference)
+    try:
+        if _is_certified(address):
+            bmc = replace(bmc, fingerprint=confirmed(str(address), _shown(bmc), attempt.fingerprint, confirm))
+        validate(bmc)
+        Power(lambda _: attempt.password).status(bmc, context)
+    except VclabError as error:
+        return error
+    return Tried(attempt.name, PowerAddress(str(address), reference, bmc.fingerprint), attempt.password)
+
+
+def _shown(bmc: Bmc) -> str:
+    """Raises ``Unreachable``."""
+    try:
+        return certificate(bmc.address)
+    except Unreachable as error:
+        raise Unreachable(f"{bmc.computer}: {bmc.title} {error.message}", error.hint) from None
 
 
 def _check(question: Switch) -> None:
@@ -125,18 +244,6 @@ def _check(question: Switch) -> None:
         checks.one_of(question.device, "boot device", [each.value for each in BootDevice])
     elif question.always:
         raise Invalid("say what it is always to boot from")
-
-
-def _parsed(question: Switchable) -> Address | None:
-    """Raises ``Invalid``."""
-    if question.bmc is None:
-        if question.fingerprint is not None or question.password is not None:
-            raise Invalid("a certificate and a password belong to a BMC", "name it with --bmc")
-        return None
-    try:
-        return parse(question.bmc)
-    except Refused as error:
-        raise Invalid(error.message, error.hint) from None
 
 
 def _is_certified(address: Address) -> bool:

@@ -111,6 +111,9 @@ class UseCase(Generic[Q, A]):
 
     def _intent(self, call: Call, question: Q) -> Intent:
         named = str(getattr(question, "reservation", "") or getattr(question, "name", ""))
+        several: tuple[str, ...] = getattr(question, "names", ())
+        if len(several) == 1:
+            named = several[0]
         arguments = question.model_dump(mode="json", exclude_defaults=True)  # a SecretStr reads as asterisks
         actor = call.actor
         for_user = actor.login if self.rule is Rule.USERS else ""

@@ -1,7 +1,7 @@
 """The catalog that an administrator keeps: users, images with their revisions, endpoints and computers."""
 
 import dataclasses
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -246,26 +246,64 @@ def put_lab_computer(
     host_key: str = "",
     private_mac: str = "",
     public_mac: str = "",
+    module_data: str | None = None,
 ) -> None:
     """Add a lab machine: a physical computer that is claimed, held and sanitized itself. Or change a known one.
 
-    ``endpoint``: the group of machines that it belongs to; ``address``: its private address; ``host_key``: its pinned
-    key (none: the key of the first contact); ``private_mac``: it is only accepted with that network card. Raises
-    ``Refused`` when a virtual machine's identity has that name.
+    ``notes``: of a new one. Raises as ``put_lab_computers``.
     """
-    row = session.get(models.Computer, name)
-    if row is None:
-        row = models.Computer(name=name, kind=model.ComputerKind.LAB, state=ComputerState.AVAILABLE, notes=notes)
-        row.pool = endpoint
-        session.add(row)
-    elif row.kind is not model.ComputerKind.LAB:
-        raise Refused(f"there is already a virtual machine's identity {name}")
-    row.removed_at = None
-    row.pool, row.private_address = endpoint or row.pool, address or row.private_address or ""
-    if host_key:
-        row.host_key, row.host_key_from = host_key, GIVEN
-    row.private_mac, row.public_mac = private_mac or row.private_mac, public_mac or row.public_mac
+    entry = model.LabEntry(name, endpoint, address, host_key, private_mac, public_mac, module_data)
+    put_lab_computers(session, [entry])
+    if notes:
+        session.get_one(models.Computer, name).notes = notes
+        session.flush()
+
+
+def put_lab_computers(session: Session, entries: Collection[model.LabEntry]) -> None:
+    """Add or change several at once; two of them may exchange their MACs.
+
+    Raises ``Refused`` when a virtual machine's identity has one of the names, or one of the MACs.
+    """
+    rows = {row.name: row for row in session.scalars(sa.select(models.Computer))}
+    for entry in entries:
+        row = rows.get(entry.name)
+        if row is not None and row.kind is not model.ComputerKind.LAB:
+            raise Refused(f"there is already a virtual machine's identity {entry.name}")
+    _free_macs(session, rows, entries)
+    for entry in entries:
+        row = rows.get(entry.name)
+        if row is None:
+            row = models.Computer(name=entry.name, kind=model.ComputerKind.LAB, state=ComputerState.AVAILABLE, pool="")
+            session.add(row)
+        _enter(row, entry)
     session.flush()
+
+
+def _free_macs(session: Session, rows: Mapping[str, models.Computer], entries: Collection[model.LabEntry]) -> None:
+    """Take MACs that are wanted from rows that get others now, and from removed lab machines: hardware that goes by
+    another name. Raises ``Refused`` when one is anybody else's."""
+    given = {entry.name: entry for entry in entries}
+    wanted = {mac for entry in entries for mac in entry.macs}
+    for row in rows.values():
+        entry = given.get(row.name, model.LabEntry(row.name))
+        removed = row.kind is model.ComputerKind.LAB and row.removed_at is not None
+        if row.private_mac in wanted and (removed or entry.private_mac not in ("", row.private_mac)):
+            row.private_mac = None
+        if row.public_mac in wanted and (removed or entry.public_mac not in ("", row.public_mac)):
+            row.public_mac = None
+        for mac in ({row.private_mac, row.public_mac} & wanted) - entry.macs:
+            raise Refused(f"the MAC {mac} belongs to {row.name}")
+    session.flush()
+
+
+def _enter(row: models.Computer, entry: model.LabEntry) -> None:
+    row.removed_at = None
+    row.pool, row.private_address = entry.endpoint or row.pool, entry.address or row.private_address or ""
+    if entry.host_key:
+        row.host_key, row.host_key_from = entry.host_key, GIVEN
+    row.private_mac, row.public_mac = entry.private_mac or row.private_mac, entry.public_mac or row.public_mac
+    if entry.module_data is not None:
+        row.module_data = entry.module_data
 
 
 def set_computer(
@@ -285,6 +323,7 @@ def set_computer(
         row.why_out_of_service = "" if state is ComputerState.AVAILABLE else why or row.why_out_of_service
         row.state, row.failed_generation = state, 0
         row.stay()
+        row.forget_load()
     if notes is not None:
         row.notes = notes
     session.flush()
@@ -312,13 +351,14 @@ def group(session: Session, endpoint: str) -> list[model.Computer]:
 
 def _computers(session: Session, which: sa.ColumnElement[bool]) -> list[model.Computer]:
     """Indexes answer this alone: a computer has thousands of tenures after some years."""
-    computer, tenure, spare = models.Computer, models.Tenure, models.Spare
+    computer, tenure, spare, endpoint = models.Computer, models.Tenure, models.Spare, models.Endpoint
     held = orm.aliased(tenure)
     newest = sa.select(sa.func.max(tenure.generation)).where(tenure.computer == computer.name).scalar_subquery()
     query = (
-        sa.select(computer, newest, held.holder, spare.until, spare.host)
+        sa.select(computer, newest, held.holder, spare.until, spare.host, endpoint.module)
         .outerjoin(held, sa.and_(held.computer == computer.name, held.released_at.is_(None)))
         .outerjoin(spare, sa.and_(spare.computer == computer.name, spare.removal == 0))
+        .outerjoin(endpoint, sa.and_(endpoint.name == computer.pool, computer.kind == model.ComputerKind.LAB))
         .where(which, computer.removed_at.is_(None))
         .order_by(computer.name)
     )
@@ -332,8 +372,9 @@ def _computers(session: Session, which: sa.ColumnElement[bool]) -> list[model.Co
             holder=held_by or "",
             spare_until=until,
             host=host or "",
+            module=module or "",
         )
-        for row, generation, held_by, until, host in session.execute(query)
+        for row, generation, held_by, until, host, module in session.execute(query)
     ]
 
 

@@ -120,6 +120,8 @@ def _unfit(row: Computer, inventory: Inventory | None) -> Iterable[str]:
     if known:
         yield from known
         return
+    if row.load_intent:
+        yield "is to be loaded anew first"
     if inventory is None or inventory.error:
         yield (inventory and inventory.error) or "was not asked"
         return

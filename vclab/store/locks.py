@@ -1,7 +1,7 @@
 """Locks of single rows. A locked row is nobody else's until the transaction ends, and is read anew.
 
 Locks are taken in one order everywhere: the user, the reservation, the pools by name, the identities, the computers by
-name. So two transactions wait for each other, and neither is broken off.
+name, a site. So two transactions wait for each other, and neither is broken off.
 """
 
 from typing import Any
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from vclab.model.errors import NotFound
-from vclab.store.models import Computer, Reservation, User
+from vclab.store.models import Computer, Endpoint, Reservation, User
 
 
 def _locked(kind: type[Any], key: Any) -> sa.Select[Any]:
@@ -44,3 +44,9 @@ def computer(session: Session, name: str) -> Computer:
     if row is None:
         raise NotFound(f"there is no computer {name}")
     return row
+
+
+def site(session: Session, name: str) -> None:
+    """All endpoints of a site: what is counted there stays so until the transaction ends."""
+    query = sa.select(Endpoint.name).where(Endpoint.site == name).order_by(Endpoint.name)
+    session.execute(query.with_for_update(key_share=True)).all()

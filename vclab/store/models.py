@@ -17,7 +17,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from vclab.model.catalog import ComputerKind
+from vclab.model.catalog import AfterUse, ComputerKind
 from vclab.model.intents import Outcome
 from vclab.model.inventory import PoolKind
 from vclab.model.states import ComputerState, Ending, Purpose, ReservationState
@@ -83,6 +83,7 @@ class Endpoint(Retirable, Base):
     cpu_overcommit: Mapped[float]
     memory_reserve_mb: Mapped[int]
     module_data: Mapped[str]
+    after_use: Mapped[AfterUse]
 
 
 class Pool(Base):
@@ -127,15 +128,27 @@ class Computer(Base):
     leaving: Mapped[bool] = mapped_column(default=False)  #: it goes out of service when nobody holds it any more
     why_leaving: Mapped[str] = mapped_column(default="")
     returns_at: Mapped[datetime | None]  #: it comes back to service by itself then
+    load_intent: Mapped[str] = mapped_column(
+        default=""
+    )  #: who wants it loaded anew when nobody holds it; empty: nobody
+    load_image: Mapped[str] = mapped_column(default="")  #: with that; empty: with what was loaded last
+    load_revision: Mapped[int] = mapped_column(default=0)  #: 0: the one in production then
     failed_generation: Mapped[int] = mapped_column(default=0)  #: the tenure whose failed load took it out of service
     power: Mapped[str] = mapped_column(default="")  #: where it is switched (vclab.power.address)
     power_password_ref: Mapped[str] = mapped_column(default="")
     power_fingerprint: Mapped[str] = mapped_column(default="")
+    hardware: Mapped[str] = mapped_column(default="")  #: what an inspection has found, as JSON; empty: nothing yet
+    hardware_at: Mapped[datetime | None]
+    module_data: Mapped[str] = mapped_column(default="")  #: of a lab machine: what only its endpoint's module knows
     removed_at: Mapped[datetime | None]
 
     def stay(self) -> None:
         """Nothing that an operator wanted for later is to be done any more."""
         self.leaving, self.why_leaving, self.returns_at = False, "", None
+
+    def forget_load(self) -> None:
+        """Nobody wants it loaded any more."""
+        self.load_intent, self.load_image, self.load_revision = "", "", 0
 
 
 class Reservation(Base):

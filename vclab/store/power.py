@@ -1,5 +1,6 @@
 """Switching a computer by hand: under a tenure of its own, so that nobody gets it meanwhile."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -61,25 +62,49 @@ def release_lost(session: Session, now: datetime) -> None:
         tenures.release(session, row.computer, row.generation, now)
 
 
+def references(session: Session) -> dict[str, str]:
+    """Where the passwords of BMCs are among the secrets, by computer."""
+    has = Computer.power_password_ref != "", Computer.removed_at.is_(None)
+    rows = session.execute(sa.select(Computer.name, Computer.power_password_ref).where(*has))
+    return {row.name: row.power_password_ref for row in rows}
+
+
 def address_of(row: Computer) -> PowerAddress:
     """Where it is switched by itself."""
     return PowerAddress(row.power, row.power_password_ref, row.power_fingerprint)
 
 
 def set_address(session: Session, name: str, address: PowerAddress) -> None:
-    """From now on it is switched there. Raises ``NotFound``, and ``Refused`` where two computers would be one."""
+    """From now on it is switched there. Raises as ``set_addresses``."""
+    set_addresses(session, {name: address})
+
+
+def set_addresses(session: Session, addresses: Mapping[str, PowerAddress]) -> None:
+    """From now on these computers are switched there; two of them may exchange their BMCs.
+
+    Raises ``NotFound``, and ``Refused`` where two computers would be one.
+    """
+    rows = [_lab_row(session, name) for name in sorted(addresses)]
+    switched = Computer.power.not_in(("", "none")), Computer.removed_at.is_(None)
+    others = session.execute(sa.select(Computer.power, Computer.name).where(*switched))
+    owners = {row.power: row.name for row in others if row.name not in addresses}
+    for row in rows:
+        at = addresses[row.name]
+        other = owners.setdefault(at.address, row.name)
+        if at.address not in ("", "none") and other != row.name:
+            raise Refused(f"{other} is switched at {at.address}", "each computer has a BMC of its own")
+        row.power, row.power_password_ref, row.power_fingerprint = at.address, at.password_ref, at.fingerprint
+    session.flush()
+
+
+def _lab_row(session: Session, name: str) -> Computer:
+    """Locked. Raises ``NotFound`` and ``Refused``."""
     row = locks.computer(session, name)
     if row.removed_at is not None:
         raise NotFound(f"there is no computer {name}")
     if row.kind is not ComputerKind.LAB:
         raise Refused(f"{name} is a virtual machine's identity: its endpoint switches it")
-    same = sa.select(Computer.name).where(Computer.power == address.address, Computer.name != name)
-    other = session.scalar(same.where(Computer.removed_at.is_(None)))
-    if address.address not in ("", "none") and other is not None:
-        raise Refused(f"{other} is switched at {address.address}", "each computer has a BMC of its own")
-    row.power, row.power_password_ref = address.address, address.password_ref
-    row.power_fingerprint = address.fingerprint
-    session.flush()
+    return row
 
 
 def _order(session: Session, given: Switch, row: Computer, held: Tenure | None) -> PowerOrder:

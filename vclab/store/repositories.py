@@ -41,6 +41,13 @@ def all_of_them(session: Session) -> list[RepositoryFacts]:
     return [RepositoryFacts(row.name, row.site, row.folder) for row in session.scalars(query)]
 
 
+def folders_with(session: Session, image: str, revision: int, site: str) -> list[str]:
+    """The folders of the site's repositories that have the revision, by the repositories' names."""
+    here = sa.and_(Copy.endpoint.is_(None), Copy.storage == Repository.name, Copy.state == CopyState.USABLE)
+    wanted = Copy.image == image, Copy.revision == revision, Repository.site == site
+    return list(session.scalars(sa.select(Repository.folder).join(Copy, here).where(*wanted).order_by(Repository.name)))
+
+
 def contents(session: Session, name: str) -> dict[tuple[str, int], CopyState]:
     """The revisions that it is recorded to hold, by image and number."""
     query = sa.select(Copy.image, Copy.revision, Copy.state).where(Copy.place == Place("", name).name)

@@ -59,6 +59,9 @@ def remove(session: Session, thing: Thing, name: str, now: datetime) -> None:
         revisions.retire_all(session, name, now)
     if _is_in_history(session, thing, name):
         row.removed_at = utc(now)
+        if isinstance(row, models.Computer):
+            row.stay()
+            row.forget_load()
     else:
         _delete(session, thing, name, row)
     session.flush()

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import JSON, Enum, MetaData, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from vclab.model.catalog import ComputerKind
+from vclab.model.catalog import AfterUse, ComputerKind
 from vclab.model.intents import Outcome
 from vclab.model.inventory import PoolKind
 from vclab.model.revisions import CopyState, RevisionState
@@ -37,6 +37,7 @@ class Base(DeclarativeBase):
         list[str]: JSON(),
         list[int]: JSON(),
         dict[str, Any]: JSON(),
+        AfterUse: _words(AfterUse),
         CopyState: _words(CopyState),
         ComputerKind: _words(ComputerKind),
         ComputerState: _words(ComputerState),

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from vclab.model.errors import Fenced, Refused
-from vclab.model.messages import computer_workflow
+from vclab.model.messages import computer_workflow, inspection_workflow
 from vclab.model.plans import Access, Facts, Target
 from vclab.model.states import Purpose
 from vclab.store import captures, catalog, spares, targets
@@ -60,6 +60,10 @@ def _is_recorded(
         return spares.removed_target(spare) == target
     if tenure.purpose is Purpose.CAPTURE:
         return captures.throw_away(session, tenure.holder) == target
+    if tenure.purpose is Purpose.INSPECTION:
+        return tenure.holder == inspection_workflow(computer.name) and (
+            _of_inspection(session, tenure, computer) == _parts(target)
+        )
     return tenure.holder == computer_workflow(computer.name) and _of_background_load(session, tenure, computer) == (
         _parts(target)
     )
@@ -72,6 +76,13 @@ def _of_background_load(session: Session, tenure: Tenure, computer: Computer) ->
     macs = computer.private_mac or "", computer.public_mac or ""
     content = image.module, image.guest, image.name, image.revision, image.module_data
     return tenure.holder, computer.pool, computer.name, *macs, *sizes, *content
+
+
+def _of_inspection(session: Session, tenure: Tenure, computer: Computer) -> tuple[object, ...]:
+    """The computer, and no image."""
+    macs = computer.private_mac or "", computer.public_mac or ""
+    content = catalog.endpoint(session, computer.pool).module, "", "", 0, ""
+    return tenure.holder, computer.pool, computer.name, *macs, 0, 0, 0, *content
 
 
 def _parts(target: Target) -> tuple[object, ...]:

@@ -29,6 +29,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from vclab.model import messages
 from vclab.model.errors import NotFound, Refused, Unreachable, VclabError
+from vclab.model.inspections import Inspected
 from vclab.model.life import ReservationInput
 from vclab.model.messages import (
     Acknowledge,
@@ -37,6 +38,7 @@ from vclab.model.messages import (
     Done,
     End,
     Extend,
+    Inspect,
     Placement,
     Published,
     Reboot,
@@ -48,6 +50,7 @@ from vclab.model.messages import (
     computer_workflow,
     copy_removal_workflow,
     copy_workflow,
+    inspection_workflow,
     looks_queue,
     power_workflow,
     site_queue,
@@ -261,6 +264,35 @@ class Reservations:
             return seen
 
         return await self._call(ask, POWER_SECONDS + message.soft_seconds)
+
+    async def inspect(self, message: Inspect) -> None:
+        """Have a computer's hardware read; returns when that is begun. Raises ``Refused`` when it is under way."""
+
+        async def start() -> None:
+            try:
+                await self._client.start_workflow(
+                    messages.INSPECTION, message, id=inspection_workflow(message.computer), task_queue=self._queue
+                )
+            except WorkflowAlreadyStartedError:
+                raise Refused(f"{message.computer} is being inspected already") from None
+
+        await self._call(start, ANSWER_SECONDS)
+
+    async def inspected(self, computer: str) -> Inspected | None:
+        """What the newest inspection of a computer has found; None while it runs. Raises ``Refused`` when it could not
+        be inspected, and why; ``NotFound`` when no inspection is known any more; ``Unreachable``."""
+        handle = self._client.get_workflow_handle(inspection_workflow(computer), result_type=Inspected)
+
+        async def ask() -> Inspected | None:
+            if (await handle.describe()).status is WorkflowExecutionStatus.RUNNING:
+                return None
+            found: Inspected = await handle.result()
+            return found
+
+        try:
+            return await self._call(ask, ANSWER_SECONDS)
+        except NotFound:
+            raise NotFound(f"no inspection of {computer} is known any more") from None
 
     async def copy(self, wanted: Wanted) -> None:
         """Have a copy of an image made; returns when that is begun. Harmless when it is under way."""

@@ -5,6 +5,7 @@ from tests.histories.lives import (  # noqa: F401  # they register their lives
     computers,
     connecting,
     copies,
+    inspections,
     later,
     loads,
     metal,

@@ -8,6 +8,8 @@ fault() { [ -e "faults/$1" ]; }
 # Written beside it and moved there: whoever reads it meanwhile reads no half of it.
 put() { echo "$2" >"$1.new.$$" && mv "$1.new.$$" "$1"; }
 
+off() { put power off; put cut "$(cat /proc/sys/kernel/random/uuid)"; }
+
 fault slow && sleep "$(cat faults/slow)"
 if [ "$act" = set ]; then
     echo "$*" >>told
@@ -19,9 +21,10 @@ while [ $# -gt 0 ]; do
         get.power) if [ "$(cat power)" = on ]; then echo power:1; else echo power:0; fi ;;
         get.boot) echo "boot:$(cat boot)" ;;
         get.*) echo "$1:0" ;;
-        set.power) if [ "$2" = 1 ]; then put power on; else put power off; fi ;;
+        set.power) if [ "$2" = 1 ]; then put power on; else off; fi ;;
+        set.reset) put cut "$(cat /proc/sys/kernel/random/uuid)" ;;
         set.boot) put boot "$2" ;;
-        set.shutdown) fault deaf || put power off ;;
+        set.shutdown) fault deaf || off ;;
     esac
     if [ "$act" = set ]; then shift 2; else shift; fi
 done

@@ -1,0 +1,42 @@
+"""The module bare-metal on a node with a real BMC, booting by what its boot device and disk really say."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.provisioning.metal import ADDRESS, IS_ROOT, Bootable, MetalBench, bootable, metal_bench
+from vclab.lab.bmcs import Runs
+from vclab.netboot.values import State
+
+pytestmark = [
+    pytest.mark.skipif(not IS_ROOT, reason="namespaces and loop devices need root"),
+    pytest.mark.timeout(300),
+]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Bootable:
+    return bootable(tmp_path_factory.mktemp("bootable"))
+
+
+@pytest.fixture
+def bench(tmp_path: Path, made: Bootable) -> Iterator[MetalBench]:
+    with metal_bench(tmp_path, made) as found:
+        yield found
+
+
+def test_a_load_from_an_empty_disk_to_its_own_system(bench: MetalBench) -> None:
+    bench.load()
+    assert bench.node.runs is Runs.DISK
+    assert bench.facts.private_address == ADDRESS
+    assert bench.host_key() not in ("", bench.facts.imaging_key)
+    assert int(bench.ssh(bench.host_key(), "df --output=size -B1M / | tail -1")) > 2500
+    assert bench.wires.nodes.state(bench.computer.private_mac) is State.BOOT
+
+
+def test_each_step_twice_is_as_once(bench: MetalBench) -> None:
+    for step in bench.plan():
+        for _ in range(2):
+            bench.step(step.name.partition(".")[2])
+    assert bench.node.runs is Runs.DISK

@@ -1,0 +1,79 @@
+"""The lab's bare metal: its nodes with their BMCs, and the provisioning network from which they boot."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from vclab.lab import bmcs
+from vclab.lab.layout import METAL, PUBLIC, SUBNETS, Layout
+from vclab.lab.machines import Card
+from vclab.lab.nodes import Chassis, Hardware, Place
+from vclab.lab.parts import Part, inside
+from vclab.lab.stock import BMC_USER, NODE_DISK_BYTES, NODES, StockNode
+from vclab.netboot import dnsmasq, nodes
+from vclab.netboot.dnsmasq import Network
+from vclab.netboot.environment import Environment
+from vclab.secrets.store import SecretStore
+
+_SUBNET = next(net for net in SUBNETS if net.bridge == METAL)
+_ADDRESS = f"{_SUBNET.management}/{_SUBNET.prefix}"
+
+
+def network(layout: Layout) -> Network:
+    """The provisioning network, as the product knows it."""
+    return Network(METAL, _ADDRESS, layout.netboot_link, leases=layout.run / "metal-leases")
+
+
+def settings(layout: Layout) -> dict[str, Any]:
+    """The same for the product's settings."""
+    return {"interface": METAL, "address": _ADDRESS, "root": str(layout.netboot_link)}
+
+
+def prepare(layout: Layout) -> None:
+    """Folders and files of nodes and network; what is there stays as it is."""
+    layout.netboot.mkdir(exist_ok=True)
+    layout.netboot.chmod(0o750)
+    nodes.prepare(layout.netboot)
+    layout.netboot_configuration.write_text(dnsmasq.configuration(network(layout)))
+    for stock in NODES:
+        node = bmcs.Node(layout.nodes / stock.name, stock.name, stock.bmc_address, stock.bmc_port)
+        if not node.folder.is_dir():
+            node.make()
+            bmcs.write(node.folder / "boot", bmcs.REDFISH_USUAL if stock.redfish else bmcs.IPMI_USUAL)
+
+
+def publish(layout: Layout, environment: Environment) -> None:
+    """Have the imaging environment where nodes are given it. Raises ``Failed``."""
+    nodes.publish(layout.netboot, environment)
+
+
+def parts(layout: Layout) -> Iterator[Part]:
+    """The servers: DHCP and TFTP, and a BMC for each node. Raises ``LabError``."""
+    for link, folder in ((layout.nodes_link, layout.nodes), (layout.netboot_link, layout.netboot)):
+        link.symlink_to(folder)
+    command = ("dnsmasq", "--keep-in-foreground", "--log-facility=-", "--pid-file=", "--user=root", "--group=root")
+    file = f"--conf-file={layout.netboot_configuration}"
+    yield Part("dnsmasq-metal", "DHCP and TFTP of bare metal", (*inside(layout), *command, file))
+    for stock in NODES:
+        node = _node(layout, stock)
+        title = f"BMC of {stock.name}"
+        # sushy-tools needs a second to load: when all else is there.
+        after = ("worker",) if stock.redfish else ()
+        run = bmcs.redfish(node) if stock.redfish else bmcs.ipmi(node)
+        yield Part(f"bmc-{stock.name}", title, (*inside(layout), *run), after=after, late=stock.redfish)
+
+
+def chassis(layout: Layout, changed: Callable[[], None]) -> list[Chassis]:
+    """The nodes; ``changed`` is called in threads of theirs."""
+    place = Place(layout.management, layout.mount_point)
+    return [Chassis(_node(layout, stock), _hardware(stock), place, changed) for stock in NODES]
+
+
+def _hardware(stock: StockNode) -> Hardware:
+    cards = (Card(stock.private_mac, METAL), Card(stock.public_mac, PUBLIC))
+    return Hardware(stock.serial, NODE_DISK_BYTES, cards)
+
+
+def _node(layout: Layout, stock: StockNode) -> bmcs.Node:
+    password = SecretStore(layout.secrets).get(stock.password_ref)
+    folder = layout.nodes_link / stock.name
+    return bmcs.Node(folder, stock.name, stock.bmc_address, stock.bmc_port, BMC_USER, password)

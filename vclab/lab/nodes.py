@@ -1,0 +1,200 @@
+"""Nodes of bare metal: what runs on a computer with a BMC, by what its boot device and its disk really say.
+
+A node's folder is that of its BMC (``vclab/lab/bmcs.py``), and has besides
+
+| in the folder | is |
+|---|---|
+| ``disk.raw`` | its disk |
+| ``console.log`` | what firmware and system wrote on the console |
+
+A chassis looks at ``power`` and ``cut``, as the BMC writes them, and starts the node's firmware, one process tree in
+namespaces of its own (``vclab/lab/firmware.py``). One by hand, as ``tests/lab/test_nodes.py`` has them::
+
+    chassis = Chassis(node, Hardware("VC0001", 8 << 30, (Card(mac, bridge),)), Place(namespace, mount_point))
+    chassis.start()
+    node.switch(True)       # as its BMC does
+    node.runs               # Runs.FIRMWARE, then what it has booted
+    chassis.close()         # a power cut; another chassis of the same node boots what was on
+"""
+
+import contextlib
+import json
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from vclab.debian import cache
+from vclab.lab.bmcs import Device, Fault, Node, Runs, write
+from vclab.lab.errors import LabError
+from vclab.lab.firmware import DISK, NETWORK, Orders
+from vclab.lab.machines import Card, plugged
+from vclab.lab.process_tree import Ended, ProcessTree
+
+LOOK_SECONDS = 0.1
+"""How often a chassis looks at what its BMC wrote."""
+_PEER = 12  # letters: the name of a card has 15
+_ORDER = {
+    Device.DEFAULT: (NETWORK, DISK),
+    Device.NETWORK: (NETWORK, DISK),
+    Device.DISK: (DISK,),
+    Device.OTHER: (NETWORK, DISK),
+}
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """What a node is made of. The first card is the one that it boots from."""
+
+    serial: str  #: of its disk
+    disk_bytes: int
+    cards: tuple[Card, ...]
+    sector: int = 512
+    efi: bool = False
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where it stands: the namespace with the bridges, and an empty directory to mount on."""
+
+    management: str
+    mount_point: Path
+
+
+class Chassis:
+    """One node. A thread of its own keeps it, with which all that runs on it ends."""
+
+    def __init__(
+        self, node: Node, hardware: Hardware, place: Place, changed: Callable[[], None] = lambda: None
+    ) -> None:
+        """``changed`` is called in that thread."""
+        self.node = node
+        self.hardware = hardware
+        self._place = place
+        self._changed = changed
+        self._tree = ProcessTree(node.name, node.folder / "console.log")
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._keep, name=node.name, daemon=True)
+        self._cut = ""
+
+    @property
+    def pid(self) -> int:
+        """The process that stands for the node; 0 when it is off."""
+        return self._tree.pid
+
+    @property
+    def console_log(self) -> Path:
+        """What firmware and system wrote on the console."""
+        return self._tree.console_log
+
+    @property
+    def disk(self) -> Path:
+        """The file that is its disk. To be written to while the node is off only."""
+        return self.node.folder / "disk.raw"
+
+    def init(self) -> int:
+        """The pid, seen from the host, of the first process of its system; 0 when it is off."""
+        return self._tree.init()
+
+    def make(self) -> None:
+        """Its disk, empty; one that is there stays as it is. Its folder must be there."""
+        if not self.disk.exists():
+            with self.disk.open("xb") as empty:
+                empty.truncate(self.hardware.disk_bytes)
+        self._now(Runs.OFF)
+
+    def start(self) -> None:
+        """From now on it follows its BMC; one that was on boots."""
+        self.make()
+        self._cut = self._last_cut()
+        self._thread.start()
+
+    def end(self) -> None:
+        """A power cut, but its switch stays as it is. It is not waited for."""
+        self._closing.set()
+
+    def close(self) -> None:
+        """The same, and nothing runs any more when it returns."""
+        self.end()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def _keep(self) -> None:
+        try:
+            while not self._closing.wait(LOOK_SECONDS):
+                with contextlib.suppress(OSError, LabError):  # a full disk: it is tried again
+                    self._follow()
+        finally:
+            self._tree.stop()
+            self._now(Runs.OFF)
+
+    def _follow(self) -> None:
+        """Whatever has happened since the last look."""
+        cut = self._last_cut()
+        if cut != self._cut:
+            self._stop()
+            self._cut = cut
+        on = self.node.power == "on"
+        if not on:
+            self._stop()
+        elif self.pid:
+            self._hear_end()
+        elif self.node.runs is Runs.OFF:
+            self._boot()
+
+    def _hear_end(self) -> None:
+        why = self._tree.ended()
+        if why is None:
+            return
+        self._tree.tell(f"the node has ended: {why}")
+        if why is Ended.POWER_OFF:
+            self.node.switch(False)
+        # One that has crashed stands still until somebody comes.
+        self._now(Runs.NOTHING if why is Ended.CUT else Runs.OFF)
+        self._changed()
+
+    def _stop(self) -> None:
+        if self.pid:
+            self._tree.stop()
+            self._tree.tell("the power was cut")
+        if self.node.runs is not Runs.OFF:
+            self._now(Runs.OFF)
+            self._changed()
+
+    def _boot(self) -> None:
+        self._now(Runs.FIRMWARE)
+        self._place.mount_point.mkdir(parents=True, exist_ok=True)
+        orders = json.dumps(asdict(self._orders(self.node.take_boot())))
+        environment = {
+            "MANAGEMENT": self._place.management,
+            "CARDS": plugged(self.hardware.cards, self.node.name[:_PEER]),
+        }
+        self._tree.start((sys.executable, "-m", "vclab.lab.firmware", orders), environment)
+        self._changed()
+
+    def _orders(self, device: Device) -> Orders:
+        node, hardware = self.node, self.hardware
+        return Orders(
+            name=node.name,
+            folder=str(node.folder),
+            devices=_ORDER[device],
+            efi=hardware.efi,
+            disk="" if node.faulty(Fault.NO_DISK) is not None else str(self.disk),
+            serial=hardware.serial,
+            sector=hardware.sector,
+            read_only=node.faulty(Fault.READ_ONLY_DISK) is not None,
+            takes=int(node.faulty(Fault.FAILING_DISK) or 0),
+            root=str(self._place.mount_point),
+            cache=str(cache() / "initramfs"),
+        )
+
+    def _last_cut(self) -> str:
+        try:
+            return (self.node.folder / "cut").read_text()
+        except FileNotFoundError:
+            return ""
+
+    def _now(self, runs: Runs) -> None:
+        with contextlib.suppress(OSError):
+            write(self.node.folder / "runs", runs)

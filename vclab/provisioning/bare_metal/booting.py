@@ -1,0 +1,128 @@
+"""The steps that start a node: into the imaging environment, and into its own system."""
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+
+import asyncssh
+
+from vclab.model.errors import NotYet, StepFailed
+from vclab.model.plans import Facts, StepInput
+from vclab.model.steps import BlockingStep, StepContext
+from vclab.netboot.load import load_initrd, new_host_key
+from vclab.netboot.nodes import Load
+from vclab.netboot.nodes import Nodes as Netboot
+from vclab.netboot.values import Node as Machine
+from vclab.netboot.values import State
+from vclab.power.base import Boot, BootDevice
+from vclab.provisioning.bare_metal import imaging, plans
+from vclab.provisioning.bare_metal.nodes import Nodes
+
+_SSH_SECONDS = 5.0
+_LOOK = 2.0  #: seconds until it is looked again whether a system answers
+
+
+class Booting:
+    """What these steps do. Each may be cut off anywhere, and run again."""
+
+    def __init__(self, nodes: Nodes) -> None:
+        self._nodes = nodes
+
+    def steps(self) -> Mapping[str, BlockingStep]:
+        """By recorded name."""
+        return {
+            plans.CHECK_BMC.name: self._check_bmc,
+            plans.SET_NETWORK.name: self._set_network,
+            plans.BOOT_NETWORK.name: self._boot_network,
+            plans.AWAIT_IMAGING.name: self._await_imaging,
+            plans.BOOT_DISK.name: self._boot_disk,
+            plans.POWER_ON.name: self._power_on,
+            plans.AWAIT_SYSTEM.name: self._await_system,
+        }
+
+    def _check_bmc(self, context: StepContext, given: StepInput) -> Facts:
+        """It answers, and can be told what to boot from; the image is where it can be read from."""
+        node = self._nodes.of(given.target)
+        boot = node.power(lambda power, bmc: power.boot_device(bmc, context))
+        context.progress(f"its BMC answers; it boots from {boot.device}")
+        self._nodes.repository(given.target)
+        return Facts()
+
+    def _set_network(self, context: StepContext, given: StepInput) -> Facts:
+        """The node boots the imaging environment with a host key of this load. A repeated attempt makes another one."""
+        node, name = self._nodes.of(given.target), imaging.load_name(given.target)
+        private, public = new_host_key()
+        initrd = load_initrd(private, [_public_key(self._nodes.metal.ssh_key)], name)
+
+        def prepare(netboot: Netboot) -> None:
+            load = Load(netboot.environment(), name, initrd)
+            context.fence()
+            netboot.enlist(Machine(node.mac, node.computer.name, node.address))
+            netboot.set(node.mac, State.IMAGE, load)
+
+        self._nodes.netboot(prepare)
+        return Facts(imaging_key=public)
+
+    def _boot_network(self, context: StepContext, given: StepInput) -> Facts:
+        """Off; then the boot device, which many BMCs keep for a minute only (IPMI 2.0, 28.13); and on at once."""
+        node = self._nodes.of(given.target)
+        node.power(lambda power, bmc: power.off(bmc, context))
+        network = Boot(BootDevice.NETWORK, once=True)
+        node.power(lambda power, bmc: power.set_boot_device(bmc, network, context))
+        node.power(lambda power, bmc: power.on(bmc, context))
+        return Facts()
+
+    def _await_imaging(self, context: StepContext, given: StepInput) -> Facts:
+        """It shows the host key of this load, and has booted from the node's card. Raises ``NotYet`` until then."""
+        node = self._nodes.of(given.target)
+        imaging.look(imaging.expected(node, given), self._nodes.metal.ssh_key)
+        context.progress(f"the imaging environment answers at {node.address}")
+        return Facts()
+
+    def _boot_disk(self, context: StepContext, given: StepInput) -> Facts:
+        """The network serves it nothing any more, and the key of its load is gone."""
+        node = self._nodes.of(given.target)
+        context.fence()
+        self._nodes.netboot(lambda netboot: netboot.set(node.mac, State.BOOT))
+        node.power(lambda power, bmc: power.off(bmc, context))
+        disk = Boot(BootDevice.DISK, once=False)
+        node.power(lambda power, bmc: power.set_boot_device(bmc, disk, context))
+        node.power(lambda power, bmc: power.on(bmc, context))
+        return Facts(private_address=node.address)
+
+    def _power_on(self, context: StepContext, given: StepInput) -> Facts:
+        node = self._nodes.of(given.target)
+        node.power(lambda power, bmc: power.on(bmc, context))
+        return Facts(private_address=node.address)
+
+    def _await_system(self, context: StepContext, given: StepInput) -> Facts:
+        """Whoever shows the key of the imaging environment has not restarted yet. Raises ``NotYet`` until then."""
+        node = self._nodes.of(given.target)
+        shown = _shown_key(node.address)
+        if not shown:
+            raise NotYet(f"{node.computer.name} does not answer at {node.address} yet", _LOOK)
+        if shown == given.facts.imaging_key:
+            raise NotYet(f"{node.computer.name} is still in the imaging environment", _LOOK)
+        return Facts(private_address=node.address)
+
+
+def _public_key(private: Path) -> str:
+    try:
+        key = asyncssh.read_private_key(private)
+    except (OSError, asyncssh.KeyImportError) as error:
+        raise StepFailed(f"the management node's key {private} can't be read: {error}") from None
+    return key.export_public_key("openssh").decode().strip()
+
+
+def _shown_key(address: str) -> str:
+    """The host key that is shown there; empty: nobody answers."""
+
+    async def ask() -> asyncssh.SSHKey | None:
+        async with asyncio.timeout(_SSH_SECONDS):
+            return await asyncssh.get_server_host_key(address, server_host_key_algs=["ssh-ed25519"], config=None)
+
+    try:
+        key = asyncio.run(ask())
+    except (OSError, TimeoutError, asyncssh.Error):
+        return ""
+    return " ".join(key.export_public_key("openssh").decode().split()[:2]) if key else ""

@@ -1,0 +1,126 @@
+"""The nodes of the module: what is recorded of each, and what drives them. The errors of those parts are made the
+house's: what may pass is ``Unreachable``, all else ``StepFailed``."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TypeVar
+
+from vclab.library.repository import Repository
+from vclab.model.catalog import Computer
+from vclab.model.errors import Failed, Invalid, NotFound, NotOurs, Refused, StepFailed, Unreachable
+from vclab.model.plans import Target
+from vclab.netboot import nodes as netboot
+from vclab.power.address import parse
+from vclab.power.base import Bmc
+from vclab.power.control import Power
+from vclab.provisioning.bare_metal.data import NodeData
+from vclab.provisioning.kind import Metal
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Node:
+    """One node, as it is recorded now."""
+
+    computer: Computer
+    data: NodeData
+    bmc: Bmc
+    _power: Power
+
+    @property
+    def mac(self) -> str:
+        """Of the card that it boots from."""
+        return self.computer.private_mac
+
+    @property
+    def address(self) -> str:
+        """In the provisioning network, and that of its own system."""
+        return self.computer.private_address
+
+    def power(self, work: Callable[[Power, Bmc], T]) -> T:
+        """Ask or tell its BMC. Raises as ``Power`` does."""
+        return work(self._power, self.bmc)
+
+
+class Nodes:
+    """Finds them, with what drives them."""
+
+    def __init__(self, installation: str, group: Callable[[str], Sequence[Computer]], metal: Metal | None) -> None:
+        self._installation = installation
+        self.group = group
+        self._metal = metal
+
+    @property
+    def shared(self) -> bool:
+        """Whether tenants are in the provisioning network."""
+        return self._metal is not None and self._metal.shared
+
+    @property
+    def has_network(self) -> bool:
+        """Whether this worker has a provisioning network."""
+        return self._metal is not None and self._metal.network is not None
+
+    @property
+    def metal(self) -> Metal:
+        """What drives them. Raises ``StepFailed``."""
+        if self._metal is None:
+            raise StepFailed("this worker drives no bare metal")
+        return self._metal
+
+    def why_not(self, computer: Computer) -> str:
+        """What is not recorded of a node, and so it can't be loaded; empty: nothing."""
+        missing = {
+            "the MAC of the card that it boots from (--mac)": not computer.private_mac,
+            "its address (--address)": not computer.private_address,
+            "its BMC (--bmc)": not computer.power,
+        }
+        lacking = [what for what, is_missing in missing.items() if is_missing]
+        return f"nobody has said {' and '.join(lacking)}" if lacking else ""
+
+    def of(self, target: Target) -> Node:
+        """The target's node. Raises ``NotOurs`` and ``StepFailed``."""
+        if target.installation != self._installation:
+            raise NotOurs(f"{target.computer} is of the installation {target.installation}")
+        found = next((each for each in self.group(target.endpoint) if each.name == target.computer), None)
+        if found is None:
+            raise StepFailed(f"{target.computer} is no longer a node of {target.endpoint}")
+        if why_not := self.why_not(found):
+            raise StepFailed(f"{found.name} can't be used: {why_not}", f"vclab computer edit {found.name}")
+        at = self.metal.switched(found.name)
+        bmc = Bmc(found.name, parse(at.address), at.password_ref, at.fingerprint)
+        return Node(found, NodeData.of(found.module_data, found.name), bmc, self.metal.power)
+
+    def netboot(self, work: Callable[[netboot.Nodes], T]) -> T:
+        """Ask or tell the provisioning network."""
+        if self.metal.network is None:
+            raise StepFailed(
+                "this worker has no provisioning network", "set [netboot] in its settings (docs/bare-metal.md)"
+            )
+        with _housed():
+            return work(netboot.Nodes(self.metal.network))
+
+    def repository(self, target: Target) -> Repository:
+        """One that has the target's image: the first that answers. Raises ``StepFailed`` when none has it,
+        ``Unreachable``."""
+        folders = list(self.metal.repositories(target))
+        if not folders:
+            raise StepFailed(
+                f"no repository of the site {target.site} has {target.image}, revision {target.revision}",
+                "bring it there: vclab image copy",
+            )
+        for folder in folders[:-1]:
+            with suppress(Refused, Unreachable):
+                return Repository(folder)
+        return Repository(folders[-1])
+
+
+@contextmanager
+def _housed() -> Iterator[None]:
+    try:
+        yield
+    except Failed as error:
+        raise Unreachable(error.message, error.hint) from None
+    except (Invalid, NotFound, Refused) as error:
+        raise StepFailed(error.message, error.hint) from None

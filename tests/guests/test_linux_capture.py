@@ -318,7 +318,7 @@ def test_a_disk_that_fills_while_it_is_sealed_is_named(bench: Bench, alice: Acce
     place.target = replace(place.target, computer="img01", isolated=True)
     facts = replace(place.facts, unlike=("vm00",))
     said = refused(place, "linux.seal", alice, facts)
-    assert "img01 can't be sealed, its part '" in said and "No space left on device" in said
+    assert "vm01 can't be sealed, its part '" in said and "No space left on device" in said
     place.inside("sh", "-c", "rm -f /opt/filler.* /usr/local/vcl/vcl_pre_capture")
     place.facts = facts
     place.step("linux.seal", becomes=becomes(alice))

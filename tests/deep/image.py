@@ -2,7 +2,7 @@
 
     python -m tests.deep.image          builds it, if there is none of this recipe; says where it is
 
-It is installed by mmdebstrap, and put together without KVM, without loop devices and without mounting anything, by root:
+It is installed by mmdebstrap, by root, and put together without KVM, without loop devices and without mounting:
 
 | partition | |
 |---|---|
@@ -11,8 +11,9 @@ It is installed by mmdebstrap, and put together without KVM, without loop device
 | 3 | the root file system, ext4, the last one: it can grow |
 
 The initramfs has the drivers of all controllers (``MODULES=most``), all is mounted by UUID, and root is let in by SSH
-with the key that lies beside the image. What a machine must have of its own (host key, machine id) is made when it boots
-first. Of the kernel's modules only some are installed: each byte is hashed twice by a processor that QEMU emulates.
+with the key that lies beside the image. What a machine must have of its own (host key, machine id) is made when it
+boots first. Of the kernel's modules only some are installed: each byte is hashed twice by a processor that QEMU
+emulates.
 """
 
 import hashlib
@@ -52,7 +53,17 @@ LEFT_OUT = (
 )
 MERGED = "/usr/share/mmdebstrap/hooks/merged-usr"
 """Of mmdebstrap: else the program that merges brings Perl along."""
-GRUB_MODULES = ("biosdisk", "part_gpt", "ext2", "normal", "linux", "configfile", "search", "search_fs_uuid", "gzio")
+GRUB_MODULES: tuple[str, ...] = (
+    "biosdisk",
+    "part_gpt",
+    "ext2",
+    "normal",
+    "linux",
+    "configfile",
+    "search",
+    "search_fs_uuid",
+    "gzio",
+)
 GRUB_MODULES += ("serial", "terminal", "echo", "test", "minicmd", "reboot", "halt")
 _GUID = {
     "core": "21686148-6449-6E6F-744E-656564454649",

@@ -5,7 +5,6 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -57,24 +56,11 @@ def repository(real: Image, tmp_path_factory: pytest.TempPathFactory) -> Reposit
 def load(node: Node, repository: Repository, revision: int) -> sender.Finished:
     """As a load does it."""
     known = repository.block_map("debian", revision)
-    import time
-
-    t = time.time()
-
-    def lap(x):
-        print(x, time.time() - t)
-
     sender.place(node, known)
-    lap("place")
     sender.check(node)
-    lap("check")
     sender.write(node, repository.disk("debian", revision), known)
-    lap("write")
     sender.verify(node)
-    lap("verify")
-    f = sender.finish(node)
-    lap("finish")
-    return f
+    return sender.finish(node)
 
 
 def disk_of(machine: Machine, node: Node) -> Node:

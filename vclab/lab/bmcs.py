@@ -182,8 +182,8 @@ mc_enable 0x20
 def ipmi(node: Node, anonymous: bool = False, chassis: Path | None = None) -> tuple[str, ...]:
     """Write what ``ipmi_sim`` reads, and give the command that starts it. Raises ``LabError``.
 
-    ``chassis``: the program that it asks and tells; by default bmc-chassis.sh, which only keeps it in files. The process
-    must write its id into ``pid`` in the node's folder (``sh -c 'echo $$ >…; exec …'`` does).
+    ``chassis``: the program that it asks and tells; by default bmc-chassis.sh, which only keeps it in files. The
+    process must write its id into ``pid`` in the node's folder (``sh -c 'echo $$ >…; exec …'`` does).
     """
     if not shutil.which("ipmi_sim"):
         raise LabError("ipmi_sim is missing: it is in Debian's package openipmi (`make setup`)")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.netboot.bench import CARD, Provisioning, provisioning, run
 from tests.provisioning.bench import FakeContext
-from tests.targets import target_of
+from tests.targets import recorded, target_of
 from vclab.lab import bmcs, disks, network, rootfs
 from vclab.lab.bmcs import Node, Runs
 from vclab.lab.machines import Card
@@ -178,6 +178,8 @@ def metal_bench(folder: Path, made: Bootable, **more: object) -> Iterator[MetalB
             ssh_key=made.key,
             switched=lambda name: PowerAddress(address, "power/metal01"),
             repositories=lambda target: [made.repository.folder],
+            all_repositories=lambda: [made.repository.folder],
+            captured=recorded,
             streams_at_once=2,
         )
         target = replace(target, revision=1, private_mac=MAC, spare=lasting_uuid("vclab", NAME))

@@ -1,16 +1,18 @@
 """What is being captured, in a repository: disks that no image's name finds, until one of them becomes a revision.
 
-    FOLDER/captures/ID/raw/                 disk.raw and SHA256.map.gz: what the captured computer held
-    FOLDER/captures/ID/sealed/              the same, without what belongs to one computer or person
-    FOLDER/images/IMAGE/NUMBER/captured     the id of the capture that has made this revision
+    FOLDER/captures/INSTALLATION/ID/raw/       disk.raw and SHA256.map.gz: what the captured computer held
+    FOLDER/captures/INSTALLATION/ID/sealed/    the same, without what belongs to one computer or person
+    FOLDER/images/IMAGE/NUMBER/captured        the id of the capture that has made this revision
 
-A disk has its name only when all of it is on the repository's disk and was read back. Published, the sealed one is
-renamed as it is, with the revision's record beside it.
+Installations may share a repository, and none deletes what another one captures. A disk has its name only when all of
+it is on the repository's disk and was read back. Published, the sealed one is renamed as it is, with the revision's
+record beside it.
 """
 
 import re
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -25,7 +27,7 @@ from vclab.model.errors import NotFound, StepFailed
 from vclab.model.revisions import Content, RevisionRecord
 
 CAPTURES, MARK = "captures", "captured"
-_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _LONGEST_MARK = 100
 _JSON = TypeAdapter(RevisionRecord)
 
@@ -41,16 +43,18 @@ class Held(StrEnum):
 
 
 class Captures:
-    """Those of one repository. Methods block. They raise ``Unreachable`` when its file system fails or is full."""
+    """Those of an installation in a repository. Methods block. They raise ``Unreachable`` when its file system fails or
+    is full."""
 
-    def __init__(self, repository: Repository) -> None:
+    def __init__(self, repository: Repository, installation: str) -> None:
+        """Raises ``StepFailed``."""
         self._repository = repository
+        self._folder = repository.folder / CAPTURES / _checked(installation, "name of an installation")
 
     def there(self) -> list[str]:
         """The ids of captures that have a folder here, by name."""
         with failing(self._repository.folder), suppress(FileNotFoundError):
-            found = (self._repository.folder / CAPTURES).iterdir()
-            return sorted(each.name for each in found if _ID.fullmatch(each.name))
+            return sorted(each.name for each in self._folder.iterdir() if _ID.fullmatch(each.name))
         return []
 
     def has(self, capture: str) -> bool:
@@ -90,24 +94,22 @@ class Captures:
             final.parent.mkdir(parents=True, exist_ok=True)
             folder.rename(final)
             (final / PROMISED).unlink()
-            sync_folder(final.parent)
-            sync_folder(final.parent.parent)
+            for each in (final.parent, self._folder, self._folder.parent, repository.folder):
+                sync_folder(each)
         return found
 
-    def publish(self, capture: str, record: RevisionRecord) -> None:
-        """The sealed disk becomes the revision's. Twice is harmless. Raises ``StepFailed`` when there is none, or it is
-        not what the record says, or the revision is there already, and not this capture's."""
+    def publish(self, capture: str, record: RevisionRecord) -> RevisionRecord:
+        """The sealed disk becomes the revision's. Its record as it is kept: ``sha256`` and ``size`` are the disk's.
+        Twice is harmless. Raises ``StepFailed`` when there is none, or the revision is there already, and not this
+        capture's."""
         repository, folder = self._repository, self._of(capture) / Held.SEALED
         final = repository.place(record.image, record.revision)
         if self._published(final) == capture and (there := repository.find(record.image, record.revision)):
-            if there.sha256 != record.sha256:
-                raise StepFailed(f"{record.image}/{record.revision} was published by {capture} with other bytes")
-            return
+            return there
         found = self.find(capture, Held.SEALED)
         if found is None:
             raise StepFailed(f"there is no sealed disk of {capture} in {repository.folder}")
-        if found.content != Content(record.sha256, record.size):
-            raise StepFailed(f"the sealed disk of {capture} is not what was tried: its SHA-256 is {found.sha256}")
+        record = replace(record, sha256=found.sha256, size=found.size)
         with failing(repository.folder), locked(repository.folder / "lock"):
             if final.exists():
                 raise StepFailed(f"{record.image}/{record.revision} is in {repository.folder} already")
@@ -118,6 +120,7 @@ class Captures:
             folder.rename(final)
             for each in (final.parent, final.parent.parent, folder.parent):
                 sync_folder(each)
+        return record
 
     def withdraw(self, capture: str, image: str, revision: int) -> None:
         """Delete the revision that ``publish`` has made; harmless when there is none. Another one stays."""
@@ -136,6 +139,10 @@ class Captures:
         return ""
 
     def _of(self, capture: str) -> Path:
-        if not _ID.fullmatch(capture):
-            raise StepFailed(f"{capture[:80]!r} is not the id of a capture")
-        return self._repository.folder / CAPTURES / capture
+        return self._folder / _checked(capture, "id of a capture")
+
+
+def _checked(name: str, what: str) -> str:
+    if not _ID.fullmatch(name):
+        raise StepFailed(f"{name[:80]!r} is not the {what}")
+    return name

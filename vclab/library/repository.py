@@ -3,7 +3,7 @@
     FOLDER/vclab-repository.json        that it is one
     FOLDER/images/IMAGE/NUMBER/         a revision: disk.raw, revision.json, and SHA256.map.gz, its block map
     FOLDER/reading/N                    locked by whoever streams from here
-    FOLDER/captures/ID/                 what is being captured, found by no image (vclab/library/captures.py)
+    FOLDER/captures/INSTALLATION/ID/    what is being captured, found by no image (vclab/library/captures.py)
     FOLDER/incoming/TOKEN/              what is being written, or was when somebody died
     FOLDER/leaving/TOKEN/               what is being deleted
 

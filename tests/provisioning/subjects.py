@@ -11,7 +11,7 @@ import pytest
 
 from tests.power import nodes
 from tests.provisioning.bench import Bench, FakeContext
-from tests.targets import target_of
+from tests.targets import recorded, target_of
 from vclab.fake_world import World
 from vclab.library.repository import Repository
 from vclab.model.catalog import Computer, ComputerKind, Endpoint
@@ -138,7 +138,8 @@ def _bare_metal(request: pytest.FixtureRequest, stack: ExitStack) -> Subject:
     folder: Path = request.getfixturevalue("tmp_path")
     running = stack.enter_context(nodes.running(folder, "ipmi", "metal01"))
     network = provisioning_network(folder / "netboot")
-    Repository.make(folder / "repository")
+    held = recorded(Becomes("", "i", 1))
+    Repository.make(folder / "repository").keep(held, 1 << 20, lambda disk, told: disk.touch())
     key = asyncssh.generate_private_key("ssh-ed25519")
     key.write_private_key(folder / "key")
     metal = Metal(
@@ -148,6 +149,8 @@ def _bare_metal(request: pytest.FixtureRequest, stack: ExitStack) -> Subject:
         ssh_key=folder / "key",
         switched=lambda computer: PowerAddress(str(running.bmc().address), "endpoint/right"),
         repositories=lambda target: [folder / "repository"],
+        all_repositories=lambda: [folder / "repository"],
+        captured=recorded,
         streams_at_once=1,
     )
     target = target_of(module=bare_metal.NAME, computer="metal01", endpoint="metal", host="metal01")

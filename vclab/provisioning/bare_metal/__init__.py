@@ -1,8 +1,8 @@
 """The module ``bare-metal``: computers with a BMC, whose disks are written. Importing this imports no library of its.
 
 An endpoint of it is a group of nodes. ``plans`` names the steps of a load; ``module`` is the driver. What the steps
-do is in ``booting``, ``inspecting`` and ``writing``; ``nodes`` finds a node and what drives it, ``imaging`` reaches the
-imaging environment on it, and ``data`` is what is kept of it.
+do is in ``booting``, ``inspecting``, ``writing`` and ``capturing``; ``nodes`` finds a node and what drives it,
+``disks`` what is written to it, ``imaging`` reaches the imaging environment on it, and ``data`` is what is kept of it.
 """
 
 from vclab.model.traits import POWER, Operation, Traits
@@ -11,7 +11,14 @@ from vclab.provisioning.base import ProvisioningModule
 from vclab.provisioning.kind import Kind, Need, Surroundings
 
 NAME = "bare-metal"
-TRAITS = Traits(lent=True, reloadable=True, identity=False, streams=True, operations=(*POWER, Operation.INSPECT))
+TRAITS = Traits(
+    lent=True,
+    reloadable=True,
+    identity=False,
+    streams=True,
+    seals=True,
+    operations=(*POWER, Operation.CAPTURE, Operation.INSPECT),
+)
 
 
 def build(surroundings: Surroundings) -> ProvisioningModule:

@@ -16,6 +16,7 @@ from vclab.netboot.values import Node as Machine
 from vclab.netboot.values import State
 from vclab.power.base import Boot, BootDevice
 from vclab.provisioning.bare_metal import imaging, plans
+from vclab.provisioning.bare_metal.disks import written
 from vclab.provisioning.bare_metal.nodes import Nodes
 
 _SSH_SECONDS = 5.0
@@ -32,10 +33,10 @@ class Booting:
         """By recorded name."""
         return {
             plans.CHECK_BMC.name: self._check_bmc,
-            plans.SET_NETWORK.name: self._set_network,
-            plans.BOOT_NETWORK.name: self._boot_network,
-            plans.AWAIT_IMAGING.name: self._await_imaging,
-            plans.BOOT_DISK.name: self._boot_disk,
+            plans.SET_NETWORK.name: self.set_network,
+            plans.BOOT_NETWORK.name: self.boot_network,
+            plans.AWAIT_IMAGING.name: self.await_imaging,
+            plans.BOOT_DISK.name: self.boot_disk,
             plans.POWER_ON.name: self._power_on,
             plans.POWER_OFF.name: self._power_off,
             plans.LEAVE_NETWORK.name: self._leave_network,
@@ -48,10 +49,10 @@ class Booting:
         boot = node.power(lambda power, bmc: power.boot_device(bmc, context))
         context.progress(f"its BMC answers; it boots from {boot.device}")
         if given.target.image:  # of an inspection there is none
-            self._nodes.repository(given.target)
+            written(self._nodes, given)
         return Facts()
 
-    def _set_network(self, context: StepContext, given: StepInput) -> Facts:
+    def set_network(self, context: StepContext, given: StepInput) -> Facts:
         """The node boots the imaging environment with a host key of this load. A repeated attempt makes another one."""
         node, name = self._nodes.of(given.target), imaging.load_name(given.target)
         private, public = new_host_key()
@@ -66,7 +67,7 @@ class Booting:
         self._nodes.netboot(prepare)
         return Facts(imaging_key=public)
 
-    def _boot_network(self, context: StepContext, given: StepInput) -> Facts:
+    def boot_network(self, context: StepContext, given: StepInput) -> Facts:
         """Off; then the boot device, which many BMCs keep for a minute only (IPMI 2.0, 28.13); and on at once."""
         node = self._nodes.of(given.target)
         node.power(lambda power, bmc: power.off(bmc, context))
@@ -75,14 +76,14 @@ class Booting:
         node.power(lambda power, bmc: power.on(bmc, context))
         return Facts()
 
-    def _await_imaging(self, context: StepContext, given: StepInput) -> Facts:
+    def await_imaging(self, context: StepContext, given: StepInput) -> Facts:
         """It shows the host key of this load, and has booted from the node's card. Raises ``NotYet`` until then."""
         node = self._nodes.of(given.target)
         imaging.look(imaging.expected(node, given), self._nodes.metal.ssh_key)
         context.progress(f"the imaging environment answers at {node.address}")
         return Facts()
 
-    def _boot_disk(self, context: StepContext, given: StepInput) -> Facts:
+    def boot_disk(self, context: StepContext, given: StepInput) -> Facts:
         """The network serves it nothing any more, and the key of its load is gone."""
         node = self._nodes.of(given.target)
         context.fence()

@@ -48,7 +48,7 @@ class Nodes:
     """Finds them, with what drives them."""
 
     def __init__(self, installation: str, group: Callable[[str], Sequence[Computer]], metal: Metal | None) -> None:
-        self._installation = installation
+        self.installation = installation
         self.group = group
         self._metal = metal
 
@@ -81,7 +81,7 @@ class Nodes:
 
     def of(self, target: Target) -> Node:
         """The target's node. Raises ``NotOurs`` and ``StepFailed``."""
-        if target.installation != self._installation:
+        if target.installation != self.installation:
             raise NotOurs(f"{target.computer} is of the installation {target.installation}")
         found = next((each for each in self.group(target.endpoint) if each.name == target.computer), None)
         if found is None:

@@ -128,7 +128,7 @@ class ProvisioningActivities:
             module = known_module(self._modules, target.module)
             async with heartbeating(asking(self._fence, target)) as context:
                 status, known, medians = await in_thread(self._executor, context, self._observe, module, target)
-                if target.spare and status.status is Status.POST_LOAD and status.power != "off":
+                if target.spare and status.status is Status.POST_LOAD:
                     status = await self._inside(target, known, status)
                 plan = module.load_plan(target, status).timed(medians)
                 return replace(plan, facts=Facts() if status.status is Status.RELOAD else known)

@@ -117,22 +117,13 @@ def _standalone(request: pytest.FixtureRequest, stack: ExitStack) -> Subject:
 
 
 class _Booted(Subject):
-    """A node of which the BMC and what the network serves are real. What is written to a disk, tests/lab tries."""
-
-    loaded = False
+    """A node of which the BMC and what the network serves are real; that its system answers is pretended. All of a load
+    is real in test_bare_metal.py."""
 
     @property
     def own_steps(self) -> list[Step]:
         tried = ("check_bmc", "set_network", "boot_network", "boot_disk")
         return [step for step in super().own_steps if step.name.partition(".")[2] in tried]
-
-    def load(self, target: Target | None = None, steps: int | None = None, times: int = 1) -> None:
-        super().load(target, steps, times)
-        self.loaded = steps is None
-
-    def remove(self, target: Target | None = None, context: FakeContext | None = None) -> None:
-        super().remove(target, context)
-        self.loaded = False
 
 
 def _bare_metal(request: pytest.FixtureRequest, stack: ExitStack) -> Subject:
@@ -152,15 +143,11 @@ def _bare_metal(request: pytest.FixtureRequest, stack: ExitStack) -> Subject:
         streams_at_once=1,
     )
     target = target_of(module=bare_metal.NAME, computer="metal01", endpoint="metal", host="metal01")
-    subject: _Booted
-
-    def group(endpoint: str) -> list[Computer]:
-        node = _computer("metal01", endpoint, "10.78.0.51")
-        image = (target.image, target.revision) if subject.loaded else ("", 0)
-        return [replace(node, private_mac=MAC, power="ipmi", image=image[0], revision=image[1])]
-
-    subject = _Booted(BareMetal("vclab", group, metal), replace(target, spare=lasting_uuid("vclab", "metal01")))
-    return subject
+    patch = stack.enter_context(pytest.MonkeyPatch.context())
+    patch.setattr(f"{BareMetal.__module__}._answers", lambda computer: running.node.power == "on")
+    node = replace(_computer("metal01", "metal", "10.78.0.51"), private_mac=MAC, power="ipmi")
+    module = BareMetal("vclab", lambda endpoint: [node], metal)
+    return _Booted(module, replace(target, spare=lasting_uuid("vclab", "metal01")))
 
 
 def provisioning_network(root: Path) -> Network:

@@ -11,7 +11,7 @@ from vclab.model.inventory import HostFacts, Inventory
 from vclab.model.plans import Evidence, NodeStatus, Plan, Status, Target, Whereabouts
 from vclab.model.steps import BlockingStep, StepContext, Unattended
 from vclab.netboot.values import State
-from vclab.power.base import PowerState, Seen
+from vclab.power.base import PowerState
 from vclab.provisioning.bare_metal import NAME, TRAITS, plans
 from vclab.provisioning.bare_metal.booting import Booting
 from vclab.provisioning.bare_metal.nodes import Nodes
@@ -46,14 +46,15 @@ class BareMetal:
         )
 
     def node_status(self, target: Target) -> NodeStatus:
-        """By its BMC, its SSH port and what was loaded last. What its own system says the guest is asked."""
+        """By its BMC and its SSH port. Which image it holds only its own system says, which the guest asks."""
         node = self._nodes.of(target)
         seen = node.power(lambda power, bmc: power.status(bmc, Unattended()))
-        answers = _answers(node.computer) if seen.state is not PowerState.OFF else False
-        status, why = _stands(node.computer, target, seen)
-        computer = node.computer
-        image = f"{computer.image}/{computer.revision}" if computer.image else ""
-        return NodeStatus(status, str(seen.state), answers, image, why)
+        power = str(seen.state)
+        if seen.state is PowerState.OFF:
+            return NodeStatus(Status.RELOAD, power, False, why="it is off; what it holds is not known")
+        if answers := _answers(node.computer):
+            return NodeStatus(Status.POST_LOAD, power, True, why="it answers; what it holds is not known yet")
+        return NodeStatus(Status.RELOAD, power, answers, why=f"it is {power}, and does not answer")
 
     def whereabouts(self, target: Target) -> Whereabouts:
         """Its address is fixed. Only a BMC that says so makes it off."""
@@ -123,18 +124,6 @@ class BareMetal:
 
     def close(self) -> None:
         """Nothing is open."""
-
-
-def _stands(computer: Computer, target: Target, seen: Seen) -> tuple[Status, str]:
-    if not computer.image:
-        return Status.RELOAD, f"what {computer.name} holds is not known"
-    if (computer.image, computer.revision) != (target.image, target.revision):
-        return Status.RELOAD, f"it holds {computer.image}, revision {computer.revision}"
-    if computer.tainted:
-        return Status.RELOAD, "somebody was logged in since it was loaded"
-    if seen.state is PowerState.OFF:
-        return Status.POST_LOAD, "it holds the image, and is off"
-    return Status.POST_LOAD, "it holds the image; what its system says is not known yet"
 
 
 def _answers(computer: Computer) -> bool | None:

@@ -43,7 +43,7 @@ from vclab.provisioning.kind import Metal
 OVMF = Path("/usr/share/OVMF")
 CHASSIS = Path(__file__).with_name("chassis.sh")
 PASSWORD, PORT = "correct-horse", 623
-BOOT_SECONDS = 400.0
+BOOT_SECONDS = 900.0
 """Until a machine is up: 30 to 60 s on two cores with nothing else to do."""
 CONTROLLERS = {
     "ahci": "-device ide-hd,drive=d0,bus=ide.0",

@@ -25,7 +25,7 @@ from vclab.model.revisions import RevisionRecord
 
 pytestmark = [
     pytest.mark.deep,
-    pytest.mark.timeout(1200),
+    pytest.mark.timeout(3000),
     pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root"),
 ]
 CUT_AT = 10

@@ -7,6 +7,7 @@ test that runs in ``rig(…)`` is there too, as the worker of a management node 
 
 import json
 import os
+import secrets
 import shlex
 import shutil
 import subprocess
@@ -31,9 +32,11 @@ from vclab.model.power import PowerAddress
 from vclab.model.states import ComputerState
 from vclab.model.steps import Unattended
 from vclab.netboot import environment, values
-from vclab.netboot.nodes import publish
+from vclab.netboot.load import load_initrd, new_host_key
+from vclab.netboot.nodes import Load, publish
+from vclab.netboot.values import State
 from vclab.power.address import parse
-from vclab.power.base import Bmc, PowerState
+from vclab.power.base import Bmc, Boot, BootDevice, PowerState
 from vclab.power.control import Power
 from vclab.provisioning import bare_metal
 from vclab.provisioning.bare_metal import imaging
@@ -102,11 +105,11 @@ class Build:
 class Machine:
     """One of a rig: off, with an empty disk."""
 
-    def __init__(self, build: Build, network: Provisioning, folder: Path) -> None:
-        self.build, self._folder = build, folder
+    def __init__(self, build: Build, network: Provisioning, folder: Path, login: Path) -> None:
+        self.build, self._network, self._folder, self._login = build, network, folder, login
         self._node = bmcs.Node(folder, build.name, build.bmc, PORT, password=PASSWORD)
         self._power = Power(lambda reference: PASSWORD)
-        self._make(network)
+        self._make()
         tail = ("tail", "--lines=+1", "--follow", str(folder / "console"))
         self.console = Log(network.inside(network.tag, *tail, stdout=subprocess.PIPE).stdout)
 
@@ -148,6 +151,22 @@ class Machine:
             return sum(map(int, spent)) / os.sysconf("SC_CLK_TCK")
         return 0.0
 
+    def to_imaging(self, environment: str) -> Node:
+        """Boot it over the network, without the module, into the imaging environment of a new load: who runs programs
+        there."""
+        private, public = new_host_key()
+        load = f"load-{secrets.token_hex(3)}"
+        initrd = load_initrd(private, [self._login.with_suffix(".pub").read_text()], load)
+        self._network.nodes.set(self.build.mac, State.IMAGE, Load(environment, load, initrd))
+        known, before = self._folder / "known_hosts", len(self.console.lines)
+        known.write_text(f"{self.build.address} {public}\n")
+        self._power.off(self._bmc, Unattended())
+        self._power.set_boot_device(self._bmc, Boot(BootDevice.NETWORK), Unattended())
+        self._power.on(self._bmc, Unattended())
+        for said in (f"state image, load {load}", "Server listening"):
+            self.console.wait_for(said, BOOT_SECONDS, before)
+        return Node("", self._network.ssh_words(self.build.address, known, self._login))
+
     def pull_plug(self) -> None:
         """Off, whatever it does."""
         self._power.off(self._bmc, Unattended())
@@ -169,9 +188,9 @@ class Machine:
         """The file that is a further disk: 1, 2, …"""
         return self._folder / f"further-{number}.raw"
 
-    def _make(self, network: Provisioning) -> None:
+    def _make(self) -> None:
         """Disk, firmware, card and BMC."""
-        build = self.build
+        build, network = self.build, self._network
         sizes = {self.disk: build.disk} | {self.further(n): FURTHER_SIZE for n, _ in enumerate(build.more, 1)}
         for file, size in sizes.items():
             with file.open("xb") as disk:
@@ -217,7 +236,7 @@ class Rig:
     """A provisioning network with machines, and the module that loads them from a repository. ``login``: the management
     node's private key, beside its public one."""
 
-    def __init__(self, network: Provisioning, folder: Path, login: Path, repository: Repository) -> None:
+    def __init__(self, network: Provisioning, folder: Path, login: Path, repositories: list[Path]) -> None:
         self.network, self.login, self._folder = network, login, folder
         self.machines: list[Machine] = []
         metal = Metal(
@@ -226,7 +245,7 @@ class Rig:
             shared=False,
             ssh_key=login,
             switched=self._switched,
-            repositories=lambda target: [repository.folder],
+            repositories=lambda target: repositories,
             streams_at_once=1,
         )
         self.module = BareMetal("vclab", lambda endpoint: [each.computer() for each in self.machines], metal)
@@ -236,7 +255,7 @@ class Rig:
         build = Build(len(self.machines) + 1, controller, firmware, more=more)
         folder = self._folder / build.name
         folder.mkdir()
-        self.machines.append(Machine(build, self.network, folder))
+        self.machines.append(Machine(build, self.network, folder, self.login))
         return self.machines[-1]
 
     def _switched(self, name: str) -> PowerAddress:
@@ -245,13 +264,13 @@ class Rig:
 
 
 @contextmanager
-def rig(folder: Path, login: Path, repository: Repository) -> Iterator[Rig]:
+def rig(folder: Path, login: Path, repository: Repository | None = None) -> Iterator[Rig]:
     """One that is gone afterwards."""
     folder.mkdir()
     built = environment.environment(say)
     with provisioning() as network, entered(NETNS / network.tag):
         publish(network.network.root, built)
-        yield Rig(network, folder, login, repository)
+        yield Rig(network, folder, login, [repository.folder] if repository else [])
 
 
 class Context(Unattended):
@@ -271,7 +290,7 @@ class Context(Unattended):
 
 
 @dataclass
-class Load:
+class Loading:
     """A load of a machine with a revision, by the module's steps."""
 
     rig: Rig
@@ -340,3 +359,8 @@ class Load:
 def say(text: str) -> None:
     """For whoever waits."""
     print(f"test-deep: {text}", file=sys.stderr, flush=True)
+
+
+def output(node: Node, *command: str) -> str:
+    """What a command prints there."""
+    return run(*node.command(*command), seconds=300).stdout

@@ -15,7 +15,7 @@ import pytest
 
 from tests.deep import image, ovmf
 from tests.deep.image import Image
-from tests.deep.rig import BOOT_SECONDS, Context, Load, Machine, Rig, rig, say
+from tests.deep.rig import BOOT_SECONDS, Context, Loading, Machine, Rig, rig, say
 from vclab.imaging import reading
 from vclab.library import content
 from vclab.library.content import Told, nobody
@@ -62,9 +62,9 @@ def made(real: Image, repository: Repository, tmp_path_factory: pytest.TempPathF
 
 
 @pytest.fixture(scope="module")
-def bios(made: Rig) -> Load:
+def bios(made: Rig) -> Loading:
     """A load that has not begun, of a machine with a BIOS."""
-    return Load(made, made.machine("ahci", "bios"))
+    return Loading(made, made.machine("ahci", "bios"))
 
 
 class PowerCut(Context):
@@ -82,7 +82,7 @@ class PowerCut(Context):
             self._machine.pull_plug()
 
 
-def test_a_disk_whose_load_was_cut_off_does_not_boot(bios: Load) -> None:
+def test_a_disk_whose_load_was_cut_off_does_not_boot(bios: Loading) -> None:
     bios.run(upto="clean")
     with pytest.raises(Unreachable):
         bios.step("write", PowerCut(bios.machine))
@@ -92,12 +92,12 @@ def test_a_disk_whose_load_was_cut_off_does_not_boot(bios: Load) -> None:
     assert "Linux version" not in "\n".join(bios.machine.console.lines[before:]), "GRUB finds no kernel"
 
 
-def test_a_real_system_boots_by_bios(bios: Load) -> None:
+def test_a_real_system_boots_by_bios(bios: Loading) -> None:
     bios.run()
     must_be_up(bios)
 
 
-def must_be_up(load: Load) -> None:
+def must_be_up(load: Loading) -> None:
     """Its own system, from its disk, with all room of it."""
     load.machine.console.wait_for("GRUB of the disk starts Debian", 1)
     size = int(load.system("df --output=size --block-size=1 / | tail -n 1"))
@@ -107,7 +107,7 @@ def must_be_up(load: Load) -> None:
 
 
 def test_a_real_system_boots_by_uefi(made: Rig) -> None:
-    load = Load(made, made.machine("nvme", "efi"))
+    load = Loading(made, made.machine("nvme", "efi"))
     load.run(upto="set_boot_entry")
     load.machine.pull_plug()
     kept = ovmf.variables(load.machine.variables)
@@ -126,7 +126,7 @@ def test_a_real_system_boots_by_uefi(made: Rig) -> None:
     assert esp.bytes_le in entry
 
 
-def test_what_was_captured_boots_on_another_controller(bios: Load, repository: Repository) -> None:
+def test_what_was_captured_boots_on_another_controller(bios: Loading, repository: Repository) -> None:
     if not bios.is_up:
         bios.run()
     bios.system(f"echo captured >{MARK}; systemctl poweroff")
@@ -137,7 +137,7 @@ def test_what_was_captured_boots_on_another_controller(bios: Load, repository: R
     bios.machine.pull_plug()
     assert kept.size == bios.machine.build.disk
     assert content.allocated(repository.disk("debian", 2)) < image.SIZE, "what is free is not read"
-    other = Load(bios.rig, bios.rig.machine("virtio-scsi", "bios"), 2)
+    other = Loading(bios.rig, bios.rig.machine("virtio-scsi", "bios"), 2)
     other.run()
     must_be_up(other)
     assert other.system(f"cat {MARK}") == "captured\n"

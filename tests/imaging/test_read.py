@@ -56,6 +56,18 @@ def test_a_disk_without_file_systems_is_read_whole(an_image: Image, tmp_path: Pa
     assert told[-1] == (40 * MIB, 40 * MIB)
 
 
+def test_the_beginning_of_a_larger_disk_is_read(an_image: Image, tmp_path: Path, make_node: MakeNode) -> None:
+    """What lies behind it was never of the image."""
+    larger = tmp_path / "larger"
+    larger.write_bytes(an_image.disk.read_bytes() + OTHER * (3 * MIB))
+    node = make_node(larger)
+    source = look(node, size=40 * MIB)
+    assert source == Source(40 * MIB, 0, 40 * MIB)
+    assert read(node, source, tmp_path / "read") == an_image.map.content
+    with pytest.raises(StepFailed, match="has 45088768 bytes, and 45088769 are to be read"):
+        look(node, size=45088769)
+
+
 @pytest.mark.parametrize("sector", [512, 4096])
 @pytest.mark.parametrize("holds", ["ext4", "xfs", "btrfs", "ntfs"])
 def test_what_no_file_system_needs_is_not_read(tmp_path: Path, make_node: MakeNode, holds: str, sector: int) -> None:

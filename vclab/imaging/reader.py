@@ -1,7 +1,9 @@
 """Reads the disk of a node, for a capture. It runs on the node (``on_node.py``), and changes nothing.
 
-    reader look DISK      how large it is, and how much of it must be read
-    reader read DISK      what the file systems need of it
+    reader look --size N DISK      how large it is, and how much of it must be read
+    reader read --size N DISK      what the file systems need of it
+
+No more than the first N bytes of it count; 0: all.
 
 Read are the same pieces as a block map would have (vclab/library/block_map.py), without those that are zeros. On the
 standard output come packets as the receiver gets them, in the other direction: each after its length, the last one
@@ -53,9 +55,12 @@ Masks = list[tuple[int, int]]
 """Chunks of which something is needed: byte, mask of pieces."""
 
 
-def look(path: str, say: Say = say) -> tuple[Disk, int, Masks]:
+def look(path: str, size: int, say: Say = say) -> tuple[Disk, int, Masks]:
     """The disk, by what size of sectors its table counts (0: not known), and what of it is needed."""
     disk, pool = Disk(path, writing=False), ThreadPoolExecutor(1)
+    if size > disk.size:
+        raise Trouble("failing", f"the disk {path} has {disk.size} bytes, and {size} are to be read")
+    disk.size = size or disk.size
     found = pool.submit(allocation.find, Path(path))
     while not wait([found], SAYS_AFTER).done:
         say(event="looking")
@@ -121,9 +126,9 @@ class Wire:
                 view = view[os.write(1, view) :]
 
 
-def read(path: str, wire: Wire) -> int:
+def read(path: str, size: int, wire: Wire) -> int:
     """How many chunks were sent."""
-    disk, _, masks = look(path, wire.say)
+    disk, _, masks = look(path, size, wire.say)
     disk.forget()
     wire.start()
     done, of, sent, said = 0, _bytes(disk, masks), 0, time.monotonic()
@@ -173,22 +178,23 @@ def main(words: Sequence[str]) -> int:
     """As its words say."""
     parser = argparse.ArgumentParser()
     parser.add_argument("what", choices=("look", "read"))
+    parser.add_argument("--size", type=int, default=0)
     parser.add_argument("disk")
     given = parser.parse_args(words)
     if given.what == "look":
         leashed()
-        return carry_out(lambda: _look(given.disk))
+        return carry_out(lambda: _look(given.disk, given.size))
     wire = Wire()
     leashed(lambda **what: None)  # who would have to wait for the pipe
-    return carry_out(lambda: _read(given.disk, wire), wire.say)
+    return carry_out(lambda: _read(given.disk, given.size, wire), wire.say)
 
 
-def _look(path: str) -> dict[str, Any]:
+def _look(path: str, size: int) -> dict[str, Any]:
     take_over()
-    disk, sector, masks = look(path)
+    disk, sector, masks = look(path, size)
     return {"size": disk.size, "sector": sector, "needed": _bytes(disk, masks)}
 
 
-def _read(path: str, wire: Wire) -> dict[str, Any]:
+def _read(path: str, size: int, wire: Wire) -> dict[str, Any]:
     take_over()
-    return {"chunks": read(path, wire)}
+    return {"chunks": read(path, size, wire)}

@@ -38,11 +38,11 @@ class Source:
     needed: int
 
 
-def look(node: Node, told: Told = nobody) -> Source:
-    """Look how much of ``node.disk`` must be read. Raises ``Refused`` when it is in use or not there, ``StepFailed``,
-    ``Unreachable``."""
+def look(node: Node, told: Told = nobody, size: int = 0) -> Source:
+    """Look how much of ``node.disk``, or of its first ``size`` bytes, must be read. Raises ``Refused`` when it is in
+    use or not there, ``StepFailed``, ``Unreachable``."""
     place_programs(node)
-    said = followed(node.program("reader", "look", node.disk), told)
+    said = followed(node.program("reader", "look", "--size", str(size), node.disk), told)
     found = Source(*(number(said, key) for key in ("size", "sector", "needed")))
     if not 0 < found.size <= LARGEST or found.needed > found.size or found.sector not in (0, 512, 4096):
         raise Unreachable("the node says what is not understood: the size of its disk")
@@ -60,7 +60,7 @@ def read(node: Node, source: Source, into: Path, told: Told = nobody) -> Content
     with into.open("xb", buffering=0) as file:
         os.ftruncate(file.fileno(), source.size)
         taker = _Taker(file.fileno(), source)
-        said = followed(node.program("reader", "read", node.disk), told, taker=taker)
+        said = followed(node.program("reader", "read", "--size", str(source.size), node.disk), told, taker=taker)
         taker.finish(number(said, "chunks"), told)
         os.fsync(file.fileno())
     return Content(taker.digest.hexdigest(), source.size)

@@ -8,7 +8,7 @@ from ipaddress import ip_address, ip_network
 from urllib.parse import urlsplit
 
 from vclab.model.plans import Target
-from vclab.model.traits import Operation
+from vclab.model.traits import Operation, Traits
 
 
 class PowerVerb(StrEnum):
@@ -61,6 +61,13 @@ class PowerAddress:
     address: str = ""  #: as ``vclab.power.address`` reads it; empty: by its endpoint, or not at all
     password_ref: str = ""
     fingerprint: str = ""  #: of Redfish: SHA-256 of its certificate; pinned
+
+
+def can_be_switched(address: str, traits: Traits) -> bool:
+    """Whether a computer can be switched off and on again: at its own address, else by its endpoint."""
+    if address:
+        return address != "none"
+    return traits.can(Operation.POWER_ON) and traits.can(Operation.POWER_OFF)
 
 
 def network_of(address: str) -> str:

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from sqlalchemy.orm import Session
 
 from vclab.model import power as model
+from vclab.model.catalog import Computer, ComputerKind
 from vclab.model.errors import Invalid, Refused, Unreachable, VclabError
 from vclab.model.messages import console_workflow
 from vclab.model.power import PowerAddress, PowerVerb, console_lines
@@ -19,12 +20,13 @@ from vclab.power.address import Address, Scheme, parse
 from vclab.power.base import Bmc, BootDevice
 from vclab.power.control import LONGEST_LISTENING, LONGEST_SOFT_OFF, Power, validate
 from vclab.power.redfish import certificate
-from vclab.service import checks
-from vclab.service.endpoints import Login, confirmed
+from vclab.provisioning.kind import Need
+from vclab.service import checks, module_data
+from vclab.service.endpoints import Login, confirmed, refuse_without_secrets
 from vclab.service.retiring import Named
 from vclab.service.use_case import Call, Question, Rule, act, read
 from vclab.service.views import View
-from vclab.store import power
+from vclab.store import catalog, power
 
 T = TypeVar("T")
 
@@ -141,6 +143,8 @@ async def preview(call: Call, question: Switchable) -> Login:
     address = address_of(question)
     if address is None:
         raise Invalid("nothing says where it is switched")
+    if has_password(address):
+        refuse_without_secrets(call)
     shown = await asyncio.to_thread(certificate, address) if _is_certified(address) else ""
     if question.fingerprint is not None and shown:
         confirmed(str(address), shown, question.fingerprint)
@@ -160,6 +164,26 @@ def address_of(question: Switchable) -> Address | None:
         raise Invalid(error.message, error.hint) from None
 
 
+def place_of(computer: Computer) -> str:
+    """Where it is switched, whoever logs in for that; empty: nowhere."""
+    try:
+        return parse(computer.power).place_of_power if computer.power else ""
+    except Refused:  # recorded by another release
+        return ""
+
+
+def check_new_place(session: Session, computer: Computer, address: Address) -> None:
+    """Whether a computer can be switched there from now on. Raises ``Refused``, also when another one is."""
+    if computer.kind is not ComputerKind.LAB:
+        raise Refused(f"{computer.name} is a virtual machine's identity: its endpoint switches it")
+    if Need.BMC in module_data.kind_of(computer.module).computer_needs and not has_password(address):
+        raise Refused(f"a computer of {computer.pool} needs a BMC: ipmi://… or redfish://…")
+    place = address.place_of_power
+    for other in catalog.computers(session) if place else ():
+        if other.name != computer.name and place_of(other) == place:
+            raise Refused(f"the BMC {place} of {computer.name} belongs to {other.name}")
+
+
 def has_password(address: Address) -> bool:
     """Whether somebody logs in there with a password."""
     return address.scheme in (Scheme.IPMI, Scheme.REDFISH)
@@ -175,6 +199,8 @@ def attempt_of(name: str, address: Address, question: Switchable) -> Attempt:
 
 async def tried(call: Call, attempt: Attempt) -> Tried:
     """Ask a computer for its power. Raises ``Refused``, ``Unreachable``."""
+    if attempt.password:
+        refuse_without_secrets(call)
     (found,) = (await try_all(call, [attempt])).values()
     if isinstance(found, VclabError):
         raise found

@@ -169,7 +169,7 @@ set_working_mc 0x20
     allowed_auths_admin none md5
     guid {guid}
   endlan
-  chassis_control "{script} {folder}"
+{serial}  chassis_control "{script} {folder}"
   user 1 {anonymous} "" "" user 10 none md2 md5 straight
   user 2 true "{user}" "{password}" admin 10 none md2 md5 straight
 """
@@ -179,9 +179,10 @@ mc_enable 0x20
 """
 
 
-def ipmi(node: Node, anonymous: bool = False, chassis: Path | None = None) -> tuple[str, ...]:
+def ipmi(node: Node, anonymous: bool = False, chassis: Path | None = None, serial: int = 0) -> tuple[str, ...]:
     """Write what ``ipmi_sim`` reads, and give the command that starts it. Raises ``LabError``.
 
+    ``serial``: the port at its own address at which the node's serial port is when it starts; 0: there is none.
     ``chassis``: the program that it asks and tells; by default bmc-chassis.sh, which only keeps it in files. The
     process must write its id into ``pid`` in the node's folder (``sh -c 'echo $$ >…; exec …'`` does).
     """
@@ -192,7 +193,8 @@ def ipmi(node: Node, anonymous: bool = False, chassis: Path | None = None) -> tu
         raise LabError(f"ipmi_sim can't work in {folder}: spaces and quotes in its path")
     script = chassis or resources.files("vclab.lab") / "files" / "bmc-chassis.sh"
     guid = node.name.encode().hex().ljust(32, "0")[:32]
-    values = {"script": script, "folder": folder, "guid": guid, "anonymous": str(anonymous).lower()}
+    sol = f'  sol "tcp:{node.address}:{serial}" 115200\n' if serial else ""
+    values = {"script": script, "folder": folder, "guid": guid, "anonymous": str(anonymous).lower(), "serial": sol}
     fields = {name: getattr(node, name) for name in ("name", "address", "port", "user", "password")}
     with contextlib.suppress(FileExistsError):
         (folder / "sim").mkdir()

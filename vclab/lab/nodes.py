@@ -31,6 +31,7 @@ from vclab.lab.errors import LabError
 from vclab.lab.firmware import DISK, NETWORK, Orders
 from vclab.lab.machines import Card, plugged
 from vclab.lab.process_tree import Ended, ProcessTree
+from vclab.lab.serial_port import SerialPort
 
 LOOK_SECONDS = 0.1
 """How often a chassis looks at what its BMC wrote."""
@@ -60,6 +61,7 @@ class Place:
 
     management: str
     mount_point: Path
+    serial: SerialPort | None = None  #: of this node; none: its console goes to its log only
 
 
 class Chassis:
@@ -73,7 +75,7 @@ class Chassis:
         self.hardware = hardware
         self._place = place
         self._changed = changed
-        self._tree = ProcessTree(node.name, node.folder / "console.log")
+        self._tree = ProcessTree(node.name, node.folder / "console.log", place.serial)
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._keep, name=node.name, daemon=True)
         self._cut = ""
@@ -108,6 +110,8 @@ class Chassis:
         """From now on it follows its BMC; one that was on boots."""
         self.make()
         self._cut = self._last_cut()
+        if self._place.serial:
+            self._place.serial.open()
         self._thread.start()
 
     def end(self) -> None:
@@ -119,6 +123,8 @@ class Chassis:
         self.end()
         if self._thread.ident is not None:
             self._thread.join()
+        if self._place.serial:
+            self._place.serial.close()
 
     def _keep(self) -> None:
         try:

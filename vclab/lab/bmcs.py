@@ -5,6 +5,7 @@
 | ``power`` | ``on`` or ``off`` |
 | ``boot`` | from what it boots, in the BMC's words |
 | ``cut`` | changes whenever its power was cut, also for the moment of a reset |
+| ``button`` | changes whenever its power button was pressed shortly, if it has a chassis |
 | ``runs`` | what runs on it, if it has a chassis (``vclab/lab/nodes.py``) |
 | ``told`` | what the BMC was told, a line each |
 | ``faults/`` | a file for each fault that is set (``Fault``) |
@@ -112,6 +113,15 @@ class Node:
     def cut(self) -> None:
         """Its power is cut: what runs on it ends. One that is to be on starts anew."""
         write(self.folder / "cut", uuid.uuid4().hex)
+
+    def press(self) -> None:
+        """Its power button is pressed shortly, which asks its system to shut down. Without a chassis it is off."""
+        if self.faulty(Fault.DEAF) is not None:
+            return
+        if self.has_chassis:
+            write(self.folder / "button", uuid.uuid4().hex)
+        else:
+            self.switch(False)
 
     def take_boot(self) -> Device:
         """From what it boots this time. What was set for one boot is used up: over IPMI that is all, for ``ipmi_sim``

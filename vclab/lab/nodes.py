@@ -19,6 +19,7 @@ namespaces of its own (``vclab/lab/firmware.py``). One by hand, as ``tests/lab/t
 
 import contextlib
 import json
+import subprocess
 import sys
 import threading
 from collections.abc import Callable
@@ -78,7 +79,7 @@ class Chassis:
         self._tree = ProcessTree(node.name, node.folder / "console.log", place.serial)
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._keep, name=node.name, daemon=True)
-        self._cut = ""
+        self._cut = self._button = ""
 
     @property
     def pid(self) -> int:
@@ -109,7 +110,7 @@ class Chassis:
     def start(self) -> None:
         """From now on it follows its BMC; one that was on boots."""
         self.make()
-        self._cut = self._last_cut()
+        self._cut, self._button = self._last("cut"), self._last("button")
         if self._place.serial:
             self._place.serial.open()
         self._thread.start()
@@ -137,10 +138,13 @@ class Chassis:
 
     def _follow(self) -> None:
         """Whatever has happened since the last look."""
-        cut = self._last_cut()
+        cut, button = self._last("cut"), self._last("button")
         if cut != self._cut:
             self._stop()
             self._cut = cut
+        if button != self._button:
+            self._press()
+            self._button = button
         on = self.node.power == "on"
         if not on:
             self._stop()
@@ -167,6 +171,15 @@ class Chassis:
         if self.node.runs is not Runs.OFF:
             self._now(Runs.OFF)
             self._changed()
+
+    def _press(self) -> None:
+        """Its own system shuts down; the imaging environment does not listen; firmware switches off at once."""
+        runs, init = self.node.runs, self._tree.init()
+        if runs is Runs.DISK and init:
+            words = ("nsenter", "--target", str(init), "--all", "/sbin/shutdown", "-h", "now")
+            subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        elif runs is not Runs.IMAGING:
+            self.node.switch(False)
 
     def _boot(self) -> None:
         self._now(Runs.FIRMWARE)
@@ -195,9 +208,9 @@ class Chassis:
             cache=str(cache() / "initramfs"),
         )
 
-    def _last_cut(self) -> str:
+    def _last(self, name: str) -> str:
         try:
-            return (self.node.folder / "cut").read_text()
+            return (self.node.folder / name).read_text()
         except FileNotFoundError:
             return ""
 

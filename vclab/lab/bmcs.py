@@ -189,10 +189,10 @@ mc_enable 0x20
 """
 
 
-def ipmi(node: Node, anonymous: bool = False, chassis: Path | None = None, serial: int = 0) -> tuple[str, ...]:
+def ipmi(node: Node, anonymous: bool = False, chassis: Path | None = None, serial: str = "") -> tuple[str, ...]:
     """Write what ``ipmi_sim`` reads, and give the command that starts it. Raises ``LabError``.
 
-    ``serial``: the port at its own address at which the node's serial port is when it starts; 0: there is none.
+    ``serial``: the address and port of the node's serial port (``vclab/lab/serial_port.py``), which is open before.
     ``chassis``: the program that it asks and tells; by default bmc-chassis.sh, which only keeps it in files. The
     process must write its id into ``pid`` in the node's folder (``sh -c 'echo $$ >…; exec …'`` does).
     """
@@ -203,8 +203,8 @@ def ipmi(node: Node, anonymous: bool = False, chassis: Path | None = None, seria
         raise LabError(f"ipmi_sim can't work in {folder}: spaces and quotes in its path")
     script = chassis or resources.files("vclab.lab") / "files" / "bmc-chassis.sh"
     guid = node.name.encode().hex().ljust(32, "0")[:32]
-    sol = f'  sol "tcp:{node.address}:{serial}" 115200\n' if serial else ""
-    values = {"script": script, "folder": folder, "guid": guid, "anonymous": str(anonymous).lower(), "serial": sol}
+    values = {"script": script, "folder": folder, "guid": guid, "anonymous": str(anonymous).lower()}
+    values["serial"] = f'  sol "tcp:{serial}" 115200 history=4000 historyfru=10\n' if serial else ""
     fields = {name: getattr(node, name) for name in ("name", "address", "port", "user", "password")}
     with contextlib.suppress(FileExistsError):
         (folder / "sim").mkdir()

@@ -62,7 +62,7 @@ def parts(layout: Layout) -> Iterator[Part]:
         title = f"BMC of {stock.name}"
         # sushy-tools needs a second to load: when all else is there.
         after = ("worker",) if stock.redfish else ()
-        run = bmcs.redfish(node) if stock.redfish else bmcs.ipmi(node, serial=_SERIAL)
+        run = bmcs.redfish(node) if stock.redfish else bmcs.ipmi(node, serial=f"{node.address}:{_SERIAL}")
         yield Part(f"bmc-{stock.name}", title, (*inside(layout), *run), after=after, late=stock.redfish)
 
 
@@ -73,7 +73,7 @@ def chassis(layout: Layout, changed: Callable[[], None]) -> list[Chassis]:
 
 def _place(layout: Layout, stock: StockNode) -> Place:
     """sushy-tools has no console."""
-    port = None if stock.redfish else SerialPort(NETNS / layout.management, stock.bmc_address, _SERIAL)
+    port = None if stock.redfish else SerialPort(stock.bmc_address, _SERIAL, NETNS / layout.management)
     return Place(layout.management, layout.mount_point, port)
 
 

@@ -17,17 +17,17 @@ def nobody(typed: bytes) -> None:
 class SerialPort:
     """One port. What is said while nobody is connected, or reads it too slowly, is lost, as on a wire."""
 
-    def __init__(self, namespace: Path, address: str, port: int) -> None:
-        """``namespace``: the network namespace of the BMC."""
+    def __init__(self, address: str, port: int, namespace: Path | None = None) -> None:
+        """``namespace``: the network namespace of the BMC; none: that of this process."""
         self.typed: Callable[[bytes], None] = nobody  #: called in a thread of its own
-        self._place = namespace, address, port
+        self._place = address, port, namespace
         self._listening: socket.socket | None = None
         self._connected: socket.socket | None = None
 
     def open(self) -> None:
         """Listen. Raises ``OSError``."""
-        namespace, address, port = self._place
-        with network.entered(namespace):
+        address, port, namespace = self._place
+        with network.entered(namespace) if namespace else contextlib.nullcontext():
             self._listening = socket.create_server((address, port))
         threading.Thread(target=self._serve, args=(self._listening,), daemon=True).start()
 

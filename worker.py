@@ -79,8 +79,17 @@ def _metal(settings: Settings, reader: Reader, power: Power) -> Metal:
     """Raises ``Invalid`` for a provisioning network that can't be."""
     given = settings.netboot
     network = Network(given.interface, given.address, given.root, given.proxy) if given.interface else None
-    at_once = given.streams_at_once
-    return Metal(power, network, given.shared, settings.ssh_key, reader.power, reader.repositories, at_once)
+    return Metal(
+        power=power,
+        network=network,
+        shared=given.shared,
+        ssh_key=settings.ssh_key,
+        switched=reader.power,
+        repositories=reader.repositories,
+        all_repositories=lambda: reader.all_repositories(settings.site),
+        captured=reader.captured,
+        streams_at_once=given.streams_at_once,
+    )
 
 
 def build(client: Client, settings: Settings, store: Store, drivers: Drivers) -> list[Worker]:

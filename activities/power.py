@@ -14,10 +14,11 @@ from activities.runner import Context, heartbeating, in_thread
 from vclab.model.errors import Fenced, NotFound, Refused
 from vclab.model.intents import VCLAB, Verb
 from vclab.model.plans import Target
-from vclab.model.power import PowerOrder, PowerSeen, PowerVerb, Switch
+from vclab.model.power import PowerOrder, PowerSeen, PowerVerb, Switch, console_text
 from vclab.model.traits import Operation
 from vclab.power.address import parse
 from vclab.power.base import Bmc, Boot, BootDevice, Seen
+from vclab.power.console import Lines
 from vclab.power.control import Power
 from vclab.provisioning.base import ProvisioningModule, known_module
 from vclab.provisioning.base import power as switchable
@@ -127,9 +128,17 @@ class PowerActivities:
             case PowerVerb.CHECK:
                 seen, warnings = own.check(bmc, self._tenants, context)
                 return PowerSeen(seen.state, seen.why, warnings=tuple(warnings))
+            case PowerVerb.CONSOLE:
+                return PowerSeen(lines=self._heard(own, bmc, given, context))
         boot = Boot(BootDevice(given.device or "default"), not given.always)
         found = own.set_boot_device(bmc, boot, context) if given.device else own.boot_device(bmc, context)
         return PowerSeen(device=found.device, always=not found.once)
+
+    def _heard(self, own: Power, bmc: Bmc, given: Switch, context: Context) -> tuple[str, ...]:
+        def told(lines: Lines) -> None:
+            context.progress(console_text(lines.count, lines.whole))
+
+        return own.console(bmc, given.listen_seconds, context, given.take, told)
 
     def _by_endpoint(self, order: PowerOrder, target: Target, context: Context) -> PowerSeen:
         verb = order.switch.verb

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.netboot.bench import CARD, Provisioning, provisioning, run
 from tests.provisioning.bench import FakeContext
-from tests.targets import target_of
+from tests.targets import recorded, target_of
 from vclab.lab import bmcs, disks, network, rootfs
 from vclab.lab.bmcs import Node, Runs
 from vclab.lab.machines import Card
@@ -21,7 +21,7 @@ from vclab.lab.nodes import Chassis, Hardware, Place
 from vclab.library.repository import Repository
 from vclab.model.catalog import Computer, ComputerKind
 from vclab.model.errors import NotYet
-from vclab.model.plans import Facts, NodeStatus, Step, StepInput, Target, lasting_uuid
+from vclab.model.plans import Becomes, Facts, NodeStatus, Step, StepInput, Target, lasting_uuid
 from vclab.model.power import PowerAddress
 from vclab.model.revisions import RevisionRecord
 from vclab.model.states import ComputerState
@@ -35,7 +35,6 @@ from vclab.provisioning.kind import Metal
 MAC, ADDRESS, NAME, SERIAL = "02:76:6d:00:00:01", "10.78.0.51", "metal01", "VC0001"
 PASSWORD, IPMI_PORT = "correct-horse", 6230
 IMAGE_GB, DISK_BYTES = 2, 3 << 30
-BOOT_CODE = b"\xf4\xeb\xfd"  # halt, again and again: the chassis mounts what a loader would read
 
 
 @dataclass(frozen=True)
@@ -53,8 +52,6 @@ def bootable(folder: Path) -> Bootable:
     rootfs.make_layer(folder / "layer", key.with_suffix(".pub").read_text())
     disks.make_master(folder / "disk.vmdk", rootfs.tree(_tell), folder / "layer", IMAGE_GB)
     raw = disks.data_of(folder / "disk.vmdk", child=False)
-    with raw.open("r+b") as disk:
-        disk.write(BOOT_CODE)
     repository = Repository.make(folder / "repository")
     repository.keep(record_of(1), raw.stat().st_size, lambda into, told: copied(raw, into))
     return Bootable(repository, key)
@@ -85,6 +82,7 @@ class MetalBench:
     bmc: "subprocess.Popen[str]"
     context: FakeContext = field(default_factory=FakeContext)
     facts: Facts = field(default_factory=Facts)
+    others: tuple[str, ...] = ()  #: further names of the same node
 
     @property
     def node(self) -> Node:
@@ -96,16 +94,27 @@ class MetalBench:
         with network.entered(f"/run/netns/{self.wires.tag}"):
             yield
 
+    def group(self) -> list[Computer]:
+        """The nodes that there are."""
+        return [self.computer, *(replace(self.computer, name=name) for name in self.others)]
+
     def plan(self) -> list[Step]:
         """The module's own steps of a whole load."""
         steps = self.module.load_plan(self.target, NodeStatus()).steps
         return [step for step in steps if step.name in self.module.steps()]
 
-    def step(self, name: str, context: FakeContext | None = None, seconds: float = 60.0) -> Facts:
+    def step(
+        self,
+        name: str,
+        context: FakeContext | None = None,
+        seconds: float = 60.0,
+        target: Target | None = None,
+        becomes: Becomes | None = None,
+    ) -> Facts:
         """One step, looks again and again; what it learns is laid over."""
         deadline, context = time.monotonic() + seconds, context or FakeContext()
         while True:
-            given = StepInput(f"bare-metal.{name}", name, self.target, self.facts)
+            given = StepInput(f"bare-metal.{name}", name, target or self.target, self.facts, becomes=becomes)
             try:
                 with self.inside():
                     found = self.module.steps()[given.step](context, given)
@@ -178,11 +187,13 @@ def metal_bench(folder: Path, made: Bootable, **more: object) -> Iterator[MetalB
             ssh_key=made.key,
             switched=lambda name: PowerAddress(address, "power/metal01"),
             repositories=lambda target: [made.repository.folder],
+            all_repositories=lambda: [made.repository.folder],
+            captured=recorded,
             streams_at_once=2,
         )
         target = replace(target, revision=1, private_mac=MAC, spare=lasting_uuid("vclab", NAME))
         bench: MetalBench
-        module = BareMetal("vclab", lambda endpoint: [bench.computer], metal)
+        module = BareMetal("vclab", lambda endpoint: bench.group(), metal)
         bench = MetalBench(made, wires, chassis, module, computer, target, bmc)
         _await_bmc(bench)
         yield bench

@@ -11,7 +11,7 @@ import pytest
 
 from tests.power import nodes
 from tests.provisioning.bench import Bench, FakeContext
-from tests.targets import target_of
+from tests.targets import recorded, target_of
 from vclab.fake_world import World
 from vclab.library.repository import Repository
 from vclab.model.catalog import Computer, ComputerKind, Endpoint
@@ -60,6 +60,10 @@ class Subject:
     def loads(self) -> bool:
         """Its loads write something; others only look."""
         return any(step.profile is not Profile.LOOK for step in self.own_steps)
+
+    def tries(self, step: Step) -> bool:
+        """Whether what the step needs is there."""
+        return True
 
     def load(self, target: Target | None = None, steps: int | None = None, times: int = 1) -> None:
         """The module's part of a load, or its first steps, each so many times."""
@@ -124,15 +128,18 @@ class _Booted(Subject):
 
     @property
     def own_steps(self) -> list[Step]:
-        tried = ("check_bmc", "set_network", "boot_network", "boot_disk")
-        return [step for step in super().own_steps if step.name.partition(".")[2] in tried]
+        return [step for step in super().own_steps if self.tries(step)]
+
+    def tries(self, step: Step) -> bool:
+        return step.name.partition(".")[2] in ("check_bmc", "set_network", "boot_network", "boot_disk")
 
 
 def _bare_metal(request: pytest.FixtureRequest, stack: ExitStack) -> Subject:
     folder: Path = request.getfixturevalue("tmp_path")
     running = stack.enter_context(nodes.running(folder, "ipmi", "metal01"))
     network = provisioning_network(folder / "netboot")
-    Repository.make(folder / "repository")
+    held = recorded(Becomes("", "i", 1))
+    Repository.make(folder / "repository").keep(held, 1 << 20, lambda disk, told: disk.touch())
     key = asyncssh.generate_private_key("ssh-ed25519")
     key.write_private_key(folder / "key")
     metal = Metal(
@@ -142,6 +149,8 @@ def _bare_metal(request: pytest.FixtureRequest, stack: ExitStack) -> Subject:
         ssh_key=folder / "key",
         switched=lambda computer: PowerAddress(str(running.bmc().address), "endpoint/right"),
         repositories=lambda target: [folder / "repository"],
+        all_repositories=lambda: [folder / "repository"],
+        captured=recorded,
         streams_at_once=1,
     )
     target = target_of(module=bare_metal.NAME, computer="metal01", endpoint="metal", host="metal01")

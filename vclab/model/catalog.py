@@ -169,6 +169,8 @@ class Computer:
     check_repair: str = ""  #: what followed from that, until somebody has it again
     power: str = ""  #: where it is switched (vclab.power.address); empty: by its endpoint, or not at all
     power_fingerprint: str = ""  #: of its BMC's certificate, pinned
+    hardware: str = ""  #: the record of its hardware, by an inspection: a ``NodeReport`` as JSON; empty: there is none
+    hardware_at: datetime | None = None  #: when that was found
     module: str = ""  #: of a lab machine: its endpoint's; empty: that of whichever image it gets
     module_data: str = ""  #: what only that module knows of it: versioned JSON, read by nobody else
     generation: int = 0  #: of its newest tenure; 0: never held

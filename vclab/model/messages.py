@@ -49,6 +49,11 @@ def power_workflow(computer: str) -> str:
     return f"power-{computer}"
 
 
+def console_workflow(computer: str) -> str:
+    """The workflow that listens to a computer's console: one at a time. It is switched meanwhile."""
+    return f"console-{computer}"
+
+
 def check_workflow(computer: str) -> str:
     """The workflow that checks an idle computer."""
     return f"check-{computer}"

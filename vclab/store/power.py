@@ -162,6 +162,8 @@ def _order(session: Session, given: Switch, row: Computer, held: Tenure | None, 
 def _why_not(row: Computer, target: Target | None, verb: PowerVerb) -> str:
     if target is None and not _is_lab(row):
         return f"{row.name} has no machine now: each reservation makes one"
+    if verb is PowerVerb.CONSOLE:
+        return f"{row.name} has no BMC that is known, and so no serial console"
     return f"nothing is known that could {'tell' if verb is PowerVerb.STATUS else 'change'} the power of {row.name}"
 
 

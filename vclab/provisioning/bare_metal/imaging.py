@@ -12,6 +12,7 @@ from vclab.model import reported
 from vclab.model.errors import NotYet, StepFailed
 from vclab.model.plans import StepInput, Target
 from vclab.provisioning.bare_metal.nodes import Node as MetalNode
+from vclab.provisioning.bare_metal.nodes import Nodes
 
 CONNECT_SECONDS = 5
 _ANSWER_SECONDS = 30.0
@@ -53,6 +54,13 @@ def reached(expected: Expected, ssh_key: Path, disk: str = "") -> Iterator[Node]
         known.write(f"{expected.address} {expected.key}\n")
         known.flush()
         yield Node(disk, _words(expected.address, ssh_key, Path(known.name)))
+
+
+@contextmanager
+def environment(nodes: Nodes, given: StepInput, disk: str = "") -> Iterator[Node]:
+    """That of a step's load. ``disk``: which is worked on; empty: the one that is known."""
+    with reached(expected(nodes.of(given.target), given), nodes.metal.ssh_key, disk or given.facts.disk) as there:
+        yield there
 
 
 def look(expected: Expected, ssh_key: Path) -> None:

@@ -1,4 +1,5 @@
-"""The driver: what a group of nodes is, how one stands, what its loads are. The steps: ``booting``, ``writing``."""
+"""The driver: what a group of nodes is, how one stands, what its loads are. The steps: ``booting``, ``inspecting``,
+``writing``, ``capturing``."""
 
 import contextlib
 import socket
@@ -14,6 +15,8 @@ from vclab.netboot.values import State
 from vclab.power.base import PowerState
 from vclab.provisioning.bare_metal import NAME, TRAITS, plans
 from vclab.provisioning.bare_metal.booting import Booting
+from vclab.provisioning.bare_metal.capturing import Capturing
+from vclab.provisioning.bare_metal.inspecting import Inspecting
 from vclab.provisioning.bare_metal.nodes import Nodes
 from vclab.provisioning.bare_metal.writing import Writing
 from vclab.provisioning.kind import Metal
@@ -23,8 +26,8 @@ ANSWER_SECONDS = 1.5  #: within which a computer in the same building accepts a 
 
 
 class BareMetal:
-    """A ``ProvisioningModule``. Thread-safe; holds nothing open. ``group`` gives the nodes of an endpoint; without
-    ``metal`` this worker drives none, and says so."""
+    """A ``ProvisioningModule`` and a ``Sealer``. Thread-safe; holds nothing open. ``group`` gives the nodes of
+    an endpoint; without ``metal`` this worker drives none, and says so."""
 
     name = NAME
     traits = TRAITS
@@ -33,7 +36,10 @@ class BareMetal:
         self, installation: str, group: Callable[[str], Sequence[Computer]], metal: Metal | None = None
     ) -> None:
         self._nodes = Nodes(installation, group, metal)
-        self._steps = {**Booting(self._nodes).steps(), **Writing(self._nodes).steps()}
+        booting = Booting(self._nodes)
+        self._capturing = Capturing(self._nodes, booting)
+        drivers = booting, Inspecting(self._nodes), Writing(self._nodes), self._capturing
+        self._steps = {name: step for each in drivers for name, step in each.steps().items()}
 
     def survey(self, endpoint: str) -> Inventory:
         """The nodes of the group, each claimed as a whole. That their BMCs answer, the health check sees."""
@@ -72,6 +78,38 @@ class BareMetal:
     def load_plan(self, target: Target, status: NodeStatus) -> Plan:
         """RELOAD: everything; else it is switched on, if need be, and prepared: the password of root is of a tenure."""
         return plans.load_plan(target, status, self._nodes.shared)
+
+    def inspect(self, target: Target, status: NodeStatus) -> Plan:
+        """In the imaging environment, as a load begins."""
+        return plans.inspection_plan(status, self._nodes.shared)
+
+    def capture(self, target: Target) -> Plan:
+        """Shut it down, and read its disk in the imaging environment."""
+        return plans.capture(target)
+
+    def hand_back(self, target: Target) -> Plan:
+        """Start it from its disk again."""
+        return plans.hand_back(target)
+
+    def seal(self, target: Target) -> Plan:
+        """Write what was captured to another node, seal it there, and read that node's disk."""
+        return plans.seal(target, self._nodes.shared)
+
+    def boot_test(self, target: Target) -> Plan:
+        """Load what was sealed as for a user."""
+        return plans.boot_test(target, self._nodes.shared)
+
+    def publish(self, target: Target) -> Plan:
+        """What was sealed becomes its revision's."""
+        return plans.publish(target)
+
+    def captures(self, endpoint: str) -> Sequence[str]:
+        """The captures that have disks in the site's repositories which are not published."""
+        return self._capturing.there()
+
+    def forget_capture(self, endpoint: str, capture: str) -> None:
+        """Delete the disks of a capture that is over."""
+        self._capturing.forget(capture)
 
     def evidence(self, target: Target) -> Evidence:
         """What its BMC says, and what it boots from."""

@@ -48,7 +48,7 @@ class Nodes:
     """Finds them, with what drives them."""
 
     def __init__(self, installation: str, group: Callable[[str], Sequence[Computer]], metal: Metal | None) -> None:
-        self._installation = installation
+        self.installation = installation
         self.group = group
         self._metal = metal
 
@@ -81,13 +81,13 @@ class Nodes:
 
     def of(self, target: Target) -> Node:
         """The target's node. Raises ``NotOurs`` and ``StepFailed``."""
-        if target.installation != self._installation:
+        if target.installation != self.installation:
             raise NotOurs(f"{target.computer} is of the installation {target.installation}")
         found = next((each for each in self.group(target.endpoint) if each.name == target.computer), None)
         if found is None:
             raise StepFailed(f"{target.computer} is no longer a node of {target.endpoint}")
         if why_not := self.why_not(found):
-            raise StepFailed(f"{found.name} can't be used: {why_not}", f"vclab computer edit {found.name}")
+            raise StepFailed(f"{found.name} can't be used: {why_not}", f"say it by `vclab computer add {found.name} …`")
         at = self.metal.switched(found.name)
         bmc = Bmc(found.name, parse(at.address), at.password_ref, at.fingerprint)
         return Node(found, NodeData.of(found.module_data, found.name), bmc, self.metal.power)

@@ -1,0 +1,97 @@
+"""The lab's bare metal: nodes that are off until somebody needs them, and that outlive a power cut."""
+
+import os
+import signal
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.labfixture import Lab, eventually
+from vclab.lab import disks, processes, status
+from vclab.lab.bmcs import Node, Runs
+from vclab.lab.stock import METAL_IMAGE, NODE_DISK_BYTES, NODES, StockNode
+
+pytestmark = pytest.mark.lab
+IPMI, REDFISH = NODES[0], NODES[3]
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A lab whose power these tests may cut."""
+    made = Lab(tmp_path_factory.mktemp("metal"))
+    yield made
+    made.down("--wipe")
+
+
+def node(lab: Lab, stock: StockNode) -> Node:
+    return Node(lab.layout.nodes / stock.name, stock.name, stock.bmc_address, stock.bmc_port)
+
+
+def install(lab: Lab, stock: StockNode) -> None:
+    """Its disk holds the lab's image, and its network boots nothing."""
+    image = lab.layout.repository / "images" / METAL_IMAGE.name / "1" / "disk.raw"
+    disk = node(lab, stock).folder / "disk.raw"
+    disks.run("cp", "--sparse=always", str(image), str(disk))
+    os.truncate(disk, NODE_DISK_BYTES)
+
+
+def is_gone(pid: int) -> bool:
+    return not processes.started(pid)
+
+
+def test_it_is_off_at_the_start_and_has_an_image(own: Lab) -> None:
+    own.up()
+    assert [node(own, stock).runs for stock in NODES] == [Runs.OFF] * 4
+    assert own.state.nodes == {}
+    (image,) = (one for one in own.json("image", "list") if one["name"] == METAL_IMAGE.name)
+    assert image["module"] == "bare-metal"
+    assert list((own.layout.repository / "images" / METAL_IMAGE.name / "1").glob("*.map.gz"))
+
+
+@pytest.mark.parametrize("stock", [IPMI, REDFISH], ids=["ipmi", "redfish"])
+def test_its_bmc_switches_it(own: Lab, stock: StockNode) -> None:
+    own.up()
+    eventually(lambda: own.state.parts[f"bmc-{stock.name}"].ok and own.state.parts["worker"].ok)
+    install(own, stock)
+    assert own.vclab("power", "--as", "olga", stock.name, "status").stdout.split()[1:] == ["off"]
+    own.vclab("power", "--as", "olga", stock.name, "boot-device", "disk")
+    own.vclab("power", "--as", "olga", stock.name, "on")
+    eventually(lambda: node(own, stock).runs is Runs.DISK)
+    first = own.state.nodes[stock.name].pid
+    own.vclab("power", "--as", "olga", stock.name, "reset")
+    eventually(lambda: own.state.nodes.get(stock.name) and own.state.nodes[stock.name].pid != first)
+    eventually(lambda: node(own, stock).runs is Runs.DISK)
+    own.vclab("power", "--as", "olga", stock.name, "off")
+    eventually(lambda: stock.name not in own.state.nodes)
+    assert not processes.started(first)
+
+
+def test_one_that_was_on_boots_again_after_a_power_cut(own: Lab) -> None:
+    own.up()
+    install(own, IPMI)
+    metal = node(own, IPMI)
+    metal.switch(True)
+    eventually(lambda: metal.runs is Runs.DISK)
+    public = IPMI.public_address
+    # On its second card: on the provisioning network it has no address before it is loaded for the first time.
+    eventually(lambda: own.reaches("alice", public))
+    for cut in (own.down, partial(own.kill, "supervisor", signal.SIGKILL)):
+        before = own.state.nodes[IPMI.name].pid
+        cut()
+        eventually(partial(is_gone, before))
+        assert str(metal.folder.resolve()) not in Path("/proc/mounts").read_text()
+        assert metal.power == "on"
+        own.up()
+        eventually(lambda: own.state.nodes.get(IPMI.name))
+        eventually(lambda: own.reaches("alice", public))
+    metal.switch(False)
+    eventually(lambda: metal.runs is Runs.OFF)
+
+
+def test_status_has_a_line_of_it(own: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    own.up()
+    monkeypatch.setenv("VCLAB_CONFIG", str(own.layout.settings_file))
+    (line,) = (one for one in status.parts() if one.name == "lab: bare metal")
+    assert line.detail == ", ".join(f"{stock.name}: off" for stock in NODES)

@@ -9,6 +9,7 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -62,6 +63,7 @@ def real_drivers(settings: Settings, store: Store, secrets: SecretStore) -> Driv
         group=reader.group,
         why_not_free=lab_machines.why_not_free,
         sanitize=lab_machines.sanitize,
+        wake=partial(lab_machines.wake, power),
         calls_at_once=settings.endpoint_calls_at_once,
         metal=_metal(settings, reader, power),
         dhcp_leases=settings.dhcp_leases,

@@ -139,7 +139,10 @@ class ProvisioningActivities:
         return status, self._spare(target) if target.spare else Facts(), self._medians(target.image)
 
     async def _inside(self, target: Target, known: Facts, observed: NodeStatus) -> NodeStatus:
-        """The module saw the machine from outside; what is inside is the guest's to say. Unknown is not READY."""
+        """The module saw the machine from outside; what is inside is the guest's to say. Unknown is not READY. Of one
+        that is off, the record says it: its host key is compared when it is on again."""
+        if observed.power == "off":
+            return observed if target.kept else replace(observed, status=Status.RELOAD)
         if not target.traits.guest:
             return observed
         inside = await known_guest(self._guests, target.guest).node_status(target, known)

@@ -37,6 +37,7 @@ SURROUNDINGS = Surroundings(
     group=lambda endpoint: [],
     why_not_free=lambda computer: "",
     sanitize=lambda target, fence: None,
+    wake=lambda computer, context: None,
 )
 
 each_kind = pytest.mark.parametrize("kind", registry.KINDS, ids=lambda kind: kind.name)
@@ -59,6 +60,10 @@ class Subject:
     def loads(self) -> bool:
         """Its loads write something; others only look."""
         return any(step.profile is not Profile.LOOK for step in self.own_steps)
+
+    def tries(self, step: Step) -> bool:
+        """Whether what the step needs is there."""
+        return True
 
     def load(self, target: Target | None = None, steps: int | None = None, times: int = 1) -> None:
         """The module's part of a load, or its first steps, each so many times."""
@@ -112,6 +117,7 @@ def _standalone(request: pytest.FixtureRequest, stack: ExitStack) -> Subject:
         group=lambda endpoint: [_computer("lab01", endpoint, "127.0.0.1")],
         why_not_free=lambda computer: "",
         sanitize=lambda target, fence: fence(),
+        wake=lambda computer, context: context.fence(),
     )
     return Subject(module, target_of(module=standalone.NAME, computer="lab01", endpoint="labs", host="lab01"))
 
@@ -122,8 +128,10 @@ class _Booted(Subject):
 
     @property
     def own_steps(self) -> list[Step]:
-        tried = ("check_bmc", "set_network", "boot_network", "boot_disk")
-        return [step for step in super().own_steps if step.name.partition(".")[2] in tried]
+        return [step for step in super().own_steps if self.tries(step)]
+
+    def tries(self, step: Step) -> bool:
+        return step.name.partition(".")[2] in ("check_bmc", "set_network", "boot_network", "boot_disk")
 
 
 def _bare_metal(request: pytest.FixtureRequest, stack: ExitStack) -> Subject:

@@ -94,3 +94,13 @@ def test_the_tenure_of_a_workflow_that_was_lost_ends(node: Store) -> None:
     with node.read() as session:
         assert tenures.current(session, "m1") is None
     assert row(node).image == ""
+
+
+def test_what_is_recorded_of_a_computer(node: Store) -> None:
+    with node.read() as session:
+        assert inspections.recorded(session, "m1") is None
+        assert inspections.recorded(session, "nobody") is None
+    end(node, begin(node), EIGHT)
+    end(node, begin(node, NOW + timedelta(hours=1)), FOUR)  # which differs, and is not accepted
+    with node.read() as session:
+        assert inspections.recorded(session, "m1") == (NodeReport(cpus=8), NOW)

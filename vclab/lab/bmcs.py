@@ -169,7 +169,7 @@ set_working_mc 0x20
     allowed_auths_admin none md5
     guid {guid}
   endlan
-  chassis_control "{script} {folder}"
+{serial}  chassis_control "{script} {folder}"
   user 1 {anonymous} "" "" user 10 none md2 md5 straight
   user 2 true "{user}" "{password}" admin 10 none md2 md5 straight
 """
@@ -179,8 +179,13 @@ mc_enable 0x20
 """
 
 
-def ipmi(node: Node, anonymous: bool = False, chassis: Path | None = None) -> tuple[str, ...]:
+def ipmi(
+    node: Node, anonymous: bool = False, chassis: Path | None = None, serial: str = "", console: Path | None = None
+) -> tuple[str, ...]:
     """Write what ``ipmi_sim`` reads, and give the command that starts it. Raises ``LabError``.
+
+    ``serial``: the address and port of who serves the node's serial port, and listens before; ``console``: the log of
+    the node's console, which is served there.
 
     ``chassis``: the program that it asks and tells; by default bmc-chassis.sh, which only keeps it in files. The
     process must write its id into ``pid`` in the node's folder (``sh -c 'echo $$ >…; exec …'`` does).
@@ -193,13 +198,15 @@ def ipmi(node: Node, anonymous: bool = False, chassis: Path | None = None) -> tu
     script = chassis or resources.files("vclab.lab") / "files" / "bmc-chassis.sh"
     guid = node.name.encode().hex().ljust(32, "0")[:32]
     values = {"script": script, "folder": folder, "guid": guid, "anonymous": str(anonymous).lower()}
+    values["serial"] = f'  sol "tcp:{serial}" 115200 history=4000 historyfru=10\n' if serial else ""
     fields = {name: getattr(node, name) for name in ("name", "address", "port", "user", "password")}
     with contextlib.suppress(FileExistsError):
         (folder / "sim").mkdir()
     (folder / "lan.conf").write_text(_IPMI.format(**values, **fields))
     (folder / "lan.conf").chmod(0o600)
     (folder / "sim.emu").write_text(_EMULATOR)
-    run = f"echo $$ >{folder}/pid; exec ipmi_sim -n -c {folder}/lan.conf -f {folder}/sim.emu -s {folder}/sim"
+    port = f"{sys.executable} -m vclab.lab.serial {console} {serial.replace(':', ' ')} " if console else ""
+    run = f"echo $$ >{folder}/pid; exec {port}ipmi_sim -n -c {folder}/lan.conf -f {folder}/sim.emu -s {folder}/sim"
     return ("sh", "-c", run)
 
 

@@ -21,8 +21,10 @@ from vclab.lab.stock import METAL_IMAGE
 
 LONG = 300.0
 """Seconds that a load may take on a busy machine."""
-RATE = "64mbit"
+RATE = "6mbit"
 """At which the wire carries the image, so that a worker can be killed in the middle of it."""
+_IN_IMAGING = 4
+"""The step after which the imaging environment has come over the same wire."""
 SECRET = "what-alice-thinks-of-it-%d"
 """A line that alice writes, and that must be on no disk afterwards."""
 _WRITTEN = re.compile(r"(\d+) of \d+ MiB written")
@@ -65,6 +67,7 @@ class BareMetal(Demo):
     def _reserved(self) -> tuple[dict[str, Any], int]:
         """Her reservation, and how far the disk was written when the worker was killed."""
         said = json.loads(self.vclab("reserve", METAL_IMAGE.name, "--for", "1h", "--no-wait", "--json"))
+        self._watch(said["id"], lambda seen: (seen["step"] or 0) > _IN_IMAGING)
         with self._narrow():
             seen = self._watch(said["id"], lambda seen: _written(seen) > 0)
             pid = kill_part(self._layout, "worker", signal.SIGKILL)
@@ -121,7 +124,7 @@ class BareMetal(Demo):
 
 def _said(seen: dict[str, Any]) -> str:
     now = seen["now"] or seen
-    return ": ".join(filter(None, (str(now["word"]), str(now.get("remark") or ""))))
+    return ": ".join(filter(None, (str(now["word"]), str(now.get("waits_for") or ""), str(now.get("remark") or ""))))
 
 
 def _written(seen: dict[str, Any]) -> int:

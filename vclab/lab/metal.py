@@ -6,7 +6,7 @@ from typing import Any
 from vclab.lab import bmcs
 from vclab.lab.layout import METAL, PUBLIC, SUBNETS, Layout
 from vclab.lab.machines import Card
-from vclab.lab.nodes import Chassis, Hardware, Place
+from vclab.lab.nodes import Chassis, Hardware, Place, console_log
 from vclab.lab.parts import Part, inside
 from vclab.lab.stock import BMC_USER, NODE_DISK_BYTES, NODES, StockNode
 from vclab.netboot import dnsmasq, nodes
@@ -15,6 +15,8 @@ from vclab.netboot.environment import Environment
 from vclab.secrets.store import SecretStore
 
 _SUBNET = next(net for net in SUBNETS if net.bridge == METAL)
+_SERIAL_PORT = 2323
+"""Where a BMC finds its node's serial port, at its own address."""
 _ADDRESS = f"{_SUBNET.management}/{_SUBNET.prefix}"
 
 
@@ -58,8 +60,12 @@ def parts(layout: Layout) -> Iterator[Part]:
         title = f"BMC of {stock.name}"
         # sushy-tools needs a second to load: when all else is there.
         after = ("worker",) if stock.redfish else ()
-        run = bmcs.redfish(node) if stock.redfish else bmcs.ipmi(node)
+        run = bmcs.redfish(node) if stock.redfish else _ipmi(node)
         yield Part(f"bmc-{stock.name}", title, (*inside(layout), *run), after=after, late=stock.redfish)
+
+
+def _ipmi(node: bmcs.Node) -> tuple[str, ...]:
+    return bmcs.ipmi(node, serial=f"{node.address}:{_SERIAL_PORT}", console=console_log(node))
 
 
 def chassis(layout: Layout, changed: Callable[[], None]) -> list[Chassis]:

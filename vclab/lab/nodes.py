@@ -62,6 +62,11 @@ class Place:
     mount_point: Path
 
 
+def console_log(node: Node) -> Path:
+    """What firmware and system of a node wrote on its console."""
+    return node.folder / "console.log"
+
+
 class Chassis:
     """One node. A thread of its own keeps it, with which all that runs on it ends."""
 
@@ -73,7 +78,7 @@ class Chassis:
         self.hardware = hardware
         self._place = place
         self._changed = changed
-        self._tree = ProcessTree(node.name, node.folder / "console.log")
+        self._tree = ProcessTree(node.name, console_log(node))
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._keep, name=node.name, daemon=True)
         self._cut = ""

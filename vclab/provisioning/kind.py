@@ -11,6 +11,7 @@ from vclab.model.catalog import Computer, Endpoint
 from vclab.model.plans import Becomes, Target
 from vclab.model.power import PowerAddress
 from vclab.model.revisions import RevisionRecord
+from vclab.model.steps import StepContext
 from vclab.model.traits import Traits
 from vclab.provisioning.base import ProvisioningModule
 from vclab.provisioning.data import ModuleData, NoData
@@ -48,6 +49,7 @@ class Surroundings:
     sanitize: Callable[
         [Target, Callable[[], None]], None
     ]  #: fenced: remove what the users of a target's tenure left, and verify
+    wake: Callable[[Computer, StepContext], None]  #: fenced: have a lent computer on that can be switched
     metal: Metal | None = None  #: None: nothing of bare metal is driven from here
     calls_at_once: int = 4  #: calls under way to one endpoint
     dhcp_leases: Path | None = None  #: dnsmasq's lease file

@@ -1,7 +1,8 @@
 """Inspections: what hardware a computer has is read under a tenure of its own, and compared with what is recorded.
 
 The first report is the record; a later one becomes it only when an operator accepts it. A computer that has less than
-is recorded goes out of service, for what was promised of it does not hold.
+is recorded goes out of service, for what was promised of it does not hold; so does one whose firmware, boot
+order or BMC is not as it was, for somebody may have changed it.
 """
 
 import json
@@ -13,10 +14,10 @@ from sqlalchemy.orm import Session
 from vclab.model import catalog as model
 from vclab.model.catalog import ComputerKind
 from vclab.model.errors import NotFound, Refused
-from vclab.model.inspections import Inspected
+from vclab.model.inspections import Inspected, differences
 from vclab.model.intents import Author
 from vclab.model.messages import Inspect, inspection_workflow
-from vclab.model.nodes import Difference, differences, report_of
+from vclab.model.nodes import NodeReport, report_of
 from vclab.model.plans import Target, lasting_uuid
 from vclab.model.rules import Rules
 from vclab.model.states import OUT_OF_SERVICE, ComputerState, Purpose
@@ -73,6 +74,14 @@ def end(
     return found
 
 
+def recorded(session: Session, name: str) -> tuple[NodeReport, datetime] | None:
+    """The hardware that a computer had when it was recorded, and when that was; None: it is not recorded."""
+    row = session.get(Computer, name)
+    if row is None or not row.hardware or row.hardware_at is None:
+        return None
+    return report_of(json.loads(row.hardware)), row.hardware_at
+
+
 def release_lost(session: Session, now: datetime) -> None:
     """Tenures of workflows that were terminated: none lasts as long. What the computer runs now nobody knows."""
     lost = Tenure.released_at.is_(None), Tenure.purpose == Purpose.INSPECTION, Tenure.expected_end <= utc(now)
@@ -83,16 +92,12 @@ def release_lost(session: Session, now: datetime) -> None:
 
 def _compared(row: Computer, hardware: str, accept: bool, now: datetime) -> Inspected:
     recorded = row.hardware
-    differing = differences(report_of(json.loads(recorded)), report_of(json.loads(hardware))) if recorded else ()
+    differing = differences(recorded, hardware) if recorded else ()
     if accept or not recorded:
         row.hardware, row.hardware_at = hardware, utc(now)
     found = Inspected(hardware, tuple(each.text for each in differing), recorded=accept or not recorded)
-    lacking = [each.text for each in differing if _is_grave(each)]
-    return _out_of_service(row, found, "; ".join(lacking)) if lacking and not accept else found
-
-
-def _is_grave(difference: Difference) -> bool:
-    return difference.too_little
+    grave = [each.text for each in differing if each.grave]
+    return _out_of_service(row, found, "; ".join(grave)) if grave and not accept else found
 
 
 def _out_of_service(row: Computer, found: Inspected, why: str) -> Inspected:

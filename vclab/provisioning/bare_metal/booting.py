@@ -38,6 +38,8 @@ class Booting:
             plans.AWAIT_IMAGING.name: self.await_imaging,
             plans.BOOT_DISK.name: self.boot_disk,
             plans.POWER_ON.name: self._power_on,
+            plans.POWER_OFF.name: self._power_off,
+            plans.LEAVE_NETWORK.name: self._leave_network,
             plans.AWAIT_SYSTEM.name: self._await_system,
         }
 
@@ -46,7 +48,8 @@ class Booting:
         node = self._nodes.of(given.target)
         boot = node.power(lambda power, bmc: power.boot_device(bmc, context))
         context.progress(f"its BMC answers; it boots from {boot.device}")
-        written(self._nodes, given)
+        if given.target.image:  # of an inspection there is none
+            written(self._nodes, given)
         return Facts()
 
     def set_network(self, context: StepContext, given: StepInput) -> Facts:
@@ -90,6 +93,18 @@ class Booting:
         node.power(lambda power, bmc: power.set_boot_device(bmc, disk, context))
         node.power(lambda power, bmc: power.on(bmc, context))
         return Facts(private_address=node.address)
+
+    def _leave_network(self, context: StepContext, given: StepInput) -> Facts:
+        """What the node runs now it goes on running."""
+        node = self._nodes.of(given.target)
+        context.fence()
+        self._nodes.netboot(lambda netboot: netboot.set(node.mac, State.BOOT))
+        return Facts()
+
+    def _power_off(self, context: StepContext, given: StepInput) -> Facts:
+        node = self._nodes.of(given.target)
+        node.power(lambda power, bmc: power.off(bmc, context))
+        return Facts()
 
     def _power_on(self, context: StepContext, given: StepInput) -> Facts:
         node = self._nodes.of(given.target)

@@ -1,5 +1,5 @@
-"""The driver: what a group of nodes is, how one stands, what its loads are. The steps: ``booting``, ``writing``,
-``capturing``."""
+"""The driver: what a group of nodes is, how one stands, what its loads are. The steps: ``booting``, ``inspecting``,
+``writing``, ``capturing``."""
 
 import contextlib
 import socket
@@ -16,6 +16,7 @@ from vclab.power.base import PowerState
 from vclab.provisioning.bare_metal import NAME, TRAITS, plans
 from vclab.provisioning.bare_metal.booting import Booting
 from vclab.provisioning.bare_metal.capturing import Capturing
+from vclab.provisioning.bare_metal.inspecting import Inspecting
 from vclab.provisioning.bare_metal.nodes import Nodes
 from vclab.provisioning.bare_metal.writing import Writing
 from vclab.provisioning.kind import Metal
@@ -37,7 +38,8 @@ class BareMetal:
         self._nodes = Nodes(installation, group, metal)
         booting = Booting(self._nodes)
         self._capturing = Capturing(self._nodes, booting)
-        self._steps = {**booting.steps(), **Writing(self._nodes).steps(), **self._capturing.steps()}
+        drivers = booting, Inspecting(self._nodes), Writing(self._nodes), self._capturing
+        self._steps = {name: step for each in drivers for name, step in each.steps().items()}
 
     def survey(self, endpoint: str) -> Inventory:
         """The nodes of the group, each claimed as a whole. That their BMCs answer, the health check sees."""
@@ -54,6 +56,8 @@ class BareMetal:
         node = self._nodes.of(target)
         seen = node.power(lambda power, bmc: power.status(bmc, Unattended()))
         power = str(seen.state)
+        if seen.state is PowerState.OFF and target.kept:
+            return NodeStatus(Status.POST_LOAD, power, False, why="it is off, and holds the image by its record")
         if seen.state is PowerState.OFF:
             return NodeStatus(Status.RELOAD, power, False, why="it is off; what it holds is not known")
         if answers := _answers(node.computer):
@@ -74,6 +78,10 @@ class BareMetal:
     def load_plan(self, target: Target, status: NodeStatus) -> Plan:
         """RELOAD: everything; else it is switched on, if need be, and prepared: the password of root is of a tenure."""
         return plans.load_plan(target, status, self._nodes.shared)
+
+    def inspect(self, target: Target, status: NodeStatus) -> Plan:
+        """In the imaging environment, as a load begins."""
+        return plans.inspection_plan(status, self._nodes.shared)
 
     def capture(self, target: Target) -> Plan:
         """Shut it down, and read its disk in the imaging environment."""

@@ -87,7 +87,7 @@ class Nodes:
         if found is None:
             raise StepFailed(f"{target.computer} is no longer a node of {target.endpoint}")
         if why_not := self.why_not(found):
-            raise StepFailed(f"{found.name} can't be used: {why_not}", f"vclab computer edit {found.name}")
+            raise StepFailed(f"{found.name} can't be used: {why_not}", f"say it by `vclab computer add {found.name} …`")
         at = self.metal.switched(found.name)
         bmc = Bmc(found.name, parse(at.address), at.password_ref, at.fingerprint)
         return Node(found, NodeData.of(found.module_data, found.name), bmc, self.metal.power)

@@ -23,6 +23,9 @@ FIT = _step("fit", "Fit partitions to the disk")
 SET_BOOT_ENTRY = _step("set_boot_entry", "Set what its firmware boots")
 BOOT_DISK = _step("boot_disk", "Start it from its disk")
 POWER_ON = _step("power_on", "Power it on")
+POWER_OFF = _step("power_off", "Switch it off")
+LEAVE_NETWORK = _step("leave_network", "Serve it no imaging environment any more")
+INSPECT = _step("inspect", "Read its hardware")
 AWAIT_SYSTEM = _step("await_system", "Wait until its own system answers", Profile.LOOK)
 
 CHECK_CAPTURE = _step("check_capture", "See whether it can be captured")
@@ -39,7 +42,7 @@ BEGIN_SEALING = _step("begin_sealing", "Remove what an earlier try has sealed")
 PUBLISH = _step("publish_copy", "Make it the copy of its revision", undo="withdraw_copy")
 DISCARD = _step("discard_raw", "Delete the raw copy")
 
-_TO_IMAGING = (CHECK_BMC, SET_NETWORK, BOOT_NETWORK, AWAIT_IMAGING)
+_TO_IMAGING = (CHECK_BMC, SET_NETWORK, BOOT_NETWORK)
 _TO_DISK = (FIND_DISK, CLEAN, WRITE, READ_BACK, FIT, SET_BOOT_ENTRY)
 
 
@@ -55,11 +58,21 @@ def load_plan(target: Target, status: NodeStatus, shared: bool) -> Plan:
     await_system = replace(AWAIT_SYSTEM, in_guest=bool(target.guest))
     if status.status is not Status.RELOAD:
         return Plan((POWER_ON, await_system, *guest), status)
-    steps = [*_TO_IMAGING, *_TO_DISK, BOOT_DISK, await_system, *guest]
-    if shared:
-        said = f"{AWAIT_IMAGING.title} (unverified: tenants are in the provisioning network)"
-        steps[steps.index(AWAIT_IMAGING)] = replace(AWAIT_IMAGING, title=said)
-    return Plan(tuple(steps), status)
+    return Plan((*_to_imaging(shared), *_TO_DISK, BOOT_DISK, await_system, *guest), status)
+
+
+def inspection_plan(status: NodeStatus, shared: bool) -> Plan:
+    """Its hardware is read in the imaging environment. One that was on starts from its disk again at the end; any other
+    is off."""
+    back = BOOT_DISK if status.power == "on" else POWER_OFF
+    undone = {SET_NETWORK.name: LEAVE_NETWORK.name, BOOT_NETWORK.name: back.name}
+    steps = (*_to_imaging(shared), INSPECT)
+    return Plan(tuple(replace(step, blames_nobody=True, undo=undone.get(step.name, "")) for step in steps), status)
+
+
+def _to_imaging(shared: bool) -> tuple[Step, ...]:
+    said = f"{AWAIT_IMAGING.title} (unverified: tenants are in the provisioning network)"
+    return (*_TO_IMAGING, replace(AWAIT_IMAGING, title=said) if shared else AWAIT_IMAGING)
 
 
 # --- captures -----------------------------------------------------------------------------------------------------

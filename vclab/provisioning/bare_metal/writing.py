@@ -13,6 +13,7 @@ from vclab.model.steps import BlockingStep, StepContext
 from vclab.provisioning.bare_metal import plans
 from vclab.provisioning.bare_metal.disks import Disk, written
 from vclab.provisioning.bare_metal.imaging import environment
+from vclab.provisioning.bare_metal.inspecting import must_be_as_recorded
 from vclab.provisioning.bare_metal.nodes import Nodes
 from vclab.provisioning.bare_metal.telling import go_on, telling
 
@@ -38,10 +39,11 @@ class Writing:
 
     def _find_disk(self, context: StepContext, given: StepInput) -> Facts:
         """Nothing is written before it is known that the image fits the node, and the disk that the rule names."""
-        target, data = given.target, self._nodes.of(given.target).data
-        source = written(self._nodes, given)
+        target, node = given.target, self._nodes.of(given.target)
+        data, source = node.data, written(self._nodes, given)
         with environment(self._nodes, given) as there:
             found = inspecting.inspect(there, telling(context, "looked at"))
+            must_be_as_recorded(node, found, context)
             disk = chosen(data.disk, found.disks, data.keep)
             if data.firmware and found.firmware != data.firmware:
                 raise StepFailed(

@@ -22,6 +22,7 @@ import json
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -36,6 +37,7 @@ from vclab.lab.serial_port import SerialPort
 
 LOOK_SECONDS = 0.1
 """How often a chassis looks at what its BMC wrote."""
+_RECENT_NS = 10**9
 _PEER = 12  # letters: the name of a card has 15
 _ORDER = {
     Device.DEFAULT: (NETWORK, DISK),
@@ -80,6 +82,7 @@ class Chassis:
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._keep, name=node.name, daemon=True)
         self._cut = self._button = ""
+        self._seen = 0
 
     @property
     def pid(self) -> int:
@@ -130,14 +133,28 @@ class Chassis:
     def _keep(self) -> None:
         try:
             while not self._closing.wait(LOOK_SECONDS):
-                with contextlib.suppress(OSError, LabError):  # a full disk: it is tried again
-                    self._follow()
+                try:
+                    if self._has_changed():
+                        self._follow()
+                    if self.pid:
+                        self._hear_end()
+                except (OSError, LabError):  # a full disk: it is tried again
+                    self._seen = 0
         finally:
             self._tree.stop()
             self._now(Runs.OFF)
 
+    def _has_changed(self) -> bool:
+        """Whether anything was written to its folder since the last look: all files there are replaced as a whole. A
+        time that is younger than a clock is exact proves nothing."""
+        changed = self.node.folder.stat().st_mtime_ns
+        if changed == self._seen and abs(time.time_ns() - changed) > _RECENT_NS:
+            return False
+        self._seen = changed
+        return True
+
     def _follow(self) -> None:
-        """Whatever has happened since the last look."""
+        """Do what was told since the last look."""
         cut, button = self._last("cut"), self._last("button")
         if cut != self._cut:
             self._stop()
@@ -145,12 +162,9 @@ class Chassis:
         if button != self._button:
             self._press()
             self._button = button
-        on = self.node.power == "on"
-        if not on:
+        if self.node.power != "on":
             self._stop()
-        elif self.pid:
-            self._hear_end()
-        elif self.node.runs is Runs.OFF:
+        elif not self.pid and self.node.runs is Runs.OFF:
             self._boot()
 
     def _hear_end(self) -> None:
@@ -182,7 +196,6 @@ class Chassis:
             self.node.switch(False)
 
     def _boot(self) -> None:
-        self._now(Runs.FIRMWARE)
         self._place.mount_point.mkdir(parents=True, exist_ok=True)
         orders = json.dumps(asdict(self._orders(self.node.take_boot())))
         environment = {

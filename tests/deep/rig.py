@@ -20,7 +20,7 @@ from pathlib import Path
 
 from tests.labfixture import eventually
 from tests.netboot.bench import Log, Provisioning, provisioning, run
-from tests.targets import target_of
+from tests.targets import recorded, target_of
 from vclab.imaging.node import Node
 from vclab.lab import bmcs
 from vclab.lab.network import NETNS, entered
@@ -246,6 +246,8 @@ class Rig:
             ssh_key=login,
             switched=self._switched,
             repositories=lambda target: repositories,
+            all_repositories=lambda: repositories,
+            captured=recorded,
             streams_at_once=1,
         )
         self.module = BareMetal("vclab", lambda endpoint: [each.computer() for each in self.machines], metal)

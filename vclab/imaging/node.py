@@ -35,6 +35,7 @@ CARRIED = (
     "vclab/imaging/receiver.py",
     "vclab/imaging/finish.py",
     "vclab/imaging/efi.py",
+    "vclab/imaging/fat.py",
     "vclab/imaging/inspector.py",
     "vclab/imaging/cleaner.py",
     "vclab/imaging/boot_entry.py",

@@ -96,10 +96,11 @@ class _Taker:
         """Of the program's output only the lines."""
         try:
             words, pipe = ("zstd", "-dcq"), subprocess.PIPE
-            self._zstd = subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)
+            self._zstd = subprocess.Popen(words, bufsize=0, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)
         except FileNotFoundError:
             raise Unreachable("zstd is missing", "install it: apt-get install zstd") from None
-        self._packed, self._held = cast(IO[bytes], self._zstd.stdin), cast(io.BufferedReader, self._zstd.stdout)
+        self._packed = cast(IO[bytes], self._zstd.stdin)
+        self._held = io.BufferedReader(cast(io.RawIOBase, self._zstd.stdout), PIPE)
         lines, into = os.pipe()
         self._lines = os.fdopen(lines, "rb", 0)
         self._writing = threading.Thread(target=self._run, args=(self._write,), daemon=True)
@@ -151,7 +152,9 @@ class _Taker:
         if length & EVENT:
             lines.write(_exactly(packets, length & ~EVENT, LONGEST_EVENT) + b"\n")
         elif length:
-            self._packed.write(_exactly(packets, length, PIPE))
+            held = memoryview(_exactly(packets, length, PIPE))
+            while held:
+                held = held[self._packed.write(held) :]
         else:
             self._packed.close()
             self._is_whole = True

@@ -19,6 +19,7 @@ namespaces of its own (``vclab/lab/firmware.py``). One by hand, as ``tests/lab/t
 
 import contextlib
 import json
+import subprocess
 import sys
 import threading
 from collections.abc import Callable
@@ -31,6 +32,7 @@ from vclab.lab.errors import LabError
 from vclab.lab.firmware import DISK, NETWORK, Orders
 from vclab.lab.machines import Card, plugged
 from vclab.lab.process_tree import Ended, ProcessTree
+from vclab.lab.serial_port import SerialPort
 
 LOOK_SECONDS = 0.1
 """How often a chassis looks at what its BMC wrote."""
@@ -60,11 +62,7 @@ class Place:
 
     management: str
     mount_point: Path
-
-
-def console_log(node: Node) -> Path:
-    """What firmware and system of a node wrote on its console."""
-    return node.folder / "console.log"
+    serial: SerialPort | None = None  #: of this node; none: its console goes to its log only
 
 
 class Chassis:
@@ -78,10 +76,10 @@ class Chassis:
         self.hardware = hardware
         self._place = place
         self._changed = changed
-        self._tree = ProcessTree(node.name, console_log(node))
+        self._tree = ProcessTree(node.name, node.folder / "console.log", place.serial)
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._keep, name=node.name, daemon=True)
-        self._cut = ""
+        self._cut = self._button = ""
 
     @property
     def pid(self) -> int:
@@ -112,7 +110,9 @@ class Chassis:
     def start(self) -> None:
         """From now on it follows its BMC; one that was on boots."""
         self.make()
-        self._cut = self._last_cut()
+        self._cut, self._button = self._last("cut"), self._last("button")
+        if self._place.serial:
+            self._place.serial.open()
         self._thread.start()
 
     def end(self) -> None:
@@ -124,6 +124,8 @@ class Chassis:
         self.end()
         if self._thread.ident is not None:
             self._thread.join()
+        if self._place.serial:
+            self._place.serial.close()
 
     def _keep(self) -> None:
         try:
@@ -136,10 +138,13 @@ class Chassis:
 
     def _follow(self) -> None:
         """Whatever has happened since the last look."""
-        cut = self._last_cut()
+        cut, button = self._last("cut"), self._last("button")
         if cut != self._cut:
             self._stop()
             self._cut = cut
+        if button != self._button:
+            self._press()
+            self._button = button
         on = self.node.power == "on"
         if not on:
             self._stop()
@@ -166,6 +171,15 @@ class Chassis:
         if self.node.runs is not Runs.OFF:
             self._now(Runs.OFF)
             self._changed()
+
+    def _press(self) -> None:
+        """Its own system shuts down; the imaging environment does not listen; firmware switches off at once."""
+        runs, init = self.node.runs, self._tree.init()
+        if runs is Runs.DISK and init:
+            words = ("nsenter", "--target", str(init), "--all", "/sbin/shutdown", "-h", "now")
+            subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        elif runs is not Runs.IMAGING:
+            self.node.switch(False)
 
     def _boot(self) -> None:
         self._now(Runs.FIRMWARE)
@@ -194,9 +208,9 @@ class Chassis:
             cache=str(cache() / "initramfs"),
         )
 
-    def _last_cut(self) -> str:
+    def _last(self, name: str) -> str:
         try:
-            return (self.node.folder / "cut").read_text()
+            return (self.node.folder / name).read_text()
         except FileNotFoundError:
             return ""
 

@@ -80,6 +80,11 @@ class BootEntry:
     where: str = ""
     on_disk: bool = False
 
+    @property
+    def is_network(self) -> bool:
+        """Whether it boots from the network."""
+        return bool({"mac", "ipv4", "ipv6", "uri"} & set(self.where.split("/")))
+
 
 @dataclass(frozen=True)
 class NodeReport:
@@ -261,7 +266,8 @@ def _texts(recorded: NodeReport, found: NodeReport) -> Iterator[Difference]:
 
 
 def _boot_order(recorded: NodeReport, found: NodeReport) -> Iterator[Difference]:
-    """Of entries that are not on a disk: those come and go with what is written there."""
+    """Of entries that are not on a disk, for those come and go with what is written there; and as if the network came
+    first, for each load puts it there."""
     old, new = _own_order(recorded), _own_order(found)
     if old and new and old != new:
         text = f"the boot order of its firmware is {', '.join(new)}; recorded is {', '.join(old)}"
@@ -270,7 +276,8 @@ def _boot_order(recorded: NodeReport, found: NodeReport) -> Iterator[Difference]
 
 def _own_order(report: NodeReport) -> list[str]:
     entries = {entry.number: entry for entry in report.boot_entries if not entry.on_disk}
-    return [entries[number].label for number in report.boot_order if number in entries]
+    known = [entries[number] for number in report.boot_order if number in entries]
+    return [entry.label for entry in sorted(known, key=lambda entry: not entry.is_network)]
 
 
 # --- the disk that takes the image ----------------------------------------------------------------------------------

@@ -20,14 +20,14 @@ from vclab.lab.machines import Card
 from vclab.lab.nodes import Chassis, Hardware, Place
 from vclab.library.repository import Repository
 from vclab.model.catalog import Computer, ComputerKind
-from vclab.model.errors import NotYet
+from vclab.model.errors import NotYet, Unreachable
 from vclab.model.plans import Facts, NodeStatus, Step, StepInput, Target, lasting_uuid
 from vclab.model.power import PowerAddress
 from vclab.model.revisions import RevisionRecord
 from vclab.model.states import ComputerState
 from vclab.netboot import environment
 from vclab.netboot.nodes import publish
-from vclab.power.control import Power
+from vclab.power.control import Limits, Power
 from vclab.provisioning import bare_metal
 from vclab.provisioning.bare_metal.module import BareMetal
 from vclab.provisioning.kind import Metal
@@ -83,8 +83,11 @@ class MetalBench:
     computer: Computer
     target: Target
     bmc: "subprocess.Popen[str]"
+    repository: Repository
+    metal: Metal
     context: FakeContext = field(default_factory=FakeContext)
     facts: Facts = field(default_factory=Facts)
+    said: list[str] = field(default_factory=list)  #: what attempts said that ``again`` repeated
 
     @property
     def node(self) -> Node:
@@ -105,16 +108,34 @@ class MetalBench:
         """One step, looks again and again; what it learns is laid over."""
         deadline, context = time.monotonic() + seconds, context or FakeContext()
         while True:
-            given = StepInput(f"bare-metal.{name}", name, self.target, self.facts)
             try:
-                with self.inside():
-                    found = self.module.steps()[given.step](context, given)
-                break
+                return self.once(name, context)
             except NotYet as why:
                 assert time.monotonic() < deadline, (str(why), self.console()[-2000:])
+                context = FakeContext(remembered={**context.remembered, **context.kept})
                 time.sleep(0.1)
-        self.context, self.facts = context, self.facts.merged(found)
+
+    def once(self, name: str, context: FakeContext | None = None) -> Facts:
+        """One attempt of a step."""
+        given = StepInput(f"bare-metal.{name}", name, self.target, self.facts)
+        self.context = context or FakeContext()
+        with self.inside():
+            found = self.module.steps()[given.step](self.context, given)
+        self.facts = self.facts.merged(found)
         return found
+
+    def again(self, name: str, seconds: float = 120.0) -> FakeContext:
+        """As the plan's runner does it: again and again, with what is remembered, unless it has failed for good."""
+        deadline, context = time.monotonic() + seconds, FakeContext()
+        while True:
+            try:
+                self.once(name, context)
+                return context
+            except (NotYet, Unreachable) as why:
+                self.said.append(str(why))
+                assert time.monotonic() < deadline, (self.said, self.console()[-2000:])
+            context = FakeContext(remembered={**context.remembered, **context.kept})
+            time.sleep(0.3)
 
     def load(self, upto: str = "") -> None:
         """All steps of the module, or those before one."""
@@ -148,10 +169,10 @@ class MetalBench:
 
 
 @contextmanager
-def metal_bench(folder: Path, made: Bootable, **more: object) -> Iterator[MetalBench]:
-    """A node that is off, with an empty disk."""
+def metal_bench(folder: Path, made: Bootable, limits: Limits | None = None, **more: object) -> Iterator[MetalBench]:
+    """A node that is off, with an empty disk. ``more``: of its hardware."""
     with ExitStack() as stack:
-        wires = stack.enter_context(provisioning())
+        wires = stack.enter_context(provisioning(log_file=True))
         node = Node(folder / NAME, NAME, "127.0.0.1", IPMI_PORT, password=PASSWORD)
         node.make()
         hardware = Hardware(SERIAL, DISK_BYTES, (Card(MAC, CARD),), **more)  # type: ignore[arg-type]
@@ -170,20 +191,20 @@ def metal_bench(folder: Path, made: Bootable, **more: object) -> Iterator[MetalB
             private_address=ADDRESS,
             power="ipmi",
         )
+        bench: MetalBench
         address = f"ipmi://{node.user}@{node.address}:{node.port}"
         metal = Metal(
-            power=Power(lambda reference: PASSWORD),
+            power=Power(lambda reference: PASSWORD, limits=limits),
             network=wires.network,
             shared=False,
             ssh_key=made.key,
             switched=lambda name: PowerAddress(address, "power/metal01"),
-            repositories=lambda target: [made.repository.folder],
+            repositories=lambda target: [bench.repository.folder],
             streams_at_once=2,
         )
         target = replace(target, revision=1, private_mac=MAC, spare=lasting_uuid("vclab", NAME))
-        bench: MetalBench
         module = BareMetal("vclab", lambda endpoint: [bench.computer], metal)
-        bench = MetalBench(made, wires, chassis, module, computer, target, bmc)
+        bench = MetalBench(made, wires, chassis, module, computer, target, bmc, made.repository, metal)
         _await_bmc(bench)
         yield bench
 

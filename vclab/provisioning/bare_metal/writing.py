@@ -1,7 +1,7 @@
 """The steps that bring an image to a node's disk, in the imaging environment."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from vclab.imaging import booting, cleaning, inspecting, sender
@@ -10,12 +10,14 @@ from vclab.library import partitions
 from vclab.library.block_map import BlockMap
 from vclab.library.content import Told
 from vclab.library.repository import Repository
-from vclab.model.errors import Interrupted, StepFailed
-from vclab.model.nodes import chosen
-from vclab.model.plans import Facts, StepInput
+from vclab.model.errors import Interrupted, Refused, StepFailed, Unreachable
+from vclab.model.nodes import DiskReport, chosen
+from vclab.model.plans import Facts, StepInput, Target
 from vclab.model.steps import BlockingStep, StepContext
 from vclab.provisioning.bare_metal import imaging, plans
+from vclab.provisioning.bare_metal.data import NodeData
 from vclab.provisioning.bare_metal.nodes import Nodes
+from vclab.provisioning.bare_metal.returning import Returning
 
 FENCED_EVERY = 5.0
 """Seconds: who writes for long asks so often whether the computer is still its own."""
@@ -44,16 +46,16 @@ class Writing:
         """Nothing is written before it is known that the image fits the node, and the disk that the rule names."""
         target, data = given.target, self._nodes.of(given.target).data
         repository = self._nodes.repository(target)
-        with self._reached(given) as there:
+        with self._reached(context, given) as there:
             found = inspecting.inspect(there, _telling(context, "looked at"))
-            disk = chosen(data.disk, found.disks, data.keep)
+            disk = _chosen(data, found.disks, target.computer)
             if data.firmware and found.firmware != data.firmware:
                 raise StepFailed(
                     f"{target.computer} has booted by {found.firmware}, and must boot by {data.firmware}",
                     "set its firmware so, or change what is kept of it: vclab computer edit --set firmware=…",
                 )
-            booting.must_fit(found.firmware, partitions.boots(repository.disk(target.image, target.revision)))
-        with self._reached(given, disk.path) as there:
+            booting.must_fit(found.firmware, _boots(repository, target))
+        with self._reached(context, given, disk.path) as there:
             sender.place(there, _map_of(repository, given, context))
             sender.check(there)
         context.progress(f"the image goes to {disk}")
@@ -63,7 +65,7 @@ class Writing:
         """Every disk, also one that no rule names; but not those that are kept, by their serial numbers."""
         keep, begins = self._nodes.of(given.target).data.keep, _begins(context.remembered)
         context.fence()
-        with self._reached(given) as there:
+        with self._reached(context, given) as there:
             cleaned = cleaning.clean(
                 there,
                 keep,
@@ -77,27 +79,31 @@ class Writing:
     def _write(self, context: StepContext, given: StepInput) -> Facts:
         """From the last chunk on that an earlier attempt of this step has on the disk."""
         target, repository = given.target, self._nodes.repository(given.target)
-        begin, at_once = int(context.remembered.get("chunk", "0")), self._nodes.metal.streams_at_once
+        last, at_once = _whole(context.remembered.get("chunk", "")), self._nodes.metal.streams_at_once
+
+        def written(chunk: int) -> None:
+            nonlocal last
+            last = chunk
+            context.remember(chunk=str(chunk))
+
         with (
-            self._reached(given) as there,
+            self._reached(context, given) as there,
             repository.reading(at_once, lambda: _waiting(context, repository)),
         ):
             a_map = _map_of(repository, given, context)
             sender.place(there, a_map)
+            source = repository.disk(target.image, target.revision)
             context.fence()
-            sender.write(
-                there,
-                repository.disk(target.image, target.revision),
-                a_map,
-                begin,
-                _telling(context, "written"),
-                lambda chunk: context.remember(chunk=str(chunk)),
-            )
+            try:
+                sender.write(there, source, a_map, last, _telling(context, "written"), written)
+            except (Unreachable, StepFailed) as error:
+                kind = Unreachable if isinstance(error, Unreachable) else type(error)
+                raise kind(f"{error.message}; {last} of {a_map.chunks} chunks were written", error.hint) from None
         return Facts()
 
     def _read_back(self, context: StepContext, given: StepInput) -> Facts:
         """Before anything boots from it."""
-        with self._reached(given) as there:
+        with self._reached(context, given) as there:
             sender.place(there, _map_of(self._nodes.repository(given.target), given, context))
             sender.verify(there, _telling(context, "read back"))
         return Facts()
@@ -105,7 +111,7 @@ class Writing:
     def _fit(self, context: StepContext, given: StepInput) -> Facts:
         """The copy of the partition table to the end of the disk; the last partition as large as it can be."""
         context.fence()
-        with self._reached(given) as there:
+        with self._reached(context, given) as there:
             finished = sender.finish(there, _telling(context, "done"))
         context.progress(finished.text)
         return Facts()
@@ -113,21 +119,45 @@ class Writing:
     def _set_boot_entry(self, context: StepContext, given: StepInput) -> Facts:
         """The network first, as before, then this disk; what is read again is told."""
         context.fence()
-        with self._reached(given) as there:
+        with self._reached(context, given) as there:
             context.progress(booting.set_boot_entry(there, _telling(context, "done")).text)
         return Facts()
 
     @contextmanager
-    def _reached(self, given: StepInput, disk: str = "") -> Iterator[There]:
-        expected = imaging.expected(self._nodes.of(given.target), given)
-        with imaging.reached(expected, self._nodes.metal.ssh_key, disk or given.facts.disk) as there:
-            yield there
+    def _reached(self, context: StepContext, given: StepInput, disk: str = "") -> Iterator[There]:
+        """The imaging environment. A node that is lost meanwhile is got back."""
+        node, key, began = self._nodes.of(given.target), self._nodes.metal.ssh_key, time.monotonic()
+        expected = imaging.expected(node, given)
+        try:
+            with imaging.reached(expected, key, disk or given.facts.disk) as there:
+                yield there
+        except Unreachable as error:
+            raise Returning(node, expected, key, context).lost(error, began) from None
+
+
+def _chosen(data: NodeData, disks: Sequence[DiskReport], computer: str) -> DiskReport:
+    try:
+        return chosen(data.disk, disks, data.keep)
+    except Refused as refused:
+        hint = f"vclab computer edit {computer} --set disk=serial=…" if disks else "is it plugged in, and does it turn?"
+        raise StepFailed(f"{computer}: {refused.message}", hint) from None
+
+
+def _boots(repository: Repository, target: Target) -> partitions.Boots:
+    try:
+        return partitions.boots(repository.disk(target.image, target.revision))
+    except OSError as error:
+        raise Unreachable(f"the repository fails: {repository.folder}: {error.strerror or error}") from None
 
 
 def _begins(remembered: Mapping[str, str]) -> dict[str, int]:
     """How far each disk was overwritten by an earlier attempt."""
     marks = {key.removeprefix(_CLEANED): value for key, value in remembered.items() if key.startswith(_CLEANED)}
-    return {disk: int(byte) for disk, byte in marks.items() if byte.isdecimal()}
+    return {disk: _whole(byte) for disk, byte in marks.items()}
+
+
+def _whole(text: str) -> int:
+    return int(text) if text.isdecimal() else 0
 
 
 def _map_of(repository: Repository, given: StepInput, context: StepContext) -> BlockMap:

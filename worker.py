@@ -76,7 +76,8 @@ def real_drivers(settings: Settings, store: Store, secrets: SecretStore) -> Driv
 def _metal(settings: Settings, reader: Reader, power: Power) -> Metal:
     """Raises ``Invalid`` for a provisioning network that can't be."""
     given = settings.netboot
-    network = Network(given.interface, given.address, given.root, given.proxy) if given.interface else None
+    here = given.interface, given.address, given.root, given.proxy
+    network = Network(*here, log=given.log) if given.interface else None
     at_once = given.streams_at_once
     return Metal(power, network, given.shared, settings.ssh_key, reader.power, reader.repositories, at_once)
 

@@ -228,8 +228,7 @@ def test_nothing_is_touched(bench: MetalBench, case: str) -> None:
     step, spoil, kind, text = BEFORE[case]
     spoil(bench)
     fails(bench, step, kind, text)
-    assert bench.node.power == "off"
-    assert all("set power" not in line and "set boot" not in line for line in bench.node.told)
+    assert bench.node.told == []
     assert not list((bench.wires.network.root / "hosts").iterdir())
 
 
@@ -249,6 +248,18 @@ def stopped(bench: MetalBench) -> Callable[[], None]:
     pid = int((bench.node.folder / "pid").read_text())
     os.kill(pid, signal.SIGSTOP)
     return lambda: os.kill(pid, signal.SIGCONT)
+
+
+def unplugged(bench: MetalBench) -> Callable[[], None]:
+    """Its BMC goes silent when it is told something; it is plugged in again."""
+    bench.node.fault(Fault.UNPLUGGED_WHEN_TOLD)
+    pid = int((bench.node.folder / "pid").read_text())
+
+    def mend() -> None:
+        bench.node.mend()
+        os.kill(pid, signal.SIGCONT)
+
+    return mend
 
 
 def faulty(fault: Fault, amount: float = 0.0) -> Callable[[MetalBench], Callable[[], None]]:
@@ -281,7 +292,7 @@ def test_a_bmc_that_is(bench: MetalBench, case: str) -> None:
     assert time.monotonic() - began < 15
     mend()
     bench.again("boot_network")
-    assert bench.node.power == "on" and "set boot pxe" in " ".join(bench.node.told)
+    assert bench.node.power == "on" and "boot pxe" in bench.node.told
 
 
 def test_a_bmc_that_is_slow_is_waited_for(bench: MetalBench) -> None:
@@ -448,9 +459,17 @@ def test_a_cancel_stops_within_two_seconds(imaging: MetalBench, step: str, when:
 @pytest.mark.parametrize("step", ["clean", "write", "fit", "set_boot_entry"])
 def test_without_the_fence_nothing_is_destroyed(imaging: MetalBench, step: str) -> None:
     imaging.once("write")
-    before = run("sha256sum", str(imaging.chassis.disk), seconds=120).stdout
+    before = written_last(imaging)
     fails(imaging, step, Fenced, "not ours", FakeContext(allowed=0))
-    assert run("sha256sum", str(imaging.chassis.disk), seconds=120).stdout == before
+    assert written_last(imaging) == before
+    imaging.once("clean")
+    assert written_last(imaging) != before
+
+
+def written_last(bench: MetalBench) -> tuple[int, int]:
+    """When, and how much the disk holds then."""
+    now = bench.chassis.disk.stat()
+    return now.st_mtime_ns, now.st_blocks
 
 
 def test_the_fence_falls_in_the_middle_of_a_write(imaging: MetalBench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -472,11 +491,11 @@ def test_a_killed_worker_goes_on_at_the_last_chunk(imaging: MetalBench, tmp_path
     whole = sent(imaging) - begun
     imaging.once("clean")
     with slow_wire(imaging):
-        remembered = killed(imaging, "write", tmp_path / "kept", at_least=100)
+        remembered = killed(imaging, "write", tmp_path / "kept", at_least=25)
     begun = sent(imaging)
     context = FakeContext(remembered=remembered)
     imaging.once("write", context)
-    assert sent(imaging) - begun < 0.9 * whole, (whole, remembered)
+    assert sent(imaging) - begun < 0.75 * whole, (whole, remembered)
     imaging.once("read_back")
 
 
@@ -515,7 +534,7 @@ def test_power_that_is_pulled_in_the_middle_of_a_write(bench: MetalBench) -> Non
     class Pulled(FakeContext):
         def remember(self, **details: str) -> None:
             super().remember(**details)
-            if int(details.get("chunk", "0")) > 50 and bench.node.power == "on":
+            if int(details.get("chunk", "0")) > 15 and bench.node.power == "on":
                 bench.node.switch(False)
                 self.told.append(f"pulled at {time.monotonic()}")
 

@@ -2,7 +2,6 @@
 a repository with a system. All is in a network namespace of its own; what drives the node runs in it too."""
 
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -82,7 +81,6 @@ class MetalBench:
     module: BareMetal
     computer: Computer
     target: Target
-    bmc: "subprocess.Popen[str]"
     repository: Repository
     metal: Metal
     context: FakeContext = field(default_factory=FakeContext)
@@ -124,7 +122,7 @@ class MetalBench:
         self.facts = self.facts.merged(found)
         return found
 
-    def again(self, name: str, seconds: float = 120.0) -> FakeContext:
+    def again(self, name: str, seconds: float = 60.0) -> FakeContext:
         """As the plan's runner does it: again and again, with what is remembered, unless it has failed for good."""
         deadline, context = time.monotonic() + seconds, FakeContext()
         while True:
@@ -145,7 +143,15 @@ class MetalBench:
                 return
             self.step(name)
 
+    def start_bmc(self) -> None:
+        """And wait until it listens."""
+        self.wires.inside(self.wires.tag, *bmcs.ipmi(self.node))
+        sockets = ("ip", "netns", "exec", self.wires.tag, "cat", "/proc/net/udp")
+        self.until(lambda: f":{IPMI_PORT:04X} " in run(*sockets).stdout, 10)
+
     def console(self) -> str:
+        if not self.chassis.console_log.exists():
+            return ""
         return self.chassis.console_log.read_text(errors="replace")
 
     def until(self, wanted: Callable[[], object], seconds: float = 30.0) -> None:
@@ -175,11 +181,10 @@ def metal_bench(folder: Path, made: Bootable, limits: Limits | None = None, **mo
         wires = stack.enter_context(provisioning(log_file=True))
         node = Node(folder / NAME, NAME, "127.0.0.1", IPMI_PORT, password=PASSWORD)
         node.make()
-        hardware = Hardware(SERIAL, DISK_BYTES, (Card(MAC, CARD),), **more)  # type: ignore[arg-type]
+        hardware = replace(Hardware(SERIAL, DISK_BYTES, (Card(MAC, CARD),)), **more)  # type: ignore[arg-type]
         chassis = Chassis(node, hardware, Place(wires.tag, folder / "root"))
         chassis.start()
         stack.callback(chassis.close)
-        bmc = wires.inside(wires.tag, *bmcs.ipmi(node))
         publish(wires.network.root, environment.environment(_tell))
         target = target_of(module=bare_metal.NAME, computer=NAME, endpoint="metal", host=NAME, image="debian-12")
         computer = Computer(
@@ -204,15 +209,9 @@ def metal_bench(folder: Path, made: Bootable, limits: Limits | None = None, **mo
         )
         target = replace(target, revision=1, private_mac=MAC, spare=lasting_uuid("vclab", NAME))
         module = BareMetal("vclab", lambda endpoint: [bench.computer], metal)
-        bench = MetalBench(made, wires, chassis, module, computer, target, bmc, made.repository, metal)
-        _await_bmc(bench)
+        bench = MetalBench(made, wires, chassis, module, computer, target, made.repository, metal)
+        bench.start_bmc()
         yield bench
-
-
-def _await_bmc(bench: MetalBench) -> None:
-    place = f":{IPMI_PORT:04X} "
-    sockets = ("ip", "netns", "exec", bench.wires.tag, "cat", "/proc/net/udp")
-    bench.until(lambda: place in run(*sockets).stdout, 10)
 
 
 def _tell(text: str) -> None:

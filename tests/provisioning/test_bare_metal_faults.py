@@ -257,7 +257,9 @@ def unplugged(bench: MetalBench) -> Callable[[], None]:
 
     def mend() -> None:
         bench.node.mend()
-        os.kill(pid, signal.SIGCONT)
+        os.kill(pid, signal.SIGKILL)
+        bench.until(lambda: not Path(f"/proc/{pid}/fd/0").exists(), 10)
+        bench.start_bmc()
 
     return mend
 

@@ -256,6 +256,8 @@ def unplugged(bench: MetalBench) -> Callable[[], None]:
     pid = int((bench.node.folder / "pid").read_text())
 
     def mend() -> None:
+        state = Path(f"/proc/{pid}/stat")
+        bench.until(lambda: ") T " in state.read_text(), 10)
         bench.node.mend()
         os.kill(pid, signal.SIGKILL)
         bench.until(lambda: not Path(f"/proc/{pid}/fd/0").exists(), 10)
@@ -277,7 +279,7 @@ BMCS = {
     "far too slow": (faulty(Fault.SLOW, 8), "check_bmc", Unreachable, "did not answer within 3 s"),
     "lying": (faulty(Fault.LYING), "boot_network", StepFailed, "took 'on', but 3 s later the computer is off"),
     "unplugged when told": (
-        faulty(Fault.UNPLUGGED_WHEN_TOLD),
+        unplugged,
         "boot_network",
         Unreachable,
         "did not answer within 3 s",
@@ -649,9 +651,8 @@ def test_dhcp_answers_from_elsewhere(bench: MetalBench) -> None:
     bench.once("boot_network")
     bench.until(lambda: bench.node.runs is Runs.NOTHING, 60)
     os.kill(own, signal.SIGCONT)
-    bench.until(lambda: "did not take it" in evidence(bench), 10)
-    fails(bench, "await_imaging", NotYet, "does not answer: .*it did not take it: does another DHCP server")
-    assert "boot from" not in evidence(bench)
+    bench.until(lambda: "asked another DHCP server for 10.78.0.9" in evidence(bench), 10)
+    fails(bench, "await_imaging", NotYet, "does not answer: .*; on the .* network it asked another DHCP server for 10")
 
 
 def serving(bench: MetalBench) -> list[int]:
@@ -702,9 +703,7 @@ def test_a_node_that_boots_from_the_network_again(bench: MetalBench) -> None:
     bench.step("set_network")
     bench.step("boot_network")
     bench.until(lambda: bench.host_key() == bench.facts.imaging_key)
-    fails(
-        bench, "await_system", NotYet, "metal01 is in the imaging environment, not in its own system: .*was sent load"
-    )
+    fails(bench, "await_system", NotYet, "metal01 is in the imaging environment, not in its own system: .*it was given")
 
 
 # --- cut off anywhere ------------------------------------------------------------------------------------------------

@@ -73,6 +73,8 @@ def _dhcp(found: re.Match[str]) -> str:
             return f"asked for {found['address']}"
         case "DHCPACK":
             return f"was given {found['address']}"
+        case "DHCPNAK" if "wrong server-ID" in found["more"]:
+            return f"asked another DHCP server for {found['address']}"
         case "DHCPNAK":
             return f"was refused {found['address']}: {found['more']}"
         case "PXE":

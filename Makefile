@@ -35,9 +35,10 @@ test-long: ## the tests that `make test` leaves out: over an hour of faults on t
 	@deploy/setup.sh tests
 	$(ROOT) $(BIN)/pytest -m long
 
-test-deep: ## machines that really boot over a network (QEMU without KVM, BIOS and UEFI); installs QEMU and OVMF
+test-deep: ## machines that really boot (QEMU without KVM, BIOS and UEFI); installs QEMU, builds a real Debian
 	@deploy/setup.sh deep
-	$(ROOT) $(BIN)/pytest -m deep $(ARGS)
+	@$(ROOT) $(BIN)/python -m tests.deep.image
+	$(ROOT) $(BIN)/pytest -n 2 --no-loadscope-reorder -m deep $(ARGS)
 
 bench: setup ## measure what a life, a placement and a load cost (about ten minutes; docs/performance.md)
 	@for bench in lifecycle placement vsphere; do $(BIN)/vclab bench $$bench; done

@@ -9,6 +9,7 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -62,6 +63,7 @@ def real_drivers(settings: Settings, store: Store, secrets: SecretStore) -> Driv
         group=reader.group,
         why_not_free=lab_machines.why_not_free,
         sanitize=lab_machines.sanitize,
+        wake=partial(lab_machines.wake, power),
         calls_at_once=settings.endpoint_calls_at_once,
         metal=_metal(settings, reader, power),
         dhcp_leases=settings.dhcp_leases,
@@ -78,8 +80,17 @@ def _metal(settings: Settings, reader: Reader, power: Power) -> Metal:
     given = settings.netboot
     here = given.interface, given.address, given.root, given.proxy
     network = Network(*here, log=given.log) if given.interface else None
-    at_once = given.streams_at_once
-    return Metal(power, network, given.shared, settings.ssh_key, reader.power, reader.repositories, at_once)
+    return Metal(
+        power=power,
+        network=network,
+        shared=given.shared,
+        ssh_key=settings.ssh_key,
+        switched=reader.power,
+        repositories=reader.repositories,
+        all_repositories=lambda: reader.all_repositories(settings.site),
+        captured=reader.captured,
+        streams_at_once=given.streams_at_once,
+    )
 
 
 def build(client: Client, settings: Settings, store: Store, drivers: Drivers) -> list[Worker]:

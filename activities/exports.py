@@ -8,6 +8,7 @@ from typing import Any
 from temporalio.client import Client
 
 from activities.captures import CaptureActivities, CaptureRecords
+from activities.computer_checks import CheckActivities, CheckRecords
 from activities.copies import CopyActivities, CopyRecords
 from activities.drivers import Drivers
 from activities.evidence import EvidenceActivities
@@ -71,7 +72,8 @@ def export(client: Client, settings: Settings, store: Store, drivers: Drivers, e
             CopyRecords(store, live),
             CaptureRecords(store, live),
             ReinstallRecords(store, live),
-            PowerRecords(store),
+            PowerRecords(store, live),
+            CheckRecords(store, live),
             InspectionRecords(store, live),
         ),
         rounds=activities_of(
@@ -91,6 +93,7 @@ def export(client: Client, settings: Settings, store: Store, drivers: Drivers, e
                 CaptureActivities(modules, reader.capture_medians, fence, executor),
                 PlaceActivities(provisioning.survey, store, live),
                 EvidenceActivities(modules, guests, executor),
+                CheckActivities(guests),
                 PowerActivities(modules, drivers.power, store, executor, settings.tenant_networks),
                 InspectionActivities(modules, fence, executor),
                 SpareActivities(guests, fence, verified),

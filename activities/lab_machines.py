@@ -9,7 +9,11 @@ from vclab.model.catalog import Computer
 from vclab.model.errors import Refused
 from vclab.model.plans import Access, Facts, Target
 from vclab.model.rules import Rules
-from vclab.store import catalog, reservations
+from vclab.model.steps import StepContext
+from vclab.power.address import parse
+from vclab.power.base import Bmc
+from vclab.power.control import Power
+from vclab.store import catalog, power, reservations
 from vclab.store.engine import Store
 
 
@@ -52,6 +56,12 @@ class LabMachines:
         if not machine.host_key:
             raise Refused(f"the host key of {name} is not known", "use `vclab computer add` with --host-key")
         asyncio.run(self._guest.shut_down_lab_machine(machine.private_address, machine.host_key))
+
+    def wake(self, own: Power, machine: Computer, context: StepContext) -> None:
+        """Have it on, by what is entered for it. Asks the context's fence before. Raises as ``Power.on``."""
+        with self._store.read() as session:
+            at = power.address(session, machine.name)
+        own.on(Bmc(machine.name, parse(at.address), at.password_ref, at.fingerprint), context)
 
     def sanitize(self, target: Target, fence: Callable[[], None]) -> None:
         """Remove what the users of the target's tenure left, and verify. Raises as the guest and the fence do."""

@@ -1,6 +1,6 @@
 """Switching computers by hand: its records, and the work itself, at the computer's site."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,15 +12,17 @@ from activities.errors import failures
 from activities.recording import recording
 from activities.runner import Context, heartbeating, in_thread
 from vclab.model.errors import Fenced, NotFound, Refused
-from vclab.model.intents import Verb
+from vclab.model.intents import VCLAB, Verb
 from vclab.model.plans import Target
-from vclab.model.power import PowerOrder, PowerSeen, PowerVerb, Switch
+from vclab.model.power import PowerOrder, PowerSeen, PowerVerb, Switch, console_text
 from vclab.model.traits import Operation
 from vclab.power.address import parse
 from vclab.power.base import Bmc, Boot, BootDevice, Seen
+from vclab.power.console import Lines
 from vclab.power.control import Power
 from vclab.provisioning.base import ProvisioningModule, known_module
 from vclab.provisioning.base import power as switchable
+from vclab.settings import Settings
 from vclab.store import intents, power, tenures
 from vclab.store.engine import Store
 
@@ -54,18 +56,20 @@ class PowerEnded:
 class PowerRecords:
     """Record activities of the workflow ``Power``."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, settings: Callable[[], Settings]) -> None:
         self._store = store
+        self._settings = settings
 
     @activity.defn
     def power_begins(self, given: PowerBegins) -> PowerBegun:
         """Take the tenure, if something is to be changed. That it can't be is an answer."""
-        switch = given.switch
+        switch, rules = given.switch, self._settings().rules()
 
         def begin(session: Session) -> PowerBegun:
-            said = {"verb": switch.verb, "device": switch.device}
-            by = intents.author(session, switch.intent, Verb.SWITCH, switch.computer, **said)
-            return PowerBegun(power.begin(session, switch, by, given.now))
+            by, said = VCLAB, {"verb": switch.verb, "device": switch.device}
+            if switch.intent:
+                by = intents.author(session, switch.intent, Verb.SWITCH, switch.computer, **said)
+            return PowerBegun(power.begin(session, switch, by, rules, given.now))
 
         with recording():
             try:
@@ -124,9 +128,17 @@ class PowerActivities:
             case PowerVerb.CHECK:
                 seen, warnings = own.check(bmc, self._tenants, context)
                 return PowerSeen(seen.state, seen.why, warnings=tuple(warnings))
+            case PowerVerb.CONSOLE:
+                return PowerSeen(lines=self._heard(own, bmc, given, context))
         boot = Boot(BootDevice(given.device or "default"), not given.always)
         found = own.set_boot_device(bmc, boot, context) if given.device else own.boot_device(bmc, context)
         return PowerSeen(device=found.device, always=not found.once)
+
+    def _heard(self, own: Power, bmc: Bmc, given: Switch, context: Context) -> tuple[str, ...]:
+        def told(lines: Lines) -> None:
+            context.progress(console_text(lines.count, lines.whole))
+
+        return own.console(bmc, given.listen_seconds, context, given.take, told)
 
     def _by_endpoint(self, order: PowerOrder, target: Target, context: Context) -> PowerSeen:
         verb = order.switch.verb

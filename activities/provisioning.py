@@ -128,7 +128,7 @@ class ProvisioningActivities:
             module = known_module(self._modules, target.module)
             async with heartbeating(asking(self._fence, target)) as context:
                 status, known, medians = await in_thread(self._executor, context, self._observe, module, target)
-                if target.spare and status.status is Status.POST_LOAD and status.power != "off":
+                if target.spare and status.status is Status.POST_LOAD:
                     status = await self._inside(target, known, status)
                 plan = module.load_plan(target, status).timed(medians)
                 return replace(plan, facts=Facts() if status.status is Status.RELOAD else known)
@@ -139,7 +139,10 @@ class ProvisioningActivities:
         return status, self._spare(target) if target.spare else Facts(), self._medians(target.image)
 
     async def _inside(self, target: Target, known: Facts, observed: NodeStatus) -> NodeStatus:
-        """The module saw the machine from outside; what is inside is the guest's to say. Unknown is not READY."""
+        """The module saw the machine from outside; what is inside is the guest's to say. Unknown is not READY. Of one
+        that is off, the record says it: its host key is compared when it is on again."""
+        if observed.power == "off":
+            return observed if target.kept else replace(observed, status=Status.RELOAD)
         if not target.traits.guest:
             return observed
         inside = await known_guest(self._guests, target.guest).node_status(target, known)

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from vclab.model.catalog import Computer, Endpoint
-from vclab.model.plans import Facts, Target
+from vclab.model.plans import Becomes, Facts, Target
 from vclab.model.power import PowerAddress
-from vclab.store import catalog, computers, load_log, models, power, repositories, reservations, spares
+from vclab.model.revisions import RevisionRecord
+from vclab.store import captures, catalog, computers, load_log, models, power, repositories, reservations, spares
 from vclab.store.engine import Store
 
 
@@ -41,6 +42,16 @@ class Reader:
         with self._store.read() as session:
             folders = repositories.folders_with(session, target.image, target.revision, target.site)
         return [Path(folder) for folder in folders]
+
+    def all_repositories(self, site: str) -> list[Path]:
+        """The folders of all repositories of a site."""
+        with self._store.read() as session:
+            return [Path(each.folder) for each in repositories.all_of_them(session) if each.site == site]
+
+    def captured(self, becomes: Becomes) -> RevisionRecord:
+        """The record of what a capture makes. Raises ``NotFound``."""
+        with self._store.read() as session:
+            return captures.record(session, becomes)
 
     def medians(self, image: str) -> Mapping[str, float]:
         """The usual seconds of each step of the image's loads."""

@@ -24,9 +24,11 @@ from activities.inventories import StoreInventories
 from activities.runner import heartbeating, unfenced
 from vclab.model import messages
 from vclab.model.catalog import Endpoint
+from vclab.model.computer_checks import Check
 from vclab.model.health import BY_CHECK, Rest
 from vclab.model.inventory import HostFacts, MachineFacts
-from vclab.model.messages import computer_workflow, workflow_id
+from vclab.model.messages import check_workflow, computer_workflow, power_workflow, workflow_id
+from vclab.model.power import PowerVerb, Switch
 from vclab.model.revisions import CopyState, Wanted
 from vclab.model.rules import Health, Rules
 from vclab.provisioning.base import ProvisioningModule, known_module, maker, sealer
@@ -35,10 +37,12 @@ from vclab.settings import ReconcileSettings
 from vclab.store import (
     background_loads,
     captures,
+    computer_checks,
     copies,
     copy_verification,
     disk_moves,
     host_rests,
+    idle,
     inspections,
     inventories,
     maintenance,
@@ -54,6 +58,8 @@ from vclab.store.engine import Store
 from vclab.store.orphans import Orphaned
 
 _RUNNING = f'ExecutionStatus = "Running" AND WorkflowType IN ("{messages.WORKFLOW}", "Reclaim")'
+SHUT_DOWN_SECONDS = 120.0
+"""For the system of a computer that nobody needs to shut down, before its power is cut."""
 _ASKED_LATELY = timedelta(minutes=5)
 """For so long an endpoint's answer is good enough for an alarm."""
 log = logging.getLogger(__name__)
@@ -72,6 +78,8 @@ class Strays:
     loads: tuple[str, ...] = ()  #: computers that are being loaded, for nobody yet
     spares: tuple[str, ...] = ()  #: computers whose spare is being removed: too old, of an old revision, or in the way
     moved: tuple[str, ...] = ()  #: what somebody did to machines' disks, in words
+    switched_off: tuple[str, ...] = ()  #: computers that nobody needs
+    checked: tuple[str, ...] = ()  #: computers that nobody has, and whose check is due
 
 
 @dataclass(frozen=True)
@@ -112,18 +120,19 @@ class RowReconciler:
     @activity.defn
     async def reconcile_rows(self) -> Rows:
         """Start a ``Reclaim`` for each row without a workflow, a ``Removal`` for each spare that is to go, a ``Load``
-        for each computer that needs one; forget secrets that are not needed any more."""
+        for each computer that needs one, a ``Check`` for each idle one that is due; switch off those that nobody needs;
+        forget secrets that are not needed any more."""
         with failures():
             async with heartbeating(unfenced):
                 endpoints = await asyncio.to_thread(self._endpoints)
                 await asyncio.to_thread(self._store.run, partial(_tend_computers, rules=self._rules(), now=_now()))
                 reclaimed, spare, loading = await self._rows(), await self._spares(), await self._loads()
+                off, checked = await self._switch_off(), await self._check()
                 await self._copies()
                 forgotten = await asyncio.to_thread(self._forget)
                 await asyncio.to_thread(self._hosts_of_none, {endpoint.name for endpoint in endpoints})
-                found = Strays(
-                    reclaimed=tuple(reclaimed), forgotten=forgotten, loads=tuple(loading), spares=tuple(spare)
-                )
+                found = Strays(reclaimed=tuple(reclaimed), forgotten=forgotten, loads=tuple(loading))
+                found = replace(found, spares=tuple(spare), switched_off=tuple(off), checked=tuple(checked))
                 return Rows(found, tuple(sorted({endpoint.site for endpoint in endpoints})))
 
     def _hosts_of_none(self, endpoints: Collection[str]) -> None:
@@ -173,6 +182,35 @@ class RowReconciler:
                     messages.LOAD, messages.Reload(computer), id=computer_workflow(computer), task_queue=self._queue
                 )
         return due
+
+    async def _switch_off(self) -> list[str]:
+        """Start to switch off computers that nobody needs, and whose group wants that. Loads go first."""
+        idle_ones = await asyncio.to_thread(self._idle)
+        for computer in idle_ones:
+            switch = Switch(computer, PowerVerb.OFF, soft_seconds=SHUT_DOWN_SECONDS)
+            with suppress(WorkflowAlreadyStartedError):
+                await self._client.start_workflow(
+                    messages.POWER, switch, id=power_workflow(computer), task_queue=self._queue
+                )
+        return idle_ones
+
+    def _idle(self) -> list[str]:
+        with self._store.read() as session:
+            return idle.to_switch_off(session, self._rules(), _now())
+
+    async def _check(self) -> list[str]:
+        """Start the check of each idle computer that is due."""
+        due = await asyncio.to_thread(self._due_checks)
+        for computer in due:
+            with suppress(WorkflowAlreadyStartedError):
+                await self._client.start_workflow(
+                    messages.CHECK, Check(computer), id=check_workflow(computer), task_queue=self._queue
+                )
+        return due
+
+    def _due_checks(self) -> list[str]:
+        with self._store.read() as session:
+            return computer_checks.due(session, self._rules(), _now())
 
     async def _copies(self) -> None:
         """Start the workflow of each copy that is to be made, deleted or read. One that runs already is left alone."""

@@ -209,7 +209,7 @@ def metal(
     dead: Annotated[int, typer.Option("--dead", metavar="N", min=1, help="So many of them are dead.")] = 5,
     pairs: Annotated[
         int, typer.Option("--pairs", metavar="N", min=1, help="Each is switched on and off so often.")
-    ] = 3,
+    ] = 5,
     nodes: Annotated[int, typer.Option("--nodes", metavar="N", min=1, max=50, help="So many want an image.")] = 8,
     at_once: Annotated[int, typer.Option("--at-once", metavar="N", min=1, help="So many read at one time.")] = 2,
     wave_mib: Annotated[
@@ -222,7 +222,7 @@ def metal(
     A stream is measured beside the same blocks through a bare pipe of ssh, zstd and dd, and reading back by itself;
     BMCs are simulated, alone and beside dead ones; the wave tells what is read from the repository's disk.
     It needs no root, Debian's packages openipmi and openssh-server, ten times the room of the files in your home
-    folder, and about ten minutes.
+    folder, and about fifteen minutes.
 
     \b
     Examples:

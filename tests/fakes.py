@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from vclab.guests.base import Connections, Fence
+from vclab.model.computer_checks import Inside
 from vclab.model.errors import Interrupted, NotYet, Unreachable
 from vclab.model.inventory import Answered, DatastoreFacts, HostFacts, Inventory, Machines
 from vclab.model.plans import (
@@ -319,6 +320,11 @@ class FakeGuest:
         connected = answers.pop(0) if len(answers) > 1 else answers[0]
         connected = connected or (self.world.visit is not None and self.world.visit <= within)
         return Connections(access.addresses if connected else ())
+
+    async def health(self, target: Target, facts: Facts) -> Inside:
+        """Well."""
+        self.world.act("health")
+        return Inside(0.0)
 
     async def notify(self, target: Target, facts: Facts, text: str) -> None:
         """Noted."""

@@ -1,11 +1,21 @@
 """Targets for tests: what is not said is that of a small virtual machine."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
-from vclab.model.plans import Target
+from vclab.model.plans import Becomes, Target
+from vclab.model.revisions import RevisionRecord
 from vclab.model.traits import Traits
 from vclab.provisioning import registry
+
+
+def recorded(becomes: Becomes) -> RevisionRecord:
+    """The record of what is captured, as the store would tell it."""
+    made_at = datetime(2026, 11, 28, tzinfo=UTC)
+    return RevisionRecord(
+        becomes.image, becomes.revision, "Captured", "", 0, "bare-metal", "linux", 1, 1024, made_at, "alice"
+    )
 
 
 def target_of(**said: Any) -> Target:

@@ -115,6 +115,8 @@ class Machine:
     accounts: tuple[str, ...] = ()
     let_in: tuple[str, ...] = ()  #: addresses
     access_since: float = 0.0  #: seconds since 1970
+    clock: float = 0.0  #: seconds by which its clock is fast
+    disk_errors: tuple[str, ...] = ()  #: what its kernel says
     made_from: str = ""  #: path of the disk that its own is a child of; empty: no disk of a capture
 
     @property
@@ -290,7 +292,8 @@ def _key(endpoint: str, path: str) -> str:
 
 
 def _machine(values: dict[str, Any]) -> Machine:
-    return Machine(**{**values, "accounts": tuple(values["accounts"]), "let_in": tuple(values["let_in"])})
+    lists = {name: tuple(values.get(name, ())) for name in ("accounts", "let_in", "disk_errors")}
+    return Machine(**{**values, **lists})
 
 
 def _disk(values: dict[str, Any]) -> Disk:

@@ -209,6 +209,7 @@ class HealthSettings(Section):
     images: int = Field(3, ge=1)  #: a host rests after failed loads of so many different images in a row
     check_after: Wait = 600  #: the first check; each one in vain doubles the pause
     check_longest: Wait = 21_600  #: the longest pause between two checks
+    check_computers_every: Length = 3600  #: a computer that is lent is checked so often while nobody has it; 0: never
 
 
 def _network_address(text: str) -> str:
@@ -247,6 +248,9 @@ class IdleSettings(Section):
     loads_per_network: int = Field(8, ge=1)
     """Background loads at one time of computers whose BMCs are in one network (/24; of IPv6 /64)."""
     loads_per_site: int = Field(16, ge=1)  #: and at one site, which has its repositories
+    off_after: Length = 900
+    """Seconds: a computer that nobody has had for so long, and nobody is promised within as long, is switched off where
+    its group says so."""
 
 
 def _night(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from workflows.background_load import BackgroundLoad
 from workflows.capture import Capture
+from workflows.check_computer import CheckComputer
 from workflows.copy_image import CopyImage
 from workflows.copy_removal import CopyRemoval
 from workflows.copy_verification import CopyVerification
@@ -21,6 +22,7 @@ WORKFLOWS = (
     Reconcile,
     Dismissal,
     SwitchPower,
+    CheckComputer,
     Inspection,
     Capture,
     CopyImage,

@@ -49,7 +49,9 @@ class SwitchPower:
         seen: PowerSeen = await workflow.execute_activity_method(
             PowerActivities.switch_power,
             order,
-            **profiles.power(f"{summary} — {given.computer}", order.site, _LIMIT + given.soft_seconds),
+            **profiles.power(
+                f"{summary} — {given.computer}", order.site, _LIMIT + given.soft_seconds + given.listen_seconds
+            ),
         )
         return seen
 

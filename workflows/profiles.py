@@ -74,6 +74,8 @@ RECORDS = MappingProxyType(
         "capture_ended": "write down: captured, or given up",
         "reinstall_asked": "write down: a reinstall is asked for, or can't be",
         "reinstall_begins": "write down: the computer is taken anew",
+        "check_begins": "write down: an idle computer is checked, or not now",
+        "check_ended": "write down: what its check found",
         "power_begins": "write down: it is to be switched, or can't be",
         "power_ended": "write down: what was seen of its power",
         "inspection_begins": "write down: its hardware is to be read, or can't be",
@@ -194,6 +196,20 @@ def power(summary: str, site: str, limit: float) -> ActivityConfig:
         retry_policy=RetryPolicy(
             maximum_interval=timedelta(seconds=5), non_retryable_error_types=["Unreachable", "LoginRefused"]
         ),
+    )
+
+
+def check(summary: str, site: str) -> ActivityConfig:
+    """A look at a computer that nobody waits for: bounded, so that it is soon free again."""
+    return ActivityConfig(
+        summary=summary,
+        task_queue=site_queue(site),
+        schedule_to_start_timeout=timedelta(seconds=60),
+        start_to_close_timeout=timedelta(seconds=90),
+        schedule_to_close_timeout=timedelta(minutes=5),
+        heartbeat_timeout=HEARTBEAT,
+        cancellation_type=WAIT,
+        retry_policy=RetryPolicy(initial_interval=timedelta(seconds=5), maximum_attempts=2),
     )
 
 

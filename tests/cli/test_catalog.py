@@ -3,7 +3,7 @@
 import re
 import subprocess
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,12 +14,16 @@ from tests.cli.terminal import terminal
 from tests.targets import target_of
 from vclab.cli.verbs import NOUNS
 from vclab.model.catalog import Endpoint
+from vclab.model.computer_checks import Repair, Verdict
+from vclab.model.intents import Author
 from vclab.model.plans import Evidence
+from vclab.model.power import PowerAddress, PowerSeen, PowerVerb, Switch
 from vclab.model.reservations import FailedStep
 from vclab.model.rules import Health
 from vclab.model.states import Purpose
 from vclab.service.authentication import Account
-from vclab.store import background_loads, catalog, failed_steps, tenures
+from vclab.settings import Settings
+from vclab.store import background_loads, catalog, computer_checks, failed_steps, power, tenures
 from vclab.store.engine import open_store
 
 NAMED = ("image", "add", "ubuntu", "--unchecked")
@@ -146,6 +150,37 @@ def test_whom_a_reload_hits_is_shown_at_a_terminal(vclab: Command, store: Path) 
     for name in ("m1", "m2"):
         assert re.search(rf"{name} +metal/1 +now", shown.shown), shown.shown
     assert "nothing was changed" in shown.shown
+
+
+def test_what_was_found_of_a_computer_that_nobody_has(vclab: Command, store: Path) -> None:
+    """By its check: when it was, and what followed. Its events tell it for good, beside what else was done to it."""
+    opened, moment = open_store(f"sqlite:///{store}"), datetime(2026, 11, 28, 9, 0, tzinfo=UTC)
+    rules = Settings().rules()
+
+    def fill(session: Session) -> None:
+        catalog.put_endpoint(session, Endpoint("labs", "standalone", "", "", "", ""))
+        catalog.put_lab_computer(session, "pc07", endpoint="labs", address="10.0.0.1")
+        session.flush()
+        power.set_address(session, "pc07", PowerAddress("wol://02-76-63-99-00-08@10.0.0.1/10.0.0.255"))
+        order = computer_checks.begin(session, "pc07", rules, moment)
+        computer_checks.end(session, order, Verdict("it was off: switched on; it answers", Repair.SWITCH_ON), moment)
+        switch = Switch("pc07", PowerVerb.OFF, intent="a1")
+        off = power.begin(session, switch, Author("olga", operator=True), rules, moment + timedelta(hours=1))
+        power.end(session, off, PowerSeen("unknown"), "", moment + timedelta(hours=1))
+
+    opened.run(fill)
+    opened.close()
+    shown = vclab("computer", "show", "pc07")
+    assert "2026-11-28" in shown.out and "it was off: switched on; it answers" in shown.out
+    assert "it is switched on when somebody needs it" in shown.out
+    document = vclab("computer", "show", "pc07", "--json").json
+    assert (document["check_repair"], document["checked_at"]) == ("switched on", "2026-11-28T09:00:00Z")
+    assert document["off_since"] == "2026-11-28T10:00:00Z"
+    assert "available, off" in vclab("computer", "list").out
+    done = [(each["who"], each["what"]) for each in vclab("computer", "events", "pc07", "--json").json]
+    assert done == [("vclab", "checked: switched on"), ("olga", "power"), ("vclab", "power")]
+    assert "checked: switched on" in vclab("computer", "events", "pc07").out
+    assert vclab("computer", "events", "pc99", "--json").json == []
 
 
 def test_a_computer_that_could_not_be_loaded(vclab: Command, store: Path) -> None:

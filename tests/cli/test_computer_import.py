@@ -90,6 +90,16 @@ def test_passwords_in_a_file_that_others_can_read(vclab: Command, file: Path) ->
     assert vclab("computer", "import", str(file), "--dry-run").code == 0
 
 
+def test_who_can_not_keep_passwords_types_none(vclab: Command, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vclab.service.endpoints.may_write", lambda folder: False)
+    file.write_text(HEADING + LINES[0].format("none"))
+    assert vclab("--as", "olga", "computer", "import", str(file)).code == 0
+    file.write_text(HEADING + LINES[0].format("ipmi://vclab@127.9.9.9"))
+    bmc = ("m1", "--bmc", "ipmi://vclab@127.9.9.9")
+    for words in (("import", str(file)), ("edit", *bmc), ("add", *bmc)):
+        vclab("--as", "olga", "computer", *words).one_line_error(3, "where passwords are kept")
+
+
 def test_one_password_for_all(vclab: Command, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with bmcs.running(tmp_path / "bmcs", "ipmi") as one, bmcs.running(tmp_path / "bmcs", "ipmi", "n2") as two:
         file.write_text(HEADING + "".join(LINES).format(one.bmc().address, two.bmc().address, "none"))

@@ -50,14 +50,20 @@ def test_the_hardware_is_shown_and_what_differs(vclab: Command, node: Node) -> N
     assert first.code == 0, first
     assert "CPUs      8 Pretended" in first.out and "Disk      /dev/sda 447 GiB, serial metal01-disk" in first.out
     assert "This is the record from now on." in first.err
+    shown = vclab("computer", "show", "metal01").out
+    assert "CPUs      8 Pretended" in shown and "Hardware  recorded " in shown
     assert "It is as it is recorded." in vclab("computer", "inspect", "metal01").err
-    node.pretended.behaviour = Behaviour(hardware={"metal01": {"cpus": 4}})
+    bmc = {"accounts": ["2 vclab: administrator"], "version": "3.4"}
+    node.pretended.behaviour = Behaviour(hardware={"metal01": {"cpus": 4, "bmc": bmc}})
     less = vclab("computer", "inspect", "metal01")
     assert less.code == 0 and "Differs: it has 4 CPUs, recorded are 8" in less.out
+    assert "Account   2 vclab: administrator" in less.out and "BMC       firmware 3.4" in less.out
     assert "metal01 is out of service: it has 4 CPUs" in less.err and "--accept" in less.err
     accepted = vclab("computer", "inspect", "metal01", "--accept", "--json").json
     assert (accepted["recorded"], accepted["hardware"]["cpus"]) == (True, 4)
     assert vclab("computer", "inspect", "metal01", "--last", "--json").json == accepted
+    shown_to_all = vclab("computer", "show", "metal01", "--json").json["hardware"]
+    assert {**shown_to_all, "bmc": accepted["hardware"]["bmc"]} == accepted["hardware"] != shown_to_all
 
 
 def test_each_error_is_one_line(vclab: Command, node: Node) -> None:

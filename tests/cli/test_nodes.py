@@ -43,7 +43,7 @@ def test_a_node_is_added_and_changed(vclab: Command) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "part"),
     [
-        (("--set", "disk=sda"), 2, "the computer metal01: disk: 'sda' does not say which disk is meant: write serial="),
+        (("--set", "disk=sda"), 2, "the computer metal01: disk: 'sda' is no rule for a disk; write serial="),
         (("--set", "raid=1"), 2, "--set raid=… is not for the module fake-metal; its fields are disk, keep, firmware"),
         (("--set", "disk"), 2, "--set takes FIELD=VALUE, not 'disk'"),
         (("--count", "2"), 2, "a lab machine has no --count"),

@@ -53,18 +53,10 @@ LEFT_OUT = (
 )
 MERGED = "/usr/share/mmdebstrap/hooks/merged-usr"
 """Of mmdebstrap: else the program that merges brings Perl along."""
-GRUB_MODULES: tuple[str, ...] = (
-    "biosdisk",
-    "part_gpt",
-    "ext2",
-    "normal",
-    "linux",
-    "configfile",
-    "search",
-    "search_fs_uuid",
-    "gzio",
+GRUB_MODULES = (
+    *("biosdisk", "part_gpt", "ext2", "normal", "linux", "configfile", "search", "search_fs_uuid", "gzio", "serial"),
+    *("terminal", "echo", "test", "minicmd", "reboot", "halt"),
 )
-GRUB_MODULES += ("serial", "terminal", "echo", "test", "minicmd", "reboot", "halt")
 _GUID = {
     "core": "21686148-6449-6E6F-744E-656564454649",
     "esp": "C12A7328-F81F-11D2-BA4B-00A0C93EC93B",
@@ -73,9 +65,7 @@ _GUID = {
 _NETWORK = "[Match]\nType=ether\n\n[Network]\nDHCP=ipv4\nLinkLocalAddressing=no\nIPv6AcceptRA=no\n"
 _HOST_KEY = "[Service]\nExecStartPre=\nExecStartPre=/usr/bin/ssh-keygen -q -A\nExecStartPre=/usr/sbin/sshd -t\n"
 _SSHD = "HostKey /etc/ssh/ssh_host_ed25519_key\nUseDNS no\n"
-_GRUB = """serial --unit=0 --speed=115200
-terminal_output serial console
-set timeout=0
+_GRUB = """set timeout=0
 menuentry "Debian" {{
     search --no-floppy --fs-uuid --set=root {root}
     echo "GRUB of the disk starts Debian"
@@ -83,8 +73,13 @@ menuentry "Debian" {{
     initrd /initrd.img
 }}
 """
-_FIND_GRUB = "search.fs_uuid {root} root\nset prefix=($root)/boot/grub\nconfigfile $prefix/grub.cfg\n"
-"""Debian's own, in the EFI system partition."""
+_FIND_GRUB = """serial --unit=0 --speed=115200
+terminal_output serial console
+search.fs_uuid {root} root
+set prefix=($root)/boot/grub
+configfile $prefix/grub.cfg
+"""
+"""In the core and in the EFI system partition: GRUB can be heard on the serial port from the beginning."""
 
 
 @dataclass(frozen=True)

@@ -114,6 +114,28 @@ def test_it_is_switched_by_whom_it_belongs_to(room: Room) -> None:
             switch(FakeContext(), TARGET)
 
 
+def test_one_that_is_off_and_right_is_switched_on(room: Room) -> None:
+    """It is not written anew; what it holds is asked of the record, for nobody is inside."""
+    room.load()
+    room.module.power_off(FakeContext(), TARGET)
+    status = room.module.node_status(LATER)
+    assert (status.status, status.power, status.why) == (Status.POST_LOAD, "off", "it is off, and holds the image")
+    assert room.load(LATER) == [
+        "fake-metal.adopt",
+        "fake-metal.power_on",
+        "fake-metal.find_address",
+        "fake.wait_ssh",
+        "fake.post_load",
+        "fake.read_public_address",
+    ]
+    machine = room.world.find(TARGET.instance_uuid)
+    assert machine is not None and (machine.on, machine.boots, machine.generation) == (True, 2, 4)
+    room.module.power_off(FakeContext(), LATER)
+    assert room.status(replace(LATER, image="other")) is Status.RELOAD
+    room.world.change(TARGET.instance_uuid, tainted="somebody was there")
+    assert room.status(LATER) is Status.RELOAD
+
+
 def test_broken_off_it_holds_nothing(room: Room) -> None:
     """The fence is asked before each write; a disk that is half written boots nothing."""
     room.load()

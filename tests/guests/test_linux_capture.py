@@ -214,16 +214,19 @@ def other(bench: Bench) -> Place:
 
 def test_only_a_throw_away_machine_is_sealed(other: Place) -> None:
     """Whatever the workflow believes: neither by what it was told nor by what answers can it be the source."""
-    before, facts = manifest(other), other.facts
+    before, facts, target = manifest(other), other.facts, other.target
     known = replace(facts, unlike=("vm01", "0" * 32))
+    other.target = replace(target, isolated=True)
+    assert "vm01 is the captured computer itself" in refused(other, "linux.seal", facts=known)
+    other.target = replace(target, computer="img01")
     assert "no throw-away computer" in refused(other, "linux.seal", facts=known)
-    other.target = replace(other.target, isolated=True)
+    other.target = replace(target, computer="img01", isolated=True)
     assert "nothing is known of vm01" in refused(other, "linux.seal")
     unlike = (*known.unlike, facts.private_address)
     assert "is vm01's own address" in refused(other, "linux.seal", facts=replace(facts, unlike=unlike))
     unlike = (*known.unlike, facts.boot_id)
     assert "it may be vm01 itself" in refused(other, "linux.seal", facts=replace(facts, unlike=unlike))
-    other.target = replace(other.target, isolated=False)
+    other.target = target
     assert manifest(other) == before
     with pytest.raises(StepFailed, match="is a step of captures"):
         other.step("linux.seal")
@@ -233,7 +236,7 @@ def test_another_computers_mark_is_respected(other: Place) -> None:
     made = replace(becomes(), reservation="r9")
     target, other.facts = other.target, replace(other.facts, unlike=("vm09",))
     try:
-        other.target = replace(target, isolated=True)
+        other.target = replace(target, computer="img01", isolated=True)
         with pytest.raises(NotOurs, match="nothing was done to it"):
             other.step("linux.seal", becomes=made)
         other.target = replace(target, reservation="r9")
@@ -248,7 +251,8 @@ def test_another_computers_mark_is_respected(other: Place) -> None:
 def test_a_stale_one_touches_nothing(other: Place, step: str) -> None:
     before, target = manifest(other), other.target
     other.facts = replace(other.facts, unlike=("vm09",))
-    other.target = replace(target, isolated=step == "linux.seal")
+    if step == "linux.seal":
+        other.target = replace(target, computer="img01", isolated=True)
     try:
         with pytest.raises(Fenced):
             other.step(step, Context(stale=Fenced("somebody newer has it")), becomes=becomes())
@@ -311,7 +315,7 @@ def test_a_disk_that_fills_while_it_is_sealed_is_named(bench: Bench, alice: Acce
     fill += " fallocate -l ${free}K /opt/filler.$free || break; done; echo x >> /opt/last; true"
     place.inside("mkdir", "-p", "/usr/local/vcl")
     place.write("/usr/local/vcl/vcl_pre_capture", fill)
-    place.target = replace(place.target, isolated=True)
+    place.target = replace(place.target, computer="img01", isolated=True)
     facts = replace(place.facts, unlike=("vm00",))
     said = refused(place, "linux.seal", alice, facts)
     assert "vm01 can't be sealed, its part '" in said and "No space left on device" in said

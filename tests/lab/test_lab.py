@@ -50,7 +50,9 @@ def test_up_twice_says_where_it_is(own: Lab) -> None:
     assert "is up\n" in first.stdout and "is up already\n" in second.stdout
     for text in (first.stdout, second.stdout):
         assert f"http://{own.layout.address}:8233" in text and f"https://{own.layout.address}:8989/sdk" in text
-    assert own.state.ready and set(own.state.parts) == {"dnsmasq", "dnsmasq-imaging", "temporal", "vcsim", "worker"}
+    metal = {"dnsmasq-metal", *(f"bmc-metal{n:02}" for n in range(1, 5))}
+    own_parts = {"dnsmasq", "dnsmasq-imaging", "temporal", "vcsim", "worker"}
+    assert own.state.ready and set(own.state.parts) == own_parts | metal
 
 
 def test_two_labs_are_up_side_by_side(own: Lab, lab: Lab) -> None:
@@ -81,10 +83,15 @@ def test_down_leaves_nothing_and_up_restores_what_was_on(own: Lab) -> None:
     assert addresses(again.find("kept")) == (private, public)
 
 
+def all_run(found: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Fourteen processes; none yet, when one has not started."""
+    return found if len(found) == 14 and all(pid for pid, _ in found) else []
+
+
 def test_a_killed_supervisor_takes_all_with_it_and_up_restores(own: Lab) -> None:
     own.up()
-    # The supervisor, five parts, two lab machines, and the machine of the test before.
-    everything = eventually(lambda: own.state.processes() if len(own.state.processes()) == 9 else [])
+    # The supervisor, five parts and those of bare metal, two lab machines, and the machine of the test before.
+    everything = eventually(lambda: all_run(own.state.processes()))
     own.kill("supervisor", signal.SIGKILL)
     assert processes.wait_gone(everything, 30) == []
     assert "is up\n" in own.up().stdout
@@ -111,7 +118,9 @@ def test_lab_machines_are_on_whatever_the_vcenter_does_and_come_back(own: Lab) -
     assert {one.name for one in own.state.machines.values()} >= {"lab01", "lab02"}
 
 
-@pytest.mark.parametrize("part", ["temporal", "vcsim", "dnsmasq", "dnsmasq-imaging", "worker"])
+@pytest.mark.parametrize(
+    "part", ["temporal", "vcsim", "dnsmasq", "dnsmasq-imaging", "worker", "dnsmasq-metal", "bmc-metal01"]
+)
 def test_a_killed_part_comes_back_and_the_machine_stays_on(own: Lab, part: str) -> None:
     own.up()
     machine = eventually(lambda: own.machine("kept"))

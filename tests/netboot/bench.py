@@ -154,10 +154,14 @@ class Provisioning:
         """Log in as root from the management node; only that host key is accepted."""
         known = self._folder / "known_hosts"
         known.write_text(f"{address} {host_key}\n")
+        return run(*self.ssh_words(address, known, key), *command, check=False)
+
+    def ssh_words(self, address: str, known: Path, key: Path) -> tuple[str, ...]:
+        """Of a command that logs in so. ``known``: the host keys that are accepted."""
         options = [f"UserKnownHostsFile={known}", "GlobalKnownHostsFile=/dev/null", "StrictHostKeyChecking=yes"]
         options += ["BatchMode=yes", "IdentitiesOnly=yes", "ConnectTimeout=30"]
-        words = ["ssh", "-F", "/dev/null", "-i", str(key), *(f"-o{option}" for option in options)]
-        return run("ip", "netns", "exec", self.tag, *words, f"root@{address}", *command, check=False)
+        words = ("ssh", "-F", "/dev/null", "-i", str(key), *(f"-o{option}" for option in options))
+        return ("ip", "netns", "exec", self.tag, *words, f"root@{address}")
 
     def down(self) -> None:
         """Leave nothing of it."""

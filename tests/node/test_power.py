@@ -11,6 +11,7 @@ from tests.node.conftest import MakeNode
 from tests.node.harness import Node
 from tests.power import nodes
 from tests.power.nodes import PASSWORD, Running
+from tests.power.serial import Serial, Spoken, serving_serial
 from tests.store.lab import HOUR
 from vclab.model.states import Purpose
 from vclab.store import tenures
@@ -45,11 +46,13 @@ async def test_a_computer_with_a_bmc(make: MakeNode, tmp_path: Path) -> None:
     await node.answers()
     node.start_worker()
     olga(node, "endpoint", "add", "labs", "--module", "standalone")
-    with nodes.running(tmp_path / "metal", "ipmi") as metal:
+    with serving_serial() as serial, nodes.running(tmp_path / "metal", "ipmi", serial=serial.place) as metal:
+        serial.wait()
         assert "metal01: 'status' failed: its BMC (ipmi" in add(node, metal, "battery-staple", code=5)
         assert "there is no computer" in olga(node, "computer", "show", "metal01", code=4)
         assert f"ipmi://{metal.node.user}@{metal.node.address}" in add(node, metal, PASSWORD)
         is_switched(node)
+        is_heard(node, serial)
         nobodys_is_switched_without_a_word(node)
         assert "198.51.100.77" in shown(node)["private_address"] and "password" not in json.dumps(shown(node))
         metal.unplug()
@@ -72,6 +75,23 @@ def is_switched(node: Node) -> None:
     assert checked["power"] == "off"
     assert "it is in 127.0.0.0/8, where users' computers are: move it" in " ".join(checked["warnings"])
     assert "power" in olga(node, "audit", "--subject", "metal01")
+
+
+def is_heard(node: Node, serial: Serial) -> None:
+    assert olga(node, "computer", "console", "metal01") == ""
+    with Spoken(serial):
+        lines = olga(node, "computer", "console", "metal01", "--lines", "3").splitlines()
+        assert len(lines) == 3 and all(line.startswith("line ") for line in lines)
+        following = node.in_background("--as", "olga", "computer", "console", "metal01", "--follow")
+        assert following.stdout is not None
+        first = [int(following.stdout.readline().removeprefix("line ")) for _ in range(3)]
+        assert first == list(range(first[0], first[0] + 3))
+        assert "is being listened to already; --take ends that" in olga(node, "computer", "console", "metal01", code=3)
+        assert olga(node, "power", "metal01", "status") == "metal01  off\n"  # meanwhile
+        assert "line" in olga(node, "computer", "console", "metal01", "--take")
+        _, errors = following.communicate(timeout=60)
+        assert following.returncode and "cancelled" in errors
+    assert "use one of them" in olga(node, "computer", "console", "metal01", "--follow", "--json", code=2)
 
 
 def nobodys_is_switched_without_a_word(node: Node) -> None:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tests.vcsim import certificate
 from vclab.lab import bmcs, wakeable
@@ -85,8 +86,8 @@ class Running:
 
 
 @contextlib.contextmanager
-def running(folder: Path, kind: str, name: str = "n1", anonymous: bool = False) -> Iterator[Running]:
-    """One that answers."""
+def running(folder: Path, kind: str, name: str = "n1", anonymous: bool = False, **ports: Any) -> Iterator[Running]:
+    """One that answers. ``ports``: what ``bmcs.ipmi`` takes of serial ones."""
     number = next(_ADDRESSES)
     address = f"127.{os.getpid() % 200 + 20}.{number // 250}.{number % 250 + 1}"
     node = Node(folder / name, name, address, 10_000 + number, password=PASSWORD)
@@ -94,7 +95,7 @@ def running(folder: Path, kind: str, name: str = "n1", anonymous: bool = False) 
     found = Running(node, kind)
     with (node.folder / "log").open("wb") as log:
         found.process = subprocess.Popen(
-            _command(found, anonymous), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            _command(found, anonymous, ports), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
     try:
         _await(found)
@@ -105,9 +106,9 @@ def running(folder: Path, kind: str, name: str = "n1", anonymous: bool = False) 
         found.process.wait()
 
 
-def _command(one: Running, anonymous: bool) -> tuple[str, ...]:
+def _command(one: Running, anonymous: bool, ports: Mapping[str, Any]) -> tuple[str, ...]:
     if one.kind == "ipmi":
-        return bmcs.ipmi(one.node, anonymous)
+        return bmcs.ipmi(one.node, anonymous, **ports)
     if one.kind == "wol":
         bmcs.settings(one.node)
         return (sys.executable, "-m", "vclab.lab.wakeable", str(one.node.folder))

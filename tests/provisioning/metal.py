@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.netboot.bench import CARD, Provisioning, provisioning, run
 from tests.provisioning.bench import FakeContext
-from tests.targets import target_of
+from tests.targets import recorded, target_of
 from vclab.lab import bmcs, disks, network, rootfs
 from vclab.lab.bmcs import Node, Runs
 from vclab.lab.machines import Card
@@ -20,7 +20,7 @@ from vclab.lab.nodes import Chassis, Hardware, Place
 from vclab.library.repository import Repository
 from vclab.model.catalog import Computer, ComputerKind
 from vclab.model.errors import NotYet, Unreachable
-from vclab.model.plans import Facts, NodeStatus, Step, StepInput, Target, lasting_uuid
+from vclab.model.plans import Becomes, Facts, NodeStatus, Step, StepInput, Target, lasting_uuid
 from vclab.model.power import PowerAddress
 from vclab.model.revisions import RevisionRecord
 from vclab.model.states import ComputerState
@@ -34,7 +34,6 @@ from vclab.provisioning.kind import Metal
 MAC, ADDRESS, NAME, SERIAL = "02:76:6d:00:00:01", "10.78.0.51", "metal01", "VC0001"
 PASSWORD, IPMI_PORT = "correct-horse", 6230
 IMAGE_GB, DISK_BYTES = 2, 3 << 30
-BOOT_CODE = b"\xf4\xeb\xfd"  # halt, again and again: the chassis mounts what a loader would read
 
 
 @dataclass(frozen=True)
@@ -52,8 +51,6 @@ def bootable(folder: Path) -> Bootable:
     rootfs.make_layer(folder / "layer", key.with_suffix(".pub").read_text())
     disks.make_master(folder / "disk.vmdk", rootfs.tree(_tell), folder / "layer", IMAGE_GB)
     raw = disks.data_of(folder / "disk.vmdk", child=False)
-    with raw.open("r+b") as disk:
-        disk.write(BOOT_CODE)
     repository = Repository.make(folder / "repository")
     repository.keep(record_of(1), raw.stat().st_size, lambda into, told: copied(raw, into))
     return Bootable(repository, key)
@@ -86,6 +83,7 @@ class MetalBench:
     context: FakeContext = field(default_factory=FakeContext)
     facts: Facts = field(default_factory=Facts)
     said: list[str] = field(default_factory=list)  #: what attempts said that ``again`` repeated
+    others: tuple[str, ...] = ()  #: further names of the same node
 
     @property
     def node(self) -> Node:
@@ -97,25 +95,42 @@ class MetalBench:
         with network.entered(f"/run/netns/{self.wires.tag}"):
             yield
 
+    def group(self) -> list[Computer]:
+        """The nodes that there are."""
+        return [self.computer, *(replace(self.computer, name=name) for name in self.others)]
+
     def plan(self) -> list[Step]:
         """The module's own steps of a whole load."""
         steps = self.module.load_plan(self.target, NodeStatus()).steps
         return [step for step in steps if step.name in self.module.steps()]
 
-    def step(self, name: str, context: FakeContext | None = None, seconds: float = 60.0) -> Facts:
+    def step(
+        self,
+        name: str,
+        context: FakeContext | None = None,
+        seconds: float = 60.0,
+        target: Target | None = None,
+        becomes: Becomes | None = None,
+    ) -> Facts:
         """One step, looks again and again; what it learns is laid over."""
         deadline, context = time.monotonic() + seconds, context or FakeContext()
         while True:
             try:
-                return self.once(name, context)
+                return self.once(name, context, target, becomes)
             except NotYet as why:
                 assert time.monotonic() < deadline, (str(why), self.console()[-2000:])
                 context = FakeContext(remembered={**context.remembered, **context.kept})
                 time.sleep(0.1)
 
-    def once(self, name: str, context: FakeContext | None = None) -> Facts:
+    def once(
+        self,
+        name: str,
+        context: FakeContext | None = None,
+        target: Target | None = None,
+        becomes: Becomes | None = None,
+    ) -> Facts:
         """One attempt of a step."""
-        given = StepInput(f"bare-metal.{name}", name, self.target, self.facts)
+        given = StepInput(f"bare-metal.{name}", name, target or self.target, self.facts, becomes=becomes)
         self.context = context or FakeContext()
         with self.inside():
             found = self.module.steps()[given.step](self.context, given)
@@ -205,10 +220,12 @@ def metal_bench(folder: Path, made: Bootable, limits: Limits | None = None, **mo
             ssh_key=made.key,
             switched=lambda name: PowerAddress(address, "power/metal01"),
             repositories=lambda target: [bench.repository.folder],
+            all_repositories=lambda: [bench.repository.folder],
+            captured=recorded,
             streams_at_once=2,
         )
         target = replace(target, revision=1, private_mac=MAC, spare=lasting_uuid("vclab", NAME))
-        module = BareMetal("vclab", lambda endpoint: [bench.computer], metal)
+        module = BareMetal("vclab", lambda endpoint: bench.group(), metal)
         bench = MetalBench(made, wires, chassis, module, computer, target, made.repository, metal)
         bench.start_bmc()
         yield bench

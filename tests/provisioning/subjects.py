@@ -11,7 +11,7 @@ import pytest
 
 from tests.power import nodes
 from tests.provisioning.bench import Bench, FakeContext
-from tests.targets import target_of
+from tests.targets import recorded, target_of
 from vclab.fake_world import World
 from vclab.library.repository import Repository
 from vclab.model.catalog import Computer, ComputerKind, Endpoint
@@ -37,6 +37,7 @@ SURROUNDINGS = Surroundings(
     group=lambda endpoint: [],
     why_not_free=lambda computer: "",
     sanitize=lambda target, fence: None,
+    wake=lambda computer, context: None,
 )
 
 each_kind = pytest.mark.parametrize("kind", registry.KINDS, ids=lambda kind: kind.name)
@@ -59,6 +60,10 @@ class Subject:
     def loads(self) -> bool:
         """Its loads write something; others only look."""
         return any(step.profile is not Profile.LOOK for step in self.own_steps)
+
+    def tries(self, step: Step) -> bool:
+        """Whether what the step needs is there."""
+        return True
 
     def load(self, target: Target | None = None, steps: int | None = None, times: int = 1) -> None:
         """The module's part of a load, or its first steps, each so many times."""
@@ -112,34 +117,29 @@ def _standalone(request: pytest.FixtureRequest, stack: ExitStack) -> Subject:
         group=lambda endpoint: [_computer("lab01", endpoint, "127.0.0.1")],
         why_not_free=lambda computer: "",
         sanitize=lambda target, fence: fence(),
+        wake=lambda computer, context: context.fence(),
     )
     return Subject(module, target_of(module=standalone.NAME, computer="lab01", endpoint="labs", host="lab01"))
 
 
 class _Booted(Subject):
-    """A node of which the BMC and what the network serves are real. What is written to a disk, tests/lab tries."""
-
-    loaded = False
+    """A node of which the BMC and what the network serves are real; that its system answers is pretended. All of a load
+    is real in test_bare_metal.py."""
 
     @property
     def own_steps(self) -> list[Step]:
-        tried = ("check_bmc", "set_network", "boot_network", "boot_disk")
-        return [step for step in super().own_steps if step.name.partition(".")[2] in tried]
+        return [step for step in super().own_steps if self.tries(step)]
 
-    def load(self, target: Target | None = None, steps: int | None = None, times: int = 1) -> None:
-        super().load(target, steps, times)
-        self.loaded = steps is None
-
-    def remove(self, target: Target | None = None, context: FakeContext | None = None) -> None:
-        super().remove(target, context)
-        self.loaded = False
+    def tries(self, step: Step) -> bool:
+        return step.name.partition(".")[2] in ("check_bmc", "set_network", "boot_network", "boot_disk")
 
 
 def _bare_metal(request: pytest.FixtureRequest, stack: ExitStack) -> Subject:
     folder: Path = request.getfixturevalue("tmp_path")
     running = stack.enter_context(nodes.running(folder, "ipmi", "metal01"))
     network = provisioning_network(folder / "netboot")
-    Repository.make(folder / "repository")
+    held = recorded(Becomes("", "i", 1))
+    Repository.make(folder / "repository").keep(held, 1 << 20, lambda disk, told: disk.touch())
     key = asyncssh.generate_private_key("ssh-ed25519")
     key.write_private_key(folder / "key")
     metal = Metal(
@@ -149,18 +149,16 @@ def _bare_metal(request: pytest.FixtureRequest, stack: ExitStack) -> Subject:
         ssh_key=folder / "key",
         switched=lambda computer: PowerAddress(str(running.bmc().address), "endpoint/right"),
         repositories=lambda target: [folder / "repository"],
+        all_repositories=lambda: [folder / "repository"],
+        captured=recorded,
         streams_at_once=1,
     )
     target = target_of(module=bare_metal.NAME, computer="metal01", endpoint="metal", host="metal01")
-    subject: _Booted
-
-    def group(endpoint: str) -> list[Computer]:
-        node = _computer("metal01", endpoint, "10.78.0.51")
-        image = (target.image, target.revision) if subject.loaded else ("", 0)
-        return [replace(node, private_mac=MAC, power="ipmi", image=image[0], revision=image[1])]
-
-    subject = _Booted(BareMetal("vclab", group, metal), replace(target, spare=lasting_uuid("vclab", "metal01")))
-    return subject
+    patch = stack.enter_context(pytest.MonkeyPatch.context())
+    patch.setattr(f"{BareMetal.__module__}._answers", lambda computer: running.node.power == "on")
+    node = replace(_computer("metal01", "metal", "10.78.0.51"), private_mac=MAC, power="ipmi")
+    module = BareMetal("vclab", lambda endpoint: [node], metal)
+    return _Booted(module, replace(target, spare=lasting_uuid("vclab", "metal01")))
 
 
 def provisioning_network(root: Path) -> Network:

@@ -1,12 +1,15 @@
 """The module bare-metal on a node with a real BMC, booting by what its boot device and disk really say."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.provisioning.bench import FakeContext
 from tests.provisioning.metal import ADDRESS, IS_ROOT, Bootable, MetalBench, bootable, metal_bench
 from vclab.lab.bmcs import Runs
+from vclab.model.plans import Status
 from vclab.netboot.values import State
 
 pytestmark = [
@@ -33,6 +36,21 @@ def test_a_load_from_an_empty_disk_to_its_own_system(bench: MetalBench) -> None:
     assert bench.host_key() not in ("", bench.facts.imaging_key)
     assert int(bench.ssh(bench.host_key(), "df --output=size -B1M / | tail -1")) > 2500
     assert bench.wires.nodes.state(bench.computer.private_mac) is State.BOOT
+    switched_off_and_on(bench)
+
+
+def switched_off_and_on(bench: MetalBench) -> None:
+    """Off since nobody needs it: by its record it holds the image, so it is switched on and not loaded."""
+    key = bench.host_key()
+    with bench.inside():
+        bench.module.power_off(FakeContext(), bench.target)
+        by_record = bench.module.node_status(replace(bench.target, kept=True))
+        assert bench.module.node_status(bench.target).status is Status.RELOAD
+    assert (by_record.status, by_record.power) == (Status.POST_LOAD, "off")
+    for step in bench.module.load_plan(bench.target, by_record).steps[:2]:
+        bench.step(step.name.partition(".")[2])
+    assert bench.node.runs is Runs.DISK
+    assert bench.host_key() == key
 
 
 def test_each_step_twice_is_as_once(bench: MetalBench) -> None:

@@ -180,13 +180,20 @@ def locked_key(bench: MetalBench) -> None:
     drive(bench, ssh_key=key)
 
 
+def two_bmcs(bench: MetalBench) -> None:
+    ours = bench.metal.switched("metal01")
+    drive(bench, switched=lambda name: ours if name == "metal01" else replace(ours, address="ipmi://a@127.0.0.9"))
+
+
 def same_mac(bench: MetalBench) -> None:
     others = [bench.computer, replace(bench.computer, name="metal02", private_address="10.78.0.52")]
+    two_bmcs(bench)
     bench.module = BareMetal("vclab", lambda endpoint: others, bench.metal)
 
 
 def same_address(bench: MetalBench) -> None:
     others = [replace(bench.computer, name="metal02", private_mac=OTHER_MAC), bench.computer]
+    two_bmcs(bench)
     bench.module = BareMetal("vclab", lambda endpoint: others, bench.metal)
 
 
@@ -477,7 +484,7 @@ def written_last(bench: MetalBench) -> tuple[int, int]:
 
 
 def test_the_fence_falls_in_the_middle_of_a_write(imaging: MetalBench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vclab.provisioning.bare_metal.writing.FENCED_EVERY", 0.5)
+    monkeypatch.setattr("vclab.provisioning.bare_metal.telling.FENCED_EVERY", 0.5)
     imaging.once("clean")
     with slow_wire(imaging, "40mbit"):
         fails(imaging, "write", Fenced, "not ours", FakeContext(allowed=2))

@@ -245,7 +245,7 @@ def test_what_is_there_as_a_status(subject: Subject) -> None:
     for status in (nothing, loaded, another):
         check(status)
     if subject.loads:
-        assert (nothing.status, another.status) == (Status.RELOAD, Status.RELOAD)
+        assert nothing.status is Status.RELOAD and another.status is not Status.READY
         assert nothing.power != "on"
     if power_word(subject):
         assert loaded.power == power_word(subject) == "on"
@@ -262,7 +262,13 @@ def test_what_is_off_is_not_ready(subject: Subject) -> None:
     power(subject.module, Operation.POWER_OFF, subject.target).power_off(FakeContext(), subject.target)
     status, where = subject.module.node_status(subject.target), subject.module.whereabouts(subject.target)
     check(status)
-    assert status.status is not Status.READY and status.power == "off"
+    assert status.power == "off"
+    if status.status is not Status.RELOAD:
+        assert (traits.reloadable, status.status) == (True, Status.POST_LOAD)
+        for step in subject.module.load_plan(subject.target, status).steps:
+            if step.name in subject.module.steps():
+                subject.step(step.name)
+        assert power_word(subject) == "on", "its load switches it on"
     assert (where.off, where.gone) == (True, False) and where.trouble
 
 
@@ -339,8 +345,8 @@ def test_its_hardware_is_read(subject: Subject) -> None:
     before = module.node_status(subject.target)
     plan = inspector(module).inspect(target, module.node_status(target))
     assert all(step.blames_nobody for step in plan.steps)
-    learned = [subject.step(step.name, target) for step in plan.steps for _ in range(2)]
-    assert report_of(json.loads(learned[-1].hardware)).cpus
+    learned = [subject.step(step.name, target) for step in plan.steps if subject.tries(step) for _ in range(2)]
+    assert not subject.tries(plan.steps[-1]) or report_of(json.loads(learned[-1].hardware)).cpus
     for undo in [step.undo for step in reversed(plan.steps) if step.undo]:
         for _ in range(2):
             subject.step(undo, target)

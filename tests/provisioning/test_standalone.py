@@ -32,12 +32,14 @@ class Group:
         self.computers = {name: self._computer(name, place) for name, place in self.places.items()}
         self.linux = bench.linux()
         self.access: Access | None = None
+        self.woken: list[str] = []
         self.module = Standalone(
             group=lambda endpoint: list(self.computers.values()),
             why_not_free=lambda one: asyncio.run(self.linux.why_not_free(one.private_address, one.host_key)),
             sanitize=lambda target, fence: asyncio.run(
                 self.linux.sanitize(target, self.facts(target), self.access, fence=fence)
             ),
+            wake=lambda one, context: self.woken.append(one.name),
             answer_seconds=0.5,
         )
 

@@ -12,11 +12,13 @@ import pytest
 
 from tests.store.lab import RULES, inventory, seed
 from vclab.model import messages
+from vclab.model import power as model_power
 from vclab.model.errors import Unreachable
 from vclab.model.ids import new_id
 from vclab.model.inspections import Inspected
 from vclab.model.intents import Author, Intent
 from vclab.model.messages import Done, Placement
+from vclab.model.power import PowerSeen
 from vclab.model.reservations import Placed, ReservationView, ReserveRequest
 from vclab.model.revisions import Wanted
 from vclab.model.rules import Rules
@@ -65,6 +67,15 @@ class Workflows:
         if isinstance(self.inspection, Exception):
             raise self.inspection
         return self.inspection
+
+    async def switch(self, message: model_power.Switch) -> PowerSeen:
+        """As the real one."""
+        self._take(message.computer, message)
+        return PowerSeen(lines=("login:",))
+
+    async def hang_up(self, computer: str) -> None:
+        """As the real one."""
+        self._take(computer, "hang up")
 
     async def reload(self, message: messages.Reload) -> None:
         """As the real one."""

@@ -32,7 +32,7 @@ def adding(group: str = "metal", **data: str) -> lab_machines.LabMachine:
 
 async def test_what_is_given_is_kept_and_the_rest_stays(lab: Lab) -> None:
     root = lab.make_client()
-    made = await root.call(lab_machines.add, adding(disk="size=480gb", keep="A1,B2"))
+    made = await root.call(lab_machines.add, adding(disk="size=480GB", keep="A1,B2"))
     assert (made.module, made.module_data) == (
         fake_metal.NAME,
         {"disk": "size=480GB", "keep": ["A1", "B2"], "firmware": ""},
@@ -49,7 +49,7 @@ async def test_what_is_given_is_kept_and_the_rest_stays(lab: Lab) -> None:
 @pytest.mark.parametrize(
     ("data", "why"),
     [
-        ({"disk": "sda"}, "the computer m1: disk: 'sda' does not say which disk is meant"),
+        ({"disk": "sda"}, "the computer m1: disk: 'sda' is no rule for a disk"),
         ({"raid": "1"}, "--set raid=… is not for the module fake-metal; its fields are disk, keep, firmware"),
     ],
 )

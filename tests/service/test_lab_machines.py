@@ -116,7 +116,7 @@ async def test_what_its_module_needs(root: Client) -> None:
     assert (await add(root, LabMachine(name="m1", data={"firmware": "efi"}))).private_mac == MAC
 
 
-async def test_a_bmc_may_be_needed(root: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_bmc_may_be_needed(lab: Lab, root: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     kinds = [replace(k, computer_needs=(Need.BMC,)) if k.name == fake_metal.NAME else k for k in registry.KINDS]
     monkeypatch.setattr(registry, "KINDS", tuple(kinds))
     for bmc in ({}, {"bmc": "none"}, {"bmc": WAKE}):
@@ -124,6 +124,18 @@ async def test_a_bmc_may_be_needed(root: Client, monkeypatch: pytest.MonkeyPatch
             await add(root, node(**bmc))
     with pytest.raises(Invalid, match="needs the password of vclab"):
         await add(root, node(bmc=DEAD))
+    lab.store.run(lambda session: catalog.put_lab_computer(session, "m1", endpoint="metal"))
+    with pytest.raises(Refused, match="a computer of metal needs a BMC: ipmi"):
+        await root.call(computers.edit, computers.Edit(name="m1", bmc="none"))
+
+
+async def test_a_group_that_is_known_no_more(lab: Lab, root: Client) -> None:
+    """Its module is none of this release."""
+    add_group(lab, "old", "blade-center")
+    lab.store.run(lambda session: catalog.put_lab_computer(session, "m1", endpoint="old"))
+    with pytest.raises(NotFound, match="there is no group of lab machines 'old'"):
+        await add(root, LabMachine(name="m1", address="10.9.0.1"))
+    assert (await add(root, node())).pool == "metal"
 
 
 async def test_what_another_computer_has_is_refused(root: Client) -> None:
@@ -149,6 +161,12 @@ async def test_a_bmc_is_the_same_whoever_logs_in(lab: Lab, root: Client) -> None
     lab.store.run(lambda session: power.set_address(session, "m1", address))
     with pytest.raises(Refused, match=r"the BMC ipmi://10.9.1.1:623 of m2 belongs to m1"):
         await root.call(lab_machines.preview, node("m2", bmc="ipmi://vclab@10.9.1.1"))
+    await add(root, node("m2"))
+    for use_case in (computers.preview_edit, computers.edit):
+        with pytest.raises(Refused, match=r"the BMC ipmi://10.9.1.1:623 of m2 belongs to m1"):
+            await root.call(use_case, computers.Edit(name="m2", bmc="ipmi://vclab@10.9.1.1"))  # type: ignore[misc]
+    with pytest.raises(Refused, match="vm01 is a virtual machine's identity: its endpoint switches it"):
+        await root.call(computers.preview_edit, computers.Edit(name="vm01", bmc="ipmi://vclab@10.9.1.2"))
 
 
 async def test_the_same_again_changes_nothing_and_asks_nobody(lab: Lab, root: Client) -> None:

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests.store.lab import HOUR, NOW, OLGA, RULES, TURNAROUND, image, inventory, reserve
-from vclab.model.catalog import ComputerKind, Endpoint, Image
+from vclab.model.catalog import ComputerKind, Endpoint, Image, LabEntry
 from vclab.model.errors import Refused
 from vclab.model.inventory import HostFacts, Inventory
 from vclab.model.plans import Facts
@@ -187,3 +187,29 @@ def test_what_has_no_guest_is_handed_over_by_a_word(lab: Store) -> None:
     with lab.read() as session:
         view = reservations.view(session, found.reservation, NOW)
     assert view is not None and (view.state, view.handover) == ("reserved", "file:///srv/note1.txt")
+
+
+def entered(labs: Store, *entries: LabEntry) -> None:
+    labs.run(lambda s: catalog.put_lab_computers(s, entries))
+
+
+def test_machines_exchange_their_macs_at_once(labs: Store) -> None:
+    first, second = "52:54:00:00:00:01", "52:54:00:00:00:02"
+    entered(labs, LabEntry("lab01", private_mac=first, public_mac=second), LabEntry("new", "labs", module_data="{}"))
+    entered(labs, LabEntry("lab01", private_mac=second, public_mac=first))
+    entered(labs, LabEntry("lab01", private_mac="52:54:00:00:00:03"), LabEntry("lab02", private_mac=second))
+    with labs.read() as session:
+        macs = {each.name: (each.private_mac, each.public_mac, each.module_data) for each in catalog.computers(session)}
+    assert macs["lab01"] == ("52:54:00:00:00:03", first, "")
+    assert (macs["lab02"], macs["new"]) == ((second, "", ""), ("", "", "{}"))
+    with pytest.raises(Refused, match=f"the MAC {first} belongs to lab01"):
+        entered(labs, LabEntry("lab02", private_mac=first))
+    with pytest.raises(Refused, match="the MAC 02:76:63:00:00:01 belongs to vm01"):
+        entered(labs, LabEntry("lab02", private_mac="02:76:63:00:00:01"))
+
+
+def test_the_module_of_a_machine_is_that_of_its_group(labs: Store) -> None:
+    with labs.read() as session:
+        modules = {each.name: each.module for each in catalog.computers(session)}
+        assert catalog.group(session, "labs")[0].module == "standalone"
+    assert (modules["lab01"], modules["vm01"]) == ("standalone", "")

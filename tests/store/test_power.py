@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy.orm import Session
 
-from tests.store.lab import HOUR, NOW, OLGA, must_reserve
+from tests.store.lab import HOUR, NOW, OLGA, RULES, must_reserve
 from vclab.model.catalog import Endpoint
 from vclab.model.errors import NotFound, Refused
 from vclab.model.power import PowerAddress, PowerOrder, PowerSeen, PowerVerb, Switch
@@ -30,8 +30,8 @@ def labs(lab: Store) -> Store:
 
 
 def begin(store: Store, computer: str, verb: PowerVerb = PowerVerb.ON, forced: bool = False) -> PowerOrder:
-    asked = Switch(computer, verb, forced=forced)
-    return store.run(lambda s: power.begin(s, asked, OLGA, NOW))
+    asked = Switch(computer, verb, forced=forced, intent="a1")
+    return store.run(lambda s: power.begin(s, asked, OLGA, RULES, NOW))
 
 
 def holder(store: Store, computer: str) -> str:

@@ -16,7 +16,7 @@ from vclab.model.messages import Capture as Wanted
 from vclab.model.messages import capture_workflow
 from vclab.model.plans import Access, Becomes, Facts, StepInput, Target
 from vclab.model.reservations import Placed, ReserveRequest
-from vclab.model.revisions import Hardware
+from vclab.model.revisions import CopyState, Hardware
 from vclab.model.states import ComputerState, Ending
 from vclab.store import (
     Store,
@@ -28,13 +28,16 @@ from vclab.store import (
     load_log,
     needs_help,
     placement,
+    repositories,
     reservations,
+    revisions,
     targets,
     tenures,
     throw_aways,
     verification,
 )
 from vclab.store.models import Claim, Reservation
+from vclab.store.repositories import RepositoryFacts
 
 CLAIMED = sa.select(Claim.pool, sa.func.sum(Claim.disk_gb), sa.func.sum(Claim.cpus)).where(~Claim.released)
 
@@ -184,7 +187,7 @@ class Metal(Captured):
     def __init__(self, store: Store, *names: str) -> None:
         def fill(session: Session) -> None:
             catalog.put_image(session, self.IMAGE)
-            catalog.put_endpoint(session, Endpoint("room", "fake-metal", "", "", "", ""))
+            catalog.put_endpoint(session, Endpoint("room", self.IMAGE.module, "", "", "", ""))
             for number, name in enumerate(names, 1):
                 catalog.put_lab_computer(session, name, endpoint="room", address=f"10.77.0.{number}")
 
@@ -262,7 +265,7 @@ def test_none_that_is_held_promised_or_out_of_service(lab: Store) -> None:
     lab.run(lambda s: computers.give_back(s, made.source, "", NOW))
     lab.run(lambda s: claims.release(s, made.id, NOW))
     why = made.why_not()
-    assert why.startswith("no other computer of room is free: ")
+    assert why.startswith("no other computer of room is free (room/m2: ")
     assert "room/m3: is out of service: its fan is broken" in why
     assert f"is promised to {later} until" in why and f"is held by {held}" in why
     assert "m1" not in why
@@ -274,4 +277,27 @@ def test_none_that_is_held_promised_or_out_of_service(lab: Store) -> None:
 
 
 def test_a_group_of_one(lab: Store) -> None:
-    assert Metal(lab, "m1").why_not() == "no other computer of room is free: there is no other lab machine at room"
+    assert Metal(lab, "m1").why_not() == "there is no other lab machine at room"
+
+
+class Streamed(Metal):
+    """The same, of a module that reads images from a repository."""
+
+    IMAGE = replace(Metal.IMAGE, module="bare-metal", guest="linux")
+
+
+def test_what_is_captured_into_a_repository_is_recorded_there(lab: Store) -> None:
+    """The revision is as large as the disk; the record that the repository gets says the same as the database."""
+    facts = Facts(disk_sha256="ab" * 32, disk_size=480_103_981_056, copy="/srv/images")
+    lab.run(lambda s: repositories.put(s, RepositoryFacts("images", "default", "/srv/images"), NOW))
+    made = Streamed(lab, "m1", "m2")
+    with lab.read() as session:
+        record = captures.record(session, made.becomes)
+    assert (record.image, record.revision, record.module, record.sha256) == ("hello", 1, "bare-metal", "")
+    lab.run(lambda s: captures.done(s, made.becomes, facts, timedelta(days=30), NOW))
+    with lab.read() as session:
+        assert repositories.contents(session, "images") == {("hello", 1): CopyState.USABLE}
+        assert repositories.folders_with(session, "hello", 1, "default") == ["/srv/images"]
+        kept, found = catalog.revision(session, "hello", 1), revisions.one(session, "hello", 1)
+    assert kept.disk_gb == 448
+    assert kept.record(replace(found.origin, sha256="", size=0)) == record

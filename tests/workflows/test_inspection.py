@@ -9,12 +9,13 @@ import pytest
 from temporalio.client import Client
 
 from tests.workflows.test_load_workflow import Metal, living_on_metal
+from vclab.fake_world import Failure
 from vclab.model.errors import Refused
 from vclab.model.inspections import Inspected
 from vclab.model.messages import Inspect, Reload, inspection_workflow
 from vclab.model.plans import lasting_uuid
 from vclab.model.states import ComputerState
-from vclab.store import tenures
+from vclab.store import catalog, tenures
 
 DISK = {"path": "/dev/sda", "size": 480 * 10**9, "serial": "metal1-disk"}
 STEPS = ["fake-metal.boot_imaging", "fake-metal.inspect"]
@@ -134,3 +135,26 @@ async def test_two_at_once(life: Metal) -> None:
         await found(life)
     with life.store.read() as session:
         assert tenures.current(session, "metal1") is None
+
+
+async def test_one_that_a_load_finds_otherwise_goes_out_of_service_and_another_one_is_loaded(life: Metal) -> None:
+    """As bare metal's ``find_disk`` fails: that speaks against the computer, and not against the image."""
+    life.store.run(lambda s: catalog.put_lab_computer(s, "metal2", endpoint="room", address="10.77.0.32"))
+    other = "it is not as it is recorded: it has 4 CPUs, recorded are 8"
+    life.behaves(failures={"fake-metal.deploy": Failure("failed", times=1, text=other)})
+    await life.ready()
+    view = life.view()
+    assert view is not None and view.computer in ("metal1", "metal2")
+    found = life.computer({"metal1": "metal2", "metal2": "metal1"}[view.computer])
+    why = f"after {life.id}: its load failed at fake-metal.deploy: {other}"
+    assert (found.state, found.why_out_of_service, found.holder) == (ComputerState.MAINTENANCE, why, "")
+    assert life.computer(view.computer).state is not ComputerState.MAINTENANCE
+
+
+async def test_one_that_takes_too_long_is_switched_back_all_the_same(time_client: Client, tmp_path: Path) -> None:
+    """What puts it back has time of its own."""
+    async with living_on_metal(time_client, tmp_path, {"load_ceiling": 3}) as life:
+        life.behaves(delays={"fake-metal.inspect": 300.0, "fake-metal.off_again": 1.5})
+        with pytest.raises(Refused, match=r"Read its hardware: .*the load as a whole has reached its ceiling"):
+            await inspect(life)
+        assert life.computer().state is ComputerState.AVAILABLE

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from sqlalchemy.orm import Session
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import WorkflowAlreadyStartedError
@@ -16,20 +17,21 @@ from temporalio.service import RPCError
 
 import worker
 from activities.drivers import Drivers
+from activities.reconcile import Strays
 from tests import fakes
 from tests.workflows.conftest import QUEUE, Life
 from vclab.fake_world import Behaviour, Failure, World
 from vclab.guests.fake import FakeGuest
 from vclab.model import ids, messages
-from vclab.model.catalog import Computer, Endpoint, Image, User
+from vclab.model.catalog import AfterUse, Computer, Endpoint, Image, User
 from vclab.model.errors import Refused
-from vclab.model.messages import Acknowledge, End, Reload, computer_workflow
+from vclab.model.messages import Acknowledge, End, Reload, computer_workflow, power_workflow
 from vclab.model.states import ComputerState
 from vclab.provisioning.fake_metal import FakeMetal
 from vclab.settings import Settings
-from vclab.store import background_loads, catalog, failed_steps, failures, tenures
+from vclab.store import background_loads, catalog, failed_steps, failures, locks, tenures
 from vclab.store.engine import Store, open_store
-from vclab.store.models import LoadStep
+from vclab.store.models import LoadStep, Tenure
 from vclab.temporal import search_attributes
 
 OS = Image("os", "An OS", 1, "fake-metal", "fake", 1, 1024, 8, root_access=False)
@@ -47,6 +49,15 @@ class Metal(Life):
         """As recorded."""
         with self.store.read() as session:
             return catalog.computer(session, name)
+
+    def released(self, moment: datetime) -> None:
+        """As if nobody had had a computer since then."""
+        self.store.run(lambda s: s.execute(sa.update(Tenure).values(released_at=moment)))
+
+    def is_on(self) -> bool:
+        """The computer's power."""
+        (machine,) = self.metal.all("room")
+        return machine.on
 
     def steps(self, of: str = "") -> list[str]:
         """Names of the steps that were done for a reservation, or for a load without one."""
@@ -294,6 +305,89 @@ async def test_a_load_that_was_terminated(life: Metal) -> None:
     assert (found.state, found.generation) == ("available", 4), "what the first one left running is fenced off"
     with life.store.read() as session:
         assert background_loads.due(session, ["fake-metal"]) == []
+
+
+# --- switched off since nobody needs it -------------------------------------------------------------------------------
+
+WOKEN = ["fake-metal.adopt", "fake-metal.power_on", "fake-metal.find_address", "fake.wait_ssh", *READY[1:]]
+
+
+def after_use(life: Metal, policy: AfterUse) -> None:
+    """The policy of its group from now on."""
+    life.store.run(lambda s: catalog.put_endpoint(s, Endpoint("room", "fake-metal", "", "", "", "", after_use=policy)))
+
+
+async def one_round(life: Metal) -> Strays:
+    """Of the reconciler; what it began is over."""
+    found: Strays = await life.client.execute_workflow(
+        "Reconcile", id=ids.new_id(), task_queue=QUEUE, result_type=Strays
+    )
+    for computer in found.switched_off:
+        await life.client.get_workflow_handle(power_workflow(computer)).result()
+    return found
+
+
+async def switched_off(life: Metal) -> Computer:
+    """Used, brought back to its image, and off since nobody needs it."""
+    after_use(life, AfterUse.OFF)
+    await life.used()
+    await life.loaded()
+    assert (await one_round(life)).switched_off == (), "somebody had it lately"
+    life.released(datetime.now(UTC) - timedelta(hours=1))
+    assert (await one_round(life)).switched_off == ("metal1",)
+    assert not life.is_on()
+    found = life.computer()
+    assert (found.state, found.holder, found.image) == ("available", "", "os") and found.off_since
+    assert (await one_round(life)).switched_off == ()
+    life.id = ids.new_id()
+    return found
+
+
+async def test_off_after_use_and_on_for_the_next(life: Metal) -> None:
+    """Who reserves it at once has it by a plan that switches it on and does not load it."""
+    await switched_off(life)
+    await life.ready()
+    assert life.steps() == WOKEN
+    assert life.is_on() and life.computer().off_since is None
+
+
+async def test_woken_before_a_reservation_for_later(life: Metal) -> None:
+    await switched_off(life)
+    await life.reserve(start=datetime.now(UTC) + timedelta(hours=2))
+    await life.skip(minutes=80)
+    assert not life.is_on()
+    await life.skip(minutes=6)
+    await life.when(lambda: life.steps() == WOKEN)
+    assert life.is_on()
+    await life.until("scheduled")
+
+
+async def test_another_image_is_loaded(life: Metal) -> None:
+    await switched_off(life)
+    await life.reserve(image="other")
+    await life.until("reserved")
+    assert life.steps() == RELOAD
+
+
+async def test_one_whose_record_says_something_else_is_loaded(life: Metal) -> None:
+    """What a computer that is off holds is only what was written down."""
+    await switched_off(life)
+    life.store.run(lambda s: setattr(locks.computer(s, "metal1"), "tainted", True))
+    await life.ready()
+    assert life.steps() == RELOAD
+
+
+async def test_unloaded_after_use(life: Metal) -> None:
+    """It is left as it is, and loaded for the next one."""
+    after_use(life, AfterUse.UNLOADED)
+    await life.used()
+    await life.when(lambda: life.computer().holder == "")
+    assert (await one_round(life)).loads == ()
+    found = life.computer()
+    assert (found.state, found.image, found.tainted, found.generation) == ("available", "", True, 1)
+    life.id = ids.new_id()
+    await life.ready()
+    assert life.steps() == RELOAD
 
 
 # --- who waits for it -------------------------------------------------------------------------------------------------

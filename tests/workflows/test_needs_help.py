@@ -22,12 +22,13 @@ from tests.workflows.conftest import ENDPOINT, QUEUE, Life, seed
 from vclab.fake_world import Behaviour
 from vclab.fake_world import World as Pretended
 from vclab.model import ids
-from vclab.model.catalog import IdentityPool
+from vclab.model.catalog import Computer, ComputerKind, IdentityPool
 from vclab.model.errors import Refused, StepFailed
 from vclab.model.inventory import HostFacts
 from vclab.model.messages import Acknowledge, End, Extend, How, Resolve, workflow_id
 from vclab.model.plans import Facts, NodeStatus, Plan, Status, Step, StepInput, Target
 from vclab.model.reservations import FailedStep, ReservationView, ReserveRequest
+from vclab.model.states import ComputerState
 from vclab.model.steps import AsyncStep, BlockingStep, StepContext
 from vclab.provisioning.base import ProvisioningModule, capturer, sealer
 from vclab.provisioning.fake import Fake
@@ -45,9 +46,12 @@ TWO = tuple(HostFacts(f"esx{n}", 16, 65536, datastores=("ds1",)) for n in (1, 2)
 # --- every step of every plan -----------------------------------------------------------------------------------------
 
 
+WAKEABLE = Computer(
+    "vm01", ComputerKind.LAB, ComputerState.AVAILABLE, power="wol://02-76-63-99-00-08@127.0.0.1/127.255.255.255"
+)
 MODULES: Mapping[str, ProvisioningModule] = {
     "vsphere": VSphere(lambda _: ENDPOINT, lambda _: "", "vclab", 1),
-    "standalone": Standalone(lambda _: [], lambda _: "", lambda _, fence: None),
+    "standalone": Standalone(lambda _: [WAKEABLE], lambda _: "", lambda _, fence: None, lambda _, context: None),
     "fake": Fake(Pretended(Behaviour()), "vclab"),
     "fake-metal": FakeMetal(Pretended(Behaviour()), "vclab", lambda _: []),
 }

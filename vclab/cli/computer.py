@@ -2,16 +2,18 @@
 
 import sys
 from collections.abc import Sequence
-from typing import Annotated, TypeVar
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import typer
 
 from vclab.cli import module_fields
 from vclab.cli.asking import Asker, asker, confirm, given
+from vclab.cli.console import console
 from vclab.cli.errors import Usage
+from vclab.cli.events import tell as tell_events
 from vclab.cli.failed import print_failed_load
-from vclab.cli.inspect import inspect
+from vclab.cli.inspect import hardware_rows, inspect
 from vclab.cli.login import with_login
 from vclab.cli.nouns import group
 from vclab.cli.output import fields, note, say, table
@@ -22,14 +24,11 @@ from vclab.cli.times import clock, dated, parse_time, utc_now
 from vclab.cli.user import key_texts
 from vclab.model.errors import Refused
 from vclab.model.power import PowerVerb
-from vclab.service import computers, lab_machines, power
+from vclab.service import computers, events, lab_machines, power
 from vclab.service.acts import MOST_REVISIONS
 from vclab.service.computers import Computer, DetailedComputer, Reloaded
-from vclab.service.power import Switchable
 from vclab.service.retiring import Named
 from vclab.service.use_case import Nothing
-
-S = TypeVar("S", bound=Switchable)
 
 COLUMNS = (
     Column("COMPUTER"),
@@ -45,7 +44,8 @@ RELOADS = (Column("COMPUTER"), Column("HOLDS", drop=2), Column("WILL HOLD"), Col
 
 app = group(
     "computer",
-    "The computers that people get: list, show, add, import, edit, check, inspect, reload, disable, enable, remove.",
+    "The computers that people get: list, show, events, add, import, edit, check, inspect, console, reload, disable, "
+    "enable, remove.",
 )
 
 PoolOrName = Annotated[
@@ -147,17 +147,10 @@ def add(
         --bmc ipmi://vclab@10.9.0.11 --set disk=serial=S3X9NB0K123456
     """
     pool = (count, mac_prefix) != (None, None)
-    machine = (address, host_key, bmc, fingerprint, sets) != (None,) * 5
+    machine = (group_, module, address, host_key, bmc, fingerprint, sets) != (None,) * 7
     ask, one = asker(context), (private_mac, public_mac) != (None, None)
-    if (group_, module) != (None, None):
+    if machine or trust_first_contact:
         _add_lab_machine(context, group_, host_key, pool, json)
-    elif machine:
-        raise Usage(
-            "--address, --host-key, --bmc and --set are for lab machines",
-            "name the machine's endpoint with --group or --module",
-        )
-    elif trust_first_contact:
-        raise Usage("--trust-first-contact is for lab machines", "name the machine's endpoint with --group")
     elif count is not None and not one:
         ask.tell(computers.add_pool, given(context, computers.AddPool), json, _list)
     elif pool or not one:
@@ -205,12 +198,10 @@ def edit(
       vclab computer edit metal01 --bmc ipmi://vclab@10.9.0.11 < password-file
     """
     ask = asker(context)
-    ask.tell(
-        computers.edit,
-        _with_bmc(ask, given(context, computers.Edit, data=module_fields.typed(sets, {}))),
-        json,
-        lambda computer: _tell(computer, ask.zone()),
-    )
+    question = given(context, computers.Edit, data=module_fields.typed(sets, {}))
+    if question.bmc is not None:
+        question = with_login(question, ask(computers.preview_edit, question))
+    ask.tell(computers.edit, question, json, lambda computer: _tell(computer, ask.zone()))
 
 
 @app.command("check")
@@ -229,6 +220,19 @@ def check(context: typer.Context, name: ComputerName, json: Json = False, as_use
 
 
 app.command("inspect")(inspect)
+app.command("console")(console)
+
+
+@app.command("events")
+def what_was_done(context: typer.Context, name: ComputerName, json: Json = False, as_user: AsUser = "") -> None:
+    """Show what was done to a computer while no reservation had it: loaded, switched, checked, taken out of service.
+
+    \b
+    Examples:
+      vclab computer events metal07
+    """
+    ask = asker(context)
+    ask.tell(events.of_computer, given(context, Named), json, lambda found: tell_events(found, ask.zone()))
 
 
 @app.command("reload")
@@ -236,7 +240,13 @@ def reload(
     context: typer.Context,
     names: ComputerNames = None,
     group_: Annotated[
-        str, typer.Option("--group", metavar="ENDPOINT", help="All computers of this group.", show_default=False)
+        str,
+        typer.Option(
+            "--group",
+            metavar="ENDPOINT",
+            help="All computers of this group that are not in maintenance.",
+            show_default=False,
+        ),
     ] = "",
     image: Annotated[
         str,
@@ -384,7 +394,7 @@ def _confirm_reload(found: Sequence[Reloaded], zone: ZoneInfo) -> None:
 
 def _when(each: Reloaded, zone: ZoneInfo) -> str:
     if not each.holder:
-        return "now"
+        return "now" + (f"; then it is in service again: {each.why_out_of_service}" if each.why_out_of_service else "")
     return f"when {each.holder} has left it" + (f", probably {dated(each.until, zone)}" if each.until else "")
 
 
@@ -400,15 +410,6 @@ def _tell_reloaded(found: Sequence[Reloaded]) -> None:
         say(f"{', '.join(later)}: to be loaded when nobody holds {'it' if len(later) == 1 else 'them'} any more")
 
 
-def _with_bmc(ask: Asker, question: S) -> S:
-    """The question with what the login at its BMC needs."""
-    if question.bmc is None:
-        return question
-    return with_login(
-        question, ask(power.preview, power.Switchable(bmc=question.bmc, fingerprint=question.fingerprint))
-    )
-
-
 def _list(found: Sequence[Computer]) -> None:
     if found:
         table(COLUMNS, map(_row, found))
@@ -417,7 +418,9 @@ def _list(found: Sequence[Computer]) -> None:
 
 
 def _row(c: Computer) -> tuple[str, ...]:
-    state, image = "spare" if c.spare_until else str(c.state), f"{c.image}/{c.revision}" if c.image else ""
+    state, image = str(c.state), f"{c.image}/{c.revision}" if c.image else ""
+    if c.spare_until or (c.off_since and not c.holder):
+        state = "spare" if c.spare_until else f"{c.state}, off"
     return (
         c.name,
         str(c.kind),
@@ -432,6 +435,9 @@ def _row(c: Computer) -> tuple[str, ...]:
 def _describe(computer: DetailedComputer, ask: Asker) -> None:
     zone = ask.zone()
     _tell(computer, zone)
+    if computer.hardware is not None and computer.hardware_at is not None:
+        say("")
+        fields([("Hardware", f"recorded {dated(computer.hardware_at, zone)}"), *hardware_rows(computer.hardware)])
     if computer.failure:
         say("")
         print_failed_load(computer.failure, zone)
@@ -442,6 +448,7 @@ def _tell(computer: Computer, zone: ZoneInfo) -> None:
         [
             ("Computer", computer.name),
             ("Kind", str(computer.kind)),
+            ("Group", f"{computer.pool} ({computer.module})" if computer.module else ""),
             ("State", str(computer.state)),
             ("Held by", f"{computer.holder} (generation {computer.generation})" if computer.holder else ""),
             ("Holds", f"{computer.image}, revision {computer.revision}" if computer.image else ""),
@@ -453,11 +460,25 @@ def _tell(computer: Computer, zone: ZoneInfo) -> None:
             ("Spare", _spare(computer, zone)),
             ("Out of service", computer.why_out_of_service),
             ("Leaves service", f"when it is free: {computer.why_leaving or 'no reason given'}" * computer.leaving),
+            ("Checked", _checked(computer, zone)),
+            ("Off since", _off(computer, zone)),
             ("Loaded anew", _wanted_load(computer)),
             ("Returns", dated(computer.returns_at, zone) if computer.returns_at else ""),
             ("Notes", computer.notes),
         ]
     )
+
+
+def _checked(computer: Computer, zone: ZoneInfo) -> str:
+    if computer.checked_at is None or not computer.check_found:
+        return ""
+    return f"{dated(computer.checked_at, zone)}: {computer.check_found}"
+
+
+def _off(computer: Computer, zone: ZoneInfo) -> str:
+    if computer.off_since is None:
+        return ""
+    return f"{dated(computer.off_since, zone)}; it is switched on when somebody needs it"
 
 
 def _wanted_load(computer: Computer) -> str:

@@ -1,4 +1,4 @@
-"""What was done to a reservation, an image or an endpoint, as a table."""
+"""What was done to a reservation, an image, an endpoint or a computer, as a table."""
 
 from collections.abc import Iterable
 from zoneinfo import ZoneInfo

@@ -81,7 +81,7 @@ async def _follow(client: Client, name: str) -> Inspection:
 
 
 def _tell(found: Inspection) -> None:
-    fields([("Computer", found.computer), *_hardware(found.hardware)])
+    fields([("Computer", found.computer), *hardware_rows(found.hardware)])
     for text in found.differences:
         say(f"Differs: {text}")
     if found.recorded:
@@ -94,7 +94,7 @@ def _tell(found: Inspection) -> None:
         note(f"{found.computer} is out of service: {found.out_of_service}")
 
 
-def _hardware(said: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def hardware_rows(said: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """What is known of it."""
     yield "Model", _joined(said, "vendor", "product", "serial")
     yield "CPUs", f"{said.get('cpus') or ''} {said.get('cpu_model') or ''}".strip()
@@ -105,6 +105,10 @@ def _hardware(said: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "Disk", ", ".join(filter(None, (f"{disk['path']} {sized(disk['size'])}", disk["model"], serial)))
     for card in said.get("cards", ()):
         yield "Card", " ".join(filter(None, (card["mac"], card["name"], card["driver"])))
+    bmc = said.get("bmc") or {}
+    yield "BMC", f"firmware {bmc['version']}" if bmc.get("version") else ""
+    for account in bmc.get("accounts") or ():
+        yield "Account", account
 
 
 def _joined(said: dict[str, Any], *names: str) -> str:

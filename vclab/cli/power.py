@@ -14,7 +14,7 @@ from vclab.service import power
 from vclab.service.finding import quoted
 from vclab.service.power import Seen
 
-VERBS = [verb.value for verb in PowerVerb if verb is not PowerVerb.CHECK]
+VERBS = [verb.value for verb in PowerVerb if verb not in (PowerVerb.CHECK, PowerVerb.CONSOLE)]
 
 
 def power_(

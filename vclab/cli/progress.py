@@ -55,6 +55,8 @@ def _lasts(seen: Look, now: datetime) -> str:
     if live is None or live.word is None:
         return ""
     spent = (now - live.since).total_seconds() if live.since else 0.0
+    if live.step and live.remark:  # what the step itself says
+        return live.remark
     if live.seconds_left:
         left = live.seconds_left - spent  # what the workflow says was so when the step began
         return f"about {format_duration(left)} left" if left >= 1 else f"for {format_duration(spent)}, unusually long"

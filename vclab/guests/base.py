@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from vclab.model.computer_checks import Inside
 from vclab.model.errors import Unreachable
 from vclab.model.plans import Access, Facts, NodeStatus, Target
 from vclab.model.sealing import EndState, SealedPart
@@ -97,6 +98,14 @@ class Guest(Protocol):
         Ends: nothing is changed.
         Called by: ``gather_evidence``.
         Answers: the lines, newest last.
+        """
+
+    async def health(self, target: Target, facts: Facts) -> Inside:
+        """Read the computer's clock, and what its kernel says of errors of its disks since it was booted.
+
+        Ends: nothing is changed.
+        Called by: the check of computers that nobody has.
+        Answers: by how much the clock is fast; the lines, newest last.
         """
 
     async def taint(self, target: Target, facts: Facts, reason: str) -> None:

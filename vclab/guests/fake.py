@@ -8,6 +8,7 @@ from contextlib import suppress
 from vclab.fake_world import Machine, World, now
 from vclab.guests import capture
 from vclab.guests.base import Connections, Fence
+from vclab.model.computer_checks import Inside
 from vclab.model.errors import NotYet, StepFailed, Unreachable
 from vclab.model.plans import Access, Facts, NodeStatus, Status, StepInput, Target
 from vclab.model.sealing import EndState, SealedPart
@@ -81,6 +82,11 @@ class FakeGuest:
         """How often it was booted."""
         machine = await self._acted("console", target)
         return [f"{machine.computer}: boot {machine.boots} of {machine.image}/{machine.revision}"]
+
+    async def health(self, target: Target, facts: Facts) -> Inside:
+        """As the pretended world has it."""
+        machine = await self._acted("health", target)
+        return Inside(machine.clock, machine.disk_errors)
 
     async def taint(self, target: Target, facts: Facts, reason: str) -> None:
         """Remember that a user may have logged in."""

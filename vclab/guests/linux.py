@@ -17,6 +17,7 @@ from vclab.guests import (
     capture,
     linux_accounts,
     linux_capture,
+    linux_health,
     linux_image,
     linux_lab,
     linux_look,
@@ -29,6 +30,7 @@ from vclab.guests import (
 from vclab.guests.base import Connections, Fence
 from vclab.guests.linux_firewall import Firewall, Network, apply, contains, networks, restore_at_boot
 from vclab.guests.ssh import Patience, Shell
+from vclab.model.computer_checks import Inside
 from vclab.model.errors import NotYet, StepFailed, Unreachable
 from vclab.model.plans import PUBLISHED, Access, Facts, NodeStatus, Status, StepInput, Target
 from vclab.model.redaction import redacted
@@ -319,6 +321,12 @@ class Linux:
         """What the computer last wrote into its journal, or its kernel into its ring, and units that failed."""
         async with self._connected(facts) as shell:
             return await linux_look.last_words(shell)
+
+    async def health(self, target: Target, facts: Facts) -> Inside:
+        """Its clock beside ours, the lines of its kernel about the disks that its file systems are on, and those of its
+        file systems that have become read-only."""
+        async with self._connected(facts) as shell:
+            return await linux_health.look(shell)
 
     async def taint(self, target: Target, facts: Facts, reason: str) -> None:
         """Write into ``currentimage.txt`` that someone was logged in; the first reason stays. VCL: vcld_tainted."""

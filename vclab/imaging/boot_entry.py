@@ -17,13 +17,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from vclab.imaging import efi
+from vclab.imaging import efi, fat
 from vclab.imaging.efi import Entry, Variables, file_on_disk, load_option
-from vclab.imaging.on_node import Trouble, attempt, carry_out, last_line, must_be_environment, take_over
+from vclab.imaging.fat import NoFat
+from vclab.imaging.on_node import Trouble, attempt, carry_out, must_be_environment, take_over
 
 LABEL = "vclab"
 """Entries of this label are ours."""
-MOST_FILES = 4096
 _ESP = ("c12a7328-f81f-11d2-ba4b-00a0c93ec93b", "ef")
 _LOADERS = (
     r"/efi/debian/shimx64\.efi",
@@ -91,11 +91,10 @@ def _device_path(disk: str, table: dict[str, Any], part: dict[str, Any], loader:
 
 def _files(disk: str, at: int) -> list[str]:
     """All files of the file system's folder EFI."""
-    words = ["mtools", "-c", "mdir", "-/", "-b", "-i", f"{disk}@@{at}", "::/EFI"]
-    ran = attempt(["env", "MTOOLS_SKIP_CHECK=1", *words])
-    if ran.returncode and "not found" not in ran.stderr:
-        raise Trouble("failing", f"the EFI system partition of {disk} can't be read: {last_line(ran.stderr)}")
-    return [line.removeprefix("::") for line in ran.stdout.splitlines() if not line.endswith("/")][:MOST_FILES]
+    try:
+        return fat.files(disk, at, "EFI")
+    except NoFat as why:
+        raise Trouble("failing", f"the EFI system partition of {disk} can't be read: {why}") from None
 
 
 def chosen_loader(files: Sequence[str]) -> str:

@@ -42,8 +42,10 @@ from vclab.imaging.on_node import (
     take_over,
 )
 
-DISCARD_STEP, ZERO_STEP = 256 << 20, 32 << 20
-"""Bytes: a step can't be broken off, and the program ends within two seconds."""
+DISCARD_STEP, SMALLEST_STEP, ZERO_STEP = 256 << 20, 1 << 20, 64 << 20
+"""Bytes. A step can't be broken off, and the program is to end within two seconds."""
+_FAST, _SLOW = 0.25, 1.0
+"""Seconds of a step that may be longer, and of one that must be shorter."""
 AT_THE_ENDS, PLACE = 8 << 20, 64 << 10
 """Bytes that are read at a disk's beginning and end, and in each place between them."""
 PLACES, MARKS = 256, 64
@@ -83,6 +85,8 @@ class One:
         self.disk = Disk(self.path, writing=True)
         begin = begins.get(self.key, 0)
         self.begin = self.size if begin >= self.size else begin // _MARK_SIZE * _MARK_SIZE
+        unit = int(known["discarded_by"]) or 1
+        self._discarded = max(unit, DISCARD_STEP // unit * unit)  # a disk ignores what is not a whole unit
         self._buffer = memoryview(mmap.mmap(-1, AT_THE_ENDS))
         self._marks: list[int] = []
 
@@ -114,11 +118,8 @@ class One:
         if _formatted(self.path):
             progress.add(self.size)
             return "formatted"
-        how = self.disk.discard(0, min(DISCARD_STEP, self.size))
-        if how is Discard.REFUSED:
-            return ""
-        for at in range(0, self.size, DISCARD_STEP):
-            length = min(DISCARD_STEP, self.size - at)
+        for at in range(0, self.size, self._discarded):
+            length = min(self._discarded, self.size - at)
             if self.disk.discard(at, length) is Discard.REFUSED:
                 return ""
             progress.add(length)
@@ -135,8 +136,7 @@ class One:
     def _overwrite(self, progress: Progress) -> None:
         progress.add(self.begin)
         said = time.monotonic()
-        for at in range(self.begin, self.size, ZERO_STEP):
-            length = min(ZERO_STEP, self.size - at)
+        for at, length in _steps(self.begin, self.size):
             self.disk.zero(at, length)
             progress.add(length)
             if time.monotonic() - said >= SAYS_AFTER:
@@ -167,6 +167,19 @@ class One:
                 yield random.randrange(self.size // PLACE) * PLACE, PLACE
         end = self.disk.rounded(max(0, self.size - AT_THE_ENDS))
         yield end, self.size - end
+
+
+def _steps(begin: int, size: int) -> Iterator[tuple[int, int]]:
+    """What is overwritten at one time: as much as the disk does soon."""
+    at, step = begin, SMALLEST_STEP
+    while at < size:
+        length, began = min(step, size - at), time.monotonic()
+        yield at, length
+        at, spent = at + length, time.monotonic() - began
+        if spent < _FAST:
+            step = min(2 * step, ZERO_STEP)
+        elif spent > _SLOW:
+            step = max(step // 2, SMALLEST_STEP)
 
 
 # --- NVMe -----------------------------------------------------------------------------------------------------------

@@ -89,6 +89,7 @@ def _disk(entry: Path, path: str, links: Sequence[str], by_path: Sequence[str]) 
         "by_path": (list(by_path) or [_place(where)])[0],
         "by_id": (list(links) or made)[:16],
         "sector": _number(queue / "logical_block_size") or _SECTOR,
+        "discarded_by": _number(queue / "discard_granularity"),
         "rotational": _read(queue / "rotational") == "1",
         "read_only": _read(entry / "ro") == "1",
     }

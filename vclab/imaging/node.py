@@ -17,7 +17,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import resources
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 from vclab.library.content import Told, nobody
 from vclab.model import reported
@@ -35,9 +35,21 @@ CARRIED = (
     "vclab/imaging/receiver.py",
     "vclab/imaging/finish.py",
     "vclab/imaging/efi.py",
+    "vclab/imaging/fat.py",
     "vclab/imaging/inspector.py",
     "vclab/imaging/cleaner.py",
     "vclab/imaging/boot_entry.py",
+    "vclab/imaging/reader.py",
+    "vclab/library/__init__.py",
+    "vclab/library/allocation.py",
+    "vclab/library/block_map.py",
+    "vclab/library/content.py",
+    "vclab/library/formats.py",
+    "vclab/library/partitions.py",
+    *(f"vclab/library/free_space/{name}.py" for name in ("__init__", "btrfs", "ext", "ntfs", "window", "xfs")),
+    "vclab/model/__init__.py",
+    "vclab/model/errors.py",
+    "vclab/model/revisions.py",
 )
 """The programs for a node, and all that they import of vclab."""
 _MAIN = "import sys\nfrom vclab.imaging.on_node import main\nmain(sys.argv[1:])\n"
@@ -87,6 +99,18 @@ class Feeder(Protocol):
         """Give nothing more."""
 
 
+class Taker(Protocol):
+    """Takes what a program sends besides its events."""
+
+    failure: Exception | None
+
+    def events(self, output: IO[bytes]) -> IO[bytes]:
+        """Begin to take it: only the lines are left."""
+
+    def stop(self) -> None:
+        """Take nothing more."""
+
+
 def place_programs(node: Node) -> None:
     """Copy our programs to the node. Raises ``Unreachable``."""
     copy(node, "programs.zip", _packed())
@@ -120,6 +144,7 @@ def followed(
     heard: Callable[[Said], None] = lambda said: None,
     feeder: Feeder | None = None,
     patience: float | None = None,
+    taker: Taker | None = None,
 ) -> Said:
     """Run a program on the node until it is done: what it says then. ``heard`` hears all else that it says.
 
@@ -130,34 +155,37 @@ def followed(
     with tempfile.TemporaryFile() as errors, contextlib.ExitStack() as stack:
         running = subprocess.Popen(words, stdin=given, stdout=subprocess.PIPE, stderr=errors)
         os.close(given)
-        stack.callback(_stop, running, leash, feeder)
+        stack.callback(_stop, running, leash, feeder or taker)
+        assert running.stdout is not None
+        output = taker.events(running.stdout) if taker else running.stdout
         if feeder:
             feeder.output = leash
-        for said in _lines(running, told, SILENT if patience is None else patience):
+        for said in _lines(output, told, SILENT if patience is None else patience):
             if said["event"] == "done":
                 return said
             if said["event"] == "error":
                 raise _trouble(said)
             heard(said)
-            if feeder and feeder.failure:
-                raise feeder.failure
+            if (worker := feeder or taker) and worker.failure:
+                raise worker.failure
+        if taker and taker.failure:
+            raise taker.failure
         errors.seek(0)
         raise Unreachable(f"the program on the node ended: {shown(errors.read(4096))}")
 
 
-def _lines(running: "subprocess.Popen[bytes]", told: Told, patience: float) -> Iterator[Said]:
-    """What it says, until it closes its output. ``told`` is told at each tick. Raises ``Unreachable``."""
-    assert running.stdout is not None
-    left, output, heard, done, of = b"", select.poll(), time.monotonic(), 0, 0
-    output.register(running.stdout)
+def _lines(output: IO[bytes], told: Told, patience: float) -> Iterator[Said]:
+    """What a program says, until it closes its output. ``told`` is told at each tick. Raises ``Unreachable``."""
+    left, ready, heard, done, of = b"", select.poll(), time.monotonic(), 0, 0
+    ready.register(output)
     while True:
         told(done, of)
         if time.monotonic() - heard > patience:
             raise Unreachable(f"there was no progress for {patience:.0f} s: the node or the repository is stuck")
-        if not output.poll(TICK * 1000):
+        if not ready.poll(TICK * 1000):
             yield {"event": "tick"}
             continue
-        if not (said := os.read(running.stdout.fileno(), _LONGEST_LINE)):
+        if not (said := os.read(output.fileno(), _LONGEST_LINE)):
             return
         *whole, left = (left + said).split(b"\n")
         if len(left) > _LONGEST_LINE:
@@ -182,10 +210,10 @@ def parsed(line: bytes) -> Said:
     return said
 
 
-def _stop(running: "subprocess.Popen[bytes]", leash: int, feeder: Feeder | None) -> None:
+def _stop(running: "subprocess.Popen[bytes]", leash: int, worker: Feeder | Taker | None) -> None:
     """Nothing more is written after that. The program ends when its input is closed; then whoever runs it there."""
-    if feeder:
-        feeder.stop()
+    if worker:
+        worker.stop()
     os.close(leash)
     try:
         running.wait(STOPPED_WITHIN - TICK)

@@ -33,6 +33,10 @@ PACKET = struct.Struct(">I")
 """Before each packet: how many bytes follow."""
 FRAME = struct.Struct(">QI")
 """Before each chunk: its number, and how many bytes follow."""
+READ = struct.Struct(">Q32s")
+"""Behind that, of a chunk that a node sends: the mask of its pieces that follow, and their SHA-256."""
+EVENT = 1 << 31
+"""Added to the length of a packet that holds an event, where both share a pipe."""
 PIPE = 1 << 20
 """Bytes of a packet at most, and of the pipes."""
 SAYS_AFTER = 1.0

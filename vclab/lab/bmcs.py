@@ -5,6 +5,7 @@
 | ``power`` | ``on`` or ``off`` |
 | ``boot`` | from what it boots, in the BMC's words |
 | ``cut`` | changes whenever its power was cut, also for the moment of a reset |
+| ``button`` | changes whenever its power button was pressed shortly, if it has a chassis |
 | ``runs`` | what runs on it, if it has a chassis (``vclab/lab/nodes.py``) |
 | ``told`` | what the BMC was told, a line each |
 | ``faults/`` | a file for each fault that is set (``Fault``) |
@@ -114,6 +115,15 @@ class Node:
         """Its power is cut: what runs on it ends. One that is to be on starts anew."""
         write(self.folder / "cut", uuid.uuid4().hex)
 
+    def press(self) -> None:
+        """Its power button is pressed shortly, which asks its system to shut down. Without a chassis it is off."""
+        if self.faulty(Fault.DEAF) is not None:
+            return
+        if self.has_chassis:
+            write(self.folder / "button", uuid.uuid4().hex)
+        else:
+            self.switch(False)
+
     def take_boot(self) -> Device:
         """From what it boots this time. What was set for one boot is used up: over IPMI that is all, for ``ipmi_sim``
         tells no more; over Redfish what is "Once"."""
@@ -170,7 +180,7 @@ set_working_mc 0x20
     allowed_auths_admin none md5
     guid {guid}
   endlan
-  chassis_control "{script} {folder}"
+{serial}  chassis_control "{script} {folder}"
   user 1 {anonymous} "" "" user 10 none md2 md5 straight
   user 2 true "{user}" "{password}" admin 10 none md2 md5 straight
 """
@@ -180,9 +190,10 @@ mc_enable 0x20
 """
 
 
-def ipmi(node: Node, anonymous: bool = False, chassis: Path | None = None) -> tuple[str, ...]:
+def ipmi(node: Node, anonymous: bool = False, chassis: Path | None = None, serial: str = "") -> tuple[str, ...]:
     """Write what ``ipmi_sim`` reads, and give the command that starts it. Raises ``LabError``.
 
+    ``serial``: the address and port of the node's serial port (``vclab/lab/serial_port.py``), which is open before.
     ``chassis``: the program that it asks and tells; by default bmc-chassis.sh, which only keeps it in files. The
     process must write its id into ``pid`` in the node's folder (``sh -c 'echo $$ >…; exec …'`` does).
     """
@@ -194,6 +205,7 @@ def ipmi(node: Node, anonymous: bool = False, chassis: Path | None = None) -> tu
     script = chassis or resources.files("vclab.lab") / "files" / "bmc-chassis.sh"
     guid = node.name.encode().hex().ljust(32, "0")[:32]
     values = {"script": script, "folder": folder, "guid": guid, "anonymous": str(anonymous).lower()}
+    values["serial"] = f'  sol "tcp:{serial}" 115200 history=4000 historyfru=10\n' if serial else ""
     fields = {name: getattr(node, name) for name in ("name", "address", "port", "user", "password")}
     with contextlib.suppress(FileExistsError):
         (folder / "sim").mkdir()

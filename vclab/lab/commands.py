@@ -87,6 +87,7 @@ def demo(story: Story = "life", lab: Folder = None) -> None:
     spare (an unused machine goes to the next reservation);
     images (a disk image is imported, used on two hosts, replaced and retired);
     capture (an image is made of a user's computer while the worker is killed, and given to somebody else: 5 minutes).
+    bare-metal (an image is written to a real disk while the worker is killed, and nothing of its user is left on it).
     The lab is started if it is down, and stays up. The last line is `demo: ok …`.
 
     \b
@@ -95,6 +96,7 @@ def demo(story: Story = "life", lab: Folder = None) -> None:
       vclab demo standalone --lab /tmp/lab2
     """
     from vclab.lab import demo as life
+    from vclab.lab import demo_bare_metal as bare_metal
     from vclab.lab import demo_capture as capture
     from vclab.lab import demo_images as images
     from vclab.lab import demo_needs_help as needs_help
@@ -110,6 +112,7 @@ def demo(story: Story = "life", lab: Folder = None) -> None:
         "spare": spare.Spare,
         "images": images.Images,
         "capture": capture.Capture,
+        "bare-metal": bare_metal.BareMetal,
     }
     if story not in stories:
         raise typer.BadParameter(f"there is no story {story!r}; there are {', '.join(stories)}", param_hint="STORY")

@@ -23,6 +23,9 @@ FIRST = 2048
 """The sector at which a master's partition begins."""
 SECTOR = 512
 _LINUX = "0FC63DAF-8483-4772-8E79-3D69D8477DE4"
+_SAYS = b"This disk has no kernel: it boots in a lab of vclab only.\r\n\0"
+BOOT_CODE = bytes.fromhex("31c0 8ed8 be187c ac 08c0 7409 b40e bb0700 cd10 ebf2 f4 ebfd") + _SAYS
+"""What a master has in its first sector: a BIOS that starts it says this text, and halts."""
 _EXT4_MAGIC = (1080, b"\x53\xef")
 # A child's own file system is small where nothing is written: no journal, few inodes, tables that are made when needed.
 _CHILD = ("-O", "^has_journal,^resize_inode", "-m", "0", "-N", "65536", "-E", "lazy_itable_init=1,nodiscard")
@@ -74,6 +77,8 @@ def make_master(disk: Path, tree: Path, layer: Path, disk_gb: int) -> None:
     flat.unlink(missing_ok=True)
     if layer.is_dir():
         run("cp", "--sparse=always", "--reflink=auto", str(_base(tree, disk_gb)), str(flat))
+        with flat.open("r+b") as file:
+            file.write(BOOT_CODE)
         _lay(flat, layer)
     else:
         with flat.open("xb") as empty:

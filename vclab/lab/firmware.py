@@ -22,6 +22,7 @@ from typing import Any, NoReturn
 from vclab.lab import disks, initramfs, station
 from vclab.lab.bmcs import Runs, write
 from vclab.lab.errors import LabError
+from vclab.library import partitions
 
 CARD, DISK_NAME, MODEL = "eth0", "sda", "VCLAB-DISK"
 NETWORK, DISK = "network", "disk"
@@ -140,9 +141,13 @@ class Firmware:
         disk = self._disk
         if disk is None:
             raise Nothing("there is none")
-        found = disks.partition(Path(disk.device))
+        boots, found = partitions.boots(Path(disk.device)), disks.partition(Path(disk.device))
         if found is None:
             raise Nothing("it has no valid partition table with a partition for Linux")
+        if self._orders.efi and not boots.esp:
+            raise Nothing("it has no EFI system partition")
+        if not self._orders.efi and not boots.code:
+            raise Nothing("it has no boot code in its first sector")
         root = self._root / "disk"
         root.mkdir()
         place = ["--offset", str(found.offset), "--sizelimit", str(found.size), "--sector-size", str(disk.sector)]

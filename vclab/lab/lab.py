@@ -140,7 +140,7 @@ def _prepare(layout: Layout, address: str, say: Say) -> list[str]:
     try:
         layout.machines.mkdir(parents=True, exist_ok=True)
         _check_disks(layout)
-        seed.prepare(layout, tree)
+        seed.prepare(layout, tree, say)
     except OSError as error:
         raise _disk_error(layout, error) from None
     return [str(layout.folder), *map(str, programs)]

@@ -6,8 +6,10 @@ from typing import Any
 from vclab.lab import bmcs
 from vclab.lab.layout import METAL, PUBLIC, SUBNETS, Layout
 from vclab.lab.machines import Card
+from vclab.lab.network import NETNS
 from vclab.lab.nodes import Chassis, Hardware, Place
 from vclab.lab.parts import Part, inside
+from vclab.lab.serial_port import SerialPort
 from vclab.lab.stock import BMC_USER, NODE_DISK_BYTES, NODES, StockNode
 from vclab.netboot import dnsmasq, nodes
 from vclab.netboot.dnsmasq import Network
@@ -16,6 +18,8 @@ from vclab.secrets.store import SecretStore
 
 _SUBNET = next(net for net in SUBNETS if net.bridge == METAL)
 _DHCP = "dnsmasq-metal"
+_SERIAL = 6300
+"""The port of a node's serial port, at its BMC's address."""
 _ADDRESS = f"{_SUBNET.management}/{_SUBNET.prefix}"
 
 
@@ -62,14 +66,19 @@ def parts(layout: Layout) -> Iterator[Part]:
         title = f"BMC of {stock.name}"
         # sushy-tools needs a second to load: when all else is there.
         after = ("worker",) if stock.redfish else ()
-        run = bmcs.redfish(node) if stock.redfish else bmcs.ipmi(node)
+        run = bmcs.redfish(node) if stock.redfish else bmcs.ipmi(node, serial=f"{node.address}:{_SERIAL}")
         yield Part(f"bmc-{stock.name}", title, (*inside(layout), *run), after=after, late=stock.redfish)
 
 
 def chassis(layout: Layout, changed: Callable[[], None]) -> list[Chassis]:
     """The nodes; ``changed`` is called in threads of theirs."""
-    place = Place(layout.management, layout.mount_point)
-    return [Chassis(_node(layout, stock), _hardware(stock), place, changed) for stock in NODES]
+    return [Chassis(_node(layout, stock), _hardware(stock), _place(layout, stock), changed) for stock in NODES]
+
+
+def _place(layout: Layout, stock: StockNode) -> Place:
+    """sushy-tools has no console."""
+    port = None if stock.redfish else SerialPort(stock.bmc_address, _SERIAL, NETNS / layout.management)
+    return Place(layout.management, layout.mount_point, port)
 
 
 def _hardware(stock: StockNode) -> Hardware:

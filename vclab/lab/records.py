@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
 
+from vclab.lab import metal_image
 from vclab.lab.layout import IMAGING, PEOPLE, PRIVATE, PUBLIC, VCENTER_PORT, Layout
 from vclab.lab.seed import fingerprint, read_settings
 from vclab.lab.stock import (
@@ -18,6 +19,9 @@ from vclab.lab.stock import (
     LAB_ENDPOINT,
     LAB_IMAGE,
     LAB_MACHINES,
+    METAL_ENDPOINT,
+    METAL_IMAGE,
+    NODES,
     PASSWORD_REF,
     POOL,
     REPOSITORY,
@@ -25,9 +29,11 @@ from vclab.lab.stock import (
 )
 from vclab.model.catalog import Endpoint, Image, User
 from vclab.model.errors import NotFound, VclabError
-from vclab.provisioning import standalone
+from vclab.model.power import PowerAddress
+from vclab.model.revisions import Origin
+from vclab.provisioning import bare_metal, standalone
 from vclab.provisioning.vsphere.data import EndpointData
-from vclab.store import catalog, copies, repositories
+from vclab.store import catalog, copies, power, repositories
 from vclab.store.engine import open_store
 from vclab.store.repositories import RepositoryFacts
 
@@ -68,6 +74,7 @@ def _fill(layout: Layout, session: Session, images: tuple[Image, ...]) -> None:
         repositories.put(session, here, now)
     catalog.put_pool(session, POOL)
     _put_lab_machines(session)
+    _put_metal(layout, session, now)
 
 
 def _put_endpoint(layout: Layout, session: Session) -> None:
@@ -101,3 +108,29 @@ def _put_lab_machines(session: Session) -> None:
             private_mac=machine.private_mac,
             public_mac=machine.public_mac,
         )
+
+
+def _put_metal(layout: Layout, session: Session, now: datetime) -> None:
+    """The group of nodes, and the image that the repository has for them."""
+    if METAL_ENDPOINT not in {endpoint.name for endpoint in catalog.endpoints(session)}:
+        endpoint = Endpoint(METAL_ENDPOINT, bare_metal.NAME, url="", username="", password_ref="", fingerprint="")
+        catalog.put_endpoint(session, endpoint)
+    known = {computer.name for computer in catalog.computers(session)}
+    for node in NODES:
+        if node.name in known:
+            continue
+        catalog.put_lab_computer(
+            session,
+            node.name,
+            endpoint=METAL_ENDPOINT,
+            address=node.private_address,
+            private_mac=node.private_mac,
+            public_mac=node.public_mac,
+        )
+        pin = fingerprint(layout.nodes / node.name) if node.redfish else ""
+        power.set_address(session, node.name, PowerAddress(node.bmc_url, node.password_ref, pin))
+    if METAL_IMAGE.name not in {image.name for image in catalog.images(session)}:
+        kept = metal_image.record(layout)
+        origin = Origin(sha256=kept.sha256, size=kept.size, made_at=kept.made_at, made_by=kept.made_by)
+        catalog.put_image(session, METAL_IMAGE, lent=True, origin=origin)
+        repositories.holds(session, REPOSITORY, METAL_IMAGE.name, METAL_IMAGE.revision, now)

@@ -9,7 +9,6 @@ import ipaddress
 import json
 import os
 import ssl
-import subprocess
 import tempfile
 import tomllib
 from collections.abc import Mapping
@@ -17,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from vclab import settings as configuration
-from vclab.lab import disks, metal, rootfs
+from vclab.debian import Say
+from vclab.lab import disks, metal, metal_image, rootfs
 from vclab.lab.errors import LabError
 from vclab.lab.layout import IMAGING, METAL, PEOPLE, PRIVATE, SUBNETS, TEMPORAL_PORT, UI_PORT, Layout
 from vclab.lab.stock import (
@@ -42,7 +42,7 @@ BMC_PASSWORD_LETTERS = 16
 """IPMI takes no more than 20."""
 
 
-def prepare(layout: Layout, tree: Path) -> None:
+def prepare(layout: Layout, tree: Path, say: Say) -> None:
     """All files that the parts need. Raises ``LabError``."""
     for directory in (
         layout.logs,
@@ -54,10 +54,11 @@ def prepare(layout: Layout, tree: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
     for directory in (layout.vcenter, layout.vcenter / "journal", layout.temporal_database.parent):
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    _make_key(layout.ssh_key)
+    metal_image.management_key(layout.ssh_key)
     for login in PEOPLE:
-        _make_key(layout.person_key(login))
+        _person_key(layout.person_key(login))
     Repository.make(layout.repository)
+    metal_image.keep(layout, tree, say)
     authorized = layout.ssh_key.with_suffix(".pub").read_text()
     for image in IMAGES:
         rootfs.make_layer(layout.layers / image.name, authorized)
@@ -95,14 +96,10 @@ def put_lab_machine(layout: Layout, name: str, shared: Path) -> None:
         disks.make_child(layout.lab_machine_disk(name), shared, LAB_IMAGE.disk_gb, Path(layer))
 
 
-def _make_key(path: Path) -> None:
-    if path.exists():
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", f"{path.parent.name}@vclab", "-f", str(path)]
-    ran = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
-    if ran.returncode:
-        raise LabError(f"no SSH key can be made in {path.parent}: {ran.stderr.strip() or 'ssh-keygen failed'}")
+def _person_key(path: Path) -> None:
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        metal_image.make_key(path, f"{path.parent.name}@vclab")
 
 
 def _write_private(path: Path, text: str) -> None:

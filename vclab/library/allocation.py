@@ -1,4 +1,4 @@
-"""Which bytes of a raw disk are free: nothing reads them before it has written them.
+"""Which bytes of a raw disk, a file or a device, are free: nothing reads them before it has written them.
 
 Only what a known file system itself says is free counts. Everything else is needed: partition tables, what lies
 between partitions, LVM, LUKS, md, swap, and each file system that is not known, was not unmounted cleanly, or
@@ -6,6 +6,7 @@ contradicts itself. But for ext4 the readers are our own: the tools of the other
 no loop devices. Tests let these tools check a disk whose free bytes were overwritten.
 """
 
+import os
 import struct
 import subprocess
 from collections.abc import Callable
@@ -51,9 +52,10 @@ class Allocation:
 
 def find(raw: Path) -> Allocation:
     """Raises ``Unreachable`` when ``sfdisk`` or ``blkid`` (Debian: fdisk, util-linux) is not there, and ``OSError``."""
-    table, size = partitions.read(raw), raw.stat().st_size
+    table = partitions.read(raw)
     uses, free, at = list[Use](), list[Range](), 0
     with raw.open("rb", buffering=0) as file:
+        size = file.seek(0, os.SEEK_END)  # a device has none that ``stat`` tells
         for part in sorted(table.partitions, key=lambda part: part.begin):
             if not at <= part.begin < part.end <= size:  # what two partitions share may be free in one only
                 return Allocation(table.sector)

@@ -141,12 +141,12 @@ def ranges(mask: int) -> Iterator[Range]:
 def make(raw: Path, told: Told = nobody) -> BlockMap:
     """Read a raw disk, from the disk and not from memory. Raises ``OSError``, and as ``allocation.find``."""
     known, size = allocation.find(raw), raw.stat().st_size
-    needed, whole, runs = _Needed(known, size), hashlib.sha256(), list[Run]()
+    needed, whole, runs = Needed(known, size), hashlib.sha256(), list[Run]()
     with raw.open("rb", buffering=0) as file, ThreadPoolExecutor(1) as beside:
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         for at, held, length in _read(file.fileno(), size):
             hashed = beside.submit(whole.update, memoryview(held)[:length])
-            _append(runs, _run(held, length, needed.mask(at)))
+            _append(runs, run_of(held, length, needed.mask(at)))
             hashed.result()
             told(at + length, size)
     return BlockMap(whole.hexdigest(), size, known.sector, known.partitions, tuple(runs))
@@ -180,18 +180,20 @@ def _next_data(file: int, at: int, size: int) -> int:
         return size
 
 
-def _run(held: bytearray, length: int, needed: int) -> Run:
+def run_of(held: bytearray | memoryview, length: int, needed: int) -> Run:
+    """A chunk as a run of one: its bytes, how many, and the mask of pieces that are needed."""
+    view = memoryview(held)
     data = zero = 0
     for piece in range(-(-length // PIECE)):
         if needed >> piece & 1:
             begin, end = piece * PIECE, min((piece + 1) * PIECE, length)
-            if held.startswith(_ZEROS[: end - begin], begin):
+            if view[begin:end].tobytes() == _ZEROS[: end - begin]:  # views are compared byte by byte
                 zero |= 1 << piece
             else:
                 data |= 1 << piece
     digest = hashlib.sha256()
     for first, last in ranges(data):
-        digest.update(memoryview(held)[first * PIECE : min(last * PIECE, length)])
+        digest.update(view[first * PIECE : min(last * PIECE, length)])
     return Run(1, data, zero, digest.hexdigest() if data else "")
 
 
@@ -201,7 +203,7 @@ def _append(runs: list[Run], run: Run) -> None:
     runs.append(run)
 
 
-class _Needed:
+class Needed:
     """The pieces of each chunk that are not free as a whole. Asked for one chunk after the other."""
 
     def __init__(self, known: Allocation, size: int) -> None:

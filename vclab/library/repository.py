@@ -3,6 +3,7 @@
     FOLDER/vclab-repository.json        that it is one
     FOLDER/images/IMAGE/NUMBER/         a revision: disk.raw, revision.json, and SHA256.map.gz, its block map
     FOLDER/reading/N                    locked by whoever streams from here
+    FOLDER/captures/INSTALLATION/ID/    what is being captured, found by no image (vclab/library/captures.py)
     FOLDER/incoming/TOKEN/              what is being written, or was when somebody died
     FOLDER/leaving/TOKEN/               what is being deleted
 
@@ -29,6 +30,7 @@ from pydantic import TypeAdapter, ValidationError
 from vclab.library import block_map, content
 from vclab.library.block_map import BadMap, BlockMap
 from vclab.library.content import Told, nobody
+from vclab.library.durable import failing, locked, sync_folder, synced, write_synced
 from vclab.model.errors import NotFound, Refused, StepFailed, Unreachable
 from vclab.model.revisions import Content, RevisionRecord
 
@@ -70,7 +72,7 @@ class Repository:
     def __init__(self, folder: Path) -> None:
         """Raises ``Refused`` when this folder is no repository, ``Unreachable`` when it is not there (mounted)."""
         self.folder = folder
-        with _failing(folder):
+        with failing(folder):
             try:
                 mark = json.loads((folder / MARK).read_bytes()[:LONGEST_RECORD])
             except FileNotFoundError:
@@ -83,22 +85,22 @@ class Repository:
     @classmethod
     def make(cls, folder: Path) -> "Repository":
         """Make a repository in an empty or new folder; one that is there is left as it is. Raises ``Refused``."""
-        with _failing(folder):
+        with failing(folder):
             folder.mkdir(parents=True, exist_ok=True)
             if not (folder / MARK).exists():
                 if any(folder.iterdir()):
                     raise Refused(f"{folder} is not empty, and no repository", "give a folder of its own")
                 for name in ("images", "incoming", "leaving"):
                     (folder / name).mkdir(exist_ok=True)
-                _write_synced(folder / MARK, json.dumps({"version": 1, "id": uuid.uuid4().hex}).encode())
+                write_synced(folder / MARK, json.dumps({"version": 1, "id": uuid.uuid4().hex}).encode())
         return cls(folder)
 
     # What there is.
 
     def find(self, image: str, revision: int) -> RevisionRecord | None:
         """A revision's record; None when it is not here. Raises ``StepFailed`` when it can't be understood."""
-        folder = self._place(image, revision)
-        with _failing(self.folder):
+        folder = self.place(image, revision)
+        with failing(self.folder):
             try:
                 return _read_record(folder, image, revision)
             except FileNotFoundError:
@@ -106,12 +108,12 @@ class Repository:
 
     def size(self, image: str, revision: int) -> int:
         """The bytes that a revision takes on the repository's disk. Raises ``NotFound``."""
-        with _failing(self.folder):
+        with failing(self.folder):
             return content.allocated(self.disk(image, revision))
 
     def records(self) -> Iterator[RevisionRecord | StepFailed]:
         """All records, by image and number; in the place of one that can't be understood, what is wrong with it."""
-        with _failing(self.folder):
+        with failing(self.folder):
             images = sorted(p.name for p in (self.folder / "images").iterdir() if _NAME.fullmatch(p.name))
             for image in images:
                 numbers = sorted(int(p.name) for p in (self.folder / "images" / image).iterdir() if _is_number(p.name))
@@ -125,14 +127,14 @@ class Repository:
 
     def disk(self, image: str, revision: int) -> Path:
         """The file with its bytes, to be read only. Raises ``NotFound``."""
-        with _failing(self.folder):
-            if not (disk := self._place(image, revision) / DISK).exists():
+        with failing(self.folder):
+            if not (disk := self.place(image, revision) / DISK).exists():
                 raise NotFound(f"{image}/{revision} is not in the repository {self.folder}")
             return disk
 
     def room(self) -> Room:
         """What is free, and what is promised of it."""
-        with _failing(self.folder):
+        with failing(self.folder):
             return self._room()
 
     # What changes it.
@@ -152,13 +154,13 @@ class Repository:
         of reading back. Raises ``Refused`` when there is no room or another revision of that number, ``OtherBytes``
         when other bytes come back than the record says; and what ``write`` and ``told`` raise.
         """
-        final = self._place(record.image, record.revision)
-        with _failing(self.folder), self._incoming(needs) as folder:
+        final = self.place(record.image, record.revision)
+        with failing(self.folder), self._incoming(needs) as folder:
             write(folder / DISK, told)
-            found = block_map.make(_synced(folder / DISK), told)
+            found = block_map.make(synced(folder / DISK), told)
             kept = complete(_agreed(record, found.content), folder / DISK)
-            _write_synced(folder / block_map.file_name(kept.sha256), found.packed())
-            _write_synced(folder / RECORD, _JSON.dump_json(kept, indent=2))
+            write_synced(folder / block_map.file_name(kept.sha256), found.packed())
+            write_synced(folder / RECORD, _JSON.dump_json(kept, indent=2))
             self._name(folder, final, kept)
         return kept
 
@@ -167,9 +169,9 @@ class Repository:
         record = self.find(image, revision)
         if record is None:
             raise NotFound(f"{image}/{revision} is not in the repository {self.folder}")
-        with _failing(self.folder):
+        with failing(self.folder):
             try:
-                return content.read(self._place(image, revision) / DISK, told) == Content(record.sha256, record.size)
+                return content.read(self.place(image, revision) / DISK, told) == Content(record.sha256, record.size)
             except FileNotFoundError:
                 return False
 
@@ -182,18 +184,18 @@ class Repository:
         if record is None:
             raise NotFound(f"{image}/{revision} is not in the repository {self.folder}")
         wanted = Content(record.sha256, record.size)
-        with _failing(self.folder):
-            disk, beside = self.disk(image, revision), self._place(image, revision) / block_map.file_name(record.sha256)
+        with failing(self.folder):
+            disk, beside = self.disk(image, revision), self.place(image, revision) / block_map.file_name(record.sha256)
             if disk.stat().st_size == record.size and (found := _read_map(beside, wanted)):
                 return found
             made = block_map.make(disk, told)
             _agreed(record, made.content)
-            with _locked(self.folder / "lock"):
+            with locked(self.folder / "lock"):
                 new = beside.with_suffix(".new")
                 new.unlink(missing_ok=True)
-                _write_synced(new, made.packed())
+                write_synced(new, made.packed())
                 new.rename(beside)
-                _sync_folder(beside.parent)
+                sync_folder(beside.parent)
             return made
 
     @contextmanager
@@ -202,30 +204,34 @@ class Repository:
         ``told`` is called now and then; what it raises ends the waiting. Bounds what is read from the repository's
         disks: whoever streams the same image meanwhile, or soon after, finds it in the page cache."""
         folder = self.folder / "reading"
-        with _failing(self.folder):
+        with failing(self.folder):
             folder.mkdir(exist_ok=True)
             place = _free_place(folder, at_once)
         while place is None:
             told()
             time.sleep(LOOK_AGAIN)
-            with _failing(self.folder):
+            with failing(self.folder):
                 place = _free_place(folder, at_once)
         with place:
             yield
 
     def remove(self, image: str, revision: int) -> None:
         """Delete a revision. Harmless when it is not here. It is gone by its name at once, then its bytes go."""
-        with _failing(self.folder):
+        self.leave(self.place(image, revision))
+
+    def leave(self, there: Path) -> None:
+        """Delete a folder of the repository; harmless when it is not there. Its name is gone at once."""
+        with failing(self.folder):
             leaving = self.folder / "leaving" / uuid.uuid4().hex
             with suppress(FileNotFoundError):
-                self._place(image, revision).rename(leaving)
-                _sync_folder(leaving.parent)
+                there.rename(leaving)
+                sync_folder(leaving.parent)
             shutil.rmtree(leaving, ignore_errors=True)
 
     def sweep(self) -> int:
         """Delete what was half-written or half-deleted when somebody died. How many there were."""
-        with _failing(self.folder):
-            with _locked(self.folder / "lock"):
+        with failing(self.folder):
+            with locked(self.folder / "lock"):
                 dead = [folder for folder in (self.folder / "incoming").iterdir() if not _is_written(folder)]
             dead += (self.folder / "leaving").iterdir()
             for folder in dead:
@@ -234,30 +240,31 @@ class Repository:
 
     def promise(self, folder: Path, needs: int) -> None:
         """Promise a folder of ``scratch`` more: so many bytes in all. Raises ``Refused`` when there is no room."""
-        with _failing(self.folder), _locked(self.folder / "lock"), (folder / PROMISED).open("r+b") as promised:
+        with failing(self.folder), locked(self.folder / "lock"), (folder / PROMISED).open("r+b") as promised:
             self._must_have(needs - int(promised.read()))
             promised.seek(0)
             promised.write(str(needs).encode())
 
-    # Inside.
-
-    def _place(self, image: str, revision: int) -> Path:
+    def place(self, image: str, revision: int) -> Path:
+        """The folder of a revision, whether it is there or not. Raises ``Refused`` for what can't be one."""
         if not _NAME.fullmatch(image) or not 0 < revision < 1_000_000_000:
             raise Refused(f"{image[:80]!r}, revision {revision}, can't be in a repository")
         return self.folder / "images" / image / str(revision)
+
+    # Inside.
 
     @contextmanager
     def scratch(self, needs: int) -> Iterator[Path]:
         """A folder for at most so many bytes, which goes with what is in it. Raises ``Refused`` when there is no
         room."""
-        with _failing(self.folder), self._incoming(needs) as folder:
+        with failing(self.folder), self._incoming(needs) as folder:
             yield folder
 
     @contextmanager
     def _incoming(self, needs: int) -> Iterator[Path]:
         """A folder of its own, with room promised; it is deleted if it still has that name afterwards."""
         folder = self.folder / "incoming" / uuid.uuid4().hex
-        with _locked(self.folder / "lock"):
+        with locked(self.folder / "lock"):
             self._must_have(needs)
             folder.mkdir()
             mine = (folder / PROMISED).open("xb")
@@ -294,8 +301,8 @@ class Repository:
                 raise Refused(f"{what} is in {self.folder} already, with other bytes") from None
         else:
             (final / PROMISED).unlink()
-        _sync_folder(final.parent)
-        _sync_folder(final.parent.parent)
+        sync_folder(final.parent)
+        sync_folder(final.parent.parent)
 
 
 def _agreed(record: RevisionRecord, found: Content) -> RevisionRecord:
@@ -369,43 +376,3 @@ def _free_place(folder: Path, at_once: int) -> BinaryIO | None:
         else:
             return place
     return None
-
-
-@contextmanager
-def _locked(file: Path) -> Iterator[None]:
-    with file.open("ab") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-# --- files ----------------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def _failing(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise Unreachable(f"the repository {folder} fails: {error.strerror or error}") from None
-
-
-def _write_synced(path: Path, held: bytes) -> None:
-    with path.open("xb") as file:
-        file.write(held)
-        file.flush()
-        os.fsync(file.fileno())
-    _sync_folder(path.parent)
-
-
-def _synced(path: Path) -> Path:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
-    return path
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

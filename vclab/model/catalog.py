@@ -161,8 +161,16 @@ class Computer:
     load_intent: str = ""  #: who wants it loaded anew when nobody holds it; empty: nobody
     load_image: str = ""  #: with that; empty: with what was loaded last
     load_revision: int = 0  #: 0: the one in production then
+    off_since: datetime | None = (
+        None  #: it was switched off since nobody needs it, and is switched on when somebody does
+    )
+    checked_at: datetime | None = None  #: while nobody had it; or when it was entered, before the first check
+    check_found: str = ""  #: empty: it was never checked
+    check_repair: str = ""  #: what followed from that, until somebody has it again
     power: str = ""  #: where it is switched (vclab.power.address); empty: by its endpoint, or not at all
     power_fingerprint: str = ""  #: of its BMC's certificate, pinned
+    hardware: str = ""  #: the record of its hardware, by an inspection: a ``NodeReport`` as JSON; empty: there is none
+    hardware_at: datetime | None = None  #: when that was found
     module: str = ""  #: of a lab machine: its endpoint's; empty: that of whichever image it gets
     module_data: str = ""  #: what only that module knows of it: versioned JSON, read by nobody else
     generation: int = 0  #: of its newest tenure; 0: never held

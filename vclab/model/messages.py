@@ -27,6 +27,7 @@ WAITER = "waiter"  #: signal to it: the id of a reservation that wants the compu
 LOADED = "loaded"  #: its signal to those: the computer's name; the store knows whether it ended well
 
 
+CHECK = "Check"  #: the workflow that checks an idle computer
 POWER = "Power"  #: the workflow that switches a computer, or tells its power
 INSPECTION = "Inspection"  #: the workflow that reads what hardware a computer has
 CAPTURE = "capture"  #: update
@@ -46,6 +47,16 @@ def workflow_id(reservation: str) -> str:
 def power_workflow(computer: str) -> str:
     """The workflow that switches a computer: one at a time."""
     return f"power-{computer}"
+
+
+def console_workflow(computer: str) -> str:
+    """The workflow that listens to a computer's console: one at a time. It is switched meanwhile."""
+    return f"console-{computer}"
+
+
+def check_workflow(computer: str) -> str:
+    """The workflow that checks an idle computer."""
+    return f"check-{computer}"
 
 
 def inspection_workflow(computer: str) -> str:

@@ -80,6 +80,11 @@ class BootEntry:
     where: str = ""
     on_disk: bool = False
 
+    @property
+    def is_network(self) -> bool:
+        """Whether it boots from the network."""
+        return bool({"mac", "ipv4", "ipv6", "uri"} & set(self.where.split("/")))
+
 
 @dataclass(frozen=True)
 class NodeReport:
@@ -107,10 +112,17 @@ class NodeReport:
 
 @dataclass(frozen=True)
 class Difference:
-    """Something that differs from the record, in words. ``too_little``: the node can do less than it should."""
+    """Something that differs from the record, in words. ``too_little``: the node can do less than it should.
+    ``guarded``: who had root rights on it may have changed it, and would still be in there after a load."""
 
     text: str
     too_little: bool = False
+    guarded: bool = False
+
+    @property
+    def grave(self) -> bool:
+        """Nobody gets the node before somebody has looked at it."""
+        return self.too_little or self.guarded
 
 
 # --- a claim --------------------------------------------------------------------------------------------------------
@@ -198,7 +210,7 @@ def differences(recorded: NodeReport, found: NodeReport) -> tuple[Difference, ..
         *_texts(recorded, found),
         *_boot_order(recorded, found),
     )
-    return tuple(sorted(every, key=lambda one: not one.too_little))
+    return tuple(sorted(every, key=lambda one: (not one.too_little, not one.guarded)))
 
 
 def _amounts(recorded: NodeReport, found: NodeReport) -> Iterator[Difference]:
@@ -248,21 +260,24 @@ def _texts(recorded: NodeReport, found: NodeReport) -> Iterator[Difference]:
     for name, text in said.items():
         old, new = getattr(recorded, name), getattr(found, name)
         if old and new and old != new:
-            yield Difference(f"{text} {new}, recorded is {old}")
+            yield Difference(f"{text} {new}, recorded is {old}", guarded=name.startswith("firmware"))
     if None not in (recorded.secure_boot, found.secure_boot) and recorded.secure_boot != found.secure_boot:
-        yield Difference(f"Secure Boot is {'on' if found.secure_boot else 'off'}, not as it is recorded")
+        yield Difference(f"Secure Boot is {'on' if found.secure_boot else 'off'}, not as it is recorded", guarded=True)
 
 
 def _boot_order(recorded: NodeReport, found: NodeReport) -> Iterator[Difference]:
-    """Of entries that are not on a disk: those come and go with what is written there."""
+    """Of entries that are not on a disk, for those come and go with what is written there; and as if the network came
+    first, for each load puts it there."""
     old, new = _own_order(recorded), _own_order(found)
     if old and new and old != new:
-        yield Difference(f"the boot order of its firmware is {', '.join(new)}; recorded is {', '.join(old)}")
+        text = f"the boot order of its firmware is {', '.join(new)}; recorded is {', '.join(old)}"
+        yield Difference(text, guarded=True)
 
 
 def _own_order(report: NodeReport) -> list[str]:
     entries = {entry.number: entry for entry in report.boot_entries if not entry.on_disk}
-    return [entries[number].label for number in report.boot_order if number in entries]
+    known = [entries[number] for number in report.boot_order if number in entries]
+    return [entry.label for entry in sorted(known, key=lambda entry: not entry.is_network)]
 
 
 # --- the disk that takes the image ----------------------------------------------------------------------------------

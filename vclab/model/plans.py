@@ -41,6 +41,7 @@ class Target:
     claimed_gb: int = 0  #: of its disk, which may be a child; 0: all of ``disk_gb``
     copy: str = ""  #: where the image's copy is on the storage, as its module says; empty: where its data says
     awaits_copy: bool = False  #: the copy must be made first
+    kept: bool = False  #: of a computer that stays: it held this revision, clean, when it was taken
     image_data: str = ""  #: ``Image.module_data``; only the module reads it
     endpoint_data: str = ""  #: ``Endpoint.module_data``, as it was when it was placed; only the module reads it
 

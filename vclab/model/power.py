@@ -1,5 +1,6 @@
 """Switching a computer that somebody asks for: the workflow's input, what it is carried out with, and the answer."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,7 +8,7 @@ from ipaddress import ip_address, ip_network
 from urllib.parse import urlsplit
 
 from vclab.model.plans import Target
-from vclab.model.traits import Operation
+from vclab.model.traits import Operation, Traits
 
 
 class PowerVerb(StrEnum):
@@ -19,6 +20,7 @@ class PowerVerb(StrEnum):
     RESET = "reset"
     BOOT_DEVICE = "boot-device"
     CHECK = "check"  #: the power, and what is wrong with how its BMC is guarded
+    CONSOLE = "console"  #: what comes on its serial console
 
     @property
     def operation(self) -> Operation | None:
@@ -42,11 +44,13 @@ class Switch:
     always: bool = False  #: boot-device: not the next time only
     forced: bool = False  #: although somebody holds the computer
     intent: str = ""
+    listen_seconds: float = 0.0  #: console: for so long
+    take: bool = False  #: console: a session of somebody else is ended
 
     @property
     def changes(self) -> bool:
         """Whether anything is changed."""
-        reads = PowerVerb.STATUS, PowerVerb.CHECK
+        reads = PowerVerb.STATUS, PowerVerb.CHECK, PowerVerb.CONSOLE
         return self.verb not in reads and (self.verb is not PowerVerb.BOOT_DEVICE or bool(self.device))
 
 
@@ -57,6 +61,13 @@ class PowerAddress:
     address: str = ""  #: as ``vclab.power.address`` reads it; empty: by its endpoint, or not at all
     password_ref: str = ""
     fingerprint: str = ""  #: of Redfish: SHA-256 of its certificate; pinned
+
+
+def can_be_switched(address: str, traits: Traits) -> bool:
+    """Whether a computer can be switched off and on again: at its own address, else by its endpoint."""
+    if address:
+        return address != "none"
+    return traits.can(Operation.POWER_ON) and traits.can(Operation.POWER_OFF)
 
 
 def network_of(address: str) -> str:
@@ -92,3 +103,20 @@ class PowerSeen:
     device: str = ""
     always: bool = False
     warnings: tuple[str, ...] = ()  #: the worst first
+    lines: tuple[str, ...] = ()  #: of its console, the last ones
+
+
+MOST_LINES = 300
+"""Of a console that are told at one time."""
+
+
+def console_text(count: int, lines: Sequence[str]) -> str:
+    """What came on a console until now, as the text of a step's progress: how many lines, and the last ones."""
+    return "\n".join((f"{count} lines", *lines[-MOST_LINES:]))
+
+
+def console_lines(text: str) -> tuple[int, tuple[str, ...]]:
+    """Back from that; nothing where it is another text."""
+    first, *lines = text.split("\n")
+    count = first.removesuffix(" lines")
+    return (int(count), tuple(lines)) if count.isdecimal() and len(count) < 15 else (0, ())

@@ -38,6 +38,7 @@ class Health:
     images: int = 3  #: a host rests after failed loads of so many different images in a row
     check_after: float = 600.0  #: the first check; each one in vain doubles the pause
     check_longest: float = 21_600.0  #: the longest pause between two checks
+    check_computers_every: float = 3600.0  #: a computer that is lent is checked so often while nobody has it; 0: never
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,9 @@ class Idle:
 
     loads_per_network: int = 8  #: background loads at one time of computers whose BMCs are in one network (/24)
     loads_per_site: int = 16  #: and at one site, which has its repositories
+    off_after: float = 900.0
+    """Seconds: a computer that nobody has had for so long, and nobody is promised within as long, is switched off where
+    its group says so."""
 
 
 @dataclass(frozen=True)

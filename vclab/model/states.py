@@ -77,8 +77,13 @@ class Purpose(StrEnum):
     LOAD = "load"  #: a background load: no reservation waits for it
     REMOVAL = "removal"  #: the machine on it is removed
     CAPTURE = "capture"  #: what was captured is sealed or tried on it
-    POWER = "power"  #: an operator switches it
+    POWER = "power"  #: it is switched
     INSPECTION = "inspection"  #: what hardware it has is read
+    CHECK = "check"  #: it is idle, and looked at
+
+
+BRIEF = (Purpose.POWER, Purpose.CHECK)
+"""What a computer is held for by vclab itself, for minutes: whoever wants it waits."""
 
 
 class Word(StrEnum):

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar, Protocol
 
+from vclab.model.bmc_facts import BmcFacts
 from vclab.model.errors import Unreachable
 from vclab.power.address import Address, Scheme
 
@@ -80,6 +81,7 @@ class Driver(Protocol):
 
     commands: ClassVar[frozenset[Command]]
     boots: ClassVar[bool]  #: it can be told what to boot from
+    has_facts: ClassVar[bool]  #: it says something of its accounts and settings
     sees_off: ClassVar[bool]  #: off is seen. Else off is a computer that does not answer, and so unknown
 
     def power(self) -> Seen:
@@ -93,6 +95,13 @@ class Driver(Protocol):
 
     def set_boot(self, boot: Boot) -> None:
         """Set that."""
+
+    def listen(self, seconds: float, take: bool) -> bytes:
+        """What comes on the serial console within so many seconds, from the first call on. ``take``: a session of
+        somebody else is ended."""
+
+    def facts(self) -> BmcFacts:
+        """What the BMC says of its accounts and settings. Nothing is changed."""
 
     def close(self) -> None:
         """Log out; twice is harmless."""

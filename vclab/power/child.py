@@ -4,6 +4,7 @@ JSON lines: first how the BMC is reached, with the password; then one call a lin
 with its input, and by itself a little after the limit of an answer, should nobody be left to kill it.
 """
 
+import base64
 import json
 import os
 import resource
@@ -75,6 +76,10 @@ def _called(driver: Driver, call: Mapping[str, Any]) -> dict[str, Any]:
             return {"device": boot.device, "once": boot.once}
         case {"do": "set_boot", "device": device, "once": once}:
             driver.set_boot(Boot(BootDevice(device), bool(once)))
+        case {"do": "listen", "seconds": seconds, "take": take}:
+            return {"held": base64.b64encode(driver.listen(min(float(seconds), GRACE), bool(take))).decode()}
+        case {"do": "facts"}:
+            return driver.facts().document()
         case _:
             raise StepFailed(f"can't be asked for {call.get('do')}")
     return {}

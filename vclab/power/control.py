@@ -9,10 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NoReturn
 
+from vclab.model.bmc_facts import BmcFacts
 from vclab.model.errors import Interrupted, Refused, StepFailed, Unreachable, VclabError
-from vclab.model.steps import StepContext
+from vclab.model.steps import StepContext, Unattended
 from vclab.power.address import Scheme
 from vclab.power.base import Bmc, Boot, BootDevice, Command, Driver, LoginRefused, PowerState, Seen
+from vclab.power.console import Lines
 from vclab.power.findings import findings
 from vclab.power.none import NoPower
 from vclab.power.probe import addresses, probe
@@ -24,6 +26,12 @@ LONGEST_SOFT_OFF = 1800.0
 """Seconds that a system may have to shut down."""
 LONGEST_IPMI_PASSWORD = 20
 """Bytes (IPMI 2.0, 22.30)."""
+CONSOLES = frozenset({Scheme.IPMI})
+LONGEST_LISTENING = 4 * 3600.0
+"""Seconds."""
+_FACTS = 4.0  #: times the limit of an answer: a BMC is asked for each of its accounts
+_LISTEN = 1.0  #: seconds between two calls
+_BY_IPMI = "serial over LAN is offered by IPMI only: ipmi://USER@HOST"
 _FINGERPRINT = 64  #: hex digits of SHA-256
 _PAUSES = (0.2, 0.5, 1.0, 2.0)  #: seconds between two looks at the power; the last one again and again
 _LOOK = 0.1
@@ -145,12 +153,58 @@ class Power:
                 raise StepFailed(f"took {_words(wanted)} as boot device, but reads back {_words(found)}")
             return found
 
+    def console(
+        self,
+        bmc: Bmc,
+        seconds: float,
+        context: StepContext,
+        take: bool = False,
+        told: Callable[[Lines], None] = lambda lines: None,
+    ) -> tuple[str, ...]:
+        """Listen to the computer's serial console for so many seconds, or until the step is asked to stop: the last
+        lines, printable. ``take``: a session of somebody else is ended. ``told`` is called now and then with what has
+        come; what it raises ends it. Other operations on the BMC go on meanwhile."""
+        _validate(bmc)
+        if bmc.address.scheme not in CONSOLES:
+            raise Refused(f"{bmc.computer} has no serial console here: its power is {bmc.address.scheme}", _BY_IPMI)
+        if not 0 < seconds <= LONGEST_LISTENING:
+            raise Refused(f"a console can be listened to for up to {LONGEST_LISTENING:g} s, not {seconds:g}")
+        try:
+            return self._listened(bmc, seconds, context, take, told)
+        except (Unreachable, StepFailed) as error:
+            _named(error, bmc, "console")
+
+    def _listened(
+        self, bmc: Bmc, seconds: float, context: StepContext, take: bool, told: Callable[[Lines], None]
+    ) -> tuple[str, ...]:
+        lines, deadline = Lines(), time.monotonic() + seconds
+        with self._turns.take(bmc.address.place, "console", self._limits.turn, context):
+            # Not stopped by the context: a child that is killed leaves the console in use.
+            driver = self._open(bmc, Unattended())
+        try:
+            while (left := deadline - time.monotonic()) > 0 and not context.cancelled:
+                lines.feed(driver.listen(min(left, _LISTEN), take))
+                told(lines)
+        finally:
+            driver.close()
+        return lines.last
+
+    def facts(self, bmc: Bmc, context: StepContext) -> BmcFacts:
+        """Tell what the BMC says of its accounts and settings; empty where it has nothing to say. Nothing is
+        changed."""
+        _validate(bmc)
+        if not DRIVERS[bmc.address.scheme].has_facts:
+            return BmcFacts()
+        with self._driver(bmc, "facts", context, _FACTS) as driver:
+            return driver.facts()
+
     @contextmanager
-    def _driver(self, bmc: Bmc, verb: str, context: StepContext) -> Iterator[Driver]:
-        """Logged in, for one operation, and in turn. What is raised names the computer and its BMC."""
+    def _driver(self, bmc: Bmc, verb: str, context: StepContext, patience: float = 1.0) -> Iterator[Driver]:
+        """Logged in, for one operation, and in turn; ``patience``: so many times the usual limit for each answer. What
+        is raised names the computer and its BMC."""
         try:
             with self._turns.take(bmc.address.place or bmc.computer, verb, self._limits.turn, context):
-                driver = self._open(bmc, context)
+                driver = self._open(bmc, context, patience)
                 try:
                     yield driver
                 finally:
@@ -158,7 +212,7 @@ class Power:
         except (Unreachable, StepFailed) as error:
             _named(error, bmc, verb)
 
-    def _open(self, bmc: Bmc, context: StepContext) -> Driver:
+    def _open(self, bmc: Bmc, context: StepContext, patience: float = 1.0) -> Driver:
         match bmc.address.scheme:
             case Scheme.NONE:
                 return NoPower()
@@ -170,7 +224,7 @@ class Power:
         if tried == password and time.monotonic() - at < self._limits.refused:
             raise LoginRefused(why)
         try:
-            return Child(bmc, password, self._limits.answer, context)
+            return Child(bmc, password, self._limits.answer * patience, context)
         except LoginRefused as error:
             self._refused[str(bmc.address)] = (time.monotonic(), password, error.message)
             raise

@@ -6,13 +6,20 @@ which vendor the BMC is of, and may then go ways of its own.
 
 import contextlib
 import socket
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
+from vclab.model.bmc_facts import MOST, BmcFacts
 from vclab.model.errors import StepFailed, Unreachable
 from vclab.power.address import Address
 from vclab.power.base import Boot, BootDevice, Command, LoginRefused, PowerState, Seen
 
-_CHASSIS = 0  #: network function
+_CHASSIS, _APPLICATION = 0, 6  #: network functions
+_DEVICE_ID, _USER_ACCESS, _USER_NAME = 0x01, 0x44, 0x46
+_THIS_CHANNEL = 0x0E
+_DISABLED, _MESSAGES = 2, 0x10  #: of a user's access: the status, and that it may log in (22.27)
+_PRIVILEGES = {1: "callback", 2: "user", 3: "operator", 4: "administrator", 5: "OEM"}
+_SHORTEST = 4  #: bytes of an answer that are looked at
 _STATUS, _CONTROL = 1, 2
 _BYTES = {Command.OFF: 0, Command.ON: 1, Command.RESET: 3, Command.SOFT_OFF: 5}
 _DEVICES = {
@@ -32,6 +39,7 @@ class Ipmi:
 
     commands: ClassVar[frozenset[Command]] = frozenset(Command)
     boots: ClassVar[bool] = True
+    has_facts: ClassVar[bool] = True
     sees_off: ClassVar[bool] = True
 
     def __init__(self, address: Address, password: str, fingerprint: str = "") -> None:
@@ -39,7 +47,8 @@ class Ipmi:
         from pyghmi.exceptions import IpmiException
         from pyghmi.ipmi.command import Command as Session
 
-        self._error = IpmiException
+        self._error, self._port = IpmiException, address.port
+        self._console: Any = None
         try:
             socket.getaddrinfo(address.host, address.port, type=socket.SOCK_DGRAM)
             self._session: Any = Session(
@@ -75,13 +84,53 @@ class Ipmi:
         with self._said():
             self._session.set_bootdev(_DEVICES[boot.device], persist=not boot.once, uefiboot=True)
 
+    def listen(self, seconds: float, take: bool) -> bytes:
+        """Serial over LAN, beside other commands of this session."""
+        from vclab.power.sol import Sol
+
+        with self._said():
+            if self._console is None:
+                self._console = Sol(self._session.ipmi_session, self._port, take)
+            return bytes(self._console.received(seconds))
+
+    def facts(self) -> BmcFacts:
+        """Users who may log in by this channel (22.22 to 22.29), a boot device that is set for ever, and the version
+        of the BMC's firmware (20.1). IPMI tells nothing of the settings of the computer's firmware."""
+        version = self._ask_application(_DEVICE_ID)
+        boot = self.boot()
+        always = () if boot.once or boot.device is BootDevice.DEFAULT else (str(boot.device),)
+        return BmcFacts(tuple(self._accounts()), always, "", f"{version[2] & 0x7F}.{version[3]:02x}")
+
+    def _accounts(self) -> Iterator[str]:
+        most = 1
+        number = 0
+        while (number := number + 1) <= most:
+            access = self._ask_application(_USER_ACCESS, _THIS_CHANNEL, number)
+            most = min(access[0] & 0x3F, MOST)
+            privilege, status = access[3] & 0x0F, access[1] >> 6
+            if status == _DISABLED or privilege not in _PRIVILEGES or not (status or access[3] & _MESSAGES):
+                continue
+            yield f"{number} {self._user_name(number) or '(without a name)'}: {_PRIVILEGES[privilege]}"
+
+    def _user_name(self, number: int) -> str:
+        try:
+            return self._ask_application(_USER_NAME, number).rstrip(b"\0").decode("ascii", "replace")
+        except StepFailed:  # some have no name, and say so by an error
+            return ""
+
     def close(self) -> None:
         """Log out: BMCs have few sessions."""
         with contextlib.suppress(Exception):
+            if self._console is not None:
+                self._console.close()
+        with contextlib.suppress(Exception):
             self._session.ipmi_session.logout()
 
-    def _ask(self, command: int, *data: int) -> bytes:
-        answer = self._session.raw_command(netfn=_CHASSIS, command=command, data=data)
+    def _ask_application(self, command: int, *data: int) -> bytes:
+        return self._ask(command, *data, function=_APPLICATION).ljust(_SHORTEST, b"\0")
+
+    def _ask(self, command: int, *data: int, function: int = _CHASSIS) -> bytes:
+        answer = self._session.raw_command(netfn=function, command=command, data=data)
         if "error" in answer:
             raise _refusal(str(answer["error"]), answer.get("code"))
         return bytes(answer["data"])

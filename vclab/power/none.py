@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from vclab.model.bmc_facts import BmcFacts
 from vclab.model.errors import Refused
 from vclab.power.base import Boot, Command, PowerState, Seen
 
@@ -11,6 +12,7 @@ class NoPower:
 
     commands: ClassVar[frozenset[Command]] = frozenset()
     boots: ClassVar[bool] = False
+    has_facts: ClassVar[bool] = False
     sees_off: ClassVar[bool] = False
 
     def power(self) -> Seen:
@@ -27,6 +29,14 @@ class NoPower:
 
     def set_boot(self, boot: Boot) -> None:
         """Never called: ``boots`` is false."""
+        raise Refused("it has no power control")
+
+    def listen(self, seconds: float, take: bool) -> bytes:
+        """Never called: it has no console."""
+        raise Refused("it has no power control")
+
+    def facts(self) -> BmcFacts:
+        """Never called: ``has_facts`` is false."""
         raise Refused("it has no power control")
 
     def close(self) -> None:

@@ -1,5 +1,6 @@
 """A driver in a child process: killed at its limit, when the step is to stop, and when its parent leaves it."""
 
+import base64
 import contextlib
 import json
 import math
@@ -13,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from vclab.model import reported
+from vclab.model.bmc_facts import BmcFacts, facts_of
 from vclab.model.errors import Interrupted, StepFailed, Unreachable
 from vclab.model.steps import StepContext
 from vclab.power.base import Bmc, Boot, BootDevice, Command, PowerState, Seen
@@ -29,6 +31,7 @@ class Child:
 
     commands: ClassVar[frozenset[Command]] = frozenset(Command)
     boots: ClassVar[bool] = True
+    has_facts: ClassVar[bool] = True
     sees_off: ClassVar[bool] = True
 
     def __init__(self, bmc: Bmc, password: str, seconds: float, context: StepContext) -> None:
@@ -61,6 +64,18 @@ class Child:
     def set_boot(self, boot: Boot) -> None:
         """As in ``Driver``."""
         self._ask(do="set_boot", device=boot.device, once=boot.once)
+
+    def listen(self, seconds: float, take: bool) -> bytes:
+        """As in ``Driver``; for ``child.GRACE`` seconds at most."""
+        said = self._ask(do="listen", seconds=seconds, take=take)
+        try:
+            return base64.b64decode(str(said.get("held")), validate=True)
+        except ValueError:
+            raise Unreachable("can't be asked: its program answers nonsense") from None
+
+    def facts(self) -> BmcFacts:
+        """As in ``Driver``."""
+        return facts_of(self._ask(do="facts"))
 
     def close(self) -> None:
         """Let it log out; kill it if it does not."""

@@ -6,6 +6,7 @@ HTTP basic authentication: a session would be left behind by a child that is kil
 
 import hashlib
 import hmac
+import json
 import logging
 import socket
 import ssl
@@ -13,6 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
+from vclab.model import reported
+from vclab.model.bmc_facts import MOST, BmcFacts, facts_of
 from vclab.model.errors import StepFailed, Unreachable
 from vclab.power.address import Address
 from vclab.power.base import Boot, BootDevice, Command, LoginRefused, PowerState, Seen
@@ -34,6 +37,8 @@ _TARGETS = {
     BootDevice.CD: "Cd",
     BootDevice.SETUP: "BiosSetup",
 }
+_ACCOUNTS = "/redfish/v1/AccountService/Accounts"
+_HAS_NONE = (404, 405, 501)
 _STATES = {"On": PowerState.ON, "Off": PowerState.OFF}
 
 
@@ -42,6 +47,7 @@ class Redfish:
 
     commands: ClassVar[frozenset[Command]] = frozenset(Command)
     boots: ClassVar[bool] = True
+    has_facts: ClassVar[bool] = True
     sees_off: ClassVar[bool] = True
 
     def __init__(self, address: Address, password: str, fingerprint: str = "") -> None:
@@ -102,6 +108,55 @@ class Redfish:
                 target = sushy.BootSource(_TARGETS[boot.device])
                 self._system.set_system_boot_options(target=target, enabled=enabled)
 
+    def listen(self, seconds: float, take: bool) -> bytes:
+        """Never called: Redfish carries no serial console."""
+        raise StepFailed("offers no serial console")
+
+    def facts(self) -> BmcFacts:
+        """Accounts (DSP0268, ManagerAccount), boot order and BIOS attributes of the system, version of the manager.
+        What a BMC does not have is not told."""
+        with _said(self._user):
+            system = self._get(self._system.path)
+            settings = self._get(_link(system.get("Bios"))).get("Attributes")
+            managers = _links(system.get("Links"), "ManagedBy")
+            manager = self._get(managers[0]) if managers else {}
+            boot = system.get("Boot")
+            order = boot.get("BootOrder") if isinstance(boot, dict) else []
+            plain = json.dumps(settings, sort_keys=True).encode() if isinstance(settings, dict) and settings else b""
+            return facts_of(
+                {
+                    "accounts": self._accounts(),
+                    "boot": order,
+                    "settings": hashlib.sha256(plain).hexdigest() if plain else "",
+                    "version": manager.get("FirmwareVersion"),
+                }
+            )
+
+    def _accounts(self) -> list[str] | None:
+        """Those that are enabled; None: it does not tell."""
+        members = _links(self._get(_ACCOUNTS), "Members")
+        found = []
+        for path in members[:MOST]:
+            account = self._get(path)
+            if account.get("UserName") and account.get("Enabled", True) is not False:
+                name, role = (reported.line(account.get(key), 40) for key in ("UserName", "RoleId"))
+                found.append(f"{name}: {role or 'no role'}")
+        return sorted(found) if members else None
+
+    def _get(self, path: str) -> dict[str, Any]:
+        """A document of this BMC; empty: it has none."""
+        from sushy import exceptions
+
+        if not path.startswith("/redfish/v1/"):
+            return {}
+        try:
+            found = self._system._conn.get(path).json()
+        except exceptions.HTTPError as error:
+            if error.status_code in _HAS_NONE:
+                return {}
+            raise
+        return found if isinstance(found, dict) else {}
+
     def close(self) -> None:
         """Nothing is left at the BMC."""
 
@@ -120,6 +175,14 @@ def certificate(address: Address) -> str:
     except OSError as error:
         raise Unreachable(f"accepts no TLS connection: {error.strerror or error}") from None
     return hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
+
+
+def _link(said: object) -> str:
+    return str(said.get("@odata.id", "")) if isinstance(said, dict) else ""
+
+
+def _links(said: object, key: str) -> list[str]:
+    return [_link(each) for each in reported.objects(said, key)]
 
 
 def _system(address: Address, password: str, fingerprint: str) -> Any:

@@ -9,6 +9,7 @@ import socket
 from collections.abc import Callable
 from typing import ClassVar
 
+from vclab.model.bmc_facts import BmcFacts
 from vclab.model.errors import StepFailed, Unreachable
 from vclab.power.address import Address
 from vclab.power.base import Boot, Command, PowerState, Seen
@@ -23,6 +24,7 @@ class WakeOnLan:
 
     commands: ClassVar[frozenset[Command]] = frozenset({Command.ON, Command.SOFT_OFF})
     boots: ClassVar[bool] = False
+    has_facts: ClassVar[bool] = False
     sees_off: ClassVar[bool] = False
 
     def __init__(self, address: Address, shut_down: Callable[[], None]) -> None:
@@ -55,6 +57,14 @@ class WakeOnLan:
     def set_boot(self, boot: Boot) -> None:
         """Never called: ``boots`` is false."""
         raise StepFailed("can't be told what to boot from")
+
+    def listen(self, seconds: float, take: bool) -> bytes:
+        """Never called: it has no console."""
+        raise StepFailed("has no serial console")
+
+    def facts(self) -> BmcFacts:
+        """Never called: ``has_facts`` is false."""
+        raise StepFailed("has no BMC")
 
     def close(self) -> None:
         """Nothing is open."""

@@ -74,13 +74,15 @@ class FakeMetal(Pretended):
 
     def node_status(self, target: Target) -> NodeStatus:
         """What the computer holds now. One that was taken back unclean holds nothing that anybody knows."""
-        status = super().node_status(target)
-        if self._world.find(target.instance_uuid) is None:
+        status, machine = super().node_status(target), self._world.find(target.instance_uuid)
+        if machine is None:
             return replace(status, why=f"nothing was ever loaded on {target.computer}")
+        if not machine.on and not machine.tainted and _holds(machine, target):
+            return replace(status, status=Status.POST_LOAD, why="it is off, and holds the image")
         return status
 
     def load_plan(self, target: Target, status: NodeStatus) -> Plan:
-        """READY: take it over; POST_LOAD: prepare it too; RELOAD: everything."""
+        """READY: take it over; POST_LOAD: prepare it too, and switch it on if it is off; RELOAD: everything."""
 
         def guest(*steps: tuple[str, str, Profile]) -> tuple[Step, ...]:
             return tuple(
@@ -92,6 +94,10 @@ class FakeMetal(Pretended):
         if status.status is Status.RELOAD:
             return Plan(
                 (_DEPLOY, _BOOT, replace(_FIND, in_guest=bool(target.guest)), *guest(_WAIT, _PREPARE, _READ)), status
+            )
+        if status.power == "off":
+            return Plan(
+                (_ADOPT, _BOOT, replace(_FIND, in_guest=bool(target.guest)), *guest(_WAIT, _PREPARE, _READ)), status
             )
         # The password of root is of this tenure, so it is prepared again.
         return Plan((_ADOPT, *guest(_PREPARE, _READ)), status)

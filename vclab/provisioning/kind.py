@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 from vclab.fake_world import World
 from vclab.model.catalog import Computer, Endpoint
-from vclab.model.plans import Target
+from vclab.model.plans import Becomes, Target
 from vclab.model.power import PowerAddress
+from vclab.model.revisions import RevisionRecord
+from vclab.model.steps import StepContext
 from vclab.model.traits import Traits
 from vclab.provisioning.base import ProvisioningModule
 from vclab.provisioning.data import ModuleData, NoData
@@ -30,6 +32,8 @@ class Metal:
     ssh_key: Path  #: the management node's, which the imaging environment lets in
     switched: Callable[[str], PowerAddress]  #: where a computer is switched, by its name
     repositories: Callable[[Target], Sequence[Path]]  #: folders that have a target's revision
+    all_repositories: Callable[[], Sequence[Path]]  #: all folders of the site
+    captured: Callable[[Becomes], RevisionRecord]  #: the record of what is captured; its content is not known
     streams_at_once: int  #: from one repository
 
 
@@ -45,6 +49,7 @@ class Surroundings:
     sanitize: Callable[
         [Target, Callable[[], None]], None
     ]  #: fenced: remove what the users of a target's tenure left, and verify
+    wake: Callable[[Computer, StepContext], None]  #: fenced: have a lent computer on that can be switched
     metal: Metal | None = None  #: None: nothing of bare metal is driven from here
     calls_at_once: int = 4  #: calls under way to one endpoint
     dhcp_leases: Path | None = None  #: dnsmasq's lease file

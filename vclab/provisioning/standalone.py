@@ -16,19 +16,21 @@ from vclab.model.catalog import Computer
 from vclab.model.errors import NotYet, StepFailed, Unreachable, VclabError
 from vclab.model.inventory import HostFacts, Inventory
 from vclab.model.plans import Evidence, Facts, NodeStatus, Plan, Profile, Status, Step, StepInput, Target, Whereabouts
+from vclab.model.power import can_be_switched
 from vclab.model.states import ComputerState
 from vclab.model.steps import BlockingStep, StepContext
 from vclab.model.traits import Traits
 from vclab.provisioning.kind import Kind, Need, Surroundings
 
 NAME = "standalone"
-TRAITS = Traits(lent=True, identity=False)  # they can only be switched by hand
+TRAITS = Traits(lent=True, identity=False)  # they are switched by what is entered for each, not by their endpoint
 
 SSH_PORT = 22
 ANSWER_SECONDS = 1.5  #: within which a machine in the same building accepts a connection
 WAIT_SECONDS = 60.0  #: for one that has just been restarted; after that it counts as off
 LOOKS_AT_ONCE = 16
 
+_WAKE = Step("standalone.wake", "Switch it on")
 _CHECK = Step("standalone.check", "See whether it answers", Profile.LOOK)
 _GUEST = (
     Step("wait_ssh", "Log in by SSH", Profile.LOOK, in_guest=True),
@@ -45,7 +47,7 @@ class Standalone:
 
     ``group`` gives the machines of an endpoint; ``why_not_free`` asks one who sits at it ("" if nobody does);
     ``sanitize`` removes what the users of a target's tenure left, and verifies; it asks the given fence before each
-    change. All block.
+    change. ``wake`` has one on that can be switched. All block.
     """
 
     name = NAME
@@ -56,11 +58,13 @@ class Standalone:
         group: Callable[[str], Sequence[Computer]],
         why_not_free: Callable[[Computer], str],
         sanitize: Callable[[Target, Callable[[], None]], None],
+        wake: Callable[[Computer, StepContext], None],
         answer_seconds: float = ANSWER_SECONDS,
     ) -> None:
         self._group = group
         self._why_not_free = why_not_free
         self._sanitize = sanitize
+        self._wake = wake
         self._answer_seconds = answer_seconds
 
     def survey(self, endpoint: str) -> Inventory:
@@ -75,8 +79,9 @@ class Standalone:
         return HostFacts(machine.name, 0, 0, usable=not why_not, why_not=why_not)
 
     def _why_not(self, machine: Computer) -> str:
-        """Its holder may be logged in at it; the tenure keeps all others away."""
-        if machine.holder or machine.state is ComputerState.MAINTENANCE:
+        """Its holder may be logged in at it; the tenure keeps all others away. One that was switched off since nobody
+        needs it is switched on for whoever does."""
+        if machine.holder or machine.state is ComputerState.MAINTENANCE or machine.off_since:
             return ""
         try:
             self._knock(machine)
@@ -97,10 +102,17 @@ class Standalone:
         return Whereabouts(self._machine(target).private_address)
 
     def load_plan(self, target: Target, status: NodeStatus) -> Plan:
-        """Always the same: nothing that was found earlier makes a later look needless."""
+        """Always the same, but that one which does not answer is switched on, if it can be: nothing that was found
+        earlier makes a later look needless."""
         if not target.guest:
             raise StepFailed(f"{target.computer}: a lab machine needs a guest, which prepares it")
-        return Plan((_CHECK, *(replace(step, name=f"{target.guest}.{step.name}") for step in _GUEST)), status)
+        known = (each for each in self._group(target.endpoint) if each.name == target.computer)
+        switched = status.power != "on" and any(can_be_switched(each.power, TRAITS) for each in known)
+        return Plan(
+            ((_WAKE,) if switched else ())
+            + (_CHECK, *(replace(step, name=f"{target.guest}.{step.name}") for step in _GUEST)),
+            status,
+        )
 
     def evidence(self, target: Target) -> Evidence:
         """Whether it answers; that it is on is known only then."""
@@ -112,8 +124,12 @@ class Standalone:
         return Evidence("on", (f"{target.computer} answers at {machine.private_address}, port {SSH_PORT}",))
 
     def steps(self) -> Mapping[str, BlockingStep]:
-        """The module's own step by its recorded name."""
-        return {_CHECK.name: self._check}
+        """The module's own steps by recorded name."""
+        return {_WAKE.name: self._switch_on, _CHECK.name: self._check}
+
+    def _switch_on(self, context: StepContext, given: StepInput) -> Facts:
+        self._wake(self._machine(given.target), context)
+        return Facts()
 
     def _check(self, context: StepContext, given: StepInput) -> Facts:
         """Its address and pinned host key. Raises ``NotYet`` for a minute or more while it does not answer,
@@ -164,7 +180,7 @@ class Standalone:
 
 def build(surroundings: Surroundings) -> Standalone:
     """The driver."""
-    return Standalone(surroundings.group, surroundings.why_not_free, surroundings.sanitize)
+    return Standalone(surroundings.group, surroundings.why_not_free, surroundings.sanitize, surroundings.wake)
 
 
 KIND = Kind(NAME, TRAITS, build, computer_needs=(Need.ADDRESS,))

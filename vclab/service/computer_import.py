@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from vclab.model.errors import Invalid, Refused, VclabError
 from vclab.provisioning import registry
 from vclab.service import lab_machines, power
+from vclab.service.endpoints import refuse_without_secrets
 from vclab.service.finding import near, quoted
 from vclab.service.lab_machines import LabMachine, Present, Wanted, What
 from vclab.service.power import Attempt, Tried
@@ -180,7 +181,10 @@ async def _planned(call: Call, question: Table) -> Planned:
     if not 0 < len(question.rows) <= MOST_LINES:
         raise Invalid(f"a table has 1 to {MOST_LINES} lines, not {len(question.rows)}")
     kept = lab_machines.kept_by(call)
-    return await call.backend.read(lambda session: _plan(Present.of(session), question.rows, kept))
+    planned = await call.backend.read(lambda session: _plan(Present.of(session), question.rows, kept))
+    if any(each.address and power.has_password(each.address) for each in planned.wanted.values()):
+        refuse_without_secrets(call)
+    return planned
 
 
 def _plan(present: Present, rows: Sequence[Row], kept: lab_machines.Kept) -> Planned:

@@ -14,15 +14,16 @@ from vclab.model import messages
 from vclab.model.catalog import ComputerKind, Identity, IdentityPool
 from vclab.model.errors import Invalid, NotFound, Refused
 from vclab.model.rules import Rules
-from vclab.model.states import ComputerState
+from vclab.model.states import OUT_OF_SERVICE, ComputerState
 from vclab.service import checks, module_data, power
+from vclab.service.endpoints import Login
 from vclab.service.failures import FailedStep
 from vclab.service.finding import known
 from vclab.service.power import Switchable
 from vclab.service.retiring import Disable, Kept, Named
 from vclab.service.use_case import Call, Nothing, Question, Rule, act, read
 from vclab.service.views import Time, View
-from vclab.store import background_loads, catalog, failed_steps, maintenance, tenures
+from vclab.store import background_loads, catalog, failed_steps, inspections, maintenance, tenures
 
 MAC_PREFIX = "02:76:63"  # locally administered, and "vc" in ASCII
 MOST = 4096
@@ -52,6 +53,10 @@ class Computer(View):
     load_intent: str  #: who wants it loaded anew when nobody holds it; empty: nobody
     load_image: str  #: with that; empty: with what was loaded last
     load_revision: int  #: 0: the one in production then
+    off_since: Time | None  #: it was switched off since nobody needs it, and is switched on when somebody does
+    checked_at: Time | None  #: while nobody had it; or when it was entered, before the first check
+    check_found: str  #: empty: it was never checked
+    check_repair: str  #: what followed from that, until somebody has it again: "switched on", "reload", "maintenance"
     power: str  #: where it is switched; empty: by its endpoint, or not at all
     power_fingerprint: str  #: of its BMC's certificate, pinned
     module: str  #: of a lab machine: its endpoint's
@@ -66,13 +71,17 @@ class Computer(View):
     def of(cls, computer: model.Computer, **more: Any) -> "Computer":
         """A computer as it is stored."""
         data, error = module_data.document(computer)
-        return cls(**asdict(computer) | {"module_data": data, "error": error or None}, **more)
+        known = asdict(computer) | {"module_data": data, "error": error or None}
+        del known["hardware"], known["hardware_at"]  # a detailed one has them
+        return cls(**known, **more)
 
 
 class DetailedComputer(Computer):
-    """A computer, and to keepers the background load of it that failed."""
+    """A computer with its hardware, and to keepers the background load of it that failed."""
 
     failure: FailedStep | None
+    hardware: dict[str, Any] | None  #: as an inspection has recorded it; null: none has
+    hardware_at: Time | None
 
 
 class AddPool(Question):
@@ -115,7 +124,7 @@ class Reload(Question):
 
 
 class WhichReload(Reload):
-    """The same, also of all computers of a ``group`` (an endpoint)."""
+    """The same, also of all computers of a ``group`` (an endpoint) but those in maintenance: these are to be named."""
 
     group: str = ""
 
@@ -127,6 +136,7 @@ class Reloaded(View):
     holds: str  #: image and revision: "debian-12/4"; empty: unknown
     will_hold: str  #: the same; empty: it can't be loaded
     tainted: bool
+    why_out_of_service: str  #: it returns to service when it is loaded; empty: it is in service
     holder: str  #: who has it now; empty: it is loaded at once
     until: Time | None  #: when its holder is expected to leave
     why_not: str  #: why it is refused; empty: it is not
@@ -146,7 +156,9 @@ async def show(call: Call, question: Named) -> DetailedComputer:
         computer = _known(session, question.name)
         failed = [each for each in failed_steps.of_loads(session) if each.computer == computer.name]
         shown = FailedStep.of(failed[0]) if failed and call.actor.keeps else None
-        return DetailedComputer(**dict(Computer.of(computer)), failure=shown)
+        report, at = inspections.recorded(session, computer.name) or (None, None)
+        hardware = report.document() if report else None
+        return DetailedComputer(**dict(Computer.of(computer)), failure=shown, hardware=hardware, hardware_at=at)
 
     return await call.backend.read(ask)
 
@@ -176,6 +188,13 @@ async def add_identity(call: Call, question: AddIdentity) -> tuple[Computer, ...
     return await call.backend.write(lambda session: _put(session, pool, _members(session, question.name)))
 
 
+@read(Rule.KEEPERS)
+async def preview_edit(call: Call, question: Edit) -> Login:
+    """Check changes before anybody types a password, and say what the login at the BMC needs."""
+    await call.backend.read(lambda session: _check_edit(session, question))
+    return await power.preview.run(call, question)
+
+
 @act(Rule.KEEPERS)
 async def edit(call: Call, question: Edit) -> Computer:
     """Take a computer out of service, return it, or change its notes."""
@@ -183,12 +202,12 @@ async def edit(call: Call, question: Edit) -> Computer:
         raise Invalid("nothing is to be changed", "use --maintenance, --available, --notes, --set or --bmc")
     state = None if question.maintenance is None else _STATES[question.maintenance]
     notes = checks.line(question.notes, "the note", 500) if question.notes else question.notes
-    await call.backend.read(lambda session: _edited_data(_known(session, question.name), question.data))
     address = power.address_of(question)
+    await call.backend.read(lambda session: _check_edit(session, question))
     found = [await power.tried(call, power.attempt_of(question.name, address, question))] if address else []
 
     def change(session: Session) -> None:
-        computer = _known(session, question.name)
+        computer = _check_edit(session, question)
         if question.data:
             data = _edited_data(computer, question.data)
             catalog.put_lab_computer(session, computer.name, module_data=data)
@@ -285,9 +304,12 @@ def _named(session: Session, question: WhichReload) -> tuple[str, ...]:
     if question.group:
         endpoints = {each.name: each for each in catalog.endpoints(session)}
         known("group of computers", question.group, endpoints, "`vclab endpoint list` lists them")
-        names += tuple(each.name for each in catalog.group(session, question.group))
+        members = catalog.group(session, question.group)
+        names += tuple(each.name for each in members if each.state is not ComputerState.MAINTENANCE)
         if not names:
-            raise Refused(f"there is no computer yet in {question.group}")
+            raise Refused(
+                f"all computers of {question.group} are in maintenance" if members else f"{question.group} is empty"
+            )
     return _distinct(names)
 
 
@@ -328,6 +350,7 @@ def _one_reloaded(
         holds=f"{computer.image}/{computer.revision}" if computer.image else "",
         will_hold=will_hold,
         tainted=computer.tainted,
+        why_out_of_service=(computer.why_out_of_service or computer.state) if computer.state in OUT_OF_SERVICE else "",
         holder=held.holder if held else "",
         until=held.expected_end if held else None,
         why_not=why_not,
@@ -371,6 +394,15 @@ def _refuse_other_macs(pool: IdentityPool, members: Iterable[model.Computer]) ->
 
 
 # Lab machines.
+
+
+def _check_edit(session: Session, question: Edit) -> model.Computer:
+    """The computer that can be changed so. Raises ``NotFound``, ``Invalid`` and ``Refused``."""
+    computer, address = _known(session, question.name), power.address_of(question)
+    _edited_data(computer, question.data)
+    if address is not None:
+        power.check_new_place(session, computer, address)
+    return computer
 
 
 def _edited_data(computer: model.Computer, given: dict[str, str]) -> str:

@@ -149,7 +149,7 @@ async def show(call: Call, question: Named) -> Endpoint:
 @read(Rule.KEEPERS)
 async def check(call: Call, question: Named) -> CheckedEndpoint:
     """Ask an endpoint what it can hold now, and remember which images' masters it has."""
-    _refuse_without_secrets(call)
+    refuse_without_secrets(call)
     endpoint = await call.backend.read(lambda session: _known(session, question.name))
     _enquiry(endpoint)
     answer = await _ask(call, endpoint, call.backend.secrets.endpoint_password(endpoint.password_ref))
@@ -198,7 +198,7 @@ async def enable(call: Call, question: Named) -> Endpoint:
 @act(Rule.KEEPERS)
 async def remove(call: Call, question: Named) -> None:
     """Remove an endpoint that nothing uses, and its password. Nothing is changed there."""
-    _refuse_without_secrets(call)
+    refuse_without_secrets(call)
     endpoint = await call.backend.read(lambda session: _known(session, question.name))
     await _ENDPOINTS.remove(call, question.name)
     if endpoint.password_ref:
@@ -224,7 +224,7 @@ def useless(inventory: Inventory) -> str:
 
 async def _added(call: Call, question: Add) -> Wanted:
     """The new entry. Raises ``Invalid`` and ``Refused``."""
-    _refuse_without_secrets(call)
+    refuse_without_secrets(call)
     checks.name(question.name, "an endpoint")
     checks.offered(checks.one_of(question.module, "module of endpoints", checks.MODULES), call.backend.settings)
     login = module_data.kind_of(question.module).enquiry is not None
@@ -250,7 +250,7 @@ def _blank(call: Call, question: Add, login: bool) -> model.Endpoint:
 
 async def _edited(call: Call, question: Edit) -> Wanted:
     """The entry with the changes. Raises ``NotFound``, ``Invalid`` and ``Refused``."""
-    _refuse_without_secrets(call)
+    refuse_without_secrets(call)
     before = await call.backend.read(lambda session: _known(session, question.name))
     entry, login = _merged(before, question), module_data.kind_of(before.module).enquiry is not None
     if not login and (_of_login(question) or entry == _merged(before, Named(name=before.name))):
@@ -415,7 +415,7 @@ def _enquiry(endpoint: model.Endpoint) -> Enquiry:
     return kind.enquiry()
 
 
-def _refuse_without_secrets(call: Call) -> None:
+def refuse_without_secrets(call: Call) -> None:
     """Before anybody types a password."""
     folder = call.backend.settings.secrets_dir
     if not may_write(folder):

@@ -1,6 +1,7 @@
-"""What was done: to a reservation, an image, an endpoint; or refused."""
+"""What was done: to a reservation, an image, an endpoint, a computer; or refused."""
 
 from vclab.model import reservations as model
+from vclab.model.messages import computer_workflow, power_workflow
 from vclab.service.retiring import Named
 from vclab.service.use_case import Call, Rule, read
 from vclab.service.views import Time, View
@@ -40,6 +41,14 @@ async def of_image(call: Call, question: Named) -> tuple[Event, ...]:
 async def of_endpoint(call: Call, question: Named) -> tuple[Event, ...]:
     """What vclab has noticed at an endpoint, oldest first. One that is gone has them too."""
     return await _of(call, f"endpoint-{question.name}")
+
+
+@read(Rule.ANYBODY)
+async def of_computer(call: Call, question: Named) -> tuple[Event, ...]:
+    """What was done to a computer while no reservation had it, oldest first. One that is gone has them too."""
+    subjects = computer_workflow(question.name), power_workflow(question.name)
+    found = [event for each in subjects for event in await _of(call, each)]
+    return tuple(sorted(found, key=lambda event: event.at))
 
 
 async def _of(call: Call, subject: str) -> tuple[Event, ...]:

@@ -21,7 +21,7 @@ from vclab.provisioning.kind import Kind, Need
 from vclab.secrets.store import SecretMissing
 from vclab.service import checks, module_data, power
 from vclab.service.computers import Computer
-from vclab.service.endpoints import Login
+from vclab.service.endpoints import Login, refuse_without_secrets
 from vclab.service.finding import known
 from vclab.service.power import Switchable
 from vclab.service.retiring import Named
@@ -133,9 +133,10 @@ def _one(session: Session, question: LabMachine, kept: Kept) -> Wanted:
 
 
 def kept_by(call: Call) -> Kept:
-    """What the secret store keeps."""
+    """What the secret store keeps. Asked only where a password is given."""
 
     def password(reference: str) -> str:
+        refuse_without_secrets(call)
         with suppress(SecretMissing):
             return call.backend.secrets.power_password(reference)
         return ""
@@ -186,8 +187,7 @@ def _belongings(computer: model.Computer) -> Iterator[tuple[str, str]]:
     values = [("MAC", computer.private_mac), ("MAC", computer.public_mac)]
     if computer.kind is ComputerKind.LAB:
         values.append(("address", computer.private_address))
-    with suppress(Refused):  # what was recorded by another release
-        values.append(("BMC", parse(computer.power).place_of_power if computer.power else ""))
+    values.append(("BMC", power.place_of(computer)))
     return ((what, value) for what, value in values if value)
 
 
@@ -212,6 +212,7 @@ def _group(groups: Mapping[str, str], question: LabMachine, before: model.Comput
         return _only_group(groups, question.module, before)
     if before is None:
         raise Invalid(f"{question.name} is new and needs a group of lab machines", "use --group or --module")
+    known("group of lab machines", before.pool, groups, "name another one with --group")
     return before.pool
 
 
@@ -304,6 +305,7 @@ def _changes_of_power(
     if question.fingerprint is not None and print_ not in ("", checks.fingerprint(question.fingerprint)):
         return ["certificate of its BMC"]
     given = question.password.get_secret_value() if question.password else ""
-    if given and given != kept(present.references.get(question.name, "")):
+    reference = present.references.get(question.name, "")
+    if given and not (reference and given == kept(reference)):
         return ["password of its BMC"]
     return []

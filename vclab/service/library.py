@@ -363,7 +363,8 @@ def _with_firmware(record: RevisionRecord, disk: Path) -> RevisionRecord:
 def _recorded(
     session: Session, entry: RepositoryFacts, image: model.Image, state: RevisionState, kept: RevisionRecord
 ) -> RevisionView:
-    catalog.put_image(session, replace(image, hardware=kept.hardware), False, state, kept.origin)
+    image, lent = replace(image, hardware=kept.hardware), checks.traits(image.module).lent
+    catalog.put_image(session, image, lent, state, kept.origin)
     repositories.holds(session, entry.name, image.name, image.revision, datetime.now(UTC))
     return _view(image.name, revisions.one(session, image.name, image.revision))
 

@@ -11,22 +11,27 @@ from pydantic import SecretStr
 from sqlalchemy.orm import Session
 
 from vclab.model import power as model
+from vclab.model.catalog import Computer, ComputerKind
 from vclab.model.errors import Invalid, Refused, Unreachable, VclabError
-from vclab.model.power import PowerAddress, PowerVerb
+from vclab.model.messages import console_workflow
+from vclab.model.power import PowerAddress, PowerVerb, console_lines
 from vclab.model.steps import Unattended
 from vclab.power.address import Address, Scheme, parse
 from vclab.power.base import Bmc, BootDevice
-from vclab.power.control import LONGEST_SOFT_OFF, Power, validate
+from vclab.power.control import LONGEST_LISTENING, LONGEST_SOFT_OFF, Power, validate
 from vclab.power.redfish import certificate
-from vclab.service import checks
-from vclab.service.endpoints import Login, confirmed
+from vclab.provisioning.kind import Need
+from vclab.service import checks, module_data
+from vclab.service.endpoints import Login, confirmed, refuse_without_secrets
 from vclab.service.retiring import Named
 from vclab.service.use_case import Call, Question, Rule, act, read
 from vclab.service.views import View
-from vclab.store import power
+from vclab.store import catalog, power
 
 T = TypeVar("T")
 
+ASK = 5.0
+"""Seconds for Temporal to answer."""
 TRIED_AT_ONCE = 16
 """BMCs. Each one is asked by a process of its own, of 40 MB; one that does not answer takes 15 s."""
 _LOOK = 0.2  #: seconds between two looks whether that is to stop
@@ -41,16 +46,27 @@ class Seen(View):
     device: str  #: that it boots from next; empty: its power was asked for
     always: bool  #: not the next time only
     warnings: tuple[str, ...]  #: of how its BMC is guarded, the worst first
+    lines: tuple[str, ...]  #: of its console, the last ones
+
+
+class Heard(View):
+    """What came on a console until now."""
+
+    computer: str
+    count: int  #: of all lines
+    lines: tuple[str, ...]  #: the last ones
 
 
 class Switch(Named):
-    """``verb``: status, on, off, reset, boot-device or check."""
+    """``verb``: status, on, off, reset, boot-device, check or console."""
 
     verb: PowerVerb
     soft_seconds: float = 0.0  #: off: for its system to shut down, before the power is cut
     device: str = ""  #: boot-device: default, disk, network, cd or setup; empty: it is only told
     always: bool = False  #: boot-device: not the next time only
     force: bool = False  #: although somebody holds the computer
+    listen_seconds: float = 0.0  #: console: for so long
+    take: bool = False  #: console: whoever listens already is ended
 
 
 class Switchable(Question):
@@ -93,9 +109,32 @@ async def switch(call: Call, question: Switch) -> Seen:
         question.always,
         question.force,
         call.intent,
+        question.listen_seconds,
+        question.take,
     )
-    seen = await (await call.backend.reservations()).switch(asked)
+    sent = await call.backend.reservations()
+    if question.take:
+        await sent.hang_up(question.name)
+    seen = await sent.switch(asked)
     return Seen(computer=question.name, **asdict(seen))
+
+
+@read(Rule.KEEPERS)
+async def heard(call: Call, question: Named) -> Heard:
+    """Tell what has come on a console that is listened to; nothing where nobody does."""
+    from vclab.temporal.pending_activities import said_by
+
+    text = await said_by(await call.backend.temporal(ASK), console_workflow(question.name))
+    count, lines = console_lines(text)
+    return Heard(computer=question.name, count=count, lines=lines)
+
+
+@act(Rule.KEEPERS)
+async def hang_up(call: Call, question: Named) -> Heard:
+    """Listen no longer to a console."""
+    checks.name(question.name, "a computer", 60, more="")
+    await (await call.backend.reservations()).hang_up(question.name)
+    return Heard(computer=question.name, count=0, lines=())
 
 
 @read(Rule.KEEPERS)
@@ -104,6 +143,8 @@ async def preview(call: Call, question: Switchable) -> Login:
     address = address_of(question)
     if address is None:
         raise Invalid("nothing says where it is switched")
+    if has_password(address):
+        refuse_without_secrets(call)
     shown = await asyncio.to_thread(certificate, address) if _is_certified(address) else ""
     if question.fingerprint is not None and shown:
         confirmed(str(address), shown, question.fingerprint)
@@ -123,6 +164,26 @@ def address_of(question: Switchable) -> Address | None:
         raise Invalid(error.message, error.hint) from None
 
 
+def place_of(computer: Computer) -> str:
+    """Where it is switched, whoever logs in for that; empty: nowhere."""
+    try:
+        return parse(computer.power).place_of_power if computer.power else ""
+    except Refused:  # recorded by another release
+        return ""
+
+
+def check_new_place(session: Session, computer: Computer, address: Address) -> None:
+    """Whether a computer can be switched there from now on. Raises ``Refused``, also when another one is."""
+    if computer.kind is not ComputerKind.LAB:
+        raise Refused(f"{computer.name} is a virtual machine's identity: its endpoint switches it")
+    if Need.BMC in module_data.kind_of(computer.module).computer_needs and not has_password(address):
+        raise Refused(f"a computer of {computer.pool} needs a BMC: ipmi://… or redfish://…")
+    place = address.place_of_power
+    for other in catalog.computers(session) if place else ():
+        if other.name != computer.name and place_of(other) == place:
+            raise Refused(f"the BMC {place} of {computer.name} belongs to {other.name}")
+
+
 def has_password(address: Address) -> bool:
     """Whether somebody logs in there with a password."""
     return address.scheme in (Scheme.IPMI, Scheme.REDFISH)
@@ -138,6 +199,8 @@ def attempt_of(name: str, address: Address, question: Switchable) -> Attempt:
 
 async def tried(call: Call, attempt: Attempt) -> Tried:
     """Ask a computer for its power. Raises ``Refused``, ``Unreachable``."""
+    if attempt.password:
+        refuse_without_secrets(call)
     (found,) = (await try_all(call, [attempt])).values()
     if isinstance(found, VclabError):
         raise found
@@ -238,6 +301,10 @@ def _check(question: Switch) -> None:
         raise Invalid(f"a system can be given 0 to {LONGEST_SOFT_OFF:g} s to shut down")
     if question.soft_seconds and question.verb is not PowerVerb.OFF:
         raise Invalid("only what is switched off is given time to shut down")
+    if (question.listen_seconds or question.take) and question.verb is not PowerVerb.CONSOLE:
+        raise Invalid("only a console is listened to")
+    if question.verb is PowerVerb.CONSOLE and not 0 < question.listen_seconds <= LONGEST_LISTENING:
+        raise Invalid(f"a console can be listened to for up to {LONGEST_LISTENING:g} s")
     if question.verb is not PowerVerb.BOOT_DEVICE and (question.device or question.always):
         raise Invalid("a boot device belongs to boot-device")
     if question.device:

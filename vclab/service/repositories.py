@@ -142,7 +142,7 @@ def _entered(session: Session, entry: RepositoryFacts, record: RevisionRecord) -
         )
         first = not catalog.newest_revision(session, record.image)
         state = RevisionState.PRODUCTION if first else RevisionState.TEST
-        catalog.put_image(session, image, False, state, record.origin)
+        catalog.put_image(session, image, checks.traits(image.module).lent, state, record.origin)
     repositories.holds(session, entry.name, record.image, record.revision, datetime.now(UTC))
 
 

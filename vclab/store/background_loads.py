@@ -231,7 +231,7 @@ def _may_be_loaded(session: Session, name: str, suspects: Collection[tuple[str, 
     if tenures.current(session, name) is not None or _computer(session, name).load_intent:
         return True
     try:
-        image = catalog.image(session, _last(session, name))
+        image = catalog.image(session, last_image(session, name))
     except NotFound:
         return False
     return image.disabled_at is None and (image.name, image.revision) not in suspects
@@ -268,7 +268,7 @@ def _image(session: Session, given: Reload, ours: Tenure | None) -> model.Image:
     if ours is not None and ours.image and not given.image:
         with suppress(NotFound, Refused):
             return _revision(session, ours.image, ours.revision)
-    name = given.image or (ours.image if ours else "") or _last(session, given.computer)
+    name = given.image or (ours.image if ours else "") or last_image(session, given.computer)
     if not name:
         raise Refused(f"nothing was ever loaded on {given.computer}", "say which image")
     return _revision(session, name, given.revision)
@@ -292,7 +292,7 @@ def _must_be_enabled(image: model.Image, endpoint: model.Endpoint) -> None:
         raise Refused(f"the image {image.name} is disabled", "enable it first, or choose another one")
 
 
-def _last(session: Session, computer: str) -> str:
+def last_image(session: Session, computer: str) -> str:
     """The image that the computer was loaded with last, or that a load of it began with; of no capture, for which it
     was thrown away."""
     query = sa.select(LoadStep.image).where(LoadStep.computer == computer, LoadStep.part == "", LoadStep.image != "")

@@ -18,11 +18,11 @@ from vclab.model.inventory import Amounts
 from vclab.model.messages import Capture as Wanted
 from vclab.model.messages import capture_workflow
 from vclab.model.plans import Access, Becomes, Facts, Target
-from vclab.model.revisions import Origin, Place, RevisionState
+from vclab.model.revisions import Origin, Place, RevisionRecord, RevisionState, disk_gib
 from vclab.model.revisions import Wanted as WantedCopy
 from vclab.model.states import Ending, ReservationState
 from vclab.model.traits import Operation
-from vclab.store import audit, catalog, claims, computers, copies, locks, revisions, targets
+from vclab.store import audit, catalog, claims, computers, copies, locks, repositories, revisions, targets
 from vclab.store.column_types import utc
 from vclab.store.inserts import dialect_of, insert
 from vclab.store.models import Capture, Reservation, User
@@ -79,6 +79,32 @@ def done(session: Session, becomes: Becomes, facts: Facts, keep: timedelta, now:
     if row is None:
         return
     source = session.get_one(Reservation, row.reservation)
+    target, (made, origin) = targets.of(source), _revision(session, row, source, facts, now)
+    catalog.put_image(session, made, target.traits.lent, RevisionState.TEST, origin)
+    if row.made_by == VCLAB.who:
+        revisions.test_until(session, row.image, row.revision, now + keep)
+    if facts.copy and target.traits.copies:
+        place = Place(target.endpoint, target.storage)
+        copies.captured(session, WantedCopy(row.image, row.revision, place), facts.copy, now)
+    if facts.copy and target.traits.streams:
+        kept = repositories.at(session, target.site, facts.copy)
+        repositories.holds(session, kept.name, row.image, row.revision, now)
+    _ended(session, row, source, "", now)
+    audit.note(session, source.id, "vclab", "captured", f"{row.image}/{row.revision}", now)
+
+
+def record(session: Session, becomes: Becomes) -> RevisionRecord:
+    """All but the content of the revision that is being made, for the repository that gets it. Raises ``NotFound``."""
+    row = session.get(Capture, becomes.capture)
+    if row is None:
+        raise NotFound(f"there is no capture {becomes.capture}")
+    source = session.get_one(Reservation, row.reservation)
+    made, origin = _revision(session, row, source, Facts(), row.began)
+    return made.record(origin)
+
+
+def _revision(session: Session, row: Capture, source: Reservation, facts: Facts, now: datetime) -> tuple[Image, Origin]:
+    """What it becomes, and where that comes from."""
     target, parent = targets.of(source), catalog.revision(session, source.image, source.revision)
     origin = Origin(
         sha256=facts.disk_sha256,
@@ -89,7 +115,7 @@ def done(session: Session, becomes: Becomes, facts: Facts, keep: timedelta, now:
         parent_image="" if row.image == source.image else source.image,
         reservation=source.id,
         notes=row.notes,
-        untried=target.traits.seals and not becomes.boot_test,
+        untried=target.traits.seals and not _becomes(row).boot_test,
         differs=facts.raw_differs + facts.sealed_differs,
     )
     made = replace(
@@ -97,16 +123,10 @@ def done(session: Session, becomes: Becomes, facts: Facts, keep: timedelta, now:
         name=row.image,
         revision=row.revision,
         title=row.title or parent.title,
+        disk_gb=disk_gib(facts.disk_size) if target.traits.streams and facts.disk_size else parent.disk_gb,
         module_data=facts.image_data or parent.module_data,
     )
-    catalog.put_image(session, made, target.traits.lent, RevisionState.TEST, origin)
-    if row.made_by == VCLAB.who:
-        revisions.test_until(session, row.image, row.revision, now + keep)
-    if facts.copy and target.traits.copies:
-        place = Place(target.endpoint, target.storage)
-        copies.captured(session, WantedCopy(row.image, row.revision, place), facts.copy, now)
-    _ended(session, row, source, "", now)
-    audit.note(session, source.id, "vclab", "captured", f"{row.image}/{row.revision}", now)
+    return made, origin
 
 
 def given_up(session: Session, becomes: Becomes, why: str, now: datetime) -> None:

@@ -28,7 +28,9 @@ def take(
     generation = tenures.take(
         session, computer.name, holder, purpose, until, now, image=image.name, revision=image.revision
     )
-    computer.state = ComputerState.RELOADING
+    computer.state, computer.off_since = ComputerState.RELOADING, None
+    if purpose is Purpose.RESERVATION:
+        computer.check_repair = ""
     forget_content(computer, lent)
     return generation
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from vclab.model import catalog as model
 from vclab.model.inventory import Inventory
 from vclab.model.reservations import Refusal
-from vclab.model.states import OUT_OF_SERVICE, Purpose
+from vclab.model.states import BRIEF, OUT_OF_SERVICE, Purpose
 from vclab.placement import Choice, MachineRoom, Promise, choose_machine
 from vclab.store import claims, local_time, locks, refusals, tenures
 from vclab.store.models import Claim, Computer
@@ -20,8 +20,8 @@ from vclab.store.search import Found, Search
 def claim(session: Session, search: Search, may_wait: bool = False, but: str = "") -> Found | Refusal:
     """Claim a machine of the search's endpoints, preferably one that holds the image; never that of the name ``but``.
 
-    ``may_wait``: if none is free, take one that is being loaded with the image. The machines' rows are locked in the
-    order of their names, so of two placements one waits for the other.
+    ``may_wait``: if none is free, take one that is being loaded with the image, or switched. The machines' rows are
+    locked in the order of their names, so of two placements one waits for the other.
     """
     rows = _locked(session, [endpoint.name for endpoint in search.endpoints])
     rows.pop(but, None)
@@ -34,7 +34,7 @@ def claim(session: Session, search: Search, may_wait: bool = False, but: str = "
     rooms = _rooms(session, search, rows)
     chosen = _choose(session, search, rooms)
     if isinstance(chosen, Refusal) and may_wait:
-        soon = [replace(room, held=None) for room in rooms if _is_loaded(session, room.name, search.image)]
+        soon = [replace(room, held=None) for room in rooms if _is_soon_free(session, room.name, search.image)]
         waiting = choose_machine(starts, ends, soon)
         chosen = chosen if isinstance(waiting, Refusal) else waiting
     if isinstance(chosen, Refusal):
@@ -43,7 +43,13 @@ def claim(session: Session, search: Search, may_wait: bool = False, but: str = "
         claims.claim_computer(session, chosen.name, search.holder, starts, ends)
     except claims.ClaimHeld as refused:  # a claim was made without the lock: the database decides
         return Refusal(str(refused))
-    return Found(Choice(chosen.endpoint, chosen.name, ""), rows[chosen.name])
+    return found(search, rows[chosen.name])
+
+
+def found(search: Search, row: Computer) -> Found:
+    """That machine."""
+    holds = (row.image, row.revision, row.tainted) == (search.image.name, search.image.revision, False)
+    return Found(Choice(row.pool, row.name, ""), row, kept=holds and search.traits.reloadable)
 
 
 def _rooms(session: Session, search: Search, rows: Mapping[str, Computer]) -> list[MachineRoom]:
@@ -64,11 +70,11 @@ def _choose(session: Session, search: Search, rooms: Sequence[MachineRoom]) -> M
     return choose_machine(search.need.starts, search.need.ends, rooms, lambda moment: local_time.shown(moment, zone))
 
 
-def _is_loaded(session: Session, name: str, image: model.Image) -> bool:
-    """Whether a background load is loading the machine with this revision."""
+def _is_soon_free(session: Session, name: str, image: model.Image) -> bool:
+    """Whether a background load is loading the machine with this revision, or it is being switched."""
     tenure = tenures.current(session, name)
     wanted = Purpose.LOAD, image.name, image.revision
-    return tenure is not None and (tenure.purpose, tenure.image, tenure.revision) == wanted
+    return tenure is not None and (tenure.purpose in BRIEF or (tenure.purpose, tenure.image, tenure.revision) == wanted)
 
 
 def usable(session: Session, name: str, search: Search) -> Computer | Refusal:

@@ -3,7 +3,7 @@
 Overlapping claims of a computer are refused by the database itself: see the first migration.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -133,6 +133,14 @@ class Computer(Base):
     )  #: who wants it loaded anew when nobody holds it; empty: nobody
     load_image: Mapped[str] = mapped_column(default="")  #: with that; empty: with what was loaded last
     load_revision: Mapped[int] = mapped_column(default=0)  #: 0: the one in production then
+    off_since: Mapped[
+        datetime | None
+    ]  #: it was switched off since nobody needs it, and is switched on when somebody does
+    checked_at: Mapped[datetime] = mapped_column(
+        default=lambda: datetime.now(UTC)
+    )  #: or entered, before the first check
+    check_found: Mapped[str] = mapped_column(default="")  #: empty: it was never checked
+    check_repair: Mapped[str] = mapped_column(default="")  #: what followed from that, until somebody has it again
     failed_generation: Mapped[int] = mapped_column(default=0)  #: the tenure whose failed load took it out of service
     power: Mapped[str] = mapped_column(default="")  #: where it is switched (vclab.power.address)
     power_password_ref: Mapped[str] = mapped_column(default="")

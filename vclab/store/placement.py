@@ -97,7 +97,8 @@ def placed(session: Session, row: Reservation, rules: Rules) -> Placed:
     if start is not None or row.generation:
         return there
     loading = tenures.current(session, target.computer)
-    return dataclasses.replace(there, loaded_by=loading.expected_end if loading else None)
+    loaded_by = loading.expected_end if loading and loading.purpose is Purpose.LOAD else None
+    return dataclasses.replace(there, loaded_by=loaded_by)
 
 
 def _why_not(
@@ -216,11 +217,12 @@ def _claim_and_record(
 
 
 def _take(session: Session, search: Search, found: Found) -> int:
-    """Take the computer; returns the generation. 0: it is for later, or is being loaded with what is wanted."""
+    """Take the computer; returns the generation. 0: it is for later, or is being loaded with what is wanted, or
+    switched."""
     computer, window = found.computer, search.window
     if not window.at_once or computer is None:
         return 0
-    if search.traits.reloadable and tenures.current(session, computer.name) is not None:
+    if search.traits.lent and tenures.current(session, computer.name) is not None:
         return 0
     return take(session, search, computer)
 
@@ -303,8 +305,8 @@ def lock_room(session: Session, search: Search) -> Search:
 def claim_place(session: Session, search: Search, may_wait: bool = False) -> Found | Refusal:
     """Claim a lent computer, or room for a machine with a free identity. If there is no room, evict spares.
 
-    ``may_wait``: a lent computer that is being loaded with the image will do. A machine for later gets no identity yet;
-    there must only be enough.
+    ``may_wait``: a lent computer that is being loaded with the image, or switched, will do. A machine for later gets no
+    identity yet; there must only be enough.
     """
     if search.traits.lent:
         return lab_machines.claim(session, search, may_wait)

@@ -13,8 +13,9 @@ from vclab.model.intents import Author
 from vclab.model.messages import power_workflow
 from vclab.model.plans import Target
 from vclab.model.power import PowerAddress, PowerOrder, PowerSeen, PowerVerb, Switch
-from vclab.model.states import Purpose
-from vclab.store import audit, catalog, locks, targets, tenures
+from vclab.model.rules import Rules
+from vclab.model.states import BRIEF, Purpose
+from vclab.store import audit, catalog, idle, locks, targets, tenures
 from vclab.store.column_types import utc
 from vclab.store.models import Computer, Reservation, Tenure
 
@@ -23,14 +24,21 @@ LONGEST = timedelta(hours=1)
 _NOT_SET = "give it one with `vclab computer edit {} --bmc ADDRESS`"
 
 
-def begin(session: Session, given: Switch, by: Author, now: datetime) -> PowerOrder:
+BRIEFLY = timedelta(minutes=20)
+"""The same where vclab itself switches an idle one off."""
+
+
+def begin(session: Session, given: Switch, by: Author, rules: Rules, now: datetime) -> PowerOrder:
     """What is to be done, and where. What changes something holds the computer meanwhile, unless somebody holds it and
-    it is forced. Repeated, it is the same. Raises ``NotFound`` and ``Refused``."""
+    it is forced. Without an intent, vclab itself switches one off that is idle. Repeated, it is the same. Raises
+    ``NotFound`` and ``Refused``."""
     row = locks.computer(session, given.computer)
     if row.removed_at is not None:
         raise NotFound(f"there is no computer {given.computer}")
     holder, held = power_workflow(given.computer), tenures.current(session, given.computer)
-    order = _order(session, given, row, held)
+    if not given.intent and (held is None or held.holder != holder):
+        _must_be_idle(session, given, row, rules, now)
+    order = _order(session, given, row, held, rules)
     if not given.changes:
         return order
     text = f"{given.verb} {given.device}".strip()
@@ -39,9 +47,10 @@ def begin(session: Session, given: Switch, by: Author, now: datetime) -> PowerOr
             raise Refused(f"{given.computer} is held by {held.holder}", "use --force to switch it all the same")
         audit.note(session, holder, by.who, "power", f"{text}, though it is held by {held.holder}", utc(now), by.act)
         return order
-    generation = tenures.take(session, given.computer, holder, Purpose.POWER, now + LONGEST, now)
-    audit.note(session, holder, by.who, "power", text, utc(now), by.act)
-    return replace(order, generation=generation)
+    until = now + (LONGEST if given.intent else BRIEFLY)
+    generation = tenures.take(session, given.computer, holder, Purpose.POWER, until, now)
+    audit.note(session, holder, by.who, "power", text if given.intent else f"{text}: nobody needs it", utc(now), by.act)
+    return _in(order, generation)
 
 
 def end(session: Session, order: PowerOrder, seen: PowerSeen, why_not: str, now: datetime) -> None:
@@ -52,14 +61,39 @@ def end(session: Session, order: PowerOrder, seen: PowerSeen, why_not: str, now:
     text = why_not or f"seen: {seen.device or seen.power}"
     audit.note(session, power_workflow(computer), "vclab", "power failed" if why_not else "power", text, utc(now))
     if order.generation:
+        if not why_not:
+            _note_state(session, order, seen, now)
         tenures.release(session, computer, order.generation, now)
+
+
+def _note_state(session: Session, order: PowerOrder, seen: PowerSeen, now: datetime) -> None:
+    """One that was switched off is on when somebody needs it. Where off is only silence, it is unknown what is seen."""
+    row = locks.computer(session, order.switch.computer)
+    if order.switch.verb is PowerVerb.OFF and seen.power != "on" and row.kind is ComputerKind.LAB:
+        row.off_since = utc(now)
+    elif order.switch.verb in (PowerVerb.ON, PowerVerb.RESET):
+        row.off_since = None
+    session.flush()
+
+
+def _must_be_idle(session: Session, given: Switch, row: Computer, rules: Rules, now: datetime) -> None:
+    """Raises ``Refused``."""
+    if given.verb is not PowerVerb.OFF or given.forced:
+        raise Refused("this switch has no recorded intent", "send it with vclab, which records the intent first")
+    if why_not := idle.why_stays_on(session, row, rules, now):
+        raise Refused(f"{row.name} is not switched off: {why_not}")
 
 
 def release_lost(session: Session, now: datetime) -> None:
     """Tenures of workflows that were terminated: none lasts as long."""
-    lost = Tenure.released_at.is_(None), Tenure.purpose == Purpose.POWER, Tenure.expected_end <= utc(now)
+    lost = Tenure.released_at.is_(None), Tenure.purpose.in_(BRIEF), Tenure.expected_end <= utc(now)
     for row in session.scalars(sa.select(Tenure).where(*lost)).all():
         tenures.release(session, row.computer, row.generation, now)
+
+
+def order_of(session: Session, given: Switch, row: Computer, generation: int, rules: Rules) -> PowerOrder:
+    """How a computer is switched that is held in this generation, by nobody's reservation. Raises ``Refused``."""
+    return _in(_order(session, given, row, None, rules), generation)
 
 
 def references(session: Session) -> dict[str, str]:
@@ -72,6 +106,14 @@ def references(session: Session) -> dict[str, str]:
 def address_of(row: Computer) -> PowerAddress:
     """Where it is switched by itself."""
     return PowerAddress(row.power, row.power_password_ref, row.power_fingerprint)
+
+
+def address(session: Session, name: str) -> PowerAddress:
+    """The same of a computer by name. Raises ``NotFound``."""
+    row = session.get(Computer, name)
+    if row is None:
+        raise NotFound(f"there is no computer {name}")
+    return address_of(row)
 
 
 def set_address(session: Session, name: str, address: PowerAddress) -> None:
@@ -107,10 +149,10 @@ def _lab_row(session: Session, name: str) -> Computer:
     return row
 
 
-def _order(session: Session, given: Switch, row: Computer, held: Tenure | None) -> PowerOrder:
+def _order(session: Session, given: Switch, row: Computer, held: Tenure | None, rules: Rules) -> PowerOrder:
     if row.power:
         return PowerOrder(given, catalog.endpoint(session, row.pool).site, address_of(row))
-    target = _target(session, row, held)
+    target = _target(session, row, held) or _idle_target(session, row, rules)
     operation = given.verb.operation
     if target is None or operation is None or not target.traits.can(operation):
         raise Refused(_why_not(row, target, given.verb), _NOT_SET.format(row.name) if _is_lab(row) else "")
@@ -120,6 +162,8 @@ def _order(session: Session, given: Switch, row: Computer, held: Tenure | None) 
 def _why_not(row: Computer, target: Target | None, verb: PowerVerb) -> str:
     if target is None and not _is_lab(row):
         return f"{row.name} has no machine now: each reservation makes one"
+    if verb is PowerVerb.CONSOLE:
+        return f"{row.name} has no BMC that is known, and so no serial console"
     return f"nothing is known that could {'tell' if verb is PowerVerb.STATUS else 'change'} the power of {row.name}"
 
 
@@ -127,7 +171,19 @@ def _is_lab(row: Computer) -> bool:
     return row.kind is ComputerKind.LAB
 
 
+def _in(order: PowerOrder, generation: int) -> PowerOrder:
+    """The same, under the tenure of that generation."""
+    return replace(order, generation=generation, target=order.target and replace(order.target, generation=generation))
+
+
 def _target(session: Session, row: Computer, held: Tenure | None) -> Target | None:
     """Of the reservation that holds it."""
     reservation = session.get(Reservation, held.holder) if held is not None else None
     return targets.of(reservation) if reservation is not None and reservation.computer == row.name else None
+
+
+def _idle_target(session: Session, row: Computer, rules: Rules) -> Target | None:
+    """Of one that is lent, and that no reservation holds."""
+    if not _is_lab(row):
+        return None
+    return targets.of_idle(power_workflow(row.name), row, catalog.endpoint(session, row.pool), 0, rules)

@@ -6,7 +6,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from vclab.model.errors import Refused
+from vclab.model.errors import NotFound, Refused
 from vclab.model.revisions import CopyState, Place
 from vclab.store.column_types import utc
 from vclab.store.models import Copy, Repository
@@ -39,6 +39,14 @@ def all_of_them(session: Session) -> list[RepositoryFacts]:
     """All repositories, by name."""
     query = sa.select(Repository).order_by(Repository.name)
     return [RepositoryFacts(row.name, row.site, row.folder) for row in session.scalars(query)]
+
+
+def at(session: Session, site: str, folder: str) -> RepositoryFacts:
+    """That of a site in a folder. Raises ``NotFound``."""
+    for each in all_of_them(session):
+        if (each.site, each.folder) == (site, folder):
+            return each
+    raise NotFound(f"the site {site} has no repository in {folder}")
 
 
 def folders_with(session: Session, image: str, revision: int, site: str) -> list[str]:

@@ -228,7 +228,7 @@ def _promised(session: Session, row: Reservation, search: Search) -> Found | Ref
     choice = Choice(target.endpoint, target.host, target.storage)
     if target.traits.lent:
         machine = lab_machines.usable(session, target.computer, search)
-        return machine if isinstance(machine, Refusal) else Found(choice, machine)
+        return machine if isinstance(machine, Refusal) else lab_machines.found(search, machine)
     computer = identities.pick(session)
     if computer is None:
         return _no_identity(session, row.user)

@@ -85,6 +85,7 @@ class Found:
     computer: Computer | None  #: None: what begins later gets its identity then
     spare: Target | None = None  #: the machine that it gets; None: it is loaded
     facts: Facts = Facts()  #: what is known of that spare: its address and pinned host key
+    kept: bool = False  #: a computer that stays, and holds the image, clean
 
 
 def prepare(

@@ -66,12 +66,38 @@ def of_image(holder: str, image: model.Image, endpoint: model.Endpoint, choice: 
     )
 
 
+def of_idle(holder: str, row: Computer, endpoint: model.Endpoint, generation: int, rules: Rules) -> Target:
+    """A computer that is lent and that nobody has, as its endpoint switches it: nothing is made of it."""
+    target = Target(
+        reservation=holder,
+        computer="",
+        generation=0,
+        installation=rules.installation,
+        module=endpoint.module,
+        guest="",
+        endpoint=endpoint.name,
+        host=row.name,
+        storage="",
+        image=row.image,
+        revision=row.revision,
+        cpus=0,
+        memory_mb=0,
+        disk_gb=0,
+        private_mac="",
+        public_mac="",
+        site=endpoint.site,
+        traits=rules.traits(endpoint.module),
+        endpoint_data=endpoint.module_data,
+    )
+    return on(target, row, generation)
+
+
 def for_search(search: Search, found: Found, generation: int, rules: Rules) -> Target:
     """What is made for a search at the place that it found; ``generation``: 0 while no computer is held."""
     endpoint = search.endpoint(found.choice.endpoint)
     target = on(of_image(search.holder, search.image, endpoint, found.choice, rules), found.computer, generation)
     if found.spare is None:
-        return dataclasses.replace(target, claimed_gb=search.amounts_at(found.choice).disk_gb)
+        return dataclasses.replace(target, claimed_gb=search.amounts_at(found.choice).disk_gb, kept=found.kept)
     there = found.spare
     return dataclasses.replace(
         target, spare=there.instance_uuid, dedicated=there.dedicated, claimed_gb=there.claimed_gb

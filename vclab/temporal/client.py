@@ -48,6 +48,7 @@ from vclab.model.messages import (
     Resolve,
     StatusView,
     computer_workflow,
+    console_workflow,
     copy_removal_workflow,
     copy_workflow,
     inspection_workflow,
@@ -56,7 +57,7 @@ from vclab.model.messages import (
     site_queue,
     workflow_id,
 )
-from vclab.model.power import PowerSeen, Switch
+from vclab.model.power import PowerSeen, PowerVerb, Switch
 from vclab.model.reservations import ReserveRequest
 from vclab.model.revisions import Wanted
 from vclab.settings import TemporalSettings
@@ -247,23 +248,39 @@ class Reservations:
         """Switch a computer, or tell its power; waits until that is seen. Raises ``Refused``, also when it is being
         switched already, and ``Unreachable`` when its BMC, or a worker at its site, does not answer."""
 
+        listens = message.verb is PowerVerb.CONSOLE
+
         async def ask() -> PowerSeen:
             try:
                 handle = await self._client.start_workflow(
                     messages.POWER,
                     message,
-                    id=power_workflow(message.computer),
+                    id=(console_workflow if listens else power_workflow)(message.computer),
                     task_queue=self._queue,
                     result_type=PowerSeen,
                 )
             except WorkflowAlreadyStartedError:
-                raise Refused(
-                    f"{message.computer} is being switched already", "try again when that has ended"
-                ) from None
+                what = "listened to" if listens else "switched"
+                hint = "--take ends that" if listens else "try again when that has ended"
+                raise Refused(f"{message.computer} is being {what} already", hint) from None
             seen: PowerSeen = await handle.result()
             return seen
 
-        return await self._call(ask, POWER_SECONDS + message.soft_seconds)
+        return await self._call(ask, POWER_SECONDS + message.soft_seconds + message.listen_seconds)
+
+    async def hang_up(self, computer: str) -> None:
+        """Have nobody listen to a computer's console any more; waits until that is so. Harmless when nobody does."""
+        handle = self._client.get_workflow_handle(console_workflow(computer))
+
+        async def end() -> None:
+            if (await handle.describe()).status is not WorkflowExecutionStatus.RUNNING:
+                return
+            await handle.cancel()
+            with suppress(WorkflowFailureError):
+                await handle.result()
+
+        with suppress(NotFound):
+            await self._call(end, ANSWER_SECONDS)
 
     async def inspect(self, message: Inspect) -> None:
         """Have a computer's hardware read; returns when that is begun. Raises ``Refused`` when it is under way."""
@@ -274,7 +291,10 @@ class Reservations:
                     messages.INSPECTION, message, id=inspection_workflow(message.computer), task_queue=self._queue
                 )
             except WorkflowAlreadyStartedError:
-                raise Refused(f"{message.computer} is being inspected already") from None
+                raise Refused(
+                    f"{message.computer} is being inspected already",
+                    f"`vclab computer inspect {message.computer} --last` follows it",
+                ) from None
 
         await self._call(start, ANSWER_SECONDS)
 

@@ -2,6 +2,7 @@
 
 from tests.histories.lives import (  # noqa: F401  # they register their lives
     captures,
+    checks,
     computers,
     connecting,
     copies,

@@ -16,6 +16,7 @@ from vclab.netboot.values import Node as Machine
 from vclab.netboot.values import State
 from vclab.power.base import Boot, BootDevice
 from vclab.provisioning.bare_metal import imaging, plans
+from vclab.provisioning.bare_metal.disks import written
 from vclab.provisioning.bare_metal.nodes import Nodes, housed
 from vclab.provisioning.bare_metal.returning import Returning, start_from_network
 
@@ -33,11 +34,13 @@ class Booting:
         """By recorded name."""
         return {
             plans.CHECK_BMC.name: self._check_bmc,
-            plans.SET_NETWORK.name: self._set_network,
-            plans.BOOT_NETWORK.name: self._boot_network,
-            plans.AWAIT_IMAGING.name: self._await_imaging,
-            plans.BOOT_DISK.name: self._boot_disk,
+            plans.SET_NETWORK.name: self.set_network,
+            plans.BOOT_NETWORK.name: self.boot_network,
+            plans.AWAIT_IMAGING.name: self.await_imaging,
+            plans.BOOT_DISK.name: self.boot_disk,
             plans.POWER_ON.name: self._power_on,
+            plans.POWER_OFF.name: self._power_off,
+            plans.LEAVE_NETWORK.name: self._leave_network,
             plans.AWAIT_SYSTEM.name: self._await_system,
         }
 
@@ -46,10 +49,11 @@ class Booting:
         node = self._nodes.of(given.target)
         boot = node.power(lambda power, bmc: power.boot_device(bmc, context))
         context.progress(f"its BMC answers; it boots from {boot.device}")
-        self._nodes.repository(given.target)
+        if given.target.image:  # of an inspection there is none
+            written(self._nodes, given)
         return Facts()
 
-    def _set_network(self, context: StepContext, given: StepInput) -> Facts:
+    def set_network(self, context: StepContext, given: StepInput) -> Facts:
         """The node boots the imaging environment with a host key of this load. A repeated attempt makes another one."""
         node, name = self._nodes.of(given.target), imaging.load_name(given.target)
         private, public = new_host_key()
@@ -65,11 +69,12 @@ class Booting:
         self._nodes.netboot(prepare)
         return Facts(imaging_key=public)
 
-    def _boot_network(self, context: StepContext, given: StepInput) -> Facts:
+    def boot_network(self, context: StepContext, given: StepInput) -> Facts:
+        """Off, and on from the network."""
         start_from_network(self._nodes.of(given.target), context)
         return Facts()
 
-    def _await_imaging(self, context: StepContext, given: StepInput) -> Facts:
+    def await_imaging(self, context: StepContext, given: StepInput) -> Facts:
         """It shows the host key of this load, and has booted from the node's card. Raises ``NotYet`` until then."""
         node, key = self._nodes.of(given.target), self._nodes.metal.ssh_key
         expected = imaging.expected(node, given)
@@ -81,7 +86,7 @@ class Booting:
         context.progress(f"the imaging environment answers at {node.address}")
         return Facts()
 
-    def _boot_disk(self, context: StepContext, given: StepInput) -> Facts:
+    def boot_disk(self, context: StepContext, given: StepInput) -> Facts:
         """The network serves it nothing any more, and the key of its load is gone."""
         node = self._nodes.of(given.target)
         context.fence()
@@ -91,6 +96,18 @@ class Booting:
         node.power(lambda power, bmc: power.set_boot_device(bmc, disk, context))
         node.power(lambda power, bmc: power.on(bmc, context))
         return Facts(private_address=node.address)
+
+    def _leave_network(self, context: StepContext, given: StepInput) -> Facts:
+        """What the node runs now it goes on running."""
+        node = self._nodes.of(given.target)
+        context.fence()
+        self._nodes.netboot(lambda netboot: netboot.set(node.mac, State.BOOT))
+        return Facts()
+
+    def _power_off(self, context: StepContext, given: StepInput) -> Facts:
+        node = self._nodes.of(given.target)
+        node.power(lambda power, bmc: power.off(bmc, context))
+        return Facts()
 
     def _power_on(self, context: StepContext, given: StepInput) -> Facts:
         node = self._nodes.of(given.target)

@@ -1,4 +1,5 @@
-"""The driver: what a group of nodes is, how one stands, what its loads are. The steps: ``booting``, ``writing``."""
+"""The driver: what a group of nodes is, how one stands, what its loads are. The steps: ``booting``, ``inspecting``,
+``writing``, ``capturing``."""
 
 import contextlib
 import socket
@@ -12,9 +13,11 @@ from vclab.model.inventory import HostFacts, Inventory
 from vclab.model.plans import Evidence, NodeStatus, Plan, Status, Target, Whereabouts
 from vclab.model.steps import BlockingStep, StepContext, Unattended
 from vclab.netboot.values import State
-from vclab.power.base import PowerState, Seen
+from vclab.power.base import PowerState
 from vclab.provisioning.bare_metal import NAME, TRAITS, plans
 from vclab.provisioning.bare_metal.booting import Booting
+from vclab.provisioning.bare_metal.capturing import Capturing
+from vclab.provisioning.bare_metal.inspecting import Inspecting
 from vclab.provisioning.bare_metal.nodes import Node, Nodes
 from vclab.provisioning.bare_metal.writing import Writing
 from vclab.provisioning.kind import Metal
@@ -37,8 +40,8 @@ class Hurried(Unattended):
 
 
 class BareMetal:
-    """A ``ProvisioningModule``. Thread-safe; holds nothing open. ``group`` gives the nodes of an endpoint; without
-    ``metal`` this worker drives none, and says so."""
+    """A ``ProvisioningModule`` and a ``Sealer``. Thread-safe; holds nothing open. ``group`` gives the nodes of
+    an endpoint; without ``metal`` this worker drives none, and says so."""
 
     name = NAME
     traits = TRAITS
@@ -47,7 +50,10 @@ class BareMetal:
         self, installation: str, group: Callable[[str], Sequence[Computer]], metal: Metal | None = None
     ) -> None:
         self._nodes = Nodes(installation, group, metal)
-        self._steps = {**Booting(self._nodes).steps(), **Writing(self._nodes).steps()}
+        booting = Booting(self._nodes)
+        self._capturing = Capturing(self._nodes, booting)
+        drivers = booting, Inspecting(self._nodes), Writing(self._nodes), self._capturing
+        self._steps = {name: step for each in drivers for name, step in each.steps().items()}
 
     def survey(self, endpoint: str) -> Inventory:
         """The nodes of the group, each claimed as a whole. That their BMCs answer, the health check sees."""
@@ -60,14 +66,17 @@ class BareMetal:
         )
 
     def node_status(self, target: Target) -> NodeStatus:
-        """By its BMC, its SSH port and what was loaded last. What its own system says the guest is asked."""
+        """By its BMC and its SSH port. Which image it holds only its own system says, which the guest asks."""
         node = self._nodes.of(target)
         seen = node.power(lambda power, bmc: power.status(bmc, Unattended()))
-        answers = _answers(node.computer) if seen.state is not PowerState.OFF else False
-        status, why = _stands(node.computer, target, seen)
-        computer = node.computer
-        image = f"{computer.image}/{computer.revision}" if computer.image else ""
-        return NodeStatus(status, str(seen.state), answers, image, why)
+        power = str(seen.state)
+        if seen.state is PowerState.OFF and target.kept:
+            return NodeStatus(Status.POST_LOAD, power, False, why="it is off, and holds the image by its record")
+        if seen.state is PowerState.OFF:
+            return NodeStatus(Status.RELOAD, power, False, why="it is off; what it holds is not known")
+        if answers := _answers(node.computer):
+            return NodeStatus(Status.POST_LOAD, power, True, why="it answers; what it holds is not known yet")
+        return NodeStatus(Status.RELOAD, power, answers, why=f"it is {power}, and does not answer")
 
     def whereabouts(self, target: Target) -> Whereabouts:
         """Its address is fixed. Only a BMC that says so makes it off."""
@@ -83,6 +92,38 @@ class BareMetal:
     def load_plan(self, target: Target, status: NodeStatus) -> Plan:
         """RELOAD: everything; else it is switched on, if need be, and prepared: the password of root is of a tenure."""
         return plans.load_plan(target, status, self._nodes.shared)
+
+    def inspect(self, target: Target, status: NodeStatus) -> Plan:
+        """In the imaging environment, as a load begins."""
+        return plans.inspection_plan(status, self._nodes.shared)
+
+    def capture(self, target: Target) -> Plan:
+        """Shut it down, and read its disk in the imaging environment."""
+        return plans.capture(target)
+
+    def hand_back(self, target: Target) -> Plan:
+        """Start it from its disk again."""
+        return plans.hand_back(target)
+
+    def seal(self, target: Target) -> Plan:
+        """Write what was captured to another node, seal it there, and read that node's disk."""
+        return plans.seal(target, self._nodes.shared)
+
+    def boot_test(self, target: Target) -> Plan:
+        """Load what was sealed as for a user."""
+        return plans.boot_test(target, self._nodes.shared)
+
+    def publish(self, target: Target) -> Plan:
+        """What was sealed becomes its revision's."""
+        return plans.publish(target)
+
+    def captures(self, endpoint: str) -> Sequence[str]:
+        """The captures that have disks in the site's repositories which are not published."""
+        return self._capturing.there()
+
+    def forget_capture(self, endpoint: str, capture: str) -> None:
+        """Delete the disks of a capture that is over."""
+        self._capturing.forget(capture)
 
     def evidence(self, target: Target) -> Evidence:
         """What its BMC says, what the network has for it and what it asked there for, and whether it answers."""
@@ -152,18 +193,6 @@ class BareMetal:
 
     def close(self) -> None:
         """Nothing is open."""
-
-
-def _stands(computer: Computer, target: Target, seen: Seen) -> tuple[Status, str]:
-    if not computer.image:
-        return Status.RELOAD, f"what {computer.name} holds is not known"
-    if (computer.image, computer.revision) != (target.image, target.revision):
-        return Status.RELOAD, f"it holds {computer.image}, revision {computer.revision}"
-    if computer.tainted:
-        return Status.RELOAD, "somebody was logged in since it was loaded"
-    if seen.state is PowerState.OFF:
-        return Status.POST_LOAD, "it holds the image, and is off"
-    return Status.POST_LOAD, "it holds the image; what its system says is not known yet"
 
 
 def _answers(computer: Computer) -> bool | None:

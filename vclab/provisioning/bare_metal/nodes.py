@@ -49,7 +49,7 @@ class Nodes:
     """Finds them, with what drives them."""
 
     def __init__(self, installation: str, group: Callable[[str], Sequence[Computer]], metal: Metal | None) -> None:
-        self._installation = installation
+        self.installation = installation
         self.group = group
         self._metal = metal
 
@@ -82,17 +82,31 @@ class Nodes:
 
     def of(self, target: Target) -> Node:
         """The target's node. Raises ``NotOurs`` and ``StepFailed``."""
-        if target.installation != self._installation:
+        if target.installation != self.installation:
             raise NotOurs(f"{target.computer} is of the installation {target.installation}")
         group = self.group(target.endpoint)
         found = next((each for each in group if each.name == target.computer), None)
         if found is None:
             raise StepFailed(f"{target.computer} is no longer a node of {target.endpoint}")
-        if why_not := self.why_not(found) or _shared_with(found, group):
-            raise StepFailed(f"{found.name} can't be used: {why_not}", f"vclab computer edit {found.name}")
+        if why_not := self.why_not(found):
+            raise StepFailed(f"{found.name} can't be used: {why_not}", f"say it by `vclab computer add {found.name} …`")
+        if why_not := self._shared_with(found, group):
+            raise StepFailed(f"{found.name} can't be used: {why_not}", f"vclab computer edit {found.name} …")
         at = self.metal.switched(found.name)
         bmc = Bmc(found.name, parse(at.address), at.password_ref, at.fingerprint)
         return Node(found, NodeData.of(found.module_data, found.name), bmc, self.metal.power)
+
+    def _shared_with(self, node: Computer, group: Sequence[Computer]) -> str:
+        """What another node is recorded with too, and so the network can't tell them apart; empty: nothing."""
+        for other in group:
+            what = ""
+            if other.private_mac == node.private_mac:
+                what = f"the same MAC, {node.private_mac}"
+            elif other.private_address == node.private_address:
+                what = f"the same address, {node.private_address}"
+            if what and self.metal.switched(other.name) != self.metal.switched(node.name):
+                return f"{other.name} has {what}"
+        return ""
 
     def netboot(self, work: Callable[[netboot.Nodes], T]) -> T:
         """Ask or tell the provisioning network."""
@@ -131,16 +145,6 @@ class Nodes:
             with suppress(Refused, Unreachable):
                 return Repository(folder)
         return Repository(folders[-1])
-
-
-def _shared_with(node: Computer, group: Sequence[Computer]) -> str:
-    """What another node is recorded with too, and so the network can't tell them apart; empty: nothing."""
-    for other in group:
-        if other.name != node.name and other.private_mac == node.private_mac:
-            return f"{other.name} has the same MAC, {node.private_mac}"
-        if other.name != node.name and other.private_address == node.private_address:
-            return f"{other.name} has the same address, {node.private_address}"
-    return ""
 
 
 def _said_of(line: str) -> str:

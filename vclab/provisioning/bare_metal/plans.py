@@ -3,11 +3,12 @@
 from dataclasses import replace
 
 from vclab.model.plans import NodeStatus, Plan, Profile, Status, Step, Target
-from vclab.provisioning.virtual import POST_LOAD, READ_PUBLIC_ADDRESS, WAIT_SSH
+from vclab.provisioning.virtual import CHECK_CAPTURE as CHECK_IN_GUEST
+from vclab.provisioning.virtual import POST_LOAD, READ_PUBLIC_ADDRESS, SEAL, SHUT_DOWN, TRY_LOGIN, WAIT_SSH, sealing
 
 
-def _step(name: str, title: str, profile: Profile = Profile.SHORT) -> Step:
-    return Step(f"bare-metal.{name}", title, profile)
+def _step(name: str, title: str, profile: Profile = Profile.SHORT, undo: str = "") -> Step:
+    return Step(f"bare-metal.{name}", title, profile, undo=f"bare-metal.{undo}" if undo else "")
 
 
 CHECK_BMC = _step("check_bmc", "See whether its BMC answers")
@@ -22,9 +23,26 @@ FIT = _step("fit", "Fit partitions to the disk")
 SET_BOOT_ENTRY = _step("set_boot_entry", "Set what its firmware boots")
 BOOT_DISK = _step("boot_disk", "Start it from its disk")
 POWER_ON = _step("power_on", "Power it on")
+POWER_OFF = _step("power_off", "Switch it off")
+LEAVE_NETWORK = _step("leave_network", "Serve it no imaging environment any more")
+INSPECT = _step("inspect", "Read its hardware")
 AWAIT_SYSTEM = _step("await_system", "Wait until its own system answers", Profile.LOOK)
 
-_TO_IMAGING = (CHECK_BMC, SET_NETWORK, BOOT_NETWORK, AWAIT_IMAGING)
+CHECK_CAPTURE = _step("check_capture", "See whether it can be captured")
+AWAIT_OFF = _step("await_off", "Wait until it is off", Profile.LOOK)
+SET_NETWORK_TO_READ = _step("set_network_to_read", "Have the imaging environment ready to read its disk")
+BOOT_NETWORK_TO_READ = _step("boot_network_to_read", "Start it from the network to read its disk")
+AWAIT_IMAGING_TO_READ = _step("await_imaging_to_read", "Wait for the imaging environment that reads it", Profile.LOOK)
+FIND_DISK_TO_READ = _step("find_disk_to_read", "Find the disk that is read")
+READ_RAW = _step("read_raw", "Read its disk, and read the copy back", Profile.LONG, undo="discard_capture")
+READ_SEALED = _step("read_sealed", "Read the sealed disk, and read the copy back", Profile.LONG)
+SWITCH_OFF = _step("switch_off", "Switch it off")
+RETURN = _step("return", "Start it from its disk again")
+BEGIN_SEALING = _step("begin_sealing", "Remove what an earlier try has sealed")
+PUBLISH = _step("publish_copy", "Make it the copy of its revision", undo="withdraw_copy")
+DISCARD = _step("discard_raw", "Delete the raw copy")
+
+_TO_IMAGING = (CHECK_BMC, SET_NETWORK, BOOT_NETWORK)
 _TO_DISK = (FIND_DISK, CLEAN, WRITE, READ_BACK, FIT, SET_BOOT_ENTRY)
 
 
@@ -40,8 +58,53 @@ def load_plan(target: Target, status: NodeStatus, shared: bool) -> Plan:
     await_system = replace(AWAIT_SYSTEM, in_guest=bool(target.guest))
     if status.status is not Status.RELOAD:
         return Plan((POWER_ON, await_system, *guest), status)
-    steps = [*_TO_IMAGING, *_TO_DISK, BOOT_DISK, await_system, *guest]
-    if shared:
-        said = f"{AWAIT_IMAGING.title} (unverified: tenants are in the provisioning network)"
-        steps[steps.index(AWAIT_IMAGING)] = replace(AWAIT_IMAGING, title=said)
-    return Plan(tuple(steps), status)
+    return Plan((*_to_imaging(shared), *_TO_DISK, BOOT_DISK, await_system, *guest), status)
+
+
+def inspection_plan(status: NodeStatus, shared: bool) -> Plan:
+    """Its hardware is read in the imaging environment. One that was on starts from its disk again at the end; any other
+    is off."""
+    back = BOOT_DISK if status.power == "on" else POWER_OFF
+    undone = {SET_NETWORK.name: LEAVE_NETWORK.name, BOOT_NETWORK.name: back.name}
+    steps = (*_to_imaging(shared), INSPECT)
+    return Plan(tuple(replace(step, blames_nobody=True, undo=undone.get(step.name, "")) for step in steps), status)
+
+
+def _to_imaging(shared: bool) -> tuple[Step, ...]:
+    said = f"{AWAIT_IMAGING.title} (unverified: tenants are in the provisioning network)"
+    return (*_TO_IMAGING, replace(AWAIT_IMAGING, title=said) if shared else AWAIT_IMAGING)
+
+
+# --- captures -----------------------------------------------------------------------------------------------------
+
+_TO_READ = (SET_NETWORK_TO_READ, BOOT_NETWORK_TO_READ, AWAIT_IMAGING_TO_READ, FIND_DISK_TO_READ)
+
+
+def capture(target: Target) -> Plan:
+    """Shut it down, and read its disk in the imaging environment."""
+    inside = sealing(target, WAIT_SSH, CHECK_IN_GUEST, SHUT_DOWN)
+    return Plan((CHECK_CAPTURE, *inside, AWAIT_OFF, *_TO_READ, READ_RAW, SWITCH_OFF), NodeStatus(Status.POST_LOAD))
+
+
+def hand_back(target: Target) -> Plan:
+    """Start it from its disk again."""
+    return Plan((RETURN, AWAIT_SYSTEM, *sealing(target, WAIT_SSH)), NodeStatus(Status.POST_LOAD))
+
+
+def seal(target: Target, shared: bool) -> Plan:
+    """Write the raw disk to another node, seal that, and read it. Nothing is fitted: it is to be read as it was."""
+    whole = load_plan(target, NodeStatus(), shared).steps
+    onto = tuple(step for step in whole[: whole.index(BOOT_DISK) + 1] if step is not FIT)
+    steps = *onto, AWAIT_SYSTEM, *sealing(target, WAIT_SSH, SEAL), AWAIT_OFF, *_TO_READ, READ_SEALED, SWITCH_OFF
+    return Plan((BEGIN_SEALING, *steps), NodeStatus())
+
+
+def boot_test(target: Target, shared: bool) -> Plan:
+    """Load the sealed disk as for a user."""
+    plan = load_plan(target, NodeStatus(), shared)
+    return replace(plan, steps=(*plan.steps, *sealing(target, TRY_LOGIN)))
+
+
+def publish(target: Target) -> Plan:
+    """The sealed disk becomes its revision's; the raw one goes."""
+    return Plan((PUBLISH, DISCARD), NodeStatus())

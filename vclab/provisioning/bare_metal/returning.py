@@ -5,14 +5,18 @@ a node whose power was cut is started from the network again, and the step goes 
 """
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from vclab.imaging.sender import Node as There
 from vclab.model.errors import NotYet, StepFailed, Unreachable, VclabError
+from vclab.model.plans import StepInput
 from vclab.model.steps import StepContext
 from vclab.power.base import Boot, BootDevice, PowerState
 from vclab.provisioning.bare_metal import imaging
-from vclab.provisioning.bare_metal.nodes import Node
+from vclab.provisioning.bare_metal.nodes import Node, Nodes
 
 SILENT_SECONDS = 300.0
 """Firmware of servers takes minutes; one that is on and silent for longer hangs."""
@@ -29,6 +33,19 @@ def start_from_network(node: Node, context: StepContext) -> None:
     network = Boot(BootDevice.NETWORK, once=True)
     node.power(lambda power, bmc: power.set_boot_device(bmc, network, context))
     node.power(lambda power, bmc: power.on(bmc, context))
+
+
+@contextmanager
+def environment(nodes: Nodes, context: StepContext, given: StepInput, disk: str = "") -> Iterator[There]:
+    """The imaging environment of a step's load; a node that is lost meanwhile is got back. ``disk``: which is worked
+    on; empty: the one that is known."""
+    node, key, began = nodes.of(given.target), nodes.metal.ssh_key, time.monotonic()
+    expected = imaging.expected(node, given)
+    try:
+        with imaging.reached(expected, key, disk or given.facts.disk) as there:
+            yield there
+    except Unreachable as error:
+        raise Returning(node, expected, key, context).lost(error, began) from None
 
 
 @dataclass(frozen=True)

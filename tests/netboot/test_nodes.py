@@ -55,7 +55,7 @@ def test_a_machine_is_given_the_environment_and_then_nothing(nodes: Nodes, root:
     nodes.set(MAC, State.IMAGE, IMAGE)
     assert nodes.state(MAC) is State.IMAGE
     given = served(root)
-    assert set(given) == {KERNEL, INITRD, *LOADERS, "boot.ipxe", "grub/grub.cfg", "load.img", "state"}
+    assert set(given) == {KERNEL, INITRD, *LOADERS, "boot.ipxe", "grub/grub.cfg", "load.img", "load", "state"}
     assert given["load.img"] == SECRET.decode() and "vclab.state=image" in given["boot.ipxe"]
 
     nodes.set(MAC, State.BOOT)

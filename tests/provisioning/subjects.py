@@ -155,7 +155,7 @@ def _bare_metal(request: pytest.FixtureRequest, stack: ExitStack) -> Subject:
     )
     target = target_of(module=bare_metal.NAME, computer="metal01", endpoint="metal", host="metal01")
     patch = stack.enter_context(pytest.MonkeyPatch.context())
-    patch.setattr(f"{BareMetal.__module__}._answers", lambda computer: running.node.power == "on")
+    patch.setattr(f"{BareMetal.__module__}._answers", lambda computer: (running.node.power == "on",) * 2)
     node = replace(_computer("metal01", "metal", "10.78.0.51"), private_mac=MAC, power="ipmi")
     module = BareMetal("vclab", lambda endpoint: [node], metal)
     return _Booted(module, replace(target, spare=lasting_uuid("vclab", "metal01")))

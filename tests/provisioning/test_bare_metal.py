@@ -9,7 +9,7 @@ import pytest
 from tests.provisioning.bench import FakeContext
 from tests.provisioning.metal import ADDRESS, IS_ROOT, Bootable, MetalBench, bootable, metal_bench
 from vclab.lab.bmcs import Runs
-from vclab.model.plans import Status
+from vclab.model.plans import NodeStatus, Status
 from vclab.netboot.values import State
 
 pytestmark = [
@@ -37,6 +37,27 @@ def test_a_load_from_an_empty_disk_to_its_own_system(bench: MetalBench) -> None:
     assert int(bench.ssh(bench.host_key(), "df --output=size -B1M / | tail -1")) > 2500
     assert bench.wires.nodes.state(bench.computer.private_mac) is State.BOOT
     switched_off_and_on(bench)
+
+
+def test_a_status_has_what_the_seeds_list(bench: MetalBench) -> None:
+    """Seed 002: status, ping, ssh, rpower, nodeset, nodetype, currentimage. The last the guest is asked."""
+
+    def status() -> NodeStatus:
+        with bench.inside():
+            return bench.module.node_status(bench.target)
+
+    nothing = status()
+    assert (nothing.power, nothing.ping, nothing.ssh, nothing.boots, nothing.boots_image) == (
+        "off",
+        False,
+        False,
+        "",
+        "",
+    )
+    bench.load(upto="find_disk")
+    imaging = status()
+    assert (imaging.power, imaging.ping, imaging.ssh) == ("on", True, True)
+    assert (imaging.boots, imaging.boots_image) == ("image", "debian-12/1")
 
 
 def switched_off_and_on(bench: MetalBench) -> None:

@@ -185,6 +185,9 @@ class NodeStatus:
     ssh: bool | None = None
     current_image: str = ""
     why: str = ""
+    ping: bool | None = None  #: its address answers, whatever listens there
+    boots: str = ""  #: when it asks the network (nodeset): "boot", "image" or "rescue"; empty: not known
+    boots_image: str = ""  #: the image that a load has set that to (nodetype); empty: none, or not known
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from vclab.netboot.environment import KERNEL, MANIFEST, Environment, forget_old
 from vclab.netboot.values import Node, State
 
 _ENVIRONMENTS, _BOOTS = "environments", "boots"
-_STATE, _CURRENT = "state", "current"
+_STATE, _LOAD, _CURRENT = "state", "load", "current"
 
 
 @dataclass(frozen=True)
@@ -116,6 +116,16 @@ class Nodes:
             raise Failed(f"what {mac} boots is broken: its directory says {found.value}", "set it anew")
         return found
 
+    def load(self, mac: str) -> str:
+        """The name of the load that the machine boots the imaging environment for; empty: it boots none."""
+        place = self._root / dnsmasq.TFTP / values.hyphened(mac) / _LOAD
+        try:
+            return values.load(place.read_text().strip())
+        except FileNotFoundError:
+            return ""
+        except (OSError, UnicodeDecodeError) as error:
+            raise Failed(f"for which load {mac} boots can't be read: {error}") from None
+
     def forget(self, mac: str) -> None:
         """Leave nothing of the machine. dnsmasq goes on answering it until it is reloaded; it gets no file."""
         name = values.hyphened(mac)
@@ -140,6 +150,7 @@ class Nodes:
             texts[scripts.IPXE] = scripts.ipxe(mac, state, load.name).encode()
             texts[scripts.GRUB] = scripts.grub(mac, state, load.name).encode()
             texts[scripts.LOAD] = load.initrd
+            texts[_LOAD] = f"{load.name}\n".encode()
         for name, data in texts.items():
             (folder / name).parent.mkdir(exist_ok=True)
             (folder / name).write_bytes(data)

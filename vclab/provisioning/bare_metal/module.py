@@ -1,10 +1,10 @@
 """The driver: what a group of nodes is, how one stands, what its loads are. The steps: ``booting``, ``inspecting``,
 ``writing``, ``capturing``."""
 
-import contextlib
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from vclab.model.catalog import Computer
@@ -17,6 +17,7 @@ from vclab.power.base import PowerState
 from vclab.provisioning.bare_metal import NAME, TRAITS, plans
 from vclab.provisioning.bare_metal.booting import Booting
 from vclab.provisioning.bare_metal.capturing import Capturing
+from vclab.provisioning.bare_metal.imaging import load_name
 from vclab.provisioning.bare_metal.inspecting import Inspecting
 from vclab.provisioning.bare_metal.nodes import Node, Nodes
 from vclab.provisioning.bare_metal.writing import Writing
@@ -69,14 +70,25 @@ class BareMetal:
         """By its BMC and its SSH port. Which image it holds only its own system says, which the guest asks."""
         node = self._nodes.of(target)
         seen = node.power(lambda power, bmc: power.status(bmc, Unattended()))
-        power = str(seen.state)
+        status = replace(self._set_to(node, target), power=str(seen.state), ping=False, ssh=False)
         if seen.state is PowerState.OFF and target.kept:
-            return NodeStatus(Status.POST_LOAD, power, False, why="it is off, and holds the image by its record")
+            return replace(status, status=Status.POST_LOAD, why="it is off, and holds the image by its record")
         if seen.state is PowerState.OFF:
-            return NodeStatus(Status.RELOAD, power, False, why="it is off; what it holds is not known")
-        if answers := _answers(node.computer):
-            return NodeStatus(Status.POST_LOAD, power, True, why="it answers; what it holds is not known yet")
-        return NodeStatus(Status.RELOAD, power, answers, why=f"it is {power}, and does not answer")
+            return replace(status, why="it is off; what it holds is not known")
+        ping, ssh = _answers(node.computer)
+        status = replace(status, ping=ping, ssh=ssh)
+        if ssh:
+            return replace(status, status=Status.POST_LOAD, why="it answers; what it holds is not known yet")
+        return replace(status, why=f"it is {seen.state}, and does not answer")
+
+    def _set_to(self, node: Node, target: Target) -> NodeStatus:
+        """What the network has it set to."""
+        try:
+            state = self._nodes.netboot(lambda netboot: netboot.state(node.mac))
+            is_ours = self._nodes.netboot(lambda netboot: netboot.load(node.mac)) == load_name(target)
+        except (Unreachable, StepFailed):
+            return NodeStatus()
+        return NodeStatus(boots=str(state), boots_image=f"{target.image}/{target.revision}" if is_ours else "")
 
     def whereabouts(self, target: Target) -> Whereabouts:
         """Its address is fixed. Only a BMC that says so makes it off."""
@@ -151,7 +163,7 @@ class BareMetal:
         look(lambda: [f"the provisioning network has it set to {self._nodes.netboot(lambda net: net.state(node.mac))}"])
         look(lambda: [f"on the provisioning network: {line}" for line in self._nodes.seen(node)])
         look(of_bmc)
-        lines.append(f"{node.address}, port {SSH_PORT}: {'answers' if _answers(node.computer) else 'no answer'}")
+        lines.append(f"{node.address}, port {SSH_PORT}: {'answers' if _answers(node.computer)[1] else 'no answer'}")
         return Evidence(power, tuple(lines), missing=tuple(missing))
 
     def steps(self) -> Mapping[str, BlockingStep]:
@@ -195,11 +207,16 @@ class BareMetal:
         """Nothing is open."""
 
 
-def _answers(computer: Computer) -> bool | None:
-    """Whether its SSH port is open; None: nobody knows its address."""
+def _answers(computer: Computer) -> tuple[bool | None, bool | None]:
+    """Whether its address answers, and whether its SSH port is open; None: that can't be told."""
     if not computer.private_address:
-        return None
-    with contextlib.suppress(OSError):
+        return None, None
+    try:
         socket.create_connection((computer.private_address, SSH_PORT), ANSWER_SECONDS).close()
-        return True
-    return False
+    except ConnectionRefusedError:  # which its own system has said
+        return True, False
+    except TimeoutError:  # or a firewall drops it
+        return None, False
+    except OSError:
+        return False, False
+    return True, True

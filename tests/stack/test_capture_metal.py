@@ -104,7 +104,8 @@ def test_a_node_is_captured_though_the_worker_is_killed(made: Imaging) -> None:
     assert (revision["state"], revision["untried"]) == ("test", False)
     made.is_unharmed()
     made.nothing_is_left()
-    other = made.stack.reserve("--wait", "--revision", "1", image=made.image, user="olga")["id"]
+    made.stack.vclab("image", "promote", made.image, "1")
+    other = made.stack.reserve("--wait", image=made.image, user="olga")["id"]
     seen = made.stack.vclab("--as", "olga", "connect", other, "--", "cat /srv/stays; ls /home; hostname").stdout
     assert seen.splitlines() == ["kept", "olga", made.stack.show(other)["computer"]]
     assert made.stack.show(other)["host_key"] != made.key

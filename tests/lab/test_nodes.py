@@ -297,3 +297,36 @@ def test_another_dhcp_server_is_seen_on_the_console(bench: Bench) -> None:
     bench.node.switch(True)
     bench.runs(Runs.IMAGING)
     assert "another DHCP server answers, too: 10.78.0." in bench.console()
+
+
+def test_nothing_stays_of_what_it_had_attached_when_its_power_was_cut(bench: Bench) -> None:
+    public = bench.image()
+    bench.node.switch(True)
+    bench.answers(public)
+    bench.ssh(public, "losetup --find --show --offset 1048576 /dev/sda")
+    bench.node.switch(False)
+    bench.runs(Runs.OFF)
+    bench.until(lambda: str(bench.chassis.disk) not in run("losetup", "--list", "--noheadings").stdout)
+
+
+def test_two_that_start_at_once_get_each_its_own(bench: Bench, tmp_path: Path) -> None:
+    """Answers of DHCP are broadcast."""
+    mac, address = "02:76:6d:00:00:02", "10.78.0.52"
+    bench.network.nodes.enlist(Listed(mac, "metal02", address))
+    bench.network.log.wait_for("hosts/02-76-6d-00-00-02", 10)
+    node = Node(tmp_path / "metal02", "metal02", "127.0.0.1", 624)
+    node.make()
+    place = Place(bench.network.tag, tmp_path / "root")
+    other = Chassis(node, Hardware("VC0002", 3 << 30, (Card(mac, CARD),)), place)
+    other.start()
+    try:
+        bench.image()
+        bench.network.nodes.set(mac, State.BOOT)
+        bench.node.switch(True)
+        node.switch(True)
+        bench.runs(Runs.IMAGING)
+        bench.until(lambda: node.runs is Runs.NOTHING)
+        assert f"PXE: address {ADDRESS} from" in bench.console()
+        assert f"PXE: address {address} from" in other.console_log.read_text()
+    finally:
+        other.close()

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from vclab.lab import disks, initramfs, station
+from vclab.lab import disks, initramfs, loops, station
 from vclab.lab.bmcs import Runs, write
 from vclab.lab.errors import LabError
 from vclab.library import partitions
@@ -121,12 +121,9 @@ class Firmware:
         orders, file = self._orders, self._orders.disk
         if orders.takes:
             file = self._failing(Path(file).stat().st_size)
-        options = ["--sector-size", str(orders.sector), *(["--read-only"] if orders.read_only else [])]
-        device = _ran("losetup", "--find", "--show", *options, file).strip()
-        opened = os.open(device, os.O_RDONLY)
-        os.set_inheritable(opened, True)
-        _ran("losetup", "--detach", device)
-        return Disk(device, os.lseek(opened, 0, os.SEEK_END), orders.sector, orders.read_only)
+        loop = loops.attach(file, orders.sector, read_only=orders.read_only)
+        os.set_inheritable(loop.handle, True)
+        return Disk(loop.device, os.lseek(loop.handle, 0, os.SEEK_END), orders.sector, orders.read_only)
 
     def _failing(self, size: int) -> str:
         """A disk of that size that holds nothing, and fails when so many bytes were written: its memory is full."""
@@ -150,15 +147,14 @@ class Firmware:
             raise Nothing("it has no boot code in its first sector")
         root = self._root / "disk"
         root.mkdir()
-        place = ["--offset", str(found.offset), "--sizelimit", str(found.size), "--sector-size", str(disk.sector)]
-        device = _ran("losetup", "--find", "--show", *place, disk.device).strip()
+        loop = loops.attach(disk.device, disk.sector, found.offset, found.size, disk.read_only)
         try:
-            self._mount(device, root)
+            self._mount(loop.device, root)
             if not (init := _said("chroot", str(root), "sh", "-c", "test -s /sbin/init && readlink -f /sbin/init")):
                 _try("umount", str(root))
                 raise Nothing("there is no /sbin/init on it")
         finally:
-            _try("losetup", "--detach", device)  # when it is unmounted
+            os.close(loop.handle)  # as long as it is mounted, it stays
         _say(f"Booting from disk: partition at byte {found.offset}, {init}")
         _ran("mount", "-t", "tmpfs", "-o", "mode=755,nosuid,nodev", "tmpfs", str(root / "run"))
         self._become(root, "/sbin/init", "root=LABEL=root ro console=ttyS0", Runs.DISK)
@@ -215,7 +211,8 @@ class Firmware:
             for offer in sorted(offers, key=lambda one: not one["file"]):
                 more = [(50, _packed(offer["address"])), (54, _packed(offer["by"]))]
                 sent = station.message(station.REQUEST, mac, arch, ipxe, more=more)
-                if given := station.exchange(ANSWER_SECONDS, CARD, sent, station.BROADCAST):
+                given = station.exchange(ANSWER_SECONDS, CARD, sent, station.BROADCAST)
+                if given and given[0]["kind"] == station.ACK:
                     return given[0]
         raise Nothing(f"no DHCP server answers on {CARD} ({mac.hex(':')})")
 

@@ -28,6 +28,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from vclab.debian import cache
+from vclab.lab import loops
 from vclab.lab.bmcs import Device, Fault, Node, Runs, write
 from vclab.lab.errors import LabError
 from vclab.lab.firmware import DISK, NETWORK, Orders
@@ -142,6 +143,7 @@ class Chassis:
                     self._seen = 0
         finally:
             self._tree.stop()
+            loops.release(self.disk)
             self._now(Runs.OFF)
 
     def _has_changed(self) -> bool:
@@ -171,6 +173,7 @@ class Chassis:
         why = self._tree.ended()
         if why is None:
             return
+        loops.release(self.disk)
         self._tree.tell(f"the node has ended: {why}")
         if why is Ended.POWER_OFF:
             self.node.switch(False)
@@ -181,6 +184,7 @@ class Chassis:
     def _stop(self) -> None:
         if self.pid:
             self._tree.stop()
+            loops.release(self.disk)
             self._tree.tell("the power was cut")
         if self.node.runs is not Runs.OFF:
             self._now(Runs.OFF)

@@ -15,13 +15,14 @@ import socket
 import struct
 import sys
 import time
+import zlib
 from collections.abc import Sequence
 from typing import Any
 
 COOKIE = bytes((99, 130, 83, 99))
 BROADCAST = ("255.255.255.255", 67)
 PROXY, PROXY_PORT = "10.78.0.1", 4011
-DISCOVER, REQUEST = 1, 3
+DISCOVER, REQUEST, ACK = 1, 3, 5
 BLOCK = 1432
 """Bytes of a TFTP packet that iPXE asks for (RFC 2348): what fits an Ethernet frame."""
 _TRIES, _ANY = 5, -1
@@ -41,7 +42,7 @@ def message(
     more: Sequence[tuple[int, bytes]] = (),
 ) -> bytes:
     """A DHCP message. ``item``: of the proxy's menu; ``own``: the address that the machine has; ``more``: options."""
-    head = struct.pack("!BBBBIHH16x16s64x128x", 1, 1, 6, 0, 0x7C1AB, 0, 0x8000, mac + bytes(10))
+    head = struct.pack("!BBBBIHH16x16s64x128x", 1, 1, 6, 0, zlib.crc32(mac), 0, 0x8000, mac + bytes(10))
     options = [(53, bytes((kind,))), (55, bytes((1, 3, 6, 43, 54, 60, 66, 67))), (93, struct.pack("!H", arch))]
     options += [(60, f"PXEClient:Arch:{arch:05}:UNDI:003016".encode()), (94, b"\1\3\16"), (97, b"\0" + mac + bytes(10))]
     options += [(43, b"\x47\4" + item + b"\0\0\xff")] if item else []
@@ -83,7 +84,8 @@ def parsed(answer: bytes) -> dict[str, Any]:
 def exchange(
     seconds: float, card: str, sent: bytes, to: tuple[str, int], port: int = 68, others: float = 0.0
 ) -> list[dict[str, Any]]:
-    """The first answer, and those that come within ``others`` seconds after it."""
+    """The first answer, and those that come within ``others`` seconds after it. They are broadcast: what is for another
+    machine is left."""
     answers: list[dict[str, Any]] = []
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as line:
         line.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
@@ -95,9 +97,12 @@ def exchange(
         while (left := until - time.monotonic()) > 0:
             line.settimeout(left)
             try:
-                answers.append(parsed(line.recv(4096)))
+                answer = line.recv(4096)
             except TimeoutError:
                 break
+            if answer[4:8] != sent[4:8] or answer[28:34] != sent[28:34]:
+                continue
+            answers.append(parsed(answer))
             until = min(until, time.monotonic() + others)
     return answers
 

@@ -30,7 +30,8 @@ from vclab.model.plans import Facts, NodeStatus, Plan, Status, Step, StepInput, 
 from vclab.model.reservations import FailedStep, ReservationView, ReserveRequest
 from vclab.model.states import ComputerState
 from vclab.model.steps import AsyncStep, BlockingStep, StepContext
-from vclab.provisioning.base import ProvisioningModule, capturer, sealer
+from vclab.model.traits import Operation
+from vclab.provisioning.base import ProvisioningModule, capturer, inspector, sealer
 from vclab.provisioning.fake import Fake
 from vclab.provisioning.fake_metal import FakeMetal
 from vclab.provisioning.standalone import Standalone
@@ -78,10 +79,18 @@ PLANS = plans()
 
 
 def test_every_step_of_a_load_is_in_a_plan_here() -> None:
-    """Those of captures are tried in test_capture_faults.py."""
+    """Those of captures are tried in test_capture_faults.py; those of inspections are of no load."""
     named = {step.name for steps in PLANS.values() for step in steps}
     for module in MODULES.values():
-        assert set(module.steps()) - captures(module) <= named
+        assert set(module.steps()) - captures(module) - inspections(module) <= named
+
+
+def inspections(module: ProvisioningModule) -> set[str]:
+    """The steps that only inspections have."""
+    if not module.traits.can(Operation.INSPECT):
+        return set()
+    planned = [inspector(module).inspect(target_of(), NodeStatus(power=word)) for word in ("on", "off")]
+    return {name for plan in planned for step in plan.steps for name in (step.name, step.undo)}
 
 
 def captures(module: ProvisioningModule) -> set[str]:

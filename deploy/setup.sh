@@ -93,6 +93,7 @@ state=$(find uv.lock pyproject.toml deploy -type f -exec sha256sum {} + | sort |
 is_set_up() {
     [ "$(cat $stamp 2>/dev/null)" = "$state" ] && [ -x .venv/bin/python ] && [ -x .venv/bin/vclab ] &&
         [ -e "$cache/bin/vclab-vcsim" ] && [ -e "$cache/bin/vclab-temporal" ] &&
+        [ -d "$cache/imaging" ] &&
         [ -z "$(missing_packages)" ]
 }
 # Programs start seconds sooner from byte code, and where PYTHONDONTWRITEBYTECODE is set nothing else writes it.

@@ -125,6 +125,8 @@ class Capture:
     async def _make(self) -> None:
         """Make the revision of what was taken."""
         progress, becomes, known = self._progress, self._given.becomes, self._progress.facts
+        if self._source.traits.lent and progress.stage in _ON_THROW_AWAY and progress.load.plan is not None:
+            await self._leave()  # something has failed on it, and an operator may want another one
         if progress.stage is Stage.SEAL:
             pinned = Facts(host_key=known.host_key, host_key_from=known.host_key_from, unlike=known.unlike)
             await self._stage(await self._throw_away(isolated=True), pinned)

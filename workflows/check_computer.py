@@ -4,9 +4,8 @@ What can be mended is, and what can't goes into maintenance; each computer by it
 """
 
 import asyncio
-from collections.abc import Awaitable
 from dataclasses import replace
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, FailureError
@@ -18,7 +17,7 @@ from vclab.model.computer_checks import Check, CheckOrder, Repair, Seen, Verdict
 from vclab.model.power import PowerOrder, PowerSeen, PowerVerb
 from vclab.temporal import search_attributes as searchable
 from workflows import failures, profiles
-from workflows.tasks import whole
+from workflows.tasks import Handle, result_after, whole
 
 T = TypeVar("T")
 
@@ -74,11 +73,12 @@ class CheckComputer:
     async def _look(self, order: CheckOrder) -> Seen:
         if order.off:
             return Seen()
-        return await workflow.execute_activity_method(
+        look = workflow.start_activity_method(
             CheckActivities.look_at_computer,
             order,
             **profiles.check(f"look at {order.target.computer}", order.site),
         )
+        return await _result(look)
 
     async def _switch_on(self, order: CheckOrder, power: PowerOrder) -> str:
         """Switch it on, and wait until it answers. Why it can't be switched on; that it does not answer then, the next
@@ -86,7 +86,7 @@ class CheckComputer:
         told = replace(power, switch=replace(power.switch, verb=PowerVerb.ON))
         _, why_not = await _tried(self._told(told, "switch it on", _SWITCH))
         if not why_not:
-            answers = workflow.execute_activity_method(
+            answers = workflow.start_activity_method(
                 CheckActivities.await_computer,
                 order,
                 **profiles.search(f"does {order.target.computer} answer?", order.site, 10.0, _BOOT),
@@ -94,13 +94,12 @@ class CheckComputer:
             await _tried(answers)
         return why_not
 
-    async def _told(self, power: PowerOrder, what: str, limit: float) -> PowerSeen:
-        seen: PowerSeen = await workflow.execute_activity_method(
+    def _told(self, power: PowerOrder, what: str, limit: float) -> Handle[PowerSeen]:
+        return workflow.start_activity_method(
             PowerActivities.switch_power,
             power,
             **profiles.power(f"{what} — {power.switch.computer}", power.site, limit),
         )
-        return seen
 
     async def _ended(self, ended: CheckEnded) -> None:
         await workflow.execute_local_activity_method(
@@ -108,11 +107,15 @@ class CheckComputer:
         )
 
 
-async def _tried(work: Awaitable[T]) -> tuple[T | None, str]:
+async def _tried(handle: Handle[T]) -> tuple[T | None, str]:
     """The result of an activity; or why there is none."""
     try:
-        return await work, ""
+        return await _result(handle), ""
     except ActivityError as error:
-        if failures.was_cancelled(error):
-            raise
         return None, failures.reason(error)
+
+
+async def _result(handle: Handle[T]) -> T:
+    """The result of an activity. A cancellation is not lost when the activity ends well all the same."""
+    result = await result_after(workflow.wait_condition(handle.done), handle)
+    return cast(T, result)

@@ -207,14 +207,15 @@ def _what_failed(life: LoadOwner, error: ActivityError) -> Failed:
 
 
 async def put_back(life: LoadOwner, then: str) -> None:
-    """Undo what the steps of the plan have done, the last one first, also of one that has failed.
+    """Undo what the steps of the plan have done, the last one first, also of one that has failed. That has time of its
+    own: the load's may be over for long.
 
     Raises ``ActivityError`` when that fails for good.
     """
     load = life.load
     if load.plan is None:
         return
-    life.load.ceiling = life.waits.step_ceiling
+    load.ceiling, load.deadline = life.waits.step_ceiling, _deadline(life.waits, load.plan)
     begun = load.plan.steps[: load.done + 1]
     undone = [Step(step.undo, f"Undo: {step.title}", blames_nobody=True) for step in reversed(begun) if step.undo]
     for number, step in enumerate(undone, start=1):

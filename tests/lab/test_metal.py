@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -12,6 +14,7 @@ from tests.labfixture import Lab, eventually
 from vclab.lab import disks, processes, status
 from vclab.lab.bmcs import Node, Runs
 from vclab.lab.stock import METAL_IMAGE, NODE_DISK_BYTES, NODES, StockNode
+from vclab.secrets.store import SecretStore
 
 pytestmark = pytest.mark.lab
 IPMI, REDFISH = NODES[0], NODES[3]
@@ -88,6 +91,50 @@ def test_one_that_was_on_boots_again_after_a_power_cut(own: Lab) -> None:
         eventually(lambda: own.reaches("alice", public))
     metal.switch(False)
     eventually(lambda: metal.runs is Runs.OFF)
+
+
+CONSOLE = """
+import sys, time
+from pyghmi.ipmi import console
+said = b""
+def heard(data):
+    global said
+    said += data if isinstance(data, bytes) else b""
+password = sys.stdin.readline().strip()
+open_ = console.Console(bmc=sys.argv[1], userid="admin", password=password, iohandler=heard, force=True)
+typed, until = False, time.monotonic() + 60
+while time.monotonic() < until and sys.argv[2].encode() not in said:
+    open_.wait_for_rsp(timeout=0.3)
+    if not typed and open_.connected:
+        typed = True
+        print("open", flush=True)
+open_.close()
+print(said.decode(errors="replace"))
+"""
+
+
+def test_its_console_is_seen_by_serial_over_lan(own: Lab) -> None:
+    own.up()
+    password = SecretStore(own.layout.secrets).get(IPMI.password_ref)
+    command = [
+        "ip",
+        "netns",
+        "exec",
+        own.layout.management,
+        sys.executable,
+        "-c",
+        CONSOLE,
+        IPMI.bmc_address,
+        "boot order",
+    ]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as client:
+        assert client.stdin and client.stdout
+        client.stdin.write(f"{password}\n")
+        client.stdin.close()
+        assert client.stdout.readline() == "open\n"
+        node(own, IPMI).switch(True)
+        assert "metal01: BIOS, boot order: network, disk" in client.stdout.read()
+    node(own, IPMI).switch(False)
 
 
 def test_status_has_a_line_of_it(own: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -187,6 +187,13 @@ def test_it_boots_what_is_on_its_disk_and_obeys_its_system(bench: Bench, system:
     bench.until(lambda: bench.node.power == "off")
     bench.runs(Runs.OFF)
 
+    bench.node.switch(True)
+    bench.runs(Runs.DISK)
+    bench.until(bench.host_key)
+    bench.node.press()
+    bench.says("the node has ended: power off", 2)
+    assert bench.node.power == "off"
+
 
 def test_what_is_streamed_to_it_boots(bench: Bench, system: Path) -> None:
     """By the product's own way: a block map, the receiver, reading back, fitting."""

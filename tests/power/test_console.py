@@ -18,6 +18,7 @@ from tests.power.nodes import PASSWORDS, Context, Running, running
 from tests.power.serial import Serial, Spoken, serving_serial
 from tests.power.test_drivers import HASTY, children, until_child
 from tests.power.test_hostile import Handler, send, serving
+from vclab.lab.serial_port import SerialPort
 from vclab.model.bmc_facts import BmcFacts
 from vclab.model.errors import Refused, StepFailed, Unreachable
 from vclab.power.base import PowerState
@@ -214,15 +215,19 @@ def test_what_a_service_does_not_tell_is_not_known(tmp_path: Path, system: dict[
     assert told(tmp_path, documents) == BmcFacts()
 
 
-def test_the_console_log_of_a_node_is_carried(tmp_path: Path) -> None:
-    """As in the lab: its BMC has a serial port where the log of its console is served."""
-    log, run = tmp_path / "console.log", Context()
-    log.write_text("before\n")
-    with running(tmp_path, "ipmi", serial=f"127.0.0.1:{free_port()}", console=log) as one:
+def test_the_serial_port_of_a_node_is_carried(tmp_path: Path) -> None:
+    """As in the lab, where it is that of the node's chassis."""
+    address, number, run, typed = "127.0.0.1", free_port(), Context(), list[bytes]()
+    port = SerialPort(address, number)
+    port.open()
+    port.typed = typed.append
+    try:
+        with running(tmp_path, "ipmi", serial=f"{address}:{number}") as one:
 
-        def said(lines: Lines) -> None:
-            with log.open("a") as file:
-                file.write("vclab: ready for SSH\n")
-            Stop(run, "ready for SSH")(lines)
+            def said(lines: Lines) -> None:
+                port.say(b"vclab: ready for SSH\r\n")
+                Stop(run, "ready for SSH")(lines)
 
-        assert "vclab: ready for SSH" in switch().console(one.bmc(), 60, run, told=said)
+            assert "vclab: ready for SSH" in switch().console(one.bmc(), 60, run, told=said)
+    finally:
+        port.close()

@@ -16,7 +16,7 @@ from vclab.model.states import Purpose
 from vclab.service.actor import Actor, Authentication, Role
 from vclab.service.computers import Reload, Reloaded, WhichReload, preview_reload, reload
 from vclab.service.use_case import A, Q, UseCase
-from vclab.store import catalog, intents, tenures
+from vclab.store import catalog, intents, maintenance, tenures
 
 OLGA = Actor("olga", frozenset({Role.OPERATOR}), Authentication.ACCOUNT, "olga")
 METAL = replace(image("metal", 1024), module="fake-metal", module_data="")
@@ -37,6 +37,7 @@ def room(lab: Lab) -> Lab:
 
     def fill(session: Session) -> None:
         catalog.put_endpoint(session, Endpoint("room", "fake-metal", "", "", "", ""))
+        catalog.put_endpoint(session, Endpoint("labs", "standalone", "", "", "", ""))
         catalog.put_image(session, METAL)
         for number in (1, 2, 3):
             catalog.put_lab_computer(session, f"m{number}", "", "room", f"10.0.0.{number}")
@@ -62,6 +63,17 @@ def test_a_preview_of_whom_it_hits(room: Lab) -> None:
     (unknown,) = call(room, preview_reload, WhichReload(names=("m1",)))
     assert "nothing was ever loaded on m1" in unknown.why_not
     assert room.workflows.sent == [] and computer(room, "m1").load_intent == ""
+
+
+def test_one_in_maintenance_is_named_or_left_out(room: Lab) -> None:
+    """Somebody may have its case open. That a load brings it back to service is shown."""
+    room.store.run(lambda s: maintenance.take_out(s, "m3", "a new fan", False, None))
+    which = WhichReload(group="room", image="metal", when_free=True)
+    assert [each.name for each in call(room, preview_reload, which)] == ["m1", "m2"]
+    named = call(room, preview_reload, WhichReload(names=("m1", "m3"), image="metal"))
+    assert [each.why_out_of_service for each in named] == ["", "a new fan"]
+    with pytest.raises(Refused, match="labs is empty"):
+        call(room, preview_reload, WhichReload(group="labs"))
 
 
 @pytest.mark.parametrize(

@@ -57,8 +57,22 @@ def test_a_record_that_is_repeated_changes_nothing(node: Store) -> None:
     assert begin(node) == target
     first = end(node, target, EIGHT)
     assert (first.recorded, row(node).hardware, row(node).hardware_at) == (True, EIGHT, NOW)
-    assert end(node, target, FOUR) == Inspected(FOUR), "it does not hold it any more"
+    assert end(node, target, EIGHT) == first, "a repeat answers the same"
+    target = begin(node)
+    less = end(node, target, FOUR)
+    assert end(node, target, FOUR) == less and less.out_of_service == "it has 4 CPUs, recorded are 8"
     assert row(node).hardware == EIGHT
+
+
+def test_a_new_one_fences_off_one_whose_workflow_was_terminated(node: Store) -> None:
+    lost = begin(node)
+    again = begin(node, NOW + timedelta(minutes=5))
+    assert again.generation == lost.generation + 1
+    with pytest.raises(Fenced):
+        node.run(lambda s: tenures.check(s, "m1", lost.generation))
+    end(node, lost, FOUR)
+    assert row(node).hardware == ""
+    assert end(node, again, EIGHT).recorded and row(node).hardware == EIGHT
 
 
 def test_one_that_is_out_of_service_keeps_its_reason(node: Store) -> None:

@@ -149,3 +149,12 @@ async def test_one_that_a_load_finds_otherwise_goes_out_of_service_and_another_o
     why = f"after {life.id}: its load failed at fake-metal.deploy: {other}"
     assert (found.state, found.why_out_of_service, found.holder) == (ComputerState.MAINTENANCE, why, "")
     assert life.computer(view.computer).state is not ComputerState.MAINTENANCE
+
+
+async def test_one_that_takes_too_long_is_switched_back_all_the_same(time_client: Client, tmp_path: Path) -> None:
+    """What puts it back has time of its own."""
+    async with living_on_metal(time_client, tmp_path, {"load_ceiling": 3}) as life:
+        life.behaves(delays={"fake-metal.inspect": 300.0, "fake-metal.off_again": 1.5})
+        with pytest.raises(Refused, match=r"Read its hardware: .*the load as a whole has reached its ceiling"):
+            await inspect(life)
+        assert life.computer().state is ComputerState.AVAILABLE

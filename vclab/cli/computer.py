@@ -240,7 +240,13 @@ def reload(
     context: typer.Context,
     names: ComputerNames = None,
     group_: Annotated[
-        str, typer.Option("--group", metavar="ENDPOINT", help="All computers of this group.", show_default=False)
+        str,
+        typer.Option(
+            "--group",
+            metavar="ENDPOINT",
+            help="All computers of this group that are not in maintenance.",
+            show_default=False,
+        ),
     ] = "",
     image: Annotated[
         str,
@@ -388,7 +394,7 @@ def _confirm_reload(found: Sequence[Reloaded], zone: ZoneInfo) -> None:
 
 def _when(each: Reloaded, zone: ZoneInfo) -> str:
     if not each.holder:
-        return "now"
+        return "now" + (f"; then it is in service again: {each.why_out_of_service}" if each.why_out_of_service else "")
     return f"when {each.holder} has left it" + (f", probably {dated(each.until, zone)}" if each.until else "")
 
 

@@ -5,6 +5,7 @@
 | ``power`` | ``on`` or ``off`` |
 | ``boot`` | from what it boots, in the BMC's words |
 | ``cut`` | changes whenever its power was cut, also for the moment of a reset |
+| ``button`` | changes whenever its power button was pressed shortly, if it has a chassis |
 | ``runs`` | what runs on it, if it has a chassis (``vclab/lab/nodes.py``) |
 | ``told`` | what the BMC was told, a line each |
 | ``faults/`` | a file for each fault that is set (``Fault``) |
@@ -34,6 +35,7 @@ class Fault(StrEnum):
     LYING = "lying"  #: it says yes, and does nothing
     DEAF = "deaf"  #: its system ignores that it should shut down
     UNPLUGGED_WHEN_TOLD = "unplugged-when-told"  #: it goes silent in the middle of an order
+    DISK_FIRST = "disk-first"  #: of a node with a chassis: its firmware boots from its disk, whatever the BMC was told
     NO_DISK = "no-disk"  #: of a node with a chassis, from its next start on: its disk is not there
     READ_ONLY_DISK = "read-only-disk"  #: the same: nothing can be written to it
     FAILING_DISK = "failing-disk"  #: the same: an empty one, which fails when so many bytes were written to it
@@ -113,6 +115,15 @@ class Node:
         """Its power is cut: what runs on it ends. One that is to be on starts anew."""
         write(self.folder / "cut", uuid.uuid4().hex)
 
+    def press(self) -> None:
+        """Its power button is pressed shortly, which asks its system to shut down. Without a chassis it is off."""
+        if self.faulty(Fault.DEAF) is not None:
+            return
+        if self.has_chassis:
+            write(self.folder / "button", uuid.uuid4().hex)
+        else:
+            self.switch(False)
+
     def take_boot(self) -> Device:
         """From what it boots this time. What was set for one boot is used up: over IPMI that is all, for ``ipmi_sim``
         tells no more; over Redfish what is "Once"."""
@@ -179,14 +190,10 @@ mc_enable 0x20
 """
 
 
-def ipmi(
-    node: Node, anonymous: bool = False, chassis: Path | None = None, serial: str = "", console: Path | None = None
-) -> tuple[str, ...]:
+def ipmi(node: Node, anonymous: bool = False, chassis: Path | None = None, serial: str = "") -> tuple[str, ...]:
     """Write what ``ipmi_sim`` reads, and give the command that starts it. Raises ``LabError``.
 
-    ``serial``: the address and port of who serves the node's serial port, and listens before; ``console``: the log of
-    the node's console, which is served there.
-
+    ``serial``: the address and port of the node's serial port (``vclab/lab/serial_port.py``), which is open before.
     ``chassis``: the program that it asks and tells; by default bmc-chassis.sh, which only keeps it in files. The
     process must write its id into ``pid`` in the node's folder (``sh -c 'echo $$ >…; exec …'`` does).
     """
@@ -205,8 +212,7 @@ def ipmi(
     (folder / "lan.conf").write_text(_IPMI.format(**values, **fields))
     (folder / "lan.conf").chmod(0o600)
     (folder / "sim.emu").write_text(_EMULATOR)
-    port = f"{sys.executable} -m vclab.lab.serial {console} {serial.replace(':', ' ')} " if console else ""
-    run = f"echo $$ >{folder}/pid; exec {port}ipmi_sim -n -c {folder}/lan.conf -f {folder}/sim.emu -s {folder}/sim"
+    run = f"echo $$ >{folder}/pid; exec ipmi_sim -n -c {folder}/lan.conf -f {folder}/sim.emu -s {folder}/sim"
     return ("sh", "-c", run)
 
 

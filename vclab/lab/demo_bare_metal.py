@@ -114,7 +114,7 @@ class BareMetal(Demo):
 
     def _holds(self, node: str, text: str) -> bool:
         """Whether the bytes of its disk hold it anywhere."""
-        return _is_in(self._layout.nodes / node / "disk.raw", text.encode())
+        return holds(self._layout.nodes / node / "disk.raw", text)
 
     def _json(self, *words: str) -> Any:
         ran = subprocess.run([VCLAB, *words, "--json"], env=self._env, stdout=subprocess.PIPE, text=True, check=False)
@@ -133,8 +133,9 @@ def _written(seen: dict[str, Any]) -> int:
     return int(found[1]) if found else 0
 
 
-def _is_in(disk: Path, text: bytes) -> bool:
-    """Only where the file has data."""
+def holds(disk: Path, wanted: str) -> bool:
+    """Whether a file's bytes have that text anywhere. Holes are not read."""
+    text = wanted.encode()
     with disk.open("rb", buffering=0) as file:
         end, at = os.fstat(file.fileno()).st_size, 0
         while at < end:

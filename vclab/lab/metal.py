@@ -6,8 +6,10 @@ from typing import Any
 from vclab.lab import bmcs
 from vclab.lab.layout import METAL, PUBLIC, SUBNETS, Layout
 from vclab.lab.machines import Card
-from vclab.lab.nodes import Chassis, Hardware, Place, console_log
+from vclab.lab.network import NETNS
+from vclab.lab.nodes import Chassis, Hardware, Place
 from vclab.lab.parts import Part, inside
+from vclab.lab.serial_port import SerialPort
 from vclab.lab.stock import BMC_USER, NODE_DISK_BYTES, NODES, StockNode
 from vclab.netboot import dnsmasq, nodes
 from vclab.netboot.dnsmasq import Network
@@ -15,8 +17,9 @@ from vclab.netboot.environment import Environment
 from vclab.secrets.store import SecretStore
 
 _SUBNET = next(net for net in SUBNETS if net.bridge == METAL)
-_SERIAL_PORT = 2323
-"""Where a BMC finds its node's serial port, at its own address."""
+_DHCP = "dnsmasq-metal"
+_SERIAL = 6300
+"""The port of a node's serial port, at its BMC's address."""
 _ADDRESS = f"{_SUBNET.management}/{_SUBNET.prefix}"
 
 
@@ -27,7 +30,8 @@ def network(layout: Layout) -> Network:
 
 def settings(layout: Layout) -> dict[str, Any]:
     """The same for the product's settings."""
-    return {"interface": METAL, "address": _ADDRESS, "root": str(layout.netboot_link)}
+    root, log = str(layout.netboot_link), str(layout.netboot_log_link)
+    return {"interface": METAL, "address": _ADDRESS, "root": root, "log": log}
 
 
 def prepare(layout: Layout) -> None:
@@ -50,28 +54,31 @@ def publish(layout: Layout, environment: Environment) -> None:
 
 def parts(layout: Layout) -> Iterator[Part]:
     """The servers: DHCP and TFTP, and a BMC for each node. Raises ``LabError``."""
-    for link, folder in ((layout.nodes_link, layout.nodes), (layout.netboot_link, layout.netboot)):
-        link.symlink_to(folder)
+    log = layout.logs / f"{_DHCP}.log"
+    links = (layout.nodes_link, layout.nodes), (layout.netboot_link, layout.netboot), (layout.netboot_log_link, log)
+    for link, place in links:
+        link.symlink_to(place)
     command = ("dnsmasq", "--keep-in-foreground", "--log-facility=-", "--pid-file=", "--user=root", "--group=root")
     file = f"--conf-file={layout.netboot_configuration}"
-    yield Part("dnsmasq-metal", "DHCP and TFTP of bare metal", (*inside(layout), *command, file))
+    yield Part(_DHCP, "DHCP and TFTP of bare metal", (*inside(layout), *command, file))
     for stock in NODES:
         node = _node(layout, stock)
         title = f"BMC of {stock.name}"
         # sushy-tools needs a second to load: when all else is there.
         after = ("worker",) if stock.redfish else ()
-        run = bmcs.redfish(node) if stock.redfish else _ipmi(node)
+        run = bmcs.redfish(node) if stock.redfish else bmcs.ipmi(node, serial=f"{node.address}:{_SERIAL}")
         yield Part(f"bmc-{stock.name}", title, (*inside(layout), *run), after=after, late=stock.redfish)
-
-
-def _ipmi(node: bmcs.Node) -> tuple[str, ...]:
-    return bmcs.ipmi(node, serial=f"{node.address}:{_SERIAL_PORT}", console=console_log(node))
 
 
 def chassis(layout: Layout, changed: Callable[[], None]) -> list[Chassis]:
     """The nodes; ``changed`` is called in threads of theirs."""
-    place = Place(layout.management, layout.mount_point)
-    return [Chassis(_node(layout, stock), _hardware(stock), place, changed) for stock in NODES]
+    return [Chassis(_node(layout, stock), _hardware(stock), _place(layout, stock), changed) for stock in NODES]
+
+
+def _place(layout: Layout, stock: StockNode) -> Place:
+    """sushy-tools has no console."""
+    port = None if stock.redfish else SerialPort(stock.bmc_address, _SERIAL, NETNS / layout.management)
+    return Place(layout.management, layout.mount_point, port)
 
 
 def _hardware(stock: StockNode) -> Hardware:

@@ -19,8 +19,10 @@ namespaces of its own (``vclab/lab/firmware.py``). One by hand, as ``tests/lab/t
 
 import contextlib
 import json
+import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -31,9 +33,11 @@ from vclab.lab.errors import LabError
 from vclab.lab.firmware import DISK, NETWORK, Orders
 from vclab.lab.machines import Card, plugged
 from vclab.lab.process_tree import Ended, ProcessTree
+from vclab.lab.serial_port import SerialPort
 
 LOOK_SECONDS = 0.1
 """How often a chassis looks at what its BMC wrote."""
+_RECENT_NS = 10**9
 _PEER = 12  # letters: the name of a card has 15
 _ORDER = {
     Device.DEFAULT: (NETWORK, DISK),
@@ -60,11 +64,7 @@ class Place:
 
     management: str
     mount_point: Path
-
-
-def console_log(node: Node) -> Path:
-    """What firmware and system of a node wrote on its console."""
-    return node.folder / "console.log"
+    serial: SerialPort | None = None  #: of this node; none: its console goes to its log only
 
 
 class Chassis:
@@ -78,10 +78,11 @@ class Chassis:
         self.hardware = hardware
         self._place = place
         self._changed = changed
-        self._tree = ProcessTree(node.name, console_log(node))
+        self._tree = ProcessTree(node.name, node.folder / "console.log", place.serial)
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._keep, name=node.name, daemon=True)
-        self._cut = ""
+        self._cut = self._button = ""
+        self._seen = 0
 
     @property
     def pid(self) -> int:
@@ -112,7 +113,9 @@ class Chassis:
     def start(self) -> None:
         """From now on it follows its BMC; one that was on boots."""
         self.make()
-        self._cut = self._last_cut()
+        self._cut, self._button = self._last("cut"), self._last("button")
+        if self._place.serial:
+            self._place.serial.open()
         self._thread.start()
 
     def end(self) -> None:
@@ -124,28 +127,44 @@ class Chassis:
         self.end()
         if self._thread.ident is not None:
             self._thread.join()
+        if self._place.serial:
+            self._place.serial.close()
 
     def _keep(self) -> None:
         try:
             while not self._closing.wait(LOOK_SECONDS):
-                with contextlib.suppress(OSError, LabError):  # a full disk: it is tried again
-                    self._follow()
+                try:
+                    if self._has_changed():
+                        self._follow()
+                    if self.pid:
+                        self._hear_end()
+                except (OSError, LabError):  # a full disk: it is tried again
+                    self._seen = 0
         finally:
             self._tree.stop()
             self._now(Runs.OFF)
 
+    def _has_changed(self) -> bool:
+        """Whether anything was written to its folder since the last look: all files there are replaced as a whole. A
+        time that is younger than a clock is exact proves nothing."""
+        changed = self.node.folder.stat().st_mtime_ns
+        if changed == self._seen and abs(time.time_ns() - changed) > _RECENT_NS:
+            return False
+        self._seen = changed
+        return True
+
     def _follow(self) -> None:
-        """Whatever has happened since the last look."""
-        cut = self._last_cut()
+        """Do what was told since the last look."""
+        cut, button = self._last("cut"), self._last("button")
         if cut != self._cut:
             self._stop()
             self._cut = cut
-        on = self.node.power == "on"
-        if not on:
+        if button != self._button:
+            self._press()
+            self._button = button
+        if self.node.power != "on":
             self._stop()
-        elif self.pid:
-            self._hear_end()
-        elif self.node.runs is Runs.OFF:
+        elif not self.pid and self.node.runs is Runs.OFF:
             self._boot()
 
     def _hear_end(self) -> None:
@@ -167,8 +186,16 @@ class Chassis:
             self._now(Runs.OFF)
             self._changed()
 
+    def _press(self) -> None:
+        """Its own system shuts down; the imaging environment does not listen; firmware switches off at once."""
+        runs, init = self.node.runs, self._tree.init()
+        if runs is Runs.DISK and init:
+            words = ("nsenter", "--target", str(init), "--all", "/sbin/shutdown", "-h", "now")
+            subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        elif runs is not Runs.IMAGING:
+            self.node.switch(False)
+
     def _boot(self) -> None:
-        self._now(Runs.FIRMWARE)
         self._place.mount_point.mkdir(parents=True, exist_ok=True)
         orders = json.dumps(asdict(self._orders(self.node.take_boot())))
         environment = {
@@ -183,7 +210,7 @@ class Chassis:
         return Orders(
             name=node.name,
             folder=str(node.folder),
-            devices=_ORDER[device],
+            devices=(DISK, NETWORK) if node.faulty(Fault.DISK_FIRST) is not None else _ORDER[device],
             efi=hardware.efi,
             disk="" if node.faulty(Fault.NO_DISK) is not None else str(self.disk),
             serial=hardware.serial,
@@ -194,9 +221,9 @@ class Chassis:
             cache=str(cache() / "initramfs"),
         )
 
-    def _last_cut(self) -> str:
+    def _last(self, name: str) -> str:
         try:
-            return (self.node.folder / "cut").read_text()
+            return (self.node.folder / name).read_text()
         except FileNotFoundError:
             return ""
 

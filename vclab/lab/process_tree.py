@@ -17,6 +17,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from vclab.lab.errors import LabError
+from vclab.lab.serial_port import SerialPort, nobody
 
 STOP_SECONDS = 10.0
 # If the supervisor is killed, the machine dies with it.
@@ -39,9 +40,11 @@ _ENDED_BY = {-signal.SIGHUP: Ended.REBOOT, -signal.SIGINT: Ended.POWER_OFF}
 class ProcessTree:
     """The processes of one machine. Not for several threads at once."""
 
-    def __init__(self, name: str, console_log: Path) -> None:
+    def __init__(self, name: str, console_log: Path, serial: SerialPort | None = None) -> None:
+        """``serial``: where the console is besides."""
         self.console_log = console_log  #: what the machine wrote on its console
         self._name = name
+        self._serial = serial
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -71,21 +74,32 @@ class ProcessTree:
 
     def tell(self, text: str) -> None:
         """Put a line into the console log, as firmware would."""
+        line = f"[{time.strftime('%F %T', time.gmtime())}] {text}\n"
         with self.console_log.open("a") as log:
-            log.write(f"[{time.strftime('%F %T', time.gmtime())}] {text}\n")
+            log.write(line)
+        if self._serial:
+            self._serial.say(line.replace("\n", "\r\n").encode())
 
     def _console(self, master: int, slave: int, process: int) -> None:
         """Copies the console into its log until the machine is off. Reaps nothing: that is for ``ended`` to do."""
         ready = select.poll()
         for handle in (master, process):
             ready.register(handle, select.POLLIN)
+        serial = self._serial
         try:
+            if serial:
+                serial.typed = lambda typed: _type(master, typed)
             with self.console_log.open("ab", buffering=0) as log:
                 while (master, select.POLLIN) in ready.poll():
-                    log.write(os.read(master, 65536))
+                    said = os.read(master, 65536)
+                    if serial:
+                        serial.say(said)
+                    log.write(said)
         except OSError:
             pass  # a full disk must not stop the machine
         finally:
+            if serial:
+                serial.typed = nobody
             for handle in (master, slave, process):
                 os.close(handle)
 
@@ -119,6 +133,12 @@ class ProcessTree:
             return None
         self._process = None
         return _ENDED_BY.get(code, Ended.CUT)
+
+
+def _type(master: int, typed: bytes) -> None:
+    """What nobody reads is lost: a terminal whose buffer is full must not hold up the BMC."""
+    if select.select([], [master], [], 0)[1]:
+        os.write(master, typed)
 
 
 def _kill(pid: int) -> None:

@@ -98,7 +98,8 @@ class _System(AbstractSystemsDriver):  # type: ignore[misc]
         return self._node.power.capitalize()
 
     def set_power_state(self, identity: str, state: str) -> None:
-        if state == "GracefulShutdown" and (self._node.folder / "faults" / Fault.DEAF).exists():
+        if state == "GracefulShutdown":
+            self._node.press()
             return
         on, anew = state in _ON, state in ("ForceRestart", "GracefulRestart")
         if on and not self._node.has_chassis:

@@ -14,7 +14,7 @@ from vclab.model import messages
 from vclab.model.catalog import ComputerKind, Identity, IdentityPool
 from vclab.model.errors import Invalid, NotFound, Refused
 from vclab.model.rules import Rules
-from vclab.model.states import ComputerState
+from vclab.model.states import OUT_OF_SERVICE, ComputerState
 from vclab.service import checks, module_data, power
 from vclab.service.endpoints import Login
 from vclab.service.failures import FailedStep
@@ -124,7 +124,7 @@ class Reload(Question):
 
 
 class WhichReload(Reload):
-    """The same, also of all computers of a ``group`` (an endpoint)."""
+    """The same, also of all computers of a ``group`` (an endpoint) but those in maintenance: these are to be named."""
 
     group: str = ""
 
@@ -136,6 +136,7 @@ class Reloaded(View):
     holds: str  #: image and revision: "debian-12/4"; empty: unknown
     will_hold: str  #: the same; empty: it can't be loaded
     tainted: bool
+    why_out_of_service: str  #: it returns to service when it is loaded; empty: it is in service
     holder: str  #: who has it now; empty: it is loaded at once
     until: Time | None  #: when its holder is expected to leave
     why_not: str  #: why it is refused; empty: it is not
@@ -303,9 +304,12 @@ def _named(session: Session, question: WhichReload) -> tuple[str, ...]:
     if question.group:
         endpoints = {each.name: each for each in catalog.endpoints(session)}
         known("group of computers", question.group, endpoints, "`vclab endpoint list` lists them")
-        names += tuple(each.name for each in catalog.group(session, question.group))
+        members = catalog.group(session, question.group)
+        names += tuple(each.name for each in members if each.state is not ComputerState.MAINTENANCE)
         if not names:
-            raise Refused(f"there is no computer yet in {question.group}")
+            raise Refused(
+                f"all computers of {question.group} are in maintenance" if members else f"{question.group} is empty"
+            )
     return _distinct(names)
 
 
@@ -346,6 +350,7 @@ def _one_reloaded(
         holds=f"{computer.image}/{computer.revision}" if computer.image else "",
         will_hold=will_hold,
         tainted=computer.tainted,
+        why_out_of_service=(computer.why_out_of_service or computer.state) if computer.state in OUT_OF_SERVICE else "",
         holder=held.holder if held else "",
         until=held.expected_end if held else None,
         why_not=why_not,

@@ -6,6 +6,7 @@ order or BMC is not as it was, for somebody may have changed it.
 """
 
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -31,12 +32,19 @@ LONGEST = timedelta(hours=2)
 
 
 def begin(session: Session, given: Inspect, by: Author, rules: Rules, now: datetime) -> Target:
-    """Take the tenure. Repeated, it is the same. Raises ``NotFound`` and ``Refused`` (``TenureHeld``)."""
-    row = locks.computer(session, given.computer)
+    """Take the tenure. The same ``now`` again returns the same target again.
+
+    A new tenure replaces that of an earlier inspection whose workflow was terminated, which fences off its steps.
+    Raises ``NotFound`` and ``Refused`` (``TenureHeld``).
+    """
+    now, row = utc(now), locks.computer(session, given.computer)
     endpoint = _endpoint(session, row, rules)
     holder, until = inspection_workflow(row.name), now + timedelta(seconds=rules.waits.load_ceiling) + LONGEST
+    lost = tenures.current(session, row.name)
+    if lost is not None and lost.holder == holder and lost.taken_at != now:
+        tenures.release(session, row.name, lost.generation, now)
     generation = tenures.take(session, row.name, holder, Purpose.INSPECTION, until, now)
-    audit.note(session, holder, by.who, "inspection begins", f"generation {generation}", utc(now), by.act)
+    audit.note(session, holder, by.who, "inspection begins", f"generation {generation}", now, by.act)
     return _target(row, endpoint, generation, rules)
 
 
@@ -44,9 +52,7 @@ def check(session: Session, name: str, rules: Rules) -> None:
     """Raise ``Refused`` when the computer can't be inspected now. Only reads."""
     _endpoint(session, session.get_one(Computer, name), rules)
     held = tenures.current(session, name)
-    if held is not None and held.holder == inspection_workflow(name):
-        raise Refused(f"{name} is being inspected already", f"`vclab computer inspect {name} --last` follows it")
-    if held is not None:
+    if held is not None and held.holder != inspection_workflow(name):  # of its own, whether it runs Temporal knows
         raise Refused(f"{name} is held by {held.holder}")
 
 
@@ -58,17 +64,21 @@ def end(
     ``why_not``: nothing was found. ``not_back``: why its power is not as it was before; then nobody knows what it runs.
     """
     row, holder = locks.computer(session, target.computer), inspection_workflow(target.computer)
-    if not tenures.held(session, target.computer, target.generation):
-        return Inspected(hardware)
     found = _compared(row, hardware, accept, now) if hardware else Inspected()
     if not_back:
+        found = replace(found, out_of_service=f"after its inspection it could not be switched back: {not_back}")
+    if not tenures.held(session, target.computer, target.generation):
+        return found  # it is recorded already, or somebody else has it
+    if found.recorded:
+        row.hardware, row.hardware_at = hardware, utc(now)
+    if not_back:
         computers.forget_content(row, lent=True)
-        why = f"after its inspection it could not be switched back: {not_back}"
-        found = _out_of_service(row, found, why)
     text = why_not or "; ".join(found.differences) or ("recorded" if found.recorded else "as it is recorded")
     audit.note(session, holder, "vclab", "inspection failed" if why_not else "inspected", text, utc(now))
     if found.out_of_service:
         audit.note(session, holder, "vclab", "out of service", found.out_of_service, utc(now))
+        if row.state not in OUT_OF_SERVICE:  # else it keeps its reason
+            computers.put_out_of_service(row, ComputerState.MAINTENANCE, found.out_of_service)
     tenures.release(session, target.computer, target.generation, now)
     session.flush()
     return found
@@ -91,20 +101,12 @@ def release_lost(session: Session, now: datetime) -> None:
 
 
 def _compared(row: Computer, hardware: str, accept: bool, now: datetime) -> Inspected:
-    recorded = row.hardware
-    differing = differences(recorded, hardware) if recorded else ()
-    if accept or not recorded:
-        row.hardware, row.hardware_at = hardware, utc(now)
-    found = Inspected(hardware, tuple(each.text for each in differing), recorded=accept or not recorded)
-    grave = [each.text for each in differing if each.grave]
-    return _out_of_service(row, found, "; ".join(grave)) if grave and not accept else found
-
-
-def _out_of_service(row: Computer, found: Inspected, why: str) -> Inspected:
-    """One that is out of service already keeps its reason."""
-    if row.state not in OUT_OF_SERVICE:
-        computers.put_out_of_service(row, ComputerState.MAINTENANCE, why)
-    return Inspected(found.hardware, found.differences, found.recorded, why)
+    """What follows from what was found. Nothing is changed; a repeat finds the record that it has made itself."""
+    ours = (row.hardware, row.hardware_at) == (hardware, utc(now))
+    differing = differences(row.hardware, hardware) if row.hardware and not ours else ()
+    grave = [each.text for each in differing if each.grave and not accept]
+    recorded = accept or ours or not row.hardware
+    return Inspected(hardware, tuple(each.text for each in differing), recorded, "; ".join(grave))
 
 
 def _endpoint(session: Session, row: Computer, rules: Rules) -> model.Endpoint:

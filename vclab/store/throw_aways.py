@@ -160,6 +160,7 @@ def _lent(session: Session, search: Search, source: Reservation) -> tuple[Choice
     """Another one of the group, whole. Raises ``NoneFree``."""
     found = lab_machines.claim(session, replace(search, user=source.user), but=targets.of(source).computer)
     if isinstance(found, Refusal):
-        raise NoneFree(f"no other computer of {source.endpoint} is free: {found.text(source.id)}")
+        why = replace(found, reason=f"no other computer of {source.endpoint} is free") if found.candidates else found
+        raise NoneFree(why.text(source.id))
     assert found.computer is not None  # what is claimed at once has one
     return found.choice, found.computer

@@ -291,7 +291,10 @@ class Reservations:
                     messages.INSPECTION, message, id=inspection_workflow(message.computer), task_queue=self._queue
                 )
             except WorkflowAlreadyStartedError:
-                raise Refused(f"{message.computer} is being inspected already") from None
+                raise Refused(
+                    f"{message.computer} is being inspected already",
+                    f"`vclab computer inspect {message.computer} --last` follows it",
+                ) from None
 
         await self._call(start, ANSWER_SECONDS)
 

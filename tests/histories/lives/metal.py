@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from tests.histories.lives.acts import end, says
+from tests.histories.lives.acts import end, help_needed, resolve, says
 from tests.histories.lives.computers import on_metal
 from tests.histories.lives.sealing import ask, begun, captured
 from tests.workflows.conftest import QUEUE
@@ -16,7 +16,8 @@ from vclab.model.life import Stage
 from vclab.model.messages import Acknowledge, How, Resolve, capture_workflow
 from vclab.model.reservations import Waits
 from vclab.model.states import Purpose
-from vclab.store import captures, catalog, tenures
+from vclab.store import captures, catalog, maintenance, tenures
+from vclab.store.models import LoadStep
 from workflows.capture import Capture
 
 OTHERS = "other"
@@ -93,6 +94,31 @@ async def one_that_is_given_up_twice(life: Metal) -> None:
         raise AssertionError("it was not refused")
     life.behaves(delays={})
     await end(life)
+
+
+@on_metal("sealing-elsewhere", help=7200)
+async def a_capture_that_goes_on_elsewhere(life: Metal) -> str:
+    """A further workflow: the other computer can't be loaded, and goes out of service; a third one is sealed."""
+    await in_use(life)
+    free(life)
+    life.store.run(lambda s: catalog.put_lab_computer(s, "metal3", endpoint="room", address="10.77.0.33"))
+    life.fails("fake-metal.begin_sealing")
+    capture = await ask(life)
+    await help_needed(life)
+    assert life.computer("metal2").holder == capture
+    life.store.run(lambda s: maintenance.take_out(s, "metal2", "its disk is too small", True, None))
+    life.behaves(failures={})
+    await resolve(life, How.RETRY)
+    await captured(life)
+    assert not life.computer("metal2").holder
+    assert "fake.seal" in sealed_on(life, "metal3")
+    return capture
+
+
+def sealed_on(life: Metal, computer: str) -> list[str]:
+    """The steps that were done there."""
+    with life.store.read() as session:
+        return [row.name for row in session.query(LoadStep).filter(LoadStep.computer == computer)]
 
 
 @on_metal("sealing-awaited", place_look=1)

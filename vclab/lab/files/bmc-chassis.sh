@@ -9,6 +9,7 @@ fault() { [ -e "faults/$1" ]; }
 put() { echo "$2" >"$1.new.$$" && mv "$1.new.$$" "$1"; }
 
 off() { put power off; put cut "$(cat /proc/sys/kernel/random/uuid)"; }
+press() { if [ -e runs ]; then put button "$(cat /proc/sys/kernel/random/uuid)"; else off; fi; }
 
 fault slow && sleep "$(cat faults/slow)"
 if [ "$act" = set ]; then
@@ -24,7 +25,7 @@ while [ $# -gt 0 ]; do
         set.power) if [ "$2" = 1 ]; then put power on; else off; fi ;;
         set.reset) put cut "$(cat /proc/sys/kernel/random/uuid)" ;;
         set.boot) put boot "$2" ;;
-        set.shutdown) fault deaf || off ;;
+        set.shutdown) fault deaf || press ;;
     esac
     if [ "$act" = set ]; then shift 2; else shift; fi
 done

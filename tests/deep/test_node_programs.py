@@ -21,7 +21,7 @@ from vclab.netboot.nodes import publish
 
 pytestmark = [
     pytest.mark.deep,
-    pytest.mark.timeout(900),
+    pytest.mark.timeout(1500),
     pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root"),
 ]
 MARK = b"what somebody has written"
@@ -47,7 +47,8 @@ def test_a_machine_is_inspected_cleaned_and_told_what_to_boot(made: tuple[Rig, s
     first = disks[machine.build.serial]
     boots_first_from_the_network(replace(node, disk=first.path), found, tmp_path)
     is_read(replace(node, disk=disks[f"{machine.build.serial}-3"].path), machine.further(3), tmp_path)
-    again = inspect(machine.to_imaging(made[1]))
+    machine.start_again()
+    again = inspect(node)
     assert [entry.label for entry in again.boot_entries].count("vclab") == 1
     assert differences(found, again) == ()
 

@@ -78,7 +78,8 @@ def real_drivers(settings: Settings, store: Store, secrets: SecretStore) -> Driv
 def _metal(settings: Settings, reader: Reader, power: Power) -> Metal:
     """Raises ``Invalid`` for a provisioning network that can't be."""
     given = settings.netboot
-    network = Network(given.interface, given.address, given.root, given.proxy) if given.interface else None
+    here = given.interface, given.address, given.root, given.proxy
+    network = Network(*here, log=given.log) if given.interface else None
     return Metal(
         power=power,
         network=network,

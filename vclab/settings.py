@@ -229,6 +229,9 @@ class NetbootSettings(Section):
     root: Path = Path("/var/lib/vclab-netboot")
     proxy: bool = False  #: another DHCP server gives the addresses
     shared: bool = False  #: tenants are in it: nobody can tell who answers there, and each load says so
+    log: Path | None = Path(
+        "/var/log/vclab-netboot/log"
+    )  #: the file with dnsmasq's log, which is evidence; none: it is not looked at
     streams_at_once: int = Field(2, ge=1, le=64)  #: disks that are sent from one repository at one time
 
     @model_validator(mode="after")

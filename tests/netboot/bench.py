@@ -65,12 +65,14 @@ class Log:
 class Provisioning:
     """The management node's side; ``nodes`` says who boots what.
 
-    Its files are not below pytest's folder, which every session of pytest closes to dnsmasq.
+    Its files are not below pytest's folder, which every session of pytest closes to dnsmasq. ``log_file``: it writes
+    its log to a file, as that of a site does.
     """
 
-    def __init__(self, proxy: bool = False, **more: Any) -> None:
+    def __init__(self, proxy: bool = False, log_file: bool = False, **more: Any) -> None:
         self.tag = f"vclab-nb-{secrets.token_hex(3)}"
         self._folder = Path(tempfile.mkdtemp(prefix=f"{self.tag}-"))
+        more |= {"log": self._folder / "log"} if log_file else {}
         self.network = Network(CARD, f"{OURS}/24", self._folder / "netboot", proxy, **more)
         self.nodes = Nodes(self.network)
         self.namespaces = [self.tag]
@@ -100,12 +102,20 @@ class Provisioning:
         caps = ",".join(f"+{name}" for name in CAPABILITIES)
         drop = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--no-new-privs"]
         drop += [f"--inh-caps=-all,{caps}", f"--ambient-caps=-all,{caps}", f"--bounding-set=-all,{caps}"]
-        dnsmasq = ["dnsmasq", "--keep-in-foreground", "--log-facility=-", "--pid-file", f"--conf-file={file}"]
+        dnsmasq = ["dnsmasq", "--keep-in-foreground", "--pid-file", f"--conf-file={file}"]
+        dnsmasq += [] if self.network.log else ["--log-facility=-"]
         inner = MOUNT_RUN.format(NOBODY) + '"$@"'
         words = ["unshare", "--mount", "--", "sh", "-c", inner, "sh", *drop, *dnsmasq]
-        self.log = Log(self.inside(self.tag, *words).stderr)
+        if self.network.log:
+            self.network.log.touch()
+            os.chown(self.network.log, NOBODY, NOBODY)
+        self.server = self.inside(self.tag, *words)
+        self.log = Log(self._follow(self.network.log) if self.network.log else self.server.stderr)
         self.log.wait_for("started", 10)
         return self.log
+
+    def _follow(self, file: Path) -> Any:
+        return self.inside(self.tag, "tail", "-n0", "-F", str(file), stdout=subprocess.PIPE).stdout
 
     def inside(self, namespace: str, *command: str, **more: Any) -> subprocess.Popen[str]:
         """Start something in a namespace; it ends with the network."""
@@ -168,9 +178,9 @@ class Provisioning:
 
 
 @contextmanager
-def provisioning(proxy: bool = False, **more: Any) -> Iterator[Provisioning]:
+def provisioning(proxy: bool = False, log_file: bool = False, **more: Any) -> Iterator[Provisioning]:
     """A network that is gone afterwards."""
-    network = Provisioning(proxy, **more)
+    network = Provisioning(proxy, log_file, **more)
     try:
         network.up()
         yield network

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from tests.netboot.bench import OURS, Provisioning, provisioning, run
+from vclab.model.errors import Failed
 from vclab.netboot.environment import GRUB, INITRD, IPXE_BIOS, IPXE_UEFI, KERNEL, LOADERS, MANIFEST, SHIM, Environment
+from vclab.netboot.log import seen
 from vclab.netboot.nodes import Load, publish
 from vclab.netboot.values import Node, State
 
@@ -144,3 +146,44 @@ def test_beside_another_server_it_says_nothing_to_unknown_machines(proxy: Provis
     station = proxy.station(STRANGER, OTHER_ADDRESS)
     for verb in ("dhcp", "pxe"):
         assert asked(proxy, station, verb, UEFI, seconds=SILENCE) is None
+
+
+def test_the_log_tells_what_a_machine_asked_for(tmp_path: Path) -> None:
+    with provisioning(log_file=True) as network:
+        furnished(network, tmp_path)
+        log, station = network.network.log, network.station(MAC, ADDRESS)
+        assert log is not None and seen(log, MAC) == []
+        asked(network, station, "dhcp", BIOS)
+        assert said(log)[-2:] == [
+            f"was offered {ADDRESS}, boot file {IPXE_BIOS}",
+            "did not take it: does another DHCP server answer there?",
+        ]
+        network.ask(station, "tftp", OURS, IPXE_BIOS)
+        asked(network, station, "dhcp", BIOS, "ipxe")
+        network.ask(station, "tftp", OURS, "boot.ipxe")
+        network.nodes.set(MAC, State.BOOT)
+        with pytest.raises(AssertionError, match="not found"):
+            network.ask(station, "tftp", OURS, IPXE_BIOS)
+        assert said(log) == [
+            "asked for an address",
+            f"was offered {ADDRESS}, boot file {IPXE_BIOS}",
+            f"was sent {IPXE_BIOS}",
+            "asked for an address",
+            f"was offered {ADDRESS}, boot file boot.ipxe",
+            "was sent boot.ipxe",
+            f"asked for {IPXE_BIOS}, which is not there for it",
+        ]
+        stranger = network.station(STRANGER)
+        asked(network, stranger, "dhcp", BIOS, seconds=SILENCE)
+        assert said(log, STRANGER) == ["asked for an address, and got no answer: DHCP does not know it"]
+        assert len(said(log)) == 7
+
+
+def said(log: Path, mac: str = MAC) -> list[str]:
+    """Without the times."""
+    return [line.partition(" ")[2] for line in seen(log, mac)]
+
+
+def test_a_log_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(Failed, match=r"can't be read: .*No such file.*; netboot.log names it"):
+        seen(tmp_path / "log", MAC)

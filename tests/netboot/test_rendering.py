@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,17 @@ from vclab.netboot.values import Node, State
 MAC = "52:54:00:00:00:01"
 EXAMPLE = Path(__file__).parents[2] / "deploy" / "vclab-netboot.conf"
 DIRECTIVES = {
-    *("port", "interface", "bind-dynamic", "no-hosts", "no-resolv", "log-dhcp", "dhcp-leasefile", "dhcp-hostsdir"),
+    *(
+        "port",
+        "interface",
+        "bind-dynamic",
+        "no-hosts",
+        "no-resolv",
+        "log-dhcp",
+        "log-facility",
+        "dhcp-leasefile",
+        "dhcp-hostsdir",
+    ),
     *("dhcp-ignore", "dhcp-match", "dhcp-range", "dhcp-authoritative", "dhcp-option", "dhcp-boot", "pxe-prompt"),
     *("pxe-service", "enable-tftp", "tftp-root", "tftp-unique-root"),
 }
@@ -38,15 +49,15 @@ def network(proxy: bool = False, router: str = "", uefi: Uefi | None = None) -> 
     return Network("eno2", "10.78.0.1/24", proxy=proxy, router=router, uefi=uefi)
 
 
-@given(odd, odd, odd, st.booleans(), odd)
+@given(odd, odd, odd, st.booleans(), odd, odd)
 def test_a_configuration_has_our_directives_only(
-    interface: str, address: str, root: str, proxy: bool, router: str
+    interface: str, address: str, root: str, proxy: bool, router: str, log: str
 ) -> None:
     try:
-        text = configuration(Network(interface, address, Path(root), proxy, router))
+        text = configuration(Network(interface, address, Path(root), proxy, router, log=Path(log) if log else None))
     except Invalid:
         return
-    shape = configuration(network(proxy, "10.78.0.2" if router else ""))
+    shape = configuration(replace(network(proxy, "10.78.0.2" if router else ""), log=Path("/log") if log else None))
     assert [words(line) for line in text.splitlines()] == [words(line) for line in shape.splitlines()]
     assert {line.partition("=")[0] for line in text.splitlines() if line and line[0] != "#"} <= DIRECTIVES
 

@@ -2,7 +2,6 @@
 a repository with a system. All is in a network namespace of its own; what drives the node runs in it too."""
 
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -20,14 +19,14 @@ from vclab.lab.machines import Card
 from vclab.lab.nodes import Chassis, Hardware, Place
 from vclab.library.repository import Repository
 from vclab.model.catalog import Computer, ComputerKind
-from vclab.model.errors import NotYet
+from vclab.model.errors import NotYet, Unreachable
 from vclab.model.plans import Becomes, Facts, NodeStatus, Step, StepInput, Target, lasting_uuid
 from vclab.model.power import PowerAddress
 from vclab.model.revisions import RevisionRecord
 from vclab.model.states import ComputerState
 from vclab.netboot import environment
 from vclab.netboot.nodes import publish
-from vclab.power.control import Power
+from vclab.power.control import Limits, Power
 from vclab.provisioning import bare_metal
 from vclab.provisioning.bare_metal.module import BareMetal
 from vclab.provisioning.kind import Metal
@@ -79,9 +78,11 @@ class MetalBench:
     module: BareMetal
     computer: Computer
     target: Target
-    bmc: "subprocess.Popen[str]"
+    repository: Repository
+    metal: Metal
     context: FakeContext = field(default_factory=FakeContext)
     facts: Facts = field(default_factory=Facts)
+    said: list[str] = field(default_factory=list)  #: what attempts said that ``again`` repeated
     others: tuple[str, ...] = ()  #: further names of the same node
 
     @property
@@ -114,16 +115,40 @@ class MetalBench:
         """One step, looks again and again; what it learns is laid over."""
         deadline, context = time.monotonic() + seconds, context or FakeContext()
         while True:
-            given = StepInput(f"bare-metal.{name}", name, target or self.target, self.facts, becomes=becomes)
             try:
-                with self.inside():
-                    found = self.module.steps()[given.step](context, given)
-                break
+                return self.once(name, context, target, becomes)
             except NotYet as why:
                 assert time.monotonic() < deadline, (str(why), self.console()[-2000:])
+                context = FakeContext(remembered={**context.remembered, **context.kept})
                 time.sleep(0.1)
-        self.context, self.facts = context, self.facts.merged(found)
+
+    def once(
+        self,
+        name: str,
+        context: FakeContext | None = None,
+        target: Target | None = None,
+        becomes: Becomes | None = None,
+    ) -> Facts:
+        """One attempt of a step."""
+        given = StepInput(f"bare-metal.{name}", name, target or self.target, self.facts, becomes=becomes)
+        self.context = context or FakeContext()
+        with self.inside():
+            found = self.module.steps()[given.step](self.context, given)
+        self.facts = self.facts.merged(found)
         return found
+
+    def again(self, name: str, seconds: float = 60.0) -> FakeContext:
+        """As the plan's runner does it: again and again, with what is remembered, unless it has failed for good."""
+        deadline, context = time.monotonic() + seconds, FakeContext()
+        while True:
+            try:
+                self.once(name, context)
+                return context
+            except (NotYet, Unreachable) as why:
+                self.said.append(str(why))
+                assert time.monotonic() < deadline, (self.said, self.console()[-2000:])
+            context = FakeContext(remembered={**context.remembered, **context.kept})
+            time.sleep(0.3)
 
     def load(self, upto: str = "") -> None:
         """All steps of the module, or those before one."""
@@ -133,7 +158,15 @@ class MetalBench:
                 return
             self.step(name)
 
+    def start_bmc(self) -> None:
+        """And wait until it listens."""
+        self.wires.inside(self.wires.tag, *bmcs.ipmi(self.node))
+        sockets = ("ip", "netns", "exec", self.wires.tag, "cat", "/proc/net/udp")
+        self.until(lambda: f":{IPMI_PORT:04X} " in run(*sockets).stdout, 10)
+
     def console(self) -> str:
+        if not self.chassis.console_log.exists():
+            return ""
         return self.chassis.console_log.read_text(errors="replace")
 
     def until(self, wanted: Callable[[], object], seconds: float = 30.0) -> None:
@@ -157,17 +190,16 @@ class MetalBench:
 
 
 @contextmanager
-def metal_bench(folder: Path, made: Bootable, **more: object) -> Iterator[MetalBench]:
-    """A node that is off, with an empty disk."""
+def metal_bench(folder: Path, made: Bootable, limits: Limits | None = None, **more: object) -> Iterator[MetalBench]:
+    """A node that is off, with an empty disk. ``more``: of its hardware."""
     with ExitStack() as stack:
-        wires = stack.enter_context(provisioning())
+        wires = stack.enter_context(provisioning(log_file=True))
         node = Node(folder / NAME, NAME, "127.0.0.1", IPMI_PORT, password=PASSWORD)
         node.make()
-        hardware = Hardware(SERIAL, DISK_BYTES, (Card(MAC, CARD),), **more)  # type: ignore[arg-type]
+        hardware = replace(Hardware(SERIAL, DISK_BYTES, (Card(MAC, CARD),)), **more)  # type: ignore[arg-type]
         chassis = Chassis(node, hardware, Place(wires.tag, folder / "root"))
         chassis.start()
         stack.callback(chassis.close)
-        bmc = wires.inside(wires.tag, *bmcs.ipmi(node))
         publish(wires.network.root, environment.environment(_tell))
         target = target_of(module=bare_metal.NAME, computer=NAME, endpoint="metal", host=NAME, image="debian-12")
         computer = Computer(
@@ -179,30 +211,24 @@ def metal_bench(folder: Path, made: Bootable, **more: object) -> Iterator[MetalB
             private_address=ADDRESS,
             power="ipmi",
         )
+        bench: MetalBench
         address = f"ipmi://{node.user}@{node.address}:{node.port}"
         metal = Metal(
-            power=Power(lambda reference: PASSWORD),
+            power=Power(lambda reference: PASSWORD, limits=limits),
             network=wires.network,
             shared=False,
             ssh_key=made.key,
             switched=lambda name: PowerAddress(address, "power/metal01"),
-            repositories=lambda target: [made.repository.folder],
-            all_repositories=lambda: [made.repository.folder],
+            repositories=lambda target: [bench.repository.folder],
+            all_repositories=lambda: [bench.repository.folder],
             captured=recorded,
             streams_at_once=2,
         )
         target = replace(target, revision=1, private_mac=MAC, spare=lasting_uuid("vclab", NAME))
-        bench: MetalBench
         module = BareMetal("vclab", lambda endpoint: bench.group(), metal)
-        bench = MetalBench(made, wires, chassis, module, computer, target, bmc)
-        _await_bmc(bench)
+        bench = MetalBench(made, wires, chassis, module, computer, target, made.repository, metal)
+        bench.start_bmc()
         yield bench
-
-
-def _await_bmc(bench: MetalBench) -> None:
-    place = f":{IPMI_PORT:04X} "
-    sockets = ("ip", "netns", "exec", bench.wires.tag, "cat", "/proc/net/udp")
-    bench.until(lambda: place in run(*sockets).stdout, 10)
 
 
 def _tell(text: str) -> None:

@@ -240,6 +240,8 @@ def _trouble(said: Said) -> VclabError:
         return Damaged(why, number(said, "chunk"))
     if code == "stopped":
         return Unreachable(why)
+    if code == "disk" or "at" in said:
+        return StepFailed(why, "the disk does not keep what is written: replace it, or have another one take the image")
     return StepFailed(why)
 
 

@@ -35,6 +35,7 @@ class Fault(StrEnum):
     LYING = "lying"  #: it says yes, and does nothing
     DEAF = "deaf"  #: its system ignores that it should shut down
     UNPLUGGED_WHEN_TOLD = "unplugged-when-told"  #: it goes silent in the middle of an order
+    DISK_FIRST = "disk-first"  #: of a node with a chassis: its firmware boots from its disk, whatever the BMC was told
     NO_DISK = "no-disk"  #: of a node with a chassis, from its next start on: its disk is not there
     READ_ONLY_DISK = "read-only-disk"  #: the same: nothing can be written to it
     FAILING_DISK = "failing-disk"  #: the same: an empty one, which fails when so many bytes were written to it

@@ -244,6 +244,11 @@ class Layout:
         return self.run / "netboot"
 
     @property
+    def netboot_log_link(self) -> Path:
+        """Leads to the log of DHCP and TFTP of bare metal."""
+        return self.run / "netboot.log"
+
+    @property
     def mount_point(self) -> Path:
         """Where each machine mounts its disk, in a mount namespace of its own."""
         return self.run / "root"

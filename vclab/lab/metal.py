@@ -17,6 +17,7 @@ from vclab.netboot.environment import Environment
 from vclab.secrets.store import SecretStore
 
 _SUBNET = next(net for net in SUBNETS if net.bridge == METAL)
+_DHCP = "dnsmasq-metal"
 _SERIAL = 6300
 """The port of a node's serial port, at its BMC's address."""
 _ADDRESS = f"{_SUBNET.management}/{_SUBNET.prefix}"
@@ -29,7 +30,8 @@ def network(layout: Layout) -> Network:
 
 def settings(layout: Layout) -> dict[str, Any]:
     """The same for the product's settings."""
-    return {"interface": METAL, "address": _ADDRESS, "root": str(layout.netboot_link)}
+    root, log = str(layout.netboot_link), str(layout.netboot_log_link)
+    return {"interface": METAL, "address": _ADDRESS, "root": root, "log": log}
 
 
 def prepare(layout: Layout) -> None:
@@ -52,11 +54,13 @@ def publish(layout: Layout, environment: Environment) -> None:
 
 def parts(layout: Layout) -> Iterator[Part]:
     """The servers: DHCP and TFTP, and a BMC for each node. Raises ``LabError``."""
-    for link, folder in ((layout.nodes_link, layout.nodes), (layout.netboot_link, layout.netboot)):
-        link.symlink_to(folder)
+    log = layout.logs / f"{_DHCP}.log"
+    links = (layout.nodes_link, layout.nodes), (layout.netboot_link, layout.netboot), (layout.netboot_log_link, log)
+    for link, place in links:
+        link.symlink_to(place)
     command = ("dnsmasq", "--keep-in-foreground", "--log-facility=-", "--pid-file=", "--user=root", "--group=root")
     file = f"--conf-file={layout.netboot_configuration}"
-    yield Part("dnsmasq-metal", "DHCP and TFTP of bare metal", (*inside(layout), *command, file))
+    yield Part(_DHCP, "DHCP and TFTP of bare metal", (*inside(layout), *command, file))
     for stock in NODES:
         node = _node(layout, stock)
         title = f"BMC of {stock.name}"

@@ -210,7 +210,7 @@ class Chassis:
         return Orders(
             name=node.name,
             folder=str(node.folder),
-            devices=_ORDER[device],
+            devices=(DISK, NETWORK) if node.faulty(Fault.DISK_FIRST) is not None else _ORDER[device],
             efi=hardware.efi,
             disk="" if node.faulty(Fault.NO_DISK) is not None else str(self.disk),
             serial=hardware.serial,

@@ -43,6 +43,7 @@ class Network:
     proxy: bool = False  #: there is a DHCP server that is not ours
     router: str = ""  #: how machines get out of it; not in proxy mode
     uefi: Uefi | None = None  #: by default shim, and iPXE in proxy mode
+    log: Path | None = None  #: the file that dnsmasq writes its log to; None: it says all to whoever started it
     leases: Path = LEASES
 
     @property
@@ -53,6 +54,8 @@ class Network:
     def __post_init__(self) -> None:
         values.interface(self.interface)
         values.directory(self.root)
+        if self.log is not None:
+            values.directory(self.log)
         values.directory(self.leases)
         if self.proxy and self.uefi is Uefi.SHIM:
             raise Invalid(
@@ -92,6 +95,7 @@ def _head(network: Network) -> tuple[str, ...]:
         "no-hosts",
         "no-resolv",
         "log-dhcp",
+        *((f"log-facility={network.log}",) if network.log else ()),
         f"dhcp-leasefile={network.leases}",
         "",
         "# Only machines of ours: a file each.",

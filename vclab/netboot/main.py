@@ -10,7 +10,7 @@ from vclab.netboot import environment
 from vclab.netboot.dnsmasq import Network, Uefi, configuration
 from vclab.netboot.nodes import prepare, publish
 
-_ROOT = Path("/var/lib/vclab-netboot")
+_ROOT, _LOG = Path("/var/lib/vclab-netboot"), Path("/var/log/vclab-netboot/log")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -36,6 +36,9 @@ def _parser() -> argparse.ArgumentParser:
     configure.add_argument(
         "--uefi", type=Uefi, choices=list(Uefi), help="what UEFI is given first (default: shim; ipxe with --proxy)"
     )
+    configure.add_argument(
+        "--log", type=Path, default=_LOG, help=f"the file that it writes its log to (default: {_LOG})"
+    )
     configure.set_defaults(run=_configure)
     for verb in (build, configure):
         verb.add_argument("--root", type=Path, default=_ROOT, help=f"where the files lie (default: {_ROOT})")
@@ -49,5 +52,5 @@ def _build(asked: argparse.Namespace) -> None:
 
 
 def _configure(asked: argparse.Namespace) -> None:
-    made = Network(asked.interface, asked.address, asked.root, asked.proxy, asked.router, asked.uefi)
+    made = Network(asked.interface, asked.address, asked.root, asked.proxy, asked.router, asked.uefi, log=asked.log)
     print(configuration(made), end="")

@@ -17,7 +17,8 @@ from vclab.netboot.values import State
 from vclab.power.base import Boot, BootDevice
 from vclab.provisioning.bare_metal import imaging, plans
 from vclab.provisioning.bare_metal.disks import written
-from vclab.provisioning.bare_metal.nodes import Nodes
+from vclab.provisioning.bare_metal.nodes import Nodes, housed
+from vclab.provisioning.bare_metal.returning import Returning, start_from_network
 
 _SSH_SECONDS = 5.0
 _LOOK = 2.0  #: seconds until it is looked again whether a system answers
@@ -56,7 +57,8 @@ class Booting:
         """The node boots the imaging environment with a host key of this load. A repeated attempt makes another one."""
         node, name = self._nodes.of(given.target), imaging.load_name(given.target)
         private, public = new_host_key()
-        initrd = load_initrd(private, [_public_key(self._nodes.metal.ssh_key)], name)
+        with housed():
+            initrd = load_initrd(private, [_public_key(self._nodes.metal.ssh_key)], name)
 
         def prepare(netboot: Netboot) -> None:
             load = Load(netboot.environment(), name, initrd)
@@ -68,18 +70,19 @@ class Booting:
         return Facts(imaging_key=public)
 
     def boot_network(self, context: StepContext, given: StepInput) -> Facts:
-        """Off; then the boot device, which many BMCs keep for a minute only (IPMI 2.0, 28.13); and on at once."""
-        node = self._nodes.of(given.target)
-        node.power(lambda power, bmc: power.off(bmc, context))
-        network = Boot(BootDevice.NETWORK, once=True)
-        node.power(lambda power, bmc: power.set_boot_device(bmc, network, context))
-        node.power(lambda power, bmc: power.on(bmc, context))
+        """Off, and on from the network."""
+        start_from_network(self._nodes.of(given.target), context)
         return Facts()
 
     def await_imaging(self, context: StepContext, given: StepInput) -> Facts:
         """It shows the host key of this load, and has booted from the node's card. Raises ``NotYet`` until then."""
-        node = self._nodes.of(given.target)
-        imaging.look(imaging.expected(node, given), self._nodes.metal.ssh_key)
+        node, key = self._nodes.of(given.target), self._nodes.metal.ssh_key
+        expected = imaging.expected(node, given)
+        try:
+            imaging.look(expected, key)
+        except NotYet as silence:
+            said = Returning(node, expected, key, context).awaited(silence)
+            raise type(said)(f"{said}{self._nodes.last_seen(node)}", said.next_look_seconds) from None
         context.progress(f"the imaging environment answers at {node.address}")
         return Facts()
 
@@ -115,18 +118,23 @@ class Booting:
         """Whoever shows the key of the imaging environment has not restarted yet. Raises ``NotYet`` until then."""
         node = self._nodes.of(given.target)
         shown = _shown_key(node.address)
+        name, last = node.computer.name, self._nodes.last_seen(node)
         if not shown:
-            raise NotYet(f"{node.computer.name} does not answer at {node.address} yet", _LOOK)
+            raise NotYet(f"{name} does not answer at {node.address} yet{last}", _LOOK)
         if shown == given.facts.imaging_key:
-            raise NotYet(f"{node.computer.name} is still in the imaging environment", _LOOK)
+            text = f"{name} is in the imaging environment, not in its own system: it has booted from the network"
+            raise NotYet(f"{text}{last}", _LOOK)
         return Facts(private_address=node.address)
 
 
 def _public_key(private: Path) -> str:
     try:
         key = asyncssh.read_private_key(private)
-    except (OSError, asyncssh.KeyImportError) as error:
-        raise StepFailed(f"the management node's key {private} can't be read: {error}") from None
+    except (OSError, ValueError) as error:  # asyncssh's errors of keys are of ValueError
+        why = error.strerror if isinstance(error, OSError) else error
+        raise StepFailed(
+            f"the management node's key {private} can't be read: {why}", "ssh_key in the worker's settings names it"
+        ) from None
     return key.export_public_key("openssh").decode().strip()
 
 

@@ -21,8 +21,8 @@ from vclab.power.base import PowerState
 from vclab.provisioning.bare_metal import plans
 from vclab.provisioning.bare_metal.booting import Booting
 from vclab.provisioning.bare_metal.disks import becomes, everywhere, holding
-from vclab.provisioning.bare_metal.imaging import environment
 from vclab.provisioning.bare_metal.nodes import Nodes
+from vclab.provisioning.bare_metal.returning import environment
 from vclab.provisioning.bare_metal.telling import telling
 
 OFF_LOOK = 5.0  #: seconds between looks whether it is off
@@ -94,7 +94,7 @@ class Capturing:
     def _find_disk(self, context: StepContext, given: StepInput) -> Facts:
         """By the same rule as for a load; the environment may call it otherwise than the last time."""
         data = self._nodes.of(given.target).data
-        with environment(self._nodes, given) as there:
+        with environment(self._nodes, context, given) as there:
             disk = chosen(data.disk, inspecting.inspect(there, telling(context, "looked at")).disks, data.keep)
         context.progress(f"{disk} is read")
         return Facts(disk=disk.path)
@@ -137,7 +137,7 @@ class Capturing:
     def _read(self, context: StepContext, given: StepInput, held: Held, into: Repository, size: int) -> Content:
         """Each chunk is checked when it comes, and all of it when it is read back from the repository."""
         context.fence()
-        with environment(self._nodes, given) as there:
+        with environment(self._nodes, context, given) as there:
             source = reading.look(there, telling(context, "looked at"), size)
 
             def write(disk: Path, told: Told) -> Content:

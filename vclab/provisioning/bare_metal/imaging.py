@@ -12,15 +12,20 @@ from vclab.model import reported
 from vclab.model.errors import NotYet, StepFailed
 from vclab.model.plans import StepInput, Target
 from vclab.provisioning.bare_metal.nodes import Node as MetalNode
-from vclab.provisioning.bare_metal.nodes import Nodes
 
 CONNECT_SECONDS = 5
+_ALIVE_SECONDS, _ALIVE_TIMES = 3, 3
+"""A node that is gone, as by a power cut, is noticed after so many silences of that length."""
 _ANSWER_SECONDS = 30.0
 _LOOK = 2.0  #: seconds until somebody who does not answer is looked for again
 _CMDLINE, _NAME = "/proc/cmdline", "/etc/vclab/load/name"
 _OTHER_KEY = ("Host key verification failed", "REMOTE HOST IDENTIFICATION HAS CHANGED")
 _SAID = 300
 _LONGEST_NAME = 100
+
+
+class OtherSystem(NotYet):
+    """What answers at the node's address is not the imaging environment of this load."""
 
 
 @dataclass(frozen=True)
@@ -53,14 +58,10 @@ def reached(expected: Expected, ssh_key: Path, disk: str = "") -> Iterator[Node]
     with tempfile.NamedTemporaryFile("w", prefix="vclab-known-hosts-") as known:
         known.write(f"{expected.address} {expected.key}\n")
         known.flush()
-        yield Node(disk, _words(expected.address, ssh_key, Path(known.name)))
-
-
-@contextmanager
-def environment(nodes: Nodes, given: StepInput, disk: str = "") -> Iterator[Node]:
-    """That of a step's load. ``disk``: which is worked on; empty: the one that is known."""
-    with reached(expected(nodes.of(given.target), given), nodes.metal.ssh_key, disk or given.facts.disk) as there:
-        yield there
+        try:
+            yield Node(disk, _words(expected.address, ssh_key, Path(known.name)))
+        except FileNotFoundError as error:
+            raise StepFailed(f"{error.filename} is missing on the management node") from None
 
 
 def look(expected: Expected, ssh_key: Path) -> None:
@@ -77,7 +78,7 @@ def look(expected: Expected, ssh_key: Path) -> None:
         except subprocess.TimeoutExpired:
             raise NotYet(f"the imaging environment on {expected.computer} answers, but very slowly", _LOOK) from None
     if said.returncode:
-        raise NotYet(_why_not(expected, said.stderr.decode(errors="replace")), _LOOK)
+        raise _why_not(expected, said.stderr.decode(errors="replace"))
     _must_be(expected, said.stdout.decode(errors="replace")[:4096].splitlines())
 
 
@@ -93,14 +94,16 @@ def _must_be(expected: Expected, lines: list[str]) -> None:
         raise NotYet(f"{expected.computer} is still in the imaging environment of another load", _LOOK)
 
 
-def _why_not(expected: Expected, said: str) -> str:
+def _why_not(expected: Expected, said: str) -> NotYet:
     if any(text in said for text in _OTHER_KEY):
-        return (
+        return OtherSystem(
             f"another system than the imaging environment of this load answers at {expected.address}: has "
-            f"{expected.computer} booted from its disk, or has somebody else its address?"
+            f"{expected.computer} booted from its disk, or has somebody else its address?",
+            _LOOK,
         )
     last = (said.strip().splitlines() or ["no answer"])[-1]
-    return f"the imaging environment on {expected.computer} does not answer yet: {reported.line(last)[:_SAID]}"
+    text = f"the imaging environment on {expected.computer} does not answer: {reported.line(last)[:_SAID]}"
+    return NotYet(text, _LOOK)
 
 
 def _words(address: str, key: Path, known: Path) -> tuple[str, ...]:
@@ -113,8 +116,8 @@ def _words(address: str, key: Path, known: Path) -> tuple[str, ...]:
         "GlobalKnownHostsFile=/dev/null",
         "IdentitiesOnly=yes",
         f"ConnectTimeout={CONNECT_SECONDS}",
-        "ServerAliveInterval=5",
-        "ServerAliveCountMax=3",
+        f"ServerAliveInterval={_ALIVE_SECONDS}",
+        f"ServerAliveCountMax={_ALIVE_TIMES}",
         "LogLevel=ERROR",
     )
     given = tuple(word for option in options for word in ("-o", option))

@@ -9,8 +9,9 @@ from vclab.model.inspections import differences, document
 from vclab.model.nodes import NodeReport
 from vclab.model.plans import Facts, StepInput
 from vclab.model.steps import BlockingStep, StepContext
-from vclab.provisioning.bare_metal import imaging, plans
+from vclab.provisioning.bare_metal import plans
 from vclab.provisioning.bare_metal.nodes import Node, Nodes
+from vclab.provisioning.bare_metal.returning import environment
 
 
 class Inspecting:
@@ -29,7 +30,7 @@ class Inspecting:
                 raise Interrupted("the inspection was stopped")
 
         node = self._nodes.of(given.target)
-        with imaging.reached(imaging.expected(node, given), self._nodes.metal.ssh_key) as there:
+        with environment(self._nodes, context, given) as there:
             found = inspecting.inspect(there, told)
         return Facts(hardware=document(found, _of_bmc(node, context)))
 

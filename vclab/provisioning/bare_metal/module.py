@@ -3,11 +3,12 @@
 
 import contextlib
 import socket
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from vclab.model.catalog import Computer
-from vclab.model.errors import StepFailed, Unreachable, VclabError
+from vclab.model.errors import Interrupted, StepFailed, Unreachable, VclabError
 from vclab.model.inventory import HostFacts, Inventory
 from vclab.model.plans import Evidence, NodeStatus, Plan, Status, Target, Whereabouts
 from vclab.model.steps import BlockingStep, StepContext, Unattended
@@ -17,12 +18,25 @@ from vclab.provisioning.bare_metal import NAME, TRAITS, plans
 from vclab.provisioning.bare_metal.booting import Booting
 from vclab.provisioning.bare_metal.capturing import Capturing
 from vclab.provisioning.bare_metal.inspecting import Inspecting
-from vclab.provisioning.bare_metal.nodes import Nodes
+from vclab.provisioning.bare_metal.nodes import Node, Nodes
 from vclab.provisioning.bare_metal.writing import Writing
 from vclab.provisioning.kind import Metal
 
 SSH_PORT = 22
 ANSWER_SECONDS = 1.5  #: within which a computer in the same building accepts a connection
+EVIDENCE_SECONDS = 6.0  #: that a BMC has for evidence: who gathers it waits ten
+
+
+class Hurried(Unattended):
+    """Work without a tenure that ends after so many seconds."""
+
+    def __init__(self, seconds: float) -> None:
+        self._until = time.monotonic() + seconds
+
+    @property
+    def cancelled(self) -> bool:  # type: ignore[override]
+        """True when the time is over."""
+        return time.monotonic() > self._until
 
 
 class BareMetal:
@@ -112,24 +126,32 @@ class BareMetal:
         self._capturing.forget(capture)
 
     def evidence(self, target: Target) -> Evidence:
-        """What its BMC says, and what it boots from."""
-        node, power, lines, missing = self._nodes.of(target), "unknown", [], []
-        try:
-            seen = node.power(lambda power, bmc: power.status(bmc, Unattended()))
+        """What its BMC says, what the network has for it and what it asked there for, and whether it answers."""
+        node, hurried = self._nodes.of(target), Hurried(EVIDENCE_SECONDS)
+        power = "unknown"
+        lines: list[str] = []
+        missing: list[str] = []
+
+        def look(asked: Callable[[], Iterable[str]]) -> None:
+            try:
+                lines.extend(asked())
+            except Interrupted:
+                missing.append(f"the BMC of {target.computer}: no answer within {EVIDENCE_SECONDS:.0f} s")
+            except VclabError as error:
+                missing.append(error.message)
+
+        def of_bmc() -> Iterator[str]:
+            nonlocal power
+            seen = node.power(lambda power, bmc: power.status(bmc, hurried))
             power = str(seen.state)
-            lines.append(f"its BMC says that it is {seen.state}{f' ({seen.why})' if seen.why else ''}")
-            boot = node.power(lambda power, bmc: power.boot_device(bmc, Unattended()))
-            lines.append(f"its BMC says that it boots from {boot.device}{' the next time' if boot.once else ''}")
-        except VclabError as error:
-            missing.append(error.message)
-        try:
-            lines.append(
-                f"the provisioning network has it set to {self._nodes.netboot(lambda netboot: netboot.state(node.mac))}"
-            )
-        except VclabError as error:
-            missing.append(error.message)
-        answers = _answers(node.computer)
-        lines.append(f"{node.address}, port {SSH_PORT}: {'answers' if answers else 'no answer'}")
+            yield f"its BMC says that it is {seen.state}{f' ({seen.why})' if seen.why else ''}"
+            boot = node.power(lambda power, bmc: power.boot_device(bmc, hurried))
+            yield f"its BMC says that it boots from {boot.device}{' the next time' if boot.once else ''}"
+
+        look(lambda: [f"the provisioning network has it set to {self._nodes.netboot(lambda net: net.state(node.mac))}"])
+        look(lambda: [f"on the provisioning network: {line}" for line in self._nodes.seen(node)])
+        look(of_bmc)
+        lines.append(f"{node.address}, port {SSH_PORT}: {'answers' if _answers(node.computer) else 'no answer'}")
         return Evidence(power, tuple(lines), missing=tuple(missing))
 
     def steps(self) -> Mapping[str, BlockingStep]:
@@ -142,9 +164,16 @@ class BareMetal:
         node = self._nodes.of(target)
         context.fence()
         context.progress(f"switching {target.computer} off")
+        try:
+            node.power(lambda power, bmc: power.off(bmc, context))
+        except (Unreachable, StepFailed):  # whatever its BMC does, nothing is served to it any more
+            self._serve_nothing(node)
+            raise
+        self._serve_nothing(node)
+
+    def _serve_nothing(self, node: Node) -> None:
         if self._nodes.has_network:
             self._nodes.netboot(lambda netboot: netboot.set(node.mac, State.BOOT))
-        node.power(lambda power, bmc: power.off(bmc, context))
 
     def power_status(self, target: Target) -> str:
         """ "on", "off" or "unknown"."""

@@ -8,8 +8,9 @@ from typing import TypeVar
 
 from vclab.library.repository import Repository
 from vclab.model.catalog import Computer
-from vclab.model.errors import Failed, Invalid, NotFound, NotOurs, Refused, StepFailed, Unreachable
+from vclab.model.errors import Failed, Invalid, NotFound, NotOurs, Refused, StepFailed, Unreachable, VclabError
 from vclab.model.plans import Target
+from vclab.netboot import log
 from vclab.netboot import nodes as netboot
 from vclab.power.address import parse
 from vclab.power.base import Bmc
@@ -83,14 +84,29 @@ class Nodes:
         """The target's node. Raises ``NotOurs`` and ``StepFailed``."""
         if target.installation != self.installation:
             raise NotOurs(f"{target.computer} is of the installation {target.installation}")
-        found = next((each for each in self.group(target.endpoint) if each.name == target.computer), None)
+        group = self.group(target.endpoint)
+        found = next((each for each in group if each.name == target.computer), None)
         if found is None:
             raise StepFailed(f"{target.computer} is no longer a node of {target.endpoint}")
         if why_not := self.why_not(found):
             raise StepFailed(f"{found.name} can't be used: {why_not}", f"say it by `vclab computer add {found.name} …`")
+        if why_not := self._shared_with(found, group):
+            raise StepFailed(f"{found.name} can't be used: {why_not}", f"vclab computer edit {found.name} …")
         at = self.metal.switched(found.name)
         bmc = Bmc(found.name, parse(at.address), at.password_ref, at.fingerprint)
         return Node(found, NodeData.of(found.module_data, found.name), bmc, self.metal.power)
+
+    def _shared_with(self, node: Computer, group: Sequence[Computer]) -> str:
+        """What another node is recorded with too, and so the network can't tell them apart; empty: nothing."""
+        for other in group:
+            what = ""
+            if other.private_mac == node.private_mac:
+                what = f"the same MAC, {node.private_mac}"
+            elif other.private_address == node.private_address:
+                what = f"the same address, {node.private_address}"
+            if what and self.metal.switched(other.name) != self.metal.switched(node.name):
+                return f"{other.name} has {what}"
+        return ""
 
     def netboot(self, work: Callable[[netboot.Nodes], T]) -> T:
         """Ask or tell the provisioning network."""
@@ -98,8 +114,23 @@ class Nodes:
             raise StepFailed(
                 "this worker has no provisioning network", "set [netboot] in its settings (docs/bare-metal.md)"
             )
-        with _housed():
+        with housed():
             return work(netboot.Nodes(self.metal.network))
+
+    def seen(self, node: Node) -> list[str]:
+        """What the node has asked the provisioning network for, the newest last. Raises as ``netboot``."""
+        network = self.metal.network
+        if network is None or network.log is None:
+            return []
+        with housed():
+            return log.seen(network.log, node.mac)
+
+    def last_seen(self, node: Node) -> str:
+        """The last of that, to be put behind a text; empty when nothing is known."""
+        with suppress(VclabError):
+            if seen := self.seen(node):
+                return f"; on the provisioning network it {_said_of(seen[-1])}"
+        return ""
 
     def repository(self, target: Target) -> Repository:
         """One that has the target's image: the first that answers. Raises ``StepFailed`` when none has it,
@@ -116,8 +147,14 @@ class Nodes:
         return Repository(folders[-1])
 
 
+def _said_of(line: str) -> str:
+    at, _, said = line.partition(" ")
+    return f"{said} ({at})" if ":" in at else line
+
+
 @contextmanager
-def _housed() -> Iterator[None]:
+def housed() -> Iterator[None]:
+    """The errors of the provisioning network as a step's."""
     try:
         yield
     except Failed as error:

@@ -43,7 +43,8 @@ class EvidenceActivities:
         with failures():
             async with heartbeating(unfenced):
                 seen, said = await asyncio.gather(self._endpoint(given.target), self._console(given))
-                return replace(seen, console=said.console, missing=seen.missing + said.missing)
+                console = lines((*seen.console, *said.console))
+                return replace(seen, console=console, missing=seen.missing + said.missing)
 
     async def _endpoint(self, target: Target) -> Evidence:
         try:

@@ -107,7 +107,7 @@ class Provisioning:
         inner = MOUNT_RUN.format(NOBODY) + '"$@"'
         words = ["unshare", "--mount", "--", "sh", "-c", inner, "sh", *drop, *dnsmasq]
         if self.network.log:
-            self.network.log.touch()
+            self.network.log.write_text("")
             os.chown(self.network.log, NOBODY, NOBODY)
         self.server = self.inside(self.tag, *words)
         self.log = Log(self._follow(self.network.log) if self.network.log else self.server.stderr)
@@ -115,7 +115,7 @@ class Provisioning:
         return self.log
 
     def _follow(self, file: Path) -> Any:
-        return self.inside(self.tag, "tail", "-n0", "-F", str(file), stdout=subprocess.PIPE).stdout
+        return self.inside(self.tag, "tail", "-n", "+1", "-F", str(file), stdout=subprocess.PIPE).stdout
 
     def inside(self, namespace: str, *command: str, **more: Any) -> subprocess.Popen[str]:
         """Start something in a namespace; it ends with the network."""

@@ -17,6 +17,7 @@ from vclab.lab import bmcs, disks, network, rootfs
 from vclab.lab.bmcs import Node, Runs
 from vclab.lab.machines import Card
 from vclab.lab.nodes import Chassis, Hardware, Place
+from vclab.lab.serial_port import SerialPort
 from vclab.library.repository import Repository
 from vclab.model.catalog import Computer, ComputerKind
 from vclab.model.errors import NotYet, Unreachable
@@ -32,7 +33,7 @@ from vclab.provisioning.bare_metal.module import BareMetal
 from vclab.provisioning.kind import Metal
 
 MAC, ADDRESS, NAME, SERIAL = "02:76:6d:00:00:01", "10.78.0.51", "metal01", "VC0001"
-PASSWORD, IPMI_PORT = "correct-horse", 6230
+PASSWORD, IPMI_PORT, SERIAL_PORT = "correct-horse", 6230, 6300
 IMAGE_GB, DISK_BYTES = 2, 3 << 30
 
 
@@ -80,6 +81,7 @@ class MetalBench:
     target: Target
     repository: Repository
     metal: Metal
+    serial: SerialPort
     context: FakeContext = field(default_factory=FakeContext)
     facts: Facts = field(default_factory=Facts)
     said: list[str] = field(default_factory=list)  #: what attempts said that ``again`` repeated
@@ -160,7 +162,7 @@ class MetalBench:
 
     def start_bmc(self) -> None:
         """And wait until it listens."""
-        self.wires.inside(self.wires.tag, *bmcs.ipmi(self.node))
+        self.wires.inside(self.wires.tag, *bmcs.ipmi(self.node, serial=f"127.0.0.1:{SERIAL_PORT}"))
         sockets = ("ip", "netns", "exec", self.wires.tag, "cat", "/proc/net/udp")
         self.until(lambda: f":{IPMI_PORT:04X} " in run(*sockets).stdout, 10)
 
@@ -197,7 +199,8 @@ def metal_bench(folder: Path, made: Bootable, limits: Limits | None = None, **mo
         node = Node(folder / NAME, NAME, "127.0.0.1", IPMI_PORT, password=PASSWORD)
         node.make()
         hardware = replace(Hardware(SERIAL, DISK_BYTES, (Card(MAC, CARD),)), **more)  # type: ignore[arg-type]
-        chassis = Chassis(node, hardware, Place(wires.tag, folder / "root"))
+        serial = SerialPort("127.0.0.1", SERIAL_PORT, Path(f"/run/netns/{wires.tag}"))
+        chassis = Chassis(node, hardware, Place(wires.tag, folder / "root", serial))
         chassis.start()
         stack.callback(chassis.close)
         publish(wires.network.root, environment.environment(_tell))
@@ -226,7 +229,7 @@ def metal_bench(folder: Path, made: Bootable, limits: Limits | None = None, **mo
         )
         target = replace(target, revision=1, private_mac=MAC, spare=lasting_uuid("vclab", NAME))
         module = BareMetal("vclab", lambda endpoint: bench.group(), metal)
-        bench = MetalBench(made, wires, chassis, module, computer, target, made.repository, metal)
+        bench = MetalBench(made, wires, chassis, module, computer, target, made.repository, metal, serial)
         bench.start_bmc()
         yield bench
 

@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -223,7 +224,7 @@ BEFORE = {
     "a key with a passphrase": ("set_network", locked_key, StepFailed, "worker-key can't be read: Passphrase"),
     "a MAC that two have": ("set_network", same_mac, StepFailed, f"metal02 has the same MAC, {MAC}"),
     "an address that two have": ("check_bmc", same_address, StepFailed, f"metal02 has the same address, {ADDRESS}"),
-    "no BMC": ("check_bmc", no_bmc, StepFailed, r"nobody has said its BMC \(--bmc\); vclab computer edit"),
+    "no BMC": ("check_bmc", no_bmc, StepFailed, r"nobody has said its BMC \(--bmc\); say it by"),
     "data that nobody understands": ("check_bmc", bad_data, StepFailed, "data of metal01 can't be read"),
     "an address elsewhere": ("set_network", bad_address, StepFailed, "10.99.0.1 of metal01 is not in the network"),
     "a node that is gone": ("check_bmc", gone, StepFailed, "metal01 is no longer a node of metal"),
@@ -327,6 +328,24 @@ def test_evidence_and_removal_with_a_dead_bmc(bench: MetalBench) -> None:
     with bench.inside():
         bench.module.remove(FakeContext(), bench.target)
     assert bench.node.power == "off"
+
+
+def test_the_last_words_on_its_console_are_evidence(bench: MetalBench) -> None:
+    """By serial over LAN. Few BMCs keep what came before, so it is listened to for a while."""
+    silent = threading.Event()
+
+    def panic() -> None:
+        while not silent.wait(0.05):
+            bench.serial.say(b"Kernel panic - not syncing: VFS: unable to mount root\r\n")
+
+    talking = threading.Thread(target=panic)
+    talking.start()
+    with bench.inside():
+        seen = bench.module.evidence(bench.target)
+    silent.set()
+    talking.join()
+    assert "Kernel panic - not syncing: VFS: unable to mount root" in seen.console, seen
+    assert seen.power == "off" and "its BMC says that it is off" in seen.endpoint
 
 
 # --- the imaging environment ----------------------------------------------------------------------------------------
@@ -453,7 +472,7 @@ def test_a_repository_that_goes_away_in_the_middle(imaging: MetalBench, tmp_path
 @pytest.mark.parametrize(("step", "when"), [("clean", "MiB"), ("write", "MiB"), ("read_back", "")])
 def test_a_cancel_stops_within_two_seconds(imaging: MetalBench, step: str, when: str) -> None:
     """When such progress is told, or before it has begun."""
-    asked = time.monotonic()
+    asked = 0.0
 
     class Cancelled(FakeContext):
         def progress(self, text: str) -> None:
@@ -462,9 +481,11 @@ def test_a_cancel_stops_within_two_seconds(imaging: MetalBench, step: str, when:
                 self.cancelled, asked = True, time.monotonic()
 
     imaging.once("write")
-    with slow_wire(imaging), pytest.raises(Interrupted):
-        imaging.once(step, Cancelled(cancelled=not when))
-    assert time.monotonic() - asked < 2 + (0 if when else 3), "to reach a node takes a second or two here"
+    with slow_wire(imaging):
+        asked = time.monotonic()
+        with pytest.raises(Interrupted):
+            imaging.once(step, Cancelled(cancelled=not when))
+        assert time.monotonic() - asked < (2 if when else 5), "to reach a node takes a second or two here"
 
 
 @pytest.mark.parametrize("step", ["clean", "write", "fit", "set_boot_entry"])

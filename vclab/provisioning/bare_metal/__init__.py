@@ -2,7 +2,8 @@
 
 An endpoint of it is a group of nodes. ``plans`` names the steps of a load; ``module`` is the driver. What the steps
 do is in ``booting``, ``inspecting``, ``writing`` and ``capturing``; ``nodes`` finds a node and what drives it,
-``disks`` what is written to it, ``imaging`` reaches the imaging environment on it, and ``data`` is what is kept of it.
+``disks`` what is written to it, ``imaging`` reaches the imaging environment on it, ``returning`` gets it back there,
+and ``data`` is what is kept of it.
 """
 
 from vclab.model.traits import POWER, Operation, Traits

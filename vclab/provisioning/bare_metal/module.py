@@ -14,6 +14,7 @@ from vclab.model.plans import Evidence, NodeStatus, Plan, Status, Target, Wherea
 from vclab.model.steps import BlockingStep, StepContext, Unattended
 from vclab.netboot.values import State
 from vclab.power.base import PowerState
+from vclab.power.control import CONSOLES
 from vclab.provisioning.bare_metal import NAME, TRAITS, plans
 from vclab.provisioning.bare_metal.booting import Booting
 from vclab.provisioning.bare_metal.capturing import Capturing
@@ -25,6 +26,7 @@ from vclab.provisioning.kind import Metal
 
 SSH_PORT = 22
 ANSWER_SECONDS = 1.5  #: within which a computer in the same building accepts a connection
+CONSOLE_SECONDS = 2.0  #: that its console is listened to for evidence
 EVIDENCE_SECONDS = 6.0  #: that a BMC has for evidence: who gathers it waits ten
 
 
@@ -138,7 +140,8 @@ class BareMetal:
         self._capturing.forget(capture)
 
     def evidence(self, target: Target) -> Evidence:
-        """What its BMC says, what the network has for it and what it asked there for, and whether it answers."""
+        """What its BMC says, what the network has for it and what it asked there for, whether it answers, and what it
+        says on its serial console."""
         node, hurried = self._nodes.of(target), Hurried(EVIDENCE_SECONDS)
         power = "unknown"
         lines: list[str] = []
@@ -163,8 +166,14 @@ class BareMetal:
         look(lambda: [f"the provisioning network has it set to {self._nodes.netboot(lambda net: net.state(node.mac))}"])
         look(lambda: [f"on the provisioning network: {line}" for line in self._nodes.seen(node)])
         look(of_bmc)
+        console: tuple[str, ...] = ()
+        if power != PowerState.UNKNOWN and node.bmc.address.scheme in CONSOLES:
+            try:
+                console = node.power(lambda power, bmc: power.console(bmc, CONSOLE_SECONDS, hurried))
+            except VclabError as error:
+                missing.append(error.message)
         lines.append(f"{node.address}, port {SSH_PORT}: {'answers' if _answers(node.computer)[1] else 'no answer'}")
-        return Evidence(power, tuple(lines), missing=tuple(missing))
+        return Evidence(power, tuple(lines), console, tuple(missing))
 
     def steps(self) -> Mapping[str, BlockingStep]:
         """The module's steps by recorded name."""

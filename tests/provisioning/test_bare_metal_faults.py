@@ -34,6 +34,7 @@ from tests.provisioning.metal import (
 from vclab.lab.bmcs import Fault, Runs
 from vclab.library.repository import Repository
 from vclab.model.errors import CopyLost, Fenced, Interrupted, NotYet, Refused, StepFailed, Unreachable, VclabError
+from vclab.model.plans import Status
 from vclab.netboot.values import State
 from vclab.power.control import Limits
 from vclab.provisioning.bare_metal import returning
@@ -305,6 +306,19 @@ def test_a_bmc_that_is(bench: MetalBench, case: str) -> None:
     mend()
     bench.again("boot_network")
     assert bench.node.power == "on" and "boot pxe" in bench.node.told
+
+
+def test_a_bmc_that_never_answers_fails_the_load(bench: MetalBench) -> None:
+    """Whoever waits gets another node. What it holds is not known then, which is no error."""
+    mend = stopped(bench)
+    with pytest.raises(StepFailed, match="did not answer within 3 s, 3 times"):
+        bench.again("check_bmc")
+    with bench.inside():
+        status = bench.module.node_status(bench.target)
+    assert (status.status, status.power, status.ping, status.ssh) == (Status.RELOAD, "unknown", None, None)
+    assert "did not answer" in status.why
+    mend()
+    bench.once("check_bmc")
 
 
 def test_a_bmc_that_is_slow_is_waited_for(bench: MetalBench) -> None:

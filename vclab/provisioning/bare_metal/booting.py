@@ -6,7 +6,7 @@ from pathlib import Path
 
 import asyncssh
 
-from vclab.model.errors import NotYet, StepFailed
+from vclab.model.errors import NotYet, StepFailed, Unreachable
 from vclab.model.plans import Facts, StepInput
 from vclab.model.steps import BlockingStep, StepContext
 from vclab.netboot.load import load_initrd, new_host_key
@@ -20,6 +20,7 @@ from vclab.provisioning.bare_metal.disks import written
 from vclab.provisioning.bare_metal.nodes import Nodes, housed
 from vclab.provisioning.bare_metal.returning import Returning, start_from_network
 
+TRIES = 3
 _SSH_SECONDS = 5.0
 _LOOK = 2.0  #: seconds until it is looked again whether a system answers
 
@@ -45,9 +46,17 @@ class Booting:
         }
 
     def _check_bmc(self, context: StepContext, given: StepInput) -> Facts:
-        """It answers, and can be told what to boot from; the image is where it can be read from."""
+        """It answers, and can be told what to boot from; the image is where it can be read from. A BMC that does not
+        answer ``TRIES`` times fails the load: whoever waits gets another node."""
         node = self._nodes.of(given.target)
-        boot = node.power(lambda power, bmc: power.boot_device(bmc, context))
+        tries = int(context.remembered.get("tries", "0")) + 1
+        context.remember(tries=str(tries))
+        try:
+            boot = node.power(lambda power, bmc: power.boot_device(bmc, context))
+        except Unreachable as error:
+            if tries < TRIES:
+                raise
+            raise StepFailed(f"{error.message}, {tries} times", error.hint) from None
         context.progress(f"its BMC answers; it boots from {boot.device}")
         if given.target.image:  # of an inspection there is none
             written(self._nodes, given)

@@ -71,7 +71,10 @@ class BareMetal:
     def node_status(self, target: Target) -> NodeStatus:
         """By its BMC and its SSH port. Which image it holds only its own system says, which the guest asks."""
         node = self._nodes.of(target)
-        seen = node.power(lambda power, bmc: power.status(bmc, Unattended()))
+        try:
+            seen = node.power(lambda power, bmc: power.status(bmc, Unattended()))
+        except (Unreachable, StepFailed) as error:  # the first step of the load says so, and another node is taken
+            return replace(self._set_to(node, target), why=error.message)
         status = replace(self._set_to(node, target), power=str(seen.state), ping=False, ssh=False)
         if seen.state is PowerState.OFF and target.kept:
             return replace(status, status=Status.POST_LOAD, why="it is off, and holds the image by its record")

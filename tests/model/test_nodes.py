@@ -107,6 +107,22 @@ def test_an_entry_of_a_disk_comes_and_goes() -> None:
     assert differences(NODE, replace(NODE, boot_order=("0002", "0001", "0003"))) == ()
 
 
+def test_an_entry_for_a_disk_that_firmware_has_seen_this_time_is_no_difference() -> None:
+    seen = (
+        *ENTRIES,
+        BootEntry("0004", "UEFI NVMe", where="acpi/pci/nvme"),
+        BootEntry("0005", "Misc", where="acpi/pci"),
+    )
+    order = ("0001", "0004", "0005", "0002", "0003")
+    assert differences(NODE, replace(NODE, boot_entries=seen, boot_order=order)) == ()
+
+
+def test_another_way_to_boot_from_the_network_is_told() -> None:
+    seen = (*ENTRIES, BootEntry("0004", "mine", where="acpi/pci/mac/ipv4/uri"))
+    (difference,) = differences(NODE, replace(NODE, boot_entries=seen, boot_order=("0004", "0001", "0003")))
+    assert "the boot order of its firmware is mine, UEFI PXE, UEFI Shell" in difference.text and difference.guarded
+
+
 def test_that_a_load_puts_the_network_first_is_no_difference() -> None:
     assert differences(NODE, replace(NODE, boot_order=("0003", "0002", "0001"))) == ()
 

@@ -27,6 +27,8 @@ _RULE = re.compile(r"(serial|wwn|size|path)=(.{1,200})")
 _RULES = "serial=SERIAL, wwn=WWN, size=480GB, path=/dev/disk/by-path/…, or nothing: its only disk"
 _WWN_PREFIXES = ("0x", "naa.", "eui.", "wwn-")
 _FIRMWARES = ("bios", "efi")
+_IN_FIRMWARE = "firmware"
+"""In the device path of what is in the firmware itself, such as a shell."""
 _LINKS = "/dev/disk/"
 _ATA = re.compile(r"(-ata-[0-9]+)\.0$")
 """udev names the first device of a port in two ways."""
@@ -266,8 +268,8 @@ def _texts(recorded: NodeReport, found: NodeReport) -> Iterator[Difference]:
 
 
 def _boot_order(recorded: NodeReport, found: NodeReport) -> Iterator[Difference]:
-    """Of entries that are not on a disk, for those come and go with what is written there; and as if the network came
-    first, for each load puts it there."""
+    """Of entries of the network and of the firmware itself. Those of disks come and go with what is written there, and
+    with how thoroughly firmware looks at a start. As if the network came first, for each load puts it there."""
     old, new = _own_order(recorded), _own_order(found)
     if old and new and old != new:
         text = f"the boot order of its firmware is {', '.join(new)}; recorded is {', '.join(old)}"
@@ -277,6 +279,7 @@ def _boot_order(recorded: NodeReport, found: NodeReport) -> Iterator[Difference]
 def _own_order(report: NodeReport) -> list[str]:
     entries = {entry.number: entry for entry in report.boot_entries if not entry.on_disk}
     known = [entries[number] for number in report.boot_order if number in entries]
+    known = [entry for entry in known if entry.is_network or _IN_FIRMWARE in entry.where.split("/")]
     return [entry.label for entry in sorted(known, key=lambda entry: not entry.is_network)]
 
 

@@ -156,8 +156,13 @@ def test_a_node_whose_bmc_is_dead_costs_nobody_else_anything(stack: Stack) -> No
         ran = stack.vclab("--as", "olga", "power", dead, "status", check=False)
         assert "does not answer" in stack.one_line(ran, ran.returncode) and ran.returncode
         assert stack.vclab("connect", mine["id"], "--", "id -un").stdout.strip() == "alice"
-        other = reserved(stack, "bob")
-        assert other["computer"] not in (dead, mine["computer"])
+        client, r = stack.reserve_in_background("--as", "bob", image=METAL_IMAGE.name)
+        out, err = client.communicate(timeout=3 * LONG)
+        assert client.returncode == 0, err
+        other = json.loads(out)
+        assert other["state"] == "reserved" and other["computer"] not in (dead, mine["computer"])
+        if any(each["host"] == dead for each in stack.show(r)["failures"]):
+            assert "did not answer" in computers(stack)[dead]["why_out_of_service"]
     finally:
         stack.kill(f"bmc-{dead}")
 

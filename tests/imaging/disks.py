@@ -84,6 +84,7 @@ def mounts_of_our_own() -> Iterator[None]:
     """What is mounted meanwhile nobody else sees. Else whoever begins a mount namespace at that moment, as each machine
     of a lab does, keeps our file systems mounted after we have unmounted them. Nothing happens without root."""
     libc, new = ctypes.CDLL(None, use_errno=True), 0x20000  # CLONE_NEWNS
+    here = Path.cwd()
     with Path("/proc/thread-self/ns/mnt").open("rb") as before:
         if libc.unshare(new):
             yield
@@ -93,6 +94,7 @@ def mounts_of_our_own() -> Iterator[None]:
             yield
         finally:
             assert libc.setns(before.fileno(), new) == 0, os.strerror(ctypes.get_errno())
+            os.chdir(here)  # setns(2) leads to the root
 
 
 @contextmanager

@@ -90,7 +90,9 @@ def running(folder: Path, kind: str, name: str = "n1", anonymous: bool = False, 
     """One that answers. ``ports``: what ``bmcs.ipmi`` takes of serial ones."""
     number = next(_ADDRESSES)
     address = f"127.{os.getpid() % 200 + 20}.{number // 250}.{number % 250 + 1}"
-    node = Node(folder / name, name, address, 10_000 + number, password=PASSWORD)
+    # Who waits for a packet listens on all addresses: each process has ports of its own.
+    port = 10_000 + os.getpid() % 50 * 1000 + number % 1000
+    node = Node(folder / name, name, address, port, password=PASSWORD)
     node.make()
     found = Running(node, kind)
     with (node.folder / "log").open("wb") as log:

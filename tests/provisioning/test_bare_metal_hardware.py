@@ -59,7 +59,7 @@ def test_one_that_is_off_is_read_and_off_again(bench: MetalBench) -> None:
     assert [(disk.serial, disk.size) for disk in found.disks] == [(SERIAL, DISK_BYTES)]
     assert MAC in [card.mac for card in found.cards]
     assert found.cpus > 0 and found.memory_mib > 0
-    assert bench.node.runs is Runs.OFF
+    bench.runs(Runs.OFF)
     assert bench.wires.nodes.state(MAC) is State.BOOT
 
 

@@ -268,8 +268,15 @@ def _named(error: VclabError, bmc: Bmc, verb: str) -> NoReturn:
 
 def _tell(driver: Driver, command: Command, context: StepContext) -> None:
     context.fence()
-    try:
+    with _may_have_obeyed(command):
         driver.send(command)
+
+
+@contextmanager
+def _may_have_obeyed(command: Command) -> Iterator[None]:
+    """Who falls silent once it was told says nothing of whether it has heard that."""
+    try:
+        yield
     except LoginRefused:
         raise
     except Unreachable as error:
@@ -295,7 +302,7 @@ def _confirmed(driver: Driver, wanted: PowerState, command: Command, seconds: fl
     """Look until it is seen. Raises ``StepFailed`` when it is not within ``seconds``."""
     began = time.monotonic()
     looks = 0
-    while not _is(driver, seen := driver.power(), wanted):
+    while not _is(driver, seen := _power_after(driver, command), wanted):
         waited = time.monotonic() - began
         state = f"{seen.state} ({seen.why})" if seen.why else seen.state
         if waited > seconds:
@@ -304,6 +311,11 @@ def _confirmed(driver: Driver, wanted: PowerState, command: Command, seconds: fl
         _sleep(min(_PAUSES[min(looks, len(_PAUSES) - 1)], max(seconds - waited, 0.01)), context)
         looks += 1
     return seen
+
+
+def _power_after(driver: Driver, command: Command) -> Seen:
+    with _may_have_obeyed(command):
+        return driver.power()
 
 
 def _sleep(seconds: float, context: StepContext) -> None:

@@ -71,6 +71,7 @@ def test_its_bmc_switches_it(own: Lab, stock: StockNode) -> None:
     assert not processes.started(first)
 
 
+@pytest.mark.long
 def test_one_that_was_on_boots_again_after_a_power_cut(own: Lab) -> None:
     own.up()
     install(own, IPMI)

@@ -74,6 +74,7 @@ def switched_off_and_on(bench: MetalBench) -> None:
     assert bench.host_key() == key
 
 
+@pytest.mark.long
 def test_each_step_twice_is_as_once(bench: MetalBench) -> None:
     for step in bench.plan():
         for _ in range(2):

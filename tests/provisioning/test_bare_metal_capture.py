@@ -62,7 +62,8 @@ def stage(bench: MetalBench, plan: Plan, target: Target, made: Becomes, inside: 
     return bench.facts
 
 
-@pytest.mark.parametrize("times", [1, pytest.param(2, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("times", [1, 2])
 def test_a_node_is_captured_sealed_tried_and_published(bench: MetalBench, times: int) -> None:
     """Each step once, or twice."""
     bench.load()
@@ -97,6 +98,7 @@ def test_a_node_is_captured_sealed_tried_and_published(bench: MetalBench, times:
     assert made.capture not in captures.there()
 
 
+@pytest.mark.long
 def test_one_that_is_given_up_is_started_again_and_nothing_is_left(bench: MetalBench) -> None:
     """While its disk is read somebody stops it; what was shut down for that is on again."""
     bench.load()

@@ -308,6 +308,7 @@ def test_a_bmc_that_is(bench: MetalBench, case: str) -> None:
     assert bench.node.power == "on" and "boot pxe" in bench.node.told
 
 
+@pytest.mark.long
 def test_a_bmc_that_never_answers_fails_the_load(bench: MetalBench) -> None:
     """Whoever waits gets another node. What it holds is not known then, which is no error."""
     mend = stopped(bench)
@@ -326,6 +327,7 @@ def test_a_bmc_that_is_slow_is_waited_for(bench: MetalBench) -> None:
     bench.once("check_bmc")
 
 
+@pytest.mark.long
 def test_evidence_and_removal_with_a_dead_bmc(bench: MetalBench) -> None:
     """Whoever gathers evidence waits ten seconds."""
     bench.load("boot_network")
@@ -483,7 +485,10 @@ def test_a_repository_that_goes_away_in_the_middle(imaging: MetalBench, tmp_path
 # --- it is stopped, or cut off ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("step", "when"), [("clean", "MiB"), ("write", "MiB"), ("read_back", "")])
+@pytest.mark.parametrize(
+    ("step", "when"),
+    [pytest.param("clean", "MiB", marks=pytest.mark.long), ("write", "MiB"), ("read_back", "")],
+)
 def test_a_cancel_stops_within_two_seconds(imaging: MetalBench, step: str, when: str) -> None:
     """When such progress is told, or before it has begun."""
     asked = 0.0
@@ -502,7 +507,9 @@ def test_a_cancel_stops_within_two_seconds(imaging: MetalBench, step: str, when:
         assert time.monotonic() - asked < (2 if when else 5), "to reach a node takes a second or two here"
 
 
-@pytest.mark.parametrize("step", ["clean", "write", "fit", "set_boot_entry"])
+@pytest.mark.parametrize(
+    "step", ["clean", "write", *(pytest.param(step, marks=pytest.mark.long) for step in ("fit", "set_boot_entry"))]
+)
 def test_without_the_fence_nothing_is_destroyed(imaging: MetalBench, step: str) -> None:
     imaging.once("write")
     before = written_last(imaging)

@@ -63,6 +63,7 @@ def test_one_that_is_off_is_read_and_off_again(bench: MetalBench) -> None:
     assert bench.wires.nodes.state(MAC) is State.BOOT
 
 
+@pytest.mark.long
 def test_one_that_was_on_with_its_image_runs_that_again(bench: MetalBench) -> None:
     bench.load()
     bench.computer = replace(bench.computer, image=bench.target.image, revision=bench.target.revision)
@@ -81,6 +82,7 @@ def test_a_load_of_one_that_has_less_than_is_recorded_fails_before_anything_is_w
     assert not bench.chassis.disk.read_bytes().strip(b"\0")
 
 
+@pytest.mark.long
 def test_a_load_of_one_whose_bmc_has_another_account_fails(bench: MetalBench) -> None:
     """Who had it before may have made one."""
     found = inspect(bench)

@@ -1,10 +1,11 @@
-"""A real vCenter API (vcsim as a child process) and a module that talks to it."""
+"""A real vCenter API (vcsim as a child process) and a module that talks to it; and what nodes of bare metal boot."""
 
 from collections.abc import Iterator
 
 import pytest
 
 from tests.provisioning.bench import Bench
+from tests.provisioning.metal import Bootable, bootable
 from tests.provisioning.wire import Wire
 from vclab.model.plans import Target
 
@@ -30,6 +31,12 @@ def own_bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     bench = Bench(tmp_path_factory.mktemp("own"))
     yield bench
     bench.close()
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Bootable:
+    """What the nodes of bare metal of a file of tests are loaded with."""
+    return bootable(tmp_path_factory.mktemp("bootable"))
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.provisioning.bench import FakeContext
-from tests.provisioning.metal import ADDRESS, IS_ROOT, Bootable, MetalBench, bootable, metal_bench
+from tests.provisioning.metal import ADDRESS, IS_ROOT, Bootable, MetalBench, metal_bench
 from vclab.lab.bmcs import Runs
 from vclab.model.plans import NodeStatus, Status
 from vclab.netboot.values import State
@@ -16,11 +16,6 @@ pytestmark = [
     pytest.mark.skipif(not IS_ROOT, reason="namespaces and loop devices need root"),
     pytest.mark.timeout(300),
 ]
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Bootable:
-    return bootable(tmp_path_factory.mktemp("bootable"))
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.provisioning.bench import FakeContext
-from tests.provisioning.metal import ADDRESS, IS_ROOT, Bootable, MetalBench, bootable, metal_bench
+from tests.provisioning.metal import ADDRESS, IS_ROOT, Bootable, MetalBench, metal_bench
 from vclab.lab.bmcs import Runs
 from vclab.library.captures import Captures, Held
 from vclab.model.errors import Interrupted, StepFailed
@@ -22,11 +22,6 @@ pytestmark = [
     pytest.mark.timeout(900),
 ]
 OTHER = "metal02"
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Bootable:
-    return bootable(tmp_path_factory.mktemp("bootable"))
 
 
 @pytest.fixture

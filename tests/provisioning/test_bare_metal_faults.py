@@ -27,7 +27,6 @@ from tests.provisioning.metal import (
     SERIAL,
     Bootable,
     MetalBench,
-    bootable,
     copied,
     metal_bench,
 )
@@ -48,11 +47,6 @@ pytestmark = [
 OTHER_MAC = "02:76:6d:00:00:02"
 CHUNK_AT = 600 << 20  #: a byte of the disk that the image leaves alone
 IMPATIENT = Limits(answer=3, confirm=3)
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Bootable:
-    return bootable(tmp_path_factory.mktemp("bootable"))
 
 
 @pytest.fixture

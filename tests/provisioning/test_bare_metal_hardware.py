@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.provisioning.bench import FakeContext
-from tests.provisioning.metal import DISK_BYTES, IS_ROOT, MAC, NAME, SERIAL, Bootable, MetalBench, bootable, metal_bench
+from tests.provisioning.metal import DISK_BYTES, IS_ROOT, MAC, NAME, SERIAL, Bootable, MetalBench, metal_bench
 from vclab.lab.bmcs import Runs
 from vclab.model.bmc_facts import BmcFacts, facts_of
 from vclab.model.errors import StepFailed
@@ -21,11 +21,6 @@ pytestmark = [
     pytest.mark.skipif(not IS_ROOT, reason="namespaces and loop devices need root"),
     pytest.mark.timeout(300),
 ]
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Bootable:
-    return bootable(tmp_path_factory.mktemp("bootable"))
 
 
 @pytest.fixture

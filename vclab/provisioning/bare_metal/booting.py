@@ -21,6 +21,7 @@ from vclab.provisioning.bare_metal.nodes import Nodes, housed
 from vclab.provisioning.bare_metal.returning import Returning, start_from_network
 
 TRIES = 3
+"""After so many in vain a BMC counts as dead."""
 _SSH_SECONDS = 5.0
 _LOOK = 2.0  #: seconds until it is looked again whether a system answers
 
@@ -99,7 +100,7 @@ class Booting:
         """The network serves it nothing any more, and the key of its load is gone."""
         node = self._nodes.of(given.target)
         context.fence()
-        self._nodes.netboot(lambda netboot: netboot.set(node.mac, State.BOOT))
+        self._nodes.serve_nothing(node)
         node.power(lambda power, bmc: power.off(bmc, context))
         disk = Boot(BootDevice.DISK, once=False)
         node.power(lambda power, bmc: power.set_boot_device(bmc, disk, context))
@@ -110,7 +111,7 @@ class Booting:
         """What the node runs now it goes on running."""
         node = self._nodes.of(given.target)
         context.fence()
-        self._nodes.netboot(lambda netboot: netboot.set(node.mac, State.BOOT))
+        self._nodes.serve_nothing(node)
         return Facts()
 
     def _power_off(self, context: StepContext, given: StepInput) -> Facts:

@@ -103,7 +103,7 @@ class Capturing:
         """The network serves it nothing any more, and the key of its imaging environment is gone."""
         node = self._nodes.of(given.target)
         context.fence()
-        self._nodes.netboot(lambda netboot: netboot.set(node.mac, State.BOOT))
+        self._nodes.serve_nothing(node)
         node.power(lambda power, bmc: power.off(bmc, context))
         return Facts()
 

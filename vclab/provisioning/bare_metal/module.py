@@ -12,7 +12,6 @@ from vclab.model.errors import Interrupted, StepFailed, Unreachable, VclabError
 from vclab.model.inventory import HostFacts, Inventory
 from vclab.model.plans import Evidence, NodeStatus, Plan, Status, Target, Whereabouts
 from vclab.model.steps import BlockingStep, StepContext, Unattended
-from vclab.netboot.values import State
 from vclab.power.base import PowerState
 from vclab.power.control import CONSOLES
 from vclab.provisioning.bare_metal import NAME, TRAITS, plans
@@ -197,7 +196,7 @@ class BareMetal:
 
     def _serve_nothing(self, node: Node) -> None:
         if self._nodes.has_network:
-            self._nodes.netboot(lambda netboot: netboot.set(node.mac, State.BOOT))
+            self._nodes.serve_nothing(node)
 
     def power_status(self, target: Target) -> str:
         """ "on", "off" or "unknown"."""

@@ -12,6 +12,7 @@ from vclab.model.errors import Failed, Invalid, NotFound, NotOurs, Refused, Step
 from vclab.model.plans import Target
 from vclab.netboot import log
 from vclab.netboot import nodes as netboot
+from vclab.netboot.values import State
 from vclab.power.address import parse
 from vclab.power.base import Bmc
 from vclab.power.control import Power
@@ -116,6 +117,11 @@ class Nodes:
             )
         with housed():
             return work(netboot.Nodes(self.metal.network))
+
+    def serve_nothing(self, node: Node) -> None:
+        """The network serves it no imaging environment any more, and the key of its load is gone. Raises as
+        ``netboot``."""
+        self.netboot(lambda netboot: netboot.set(node.mac, State.BOOT))
 
     def seen(self, node: Node) -> list[str]:
         """What the node has asked the provisioning network for, the newest last. Raises as ``netboot``."""

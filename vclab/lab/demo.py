@@ -73,6 +73,16 @@ class Demo:
         must(ran.returncode == 0, f"`vclab {arguments[0]}` ended with exit code {ran.returncode}")
         return ran.stdout
 
+    def quietly(self, *words: str) -> str:
+        """Run a command without showing it; its standard output. Raises ``DemoFailed``."""
+        ran = subprocess.run([VCLAB, *words], env=self._env, stdout=subprocess.PIPE, text=True, check=False)
+        must(ran.returncode == 0, f"`vclab {' '.join(words)}` ended with exit code {ran.returncode}")
+        return ran.stdout
+
+    def json(self, *words: str) -> Any:
+        """What such a command prints with ``--json``."""
+        return json.loads(self.quietly(*words, "--json"))
+
     def computer(self, name: str, is_so: Callable[[dict[str, Any]], bool], what: str) -> dict[str, Any]:
         """Wait until a computer is as it should be; what is known of it then. Raises ``DemoFailed``."""
         deadline = time.monotonic() + PATIENCE

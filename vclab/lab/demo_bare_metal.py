@@ -15,7 +15,7 @@ from typing import Any
 import typer
 
 from vclab.lab.control import kill_part
-from vclab.lab.demo import VCLAB, Demo, must, tell
+from vclab.lab.demo import Demo, must, tell
 from vclab.lab.layout import METAL
 from vclab.lab.stock import METAL_IMAGE
 
@@ -91,7 +91,7 @@ class BareMetal(Demo):
         """Wait until it is so, and show what is done, in the words of ``vclab show``."""
         deadline, last = time.monotonic() + LONG, ""
         while True:
-            seen: dict[str, Any] = self._json("show", name)
+            seen: dict[str, Any] = self.json("show", name)
             said = _said(seen)
             if said != last:
                 typer.echo(f"   {said}")
@@ -105,7 +105,7 @@ class BareMetal(Demo):
     def _loaded(self, node: str) -> None:
         deadline = time.monotonic() + LONG
         while True:
-            seen = self._json("--as", "olga", "computer", "show", node)
+            seen = self.json("--as", "olga", "computer", "show", node)
             if seen["image"] == METAL_IMAGE.name and seen["state"] == "available" and not seen["holder"]:
                 break
             must(time.monotonic() < deadline, f"{node} is not loaded after {LONG:.0f} s: {seen}")
@@ -115,11 +115,6 @@ class BareMetal(Demo):
     def _holds(self, node: str, text: str) -> bool:
         """Whether the bytes of its disk hold it anywhere."""
         return holds(self._layout.nodes / node / "disk.raw", text)
-
-    def _json(self, *words: str) -> Any:
-        ran = subprocess.run([VCLAB, *words, "--json"], env=self._env, stdout=subprocess.PIPE, text=True, check=False)
-        must(ran.returncode == 0, f"`vclab {' '.join(words)}` ended with exit code {ran.returncode}")
-        return json.loads(ran.stdout)
 
 
 def _said(seen: dict[str, Any]) -> str:

@@ -2,7 +2,6 @@
 
 import json
 import signal
-import subprocess
 import time
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import typer
 
 from vclab.lab.control import Vcsim, kill_part
-from vclab.lab.demo import PATIENCE, VCLAB, Demo, must, tell
+from vclab.lab.demo import PATIENCE, Demo, must, tell
 from vclab.lab.disks import data_of
 from vclab.model.ids import new_id
 
@@ -52,7 +51,7 @@ class Capture(Demo):
     def run(self) -> str:
         """The whole story. Returns the last line."""
         began, image = time.monotonic(), f"demo-{new_id()[-6:]}"
-        might = self._json("--as", "olga", "user", "show", "alice")["imaging"]
+        might = self.json("--as", "olga", "user", "show", "alice")["imaging"]
         tell("1. alice may make images: olga says so. She reserves a computer for that:")
         self.vclab("--as", "olga", "user", "edit", "alice", "--imaging")
         try:
@@ -60,7 +59,7 @@ class Capture(Demo):
         finally:
             Vcsim(self._layout.control_socket).mend()
             if not might:
-                self._quietly("--as", "olga", "user", "edit", "alice", "--no-imaging")
+                self.quietly("--as", "olga", "user", "edit", "alice", "--no-imaging")
         return f"demo: ok — {said}, all in {time.monotonic() - began:.0f} s"
 
     def _captured(self, image: str) -> str:
@@ -135,7 +134,7 @@ class Capture(Demo):
         said = self._in(bob["id"], LOOKS, user="bob").splitlines()
         must(said[0].split() == ["lab-hello", "1.0"] and said[1] == "hello from the image", f"it is not there: {said}")
         must(said[2] != machine_id.strip(), "bob's computer has the machine-id of alice's")
-        uid = self._json("--as", "olga", "user", "show", "alice")["uid"]
+        uid = self.json("--as", "olga", "user", "show", "alice")["uid"]
         looks = ("getent passwd alice; true", f"sudo find / -xdev -uid {uid} -print")
         left = self._in(bob["id"], looks, user="bob").strip()
         must(not left, f"something of alice is left: {left}")
@@ -173,16 +172,8 @@ class Capture(Demo):
         return data_of(disk, child=False).stat().st_blocks * 512
 
     def _seen(self, name: str) -> dict[str, Any]:
-        seen: dict[str, Any] = self._json("--as", "olga", "show", name)
+        seen: dict[str, Any] = self.json("--as", "olga", "show", name)
         return seen
-
-    def _json(self, *words: str) -> Any:
-        return json.loads(self._quietly(*words, "--json"))
-
-    def _quietly(self, *words: str) -> str:
-        ran = subprocess.run([VCLAB, *words], env=self._env, stdout=subprocess.PIPE, text=True, check=False)
-        must(ran.returncode == 0, f"`vclab {' '.join(words)}` ended with exit code {ran.returncode}")
-        return ran.stdout
 
 
 def _attempts(seen: dict[str, Any], step: str) -> list[dict[str, Any]]:

@@ -187,8 +187,9 @@ class Shell:
     async def _exchange(self, command: str, text: str) -> tuple[int | None, str, str]:
         # Not ``async with``: leaving that waits for the script to end, even when it has been given up.
         process = await self._connection.create_process(command, errors="replace")
-        process.stdin.write(f"{text}\n.\n")
-        process.stdin.write_eof()
+        with contextlib.suppress(BrokenPipeError):  # it has ended without reading: what it said counts
+            process.stdin.write(f"{text}\n.\n")
+            process.stdin.write_eof()
         answer, complaint = await asyncio.gather(_bounded(process.stdout), _bounded(process.stderr))
         await process.wait_closed()
         return process.exit_status, answer, complaint

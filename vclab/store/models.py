@@ -22,6 +22,15 @@ from vclab.model.intents import Outcome
 from vclab.model.inventory import PoolKind
 from vclab.model.states import ComputerState, Ending, Purpose, ReservationState
 from vclab.store.image_tables import Copy, CopyWaiter, DiskChild, Image, Repository, Revision
+from vclab.store.people_tables import (
+    DeviceCode,
+    EmergencyCode,
+    LocalPassword,
+    PendingSignIn,
+    ProviderAccount,
+    SignInAttempts,
+    Token,
+)
 from vclab.store.table_base import Base, Retirable
 
 __all__ = [
@@ -32,7 +41,9 @@ __all__ = [
     "Computer",
     "Copy",
     "CopyWaiter",
+    "DeviceCode",
     "DiskChild",
+    "EmergencyCode",
     "Endpoint",
     "Event",
     "FailedStep",
@@ -43,14 +54,19 @@ __all__ = [
     "Inventory",
     "LoadFailure",
     "LoadStep",
+    "LocalPassword",
     "Orphan",
+    "PendingSignIn",
     "Pool",
+    "ProviderAccount",
     "RefusedRequest",
     "Repository",
     "Reservation",
     "Revision",
+    "SignInAttempts",
     "Spare",
     "Tenure",
+    "Token",
     "User",
 ]
 

@@ -15,7 +15,7 @@ dnsmasq:dnsmasq-base mmdebstrap:mmdebstrap ps:procps git:git setpriv:util-linux 
 mke2fs:e2fsprogs ipmi_sim:openipmi sfdisk:fdisk qemu-img:qemu-utils zstd:zstd"
 TEST_NEEDS="initdb:postgresql faketime:faketime systemd-analyze:systemd mkfs.btrfs:btrfs-progs mkfs.ext4:e2fsprogs
 mkfs.xfs:xfsprogs mkfs.ntfs:ntfs-3g mkfs.fat:dosfstools mtools:mtools efibootmgr:efibootmgr
-slapd:slapd chromium:chromium chromedriver:chromium-driver"
+slapd:slapd ldapmodify:ldap-utils chromium:chromium chromedriver:chromium-driver"
 DEEP_NEEDS="qemu-system-x86_64:qemu-system-x86 /usr/share/OVMF/OVMF_CODE_4M.fd:ovmf"
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/vclab

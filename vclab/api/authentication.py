@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from fastapi import Request
 
 from vclab.api import cookies
+from vclab.api.sign_in.providers import providers_of
 from vclab.model.errors import Forbidden, Unauthenticated, Unreachable
 from vclab.model.tokens import is_well_formed
 from vclab.service.actor import Actor
@@ -29,6 +30,9 @@ async def actor_of(backend: Backend, request: Request) -> Actor:
     now = datetime.now(UTC)
     found = await backend.read(lambda session: tokens.find(session, secret))
     known = confirm(backend.settings, found, browser, now)
+    if known.account is not None and await providers_of(backend, request).recheck(known.account):
+        found = await backend.read(lambda session: tokens.find(session, secret))
+        known = confirm(backend.settings, found, browser, now)
     if tokens.is_use_due(known.token, now):
         with suppress(Unreachable):  # a database that can only be read: reads go on
             await backend.write(lambda session: tokens.used(session, known.token.id, now))

@@ -24,7 +24,7 @@ _FIELD = re.compile(r"{(\w+)}")
 class Question(BaseModel):
     """What is asked of a use case. Fields are checked by the use case, which says what is wrong in plain words."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)  # most of them no verb needs
 
 
 class Nothing(Question):

@@ -119,6 +119,11 @@ def link(session: Session, provider: str, subject: str, login: str, now: datetim
         raise Refused(f"the account {subject} at {provider} belongs to {row.user}")
 
 
+def former_uid(session: Session, login: str) -> int | None:
+    """The uid of somebody who was removed: it is theirs when they come back."""
+    return session.scalar(sa.select(models.User.uid).where(models.User.login == login))
+
+
 def account(session: Session, provider: str, subject: str) -> Account | None:
     """An account at a provider; None when nobody has signed in with it."""
     row = _account(session, provider, subject)

@@ -21,6 +21,7 @@ from vclab.model.catalog import AfterUse, ComputerKind
 from vclab.model.intents import Outcome
 from vclab.model.inventory import PoolKind
 from vclab.model.states import ComputerState, Ending, Purpose, ReservationState
+from vclab.store.feed_tables import Change, FeedState
 from vclab.store.image_tables import Copy, CopyWaiter, DiskChild, Image, Repository, Revision
 from vclab.store.table_base import Base, Retirable
 
@@ -28,6 +29,7 @@ __all__ = [
     "Addresses",
     "Base",
     "Capture",
+    "Change",
     "Claim",
     "Computer",
     "Copy",
@@ -36,6 +38,7 @@ __all__ = [
     "Endpoint",
     "Event",
     "FailedStep",
+    "FeedState",
     "Fence",
     "HostRest",
     "Image",

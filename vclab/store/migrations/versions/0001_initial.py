@@ -35,6 +35,47 @@ EXCLUDE USING gist (computer WITH =, tstzrange(starts, ends, '[)') WITH &&)
 WHERE (computer IS NOT NULL AND NOT released)
 """
 
+SQLITE_FEED = """
+CREATE TRIGGER feed_{table}_{event} AFTER {when} ON {table}
+BEGIN
+    INSERT INTO feed (at, kind, thing, owner)
+    SELECT strftime('%Y-%m-%d %H:%M:%f000', 'now'), {change};
+END
+"""
+
+POSTGRESQL_FEED = """
+CREATE FUNCTION feed_{table}() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = {schema}, pg_temp AS $$
+DECLARE
+    changed {table};
+BEGIN
+    IF TG_OP = 'DELETE' THEN changed := OLD; ELSE changed := NEW; END IF;
+    INSERT INTO feed (at, kind, thing, owner) SELECT now(), {change};
+    RETURN NULL;
+END $$
+"""
+
+OF_RESERVATION = """'reservation', r.id, r."user" FROM reservations AS r WHERE r.id = {row}.reservation"""
+FEED = {
+    "reservations": """'reservation', {row}.id, {row}."user\"""",
+    "load_log": OF_RESERVATION,
+    "captures": OF_RESERVATION,
+    "copy_waiters": OF_RESERVATION,
+    "images": "'image', {row}.name, ''",
+    "revisions": "'image', {row}.image, ''",
+    "copies": "'image', {row}.image, ''",
+    "computers": "'computer', {row}.name, ''",
+    "tenures": "'computer', {row}.computer, ''",
+    "spares": "'computer', {row}.computer, ''",
+    "endpoints": "'endpoint', {row}.name, ''",
+    "host_rests": "'host', {row}.endpoint || '/' || {row}.host, ''",
+    "repositories": "'repository', {row}.name, ''",
+    "users": "'user', {row}.login, {row}.login",
+}
+"""What the feed says of a changed row: kind, thing, whose it is."""
+FEED_QUIET = {"copies": ("seen_at", "tried_at")}
+"""Columns that are written again and again, and of which the feed says nothing."""
+
 
 def upgrade() -> None:
     """Make all tables, and what the database itself must refuse."""
@@ -59,6 +100,7 @@ def upgrade() -> None:
     else:
         op.execute(SQLITE_REFUSAL.format(name="claims_insert", event="INSERT", id="NULL"))
         op.execute(SQLITE_REFUSAL.format(name="claims_update", event="UPDATE", id="OLD.id"))
+    _feed()
 
 
 def _retirable() -> tuple[sa.Column[Any], ...]:
@@ -643,3 +685,55 @@ def _leftovers() -> None:
         sa.PrimaryKeyConstraint("computer", name="pk_spares"),
         sa.ForeignKeyConstraint(["computer"], ["computers.name"], name="fk_spares_computer_computers"),
     )
+
+
+def _feed() -> None:
+    number = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+    op.create_table(
+        "feed",
+        sa.Column("id", number, nullable=False),
+        sa.Column("number", number, nullable=True),
+        sa.Column("at", TIME, nullable=False),
+        sa.Column("kind", sa.String, nullable=False),
+        sa.Column("thing", sa.String, nullable=False),
+        sa.Column("owner", sa.String, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_feed"),
+    )
+    op.create_index("ix_feed_at", "feed", ["at"])
+    op.create_index("uq_feed_number", "feed", ["number"], unique=True)
+    unnumbered = sa.text("number IS NULL")
+    op.create_index("ix_feed_unnumbered", "feed", ["id"], sqlite_where=unnumbered, postgresql_where=unnumbered)
+    op.create_table(
+        "feed_state",
+        sa.Column("id", sa.Integer, nullable=False),
+        sa.Column("last", number, nullable=False),
+        sa.Column("pruned", number, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_feed_state"),
+    )
+    op.execute("INSERT INTO feed_state (id, last, pruned) VALUES (1, 0, 0)")
+    make = _postgresql_feed if op.get_bind().dialect.name == "postgresql" else _sqlite_feed
+    for table, change in FEED.items():
+        make(table, change)
+
+
+def _sqlite_feed(table: str, change: str) -> None:
+    events = {"insert": ("INSERT", "NEW"), "update": (_updated(table), "NEW"), "delete": ("DELETE", "OLD")}
+    for event, (when, row) in events.items():
+        op.execute(SQLITE_FEED.format(table=table, event=event, when=when, change=change.format(row=row)))
+
+
+def _postgresql_feed(table: str, change: str) -> None:
+    schema = op.get_bind().scalar(sa.text("SELECT quote_ident(current_schema())"))
+    op.execute(POSTGRESQL_FEED.format(table=table, schema=schema, change=change.format(row="changed")))
+    op.execute(
+        f"CREATE TRIGGER feed AFTER INSERT OR DELETE OR {_updated(table)} ON {table} "
+        f"FOR EACH ROW EXECUTE FUNCTION feed_{table}()"
+    )
+
+
+def _updated(table: str) -> str:
+    """When its rows are updated, but for columns that are quiet."""
+    if not (quiet := FEED_QUIET.get(table)):
+        return "UPDATE"
+    columns = [column["name"] for column in sa.inspect(op.get_bind()).get_columns(table)]
+    return "UPDATE OF " + ", ".join(f'"{name}"' for name in columns if name not in quiet)

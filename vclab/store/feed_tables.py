@@ -59,6 +59,7 @@ SILENT = {
     "load_failures": "what follows of it is in host_rests and revisions",
     "orphans": "seen anew in each round",
     "pools": "measured anew all the time",
+    "removals": "the audit of the audit",
     "refused_requests": "the answer says it",
 }
 """Tables of which the feed tells nothing, and why. All others have triggers: a test walks them."""

@@ -23,6 +23,7 @@ from vclab.model.inventory import PoolKind
 from vclab.model.states import ComputerState, Ending, Purpose, ReservationState
 from vclab.store.feed_tables import Change, FeedState
 from vclab.store.image_tables import Copy, CopyWaiter, DiskChild, Image, Repository, Revision
+from vclab.store.removal_tables import Removal
 from vclab.store.table_base import Base, Retirable
 
 __all__ = [
@@ -49,6 +50,7 @@ __all__ = [
     "Orphan",
     "Pool",
     "RefusedRequest",
+    "Removal",
     "Repository",
     "Reservation",
     "Revision",
@@ -472,7 +474,9 @@ class FailedStep(Base):
 
 
 class Event(Base):
-    """The audit trail. ``reservation`` may name one that was refused and so never became a row."""
+    """The audit trail. ``reservation`` may name one that was refused and so never became a row.
+
+    Append-only, as intents are: see ``Removal``."""
 
     __tablename__ = "events"
 
@@ -486,7 +490,9 @@ class Event(Base):
 
 
 class Intent(Base):
-    """What somebody asked for. Written by the service layer before it is done; everything else is state."""
+    """What somebody asked for. Written by the service layer before it is done; everything else is state.
+
+    Append-only: only the outcome is written later, once. See ``Removal``."""
 
     __tablename__ = "intents"
     __table_args__ = (
@@ -503,6 +509,8 @@ class Intent(Base):
     subject: Mapped[str]
     for_user: Mapped[str]
     account: Mapped[str]
+    token: Mapped[str] = mapped_column(default="")
+    address: Mapped[str] = mapped_column(default="", index=True)
     arguments: Mapped[dict[str, Any]]
     outcome: Mapped[Outcome]
     detail: Mapped[str]

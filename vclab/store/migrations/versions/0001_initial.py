@@ -55,6 +55,53 @@ BEGIN
 END $$
 """
 
+BY_AGE = "EXISTS (SELECT 1 FROM removals WHERE ended_at IS NULL AND what = 'audit' AND before > OLD.at)"
+OF_PERSON = "EXISTS (SELECT 1 FROM removals WHERE ended_at IS NULL AND what = 'person')"
+SQLITE_APPEND_ONLY = """
+CREATE TRIGGER {table}_{name} BEFORE {when} ON {table} WHEN NOT ({allowed})
+BEGIN
+    SELECT RAISE(ABORT, '{table} are append-only');
+END
+"""
+SQLITE_KEPT = {  # REPLACE deletes without asking a trigger of deletions, so nothing is inserted in the place of a row
+    ("intents", "replaced"): ("INSERT", "NOT EXISTS (SELECT 1 FROM intents WHERE id = NEW.id)"),
+    ("intents", "deleted"): ("DELETE", BY_AGE),
+    ("intents", "answered"): ("UPDATE OF outcome, detail, answered_at", f"OLD.outcome = 'open' OR {OF_PERSON}"),
+    ("intents", "changed"): (
+        "UPDATE OF id, at, actor, authentication, roles, verb, subject, for_user, account, token, address, arguments",
+        OF_PERSON,
+    ),
+    ("events", "replaced"): ("INSERT", "NOT EXISTS (SELECT 1 FROM events WHERE id = NEW.id)"),
+    ("events", "deleted"): ("DELETE", BY_AGE),
+    ("events", "changed"): ("UPDATE", OF_PERSON),
+    ("removals", "replaced"): ("INSERT", "NOT EXISTS (SELECT 1 FROM removals WHERE id = NEW.id)"),
+    ("removals", "deleted"): ("DELETE", "0"),
+    ("removals", "changed"): ("UPDATE", "OLD.ended_at IS NULL"),
+}
+
+POSTGRESQL_KEPT = """
+CREATE FUNCTION {table}_kept() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = {schema}, pg_temp AS $$
+BEGIN
+    IF TG_OP = 'DELETE' THEN
+        IF {deletable} THEN RETURN OLD; END IF;
+    ELSIF TG_OP = 'UPDATE' THEN
+        IF {changeable} THEN RETURN NEW; END IF;
+    END IF;
+    RAISE EXCEPTION '{table} are append-only' USING ERRCODE = 'integrity_constraint_violation';
+END $$
+"""
+ANSWERED = """(
+    OLD.outcome = 'open' AND to_jsonb(NEW) - ARRAY['outcome', 'detail', 'answered_at']
+    = to_jsonb(OLD) - ARRAY['outcome', 'detail', 'answered_at']
+)"""
+POSTGRESQL_ALLOWED = {
+    "intents": (BY_AGE, f"{ANSWERED} OR {OF_PERSON}"),
+    "events": (BY_AGE, OF_PERSON),
+    "removals": ("false", "OLD.ended_at IS NULL"),
+}
+"""When a row may be deleted, and when changed."""
+
 OF_RESERVATION = """'reservation', r.id, r."user" FROM reservations AS r WHERE r.id = {row}.reservation"""
 FEED = {
     "reservations": """'reservation', {row}.id, {row}."user\"""",
@@ -100,6 +147,7 @@ def upgrade() -> None:
     else:
         op.execute(SQLITE_REFUSAL.format(name="claims_insert", event="INSERT", id="NULL"))
         op.execute(SQLITE_REFUSAL.format(name="claims_update", event="UPDATE", id="OLD.id"))
+    _removals()
     _feed()
 
 
@@ -647,6 +695,8 @@ def _intents() -> None:
         sa.Column("subject", sa.String, nullable=False),
         sa.Column("for_user", sa.String, nullable=False),
         sa.Column("account", sa.String, nullable=False),
+        sa.Column("token", sa.String, nullable=False),
+        sa.Column("address", sa.String, nullable=False),
         sa.Column("arguments", sa.JSON, nullable=False),
         sa.Column("outcome", WORD, nullable=False),
         sa.Column("detail", sa.String, nullable=False),
@@ -656,6 +706,7 @@ def _intents() -> None:
     op.create_index("ix_intents_at", "intents", ["at"])
     op.create_index("ix_intents_actor", "intents", ["actor", "at"])
     op.create_index("ix_intents_subject", "intents", ["subject", "at"])
+    op.create_index("ix_intents_address", "intents", ["address"])
 
 
 def _leftovers() -> None:
@@ -685,6 +736,32 @@ def _leftovers() -> None:
         sa.PrimaryKeyConstraint("computer", name="pk_spares"),
         sa.ForeignKeyConstraint(["computer"], ["computers.name"], name="fk_spares_computer_computers"),
     )
+
+
+def _removals() -> None:
+    op.create_table(
+        "removals",
+        sa.Column("id", sa.Integer, nullable=False),
+        sa.Column("what", WORD, nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.Column("before", TIME, nullable=True),
+        sa.Column("by", sa.String, nullable=False),
+        sa.Column("rows", sa.Integer, nullable=False),
+        sa.Column("pseudonym", sa.String, nullable=False),
+        sa.Column("ended_at", TIME, nullable=True),
+        sa.PrimaryKeyConstraint("id", name="pk_removals"),
+    )
+    if op.get_bind().dialect.name == "sqlite":
+        for (table, name), (when, allowed) in SQLITE_KEPT.items():
+            op.execute(SQLITE_APPEND_ONLY.format(table=table, name=name, when=when, allowed=allowed))
+        return
+    schema = op.get_bind().scalar(sa.text("SELECT quote_ident(current_schema())"))
+    for table, (deletable, changeable) in POSTGRESQL_ALLOWED.items():
+        op.execute(POSTGRESQL_KEPT.format(table=table, schema=schema, deletable=deletable, changeable=changeable))
+        op.execute(
+            f"CREATE TRIGGER kept BEFORE UPDATE OR DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION {table}_kept()"
+        )
+        op.execute(f"CREATE TRIGGER kept_all BEFORE TRUNCATE ON {table} EXECUTE FUNCTION {table}_kept()")
 
 
 def _feed() -> None:

@@ -83,18 +83,29 @@ def after(session: Session, cursor: int) -> list[Change]:
     return [Change(*row) for row in session.execute(_AFTER, {"cursor": cursor})]
 
 
+def end(store: Store) -> int:
+    """The newest number, once all that was committed by now has one. Raises ``Unreachable``."""
+    while _is_unnumbered(store):
+        store.run(number)
+    with store.read() as session:
+        return bounds(session).last
+
+
 def advance(store: Store, cursor: int) -> list[Change]:
     """Number what was committed, and read what comes after the cursor. Raises ``Unreachable``.
 
     While there is no news this reads two indexes, and writes nothing. A number that somebody has seen must outlast a
     power cut, so PostgreSQL's disk is waited for.
     """
-    with store.read() as session:
-        news = session.scalar(_UNNUMBERED)
-    if news:
+    if _is_unnumbered(store):
         store.run(number)
     with store.read() as session:
         return after(session, cursor)
+
+
+def _is_unnumbered(store: Store) -> bool:
+    with store.read() as session:
+        return bool(session.scalar(_UNNUMBERED))
 
 
 def number(session: Session) -> int:

@@ -21,14 +21,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import StreamingResponse
 
+from vclab.contract import reservations
+from vclab.contract.looks import Look
 from vclab.model.errors import Invalid, Unreachable, VclabError
-from vclab.service import reservations
 from vclab.service.actor import Actor
 from vclab.service.backend import Backend
 from vclab.service.finding import own_reservation
 from vclab.service.live import Start, Subscription, Watcher, newest_of_each
 from vclab.service.live_looks import LiveLooks, Seen
-from vclab.service.looks import Look
 from vclab.store.feed import Change
 
 Authenticate = Callable[[Backend, Request], Awaitable[Actor]]

@@ -8,10 +8,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+from vclab.contract.looks import Look
 from vclab.model.errors import Unreachable
 from vclab.service.backend import Backend
 from vclab.service.live import Watcher
-from vclab.service.looks import Look, look_at
+from vclab.service.looks import look_at
 
 APART = 1.0
 """Seconds between two looks at a reservation, at least."""

@@ -298,4 +298,4 @@ def test_a_namespace_that_is_not_there(setup: SetUp, monkeypatch: pytest.MonkeyP
 async def _ensure(node: Node) -> None:
     """What a worker does at its start."""
     with suppress(asyncio.CancelledError):
-        await schedules.ensure(await node._client(), node.settings.reconcile, node.settings.temporal.workflow_queue)
+        await schedules.ensure(await node._client(), node.settings)

@@ -23,6 +23,7 @@ class Verb(StrEnum):
     RELOAD = "computers.reload"
     SWITCH = "power.switch"
     INSPECT = "inspections.inspect"
+    FORGET = "users.forget"
 
 
 class Outcome(StrEnum):

@@ -54,6 +54,8 @@ def intent_of(session: Session, id: str, verb: Verb, subject: str, /, **said: ob
         intent = find(session, id)
     except NotFound:
         raise Refused(f"this {act} has no recorded intent", _HINT) from None
+    if intent.outcome is Outcome.REFUSED:
+        raise Refused(f"the intent {id} was refused")
     if not intent.asks_for(verb, subject, said):
         raise Refused(f"the intent {id} asks for something else than this {act}", _HINT)
     return intent

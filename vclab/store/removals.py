@@ -30,3 +30,8 @@ def removing(
 def newest(session: Session, limit: int = 100) -> list[Removal]:
     """The newest removals, oldest first."""
     return list(session.scalars(sa.select(Removal).order_by(Removal.id.desc()).limit(limit)))[::-1]
+
+
+def of_intent(session: Session, intent: str) -> Removal | None:
+    """What was removed because of that intent."""
+    return session.scalar(sa.select(Removal).where(Removal.by == intent)) if intent else None

@@ -6,6 +6,7 @@ import typer
 
 from vclab.cli.root import Root
 from vclab.cli.transfers import Progress
+from vclab.client.contexts import Chosen, chosen
 from vclab.model.errors import Refused
 from vclab.model.times import zone_of
 from vclab.service.actor import Actor
@@ -21,6 +22,12 @@ def client_of(context: typer.Context, as_user: str = "") -> Client:
     """The client of a verb; its own ``--as`` wins over the one before the verb. Raises as ``make_client``."""
     root = context.find_object(Root)
     return make_client(as_user or (root.as_user if root else ""))
+
+
+def context_of(context: typer.Context) -> Chosen | None:
+    """The server that a verb talks to, if there is one. Raises as ``chosen``."""
+    root = context.find_object(Root)
+    return chosen(root.context if root else "")
 
 
 def make_client(as_user: str = "") -> Client:

@@ -1,1 +1,1 @@
-"""How the command line reaches a server: the ``Client`` protocol over HTTP, and the servers that a person knows."""
+"""What calls use cases for the command line. It knows the contract, and nothing that answers."""

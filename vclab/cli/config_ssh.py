@@ -9,16 +9,16 @@ from typing import Annotated
 
 import typer
 
-from vclab.cli.client import client_of, context_of
+from vclab.cli.client import client_of, server_of
 from vclab.cli.managed_block import put_block, remove_block
 from vclab.cli.output import note
 from vclab.cli.running import run
 from vclab.cli.ssh import known_hosts_folder
 from vclab.client.contexts import Chosen, config_folder
 from vclab.client.private_files import locked, write_whole
+from vclab.contract.people import me
+from vclab.contract.use_case import Nothing
 from vclab.model.errors import Refused
-from vclab.service.people import me
-from vclab.service.use_case import Nothing
 
 HEADER = """\
 # Written by `vclab config-ssh`, each time anew. `ssh vclab-1f3k9` reaches that reservation, and `ssh debian-12.vclab`
@@ -55,7 +55,7 @@ def config_ssh(
         note(f"vclab's lines are gone from {file}." if found else f"There are no lines of vclab in {file}.")
         return
     login = run(client_of(context).call(me, Nothing())).login
-    text = stanza(login, _program(), context_of(context))
+    text = stanza(login, _program(), server_of(context))
     with locked(own.parent):
         write_whole(own, text.encode())
         changed = put_block(file, f"Include {_quoted(glob.escape(str(own)))}\n")

@@ -71,7 +71,7 @@ def use(name: Name) -> None:
     """Talk to this server from now on.
 
     \b
-    Example:
+    Examples:
       vclab context use campus
     """
     Contexts.own().use(name)
@@ -84,7 +84,7 @@ def remove(name: Name) -> None:
     """Forget a server, and the token for it. It stays valid there: `vclab logout` revokes it.
 
     \b
-    Example:
+    Examples:
       vclab context remove campus
     """
     Contexts.own().remove(name)

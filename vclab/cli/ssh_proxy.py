@@ -10,11 +10,11 @@ import typer
 from vclab.cli.client import client_of
 from vclab.cli.running import run
 from vclab.cli.ssh import write_known_hosts
+from vclab.client.protocol import Client
+from vclab.contract import acts, reservations
+from vclab.contract.reservations import Which
+from vclab.contract.views import Reservation
 from vclab.model.errors import Invalid, NotFound, Refused, Unreachable
-from vclab.service import acts, reservations
-from vclab.service.client import Client
-from vclab.service.reservations import Which
-from vclab.service.views import Reservation
 
 NAME = re.compile(r"vclab-(?P<reservation>[a-z0-9]+)|(?P<image>[a-z0-9][a-z0-9._-]*)\.vclab", re.IGNORECASE)
 CONNECT = 15.0
@@ -39,14 +39,14 @@ def ssh_proxy(
 
 async def _opened(client: Client, name: str) -> Reservation:
     """The reservation of that name, opened to the caller. Raises ``NotFound``, ``Refused``."""
-    question = acts.Connect(reservation=await _reservation(client, name))
+    question = acts.Connect(reservation=await reservation_called(client, name))
     view = await client.call(acts.connect, question)
     if not view.has_guest or not view.address:
         raise Refused(f"{view.computer} has no operating system to log in to", f"`vclab connect {view.id}`")
     return view
 
 
-async def _reservation(client: Client, name: str) -> str:
+async def reservation_called(client: Client, name: str) -> str:
     """Its id, as far as the name tells it. Raises ``Invalid``, ``NotFound``, ``Refused``."""
     meant = NAME.fullmatch(name)
     if meant is None:

@@ -14,6 +14,7 @@ class Verb:
 
 
 VERBS = (
+    Verb("login", "vclab.cli.login:login", "Sign in at a server."),
     Verb("images", "vclab.cli.images:images", "List the images that can be reserved."),
     Verb("reserve", "vclab.cli.reserve:reserve", "Reserve a computer with an image."),
     Verb("list", "vclab.cli.list:list_", "List your reservations."),

@@ -78,13 +78,12 @@ def _in_process(as_user: str) -> Client:
     from vclab.service.client import InProcess
 
     backend = Backend(_settings())
-    backend.progress = Progress()
     account = local_account(backend.settings.secrets_dir)
 
     async def who(backend: "Backend") -> "Actor":
         return await authenticate(backend, account, as_user)
 
-    return InProcess(backend, who, unknown(backend, account))
+    return InProcess(backend, who, unknown(backend, account), Progress())
 
 
 def _settings() -> "Settings":

@@ -3,22 +3,27 @@
 The contract declares use cases (``vclab.contract``); here each one has the coroutine that does it.
 """
 
+import asyncio
 import importlib
+import threading
 import uuid
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
+from vclab.contract.progress import Told, nobody
 from vclab.contract.use_case import A, Q, Rule, UseCase
-from vclab.model.errors import Invalid, NotFound, Refused, Unreachable, VclabError
+from vclab.model.errors import Interrupted, Invalid, NotFound, Refused, Unreachable, VclabError
 from vclab.model.intents import Intent, Outcome
 from vclab.model.reservations import ReservationView
 from vclab.service.actor import Actor
 from vclab.service.backend import Backend
 from vclab.service.finding import own_reservation
 from vclab.store import intents
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,7 @@ class Call:
     actor: Actor
     intent: str = ""  #: of an act: the id under which it is recorded, and which messages to workflows carry
     own: ReservationView | None = None  #: the reservation that was named, if the rule finds it
+    told: Told = nobody  #: is told how far work is that takes long
 
     @property
     def reservation(self) -> ReservationView:
@@ -36,10 +42,29 @@ class Call:
         assert self.own is not None
         return self.own
 
+    async def work(self, work: Callable[[Callable[[int, int], None]], T], what: str) -> T:
+        """Run long work in a thread; it tells its progress, in bytes done and of how many. When it is cancelled, it is
+        stopped the next time that it does so, and waited for. Raises ``Interrupted``, and as the work does."""
+        stop = threading.Event()
 
-async def perform(use_case: UseCase[Q, A], backend: Backend, actor: Actor, question: Q) -> A:
+        def heard(done: int, size: int) -> None:
+            if stop.is_set():
+                raise Interrupted("stopped as asked; nothing is left of it")
+            self.told(what, done, size)
+
+        running = asyncio.ensure_future(asyncio.to_thread(work, heard))
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            stop.set()
+            await asyncio.wait([running])
+            running.exception()
+            raise
+
+
+async def perform(use_case: UseCase[Q, A], backend: Backend, actor: Actor, question: Q, told: Told = nobody) -> A:
     """Check the rule, record the intent, run. Raises ``Refused``, ``NotFound``, ``Invalid``, ``Unreachable``."""
-    call = await permitted(use_case, backend, actor, question)
+    call = replace(await permitted(use_case, backend, actor, question), told=told)
     return await (_recorded(use_case, call, question) if use_case.acts else implementation(use_case)(call, question))
 
 

@@ -1,9 +1,11 @@
 """Use cases over HTTP: what is sent, what is understood, and what happens when connections break."""
 
 import asyncio
+import json
 import socket
 import ssl
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -43,6 +45,7 @@ class Ask(Question):
 LOOK = UseCase("things.look", Rule.USERS, False, Ask, Thing, get("/things/{name}"), "Look.")
 LIST = UseCase("things.list", Rule.USERS, False, Ask, tuple[Thing, ...], get("/things/of/{name}"), "List.")
 POKE = UseCase("things.poke", Rule.USERS, True, Ask, Thing, post("/things/{name}/poke"), "Poke.")
+LONG = replace(POKE, long=True)
 THING = {"name": "x", "size": 1}
 
 
@@ -200,6 +203,32 @@ async def test_who_is_not_known_is_told_to_log_in() -> None:
 async def test_another_kind_of_server_is_told(answer: Answer, says: str) -> None:
     error, _ = await error_at(lambda _: answer, LOOK)
     assert says in str(error)
+
+
+@pytest.mark.parametrize("cut", [0, 1, 2])
+async def test_progress_is_told_line_by_line(cut: int) -> None:
+    """A stream that ends before its answer is a connection that was lost."""
+    told: list[tuple[str, int, int]] = []
+    lines: list[Any] = [{"progress": {"what": "reading", "done": n, "size": 2}} for n in (1, 2)]
+    lines.insert(1, {})
+    whole = "".join(json.dumps(line) + "\n" for line in [*lines, {"answer": THING}]).encode()
+    answers = iter([whole[: cut * len(whole) // 3], whole])
+    kind = {"content-type": "application/x-ndjson"}
+    async with scripted(lambda _: Answer(next(answers), 200, kind)) as server:
+        context = Chosen("campus", Context(url=server.url), TOKEN)
+        answer = await Http(context, lambda *said: told.append(said)).call(LONG, Ask(name="x"))
+        assert len(server.asked) == 2
+        assert len({each.headers["idempotency-key"] for each in server.asked}) == 1
+    assert answer == Thing(name="x", size=1)
+    assert told[-2:] == [("reading", 1, 2), ("reading", 2, 2)]
+    assert server.asked[0].headers["accept"] == "application/x-ndjson, application/json"
+
+
+async def test_what_goes_wrong_in_the_middle_is_told() -> None:
+    refused = problem(409, "refused", "no room").document | {"more": {"report": [1]}}
+    text = json.dumps({"progress": {"what": "x", "done": 1, "size": 0}}) + "\n" + json.dumps({"problem": refused})
+    error, _ = await error_at(lambda _: Answer(text.encode(), 200, {"content-type": "application/x-ndjson"}), LONG)
+    assert (type(error), error.message, error.more) == (Refused, "no room", {"report": [1]})
 
 
 async def test_nobody_there() -> None:

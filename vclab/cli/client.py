@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from vclab.cli.root import Root
+from vclab.cli.transfers import Progress
 from vclab.client.contexts import Chosen, Contexts, chosen
 from vclab.client.protocol import Client
 from vclab.client.way import Way
@@ -41,7 +42,7 @@ def make_client(as_user: str = "", named: str = "") -> Client:
     if server := _server(as_user, named):
         from vclab.client.http import Http
 
-        return Http(server)
+        return Http(server, Progress())
     return _in_process(as_user)
 
 
@@ -72,7 +73,6 @@ def _in_process(as_user: str) -> Client:
     """Calls use cases itself, as ``as_user``, or as the account that runs it. Raises ``Refused`` for bad settings."""
     if find_spec("vclab.service") is None:
         raise Refused("no server is known here", "run `vclab login URL`")
-    from vclab.cli.transfers import Progress
     from vclab.service.authentication import authenticate, local_account, unknown
     from vclab.service.backend import Backend
     from vclab.service.client import InProcess

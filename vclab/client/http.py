@@ -1,6 +1,7 @@
 """Use cases over HTTP: a question becomes a request, and what the server says its answer, or an error of the house."""
 
 import asyncio
+import json
 import os
 import re
 import sys
@@ -17,6 +18,7 @@ from pydantic import SecretStr, TypeAdapter, ValidationError
 
 from vclab.client.contexts import Chosen
 from vclab.client.problems import error_of
+from vclab.contract.progress import LINES, Told, nobody
 from vclab.contract.use_case import A, Q, UseCase
 from vclab.model.errors import Failed, Invalid, Refused, Unreachable, VclabError
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from ssl import SSLContext
 
 PREFIX = "/api/v1"
+JSON = "application/json"
 CONNECT = 10.0
 """Seconds for a connection."""
 READ = 60.0
@@ -43,6 +46,16 @@ VERSION_HEADER = "vclab-version"
 
 
 @dataclass(frozen=True)
+class _Answer:
+    """What the server has said. ``document``: None when there is none, or what is there is no JSON."""
+
+    status: int
+    headers: httpx.Headers
+    document: Any
+    empty: bool = False
+
+
+@dataclass(frozen=True)
 class _Request:
     """What is sent. The key is the same each time that it is sent again."""
 
@@ -51,26 +64,28 @@ class _Request:
     query: Mapping[str, Any] = field(default_factory=dict)
     body: Mapping[str, Any] | None = None
     key: str = ""
+    accept: str = JSON
 
     @property
     def seconds(self) -> float:
-        """It may take so long."""
-        return ACT if self.key else READ
+        """It may take so long, without a word."""
+        return ACT if self.key or self.accept != JSON else READ
 
 
 class Http:
     """Calls use cases at a server, as the person whose token it has."""
 
-    def __init__(self, chosen: Chosen, transport: httpx.AsyncBaseTransport | None = None) -> None:
-        """``transport``: of tests, in whose process the server is."""
-        self.url, self._chosen, self._transport = chosen.context.url, chosen, transport
+    def __init__(self, chosen: Chosen, told: Told = nobody, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        """``told``: of the progress of what takes long; ``transport``: of tests, in whose process the server is."""
+        self.url, self._chosen, self._told, self._transport = chosen.context.url, chosen, told, transport
         self._open: httpx.AsyncClient | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def call(self, use_case: UseCase[Q, A], question: Q) -> A:
         """As ``Client``. An act whose answer is lost is sent again with the same key, and done once."""
         request = _request(use_case, question)
-        document, answering = await self._document(request)
+        answering = await self._good(request)
+        document = answering.document
         if isinstance(document, dict) and document.keys() == {"items", "next"}:
             document = await self._all(request, document, getattr(question, "limit", None))
         try:
@@ -81,8 +96,8 @@ class Http:
 
     async def post(self, path: str, form: Mapping[str, str]) -> tuple[int, Any]:
         """A form, for what is no use case; the status and the document. Raises as ``call``, but for what was told."""
-        response = await self._answered(_Request("POST", path), form)
-        return response.status_code, _json(response)
+        answer = await self._answered(_Request("POST", path), form)
+        return answer.status, answer.document
 
     async def close(self) -> None:
         """End its connections."""
@@ -90,34 +105,33 @@ class Http:
             await self._open.aclose()
             self._open = None
 
-    async def _document(self, request: _Request) -> tuple[Any, httpx.Response]:
+    async def _good(self, request: _Request) -> _Answer:
         """What was answered. Raises the error that was told instead."""
-        response = await self._answered(request)
-        document = _json(response)
-        if response.is_success:
-            if document is None and response.content:
-                raise self._not_understood(response)
-            return document, response
-        raise error_of(response.status_code, document, self.url)
+        answer = await self._answered(request)
+        if not 200 <= answer.status < 300:
+            raise error_of(answer.status, answer.document, self.url)
+        if answer.document is None and not answer.empty:
+            raise self._not_understood(answer)
+        return answer
 
     async def _all(self, request: _Request, page: dict[str, Any], limit: int | None) -> list[Any]:
         """The whole list, of which this is the first page; at most so many."""
         items = list(page["items"])
         while page["next"] and (limit is None or len(items) < limit):
             more = _Request(request.method, request.path, {**request.query, "cursor": page["next"]})
-            page, _ = await self._document(more)
+            page = (await self._good(more)).document
             items += page["items"]
         return items if limit is None else items[:limit]
 
-    async def _answered(self, request: _Request, form: Mapping[str, str] | None = None) -> httpx.Response:
+    async def _answered(self, request: _Request, form: Mapping[str, str] | None = None) -> _Answer:
         """The answer, also to what had to be sent again. Raises ``Unreachable``, ``Refused``."""
         until, tries, sent = monotonic() + request.seconds, 0, False
         while True:
             try:
-                response = await self._send(request, form)
-                pause = _wanted_pause(response)
-                if pause is None or (tries >= len(PAUSES) and response.status_code != 409):
-                    return response
+                answer = await self._send(request, form)
+                pause = _wanted_pause(answer)
+                if pause is None or (tries >= len(PAUSES) and answer.status != 409):
+                    return answer
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
                 if not sent or tries >= len(PAUSES):
                     raise self._lost(error, request, sent) from None
@@ -132,19 +146,43 @@ class Http:
                 raise Unreachable(f"{self.url} took too long", _again(request))
             await asyncio.sleep(pause)
 
-    async def _send(self, request: _Request, form: Mapping[str, str] | None) -> httpx.Response:
+    async def _send(self, request: _Request, form: Mapping[str, str] | None) -> _Answer:
+        http = self._http()
+        key = {"Idempotency-Key": request.key} if request.key else {}
         try:
-            return await self._http().request(
+            made = http.build_request(
                 request.method,
                 PREFIX + request.path,
                 params=request.query,
                 json=request.body,
                 data=form,
-                headers={"Idempotency-Key": request.key} if request.key else {},
+                headers={"Accept": request.accept, **key},
                 timeout=httpx.Timeout(request.seconds, connect=CONNECT),
             )
         except ValueError as error:  # of JSON: not a number
             raise Invalid(f"this can't be sent: {error}") from None
+        response = await http.send(made, stream=True)
+        try:
+            return await self._read(response)
+        finally:
+            await response.aclose()
+
+    async def _read(self, response: httpx.Response) -> _Answer:
+        """The whole answer, while its progress is told. Raises ``httpx.TransportError``."""
+        if response.headers.get("content-type", "").partition(";")[0] != LINES:
+            body = await response.aread()
+            return _Answer(response.status_code, response.headers, _json(body), not body)
+        async for text in response.aiter_lines():
+            line = _json(text.encode())
+            if not isinstance(line, dict):
+                break
+            if isinstance(told := line.get("progress"), dict):
+                self._told(str(told.get("what")), int(told.get("done", 0)), int(told.get("size", 0)))
+            elif isinstance(problem := line.get("problem"), dict):
+                return _Answer(int(problem.get("status", 500)), response.headers, problem)
+            elif "answer" in line:
+                return _Answer(response.status_code, response.headers, line["answer"], line["answer"] is None)
+        raise httpx.RemoteProtocolError("the lines ended before the answer")
 
     def _http(self) -> httpx.AsyncClient:
         """Connections of the loop that runs: a command may have several, one after the other."""
@@ -154,7 +192,7 @@ class Http:
         return self._open
 
     def _made(self) -> httpx.AsyncClient:
-        headers = {"User-Agent": f"vclab/{version('vclab')}", "Accept": "application/json"}
+        headers = {"User-Agent": f"vclab/{version('vclab')}"}
         if self._chosen.token:
             headers["Authorization"] = f"Bearer {self._chosen.token}"
         transport = self._transport or httpx.AsyncHTTPTransport(verify=self._trusted(), socket_options=_keepalive())
@@ -181,8 +219,8 @@ class Http:
             return "it is not the one that was confirmed; ask the administrator, then `vclab login` again"
         return f"`vclab login {self.url} --ca FILE` names its authority"
 
-    def _not_understood(self, response: httpx.Response) -> Failed:
-        ours, theirs = version("vclab"), response.headers.get(VERSION_HEADER, "")
+    def _not_understood(self, answer: _Answer) -> Failed:
+        ours, theirs = version("vclab"), answer.headers.get(VERSION_HEADER, "")
         what = f"what {self.url} answers is not understood"
         if theirs and theirs != ours:
             return Failed(f"{what}: it is vclab {theirs}, this is {ours}", "install the server's version")
@@ -198,9 +236,11 @@ def _request(use_case: UseCase[Any, Any], question: Any) -> _Request:
     path = _FIELD.sub(lambda found: _segment(found[1], getattr(question, found[1])), route.path)
     rest = {name: value for name, value in said.items() if name not in _FIELD.findall(route.path)}
     key = uuid.uuid4().hex if use_case.acts else ""
+    accept = f"{LINES}, {JSON}" if use_case.long else JSON
     if route.method in ("GET", "DELETE"):
-        return _Request(route.method, path, {n: _words(v) for n, v in rest.items() if v is not None}, key=key)
-    return _Request(route.method, path, body=rest, key=key)
+        query = {name: _words(value) for name, value in rest.items() if value is not None}
+        return _Request(route.method, path, query, None, key, accept)
+    return _Request(route.method, path, {}, rest, key, accept)
 
 
 def _said(question: Any) -> dict[str, Any]:
@@ -253,23 +293,20 @@ def _adapter(use_case: UseCase[Any, Any]) -> TypeAdapter[Any]:
     return TypeAdapter(use_case.answer)
 
 
-def _json(response: httpx.Response) -> Any:
+def _json(text: bytes) -> Any:
     """None: it is no JSON."""
     try:
-        return response.json()
+        return json.loads(text)
     except ValueError:
         return None
 
 
-def _wanted_pause(response: httpx.Response) -> float | None:
+def _wanted_pause(answer: _Answer) -> float | None:
     """Seconds after which the same may be asked again; None: this is the answer."""
-    if response.status_code not in (409, 429, 503):
+    code = answer.document.get("code") if isinstance(answer.document, dict) else ""
+    if answer.status not in (409, 429, 503) or code not in ("in_progress", "busy", "too_many"):
         return None
-    document = _json(response)
-    code = document.get("code") if isinstance(document, dict) else ""
-    if code not in ("in_progress", "busy", "too_many"):
-        return None
-    after = response.headers.get("retry-after", "")
+    after = answer.headers.get("retry-after", "")
     seconds = float(after) if after.isdigit() else 1.0
     return seconds if seconds <= LONGEST else None
 

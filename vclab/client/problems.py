@@ -29,7 +29,9 @@ def error_of(status: int, document: Any, url: str) -> VclabError:
     if not (isinstance(code, str) and code and isinstance(detail, str)):
         return _of_status(status, url)
     hint = LOG_IN.format(url) if code == "unauthenticated" else str(hint)
-    return _coded(_KINDS.get(code) or _kind_of(status), code, detail, hint)
+    error = _coded(_KINDS.get(code) or _kind_of(status), code, detail, hint)
+    error.more = told["more"] if isinstance(told.get("more"), dict) else {}
+    return error
 
 
 def _coded(kind: type[VclabError], code: str, message: str, hint: str) -> VclabError:

@@ -107,6 +107,8 @@ def _checks(zone: Callable[[], ZoneInfo]) -> Iterator[Check]:
     yield _settings(backend)
     database = _database(backend)
     yield database
+    if database.ok and backend.store.file is None:
+        yield _link(backend)
     yield from _files(backend.settings)
     yield _room(backend.settings)
     yield from asyncio.run(_temporal(backend, _sites(backend) if database.ok else (backend.settings.site,)))
@@ -200,6 +202,21 @@ def _database(backend: Backend) -> Check:
     if store.file is not None and store.file.stat().st_mode & 0o077:
         return Check("database", False, f"others can read {store.file}", f"chmod 600 {store.file}*")
     return Check("database", True, f"{store.shown_url}, schema {HEAD}{kind}")
+
+
+def _link(backend: Backend) -> Check:
+    """Nobody on the network may read along, or answer instead of the database; and each program has its own rights."""
+    from vclab.store.link import VERIFIED, link
+    from vclab.store.roles import excess
+
+    found, more = _read(backend, link), _read(backend, excess)
+    assert found is not None
+    if not found.safe:
+        todo = f"add ?sslmode={VERIFIED}&sslrootcert=FILE to `database` in the settings (docs/security.md)"
+        why = "others can read along or answer instead of it"
+        return Check("database connection", False, f"{found.text()}: {why}", todo)
+    warning = f"; warning: this account {more}, give each program its role (`vclab store roles`)" if more else ""
+    return Check("database connection", True, found.text() + warning)
 
 
 # Secrets and keys.

@@ -1,6 +1,6 @@
 """Tokens: what programs, the command line and browsers show instead of a password; and programs that wait for one."""
 
-from vclab.contract.use_case import Question, Rule, act, delete, get, post, read
+from vclab.contract.use_case import Nothing, Question, Rule, act, delete, get, post, read
 from vclab.contract.views import Time, View
 
 
@@ -8,7 +8,7 @@ class Token(View):
     """A token, or a browser that has signed in. The secret itself is nowhere."""
 
     id: str
-    kind: str  #: "login" (`vclab login`), "personal", "session" (a browser) or "emergency"
+    kind: str  #: "login" (`vclab login`), "personal" or "session" (a browser)
     user: str
     name: str
     scopes: tuple[str, ...]  #: "read", "act", "admin"
@@ -102,9 +102,19 @@ revoke = act(
 )
 
 
+sign_out = act(
+    "tokens.sign_out",
+    Rule.ANYBODY,
+    Nothing,
+    None,
+    post("/sign-out"),
+    "End the token, or the browser's session, with which this is asked.",
+)
+
+
 waiting = read(
     "tokens.waiting",
-    Rule.USERS,
+    Rule.ANYBODY,
     Code,
     Waiting,
     get("/device-requests/{code}"),
@@ -114,7 +124,7 @@ waiting = read(
 
 decide = act(
     "tokens.decide",
-    Rule.USERS,
+    Rule.ANYBODY,
     Decision,
     Waiting,
     post("/device-requests/{code}/decide"),

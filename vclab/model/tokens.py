@@ -15,7 +15,6 @@ class Kind(StrEnum):
     LOGIN = "login"  #: made by `vclab login`
     PERSONAL = "personal"  #: made by its person, for a program
     SESSION = "session"  #: a browser's, in its cookie; never accepted as a bearer token
-    EMERGENCY = "emergency"  #: the emergency administrator's, in a browser's cookie
 
 
 class Scope(StrEnum):
@@ -27,9 +26,8 @@ class Scope(StrEnum):
 
 
 ALL = frozenset(Scope)
-BROWSER = frozenset({Kind.SESSION, Kind.EMERGENCY})
 
-_PREFIX = {Kind.LOGIN: "vct_", Kind.PERSONAL: "vct_", Kind.SESSION: "vcs_", Kind.EMERGENCY: "vcs_"}
+_PREFIX = {Kind.LOGIN: "vct_", Kind.PERSONAL: "vct_", Kind.SESSION: "vcs_"}
 
 
 def make(kind: Kind) -> str:

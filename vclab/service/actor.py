@@ -34,9 +34,10 @@ class Actor:
     login: str
     roles: frozenset[Role]
     authentication: Authentication
-    account: str = ""  #: the local account behind it, or the token
+    account: str = ""  #: the local account behind it
     user: User | None = None  #: their entry; None when they have none
     scopes: frozenset[Scope] = ALL  #: without ``ADMIN``, ``roles`` are those of a user already
+    token: str = ""  #: the id of the token that was shown, or of the browser's session
     signed_in: SignedIn | None = None  #: how, of who came with a token or a cookie
     address: str = ""  #: where they come from, as the server sees it; empty: not over the network
 

@@ -16,7 +16,7 @@ from vclab.model.errors import NotFound, Refused, TooMany, Unauthenticated
 from vclab.model.intents import Intent, Outcome
 from vclab.model.logins import EMERGENCY
 from vclab.model.people import LOCAL, Claims, DeviceRequest, SignedIn, Token
-from vclab.model.tokens import ALL, BROWSER, Kind, Scope
+from vclab.model.tokens import ALL, Kind, Scope
 from vclab.service import passwords
 from vclab.service.backend import Backend
 from vclab.store import catalog, intents, people, sign_ins, tokens
@@ -145,8 +145,7 @@ def _note(session: Session, by: str, login: str, address: str, now: datetime, wh
             roles=(),
             verb="sign_in",
             subject=login if known else "",
-            account=by,
-            arguments={"address": address},
+            address=address,
             outcome=Outcome.REFUSED if why_not else Outcome.DONE,
             detail=why_not,
             answered_at=now,
@@ -159,19 +158,18 @@ def _note(session: Session, by: str, login: str, address: str, now: datetime, wh
 
 async def open_session(backend: Backend, who: SignedIn, address: str) -> tuple[str, float]:
     """A session for a browser: the secret for its cookie, and for how many seconds."""
-    kind = Kind.SESSION if who.user else Kind.EMERGENCY
-    now, seconds = datetime.now(UTC), backend.settings.sign_in.session
-    if kind is Kind.EMERGENCY:
-        seconds = await _emergency_seconds(backend, now)
-    secret, _ = await make_token(backend, kind, who, "browser", ALL, address, now + timedelta(seconds=seconds))
-    return secret, seconds
+    now = datetime.now(UTC)
+    until = await _until(backend, who, now, backend.settings.sign_in.session)
+    secret, _ = await make_token(backend, Kind.SESSION, who, "browser", ALL, address, until)
+    return secret, (until - now).total_seconds()
 
 
-async def _emergency_seconds(backend: Backend, now: datetime) -> float:
-    """Until the code expires by which they have come in."""
+async def _until(backend: Backend, who: SignedIn, now: datetime, seconds: float) -> datetime:
+    """The end of what is made for somebody: of the emergency administrator, when the code expires that was used."""
+    if who.user:
+        return now + timedelta(seconds=seconds)
     found = await backend.read(lambda session: sign_ins.emergencies(session, now))
-    until = max((each.expires_at for each in found if each.used_at), default=now)
-    return max(0.0, (until - now).total_seconds())
+    return max((each.expires_at for each in found if each.used_at), default=now)
 
 
 async def make_token(
@@ -197,7 +195,7 @@ async def close_session(backend: Backend, secret: str) -> None:
 
     def change(session: Session) -> None:
         found = tokens.find(session, secret)
-        if found is not None and found.token.kind in BROWSER:
+        if found is not None and found.token.kind is Kind.SESSION:
             tokens.end(session, found.token.id, "signed out", now)
 
     await backend.write(change)
@@ -225,8 +223,7 @@ async def token_for_program(backend: Backend, device_code: str) -> tuple[str, st
     asked = await backend.write(lambda session: sign_ins.ask(session, device_code, now))
     if asked.request is None or asked.who is None:
         return asked.answer, "", None
-    until = now + timedelta(seconds=backend.settings.sign_in.login_token)
-    request = asked.request
+    until, request = await _until(backend, asked.who, now, backend.settings.sign_in.login_token), asked.request
     secret, made = await make_token(
         backend, Kind.LOGIN, asked.who, request.name, request.scopes, request.address, until
     )

@@ -6,12 +6,12 @@ from vclab.model.catalog import User
 from vclab.model.errors import Unauthenticated
 from vclab.model.logins import EMERGENCY
 from vclab.model.people import Account, Known, SignedIn
-from vclab.model.tokens import BROWSER, Kind, Scope
+from vclab.model.tokens import Kind, Scope
 from vclab.service.actor import Actor, Authentication, Role
 from vclab.settings import Settings
 
 _AGAIN = "sign in again: `vclab login URL`, or the sign-in page"
-_HOW = {Kind.SESSION: Authentication.SESSION, Kind.EMERGENCY: Authentication.EMERGENCY}
+_HOW = {Kind.SESSION: Authentication.SESSION}
 
 
 def confirm(settings: Settings, known: Known | None, browser: bool, now: datetime) -> Known:
@@ -19,15 +19,15 @@ def confirm(settings: Settings, known: Known | None, browser: bool, now: datetim
 
     Raises ``Unauthenticated`` with the reason: who has the token's text may know what has become of it.
     """
-    if known is None or (known.token.kind in BROWSER) is not browser:
+    if known is None or (known.token.kind is Kind.SESSION) is not browser:
         raise Unauthenticated("this token is not known", _AGAIN)
     token, account = known.token, known.account
     if token.ended_at is not None:
         raise Unauthenticated(f"this token was ended: {token.why_ended}", _AGAIN)
     if token.expires_at <= now:
         raise Unauthenticated(f"this token has expired at {token.expires_at:%Y-%m-%d %H:%M} UTC", _AGAIN)
-    if token.kind is Kind.EMERGENCY:
-        return known
+    if not token.who.user:
+        return known  # the emergency administrator
     _confirm_user(known.user)
     if account is not None:
         _confirm_account(settings, account, now)
@@ -56,15 +56,16 @@ def actor_by(settings: Settings, known: Known, address: str) -> Actor:
     """The actor that a token leads to. Only what has passed ``confirm`` may be given."""
     token = known.token
     login = known.user.login if known.user else EMERGENCY
+    how = _HOW.get(token.kind, Authentication.TOKEN) if token.who.user else Authentication.EMERGENCY
     return Actor(
         login,
         _roles(settings, known.user, token.who, token.scopes),
-        _HOW.get(token.kind, Authentication.TOKEN),
-        f"token {token.id} ({token.who.provider or 'one-time code'})",
-        known.user,
-        token.scopes,
-        token.who,
-        address,
+        how,
+        user=known.user,
+        scopes=token.scopes,
+        token=token.id,
+        signed_in=token.who,
+        address=address,
     )
 
 

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from vclab.contract import tokens as contract
 from vclab.contract.tokens import Code, Create, Decision, Made, One, Token, Waiting, Whose
+from vclab.contract.use_case import Nothing
 from vclab.model.errors import Forbidden, Invalid, NotFound
 from vclab.model.logins import EMERGENCY
 from vclab.model.people import DeviceRequest, SignedIn
@@ -52,6 +53,13 @@ async def revoke(call: Call, question: One) -> Token:
     return _view(await call.backend.read(lambda session: tokens.get(session, question.id)))
 
 
+@does(contract.sign_out)
+async def sign_out(call: Call, question: Nothing) -> None:
+    if not call.actor.token:
+        raise Forbidden("nobody has signed in with a token")
+    await call.backend.write(lambda session: tokens.end(session, call.actor.token, "signed out", datetime.now(UTC)))
+
+
 @does(contract.waiting)
 async def waiting(call: Call, question: Code) -> Waiting:
     return _waiting(await _request(call, question.code))
@@ -61,7 +69,7 @@ async def waiting(call: Call, question: Code) -> Waiting:
 async def decide(call: Call, question: Decision) -> Waiting:
     """By a browser's session only: a token that could make others like itself could not be revoked."""
     request, who, now = await _request(call, question.code), _signed_in(call), datetime.now(UTC)
-    if call.actor.authentication is not Authentication.SESSION:
+    if call.actor.authentication not in (Authentication.SESSION, Authentication.EMERGENCY):
         raise Forbidden("a program is let in by whoever has signed in with a browser", "open the page that it shows")
     allowed = who if question.allow else None
     await call.backend.write(lambda session: sign_ins.decide(session, request.user_code, allowed, now))
@@ -83,8 +91,8 @@ async def _request(call: Call, code: str) -> DeviceRequest:
 
 
 def _signed_in(call: Call) -> SignedIn:
-    """Raises ``Forbidden`` for somebody who has not come with a token or a session of a person."""
-    if call.actor.signed_in is None or not call.actor.signed_in.user:
+    """Raises ``Forbidden`` for somebody who has not come with a token or a session."""
+    if call.actor.signed_in is None:
         raise Forbidden("this needs somebody who has signed in", "sign in: `vclab login URL`, or the sign-in page")
     return call.actor.signed_in
 

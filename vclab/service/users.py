@@ -9,16 +9,17 @@ from sqlalchemy.orm import Session
 from vclab.contract import users as contract
 from vclab.contract.retiring import Disable, Named
 from vclab.contract.use_case import Nothing
-from vclab.contract.users import Add, Edit, Link, NewPassword, Person
+from vclab.contract.users import Add, Edit, Forgotten, Link, NewPassword, Person, Remains
 from vclab.model import logins
 from vclab.model.catalog import Thing, User
 from vclab.model.errors import Forbidden, Refused
 from vclab.model.people import LOCAL
+from vclab.model.retention import Forget
 from vclab.model.typed import known
 from vclab.service import checks, passwords, sign_in
 from vclab.service.retiring import Kept
 from vclab.service.use_case import Call, does
-from vclab.store import catalog, people, reservations, retirement, tokens
+from vclab.store import catalog, forgetting, people, reservations, retirement, tokens
 
 
 @does(contract.listing)
@@ -94,10 +95,13 @@ async def set_password(call: Call, question: NewPassword) -> Person:
         raise Forbidden("the passwords of others are set by operators only")
     user = await backend.read(lambda session: _known(session, question.name))
     password = passwords.check(question.password.get_secret_value(), user.login)
-    if own and await backend.read(lambda session: people.password_hash(session, user.login)) != "":
+    there_is_one = bool(await backend.read(lambda session: people.password_hash(session, user.login)))
+    if own and there_is_one:
         current = question.current.get_secret_value() if question.current else ""
         if not await sign_in.is_password(backend, user.login, current, call.actor.address):
             raise Refused("the current password is wrong")
+    if not there_is_one and not call.actor.keeps:
+        raise Forbidden("this account has no password here", "an operator can give it one")
     hash = await passwords.hashed(password)
 
     def change(session: Session) -> None:
@@ -117,6 +121,28 @@ async def link(call: Call, question: Link) -> Person:
     user = await call.backend.read(lambda session: _known(session, question.name))
     await call.backend.write(lambda session: people.link(session, provider, subject, user.login, now))
     return _person(call, user)
+
+
+@does(contract.remains)
+async def remains(call: Call, question: Named) -> Remains:
+    found = await call.backend.read(lambda session: forgetting.known(session, question.name))
+    return Remains(
+        login=found.login,
+        keys=len(found.names),
+        reservations=len(found.reservations),
+        last_ended=found.ended,
+        acts=found.acts,
+        addresses=len(found.addresses),
+    )
+
+
+@does(contract.forget)
+async def forget(call: Call, question: Named) -> Forgotten:
+    if question.name == call.actor.login:
+        raise Refused("nobody forgets themselves", "ask another administrator")
+    await remains(call, question)  # what would refuse it is told at once
+    done = await (await call.backend.reservations()).forget(Forget(call.intent))
+    return Forgotten(pseudonym=done.pseudonym, rows=done.rows, histories=done.histories)
 
 
 def _given(question: Add) -> dict[str, Any]:

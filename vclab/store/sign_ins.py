@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from vclab.model import tokens
 from vclab.model.errors import NotFound, Refused
+from vclab.model.logins import EMERGENCY
 from vclab.model.people import DeviceRequest, EmergencyUse, PendingSignIn, SignedIn
 from vclab.model.tokens import Scope
 from vclab.store import models
@@ -94,7 +95,7 @@ def decide(session: Session, user_code: str, who: SignedIn | None, now: datetime
     row = _waiting(session, user_code, now)
     row.decided_at = utc(now)
     if who is not None:
-        row.user, row.provider, row.subject, row.mfa = who.user, who.provider, who.subject, who.mfa
+        row.user, row.provider, row.subject, row.mfa = who.user or EMERGENCY, who.provider, who.subject, who.mfa
     session.flush()
     return _request(row)
 
@@ -112,7 +113,8 @@ def ask(session: Session, device_code: str, now: datetime) -> Asked:
     session.delete(row)
     if not row.user:
         return Asked("access_denied")
-    return Asked("", _request(row), SignedIn(row.user, row.provider, row.subject, row.mfa))
+    user = "" if row.user == EMERGENCY else row.user
+    return Asked("", _request(row), SignedIn(user, row.provider, row.subject, row.mfa))
 
 
 def _waiting(session: Session, user_code: str, now: datetime) -> models.DeviceCode:

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-from vclab.model.errors import Invalid, NotFound, Refused, Unreachable, VclabError
+from vclab.model.errors import Forbidden, Invalid, NotFound, Refused, Unreachable, VclabError
 from vclab.model.intents import Intent, Outcome
 from vclab.model.reservations import ReservationView
 from vclab.service.actor import Actor
@@ -89,9 +89,11 @@ class UseCase(Generic[Q, A]):
         if self.rule is Rule.USERS and actor.user is None:
             raise NotFound(f"{actor.login} is not a user of this lab", "use --as USER, or ask an operator to add you")
         if self.rule is Rule.OPERATORS and not actor.operator:
-            raise Refused(f"this is for operators, and {actor.login} is not one", "the setting `operators` names them")
+            raise Forbidden(
+                f"this is for operators, and {actor.login} is not one", "the setting `operators` names them"
+            )
         if self.rule is Rule.KEEPERS and not actor.keeps:
-            raise Refused(f"this is for operators and root, and {actor.login} is not an operator")
+            raise Forbidden(f"this is for operators and root, and {actor.login} is not an operator")
         if self.about_reservation:
             name = getattr(question, "reservation")  # noqa: B009 (each such question has it; a test walks them)
             return dataclasses.replace(call, own=await own_reservation(backend, actor, name))

@@ -47,8 +47,8 @@ async def test_what_is_no_sound_json_is_told(ask: Ask, lab: Lab, body: bytes) ->
 
 
 async def test_every_wrong_value_is_named(ask: Ask) -> None:
-    told = (await ask("alice", "POST", "/reservations", json={"image": 5, "seconds": "long"})).json()
-    assert {each["field"] for each in told["errors"]} == {"reservation", "image", "seconds"}
+    told = (await ask("alice", "POST", "/reservations", json={"seconds": "long", "colour": 5})).json()
+    assert {each["field"] for each in told["errors"]} == {"image", "seconds", "colour"}
 
 
 async def test_a_password_is_not_repeated(ask: Ask) -> None:

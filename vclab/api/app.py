@@ -1,11 +1,7 @@
 """The application: routes, problems and limits around one installation."""
 
-import importlib
-import pkgutil
-
 from fastapi import APIRouter, FastAPI, Request, Response
 
-import vclab.service
 from vclab.api import document, problems
 from vclab.api.authentication import actor_of
 from vclab.api.limits import Limits
@@ -18,8 +14,6 @@ PREFIX = "/api/v1"
 
 def make_app(backend: Backend, authenticate: Authenticate = actor_of) -> FastAPI:
     """The application of one installation. It opens nothing before the first request."""
-    for module in pkgutil.iter_modules(vclab.service.__path__):
-        importlib.import_module(f"vclab.service.{module.name}")
     app = FastAPI(title="vclab", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     problems.install(app)
     app.include_router(operations(backend, authenticate), prefix=PREFIX)

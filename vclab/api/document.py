@@ -12,11 +12,13 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import DefsRef, GenerateJsonSchema
 
+from vclab import contract
 from vclab.api import examples
-from vclab.api.operations import JSON, in_order, is_list
+from vclab.api.idempotency import HEADER, LONGEST
+from vclab.api.operations import JSON, SECRET_ANSWERS, in_query, is_list, same_place
 from vclab.api.problems import MEDIA_TYPE, STATUS, Problem
-from vclab.api.routes import ROUTES, Route
-from vclab.service.use_case import USE_CASES, UseCase
+from vclab.contract import acts
+from vclab.contract.use_case import UseCase
 
 Schema = dict[str, Any]
 Mode = Literal["validation", "serialization"]
@@ -24,6 +26,9 @@ Mode = Literal["validation", "serialization"]
 PREFIX = "/api/v1"
 REFERENCE = "#/components/schemas/{model}"
 VERSION = "1"
+
+OF_BODIES = ("not_json", "not_json_type", "too_large", "too_slow", "key_reused", "in_progress", "changed")
+"""Codes that tell of what is sent along with an act."""
 
 _INTRODUCTION = """\
 What vclab can do, for portals, scripts and other systems.
@@ -65,9 +70,9 @@ def document(app: FastAPI) -> Schema:
     }
     made["security"] = [{"token": []}]
     paths = made.setdefault("paths", {})
-    for use_case in in_order(USE_CASES.values()):
-        route = ROUTES[use_case.name]
-        operation = _operation(use_case, route, references, schemas)
+    for use_case in contract.USE_CASES.values():
+        route = use_case.route
+        operation = _operation(use_case, references, schemas)
         paths.setdefault(PREFIX + route.path, {})[route.method.lower()] = operation
     made["paths"] = dict(sorted(paths.items()))
     made["components"]["responses"] = _problems()
@@ -111,7 +116,7 @@ class _Generate(GenerateJsonSchema):
 def _schemas() -> tuple[Mapping[tuple[str, Mode], Schema], Schema]:
     """The schema of each question and answer, and the definitions that they refer to."""
     inputs: list[tuple[str, Mode, TypeAdapter[Any]]] = []
-    for use_case in in_order(USE_CASES.values()):
+    for use_case in contract.USE_CASES.values():
         inputs.append((use_case.name, "validation", TypeAdapter(use_case.question)))
         inputs.append((use_case.name, "serialization", TypeAdapter(use_case.answer)))
     inputs.append(("problem", "serialization", TypeAdapter(Problem)))
@@ -159,29 +164,18 @@ def _plain(words: str) -> str:
 # --- operations ------------------------------------------------------------------------------------------------------
 
 
-def _operation(
-    use_case: UseCase[Any, Any], route: Route, references: Mapping[tuple[str, Mode], Schema], schemas: Schema
-) -> Schema:
-    summary, more = _words(use_case)
+def _operation(use_case: UseCase[Any, Any], references: Mapping[tuple[str, Mode], Schema], schemas: Schema) -> Schema:
+    summary, _, more = _plain(use_case.summary).partition(". ")
     question = _resolved(references[use_case.name, "validation"], schemas)
     made: Schema = {
-        "tags": [route.path.split("/")[1]],
-        "summary": summary,
+        "tags": [use_case.route.path.split("/")[1]],
+        "summary": summary.rstrip("."),
         **({"description": more} if more else {}),
         "operationId": use_case.name,
-        "parameters": _parameters(route, question, schemas),
-        "responses": _responses(use_case, route, references, schemas),
+        "parameters": [*_parameters(use_case, question, schemas), *_headers(use_case)],
+        "responses": _responses(use_case, references, schemas),
     }
-    if route.method not in ("GET", "DELETE"):
-        made |= _body(question, route, schemas)
-    return made
-
-
-def _words(use_case: UseCase[Any, Any]) -> tuple[str, str]:
-    """The summary, and what else is to be said."""
-    text = _plain(inspect.getdoc(use_case.run) or use_case.name)
-    first, _, rest = text.partition(". ")
-    return first.strip().rstrip("."), rest.strip()
+    return made if in_query(use_case) else made | _body(use_case, question, schemas)
 
 
 def _resolved(schema: Schema, schemas: Schema) -> Schema:
@@ -189,18 +183,13 @@ def _resolved(schema: Schema, schemas: Schema) -> Schema:
     return schemas[name] if name else schema
 
 
-def _fields(route: Route) -> list[str]:
-    return re.findall(r"{(\w+)}", route.path)
-
-
-def _parameters(route: Route, question: Schema, schemas: Schema) -> list[Schema]:
+def _parameters(use_case: UseCase[Any, Any], question: Schema, schemas: Schema) -> list[Schema]:
     properties, required = question.get("properties", {}), question.get("required", [])
-    made = [_parameter(name, "path", properties[name], True, schemas) for name in _fields(route)]
-    if route.method in ("GET", "DELETE"):
-        rest = [name for name in properties if name not in _fields(route)]
+    inside = use_case.route.fields
+    made = [_parameter(name, "path", properties[name], True, schemas) for name in inside]
+    if in_query(use_case):
+        rest = [name for name in properties if name not in inside]
         made += [_parameter(name, "query", properties[name], name in required, schemas) for name in rest]
-    if route.method == "GET":
-        made.append(_header("If-None-Match", "The `ETag` of the answer that is known."))
     return made
 
 
@@ -213,15 +202,30 @@ def _parameter(name: str, where: str, schema: Schema, required: bool, schemas: S
     return {"name": name, "in": where, "required": required, "schema": bare, **words, **example}
 
 
-def _header(name: str, words: str) -> Schema:
-    return {"name": name, "in": "header", "required": False, "schema": {"type": "string"}, "description": words}
+def _headers(use_case: UseCase[Any, Any]) -> list[Schema]:
+    made = []
+    if use_case.route.method == "GET":
+        made.append(_header("If-None-Match", "The `ETag` of the answer that is known."))
+    if use_case.acts and use_case.name not in SECRET_ANSWERS:
+        words = "Any text, new for each act. With the same one it is not done twice: the first answer comes again."
+        text = {"type": "string", "minLength": 1, "maxLength": LONGEST, "pattern": "^[ -~]+$"}
+        made.append(_header(HEADER, words, text))
+    if use_case.acts and same_place(use_case) is not None:
+        made.append(_header("If-Match", "The `ETag` of the thing as it was read; 412 if it is another one now."))
+    return made
 
 
-def _body(question: Schema, route: Route, schemas: Schema) -> Schema:
+def _header(name: str, words: str, schema: Schema | None = None) -> Schema:
+    text = schema or {"type": "string"}
+    return {"name": name, "in": "header", "required": False, "schema": text, "description": words}
+
+
+def _body(use_case: UseCase[Any, Any], question: Schema, schemas: Schema) -> Schema:
     """The fields that are not in the path, as they are in the question."""
-    inside = _fields(route)
-    properties = {name: value for name, value in question.get("properties", {}).items() if name not in inside}
-    required = [name for name in question.get("required", []) if name not in inside]
+    elsewhere = use_case.route.fields
+    properties = {name: value for name, value in question.get("properties", {}).items() if name not in elsewhere}
+    optional = ("reservation",) if use_case is acts.reserve else ()
+    required = [name for name in question.get("required", []) if name not in (*elsewhere, *optional)]
     schema: Schema = {"type": "object", "properties": properties, "additionalProperties": False}
     if required:
         schema["required"] = required
@@ -231,9 +235,7 @@ def _body(question: Schema, route: Route, schemas: Schema) -> Schema:
     return {"requestBody": {"required": bool(required), "content": content}}
 
 
-def _responses(
-    use_case: UseCase[Any, Any], route: Route, references: Mapping[tuple[str, Mode], Schema], schemas: Schema
-) -> Schema:
+def _responses(use_case: UseCase[Any, Any], references: Mapping[tuple[str, Mode], Schema], schemas: Schema) -> Schema:
     made: Schema = {}
     if use_case.answer in (None, type(None)):
         made["204"] = {"description": "It is done."}
@@ -242,11 +244,12 @@ def _responses(
         schema = _list(schema) if is_list(use_case) else schema
         content = {JSON: {"schema": schema, "example": examples.of("", schema, schemas)}}
         made["200"] = {"description": "The answer.", "content": content}
-    if route.method == "GET":
+    if use_case.route.method == "GET":
         made["200"]["headers"] = {"ETag": {"schema": {"type": "string"}, "description": "Of this answer."}}
         made["304"] = {"description": "It is as the caller knows it."}
-    problems = {str(status): {"$ref": f"#/components/responses/{status}"} for status in sorted(set(STATUS.values()))}
-    return made | problems
+    never = OF_BODIES if in_query(use_case) else ()
+    statuses = sorted({status for code, status in STATUS.items() if code not in never})
+    return made | {str(status): {"$ref": f"#/components/responses/{status}"} for status in statuses}
 
 
 def _list(items: Schema) -> Schema:

@@ -17,10 +17,10 @@ from datetime import UTC, datetime
 from fastapi import Response
 
 from vclab.api.problems import MEDIA_TYPE, ApiError
+from vclab.contract.use_case import Question
 from vclab.model.errors import VclabError
 from vclab.model.ids import new_id
 from vclab.service.backend import Backend
-from vclab.service.use_case import Question
 from vclab.store import keyed_acts
 from vclab.store.keyed_acts import HELD, Keyed
 

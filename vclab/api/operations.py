@@ -2,20 +2,26 @@
 
 import hashlib
 import math
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any, get_origin
 
 import pydantic_core
 from fastapi import APIRouter, Request, Response
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
+from vclab import contract
+from vclab.api import idempotency
 from vclab.api.authentication import actor_of
+from vclab.api.idempotency import Ids
 from vclab.api.limits import Rate
-from vclab.api.problems import ApiError
-from vclab.api.routes import ROUTES, Route
+from vclab.api.problems import ApiError, of_error, of_values
+from vclab.contract import acts
+from vclab.contract.use_case import Question, UseCase
+from vclab.model.errors import VclabError
 from vclab.service.actor import Actor
 from vclab.service.backend import Backend
-from vclab.service.use_case import USE_CASES, Question, UseCase
+from vclab.service.use_case import perform
 
 Authenticate = Callable[[Backend, Request], Awaitable[Actor]]
 
@@ -23,60 +29,111 @@ JSON = "application/json"
 LARGEST = 2**63 - 1
 """Of whole numbers: what a database takes."""
 
+SECRET_ANSWERS = (acts.password.name,)
+"""Acts whose answer is a secret. It is not kept for whoever asks again; they are asked again, which is harmless."""
+
 
 def operations(backend: Backend, authenticate: Authenticate = actor_of) -> APIRouter:
     """A router with all of them, below ``/api/v1``."""
     router = APIRouter()
     limits = backend.settings.api.limits
     people = Rate(limits.person_rate, limits.person_burst)
-    for use_case in in_order(USE_CASES.values()):
-        route = ROUTES[use_case.name]
+    for use_case in contract.USE_CASES.values():
         router.add_api_route(
-            route.path,
-            _endpoint(backend, authenticate, use_case, route, people),
-            methods=[route.method],
+            use_case.route.path,
+            Operation(backend, authenticate, people, use_case).answer,
+            methods=[use_case.route.method],
             include_in_schema=False,  # ``document.py`` describes them
             response_model=None,
         )
     return router
 
 
-def in_order(use_cases: Iterable[UseCase[Any, Any]]) -> list[UseCase[Any, Any]]:
-    """Those with fixed paths first: ``/hosts/resting`` is no host."""
-    return sorted((each for each in use_cases if each.name in ROUTES), key=_path)
+@dataclass(frozen=True)
+class Operation:
+    """One use case over HTTP."""
+
+    backend: Backend
+    authenticate: Authenticate
+    people: Rate
+    use_case: UseCase[Any, Any]
+
+    async def answer(self, request: Request) -> Response:
+        """The answer to a request. Raises the errors of the house, which become problems."""
+        actor = request.state.actor = await self.authenticate(self.backend, request)
+        self.people.take(actor.login)
+        question = await asked(self.use_case, request)
+        if not self.use_case.acts:
+            return await self._read(request, actor, question)
+        await self._check_unchanged(request, actor)
+        key = request.headers.get(idempotency.HEADER)
+        if key is None or self.use_case.name in SECRET_ANSWERS:
+            return await self._act(actor, question, Ids.new())
+        fingerprint = idempotency.fingerprint(self.use_case.name, question)
+        return await idempotency.once(
+            self.backend, actor.login, key, fingerprint, lambda ids: self._act_or_problem(actor, question, ids)
+        )
+
+    async def _read(self, request: Request, actor: Actor, question: Question) -> Response:
+        body = document(self.use_case, await perform(self.use_case, self.backend, actor, question))
+        return tagged(request, body) if self.use_case.route.method == "GET" else plain(body)
+
+    async def _act(self, actor: Actor, question: Question, ids: Ids) -> Response:
+        if isinstance(question, acts.Reserve) and not question.reservation:
+            question = question.model_copy(update={"reservation": ids.reservation})
+        return plain(document(self.use_case, await perform(self.use_case, self.backend, actor, question, ids.intent)))
+
+    async def _act_or_problem(self, actor: Actor, question: Question, ids: Ids) -> Response:
+        """A refusal is an answer too, which whoever asks again gets."""
+        try:
+            return await self._act(actor, question, ids)
+        except VclabError as error:
+            return of_error(error)
+        except ValidationError as error:
+            return of_values(error)
+
+    async def _check_unchanged(self, request: Request, actor: Actor) -> None:
+        """If-Match: the thing is as the caller knows it. Raises ``ApiError``."""
+        known = request.headers.get("if-match")
+        if known is None:
+            return
+        shown = same_place(self.use_case)
+        if shown is None:
+            raise ApiError("invalid", "this act can't be bound to a state", "leave If-Match out")
+        question = shown.question.model_validate(request.path_params)
+        body = document(shown, await perform(shown, self.backend, actor, question))
+        if not matches(known, etag(body)):
+            raise ApiError("changed", "it has changed since it was read", "read it again, and decide anew")
 
 
-def _path(use_case: UseCase[Any, Any]) -> list[str]:
-    return ROUTES[use_case.name].path.replace("{", "~").split("/")
-
-
-def _endpoint(
-    backend: Backend, authenticate: Authenticate, use_case: UseCase[Any, Any], route: Route, people: Rate
-) -> Callable[[Request], Awaitable[Response]]:
-    async def endpoint(request: Request) -> Response:
-        actor = request.state.actor = await authenticate(backend, request)
-        people.take(actor.login)
-        question = await asked(use_case, route, request)
-        body = document(use_case, await use_case(backend, actor, question))
-        return tagged(request, body) if route.method == "GET" else plain(body)
-
-    return endpoint
+def same_place(use_case: UseCase[Any, Any]) -> UseCase[Any, Any] | None:
+    """The read of the thing that an act changes: the GET of the same path."""
+    path = use_case.route.path
+    return next(
+        (each for each in contract.USE_CASES.values() if each.route.method == "GET" and each.route.path == path), None
+    )
 
 
 # --- the question ----------------------------------------------------------------------------------------------------
 
 
-async def asked(use_case: UseCase[Any, Any], route: Route, request: Request) -> Question:
+async def asked(use_case: UseCase[Any, Any], request: Request) -> Question:
     """What the request asks. Raises ``ApiError``, ``ValidationError``, and what the question's own checks raise."""
-    in_query = route.method in ("GET", "DELETE")
-    values = _in_query(use_case, request) if in_query else await _in_body(request)
+    values = _in_query(use_case, request) if in_query(use_case) else await _in_body(request)
     for name in request.path_params:
         if name in values:
             raise ApiError("invalid", f"{name} stands in the path, and can't be said again")
     values |= request.path_params
     _check_sound(values)
+    if use_case is acts.reserve:
+        values.setdefault("reservation", "")  # the server makes an id
     question: Question = use_case.question.model_validate(values)
     return question
+
+
+def in_query(use_case: UseCase[Any, Any]) -> bool:
+    """What is not in the path is in the query; else in the body."""
+    return use_case.route.method in ("GET", "DELETE")
 
 
 def _in_query(use_case: UseCase[Any, Any], request: Request) -> dict[str, Any]:

@@ -12,8 +12,9 @@ SESSION, BROWSER = "vclab-session", "vclab-browser"
 
 
 def public_url(request: Request) -> str:
-    """How people reach this server, without a path."""
-    return str(request.base_url).rstrip("/")
+    """How people reach this server, without a path: as the settings say, else as they have reached it."""
+    url: str = getattr(request.app.state, "url", "")
+    return url or str(request.base_url).rstrip("/")
 
 
 def is_same_origin(request: Request) -> bool:

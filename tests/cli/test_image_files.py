@@ -19,7 +19,7 @@ def test_a_disk_goes_and_comes_back(vclab: Command, store: Path, disk: Path, tmp
     found = vclab("image", "export", "suse", str(back), "--format", "raw", "--json").json
     assert (found["file"], found["transfer"], found["sha256"]) == (str(back), None, again["sha256"])
     assert back.read_bytes() == disk.read_bytes()
-    vclab("image", "export", "suse", str(back)).one_line_error(3, "back.raw' exists")
+    vclab("image", "export", "suse", str(back)).one_line_error(3, " exists; give another name")
     assert list((tmp_path / "images/transit").iterdir()) == []
     there = tmp_path / "there.qcow2"
     assert vclab("image", "export", "suse", str(there), "--on-server").code == 0 and there.exists()

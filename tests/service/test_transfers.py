@@ -42,7 +42,7 @@ class Network:
     async def send(self, use_case: UseCase[Q, A], question: Q, content: AsyncIterator[bytes]) -> A:
         assert isinstance(question, Part)
         self.parts.append(question.offset)
-        return await perform(use_case, self._backend, self._actor, question, nobody, self._cut(content))
+        return await perform(use_case, self._backend, self._actor, question, content=self._cut(content))
 
     async def _cut(self, content: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         passed = 0

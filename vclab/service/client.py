@@ -30,7 +30,7 @@ class InProcess:
     async def send(self, use_case: UseCase[Q, A], question: Q, content: AsyncIterator[bytes]) -> A:
         """As ``Client``."""
         actor = await self._caller(use_case.rule)
-        return await perform(use_case, self._backend, actor, question, self._told, content)
+        return await perform(use_case, self._backend, actor, question, self._told, content=content)
 
     async def _caller(self, rule: Rule) -> Actor:
         try:

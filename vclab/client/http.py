@@ -40,6 +40,8 @@ ACT = 400.0
 """Seconds that an act may take: to open a computer takes up to 300, and a server that restarts is waited for."""
 PAUSES = (0.2, 1.0, 3.0, 6.0, 10.0)
 """Seconds before the same is sent again, after a connection that was lost, or a server that was busy."""
+PART = 1000
+"""Lines of a long list that are asked for at once."""
 LONGEST = 15.0
 """Seconds for which a server may make us wait before it is asked again."""
 _FIELD = re.compile(r"{(\w+)}")
@@ -90,7 +92,7 @@ class Http:
         answering = await self._good(request)
         document = answering.document
         if isinstance(document, dict) and document.keys() == {"items", "next"}:
-            document = await self._all(request, document, getattr(question, "limit", None))
+            document = await self._whole(request, document, getattr(question, "limit", None))
         return self._understood(use_case, answering, document)
 
     async def send(self, use_case: UseCase[Q, A], question: Q, content: AsyncIterator[bytes]) -> A:
@@ -146,8 +148,8 @@ class Http:
             raise self._not_understood(answer)
         return answer
 
-    async def _all(self, request: _Request, page: dict[str, Any], limit: int | None) -> list[Any]:
-        """The whole list, of which this is the first page; at most so many."""
+    async def _whole(self, request: _Request, page: dict[str, Any], limit: int | None) -> list[Any]:
+        """The list of which this is the first part; at most so many."""
         items = list(page["items"])
         while page["next"] and (limit is None or len(items) < limit):
             more = _Request(request.method, request.path, {**request.query, "cursor": page["next"]})
@@ -284,7 +286,10 @@ def _request(use_case: UseCase[Any, Any], question: Any) -> _Request:
     key = uuid.uuid4().hex if use_case.acts else ""
     accept = f"{LINES}, {JSON}" if use_case.long else JSON
     if route.method in ("GET", "DELETE"):
-        return _Request(route.method, path, _query(rest), None, key, accept)
+        query = _query(rest)
+        if "cursor" in use_case.question.model_fields:  # in as few parts as the server gives
+            query["limit"] = min(query.get("limit", PART), PART)
+        return _Request(route.method, path, query, None, key, accept)
     return _Request(route.method, path, {}, rest, key, accept)
 
 

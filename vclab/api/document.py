@@ -15,10 +15,10 @@ from pydantic.json_schema import DefsRef, GenerateJsonSchema
 from vclab import contract
 from vclab.api import examples
 from vclab.api.idempotency import HEADER, LONGEST
-from vclab.api.operations import JSON, SECRET_ANSWERS, in_query, is_list, same_place
+from vclab.api.operations import JSON, LARGEST_PAGE, PAGE, SECRET_ANSWERS, in_query, is_list, same_place
 from vclab.api.problems import MEDIA_TYPE, STATUS, Problem
 from vclab.contract import acts
-from vclab.contract.use_case import UseCase
+from vclab.contract.use_case import MOST_LINES, UseCase
 
 Schema = dict[str, Any]
 Mode = Literal["validation", "serialization"]
@@ -27,8 +27,8 @@ PREFIX = "/api/v1"
 REFERENCE = "#/components/schemas/{model}"
 VERSION = "1"
 
-OF_BODIES = ("not_json", "not_json_type", "too_large", "too_slow", "key_reused", "in_progress", "changed")
-"""Codes that tell of what is sent along with an act."""
+OF_BODIES = ("not_json", "not_json_type", "too_large", "too_slow")
+OF_ACTS = ("key_reused", "in_progress", "changed")
 
 _INTRODUCTION = """\
 What vclab can do, for portals, scripts and other systems.
@@ -40,6 +40,14 @@ What vclab can do, for portals, scripts and other systems.
 * Each answer to a GET has an `ETag`; send it as `If-None-Match`, and an answer that is the same is 304 without a body.
 * Moments are ISO 8601 with a time zone; lengths of time are seconds.
 """
+
+_LIMIT = {
+    "type": "integer",
+    "minimum": 1,
+    "maximum": MOST_LINES,
+    "default": PAGE,
+    "description": f"At most so many; there are never more than {LARGEST_PAGE} in one part.",
+}
 
 _FIELD = re.compile(r"^    (\w+): [^#\n]*#: (.+)$", re.MULTILINE)
 _GRAMMAR = re.compile(r"``([^`]+)``")
@@ -187,6 +195,8 @@ def _parameters(use_case: UseCase[Any, Any], question: Schema, schemas: Schema) 
     properties, required = question.get("properties", {}), question.get("required", [])
     inside = use_case.route.fields
     made = [_parameter(name, "path", properties[name], True, schemas) for name in inside]
+    if use_case.pages:
+        properties = properties | {"limit": _LIMIT}
     if in_query(use_case):
         rest = [name for name in properties if name not in inside]
         made += [_parameter(name, "query", properties[name], name in required, schemas) for name in rest]
@@ -247,7 +257,7 @@ def _responses(use_case: UseCase[Any, Any], references: Mapping[tuple[str, Mode]
     if use_case.route.method == "GET":
         made["200"]["headers"] = {"ETag": {"schema": {"type": "string"}, "description": "Of this answer."}}
         made["304"] = {"description": "It is as the caller knows it."}
-    never = OF_BODIES if in_query(use_case) else ()
+    never = (OF_BODIES if in_query(use_case) else ()) + (() if use_case.acts else OF_ACTS)
     statuses = sorted({status for code, status in STATUS.items() if code not in never})
     return made | {str(status): {"$ref": f"#/components/responses/{status}"} for status in statuses}
 

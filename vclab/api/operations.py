@@ -4,6 +4,7 @@ import hashlib
 import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, get_origin
 
 import pydantic_core
@@ -17,7 +18,7 @@ from vclab.api.idempotency import Ids
 from vclab.api.limits import Rate
 from vclab.api.problems import ApiError, of_error, of_values
 from vclab.contract import acts
-from vclab.contract.use_case import Question, UseCase
+from vclab.contract.use_case import Paged, Question, UseCase
 from vclab.model.errors import VclabError
 from vclab.service.actor import Actor
 from vclab.service.backend import Backend
@@ -28,6 +29,9 @@ Authenticate = Callable[[Backend, Request], Awaitable[Actor]]
 JSON = "application/json"
 LARGEST = 2**63 - 1
 """Of whole numbers: what a database takes."""
+
+PAGE, LARGEST_PAGE = 100, 1000
+"""Lines of a part of a long list, where nobody says how many, and at most."""
 
 SECRET_ANSWERS = (acts.password.name,)
 """Acts whose answer is a secret. It is not kept for whoever asks again; they are asked again, which is harmless."""
@@ -75,8 +79,19 @@ class Operation:
         )
 
     async def _read(self, request: Request, actor: Actor, question: Question) -> Response:
-        body = document(self.use_case, await perform(self.use_case, self.backend, actor, question))
+        if isinstance(question, Paged):
+            body = await self._page(actor, question)
+        else:
+            body = document(self.use_case, await perform(self.use_case, self.backend, actor, question))
         return tagged(request, body) if self.use_case.route.method == "GET" else plain(body)
+
+    async def _page(self, actor: Actor, question: Paged) -> bytes:
+        """A part of a long list. One more than is sent is asked for: so it is known whether the list goes on."""
+        most = min(question.limit, LARGEST_PAGE) if "limit" in question.model_fields_set else PAGE
+        wanted = question.model_copy(update={"limit": most + 1 if most > 0 else most})
+        found = await perform(self.use_case, self.backend, actor, wanted)
+        last = found[most - 1] if len(found) > most else None
+        return document(self.use_case, found[:most], getattr(last, self.use_case.pages, None))
 
     async def _act(self, actor: Actor, question: Question, ids: Ids) -> Response:
         if isinstance(question, acts.Reserve) and not question.reservation:
@@ -199,12 +214,17 @@ def is_list(use_case: UseCase[Any, Any]) -> bool:
     return get_origin(use_case.answer) is tuple
 
 
-def document(use_case: UseCase[Any, Any], answer: Any) -> bytes:
-    """The JSON text of an answer; empty when there is nothing to say."""
+def document(use_case: UseCase[Any, Any], answer: Any, follows: str | None = None) -> bytes:
+    """The JSON text of an answer; empty when there is nothing to say. ``follows``: the cursor of what follows."""
     if answer is None:
         return b""
-    text = TypeAdapter(use_case.answer).dump_json(answer, by_alias=True)
-    return b'{"items":' + text + b',"next":null}' if is_list(use_case) else text
+    text = _adapter(use_case.name).dump_json(answer, by_alias=True)
+    return b'{"items":%b,"next":%b}' % (text, pydantic_core.to_json(follows)) if is_list(use_case) else text
+
+
+@cache
+def _adapter(use_case: str) -> TypeAdapter[Any]:
+    return TypeAdapter(contract.USE_CASES[use_case].answer)
 
 
 def plain(body: bytes) -> Response:

@@ -14,7 +14,6 @@ from vclab.cli.params import AsUser, Json, Login, Why
 from vclab.cli.tables import Column, Fit
 from vclab.contract import users
 from vclab.contract.retiring import Disable, Named
-from vclab.contract.use_case import Nothing
 from vclab.contract.users import Person
 from vclab.model.typed import quoted
 
@@ -143,7 +142,7 @@ def list_(context: typer.Context, json: Json = False) -> None:
       vclab user list
       vclab user list --json
     """
-    asker(context).tell(users.listing, Nothing(), json, _list)
+    asker(context).tell(users.listing, users.Which(), json, _list)
 
 
 @app.command("show")

@@ -29,6 +29,13 @@ class Nothing(Question):
     """Nothing needs to be said."""
 
 
+class Paged(Question):
+    """Of a long list the first ``limit``, or the first after the one that ``cursor`` names."""
+
+    limit: int = MOST_LINES  #: at most so many
+    cursor: str = ""  #: where an earlier part of the list ended; empty: from the beginning
+
+
 class Rule(Enum):
     """Who may call a use case."""
 
@@ -88,6 +95,7 @@ class UseCase(Generic[Q, A]):
     answer: "TypeForm[A]"
     route: Route
     summary: str  #: what it does, for people; its first sentence stands for itself
+    pages: str = ""  #: of a long list: the field of its last item that is the ``cursor`` of what follows
 
     @property
     def about_reservation(self) -> bool:
@@ -104,9 +112,11 @@ DECLARED: dict[str, UseCase[Any, Any]] = {}
 """The use cases of those modules that are imported. ``vclab.contract.USE_CASES`` has all."""
 
 
-def read(name: str, rule: Rule, question: type[Q], answer: "TypeForm[A]", route: Route, summary: str) -> UseCase[Q, A]:
-    """Declare a use case that changes nothing."""
-    return _declared(UseCase(name, rule, False, question, answer, route, summary))
+def read(
+    name: str, rule: Rule, question: type[Q], answer: "TypeForm[A]", route: Route, summary: str, pages: str = ""
+) -> UseCase[Q, A]:
+    """Declare a use case that changes nothing. ``pages``: its question is ``Paged``."""
+    return _declared(UseCase(name, rule, False, question, answer, route, summary, pages))
 
 
 def act(name: str, rule: Rule, question: type[Q], answer: "TypeForm[A]", route: Route, summary: str) -> UseCase[Q, A]:

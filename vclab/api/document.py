@@ -18,6 +18,7 @@ from vclab.api.idempotency import HEADER, LONGEST
 from vclab.api.operations import JSON, LARGEST_PAGE, PAGE, SECRET_ANSWERS, in_query, is_list, same_place
 from vclab.api.problems import MEDIA_TYPE, STATUS, Problem
 from vclab.contract import acts
+from vclab.contract.progress import LINES
 from vclab.contract.use_case import MOST_LINES, UseCase
 
 Schema = dict[str, Any]
@@ -38,6 +39,8 @@ What vclab can do, for portals, scripts and other systems.
   change. 503 says what does not answer; reads of what is recorded go on. `Retry-After` says when to ask again.
 * A list is `{"items": […], "next": …}`. Where `next` is not null, ask again with it as `cursor`.
 * Each answer to a GET has an `ETag`; send it as `If-None-Match`, and an answer that is the same is 304 without a body.
+* What may take minutes tells how far it is, line by line, to those who accept `application/x-ndjson`: the last line has
+  the `answer` or the `problem`.
 * Moments are ISO 8601 with a time zone; lengths of time are seconds.
 """
 
@@ -48,6 +51,8 @@ _LIMIT = {
     "default": PAGE,
     "description": f"At most so many; there are never more than {LARGEST_PAGE} in one part.",
 }
+
+_PROGRESS = '{"progress":{"what":"importing","done":1048576,"size":8388608}}\n{"answer":{}}\n'
 
 _FIELD = re.compile(r"^    (\w+): [^#\n]*#: (.+)$", re.MULTILINE)
 _GRAMMAR = re.compile(r"``([^`]+)``")
@@ -252,7 +257,9 @@ def _responses(use_case: UseCase[Any, Any], references: Mapping[tuple[str, Mode]
     else:
         schema = references[use_case.name, "serialization"]
         schema = _list(schema) if is_list(use_case) else schema
-        content = {JSON: {"schema": schema, "example": examples.of("", schema, schemas)}}
+        content: Schema = {JSON: {"schema": schema, "example": examples.of("", schema, schemas)}}
+        if use_case.long:
+            content[LINES] = {"schema": {"type": "string"}, "example": _PROGRESS}
         made["200"] = {"description": "The answer.", "content": content}
     if use_case.route.method == "GET":
         made["200"]["headers"] = {"ETag": {"schema": {"type": "string"}, "description": "Of this answer."}}

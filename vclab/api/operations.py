@@ -3,7 +3,7 @@
 import hashlib
 import math
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, get_origin
 
@@ -12,12 +12,13 @@ from fastapi import APIRouter, Request, Response
 from pydantic import TypeAdapter, ValidationError
 
 from vclab import contract
-from vclab.api import idempotency
+from vclab.api import idempotency, lines
 from vclab.api.authentication import actor_of
 from vclab.api.idempotency import Ids
 from vclab.api.limits import Rate
-from vclab.api.problems import ApiError, of_error, of_values
+from vclab.api.problems import ApiError, of_raised
 from vclab.contract import acts
+from vclab.contract.progress import Told, nobody
 from vclab.contract.use_case import Paged, Question, UseCase
 from vclab.model.errors import VclabError
 from vclab.service.actor import Actor
@@ -54,6 +55,16 @@ def operations(backend: Backend, authenticate: Authenticate = actor_of) -> APIRo
 
 
 @dataclass(frozen=True)
+class Asking:
+    """Who asks, and what. ``told``: how far it is."""
+
+    request: Request
+    actor: Actor
+    question: Question
+    told: Told = nobody
+
+
+@dataclass(frozen=True)
 class Operation:
     """One use case over HTTP."""
 
@@ -67,22 +78,31 @@ class Operation:
         actor = request.state.actor = await self.authenticate(self.backend, request)
         self.people.take(actor.login)
         question = await asked(self.use_case, request)
-        if not self.use_case.acts:
-            return await self._read(request, actor, question)
         await self._check_unchanged(request, actor)
-        key = request.headers.get(idempotency.HEADER)
+        asking = Asking(request, actor, question)
+        if self.use_case.long and lines.wanted(request):
+            return lines.as_lines(lambda told: self._done(replace(asking, told=told)))
+        return await self._done(asking)
+
+    async def _done(self, asking: "Asking") -> Response:
+        if not self.use_case.acts:
+            return await self._read(asking)
+        key = asking.request.headers.get(idempotency.HEADER)
         if key is None or self.use_case.name in SECRET_ANSWERS:
-            return await self._act(actor, question, Ids.new())
-        fingerprint = idempotency.fingerprint(self.use_case.name, question)
+            return await self._act(asking, Ids.new())
+        fingerprint = idempotency.fingerprint(self.use_case.name, asking.question)
+        login = asking.actor.login
         return await idempotency.once(
-            self.backend, actor.login, key, fingerprint, lambda ids: self._act_or_problem(actor, question, ids)
+            self.backend, login, key, fingerprint, lambda ids: self._act_or_problem(asking, ids)
         )
 
-    async def _read(self, request: Request, actor: Actor, question: Question) -> Response:
+    async def _read(self, asking: "Asking") -> Response:
+        request, question = asking.request, asking.question
         if isinstance(question, Paged):
-            body = await self._page(actor, question)
+            body = await self._page(asking.actor, question)
         else:
-            body = document(self.use_case, await perform(self.use_case, self.backend, actor, question))
+            answer = await perform(self.use_case, self.backend, asking.actor, question, asking.told)
+            body = document(self.use_case, answer)
         return tagged(request, body) if self.use_case.route.method == "GET" else plain(body)
 
     async def _page(self, actor: Actor, question: Paged) -> bytes:
@@ -93,24 +113,24 @@ class Operation:
         last = found[most - 1] if len(found) > most else None
         return document(self.use_case, found[:most], getattr(last, self.use_case.pages, None))
 
-    async def _act(self, actor: Actor, question: Question, ids: Ids) -> Response:
+    async def _act(self, asking: "Asking", ids: Ids) -> Response:
+        question = asking.question
         if isinstance(question, acts.Reserve) and not question.reservation:
             question = question.model_copy(update={"reservation": ids.reservation})
-        return plain(document(self.use_case, await perform(self.use_case, self.backend, actor, question, ids.intent)))
+        done = await perform(self.use_case, self.backend, asking.actor, question, asking.told, ids.intent)
+        return plain(document(self.use_case, done))
 
-    async def _act_or_problem(self, actor: Actor, question: Question, ids: Ids) -> Response:
+    async def _act_or_problem(self, asking: "Asking", ids: Ids) -> Response:
         """A refusal is an answer too, which whoever asks again gets."""
         try:
-            return await self._act(actor, question, ids)
-        except VclabError as error:
-            return of_error(error)
-        except ValidationError as error:
-            return of_values(error)
+            return await self._act(asking, ids)
+        except (VclabError, ValidationError) as error:
+            return of_raised(error)
 
     async def _check_unchanged(self, request: Request, actor: Actor) -> None:
         """If-Match: the thing is as the caller knows it. Raises ``ApiError``."""
         known = request.headers.get("if-match")
-        if known is None:
+        if known is None or not self.use_case.acts:
             return
         shown = same_place(self.use_case)
         if shown is None:

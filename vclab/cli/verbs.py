@@ -44,4 +44,5 @@ NOUNS = (
     Verb("endpoint", "vclab.cli.endpoint:app", "What provisions: vCenters, groups of lab machines."),
     Verb("host", "vclab.cli.host:app", "Hosts that are out of service."),
     Verb("store", "vclab.cli.store:app", "The database."),
+    Verb("secrets", "vclab.cli.secrets:app", "The keys to which passwords are sealed."),
 )

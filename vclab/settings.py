@@ -8,6 +8,7 @@ import logging
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -26,6 +27,7 @@ from vclab.model.errors import Refused
 from vclab.model.messages import site_queue
 from vclab.model.nights import parse_night
 from vclab.model.reservations import Waits
+from vclab.model.retention import Periods
 from vclab.model.rules import LEAST_CHILD_FACTOR, Health, Idle, Library, Limits, Rules
 from vclab.model.wrong_values import complaint
 from vclab.provisioning import registry
@@ -50,6 +52,7 @@ Wait = Annotated[float, Field(ge=0.1, le=CENTURY)]
 """Seconds."""
 Length = Annotated[float, Field(ge=0, le=CENTURY)]
 """Seconds, or none."""
+Days = Annotated[float, Field(ge=1, le=36525)]
 
 
 Role = Literal["workflows", "site"]
@@ -160,6 +163,50 @@ class MetricsSettings(Section):
     """The worker's page for Prometheus (``docs/metrics.md``)."""
 
     address: Listen = ""  #: ADDRESS:PORT; empty: no page
+
+
+def _url(text: str) -> str:
+    """Raises ``ValueError``."""
+    if text and not re.fullmatch(r"https?://[A-Za-z0-9.:\[\]-]+", text):
+        raise ValueError(f"must be a URL without a path, such as https://lab.example.org, not {text!r}")
+    return text
+
+
+class ApiLimitSettings(Section):
+    """What the API server takes from those who ask it. Each server counts by itself."""
+
+    body: int = Field(1 << 20, ge=1024, le=1 << 30)  #: bytes of a request's body
+    head_seconds: Wait = 10  #: until all headers of a request have come
+    body_seconds: Wait = 30  #: until all of its body has
+    answer_seconds: Wait = 30  #: until a part of the answer is taken
+    connections: int = Field(2000, ge=1, le=1_000_000)  #: open at one time
+    requests: int = Field(500, ge=1, le=100_000)  #: answered at one time
+    person_rate: float = Field(20.0, gt=0, le=1e6)  #: requests a second of one person, on the average
+    person_burst: int = Field(200, ge=1, le=1_000_000)  #: and at once
+    address_rate: float = Field(100.0, gt=0, le=1e6)  #: of one address, whoever is behind it
+    address_burst: int = Field(2000, ge=1, le=1_000_000)
+    stranger_rate: float = Field(1.0, gt=0, le=1e6)  #: of one address, with a token that is not known, or none
+    stranger_burst: int = Field(60, ge=1, le=1_000_000)
+
+
+class ApiSettings(Section):
+    """The API server, ``vclab-api`` (docs/api.md)."""
+
+    listen: Annotated[Listen, Field(min_length=1)] = "127.0.0.1:8080"
+    url: Annotated[str, AfterValidator(_url)] = ""  #: as people reach it; empty: by TLS or not, at ``listen``
+    tls_cert: Path | None = None  #: with the chain; none: plain HTTP, behind a proxy or on this machine only
+    tls_key: Path | None = None
+    trusted_proxies: tuple[Network, ...] = ()  #: whose word of where a request comes from is taken
+    metrics: Listen = ""  #: ADDRESS:PORT of its page for Prometheus; empty: no page
+    stop_seconds: Wait = 30  #: requests that run have so long when it is asked to stop
+    limits: ApiLimitSettings = ApiLimitSettings()
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        """Raises ``ValueError``."""
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("TLS needs both tls_cert and tls_key, or neither")
+        return self
 
 
 class LimitSettings(Section):
@@ -277,6 +324,19 @@ class LibrarySettings(Section):
         return Library(self.keep, self.keep_captured, self.verify_every, self.rate << 20, night)
 
 
+class RetentionSettings(Section):
+    """For how many days records are kept (docs/retention.md says what of them goes, and why so long)."""
+
+    audit: Days = 400  #: who asked for what: a year, and a month to ask about it
+    loads: Days = 180  #: the load log: how long a load takes is told from the newest twenty
+    reservations: Days = 400  #: whose a reservation was, and from where they came, from its end on
+    feed: Days = 7  #: what has changed: who was away for longer reads the lists anew
+
+    def periods(self) -> Periods:
+        """The same for the store."""
+        return Periods(**{name: timedelta(days=days) for name, days in self.model_dump().items()})
+
+
 class Settings(BaseSettings):
     """All settings of one installation."""
 
@@ -294,9 +354,13 @@ class Settings(BaseSettings):
     dhcp_leases: Path | None = None  #: dnsmasq's lease file of the private network
     act_as: str = ""  #: who the command line acts as when the login name is not a user
     operators: tuple[str, ...] = ()
+    connect_from: dict[str, tuple[Network, ...]] = {}
+    """By role ("user"): the prefixes that `vclab connect --from` may name. Whoever has a role that is not here may name
+    any; the address that somebody comes from is always allowed."""
     temporal: TemporalSettings = TemporalSettings()
     worker: WorkerSettings = WorkerSettings()
     metrics: MetricsSettings = MetricsSettings()
+    api: ApiSettings = ApiSettings()
     looks: LookSettings = LookSettings()
     waits: WaitSettings = WaitSettings()
     limits: LimitSettings = LimitSettings()
@@ -307,6 +371,7 @@ class Settings(BaseSettings):
     library: LibrarySettings = LibrarySettings()
     netboot: NetbootSettings = NetbootSettings()
     idle: IdleSettings = IdleSettings()
+    retention: RetentionSettings = RetentionSettings()
     people: dict[str, PersonSettings] = {}
     fake: Behaviour = Behaviour()  #: the pretended world of rehearsals and benchmarks; off
     endpoint_calls_at_once: int = Field(4, ge=1)  #: per endpoint

@@ -54,6 +54,6 @@ def test_status_counts_and_opens_nothing(vclab: Command, store: Path, tmp_path: 
 
 
 def test_others_may_not(vclab: Command, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vclab.cli.secrets.may_write", lambda folder: False)
+    monkeypatch.setattr("vclab.local.secrets.may_write", lambda folder: False)
     for verb in ("rotate", "status"):
         vclab("secrets", verb).one_line_error(3, "only root and the account whose secrets these are")

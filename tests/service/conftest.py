@@ -12,6 +12,7 @@ import pytest
 
 from tests.secret_store import secret_store
 from tests.store.lab import RULES, inventory, seed
+from vclab.client.protocol import Client
 from vclab.model import messages
 from vclab.model import power as model_power
 from vclab.model.errors import Unreachable
@@ -21,12 +22,13 @@ from vclab.model.intents import Author, Intent
 from vclab.model.messages import Done, Placement
 from vclab.model.power import PowerSeen
 from vclab.model.reservations import Placed, ReservationView, ReserveRequest
+from vclab.model.retention import Forget, Forgotten
 from vclab.model.revisions import Wanted
 from vclab.model.rules import Rules
 from vclab.service.actor import Actor, Authentication
 from vclab.service.authentication import Account, authenticate
 from vclab.service.backend import Backend
-from vclab.service.client import Client, InProcess
+from vclab.service.client import InProcess
 from vclab.settings import Settings
 from vclab.store import intents, placement, reservations
 from vclab.store.engine import Store, open_store
@@ -58,6 +60,11 @@ class Workflows:
     async def dismiss(self, message: messages.Dismiss) -> None:
         """As the real one."""
         self._take(message.reservation, message)
+
+    async def forget(self, message: Forget) -> Forgotten:
+        """As the real one, which has a worker do it."""
+        self._take("forget", message)
+        return Forgotten("gone-1", 7, 2)
 
     async def inspect(self, message: messages.Inspect) -> None:
         """As the real one."""

@@ -10,15 +10,16 @@ from pydantic import SecretStr
 
 from tests.secret_store import secret_store
 from tests.store.lab import NOW, RULES, inventory, seed
+from vclab.contract import computers, endpoints, hosts, images, users
+from vclab.contract.retiring import Disable, Named
+from vclab.contract.use_case import A, Nothing, Q, UseCase
 from vclab.model.errors import Invalid, NotFound, Refused
 from vclab.model.intents import Author, Intent, Outcome
 from vclab.model.reservations import Placed, ReserveRequest
 from vclab.model.states import Ending
-from vclab.service import computers, endpoints, hosts, images, users
 from vclab.service.actor import Actor, Authentication, Role
 from vclab.service.backend import Backend
-from vclab.service.retiring import Disable, Named
-from vclab.service.use_case import A, Nothing, Q, UseCase
+from vclab.service.use_case import perform
 from vclab.settings import Settings
 from vclab.store import intents, placement, reservations
 
@@ -44,7 +45,7 @@ def backend(tmp_path: Path) -> Iterator[Backend]:
 
 def call(backend: Backend, use_case: UseCase[Q, A], question: Q, actor: Actor = OLGA) -> A:
     """The answer of a use case."""
-    return asyncio.run(use_case(backend, actor, question))
+    return asyncio.run(perform(use_case, backend, actor, question))
 
 
 def newest(backend: Backend, subject: str) -> Intent:
@@ -85,6 +86,15 @@ def test_the_uid_of_somebody_who_was_removed_is_not_given_to_the_next(backend: B
     assert call(backend, users.add, users.Add(name="emil")).uid == first.uid + 1
     again = call(backend, users.add, users.Add(name="dora", uid=first.uid))
     assert (again.uid, again.disabled_at) == (first.uid, None)
+
+
+def test_nobody_forgets_themselves_or_somebody_who_has_a_reservation(backend: Backend) -> None:
+    with pytest.raises(Refused, match="nobody forgets themselves"):
+        call(backend, users.forget, Named(name="olga"))
+    call(backend, users.add, users.Add(name="dora"))
+    lived(backend, "dora", "debian-12")
+    found = call(backend, users.remains, Named(name="dora"))
+    assert (found.reservations, found.acts, bool(found.last_ended)) == (1, 0, True)
 
 
 def test_an_image_that_is_added_again_gets_the_next_revision(backend: Backend) -> None:

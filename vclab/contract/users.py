@@ -1,0 +1,144 @@
+"""The people who may reserve: list, show, add, edit, disable, remove."""
+
+from vclab.contract.retiring import Disable, Named
+from vclab.contract.use_case import Nothing, Rule, act, delete, get, patch, post, put, read
+from vclab.contract.views import Time, View
+
+
+class Person(View):
+    """A person who may reserve."""
+
+    login: str
+    uid: int
+    affiliation: str
+    public_keys: tuple[str, ...]  #: without one, they log in with one-time passwords
+    zone: str  #: IANA time zone
+    operator: bool
+    imaging: bool  #: they may reserve for imaging, and capture
+    disabled_at: Time | None  #: they can't reserve since then; null: they can
+    disabled_why: str
+
+
+class Add(Named):
+    """A new person. ``uid``: None assigns the next free one."""
+
+    uid: int | None = None
+    public_keys: tuple[str, ...] | None = None
+    zone: str | None = None
+    affiliation: str | None = None
+    imaging: bool | None = None
+
+
+class Edit(Add):
+    """Changes; what is None stays. ``add_keys`` are added to the keys, ``public_keys`` replace them."""
+
+    add_keys: tuple[str, ...] = ()
+
+
+class Remains(View):
+    """What is known of a person, and would be forgotten."""
+
+    login: str
+    keys: int
+    reservations: int  #: all have ended; they stay, under a pseudonym
+    last_ended: Time | None
+    acts: int  #: that they have asked for; these stay too
+    addresses: int  #: that they came from
+
+
+class Forgotten(View):
+    """A person was forgotten. Nothing here, and nothing that is kept, tells who it was."""
+
+    pseudonym: str  #: what stands where their name stood
+    rows: int  #: in which something was replaced or deleted
+    histories: int  #: of workflows, deleted at once; those that are left go when the namespace's retention is over
+
+
+listing = read(
+    "users.listing",
+    Rule.ANYBODY,
+    Nothing,
+    tuple[Person, ...],
+    get("/users"),
+    "All people who may reserve, by login name.",
+)
+
+
+show = read(
+    "users.show",
+    Rule.ANYBODY,
+    Named,
+    Person,
+    get("/users/{name}"),
+    "One person.",
+)
+
+
+add = act(
+    "users.add",
+    Rule.KEEPERS,
+    Add,
+    Person,
+    put("/users/{name}"),
+    "Add a person. The same again changes nothing.",
+)
+
+
+edit = act(
+    "users.edit",
+    Rule.KEEPERS,
+    Edit,
+    Person,
+    patch("/users/{name}"),
+    "Change a person. Computers that they have now keep what they were given.",
+)
+
+
+disable = act(
+    "users.disable",
+    Rule.KEEPERS,
+    Disable,
+    Person,
+    post("/users/{name}/disable"),
+    "The person can't reserve from now on; their reservations go on.",
+)
+
+
+enable = act(
+    "users.enable",
+    Rule.KEEPERS,
+    Named,
+    Person,
+    post("/users/{name}/enable"),
+    "The person can reserve again.",
+)
+
+
+remove = act(
+    "users.remove",
+    Rule.KEEPERS,
+    Named,
+    None,
+    delete("/users/{name}"),
+    "Remove a person without open reservations. The history keeps their name.",
+)
+
+
+remains = read(
+    "users.remains",
+    Rule.KEEPERS,
+    Named,
+    Remains,
+    get("/users/{name}/remains"),
+    "What is known of a person without open reservations, and would be forgotten.",
+)
+
+
+forget = act(
+    "users.forget",
+    Rule.KEEPERS,
+    Named,
+    Forgotten,
+    post("/users/{name}/forget"),
+    "Forget a person without open reservations: a pseudonym stands for them everywhere. This can't be undone.",
+)

@@ -33,6 +33,7 @@ from vclab.model.messages import looks_queue, site_queue
 from vclab.netboot.dnsmasq import Network
 from vclab.power.base import Bmc
 from vclab.power.control import Power
+from vclab.process import harden
 from vclab.provisioning import registry
 from vclab.provisioning.kind import Metal, Surroundings
 from vclab.secrets.store import SecretStore
@@ -218,6 +219,7 @@ def _leave_at_last() -> None:
 
 def main() -> None:
     """Run the worker; exit 0 when asked to stop, 5 when something it needs is not there."""
+    harden()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("asyncssh").setLevel(logging.WARNING)  # at INFO it tells each connection and channel
     code = 0

@@ -296,6 +296,7 @@ class LibrarySettings(Section):
     """Seconds; what was captured at the end of its reservation is a test revision so long."""
     verify_every: Length = 30 * 86400  #: seconds; each copy is read back so often; 0: never
     rate: int = Field(0, ge=0, le=1_000_000)  #: MiB/s that reading back and sending take at most; 0: no limit
+    largest_file: int = Field(1 << 40, ge=1)  #: bytes of a file that somebody sends
     night: Annotated[str, AfterValidator(_night)] = ""
     """"22:00-06:00 Europe/Berlin": when copies that nobody waits for are made and read back; empty: at any time."""
 
@@ -328,6 +329,7 @@ class Settings(BaseSettings):
     site: Name = "default"  #: whose hardware this machine's worker reaches
     database: str = "sqlite:////var/lib/vclab/vclab.db"
     secrets_dir: Path = Path("/var/lib/vclab/secrets")
+    secret_keys: Path | None = None  #: the folder of the keys to which they are sealed; none: "keys" beside them
     ssh_key: Path = Path("/var/lib/vclab/id_ed25519")  #: the management node's key to the computers
     management_addresses: tuple[str, ...] = ()  #: private addresses or prefixes that computers always let in
     tenant_networks: tuple[Network, ...] = ()  #: that users' computers are in; a BMC in one of them is warned of
@@ -380,6 +382,11 @@ class Settings(BaseSettings):
         """Its files are there, and fit together. Raises ``ValueError``."""
         connection(self.temporal)
         return self
+
+    @property
+    def keys_folder(self) -> Path:
+        """Where the keys of the secrets are."""
+        return self.secret_keys or self.secrets_dir.parent / "keys"
 
     def rules(self, affiliation: str = "") -> Rules:
         """The part of the settings that the store goes by, for people of this affiliation."""

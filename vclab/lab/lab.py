@@ -19,7 +19,7 @@ from pathlib import Path
 
 from vclab.lab import processes, rootfs, seed, state, supervisor, tools
 from vclab.lab.errors import LabError
-from vclab.lab.layout import TEMPORAL_PORT, UI_PORT, VCENTER_PORT, Layout
+from vclab.lab.layout import TEMPORAL_PORT, UI_PATH, UI_PORT, VCENTER_PORT, Layout
 from vclab.netboot.environment import environment
 
 Say = Callable[[str], None]
@@ -60,7 +60,7 @@ class Addresses:
 def addresses(layout: Layout) -> Addresses:
     """Where the lab answers, in the lab and outside."""
     at = layout.address
-    return Addresses(f"{at}:{TEMPORAL_PORT}", f"http://{at}:{UI_PORT}", f"https://{at}:{VCENTER_PORT}/sdk")
+    return Addresses(f"{at}:{TEMPORAL_PORT}", f"https://{at}:{UI_PORT}{UI_PATH}", f"https://{at}:{VCENTER_PORT}/sdk")
 
 
 def running(layout: Layout) -> bool:

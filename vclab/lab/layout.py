@@ -17,6 +17,8 @@ RUN = Path("/run/vclab")
 LAB_FILE = "lab.json"
 TEMPORAL_PORT = 7233
 UI_PORT = 8233
+UI_PATH = "/temporal"
+"""Below which the API shows operators Temporal's web UI."""
 VCENTER_PORT = 8989
 
 PRIVATE = "private"
@@ -157,6 +159,16 @@ class Layout:
     def temporal_database(self) -> Path:
         """Temporal's SQLite database."""
         return self.folder / "temporal" / "temporal.db"
+
+    @property
+    def tls(self) -> Path:
+        """The lab's authority, and the certificates of its parts."""
+        return self.folder / "tls"
+
+    @property
+    def temporal_profile(self) -> Path:
+        """What Temporal's own command line needs to act as the lab's operator."""
+        return self.tls / "temporal.toml"
 
     @property
     def vcenter(self) -> Path:

@@ -14,6 +14,7 @@ from vclab.lab.layout import (
     PUBLIC,
     SUBNETS,
     TEMPORAL_PORT,
+    UI_PATH,
     UI_PORT,
     VCENTER_PORT,
     Layout,
@@ -49,7 +50,7 @@ def parts(layout: Layout, temporal: Path, vcsim: Path) -> tuple[Part, ...]:
             "worker",
             (*inside(layout), sys.executable, "-m", "worker"),
             says=b"working:",
-            environment={"VCLAB_CONFIG": str(layout.settings_file)},
+            environment={"VCLAB_CONFIG": str(layout.settings_file), **shown_to_temporal(layout, "worker")},
             after=("temporal", "vcsim"),
             late=True,  # it needs seconds to load, and if it is broken, the lab is there to mend it in
         ),
@@ -101,9 +102,25 @@ def _mask(prefix: int) -> str:
 
 
 def temporal_command(layout: Layout, program: Path) -> tuple[str, ...]:
-    """Temporal with its web UI, on one address."""
+    """Temporal with its web UI, on one address. Without a certificate of the lab nobody does anything there."""
     address, ui = (f"{layout.address}:{port}" for port in (TEMPORAL_PORT, UI_PORT))
-    return (*inside(layout), *temporal_server(program, address, layout.temporal_database), "-ui", ui)
+    flags = {
+        "tls-cert": layout.tls / "temporal.pem",
+        "tls-key": layout.tls / "temporal.key",
+        "tls-client-ca": layout.tls / "ca.pem",
+        "ui": ui,
+        "ui-path": UI_PATH,
+        "ui-cert": layout.tls / "ui.pem",
+        "ui-key": layout.tls / "ui.key",
+    }
+    words = temporal_server(program, address, layout.temporal_database)
+    return (*inside(layout), *words, *(f"-{name}={value}" for name, value in flags.items()))
+
+
+def shown_to_temporal(layout: Layout, part: str) -> dict[str, str]:
+    """The environment in which a part shows Temporal its own certificate."""
+    pair = {"CERT": f"{part}.pem", "KEY": f"{part}.key"}
+    return {f"VCLAB_TEMPORAL__TLS_{name}": str(layout.tls / file) for name, file in pair.items()}
 
 
 def temporal_server(program: Path, address: str, database: Path) -> tuple[str, ...]:

@@ -35,8 +35,8 @@ from vclab.lab.layout import UI_PATH
 from vclab.lab.parts import temporal_server
 from vclab.model.intents import Sender
 from vclab.settings import ReconcileSettings, TemporalSettings
-from vclab.temporal import schedules, search_attributes
-from vclab.temporal.client import connect
+from vclab.temporal import health, schedules, search_attributes
+from vclab.temporal.client import connect, lets_in_strangers
 from vclab.temporal.connection import connection
 from vclab.temporal.senders import sender
 
@@ -273,3 +273,9 @@ def test_the_ui_is_for_operators_whom_the_api_names(server: Server) -> None:
     assert listed[0] == 200 and b"executions" in listed[1]
     assert server.ask_ui("api", "GET", "/api/v1/namespaces/default/workflows")[0] == 403
     assert server.ask_ui("api", "POST", "/api/v1/namespaces/default/workflows/x/terminate", body={})[0] == 403
+
+
+async def test_what_the_doctor_sees(server: Server) -> None:
+    settings = server.settings("operator")
+    assert not await lets_in_strangers(settings)
+    assert await health.known_as(await connect(settings)) == "olga (operator)"

@@ -59,6 +59,7 @@ def upgrade() -> None:
     else:
         op.execute(SQLITE_REFUSAL.format(name="claims_insert", event="INSERT", id="NULL"))
         op.execute(SQLITE_REFUSAL.format(name="claims_update", event="UPDATE", id="OLD.id"))
+    _api()
 
 
 def _retirable() -> tuple[sa.Column[Any], ...]:
@@ -643,3 +644,20 @@ def _leftovers() -> None:
         sa.PrimaryKeyConstraint("computer", name="pk_spares"),
         sa.ForeignKeyConstraint(["computer"], ["computers.name"], name="fk_spares_computer_computers"),
     )
+
+
+def _api() -> None:
+    op.create_table(
+        "keyed_acts",
+        sa.Column("actor", sa.String, nullable=False),
+        sa.Column("key", sa.String, nullable=False),
+        sa.Column("asked", sa.String, nullable=False),
+        sa.Column("intent", sa.String, nullable=False),
+        sa.Column("reservation", sa.String, nullable=False),
+        sa.Column("began_at", TIME, nullable=False),
+        sa.Column("held_until", TIME, nullable=True),
+        sa.Column("status", sa.Integer, nullable=False),
+        sa.Column("answer", sa.String, nullable=False),
+        sa.PrimaryKeyConstraint("actor", "key", name="pk_keyed_acts"),
+    )
+    op.create_index("ix_keyed_acts_began_at", "keyed_acts", ["began_at"])

@@ -7,6 +7,7 @@ from vclab.api.authentication import actor_of
 from vclab.api.limits import Limits
 from vclab.api.log import AccessLog
 from vclab.api.operations import Authenticate, operations, tagged
+from vclab.api.temporal_ui import temporal_ui
 from vclab.service.backend import Backend
 
 PREFIX = "/api/v1"
@@ -18,6 +19,7 @@ def make_app(backend: Backend, authenticate: Authenticate = actor_of) -> FastAPI
     problems.install(app)
     app.include_router(operations(backend, authenticate), prefix=PREFIX)
     app.include_router(_described(app), prefix=PREFIX)
+    app.include_router(temporal_ui(backend, authenticate))
     app.add_middleware(Limits, limits=backend.settings.api.limits)
     app.add_middleware(AccessLog)
     return app

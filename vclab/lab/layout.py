@@ -20,6 +20,8 @@ UI_PORT = 8233
 UI_PATH = "/temporal"
 """Below which the API shows operators Temporal's web UI."""
 VCENTER_PORT = 8989
+API_PORT = 8443
+"""Of vclab's own API, on the public network."""
 
 PRIVATE = "private"
 PUBLIC = "public"
@@ -50,6 +52,10 @@ SUBNETS = (
     Subnet(IMAGING, "198.18.0.1", 16, "198.18.1.1", "198.18.9.250", "0a:76:63:00:00:03"),
     Subnet(METAL, "10.78.0.1", 24, "", "", "0a:76:63:00:00:04"),
 )
+
+API_ADDRESS = next(net.management for net in SUBNETS if net.bridge == PUBLIC)
+API_URL = f"https://{API_ADDRESS}:{API_PORT}"
+"""As the lab's people reach it."""
 
 PEOPLE = {"alice": "203.0.113.11", "bob": "203.0.113.12", "carol": "203.0.113.13", "olga": "203.0.113.14"}
 """The test users and the public addresses of their namespaces."""

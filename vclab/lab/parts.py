@@ -8,6 +8,8 @@ from pathlib import Path
 from temporalio.common import SearchAttributeIndexedValueType
 
 from vclab.lab.layout import (
+    API_ADDRESS,
+    API_PORT,
     IMAGING,
     NETWORKS,
     PRIVATE,
@@ -31,10 +33,12 @@ class Part:
     title: str
     command: tuple[str, ...]
     port: int = 0  #: answers there when it is ready
+    address: str = ""  #: where that port is; empty: the lab's loopback address
     says: bytes = b""  #: writes this into its log when it is ready; without port or words it is ready at once
     environment: Mapping[str, str] = field(default_factory=dict)
     events: bool = False  #: writes JSON lines on stdout; else stdout is a log
     after: tuple[str, ...] = ()  #: is first started when these are ready
+    needs_store: bool = False  #: is first started when the database is filled
     late: bool = False  #: nobody waits for it when the lab starts
 
 
@@ -46,12 +50,23 @@ def parts(layout: Layout, temporal: Path, vcsim: Path) -> tuple[Part, ...]:
         Part("temporal", "Temporal", temporal_command(layout, temporal), port=TEMPORAL_PORT),
         Part("vcsim", "vCenter", vcsim_command(layout, vcsim), port=VCENTER_PORT, events=True),
         Part(
+            "api",
+            "API",
+            (*inside(layout), sys.executable, "-m", "vclab.api.main"),
+            port=API_PORT,
+            address=API_ADDRESS,
+            environment={"VCLAB_CONFIG": str(layout.settings_file), **shown_to_temporal(layout, "api")},
+            after=("temporal",),
+            needs_store=True,
+        ),
+        Part(
             "worker",
             "worker",
             (*inside(layout), sys.executable, "-m", "worker"),
             says=b"working:",
             environment={"VCLAB_CONFIG": str(layout.settings_file), **shown_to_temporal(layout, "worker")},
             after=("temporal", "vcsim"),
+            needs_store=True,
             late=True,  # it needs seconds to load, and if it is broken, the lab is there to mend it in
         ),
     )

@@ -17,7 +17,19 @@ from vclab import settings as configuration
 from vclab.debian import Say
 from vclab.lab import certificates, disks, metal, metal_image, rootfs
 from vclab.lab.errors import LabError
-from vclab.lab.layout import IMAGING, METAL, PEOPLE, PRIVATE, SUBNETS, TEMPORAL_PORT, UI_PATH, UI_PORT, Layout
+from vclab.lab.layout import (
+    API_ADDRESS,
+    API_PORT,
+    IMAGING,
+    METAL,
+    PEOPLE,
+    PRIVATE,
+    SUBNETS,
+    TEMPORAL_PORT,
+    UI_PATH,
+    UI_PORT,
+    Layout,
+)
 from vclab.lab.stock import (
     DATASTORES,
     ENDPOINT,
@@ -112,6 +124,7 @@ def issue(layout: Layout) -> None:
     what key is who may do what (``deploy/temporal/authorizer.go``), so only root can read them."""
     ours = certificates.Authority.of(layout.tls)
     ours.issue("temporal", addresses=(layout.address,))
+    ours.issue("public", "vclab", addresses=(API_ADDRESS, layout.address))
     for part in ("worker", "api", "ui"):
         ours.issue(part, role=part)
     ours.issue(LOCAL, "management-node", role="operator")
@@ -159,7 +172,13 @@ def lab_settings(layout: Layout) -> dict[str, Any]:
             "tls_ca": str(layout.tls / "ca.pem"),
             "tls_cert": str(layout.tls / f"{LOCAL}.pem"),  # of `vclab doctor` and its like; parts have their own
             "tls_key": str(layout.tls / f"{LOCAL}.key"),
-            "ui": f"https://{layout.address}:{UI_PORT}{UI_PATH}",
+            "ui": f"https://{layout.address}:{API_PORT}{UI_PATH}",
+        },
+        "api": {
+            "listen": f"{API_ADDRESS}:{API_PORT}",
+            "tls_cert": str(layout.tls / "public.pem"),
+            "tls_key": str(layout.tls / "public.key"),
+            "temporal_ui": f"https://{layout.address}:{UI_PORT}",
         },
         "limits": {"at_once": 50},
         "netboot": metal.settings(layout),

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import shutil
 import signal
 import tempfile
 import time
@@ -40,6 +41,10 @@ LIGHT = (
 _NO_SETTINGS = Path(tempfile.mkdtemp(prefix="vclab-tests-")) / "vclab.toml"
 _NO_SETTINGS.touch()
 os.environ["VCLAB_CONFIG"] = str(_NO_SETTINGS)
+# Nor the servers that somebody has logged in to.
+os.environ["XDG_CONFIG_HOME"] = str(_NO_SETTINGS.parent / "nothing")
+for name in ("VCLAB_CONTEXT", "VCLAB_URL", "VCLAB_TOKEN_FILE", "VCLAB_CA_FILE"):
+    os.environ.pop(name, None)
 
 # A shell has what it starts in the background ignore Ctrl-C, and the commands of the tests would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -47,8 +52,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 def pytest_sessionfinish() -> None:
     """A process that had a worker may abort while the interpreter ends (sdk-python#300): give it time to leave."""
-    _NO_SETTINGS.unlink(missing_ok=True)
-    _NO_SETTINGS.parent.rmdir()
+    shutil.rmtree(_NO_SETTINGS.parent)  # with what programs keep about themselves, as Go's
     gc.collect()
     time.sleep(0.3)
 

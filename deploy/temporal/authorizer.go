@@ -35,12 +35,13 @@ var anybody = []string{"GetSystemInfo", "GetClusterInfo", "DescribeNamespace"}
 var polling = []string{"PollActivityTaskQueue", "RecordActivityTaskHeartbeat", "RespondActivityTaskCompleted",
 	"RespondActivityTaskFailed", "RespondActivityTaskCanceled", "ShutdownWorker", "RecordWorkerHeartbeat"}
 
-// And one of workflows. It begins what lost its workflow, and keeps search attributes and the reconciler's schedule.
-// It does not signal, update, terminate or delete; what workflows do to each other comes with their tasks.
+// And one of workflows. It begins what lost its workflow, keeps search attributes and schedules, and deletes the
+// histories of who is forgotten. It does not signal, update or terminate; what workflows do to each other comes with
+// their tasks.
 var running = []string{"PollWorkflowTaskQueue", "RespondWorkflowTaskCompleted", "RespondWorkflowTaskFailed",
 	"RespondQueryTaskCompleted", "GetWorkflowExecutionHistory", "StartWorkflowExecution", "DescribeWorkflowExecution",
 	"ListWorkflowExecutions", "CreateSchedule", "DescribeSchedule", "UpdateSchedule",
-	"ListSearchAttributes", "AddSearchAttributes"}
+	"ListSearchAttributes", "AddSearchAttributes", "DeleteWorkflowExecution"}
 
 // Acts are updates and starts, some of which are waited for (history), and one of which is hung up (cancel). No signal:
 // that is how operators speak to a workflow past the API, and it would be nobody's.

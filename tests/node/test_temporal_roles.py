@@ -19,6 +19,7 @@ from temporalio.api.batch.v1 import BatchOperationSignal, BatchOperationTerminat
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import (
+    DeleteWorkflowExecutionRequest,
     ListNamespacesRequest,
     PollActivityTaskQueueRequest,
     ResetWorkflowExecutionRequest,
@@ -34,7 +35,7 @@ from vclab.lab.certificates import Authority
 from vclab.lab.layout import UI_PATH
 from vclab.lab.parts import temporal_server
 from vclab.model.intents import Sender
-from vclab.settings import ReconcileSettings, TemporalSettings
+from vclab.settings import Settings, TemporalSettings
 from vclab.temporal import health, schedules, search_attributes
 from vclab.temporal.client import connect, lets_in_strangers
 from vclab.temporal.connection import connection
@@ -141,10 +142,11 @@ def calls(client: Client, there: "WorkflowHandle[None, None]") -> dict[str, Call
         "reset": lambda: service.reset_workflow_execution(reset),
         "batch": lambda: service.start_batch_operation(_batch(there, terminated=True)),
         "batch of signals": lambda: service.start_batch_operation(_batch(there, terminated=False)),
+        "delete": lambda: _deleted(client),
         "poll": lambda: service.poll_activity_task_queue(poll, timeout=SHORT),
         "namespaces": lambda: service.list_namespaces(ListNamespacesRequest()),
         "search attributes": lambda: search_attributes.register(client),
-        "schedule": lambda: schedules.ensure(client, ReconcileSettings(), "q"),
+        "schedule": lambda: schedules.ensure(client, Settings()),
     }
 
 
@@ -159,14 +161,21 @@ def _batch(there: "WorkflowHandle[None, None]", terminated: bool) -> StartBatchO
     return asked
 
 
+async def _deleted(client: Client) -> None:
+    request = DeleteWorkflowExecutionRequest(
+        namespace="default", workflow_execution=WorkflowExecution(workflow_id="none")
+    )
+    await client.workflow_service.delete_workflow_execution(request)
+
+
 MAY = {
     "api": {"start", "update", "query", "describe", "list", "history", "cancel", "search attributes"},
-    "worker": {"start", "describe", "history", "poll", "search attributes", "schedule"},
+    "worker": {"start", "describe", "history", "poll", "search attributes", "schedule", "delete"},
     "site": {"poll"},
     "ui": set[str](),  # names no operator
     "operator": {
         *("start", "update", "query", "describe", "list", "history", "cancel", "signal", "terminate", "reset"),
-        *("batch", "namespaces", "search attributes", "schedule"),
+        *("batch", "namespaces", "delete", "search attributes", "schedule"),
     },
 }
 

@@ -81,7 +81,8 @@ class Operation:
     async def _act(self, actor: Actor, question: Question, ids: Ids) -> Response:
         if isinstance(question, acts.Reserve) and not question.reservation:
             question = question.model_copy(update={"reservation": ids.reservation})
-        return plain(document(self.use_case, await perform(self.use_case, self.backend, actor, question, ids.intent)))
+        answer = await perform(self.use_case, self.backend, actor, question, intent=ids.intent)
+        return plain(document(self.use_case, answer))
 
     async def _act_or_problem(self, actor: Actor, question: Question, ids: Ids) -> Response:
         """A refusal is an answer too, which whoever asks again gets."""

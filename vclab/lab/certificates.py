@@ -55,18 +55,23 @@ class Authority:
         assert isinstance(loaded, ec.EllipticCurvePrivateKey)
         return cls(folder, Pair(x509.load_pem_x509_certificate(certificate.read_bytes()), loaded))
 
-    @property
-    def certificate(self) -> Path:
-        """What others trust."""
-        return self.folder / "ca.pem"
-
     def issue(
         self, file: str, name: str = "", role: str = "", addresses: tuple[str, ...] = (), days: float = DAYS
     ) -> None:
         """A new ``FILE.pem`` and ``FILE.key``, also when there are some already. ``name`` (else ``file``) is who shows
-        it, ``role`` what that may do (``deploy/temporal/authorizer.go``), ``addresses`` where it answers."""
+        it, ``role`` what that may do (``deploy/temporal/authorizer.go``), ``addresses`` where it answers, or its DNS
+        names."""
         made = _made(name or file, role, addresses, self.pair, days)
         made.write(self.folder / f"{file}.pem", self.folder / f"{file}.key")
+
+
+def _name(address: str) -> "x509.GeneralName":
+    from cryptography import x509
+
+    try:
+        return x509.IPAddress(ipaddress.ip_address(address))
+    except ValueError:
+        return x509.DNSName(address)
 
 
 def self_signed(folder: Path, name: str, address: str) -> None:
@@ -99,6 +104,5 @@ def _made(
     if issuer is None and not addresses:
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
     if addresses:
-        others = [x509.IPAddress(ipaddress.ip_address(address)) for address in addresses]
-        builder = builder.add_extension(x509.SubjectAlternativeName(others), critical=False)
+        builder = builder.add_extension(x509.SubjectAlternativeName(map(_name, addresses)), critical=False)
     return Pair(builder.sign(issuer.key if issuer else key, hashes.SHA256()), key)

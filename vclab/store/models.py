@@ -22,13 +22,16 @@ from vclab.model.intents import Outcome
 from vclab.model.inventory import PoolKind
 from vclab.model.states import ComputerState, Ending, Purpose, ReservationState
 from vclab.store.api_tables import KeyedAct
+from vclab.store.feed_tables import Change, FeedState
 from vclab.store.image_tables import Copy, CopyWaiter, DiskChild, Image, Repository, Revision
+from vclab.store.removal_tables import Removal
 from vclab.store.table_base import Base, Retirable
 
 __all__ = [
     "Addresses",
     "Base",
     "Capture",
+    "Change",
     "Claim",
     "Computer",
     "Copy",
@@ -37,6 +40,7 @@ __all__ = [
     "Endpoint",
     "Event",
     "FailedStep",
+    "FeedState",
     "Fence",
     "HostRest",
     "Image",
@@ -48,6 +52,7 @@ __all__ = [
     "Orphan",
     "Pool",
     "RefusedRequest",
+    "Removal",
     "Repository",
     "Reservation",
     "Revision",
@@ -471,7 +476,9 @@ class FailedStep(Base):
 
 
 class Event(Base):
-    """The audit trail. ``reservation`` may name one that was refused and so never became a row."""
+    """The audit trail. ``reservation`` may name one that was refused and so never became a row.
+
+    Append-only, as intents are: see ``Removal``."""
 
     __tablename__ = "events"
 
@@ -485,7 +492,9 @@ class Event(Base):
 
 
 class Intent(Base):
-    """What somebody asked for. Written by the service layer before it is done; everything else is state."""
+    """What somebody asked for. Written by the service layer before it is done; everything else is state.
+
+    Append-only: only the outcome is written later, once. See ``Removal``."""
 
     __tablename__ = "intents"
     __table_args__ = (
@@ -502,6 +511,8 @@ class Intent(Base):
     subject: Mapped[str]
     for_user: Mapped[str]
     account: Mapped[str]
+    token: Mapped[str] = mapped_column(default="")
+    address: Mapped[str] = mapped_column(default="", index=True)
     arguments: Mapped[dict[str, Any]]
     outcome: Mapped[Outcome]
     detail: Mapped[str]

@@ -7,6 +7,8 @@ from vclab.api.authentication import actor_of
 from vclab.api.limits import Limits
 from vclab.api.log import AccessLog
 from vclab.api.operations import Authenticate, operations, tagged
+from vclab.api.sign_in.devices import devices
+from vclab.api.sign_in.pages import pages
 from vclab.api.temporal_ui import temporal_ui
 from vclab.service.backend import Backend
 
@@ -16,8 +18,11 @@ PREFIX = "/api/v1"
 def make_app(backend: Backend, authenticate: Authenticate = actor_of) -> FastAPI:
     """The application of one installation. It opens nothing before the first request."""
     app = FastAPI(title="vclab", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    app.state.url = backend.settings.api.url
     problems.install(app)
     app.include_router(operations(backend, authenticate), prefix=PREFIX)
+    app.include_router(devices(backend), prefix=PREFIX)
+    app.include_router(pages(backend))
     app.include_router(_described(app), prefix=PREFIX)
     app.include_router(temporal_ui(backend, authenticate))
     app.add_middleware(Limits, limits=backend.settings.api.limits)

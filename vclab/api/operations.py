@@ -16,7 +16,7 @@ from vclab.api.authentication import actor_of
 from vclab.api.idempotency import Ids
 from vclab.api.limits import Rate
 from vclab.api.problems import ApiError, of_error, of_values
-from vclab.contract import acts
+from vclab.contract import acts, tokens
 from vclab.contract.use_case import Question, UseCase
 from vclab.model.errors import VclabError
 from vclab.service.actor import Actor
@@ -29,7 +29,7 @@ JSON = "application/json"
 LARGEST = 2**63 - 1
 """Of whole numbers: what a database takes."""
 
-SECRET_ANSWERS = (acts.password.name,)
+SECRET_ANSWERS = (acts.password.name, tokens.create.name)
 """Acts whose answer is a secret. It is not kept for whoever asks again; they are asked again, which is harmless."""
 
 

@@ -15,6 +15,7 @@ RUN = Path("/run/vclab")
 """Short on purpose: a Unix socket's path may have 107 bytes."""
 
 LAB_FILE = "lab.json"
+CONTEXTS = "contexts"
 TEMPORAL_PORT = 7233
 UI_PORT = 8233
 UI_PATH = "/temporal"
@@ -170,6 +171,11 @@ class Layout:
     def tls(self) -> Path:
         """The lab's authority, and the certificates of its parts."""
         return self.folder / "tls"
+
+    @property
+    def contexts(self) -> Path:
+        """The lab's people as the command line knows them, with their tokens."""
+        return self.folder / CONTEXTS
 
     @property
     def temporal_profile(self) -> Path:

@@ -15,6 +15,7 @@ from vclab.contract.reservations import Named
 from vclab.contract.views import Reservation
 from vclab.model import messages
 from vclab.model.errors import Failed, Invalid, NotFound, Refused, Unreachable
+from vclab.model.ids import is_id
 from vclab.model.messages import Done, How
 from vclab.model.reservations import ReservationView, ReserveRequest
 from vclab.model.rules import why_not_duration, why_not_start
@@ -59,10 +60,21 @@ Send = Callable[["Reservations"], Awaitable[Done]]
 @does(contract.reserve)
 async def reserve(call: Call, question: Reserve) -> Reservation:
     """Raises ``Refused`` when there is no place. It names every host and what that lacks."""
+    await _check_id(call, question.reservation)
     _check_limits(call, question)
     await _check_image(call.backend, question.image)
     await _find_place(call, question)
+    await _check_id(call, question.reservation)  # ids are made by clients: another one may have been faster
     return await _view(call.backend, question.reservation)
+
+
+async def _check_id(call: Call, id: str) -> None:
+    """It can be an id, and is nobody else's: who asks with that learns nothing. Raises ``Invalid``, ``Refused``."""
+    if not is_id(id):
+        raise Invalid(f"{quoted(id)} can't be the id of a reservation", "leave it out, and one is made")
+    view = await call.backend.read(lambda session: reservations.view(session, id))
+    if view is not None and view.user != call.actor.login:
+        raise Refused(f"the id {id} is taken", "reserve again with a new id")
 
 
 def _check_limits(call: Call, question: Reserve) -> None:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from vclab.contract.progress import Told, nobody
 from vclab.contract.use_case import A, Q, Rule, UseCase
-from vclab.model.errors import Interrupted, Invalid, NotFound, Refused, Unreachable, VclabError
+from vclab.model.errors import Forbidden, Interrupted, Invalid, NotFound, Refused, Unreachable, VclabError
 from vclab.model.intents import Intent, Outcome
 from vclab.model.reservations import ReservationView
 from vclab.service.actor import Actor
@@ -62,10 +62,17 @@ class Call:
             raise
 
 
-async def perform(use_case: UseCase[Q, A], backend: Backend, actor: Actor, question: Q, told: Told = nobody) -> A:
-    """Check the rule, record the intent, run. Raises ``Refused``, ``NotFound``, ``Invalid``, ``Unreachable``."""
+async def perform(
+    use_case: UseCase[Q, A], backend: Backend, actor: Actor, question: Q, told: Told = nobody, intent: str = ""
+) -> A:
+    """Check the rule, record the intent, run. Raises ``Refused``, ``NotFound``, ``Invalid``, ``Unreachable``.
+
+    ``intent``: the id under which an act is recorded; empty: a new one. A repeat with the same id changes nothing.
+    """
     call = replace(await permitted(use_case, backend, actor, question), told=told)
-    return await (_recorded(use_case, call, question) if use_case.acts else implementation(use_case)(call, question))
+    if use_case.acts:
+        return await _recorded(use_case, replace(call, intent=intent or uuid.uuid4().hex), question)
+    return await implementation(use_case)(call, question)
 
 
 # --- what does it ----------------------------------------------------------------------------------------------------
@@ -101,9 +108,9 @@ async def permitted(use_case: UseCase[Q, A], backend: Backend, actor: Actor, que
     if use_case.rule is Rule.USERS and actor.user is None:
         raise NotFound(f"{actor.login} is not a user of this lab", "use --as USER, or ask an operator to add you")
     if use_case.rule is Rule.OPERATORS and not actor.operator:
-        raise Refused(f"this is for operators, and {actor.login} is not one", "the setting `operators` names them")
+        raise Forbidden(f"this is for operators, and {actor.login} is not one", "the setting `operators` names them")
     if use_case.rule is Rule.KEEPERS and not actor.keeps:
-        raise Refused(f"this is for operators and root, and {actor.login} is not an operator")
+        raise Forbidden(f"this is for operators and root, and {actor.login} is not an operator")
     if use_case.about_reservation:
         name = getattr(question, "reservation")  # noqa: B009 (each such question has it; a test walks them)
         return replace(call, own=await own_reservation(backend, actor, name))
@@ -118,7 +125,7 @@ async def _recorded(use_case: UseCase[Q, A], call: Call, question: Q) -> A:
     intent = _intent(use_case, call, question)
     await call.backend.write(lambda session: intents.write(session, intent))
     try:
-        answer = await implementation(use_case)(replace(call, intent=intent.id), question)
+        answer = await implementation(use_case)(call, question)
     except Exception as error:
         await _note(call.backend, intent.id, *_outcome_of(error))
         raise
@@ -135,7 +142,7 @@ def _intent(use_case: UseCase[Q, A], call: Call, question: Q) -> Intent:
     actor = call.actor
     for_user = actor.login if use_case.rule is Rule.USERS else ""
     return Intent(
-        id=uuid.uuid4().hex,
+        id=call.intent,
         at=datetime.now(UTC),
         actor=actor.login,
         authentication=str(actor.authentication),

@@ -25,9 +25,10 @@ def write(session: Session, intent: Intent) -> None:
 
 
 def answer(session: Session, id: str, outcome: Outcome, detail: str, now: datetime) -> None:
-    """How the act came out. The first answer stays, which the database holds, too."""
+    """How the act came out. The first answer stays, which the database holds, too; one that is tried again under the
+    same id, because nobody knows how it came out, has its answer then."""
     row = session.get(models.Intent, id)
-    if row is not None and row.outcome is Outcome.OPEN:
+    if row is not None and row.outcome in (Outcome.OPEN, Outcome.UNANSWERED):
         row.outcome, row.detail, row.answered_at = outcome, detail[:LONGEST], utc(now)
 
 

@@ -21,6 +21,7 @@ from vclab.model.catalog import AfterUse, ComputerKind
 from vclab.model.intents import Outcome
 from vclab.model.inventory import PoolKind
 from vclab.model.states import ComputerState, Ending, Purpose, ReservationState
+from vclab.store.api_tables import KeyedAct
 from vclab.store.feed_tables import Change, FeedState
 from vclab.store.image_tables import Copy, CopyWaiter, DiskChild, Image, Repository, Revision
 from vclab.store.removal_tables import Removal
@@ -45,6 +46,7 @@ __all__ = [
     "Image",
     "Intent",
     "Inventory",
+    "KeyedAct",
     "LoadFailure",
     "LoadStep",
     "Orphan",

@@ -66,7 +66,10 @@ END
 SQLITE_KEPT = {  # REPLACE deletes without asking a trigger of deletions, so nothing is inserted in the place of a row
     ("intents", "replaced"): ("INSERT", "NOT EXISTS (SELECT 1 FROM intents WHERE id = NEW.id)"),
     ("intents", "deleted"): ("DELETE", BY_AGE),
-    ("intents", "answered"): ("UPDATE OF outcome, detail, answered_at", f"OLD.outcome = 'open' OR {OF_PERSON}"),
+    ("intents", "answered"): (
+        "UPDATE OF outcome, detail, answered_at",
+        f"OLD.outcome IN ('open', 'unanswered') OR {OF_PERSON}",
+    ),
     ("intents", "changed"): (
         "UPDATE OF id, at, actor, authentication, roles, verb, subject, for_user, account, token, address, arguments",
         OF_PERSON,
@@ -92,7 +95,7 @@ BEGIN
 END $$
 """
 ANSWERED = """(
-    OLD.outcome = 'open' AND to_jsonb(NEW) - ARRAY['outcome', 'detail', 'answered_at']
+    OLD.outcome IN ('open', 'unanswered') AND to_jsonb(NEW) - ARRAY['outcome', 'detail', 'answered_at']
     = to_jsonb(OLD) - ARRAY['outcome', 'detail', 'answered_at']
 )"""
 POSTGRESQL_ALLOWED = {
@@ -147,6 +150,7 @@ def upgrade() -> None:
     else:
         op.execute(SQLITE_REFUSAL.format(name="claims_insert", event="INSERT", id="NULL"))
         op.execute(SQLITE_REFUSAL.format(name="claims_update", event="UPDATE", id="OLD.id"))
+    _api()
     _removals()
     _feed()
 
@@ -736,6 +740,23 @@ def _leftovers() -> None:
         sa.PrimaryKeyConstraint("computer", name="pk_spares"),
         sa.ForeignKeyConstraint(["computer"], ["computers.name"], name="fk_spares_computer_computers"),
     )
+
+
+def _api() -> None:
+    op.create_table(
+        "keyed_acts",
+        sa.Column("actor", sa.String, nullable=False),
+        sa.Column("key", sa.String, nullable=False),
+        sa.Column("asked", sa.String, nullable=False),
+        sa.Column("intent", sa.String, nullable=False),
+        sa.Column("reservation", sa.String, nullable=False),
+        sa.Column("began_at", TIME, nullable=False),
+        sa.Column("held_until", TIME, nullable=True),
+        sa.Column("status", sa.Integer, nullable=False),
+        sa.Column("answer", sa.String, nullable=False),
+        sa.PrimaryKeyConstraint("actor", "key", name="pk_keyed_acts"),
+    )
+    op.create_index("ix_keyed_acts_began_at", "keyed_acts", ["began_at"])
 
 
 def _removals() -> None:

@@ -353,6 +353,9 @@ class Settings(BaseSettings):
     dhcp_leases: Path | None = None  #: dnsmasq's lease file of the private network
     act_as: str = ""  #: who the command line acts as when the login name is not a user
     operators: tuple[str, ...] = ()
+    connect_from: dict[str, tuple[Network, ...]] = {}
+    """By role ("user"): the prefixes that `vclab connect --from` may name. Whoever has a role that is not here may name
+    any; the address that somebody comes from is always allowed."""
     temporal: TemporalSettings = TemporalSettings()
     worker: WorkerSettings = WorkerSettings()
     metrics: MetricsSettings = MetricsSettings()

@@ -8,10 +8,9 @@ from typing import Annotated
 import typer
 from pydantic import SecretStr
 
-from vclab.cli.asking import Asker, asker
+from vclab.cli.asking import Asker, asker, typed_password
 from vclab.cli.computer import app
 from vclab.cli.errors import Usage
-from vclab.cli.login import typed_password
 from vclab.cli.output import note, say_json, table
 from vclab.cli.params import AsUser, Json
 from vclab.cli.tables import Column, Fit

@@ -31,6 +31,7 @@ class Actor:
     authentication: Authentication
     account: str = ""  #: the local account behind it
     user: User | None = None  #: their entry; None when they have none
+    address: str = ""  #: where they come from, as the server sees it; empty: not over the network
 
     @property
     def operator(self) -> bool:

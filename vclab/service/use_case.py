@@ -92,6 +92,20 @@ def does(use_case: UseCase[Q, A]) -> Callable[[Callable[[Call, Q], Awaitable[A]]
     return keep
 
 
+_COMPLETED_BY: dict[str, Callable[[Actor, Any], Any]] = {}
+
+
+def completes(use_case: UseCase[Q, A]) -> Callable[[Callable[[Actor, Q], Q]], Callable[[Actor, Q], Q]]:
+    """This function adds to the question of an act what is known of its caller, before it is recorded. It refuses
+    nothing."""
+
+    def keep(complete: Callable[[Actor, Q], Q]) -> Callable[[Actor, Q], Q]:
+        _COMPLETED_BY[use_case.name] = complete
+        return complete
+
+    return keep
+
+
 def implementation(use_case: UseCase[Q, A]) -> Callable[[Call, Q], Awaitable[A]]:
     """What does it. Its module is imported when it is first needed. Raises ``LookupError`` when nothing does."""
     if use_case.name not in _DONE_BY:
@@ -122,10 +136,13 @@ async def permitted(use_case: UseCase[Q, A], backend: Backend, actor: Actor, que
 
 async def _recorded(use_case: UseCase[Q, A], call: Call, question: Q) -> A:
     """Write the intent, run, and write how it came out."""
+    run = implementation(use_case)
+    if complete := _COMPLETED_BY.get(use_case.name):
+        question = complete(call.actor, question)
     intent = _intent(use_case, call, question)
     await call.backend.write(lambda session: intents.write(session, intent))
     try:
-        answer = await implementation(use_case)(call, question)
+        answer = await run(call, question)
     except Exception as error:
         await _note(call.backend, intent.id, *_outcome_of(error))
         raise

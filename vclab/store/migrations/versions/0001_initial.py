@@ -742,23 +742,6 @@ def _leftovers() -> None:
     )
 
 
-def _api() -> None:
-    op.create_table(
-        "keyed_acts",
-        sa.Column("actor", sa.String, nullable=False),
-        sa.Column("key", sa.String, nullable=False),
-        sa.Column("asked", sa.String, nullable=False),
-        sa.Column("intent", sa.String, nullable=False),
-        sa.Column("reservation", sa.String, nullable=False),
-        sa.Column("began_at", TIME, nullable=False),
-        sa.Column("held_until", TIME, nullable=True),
-        sa.Column("status", sa.Integer, nullable=False),
-        sa.Column("answer", sa.String, nullable=False),
-        sa.PrimaryKeyConstraint("actor", "key", name="pk_keyed_acts"),
-    )
-    op.create_index("ix_keyed_acts_began_at", "keyed_acts", ["began_at"])
-
-
 def _removals() -> None:
     op.create_table(
         "removals",
@@ -835,3 +818,20 @@ def _updated(table: str) -> str:
         return "UPDATE"
     columns = [column["name"] for column in sa.inspect(op.get_bind()).get_columns(table)]
     return "UPDATE OF " + ", ".join(f'"{name}"' for name in columns if name not in quiet)
+
+
+def _api() -> None:
+    op.create_table(
+        "keyed_acts",
+        sa.Column("actor", sa.String, nullable=False),
+        sa.Column("key", sa.String, nullable=False),
+        sa.Column("asked", sa.String, nullable=False),
+        sa.Column("intent", sa.String, nullable=False),
+        sa.Column("reservation", sa.String, nullable=False),
+        sa.Column("began_at", TIME, nullable=False),
+        sa.Column("held_until", TIME, nullable=True),
+        sa.Column("status", sa.Integer, nullable=False),
+        sa.Column("answer", sa.String, nullable=False),
+        sa.PrimaryKeyConstraint("actor", "key", name="pk_keyed_acts"),
+    )
+    op.create_index("ix_keyed_acts_began_at", "keyed_acts", ["began_at"])

@@ -32,6 +32,7 @@ class Actor:
     account: str = ""  #: the local account behind it
     user: User | None = None  #: their entry; None when they have none
     address: str = ""  #: where they come from, as the server sees it; empty: not over the network
+    token: str = ""  #: the id of the token or session that was shown; empty: none
 
     @property
     def operator(self) -> bool:

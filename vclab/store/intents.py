@@ -1,6 +1,7 @@
 """Intents: what people asked for. The service layer writes them, before anything is done; records read them."""
 
 import dataclasses
+from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -62,13 +63,29 @@ def intent_of(session: Session, id: str, verb: Verb, subject: str, /, **said: ob
     return intent
 
 
-def newest(session: Session, limit: int, actor: str = "", subject: str = "") -> list[Intent]:
-    """The newest ``limit`` intents of an actor and a subject if they are given, oldest first."""
+@dataclass(frozen=True)
+class Sought:
+    """Which intents; what is empty or None does not matter."""
+
+    actor: str = ""
+    subject: str = ""
+    address: str = ""
+    token: str = ""
+    outcome: Outcome | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+def newest(session: Session, limit: int, sought: Sought = Sought()) -> list[Intent]:
+    """The newest ``limit`` intents that fit, oldest first."""
     query = sa.select(models.Intent).order_by(models.Intent.at.desc(), models.Intent.id).limit(limit)
-    if actor:
-        query = query.where(models.Intent.actor == actor)
-    if subject:
-        query = query.where(models.Intent.subject == subject)
+    for name in ("actor", "subject", "address", "token", "outcome"):
+        if value := getattr(sought, name):
+            query = query.where(getattr(models.Intent, name) == value)
+    if sought.since:
+        query = query.where(models.Intent.at >= utc(sought.since))
+    if sought.until:
+        query = query.where(models.Intent.at < utc(sought.until))
     return [_intent(row) for row in session.scalars(query)][::-1]
 
 

@@ -2,9 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
@@ -17,18 +18,23 @@ from fastapi import Request
 from tests.service.conftest import Lab, lab, seeded
 from vclab.api import feed as api_feed
 from vclab.api.app import PREFIX, make_app
+from vclab.cli import list as listing
+from vclab.cli import progress
+from vclab.cli.progress import Lines
 from vclab.client.contexts import Chosen, Context
 from vclab.client.feed import Told, events
 from vclab.client.http import Http
 from vclab.contract.looks import Look
+from vclab.contract.reservations import Which
 from vclab.model.catalog import User
 from vclab.model.errors import NotFound, Refused, VclabError
+from vclab.model.states import Ending
 from vclab.service import live_looks
 from vclab.service.actor import Actor
 from vclab.service.authentication import Account, authenticate
 from vclab.service.backend import Backend
 from vclab.service.looks import look_at
-from vclab.store import catalog, feed, models
+from vclab.store import catalog, feed, models, reservations
 
 __all__ = ["lab", "seeded"]
 
@@ -268,3 +274,54 @@ async def test_other_peoples_reservations_are_not_there(lab: Lab, url: str) -> N
     bob = await authenticate(lab.backend, Account("root"), "bob")
     with pytest.raises(NotFound, match="there is no reservation"):
         await streams.watched(bob, [lab.reserved("alice").id])
+
+
+@pytest.fixture
+async def http(url: str) -> AsyncIterator[Http]:
+    """Alice's command line."""
+    made = Http(Chosen("lab", Context(url=url), "alice"))
+    yield made
+    await made.close()
+
+
+class Screen(Lines):
+    """Keeps what is shown."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda line: None)
+        self.shown: asyncio.Queue[Look] = asyncio.Queue()
+
+    def show(self, seen: Sequence[Look]) -> None:
+        for each in seen:
+            self.shown.put_nowait(each)
+
+
+async def test_the_command_line_follows_a_reservation_by_what_it_is_told(
+    lab: Lab, http: Http, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(*_: object) -> None:
+        raise AssertionError("it asks")
+
+    monkeypatch.setattr(http, "call", never)
+    mine, screen = lab.reserved("alice").id, Screen()
+    following = asyncio.create_task(progress.follow(http, [mine], lambda seen: seen.ended, screen))
+    assert (await screen.shown.get()).id == mine
+    now = datetime.now(UTC)
+    lab.store.run(lambda s: reservations.ended(s, mine, Ending.DELETED, "enough", now))
+    lab.store.run(lambda s: reservations.finished(s, mine, now))
+    (last,) = await asyncio.wait_for(following, 10)
+    assert (last.ending, last.reason) == (Ending.DELETED, "enough")
+
+
+async def test_a_list_that_is_watched_is_read_again_when_it_has_changed(
+    lab: Lab, http: Http, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "POLL", 1000.0)
+    monkeypatch.setattr(listing, "STILL", 1000.0)
+    shown: asyncio.Queue[int] = asyncio.Queue()
+    watching = asyncio.create_task(listing._each(http, Which(), (), lambda found: shown.put_nowait(len(found))))
+    assert [await shown.get(), await shown.get()] == [0, 0]
+    lab.reserved("alice")
+    assert await asyncio.wait_for(shown.get(), 5) == 1
+    watching.cancel()
+    await asyncio.wait({watching})

@@ -7,13 +7,13 @@ reads the lists then, and again what ``change`` names, has them as they are.
 import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import httpx
 
 from vclab.client.problems import error_of
+from vclab.client.protocol import Streaming
 
 PATH = "/events"
 SILENT = 40.0
@@ -32,21 +32,8 @@ class Told:
     number: int | None = None
 
 
-class Server(Protocol):
-    """Makes the requests, with the token and whom to trust."""
-
-    @property
-    def url(self) -> str:
-        """For messages."""
-
-    def streamed(
-        self, path: str, query: Mapping[str, Any], headers: Mapping[str, str], silent: float
-    ) -> AbstractAsyncContextManager[httpx.Response]:
-        """The answer to a GET while it comes. Raises ``httpx.TransportError``, also after ``silent`` seconds."""
-
-
 async def events(
-    server: Server,
+    server: Streaming,
     kinds: Sequence[str] = (),
     reservations: Sequence[str] = (),
     after: int | None = None,
@@ -73,6 +60,23 @@ async def events(
         yield Told("lost", {"why": lost}, number)
         await asyncio.sleep(PAUSES[min(tries, len(PAUSES) - 1)])
         tries += 1
+
+
+async def paced(told: AsyncIterator[Told], seconds: float) -> AsyncIterator[Told | None]:
+    """The same, and None whenever nothing has come for so long."""
+    waiting = asyncio.ensure_future(anext(told))
+    try:
+        while True:
+            await asyncio.wait({waiting}, timeout=seconds)
+            if not waiting.done():
+                yield None
+                continue
+            one = waiting.result()
+            waiting = asyncio.ensure_future(anext(told))
+            yield one
+    finally:
+        waiting.cancel()
+        await asyncio.wait({waiting})
 
 
 async def _refused(response: httpx.Response, url: str) -> str:

@@ -41,6 +41,14 @@ class Rule(Enum):
     KEEPERS = auto()  #: operators, root, and the account whose secrets these are
 
 
+class Content(Enum):
+    """Whether a file goes along, beside the question or in the place of the answer: bytes in a stream, not JSON."""
+
+    NONE = auto()
+    SENT = auto()  #: it is the body of the request; the question's fields stand in path and query
+    ANSWERED = auto()  #: it is the body of the answer
+
+
 @dataclass(frozen=True)
 class Route:
     """Where the HTTP API has it. Fields of the question that the path names are taken from there."""
@@ -92,6 +100,7 @@ class UseCase(Generic[Q, A]):
     summary: str  #: what it does, for people; its first sentence stands for itself
     long: bool = False  #: it may take longer than a minute: who waits is told how far it is (``progress.py``)
     largest: int = LARGEST  #: bytes of its question, as JSON
+    content: Content = Content.NONE
 
     @property
     def about_reservation(self) -> bool:
@@ -100,7 +109,7 @@ class UseCase(Generic[Q, A]):
         return self.rule is Rule.OWNERS or (named and self.rule is Rule.OPERATORS)
 
     def document(self, answer: A) -> Any:
-        """The answer for programs: what ``--json`` prints and the HTTP API sends."""
+        """The answer for programs, but for a file: what ``--json`` prints and the HTTP API sends."""
         return TypeAdapter(self.answer).dump_python(answer, mode="json", by_alias=True)
 
 
@@ -118,9 +127,10 @@ def read(
     *,
     long: bool = False,
     largest: int = LARGEST,
+    content: Content = Content.NONE,
 ) -> UseCase[Q, A]:
     """Declare a use case that changes nothing."""
-    return _declared(UseCase(name, rule, False, question, answer, route, summary, long, largest))
+    return _declared(UseCase(name, rule, False, question, answer, route, summary, long, largest, content))
 
 
 def act(
@@ -133,9 +143,10 @@ def act(
     *,
     long: bool = False,
     largest: int = LARGEST,
+    content: Content = Content.NONE,
 ) -> UseCase[Q, A]:
     """Declare a use case that changes something: its intent is recorded before it runs."""
-    return _declared(UseCase(name, rule, True, question, answer, route, summary, long, largest))
+    return _declared(UseCase(name, rule, True, question, answer, route, summary, long, largest, content))
 
 
 def _declared(made: UseCase[Q, A]) -> UseCase[Q, A]:

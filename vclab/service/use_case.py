@@ -7,7 +7,7 @@ import asyncio
 import importlib
 import threading
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -35,6 +35,7 @@ class Call:
     intent: str = ""  #: of an act: the id under which it is recorded, and which messages to workflows carry
     own: ReservationView | None = None  #: the reservation that was named, if the rule finds it
     told: Told = nobody  #: is told how far work is that takes long
+    content: AsyncIterator[bytes] | None = None  #: the file that goes along, of a use case to which one is sent
 
     @property
     def reservation(self) -> ReservationView:
@@ -63,14 +64,21 @@ class Call:
 
 
 async def perform(
-    use_case: UseCase[Q, A], backend: Backend, actor: Actor, question: Q, told: Told = nobody, intent: str = ""
+    use_case: UseCase[Q, A],
+    backend: Backend,
+    actor: Actor,
+    question: Q,
+    told: Told = nobody,
+    intent: str = "",
+    content: AsyncIterator[bytes] | None = None,
 ) -> A:
     """Check the rule, record the intent, run. Raises ``Refused``, ``NotFound``, ``Invalid``, ``Unreachable``.
 
     ``intent``: the id under which an act is recorded; empty: a new one. A repeat with the same id changes nothing.
+    ``content``: the file that goes along, of a use case to which one is sent.
     """
     try:
-        call = replace(await permitted(use_case, backend, actor, question), told=told)
+        call = replace(await permitted(use_case, backend, actor, question), told=told, content=content)
     except Refused as error:
         await _refused(use_case, Call(backend, actor, intent or uuid.uuid4().hex), question, error)
         raise

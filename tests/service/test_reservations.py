@@ -235,8 +235,8 @@ async def test_the_audit_lists_acts_by_their_actor_and_what_they_were_upon(backe
         found = await perform(audit.listing, backend, OLGA, Asked.model_validate(asked))
         return [each.id for each in found if len(each.id) == 2]  # others were tried in vain by other tests
 
-    assert await ids() == ["i1", "i2", "i3"]
-    assert await ids(since=NOW + 2 * MINUTE) == ["i2", "i3"]
+    assert await ids() == ["i3", "i2", "i1"]
+    assert await ids(since=NOW + 2 * MINUTE) == ["i3", "i2"]
     assert await ids(since=NOW + 2 * MINUTE, until=NOW + 3 * MINUTE) == ["i2"]
     assert await ids(address="192.0.2.3") == ["i3"]
     assert await ids(token="t1") == ["i1"]
@@ -244,8 +244,10 @@ async def test_the_audit_lists_acts_by_their_actor_and_what_they_were_upon(backe
     assert await ids(user="alice", limit=1) == ["i1"]
     with pytest.raises(Invalid, match="has no time zone"):
         await ids(since=NOW.replace(tzinfo=None))
+    assert await ids(until=NOW + 9 * MINUTE, since=NOW + MINUTE, limit=2) == ["i3", "i2"]
+    assert await ids(limit=2, since=NOW + MINUTE, cursor="i2") == ["i1"]
     assert await ids(user="olga") == ["i2"]
-    assert await ids(subject="3A4B5") == ["i1", "i2"]
+    assert await ids(subject="3A4B5") == ["i2", "i1"]
     assert await ids(subject="esx1") == []
     (one,) = await perform(audit.listing, backend, OLGA, Asked(user="olga"))
     assert (one.outcome, one.detail, one.for_user, one.account) == ("refused", "has ended", "alice", "root")

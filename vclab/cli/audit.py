@@ -90,7 +90,7 @@ async def _ask(client: Client, asked: Asked, since: str, until: str) -> tuple[tu
     zone, now = await zone_for(client), utc_now()
     said = {"since": since, "until": until}
     times = {name: parse_past(text, zone, now) for name, text in said.items() if text}
-    return await client.call(acts.listing, asked.model_copy(update=times)), zone
+    return (await client.call(acts.listing, asked.model_copy(update=times)))[::-1], zone
 
 
 def _row(intent: Intent, zone: ZoneInfo) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from vclab.contract.use_case import Question, Rule, get, read
+from vclab.contract.use_case import Paged, Rule, get, read
 from vclab.contract.views import Time, View
 from vclab.model.intents import Outcome
 
@@ -27,8 +27,8 @@ class Intent(View):
     answered_at: Time | None
 
 
-class Asked(Question):
-    """Whose acts, upon what, when, from where, by which token; empty: all. The newest ``limit``."""
+class Asked(Paged):
+    """Whose acts, upon what, when, from where, by which token; empty: all."""
 
     user: str = ""
     subject: str = ""
@@ -46,5 +46,6 @@ listing = read(
     Asked,
     tuple[Intent, ...],
     get("/acts"),
-    "What people asked for, also in vain: the newest acts that fit all that is given, oldest first.",
+    "What people asked for, also in vain: the acts that fit all that is given, newest first.",
+    pages="id",
 )

@@ -26,6 +26,7 @@ async def listing(call: Call, question: Asked) -> tuple[Intent, ...]:
         outcome=question.outcome,
         since=question.since,
         until=question.until,
+        before=question.cursor,
     )
     found = await call.backend.read(lambda s: intents.newest(s, question.limit, sought))
     return tuple(

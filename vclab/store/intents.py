@@ -74,11 +74,15 @@ class Sought:
     outcome: Outcome | None = None
     since: datetime | None = None
     until: datetime | None = None
+    before: str = ""  #: only older ones than the intent of this id
 
 
 def newest(session: Session, limit: int, sought: Sought = Sought()) -> list[Intent]:
-    """The newest ``limit`` intents that fit, oldest first."""
-    query = sa.select(models.Intent).order_by(models.Intent.at.desc(), models.Intent.id).limit(limit)
+    """The newest ``limit`` intents that fit, newest first. Raises ``NotFound`` when there is no intent ``before``."""
+    query = sa.select(models.Intent).order_by(models.Intent.at.desc(), models.Intent.id.desc()).limit(limit)
+    if sought.before:
+        there = find(session, sought.before)
+        query = query.where(sa.tuple_(models.Intent.at, models.Intent.id) < sa.tuple_(utc(there.at), there.id))
     for name in ("actor", "subject", "address", "token", "outcome"):
         if value := getattr(sought, name):
             query = query.where(getattr(models.Intent, name) == value)
@@ -86,7 +90,7 @@ def newest(session: Session, limit: int, sought: Sought = Sought()) -> list[Inte
         query = query.where(models.Intent.at >= utc(sought.since))
     if sought.until:
         query = query.where(models.Intent.at < utc(sought.until))
-    return [_intent(row) for row in session.scalars(query)][::-1]
+    return [_intent(row) for row in session.scalars(query)]
 
 
 def _intent(row: models.Intent) -> Intent:

@@ -74,6 +74,7 @@ class Problem(BaseModel):
     code: str
     hint: str  #: what to change; empty: nothing helps
     errors: tuple[Mistake, ...]  #: of values that were sent
+    more: dict[str, Any]  #: for programs
 
 
 class ApiError(VclabError):
@@ -90,11 +91,12 @@ def problem(
     hint: str = "",
     errors: Sequence[Mistake] = (),
     headers: Mapping[str, str] | None = None,
+    rest: Mapping[str, Any] | None = None,
 ) -> Response:
-    """The answer that says so."""
+    """The answer that says so. ``rest``: what is ``more`` of it."""
     status = STATUS.get(code, 409)
-    more = {"Retry-After": str(RETRY_AFTER)} if code in _AGAIN else {}
-    more |= {"WWW-Authenticate": 'Bearer realm="vclab"'} if code == "unauthenticated" else {}
+    fields = {"Retry-After": str(RETRY_AFTER)} if code in _AGAIN else {}
+    fields |= {"WWW-Authenticate": 'Bearer realm="vclab"'} if code == "unauthenticated" else {}
     shown = Problem(
         type=f"urn:vclab:problem:{code}",
         title=HTTPStatus(status).phrase,
@@ -103,8 +105,9 @@ def problem(
         code=code,
         hint=hint,
         errors=tuple(errors),
+        more=dict(rest or {}),
     )
-    return Response(shown.model_dump_json(), status, more | dict(headers or {}), MEDIA_TYPE)
+    return Response(shown.model_dump_json(), status, fields | dict(headers or {}), MEDIA_TYPE)
 
 
 def of_error(error: VclabError) -> Response:
@@ -113,7 +116,12 @@ def of_error(error: VclabError) -> Response:
         return problem(error.problem, error.message, error.hint, headers=error.headers)
     if isinstance(error, TooMany):
         return problem(error.code, error.message, error.hint, headers={"Retry-After": str(error.retry_after)})
-    return problem(error.code if error.code in STATUS else "failed", error.message, error.hint)
+    return problem(error.code if error.code in STATUS else "failed", error.message, error.hint, rest=error.more)
+
+
+def of_raised(error: VclabError | ValidationError) -> Response:
+    """What a use case, or a check of its question, has raised."""
+    return of_values(error) if isinstance(error, ValidationError) else of_error(error)
 
 
 def of_values(error: ValidationError) -> Response:

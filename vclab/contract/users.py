@@ -3,7 +3,7 @@
 from pydantic import SecretStr
 
 from vclab.contract.retiring import Disable, Named
-from vclab.contract.use_case import Nothing, Rule, act, delete, get, patch, post, put, read
+from vclab.contract.use_case import Paged, Rule, act, delete, get, patch, post, put, read
 from vclab.contract.views import Time, View
 
 
@@ -19,6 +19,12 @@ class Person(View):
     imaging: bool  #: they may reserve for imaging, and capture
     disabled_at: Time | None  #: they can't reserve since then; null: they can
     disabled_why: str
+
+
+class Which(Paged):
+    """Which people to list; what is empty is not asked for."""
+
+    affiliation: str = ""
 
 
 class Add(Named):
@@ -73,10 +79,11 @@ class Forgotten(View):
 listing = read(
     "users.listing",
     Rule.ANYBODY,
-    Nothing,
+    Which,
     tuple[Person, ...],
     get("/users"),
     "All people who may reserve, by login name.",
+    pages="login",
 )
 
 

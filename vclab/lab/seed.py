@@ -3,10 +3,8 @@
 Everything here may be run at each ``up``: what is there already stays as it is.
 """
 
-import hashlib
 import json
 import os
-import ssl
 import tempfile
 import tomllib
 from collections.abc import Mapping
@@ -15,7 +13,7 @@ from typing import Any
 
 from vclab import settings as configuration
 from vclab.debian import Say
-from vclab.lab import certificates, disks, metal, metal_image, rootfs
+from vclab.lab import certificates, disks, metal, metal_image, passwords, rootfs
 from vclab.lab.errors import LabError
 from vclab.lab.layout import (
     API_ADDRESS,
@@ -39,18 +37,14 @@ from vclab.lab.stock import (
     NO_SSH,
     NODES,
     OPERATOR,
-    PASSWORD_REF,
 )
 from vclab.library.repository import Repository
 from vclab.model.catalog import Image
 from vclab.provisioning.vsphere.data import ImageData
-from vclab.secrets.store import SecretStore
 from vclab.settings import Settings
 
 LOCAL = "local"
 """The certificate of the tools that root runs on the management node: an operator's."""
-BMC_PASSWORD_LETTERS = 16
-"""IPMI takes no more than 20."""
 
 
 def prepare(layout: Layout, tree: Path, say: Say) -> None:
@@ -81,14 +75,13 @@ def prepare(layout: Layout, tree: Path, say: Say) -> None:
     for machine in LAB_MACHINES:
         put_lab_machine(layout, machine.name, shared)
     metal.prepare(layout)
-    secrets = SecretStore(layout.secrets)
-    _write_private(layout.vcenter / "password", secrets.generate(PASSWORD_REF, 24))
     certificates.self_signed(layout.vcenter, ENDPOINT, layout.address)
+    _write_private(layout.vcenter / "password", passwords.of_vcenter(layout))
     issue(layout)
     for node in NODES:
-        secrets.generate(node.password_ref, BMC_PASSWORD_LETTERS)
         if node.redfish:
             certificates.self_signed(layout.nodes / node.name, node.name, node.bmc_address)
+        passwords.of_bmc(layout, node)
     write_settings(layout)
 
 
@@ -140,12 +133,6 @@ def issue(layout: Layout) -> None:
     layout.temporal_profile.write_text("\n".join(to_toml({"profile": {"default": profile}})).lstrip() + "\n")
 
 
-def fingerprint(folder: Path) -> str:
-    """SHA-256 of the certificate in a folder, lower-case hex."""
-    pem = (folder / "cert.pem").read_text()
-    return hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
-
-
 # The settings file.
 
 HEADER = """\
@@ -161,6 +148,7 @@ def lab_settings(layout: Layout) -> dict[str, Any]:
         "installation": layout.tag,
         "database": f"sqlite:///{layout.database}",
         "secrets_dir": str(layout.secrets),
+        "secret_keys": str(layout.secret_keys),
         "ssh_key": str(layout.ssh_key),
         "management_addresses": ours,
         "dhcp_leases": str(layout.leases),

@@ -22,7 +22,7 @@ from vclab.model.reservations import ReservationView, ReserveRequest
 from vclab.model.rules import why_not_duration, why_not_start
 from vclab.model.states import Ending, ending_words
 from vclab.model.typed import near, quoted
-from vclab.secrets.store import SecretMissing, of_tenure
+from vclab.secrets.references import SecretMissing, SecretSealed, of_tenure
 from vclab.service import checks
 from vclab.service.actor import Actor
 from vclab.service.backend import Backend
@@ -241,7 +241,7 @@ async def password(call: Call, question: Named) -> Password:
         if view.password_ref:
             reference = of_tenure(view.password_ref, view.computer, view.generation)
             return Password(password=call.backend.secrets.get(reference))
-    except (SecretMissing, PermissionError):
+    except (SecretMissing, SecretSealed, PermissionError):
         pass
     raise Refused(f"no password of {view.id} can be read here", "log in with your SSH key")
 

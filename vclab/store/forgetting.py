@@ -26,6 +26,7 @@ ADDRESS = "(address)"
 """Stands for an address that a forgotten person came from."""
 THEIRS: dict[str, str] = {
     "device_codes": "user",
+    "keyed_acts": "actor",
     "local_passwords": "user",
     "provider_accounts": "user",
     "tokens": "user",

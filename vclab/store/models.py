@@ -182,6 +182,10 @@ class Computer(Base):
         self.load_intent, self.load_image, self.load_revision = "", "", 0
 
 
+FAILED = "ending = 'failed' AND dismissed_at IS NULL"
+"""Of a reservation: it failed, and nobody has said that they have seen it."""
+
+
 class Reservation(Base):
     """A reservation. Kept for good, as the record of who had which computer and how it ended."""
 
@@ -191,6 +195,8 @@ class Reservation(Base):
         Index("ix_reservations_state_user", "state", "user"),
         Index("ix_reservations_user_created", "user", "created"),
         Index("ix_reservations_ends", "ends"),
+        Index("ix_reservations_state_created", "state", "created", "id"),
+        Index("ix_reservations_failed", "ends", sqlite_where=text(FAILED), postgresql_where=text(FAILED)),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from vclab.api.sign_in.openid import NotThere, Provider, Said
 from vclab.model.errors import NotFound, Refused, Unreachable
 from vclab.model.people import Account
-from vclab.secrets.store import SecretMissing
+from vclab.secrets.references import SecretMissing
 from vclab.service.backend import Backend
 from vclab.store import people, tokens
 

@@ -14,6 +14,7 @@ TIME = sa.DateTime(timezone=True)
 WORD = sa.String(20)
 OPEN = sa.text("ended_at IS NULL")
 HELD = sa.text("released_at IS NULL")
+FAILED = sa.text("ending = 'failed' AND dismissed_at IS NULL")
 PRODUCTION = sa.text("state = 'production'")
 
 SQLITE_REFUSAL = """
@@ -420,6 +421,8 @@ def _reservations() -> None:
     op.create_index("ix_reservations_user_created", "reservations", ["user", "created"])
     op.create_index("ix_reservations_created", "reservations", ["created"])
     op.create_index("ix_reservations_ends", "reservations", ["ends"])
+    op.create_index("ix_reservations_state_created", "reservations", ["state", "created", "id"])
+    op.create_index("ix_reservations_failed", "reservations", ["ends"], sqlite_where=FAILED, postgresql_where=FAILED)
 
 
 def _captures() -> None:

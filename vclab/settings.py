@@ -178,6 +178,8 @@ class ApiSettings(Section):
     tls_cert: Path | None = None  #: with the chain; none: plain HTTP, behind a proxy or on this machine only
     tls_key: Path | None = None
     trusted_proxies: tuple[Network, ...] = ()  #: whose word of where a request comes from is taken
+    temporal_ui: Annotated[str, AfterValidator(_url)] = ""
+    """Where Temporal's web UI listens; operators who are signed in see it below ``/temporal``. Empty: nobody does."""
     metrics: Listen = ""  #: ADDRESS:PORT of its page for Prometheus; empty: no page
     stop_seconds: Wait = 30  #: requests that run have so long when it is asked to stop
     limits: ApiLimitSettings = ApiLimitSettings()

@@ -12,6 +12,7 @@ from vclab.api.log import AccessLog
 from vclab.api.operations import Authenticate, operations, tagged
 from vclab.api.sign_in.devices import devices
 from vclab.api.sign_in.pages import pages
+from vclab.api.temporal_ui import temporal_ui
 from vclab.contract import USE_CASES
 from vclab.contract.use_case import LARGEST, Content
 from vclab.service.backend import Backend
@@ -29,6 +30,7 @@ def make_app(backend: Backend, authenticate: Authenticate = actor_of) -> FastAPI
     app.include_router(devices(backend), prefix=PREFIX)
     app.include_router(pages(backend))
     app.include_router(_described(app), prefix=PREFIX)
+    app.include_router(temporal_ui(backend, authenticate))
     app.add_middleware(Limits, limits=backend.settings.api.limits, larger=_larger(), files=_files())
     app.add_middleware(AccessLog)
     return app

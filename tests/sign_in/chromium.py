@@ -16,6 +16,10 @@ ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 """The name that the protocol has for a reference to an element."""
 
 
+class Gone(Exception):
+    """The page that had the element has been left."""
+
+
 class Chromium:
     """One window. Each call waits up to ten seconds for what it looks for."""
 
@@ -41,12 +45,25 @@ class Chromium:
         """What a person reads there."""
         return str(self._ask("GET", f"{self._element(css)}/text"))
 
+    def until(self, text: str, css: str = "body") -> str:
+        """The same, when this is among it: a click may be answered before its page is there."""
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                seen = self.text(css)
+            except Gone:
+                seen = ""
+            if text in seen or time.monotonic() > deadline:
+                assert text in seen, seen
+                return seen
+            time.sleep(0.05)
+
     def type(self, css: str, text: str) -> None:
         """Type into a field."""
         self._ask("POST", f"{self._element(css)}/value", {"text": text})
 
     def click(self, css: str) -> None:
-        """Click, and wait for the page that this leads to."""
+        """Click. What follows is waited for by ``until``, or by the element of the next page that is asked for."""
         self._ask("POST", f"{self._element(css)}/click", {})
 
     def cookie(self, name: str) -> dict[str, Any]:
@@ -69,6 +86,8 @@ class Chromium:
     def _ask(self, method: str, path: str, body: Any = None) -> Any:
         answer = self._http.request(method, path, json=body)
         value = answer.json()["value"]
+        if answer.status_code == 404 and "stale" in value["error"]:
+            raise Gone(value["error"])
         assert answer.status_code == 200, value
         return value
 

@@ -90,6 +90,16 @@ TABLES: Mapping[str, Rights] = {
     "keyed_acts": Rights(
         worker="read change(actor, key, asked, intent, reservation, answer) delete", api=ALL, reader=""
     ),
+    # Who people are. The worker forgets a person, also where their name stands in what became of others' tokens.
+    "provider_accounts": Rights(worker="read delete", api=ALL),
+    "local_passwords": Rights(worker="read(user) delete", api=ALL, reader=""),
+    "tokens": Rights(worker="read(id, user, why_ended) change(why_ended) delete", api=ALL, reader=""),
+    "device_codes": Rights(worker="read(user) delete", api=ALL, reader=""),
+    "pending_sign_ins": Rights(worker="", api=ALL, reader=""),
+    "sign_in_attempts": Rights(worker="", api=ALL, reader=""),
+    "emergency_codes": Rights(
+        worker="read(digest, made_by) change(made_by)", api="read add change(used_at, used_from) delete", reader=""
+    ),
     "alembic_version": Rights(worker="read", api="read"),
 }
 
@@ -196,7 +206,8 @@ def _granted(prefix: str, role: str, table: str, rights: Rights) -> Iterator[str
     name, adds = _name(prefix, role), False
     for verb, columns in _RIGHT.findall(rights.of(role)):
         adds = adds or verb == "add"
-        only = f" ({columns})" if columns else ""
+        quoted = ", ".join(f'"{column.strip()}"' for column in columns.split(","))  # "user" is a word of SQL
+        only = f" ({quoted})" if columns else ""
         yield f"GRANT {_VERBS[verb]}{only} ON {table} TO {name}"
     if adds:
         yield _sequence(table, name)

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.api.serving import serving, token_of
@@ -100,6 +102,12 @@ async def test_tokens_for_programs(lab: Lab, url: str, command: Command, tmp_pat
     assert "ended" in (await command("token", "list")).out
     assert (await command("logout")).code == 0
     (await command("list")).one_line_error(3, f"run `vclab login {url}`")
+
+
+async def test_each_answer_tells_the_version(url: str) -> None:
+    async with httpx.AsyncClient() as plain:
+        answers = [await plain.get(f"{url}{path}") for path in ("/api/v1/me", "/nowhere")]
+    assert [each.headers["vclab-version"] for each in answers] == [version("vclab")] * 2
 
 
 async def test_another_persons_reservation_is_not_found(lab: Lab, url: str, command: Command) -> None:

@@ -7,6 +7,7 @@ import re
 import sys
 import uuid
 from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import version
@@ -108,6 +109,13 @@ class Http:
         """A form, for what is no use case; the status and the document. Raises as ``call``, but for what was told."""
         answer = await self._answered(_Request("POST", path), form)
         return answer.status, answer.document
+
+    def streamed(
+        self, path: str, query: Mapping[str, Any], headers: Mapping[str, str], silent: float
+    ) -> AbstractAsyncContextManager[httpx.Response]:
+        """The answer to a GET while it comes. Raises ``httpx.TransportError``, also after ``silent`` seconds."""
+        timeout = httpx.Timeout(CONNECT, read=silent)
+        return self._http().stream("GET", PREFIX + path, params=query, headers=headers, timeout=timeout)
 
     async def close(self) -> None:
         """End its connections."""

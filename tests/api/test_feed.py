@@ -18,6 +18,7 @@ from fastapi import Request
 from tests.service.conftest import Lab, lab, seeded
 from vclab.api import feed as api_feed
 from vclab.api.app import PREFIX, make_app
+from vclab.api.server import Server
 from vclab.cli import list as listing
 from vclab.cli import progress
 from vclab.cli.progress import Lines
@@ -76,8 +77,8 @@ class Site:
 async def serving(lab: Lab, people: People) -> AsyncIterator[str]:
     """One API server of the installation; several may be at work."""
     app = make_app(lab.backend, people.actor_of)
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, lifespan="off", log_config=None, timeout_graceful_shutdown=0)
-    server = uvicorn.Server(config)
+    config = uvicorn.Config(app, host="127.0.0.1", port=0, lifespan="off", log_config=None)  # it waits for ever
+    server = Server(config)
     running = asyncio.create_task(server.serve())
     while not server.started:
         await asyncio.sleep(0.01)

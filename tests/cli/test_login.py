@@ -3,6 +3,11 @@
 import asyncio
 import io
 import json
+import os
+import signal
+import socket
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -157,6 +162,26 @@ async def test_contexts(command: Command, lab: tuple[Server, Scripted]) -> None:
     assert TOKEN not in said.out
     assert (await command("context", "remove", "one")).code == 0
     (await command("context", "use", "one")).one_line_error(4, "there are two")
+
+
+def test_ctrl_c_while_a_server_is_silent(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text(TOKEN)
+    file.chmod(0o600)
+    words = [sys.executable, "-c", "from vclab.cli.main import main; main()", "list", "--json"]
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(60)
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        environment = os.environ | {"VCLAB_URL": url, "VCLAB_TOKEN_FILE": str(file)}
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        with subprocess.Popen(words, env=environment, **pipes) as child:  # type: ignore[call-overload]
+            connection, _ = silent.accept()
+            assert connection.recv(4)  # it has asked, and waits
+            child.send_signal(signal.SIGINT)
+            out, err = child.communicate(timeout=60)
+            connection.close()
+    assert (child.returncode, err) == (130, "")
+    assert json.loads(out)["error"]["code"] == "interrupted"
 
 
 async def test_a_certificate_is_confirmed_or_vouched_for(command: Command, certificates: Path) -> None:

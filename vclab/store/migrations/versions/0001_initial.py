@@ -122,9 +122,15 @@ FEED = {
     "host_rests": "'host', {row}.endpoint || '/' || {row}.host, ''",
     "repositories": "'repository', {row}.name, ''",
     "users": "'user', {row}.login, {row}.login",
+    "provider_accounts": """'user', {row}."user", {row}."user\"""",
+    "tokens": """'token', {row}.id, coalesce({row}."user", '')""",
 }
 """What the feed says of a changed row: kind, thing, whose it is."""
-FEED_QUIET = {"copies": ("seen_at", "tried_at")}
+FEED_QUIET = {
+    "copies": ("seen_at", "tried_at"),
+    "provider_accounts": ("refresh_ref", "confirmed_at", "check_at"),
+    "tokens": ("used_at",),
+}
 """Columns that are written again and again, and of which the feed says nothing."""
 
 

@@ -24,6 +24,8 @@ from vclab.store.sign_ins import Pauses
 
 OF_ACCOUNT, OF_ADDRESS = Pauses(free=5), Pauses(free=30)
 """A university behind one address has more than one person who mistypes."""
+OF_PROGRAMS = Pauses(free=300)
+"""And a class in which everybody begins with `vclab login`."""
 INTERVAL = 5.0
 """Seconds between two questions of a program that waits."""
 WRONG = "the login name or the password is wrong"
@@ -109,13 +111,15 @@ async def _attempt(backend: Backend, keys: tuple[str, ...]) -> None:
 
     def change(session: Session) -> float:
         now = datetime.now(UTC)
-        return max(
-            sign_ins.attempt(session, key, OF_ADDRESS if key.startswith("address:") else OF_ACCOUNT, now)
-            for key in keys
-        )
+        return max(sign_ins.attempt(session, key, _pauses(key), now) for key in keys)
 
     if wait := await backend.write(change):
         raise TooMany("too many attempts to sign in", wait)
+
+
+def _pauses(key: str) -> Pauses:
+    kind = key.partition(":")[0]
+    return {"address": OF_ADDRESS, "programs": OF_PROGRAMS}.get(kind, OF_ACCOUNT)
 
 
 def _account_key(login: str) -> str:
@@ -208,7 +212,7 @@ async def wait_for_person(
     backend: Backend, name: str, scopes: frozenset[Scope], address: str
 ) -> tuple[str, DeviceRequest]:
     """A program asks for a token: the device code, by which it asks again, and what it shows to people."""
-    await _attempt(backend, (f"address:device:{_network(address)}",))
+    await _attempt(backend, (f"programs:{_network(address)}",))
     now, code = datetime.now(UTC), "".join(secrets.choice(_CODE) for _ in range(8))
     until = now + timedelta(seconds=backend.settings.sign_in.device)
     request = DeviceRequest(f"{code[:4]}-{code[4:]}", name, scopes, address, now, until)
@@ -227,6 +231,7 @@ async def token_for_program(backend: Backend, device_code: str) -> tuple[str, st
     secret, made = await make_token(
         backend, Kind.LOGIN, asked.who, request.name, request.scopes, request.address, until
     )
+    await backend.write(lambda session: sign_ins.succeeded(session, f"programs:{_network(request.address)}"))
     return "", secret, made
 
 

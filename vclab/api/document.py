@@ -3,7 +3,7 @@
 import inspect
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from typing import Any, Literal
 
@@ -83,6 +83,8 @@ def document(app: FastAPI) -> Schema:
     }
     made["security"] = [{"token": []}]
     paths = made.setdefault("paths", {})
+    for operation in (each for path in paths.values() for each in path.values()):
+        _complete(operation, schemas)
     for use_case in contract.USE_CASES.values():
         route = use_case.route
         operation = _operation(use_case, references, schemas)
@@ -91,6 +93,23 @@ def document(app: FastAPI) -> Schema:
     made["components"]["responses"] = _problems()
     made["components"]["schemas"] = _used(made, schemas)
     return made
+
+
+def _complete(operation: Schema, schemas: Schema) -> None:
+    """Of what another router describes itself: it needs no token, and its problems are as everywhere."""
+    contents = [each.get("content", {}) for each in operation["responses"].values()]
+    for content in (*contents, operation.get("requestBody", {}).get("content", {})):
+        for media in content.values():
+            media.setdefault("example", examples.of("", media["schema"], schemas))
+    operation["security"] = []
+    own = {status: each for status, each in operation["responses"].items() if status != "422"}
+    operation["responses"] = _references(()) | own
+
+
+def _references(never: Collection[str]) -> Schema:
+    """The problems that there may be, but for some codes."""
+    statuses = sorted({status for code, status in STATUS.items() if code not in never})
+    return {str(status): {"$ref": f"#/components/responses/{status}"} for status in statuses}
 
 
 def _used(made: Schema, schemas: Schema) -> Schema:
@@ -265,8 +284,7 @@ def _responses(use_case: UseCase[Any, Any], references: Mapping[tuple[str, Mode]
         made["200"]["headers"] = {"ETag": {"schema": {"type": "string"}, "description": "Of this answer."}}
         made["304"] = {"description": "It is as the caller knows it."}
     never = (OF_BODIES if in_query(use_case) else ()) + (() if use_case.acts else OF_ACTS)
-    statuses = sorted({status for code, status in STATUS.items() if code not in never})
-    return made | {str(status): {"$ref": f"#/components/responses/{status}"} for status in statuses}
+    return made | _references(never)
 
 
 def _list(items: Schema) -> Schema:

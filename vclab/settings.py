@@ -296,6 +296,7 @@ class LibrarySettings(Section):
     """Seconds; what was captured at the end of its reservation is a test revision so long."""
     verify_every: Length = 30 * 86400  #: seconds; each copy is read back so often; 0: never
     rate: int = Field(0, ge=0, le=1_000_000)  #: MiB/s that reading back and sending take at most; 0: no limit
+    largest_file: int = Field(1 << 40, ge=1)  #: bytes of a file that somebody sends
     night: Annotated[str, AfterValidator(_night)] = ""
     """"22:00-06:00 Europe/Berlin": when copies that nobody waits for are made and read back; empty: at any time."""
 

@@ -1,5 +1,7 @@
 """The application: routes, problems and limits around one installation."""
 
+import re
+
 from fastapi import APIRouter, FastAPI, Request, Response
 
 from vclab.api import document, problems
@@ -11,7 +13,7 @@ from vclab.api.operations import Authenticate, operations, tagged
 from vclab.api.sign_in.devices import devices
 from vclab.api.sign_in.pages import pages
 from vclab.contract import USE_CASES
-from vclab.contract.use_case import LARGEST
+from vclab.contract.use_case import LARGEST, Content
 from vclab.service.backend import Backend
 
 PREFIX = "/api/v1"
@@ -27,15 +29,17 @@ def make_app(backend: Backend, authenticate: Authenticate = actor_of) -> FastAPI
     app.include_router(devices(backend), prefix=PREFIX)
     app.include_router(pages(backend))
     app.include_router(_described(app), prefix=PREFIX)
-    app.add_middleware(Limits, limits=backend.settings.api.limits, larger=_larger())
+    app.add_middleware(Limits, limits=backend.settings.api.limits, own=_own_limits(backend))
     app.add_middleware(AccessLog)
     return app
 
 
-def _larger() -> dict[str, int]:
+def _own_limits(backend: Backend) -> tuple[tuple[re.Pattern[str], int], ...]:
     """The paths to which more may be sent than elsewhere, each with how many bytes."""
-    larger = [each for each in USE_CASES.values() if each.largest > LARGEST]
-    return {PREFIX + each.route.path: each.largest for each in larger}
+    most = {each.route.path: each.largest for each in USE_CASES.values() if each.largest > LARGEST}
+    files = [each.route.path for each in USE_CASES.values() if each.content is Content.SENT]
+    most |= dict.fromkeys(files, backend.settings.library.largest_file)
+    return tuple((re.compile(PREFIX + re.sub(r"{\w+}", "[^/]+", path)), size) for path, size in most.items())
 
 
 def _described(app: FastAPI) -> APIRouter:

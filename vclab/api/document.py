@@ -15,11 +15,11 @@ from pydantic.json_schema import DefsRef, GenerateJsonSchema
 from vclab import contract
 from vclab.api import examples
 from vclab.api.idempotency import HEADER, LONGEST
-from vclab.api.operations import JSON, LARGEST_PAGE, PAGE, SECRET_ANSWERS, in_query, is_list, same_place
+from vclab.api.operations import BYTES, JSON, LARGEST_PAGE, PAGE, in_query, is_list, same_place, takes_key
 from vclab.api.problems import MEDIA_TYPE, STATUS, Problem
 from vclab.contract import acts
 from vclab.contract.progress import LINES
-from vclab.contract.use_case import MOST_LINES, UseCase
+from vclab.contract.use_case import MOST_LINES, Content, UseCase
 
 Schema = dict[str, Any]
 Mode = Literal["validation", "serialization"]
@@ -51,6 +51,8 @@ _LIMIT = {
     "default": PAGE,
     "description": f"At most so many; there are never more than {LARGEST_PAGE} in one part.",
 }
+
+_FILE: Schema = {BYTES: {"schema": {"type": "string", "contentMediaType": BYTES}, "example": ""}}
 
 _PROGRESS = '{"progress":{"what":"importing","done":1048576,"size":8388608}}\n{"answer":{}}\n'
 
@@ -150,7 +152,8 @@ def _schemas() -> tuple[Mapping[tuple[str, Mode], Schema], Schema]:
     inputs: list[tuple[str, Mode, TypeAdapter[Any]]] = []
     for use_case in contract.USE_CASES.values():
         inputs.append((use_case.name, "validation", TypeAdapter(use_case.question)))
-        inputs.append((use_case.name, "serialization", TypeAdapter(use_case.answer)))
+        if use_case.content is not Content.ANSWERED:
+            inputs.append((use_case.name, "serialization", TypeAdapter(use_case.answer)))
     inputs.append(("problem", "serialization", TypeAdapter(Problem)))
     references, rest = TypeAdapter.json_schemas(inputs, ref_template=REFERENCE, schema_generator=_Generate)
     definitions: Schema = rest.get("$defs", {})
@@ -207,6 +210,8 @@ def _operation(use_case: UseCase[Any, Any], references: Mapping[tuple[str, Mode]
         "parameters": [*_parameters(use_case, question, schemas), *_headers(use_case)],
         "responses": _responses(use_case, references, schemas),
     }
+    if use_case.content is Content.SENT:
+        return made | {"requestBody": {"required": True, "content": _FILE}}
     return made if in_query(use_case) else made | _body(use_case, question, schemas)
 
 
@@ -238,9 +243,9 @@ def _parameter(name: str, where: str, schema: Schema, required: bool, schemas: S
 
 def _headers(use_case: UseCase[Any, Any]) -> list[Schema]:
     made = []
-    if use_case.route.method == "GET":
+    if use_case.route.method == "GET" and use_case.content is Content.NONE:
         made.append(_header("If-None-Match", "The `ETag` of the answer that is known."))
-    if use_case.acts and use_case.name not in SECRET_ANSWERS:
+    if takes_key(use_case):
         words = "Any text, new for each act. With the same one it is not done twice: the first answer comes again."
         text = {"type": "string", "minLength": 1, "maxLength": LONGEST, "pattern": "^[ -~]+$"}
         made.append(_header(HEADER, words, text))
@@ -273,6 +278,8 @@ def _responses(use_case: UseCase[Any, Any], references: Mapping[tuple[str, Mode]
     made: Schema = {}
     if use_case.answer in (None, type(None)):
         made["204"] = {"description": "It is done."}
+    elif use_case.content is Content.ANSWERED:
+        made["200"] = {"description": "The file.", "content": _FILE}
     else:
         schema = references[use_case.name, "serialization"]
         schema = _list(schema) if is_list(use_case) else schema
@@ -280,10 +287,10 @@ def _responses(use_case: UseCase[Any, Any], references: Mapping[tuple[str, Mode]
         if use_case.long:
             content[LINES] = {"schema": {"type": "string"}, "example": _PROGRESS}
         made["200"] = {"description": "The answer.", "content": content}
-    if use_case.route.method == "GET":
+    if use_case.route.method == "GET" and use_case.content is Content.NONE:
         made["200"]["headers"] = {"ETag": {"schema": {"type": "string"}, "description": "Of this answer."}}
         made["304"] = {"description": "It is as the caller knows it."}
-    never = (OF_BODIES if in_query(use_case) else ()) + (() if use_case.acts else OF_ACTS)
+    never = (OF_BODIES if use_case.route.method in ("GET", "DELETE") else ()) + (() if use_case.acts else OF_ACTS)
     return made | _references(never)
 
 

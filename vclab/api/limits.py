@@ -2,9 +2,10 @@
 
 import asyncio
 import math
+import re
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
 from starlette.datastructures import Headers
@@ -15,6 +16,12 @@ from vclab.settings import ApiLimitSettings
 
 MOST_KNOWN = 100_000
 """Of whom is remembered when they asked; then those are forgotten who have not asked for longest."""
+
+
+Own = Sequence[tuple[re.Pattern[str], int]]
+"""Of paths: how many bytes may be sent."""
+PACE = 1 << 20
+"""Bytes of a body within ``body_seconds``; each further time as many may take as long again."""
 
 
 class Rate:
@@ -44,9 +51,9 @@ class Rate:
 class Limits:
     """Holds what comes in and what goes out within the limits of the settings."""
 
-    def __init__(self, app: ASGIApp, limits: ApiLimitSettings, larger: Mapping[str, int]) -> None:
-        """``larger``: paths whose requests may have more bytes than ``limits.body``."""
-        self._app, self._limits, self._larger = app, limits, larger
+    def __init__(self, app: ASGIApp, limits: ApiLimitSettings, own: Own) -> None:
+        """``own``: paths whose requests may have more bytes than ``limits.body``."""
+        self._app, self._limits, self._own = app, limits, own
         self._addresses = Rate(limits.address_rate, limits.address_burst)
         self._running = 0
 
@@ -69,7 +76,8 @@ class Limits:
         self._addresses.take(scope["client"][0] if scope.get("client") else "")
         if self._running >= self._limits.requests:
             raise ApiError("busy", f"{self._running} requests are being answered", "ask again in a moment")
-        most = max(self._limits.body, self._larger.get(scope["path"], 0))
+        own = next((most for path, most in self._own if path.fullmatch(scope["path"])), 0)
+        most = max(self._limits.body, own)
         length = Headers(scope=scope).get("content-length", "0")
         if not length.isdecimal() or int(length) > most:
             raise _too_large(most)
@@ -81,7 +89,7 @@ class _Exchange:
 
     def __init__(self, limits: ApiLimitSettings, most: int, scope: Scope, receive: Receive, send: Send) -> None:
         self._limits, self._most, self._scope, self._receive, self._send = limits, most, scope, receive, send
-        self._deadline = asyncio.get_running_loop().time() + limits.body_seconds
+        self._began = asyncio.get_running_loop().time()
         self._bytes, self._whole, self._answered = 0, False, False
 
     async def run(self, app: ASGIApp) -> None:
@@ -96,7 +104,8 @@ class _Exchange:
         """The next part of the body. Raises ``ApiError`` when there is too much of it, or it does not come."""
         if self._whole:
             return await self._receive()
-        message = await _in_time(self._receive, self._deadline, self._limits.body_seconds)
+        deadline = self._began + self._limits.body_seconds * (1 + self._bytes // PACE)
+        message = await _in_time(self._receive, deadline, self._limits.body_seconds)
         self._bytes += len(message.get("body", b""))
         self._whole = not message.get("more_body", False)
         if self._bytes > self._most:

@@ -9,6 +9,7 @@ from typing import Any, get_origin
 
 import pydantic_core
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import StreamingResponse
 from pydantic import TypeAdapter, ValidationError
 
 from vclab import contract
@@ -19,7 +20,7 @@ from vclab.api.limits import Rate
 from vclab.api.problems import ApiError, of_raised
 from vclab.contract import acts, tokens
 from vclab.contract.progress import Told, nobody
-from vclab.contract.use_case import Paged, Question, UseCase
+from vclab.contract.use_case import Content, Paged, Question, UseCase
 from vclab.model.errors import VclabError
 from vclab.service.actor import Actor
 from vclab.service.backend import Backend
@@ -28,6 +29,7 @@ from vclab.service.use_case import perform
 Authenticate = Callable[[Backend, Request], Awaitable[Actor]]
 
 JSON = "application/json"
+BYTES = "application/octet-stream"
 LARGEST = 2**63 - 1
 """Of whole numbers: what a database takes."""
 
@@ -88,7 +90,7 @@ class Operation:
         if not self.use_case.acts:
             return await self._read(asking)
         key = asking.request.headers.get(idempotency.HEADER)
-        if key is None or self.use_case.name in SECRET_ANSWERS:
+        if key is None or not takes_key(self.use_case):
             return await self._act(asking, Ids.new())
         fingerprint = idempotency.fingerprint(self.use_case.name, asking.question)
         login = asking.actor.login
@@ -100,6 +102,9 @@ class Operation:
         request, question = asking.request, asking.question
         if isinstance(question, Paged):
             body = await self._page(asking.actor, question)
+        elif self.use_case.content is Content.ANSWERED:
+            file = await perform(self.use_case, self.backend, asking.actor, question)
+            return StreamingResponse(file, media_type=BYTES, headers={"Cache-Control": "no-store"})
         else:
             answer = await perform(self.use_case, self.backend, asking.actor, question, asking.told)
             body = document(self.use_case, answer)
@@ -117,7 +122,8 @@ class Operation:
         question = asking.question
         if isinstance(question, acts.Reserve) and not question.reservation:
             question = question.model_copy(update={"reservation": ids.reservation})
-        done = await perform(self.use_case, self.backend, asking.actor, question, asking.told, ids.intent)
+        file = asking.request.stream() if self.use_case.content is Content.SENT else None
+        done = await perform(self.use_case, self.backend, asking.actor, question, asking.told, ids.intent, file)
         return plain(document(self.use_case, done))
 
     async def _act_or_problem(self, asking: "Asking", ids: Ids) -> Response:
@@ -139,6 +145,11 @@ class Operation:
         body = document(shown, await perform(shown, self.backend, actor, question))
         if not matches(known, etag(body)):
             raise ApiError("changed", "it has changed since it was read", "read it again, and decide anew")
+
+
+def takes_key(use_case: UseCase[Any, Any]) -> bool:
+    """An act that is done once for each key. A file goes on where it ended, and so is never sent twice."""
+    return use_case.acts and use_case.name not in SECRET_ANSWERS and use_case.content is Content.NONE
 
 
 def same_place(use_case: UseCase[Any, Any]) -> UseCase[Any, Any] | None:
@@ -168,7 +179,7 @@ async def asked(use_case: UseCase[Any, Any], request: Request) -> Question:
 
 def in_query(use_case: UseCase[Any, Any]) -> bool:
     """What is not in the path is in the query; else in the body."""
-    return use_case.route.method in ("GET", "DELETE")
+    return use_case.route.method in ("GET", "DELETE") or use_case.content is not Content.NONE
 
 
 def _in_query(use_case: UseCase[Any, Any], request: Request) -> dict[str, Any]:

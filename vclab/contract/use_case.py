@@ -48,6 +48,14 @@ class Rule(Enum):
     KEEPERS = auto()  #: operators, root, and the account whose secrets these are
 
 
+class Content(Enum):
+    """Whether a file goes along, beside the question or in the place of the answer: bytes in a stream, not JSON."""
+
+    NONE = auto()
+    SENT = auto()  #: it is the body of the request; the question's fields stand in path and query
+    ANSWERED = auto()  #: it is the body of the answer
+
+
 @dataclass(frozen=True)
 class Route:
     """Where the HTTP API has it. Fields of the question that the path names are taken from there."""
@@ -97,9 +105,10 @@ class UseCase(Generic[Q, A]):
     answer: "TypeForm[A]"
     route: Route
     summary: str  #: what it does, for people; its first sentence stands for itself
-    pages: str = ""  #: of a long list: the field of its last item that is the ``cursor`` of what follows
     long: bool = False  #: it may take longer than a minute: who waits is told how far it is (``progress.py``)
     largest: int = LARGEST  #: bytes of its question, as JSON
+    content: Content = Content.NONE
+    pages: str = ""  #: of a long list: the field of its last item that is the ``cursor`` of what follows
 
     @property
     def about_reservation(self) -> bool:
@@ -108,7 +117,7 @@ class UseCase(Generic[Q, A]):
         return self.rule is Rule.OWNERS or (named and self.rule is Rule.OPERATORS)
 
     def document(self, answer: A) -> Any:
-        """The answer for programs: what ``--json`` prints and the HTTP API sends."""
+        """The answer for programs, but for a file: what ``--json`` prints and the HTTP API sends."""
         return TypeAdapter(self.answer).dump_python(answer, mode="json", by_alias=True)
 
 
@@ -126,10 +135,11 @@ def read(
     *,
     long: bool = False,
     largest: int = LARGEST,
+    content: Content = Content.NONE,
     pages: str = "",
 ) -> UseCase[Q, A]:
     """Declare a use case that changes nothing. ``pages``: its question is ``Paged``."""
-    return _declared(UseCase(name, rule, False, question, answer, route, summary, pages, long, largest))
+    return _declared(UseCase(name, rule, False, question, answer, route, summary, long, largest, content, pages))
 
 
 def act(
@@ -142,9 +152,10 @@ def act(
     *,
     long: bool = False,
     largest: int = LARGEST,
+    content: Content = Content.NONE,
 ) -> UseCase[Q, A]:
     """Declare a use case that changes something: its intent is recorded before it runs."""
-    return _declared(UseCase(name, rule, True, question, answer, route, summary, "", long, largest))
+    return _declared(UseCase(name, rule, True, question, answer, route, summary, long, largest, content))
 
 
 def _declared(made: UseCase[Q, A]) -> UseCase[Q, A]:

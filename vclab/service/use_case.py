@@ -7,7 +7,7 @@ import asyncio
 import importlib
 import threading
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -36,6 +36,7 @@ class Call:
     intent: str = ""  #: of an act: the id under which it is recorded, and which messages to workflows carry
     own: ReservationView | None = None  #: the reservation that was named, if the rule finds it
     told: Told = nobody  #: is told how far work is that takes long
+    content: AsyncIterator[bytes] | None = None  #: the file that goes along, of a use case to which one is sent
 
     @property
     def reservation(self) -> ReservationView:
@@ -64,13 +65,20 @@ class Call:
 
 
 async def perform(
-    use_case: UseCase[Q, A], backend: Backend, actor: Actor, question: Q, told: Told = nobody, intent: str = ""
+    use_case: UseCase[Q, A],
+    backend: Backend,
+    actor: Actor,
+    question: Q,
+    told: Told = nobody,
+    intent: str = "",
+    content: AsyncIterator[bytes] | None = None,
 ) -> A:
     """Check the rule, record the intent, run. Raises ``Refused``, ``NotFound``, ``Invalid``, ``Unreachable``.
 
     ``intent``: the id under which an act is recorded; empty: a new one. A repeat with the same id changes nothing.
+    ``content``: the file that goes along, of a use case to which one is sent.
     """
-    call = replace(await permitted(use_case, backend, actor, question), told=told)
+    call = replace(await permitted(use_case, backend, actor, question), told=told, content=content)
     if use_case.acts:
         return await _recorded(use_case, replace(call, intent=intent or uuid.uuid4().hex), question)
     return await implementation(use_case)(call, question)

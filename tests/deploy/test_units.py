@@ -8,7 +8,7 @@ import pytest
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 EXPOSURE = "25"  # tenths
-UNITS = ("vclab-worker.service", "vclab-arp@.service", "vclab-netboot.service")
+UNITS = ("vclab-worker.service", "vclab-api.service", "vclab-arp@.service", "vclab-netboot.service")
 
 
 @pytest.mark.parametrize("unit", UNITS)

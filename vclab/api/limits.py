@@ -20,6 +20,8 @@ MOST_KNOWN = 100_000
 
 Own = Sequence[tuple[re.Pattern[str], int]]
 """Of paths: how many bytes may be sent."""
+LARGEST_HEAD = 16 * 1024
+"""Bytes of a request's path and headers."""
 PACE = 1 << 20
 """Bytes of a body within ``body_seconds``; each further time as many may take as long again."""
 
@@ -78,6 +80,9 @@ class Limits:
             raise ApiError("busy", f"{self._running} requests are being answered", "ask again in a moment")
         own = next((most for path, most in self._own if path.fullmatch(scope["path"])), 0)
         most = max(self._limits.body, own)
+        size = sum(len(name) + len(value) for name, value in scope["headers"])
+        if size + len(scope.get("raw_path", b"")) + len(scope["query_string"]) > LARGEST_HEAD:
+            raise ApiError("head_too_large", f"path and headers have more than {LARGEST_HEAD:,} bytes", "send fewer")
         length = Headers(scope=scope).get("content-length", "0")
         if not length.isdecimal() or int(length) > most:
             raise _too_large(most)

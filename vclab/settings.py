@@ -178,6 +178,8 @@ class ApiSettings(Section):
     tls_cert: Path | None = None  #: with the chain; none: plain HTTP, behind a proxy or on this machine only
     tls_key: Path | None = None
     trusted_proxies: tuple[Network, ...] = ()  #: whose word of where a request comes from is taken
+    temporal_ui: Annotated[str, AfterValidator(_url)] = ""
+    """Where Temporal's web UI listens; operators who are signed in see it below ``/temporal``. Empty: nobody does."""
     metrics: Listen = ""  #: ADDRESS:PORT of its page for Prometheus; empty: no page
     stop_seconds: Wait = 30  #: requests that run have so long when it is asked to stop
     limits: ApiLimitSettings = ApiLimitSettings()
@@ -329,6 +331,7 @@ class Settings(BaseSettings):
     site: Name = "default"  #: whose hardware this machine's worker reaches
     database: str = "sqlite:////var/lib/vclab/vclab.db"
     secrets_dir: Path = Path("/var/lib/vclab/secrets")
+    secret_keys: Path | None = None  #: the folder of the keys to which they are sealed; none: "keys" beside them
     ssh_key: Path = Path("/var/lib/vclab/id_ed25519")  #: the management node's key to the computers
     management_addresses: tuple[str, ...] = ()  #: private addresses or prefixes that computers always let in
     tenant_networks: tuple[Network, ...] = ()  #: that users' computers are in; a BMC in one of them is warned of
@@ -381,6 +384,11 @@ class Settings(BaseSettings):
         """Its files are there, and fit together. Raises ``ValueError``."""
         connection(self.temporal)
         return self
+
+    @property
+    def keys_folder(self) -> Path:
+        """Where the keys of the secrets are."""
+        return self.secret_keys or self.secrets_dir.parent / "keys"
 
     def rules(self, affiliation: str = "") -> Rules:
         """The part of the settings that the store goes by, for people of this affiliation."""

@@ -279,7 +279,10 @@ async def test_bmcs_are_logged_in_to_at_once_and_a_dead_one_delays_nobody(
     there = await machines(root)
     assert [there["m1"].power, there["m2"].power] == good
     kept = lab.backend.secrets.under("power", 2)
-    assert [lab.backend.secrets.power_password(each) for each in kept] == [PASSWORD] * 2
+    with lab.store.read() as session:
+        at = [power_store.address(session, name) for name in ("m1", "m2")]
+    assert sorted(each.password_ref for each in at) == kept
+    assert [lab.backend.secrets.power_password(e.password_ref, e.address, e.fingerprint) for e in at] == [PASSWORD] * 2
     same = await root.call(computer_import.write, table_of(text, password=None))
     assert same.same == 2, "nobody is asked again"
 
@@ -344,7 +347,10 @@ async def test_nothing_stays_when_it_is_cancelled_while_it_is_written(
     loop, heard = asyncio.get_running_loop(), threading.Event()
 
     async def try_all(call: object, attempts: list[power.Attempt], by: str) -> dict[str, power.Tried]:
-        return {a.name: power.Tried(a.name, PowerAddress(str(a.address), f"power/{a.name}/x"), "p") for a in attempts}
+        return {
+            a.name: power.Tried(a.name, a.group, PowerAddress(str(a.address), f"power/{a.name}/x"), "p")
+            for a in attempts
+        }
 
     put = catalog.put_lab_computers
 

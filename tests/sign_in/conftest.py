@@ -5,12 +5,24 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 
+from tests.secret_store import secret_store
 from tests.sign_in.installation import Installation
 from tests.store.lab import seed
+from vclab.api.app import make_app
+from vclab.service import passwords
 from vclab.service.backend import Backend
 from vclab.settings import Settings
 from vclab.store.engine import open_store
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _quick_hashes() -> Iterator[None]:
+    """The same algorithm with less work: each attempt would take a fifth of a second on two processors."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_HASHER", PasswordHasher(time_cost=2, memory_cost=8192, parallelism=1))
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -35,6 +47,8 @@ def installation(tmp_path: Path, seeded: Path) -> Iterator[Installation]:
             "operators": ("olga",),
         }
     )
-    made = Installation(Backend(settings))
+    secret_store(tmp_path / "secrets")
+    backend = Backend(settings)
+    made = Installation(backend, make_app(backend))
     yield made
     made.backend.store.close()

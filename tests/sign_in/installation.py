@@ -1,18 +1,18 @@
 """An installation with an API server in this process."""
 
+import html
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 import httpx
-from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
+from fastapi import FastAPI
 from sqlalchemy.orm import Session
 
-from vclab.api.authentication import actor_of
 from vclab.model import tokens as text
-from vclab.model.errors import Unauthenticated, VclabError
+from vclab.model.errors import Unauthenticated
 from vclab.model.people import LOCAL, SignedIn
 from vclab.model.tokens import ALL, Kind, Scope
 from vclab.service.backend import Backend
@@ -20,23 +20,7 @@ from vclab.store import tokens
 
 T = TypeVar("T")
 URL = "https://lab.test"
-
-
-def small_app(backend: Backend) -> FastAPI:
-    """Says who asks, at ``/me``."""
-    app = FastAPI()
-
-    @app.exception_handler(VclabError)
-    async def problem(request: Request, error: VclabError) -> JSONResponse:
-        status = {"unauthenticated": 401, "forbidden": 403}.get(error.code, 503)
-        return JSONResponse({"code": error.code, "detail": error.message}, status)
-
-    @app.api_route("/me", methods=["GET", "POST"])
-    async def me(request: Request) -> dict[str, object]:
-        actor = await actor_of(backend, request)
-        return {"login": actor.login, "roles": sorted(actor.roles), "how": actor.authentication, "from": actor.address}
-
-    return app
+ME = "/api/v1/me"
 
 
 @dataclass(frozen=True)
@@ -44,15 +28,27 @@ class Installation:
     """Users alice, bob, carol and olga, who is an operator."""
 
     backend: Backend
+    app: FastAPI
 
     def store(self, change: Callable[[Session], T]) -> T:
         """Change the store."""
         return self.backend.store.run(change)
 
     def client(self, address: str = "192.0.2.7", url: str = URL) -> httpx.AsyncClient:
-        """A browser, or a program, that comes from there."""
-        transport = httpx.ASGITransport(small_app(self.backend), client=(address, 4711))
+        """A program that comes from there."""
+        transport = httpx.ASGITransport(self.app, client=(address, 4711))
         return httpx.AsyncClient(transport=transport, base_url=url)
+
+    def browser(self, address: str = "192.0.2.7") -> httpx.AsyncClient:
+        """A browser: it says from which pages its forms are sent."""
+        made = self.client(address)
+
+        async def say_origin(request: httpx.Request) -> None:
+            if request.method == "POST":
+                request.headers.setdefault("Origin", URL)
+
+        made.event_hooks = {"request": [say_origin]}
+        return made
 
     def token(
         self,
@@ -72,8 +68,25 @@ class Installation:
 
 async def who(client: httpx.AsyncClient, token: str) -> tuple[str, tuple[str, ...]]:
     """Login and roles, as the server knows them by a token. Raises ``Unauthenticated``."""
-    answer = await client.get("/me", headers={"Authorization": f"Bearer {token}"})
+    answer = await client.get(ME, headers={"Authorization": f"Bearer {token}"})
     if answer.status_code == 401:
         raise Unauthenticated(answer.json()["detail"])
     assert answer.status_code == 200, answer.text
     return answer.json()["login"], tuple(answer.json()["roles"])
+
+
+# --- pages ------------------------------------------------------------------------------------------------------------
+
+
+def form_of(page: str) -> dict[str, str]:
+    """The hidden fields of a page's form."""
+    return {
+        name: html.unescape(value) for name, value in re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page)
+    }
+
+
+async def sign_in(browser: httpx.AsyncClient, login: str, password: str, then: str = "", **more: str) -> httpx.Response:
+    """As somebody does it with the form."""
+    page = await browser.get("/sign-in", params={"then": then} if then else {})
+    assert page.status_code == 200, page.text
+    return await browser.post("/sign-in", data=form_of(page.text) | {"login": login, "password": password} | more)

@@ -19,6 +19,7 @@ from vclab.api.log import AccessLog, Observe, nobody
 from vclab.api.operations import operations, tagged
 from vclab.api.sign_in.devices import devices
 from vclab.api.sign_in.pages import pages
+from vclab.api.temporal_ui import temporal_ui
 from vclab.contract import USE_CASES
 from vclab.contract.use_case import LARGEST, Content
 from vclab.service.backend import Backend
@@ -43,6 +44,7 @@ def make_app(backend: Backend, authenticate: Authenticate = actor_of, observe: O
     for router in (operations(backend, who), events(backend, who), devices(backend), health(backend), _described(app)):
         app.include_router(router, prefix=PREFIX)
     app.include_router(pages(backend))
+    app.include_router(temporal_ui(backend, who))
     app.add_middleware(Limits, limits=limits, own=_own_limits(backend))
     app.add_middleware(AccessLog, observe=observe)
     app.add_middleware(Headers)

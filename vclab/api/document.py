@@ -34,7 +34,8 @@ OF_ACTS = ("key_reused", "in_progress", "changed")
 _INTRODUCTION = """\
 What vclab can do, for portals, scripts and other systems.
 
-* Each request carries `Authorization: Bearer TOKEN`. Whoever may not see a thing is told that it is not there.
+* Each request carries `Authorization: Bearer TOKEN`. A program gets one by the device flow of RFC 8628, with forms that
+  are sent to `/api/v1/device` and `/api/v1/device/token`. Whoever may not see a thing is told that it is not there.
 * An answer that is no success is a problem (`application/problem+json`) with a stable `code`, and a `hint` of what to
   change. 503 says what does not answer; reads of what is recorded go on. `Retry-After` says when to ask again.
 * A list is `{"items": […], "next": …}`. Where `next` is not null, ask again with it as `cursor`.
@@ -249,7 +250,7 @@ def _headers(use_case: UseCase[Any, Any]) -> list[Schema]:
         words = "Any text, new for each act. With the same one it is not done twice: the first answer comes again."
         text = {"type": "string", "minLength": 1, "maxLength": LONGEST, "pattern": "^[ -~]+$"}
         made.append(_header(HEADER, words, text))
-    if use_case.acts and same_place(use_case) is not None:
+    if use_case.acts and use_case.content is Content.NONE and same_place(use_case) is not None:
         made.append(_header("If-Match", "The `ETag` of the thing as it was read; 412 if it is another one now."))
     return made
 
@@ -276,10 +277,10 @@ def _body(use_case: UseCase[Any, Any], question: Schema, schemas: Schema) -> Sch
 
 def _responses(use_case: UseCase[Any, Any], references: Mapping[tuple[str, Mode], Schema], schemas: Schema) -> Schema:
     made: Schema = {}
-    if use_case.answer in (None, type(None)):
-        made["204"] = {"description": "It is done."}
-    elif use_case.content is Content.ANSWERED:
+    if use_case.content is Content.ANSWERED:
         made["200"] = {"description": "The file.", "content": _FILE}
+    elif use_case.answer in (None, type(None)):
+        made["204"] = {"description": "It is done."}
     else:
         schema = references[use_case.name, "serialization"]
         schema = _list(schema) if is_list(use_case) else schema

@@ -7,8 +7,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 class Headers:
-    """No browser guesses what an answer is, nothing between keeps one that does not say that it may, and clients know
-    the version. Whoever came by TLS is to come by TLS again."""
+    """No browser guesses what an answer is, nothing between keeps one that does not say that it may, and a command
+    line of another version can say so. Whoever came by TLS is to come by TLS again."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app, self._version = app, version("vclab")

@@ -12,6 +12,7 @@ from vclab.api.app import make_app
 from vclab.api.log import nobody
 from vclab.api.server import server
 from vclab.model.errors import Unreachable, VclabError
+from vclab.process import harden
 from vclab.service.backend import Backend
 from vclab.settings import Settings
 
@@ -29,6 +30,7 @@ async def run(settings: Settings) -> bool:
 
 def main() -> None:
     """Run the server; exit 0 when asked to stop, 5 when something it needs is not there."""
+    harden()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     code = 0

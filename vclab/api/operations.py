@@ -73,10 +73,20 @@ class Operation:
         actor = await self.authenticate(self.backend, request)
         question = await asked(self.use_case, request)
         await self._check_unchanged(request, actor)
+        if self.use_case.content is not Content.NONE:
+            return await self._file(request, actor, question)
         asking = Asking(request, actor, question)
         if self.use_case.long and lines.wanted(request):
             return lines.as_lines(lambda told: self._done(replace(asking, told=told)))
         return await self._done(asking)
+
+    async def _file(self, request: Request, actor: Actor, question: Question) -> Response:
+        """A file is sent, or it is the answer."""
+        if self.use_case.content is Content.SENT:
+            answer = await perform(self.use_case, self.backend, actor, question, content=request.stream())
+            return plain(document(self.use_case, answer))
+        content = await perform(self.use_case, self.backend, actor, question)
+        return StreamingResponse(content, media_type=BYTES, headers={"Cache-Control": "private, no-store"})
 
     async def _done(self, asking: "Asking") -> Response:
         if not self.use_case.acts:
@@ -94,9 +104,6 @@ class Operation:
         request, question = asking.request, asking.question
         if isinstance(question, Paged):
             body = await self._page(asking.actor, question)
-        elif self.use_case.content is Content.ANSWERED:
-            file = await perform(self.use_case, self.backend, asking.actor, question)
-            return StreamingResponse(file, media_type=BYTES, headers={"Cache-Control": "no-store"})
         else:
             answer = await perform(self.use_case, self.backend, asking.actor, question, asking.told)
             body = document(self.use_case, answer)
@@ -114,8 +121,7 @@ class Operation:
         question = asking.question
         if isinstance(question, acts.Reserve) and not question.reservation:
             question = question.model_copy(update={"reservation": ids.reservation})
-        file = asking.request.stream() if self.use_case.content is Content.SENT else None
-        done = await perform(self.use_case, self.backend, asking.actor, question, asking.told, ids.intent, file)
+        done = await perform(self.use_case, self.backend, asking.actor, question, asking.told, ids.intent)
         return plain(document(self.use_case, done))
 
     async def _act_or_problem(self, asking: "Asking", ids: Ids) -> Response:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from vclab.lab.seed import make_certificate
+from vclab.lab import certificates
 
 SLAPD, SLAPADD = "/usr/sbin/slapd", "/usr/sbin/slapadd"
 SUFFIX = "dc=lab,dc=test"
@@ -63,7 +63,7 @@ class Directory:
         """
         (self.folder / "db").mkdir(parents=True, mode=0o700, exist_ok=True)
         self.folder.chmod(0o700)
-        make_certificate(self.folder, self.host, self.host)
+        certificates.self_signed(self.folder, self.host, self.host)
         config, tree = self.folder / "slapd.conf", self.folder / "tree.ldif"
         _private(config, self._config())
         _private(tree, _tree(people, groups))

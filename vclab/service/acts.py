@@ -22,7 +22,7 @@ from vclab.model.reservations import ReservationView, ReserveRequest
 from vclab.model.rules import why_not_duration, why_not_start
 from vclab.model.states import Ending, ending_words
 from vclab.model.typed import near, quoted
-from vclab.secrets.store import SecretMissing, of_tenure
+from vclab.secrets.references import SecretMissing, SecretSealed, of_tenure
 from vclab.service import checks
 from vclab.service.actor import Actor
 from vclab.service.backend import Backend
@@ -57,6 +57,9 @@ LOOK = 0.3
 """Seconds between two looks whether it is open."""
 
 Send = Callable[["Reservations"], Awaitable[Done]]
+
+
+# --- reserve ----------------------------------------------------------------------------------------------------------
 
 
 @does(contract.reserve)
@@ -125,6 +128,9 @@ async def _find_place(call: Call, question: Reserve) -> None:
             await asyncio.sleep(1)
 
 
+# --- times ------------------------------------------------------------------------------------------------------------
+
+
 @does(contract.extend)
 async def extend(call: Call, question: Extend) -> Reservation:
     _check_open(call.reservation, "can't be extended")
@@ -153,6 +159,9 @@ async def reschedule(call: Call, question: Reschedule) -> Reservation:
     checks.with_zone(question.start, "start")
     message = messages.Reschedule(question.start, call.intent)
     return await _send(call, lambda workflows: workflows.reschedule(call.reservation.id, message))
+
+
+# --- connect ----------------------------------------------------------------------------------------------------------
 
 
 @does(contract.connect)
@@ -241,9 +250,12 @@ async def password(call: Call, question: Named) -> Password:
         if view.password_ref:
             reference = of_tenure(view.password_ref, view.computer, view.generation)
             return Password(password=call.backend.secrets.get(reference))
-    except (SecretMissing, PermissionError):
+    except (SecretMissing, SecretSealed, PermissionError):
         pass
     raise Refused(f"no password of {view.id} can be read here", "log in with your SSH key")
+
+
+# --- the computer, and the end ----------------------------------------------------------------------------------------
 
 
 @does(contract.reboot)

@@ -94,8 +94,8 @@ async def edit(call: Call, question: Edit) -> Computer:
     state = None if question.maintenance is None else _STATES[question.maintenance]
     notes = checks.line(question.notes, "the note", 500) if question.notes else question.notes
     address = power.address_of(question)
-    await call.backend.read(lambda session: _check_edit(session, question))
-    found = [await power.tried(call, power.attempt_of(question.name, address, question))] if address else []
+    group = (await call.backend.read(lambda session: _check_edit(session, question))).pool
+    found = [await power.tried(call, power.attempt_of(question.name, group, address, question))] if address else []
 
     def change(session: Session) -> None:
         computer = _check_edit(session, question)

@@ -167,7 +167,8 @@ def put_endpoint(session: Session, endpoint: model.Endpoint) -> None:
 def check_site(session: Session, endpoint: model.Endpoint) -> None:
     """Raise ``Refused`` if the endpoint would change its site while something uses it.
 
-    A running reservation has recorded the site, and its computer is reclaimed there.
+    A running reservation has recorded the site, and its computer is reclaimed there. The workers of another site can't
+    open the passwords of its BMCs.
     """
     known = session.scalar(sa.select(models.Endpoint.site).where(models.Endpoint.name == endpoint.name))
     if known in (None, endpoint.site):
@@ -178,6 +179,13 @@ def check_site(session: Session, endpoint: model.Endpoint) -> None:
             f"{usage.shown(users)}",
             "try again when they have ended and their computers are taken back",
         )
+    switched = models.Computer.pool == endpoint.name, models.Computer.removed_at.is_(None)
+    query = sa.select(models.Computer.name).where(*switched, models.Computer.power_password_ref != "")
+    if name := session.scalar(query.order_by(models.Computer.name).limit(1)):
+        text = (
+            f"the passwords of BMCs of {endpoint.name} are sealed to the workers of the site {known}: {name}'s and more"
+        )
+        raise Refused(text, "add the computers to another group, whose site is the new one")
 
 
 def endpoint(session: Session, name: str) -> model.Endpoint:

@@ -1,6 +1,6 @@
 """Programs that have no browser ask for a token, and wait until somebody lets them in (RFC 8628)."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import JSONResponse
@@ -38,17 +38,11 @@ class Granted(BaseModel):
     scope: str
 
 
-class NotGranted(BaseModel):
-    """``authorization_pending``, ``slow_down``, ``access_denied`` or ``expired_token``."""
-
-    error: str
-
-
 def devices(backend: Backend) -> APIRouter:
-    """Both routes, below ``/api/v1``."""
-    router = APIRouter(tags=["sign-in"])
+    """Both routes, below ``/api/v1``: forms, as RFC 8628 has them. Errors are its words: ``{"error": "slow_down"}``."""
+    router = APIRouter(include_in_schema=False)  # they are OAuth's, not use cases
 
-    @router.post("/device", response_model=Begun, summary="A program asks to be let in (RFC 8628).")
+    @router.post("/device")
     async def begin(
         request: Request,
         response: Response,
@@ -71,11 +65,7 @@ def devices(backend: Backend) -> APIRouter:
             interval=INTERVAL,
         )
 
-    answers: dict[int | str, dict[str, Any]] = {400: {"model": NotGranted}}
-
-    @router.post(
-        "/device/token", response_model=Granted, responses=answers, summary="It asks whether it was (RFC 8628)."
-    )
+    @router.post("/device/token")
     async def token(
         request: Request,
         device_code: Annotated[str, Form(max_length=200)],

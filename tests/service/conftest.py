@@ -161,7 +161,7 @@ class Lab:
     def intents(self) -> list[Intent]:
         """What was asked for, oldest first."""
         with self.store.read() as session:
-            return intents.newest(session, 1000)
+            return intents.newest(session, 1000)[::-1]
 
 
 @pytest.fixture(scope="session")

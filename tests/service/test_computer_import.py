@@ -20,7 +20,6 @@ from vclab.contract.computer_import import MOST_LINES, Report, Table
 from vclab.contract.computer_table import read_table
 from vclab.contract.computers import Computer
 from vclab.contract.lab_machines import What
-from vclab.contract.use_case import Nothing
 from vclab.model.errors import Invalid, Refused, Unreachable
 from vclab.model.intents import Outcome
 from vclab.model.power import PowerAddress
@@ -53,7 +52,7 @@ def reported(error: Refused) -> Report:
 
 
 async def machines(root: Client) -> dict[str, Computer]:
-    return {each.name: each for each in await root.call(computers.listing, Nothing()) if each.kind == "lab"}
+    return {each.name: each for each in await root.call(computers.listing, computers.Which()) if each.kind == "lab"}
 
 
 # The file.

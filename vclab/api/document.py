@@ -15,10 +15,11 @@ from pydantic.json_schema import DefsRef, GenerateJsonSchema
 from vclab import contract
 from vclab.api import examples
 from vclab.api.idempotency import HEADER, LONGEST
-from vclab.api.operations import JSON, SECRET_ANSWERS, in_query, is_list, same_place
+from vclab.api.operations import BYTES, JSON, LARGEST_PAGE, PAGE, SECRET_ANSWERS, in_query, is_list, same_place
 from vclab.api.problems import MEDIA_TYPE, STATUS, Problem
 from vclab.contract import acts
-from vclab.contract.use_case import UseCase
+from vclab.contract.progress import LINES
+from vclab.contract.use_case import MOST_LINES, Content, UseCase
 
 Schema = dict[str, Any]
 Mode = Literal["validation", "serialization"]
@@ -27,19 +28,34 @@ PREFIX = "/api/v1"
 REFERENCE = "#/components/schemas/{model}"
 VERSION = "1"
 
-OF_BODIES = ("not_json", "not_json_type", "too_large", "too_slow", "key_reused", "in_progress", "changed")
-"""Codes that tell of what is sent along with an act."""
+OF_BODIES = ("not_json", "not_json_type", "too_large", "too_slow")
+OF_ACTS = ("key_reused", "in_progress", "changed")
 
 _INTRODUCTION = """\
 What vclab can do, for portals, scripts and other systems.
 
-* Each request carries `Authorization: Bearer TOKEN`. Whoever may not see a thing is told that it is not there.
+* Each request carries `Authorization: Bearer TOKEN`. A program gets one by the device flow of RFC 8628, with forms that
+  are sent to `/api/v1/device` and `/api/v1/device/token`. Whoever may not see a thing is told that it is not there.
 * An answer that is no success is a problem (`application/problem+json`) with a stable `code`, and a `hint` of what to
   change. 503 says what does not answer; reads of what is recorded go on. `Retry-After` says when to ask again.
 * A list is `{"items": […], "next": …}`. Where `next` is not null, ask again with it as `cursor`.
 * Each answer to a GET has an `ETag`; send it as `If-None-Match`, and an answer that is the same is 304 without a body.
+* What may take minutes tells how far it is, line by line, to those who accept `application/x-ndjson`: the last line has
+  the `answer` or the `problem`.
 * Moments are ISO 8601 with a time zone; lengths of time are seconds.
 """
+
+_LIMIT = {
+    "type": "integer",
+    "minimum": 1,
+    "maximum": MOST_LINES,
+    "default": PAGE,
+    "description": f"At most so many; there are never more than {LARGEST_PAGE} in one part.",
+}
+
+_PROGRESS = '{"progress":{"what":"importing","done":1048576,"size":8388608}}\n{"answer":{}}\n'
+
+_FILE = {BYTES: {"schema": {"type": "string", "format": "binary"}, "example": "…"}}
 
 _FIELD = re.compile(r"^    (\w+): [^#\n]*#: (.+)$", re.MULTILINE)
 _GRAMMAR = re.compile(r"``([^`]+)``")
@@ -118,7 +134,8 @@ def _schemas() -> tuple[Mapping[tuple[str, Mode], Schema], Schema]:
     inputs: list[tuple[str, Mode, TypeAdapter[Any]]] = []
     for use_case in contract.USE_CASES.values():
         inputs.append((use_case.name, "validation", TypeAdapter(use_case.question)))
-        inputs.append((use_case.name, "serialization", TypeAdapter(use_case.answer)))
+        if use_case.content is not Content.ANSWERED:
+            inputs.append((use_case.name, "serialization", TypeAdapter(use_case.answer)))
     inputs.append(("problem", "serialization", TypeAdapter(Problem)))
     references, rest = TypeAdapter.json_schemas(inputs, ref_template=REFERENCE, schema_generator=_Generate)
     definitions: Schema = rest.get("$defs", {})
@@ -175,6 +192,8 @@ def _operation(use_case: UseCase[Any, Any], references: Mapping[tuple[str, Mode]
         "parameters": [*_parameters(use_case, question, schemas), *_headers(use_case)],
         "responses": _responses(use_case, references, schemas),
     }
+    if use_case.content is Content.SENT:
+        return made | {"requestBody": {"required": True, "content": _FILE}}
     return made if in_query(use_case) else made | _body(use_case, question, schemas)
 
 
@@ -187,6 +206,8 @@ def _parameters(use_case: UseCase[Any, Any], question: Schema, schemas: Schema) 
     properties, required = question.get("properties", {}), question.get("required", [])
     inside = use_case.route.fields
     made = [_parameter(name, "path", properties[name], True, schemas) for name in inside]
+    if use_case.pages:
+        properties = properties | {"limit": _LIMIT}
     if in_query(use_case):
         rest = [name for name in properties if name not in inside]
         made += [_parameter(name, "query", properties[name], name in required, schemas) for name in rest]
@@ -204,13 +225,13 @@ def _parameter(name: str, where: str, schema: Schema, required: bool, schemas: S
 
 def _headers(use_case: UseCase[Any, Any]) -> list[Schema]:
     made = []
-    if use_case.route.method == "GET":
+    if use_case.route.method == "GET" and use_case.content is Content.NONE:
         made.append(_header("If-None-Match", "The `ETag` of the answer that is known."))
-    if use_case.acts and use_case.name not in SECRET_ANSWERS:
+    if use_case.acts and use_case.content is Content.NONE and use_case.name not in SECRET_ANSWERS:
         words = "Any text, new for each act. With the same one it is not done twice: the first answer comes again."
         text = {"type": "string", "minLength": 1, "maxLength": LONGEST, "pattern": "^[ -~]+$"}
         made.append(_header(HEADER, words, text))
-    if use_case.acts and same_place(use_case) is not None:
+    if use_case.acts and use_case.content is Content.NONE and same_place(use_case) is not None:
         made.append(_header("If-Match", "The `ETag` of the thing as it was read; 412 if it is another one now."))
     return made
 
@@ -237,17 +258,21 @@ def _body(use_case: UseCase[Any, Any], question: Schema, schemas: Schema) -> Sch
 
 def _responses(use_case: UseCase[Any, Any], references: Mapping[tuple[str, Mode], Schema], schemas: Schema) -> Schema:
     made: Schema = {}
-    if use_case.answer in (None, type(None)):
+    if use_case.content is Content.ANSWERED:
+        made["200"] = {"description": "The file.", "content": _FILE}
+    elif use_case.answer in (None, type(None)):
         made["204"] = {"description": "It is done."}
     else:
         schema = references[use_case.name, "serialization"]
         schema = _list(schema) if is_list(use_case) else schema
-        content = {JSON: {"schema": schema, "example": examples.of("", schema, schemas)}}
+        content: Schema = {JSON: {"schema": schema, "example": examples.of("", schema, schemas)}}
+        if use_case.long:
+            content[LINES] = {"schema": {"type": "string"}, "example": _PROGRESS}
         made["200"] = {"description": "The answer.", "content": content}
-    if use_case.route.method == "GET":
+    if use_case.route.method == "GET" and use_case.content is Content.NONE:
         made["200"]["headers"] = {"ETag": {"schema": {"type": "string"}, "description": "Of this answer."}}
         made["304"] = {"description": "It is as the caller knows it."}
-    never = OF_BODIES if in_query(use_case) else ()
+    never = (OF_BODIES if in_query(use_case) else ()) + (() if use_case.acts else OF_ACTS)
     statuses = sorted({status for code, status in STATUS.items() if code not in never})
     return made | {str(status): {"$ref": f"#/components/responses/{status}"} for status in statuses}
 

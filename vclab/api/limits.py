@@ -4,7 +4,8 @@ import asyncio
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from re import Pattern
 from typing import Any
 
 from starlette.datastructures import Headers
@@ -44,8 +45,10 @@ class Rate:
 class Limits:
     """Holds what comes in and what goes out within the limits of the settings."""
 
-    def __init__(self, app: ASGIApp, limits: ApiLimitSettings) -> None:
-        self._app, self._limits = app, limits
+    def __init__(self, app: ASGIApp, limits: ApiLimitSettings, larger: Mapping[str, int], files: Pattern[str]) -> None:
+        """``larger``: paths whose requests may have more bytes than ``limits.body``; ``files``: those to which files
+        are sent, of any size, as long as they go on coming."""
+        self._app, self._limits, self._larger, self._files = app, limits, larger, files
         self._addresses = Rate(limits.address_rate, limits.address_burst)
         self._running = 0
 
@@ -54,31 +57,35 @@ class Limits:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         try:
-            self._check(scope)
+            most = self._check(scope)
         except ApiError as error:
             return await of_error(error)(scope, receive, send)
         self._running += 1
         try:
-            await _Exchange(self._limits, scope, receive, send).run(self._app)
+            await _Exchange(self._limits, most, scope, receive, send).run(self._app)
         finally:
             self._running -= 1
 
-    def _check(self, scope: Scope) -> None:
-        """Before anything is read. Raises ``ApiError``."""
+    def _check(self, scope: Scope) -> int | None:
+        """Before anything is read: how many bytes it may have; None: as many as it has. Raises ``ApiError``."""
         self._addresses.take(scope["client"][0] if scope.get("client") else "")
         if self._running >= self._limits.requests:
             raise ApiError("busy", f"{self._running} requests are being answered", "ask again in a moment")
+        if self._files.fullmatch(scope["path"]):
+            return None
+        most = max(self._limits.body, self._larger.get(scope["path"], 0))
         length = Headers(scope=scope).get("content-length", "0")
-        if not length.isdecimal() or int(length) > self._limits.body:
-            raise _too_large(self._limits.body)
+        if not length.isdecimal() or int(length) > most:
+            raise _too_large(most)
+        return most
 
 
 class _Exchange:
     """One request and its answer."""
 
-    def __init__(self, limits: ApiLimitSettings, scope: Scope, receive: Receive, send: Send) -> None:
-        self._limits, self._scope, self._receive, self._send = limits, scope, receive, send
-        self._deadline = asyncio.get_running_loop().time() + limits.body_seconds
+    def __init__(self, limits: ApiLimitSettings, most: int | None, scope: Scope, receive: Receive, send: Send) -> None:
+        self._limits, self._most, self._scope, self._receive, self._send = limits, most, scope, receive, send
+        self._deadline = self._soon()
         self._bytes, self._whole, self._answered = 0, False, False
 
     async def run(self, app: ASGIApp) -> None:
@@ -96,9 +103,14 @@ class _Exchange:
         message = await _in_time(self._receive, self._deadline, self._limits.body_seconds)
         self._bytes += len(message.get("body", b""))
         self._whole = not message.get("more_body", False)
-        if self._bytes > self._limits.body:
-            raise _too_large(self._limits.body)
+        if self._most is None:
+            self._deadline = self._soon()
+        elif self._bytes > self._most:
+            raise _too_large(self._most)
         return message
+
+    def _soon(self) -> float:
+        return asyncio.get_running_loop().time() + self._limits.body_seconds
 
     async def send(self, message: MutableMapping[str, Any]) -> None:
         """A part of the answer. Raises ``TimeoutError``, which ends the connection, when nobody takes it."""

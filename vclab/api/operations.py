@@ -3,21 +3,24 @@
 import hashlib
 import math
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, get_origin
 
 import pydantic_core
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import StreamingResponse
 from pydantic import TypeAdapter, ValidationError
 
 from vclab import contract
-from vclab.api import idempotency
+from vclab.api import idempotency, lines
 from vclab.api.authentication import actor_of
 from vclab.api.idempotency import Ids
 from vclab.api.limits import Rate
-from vclab.api.problems import ApiError, of_error, of_values
-from vclab.contract import acts
-from vclab.contract.use_case import Question, UseCase
+from vclab.api.problems import ApiError, of_raised
+from vclab.contract import acts, tokens
+from vclab.contract.progress import Told, nobody
+from vclab.contract.use_case import Content, Paged, Question, UseCase
 from vclab.model.errors import VclabError
 from vclab.service.actor import Actor
 from vclab.service.backend import Backend
@@ -26,10 +29,14 @@ from vclab.service.use_case import perform
 Authenticate = Callable[[Backend, Request], Awaitable[Actor]]
 
 JSON = "application/json"
+BYTES = "application/octet-stream"
 LARGEST = 2**63 - 1
 """Of whole numbers: what a database takes."""
 
-SECRET_ANSWERS = (acts.password.name,)
+PAGE, LARGEST_PAGE = 100, 1000
+"""Lines of a part of a long list, where nobody says how many, and at most."""
+
+SECRET_ANSWERS = (acts.password.name, tokens.create.name)
 """Acts whose answer is a secret. It is not kept for whoever asks again; they are asked again, which is harmless."""
 
 
@@ -50,6 +57,16 @@ def operations(backend: Backend, authenticate: Authenticate = actor_of) -> APIRo
 
 
 @dataclass(frozen=True)
+class Asking:
+    """Who asks, and what. ``told``: how far it is."""
+
+    request: Request
+    actor: Actor
+    question: Question
+    told: Told = nobody
+
+
+@dataclass(frozen=True)
 class Operation:
     """One use case over HTTP."""
 
@@ -63,40 +80,69 @@ class Operation:
         actor = request.state.actor = await self.authenticate(self.backend, request)
         self.people.take(actor.login)
         question = await asked(self.use_case, request)
-        if not self.use_case.acts:
-            return await self._read(request, actor, question)
         await self._check_unchanged(request, actor)
-        key = request.headers.get(idempotency.HEADER)
+        if self.use_case.content is not Content.NONE:
+            return await self._file(request, actor, question)
+        asking = Asking(request, actor, question)
+        if self.use_case.long and lines.wanted(request):
+            return lines.as_lines(lambda told: self._done(replace(asking, told=told)))
+        return await self._done(asking)
+
+    async def _file(self, request: Request, actor: Actor, question: Question) -> Response:
+        """A file is sent, or it is the answer."""
+        if self.use_case.content is Content.SENT:
+            answer = await perform(self.use_case, self.backend, actor, question, content=request.stream())
+            return plain(document(self.use_case, answer))
+        content = await perform(self.use_case, self.backend, actor, question)
+        return StreamingResponse(content, media_type=BYTES, headers={"Cache-Control": "private, no-store"})
+
+    async def _done(self, asking: "Asking") -> Response:
+        if not self.use_case.acts:
+            return await self._read(asking)
+        key = asking.request.headers.get(idempotency.HEADER)
         if key is None or self.use_case.name in SECRET_ANSWERS:
-            return await self._act(actor, question, Ids.new())
-        fingerprint = idempotency.fingerprint(self.use_case.name, question)
+            return await self._act(asking, Ids.new())
+        fingerprint = idempotency.fingerprint(self.use_case.name, asking.question)
+        login = asking.actor.login
         return await idempotency.once(
-            self.backend, actor.login, key, fingerprint, lambda ids: self._act_or_problem(actor, question, ids)
+            self.backend, login, key, fingerprint, lambda ids: self._act_or_problem(asking, ids)
         )
 
-    async def _read(self, request: Request, actor: Actor, question: Question) -> Response:
-        body = document(self.use_case, await perform(self.use_case, self.backend, actor, question))
+    async def _read(self, asking: "Asking") -> Response:
+        request, question = asking.request, asking.question
+        if isinstance(question, Paged):
+            body = await self._page(asking.actor, question)
+        else:
+            answer = await perform(self.use_case, self.backend, asking.actor, question, asking.told)
+            body = document(self.use_case, answer)
         return tagged(request, body) if self.use_case.route.method == "GET" else plain(body)
 
-    async def _act(self, actor: Actor, question: Question, ids: Ids) -> Response:
+    async def _page(self, actor: Actor, question: Paged) -> bytes:
+        """A part of a long list. One more than is sent is asked for: so it is known whether the list goes on."""
+        most = min(question.limit, LARGEST_PAGE) if "limit" in question.model_fields_set else PAGE
+        wanted = question.model_copy(update={"limit": most + 1 if most > 0 else most})
+        found = await perform(self.use_case, self.backend, actor, wanted)
+        last = found[most - 1] if len(found) > most else None
+        return document(self.use_case, found[:most], getattr(last, self.use_case.pages, None))
+
+    async def _act(self, asking: "Asking", ids: Ids) -> Response:
+        question = asking.question
         if isinstance(question, acts.Reserve) and not question.reservation:
             question = question.model_copy(update={"reservation": ids.reservation})
-        answer = await perform(self.use_case, self.backend, actor, question, intent=ids.intent)
-        return plain(document(self.use_case, answer))
+        done = await perform(self.use_case, self.backend, asking.actor, question, asking.told, ids.intent)
+        return plain(document(self.use_case, done))
 
-    async def _act_or_problem(self, actor: Actor, question: Question, ids: Ids) -> Response:
+    async def _act_or_problem(self, asking: "Asking", ids: Ids) -> Response:
         """A refusal is an answer too, which whoever asks again gets."""
         try:
-            return await self._act(actor, question, ids)
-        except VclabError as error:
-            return of_error(error)
-        except ValidationError as error:
-            return of_values(error)
+            return await self._act(asking, ids)
+        except (VclabError, ValidationError) as error:
+            return of_raised(error)
 
     async def _check_unchanged(self, request: Request, actor: Actor) -> None:
         """If-Match: the thing is as the caller knows it. Raises ``ApiError``."""
         known = request.headers.get("if-match")
-        if known is None:
+        if known is None or not self.use_case.acts:
             return
         shown = same_place(self.use_case)
         if shown is None:
@@ -134,7 +180,7 @@ async def asked(use_case: UseCase[Any, Any], request: Request) -> Question:
 
 def in_query(use_case: UseCase[Any, Any]) -> bool:
     """What is not in the path is in the query; else in the body."""
-    return use_case.route.method in ("GET", "DELETE")
+    return use_case.route.method in ("GET", "DELETE") or use_case.content is Content.SENT
 
 
 def _in_query(use_case: UseCase[Any, Any], request: Request) -> dict[str, Any]:
@@ -200,12 +246,17 @@ def is_list(use_case: UseCase[Any, Any]) -> bool:
     return get_origin(use_case.answer) is tuple
 
 
-def document(use_case: UseCase[Any, Any], answer: Any) -> bytes:
-    """The JSON text of an answer; empty when there is nothing to say."""
+def document(use_case: UseCase[Any, Any], answer: Any, follows: str | None = None) -> bytes:
+    """The JSON text of an answer; empty when there is nothing to say. ``follows``: the cursor of what follows."""
     if answer is None:
         return b""
-    text = TypeAdapter(use_case.answer).dump_json(answer, by_alias=True)
-    return b'{"items":' + text + b',"next":null}' if is_list(use_case) else text
+    text = _adapter(use_case.name).dump_json(answer, by_alias=True)
+    return b'{"items":%b,"next":%b}' % (text, pydantic_core.to_json(follows)) if is_list(use_case) else text
+
+
+@cache
+def _adapter(use_case: str) -> TypeAdapter[Any]:
+    return TypeAdapter(contract.USE_CASES[use_case].answer)
 
 
 def plain(body: bytes) -> Response:

@@ -15,7 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.exceptions import HTTPException
 
-from vclab.model.errors import VclabError
+from vclab.model.errors import TooMany, VclabError
 from vclab.model.wrong_values import complaint
 
 log = logging.getLogger("vclab.api")
@@ -74,6 +74,7 @@ class Problem(BaseModel):
     code: str
     hint: str  #: what to change; empty: nothing helps
     errors: tuple[Mistake, ...]  #: of values that were sent
+    more: dict[str, Any]  #: for programs
 
 
 class ApiError(VclabError):
@@ -90,11 +91,12 @@ def problem(
     hint: str = "",
     errors: Sequence[Mistake] = (),
     headers: Mapping[str, str] | None = None,
+    rest: Mapping[str, Any] | None = None,
 ) -> Response:
-    """The answer that says so."""
+    """The answer that says so. ``rest``: what is ``more`` of it."""
     status = STATUS.get(code, 409)
-    more = {"Retry-After": str(RETRY_AFTER)} if code in _AGAIN else {}
-    more |= {"WWW-Authenticate": 'Bearer realm="vclab"'} if code == "unauthenticated" else {}
+    fields = {"Retry-After": str(RETRY_AFTER)} if code in _AGAIN else {}
+    fields |= {"WWW-Authenticate": 'Bearer realm="vclab"'} if code == "unauthenticated" else {}
     shown = Problem(
         type=f"urn:vclab:problem:{code}",
         title=HTTPStatus(status).phrase,
@@ -103,15 +105,23 @@ def problem(
         code=code,
         hint=hint,
         errors=tuple(errors),
+        more=dict(rest or {}),
     )
-    return Response(shown.model_dump_json(), status, more | dict(headers or {}), MEDIA_TYPE)
+    return Response(shown.model_dump_json(), status, fields | dict(headers or {}), MEDIA_TYPE)
 
 
 def of_error(error: VclabError) -> Response:
     """An error of the house."""
     if isinstance(error, ApiError):
         return problem(error.problem, error.message, error.hint, headers=error.headers)
-    return problem(error.code if error.code in STATUS else "failed", error.message, error.hint)
+    if isinstance(error, TooMany):
+        return problem(error.code, error.message, error.hint, headers={"Retry-After": str(error.retry_after)})
+    return problem(error.code if error.code in STATUS else "failed", error.message, error.hint, rest=error.more)
+
+
+def of_raised(error: VclabError | ValidationError) -> Response:
+    """What a use case, or a check of its question, has raised."""
+    return of_values(error) if isinstance(error, ValidationError) else of_error(error)
 
 
 def of_values(error: ValidationError) -> Response:

@@ -15,6 +15,7 @@ class Verb:
 
 VERBS = (
     Verb("login", "vclab.cli.login:login", "Sign in at a server."),
+    Verb("logout", "vclab.cli.login:logout", "Sign out, and end the token."),
     Verb("images", "vclab.cli.images:images", "List the images that can be reserved."),
     Verb("reserve", "vclab.cli.reserve:reserve", "Reserve a computer with an image."),
     Verb("list", "vclab.cli.list:list_", "List your reservations."),
@@ -46,5 +47,6 @@ NOUNS = (
     Verb("computer", "vclab.cli.computer_import:app", "The computers that people get."),
     Verb("endpoint", "vclab.cli.endpoint:app", "What provisions: vCenters, groups of lab machines."),
     Verb("host", "vclab.cli.host:app", "Hosts that are out of service."),
+    Verb("token", "vclab.cli.token:app", "Tokens for programs."),
     Verb("context", "vclab.cli.contexts:app", "The servers that vclab talks to."),
 )

@@ -9,7 +9,7 @@ from vclab.contract.endpoints import Login
 from vclab.contract.failures import FailedStep
 from vclab.contract.power import Switchable
 from vclab.contract.retiring import Disable, Named
-from vclab.contract.use_case import Nothing, Question, Rule, act, delete, get, patch, post, put, read
+from vclab.contract.use_case import Paged, Question, Rule, act, delete, get, patch, post, put, read
 from vclab.contract.views import Time, View
 from vclab.model.catalog import ComputerKind
 from vclab.model.states import ComputerState
@@ -63,6 +63,14 @@ class DetailedComputer(Computer):
     failure: FailedStep | None
     hardware: dict[str, Any] | None  #: as an inspection has recorded it; null: none has
     hardware_at: Time | None
+
+
+class Which(Paged):
+    """Which computers to list; what is empty is not asked for."""
+
+    pool: str = ""  #: prefix of an identity pool; of lab machines their endpoint
+    image: str = ""  #: that was loaded last
+    state: ComputerState | None = None
 
 
 class AddPool(Question):
@@ -126,10 +134,11 @@ class Reloaded(View):
 listing = read(
     "computers.listing",
     Rule.ANYBODY,
-    Nothing,
+    Which,
     tuple[Computer, ...],
     get("/computers"),
     "All computers, by name, with what they hold and who holds them.",
+    pages="name",
 )
 
 

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from vclab.contract.failures import Suspect
 from vclab.contract.retiring import Disable, Named
-from vclab.contract.use_case import Nothing, Rule, act, delete, get, patch, post, put, read
+from vclab.contract.use_case import Paged, Rule, act, delete, get, patch, post, put, read
 from vclab.contract.views import Time, View
 from vclab.model.revisions import CopyState, Hardware, RevisionState
 
@@ -70,6 +70,12 @@ class DetailedImage(Image):
     copies: tuple[CopyPlace, ...]
 
 
+class Which(Paged):
+    """Which images to list; what is empty is not asked for."""
+
+    module: str = ""
+
+
 class Add(Named):
     """A new image; of an existing one, what is None stays. ``data``: fields of what only its module knows."""
 
@@ -97,10 +103,11 @@ class Edit(Add):
 listing = read(
     "images.listing",
     Rule.ANYBODY,
-    Nothing,
+    Which,
     tuple[ListedImage, ...],
     get("/images"),
     "All images with what they are made from, by name.",
+    pages="name",
 )
 
 

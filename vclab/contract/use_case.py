@@ -31,6 +31,13 @@ class Nothing(Question):
     """Nothing needs to be said."""
 
 
+class Paged(Question):
+    """Of a long list the first ``limit``, or the first after the one that ``cursor`` names."""
+
+    limit: int = MOST_LINES  #: at most so many
+    cursor: str = ""  #: where an earlier part of the list ended; empty: from the beginning
+
+
 class Rule(Enum):
     """Who may call a use case."""
 
@@ -98,6 +105,7 @@ class UseCase(Generic[Q, A]):
     answer: "TypeForm[A]"
     route: Route
     summary: str  #: what it does, for people; its first sentence stands for itself
+    pages: str = ""  #: of a long list: the field of its last item that is the ``cursor`` of what follows
     long: bool = False  #: it may take longer than a minute: who waits is told how far it is (``progress.py``)
     largest: int = LARGEST  #: bytes of its question, as JSON
     content: Content = Content.NONE
@@ -128,9 +136,10 @@ def read(
     long: bool = False,
     largest: int = LARGEST,
     content: Content = Content.NONE,
+    pages: str = "",
 ) -> UseCase[Q, A]:
-    """Declare a use case that changes nothing."""
-    return _declared(UseCase(name, rule, False, question, answer, route, summary, long, largest, content))
+    """Declare a use case that changes nothing. ``pages``: its question is ``Paged``."""
+    return _declared(UseCase(name, rule, False, question, answer, route, summary, pages, long, largest, content))
 
 
 def act(
@@ -146,7 +155,7 @@ def act(
     content: Content = Content.NONE,
 ) -> UseCase[Q, A]:
     """Declare a use case that changes something: its intent is recorded before it runs."""
-    return _declared(UseCase(name, rule, True, question, answer, route, summary, long, largest, content))
+    return _declared(UseCase(name, rule, True, question, answer, route, summary, "", long, largest, content))
 
 
 def _declared(made: UseCase[Q, A]) -> UseCase[Q, A]:

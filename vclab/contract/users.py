@@ -1,7 +1,9 @@
 """The people who may reserve: list, show, add, edit, disable, remove."""
 
+from pydantic import SecretStr
+
 from vclab.contract.retiring import Disable, Named
-from vclab.contract.use_case import Nothing, Rule, act, delete, get, patch, post, put, read
+from vclab.contract.use_case import Paged, Rule, act, delete, get, patch, post, put, read
 from vclab.contract.views import Time, View
 
 
@@ -19,6 +21,12 @@ class Person(View):
     disabled_why: str
 
 
+class Which(Paged):
+    """Which people to list; what is empty is not asked for."""
+
+    affiliation: str = ""
+
+
 class Add(Named):
     """A new person. ``uid``: None assigns the next free one."""
 
@@ -33,6 +41,20 @@ class Edit(Add):
     """Changes; what is None stays. ``add_keys`` are added to the keys, ``public_keys`` replace them."""
 
     add_keys: tuple[str, ...] = ()
+
+
+class NewPassword(Named):
+    """The password of a local account. ``current``: one's own needs it; of somebody else it is reset by operators."""
+
+    password: SecretStr
+    current: SecretStr | None = None
+
+
+class Link(Named):
+    """An account at an identity provider. ``subject``: as it names people for good, its claim ``sub``."""
+
+    provider: str
+    subject: str
 
 
 class Remains(View):
@@ -57,10 +79,11 @@ class Forgotten(View):
 listing = read(
     "users.listing",
     Rule.ANYBODY,
-    Nothing,
+    Which,
     tuple[Person, ...],
     get("/users"),
     "All people who may reserve, by login name.",
+    pages="login",
 )
 
 
@@ -121,6 +144,26 @@ remove = act(
     None,
     delete("/users/{name}"),
     "Remove a person without open reservations. The history keeps their name.",
+)
+
+
+set_password = act(
+    "users.set_password",
+    Rule.ANYBODY,
+    NewPassword,
+    Person,
+    post("/users/{name}/password"),
+    "Set the password of a local account: one's own, or as an operator. Its browsers and tokens are signed out.",
+)
+
+
+link = act(
+    "users.link",
+    Rule.KEEPERS,
+    Link,
+    Person,
+    post("/users/{name}/link"),
+    "Say that an account at an identity provider is this person's, before they first sign in with it.",
 )
 
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from vclab.model.catalog import User
+from vclab.model.people import SignedIn
+from vclab.model.tokens import ALL, Scope
 
 
 class Role(StrEnum):
@@ -20,6 +22,9 @@ class Authentication(StrEnum):
     ACCOUNT = "account"  #: the login name of the local account that runs the command
     SETTING = "act_as"  #: the setting ``act_as``
     CLAIM = "--as"  #: the caller says so; whoever can read the settings can
+    TOKEN = "token"
+    SESSION = "session"  #: a browser's, by its cookie
+    EMERGENCY = "emergency"  #: the one-time code that somebody with root rights has made
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,9 @@ class Actor:
     authentication: Authentication
     account: str = ""  #: the local account behind it
     user: User | None = None  #: their entry; None when they have none
+    scopes: frozenset[Scope] = ALL  #: without ``ADMIN``, ``roles`` are those of a user already
+    token: str = ""  #: the id of the token that was shown, or of the browser's session
+    signed_in: SignedIn | None = None  #: how, of who came with a token or a cookie
     address: str = ""  #: where they come from, as the server sees it; empty: not over the network
 
     @property

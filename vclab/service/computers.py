@@ -19,12 +19,12 @@ from vclab.contract.computers import (
     Reload,
     Reloaded,
     TakeOut,
+    Which,
     WhichReload,
 )
 from vclab.contract.endpoints import Login
 from vclab.contract.failures import FailedStep
 from vclab.contract.retiring import Named
-from vclab.contract.use_case import Nothing
 from vclab.model import catalog as model
 from vclab.model import messages
 from vclab.model.catalog import Identity, IdentityPool
@@ -39,8 +39,10 @@ from vclab.store import background_loads, catalog, failed_steps, inspections, ma
 
 
 @does(contract.listing)
-async def listing(call: Call, question: Nothing) -> tuple[Computer, ...]:
-    return tuple(map(view, await call.backend.read(catalog.computers)))
+async def listing(call: Call, question: Which) -> tuple[Computer, ...]:
+    checks.limit(question.limit)
+    asked = question.pool, question.image, question.state, question.cursor, question.limit
+    return tuple(map(view, await call.backend.read(lambda session: catalog.computers(session, *asked))))
 
 
 @does(contract.show)

@@ -24,7 +24,7 @@ from vclab.contract.reservations import (
 )
 from vclab.contract.use_case import Nothing
 from vclab.contract.views import Reservation
-from vclab.model.errors import NotFound, Refused, Unreachable
+from vclab.model.errors import Forbidden, Invalid, NotFound, Unreachable
 from vclab.model.reservations import RefusedRequest, ReservationView
 from vclab.model.typed import quoted
 from vclab.service import checks, finding
@@ -39,14 +39,22 @@ from vclab.store import needs_help as store_help
 @does(contract.listing)
 async def listing(call: Call, question: Which) -> tuple[Reservation, ...]:
     if question.everyone and not call.actor.operator:
-        raise Refused(
+        raise Forbidden(
             f"only operators may list everybody's reservations, and {call.actor.login} is not one",
             "the setting `operators` names them",
         )
+    if question.user and not question.everyone:
+        raise Invalid("people see only their own reservations, unless those of everyone are asked for", "set everyone")
     checks.limit(question.limit)
-    whose, limit = None if question.everyone else call.actor.login, question.limit if question.ended else None
-    found = await call.backend.read(lambda s: reservations.views(s, user=whose, ended=question.ended, limit=limit))
-    return tuple(map(Reservation.of, found))
+    wanted = reservations.Wanted(
+        limit=question.limit,
+        user=question.user if question.everyone else call.actor.login,
+        ended=question.ended,
+        image=question.image,
+        computer=question.computer,
+        before=question.cursor,
+    )
+    return tuple(map(Reservation.of, await call.backend.read(lambda s: reservations.page(s, wanted))))
 
 
 @does(contract.look)

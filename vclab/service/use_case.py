@@ -18,6 +18,7 @@ from vclab.contract.use_case import A, Q, Rule, UseCase
 from vclab.model.errors import Forbidden, Interrupted, Invalid, NotFound, Refused, Unreachable, VclabError
 from vclab.model.intents import Intent, Outcome
 from vclab.model.reservations import ReservationView
+from vclab.model.tokens import Scope
 from vclab.service.actor import Actor
 from vclab.service.backend import Backend
 from vclab.service.finding import own_reservation
@@ -127,6 +128,8 @@ def implementation(use_case: UseCase[Q, A]) -> Callable[[Call, Q], Awaitable[A]]
 async def permitted(use_case: UseCase[Q, A], backend: Backend, actor: Actor, question: Q) -> Call:
     """The call, if the rule allows it. Raises ``Refused`` and ``NotFound``."""
     call = Call(backend, actor)
+    if use_case.acts and Scope.ACT not in actor.scopes:
+        raise Forbidden("this token may only read", "use one with the scope act")
     if use_case.rule is Rule.USERS and actor.user is None:
         raise NotFound(f"{actor.login} is not a user of this lab", "use --as USER, or ask an operator to add you")
     if use_case.rule is Rule.OPERATORS and not actor.operator:
@@ -176,6 +179,8 @@ def _intent(use_case: UseCase[Q, A], call: Call, question: Q) -> Intent:
         subject=call.own.id if call.own else named,
         for_user=call.own.user if call.own else for_user,
         account=actor.account,
+        token=actor.token,
+        address=actor.address,
         arguments=arguments,
     )
 

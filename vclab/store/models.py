@@ -24,6 +24,15 @@ from vclab.model.states import ComputerState, Ending, Purpose, ReservationState
 from vclab.store.api_tables import KeyedAct
 from vclab.store.feed_tables import Change, FeedState
 from vclab.store.image_tables import Copy, CopyWaiter, DiskChild, Image, Repository, Revision
+from vclab.store.people_tables import (
+    DeviceCode,
+    EmergencyCode,
+    LocalPassword,
+    PendingSignIn,
+    ProviderAccount,
+    SignInAttempts,
+    Token,
+)
 from vclab.store.removal_tables import Removal
 from vclab.store.table_base import Base, Retirable
 
@@ -36,7 +45,9 @@ __all__ = [
     "Computer",
     "Copy",
     "CopyWaiter",
+    "DeviceCode",
     "DiskChild",
+    "EmergencyCode",
     "Endpoint",
     "Event",
     "FailedStep",
@@ -49,15 +60,20 @@ __all__ = [
     "KeyedAct",
     "LoadFailure",
     "LoadStep",
+    "LocalPassword",
     "Orphan",
+    "PendingSignIn",
     "Pool",
+    "ProviderAccount",
     "RefusedRequest",
     "Removal",
     "Repository",
     "Reservation",
     "Revision",
+    "SignInAttempts",
     "Spare",
     "Tenure",
+    "Token",
     "User",
 ]
 
@@ -166,6 +182,10 @@ class Computer(Base):
         self.load_intent, self.load_image, self.load_revision = "", "", 0
 
 
+FAILED = "ending = 'failed' AND dismissed_at IS NULL"
+"""Of a reservation: it failed, and nobody has said that they have seen it."""
+
+
 class Reservation(Base):
     """A reservation. Kept for good, as the record of who had which computer and how it ended."""
 
@@ -175,6 +195,8 @@ class Reservation(Base):
         Index("ix_reservations_state_user", "state", "user"),
         Index("ix_reservations_user_created", "user", "created"),
         Index("ix_reservations_ends", "ends"),
+        Index("ix_reservations_state_created", "state", "created", "id"),
+        Index("ix_reservations_failed", "ends", sqlite_where=text(FAILED), postgresql_where=text(FAILED)),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)

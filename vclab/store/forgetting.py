@@ -59,6 +59,10 @@ THINGS = frozenset(
         *("revisions.module", "revisions.module_data", "revisions.parent_image", "revisions.reservation"),
         *("revisions.sha256", "spares.computer", "spares.endpoint", "spares.evicted_for", "spares.host"),
         *("spares.image", "spares.target", "tenures.computer", "tenures.holder", "tenures.image"),
+        *("device_codes.digest", "device_codes.user_code", "emergency_codes.digest", "local_passwords.hash"),
+        *("pending_sign_ins.browser", "pending_sign_ins.digest", "pending_sign_ins.nonce", "pending_sign_ins.provider"),
+        *("pending_sign_ins.then", "pending_sign_ins.verifier", "provider_accounts.refresh_ref", "tokens.digest"),
+        *("tokens.id", "tokens.kind"),
         *("users.affiliation", "users.login", "users.public_keys", "users.zone"),
     }
 )

@@ -127,7 +127,14 @@ def test_the_api_reads_the_feed_and_cannot_write_it(as_role: Store) -> None:
 
 
 def test_the_reader_changes_nothing() -> None:
-    assert {rights.reader for rights in roles.TABLES.values()} <= {"read", ""}
+    granted = {verb for rights in roles.TABLES.values() for verb, _ in roles._RIGHT.findall(rights.reader)}
+    assert granted == {"read"}
+
+
+def test_only_the_api_reads_what_people_sign_in_with() -> None:
+    for table, column in (("tokens", "digest"), ("local_passwords", "hash"), ("pending_sign_ins", "verifier")):
+        for role in ("worker", "reader"):
+            assert not _granted(table, role, "read", column), (table, role)
 
 
 @pytest.mark.parametrize("as_role", ["api"], indirect=True)

@@ -59,14 +59,10 @@ THINGS = frozenset(
         *("revisions.module", "revisions.module_data", "revisions.parent_image", "revisions.reservation"),
         *("revisions.sha256", "spares.computer", "spares.endpoint", "spares.evicted_for", "spares.host"),
         *("spares.image", "spares.target", "tenures.computer", "tenures.holder", "tenures.image"),
-        *("device_codes.digest", "device_codes.user_code", "device_codes.name", "device_codes.scopes"),
-        *("device_codes.address", "device_codes.user", "device_codes.provider", "device_codes.subject"),
-        *("emergency_codes.digest", "emergency_codes.used_from", "local_passwords.user", "local_passwords.hash"),
-        *("pending_sign_ins.digest", "pending_sign_ins.browser", "pending_sign_ins.provider", "pending_sign_ins.nonce"),
-        *("pending_sign_ins.verifier", "pending_sign_ins.then", "provider_accounts.provider", "provider_accounts.user"),
-        *("provider_accounts.subject", "provider_accounts.called", "provider_accounts.groups"),
-        *("provider_accounts.refresh_ref", "sign_in_attempts.key", "tokens.id", "tokens.digest", "tokens.kind"),
-        *("tokens.user", "tokens.provider", "tokens.subject", "tokens.name", "tokens.scopes", "tokens.created_from"),
+        *("device_codes.digest", "device_codes.user_code", "emergency_codes.digest", "local_passwords.hash"),
+        *("pending_sign_ins.browser", "pending_sign_ins.digest", "pending_sign_ins.nonce", "pending_sign_ins.provider"),
+        *("pending_sign_ins.then", "pending_sign_ins.verifier", "provider_accounts.refresh_ref", "tokens.digest"),
+        *("tokens.id", "tokens.kind"),
         *("users.affiliation", "users.login", "users.public_keys", "users.zone"),
     }
 )

@@ -20,7 +20,7 @@ from vclab.model.tokens import ALL, Kind
 from vclab.store import tokens
 from vclab.store.engine import Store
 
-PATIENCE = 60.0
+PATIENCE = 180.0
 
 
 @dataclass

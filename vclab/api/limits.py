@@ -76,7 +76,7 @@ class Limits:
         finally:
             self._running -= counted
 
-    def _check(self, scope: Scope) -> int | None:
+    def _check(self, scope: Scope) -> int:
         """Before anything is read: how many bytes it may have; None: as many as it has. Raises ``ApiError``."""
         self._addresses.take(scope["client"][0] if scope.get("client") else "")
         if self._running >= self._limits.requests:

@@ -77,7 +77,7 @@ class Limits:
             self._running -= counted
 
     def _check(self, scope: Scope) -> int:
-        """Before anything is read: how many bytes it may have; None: as many as it has. Raises ``ApiError``."""
+        """Before anything is read: how many bytes it may have. Raises ``ApiError``."""
         self._addresses.take(scope["client"][0] if scope.get("client") else "")
         if self._running >= self._limits.requests:
             raise ApiError("busy", f"{self._running} requests are being answered", "ask again in a moment")

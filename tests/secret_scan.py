@@ -4,6 +4,7 @@ import base64
 import os
 import sqlite3
 import stat
+import subprocess
 import threading
 import urllib.parse
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -18,9 +19,9 @@ EVERY = 0.02
 
 
 def forms(secret: str) -> dict[str, bytes]:
-    """How it may be written: as it is, in base64 at any place of a longer text, in URLs, in hex, in UTF-16."""
+    """How it may be written: as it is, in base64 at any place of a longer text, in URLs, in hex."""
     plain = secret.encode()
-    found = {"plain": plain, "utf-16": secret.encode("utf-16-le"), "hex": plain.hex().encode()}
+    found = {"plain": plain, "hex": plain.hex().encode()}
     found["HEX"] = plain.hex().upper().encode()
     found["url"] = urllib.parse.quote(secret, safe="").encode()
     found["url, all of it"] = "".join(f"%{byte:02X}" for byte in plain).encode()
@@ -34,20 +35,38 @@ def forms(secret: str) -> dict[str, bytes]:
 
 @dataclass
 class Scan:
-    """Looks for secrets by name."""
+    """Looks for secrets by name. ``spool``: a folder of its own, for what is to be looked through."""
 
     secrets: dict[str, str]
-    found: list[str] = field(default_factory=list)
-    looked: dict[str, int] = field(default_factory=dict)  #: in how many places of each kind
+    spool: Path
+    looked: dict[str, int] = field(default_factory=dict)  #: at how many places of each kind
+    _places: list[tuple[str, str]] = field(default_factory=list)
 
     def look(self, kind: str, where: str, data: bytes) -> None:
-        """Note the secrets that are in there."""
+        """This is to be looked through. Twice: UTF-16 is found without the zeros between its letters."""
         self.looked[kind] = self.looked.get(kind, 0) + 1
+        self.spool.mkdir(mode=0o700, exist_ok=True)
+        (self.spool / str(len(self._places))).write_bytes(data + b"\n" + data.replace(b"\0", b""))
+        self._places.append((kind, where))
+
+    def found(self) -> list[str]:
+        """Which secret is where, and in which form. grep looks for all of them at once; Python names what it finds."""
+        if not self._places:
+            return []
+        patterns = self.spool.with_suffix(".patterns")
+        patterns.touch(0o600)
+        patterns.write_bytes(b"\n".join({form for each in self.secrets.values() for form in forms(each).values()}))
+        words = ["grep", "-r", "-l", "-a", "-F", "-f", str(patterns), str(self.spool)]
+        hits = subprocess.run(words, capture_output=True, text=True, env={"LC_ALL": "C"}, check=False).stdout.split()
+        return sorted(line for hit in hits for line in self._named(Path(hit)))
+
+    def _named(self, hit: Path) -> Iterator[str]:
+        kind, where = self._places[int(hit.name)]
+        data = hit.read_bytes()  # both ways
         for name, secret in self.secrets.items():
-            for form, text in forms(secret).items():
-                if text in data:
-                    self.found.append(f"{name} ({form}) in {kind}: {where}")
-                    break
+            form = next((form for form, text in forms(secret).items() if text in data), None)
+            if form is not None:
+                yield f"{name} ({form}) in {kind}: {where}"
 
     def files(self, kind: str, files: Iterable[Path]) -> None:
         """All of these that can be read."""

@@ -16,6 +16,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query, Request
@@ -221,6 +222,7 @@ async def _merged(
             task.cancel()
 
 
+@lru_cache(4096)  # the same for all who hear of it
 def _change(change: Change) -> bytes:
     return _event("change", {"kind": change.kind, "thing": change.thing, "owner": change.owner or None}, change.number)
 

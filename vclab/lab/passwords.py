@@ -7,6 +7,7 @@ from pathlib import Path
 from vclab.lab.layout import VCENTER_PORT, Layout
 from vclab.lab.stock import PASSWORD_REF, StockNode
 from vclab.model.catalog import Endpoint
+from vclab.power.address import parse
 from vclab.secrets.references import API, Destination, site_reader
 from vclab.secrets.store import SecretStore
 
@@ -46,5 +47,5 @@ def of_vcenter(layout: Layout) -> str:
 
 def of_bmc(layout: Layout, node: StockNode) -> str:
     """The same of a node's BMC."""
-    destination = Destination(node.bmc_url, bmc_pin(layout, node))
+    destination = Destination(str(parse(node.bmc_url)), bmc_pin(layout, node))
     return secret_store(layout).generate(node.password_ref, BMC_PASSWORD_LETTERS, destination)

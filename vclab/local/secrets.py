@@ -105,6 +105,7 @@ def _said(where: "Callable[[str], tuple[Destination | None, str]]", reference: s
 
 def _where(backend: Backend) -> "Callable[[str], tuple[Destination | None, str]]":
     """Where a secret may be sent that is not sealed yet, as the database says now."""
+    from vclab.power.address import parse
     from vclab.secrets.references import Destination
     from vclab.secrets.store import destination_of
     from vclab.store import catalog, power
@@ -122,7 +123,9 @@ def _where(backend: Backend) -> "Callable[[str], tuple[Destination | None, str]]
             names = {ref: name for name, ref in power.references(session).items()} if kind == "power" else {}
             if (name := names.get(reference)) is not None:
                 at, computer = power.address(session, name), catalog.computer(session, name)
-                return Destination(at.address, at.fingerprint), sites.get(computer.pool, backend.settings.site)
+                return Destination(str(parse(at.address)), at.fingerprint), sites.get(
+                    computer.pool, backend.settings.site
+                )
         raise NotFound("nothing in the database uses it", "remove its file, if nothing else needs it")
 
     return where

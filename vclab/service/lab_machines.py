@@ -121,7 +121,7 @@ def kept_by(call: Call) -> Kept:
     def password(at: PowerAddress) -> str:
         refuse_without_secrets(call)
         with suppress(SecretMissing, SecretSealed, Refused):
-            return call.backend.secrets.power_password(at.password_ref, at.address, at.fingerprint)
+            return call.backend.secrets.power_password(at.password_ref, str(parse(at.address)), at.fingerprint)
         return ""
 
     return password

@@ -202,7 +202,7 @@ async def written(call: Call, found: Sequence[Tried], change: Callable[[Session]
             for number, each in enumerate(found):
                 told(number, len(found))
                 if each.at.password_ref:
-                    there = Destination(each.at.address, each.at.fingerprint)
+                    there = Destination(str(parse(each.at.address)), each.at.fingerprint)
                     call.backend.secrets.put(each.at.password_ref, each.password, there, sites.get(each.group))
             call.backend.store.check()
             return call.backend.store.run(both)

@@ -1,8 +1,10 @@
 """Intents: what people asked for. The service layer writes them, before anything is done; records read them."""
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -20,9 +22,18 @@ LONGEST = 2000
 def write(session: Session, intent: Intent) -> None:
     """Record an intent. The same id again changes nothing: it is a repeat."""
     if session.get(models.Intent, intent.id) is None:
-        values = dataclasses.asdict(intent) | {"roles": list(intent.roles)}
+        values = dataclasses.asdict(intent) | {"roles": list(intent.roles), "arguments": _json(intent.arguments)}
         session.add(models.Intent(**values))
         session.flush()
+
+
+def _json(value: Any) -> Any:
+    """What JSON has: PostgreSQL takes no NaN and no infinity, which somebody may well have asked for."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, dict):
+        return {key: _json(each) for key, each in value.items()}
+    return [_json(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def answer(session: Session, id: str, outcome: Outcome, detail: str, now: datetime) -> None:

@@ -251,6 +251,26 @@ def roles_over(grants: Iterable[Grant], resource: Resource) -> frozenset[Role]:
     return frozenset(grant.role for grant in grants if not grant.on or grant.on in resource.groups)
 
 
+@dataclass(frozen=True)
+class Reach:
+    """Over which things a person has a permission: for lists."""
+
+    login: str
+    everything: bool = False
+    groups: frozenset[str] = frozenset()
+
+    @property
+    def beyond_own(self) -> bool:
+        """Also over other people's."""
+        return self.everything or bool(self.groups)
+
+
+def reach(person: Person, grants: Iterable[Grant], permission: Permission) -> Reach:
+    """How far a permission of the person reaches, by their grants."""
+    over = frozenset(grant.on for grant in grants if permission in ROLES[grant.role])
+    return Reach(person.login, "" in over, over - {""})
+
+
 def why_not_grant(role: Role, kind: GroupKind) -> str:
     """Why a role over such a group would give nothing; empty when it gives something."""
     if any(MEANT_FOR[each] & REACHES[kind] for each in ROLES[role]):

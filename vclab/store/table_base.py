@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import JSON, Enum, MetaData, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from vclab.model.access import GroupKind, ResourceKind, Role, ToKind
 from vclab.model.catalog import AfterUse, ComputerKind
 from vclab.model.intents import Outcome
 from vclab.model.inventory import PoolKind
@@ -44,9 +45,13 @@ class Base(DeclarativeBase):
         RevisionState: _words(RevisionState),
         ReservationState: _words(ReservationState),
         Ending: _words(Ending),
+        GroupKind: _words(GroupKind),
         Outcome: _words(Outcome),
         PoolKind: _words(PoolKind),
         Purpose: _words(Purpose),
+        ResourceKind: _words(ResourceKind),
+        Role: _words(Role),
+        ToKind: _words(ToKind),
     }
 
 

@@ -222,7 +222,7 @@ def test_a_computer_that_could_not_be_loaded(vclab: Command, store: Path) -> Non
 
 def test_an_operator_need_not_be_a_user(vclab: Command, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vclab.service.authentication.may_write", lambda folder: False)
-    monkeypatch.setattr("vclab.cli.client.local_account", lambda secrets: Account("olga"))
+    monkeypatch.setattr("vclab.service.authentication.local_account", lambda secrets: Account("olga"))
     assert vclab("user", "add", "dora").code == 0
 
 

@@ -67,7 +67,7 @@ def test_all_that_is_wrong(vclab: Command, file: Path) -> None:
     ("content", "part"),
     [
         (b"", "does not name its columns"),
-        (b"name,adress\n", "did you mean address?"),
+        (b"name,adress\nm1,\n", "did you mean address?"),
         (b"name\n\xff\n", "not UTF-8 (line 2)"),
         (None, "can't be read: No such file or directory"),
     ],

@@ -8,11 +8,12 @@ import pytest
 
 from vclab.cli import progress
 from vclab.cli.progress import Lines, Remarks, pause, sentence
+from vclab.contract.looks import CurrentStatus, Look
 from vclab.model.messages import StatusView
 from vclab.model.reservations import ReservationView
 from vclab.model.states import ReservationState, Word
 from vclab.service.backend import Backend
-from vclab.service.looks import CurrentStatus, Look, look_at
+from vclab.service.looks import look_at
 
 NOW = datetime(2026, 8, 1, 10, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -14,12 +14,12 @@ import pytest
 
 from vclab.cli import ssh
 from vclab.cli.errors import Usage
+from vclab.client.way import Way
+from vclab.contract.views import Reservation
+from vclab.model.addresses import checked_address
 from vclab.model.errors import Refused
 from vclab.model.reservations import ReservationView
 from vclab.model.states import ReservationState
-from vclab.service.addresses import checked_address
-from vclab.service.views import Reservation
-from vclab.settings import PersonSettings
 
 NOW = datetime.now(UTC)
 VIEW = ReservationView(
@@ -70,7 +70,7 @@ class Computer:
             f'#!/bin/sh\nshift\nexec ssh -F none -o HostKeyAlias=127.0.0.1 -p {self._server.get_port()} "$@"\n'
         )
         via.chmod(0o755)
-        self.person = PersonSettings(via=(str(via),))
+        self.person = Way(via=(str(via),))
         self.view = shown(public_address="127.0.0.1", host_key=self.public(self.key))
 
     async def _listen(self) -> asyncssh.SSHAcceptor:
@@ -134,13 +134,13 @@ def test_another_host_key_is_refused(computer: Computer, temporary: Path, capfd:
 
 def test_a_missing_program_is_one_line(temporary: Path) -> None:
     with pytest.raises(Refused, match="the program /nowhere/ip is not installed here"):
-        ssh.run_ssh(shown(), PersonSettings(via=("/nowhere/ip", "netns")), [])
+        ssh.run_ssh(shown(), Way(via=("/nowhere/ip", "netns")), [])
 
 
 def test_a_user_of_the_embedded_lab_needs_root(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     with pytest.raises(Refused, match="which only root may enter; run `sudo vclab connect r1`"):
-        ssh.run_ssh(shown(), PersonSettings(via=("ip", "netns", "exec", "vclab-alice")), [])
+        ssh.run_ssh(shown(), Way(via=("ip", "netns", "exec", "vclab-alice")), [])
 
 
 def test_the_stable_file_is_in_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,7 +187,7 @@ def test_addresses_that_no_computer_is_opened_to(given: str) -> None:
 
 def test_where_the_callers_address_comes_from(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SSH_CONNECTION", raising=False)
-    nobody, somebody = PersonSettings(), PersonSettings(address="198.51.100.1")
+    nobody, somebody = Way(), Way(address="198.51.100.1")
     monkeypatch.setattr(ssh, "_own_address", lambda towards: "")
     with pytest.raises(Usage, match="--from ADDRESS"):
         ssh.caller_address("", nobody, "203.0.113.21")
@@ -205,6 +205,6 @@ def test_an_address_that_is_an_option_runs_nothing(tmp_path: Path) -> None:
     """A computer, or whoever answers for it, chooses its address: ssh takes it for a host's name."""
     ran = tmp_path / "ran"
     view = shown(public_address=f"-oProxyCommand=touch {ran}", host_key="ssh-ed25519 AAAA")
-    words = ssh.ssh_command(view, PersonSettings(), tmp_path / "known_hosts", ("id",))
+    words = ssh.ssh_command(view, Way(), tmp_path / "known_hosts", ("id",))
     done = subprocess.run(words, capture_output=True, text=True, timeout=30, check=False, stdin=subprocess.DEVNULL)
     assert done.returncode == 255 and not ran.exists(), done.stderr

@@ -5,7 +5,7 @@ import pytest
 
 from vclab.cli.errors import Usage
 from vclab.cli.times import clock, dated, parse_length, parse_time, zone_of
-from vclab.service.views import iso
+from vclab.contract.views import iso
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2025, 11, 21, 10, 35, tzinfo=UTC)  # Friday, 11:35 in Berlin

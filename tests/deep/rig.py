@@ -206,7 +206,7 @@ class Machine:
         shutil.copy(OVMF / "OVMF_VARS_4M.fd", self.variables)
         (self._folder / "console").touch()
         network.tap(f"tap{build.number}")
-        network.nodes.enlist(values.Node(build.mac, build.name, build.address))
+        network.nodes.enlist(network.network, values.Node(build.mac, build.name, build.address))
         self._node.make()
         for device in ("none", "pxe", "default"):
             (self._folder / f"start.{device}").write_text(shlex.join(self._qemu(device)) + "\n")

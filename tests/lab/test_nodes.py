@@ -117,7 +117,7 @@ class Bench:
 def benches(folder: Path, key: Path, **more: object) -> Iterator[Bench]:
     with ExitStack() as stack:
         network = stack.enter_context(provisioning())
-        network.nodes.enlist(Listed(MAC, "metal01", ADDRESS))
+        network.nodes.enlist(network.network, Listed(MAC, "metal01", ADDRESS))
         network.log.wait_for("hosts/02-76-6d-00-00-01", 10)
         node = Node(folder / "metal01", "metal01", "127.0.0.1", 623)
         node.make()
@@ -312,7 +312,7 @@ def test_nothing_stays_of_what_it_had_attached_when_its_power_was_cut(bench: Ben
 def test_two_that_start_at_once_get_each_its_own(bench: Bench, tmp_path: Path) -> None:
     """Answers of DHCP are broadcast."""
     mac, address = "02:76:6d:00:00:02", "10.78.0.52"
-    bench.network.nodes.enlist(Listed(mac, "metal02", address))
+    bench.network.nodes.enlist(bench.network.network, Listed(mac, "metal02", address))
     bench.network.log.wait_for("hosts/02-76-6d-00-00-02", 10)
     node = Node(tmp_path / "metal02", "metal02", "127.0.0.1", 624)
     node.make()

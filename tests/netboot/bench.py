@@ -74,7 +74,7 @@ class Provisioning:
         self._folder = Path(tempfile.mkdtemp(prefix=f"{self.tag}-"))
         more |= {"log": self._folder / "log"} if log_file else {}
         self.network = Network(CARD, f"{OURS}/24", self._folder / "netboot", proxy, **more)
-        self.nodes = Nodes(self.network)
+        self.nodes = Nodes(self.network.root)
         self.namespaces = [self.tag]
         self._processes: list[subprocess.Popen[str]] = []
 

@@ -54,7 +54,7 @@ class Machine:
         self._folder = folder
         self._cards = 0
         run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.key))
-        network.nodes.enlist(Node(MAC, "node1", ADDRESS))
+        network.nodes.enlist(network.network, Node(MAC, "node1", ADDRESS))
         network.log.wait_for("hosts/52-54-00-00-00-01", 10)
 
     def image(self, name: str) -> str:

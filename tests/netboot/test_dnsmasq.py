@@ -31,7 +31,7 @@ def furnished(network: Provisioning, folder: Path) -> None:
         (built / name).write_text(name)
     (built / MANIFEST).write_text(json.dumps({"name": "bookworm-0123"}))
     publish(network.network.root, Environment(built))
-    network.nodes.enlist(Node(MAC, "node1", ADDRESS))
+    network.nodes.enlist(network.network, Node(MAC, "node1", ADDRESS))
     network.log.wait_for("hosts/52-54-00-00-00-01", 10)
     network.nodes.set(MAC, State.IMAGE, Load("bookworm-0123", "load-7", b"a private key"))
 
@@ -96,7 +96,7 @@ def test_the_new_address_of_a_machine_counts_at_once(own: Provisioning) -> None:
     station = own.station(mac)
     for address in ("10.78.0.54", "10.78.0.55"):
         before = len(own.log.lines)
-        own.nodes.enlist(Node(mac, "node4", address))
+        own.nodes.enlist(own.network, Node(mac, "node4", address))
         own.log.wait_for("hosts/52-54-00-00-00-04", 10, before)
         answer = asked(own, station, "dhcp", UEFI)
         assert answer is not None and answer["address"] == address

@@ -44,7 +44,7 @@ def network() -> Iterator[Provisioning]:
     if os.geteuid():
         pytest.skip("network namespaces need root")
     with provisioning() as made:
-        made.nodes.enlist(Node(MAC, "node1", ADDRESS))
+        made.nodes.enlist(made.network, Node(MAC, "node1", ADDRESS))
         made.log.wait_for("hosts/52-54-00-00-00-01", 10)
         yield made
 

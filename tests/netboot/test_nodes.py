@@ -5,12 +5,14 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import asyncssh
 import pytest
 
 from vclab.model.errors import Failed, Invalid, NotFound
 from vclab.netboot import nodes as module
 from vclab.netboot.dnsmasq import Network
 from vclab.netboot.environment import INITRD, KERNEL, LOADERS, MANIFEST, Environment
+from vclab.netboot.main import main
 from vclab.netboot.nodes import Load, Nodes, publish
 from vclab.netboot.values import Node, State
 
@@ -18,6 +20,7 @@ MAC, NAME = "52:54:00:00:00:01", "52-54-00-00-00-01"
 OTHER = "52:54:00:00:00:02"
 SECRET = b"a private key"
 IMAGE = Load("bookworm-0123", "load-7", SECRET)
+NETWORK = Network("eno2", "10.78.0.1/24")
 
 
 @pytest.fixture
@@ -38,7 +41,7 @@ def built(folder: Path, named: str) -> Environment:
 @pytest.fixture
 def nodes(tmp_path: Path, root: Path) -> Nodes:
     assert publish(root, built(tmp_path / "built", IMAGE.environment)) == IMAGE.environment
-    return Nodes(Network("eno2", "10.78.0.1/24", root))
+    return Nodes(root)
 
 
 def served(root: Path, mac: str = NAME) -> dict[str, str]:
@@ -88,7 +91,7 @@ def test_the_tftp_server_can_read_it_whatever_the_umask(nodes: Nodes, root: Path
     before = os.umask(0o077)
     try:
         nodes.set(MAC, State.IMAGE, IMAGE)
-        nodes.enlist(Node(MAC, "node1", "10.78.0.51"))
+        nodes.enlist(NETWORK, Node(MAC, "node1", "10.78.0.51"))
     finally:
         os.umask(before)
     below = [file for file in root.rglob("*") if not file.is_symlink() and "environments" not in file.parts]
@@ -103,19 +106,19 @@ def test_no_key_is_written_where_everybody_could_read_it(nodes: Nodes, root: Pat
 
 
 def test_a_machine_is_known_by_a_file_of_its_own(nodes: Nodes, root: Path) -> None:
-    nodes.enlist(Node(MAC, "node1", "10.78.0.50"))
-    nodes.enlist(Node(MAC, "node1", "10.78.0.51"))
+    nodes.enlist(NETWORK, Node(MAC, "node1", "10.78.0.50"))
+    nodes.enlist(NETWORK, Node(MAC, "node1", "10.78.0.51"))
     (file,) = (root / "hosts").iterdir()
     assert (file.name, file.read_text()) == (NAME, f"{MAC},10.78.0.51,node1,1h\n")
     assert nodes.state(MAC) is State.BOOT
     nodes.set(MAC, State.IMAGE, IMAGE)
-    nodes.enlist(Node(MAC, "node1", "10.78.0.52"))
+    nodes.enlist(NETWORK, Node(MAC, "node1", "10.78.0.52"))
     assert nodes.state(MAC) is State.IMAGE
 
 
 def test_forgotten_twice_nothing_of_it_is_left(nodes: Nodes, root: Path) -> None:
     for mac in (MAC, OTHER):
-        nodes.enlist(Node(mac, "node", "10.78.0.51"))
+        nodes.enlist(NETWORK, Node(mac, "node", "10.78.0.51"))
         nodes.set(mac, State.IMAGE, IMAGE)
     nodes.forget(MAC)
     nodes.forget(MAC)
@@ -182,3 +185,38 @@ def test_a_full_or_lost_disk_is_a_failure_with_a_name(nodes: Nodes, root: Path) 
     (root / "boots").write_text("no directory")
     with pytest.raises(Failed, match="could not set what 52:54:00:00:00:01 boots"):
         nodes.set(MAC, State.IMAGE, IMAGE)
+
+
+def test_an_administrator_has_a_machine_come_up_to_be_mended(
+    nodes: Nodes, root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nodes.enlist(NETWORK, Node(MAC, "node1", "10.78.0.51"))
+    key = tmp_path / "key.pub"
+    asyncssh.generate_private_key("ssh-ed25519").write_public_key(str(key))
+    main(["set", MAC, "rescue", "--key", str(key), "--root", str(root)])
+    assert "ssh-ed25519 AAAA" in capsys.readouterr().out
+    assert (nodes.state(MAC), nodes.load(MAC)) == (State.RESCUE, "rescue")
+    assert key.read_text().split()[1] in served(root)["load.img"]
+    main(["show", "--root", str(root)])
+    assert capsys.readouterr().out == f"{MAC} rescue rescue\n"
+    main(["set", MAC, "boot", "--root", str(root)])
+    assert (nodes.state(MAC), set(served(root))) == (State.BOOT, {"state"})
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        ((MAC, "install"), "runs no installer"),
+        ((MAC, "image"), "by its load alone"),
+        ((MAC, "rescue"), "needs the --key"),
+        ((MAC, "rescue", "--key", "/nonexistent"), "can't be read"),
+        ((MAC, "rescue", "--key", "/etc/hostname"), "is not a public key"),
+        ((OTHER, "boot"), "nothing says what"),
+        (("node1", "boot"), "is not a MAC"),
+    ],
+)
+def test_what_an_administrator_may_not_set(nodes: Nodes, root: Path, words: tuple[str, ...], why: str) -> None:
+    nodes.enlist(NETWORK, Node(MAC, "node1", "10.78.0.51"))
+    with pytest.raises(SystemExit, match=why):
+        main(["set", *words, "--root", str(root)])
+    assert nodes.state(MAC) is State.BOOT

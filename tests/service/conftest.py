@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.store.lab import RULES, inventory, seed
+from vclab.client.protocol import Client
 from vclab.model import messages
 from vclab.model import power as model_power
 from vclab.model.errors import Unreachable
@@ -25,7 +26,7 @@ from vclab.model.rules import Rules
 from vclab.service.actor import Actor, Authentication
 from vclab.service.authentication import Account, authenticate
 from vclab.service.backend import Backend
-from vclab.service.client import Client, InProcess
+from vclab.service.client import InProcess
 from vclab.settings import Settings
 from vclab.store import intents, placement, reservations
 from vclab.store.engine import Store, open_store

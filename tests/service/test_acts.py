@@ -9,6 +9,8 @@ import pytest
 from sqlalchemy.orm import Session
 
 from tests.service.conftest import Lab
+from vclab.contract import USE_CASES, acts
+from vclab.contract.reservations import Named
 from vclab.model import messages
 from vclab.model.errors import Failed, Invalid, NotFound, Refused, Unreachable, VclabError
 from vclab.model.ids import new_id
@@ -17,9 +19,7 @@ from vclab.model.plans import Facts
 from vclab.model.reservations import ReservationView, ReserveRequest
 from vclab.model.states import Ending
 from vclab.secrets.store import SecretStore
-from vclab.service import acts
-from vclab.service.reservations import Named
-from vclab.service.use_case import USE_CASES
+from vclab.service.acts import LOOK
 from vclab.store import intents, reservations
 
 T = TypeVar("T")
@@ -181,7 +181,7 @@ async def test_a_restart_of_server_or_worker_is_outlasted(lab: Lab, monkeypatch:
     lab.workflows.does = lambda request: fails(answers.pop())(request) if answers else place(request)
     await lab.make_client("alice").call(acts.reserve, reserve())
     assert len(lab.workflows.sent) == 3
-    monkeypatch.setattr(acts, "PATIENCE", 0.0)
+    monkeypatch.setattr("vclab.service.acts.PATIENCE", 0.0)
     lab.workflows.does = fails(Unreachable("nobody answers"))
     with pytest.raises(Unreachable, match="may still be placed"):
         await lab.make_client("alice").call(acts.reserve, reserve())
@@ -269,7 +269,7 @@ async def test_connect_waits_until_the_computer_is_open(lab: Lab) -> None:
     waits = asyncio.create_task(
         lab.make_client("alice").call(acts.connect, acts.Connect(reservation=view.id, address=f" {HERE}/32 "))
     )
-    await asyncio.sleep(3 * acts.LOOK)
+    await asyncio.sleep(3 * LOOK)
     assert not waits.done()
     lab.store.run(lambda s: reservations.access_opened(s, view.id, (HERE,), NOW))
     assert (await waits).access_open
@@ -288,7 +288,7 @@ async def test_connect_that_fails(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> 
         await client.call(acts.connect, acts.Connect(reservation=view.id, address=HERE))
     with pytest.raises(Invalid, match="address"):
         await client.call(acts.connect, acts.Connect(reservation=view.id))
-    monkeypatch.setattr(acts, "OPENING", 0.0)
+    monkeypatch.setattr("vclab.service.acts.OPENING", 0.0)
     lab.workflows.does = opens(lab, later=True)
     with pytest.raises(Unreachable, match="was not opened"):
         await client.call(acts.connect, acts.Connect(reservation=view.id, address=HERE))

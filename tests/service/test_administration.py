@@ -9,15 +9,16 @@ import pytest
 from pydantic import SecretStr
 
 from tests.store.lab import NOW, RULES, inventory, seed
+from vclab.contract import computers, endpoints, hosts, images, users
+from vclab.contract.retiring import Disable, Named
+from vclab.contract.use_case import A, Nothing, Q, UseCase
 from vclab.model.errors import Invalid, NotFound, Refused
 from vclab.model.intents import Author, Intent, Outcome
 from vclab.model.reservations import Placed, ReserveRequest
 from vclab.model.states import Ending
-from vclab.service import computers, endpoints, hosts, images, users
 from vclab.service.actor import Actor, Authentication, Role
 from vclab.service.backend import Backend
-from vclab.service.retiring import Disable, Named
-from vclab.service.use_case import A, Nothing, Q, UseCase
+from vclab.service.use_case import perform
 from vclab.settings import Settings
 from vclab.store import intents, placement, reservations
 
@@ -42,7 +43,7 @@ def backend(tmp_path: Path) -> Iterator[Backend]:
 
 def call(backend: Backend, use_case: UseCase[Q, A], question: Q, actor: Actor = OLGA) -> A:
     """The answer of a use case."""
-    return asyncio.run(use_case(backend, actor, question))
+    return asyncio.run(perform(use_case, backend, actor, question))
 
 
 def newest(backend: Backend, subject: str) -> Intent:

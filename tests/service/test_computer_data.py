@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 
 from tests.service.conftest import Lab
+from vclab.contract import computers, lab_machines
+from vclab.contract.retiring import Named
 from vclab.model.catalog import Endpoint
 from vclab.model.errors import Invalid, Refused
 from vclab.provisioning import fake_metal, registry
 from vclab.provisioning.bare_metal.data import NodeData
-from vclab.service import computers, lab_machines
-from vclab.service.retiring import Named
 from vclab.store import catalog
 
 

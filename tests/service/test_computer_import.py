@@ -14,6 +14,13 @@ from tests.power.nodes import PASSWORD
 from tests.service.conftest import NOW, Lab
 from tests.service.test_lab_machines import DEAD, add, add_group, node, nodes, root
 from tests.store.lab import HOUR
+from vclab.client.protocol import Client
+from vclab.contract import computer_import, computers
+from vclab.contract.computer_import import MOST_LINES, NotImported, Report, Table
+from vclab.contract.computer_table import read_table
+from vclab.contract.computers import Computer
+from vclab.contract.lab_machines import What
+from vclab.contract.use_case import Nothing
 from vclab.model.errors import Invalid, Refused, Unreachable
 from vclab.model.intents import Outcome
 from vclab.model.power import PowerAddress
@@ -21,12 +28,7 @@ from vclab.model.states import Purpose
 from vclab.model.steps import StepContext
 from vclab.power.base import Bmc, Seen
 from vclab.power.control import Power
-from vclab.service import computer_import, computers, power
-from vclab.service.client import Client
-from vclab.service.computer_import import MOST_LINES, NotImported, Report, Table, rows_of
-from vclab.service.computers import Computer
-from vclab.service.lab_machines import What
-from vclab.service.use_case import Nothing
+from vclab.service import power
 from vclab.store import catalog, tenures
 from vclab.store import power as power_store
 
@@ -35,7 +37,7 @@ HEADING = "name,module,mac,address,disk\n"
 
 
 def table_of(text: str, password: str | None = PASSWORD) -> Table:
-    return Table(rows=rows_of(text.encode()), password=SecretStr(password) if password else None)
+    return read_table(text.encode()).model_copy(update={"password": SecretStr(password) if password else None})
 
 
 def lines_of(*numbers: int) -> str:
@@ -65,7 +67,7 @@ async def machines(root: Client) -> dict[str, Computer]:
     ],
 )
 def test_what_spreadsheets_write(text: str) -> None:
-    rows = rows_of(text.encode())
+    rows = read_table(text.encode()).rows
     assert [row.values for row in rows] == [
         {"name": "m1", "module": "metal", "mac": "a"},
         {"name": "m2", "module": "metal", "mac": "b"},
@@ -74,7 +76,7 @@ def test_what_spreadsheets_write(text: str) -> None:
 
 
 def test_a_quoted_cell_may_go_over_lines() -> None:
-    first, second = rows_of(b'name,host_key\nm1,"ssh-ed25519\n AAAA"\nm2,"say ""x"""\n')
+    first, second = read_table(b'name,host_key\nm1,"ssh-ed25519\n AAAA"\nm2,"say ""x"""\n').rows
     assert (first.line, first.values["host_key"]) == (2, "ssh-ed25519\n AAAA")
     assert (second.line, second.values["host_key"]) == (4, 'say "x"')
 
@@ -84,8 +86,7 @@ def test_a_quoted_cell_may_go_over_lines() -> None:
     [
         (b"", "does not name its columns"),
         (b"\n\n", "does not name its columns"),
-        (b"m1,metal,52:54:00:00:00:01\n", "there is no column 'm1'"),
-        (b"name,adress\nm1,10.0.0.1\n", "there is no column 'adress' (did you mean address?)"),
+        (b"m1,metal,52:54:00:00:00:01\n", "does not name its columns"),
         (b"name,mac,private_mac\nm1,a,b\n", "there are two columns mac"),
         (b"name,mac\n", "the file has no lines below its heading"),
         (b"name,mac\n" + b"m1,a\n" * (MOST_LINES + 1), f"the file has {MOST_LINES + 1} lines below its heading"),
@@ -99,11 +100,17 @@ def test_a_quoted_cell_may_go_over_lines() -> None:
 )
 def test_what_is_no_table(data: bytes, why: str) -> None:
     with pytest.raises(Invalid) as error:
-        rows_of(data)
+        read_table(data)
     assert why in str(error.value)
 
 
 # Checked.
+
+
+@pytest.mark.parametrize("line", ["m1,10.0.0.1", "m1,"])
+async def test_a_column_that_means_nothing(root: Client, line: str) -> None:
+    with pytest.raises(Invalid, match=r"there is no column 'adress' \(did you mean address\?\)"):
+        await root.call(computer_import.preview, table_of(f"name,adress\n{line}\n"))
 
 
 async def test_all_is_written_at_once(lab: Lab, root: Client) -> None:

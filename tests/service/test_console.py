@@ -3,12 +3,12 @@
 import pytest
 
 from tests.service.conftest import Lab
+from vclab.contract import power
+from vclab.contract.power import Switch
+from vclab.contract.retiring import Named
 from vclab.model import power as model
 from vclab.model.errors import Invalid
 from vclab.model.power import PowerVerb, console_lines, console_text
-from vclab.service import power
-from vclab.service.power import Switch
-from vclab.service.retiring import Named
 
 
 def asked(verb: PowerVerb = PowerVerb.CONSOLE, seconds: float = 5.0, take: bool = False) -> Switch:

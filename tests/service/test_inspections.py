@@ -6,6 +6,9 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.service.conftest import Lab
+from vclab.contract import inspections
+from vclab.contract.inspections import Begin
+from vclab.contract.retiring import Named
 from vclab.model.catalog import Endpoint
 from vclab.model.errors import NotFound, Refused
 from vclab.model.inspections import Inspected
@@ -14,9 +17,6 @@ from vclab.model.messages import Inspect
 from vclab.model.nodes import NodeReport
 from vclab.model.plans import Facts, StepInput
 from vclab.model.states import Purpose
-from vclab.service import inspections
-from vclab.service.inspections import Begin
-from vclab.service.retiring import Named
 from vclab.store import catalog, load_log, tenures
 from vclab.store import inspections as store
 

@@ -12,11 +12,11 @@ from temporalio.client import WorkflowUpdateRPCTimeoutOrCancelledError
 
 from tests.service.conftest import Lab
 from vclab.cli.running import run
+from vclab.contract import acts
 from vclab.model.errors import Unreachable
 from vclab.model.ids import new_id
 from vclab.model.intents import Outcome
 from vclab.model.messages import End
-from vclab.service import acts
 from vclab.temporal.client import Reservations
 
 

@@ -7,17 +7,17 @@ from pydantic import SecretStr
 
 from tests.service.conftest import NOW, Lab
 from tests.store.lab import HOUR
+from vclab.client.protocol import Client
+from vclab.contract import computers, lab_machines
+from vclab.contract.computers import Computer
+from vclab.contract.lab_machines import LabMachine
+from vclab.contract.retiring import Named
 from vclab.model.catalog import Endpoint
 from vclab.model.errors import Invalid, NotFound, Refused, Unreachable, VclabError
 from vclab.model.states import Purpose
 from vclab.provisioning import fake_metal, registry
 from vclab.provisioning.bare_metal.data import NodeData
 from vclab.provisioning.kind import Need
-from vclab.service import computers, lab_machines
-from vclab.service.client import Client
-from vclab.service.computers import Computer
-from vclab.service.lab_machines import LabMachine
-from vclab.service.retiring import Named
 from vclab.store import catalog, tenures
 
 MAC, OTHER_MAC = "52:54:00:00:00:01", "52:54:00:00:00:02"

@@ -13,14 +13,16 @@ import pytest
 from tests.service.conftest import Lab
 from tests.service.test_administration import OLGA
 from tests.store.lab import NOW, seed
+from vclab.contract import events, images, library, repositories
+from vclab.contract.library import RevisionView
+from vclab.contract.retiring import Named
+from vclab.contract.use_case import A, Nothing, Q, UseCase
 from vclab.model.catalog import Endpoint
 from vclab.model.errors import Interrupted, Invalid, NotFound, Refused, StepFailed, VclabError
 from vclab.model.revisions import Copied, Place, Wanted
-from vclab.service import events, images, library, repositories
 from vclab.service.backend import Backend
-from vclab.service.library import RevisionView
-from vclab.service.retiring import Named
-from vclab.service.use_case import A, Nothing, Q, UseCase
+from vclab.service.images import known_image
+from vclab.service.use_case import perform
 from vclab.settings import Settings
 from vclab.store import catalog, copies, revisions
 
@@ -53,7 +55,7 @@ def disk(tmp_path: Path) -> Path:
 
 
 def call(backend: Backend, use_case: UseCase[Q, A], question: Q) -> A:
-    return asyncio.run(use_case(backend, OLGA, question))
+    return asyncio.run(perform(use_case, backend, OLGA, question))
 
 
 def brought(backend: Backend, file: Path, name: str = "suse", **more: Any) -> RevisionView:
@@ -200,7 +202,7 @@ def test_no_room_is_said_before_a_byte_is_written(
 def test_ctrl_c_in_the_middle_leaves_nothing(backend: Backend, disk: Path, tmp_path: Path) -> None:
     async def interrupted() -> None:
         question, loop = library.Import(name="suse", file=str(disk), cpus=1, memory_mb=512), asyncio.get_running_loop()
-        work = asyncio.ensure_future(library.import_image(backend, OLGA, question))
+        work = asyncio.ensure_future(perform(library.import_image, backend, OLGA, question))
 
         def press(what: str, done: int, size: int) -> None:
             loop.call_soon_threadsafe(work.cancel)
@@ -303,7 +305,7 @@ def test_a_copy_in_a_repository_is_asked_for_where_it_can_be(lab: Lab, tmp_path:
     backend, debian = lab.backend, {"name": "debian-12", "revision": 1}
     for name, site in (("main", "default"), ("far", "elsewhere")):
         call(backend, repositories.add, repositories.Add(name=name, folder=str(tmp_path / name), site=site))
-    lab.store.run(lambda s: copies.seen(s, images.known_image(s, "debian-12"), "lab-vcenter", ("ds1",), NOW))
+    lab.store.run(lambda s: copies.seen(s, known_image(s, "debian-12"), "lab-vcenter", ("ds1",), NOW))
     for question, why in (
         (debian, "say where the copy is to be; give --endpoint and --datastore, or else --repository"),
         ({**debian, "endpoint": "lab-vcenter"}, "say where the copy is to be"),

@@ -8,14 +8,15 @@ from sqlalchemy.orm import Session
 
 from tests.service.conftest import NOW, Lab
 from tests.store.lab import HOUR, image
+from vclab.contract.computers import Reload, Reloaded, WhichReload, preview_reload, reload
+from vclab.contract.use_case import A, Q, UseCase
 from vclab.model import messages
 from vclab.model.catalog import Computer, Endpoint
 from vclab.model.errors import Invalid, NotFound, Refused
 from vclab.model.intents import Outcome, Verb
 from vclab.model.states import Purpose
 from vclab.service.actor import Actor, Authentication, Role
-from vclab.service.computers import Reload, Reloaded, WhichReload, preview_reload, reload
-from vclab.service.use_case import A, Q, UseCase
+from vclab.service.use_case import perform
 from vclab.store import catalog, intents, maintenance, tenures
 
 OLGA = Actor("olga", frozenset({Role.OPERATOR}), Authentication.ACCOUNT, "olga")
@@ -23,7 +24,7 @@ METAL = replace(image("metal", 1024), module="fake-metal", module_data="")
 
 
 def call(lab: Lab, use_case: UseCase[Q, A], question: Q) -> A:
-    return asyncio.run(use_case(lab.backend, OLGA, question))
+    return asyncio.run(perform(use_case, lab.backend, OLGA, question))
 
 
 def computer(lab: Lab, name: str) -> Computer:

@@ -9,20 +9,21 @@ from pathlib import Path
 import pytest
 
 from tests.store.lab import RULES, inventory, seed
+from vclab.contract import audit, health, history, reservations
+from vclab.contract.audit import Asked
+from vclab.contract.history import Had
+from vclab.contract.reservations import Explained, FailedComputer, Named, RefusedPlace, Which
+from vclab.contract.use_case import Nothing, Question, UseCase
 from vclab.model.catalog import User
 from vclab.model.errors import Invalid, NotFound, Refused
 from vclab.model.intents import Author, Intent, Outcome
 from vclab.model.inventory import DatastoreFacts, Inventory
 from vclab.model.plans import Evidence
 from vclab.model.reservations import Candidate, FailedStep, Placed, Refusal, ReserveRequest
-from vclab.service import audit, health, history, reservations
 from vclab.service.actor import Actor, Authentication, Role
-from vclab.service.audit import Asked
 from vclab.service.backend import Backend
 from vclab.service.finding import own_reservation
-from vclab.service.history import Had
-from vclab.service.reservations import Explained, FailedComputer, Named, RefusedPlace, Which
-from vclab.service.use_case import Nothing
+from vclab.service.use_case import perform
 from vclab.settings import Settings
 from vclab.store import failed_steps, intents, inventories, needs_help, placement, refusals
 
@@ -115,7 +116,7 @@ async def test_near_ids_are_proposed_and_the_hint_is_a_sentence_of_its_own(backe
 
 async def test_who_sees_which_reservations(backend: Backend) -> None:
     async def ids(who: Actor, everyone: bool = False) -> set[str]:
-        return {each.id for each in await reservations.listing(backend, who, Which(everyone=everyone))}
+        return {each.id for each in await perform(reservations.listing, backend, who, Which(everyone=everyone))}
 
     assert await ids(ALICE) >= {FIRST, SECOND}
     assert OTHERS not in await ids(ALICE)
@@ -126,16 +127,16 @@ async def test_who_sees_which_reservations(backend: Backend) -> None:
     with pytest.raises(NotFound, match="mallory is not a user"):
         await ids(STRANGER)
     with pytest.raises(Invalid, match="the limit 0 is not between"):
-        await reservations.listing(backend, ALICE, Which(ended=True, limit=0))
+        await perform(reservations.listing, backend, ALICE, Which(ended=True, limit=0))
 
 
 async def test_only_operators_see_how_it_was_loaded(backend: Backend) -> None:
-    own = await reservations.show(backend, ALICE, Named(reservation="3a4b5"))
+    own = await perform(reservations.show, backend, ALICE, Named(reservation="3a4b5"))
     assert (own.id, own.load, own.failures) == (FIRST, None, None)
     assert own.history[0].what == "reserved"
     assert own.now is not None
     assert not own.now.answered
-    seen = await reservations.show(backend, OLGA, Named(reservation="3a4b5"))
+    seen = await perform(reservations.show, backend, OLGA, Named(reservation="3a4b5"))
     assert (seen.load, seen.failures) == ((), ())
     document = reservations.show.document(own)
     assert (document["id"], document["now"]["answered"], document["history"][0]["at"][-1]) == (FIRST, False, "Z")
@@ -143,10 +144,10 @@ async def test_only_operators_see_how_it_was_loaded(backend: Backend) -> None:
 
 @pytest.mark.parametrize("use_case", [reservations.needs_help, audit.listing])
 @pytest.mark.parametrize("who", [ALICE, STRANGER])
-async def test_what_is_for_operators(backend: Backend, use_case: object, who: Actor) -> None:
-    question = Asked() if use_case is audit.listing else Nothing()
+async def test_what_is_for_operators(backend: Backend, use_case: UseCase[Question, object], who: Actor) -> None:
+    question = Asked() if use_case.name == "audit.listing" else Nothing()
     with pytest.raises(Refused, match="this is for operators"):
-        await use_case(backend, who, question)  # type: ignore[operator]
+        await perform(use_case, backend, who, question)
 
 
 # --- why ------------------------------------------------------------------------------------------------------------
@@ -171,13 +172,14 @@ def test_a_refusal_is_a_short_line_with_the_reason_first() -> None:
 async def test_a_refused_request_is_its_users(backend: Backend) -> None:
     request = ReserveRequest("3zzz5c6d7e8", "alice", "debian-12", 3600)
     backend.store.run(lambda s: refusals.note(s, request, FULL, NOW))
-    found = await reservations.why(backend, ALICE, Named(reservation="3ZZZ"))
+    found = await perform(reservations.why, backend, ALICE, Named(reservation="3ZZZ"))
     assert isinstance(found, RefusedPlace)
     assert (found.id, len(found.candidates), found.kind) == (request.id, 26, "refused")
-    assert isinstance(await reservations.why(backend, OLGA, Named(reservation=request.id)), RefusedPlace)
+    seen = await perform(reservations.why, backend, OLGA, Named(reservation=request.id))
+    assert isinstance(seen, RefusedPlace)
     for name in (request.id, "3zzz", FIRST):
         with pytest.raises(NotFound, match="there is no reservation"):
-            await reservations.why(backend, BOB, Named(reservation=name))
+            await perform(reservations.why, backend, BOB, Named(reservation=name))
 
 
 async def test_one_that_needs_help_names_every_host_that_was_considered(backend: Backend) -> None:
@@ -187,13 +189,13 @@ async def test_one_that_needs_help_names_every_host_that_was_considered(backend:
     backend.store.run(lambda s: failed_steps.note(s, target, step, RULES.health))
     backend.store.run(lambda s: refusals.note_relocation(s, target.reservation, FULL, NOW))
     backend.store.run(lambda s: needs_help.begin(s, target, 7200, reason, NOW, "there is no other place"))
-    found = await reservations.why(backend, ALICE, Named(reservation="4a4b"))
+    found = await perform(reservations.why, backend, ALICE, Named(reservation="4a4b"))
     assert isinstance(found, Explained)
     assert found.waits_for_help
     assert found.no_place is not None
     assert len(found.no_place.candidates) == 26
     assert found.evidence is None, "that is for operators"
-    (waiting,) = await reservations.needs_help(backend, OLGA, Nothing())
+    (waiting,) = await perform(reservations.needs_help, backend, OLGA, Nothing())
     assert not isinstance(waiting, FailedComputer)
     assert (waiting.id, waiting.failure.cause) == (target.reservation, "no power")
     assert waiting.no_other_place == "there is no other place"
@@ -203,7 +205,7 @@ async def test_one_that_needs_help_names_every_host_that_was_considered(backend:
 
 async def test_a_computer_is_no_reservation(backend: Backend) -> None:
     with pytest.raises(NotFound) as missing:
-        await reservations.why(backend, ALICE, Named(reservation="vm01"))
+        await perform(reservations.why, backend, ALICE, Named(reservation="vm01"))
     assert str(missing.value) == ("'vm01' is a computer, not a reservation; `vclab computer show vm01` shows its state")
 
 
@@ -212,8 +214,8 @@ async def test_a_computer_is_no_reservation(backend: Backend) -> None:
 
 async def test_history_says_of_what(backend: Backend) -> None:
     with pytest.raises(Invalid, match="nothing says whose history"):
-        await history.listing(backend, OLGA, Had())
-    (stay,) = await history.listing(backend, OLGA, Had(user="bob"))
+        await perform(history.listing, backend, OLGA, Had())
+    (stay,) = await perform(history.listing, backend, OLGA, Had(user="bob"))
     document = history.listing.document((stay,))[0]
     assert (document["holder"], document["user"], document["until"]) == (OTHERS, "bob", None)
     assert document["from"].endswith("Z")
@@ -229,19 +231,19 @@ async def test_the_audit_lists_acts_by_their_actor_and_what_they_were_upon(backe
     backend.store.run(lambda s: intents.answer(s, "i2", Outcome.REFUSED, "has ended", NOW + 9 * MINUTE))
 
     async def ids(**asked: object) -> list[str]:
-        return [each.id for each in await audit.listing(backend, OLGA, Asked.model_validate(asked))]
+        return [each.id for each in await perform(audit.listing, backend, OLGA, Asked.model_validate(asked))]
 
     assert await ids() == ["i1", "i2", "i3"]
     assert await ids(limit=2) == ["i2", "i3"]
     assert await ids(user="olga") == ["i2"]
     assert await ids(subject="3A4B5") == ["i1", "i2"]
     assert await ids(subject="esx1") == []
-    (one,) = await audit.listing(backend, OLGA, Asked(user="olga"))
+    (one,) = await perform(audit.listing, backend, OLGA, Asked(user="olga"))
     assert (one.outcome, one.detail, one.for_user, one.account) == ("refused", "has ended", "alice", "root")
 
 
 async def test_the_status_tells_what_is_down(backend: Backend) -> None:
-    found = await health.status(backend, STRANGER, Nothing())
+    found = await perform(health.status, backend, STRANGER, Nothing())
     parts = {part.name: part for part in found.parts}
     assert not found.ok
     assert parts["database"].ok
@@ -256,7 +258,9 @@ async def test_the_status_tells_of_datastores_that_have_filled(backend: Backend)
     full = DatastoreFacts("ds1", 50, 7, False, why, filled=True)
     said = Inventory("lab-vcenter", NOW, datastores=(full, DatastoreFacts("ds2", 50, 50)))
     backend.store.run(lambda s: inventories.keep(s, said, inventories.epochs(s)["lab-vcenter"]))
-    part = next(each for each in (await health.status(backend, STRANGER, Nothing())).parts if each.name == "datastores")
+    part = next(
+        each for each in (await perform(health.status, backend, STRANGER, Nothing())).parts if each.name == "datastores"
+    )
     assert (part.ok, part.detail) == (
         False,
         f"nothing is placed on lab-vcenter/ds1: {why}; make room there, or end what grows",

@@ -3,24 +3,21 @@
 The use cases are those of ``USE_CASES``: a new one is walked without a word here, and fails when it lacks its rule.
 """
 
-import importlib
-import pkgutil
+import inspect
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 import pytest
 
-import vclab.service
 from tests.service.conftest import Lab
+from vclab.contract import USE_CASES
+from vclab.contract.use_case import Question, Rule, UseCase
 from vclab.model.catalog import User
 from vclab.model.errors import NotFound, Refused
 from vclab.model.ids import new_id
 from vclab.service.actor import Actor, Authentication, Role
-from vclab.service.use_case import USE_CASES, Call, Question, Rule, UseCase
-
-for module in pkgutil.iter_modules(vclab.service.__path__):
-    importlib.import_module(f"vclab.service.{module.name}")
+from vclab.service.use_case import implementation, perform, permitted
 
 
 class Whose(StrEnum):
@@ -83,7 +80,7 @@ def test_each_has_a_rule_that_can_be_checked(name: str) -> None:
     use_case = USE_CASES[name]
     assert isinstance(use_case.rule, Rule)
     assert use_case.rule is not Rule.OWNERS or "reservation" in use_case.question.model_fields
-    assert use_case.run.__doc__
+    assert use_case.summary.endswith(".")
     assert use_case.question.model_config.get("frozen") and use_case.question.model_config.get("extra") == "forbid"
 
 
@@ -102,19 +99,12 @@ async def test_who_may_call_what(lab: Lab, caller: str, whose: Whose) -> None:
 
 
 async def _is_allowed(lab: Lab, use_case: UseCase[Question, object], actor: Actor, question: Question) -> bool:
-    """Whether the rule lets it through; what it runs then is left out."""
-    ran = []
-
-    async def run(call: Call, question: Question) -> None:
-        ran.append(call)
-
-    looks = UseCase(use_case.name, use_case.rule, False, use_case.question, None, run)
+    """Whether the rule lets it through. What it does not is not performed."""
     try:
-        await looks(lab.backend, actor, question)
+        await permitted(use_case, lab.backend, actor, question)
     except (Refused, NotFound):
-        assert not ran
         with pytest.raises((Refused, NotFound)):
-            await use_case(lab.backend, actor, question)
+            await perform(use_case, lab.backend, actor, question)
         return False
     return True
 
@@ -127,6 +117,11 @@ async def test_other_peoples_reservations_read_as_unknown(lab: Lab, name: str) -
         return
     for id in (lab.reserved("bob").id, new_id()):
         with pytest.raises(NotFound) as error:
-            await use_case(lab.backend, CALLERS["user"].actor, question_of(use_case, id))
+            await perform(use_case, lab.backend, CALLERS["user"].actor, question_of(use_case, id))
         texts.append(str(error.value).replace(id, "R").partition("(did you")[0])
     assert texts[0] == texts[1]
+
+
+@pytest.mark.parametrize("name", USE_CASES)
+def test_each_is_done_by_the_service(name: str) -> None:
+    assert inspect.iscoroutinefunction(implementation(USE_CASES[name]))

@@ -11,11 +11,11 @@ import typer
 from vclab.cli.client import client_of, zone_for
 from vclab.cli.output import note, say_json
 from vclab.cli.running import run
+from vclab.contract.use_case import A, Q, UseCase
 from vclab.model.errors import Refused
-from vclab.service.use_case import A, Q, UseCase
 
 if TYPE_CHECKING:
-    from vclab.service.client import Client
+    from vclab.client.protocol import Client
 
 
 class Asker:

@@ -11,10 +11,10 @@ from vclab.cli.params import AsUser, Json, OfUser
 from vclab.cli.running import run
 from vclab.cli.tables import Column, Fit
 from vclab.cli.times import clock
-from vclab.service import audit as acts
-from vclab.service.audit import Asked, Intent
-from vclab.service.checks import MOST_LINES
-from vclab.service.client import Client
+from vclab.client.protocol import Client
+from vclab.contract import audit as acts
+from vclab.contract.audit import Asked, Intent
+from vclab.contract.use_case import MOST_LINES
 
 COLUMNS = (
     Column("WHEN"),

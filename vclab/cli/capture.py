@@ -9,8 +9,8 @@ from vclab.cli.errors import Usage
 from vclab.cli.output import say, say_json
 from vclab.cli.params import Json, ReservationId
 from vclab.cli.running import run
+from vclab.contract import acts
 from vclab.model.ids import new_id
-from vclab.service import acts
 
 
 def capture(

@@ -22,13 +22,13 @@ from vclab.cli.power import tell as tell_power
 from vclab.cli.tables import Column, Fit
 from vclab.cli.times import clock, dated, parse_time, utc_now
 from vclab.cli.user import key_texts
+from vclab.contract import computers, events, lab_machines, power
+from vclab.contract.acts import MOST_REVISIONS
+from vclab.contract.computers import Computer, DetailedComputer, Reloaded
+from vclab.contract.retiring import Named
+from vclab.contract.use_case import Nothing
 from vclab.model.errors import Refused
 from vclab.model.power import PowerVerb
-from vclab.service import computers, events, lab_machines, power
-from vclab.service.acts import MOST_REVISIONS
-from vclab.service.computers import Computer, DetailedComputer, Reloaded
-from vclab.service.retiring import Named
-from vclab.service.use_case import Nothing
 
 COLUMNS = (
     Column("COMPUTER"),

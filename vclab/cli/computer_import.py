@@ -10,14 +10,16 @@ from pydantic import SecretStr
 
 from vclab.cli.asking import Asker, asker
 from vclab.cli.computer import app
-from vclab.cli.errors import Usage, quoted
+from vclab.cli.errors import Usage
 from vclab.cli.login import typed_password
 from vclab.cli.output import note, say_json, table
 from vclab.cli.params import AsUser, Json
 from vclab.cli.tables import Column, Fit
+from vclab.contract import computer_import
+from vclab.contract.computer_import import LARGEST, Line, NotImported, Report, Table
+from vclab.contract.computer_table import read_table
 from vclab.model.errors import Refused
-from vclab.service import computer_import
-from vclab.service.computer_import import LARGEST, Line, NotImported, Report, Row, Table
+from vclab.model.typed import quoted
 
 COLUMNS = (
     Column("LINE", right=True),
@@ -50,11 +52,11 @@ def import_(
       vclab computer import rack-3.csv --dry-run
       vclab computer import rack-3.csv < password-file
     """
-    ask, rows = asker(context), _read(file)
-    report, question = ask(computer_import.preview, Table(rows=rows)), Table(rows=rows)
+    ask, question = asker(context), _read(file)
+    report = ask(computer_import.preview, question)
     if not report.wrong and report.passwords:
         whose = f"the BMCs' accounts ({report.passwords} BMCs)" if report.passwords > 1 else "the BMC's account"
-        question = Table(rows=rows, password=SecretStr(typed_password(whose)))
+        question = question.model_copy(update={"password": SecretStr(typed_password(whose))})
     refused = NotImported(report) if report.wrong else None
     if refused is None:
         report, refused = _done(ask, question, dry_run)
@@ -76,19 +78,19 @@ def _done(ask: Asker, question: Table, dry_run: bool) -> tuple[Report, NotImport
     return report, NotImported(report) if report.wrong else None
 
 
-def _read(file: str) -> tuple[Row, ...]:
-    """The lines. Raises ``Usage``, and ``Refused`` when others can read passwords in the file."""
+def _read(file: str) -> Table:
+    """The table. Raises ``Usage``, and ``Refused`` when others can read passwords in the file."""
     try:
         with Path(file).open("rb") as opened:
             mode, data = os.fstat(opened.fileno()).st_mode, opened.read(LARGEST + 1)
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
         raise Usage(f"{quoted(file)} can't be read: {why}") from None
-    rows = computer_import.rows_of(data)
-    if stat.S_ISREG(mode) and mode & 0o077 and any(row.password for row in rows):
+    found = read_table(data)
+    if stat.S_ISREG(mode) and mode & 0o077 and any(row.password for row in found.rows):
         hint = f"chmod 600 {file}, or leave the column out: one password for all is asked for"
         raise Refused(f"there are passwords in {quoted(file)}, and others than its owner may read it", hint)
-    return rows
+    return found
 
 
 def _row(line: Line) -> tuple[str, ...]:

@@ -7,19 +7,19 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from vclab.cli.client import client_of
+from vclab.cli.client import client_of, way_of
 from vclab.cli.output import note, say
 from vclab.cli.params import AsUser, ReservationId
 from vclab.cli.running import run
 from vclab.cli.ssh import caller_address, run_ssh, ssh_command, write_known_hosts
+from vclab.client.protocol import Client
+from vclab.client.way import Way
+from vclab.contract import acts, reservations
+from vclab.contract.people import me
+from vclab.contract.reservations import Named
+from vclab.contract.use_case import Nothing
+from vclab.contract.views import Reservation
 from vclab.model.errors import Refused
-from vclab.service import acts, reservations
-from vclab.service.client import Client
-from vclab.service.people import me
-from vclab.service.reservations import Named
-from vclab.service.use_case import Nothing
-from vclab.service.views import Reservation
-from vclab.settings import PersonSettings, load
 
 LONG = 15.0  #: seconds after which a remark says that this takes long
 
@@ -53,27 +53,27 @@ def connect(
       vclab connect 1f3k9 --password
     """
     client = client_of(context, as_user)
-    view, person = run(_known(client, r))
+    view, way = run(_known(client, r))
     if not view.has_guest:
         if command or password:
             hint = f"`vclab connect {view.id}` hands it out"
             raise Refused(f"{view.computer} has no operating system to log in to", hint)
         say(run(client.call(acts.connect, acts.Connect(reservation=view.id))).handover or "")
         return
-    view = run(_open(client, view, caller_address(from_, person, view.address or "")))
+    view = run(_open(client, view, caller_address(from_, way, view.address or "")))
     if print_:
-        say(shlex.join(ssh_command(view, person, write_known_hosts(view), command or ())))
+        say(shlex.join(ssh_command(view, way, write_known_hosts(view), command or ())))
     if password:
         say(run(client.call(acts.password, Named(reservation=view.id))).password)
     if not (print_ or password):
-        raise typer.Exit(run_ssh(view, person, command or ()))
+        raise typer.Exit(run_ssh(view, way, command or ()))
 
 
-async def _known(client: Client, r: str) -> tuple[Reservation, PersonSettings]:
+async def _known(client: Client, r: str) -> tuple[Reservation, Way]:
     """The reservation, and how the caller reaches computers from here."""
     view = await client.call(reservations.look, Named(reservation=r))
     login = (await client.call(me, Nothing())).login
-    return view, load().people.get(login, PersonSettings())
+    return view, way_of(login)
 
 
 async def _open(client: Client, view: Reservation, address: str) -> Reservation:

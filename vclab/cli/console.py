@@ -10,11 +10,11 @@ from vclab.cli.errors import Usage
 from vclab.cli.output import note, say, say_json
 from vclab.cli.params import AsUser, ComputerName, Json
 from vclab.cli.running import run
+from vclab.client.protocol import Client
+from vclab.contract import power
+from vclab.contract.power import Heard, Seen, Switch
+from vclab.contract.retiring import Named
 from vclab.model.power import PowerVerb
-from vclab.service import power
-from vclab.service.client import Client
-from vclab.service.power import Heard, Seen, Switch
-from vclab.service.retiring import Named
 
 LISTENS = 5.0
 """Seconds, without --follow."""

@@ -6,8 +6,8 @@ from vclab.cli.client import client_of
 from vclab.cli.output import say, say_json
 from vclab.cli.params import AsUser, Json, ReservationId
 from vclab.cli.running import run
-from vclab.service import acts
-from vclab.service.reservations import Named
+from vclab.contract import acts
+from vclab.contract.reservations import Named
 
 
 def dismiss(context: typer.Context, r: ReservationId, json: Json = False, as_user: AsUser = "") -> None:

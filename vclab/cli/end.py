@@ -11,12 +11,12 @@ from vclab.cli.params import AsUser, Json, ReservationIds
 from vclab.cli.running import run
 from vclab.cli.ssh import forget_known_hosts
 from vclab.cli.times import clock
+from vclab.client.protocol import Client
+from vclab.contract import acts
+from vclab.contract.acts import Ended
+from vclab.contract.reservations import Named
 from vclab.model.errors import VclabError
 from vclab.model.states import ending_words
-from vclab.service import acts
-from vclab.service.acts import Ended
-from vclab.service.client import Client
-from vclab.service.reservations import Named
 
 
 def end(context: typer.Context, r: ReservationIds, json: Json = False, as_user: AsUser = "") -> None:

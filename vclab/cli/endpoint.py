@@ -12,12 +12,12 @@ from vclab.cli.nouns import group
 from vclab.cli.output import fields, note, say, table
 from vclab.cli.params import AsUser, EndpointName, Json, Why
 from vclab.cli.tables import Column, Fit
-from vclab.model.catalog import AfterUse
+from vclab.contract import endpoints, events
+from vclab.contract.endpoints import CheckedEndpoint, Endpoint
+from vclab.contract.retiring import Disable, Named
+from vclab.contract.use_case import Nothing
+from vclab.model.catalog import DEFAULT_MODULE, AfterUse
 from vclab.model.errors import Failed
-from vclab.service import checks, endpoints, events, module_data
-from vclab.service.endpoints import CheckedEndpoint, Endpoint
-from vclab.service.retiring import Disable, Named
-from vclab.service.use_case import Nothing
 
 COLUMNS = (
     Column("ENDPOINT"),
@@ -63,7 +63,7 @@ app = group(
 NewName = Annotated[str, typer.Argument(metavar="ENDPOINT", help="Its name here.", show_default=False)]
 Url = Annotated[str | None, typer.Option("--url", help="https://HOST[:PORT]/sdk", show_default=False)]
 Username = Annotated[str | None, typer.Option("--username", help="User name of the login there.", show_default=False)]
-Module = Annotated[str, typer.Option("--module", help=f"Its provisioning module: {', '.join(checks.MODULES)}.")]
+Module = Annotated[str, typer.Option("--module", help="Its provisioning module.")]
 Fingerprint = Annotated[
     str | None,
     typer.Option("--fingerprint", metavar="HEX", help="SHA-256 of its certificate, confirmed.", show_default=False),
@@ -146,7 +146,7 @@ def add(
     name: NewName,
     url: Url = None,
     username: Username = None,
-    module: Module = module_data.DEFAULT,
+    module: Module = DEFAULT_MODULE,
     fingerprint: Fingerprint = None,
     folder: Folder = None,
     private_network: Private = None,

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 from vclab.cli.output import note, table
 from vclab.cli.tables import Column, Fit
 from vclab.cli.times import clock
-from vclab.service.events import Event
+from vclab.contract.events import Event
 
 COLUMNS = (Column("WHEN"), Column("WHO"), Column("WHAT"), Column("DETAIL", fit=Fit.FOLD))
 

@@ -11,9 +11,9 @@ from vclab.cli.output import say, say_json
 from vclab.cli.params import AsUser, Json, ReservationId
 from vclab.cli.running import run
 from vclab.cli.times import dated, parse_length, parse_time, utc_now
-from vclab.service import acts
-from vclab.service.client import Client
-from vclab.service.views import Reservation
+from vclab.client.protocol import Client
+from vclab.contract import acts
+from vclab.contract.views import Reservation
 
 
 def extend(

@@ -4,7 +4,7 @@ from zoneinfo import ZoneInfo
 
 from vclab.cli.output import fields, say
 from vclab.cli.times import clock, utc_now
-from vclab.service.failures import FailedStep
+from vclab.contract.failures import FailedStep
 
 
 def print_failed_load(step: FailedStep, zone: ZoneInfo) -> None:

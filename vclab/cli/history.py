@@ -11,10 +11,10 @@ from vclab.cli.params import AsUser, Json, OfComputer, OfUser
 from vclab.cli.running import run
 from vclab.cli.tables import Column
 from vclab.cli.times import clock, parse_past, utc_now
-from vclab.service import history as stays
-from vclab.service.checks import MOST_LINES
-from vclab.service.client import Client
-from vclab.service.history import Addresses, Had, Stay
+from vclab.client.protocol import Client
+from vclab.contract import history as stays
+from vclab.contract.history import Addresses, Had, Stay
+from vclab.contract.use_case import MOST_LINES
 
 COLUMNS = (
     Column("COMPUTER"),

@@ -11,9 +11,9 @@ from vclab.cli.output import note, say, table
 from vclab.cli.params import AsUser, HostName, Json
 from vclab.cli.tables import Column, Fit
 from vclab.cli.times import clock, utc_now
-from vclab.service import hosts
-from vclab.service.failures import RestingHost
-from vclab.service.use_case import Nothing
+from vclab.contract import hosts
+from vclab.contract.failures import RestingHost
+from vclab.contract.use_case import Nothing
 
 COLUMNS = (
     Column("HOST"),

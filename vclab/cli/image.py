@@ -10,11 +10,12 @@ from vclab.cli.nouns import group
 from vclab.cli.output import fields, note, say, table
 from vclab.cli.params import AsUser, ImageName, Json, Why
 from vclab.cli.tables import Column, Fit
+from vclab.contract import images
+from vclab.contract.images import DetailedImage, Image, ListedImage
+from vclab.contract.retiring import Disable, Named
+from vclab.contract.use_case import Nothing
+from vclab.model.catalog import DEFAULT_MODULE
 from vclab.model.errors import Failed
-from vclab.service import images, module_data
-from vclab.service.images import DetailedImage, Image, ListedImage
-from vclab.service.retiring import Disable, Named
-from vclab.service.use_case import Nothing
 
 COLUMNS = (
     Column("IMAGE"),
@@ -57,7 +58,7 @@ ChildFactor = Annotated[
 ]
 Module = Annotated[
     str | None,
-    typer.Option("--module", help=f"What provisions it [default: {module_data.DEFAULT}].", show_default=False),
+    typer.Option("--module", help=f"What provisions it [default: {DEFAULT_MODULE}].", show_default=False),
 ]
 GuestName = Annotated[
     str | None,

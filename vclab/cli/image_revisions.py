@@ -14,9 +14,9 @@ from vclab.cli.params import AsUser, ImageName, Json
 from vclab.cli.tables import Column, Fit
 from vclab.cli.times import clock
 from vclab.cli.transfers import sized
-from vclab.service import events, library
-from vclab.service.library import CopyView, Exported, RevisionView
-from vclab.service.retiring import Named
+from vclab.contract import events, library
+from vclab.contract.library import CopyView, Exported, RevisionView
+from vclab.contract.retiring import Named
 
 HISTORY = (
     Column("REVISION", right=True),

@@ -8,9 +8,9 @@ from vclab.cli.output import note, say_json, table
 from vclab.cli.params import Json
 from vclab.cli.running import run
 from vclab.cli.tables import Column, Fit
-from vclab.service import reservations
-from vclab.service.reservations import Offer
-from vclab.service.use_case import Nothing
+from vclab.contract import reservations
+from vclab.contract.reservations import Offer
+from vclab.contract.use_case import Nothing
 
 COLUMNS = (
     Column("IMAGE"),

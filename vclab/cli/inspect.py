@@ -14,11 +14,11 @@ from vclab.cli.output import fields, note, say, say_json
 from vclab.cli.params import AsUser, ComputerName, Json
 from vclab.cli.running import run
 from vclab.cli.transfers import sized
+from vclab.client.protocol import Client
+from vclab.contract import inspections
+from vclab.contract.inspections import Inspection
+from vclab.contract.retiring import Named
 from vclab.model.errors import Failed
-from vclab.service import inspections
-from vclab.service.client import Client
-from vclab.service.inspections import Inspection
-from vclab.service.retiring import Named
 
 POLL = 0.5
 """Seconds between two looks."""

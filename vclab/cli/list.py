@@ -17,13 +17,13 @@ from vclab.cli.params import AsUser, Json
 from vclab.cli.running import run
 from vclab.cli.tables import Column, Fit, lay_out
 from vclab.cli.times import clock, utc_now
+from vclab.client.protocol import Client
+from vclab.contract import reservations
+from vclab.contract.reservations import Which
+from vclab.contract.use_case import MOST_LINES
+from vclab.contract.views import Reservation
 from vclab.model.errors import Invalid, Unreachable
 from vclab.model.states import ReservationState
-from vclab.service import reservations
-from vclab.service.checks import MOST_LINES
-from vclab.service.client import Client
-from vclab.service.reservations import Which
-from vclab.service.views import Reservation
 
 POLL = 1.0  #: seconds between two looks of --watch
 

@@ -8,9 +8,9 @@ from pydantic import SecretStr
 from vclab.cli.asking import confirm
 from vclab.cli.errors import Usage
 from vclab.cli.output import note
+from vclab.contract.endpoints import Login
+from vclab.contract.use_case import Q
 from vclab.model.errors import Refused
-from vclab.service.endpoints import Login
-from vclab.service.use_case import Q
 
 
 def with_login(question: Q, login: Login) -> Q:

@@ -5,8 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
-from vclab.cli.errors import Usage, quoted
-from vclab.service import module_data
+from vclab.cli.errors import Usage
+from vclab.contract import views
+from vclab.model.typed import quoted
 
 Sets = Annotated[
     list[str] | None,
@@ -30,7 +31,5 @@ def typed(sets: Iterable[str] | None, options: Mapping[str, str | None]) -> dict
 def shown(data: Mapping[str, Any] | None) -> list[tuple[str, str]]:
     """The fields that have a value, for people."""
     return [
-        (field.replace("_", " ").capitalize(), module_data.shown(value))
-        for field, value in (data or {}).items()
-        if value
+        (field.replace("_", " ").capitalize(), views.shown(value)) for field, value in (data or {}).items() if value
     ]

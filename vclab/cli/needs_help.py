@@ -10,11 +10,11 @@ from vclab.cli.output import fields, note, say, say_json
 from vclab.cli.params import AsUser, Json
 from vclab.cli.running import run
 from vclab.cli.times import clock, utc_now
+from vclab.client.protocol import Client
+from vclab.contract import reservations
+from vclab.contract.reservations import FailedComputer, WaitingReservation
+from vclab.contract.use_case import Nothing
 from vclab.model.durations import format_duration
-from vclab.service import reservations
-from vclab.service.client import Client
-from vclab.service.reservations import FailedComputer, WaitingReservation
-from vclab.service.use_case import Nothing
 
 Found = tuple[WaitingReservation | FailedComputer, ...]
 

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from vclab.service.client import Client
+    from vclab.client.protocol import Client
 
 Words = list[str | tuple[str, str]]
 
 
 def _ids(incomplete: str) -> Words:
-    from vclab.service import reservations
-    from vclab.service.reservations import Which
+    from vclab.contract import reservations
+    from vclab.contract.reservations import Which
 
     async def ask(client: "Client") -> Words:
         found = await client.call(reservations.listing, Which())
@@ -24,8 +24,8 @@ def _ids(incomplete: str) -> Words:
 
 
 def _images(incomplete: str) -> Words:
-    from vclab.service import reservations
-    from vclab.service.use_case import Nothing
+    from vclab.contract import reservations
+    from vclab.contract.use_case import Nothing
 
     async def ask(client: "Client") -> Words:
         return [(each.name, each.title) for each in await client.call(reservations.images, Nothing())]
@@ -45,8 +45,8 @@ def _beginning(incomplete: str, ask: "Callable[[Client], Coroutine[Any, Any, Wor
 
 
 def _logins(incomplete: str) -> Words:
-    from vclab.service import users
-    from vclab.service.use_case import Nothing
+    from vclab.contract import users
+    from vclab.contract.use_case import Nothing
 
     async def ask(client: "Client") -> Words:
         return [each.login for each in await client.call(users.listing, Nothing())]
@@ -55,8 +55,8 @@ def _logins(incomplete: str) -> Words:
 
 
 def _computers(incomplete: str) -> Words:
-    from vclab.service import computers
-    from vclab.service.use_case import Nothing
+    from vclab.contract import computers
+    from vclab.contract.use_case import Nothing
 
     async def ask(client: "Client") -> Words:
         return [each.name for each in await client.call(computers.listing, Nothing())]
@@ -65,8 +65,8 @@ def _computers(incomplete: str) -> Words:
 
 
 def _endpoints(incomplete: str) -> Words:
-    from vclab.service import endpoints
-    from vclab.service.use_case import Nothing
+    from vclab.contract import endpoints
+    from vclab.contract.use_case import Nothing
 
     async def ask(client: "Client") -> Words:
         return [each.name for each in await client.call(endpoints.listing, Nothing())]
@@ -75,8 +75,8 @@ def _endpoints(incomplete: str) -> Words:
 
 
 def _hosts(incomplete: str) -> Words:
-    from vclab.service import hosts
-    from vclab.service.use_case import Nothing
+    from vclab.contract import hosts
+    from vclab.contract.use_case import Nothing
 
     async def ask(client: "Client") -> Words:
         return [each.host for each in await client.call(hosts.names, Nothing())]

@@ -9,10 +9,10 @@ from vclab.cli.errors import Usage
 from vclab.cli.output import note, say
 from vclab.cli.params import AsUser, ComputerName, Json
 from vclab.cli.times import parse_length
+from vclab.contract import power
+from vclab.contract.power import Seen
 from vclab.model.power import PowerVerb
-from vclab.service import power
-from vclab.service.finding import quoted
-from vclab.service.power import Seen
+from vclab.model.typed import quoted
 
 VERBS = [verb.value for verb in PowerVerb if verb not in (PowerVerb.CHECK, PowerVerb.CONSOLE)]
 

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Protocol
 from vclab.cli.output import note
 from vclab.cli.tables import printable
 from vclab.cli.times import utc_now
+from vclab.client.protocol import Client
+from vclab.contract import reservations
+from vclab.contract.looks import CurrentStatus, Look
+from vclab.contract.reservations import Named
 from vclab.model.durations import format_duration
 from vclab.model.errors import Unreachable
 from vclab.model.states import ReservationState, Word, ending_words
-from vclab.service import reservations
-from vclab.service.client import Client
-from vclab.service.looks import CurrentStatus, Look
-from vclab.service.reservations import Named
 
 if TYPE_CHECKING:
     from rich.text import Text

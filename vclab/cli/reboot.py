@@ -8,7 +8,7 @@ from vclab.cli.client import client_of
 from vclab.cli.output import say, say_json
 from vclab.cli.params import AsUser, Json, ReservationId
 from vclab.cli.running import run
-from vclab.service import acts
+from vclab.contract import acts
 
 
 def reboot(

@@ -10,8 +10,8 @@ from vclab.cli.client import client_of
 from vclab.cli.output import say, say_json
 from vclab.cli.params import AsUser, Json, ReservationId
 from vclab.cli.running import run
+from vclab.contract import acts
 from vclab.model.errors import Refused
-from vclab.service import acts
 
 
 def reinstall(

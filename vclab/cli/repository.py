@@ -10,10 +10,10 @@ from vclab.cli.output import fields, note, say, table
 from vclab.cli.params import AsUser, Json
 from vclab.cli.tables import Column, Fit
 from vclab.cli.transfers import sized
-from vclab.service import repositories
-from vclab.service.repositories import DetailedRepository, Repository
-from vclab.service.retiring import Named
-from vclab.service.use_case import Nothing
+from vclab.contract import repositories
+from vclab.contract.repositories import DetailedRepository, Repository
+from vclab.contract.retiring import Named
+from vclab.contract.use_case import Nothing
 
 COLUMNS = (Column("REPOSITORY"), Column("SITE", drop=1), Column("FOLDER", fit=Fit.CUT))
 

@@ -15,14 +15,14 @@ from vclab.cli.params import AsUser, ImageName, Json
 from vclab.cli.progress import display, follow
 from vclab.cli.running import run
 from vclab.cli.times import clock, dated, parse_length, parse_time, utc_now
+from vclab.client.protocol import Client
+from vclab.contract import acts, reservations
+from vclab.contract.looks import Look
+from vclab.contract.use_case import Nothing
+from vclab.contract.views import Reservation
 from vclab.model.errors import Failed, Refused, VclabError
 from vclab.model.ids import new_id
 from vclab.model.states import Ending, ReservationState, ending_words
-from vclab.service import acts, reservations
-from vclab.service.client import Client
-from vclab.service.looks import Look
-from vclab.service.use_case import Nothing
-from vclab.service.views import Reservation
 
 MOST = 100
 """Reservations at once."""

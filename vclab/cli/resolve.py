@@ -10,10 +10,10 @@ from vclab.cli.output import say, say_json
 from vclab.cli.params import AsUser, Json, ReservationId
 from vclab.cli.running import run
 from vclab.cli.times import clock
+from vclab.client.protocol import Client
+from vclab.contract import acts
+from vclab.contract.views import Reservation
 from vclab.model.messages import How
-from vclab.service import acts
-from vclab.service.client import Client
-from vclab.service.views import Reservation
 
 _DONE = {
     How.RETRY: "goes on from the step that failed",

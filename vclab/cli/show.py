@@ -11,12 +11,12 @@ from vclab.cli.params import AsUser, Json, ReservationId
 from vclab.cli.progress import sentence
 from vclab.cli.running import run
 from vclab.cli.times import clock, utc_now
+from vclab.client.protocol import Client
+from vclab.contract import reservations
+from vclab.contract.looks import CurrentStatus, Look
+from vclab.contract.reservations import Named, Shown
 from vclab.model.durations import format_duration
 from vclab.model.states import ReservationState, Word
-from vclab.service import reservations
-from vclab.service.client import Client
-from vclab.service.looks import CurrentStatus, Look
-from vclab.service.reservations import Named, Shown
 
 
 def show(context: typer.Context, r: ReservationId, json: Json = False, as_user: AsUser = "") -> None:

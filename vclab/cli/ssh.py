@@ -12,10 +12,10 @@ from pathlib import Path
 from types import FrameType
 
 from vclab.cli.errors import Usage
+from vclab.client.way import Way
+from vclab.contract.views import Reservation
+from vclab.model.addresses import checked_address
 from vclab.model.errors import Refused
-from vclab.service.addresses import checked_address
-from vclab.service.views import Reservation
-from vclab.settings import PersonSettings
 
 ENTER_NAMESPACE = ("ip", "netns", "exec")  #: begins ``via`` of the embedded lab's users
 
@@ -47,7 +47,7 @@ def forget_known_hosts(reservation: str) -> None:
     known_hosts_file(reservation).unlink(missing_ok=True)
 
 
-def ssh_command(view: Reservation, person: PersonSettings, known_hosts: Path, command: Sequence[str]) -> list[str]:
+def ssh_command(view: Reservation, way: Way, known_hosts: Path, command: Sequence[str]) -> list[str]:
     """The OpenSSH command line. No key but the pinned one is accepted, and none is learned."""
     options = [
         f"UserKnownHostsFile={_option_path(known_hosts)}",
@@ -56,13 +56,13 @@ def ssh_command(view: Reservation, person: PersonSettings, known_hosts: Path, co
         "UpdateHostKeys=no",
         "CheckHostIP=no",
         "ConnectTimeout=15",
-        *(("IdentitiesOnly=yes",) if person.identity_file else ()),
+        *(("IdentitiesOnly=yes",) if way.identity_file else ()),
     ]
-    words = [*person.via, "ssh"]
+    words = [*way.via, "ssh"]
     for option in options:
         words += ["-o", option]
-    if person.identity_file:
-        words += ["-i", person.identity_file]
+    if way.identity_file:
+        words += ["-i", way.identity_file]
     # What the computer or its endpoint says of its address is no option of ssh's, whatever it is.
     words += ["-l", view.user, "--", view.address or ""]
     # The far side is a shell: one argument is a line for it, several are passed exactly as they are.
@@ -74,12 +74,12 @@ def _option_path(path: Path) -> str:
     return f'"{path}"'.replace("%", "%%") if " " in str(path) else str(path).replace("%", "%%")
 
 
-def run_ssh(view: Reservation, person: PersonSettings, command: Sequence[str]) -> int:
+def run_ssh(view: Reservation, way: Way, command: Sequence[str]) -> int:
     """Run OpenSSH on this terminal and return its exit code (128 + signal if it was killed).
 
     Raises ``Refused`` when the program is not there, or only root may run it.
     """
-    if os.geteuid() and person.via[:3] == ENTER_NAMESPACE:
+    if os.geteuid() and way.via[:3] == ENTER_NAMESPACE:
         raise Refused(
             f"{view.user} sits in a network namespace of the embedded lab, which only root may enter",
             f"run `sudo vclab connect {view.id}`",
@@ -87,7 +87,7 @@ def run_ssh(view: Reservation, person: PersonSettings, command: Sequence[str]) -
     with tempfile.TemporaryDirectory(prefix="vclab-connect-") as directory:
         known_hosts = Path(directory) / "known_hosts"
         known_hosts.write_text(known_hosts_line(view), encoding="utf-8")
-        words = ssh_command(view, person, known_hosts, command)
+        words = ssh_command(view, way, known_hosts, command)
         missing = next((program for program in ("ssh", words[0]) if shutil.which(program) is None), None)
         if missing:
             raise Refused(
@@ -113,7 +113,7 @@ def _run(words: list[str]) -> int:
     return code if code >= 0 else 128 - code
 
 
-def caller_address(given: str, person: PersonSettings, public_address: str) -> str:
+def caller_address(given: str, way: Way, public_address: str) -> str:
     """The address or prefix that the computer is to let in, in its shortest form.
 
     ``--from``, else the person's setting, else the client of the SSH session that this runs in, else the address from
@@ -121,7 +121,7 @@ def caller_address(given: str, person: PersonSettings, public_address: str) -> s
     """
     if given:
         return checked_address(given)
-    address = person.address or _session_address(public_address) or _own_address(public_address)
+    address = way.address or _session_address(public_address) or _own_address(public_address)
     if not address:
         raise Usage("can't tell which address you come from", "use --from ADDRESS")
     return checked_address(address)

@@ -12,9 +12,9 @@ from vclab.cli.params import Json
 from vclab.cli.plugins import load_all
 from vclab.cli.running import run
 from vclab.cli.tables import Column, Fit
-from vclab.service import health
-from vclab.service.health import Part
-from vclab.service.use_case import Nothing
+from vclab.contract import health
+from vclab.contract.health import Part
+from vclab.contract.use_case import Nothing
 
 GROUP = "vclab.status"
 """Entry points of this group name functions without arguments that return a list of parts."""

@@ -4,10 +4,11 @@ import re
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from vclab.cli.errors import Usage, quoted
+from vclab.cli.errors import Usage
 from vclab.model.durations import format_duration, parse_duration
 from vclab.model.errors import Refused
 from vclab.model.times import clock, dated, zone_of
+from vclab.model.typed import quoted
 
 __all__ = ["clock", "dated", "occurrences", "parse_length", "parse_past", "parse_time", "utc_now", "zone_of"]
 

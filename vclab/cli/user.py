@@ -7,15 +7,16 @@ from typing import Annotated
 import typer
 
 from vclab.cli.asking import asker, disabled, given
-from vclab.cli.errors import Usage, quoted
+from vclab.cli.errors import Usage
 from vclab.cli.nouns import group
 from vclab.cli.output import fields, note, say, table
 from vclab.cli.params import AsUser, Json, Login, Why
 from vclab.cli.tables import Column, Fit
-from vclab.service import users
-from vclab.service.retiring import Disable, Named
-from vclab.service.use_case import Nothing
-from vclab.service.users import Person
+from vclab.contract import users
+from vclab.contract.retiring import Disable, Named
+from vclab.contract.use_case import Nothing
+from vclab.contract.users import Person
+from vclab.model.typed import quoted
 
 COLUMNS = (
     Column("LOGIN"),

@@ -10,12 +10,12 @@ from vclab.cli.params import AsUser, Json, ReservationId
 from vclab.cli.progress import Lines, display, follow, sentence
 from vclab.cli.running import run
 from vclab.cli.times import utc_now
+from vclab.client.protocol import Client
+from vclab.contract import reservations
+from vclab.contract.looks import Look
+from vclab.contract.reservations import Named
 from vclab.model.errors import Failed
 from vclab.model.states import Ending
-from vclab.service import reservations
-from vclab.service.client import Client
-from vclab.service.looks import Look
-from vclab.service.reservations import Named
 
 
 def watch(context: typer.Context, r: ReservationId, json: Json = False, as_user: AsUser = "") -> None:

@@ -14,11 +14,11 @@ from vclab.cli.params import AsUser, Json, ReservationId
 from vclab.cli.progress import sentence
 from vclab.cli.running import run
 from vclab.cli.times import clock, utc_now
+from vclab.client.protocol import Client
+from vclab.contract import reservations
+from vclab.contract.reservations import Activity, Attempt, Candidate, Explained, Named, RefusedPlace
 from vclab.model.durations import format_duration
 from vclab.model.states import Word
-from vclab.service import reservations
-from vclab.service.client import Client
-from vclab.service.reservations import Activity, Attempt, Candidate, Explained, Named, RefusedPlace
 
 _NAMED = 8  #: candidates that are named of those that lack the same
 

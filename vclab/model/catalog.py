@@ -7,6 +7,9 @@ from enum import StrEnum
 from vclab.model.revisions import Hardware, Origin, RevisionRecord
 from vclab.model.states import ComputerState
 
+DEFAULT_MODULE = "vsphere"
+"""The module of an image or an endpoint that is added without naming one."""
+
 
 class Thing(StrEnum):
     """What an administrator keeps in the catalog."""

@@ -61,9 +61,8 @@ def publish(root: Path, environment: Environment) -> str:
 class Nodes:
     """The files of a provisioning network. All methods can be repeated, and raise ``Invalid`` or ``Failed``."""
 
-    def __init__(self, network: dnsmasq.Network) -> None:
-        self._network = network
-        self._root = network.root
+    def __init__(self, root: Path) -> None:
+        self._root = root
 
     def environment(self) -> str:
         """The name of the imaging environment that was published last."""
@@ -74,12 +73,12 @@ class Nodes:
         except (OSError, UnicodeDecodeError) as error:
             raise Failed(f"which imaging environment there is can't be read: {error}") from None
 
-    def enlist(self, node: Node) -> None:
-        """Have the machine known: else DHCP says nothing to it. dnsmasq sees the file by itself.
+    def enlist(self, network: dnsmasq.Network, node: Node) -> None:
+        """Have the machine known in its network: else DHCP says nothing to it. dnsmasq sees the file by itself.
 
         A new one is set to boot its disk: a machine without a directory of its own could ask for that of another.
         """
-        line = dnsmasq.host(self._network, node)
+        line = dnsmasq.host(network, node)
         if not (self._root / dnsmasq.TFTP / values.hyphened(node.mac)).is_dir():
             self.set(node.mac, State.BOOT)
         with _failures(f"tell DHCP of {node.name}"):
@@ -125,6 +124,12 @@ class Nodes:
             return ""
         except (OSError, UnicodeDecodeError) as error:
             raise Failed(f"for which load {mac} boots can't be read: {error}") from None
+
+    def known(self) -> list[str]:
+        """The MACs of all machines that were set to something."""
+        with _failures(f"list the machines in {self._root}"):
+            names = [place.name for place in (self._root / dnsmasq.TFTP).iterdir() if not place.name.startswith(".")]
+        return sorted(name.replace("-", ":") for name in names)
 
     def forget(self, mac: str) -> None:
         """Leave nothing of the machine. dnsmasq goes on answering it until it is reloaded; it gets no file."""

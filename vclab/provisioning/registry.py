@@ -7,9 +7,6 @@ from vclab.provisioning import bare_metal, fake, fake_metal, standalone, toy, vs
 from vclab.provisioning.base import ProvisioningModule
 from vclab.provisioning.kind import Kind, Surroundings
 
-DEFAULT = vsphere.NAME
-"""The module of an image or an endpoint that is added without naming one."""
-
 KINDS: tuple[Kind, ...] = (
     vsphere.KIND,
     standalone.KIND,

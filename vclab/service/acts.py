@@ -10,64 +10,55 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from pydantic import field_validator
-
+from vclab.contract.looks import Look
+from vclab.contract.reservations import Named
+from vclab.contract.views import Reservation
 from vclab.model import messages
 from vclab.model.errors import Failed, Invalid, NotFound, Refused, Unreachable
 from vclab.model.messages import Done, How
 from vclab.model.reservations import ReservationView, ReserveRequest
 from vclab.model.rules import why_not_duration, why_not_start
 from vclab.model.states import Ending, ending_words
+from vclab.model.typed import near, quoted
 from vclab.secrets.store import SecretMissing, of_tenure
 from vclab.service import checks
-from vclab.service.addresses import checked_address
 from vclab.service.backend import Backend
-from vclab.service.finding import near, quoted
-from vclab.service.looks import Look, look_at
-from vclab.service.reservations import Named
-from vclab.service.use_case import Call, Question, Rule, act
-from vclab.service.views import Reservation, View
+from vclab.service.looks import look_at
+from vclab.service.use_case import Call
 from vclab.store import catalog, reservations
 
 if TYPE_CHECKING:
     from vclab.temporal.client import Reservations
+from vclab.contract import acts as contract
+from vclab.contract.acts import (
+    LONGEST_LINE,
+    MOST_REVISIONS,
+    OPENING,
+    Capture,
+    Connect,
+    Ended,
+    Extend,
+    Password,
+    Reboot,
+    Reinstall,
+    Reschedule,
+    Reserve,
+    Resolve,
+)
+from vclab.service.use_case import does
 
 PATIENCE = 60.0
 """Seconds in which a server or worker that restarts may come back before a place is given up."""
-OPENING = 300.0
-"""Seconds that opening a computer may take: a slow one needs ten for each of a dozen commands."""
+
 LOOK = 0.3
 """Seconds between two looks whether it is open."""
-
-MOST_REVISIONS = 999_999_999
-LONGEST_LINE = 200
-"""Characters of the title and of the notes of a capture."""
 
 Send = Callable[["Reservations"], Awaitable[Done]]
 
 
-# --- reserve --------------------------------------------------------------------------------------------------------
-
-
-class Reserve(Question):
-    """A computer with an image, for a time. ``reservation``: a new id; asking again with it is harmless."""
-
-    reservation: str
-    image: str
-    seconds: float
-    start: datetime | None = None  #: None: now
-    revision: int = 0  #: an operator may try one that is not in production; only at once
-    dedicated: bool = False  #: its disk is a full copy of the image's; else as the image says
-    imaging: bool = False  #: it may be captured
-    capture_at_end: bool = False  #: and is, as a revision of its image, if it was not before its end
-
-
-@act(Rule.USERS)
+@does(contract.reserve)
 async def reserve(call: Call, question: Reserve) -> Reservation:
-    """Reserve a computer. The answer comes when it has a place; its load takes longer.
-
-    Raises ``Refused`` when there is no place. It names every host and what that lacks.
-    """
+    """Raises ``Refused`` when there is no place. It names every host and what that lacks."""
     _check_limits(call, question)
     await _check_image(call.backend, question.image)
     await _find_place(call, question)
@@ -120,19 +111,8 @@ async def _find_place(call: Call, question: Reserve) -> None:
             await asyncio.sleep(1)
 
 
-# --- times ----------------------------------------------------------------------------------------------------------
-
-
-class Extend(Named):
-    """A later end: ``by`` that many seconds, or ``to`` that moment."""
-
-    by: float | None = None
-    to: datetime | None = None
-
-
-@act(Rule.OWNERS)
+@does(contract.extend)
 async def extend(call: Call, question: Extend) -> Reservation:
-    """Keep a computer longer. A refusal names the latest end that is possible."""
     _check_open(call.reservation, "can't be extended")
     message = messages.Extend(_new_end(call.reservation, question), call.intent)
     return await _send(call, lambda workflows: workflows.extend(call.reservation.id, message))
@@ -153,39 +133,16 @@ def _new_end(view: ReservationView, question: Extend) -> datetime:
         raise Invalid(f"{by} seconds are too long", "use a shorter duration") from None
 
 
-class Reschedule(Named):
-    """Another start, before it has come."""
-
-    start: datetime
-
-
-@act(Rule.OWNERS)
+@does(contract.reschedule)
 async def reschedule(call: Call, question: Reschedule) -> Reservation:
-    """Move the start of a reservation that has not started. It stays as long as it is."""
     _check_open(call.reservation, "can't be moved")
     checks.with_zone(question.start, "start")
     message = messages.Reschedule(question.start, call.intent)
     return await _send(call, lambda workflows: workflows.reschedule(call.reservation.id, message))
 
 
-# --- connect --------------------------------------------------------------------------------------------------------
-
-
-class Connect(Named):
-    """From which address or prefix; not needed for what has no operating system to log in to."""
-
-    address: str = ""
-
-    @field_validator("address")
-    @classmethod
-    def _shortest(cls, address: str) -> str:
-        """Raises ``Invalid`` and ``Refused``."""
-        return checked_address(address) if address else ""
-
-
-@act(Rule.OWNERS)
+@does(contract.connect)
 async def connect(call: Call, question: Connect) -> Reservation:
-    """Open the computer to an address, and wait until it is open. What has no guest is handed out."""
     view = call.reservation
     if view.has_guest and not question.address:
         raise Invalid("Connect needs the address that you come from", "use --from ADDRESS")
@@ -239,15 +196,8 @@ async def _too_long(backend: Backend, id: str, address: str) -> Unreachable:
     )
 
 
-class Password(View):
-    """A one-time password."""
-
-    password: str
-
-
-@act(Rule.OWNERS)
+@does(contract.password)
 async def password(call: Call, question: Named) -> Password:
-    """Read the password of a computer. It is an act: the audit tells who has read it."""
     view = call.reservation
     try:
         if view.password_ref:
@@ -258,35 +208,15 @@ async def password(call: Call, question: Named) -> Password:
     raise Refused(f"no password of {view.id} can be read here", "log in with your SSH key")
 
 
-# --- the computer, and the end --------------------------------------------------------------------------------------
-
-
-class Reboot(Named):
-    """``hard``: by force at once, also when the computer is off."""
-
-    hard: bool = False
-
-
-@act(Rule.OWNERS)
+@does(contract.reboot)
 async def reboot(call: Call, question: Reboot) -> Reservation:
-    """Restart a computer that its user has connected to. The answer comes at once; its status tells when it is back."""
     _check_open(call.reservation, "can't be restarted")
     message = messages.Reboot(question.hard, call.intent)
     return await _send(call, lambda workflows: workflows.reboot(call.reservation.id, message))
 
 
-class Reinstall(Named):
-    """``revision``: that one; None: the one in production."""
-
-    revision: int | None = None
-
-
-@act(Rule.OWNERS)
+@does(contract.reinstall)
 async def reinstall(call: Call, question: Reinstall) -> Reservation:
-    """Bring a computer back to its image. All that is on it is lost, and the clock goes on.
-
-    The answer comes at once; its status tells how far it is. It is opened to the same addresses again.
-    """
     _check_open(call.reservation, "can't be reinstalled")
     if question.revision is not None:
         checks.number(question.revision, "the revision", 1, MOST_REVISIONS)
@@ -294,25 +224,8 @@ async def reinstall(call: Call, question: Reinstall) -> Reservation:
     return await _send(call, lambda workflows: workflows.reinstall(call.reservation.id, message))
 
 
-class Capture(Named):
-    """``image``: a new one; empty: a new revision of the image that the computer was made from. ``capture``: a new
-    id; asking again with it is harmless."""
-
-    capture: str
-    image: str = ""
-    title: str = ""
-    notes: str = ""
-    untried: bool = False  #: it is published without a boot test
-    force_off: bool = False  #: a computer that does not shut down may be powered off hard
-    release: bool = False  #: the reservation ends when what the computer holds is taken
-
-
-@act(Rule.OWNERS)
+@does(contract.capture)
 async def capture(call: Call, question: Capture) -> Reservation:
-    """Make a revision of an image of what the computer holds. The answer comes at once; its status tells how far it is.
-
-    Nobody uses the computer until what it holds is taken; then it is its user's again, unless it is released.
-    """
     _check_open(call.reservation, "can't be captured")
     if question.image:
         checks.name(question.image, "an image")
@@ -324,15 +237,8 @@ async def capture(call: Call, question: Capture) -> Reservation:
     return await _send(call, lambda workflows: workflows.capture(call.reservation.id, message))
 
 
-class Resolve(Named):
-    """How a failed load goes on: ``retry``, ``elsewhere`` or ``give-up``."""
-
-    how: str
-
-
-@act(Rule.OPERATORS)
+@does(contract.resolve)
 async def resolve(call: Call, question: Resolve) -> Reservation:
-    """Go on with a load that needs help, or give it up."""
     if question.how not in list(How):
         raise Invalid(f"unknown resolution {quoted(question.how)}", f"choose one of {', '.join(How)}")
     if not call.reservation.becomes:  # which goes on after its end
@@ -341,15 +247,8 @@ async def resolve(call: Call, question: Resolve) -> Reservation:
     return await _send(call, lambda workflows: workflows.resolve(call.reservation.id, message))
 
 
-class Ended(Reservation):
-    """A reservation that has ended."""
-
-    already: bool  #: it had ended before
-
-
-@act(Rule.OWNERS)
+@does(contract.end)
 async def end(call: Call, question: Named) -> Ended:
-    """End a reservation now, also while it is prepared. Ending it again is harmless."""
     view = Reservation.of(call.reservation)
     already = view.ended
     if not already:
@@ -360,9 +259,8 @@ async def end(call: Call, question: Named) -> Ended:
     return Ended(**dict(view), already=already)
 
 
-@act(Rule.OWNERS)
+@does(contract.dismiss)
 async def dismiss(call: Call, question: Named) -> Reservation:
-    """Take a reservation that failed off the list. Dismissing it again is harmless."""
     view = call.reservation
     if view.ending is None:
         raise Refused(f"{view.id} has not failed: it is {view.word}", f"`vclab end {view.id}` ends it")

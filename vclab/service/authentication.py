@@ -8,9 +8,9 @@ from pathlib import Path
 
 from vclab.model.catalog import User
 from vclab.model.errors import NotFound
+from vclab.model.typed import near, quoted
 from vclab.service.actor import Actor, Authentication, Role
 from vclab.service.backend import Backend
-from vclab.service.finding import near, quoted
 from vclab.store import catalog
 
 

@@ -22,7 +22,6 @@ T = TypeVar("T")
 
 _NO_SETTINGS = "start the embedded lab with `vclab up`, or name the settings file in VCLAB_CONFIG"
 
-
 Progress = Callable[[str, int, int], None]
 """Is told what goes on, the bytes done, and of how many. May be called in any thread."""
 

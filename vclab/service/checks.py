@@ -7,13 +7,13 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
+from vclab.contract.use_case import Question
 from vclab.guests.registry import FAMILIES
 from vclab.model.catalog import Identity
 from vclab.model.errors import Invalid, Refused
 from vclab.model.traits import Traits
+from vclab.model.typed import near, quoted
 from vclab.provisioning import registry
-from vclab.service.finding import near, quoted
-from vclab.service.use_case import Question
 from vclab.settings import Settings
 
 LOWEST_UID, HIGHEST_UID = 1000, 2**31 - 1  # an SQL integer; the system's own accounts are below

@@ -1,19 +1,12 @@
-"""What the command line talks to. Today's one implementation calls the use cases in its own process."""
+"""A client that calls the use cases in its own process."""
 
 from collections.abc import Awaitable, Callable
-from typing import Protocol
 
+from vclab.contract.use_case import A, Q, Rule, UseCase
 from vclab.model.errors import NotFound
 from vclab.service.actor import Actor
 from vclab.service.backend import Backend
-from vclab.service.use_case import A, Q, Rule, UseCase
-
-
-class Client(Protocol):
-    """Calls use cases as one person."""
-
-    async def call(self, use_case: UseCase[Q, A], question: Q) -> A:
-        """Raises ``Refused``, ``NotFound``, ``Invalid``, ``Failed``, ``Unreachable``."""
+from vclab.service.use_case import perform
 
 
 class InProcess:
@@ -27,8 +20,8 @@ class InProcess:
         self._actor: Actor | None = None
 
     async def call(self, use_case: UseCase[Q, A], question: Q) -> A:
-        """As ``Client``. Who calls is found out at the first call."""
-        return await use_case(self._backend, await self._caller(use_case.rule), question)
+        """As ``Client`` of ``vclab.client.protocol``. Who calls is found out at the first call."""
+        return await perform(use_case, self._backend, await self._caller(use_case.rule), question)
 
     async def _caller(self, rule: Rule) -> Actor:
         try:

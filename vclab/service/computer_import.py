@@ -1,122 +1,50 @@
 """Many lab machines at once, from a table: all lines are checked, then all BMCs asked, then all is written, or nothing.
 
-``rows_of`` reads a CSV file. ``preview`` checks the lines, and says how many passwords are needed; ``rehearse`` asks
+``preview`` checks the lines, and says how many passwords are needed; ``rehearse`` asks
 the BMCs too; ``write`` does the same again, and writes.
 """
 
-import csv
-import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
-from typing import Self
 
-from pydantic import Field, SecretStr
+from pydantic import SecretStr
 from sqlalchemy.orm import Session
 
-from vclab.model.errors import Invalid, Refused, VclabError
+from vclab.contract import computer_import as contract
+from vclab.contract.computer_import import MOST_LINES, Line, LineError, NotImported, Report, Row, Table
+from vclab.contract.lab_machines import LabMachine, What
+from vclab.model.errors import Invalid, VclabError
+from vclab.model.typed import near, quoted
 from vclab.provisioning import registry
 from vclab.service import lab_machines, power
 from vclab.service.endpoints import refuse_without_secrets
-from vclab.service.finding import near, quoted
-from vclab.service.lab_machines import LabMachine, Present, Wanted, What
+from vclab.service.lab_machines import Present, Wanted
 from vclab.service.power import Attempt, Tried
-from vclab.service.use_case import Call, Question, Rule, act, read
-from vclab.service.views import View
-
-MOST_LINES = 10_000
-"""Lines of one table."""
-LARGEST = 16 * 2**20
-"""Bytes of its file."""
-_NAMED = 5  #: lines that an error names
+from vclab.service.use_case import Call, does
 
 _MACHINE = {"name": "name", "group": "group", "module": "module", "mac": "private_mac", "public_mac": "public_mac"}
 _MACHINE |= {each: each for each in ("address", "host_key", "bmc", "fingerprint")}
 """Columns that are fields of ``LabMachine``, and which."""
+
+
 _USER, _PASSWORD = "user", "password"
 
 
-class Row(Question):
-    """A line of the table. ``values``: by column, without what is empty and without the password."""
-
-    line: int  #: of the file, where it begins
-    values: dict[str, str] = Field(default_factory=dict)
-    password: SecretStr | None = None  #: of its BMC's user
-    problem: str = ""  #: why it can't be read
-
-
-class Table(Question):
-    """The lines, and the password of all BMCs that have none in the table."""
-
-    rows: tuple[Row, ...]
-    password: SecretStr | None = None
-
-
-class LineError(View):
-    """What is wrong with a line. ``code``: as those of other errors."""
-
-    code: str
-    message: str
-    hint: str
-
-    @classmethod
-    def of(cls, error: VclabError) -> Self:
-        """An error, for programs."""
-        return cls(code=error.code, message=error.message, hint=error.hint)
-
-
-class Line(View):
-    """What becomes of a line."""
-
-    line: int
-    name: str
-    what: What | None  #: null: it is wrong
-    group: str
-    changes: tuple[str, ...]  #: of a known computer, in words
-    error: LineError | None
-
-
-class Report(View):
-    """What becomes of a table."""
-
-    lines: tuple[Line, ...]
-    add: int
-    change: int
-    same: int
-    wrong: int
-    passwords: int  #: BMCs that will be logged in to, and whose password is not in the table
-    written: bool
-
-
-class NotImported(Refused):
-    """Lines are wrong, and nothing was written."""
-
-    def __init__(self, report: Report) -> None:
-        wrong = [str(each.line) for each in report.lines if each.error is not None]
-        names = f"{', '.join(wrong[:_NAMED])}{' …' if len(wrong) > _NAMED else ''}"
-        which = f"line {names} is" if len(wrong) == 1 else f"{len(wrong)} of {len(report.lines)} lines ({names}) are"
-        super().__init__(f"{which} wrong; nothing was written")
-        self.report = report
-
-
-@read(Rule.KEEPERS)
+@does(contract.preview)
 async def preview(call: Call, question: Table) -> Report:
-    """Check all lines, and ask nobody."""
     return (await _planned(call, question)).report()
 
 
-@read(Rule.KEEPERS)
+@does(contract.rehearse)
 async def rehearse(call: Call, question: Table) -> Report:
-    """Check all lines, and ask the BMCs of those that would be written, if no line is wrong."""
     planned = await _planned(call, question)
     if not planned.errors:
         planned, _ = await _tried(call, question, planned)
     return planned.report()
 
 
-@act(Rule.KEEPERS)
+@does(contract.write)
 async def write(call: Call, question: Table) -> Report:
-    """Add and change all, or nothing. Raises ``NotImported``, which has the report."""
     planned, found = await _tried(call, question, _right(await _planned(call, question)))
     _right(planned)
     kept = lab_machines.kept_by(call)
@@ -180,11 +108,21 @@ def _right(planned: Planned) -> Planned:
 async def _planned(call: Call, question: Table) -> Planned:
     if not 0 < len(question.rows) <= MOST_LINES:
         raise Invalid(f"a table has 1 to {MOST_LINES} lines, not {len(question.rows)}")
+    _check_columns(question)
     kept = lab_machines.kept_by(call)
     planned = await call.backend.read(lambda session: _plan(Present.of(session), question.rows, kept))
     if any(each.address and power.has_password(each.address) for each in planned.wanted.values()):
         refuse_without_secrets(call)
     return planned
+
+
+def _check_columns(question: Table) -> None:
+    """Raises ``Invalid`` for one that means nothing."""
+    data = (field for kind in registry.KINDS for field in kind.computer_data.known())
+    can_be = dict.fromkeys((*_MACHINE, _USER, _PASSWORD, *data))
+    for name in dict.fromkeys((*question.columns, *(name for row in question.rows for name in row.values))):
+        if name not in can_be:
+            raise Invalid(f"there is no column {quoted(name)}{near(name, can_be)}", f"columns are {', '.join(can_be)}")
 
 
 def _plan(present: Present, rows: Sequence[Row], kept: lab_machines.Kept) -> Planned:
@@ -255,66 +193,3 @@ def _attempt(row: Row, wanted: Wanted, password: SecretStr | None) -> dict[str, 
         return {}
     question = _question(row).model_copy(update={"password": row.password or password})
     return {wanted.name: power.attempt_of(wanted.name, wanted.address, question)}
-
-
-# The file.
-
-
-def rows_of(data: bytes) -> tuple[Row, ...]:
-    """The lines of a CSV file: UTF-8, separated by commas, semicolons or tabs; the first line names the columns. Empty
-    lines are left out. Raises ``Invalid`` when the file as a whole can't be read."""
-    lines = _lines(_text(data))
-    columns = _columns(next(lines, (0, []))[1])
-    rows = tuple(_row(line, columns, cells) for line, cells in lines if any(cells))
-    if not 0 < len(rows) <= MOST_LINES:
-        raise Invalid(f"the file has {len(rows) or 'no'} lines below its heading; 1 to {MOST_LINES} can be read")
-    return rows
-
-
-def _text(data: bytes) -> str:
-    if len(data) > LARGEST:
-        raise Invalid(f"the file has more than {LARGEST >> 20} MiB")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise Invalid(f"the file is not UTF-8 (line {line})", "save it as CSV, UTF-8") from None
-
-
-def _lines(text: str) -> Iterator[tuple[int, list[str]]]:
-    """Each line with its number. Raises ``Invalid`` where quotes don't fit together."""
-    heading = text.partition("\n")[0]
-    delimiter = max(",;\t", key=heading.count)
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=delimiter)
-    while True:
-        number = reader.line_num + 1
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            raise Invalid(f"line {number} can't be read: {error}", "look at its quotes") from None
-        yield number, [cell.strip() for cell in cells]
-
-
-def _columns(heading: Sequence[str]) -> list[str]:
-    """Raises ``Invalid`` for a column that means nothing, and when there is none of names."""
-    columns = [name.lower().replace(" ", "_") for name in heading]
-    columns = ["mac" if name == "private_mac" else name for name in columns]
-    data = (field for kind in registry.KINDS for field in kind.computer_data.known())
-    can_be = dict.fromkeys((*_MACHINE, _USER, _PASSWORD, *data))
-    for name in filter(None, columns):
-        if name not in can_be:
-            raise Invalid(f"there is no column {quoted(name)}{near(name, can_be)}", f"columns are {', '.join(can_be)}")
-        if columns.count(name) > 1:
-            raise Invalid(f"there are two columns {name}")
-    if "name" not in columns:
-        raise Invalid("the first line of the file does not name its columns", "one of them is name")
-    return columns
-
-
-def _row(line: int, columns: Sequence[str], cells: Sequence[str]) -> Row:
-    values = {name: value for name, value in zip_longest(columns, cells, fillvalue="") if value}
-    problem = f"{quoted(values.pop(''))} is in no column of the heading" if "" in values else ""
-    password = values.pop(_PASSWORD, None)
-    return Row(line=line, values=values, password=SecretStr(password) if password else None, problem=problem)

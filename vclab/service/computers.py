@@ -4,168 +4,60 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
 
-from pydantic import Field
 from sqlalchemy.orm import Session
 
+from vclab.contract import computers as contract
+from vclab.contract.computers import (
+    MAC_PREFIX,
+    MOST,
+    AddIdentity,
+    AddPool,
+    Computer,
+    DetailedComputer,
+    Edit,
+    Reload,
+    Reloaded,
+    TakeOut,
+    WhichReload,
+)
+from vclab.contract.endpoints import Login
+from vclab.contract.failures import FailedStep
+from vclab.contract.retiring import Named
+from vclab.contract.use_case import Nothing
 from vclab.model import catalog as model
 from vclab.model import messages
-from vclab.model.catalog import ComputerKind, Identity, IdentityPool
+from vclab.model.catalog import Identity, IdentityPool
 from vclab.model.errors import Invalid, NotFound, Refused
 from vclab.model.rules import Rules
 from vclab.model.states import OUT_OF_SERVICE, ComputerState
+from vclab.model.typed import known
 from vclab.service import checks, module_data, power
-from vclab.service.endpoints import Login
-from vclab.service.failures import FailedStep
-from vclab.service.finding import known
-from vclab.service.power import Switchable
-from vclab.service.retiring import Disable, Kept, Named
-from vclab.service.use_case import Call, Nothing, Question, Rule, act, read
-from vclab.service.views import Time, View
+from vclab.service.retiring import Kept
+from vclab.service.use_case import Call, does
 from vclab.store import background_loads, catalog, failed_steps, inspections, maintenance, tenures
 
-MAC_PREFIX = "02:76:63"  # locally administered, and "vc" in ASCII
-MOST = 4096
 
-
-class Computer(View):
-    """A computer as it is recorded: what it is, what it holds, and who holds it."""
-
-    name: str
-    kind: ComputerKind
-    state: ComputerState
-    pool: str  #: prefix of its identity pool; of a lab machine its endpoint
-    private_mac: str
-    public_mac: str
-    image: str  #: that was loaded last; empty: unknown
-    revision: int
-    tainted: bool  #: somebody may have been root there since
-    host_key: str
-    host_key_from: str  #: who vouches for it: "endpoint", "administrator"; empty: only the first contact
-    private_address: str
-    public_address: str
-    notes: str
-    why_out_of_service: str  #: empty: it is in service
-    leaving: bool  #: it goes out of service when nobody holds it any more
-    why_leaving: str
-    returns_at: Time | None  #: it comes back to service by itself then
-    load_intent: str  #: who wants it loaded anew when nobody holds it; empty: nobody
-    load_image: str  #: with that; empty: with what was loaded last
-    load_revision: int  #: 0: the one in production then
-    off_since: Time | None  #: it was switched off since nobody needs it, and is switched on when somebody does
-    checked_at: Time | None  #: while nobody had it; or when it was entered, before the first check
-    check_found: str  #: empty: it was never checked
-    check_repair: str  #: what followed from that, until somebody has it again: "switched on", "reload", "maintenance"
-    power: str  #: where it is switched; empty: by its endpoint, or not at all
-    power_fingerprint: str  #: of its BMC's certificate, pinned
-    module: str  #: of a lab machine: its endpoint's
-    module_data: dict[str, Any] | None  #: what only that module knows of it; null: it can't be read
-    error: str | None  #: why the module's data can't be read
-    generation: int  #: of its newest tenure; 0: nobody has held it
-    holder: str  #: empty: nobody
-    spare_until: Time | None  #: an unused machine is kept on it until then
-    host: str  #: where that machine is
-
-    @classmethod
-    def of(cls, computer: model.Computer, **more: Any) -> "Computer":
-        """A computer as it is stored."""
-        data, error = module_data.document(computer)
-        known = asdict(computer) | {"module_data": data, "error": error or None}
-        del known["hardware"], known["hardware_at"]  # a detailed one has them
-        return cls(**known, **more)
-
-
-class DetailedComputer(Computer):
-    """A computer with its hardware, and to keepers the background load of it that failed."""
-
-    failure: FailedStep | None
-    hardware: dict[str, Any] | None  #: as an inspection has recorded it; null: none has
-    hardware_at: Time | None
-
-
-class AddPool(Question):
-    """A pool of identities ``<name>01, <name>02, …``. With a higher ``count`` it grows."""
-
-    name: str
-    count: int
-    mac_prefix: str | None = None  #: the first three bytes; a known pool keeps its own
-
-
-class AddIdentity(Named):
-    """One identity."""
-
-    private_mac: str
-    public_mac: str
-
-
-class Edit(Switchable, Named):
-    """Changes; what is None stays."""
-
-    maintenance: bool | None = None  #: take it out of service, or return it
-    notes: str | None = None
-    data: dict[str, str] = Field(default_factory=dict)  #: of a lab machine: fields of what only its module knows of it
-
-
-class TakeOut(Disable):
-    """Take it out of service."""
-
-    when_free: bool = False  #: as soon as nobody holds it; until then nobody else gets it
-    until: datetime | None = None  #: it comes back by itself then
-
-
-class Reload(Question):
-    """Load these computers. What is to be loaded: ``image``; empty: on each what was loaded last."""
-
-    names: tuple[str, ...] = ()
-    image: str = ""
-    revision: int = 0  #: 0: the one in production
-    when_free: bool = False  #: those that somebody holds, when nobody does any more; else they are refused
-
-
-class WhichReload(Reload):
-    """The same, also of all computers of a ``group`` (an endpoint) but those in maintenance: these are to be named."""
-
-    group: str = ""
-
-
-class Reloaded(View):
-    """What a reload does, or would do, with one of the computers."""
-
-    name: str
-    holds: str  #: image and revision: "debian-12/4"; empty: unknown
-    will_hold: str  #: the same; empty: it can't be loaded
-    tainted: bool
-    why_out_of_service: str  #: it returns to service when it is loaded; empty: it is in service
-    holder: str  #: who has it now; empty: it is loaded at once
-    until: Time | None  #: when its holder is expected to leave
-    why_not: str  #: why it is refused; empty: it is not
-
-
-@read(Rule.ANYBODY)
+@does(contract.listing)
 async def listing(call: Call, question: Nothing) -> tuple[Computer, ...]:
-    """All computers, by name, with what they hold and who holds them."""
-    return tuple(map(Computer.of, await call.backend.read(catalog.computers)))
+    return tuple(map(view, await call.backend.read(catalog.computers)))
 
 
-@read(Rule.ANYBODY)
+@does(contract.show)
 async def show(call: Call, question: Named) -> DetailedComputer:
-    """One computer."""
-
     def ask(session: Session) -> DetailedComputer:
         computer = _known(session, question.name)
         failed = [each for each in failed_steps.of_loads(session) if each.computer == computer.name]
         shown = FailedStep.of(failed[0]) if failed and call.actor.keeps else None
         report, at = inspections.recorded(session, computer.name) or (None, None)
         hardware = report.document() if report else None
-        return DetailedComputer(**dict(Computer.of(computer)), failure=shown, hardware=hardware, hardware_at=at)
+        return DetailedComputer(**dict(view(computer)), failure=shown, hardware=hardware, hardware_at=at)
 
     return await call.backend.read(ask)
 
 
-@act(Rule.KEEPERS)
+@does(contract.add_pool)
 async def add_pool(call: Call, question: AddPool) -> tuple[Computer, ...]:
-    """Add a pool of identities, or let it grow."""
     _check_name(question.name)
     checks.number(question.count, "the count", 1, MOST)
     prefix = checks.given(question, mac_prefix=checks.mac_prefix).get("mac_prefix", "")
@@ -177,9 +69,8 @@ async def add_pool(call: Call, question: AddPool) -> tuple[Computer, ...]:
     return await call.backend.write(change)
 
 
-@act(Rule.KEEPERS)
+@does(contract.add_identity)
 async def add_identity(call: Call, question: AddIdentity) -> tuple[Computer, ...]:
-    """Add one identity: a pool of one, with the same name."""
     _check_name(question.name)
     identity = Identity(question.name, checks.mac(question.private_mac), checks.mac(question.public_mac))
     if identity.private_mac == identity.public_mac:
@@ -188,16 +79,14 @@ async def add_identity(call: Call, question: AddIdentity) -> tuple[Computer, ...
     return await call.backend.write(lambda session: _put(session, pool, _members(session, question.name)))
 
 
-@read(Rule.KEEPERS)
+@does(contract.preview_edit)
 async def preview_edit(call: Call, question: Edit) -> Login:
-    """Check changes before anybody types a password, and say what the login at the BMC needs."""
     await call.backend.read(lambda session: _check_edit(session, question))
-    return await power.preview.run(call, question)
+    return await power.preview(call, question)
 
 
-@act(Rule.KEEPERS)
+@does(contract.edit)
 async def edit(call: Call, question: Edit) -> Computer:
-    """Take a computer out of service, return it, or change its notes."""
     if (question.maintenance, question.notes, question.bmc, question.data) == (None, None, None, {}):
         raise Invalid("nothing is to be changed", "use --maintenance, --available, --notes, --set or --bmc")
     state = None if question.maintenance is None else _STATES[question.maintenance]
@@ -214,19 +103,16 @@ async def edit(call: Call, question: Edit) -> Computer:
         catalog.set_computer(session, computer.name, state, notes, why=notes or "")
 
     await power.written(call, found, change)
-    return Computer.of(await call.backend.read(lambda session: _known(session, question.name)))
+    return view(await call.backend.read(lambda session: _known(session, question.name)))
 
 
-@read(Rule.KEEPERS)
+@does(contract.preview_reload)
 async def preview_reload(call: Call, question: WhichReload) -> tuple[Reloaded, ...]:
-    """Tell what a reload would do with each computer, by name. Nothing is changed."""
     return await call.backend.read(lambda session: _reloaded(session, _named(session, question), question, call))
 
 
-@act(Rule.KEEPERS)
+@does(contract.reload)
 async def reload(call: Call, question: Reload) -> tuple[Reloaded, ...]:
-    """Load computers anew: all of these, or none if one is refused. Returns when it is begun, or written down for those
-    that somebody holds. Only so many are loaded at one time; the others follow."""
     workflows = await call.backend.reservations()
 
     def change(session: Session) -> tuple[Reloaded, ...]:
@@ -245,9 +131,8 @@ async def reload(call: Call, question: Reload) -> tuple[Reloaded, ...]:
     return found
 
 
-@act(Rule.KEEPERS)
+@does(contract.disable)
 async def disable(call: Call, question: TakeOut) -> Computer:
-    """Take a computer out of service that nobody holds, or when nobody holds it any more."""
     why = checks.line(question.why, "the reason") if question.why else ""
     if question.until is not None:
         checks.with_zone(question.until, "end")
@@ -257,26 +142,23 @@ async def disable(call: Call, question: TakeOut) -> Computer:
     def change(session: Session) -> Computer:
         computer = _known(session, question.name)
         maintenance.take_out(session, computer.name, why, question.when_free, question.until)
-        return Computer.of(catalog.computer(session, computer.name))
+        return view(catalog.computer(session, computer.name))
 
     return await call.backend.write(change)
 
 
-@act(Rule.KEEPERS)
+@does(contract.enable)
 async def enable(call: Call, question: Named) -> Computer:
-    """Return a computer to service."""
-
     def change(session: Session) -> Computer:
         computer = _known(session, question.name)
         maintenance.put_back(session, computer.name)
-        return Computer.of(catalog.computer(session, computer.name))
+        return view(catalog.computer(session, computer.name))
 
     return await call.backend.write(change)
 
 
-@act(Rule.KEEPERS)
+@does(contract.remove)
 async def remove(call: Call, question: Named) -> None:
-    """Remove a computer that nothing uses. A lab machine itself stays as it is."""
     await _COMPUTERS.remove(call, question.name)
 
 
@@ -381,7 +263,7 @@ def _put(session: Session, pool: IdentityPool, members: list[model.Computer]) ->
     catalog.put_pool(session, pool)
     identities = {identity.name: identity for identity in catalog.identities(pool)}
     checks.identities(identities.values())
-    return tuple(Computer.of(each) for each in catalog.computers(session) if each.name in identities)
+    return tuple(view(each) for each in catalog.computers(session) if each.name in identities)
 
 
 def _refuse_other_macs(pool: IdentityPool, members: Iterable[model.Computer]) -> None:
@@ -415,3 +297,11 @@ def _edited_data(computer: model.Computer, given: dict[str, str]) -> str:
         raise Refused(f"{computer.name} is held by {computer.holder}", "change it when that has ended")
     data = module_data.kind_of(computer.module).computer_data
     return module_data.merged(data, computer.module_data, given, f"the computer {computer.name}", computer.module)
+
+
+def view(computer: model.Computer) -> Computer:
+    """A computer as it is stored."""
+    data, error = module_data.document(computer)
+    known = asdict(computer) | {"module_data": data, "error": error or None}
+    del known["hardware"], known["hardware_at"]  # a detailed one has them
+    return Computer(**known)

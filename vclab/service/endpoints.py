@@ -9,119 +9,23 @@ import secrets
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from pydantic import Field, SecretStr
 from sqlalchemy.orm import Session
 
+from vclab.contract import endpoints as contract
+from vclab.contract.endpoints import Add, CheckedEndpoint, Datastore, Edit, Endpoint, Given, Host, Login
+from vclab.contract.retiring import Disable, Named
+from vclab.contract.use_case import Nothing, Question
 from vclab.model import catalog as model
 from vclab.model.errors import Invalid, Refused
 from vclab.model.inventory import Inventory
 from vclab.model.traits import Traits
+from vclab.model.typed import known, quoted
 from vclab.provisioning.enquiry import Answer, Enquiry
 from vclab.service import checks, masters, module_data
 from vclab.service.authentication import may_write
-from vclab.service.finding import known, quoted
-from vclab.service.retiring import Disable, Kept, Named
-from vclab.service.use_case import Call, Nothing, Question, Rule, act, read
-from vclab.service.views import Time, View
+from vclab.service.retiring import Kept
+from vclab.service.use_case import Call, does
 from vclab.store import catalog, retirement
-
-
-class Endpoint(View):
-    """An endpoint as it is recorded."""
-
-    name: str
-    module: str
-    url: str  #: empty: there is nothing to log in to
-    username: str
-    password_ref: str  #: where its password is among the secrets
-    fingerprint: str  #: SHA-256 of its certificate, pinned
-    site: str
-    cpu_overcommit: float
-    memory_reserve_mb: int
-    module_data: dict[str, Any] | None  #: null: it can't be read
-    after_use: model.AfterUse  #: of a group of computers that are lent: what becomes of them
-    error: str | None  #: why the module's data can't be read
-    disabled_at: Time | None  #: nothing is placed there since then; null: it is enabled
-    disabled_why: str
-
-    @classmethod
-    def of(cls, endpoint: model.Endpoint, **more: Any) -> "Endpoint":
-        """An endpoint as it is stored."""
-        data, error = module_data.document(endpoint)
-        return cls(**asdict(endpoint) | {"module_data": data, "error": error or None}, **more)
-
-
-class Host(View):
-    """A host of an endpoint: what it may give to our machines."""
-
-    name: str
-    cpus: int
-    memory_mb: int
-    usable: bool
-    why_not: str
-    datastores: tuple[str, ...]
-    networks: tuple[str, ...]
-
-
-class Datastore(View):
-    """A datastore of an endpoint. ``disk_gb``: for our machines, what they hold already included."""
-
-    name: str
-    disk_gb: int
-    free_gb: int
-    usable: bool
-    why_not: str
-    linked: bool  #: machines' disks can be children of an image's copy; else each one is a full copy
-    filled: bool  #: it is not usable since less of it is free than is to stay so
-
-
-class CheckedEndpoint(Endpoint):
-    """An endpoint, and what it answered. ``product`` is empty where there is nothing to log in to."""
-
-    product: str
-    usable: bool
-    why_not: str  #: why no machine can be placed there
-    hosts: tuple[Host, ...]
-    datastores: tuple[Datastore, ...]
-    missing_masters: tuple[str, ...]
-    lacking: tuple[str, ...]  #: privileges that the login lacks, a line an object
-    warnings: tuple[str, ...]  #: what the endpoint can't do as it is, a line each; all else works
-
-
-class Login(View):
-    """What must be confirmed and given before an endpoint is added or changed."""
-
-    url: str  #: empty: nobody logs in there
-    username: str
-    certificate: str  #: SHA-256 that it shows now, to be confirmed; empty: it is confirmed
-    password: bool  #: its password must be given
-
-
-class Given(Named):
-    """What an endpoint consists of; what is None stays. ``data``: fields of what only its module knows."""
-
-    url: str | None = None
-    username: str | None = None
-    password: SecretStr | None = None
-    fingerprint: str | None = None  #: SHA-256 of the certificate that was confirmed
-    site: str | None = None
-    cpu_overcommit: float | None = None
-    memory_reserve_mb: int | None = None
-    after_use: str | None = None  #: of a group of computers that are lent: on, off or unloaded
-    data: dict[str, str] = Field(default_factory=dict)
-
-
-class Add(Given):
-    """A new endpoint."""
-
-    module: str = module_data.DEFAULT
-
-
-class Edit(Given):
-    """Changes. ``certificate``: pin the one that it shows now; ``new_password``: it has another password."""
-
-    certificate: bool = False
-    new_password: bool = False
 
 
 @dataclass(frozen=True)
@@ -134,21 +38,18 @@ class Wanted:
     password: bool  #: its password must be given
 
 
-@read(Rule.ANYBODY)
+@does(contract.listing)
 async def listing(call: Call, question: Nothing) -> tuple[Endpoint, ...]:
-    """All endpoints, by name."""
-    return tuple(map(Endpoint.of, await call.backend.read(catalog.endpoints)))
+    return tuple(map(_view, await call.backend.read(catalog.endpoints)))
 
 
-@read(Rule.ANYBODY)
+@does(contract.show)
 async def show(call: Call, question: Named) -> Endpoint:
-    """One endpoint as it is recorded."""
-    return Endpoint.of(await call.backend.read(lambda session: _known(session, question.name)))
+    return _view(await call.backend.read(lambda session: _known(session, question.name)))
 
 
-@read(Rule.KEEPERS)
+@does(contract.check)
 async def check(call: Call, question: Named) -> CheckedEndpoint:
-    """Ask an endpoint what it can hold now, and remember which images' masters it has."""
     refuse_without_secrets(call)
     endpoint = await call.backend.read(lambda session: _known(session, question.name))
     _enquiry(endpoint)
@@ -157,47 +58,40 @@ async def check(call: Call, question: Named) -> CheckedEndpoint:
     return _checked(endpoint, answer)
 
 
-@read(Rule.KEEPERS)
+@does(contract.preview_add)
 async def preview_add(call: Call, question: Add) -> Login:
-    """Check a new endpoint without its password, and say what its login needs."""
     return await _login(await _added(call, question), question)
 
 
-@read(Rule.KEEPERS)
+@does(contract.preview_edit)
 async def preview_edit(call: Call, question: Edit) -> Login:
-    """Check changes without a password, and say what the login needs."""
     return await _login(await _edited(call, question), question)
 
 
-@act(Rule.KEEPERS)
+@does(contract.add)
 async def add(call: Call, question: Add) -> CheckedEndpoint:
-    """Add an endpoint: log in, look, and keep it if it can be used. The same again changes nothing."""
     return await _kept(call, await _added(call, question), question)
 
 
-@act(Rule.KEEPERS)
+@does(contract.edit)
 async def edit(call: Call, question: Edit) -> CheckedEndpoint:
-    """Change an endpoint: it is tried first, and nothing is changed if that fails."""
     return await _kept(call, await _edited(call, question), question)
 
 
-@act(Rule.KEEPERS)
+@does(contract.disable)
 async def disable(call: Call, question: Disable) -> Endpoint:
-    """Nothing is placed at the endpoint from now on; what runs there goes on."""
     await _ENDPOINTS.disable(call, question)
-    return await show.run(call, question)
+    return await show(call, question)
 
 
-@act(Rule.KEEPERS)
+@does(contract.enable)
 async def enable(call: Call, question: Named) -> Endpoint:
-    """Things are placed at the endpoint again."""
     await _ENDPOINTS.enable(call, question.name)
-    return await show.run(call, question)
+    return await show(call, question)
 
 
-@act(Rule.KEEPERS)
+@does(contract.remove)
 async def remove(call: Call, question: Named) -> None:
-    """Remove an endpoint that nothing uses, and its password. Nothing is changed there."""
     refuse_without_secrets(call)
     endpoint = await call.backend.read(lambda session: _known(session, question.name))
     await _ENDPOINTS.remove(call, question.name)
@@ -448,7 +342,7 @@ def _checked(endpoint: model.Endpoint, answer: Answer | None) -> CheckedEndpoint
     inventory = answer.inventory if answer else None
     why_not = useless(inventory) if inventory else ""
     return CheckedEndpoint(
-        **dict(Endpoint.of(endpoint)),
+        **dict(_view(endpoint)),
         product=answer.product if answer else "",
         usable=not why_not,
         why_not=why_not,
@@ -464,3 +358,9 @@ def _hosts(answer: Answer) -> tuple[Host, ...]:
     return tuple(
         Host(**asdict(host), networks=tuple(answer.networks.get(host.name, ()))) for host in answer.inventory.hosts
     )
+
+
+def _view(endpoint: model.Endpoint) -> Endpoint:
+    """An endpoint as it is stored."""
+    data, error = module_data.document(endpoint)
+    return Endpoint(**asdict(endpoint) | {"module_data": data, "error": error or None})

@@ -1,7 +1,6 @@
 """Finding things by what people type, as far as they may see them."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from difflib import get_close_matches
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from sqlalchemy.orm import Session
@@ -10,6 +9,7 @@ from vclab.model.errors import NotFound, Refused
 from vclab.model.ids import is_id
 from vclab.model.messages import workflow_id
 from vclab.model.reservations import RefusedRequest, ReservationView
+from vclab.model.typed import near, quoted
 from vclab.service.actor import Actor
 from vclab.service.backend import Backend
 from vclab.store import refusals, reservations
@@ -99,22 +99,3 @@ def may_see(actor: Actor, view: ReservationView) -> bool:
 def whose(actor: Actor) -> str | None:
     """Whose reservations the actor sees; None: everybody's."""
     return None if actor.operator else actor.login
-
-
-def known(what: str, name: str, things: Mapping[str, T], otherwise: str) -> T:
-    """The thing of that name. Raises ``NotFound`` with near names and ``otherwise`` as the hint."""
-    if name not in things:
-        raise NotFound(f"there is no {what} {quoted(name)}{near(name, things)}", otherwise)
-    return things[name]
-
-
-def near(name: str, known: Iterable[str]) -> str:
-    """`` (did you mean A or B?)``, or nothing: what follows may be a hint."""
-    found = get_close_matches(name[:100], list(known), n=3, cutoff=0.6)
-    *others, last = found or [""]
-    return f" (did you mean {', '.join(others)}{' or ' * bool(others)}{last}?)" if found else ""
-
-
-def quoted(typed: str) -> str:
-    """What somebody typed, safe and short enough for a message."""
-    return repr(typed if len(typed) <= 60 else typed[:57] + "…")

@@ -6,36 +6,22 @@ from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
 
+from vclab.contract import health as contract
+from vclab.contract.failures import RestingHost, Suspect
+from vclab.contract.health import Part, Status
+from vclab.contract.reservations import FailedComputer, WaitingReservation
+from vclab.contract.use_case import Nothing
 from vclab.model.durations import format_duration
 from vclab.model.errors import VclabError
 from vclab.model.times import clock, zone_of
-from vclab.service.failures import RestingHost, Suspect
-from vclab.service.reservations import FailedComputer, WaitingReservation, waiting
-from vclab.service.use_case import Call, Nothing, Rule, read
-from vclab.service.views import View
+from vclab.service.reservations import waiting
+from vclab.service.use_case import Call, does
 from vclab.settings import Settings
 from vclab.store import catalog, copy_verification, failures, host_rests, inventories, orphans, reservations
 
 
-class Part(View):
-    """One part of the installation."""
-
-    name: str
-    ok: bool  #: it does what is needed of it
-    detail: str  #: where it is, or what is wrong and what to do
-
-
-class Status(View):
-    """All parts. ``ok``: all that is needed is there."""
-
-    ok: bool
-    parts: tuple[Part, ...]
-
-
-@read(Rule.ANYBODY)
+@does(contract.status)
 async def status(call: Call, question: Nothing) -> Status:
-    """The database, Temporal, the workers' queues; stuck workflows, orphaned machines, hosts, datastores, images and
-    loads."""
     database = await _database(call)
     sites = await _sites(call) if database.ok else (call.backend.settings.site,)
     parts = [database, *await _temporal(call, sites)]

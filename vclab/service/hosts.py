@@ -4,60 +4,32 @@ from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
 
+from vclab.contract import hosts as contract
+from vclab.contract.failures import RestingHost
+from vclab.contract.hosts import Host, KnownHost, Named, Rest
+from vclab.contract.use_case import Nothing
 from vclab.model.errors import NotFound, Refused
+from vclab.model.typed import near, quoted
 from vclab.service import checks
 from vclab.service.actor import Actor
-from vclab.service.failures import RestingHost
-from vclab.service.finding import near, quoted
-from vclab.service.use_case import Call, Nothing, Question, Rule, act, read
-from vclab.service.views import View
+from vclab.service.use_case import Call, does
 from vclab.store import catalog, failures, host_rests
 
 
-class Host(View):
-    """A host after it was woken."""
-
-    endpoint: str
-    host: str
-    rests: bool
-
-
-class KnownHost(View):
-    """A host on which something was placed, or may be."""
-
-    endpoint: str
-    host: str
-
-
-class Named(Question):
-    """A host: its name, or ENDPOINT/HOST where several have that name."""
-
-    name: str
-
-
-class Rest(Named):
-    """``reason`` is shown to users."""
-
-    reason: str = "maintenance"
-
-
-@read(Rule.ANYBODY)
+@does(contract.listing)
 async def listing(call: Call, question: Nothing) -> tuple[RestingHost, ...]:
-    """All hosts out of service, with why and when they are checked."""
     found = await call.backend.read(host_rests.resting)
     return tuple(map(RestingHost.of, found.values()))
 
 
-@read(Rule.ANYBODY)
+@does(contract.names)
 async def names(call: Call, question: Nothing) -> tuple[KnownHost, ...]:
-    """All hosts that endpoints have reported."""
     found = await call.backend.read(host_rests.known_hosts)
     return tuple(KnownHost(endpoint=endpoint, host=host) for endpoint, host in found)
 
 
-@act(Rule.KEEPERS)
+@does(contract.rest)
 async def rest(call: Call, question: Rest) -> RestingHost:
-    """Place nothing on a host until it is woken. What runs there goes on."""
     why = checks.line(question.reason, "the reason", 200)
 
     def change(session: Session) -> RestingHost:
@@ -68,10 +40,8 @@ async def rest(call: Call, question: Rest) -> RestingHost:
     return await call.backend.write(change)
 
 
-@act(Rule.KEEPERS)
+@does(contract.wake)
 async def wake(call: Call, question: Named) -> Host:
-    """Return a host to service at once. The loads that failed on it no longer count."""
-
     def change(session: Session) -> Host:
         resting = [f"{endpoint}/{host}" for endpoint, host in host_rests.resting(session)]
         endpoint, host = _one(question.name, resting, " out of service", "`vclab host list` lists them")

@@ -4,112 +4,24 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from pydantic import Field
 from sqlalchemy.orm import Session
 
+from vclab.contract import images as contract
+from vclab.contract.failures import Suspect
+from vclab.contract.images import MOST_REVISIONS, Add, CopyPlace, DetailedImage, Edit, Image, ListedImage, Revision
+from vclab.contract.retiring import Disable, Named
+from vclab.contract.use_case import Nothing
 from vclab.model import catalog as model
 from vclab.model.errors import Invalid, Refused, StepFailed
-from vclab.model.revisions import CopyState, Hardware, RevisionState
+from vclab.model.revisions import RevisionState
 from vclab.model.rules import LEAST_CHILD_FACTOR
+from vclab.model.typed import known
 from vclab.service import checks, masters, module_data
-from vclab.service.failures import Suspect
-from vclab.service.finding import known
-from vclab.service.retiring import Disable, Kept, Named
-from vclab.service.use_case import Call, Nothing, Rule, act, read
-from vclab.service.views import Time, View
+from vclab.service.retiring import Kept
+from vclab.service.use_case import Call, does
 from vclab.store import catalog, copies, failures, retirement
 
-DEFAULT_MODULE = module_data.DEFAULT
-MOST_REVISIONS = 1_000_000
 _NO_ROOT = "users of lab machines can't be root: lab machines can't be reimaged"
-
-
-class Image(View):
-    """An image in its production revision. Memory in MiB, disk in GiB."""
-
-    name: str
-    title: str
-    revision: int
-    module: str
-    guest: str  #: empty: vclab does not enter it
-    cpus: int
-    memory_mb: int
-    disk_gb: int
-    root_access: bool
-    ports: tuple[int, ...]
-    endpoint: str  #: the only one that has it; empty: all of its module
-    hardware: Hardware  #: that it boots on; empty words: what the module gives by itself
-    dedicated: bool  #: each machine's disk is a full copy
-    child_factor: float  #: a disk that is a child claims so much of its virtual size; 0: as the site's setting says
-    module_data: dict[str, Any] | None  #: null: it can't be read
-    error: str | None  #: why the module's data can't be read
-    source: str  #: where its content is, for people
-    disabled_at: Time | None  #: it can't be reserved since then; null: it can
-    disabled_why: str
-
-    @classmethod
-    def of(cls, image: model.Image, **more: Any) -> "Image":
-        """An image as it is stored."""
-        data, error = module_data.document(image)
-        known = asdict(image) | {"module_data": data, "error": error or None, "source": _source(image)}
-        return cls(**known, **more)
-
-
-class ListedImage(Image):
-    """An image in a list."""
-
-    suspect: bool  #: its loads failed inside the machine on several hosts
-
-
-class Revision(View):
-    """A revision of an image."""
-
-    revision: int
-    state: RevisionState
-    endpoint: str
-    module_data: dict[str, Any] | None
-    error: str | None
-    source: str
-    suspect: Suspect | None
-
-
-class CopyPlace(View):
-    """A copy of the revision in production."""
-
-    endpoint: str
-    datastore: str
-    state: CopyState
-
-
-class DetailedImage(Image):
-    """An image with all its revisions. ``copies``: where it is; none: not known, so it is placed anywhere."""
-
-    revisions: tuple[Revision, ...]
-    copies: tuple[CopyPlace, ...]
-
-
-class Add(Named):
-    """A new image; of an existing one, what is None stays. ``data``: fields of what only its module knows."""
-
-    title: str | None = None
-    master: str | None = None  #: the path of its master disk; of lab machines the group that has it
-    cpus: int | None = None
-    memory_mb: int | None = None
-    disk_gb: int | None = None
-    ports: tuple[int, ...] | None = None
-    root_access: bool | None = None
-    child_factor: float | None = None  #: 0: as the site's setting says
-    module: str | None = None
-    guest: str | None = None  #: "none": vclab does not enter it
-    data: dict[str, str] = Field(default_factory=dict)
-    unchecked: bool = False  #: don't ask the endpoints whether they have the master
-
-
-class Edit(Add):
-    """Changes. ``revision``: a new one, or a known one to go back to; it is in production afterwards."""
-
-    revision: int | None = None
-    trusted: bool = False  #: clear the suspect flag
 
 
 @dataclass(frozen=True)
@@ -120,10 +32,8 @@ class Changes:
     data: dict[str, str]  #: fields of its module's data
 
 
-@read(Rule.ANYBODY)
+@does(contract.listing)
 async def listing(call: Call, question: Nothing) -> tuple[ListedImage, ...]:
-    """All images with what they are made from, by name."""
-
     def ask(session: Session) -> tuple[ListedImage, ...]:
         suspects = {(each.image, each.revision) for each in failures.suspects(session)}
         return tuple(_listed(image, (image.name, image.revision) in suspects) for image in catalog.images(session))
@@ -131,10 +41,8 @@ async def listing(call: Call, question: Nothing) -> tuple[ListedImage, ...]:
     return await call.backend.read(ask)
 
 
-@read(Rule.ANYBODY)
+@does(contract.show)
 async def show(call: Call, question: Named) -> DetailedImage:
-    """One image and its revisions."""
-
     def ask(session: Session) -> DetailedImage:
         image = known_image(session, question.name)
         suspects = {each.revision: Suspect.of(each) for each in failures.suspects(session, image.name)}
@@ -143,16 +51,15 @@ async def show(call: Call, question: Named) -> DetailedImage:
             for each, state in catalog.revisions(session, image.name)
         ]
         there = tuple(_copies(session, image))
-        return DetailedImage(**dict(Image.of(image)), revisions=tuple(revisions), copies=there)
+        return DetailedImage(**dict(_view(image)), revisions=tuple(revisions), copies=there)
 
     return await call.backend.read(ask)
 
 
-@act(Rule.KEEPERS)
+@does(contract.add)
 async def add(call: Call, question: Add) -> Image:
-    """Add an image, in its first revision. The same again changes nothing."""
     checks.name(question.name, "an image")
-    module = question.module or module_data.DEFAULT
+    module = question.module or model.DEFAULT_MODULE
     changes = _changes(call, question, module)
     image = _new(question.name, module, changes)
     there: masters.Masters = {}
@@ -171,12 +78,11 @@ async def add(call: Call, question: Add) -> Image:
             raise Refused(f"the image {image.name} exists", f"change it with `vclab image edit {image.name}`")
         return catalog.image(session, question.name)
 
-    return Image.of(await call.backend.write(change))
+    return _view(await call.backend.write(change))
 
 
-@act(Rule.KEEPERS)
+@does(contract.edit)
 async def edit(call: Call, question: Edit) -> Image:
-    """Change an image. Running reservations keep what they were placed with."""
     checks.given(question, revision=_revision_number)
     present = await call.backend.read(lambda session: known_image(session, question.name))
     changes = _changes(call, question, question.module or present.module)
@@ -192,36 +98,31 @@ async def edit(call: Call, question: Edit) -> Image:
             failures.trust(session, image.name, image.revision)
         return image
 
-    return Image.of(await call.backend.write(change))
+    return _view(await call.backend.write(change))
 
 
-@act(Rule.KEEPERS)
+@does(contract.check)
 async def check(call: Call, question: Named) -> DetailedImage:
-    """Ask all endpoints for the image's master, and remember which have it: it is placed only there."""
     image = await call.backend.read(lambda session: known_image(session, question.name))
     there = await masters.check(call.backend, image)
     await call.backend.write(lambda session: masters.seen(session, image, there))
-    return await show.run(call, question)
+    return await show(call, question)
 
 
-@act(Rule.KEEPERS)
+@does(contract.disable)
 async def disable(call: Call, question: Disable) -> Image:
-    """The image can't be reserved from now on; reservations of it go on."""
     await _IMAGES.disable(call, question)
     return await _shown(call, question.name)
 
 
-@act(Rule.KEEPERS)
+@does(contract.enable)
 async def enable(call: Call, question: Named) -> Image:
-    """The image can be reserved again."""
     await _IMAGES.enable(call, question.name)
     return await _shown(call, question.name)
 
 
-@act(Rule.KEEPERS)
+@does(contract.remove)
 async def remove(call: Call, question: Named) -> None:
-    """Remove an image that nothing uses. What an administrator has put somewhere stays there; what vclab has made of it
-    is deleted after the keep time of retired revisions."""
     await _IMAGES.remove(call, question.name)
 
 
@@ -275,7 +176,7 @@ def _revision_number(number: int) -> int:
 
 def planned(call: Call, question: Add, before: model.Image | None, number: int) -> model.Image:
     """An image as it is going to be in a revision of the library. Raises ``Invalid``."""
-    module = question.module or (before.module if before else module_data.DEFAULT)
+    module = question.module or (before.module if before else model.DEFAULT_MODULE)
     changes = _changes(call, question, module)
     content = dict.fromkeys(_content_fields(module), "")  # which is the library's to say
     changes = Changes(changes.image, {**content, **changes.data})
@@ -405,7 +306,7 @@ _IMAGES = Kept(model.Thing.IMAGE, known_image)
 
 
 async def _shown(call: Call, name: str) -> Image:
-    return Image.of(await call.backend.read(lambda session: known_image(session, name)))
+    return _view(await call.backend.read(lambda session: known_image(session, name)))
 
 
 def _copies(session: Session, image: model.Image) -> Iterator[CopyPlace]:
@@ -419,7 +320,7 @@ def _put(session: Session, image: model.Image) -> None:
 
 
 def _listed(image: model.Image, suspect: bool) -> ListedImage:
-    return ListedImage(**dict(Image.of(image)), suspect=suspect)
+    return ListedImage(**dict(_view(image)), suspect=suspect)
 
 
 def _revision(image: model.Image, state: RevisionState, suspect: Suspect | None) -> Revision:
@@ -444,3 +345,9 @@ def _source(image: model.Image) -> str:
     if checks.traits(image.module).lent and not data.source():
         return f"on the machines of {image.endpoint}" if image.endpoint else "on all lab machines"
     return data.source()
+
+
+def _view(image: model.Image) -> Image:
+    """An image as it is stored."""
+    data, error = module_data.document(image)
+    return Image(**asdict(image) | {"module_data": data, "error": error or None, "source": _source(image)})

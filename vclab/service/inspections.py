@@ -6,44 +6,22 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from vclab.contract import inspections as contract
+from vclab.contract.inspections import Begin, Inspection
+from vclab.contract.retiring import Named
 from vclab.model.errors import Refused, Unreachable
 from vclab.model.inspections import Inspected
 from vclab.model.messages import Inspect, inspection_workflow
-from vclab.service.finding import known
-from vclab.service.retiring import Named
-from vclab.service.use_case import Call, Rule, act, read
-from vclab.service.views import View
+from vclab.model.typed import known
+from vclab.service.use_case import Call, does
 from vclab.store import catalog, inspections, load_log, tenures
 
 ASK = 5.0
 """Seconds for Temporal to answer."""
 
 
-class Begin(Named):
-    """Which computer."""
-
-    accept: bool = False  #: what is found becomes the record
-
-
-class Inspection(View):
-    """How the newest inspection of a computer stands."""
-
-    computer: str
-    ended: bool
-    step: int  #: that runs, of ``steps``; 0: none has begun yet
-    steps: int
-    step_title: str
-    said: str  #: by the step, of how far it is or why it is tried again
-    why_not: str  #: it has failed
-    hardware: dict[str, Any]  #: what was found; empty: nothing yet
-    differences: tuple[str, ...]  #: from what is recorded, the worst first
-    recorded: bool  #: what was found is the record from now on
-    out_of_service: str  #: it is in maintenance since then, and why
-
-
-@act(Rule.KEEPERS)
+@does(contract.inspect)
 async def inspect(call: Call, question: Begin) -> Inspection:
-    """Have the hardware of a computer read that nobody holds. Returns when that is begun."""
     rules = call.backend.settings.rules()
 
     def ask(session: Session) -> None:
@@ -56,9 +34,8 @@ async def inspect(call: Call, question: Begin) -> Inspection:
     return _view(question.name)
 
 
-@read(Rule.KEEPERS)
+@does(contract.look)
 async def look(call: Call, question: Named) -> Inspection:
-    """Tell how the newest inspection of a computer stands, and what it has found."""
     await call.backend.read(lambda session: _known(session, question.name))
     try:
         found = await (await call.backend.reservations()).inspected(question.name)

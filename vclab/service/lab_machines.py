@@ -7,48 +7,27 @@ transaction that writes.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
-from pydantic import Field
 from sqlalchemy.orm import Session
 
+from vclab.contract import lab_machines as contract
+from vclab.contract.computers import Computer
+from vclab.contract.endpoints import Login
+from vclab.contract.lab_machines import LabMachine, What
+from vclab.contract.views import shown
 from vclab.model import catalog as model
 from vclab.model.catalog import ComputerKind, LabEntry
 from vclab.model.errors import Invalid, NotFound, Refused
 from vclab.model.states import ComputerState
+from vclab.model.typed import known
 from vclab.power.address import Address, parse
 from vclab.provisioning.kind import Kind, Need
 from vclab.secrets.store import SecretMissing
-from vclab.service import checks, module_data, power
-from vclab.service.computers import Computer
-from vclab.service.endpoints import Login, refuse_without_secrets
-from vclab.service.finding import known
-from vclab.service.power import Switchable
-from vclab.service.retiring import Named
-from vclab.service.use_case import Call, Rule, act, read
+from vclab.service import checks, computers, module_data, power
+from vclab.service.endpoints import refuse_without_secrets
+from vclab.service.use_case import Call, does
 from vclab.store import catalog
 from vclab.store import power as power_store
-
-
-class LabMachine(Switchable, Named):
-    """A lab machine, or changes of one; what is None stays."""
-
-    group: str | None = None  #: its endpoint; None: that in which it is, else the only one of the module
-    module: str | None = None  #: of the endpoint
-    address: str | None = None
-    host_key: str | None = None  #: to be pinned
-    trust_first_contact: bool = False  #: pin what answers at the address first, whoever it is
-    private_mac: str | None = None
-    public_mac: str | None = None
-    data: dict[str, str] = Field(default_factory=dict)  #: fields of what only its module knows of it
-
-
-class What(StrEnum):
-    """What becomes of a lab machine that is entered."""
-
-    ADD = "add"
-    CHANGE = "change"
-    SAME = "same"
 
 
 @dataclass(frozen=True)
@@ -97,19 +76,17 @@ Kept = Callable[[str], str]
 """The password that is kept under a reference; empty: none."""
 
 
-@read(Rule.KEEPERS)
+@does(contract.preview)
 async def preview(call: Call, question: LabMachine) -> Login:
-    """Check a lab machine before anybody types a password, and say what the login at its BMC needs."""
     kept = kept_by(call)
     wanted = await call.backend.read(lambda session: _one(session, question, kept))
     if wanted.address is None:
         return Login(url="", username="", certificate="", password=False)
-    return await power.preview.run(call, question)
+    return await power.preview(call, question)
 
 
-@act(Rule.KEEPERS)
+@does(contract.add)
 async def add(call: Call, question: LabMachine) -> Computer:
-    """Add a lab machine, or change what is given of one. The same again changes nothing."""
     kept = kept_by(call)
     wanted = await call.backend.read(lambda session: _one(session, question, kept))
     found = []
@@ -120,7 +97,7 @@ async def add(call: Call, question: LabMachine) -> Computer:
         put(session, [_one(session, question, kept)])
 
     await power.written(call, found, change)
-    return Computer.of(await call.backend.read(lambda session: catalog.computer(session, question.name)))
+    return computers.view(await call.backend.read(lambda session: catalog.computer(session, question.name)))
 
 
 def _one(session: Session, question: LabMachine, kept: Kept) -> Wanted:
@@ -287,7 +264,7 @@ def _changes(kind: Kind, before: model.Computer, after: model.Computer) -> Itera
     old_data = module_data.document(before)[0] if before.module == after.module else {}
     for name, value in kind.computer_data.of(after.module_data, after.name).fields().items():
         if old_data is None or old_data.get(name) != value:
-            yield f"{name} {module_data.shown(value)}".rstrip()
+            yield f"{name} {shown(value)}".rstrip()
 
 
 _FIELDS = {"group": "pool", "MAC": "private_mac", "public MAC": "public_mac", "address": "private_address"}

@@ -6,9 +6,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
 from sqlalchemy.orm import Session
 
+from vclab.contract import library as contract
+from vclab.contract.images import Add as AddImage
+from vclab.contract.library import CopyTo, CopyView, Export, Exported, Import, Numbered, RevisionView
+from vclab.contract.retiring import Named
 from vclab.library import content, formats, partitions
 from vclab.library.content import Told
 from vclab.library.formats import Format, Found
@@ -16,118 +19,20 @@ from vclab.library.repository import Repository
 from vclab.model import catalog as model
 from vclab.model.errors import Invalid, NotFound, Refused, StepFailed, Unreachable
 from vclab.model.revisions import CopyState, Origin, Place, RevisionRecord, RevisionState, Wanted, disk_gib
+from vclab.model.typed import known
 from vclab.service import checks, images
-from vclab.service.finding import known
-from vclab.service.retiring import Named
-from vclab.service.use_case import Call, Rule, act, read
-from vclab.service.views import Time, View
+from vclab.service.use_case import Call, does
 from vclab.store import catalog, copies, copy_jobs, repositories, revisions
 from vclab.store.repositories import RepositoryFacts
 from vclab.store.revisions import CopyFacts, RevisionFacts
 
 LONGEST_NOTES = 1000
+
 FIRMWARES = ("bios", "efi")
 
 
-class CopyView(View):
-    """A copy of a revision."""
-
-    place: str  #: "ds1 of vc1", "the repository main"
-    endpoint: str | None  #: None: it is in a repository
-    storage: str  #: or the repository
-    state: CopyState
-    why: str
-    since: Time
-    ours: bool  #: vclab has made it, and may delete it
-    verified_at: Time | None  #: all its bytes were read, and right
-    waiting: int  #: reservations that wait for it
-    children: tuple[str, ...]  #: computers whose disks are made from it
-
-
-class RevisionView(View):
-    """A revision, where it comes from, and where it is."""
-
-    image: str
-    revision: int
-    state: RevisionState
-    sha256: str  #: of all bytes of its disk; empty: never read
-    size: int  #: bytes of its disk; 0: not known
-    made_at: Time | None
-    made_by: str
-    parent: str  #: the revision that it was made from: "debian-12/3"; empty: none
-    reservation: str  #: in which it was made
-    notes: str
-    untried: bool  #: it was captured, and published without a boot test
-    differs: int  #: bytes that were written since it was its parent; 0: not known
-    retired_at: Time | None
-    copies: tuple[CopyView, ...]
-
-
-class Numbered(Named):
-    """A revision of an image."""
-
-    revision: int
-
-
-class Import(Named):
-    """A disk image's file becomes a revision of an image; what is None is as in the revision in production."""
-
-    file: str
-    title: str | None = None
-    cpus: int | None = None
-    memory_mb: int | None = None
-    ports: tuple[int, ...] | None = None
-    root_access: bool | None = None
-    module: str | None = None
-    guest: str | None = None
-    firmware: str | None = None
-    controller: str | None = None
-    card: str | None = None
-    dedicated: bool | None = None
-    notes: str = ""
-    repository: str | None = None
-    data: dict[str, str] = Field(default_factory=dict)
-
-
-class Export(Named):
-    """A revision becomes a file; None: the one in production."""
-
-    file: str
-    revision: int | None = None
-    format: str = "qcow2"
-
-
-class Exported(View):
-    """A file that was written."""
-
-    file: str
-    format: str
-    bytes: int  #: that it takes
-    sha256: str  #: of the disk's content
-
-
-class CopyTo(Numbered):
-    """A copy is wanted: on a datastore of an endpoint, or in a repository. ``at_once``: whatever night the settings
-    name."""
-
-    endpoint: str | None = None
-    datastore: str | None = None
-    repository: str | None = None
-    at_once: bool = False
-
-    def place(self) -> Place:
-        """Where. Raises ``Invalid`` when that is not said, or twice."""
-        if self.repository and not self.endpoint and not self.datastore:
-            return Place("", self.repository)
-        if self.endpoint and self.datastore and not self.repository:
-            return Place(self.endpoint, self.datastore)
-        raise Invalid("say where the copy is to be", "give --endpoint and --datastore, or else --repository")
-
-
-@read(Rule.ANYBODY)
+@does(contract.history)
 async def history(call: Call, question: Named) -> tuple[RevisionView, ...]:
-    """All revisions of an image, newest first."""
-
     def ask(session: Session) -> tuple[RevisionView, ...]:
         images.known_image(session, question.name)
         return tuple(_view(question.name, each) for each in revisions.history(session, question.name))
@@ -135,9 +40,8 @@ async def history(call: Call, question: Named) -> tuple[RevisionView, ...]:
     return await call.backend.read(ask)
 
 
-@act(Rule.KEEPERS)
+@does(contract.import_image)
 async def import_image(call: Call, question: Import) -> RevisionView:
-    """Take a disk image into the library. The first revision of an image is in production, others are for tests."""
     checks.name(question.name, "an image")
     file, notes = Path(question.file), _notes(question.notes)
     entry = await _entry(call, question.repository)
@@ -158,9 +62,8 @@ async def import_image(call: Call, question: Import) -> RevisionView:
     return await call.backend.write(lambda session: _recorded(session, entry, image, state, kept))
 
 
-@act(Rule.KEEPERS)
+@does(contract.export_image)
 async def export_image(call: Call, question: Export) -> Exported:
-    """Write a revision to a new file, with the same content."""
     wanted = checks.one_of(question.format, "format", tuple(Format))
     file = Path(question.file)
     number, entry, found = await call.backend.read(lambda session: _kept(session, question.name, question.revision))
@@ -173,31 +76,24 @@ async def export_image(call: Call, question: Export) -> Exported:
     return Exported(file=str(file), format=wanted, bytes=size, sha256=found.origin.sha256)
 
 
-@act(Rule.KEEPERS)
+@does(contract.promote)
 async def promote(call: Call, question: Numbered) -> RevisionView:
-    """New reservations, and those for later, get this revision. The one before is a test revision then."""
     return await _changed(call, question, lambda s: revisions.promote(s, question.name, question.revision))
 
 
-@act(Rule.KEEPERS)
+@does(contract.retire)
 async def retire(call: Call, question: Numbered) -> RevisionView:
-    """It can't be reserved any more, and its idle copies are deleted. `restore` takes that back."""
     now = datetime.now(UTC)
     return await _changed(call, question, lambda s: revisions.retire(s, question.name, question.revision, now))
 
 
-@act(Rule.KEEPERS)
+@does(contract.restore)
 async def restore(call: Call, question: Numbered) -> RevisionView:
-    """A retired revision is a test revision again."""
     return await _changed(call, question, lambda s: revisions.restore(s, question.name, question.revision))
 
 
-@act(Rule.KEEPERS)
+@does(contract.delete)
 async def delete(call: Call, question: Numbered) -> RevisionView:
-    """Delete a retired revision and the copies that vclab has made of it. Refused while anything needs it.
-
-    They are deleted in the background; what the endpoint itself says is needed stays.
-    """
     name, number, now = question.name, question.revision, datetime.now(UTC)
     client = await call.backend.reservations()
 
@@ -212,9 +108,8 @@ async def delete(call: Call, question: Numbered) -> RevisionView:
     return view
 
 
-@act(Rule.KEEPERS)
+@does(contract.verify)
 async def verify(call: Call, question: Numbered) -> RevisionView:
-    """Read its copies in repositories back, all of them. One that has other bytes is broken from then on."""
     name, number = question.name, question.revision
     found = await call.backend.read(lambda s: _one(s, name, number))
     entries = await call.backend.read(repositories.all_of_them)
@@ -235,10 +130,8 @@ async def verify(call: Call, question: Numbered) -> RevisionView:
     return await call.backend.read(lambda s: _view(name, _one(s, name, number)))
 
 
-@act(Rule.KEEPERS)
+@does(contract.copy)
 async def copy(call: Call, question: CopyTo) -> RevisionView:
-    """Have a copy made on a datastore, before anybody waits for one, or in a repository: in the night, if the settings
-    name one."""
     wanted, now = Wanted(question.name, question.revision, question.place()), datetime.now(UTC)
     rules = call.backend.settings.rules()
     client = await call.backend.reservations()
@@ -329,12 +222,12 @@ def _notes(text: str) -> str:
 def _planned(session: Session, call: Call, question: Import, found: Found) -> tuple[model.Image, RevisionState]:
     """The image as it is going to be. Raises ``Invalid``, ``Refused``."""
     before = images.find(session, question.name)
-    module = question.module or (before.module if before else images.DEFAULT_MODULE)
+    module = question.module or (before.module if before else model.DEFAULT_MODULE)
     if not checks.traits(module).from_library:
         raise Refused(f"the module {module} makes no machines from images of the library")
     number = catalog.newest_revision(session, question.name) + 1
-    fields = question.model_dump(include=set(images.Add.model_fields), exclude_none=True)
-    asked = images.Add(**{**fields, "disk_gb": disk_gib(found.size)})
+    fields = question.model_dump(include=set(AddImage.model_fields), exclude_none=True)
+    asked = AddImage(**{**fields, "disk_gb": disk_gib(found.size)})
     image = images.planned(call, asked, before, number)
     given = {word: getattr(question, word) for word in ("firmware", "controller", "card")}
     hardware = replace(image.hardware, **{word: value for word, value in given.items() if value is not None})

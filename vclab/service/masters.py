@@ -8,15 +8,14 @@ from sqlalchemy.orm import Session
 
 from vclab.model.catalog import Endpoint, Image
 from vclab.model.errors import Invalid, Refused, VclabError
+from vclab.model.typed import near, quoted
 from vclab.provisioning.enquiry import Answer
 from vclab.provisioning.kind import Kind
 from vclab.service import module_data
 from vclab.service.backend import Backend
-from vclab.service.finding import near, quoted
 from vclab.store import catalog, copies
 
 UNCHECKED = "use --unchecked to add it anyway"
-
 
 Masters = Mapping[str, frozenset[str]]
 """Of each endpoint that could be asked, the datastores that have a master (as ``Answer.masters``)."""

@@ -31,10 +31,6 @@ _OPTIONS = {"master_path": "--master", "datastore": "--master", "guest_id": "--g
 """Fields that have an option of their own."""
 
 
-DEFAULT = registry.DEFAULT
-"""The module of an image or an endpoint that is added without naming one."""
-
-
 def united(given: Given, more: Given) -> dict[str, str]:
     """Both. Raises ``Invalid`` when a field is in both."""
     for field in more:
@@ -102,11 +98,6 @@ def merged(data: type[ModuleData], before: str, given: Given, whose: str, module
         return data.checked(values, whose).encoded()
     except Refused as error:
         raise Invalid(str(error)) from None
-
-
-def shown(value: Any) -> str:
-    """A field's value, for people."""
-    return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
 
 
 def _readable(data: type[ModuleData], text: str, whose: str) -> dict[str, str]:

@@ -1,21 +1,13 @@
 """The people of a lab."""
 
-from vclab.service.use_case import Call, Nothing, Rule, read
-from vclab.service.views import View
+from vclab.contract import people as contract
+from vclab.contract.people import Me
+from vclab.contract.use_case import Nothing
+from vclab.service.use_case import Call, does
 
 
-class Me(View):
-    """Who the caller is to the lab."""
-
-    login: str
-    roles: tuple[str, ...]
-    zone: str  #: IANA time zone in which this person reads times
-    affiliation: str
-
-
-@read(Rule.ANYBODY)
+@does(contract.me)
 async def me(call: Call, question: Nothing) -> Me:
-    """Who calls. Somebody without an entry reads times in UTC."""
     actor = call.actor
     user = actor.user
     return Me(

@@ -7,9 +7,12 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, field, replace
 from typing import TypeVar
 
-from pydantic import SecretStr
 from sqlalchemy.orm import Session
 
+from vclab.contract import power as contract
+from vclab.contract.endpoints import Login
+from vclab.contract.power import Heard, Seen, Switch, Switchable
+from vclab.contract.retiring import Named
 from vclab.model import power as model
 from vclab.model.catalog import Computer, ComputerKind
 from vclab.model.errors import Invalid, Refused, Unreachable, VclabError
@@ -22,59 +25,19 @@ from vclab.power.control import LONGEST_LISTENING, LONGEST_SOFT_OFF, Power, vali
 from vclab.power.redfish import certificate
 from vclab.provisioning.kind import Need
 from vclab.service import checks, module_data
-from vclab.service.endpoints import Login, confirmed, refuse_without_secrets
-from vclab.service.retiring import Named
-from vclab.service.use_case import Call, Question, Rule, act, read
-from vclab.service.views import View
+from vclab.service.endpoints import confirmed, refuse_without_secrets
+from vclab.service.use_case import Call, does
 from vclab.store import catalog, power
 
 T = TypeVar("T")
 
 ASK = 5.0
 """Seconds for Temporal to answer."""
+
 TRIED_AT_ONCE = 16
 """BMCs. Each one is asked by a process of its own, of 40 MB; one that does not answer takes 15 s."""
+
 _LOOK = 0.2  #: seconds between two looks whether that is to stop
-
-
-class Seen(View):
-    """What was seen of a computer."""
-
-    computer: str
-    power: str  #: "on", "off" or "unknown"; empty: the boot device was asked for
-    why: str  #: it is not known
-    device: str  #: that it boots from next; empty: its power was asked for
-    always: bool  #: not the next time only
-    warnings: tuple[str, ...]  #: of how its BMC is guarded, the worst first
-    lines: tuple[str, ...]  #: of its console, the last ones
-
-
-class Heard(View):
-    """What came on a console until now."""
-
-    computer: str
-    count: int  #: of all lines
-    lines: tuple[str, ...]  #: the last ones
-
-
-class Switch(Named):
-    """``verb``: status, on, off, reset, boot-device, check or console."""
-
-    verb: PowerVerb
-    soft_seconds: float = 0.0  #: off: for its system to shut down, before the power is cut
-    device: str = ""  #: boot-device: default, disk, network, cd or setup; empty: it is only told
-    always: bool = False  #: boot-device: not the next time only
-    force: bool = False  #: although somebody holds the computer
-    listen_seconds: float = 0.0  #: console: for so long
-    take: bool = False  #: console: whoever listens already is ended
-
-
-class Switchable(Question):
-    """Where a computer is switched; what is None stays."""
-
-    bmc: str | None = None  #: ipmi://USER@HOST, redfish://USER@HOST, wol://MAC@ADDRESS/BROADCAST, or none
-    fingerprint: str | None = None  #: SHA-256 of its certificate that was confirmed
-    password: SecretStr | None = None  #: of its user
 
 
 @dataclass(frozen=True)
@@ -96,9 +59,8 @@ class Tried:
     password: str = field(default="", repr=False)
 
 
-@act(Rule.KEEPERS)
+@does(contract.switch)
 async def switch(call: Call, question: Switch) -> Seen:
-    """Switch a computer, or tell its power, and see it."""
     checks.name(question.name, "a computer", 60, more="")
     _check(question)
     asked = model.Switch(
@@ -119,9 +81,8 @@ async def switch(call: Call, question: Switch) -> Seen:
     return Seen(computer=question.name, **asdict(seen))
 
 
-@read(Rule.KEEPERS)
+@does(contract.heard)
 async def heard(call: Call, question: Named) -> Heard:
-    """Tell what has come on a console that is listened to; nothing where nobody does."""
     from vclab.temporal.pending_activities import said_by
 
     text = await said_by(await call.backend.temporal(ASK), console_workflow(question.name))
@@ -129,17 +90,15 @@ async def heard(call: Call, question: Named) -> Heard:
     return Heard(computer=question.name, count=count, lines=lines)
 
 
-@act(Rule.KEEPERS)
+@does(contract.hang_up)
 async def hang_up(call: Call, question: Named) -> Heard:
-    """Listen no longer to a console."""
     checks.name(question.name, "a computer", 60, more="")
     await (await call.backend.reservations()).hang_up(question.name)
     return Heard(computer=question.name, count=0, lines=())
 
 
-@read(Rule.KEEPERS)
+@does(contract.preview)
 async def preview(call: Call, question: Switchable) -> Login:
-    """Check where a computer is to be switched, and say what the login needs."""
     address = address_of(question)
     if address is None:
         raise Invalid("nothing says where it is switched")

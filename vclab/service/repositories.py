@@ -6,79 +6,42 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
+from vclab.contract import repositories as contract
+from vclab.contract.repositories import Add, DetailedRepository, Kept, Repository
+from vclab.contract.retiring import Named
+from vclab.contract.use_case import Nothing
 from vclab.library.content import Told
 from vclab.library.repository import Repository as Folder
 from vclab.model import catalog as model
 from vclab.model.errors import Invalid, StepFailed
 from vclab.model.revisions import CopyState, RevisionRecord, RevisionState, disk_gib
+from vclab.model.typed import known
 from vclab.service import checks
-from vclab.service.finding import known
-from vclab.service.retiring import Named
-from vclab.service.use_case import Call, Nothing, Rule, act, read
-from vclab.service.views import View
+from vclab.service.use_case import Call, does
 from vclab.store import catalog, repositories
 from vclab.store.repositories import RepositoryFacts
 
 
-class Repository(View):
-    """A repository."""
-
-    name: str
-    site: str
-    folder: str
-
-
-class Kept(View):
-    """A revision in a repository."""
-
-    image: str
-    revision: int
-    bytes: int  #: that it takes on the repository's disk
-    recorded: CopyState | None  #: as the database says; None: it does not know of it
-
-
-class DetailedRepository(Repository):
-    """A repository, its room, and what is in it."""
-
-    free: int  #: bytes
-    promised: int  #: to what is being written
-    kept: tuple[Kept, ...]
-    missing: tuple[str, ...]  #: revisions that should be there
-    faults: tuple[str, ...]  #: records that can't be understood
-    swept: int  #: what was half-written, and is deleted now
-
-
-class Add(Named):
-    """A new repository. ``folder``: a path that all workers of the site reach."""
-
-    folder: str
-    site: str | None = None
-
-
-@read(Rule.ANYBODY)
+@does(contract.listing)
 async def listing(call: Call, question: Nothing) -> tuple[Repository, ...]:
-    """All repositories, by name."""
     return tuple(Repository(**each.__dict__) for each in await call.backend.read(repositories.all_of_them))
 
 
-@read(Rule.KEEPERS)
+@does(contract.show)
 async def show(call: Call, question: Named) -> DetailedRepository:
-    """One repository, its room, and what is in it. It must be reached from here."""
     return await _looked_at(call, await _known(call, question.name), 0)
 
 
-@act(Rule.KEEPERS)
+@does(contract.add)
 async def add(call: Call, question: Add) -> DetailedRepository:
-    """Make a repository in a new or empty folder, or take one that is there."""
     entry = _entry(question, question.site or call.backend.settings.site)
     await call.backend.work(lambda told: Folder.make(Path(entry.folder)), "making the repository")
     await call.backend.write(lambda session: repositories.put(session, entry, datetime.now(UTC)))
     return await _looked_at(call, entry, 0)
 
 
-@act(Rule.KEEPERS)
+@does(contract.check)
 async def check(call: Call, question: Named) -> DetailedRepository:
-    """Delete what was half-written when somebody died, and compare what is there with what should be."""
     entry = await _known(call, question.name)
     swept = await call.backend.work(lambda told: Folder(Path(entry.folder)).sweep(), "tidying")
     found = await _looked_at(call, entry, swept)
@@ -94,12 +57,8 @@ async def check(call: Call, question: Named) -> DetailedRepository:
     return found
 
 
-@act(Rule.KEEPERS)
+@does(contract.rebuild)
 async def rebuild(call: Call, question: Named) -> DetailedRepository:
-    """Enter into the database what is only in the repository: images, revisions, and that they are there.
-
-    Their bytes are read first. What the database knows already stays as it is.
-    """
     entry = await _known(call, question.name)
     there = await call.backend.read(lambda session: repositories.contents(session, entry.name))
 

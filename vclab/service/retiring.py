@@ -6,22 +6,11 @@ from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
 
+from vclab.contract.retiring import Disable
 from vclab.model.catalog import Thing
 from vclab.service import checks
-from vclab.service.use_case import Call, Question
+from vclab.service.use_case import Call
 from vclab.store import retirement
-
-
-class Named(Question):
-    """The name of a user, an image, an endpoint or a computer."""
-
-    name: str
-
-
-class Disable(Named):
-    """``why`` is shown to people."""
-
-    why: str = ""
 
 
 @dataclass(frozen=True)

@@ -5,64 +5,34 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from vclab.contract import users as contract
+from vclab.contract.retiring import Disable, Named
+from vclab.contract.use_case import Nothing
+from vclab.contract.users import Add, Edit, Person
 from vclab.model.catalog import Thing, User
 from vclab.model.errors import Refused
+from vclab.model.typed import known
 from vclab.service import checks
-from vclab.service.finding import known
-from vclab.service.retiring import Disable, Kept, Named
-from vclab.service.use_case import Call, Nothing, Rule, act, read
-from vclab.service.views import Time, View
+from vclab.service.retiring import Kept
+from vclab.service.use_case import Call, does
 from vclab.store import catalog, reservations, retirement
 
 FIRST_UID = 20001
 """Uids are assigned from here: above a computer's own accounts."""
 
 
-class Person(View):
-    """A person who may reserve."""
-
-    login: str
-    uid: int
-    affiliation: str
-    public_keys: tuple[str, ...]  #: without one, they log in with one-time passwords
-    zone: str  #: IANA time zone
-    operator: bool
-    imaging: bool  #: they may reserve for imaging, and capture
-    disabled_at: Time | None  #: they can't reserve since then; null: they can
-    disabled_why: str
-
-
-class Add(Named):
-    """A new person. ``uid``: None assigns the next free one."""
-
-    uid: int | None = None
-    public_keys: tuple[str, ...] | None = None
-    zone: str | None = None
-    affiliation: str | None = None
-    imaging: bool | None = None
-
-
-class Edit(Add):
-    """Changes; what is None stays. ``add_keys`` are added to the keys, ``public_keys`` replace them."""
-
-    add_keys: tuple[str, ...] = ()
-
-
-@read(Rule.ANYBODY)
+@does(contract.listing)
 async def listing(call: Call, question: Nothing) -> tuple[Person, ...]:
-    """All people who may reserve, by login name."""
     return tuple(_person(call, user) for user in await call.backend.read(catalog.users))
 
 
-@read(Rule.ANYBODY)
+@does(contract.show)
 async def show(call: Call, question: Named) -> Person:
-    """One person."""
     return _person(call, await call.backend.read(lambda session: _known(session, question.name)))
 
 
-@act(Rule.KEEPERS)
+@does(contract.add)
 async def add(call: Call, question: Add) -> Person:
-    """Add a person. The same again changes nothing."""
     checks.login(question.name)
     given = _given(question)
 
@@ -80,9 +50,8 @@ async def add(call: Call, question: Add) -> Person:
     return _person(call, await call.backend.write(change))
 
 
-@act(Rule.KEEPERS)
+@does(contract.edit)
 async def edit(call: Call, question: Edit) -> Person:
-    """Change a person. Computers that they have now keep what they were given."""
     given, more = _given(question), checks.public_keys(question.add_keys)
 
     def change(session: Session) -> User:
@@ -97,23 +66,20 @@ async def edit(call: Call, question: Edit) -> Person:
     return _person(call, await call.backend.write(change))
 
 
-@act(Rule.KEEPERS)
+@does(contract.disable)
 async def disable(call: Call, question: Disable) -> Person:
-    """The person can't reserve from now on; their reservations go on."""
     await _USERS.disable(call, question)
-    return await show.run(call, question)
+    return await show(call, question)
 
 
-@act(Rule.KEEPERS)
+@does(contract.enable)
 async def enable(call: Call, question: Named) -> Person:
-    """The person can reserve again."""
     await _USERS.enable(call, question.name)
-    return await show.run(call, question)
+    return await show(call, question)
 
 
-@act(Rule.KEEPERS)
+@does(contract.remove)
 async def remove(call: Call, question: Named) -> None:
-    """Remove a person without open reservations. The history keeps their name."""
     await _USERS.remove(call, question.name)
 
 

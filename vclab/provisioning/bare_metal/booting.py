@@ -73,7 +73,7 @@ class Booting:
         def prepare(netboot: Netboot) -> None:
             load = Load(netboot.environment(), name, initrd)
             context.fence()
-            netboot.enlist(Machine(node.mac, node.computer.name, node.address))
+            netboot.enlist(self._nodes.network, Machine(node.mac, node.computer.name, node.address))
             netboot.set(node.mac, State.IMAGE, load)
 
         self._nodes.netboot(prepare)

@@ -12,6 +12,7 @@ from vclab.model.errors import Failed, Invalid, NotFound, NotOurs, Refused, Step
 from vclab.model.plans import Target
 from vclab.netboot import log
 from vclab.netboot import nodes as netboot
+from vclab.netboot.dnsmasq import Network
 from vclab.netboot.values import State
 from vclab.power.address import parse
 from vclab.power.base import Bmc
@@ -109,14 +110,19 @@ class Nodes:
                 return f"{other.name} has {what}"
         return ""
 
-    def netboot(self, work: Callable[[netboot.Nodes], T]) -> T:
-        """Ask or tell the provisioning network."""
+    @property
+    def network(self) -> Network:
+        """The provisioning network. Raises ``StepFailed`` where there is none."""
         if self.metal.network is None:
             raise StepFailed(
                 "this worker has no provisioning network", "set [netboot] in its settings (docs/bare-metal.md)"
             )
+        return self.metal.network
+
+    def netboot(self, work: Callable[[netboot.Nodes], T]) -> T:
+        """Ask or tell the provisioning network. Raises as ``network``."""
         with housed():
-            return work(netboot.Nodes(self.metal.network))
+            return work(netboot.Nodes(self.network.root))
 
     def serve_nothing(self, node: Node) -> None:
         """The network serves it no imaging environment any more, and the key of its load is gone. Raises as

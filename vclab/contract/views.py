@@ -1,7 +1,7 @@
 """What use cases answer with: the one schema of ``--json`` and of the HTTP API. Keys are added to, never renamed."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, PlainSerializer
 
@@ -118,3 +118,8 @@ class Reservation(View):
             reason=view.reason or None,
             needs_help=None if view.help_since is None else HelpWait(since=view.help_since, until=view.help_until),
         )
+
+
+def shown(value: Any) -> str:
+    """A field's value, for people."""
+    return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from datetime import datetime
 
+from vclab.contract.views import Time, View
 from vclab.model import health, reservations
 from vclab.model.health import BY_FAILURES
-from vclab.service.views import Time, View
 
 
 class FailedStep(View):

@@ -1,0 +1,1 @@
+"""What calls use cases for the command line. It knows the contract, and nothing that answers."""

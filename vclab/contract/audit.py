@@ -1,0 +1,40 @@
+"""Who asked for what, how that is known, and how it came out."""
+
+from vclab.contract.use_case import Question, Rule, get, read
+from vclab.contract.views import Time, View
+
+
+class Intent(View):
+    """An act that somebody asked for, and how it came out."""
+
+    id: str
+    at: Time
+    actor: str
+    account: str | None  #: the local account behind the actor
+    authentication: str
+    roles: tuple[str, ...]
+    verb: str
+    subject: str | None
+    for_user: str | None
+    arguments: dict[str, object]
+    outcome: str
+    detail: str | None
+    answered_at: Time | None
+
+
+class Asked(Question):
+    """Whose acts, and upon what; empty: all. The newest ``limit``."""
+
+    user: str = ""
+    subject: str = ""
+    limit: int = 100
+
+
+listing = read(
+    "audit.listing",
+    Rule.OPERATORS,
+    Asked,
+    tuple[Intent, ...],
+    get("/acts"),
+    "What people asked for: the newest acts that fit all that is given, oldest first.",
+)

@@ -1,0 +1,116 @@
+"""Many lab machines at once, from a table: all lines are checked, then all BMCs asked, then all is written, or nothing.
+
+``computer_table`` reads a CSV file. ``preview`` checks the lines, and says how many passwords are needed; ``rehearse``
+asks the BMCs too; ``write`` does the same again, and writes.
+"""
+
+from typing import Self
+
+from pydantic import Field, SecretStr
+
+from vclab.contract.lab_machines import What
+from vclab.contract.use_case import Question, Rule, act, post, read
+from vclab.contract.views import View
+from vclab.model.errors import Refused, VclabError
+
+MOST_LINES = 10_000
+"""Lines of one table."""
+
+LARGEST = 16 * 2**20
+"""Bytes of its file."""
+
+_NAMED = 5  #: lines that an error names
+
+
+class Row(Question):
+    """A line of the table. ``values``: by column, without what is empty and without the password."""
+
+    line: int  #: of the file, where it begins
+    values: dict[str, str] = Field(default_factory=dict)
+    password: SecretStr | None = None  #: of its BMC's user
+    problem: str = ""  #: why it can't be read
+
+
+class Table(Question):
+    """The lines, and the password of all BMCs that have none in the table."""
+
+    rows: tuple[Row, ...]
+    password: SecretStr | None = None
+    columns: tuple[str, ...] = ()  #: of its heading; one that means nothing is refused, although no line has a value
+
+
+class LineError(View):
+    """What is wrong with a line. ``code``: as those of other errors."""
+
+    code: str
+    message: str
+    hint: str
+
+    @classmethod
+    def of(cls, error: VclabError) -> Self:
+        """An error, for programs."""
+        return cls(code=error.code, message=error.message, hint=error.hint)
+
+
+class Line(View):
+    """What becomes of a line."""
+
+    line: int
+    name: str
+    what: What | None  #: null: it is wrong
+    group: str
+    changes: tuple[str, ...]  #: of a known computer, in words
+    error: LineError | None
+
+
+class Report(View):
+    """What becomes of a table."""
+
+    lines: tuple[Line, ...]
+    add: int
+    change: int
+    same: int
+    wrong: int
+    passwords: int  #: BMCs that will be logged in to, and whose password is not in the table
+    written: bool
+
+
+class NotImported(Refused):
+    """Lines are wrong, and nothing was written."""
+
+    def __init__(self, report: Report) -> None:
+        wrong = [str(each.line) for each in report.lines if each.error is not None]
+        names = f"{', '.join(wrong[:_NAMED])}{' …' if len(wrong) > _NAMED else ''}"
+        which = f"line {names} is" if len(wrong) == 1 else f"{len(wrong)} of {len(report.lines)} lines ({names}) are"
+        super().__init__(f"{which} wrong; nothing was written")
+        self.report = report
+
+
+preview = read(
+    "computer_import.preview",
+    Rule.KEEPERS,
+    Table,
+    Report,
+    post("/computer-imports/preview"),
+    "Check all lines, and ask nobody.",
+)
+
+
+rehearse = read(
+    "computer_import.rehearse",
+    Rule.KEEPERS,
+    Table,
+    Report,
+    post("/computer-imports/rehearse"),
+    "Check all lines, and ask the BMCs of those that would be written, if no line is wrong.",
+)
+
+
+write = act(
+    "computer_import.write",
+    Rule.KEEPERS,
+    Table,
+    Report,
+    post("/computer-imports"),
+    "Add and change all, or nothing. Raises ``NotImported``, which has the report.",
+)

@@ -1,0 +1,59 @@
+"""What was done: to a reservation, an image, an endpoint, a computer; or refused."""
+
+from vclab.contract.retiring import Named
+from vclab.contract.use_case import Rule, get, read
+from vclab.contract.views import Time, View
+from vclab.model import reservations as model
+
+
+class Event(View):
+    """Something that was done, or refused."""
+
+    at: Time
+    who: str  #: the person who acted; else "vclab", or "temporal" for a signal from the Temporal UI or CLI
+    for_user: str | None  #: whose reservation it is
+    authentication: str | None  #: how it is known who acted; null: vclab itself
+    what: str
+    detail: str | None
+
+    @classmethod
+    def of(cls, event: model.AuditEvent) -> "Event":
+        """As it was recorded."""
+        return cls(
+            at=event.at,
+            who=event.who,
+            for_user=event.for_user or None,
+            authentication=event.authentication or None,
+            what=event.what,
+            detail=event.detail or None,
+        )
+
+
+of_image = read(
+    "events.of_image",
+    Rule.ANYBODY,
+    Named,
+    tuple[Event, ...],
+    get("/images/{name}/events"),
+    "What vclab has done to an image's copies and revisions by itself, oldest first. One that is gone has them too.",
+)
+
+
+of_endpoint = read(
+    "events.of_endpoint",
+    Rule.ANYBODY,
+    Named,
+    tuple[Event, ...],
+    get("/endpoints/{name}/events"),
+    "What vclab has noticed at an endpoint, oldest first. One that is gone has them too.",
+)
+
+
+of_computer = read(
+    "events.of_computer",
+    Rule.ANYBODY,
+    Named,
+    tuple[Event, ...],
+    get("/computers/{name}/events"),
+    "What was done to a computer while no reservation had it, oldest first. One that is gone has them too.",
+)

@@ -1,0 +1,60 @@
+"""Who had which computer, which addresses and which revision, from when to when."""
+
+from datetime import datetime
+
+from pydantic import Field
+
+from vclab.contract.use_case import Question, Rule, get, read
+from vclab.contract.views import Time, View
+from vclab.model.states import Ending
+
+
+class Addresses(View):
+    """The addresses of a computer for some time."""
+
+    private: str | None
+    public: str | None
+    from_: Time = Field(serialization_alias="from")
+    until: Time | None
+
+
+class Stay(View):
+    """A computer in one hand."""
+
+    computer: str
+    generation: int
+    holder: str  #: the reservation's id, or what else held it
+    purpose: str
+    user: str | None
+    requested_by: str | None
+    image: str | None
+    revision: int | None
+    endpoint: str | None
+    host: str | None
+    from_: Time = Field(serialization_alias="from")
+    ready: Time | None
+    connected: Time | None
+    ended: Time | None
+    ending: Ending | None
+    until: Time | None  #: when the computer was verified gone or clean; null: still held
+    addresses: tuple[Addresses, ...]
+
+
+class Had(Question):
+    """Of whom or what, and when. At least one must be given."""
+
+    computer: str = ""
+    user: str = ""
+    address: str = ""
+    at: datetime | None = None
+    limit: int = 100
+
+
+listing = read(
+    "history.listing",
+    Rule.KEEPERS,
+    Had,
+    tuple[Stay, ...],
+    get("/stays"),
+    "Who had which computer: the newest that fit all that is given, oldest first.",
+)

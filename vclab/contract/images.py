@@ -1,0 +1,175 @@
+"""Images as administrators keep them. ``reservations.images`` is the users' list."""
+
+from typing import Any
+
+from pydantic import Field
+
+from vclab.contract.failures import Suspect
+from vclab.contract.retiring import Disable, Named
+from vclab.contract.use_case import Nothing, Rule, act, delete, get, patch, post, put, read
+from vclab.contract.views import Time, View
+from vclab.model.revisions import CopyState, Hardware, RevisionState
+
+MOST_REVISIONS = 1_000_000
+
+
+class Image(View):
+    """An image in its production revision. Memory in MiB, disk in GiB."""
+
+    name: str
+    title: str
+    revision: int
+    module: str
+    guest: str  #: empty: vclab does not enter it
+    cpus: int
+    memory_mb: int
+    disk_gb: int
+    root_access: bool
+    ports: tuple[int, ...]
+    endpoint: str  #: the only one that has it; empty: all of its module
+    hardware: Hardware  #: that it boots on; empty words: what the module gives by itself
+    dedicated: bool  #: each machine's disk is a full copy
+    child_factor: float  #: a disk that is a child claims so much of its virtual size; 0: as the site's setting says
+    module_data: dict[str, Any] | None  #: null: it can't be read
+    error: str | None  #: why the module's data can't be read
+    source: str  #: where its content is, for people
+    disabled_at: Time | None  #: it can't be reserved since then; null: it can
+    disabled_why: str
+
+
+class ListedImage(Image):
+    """An image in a list."""
+
+    suspect: bool  #: its loads failed inside the machine on several hosts
+
+
+class Revision(View):
+    """A revision of an image."""
+
+    revision: int
+    state: RevisionState
+    endpoint: str
+    module_data: dict[str, Any] | None
+    error: str | None
+    source: str
+    suspect: Suspect | None
+
+
+class CopyPlace(View):
+    """A copy of the revision in production."""
+
+    endpoint: str
+    datastore: str
+    state: CopyState
+
+
+class DetailedImage(Image):
+    """An image with all its revisions. ``copies``: where it is; none: not known, so it is placed anywhere."""
+
+    revisions: tuple[Revision, ...]
+    copies: tuple[CopyPlace, ...]
+
+
+class Add(Named):
+    """A new image; of an existing one, what is None stays. ``data``: fields of what only its module knows."""
+
+    title: str | None = None
+    master: str | None = None  #: the path of its master disk; of lab machines the group that has it
+    cpus: int | None = None
+    memory_mb: int | None = None
+    disk_gb: int | None = None
+    ports: tuple[int, ...] | None = None
+    root_access: bool | None = None
+    child_factor: float | None = None  #: 0: as the site's setting says
+    module: str | None = None
+    guest: str | None = None  #: "none": vclab does not enter it
+    data: dict[str, str] = Field(default_factory=dict)
+    unchecked: bool = False  #: don't ask the endpoints whether they have the master
+
+
+class Edit(Add):
+    """Changes. ``revision``: a new one, or a known one to go back to; it is in production afterwards."""
+
+    revision: int | None = None
+    trusted: bool = False  #: clear the suspect flag
+
+
+listing = read(
+    "images.listing",
+    Rule.ANYBODY,
+    Nothing,
+    tuple[ListedImage, ...],
+    get("/images"),
+    "All images with what they are made from, by name.",
+)
+
+
+show = read(
+    "images.show",
+    Rule.ANYBODY,
+    Named,
+    DetailedImage,
+    get("/images/{name}"),
+    "One image and its revisions.",
+)
+
+
+add = act(
+    "images.add",
+    Rule.KEEPERS,
+    Add,
+    Image,
+    put("/images/{name}"),
+    "Add an image, in its first revision. The same again changes nothing.",
+)
+
+
+edit = act(
+    "images.edit",
+    Rule.KEEPERS,
+    Edit,
+    Image,
+    patch("/images/{name}"),
+    "Change an image. Running reservations keep what they were placed with.",
+)
+
+
+check = act(
+    "images.check",
+    Rule.KEEPERS,
+    Named,
+    DetailedImage,
+    post("/images/{name}/check"),
+    "Ask all endpoints for the image's master, and remember which have it: it is placed only there.",
+)
+
+
+disable = act(
+    "images.disable",
+    Rule.KEEPERS,
+    Disable,
+    Image,
+    post("/images/{name}/disable"),
+    "The image can't be reserved from now on; reservations of it go on.",
+)
+
+
+enable = act(
+    "images.enable",
+    Rule.KEEPERS,
+    Named,
+    Image,
+    post("/images/{name}/enable"),
+    "The image can be reserved again.",
+)
+
+
+remove = act(
+    "images.remove",
+    Rule.KEEPERS,
+    Named,
+    None,
+    delete("/images/{name}"),
+    "Remove an image that nothing uses. What an administrator has put somewhere stays there; what vclab has made of "
+    "it is deleted after the keep time of retired revisions.",
+)

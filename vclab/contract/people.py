@@ -1,0 +1,23 @@
+"""The people of a lab."""
+
+from vclab.contract.use_case import Nothing, Rule, get, read
+from vclab.contract.views import View
+
+
+class Me(View):
+    """Who the caller is to the lab."""
+
+    login: str
+    roles: tuple[str, ...]
+    zone: str  #: IANA time zone in which this person reads times
+    affiliation: str
+
+
+me = read(
+    "people.me",
+    Rule.ANYBODY,
+    Nothing,
+    Me,
+    get("/me"),
+    "Who calls. Somebody without an entry reads times in UTC.",
+)

@@ -1,0 +1,105 @@
+"""The people who may reserve: list, show, add, edit, disable, remove."""
+
+from vclab.contract.retiring import Disable, Named
+from vclab.contract.use_case import Nothing, Rule, act, delete, get, patch, post, put, read
+from vclab.contract.views import Time, View
+
+
+class Person(View):
+    """A person who may reserve."""
+
+    login: str
+    uid: int
+    affiliation: str
+    public_keys: tuple[str, ...]  #: without one, they log in with one-time passwords
+    zone: str  #: IANA time zone
+    operator: bool
+    imaging: bool  #: they may reserve for imaging, and capture
+    disabled_at: Time | None  #: they can't reserve since then; null: they can
+    disabled_why: str
+
+
+class Add(Named):
+    """A new person. ``uid``: None assigns the next free one."""
+
+    uid: int | None = None
+    public_keys: tuple[str, ...] | None = None
+    zone: str | None = None
+    affiliation: str | None = None
+    imaging: bool | None = None
+
+
+class Edit(Add):
+    """Changes; what is None stays. ``add_keys`` are added to the keys, ``public_keys`` replace them."""
+
+    add_keys: tuple[str, ...] = ()
+
+
+listing = read(
+    "users.listing",
+    Rule.ANYBODY,
+    Nothing,
+    tuple[Person, ...],
+    get("/users"),
+    "All people who may reserve, by login name.",
+)
+
+
+show = read(
+    "users.show",
+    Rule.ANYBODY,
+    Named,
+    Person,
+    get("/users/{name}"),
+    "One person.",
+)
+
+
+add = act(
+    "users.add",
+    Rule.KEEPERS,
+    Add,
+    Person,
+    put("/users/{name}"),
+    "Add a person. The same again changes nothing.",
+)
+
+
+edit = act(
+    "users.edit",
+    Rule.KEEPERS,
+    Edit,
+    Person,
+    patch("/users/{name}"),
+    "Change a person. Computers that they have now keep what they were given.",
+)
+
+
+disable = act(
+    "users.disable",
+    Rule.KEEPERS,
+    Disable,
+    Person,
+    post("/users/{name}/disable"),
+    "The person can't reserve from now on; their reservations go on.",
+)
+
+
+enable = act(
+    "users.enable",
+    Rule.KEEPERS,
+    Named,
+    Person,
+    post("/users/{name}/enable"),
+    "The person can reserve again.",
+)
+
+
+remove = act(
+    "users.remove",
+    Rule.KEEPERS,
+    Named,
+    None,
+    delete("/users/{name}"),
+    "Remove a person without open reservations. The history keeps their name.",
+)

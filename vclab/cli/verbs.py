@@ -43,5 +43,8 @@ NOUNS = (
     Verb("computer", "vclab.cli.computer_import:app", "The computers that people get."),
     Verb("endpoint", "vclab.cli.endpoint:app", "What provisions: vCenters, groups of lab machines."),
     Verb("host", "vclab.cli.host:app", "Hosts that are out of service."),
+    Verb("group", "vclab.cli.group:app", "Groups of people, images and computers."),
+    Verb("grant", "vclab.cli.grant:app", "Who has which role over what."),
+    Verb("access", "vclab.cli.access:app", "Who may do what, and why."),
     Verb("store", "vclab.cli.store:app", "The database."),
 )

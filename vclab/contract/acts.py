@@ -5,8 +5,9 @@ from datetime import datetime
 from pydantic import field_validator
 
 from vclab.contract.reservations import Named
-from vclab.contract.use_case import Question, Rule, act, post
+from vclab.contract.use_case import Question, act, needs, post
 from vclab.contract.views import Reservation, View
+from vclab.model.access import Permission, ResourceKind
 from vclab.model.addresses import checked_address
 
 OPENING = 300.0
@@ -36,7 +37,7 @@ class Reserve(Question):
 
 reserve = act(
     "acts.reserve",
-    Rule.USERS,
+    needs(Permission.RESERVE, ResourceKind.IMAGE, "image", users=True),
     Reserve,
     Reservation,
     post("/reservations"),
@@ -56,7 +57,7 @@ class Extend(Named):
 
 extend = act(
     "acts.extend",
-    Rule.OWNERS,
+    needs(Permission.EXTEND, ResourceKind.RESERVATION),
     Extend,
     Reservation,
     post("/reservations/{reservation}/extend"),
@@ -72,7 +73,7 @@ class Reschedule(Named):
 
 reschedule = act(
     "acts.reschedule",
-    Rule.OWNERS,
+    needs(Permission.EXTEND, ResourceKind.RESERVATION),
     Reschedule,
     Reservation,
     post("/reservations/{reservation}/reschedule"),
@@ -97,7 +98,7 @@ class Connect(Named):
 
 connect = act(
     "acts.connect",
-    Rule.OWNERS,
+    needs(Permission.CONNECT, ResourceKind.RESERVATION),
     Connect,
     Reservation,
     post("/reservations/{reservation}/connect"),
@@ -113,7 +114,7 @@ class Password(View):
 
 password = act(
     "acts.password",
-    Rule.OWNERS,
+    needs(Permission.CONNECT, ResourceKind.RESERVATION),
     Named,
     Password,
     post("/reservations/{reservation}/password"),
@@ -132,7 +133,7 @@ class Reboot(Named):
 
 reboot = act(
     "acts.reboot",
-    Rule.OWNERS,
+    needs(Permission.REBOOT, ResourceKind.RESERVATION),
     Reboot,
     Reservation,
     post("/reservations/{reservation}/reboot"),
@@ -148,7 +149,7 @@ class Reinstall(Named):
 
 reinstall = act(
     "acts.reinstall",
-    Rule.OWNERS,
+    needs(Permission.END, ResourceKind.RESERVATION),
     Reinstall,
     Reservation,
     post("/reservations/{reservation}/reinstall"),
@@ -172,7 +173,7 @@ class Capture(Named):
 
 capture = act(
     "acts.capture",
-    Rule.OWNERS,
+    needs(Permission.CONNECT, ResourceKind.RESERVATION),
     Capture,
     Reservation,
     post("/reservations/{reservation}/capture"),
@@ -189,7 +190,7 @@ class Resolve(Named):
 
 resolve = act(
     "acts.resolve",
-    Rule.OPERATORS,
+    needs(Permission.OPERATE, ResourceKind.RESERVATION),
     Resolve,
     Reservation,
     post("/reservations/{reservation}/resolve"),
@@ -205,7 +206,7 @@ class Ended(Reservation):
 
 end = act(
     "acts.end",
-    Rule.OWNERS,
+    needs(Permission.END, ResourceKind.RESERVATION),
     Named,
     Ended,
     post("/reservations/{reservation}/end"),
@@ -215,7 +216,7 @@ end = act(
 
 dismiss = act(
     "acts.dismiss",
-    Rule.OWNERS,
+    needs(Permission.END, ResourceKind.RESERVATION),
     Named,
     Reservation,
     post("/reservations/{reservation}/dismiss"),

@@ -1,7 +1,8 @@
 """Who asked for what, how that is known, and how it came out."""
 
-from vclab.contract.use_case import Question, Rule, get, read
+from vclab.contract.use_case import Question, get, needs, read
 from vclab.contract.views import Time, View
+from vclab.model.access import Permission
 
 
 class Intent(View):
@@ -32,7 +33,7 @@ class Asked(Question):
 
 listing = read(
     "audit.listing",
-    Rule.OPERATORS,
+    needs(Permission.AUDIT),
     Asked,
     tuple[Intent, ...],
     get("/acts"),

@@ -9,8 +9,9 @@ from vclab.contract.endpoints import Login
 from vclab.contract.failures import FailedStep
 from vclab.contract.power import Switchable
 from vclab.contract.retiring import Disable, Named
-from vclab.contract.use_case import Nothing, Question, Rule, act, delete, get, patch, post, put, read
+from vclab.contract.use_case import Nothing, Question, act, anybody, delete, get, needs, patch, post, put, read
 from vclab.contract.views import Time, View
+from vclab.model.access import Permission, ResourceKind
 from vclab.model.catalog import ComputerKind
 from vclab.model.states import ComputerState
 
@@ -125,7 +126,7 @@ class Reloaded(View):
 
 listing = read(
     "computers.listing",
-    Rule.ANYBODY,
+    anybody(),
     Nothing,
     tuple[Computer, ...],
     get("/computers"),
@@ -135,7 +136,7 @@ listing = read(
 
 show = read(
     "computers.show",
-    Rule.ANYBODY,
+    anybody(),
     Named,
     DetailedComputer,
     get("/computers/{name}"),
@@ -145,7 +146,7 @@ show = read(
 
 add_pool = act(
     "computers.add_pool",
-    Rule.KEEPERS,
+    needs(Permission.KEEP, ResourceKind.COMPUTER),
     AddPool,
     tuple[Computer, ...],
     put("/identity-pools/{name}"),
@@ -155,7 +156,7 @@ add_pool = act(
 
 add_identity = act(
     "computers.add_identity",
-    Rule.KEEPERS,
+    needs(Permission.KEEP, ResourceKind.COMPUTER),
     AddIdentity,
     tuple[Computer, ...],
     put("/identities/{name}"),
@@ -165,7 +166,7 @@ add_identity = act(
 
 preview_edit = read(
     "computers.preview_edit",
-    Rule.KEEPERS,
+    needs(Permission.KEEP, ResourceKind.COMPUTER),
     Edit,
     Login,
     post("/computers/{name}/preview-edit"),
@@ -175,7 +176,7 @@ preview_edit = read(
 
 edit = act(
     "computers.edit",
-    Rule.KEEPERS,
+    needs(Permission.KEEP, ResourceKind.COMPUTER),
     Edit,
     Computer,
     patch("/computers/{name}"),
@@ -185,7 +186,7 @@ edit = act(
 
 preview_reload = read(
     "computers.preview_reload",
-    Rule.KEEPERS,
+    needs(Permission.MAINTAIN, ResourceKind.COMPUTER, "names"),
     WhichReload,
     tuple[Reloaded, ...],
     post("/reloads/preview"),
@@ -195,7 +196,7 @@ preview_reload = read(
 
 reload = act(
     "computers.reload",
-    Rule.KEEPERS,
+    needs(Permission.MAINTAIN, ResourceKind.COMPUTER, "names"),
     Reload,
     tuple[Reloaded, ...],
     post("/reloads"),
@@ -206,7 +207,7 @@ reload = act(
 
 disable = act(
     "computers.disable",
-    Rule.KEEPERS,
+    needs(Permission.MAINTAIN, ResourceKind.COMPUTER),
     TakeOut,
     Computer,
     post("/computers/{name}/disable"),
@@ -216,7 +217,7 @@ disable = act(
 
 enable = act(
     "computers.enable",
-    Rule.KEEPERS,
+    needs(Permission.MAINTAIN, ResourceKind.COMPUTER),
     Named,
     Computer,
     post("/computers/{name}/enable"),
@@ -226,7 +227,7 @@ enable = act(
 
 remove = act(
     "computers.remove",
-    Rule.KEEPERS,
+    needs(Permission.KEEP, ResourceKind.COMPUTER),
     Named,
     None,
     delete("/computers/{name}"),

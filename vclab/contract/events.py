@@ -1,7 +1,7 @@
 """What was done: to a reservation, an image, an endpoint, a computer; or refused."""
 
 from vclab.contract.retiring import Named
-from vclab.contract.use_case import Rule, get, read
+from vclab.contract.use_case import anybody, get, read
 from vclab.contract.views import Time, View
 from vclab.model import reservations as model
 
@@ -31,7 +31,7 @@ class Event(View):
 
 of_image = read(
     "events.of_image",
-    Rule.ANYBODY,
+    anybody(),
     Named,
     tuple[Event, ...],
     get("/images/{name}/events"),
@@ -41,7 +41,7 @@ of_image = read(
 
 of_endpoint = read(
     "events.of_endpoint",
-    Rule.ANYBODY,
+    anybody(),
     Named,
     tuple[Event, ...],
     get("/endpoints/{name}/events"),
@@ -51,7 +51,7 @@ of_endpoint = read(
 
 of_computer = read(
     "events.of_computer",
-    Rule.ANYBODY,
+    anybody(),
     Named,
     tuple[Event, ...],
     get("/computers/{name}/events"),

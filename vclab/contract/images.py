@@ -6,8 +6,9 @@ from pydantic import Field
 
 from vclab.contract.failures import Suspect
 from vclab.contract.retiring import Disable, Named
-from vclab.contract.use_case import Nothing, Rule, act, delete, get, patch, post, put, read
+from vclab.contract.use_case import Nothing, act, anybody, delete, get, needs, patch, post, put, read
 from vclab.contract.views import Time, View
+from vclab.model.access import Permission, ResourceKind
 from vclab.model.revisions import CopyState, Hardware, RevisionState
 
 MOST_REVISIONS = 1_000_000
@@ -96,7 +97,7 @@ class Edit(Add):
 
 listing = read(
     "images.listing",
-    Rule.ANYBODY,
+    anybody(),
     Nothing,
     tuple[ListedImage, ...],
     get("/images"),
@@ -106,7 +107,7 @@ listing = read(
 
 show = read(
     "images.show",
-    Rule.ANYBODY,
+    anybody(),
     Named,
     DetailedImage,
     get("/images/{name}"),
@@ -116,7 +117,7 @@ show = read(
 
 add = act(
     "images.add",
-    Rule.KEEPERS,
+    needs(Permission.KEEP, ResourceKind.IMAGE),
     Add,
     Image,
     put("/images/{name}"),
@@ -126,7 +127,7 @@ add = act(
 
 edit = act(
     "images.edit",
-    Rule.KEEPERS,
+    needs(Permission.KEEP, ResourceKind.IMAGE),
     Edit,
     Image,
     patch("/images/{name}"),
@@ -136,7 +137,7 @@ edit = act(
 
 check = act(
     "images.check",
-    Rule.KEEPERS,
+    needs(Permission.PUBLISH, ResourceKind.IMAGE),
     Named,
     DetailedImage,
     post("/images/{name}/check"),
@@ -146,7 +147,7 @@ check = act(
 
 disable = act(
     "images.disable",
-    Rule.KEEPERS,
+    needs(Permission.PUBLISH, ResourceKind.IMAGE),
     Disable,
     Image,
     post("/images/{name}/disable"),
@@ -156,7 +157,7 @@ disable = act(
 
 enable = act(
     "images.enable",
-    Rule.KEEPERS,
+    needs(Permission.PUBLISH, ResourceKind.IMAGE),
     Named,
     Image,
     post("/images/{name}/enable"),
@@ -166,7 +167,7 @@ enable = act(
 
 remove = act(
     "images.remove",
-    Rule.KEEPERS,
+    needs(Permission.KEEP, ResourceKind.IMAGE),
     Named,
     None,
     delete("/images/{name}"),

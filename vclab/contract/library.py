@@ -3,8 +3,9 @@
 from pydantic import Field
 
 from vclab.contract.retiring import Named
-from vclab.contract.use_case import Route, Rule, act, get, post, read
+from vclab.contract.use_case import Route, act, anybody, get, needs, post, read
 from vclab.contract.views import Time, View
+from vclab.model.access import Permission, ResourceKind
 from vclab.model.errors import Invalid
 from vclab.model.revisions import CopyState, Place, RevisionState
 
@@ -106,7 +107,7 @@ class CopyTo(Numbered):
 
 history = read(
     "library.history",
-    Rule.ANYBODY,
+    anybody(),
     Named,
     tuple[RevisionView, ...],
     get("/images/{name}/revisions"),
@@ -116,7 +117,7 @@ history = read(
 
 import_image = act(
     "library.import_image",
-    Rule.KEEPERS,
+    needs(Permission.KEEP, ResourceKind.IMAGE),
     Import,
     RevisionView,
     post("/images/{name}/revisions"),
@@ -126,7 +127,7 @@ import_image = act(
 
 export_image = act(
     "library.export_image",
-    Rule.KEEPERS,
+    needs(Permission.KEEP, ResourceKind.IMAGE),
     Export,
     Exported,
     post("/images/{name}/export"),
@@ -136,7 +137,7 @@ export_image = act(
 
 promote = act(
     "library.promote",
-    Rule.KEEPERS,
+    needs(Permission.PUBLISH, ResourceKind.IMAGE),
     Numbered,
     RevisionView,
     post("/images/{name}/revisions/{revision}/promote"),
@@ -146,7 +147,7 @@ promote = act(
 
 retire = act(
     "library.retire",
-    Rule.KEEPERS,
+    needs(Permission.PUBLISH, ResourceKind.IMAGE),
     Numbered,
     RevisionView,
     post("/images/{name}/revisions/{revision}/retire"),
@@ -156,7 +157,7 @@ retire = act(
 
 restore = act(
     "library.restore",
-    Rule.KEEPERS,
+    needs(Permission.PUBLISH, ResourceKind.IMAGE),
     Numbered,
     RevisionView,
     post("/images/{name}/revisions/{revision}/restore"),
@@ -166,7 +167,7 @@ restore = act(
 
 delete = act(
     "library.delete",
-    Rule.KEEPERS,
+    needs(Permission.KEEP, ResourceKind.IMAGE),
     Numbered,
     RevisionView,
     Route("DELETE", "/images/{name}/revisions/{revision}"),
@@ -177,7 +178,7 @@ delete = act(
 
 verify = act(
     "library.verify",
-    Rule.KEEPERS,
+    needs(Permission.PUBLISH, ResourceKind.IMAGE),
     Numbered,
     RevisionView,
     post("/images/{name}/revisions/{revision}/verify"),
@@ -187,7 +188,7 @@ verify = act(
 
 copy = act(
     "library.copy",
-    Rule.KEEPERS,
+    needs(Permission.PUBLISH, ResourceKind.IMAGE),
     CopyTo,
     RevisionView,
     post("/images/{name}/revisions/{revision}/copies"),

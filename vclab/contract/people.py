@@ -1,6 +1,6 @@
 """The people of a lab."""
 
-from vclab.contract.use_case import Nothing, Rule, get, read
+from vclab.contract.use_case import Nothing, anybody, get, read
 from vclab.contract.views import View
 
 
@@ -15,7 +15,7 @@ class Me(View):
 
 me = read(
     "people.me",
-    Rule.ANYBODY,
+    anybody(),
     Nothing,
     Me,
     get("/me"),

@@ -5,8 +5,9 @@ from typing import Literal
 from vclab.contract.events import Event
 from vclab.contract.failures import FailedLoad, FailedStep, RestingHost, Suspect
 from vclab.contract.looks import Look
-from vclab.contract.use_case import Nothing, Question, Rule, get, read
+from vclab.contract.use_case import Nothing, Question, anybody, get, needs, read, users
 from vclab.contract.views import Reservation, Time, View
+from vclab.model.access import Permission, ResourceKind
 from vclab.model.reservations import RefusedRequest
 from vclab.model.states import ReservationState
 
@@ -33,7 +34,7 @@ class Which(Question):
 
 listing = read(
     "reservations.listing",
-    Rule.USERS,
+    users(),
     Which,
     tuple[Reservation, ...],
     get("/reservations"),
@@ -72,7 +73,7 @@ class Shown(Look):
 
 look = read(
     "reservations.look",
-    Rule.OWNERS,
+    needs(Permission.SEE, ResourceKind.RESERVATION),
     Named,
     Look,
     get("/reservations/{reservation}/status"),
@@ -82,7 +83,7 @@ look = read(
 
 show = read(
     "reservations.show",
-    Rule.OWNERS,
+    needs(Permission.SEE, ResourceKind.RESERVATION),
     Named,
     Shown,
     get("/reservations/{reservation}"),
@@ -166,7 +167,7 @@ class Explained(Look):
 
 why = read(
     "reservations.why",
-    Rule.USERS,
+    users(),
     Named,
     RefusedPlace | Explained,
     get("/reservations/{reservation}/why"),
@@ -195,7 +196,7 @@ class FailedComputer(View):
 
 needs_help = read(
     "reservations.needs_help",
-    Rule.OPERATORS,
+    needs(Permission.OPERATE),
     Nothing,
     tuple[WaitingReservation | FailedComputer, ...],
     get("/needs-help"),
@@ -224,7 +225,7 @@ class Offer(View):
 
 images = read(
     "reservations.images",
-    Rule.ANYBODY,
+    anybody(),
     Nothing,
     tuple[Offer, ...],
     get("/offers"),

@@ -1,8 +1,9 @@
 """The people who may reserve: list, show, add, edit, disable, remove."""
 
 from vclab.contract.retiring import Disable, Named
-from vclab.contract.use_case import Nothing, Rule, act, delete, get, patch, post, put, read
+from vclab.contract.use_case import Nothing, act, anybody, delete, get, needs, patch, post, put, read
 from vclab.contract.views import Time, View
+from vclab.model.access import Permission, ResourceKind
 
 
 class Person(View):
@@ -37,7 +38,7 @@ class Edit(Add):
 
 listing = read(
     "users.listing",
-    Rule.ANYBODY,
+    anybody(),
     Nothing,
     tuple[Person, ...],
     get("/users"),
@@ -47,7 +48,7 @@ listing = read(
 
 show = read(
     "users.show",
-    Rule.ANYBODY,
+    anybody(),
     Named,
     Person,
     get("/users/{name}"),
@@ -57,7 +58,7 @@ show = read(
 
 add = act(
     "users.add",
-    Rule.KEEPERS,
+    needs(Permission.KEEP, ResourceKind.USER),
     Add,
     Person,
     put("/users/{name}"),
@@ -67,7 +68,7 @@ add = act(
 
 edit = act(
     "users.edit",
-    Rule.KEEPERS,
+    needs(Permission.KEEP, ResourceKind.USER),
     Edit,
     Person,
     patch("/users/{name}"),
@@ -77,7 +78,7 @@ edit = act(
 
 disable = act(
     "users.disable",
-    Rule.KEEPERS,
+    needs(Permission.KEEP, ResourceKind.USER),
     Disable,
     Person,
     post("/users/{name}/disable"),
@@ -87,7 +88,7 @@ disable = act(
 
 enable = act(
     "users.enable",
-    Rule.KEEPERS,
+    needs(Permission.KEEP, ResourceKind.USER),
     Named,
     Person,
     post("/users/{name}/enable"),
@@ -97,7 +98,7 @@ enable = act(
 
 remove = act(
     "users.remove",
-    Rule.KEEPERS,
+    needs(Permission.KEEP, ResourceKind.USER),
     Named,
     None,
     delete("/users/{name}"),

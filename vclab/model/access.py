@@ -246,11 +246,6 @@ def _is_open(person: Person, permission: Permission, resource: Resource) -> bool
     return reserves and person.user and not resource.groups
 
 
-def roles_over(grants: Iterable[Grant], resource: Resource) -> frozenset[Role]:
-    """The roles that grants give over a thing."""
-    return frozenset(grant.role for grant in grants if not grant.on or grant.on in resource.groups)
-
-
 @dataclass(frozen=True)
 class Reach:
     """Over which things a person has a permission: for lists."""
@@ -265,10 +260,35 @@ class Reach:
         return self.everything or bool(self.groups)
 
 
+ALL = Reach("", everything=True)
+"""Everybody's."""
+
+
 def reach(person: Person, grants: Iterable[Grant], permission: Permission) -> Reach:
     """How far a permission of the person reaches, by their grants."""
     over = frozenset(grant.on for grant in grants if permission in ROLES[grant.role])
     return Reach(person.login, "" in over, over - {""})
+
+
+@dataclass(frozen=True)
+class Rights:
+    """A person, and all grants that reach them at this moment."""
+
+    person: Person
+    grants: tuple[Grant, ...] = ()
+
+    def decide(self, permission: Permission, resource: Resource = LAB) -> Decision:
+        """Whether they may."""
+        return decide(self.person, self.grants, permission, resource)
+
+    def reach(self, permission: Permission) -> Reach:
+        """How far the permission reaches."""
+        return reach(self.person, self.grants, permission)
+
+    def roles_over(self, resource: Resource) -> frozenset[Role]:
+        """What they are to a thing."""
+        over = (grant.role for grant in self.grants if not grant.on or grant.on in resource.groups)
+        return frozenset(over) | ({Role.USER} if self.person.user else set())
 
 
 def why_not_grant(role: Role, kind: GroupKind) -> str:

@@ -29,6 +29,12 @@ class Refused(VclabError):
     code = "refused"
 
 
+class Forbidden(Refused):
+    """Who asks may not do this."""
+
+    code = "forbidden"
+
+
 class NotYet(VclabError):
     """A look found that the awaited fact is not there yet; look again after ``next_look_seconds``."""
 

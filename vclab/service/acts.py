@@ -14,6 +14,7 @@ from vclab.contract.looks import Look
 from vclab.contract.reservations import Named
 from vclab.contract.views import Reservation
 from vclab.model import messages
+from vclab.model.access import Permission, ResourceKind
 from vclab.model.errors import Failed, Invalid, NotFound, Refused, Unreachable
 from vclab.model.messages import Done, How
 from vclab.model.reservations import ReservationView, ReserveRequest
@@ -59,17 +60,19 @@ Send = Callable[["Reservations"], Awaitable[Done]]
 @does(contract.reserve)
 async def reserve(call: Call, question: Reserve) -> Reservation:
     """Raises ``Refused`` when there is no place. It names every host and what that lacks."""
-    _check_limits(call, question)
+    await _check_limits(call, question)
     await _check_image(call.backend, question.image)
+    if question.imaging or question.revision:
+        await call.must(Permission.CAPTURE, ResourceKind.IMAGE, question.image)
     await _find_place(call, question)
     return await _view(call.backend, question.reservation)
 
 
-def _check_limits(call: Call, question: Reserve) -> None:
+async def _check_limits(call: Call, question: Reserve) -> None:
     """Raises ``Refused``. What only the store knows, its record checks."""
     user = call.actor.user
     limits = call.backend.settings.rules(user.affiliation if user else "").limits
-    why_not = why_not_duration(limits, question.seconds, call.actor.operator)
+    why_not = why_not_duration(limits, question.seconds, await call.may(Permission.OPERATE))
     if question.start is not None:
         checks.with_zone(question.start, "start")
         why_not = why_not or why_not_start(limits, question.start, question.seconds, datetime.now(UTC))
@@ -229,12 +232,20 @@ async def capture(call: Call, question: Capture) -> Reservation:
     _check_open(call.reservation, "can't be captured")
     if question.image:
         checks.name(question.image, "an image")
+    await _check_may_capture(call, question.image)
     for text, what in ((question.title, "the title"), (question.notes, "the notes")):
         if text:
             checks.line(text, what, LONGEST_LINE)
     named = question.capture, question.image, question.title, question.notes
     message = messages.Capture(*named, call.intent, question.untried, question.force_off, question.release)
     return await _send(call, lambda workflows: workflows.capture(call.reservation.id, message))
+
+
+async def _check_may_capture(call: Call, becomes: str) -> None:
+    """What it was made from, and what it becomes, if that is there. Raises ``Forbidden``."""
+    await call.must(Permission.CAPTURE, ResourceKind.IMAGE, call.reservation.image)
+    if becomes in await call.backend.read(catalog.names_of_all_images):
+        await call.must(Permission.CAPTURE, ResourceKind.IMAGE, becomes)
 
 
 @does(contract.resolve)

@@ -12,6 +12,7 @@ from vclab.model import access as model
 from vclab.model.access import Member, Permission, Person, Reach, Resource, ResourceKind, ToKind
 from vclab.model.catalog import ComputerKind, Thing
 from vclab.model.errors import NotFound, Refused
+from vclab.model.reservations import RefusedRequest as RefusedPlace
 from vclab.model.reservations import ReservationView
 from vclab.store.access_tables import Grant, Group, GroupMember
 from vclab.store.column_types import utc
@@ -247,6 +248,12 @@ def of_reservation(session: Session, view: ReservationView) -> Resource:
     return Resource(ResourceKind.RESERVATION, view.id, view.user, found)
 
 
+def of_refused(session: Session, request: RefusedPlace) -> Resource:
+    """A request that found no place, in the groups of its user and its image."""
+    put_in = Member(ResourceKind.USER, request.user), Member(ResourceKind.IMAGE, request.image)
+    return Resource(ResourceKind.RESERVATION, request.id, request.user, _groups_of(session, put_in))
+
+
 def of_thing(session: Session, kind: ResourceKind, name: str) -> Resource:
     """A user, image, computer or endpoint, known or not. A lab machine is also in the groups of its endpoint."""
     put_in = [Member(kind, name)]
@@ -262,6 +269,11 @@ def _groups_of(session: Session, put_in: Iterable[Member]) -> dict[str, Member]:
     either = sa.or_(*(sa.and_(table.kind == each.kind, table.name == each.name) for each in put_in))
     rows = session.execute(sa.select(table).where(either).order_by(table.kind.desc(), table.name)).scalars()
     return {row.group_name: Member(row.kind, row.name) for row in rows}
+
+
+def groups_with(session: Session, kind: ResourceKind, name: str) -> set[str]:
+    """The groups that something is a member of."""
+    return set(_groups_of(session, [Member(kind, name)]))
 
 
 def groups_of_all(session: Session, kind: ResourceKind) -> dict[str, set[str]]:

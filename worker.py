@@ -172,7 +172,7 @@ async def run(settings: Settings) -> None:
     client = await connect(settings.temporal, runtime=runtime)
     if "workflows" in settings.roles:
         await search_attributes.register(client)
-        await schedules.ensure(client, settings.reconcile, settings.temporal.workflow_queue)
+        await schedules.ensure(client, settings)
     drivers = real_drivers(settings, store, secrets)
     workers = build(client, settings, store, drivers)
     async with asyncio.TaskGroup() as group:

@@ -28,6 +28,7 @@ from activities.reader import Reader
 from activities.reconcile import RowReconciler, SiteReconciler
 from activities.records import RecordActivities
 from activities.reinstalls import ReinstallRecords
+from activities.retention import RetentionActivities
 from activities.spares import SpareActivities
 from activities.steps import step_activities
 from activities.verified import VerifiedAccess
@@ -84,7 +85,8 @@ def export(client: Client, settings: Settings, store: Store, drivers: Drivers, e
                 settings.temporal.workflow_queue,
                 lambda: live().rules(),
                 drivers.secrets,
-            )
+            ),
+            RetentionActivities(client, store, live),
         ),
         survey=(provisioning.survey,),
         hardware=[

@@ -104,7 +104,7 @@ packages=$(missing_packages)
 [ -z "$packages" ] || install_packages "$packages"
 uv=$(find_uv)
 say "Python environment (.venv, locked by uv.lock)"
-"$uv" sync --locked --quiet --compile-bytecode
+"$uv" sync --locked --extra server --quiet --compile-bytecode
 compile_sources
 .venv/bin/python -m vclab.lab.tools
 echo "$state" >$stamp

@@ -40,6 +40,10 @@ LIGHT = (
 _NO_SETTINGS = Path(tempfile.mkdtemp(prefix="vclab-tests-")) / "vclab.toml"
 _NO_SETTINGS.touch()
 os.environ["VCLAB_CONFIG"] = str(_NO_SETTINGS)
+# Nor the servers that somebody has logged in to.
+os.environ["XDG_CONFIG_HOME"] = str(_NO_SETTINGS.parent / "nothing")
+for name in ("VCLAB_CONTEXT", "VCLAB_URL", "VCLAB_TOKEN_FILE", "VCLAB_CA_FILE"):
+    os.environ.pop(name, None)
 
 # A shell has what it starts in the background ignore Ctrl-C, and the commands of the tests would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -8,6 +8,7 @@ import logging
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -26,6 +27,7 @@ from vclab.model.errors import Refused
 from vclab.model.messages import site_queue
 from vclab.model.nights import parse_night
 from vclab.model.reservations import Waits
+from vclab.model.retention import Periods
 from vclab.model.rules import LEAST_CHILD_FACTOR, Health, Idle, Library, Limits, Rules
 from vclab.model.wrong_values import complaint
 from vclab.provisioning import registry
@@ -50,6 +52,7 @@ Wait = Annotated[float, Field(ge=0.1, le=CENTURY)]
 """Seconds."""
 Length = Annotated[float, Field(ge=0, le=CENTURY)]
 """Seconds, or none."""
+Days = Annotated[float, Field(ge=1, le=36525)]
 
 
 Role = Literal["workflows", "site"]
@@ -277,6 +280,19 @@ class LibrarySettings(Section):
         return Library(self.keep, self.keep_captured, self.verify_every, self.rate << 20, night)
 
 
+class RetentionSettings(Section):
+    """For how many days records are kept (docs/retention.md says what of them goes, and why so long)."""
+
+    audit: Days = 400  #: who asked for what: a year, and a month to ask about it
+    loads: Days = 180  #: the load log: how long a load takes is told from the newest twenty
+    reservations: Days = 400  #: whose a reservation was, and from where they came, from its end on
+    feed: Days = 7  #: what has changed: who was away for longer reads the lists anew
+
+    def periods(self) -> Periods:
+        """The same for the store."""
+        return Periods(**{name: timedelta(days=days) for name, days in self.model_dump().items()})
+
+
 class Settings(BaseSettings):
     """All settings of one installation."""
 
@@ -293,6 +309,9 @@ class Settings(BaseSettings):
     dhcp_leases: Path | None = None  #: dnsmasq's lease file of the private network
     act_as: str = ""  #: who the command line acts as when the login name is not a user
     operators: tuple[str, ...] = ()
+    connect_from: dict[str, tuple[Network, ...]] = {}
+    """By role ("user"): the prefixes that `vclab connect --from` may name. Whoever has a role that is not here may name
+    any; the address that somebody comes from is always allowed."""
     temporal: TemporalSettings = TemporalSettings()
     worker: WorkerSettings = WorkerSettings()
     metrics: MetricsSettings = MetricsSettings()
@@ -306,6 +325,7 @@ class Settings(BaseSettings):
     library: LibrarySettings = LibrarySettings()
     netboot: NetbootSettings = NetbootSettings()
     idle: IdleSettings = IdleSettings()
+    retention: RetentionSettings = RetentionSettings()
     people: dict[str, PersonSettings] = {}
     fake: Behaviour = Behaviour()  #: the pretended world of rehearsals and benchmarks; off
     endpoint_calls_at_once: int = Field(4, ge=1)  #: per endpoint

@@ -13,6 +13,7 @@ from workflows.reclaim import Reclaim
 from workflows.reconcile import Reconcile
 from workflows.removal import Removal
 from workflows.reservation import Reservation
+from workflows.retention import Forgetting, Retention
 
 WORKFLOWS = (
     Reservation,
@@ -28,5 +29,7 @@ WORKFLOWS = (
     CopyImage,
     CopyRemoval,
     CopyVerification,
+    Retention,
+    Forgetting,
 )
 """All that a worker registers."""

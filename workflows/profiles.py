@@ -292,6 +292,16 @@ def round_of_rows(summary: str) -> ActivityConfig:
     )
 
 
+def removal_of_records(summary: str) -> ActivityConfig:
+    """What is too old is deleted batch by batch: cut off, the next attempt goes on where this one was."""
+    return ActivityConfig(
+        summary=summary,
+        start_to_close_timeout=timedelta(hours=6),
+        heartbeat_timeout=HEARTBEAT,
+        retry_policy=RetryPolicy(maximum_interval=timedelta(minutes=5), maximum_attempts=20),
+    )
+
+
 def round_of_site(summary: str, site: str) -> ActivityConfig:
     """A site's part of it. A site without a worker must not hold up the next round."""
     return ActivityConfig(

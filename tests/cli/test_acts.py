@@ -507,8 +507,8 @@ def test_what_would_stand_still_with_the_code_that_is_installed(
 ) -> None:
     id = vclab("reserve", "debian-12", "--for", "1h", "--json").json["id"]
     _replay(vclab)
-    monkeypatch.setattr("vclab.cli.replay.installed", lambda: [Sleeper])
-    monkeypatch.setattr("vclab.cli.replay.PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr("vclab.local.replay.installed", lambda: [Sleeper])
+    monkeypatch.setattr("vclab.local.replay.PROGRESS_SECONDS", 0.0)
     said = vclab("doctor", "--replay", "--json")
     assert (said.code, said.json["ok"]) == (1, False)
     (one,) = (each for each in said.json["stand_still"] if each["reservation"] == id)
@@ -523,7 +523,7 @@ def test_what_would_stand_still_with_the_code_that_is_installed(
 
 def test_code_that_can_not_be_replayed_against(vclab: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     broken = EntryPoint("vclab", "no.such.package:WORKFLOWS", "vclab.workflows")
-    monkeypatch.setattr("vclab.cli.replay.entry_points", lambda group: [broken])
+    monkeypatch.setattr("vclab.local.replay.entry_points", lambda group: [broken])
     vclab("doctor", "--replay").one_line_error(1, "no.such.package:WORKFLOWS can't be loaded", "ModuleNotFoundError")
-    monkeypatch.setattr("vclab.cli.replay.entry_points", lambda group: [])
+    monkeypatch.setattr("vclab.local.replay.entry_points", lambda group: [])
     vclab("doctor", "--replay").one_line_error(1, "no workflow code is installed here")

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from tests.cli.conftest import Command, Said, log_in
 from tests.cli.node import Node
 from tests.vcsim import VcsimProcess
-from vclab.cli import doctor
+from vclab.local import doctor
 from vclab.store import migrations
 from vclab.store.engine import open_store
 from vclab.temporal import schedules
@@ -65,7 +65,7 @@ def secrets(tmp_path: Path) -> Path:
 
 def test_a_disk_that_is_nearly_full(checks: Checks, secrets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert checks()["disk"]["ok"] and str(secrets) in checks()["disk"]["found"]
-    monkeypatch.setattr("vclab.cli.doctor.LEAST_FREE", 1 << 60)
+    monkeypatch.setattr("vclab.local.doctor.LEAST_FREE", 1 << 60)
     assert checks()["disk"]["todo"] == "free some space there"
 
 
@@ -152,7 +152,7 @@ def test_the_schema_is_brought_up_to_date(
     vclab("user", "add", "dora").one_line_error(3, "schema version 9999")
     _set_version(tmp_path, "0000")
     assert checks()["database"]["todo"] == "run `vclab store migrate`"
-    monkeypatch.setattr("vclab.cli.store.may_write", lambda folder: False)
+    monkeypatch.setattr("vclab.local.store.may_write", lambda folder: False)
     vclab("store", "migrate").one_line_error(3, "only root and the worker's account can migrate")
 
 
@@ -298,4 +298,4 @@ def test_a_namespace_that_is_not_there(setup: SetUp, monkeypatch: pytest.MonkeyP
 async def _ensure(node: Node) -> None:
     """What a worker does at its start."""
     with suppress(asyncio.CancelledError):
-        await schedules.ensure(await node._client(), node.settings.reconcile, node.settings.temporal.workflow_queue)
+        await schedules.ensure(await node._client(), node.settings)

@@ -11,8 +11,9 @@ from typer.core import TyperOption
 from tests.cli.conftest import Command, log_in
 from vclab.cli.lazy import MAY_BE_EMPTY, Later
 from vclab.cli.verbs import NOUNS, VERBS
+from vclab.local.verbs import VERBS as LOCAL
 
-NAMES = [verb.name for verb in VERBS]
+NAMES = [verb.name for verb in (*VERBS, LOCAL[0]) if not verb.hidden]
 GARBAGE = [
     "",
     " ",

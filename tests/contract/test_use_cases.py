@@ -65,8 +65,8 @@ def test_what_can_not_be_declared(name: str, question: type[Question], route: Ro
 
 
 def test_a_verb_imports_what_it_needs_and_no_library_but_pydantic() -> None:
-    look = "import sys; import vclab.contract.acts; print(*sys.modules)"
+    look = "import sys; import vclab.contract.reservations, vclab.contract.acts; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
     there = set(done.stdout.split())
     assert not there & {"sqlalchemy", "temporalio", "pyVmomi", "pydantic_settings", "vclab.settings", "vclab.service"}
-    assert not there & {"vclab.store", "vclab.provisioning", "vclab.contract.images"}
+    assert not there & {"vclab.store", "vclab.provisioning", "vclab.contract.images", "vclab.model.reservations"}

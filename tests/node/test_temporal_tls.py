@@ -29,17 +29,19 @@ RIGHTS = ["default:admin", "temporal-system:read"]
 Issuer = tuple[x509.Certificate, ec.EllipticCurvePrivateKey]
 
 
-def issue(folder: Path, name: str, issuer: Issuer | None = None, days: int = 1) -> Issuer:
-    """A certificate and its key, also as ``NAME.pem`` and ``NAME.key``. Without an issuer it is an authority."""
+def issue(folder: Path, name: str, issuer: Issuer | None = None, days: int = 1, hosts: tuple[str, ...] = ()) -> Issuer:
+    """A certificate of 127.0.0.1 (and ``hosts``) and its key, also as ``NAME.pem`` and ``NAME.key``. Without an issuer
+    it is an authority."""
     key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    names = [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), *map(x509.DNSName, hosts)]
     certificate = (
         x509.CertificateBuilder(issuer[0].subject if issuer else subject, subject, key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=3))
         .not_valid_after(now + timedelta(days=days))
         .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .sign(issuer[1] if issuer else key, hashes.SHA256())
     )
     (folder / f"{name}.pem").write_bytes(certificate.public_bytes(pem.Encoding.PEM))

@@ -21,6 +21,7 @@ from vclab.model.intents import Author, Intent
 from vclab.model.messages import Done, Placement
 from vclab.model.power import PowerSeen
 from vclab.model.reservations import Placed, ReservationView, ReserveRequest
+from vclab.model.retention import Forget, Forgotten
 from vclab.model.revisions import Wanted
 from vclab.model.rules import Rules
 from vclab.service.actor import Actor, Authentication
@@ -58,6 +59,11 @@ class Workflows:
     async def dismiss(self, message: messages.Dismiss) -> None:
         """As the real one."""
         self._take(message.reservation, message)
+
+    async def forget(self, message: Forget) -> Forgotten:
+        """As the real one, which has a worker do it."""
+        self._take("forget", message)
+        return Forgotten("gone-1", 7, 2)
 
     async def inspect(self, message: messages.Inspect) -> None:
         """As the real one."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -9,6 +10,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from tests.service.conftest import Lab
+from vclab.client.protocol import Client
 from vclab.contract import USE_CASES, acts
 from vclab.contract.reservations import Named
 from vclab.model import messages
@@ -19,7 +21,11 @@ from vclab.model.plans import Facts
 from vclab.model.reservations import ReservationView, ReserveRequest
 from vclab.model.states import Ending
 from vclab.secrets.store import SecretStore
+from vclab.service.actor import Actor, Authentication, Role
 from vclab.service.acts import LOOK
+from vclab.service.authentication import Account, authenticate
+from vclab.service.backend import Backend
+from vclab.service.client import InProcess
 from vclab.store import intents, reservations
 
 T = TypeVar("T")
@@ -292,6 +298,52 @@ async def test_connect_that_fails(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> 
     lab.workflows.does = opens(lab, later=True)
     with pytest.raises(Unreachable, match="was not opened"):
         await client.call(acts.connect, acts.Connect(reservation=view.id, address=HERE))
+
+
+def seen_at(lab: Lab, address: str, *roles: Role) -> Client:
+    """Alice's client, as a server sees it."""
+
+    async def who(backend: Backend) -> Actor:
+        known = await authenticate(backend, Account("root"), "alice")
+        return replace(known, address=address, roles=frozenset(roles or known.roles))
+
+    return InProcess(lab.backend, who, Actor("nobody", frozenset(), Authentication.ACCOUNT))
+
+
+@pytest.mark.parametrize("peer", [HERE, f"::ffff:{HERE}"])
+async def test_who_names_no_address_is_let_in_from_where_they_are_seen(lab: Lab, peer: str) -> None:
+    view = ready(lab)
+    lab.workflows.does = opens(lab)
+    assert (await seen_at(lab, peer).call(acts.connect, acts.Connect(reservation=view.id))).access_open
+    assert lab.workflows.sent[0][1].address == HERE
+    assert lab.intents()[0].asks_for(Verb.CONNECT, view.id, {"address": HERE})
+
+
+@pytest.mark.parametrize(("peer", "kind"), [("2001:db8::7", Invalid), ("127.0.0.1", Refused), ("", Invalid)])
+async def test_from_where_nobody_comes(lab: Lab, peer: str, kind: type[VclabError]) -> None:
+    view = ready(lab)
+    with pytest.raises(kind, match="--from ADDRESS"):
+        await seen_at(lab, peer).call(acts.connect, acts.Connect(reservation=view.id))
+    assert lab.workflows.sent == []
+
+
+async def test_from_is_within_what_the_role_allows(lab: Lab) -> None:
+    lab.backend.settings = lab.backend.settings.model_copy(
+        update={"connect_from": {"user": ("192.0.2.0/24", "2001:db8::/32")}}
+    )
+    view = ready(lab)
+    client = seen_at(lab, HERE, Role.USER)
+    for address in ("192.0.3.1", "192.0.0.0/16", "2001:db9::/64", "203.0.113.0/24"):
+        with pytest.raises(Refused, match=r"use one within 192\.0\.2\.0/24, 2001:db8::/32"):
+            await client.call(acts.connect, acts.Connect(reservation=view.id, address=address))
+        assert {"reservation": view.id, "address": address} in [each.arguments for each in lab.intents()]
+    assert lab.workflows.sent == []
+    for address in ("192.0.2.7", "192.0.2.0/25", "2001:db8:1::/48", HERE):
+        lab.workflows.does = opens(lab, addresses=(address,))
+        await client.call(acts.connect, acts.Connect(reservation=view.id, address=address))
+    lab.workflows.does = opens(lab, addresses=("192.0.3.1",))
+    operator = seen_at(lab, HERE, Role.USER, Role.OPERATOR)
+    await operator.call(acts.connect, acts.Connect(reservation=view.id, address="192.0.3.1"))
 
 
 async def test_a_password_is_for_its_user(lab: Lab) -> None:

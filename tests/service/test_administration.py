@@ -86,6 +86,15 @@ def test_the_uid_of_somebody_who_was_removed_is_not_given_to_the_next(backend: B
     assert (again.uid, again.disabled_at) == (first.uid, None)
 
 
+def test_nobody_forgets_themselves_or_somebody_who_has_a_reservation(backend: Backend) -> None:
+    with pytest.raises(Refused, match="nobody forgets themselves"):
+        call(backend, users.forget, Named(name="olga"))
+    call(backend, users.add, users.Add(name="dora"))
+    lived(backend, "dora", "debian-12")
+    found = call(backend, users.remains, Named(name="dora"))
+    assert (found.reservations, found.acts, bool(found.last_ended)) == (1, 0, True)
+
+
 def test_an_image_that_is_added_again_gets_the_next_revision(backend: Backend) -> None:
     """The history names revisions: each holds one content for good."""
     assert call(backend, images.add, IMAGE).revision == 1

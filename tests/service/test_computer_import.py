@@ -16,7 +16,7 @@ from tests.service.test_lab_machines import DEAD, add, add_group, node, nodes, r
 from tests.store.lab import HOUR
 from vclab.client.protocol import Client
 from vclab.contract import computer_import, computers
-from vclab.contract.computer_import import MOST_LINES, NotImported, Report, Table
+from vclab.contract.computer_import import MOST_LINES, Report, Table
 from vclab.contract.computer_table import read_table
 from vclab.contract.computers import Computer
 from vclab.contract.lab_machines import What
@@ -46,6 +46,10 @@ def lines_of(*numbers: int) -> str:
 
 def wrong(report: Report) -> dict[int, str]:
     return {each.line: each.error.message for each in report.lines if each.error is not None}
+
+
+def reported(error: Refused) -> Report:
+    return Report.model_validate(error.more["report"])
 
 
 async def machines(root: Client) -> dict[str, Computer]:
@@ -187,7 +191,7 @@ async def test_the_errors_of_all_lines_are_told_at_once_and_nothing_is_written(l
         assert part in found.pop(line), line
     assert found == {}
     assert report.wrong == 17
-    with pytest.raises(NotImported, match=r"^17 of 19 lines \(3, 4, 5, 6, 7 …\) are wrong; nothing was written$"):
+    with pytest.raises(Refused, match=r"^17 of 19 lines \(3, 4, 5, 6, 7 …\) are wrong; nothing was written$"):
         await root.call(computer_import.write, table_of(text))
     assert (await root.call(computer_import.rehearse, table_of(text))).wrong == 17
     assert set(await machines(root)) == {"m8", "m9"}
@@ -268,9 +272,9 @@ async def test_bmcs_are_logged_in_to_at_once_and_a_dead_one_delays_nobody(
             report = await root.call(computer_import.rehearse, table_of(text + dead))
         assert set(wrong(report)) == set(range(4, 10))
         assert all("its BMC (ipmi 127.9.9." in why for why in wrong(report).values())
-        with pytest.raises(NotImported, match=r"6 of 8 lines \(4, 5, 6, 7, 8 …\) are wrong") as error:
+        with pytest.raises(Refused, match=r"6 of 8 lines \(4, 5, 6, 7, 8 …\) are wrong") as error:
             await root.call(computer_import.write, table_of(text + dead))
-        assert [each.what for each in error.value.report.lines] == [What.ADD] * 2 + [None] * 6
+        assert [each.what for each in reported(error.value).lines] == [What.ADD] * 2 + [None] * 6
         assert await machines(root) == {} and lab.backend.secrets.under("power", 2) == []
         assert (await root.call(computer_import.write, table_of(text))).add == 2
     there = await machines(root)
@@ -370,9 +374,9 @@ async def test_who_was_quicker_is_seen_when_it_is_written(
         return {}
 
     monkeypatch.setattr(power, "try_all", try_all)
-    with pytest.raises(NotImported) as error:
+    with pytest.raises(Refused) as error:
         await root.call(computer_import.write, table_of(HEADING + lines_of(1, 2)))
-    assert wrong(error.value.report) == {2: "the MAC 52:54:00:00:00:01 of m1 belongs to m7"}
+    assert wrong(reported(error.value)) == {2: "the MAC 52:54:00:00:00:01 of m1 belongs to m7"}
     assert set(await machines(root)) == {"m7"}
 
 

@@ -202,12 +202,11 @@ def test_no_room_is_said_before_a_byte_is_written(
 def test_ctrl_c_in_the_middle_leaves_nothing(backend: Backend, disk: Path, tmp_path: Path) -> None:
     async def interrupted() -> None:
         question, loop = library.Import(name="suse", file=str(disk), cpus=1, memory_mb=512), asyncio.get_running_loop()
-        work = asyncio.ensure_future(perform(library.import_image, backend, OLGA, question))
 
         def press(what: str, done: int, size: int) -> None:
             loop.call_soon_threadsafe(work.cancel)
 
-        backend.progress = press
+        work = asyncio.ensure_future(perform(library.import_image, backend, OLGA, question, press))
         with pytest.raises((asyncio.CancelledError, Interrupted)):
             await work
 

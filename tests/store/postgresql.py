@@ -26,15 +26,15 @@ class Server:
         self._made = 0
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
-        """Start it, and wait until it answers."""
+    def start(self, *more: str, port: int = 5432) -> None:
+        """Start it, with ``more`` settings (NAME=VALUE), and wait until it answers."""
         places = (f"unix_socket_directories={self._folder}", "listen_addresses=")
-        options = [part for option in (*FAST, *places) for part in ("-c", option)]
+        options = [part for option in (*FAST, *places, f"port={port}", *more) for part in ("-c", option)]
         program = (str(programs() / "postgres"), "-D", str(self._folder / "data"), *options)
         log = self._folder / "log"
         with log.open("ab") as output:
             self._process = subprocess.Popen((*_as_user(), *program), stdout=output, stderr=output, cwd="/")
-        _wait(self._folder, self._process, log)
+        _wait(self._folder, port, self._process, log)
 
     def stop(self, number: int = FAST_SHUTDOWN) -> None:
         """Stop it, by a signal of its own manual; harmless when it is stopped."""
@@ -42,6 +42,14 @@ class Server:
             self._process.send_signal(number)
             self._process.wait(20)
             self._process = None
+
+    def take(self, file: Path) -> Path:
+        """Copy a file to where the server may read it, and nobody else: it wants that of a key."""
+        copy = Path(shutil.copy(file, self._folder))
+        copy.chmod(0o600)
+        if os.geteuid() == 0:
+            shutil.chown(copy, "nobody", "nogroup")
+        return copy
 
     def url(self, database: str) -> str:
         """The URL of a database, with a password (that the server does not ask for)."""
@@ -103,10 +111,10 @@ def running() -> Iterator[Server]:
         shutil.rmtree(folder)
 
 
-def _wait(folder: Path, server: "subprocess.Popen[bytes]", log: Path) -> None:
+def _wait(folder: Path, port: int, server: "subprocess.Popen[bytes]", log: Path) -> None:
     for _ in range(200):
         try:
-            psycopg.connect(host=str(folder), user="vclab", dbname="postgres").close()
+            psycopg.connect(host=str(folder), port=port, user="vclab", dbname="postgres").close()
             return
         except psycopg.OperationalError:
             if server.poll() is not None:

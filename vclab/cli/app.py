@@ -24,6 +24,12 @@ def _version(wanted: bool) -> None:
 def _root(
     context: typer.Context,
     as_user: Annotated[str, typer.Option("--as", metavar="USER", help="Act as this user.", show_default=False)] = "",
+    server: Annotated[
+        str,
+        typer.Option(
+            "--context", metavar="NAME", help="Talk to this server (see `vclab context`).", show_default=False
+        ),
+    ] = "",
     version_: Annotated[
         bool, typer.Option("--version", help="Show the version and exit.", callback=_version, is_eager=True)
     ] = False,
@@ -38,7 +44,7 @@ def _root(
       vclab --as bob list
     """
     root = context.ensure_object(Root)
-    root.as_user, root.verb = as_user, context.invoked_subcommand or ""
+    root.as_user, root.context, root.verb = as_user, server, context.invoked_subcommand or ""
 
 
 def build() -> typer.Typer:

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from vclab.cli.client import client_of, zone_for
+from vclab.cli.errors import Usage
 from vclab.cli.output import note, say_json
 from vclab.cli.running import run
 from vclab.contract.use_case import A, Q, UseCase
@@ -52,6 +53,39 @@ def confirm(question: str, refusal: str, hint: str) -> None:
     note(f"{question} Type yes: ")
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise Refused(refusal, hint)
+
+
+def confirmed_certificate(url: str, seen: str) -> str:
+    """The SHA-256 fingerprint of the certificate that is shown, confirmed at the terminal. Raises ``Refused``."""
+    shown = ":".join(seen[n : n + 2] for n in range(0, len(seen), 2))
+    what = f"{url} shows a certificate with the SHA-256 fingerprint"
+    if not sys.stdin.isatty():
+        raise Refused(f"{what} {shown}", f"compare it with the machine's own, and confirm it by --fingerprint {seen}")
+    note(f"{what}\n  {shown}")
+    question = "Compare it with what the machine itself shows. Is it the same?"
+    confirm(question, "the certificate was not confirmed", "nothing was sent, and nothing was changed")
+    return seen
+
+
+def typed_password(whose: str) -> str:
+    """From the terminal without echo, else the first line of standard input. Raises ``Usage``."""
+    return typed_secret(f"Password of {whose}", "password")
+
+
+def typed_secret(prompt: str, what: str) -> str:
+    """From the terminal without echo, else the first line of standard input. Raises ``Usage``."""
+    from getpass import getpass
+
+    try:
+        if sys.stdin.isatty():
+            secret = getpass(f"{prompt}: ", stream=sys.stderr)
+        else:
+            secret = sys.stdin.readline(1000).rstrip("\r\n")
+    except (UnicodeDecodeError, EOFError):
+        raise Usage(f"the {what} is not valid text") from None
+    if not secret:
+        raise Usage(f"there is no {what}", "type it at the terminal, or put it into standard input (< file)")
+    return secret
 
 
 class Retirable(Protocol):

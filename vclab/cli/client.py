@@ -1,11 +1,14 @@
 """The one place where the command line chooses what it talks to."""
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import typer
 
 from vclab.cli.root import Root
+from vclab.cli.transfers import Progress
+from vclab.client.contexts import Chosen, Contexts, chosen
 from vclab.client.protocol import Client
 from vclab.client.way import Way
 from vclab.contract.people import me
@@ -21,36 +24,66 @@ if TYPE_CHECKING:
 
 def client_of(context: typer.Context, as_user: str = "") -> Client:
     """The client of a verb; its own ``--as`` wins over the one before the verb. Raises as ``make_client``."""
-    root = context.find_object(Root)
-    return make_client(as_user or (root.as_user if root else ""))
+    root = context.find_object(Root) or Root()
+    return make_client(as_user or root.as_user, root.context)
 
 
-def make_client(as_user: str = "") -> Client:
-    """A client that acts as ``as_user``, or as the account that runs it. Raises ``Refused`` for bad settings."""
-    from vclab.cli.transfers import Progress
-    from vclab.service.authentication import authenticate, local_account, unknown
-    from vclab.service.backend import Backend
-    from vclab.service.client import InProcess
-
-    backend = Backend(_settings())
-    backend.progress = Progress()
-    account = local_account(backend.settings.secrets_dir)
-
-    async def who(backend: "Backend") -> "Actor":
-        return await authenticate(backend, account, as_user)
-
-    return InProcess(backend, who, unknown(backend, account))
+def server_of(context: typer.Context, as_user: str = "") -> Chosen | None:
+    """The server that a verb talks to, if there is one. Raises as ``chosen``."""
+    root = context.find_object(Root) or Root()
+    return _server(as_user or root.as_user, root.context)
 
 
-def way_of(login: str) -> Way:
-    """How this person reaches computers from this machine. Raises as ``make_client``."""
-    person = _settings().people.get(login)
+def make_client(as_user: str = "", named: str = "") -> Client:
+    """A client of the server that is in use, or ``named``, or for which there is a token of ``as_user``.
+
+    Raises as ``chosen``; ``Refused`` when there is no server, and no installation here.
+    """
+    if server := _server(as_user, named):
+        from vclab.client.http import Http
+
+        return Http(server, Progress())
+    return _in_process(as_user)
+
+
+def _server(as_user: str, named: str) -> Chosen | None:
+    """Whose token it is says who one is: ``--as`` is the context of that name. Raises as ``chosen``."""
+    if as_user and not named and (chosen() or as_user in Contexts.own().all()):
+        return chosen(as_user)
+    return chosen(named)
+
+
+async def way_of(client: Client, server: Chosen | None) -> Way:
+    """How the caller reaches computers from here. Raises as ``Client.call``."""
+    if server:
+        return Way(via=server.context.via, identity_file=server.context.identity_file)
+    person = _settings().people.get((await client.call(me, Nothing())).login)
     return Way(person.via, person.address, person.identity_file) if person else Way()
 
 
 async def zone_for(client: Client) -> ZoneInfo:
     """The zone in which the caller reads times."""
     return zone_of((await client.call(me, Nothing())).zone)
+
+
+# --- without a server: until the embedded lab gives its people tokens; then all of this goes --------------------------
+
+
+def _in_process(as_user: str) -> Client:
+    """Calls use cases itself, as ``as_user``, or as the account that runs it. Raises ``Refused`` for bad settings."""
+    if find_spec("vclab.service") is None:
+        raise Refused("no server is known here", "run `vclab login URL`")
+    from vclab.service.authentication import authenticate, local_account, unknown
+    from vclab.service.backend import Backend
+    from vclab.service.client import InProcess
+
+    backend = Backend(_settings())
+    account = local_account(backend.settings.secrets_dir)
+
+    async def who(backend: "Backend") -> "Actor":
+        return await authenticate(backend, account, as_user)
+
+    return InProcess(backend, who, unknown(backend, account), Progress())
 
 
 def _settings() -> "Settings":

@@ -10,11 +10,11 @@ import typer
 from vclab.cli import module_fields
 from vclab.cli.asking import Asker, asker, confirm, given
 from vclab.cli.console import console
+from vclab.cli.endpoint_login import with_login
 from vclab.cli.errors import Usage
 from vclab.cli.events import tell as tell_events
 from vclab.cli.failed import print_failed_load
 from vclab.cli.inspect import hardware_rows, inspect
-from vclab.cli.login import with_login
 from vclab.cli.nouns import group
 from vclab.cli.output import fields, note, say, table
 from vclab.cli.params import AsUser, ComputerName, ComputerNames, Json, Why

@@ -8,15 +8,14 @@ from typing import Annotated
 import typer
 from pydantic import SecretStr
 
-from vclab.cli.asking import Asker, asker
+from vclab.cli.asking import Asker, asker, typed_password
 from vclab.cli.computer import app
 from vclab.cli.errors import Usage
-from vclab.cli.login import typed_password
 from vclab.cli.output import note, say_json, table
 from vclab.cli.params import AsUser, Json
 from vclab.cli.tables import Column, Fit
 from vclab.contract import computer_import
-from vclab.contract.computer_import import LARGEST, Line, NotImported, Report, Table
+from vclab.contract.computer_import import LARGEST, Line, Report, Table, not_imported
 from vclab.contract.computer_table import read_table
 from vclab.model.errors import Refused
 from vclab.model.typed import quoted
@@ -57,7 +56,7 @@ def import_(
     if not report.wrong and report.passwords:
         whose = f"the BMCs' accounts ({report.passwords} BMCs)" if report.passwords > 1 else "the BMC's account"
         question = question.model_copy(update={"password": SecretStr(typed_password(whose))})
-    refused = NotImported(report) if report.wrong else None
+    refused = not_imported(report) if report.wrong else None
     if refused is None:
         report, refused = _done(ask, question, dry_run)
     if json:
@@ -69,13 +68,15 @@ def import_(
         raise refused
 
 
-def _done(ask: Asker, question: Table, dry_run: bool) -> tuple[Report, NotImported | None]:
+def _done(ask: Asker, question: Table, dry_run: bool) -> tuple[Report, Refused | None]:
     """What became of it, or would; and the error that it ends with."""
     try:
         report = ask(computer_import.rehearse if dry_run else computer_import.write, question)
-    except NotImported as error:
-        return error.report, error
-    return report, NotImported(report) if report.wrong else None
+    except Refused as error:
+        if "report" not in error.more:
+            raise
+        return Report.model_validate(error.more["report"]), error
+    return report, not_imported(report) if report.wrong else None
 
 
 def _read(file: str) -> Table:

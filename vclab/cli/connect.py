@@ -7,18 +7,18 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from vclab.cli.client import client_of, way_of
+from vclab.cli.client import client_of, server_of, way_of
 from vclab.cli.output import note, say
 from vclab.cli.params import AsUser, ReservationId
 from vclab.cli.running import run
 from vclab.cli.ssh import caller_address, run_ssh, ssh_command, write_known_hosts
+from vclab.client.contexts import Chosen
 from vclab.client.protocol import Client
 from vclab.client.way import Way
 from vclab.contract import acts, reservations
-from vclab.contract.people import me
 from vclab.contract.reservations import Named
-from vclab.contract.use_case import Nothing
 from vclab.contract.views import Reservation
+from vclab.model.addresses import checked_address
 from vclab.model.errors import Refused
 
 LONG = 15.0  #: seconds after which a remark says that this takes long
@@ -53,14 +53,17 @@ def connect(
       vclab connect 1f3k9 --password
     """
     client = client_of(context, as_user)
-    view, way = run(_known(client, r))
+    server = server_of(context, as_user)
+    view, way = run(_known(client, server, r))
     if not view.has_guest:
         if command or password:
             hint = f"`vclab connect {view.id}` hands it out"
             raise Refused(f"{view.computer} has no operating system to log in to", hint)
         say(run(client.call(acts.connect, acts.Connect(reservation=view.id))).handover or "")
         return
-    view = run(_open(client, view, caller_address(from_, way, view.address or "")))
+    # A server sees where its caller comes from; nobody else does.
+    address = checked_address(from_) if server and from_ else ""
+    view = run(_open(client, view, address if server else caller_address(from_, way, view.address or "")))
     if print_:
         say(shlex.join(ssh_command(view, way, write_known_hosts(view), command or ())))
     if password:
@@ -69,17 +72,17 @@ def connect(
         raise typer.Exit(run_ssh(view, way, command or ()))
 
 
-async def _known(client: Client, r: str) -> tuple[Reservation, Way]:
+async def _known(client: Client, server: Chosen | None, r: str) -> tuple[Reservation, Way]:
     """The reservation, and how the caller reaches computers from here."""
     view = await client.call(reservations.look, Named(reservation=r))
-    login = (await client.call(me, Nothing())).login
-    return view, way_of(login)
+    return view, await way_of(client, server)
 
 
 async def _open(client: Client, view: Reservation, address: str) -> Reservation:
-    """Press Connect, and wait until the computer lets the address in."""
+    """Press Connect, and wait until the computer lets the address in; empty: the one that the server sees."""
     question = acts.Connect(reservation=view.id, address=address)
-    remark = f"Opening {view.id} to {address} takes long. Still waiting, at most {acts.OPENING / 60:.0f} min."
+    minutes, where = f"{acts.OPENING / 60:.0f}", address or "your address"
+    remark = f"Opening {view.id} to {where} takes long. Still waiting, at most {minutes} min."
     return await _with_remark(client.call(acts.connect, question), remark)
 
 

@@ -6,8 +6,8 @@ import typer
 
 from vclab.cli import module_fields
 from vclab.cli.asking import asker, disabled, given
+from vclab.cli.endpoint_login import with_login
 from vclab.cli.events import tell
-from vclab.cli.login import with_login
 from vclab.cli.nouns import group
 from vclab.cli.output import fields, note, say, table
 from vclab.cli.params import AsUser, EndpointName, Json, Why

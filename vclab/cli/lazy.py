@@ -17,6 +17,8 @@ from vclab.model.errors import Invalid
 
 GROUP = "vclab.commands"
 """Entry points of this group name functions ``register(app: typer.Typer) -> None``."""
+MORE_VERBS = "vclab.verbs"
+"""Entry points of this group name tuples of ``Verb``: what only a management node has."""
 
 MAY_BE_EMPTY = frozenset({"notes", "title", "affiliation", "imaging_network"})
 """Options that take an empty value: it clears what was there."""
@@ -28,7 +30,7 @@ class Later(TyperCommand):
     """A verb before its module is imported."""
 
     def __init__(self, verb: Verb) -> None:
-        super().__init__(verb.name, help=verb.help)
+        super().__init__(verb.name, help=verb.help, hidden=verb.hidden)
         self._place = verb.place
 
     def real(self) -> AnyCommand:
@@ -66,6 +68,9 @@ class Verbs(TyperGroup):
         if self._plugins_loaded:
             return
         self._plugins_loaded = True
+        for _, verbs in load_all(MORE_VERBS):
+            for verb in verbs:
+                self.commands.setdefault(verb.name, Later(verb))
         app = _holder()
         for _, register in load_all(GROUP):
             register(app)

@@ -1,6 +1,6 @@
-"""Plug-ins: entry points that add verbs (``vclab.commands``) and parts of the status (``vclab.status``)."""
+"""Plug-ins: entry points that add verbs (``vclab.commands``, ``vclab.verbs``) and parts of the status."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -8,8 +8,8 @@ from vclab.cli.errors import one_line
 from vclab.cli.output import note
 
 
-def load_all(group: str) -> Iterator[tuple[str, Callable[..., Any]]]:
-    """The names and functions of a group. A plug-in that is not installed is passed over, a broken one is named."""
+def load_all(group: str) -> Iterator[tuple[str, Any]]:
+    """The names of a group with what they name. What is not installed is passed over, what is broken is told."""
     for point in sorted(entry_points(group=group), key=lambda p: p.name):
         try:
             yield point.name, point.load()

@@ -10,5 +10,6 @@ class Root:
     """What the words before the verb said, the verb, and what went wrong, for messages."""
 
     as_user: str = ""
+    context: str = ""  #: the name of the server that was asked for
     verb: str = ""
     problem: Problem | None = None  #: why it failed

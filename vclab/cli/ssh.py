@@ -12,6 +12,7 @@ from pathlib import Path
 from types import FrameType
 
 from vclab.cli.errors import Usage
+from vclab.client.private_files import make_folder, write_whole
 from vclab.client.way import Way
 from vclab.contract.views import Reservation
 from vclab.model.addresses import checked_address
@@ -20,31 +21,31 @@ from vclab.model.errors import Refused
 ENTER_NAMESPACE = ("ip", "netns", "exec")  #: begins ``via`` of the embedded lab's users
 
 
-def known_hosts_line(view: Reservation) -> str:
-    """The computer's public address with the host key pinned at load."""
-    return f"{view.address} {view.host_key}\n"
+def known_hosts_line(view: Reservation, name: str = "") -> str:
+    """The computer's public address, and the ``name`` that ssh has for it, with the host key pinned at load."""
+    names = f"{name.lower()},{view.address}" if name else view.address
+    return f"{names} {view.host_key}\n"
 
 
-def known_hosts_file(reservation: str) -> Path:
-    """Where ``connect --print`` leaves the pinned key: the same place for each call, in the user's cache."""
+def known_hosts_folder() -> Path:
+    """Where pinned keys are left for OpenSSH, in the user's cache: of one name the same place for each call."""
     cache = os.environ.get("XDG_CACHE_HOME", "")
     base = Path(cache) if cache.startswith("/") else Path.home() / ".cache"
-    return base / "vclab" / "known_hosts" / reservation
+    return base / "vclab" / "known_hosts"
 
 
-def write_known_hosts(view: Reservation) -> Path:
-    """Write the stable known_hosts file, whole or not at all."""
-    file = known_hosts_file(view.id)
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    temporary = file.with_name(f".{file.name}.{os.getpid()}")
-    temporary.write_text(known_hosts_line(view), encoding="utf-8")
-    temporary.replace(file)
+def write_known_hosts(view: Reservation, name: str = "") -> Path:
+    """Write the known_hosts file of the reservation, or of the ``name`` that ssh has for it; whole or not at all."""
+    file = known_hosts_folder() / (name or view.id)
+    make_folder(file.parent)
+    write_whole(file, known_hosts_line(view, name).encode())
     return file
 
 
 def forget_known_hosts(reservation: str) -> None:
-    """Remove the stable known_hosts file, if there is one."""
-    known_hosts_file(reservation).unlink(missing_ok=True)
+    """Remove the known_hosts files of a reservation that are there."""
+    for name in (reservation, f"vclab-{reservation}"):
+        (known_hosts_folder() / name).unlink(missing_ok=True)
 
 
 def ssh_command(view: Reservation, way: Way, known_hosts: Path, command: Sequence[str]) -> list[str]:

@@ -1,21 +1,24 @@
 """``vclab user …``: the people who may reserve."""
 
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from vclab.cli.asking import asker, disabled, given
+from vclab.cli.asking import asker, confirm, disabled, given
 from vclab.cli.errors import Usage
 from vclab.cli.nouns import group
 from vclab.cli.output import fields, note, say, table
 from vclab.cli.params import AsUser, Json, Login, Why
 from vclab.cli.tables import Column, Fit
+from vclab.cli.times import clock
 from vclab.contract import users
 from vclab.contract.retiring import Disable, Named
 from vclab.contract.use_case import Nothing
 from vclab.contract.users import Person
+from vclab.model.errors import Refused
 from vclab.model.typed import quoted
 
 COLUMNS = (
@@ -28,7 +31,7 @@ COLUMNS = (
     Column("NOTE", drop=1, fit=Fit.CUT),
 )
 
-app = group("user", "The people who may reserve: list, show, add, edit, disable, enable, remove.")
+app = group("user", "The people who may reserve: list, show, add, edit, disable, enable, remove, forget.")
 
 NewLogin = Annotated[str, typer.Argument(metavar="LOGIN", help="The login name on computers.", show_default=False)]
 Uid = Annotated[int | None, typer.Option("--uid", help="The user id on computers.", show_default=False)]
@@ -132,6 +135,37 @@ def remove(context: typer.Context, name: Login, json: Json = False, as_user: AsU
     """
     question = given(context, Named)
     asker(context).tell(users.remove, question, json, lambda _: say(f"{name} is removed"))
+
+
+@app.command("forget")
+def forget(
+    context: typer.Context,
+    name: Login,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    json: Json = False,
+    as_user: AsUser = "",
+) -> None:
+    """Forget a person: a pseudonym stands for them everywhere from now on.
+
+    Refused while they have a reservation. Reservations and acts stay, and are counted; nobody can tell any more whose
+    they were. Keys, tokens, accounts at providers and addresses are deleted. It first says how much there is, and asks.
+
+    
+    Examples:
+      vclab user forget alice
+      vclab user forget alice --yes --json
+    """
+    ask = asker(context)
+    found = ask(users.remains, given(context, Named))
+    if not yes and not sys.stdin.isatty():
+        raise Refused(f"what is known of {name} would be gone for good", "confirm it by --yes")
+    if not yes:
+        last = f", the last until {clock(found.last_ended, ask.zone())}" if found.last_ended else ""
+        note(f"{found.reservations} reservations{last}; {found.acts} acts; {found.addresses} addresses.")
+        confirm(f"Forget {name} for good?", f"{name} is not forgotten", "")
+    ask.tell(
+        users.forget, given(context, Named), json, lambda done: say(f"Forgotten: {done.pseudonym} stands for them")
+    )
 
 
 @app.command("list")

@@ -1,4 +1,4 @@
-"""All verbs and nouns of the command line: what ``vclab --help`` says of them, and where their code is."""
+"""The verbs and nouns that every command line has: what ``vclab --help`` says of them, and where their code is."""
 
 from dataclasses import dataclass
 
@@ -10,9 +10,11 @@ class Verb:
     name: str
     place: str
     help: str
+    hidden: bool = False  #: other programs call it
 
 
 VERBS = (
+    Verb("login", "vclab.cli.login:login", "Sign in at a server."),
     Verb("images", "vclab.cli.images:images", "List the images that can be reserved."),
     Verb("reserve", "vclab.cli.reserve:reserve", "Reserve a computer with an image."),
     Verb("list", "vclab.cli.list:list_", "List your reservations."),
@@ -28,11 +30,12 @@ VERBS = (
     Verb("end", "vclab.cli.end:end", "End a reservation now."),
     Verb("dismiss", "vclab.cli.dismiss:dismiss", "Take a failed reservation off `vclab list`."),
     Verb("status", "vclab.cli.status:status", "Show whether all parts of the installation run."),
-    Verb("doctor", "vclab.cli.doctor:doctor", "Check the installation and say what to do."),
     Verb("history", "vclab.cli.history:history", "Show who had which computer when (operators)."),
     Verb("audit", "vclab.cli.audit:audit", "Show what people asked for and how it came out (operators)."),
     Verb("needs-help", "vclab.cli.needs_help:needs_help", "List what waits for an operator (operators)."),
     Verb("power", "vclab.cli.power:power_", "Switch a computer, or tell its power (operators)."),
+    Verb("config-ssh", "vclab.cli.config_ssh:config_ssh", "Let plain ssh, scp and editors reach your reservations."),
+    Verb("ssh-proxy", "vclab.cli.ssh_proxy:ssh_proxy", "Open a connection for OpenSSH.", hidden=True),
     Verb("resolve", "vclab.cli.resolve:resolve", "Let a load that needs help go on (operators)."),
 )
 
@@ -46,5 +49,5 @@ NOUNS = (
     Verb("group", "vclab.cli.group:app", "Groups of people, images and computers."),
     Verb("grant", "vclab.cli.grant:app", "Who has which role over what."),
     Verb("access", "vclab.cli.access:app", "Who may do what, and why."),
-    Verb("store", "vclab.cli.store:app", "The database."),
+    Verb("context", "vclab.cli.contexts:app", "The servers that vclab talks to."),
 )

@@ -42,6 +42,7 @@ reserve = act(
     Reservation,
     post("/reservations"),
     "Reserve a computer. The answer comes when it has a place; its load takes longer.",
+    long=True,
 )
 
 
@@ -103,6 +104,7 @@ connect = act(
     Reservation,
     post("/reservations/{reservation}/connect"),
     "Open the computer to an address, and wait until it is open. What has no guest is handed out.",
+    long=True,
 )
 
 

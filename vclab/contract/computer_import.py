@@ -19,6 +19,8 @@ MOST_LINES = 10_000
 
 LARGEST = 16 * 2**20
 """Bytes of its file."""
+LARGEST_TABLE = 4 * LARGEST
+"""And of its lines as JSON, where each one names its columns."""
 
 _NAMED = 5  #: lines that an error names
 
@@ -76,15 +78,12 @@ class Report(View):
     written: bool
 
 
-class NotImported(Refused):
-    """Lines are wrong, and nothing was written."""
-
-    def __init__(self, report: Report) -> None:
-        wrong = [str(each.line) for each in report.lines if each.error is not None]
-        names = f"{', '.join(wrong[:_NAMED])}{' …' if len(wrong) > _NAMED else ''}"
-        which = f"line {names} is" if len(wrong) == 1 else f"{len(wrong)} of {len(report.lines)} lines ({names}) are"
-        super().__init__(f"{which} wrong; nothing was written")
-        self.report = report
+def not_imported(report: Report) -> Refused:
+    """Lines are wrong, and nothing was written. Whoever catches it finds the ``Report`` in ``more``."""
+    wrong = [str(each.line) for each in report.lines if each.error is not None]
+    names = f"{', '.join(wrong[:_NAMED])}{' …' if len(wrong) > _NAMED else ''}"
+    which = f"line {names} is" if len(wrong) == 1 else f"{len(wrong)} of {len(report.lines)} lines ({names}) are"
+    return Refused(f"{which} wrong; nothing was written", more={"report": report.model_dump(mode="json")})
 
 
 preview = read(
@@ -94,6 +93,7 @@ preview = read(
     Report,
     post("/computer-imports/preview"),
     "Check all lines, and ask nobody.",
+    largest=LARGEST_TABLE,
 )
 
 
@@ -104,6 +104,8 @@ rehearse = read(
     Report,
     post("/computer-imports/rehearse"),
     "Check all lines, and ask the BMCs of those that would be written, if no line is wrong.",
+    long=True,
+    largest=LARGEST_TABLE,
 )
 
 
@@ -113,5 +115,7 @@ write = act(
     Table,
     Report,
     post("/computer-imports"),
-    "Add and change all, or nothing. Raises ``NotImported``, which has the report.",
+    "Add and change all, or nothing. A refusal has the report in `more`.",
+    long=True,
+    largest=LARGEST_TABLE,
 )

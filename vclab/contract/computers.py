@@ -181,6 +181,7 @@ edit = act(
     Computer,
     patch("/computers/{name}"),
     "Take a computer out of service, return it, or change its notes.",
+    long=True,
 )
 
 

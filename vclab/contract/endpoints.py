@@ -134,6 +134,7 @@ check = read(
     CheckedEndpoint,
     post("/endpoints/{name}/check"),
     "Ask an endpoint what it can hold now, and remember which images' masters it has.",
+    long=True,
 )
 
 
@@ -164,6 +165,7 @@ add = act(
     CheckedEndpoint,
     put("/endpoints/{name}"),
     "Add an endpoint: log in, look, and keep it if it can be used. The same again changes nothing.",
+    long=True,
 )
 
 
@@ -174,6 +176,7 @@ edit = act(
     CheckedEndpoint,
     patch("/endpoints/{name}"),
     "Change an endpoint: it is tried first, and nothing is changed if that fails.",
+    long=True,
 )
 
 

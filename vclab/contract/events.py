@@ -1,9 +1,13 @@
 """What was done: to a reservation, an image, an endpoint, a computer; or refused."""
 
+from typing import TYPE_CHECKING
+
 from vclab.contract.retiring import Named
 from vclab.contract.use_case import anybody, get, read
 from vclab.contract.views import Time, View
-from vclab.model import reservations as model
+
+if TYPE_CHECKING:
+    from vclab.model.reservations import AuditEvent
 
 
 class Event(View):
@@ -17,7 +21,7 @@ class Event(View):
     detail: str | None
 
     @classmethod
-    def of(cls, event: model.AuditEvent) -> "Event":
+    def of(cls, event: "AuditEvent") -> "Event":
         """As it was recorded."""
         return cls(
             at=event.at,

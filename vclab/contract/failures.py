@@ -2,10 +2,14 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from vclab.contract.views import Time, View
-from vclab.model import health, reservations
+from vclab.model import health
 from vclab.model.health import BY_FAILURES
+
+if TYPE_CHECKING:
+    from vclab.model import reservations
 
 
 class FailedStep(View):
@@ -25,7 +29,7 @@ class FailedStep(View):
     missing: tuple[str, ...]  #: what could not be seen, and why
 
     @classmethod
-    def of(cls, failed: reservations.FailedStep) -> "FailedStep":
+    def of(cls, failed: "reservations.FailedStep") -> "FailedStep":
         """As it was recorded."""
         seen = failed.evidence
         return cls(

@@ -122,6 +122,7 @@ add = act(
     Image,
     put("/images/{name}"),
     "Add an image, in its first revision. The same again changes nothing.",
+    long=True,
 )
 
 
@@ -132,6 +133,7 @@ edit = act(
     Image,
     patch("/images/{name}"),
     "Change an image. Running reservations keep what they were placed with.",
+    long=True,
 )
 
 
@@ -142,6 +144,7 @@ check = act(
     DetailedImage,
     post("/images/{name}/check"),
     "Ask all endpoints for the image's master, and remember which have it: it is placed only there.",
+    long=True,
 )
 
 

@@ -54,4 +54,5 @@ add = act(
     Computer,
     put("/lab-machines/{name}"),
     "Add a lab machine, or change what is given of one. The same again changes nothing.",
+    long=True,
 )

@@ -122,6 +122,7 @@ import_image = act(
     RevisionView,
     post("/images/{name}/revisions"),
     "Take a disk image into the library. The first revision of an image is in production, others are for tests.",
+    long=True,
 )
 
 
@@ -132,6 +133,7 @@ export_image = act(
     Exported,
     post("/images/{name}/export"),
     "Write a revision to a new file, with the same content.",
+    long=True,
 )
 
 
@@ -183,6 +185,7 @@ verify = act(
     RevisionView,
     post("/images/{name}/revisions/{revision}/verify"),
     "Read its copies in repositories back, all of them. One that has other bytes is broken from then on.",
+    long=True,
 )
 
 

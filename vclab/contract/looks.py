@@ -1,9 +1,13 @@
 """One look at a reservation: what the store knows, and what its workflow says at this moment."""
 
+from typing import TYPE_CHECKING
+
 from vclab.contract.views import Reservation, Time, View
-from vclab.model.messages import StatusView
-from vclab.model.reservations import ReservationView
 from vclab.model.states import Word
+
+if TYPE_CHECKING:
+    from vclab.model.messages import StatusView
+    from vclab.model.reservations import ReservationView
 
 
 class CurrentStatus(View):
@@ -22,8 +26,10 @@ class CurrentStatus(View):
     remark: str | None
 
     @classmethod
-    def of(cls, status: StatusView | None, why_not: str = "") -> "CurrentStatus":
+    def of(cls, status: "StatusView | None", why_not: str = "") -> "CurrentStatus":
         """What was answered, and why nothing was, or why no worker seems to work on it."""
+        from vclab.model.messages import StatusView
+
         seen = status or StatusView("", "")
         estimate = 0.0 if seen.word == Word.NEEDS_HELP else seen.seconds_left  # nothing runs, so nothing is left
         return cls(
@@ -48,7 +54,7 @@ class Look(Reservation):
     capture: str | None = None  #: how far its capture is, for people
 
     @classmethod
-    def at(cls, view: ReservationView, now: CurrentStatus | None, capture: str = "") -> "Look":
+    def at(cls, view: "ReservationView", now: CurrentStatus | None, capture: str = "") -> "Look":
         """What both say."""
         known = Reservation.of(view)
         return cls(**dict(known), now=None if known.ended else now, capture=capture or None)

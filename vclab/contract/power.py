@@ -57,6 +57,7 @@ switch = act(
     Seen,
     post("/computers/{name}/power"),
     "Switch a computer, or tell its power, and see it.",
+    long=True,
 )
 
 

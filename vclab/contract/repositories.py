@@ -59,6 +59,7 @@ show = read(
     DetailedRepository,
     get("/repositories/{name}"),
     "One repository, its room, and what is in it. It must be reached from here.",
+    long=True,
 )
 
 
@@ -69,6 +70,7 @@ add = act(
     DetailedRepository,
     put("/repositories/{name}"),
     "Make a repository in a new or empty folder, or take one that is there.",
+    long=True,
 )
 
 
@@ -79,6 +81,7 @@ check = act(
     DetailedRepository,
     post("/repositories/{name}/check"),
     "Delete what was half-written when somebody died, and compare what is there with what should be.",
+    long=True,
 )
 
 
@@ -90,4 +93,5 @@ rebuild = act(
     post("/repositories/{name}/rebuild"),
     "Enter into the database what is only in the repository: images, revisions, and that they are there. "
     "Their bytes are read first. What the database knows already stays as it is.",
+    long=True,
 )

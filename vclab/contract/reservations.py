@@ -1,6 +1,6 @@
 """What people may know of reservations: which there are, where each stands and why."""
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from vclab.contract.events import Event
 from vclab.contract.failures import FailedLoad, FailedStep, RestingHost, Suspect
@@ -8,8 +8,10 @@ from vclab.contract.looks import Look
 from vclab.contract.use_case import Nothing, Question, anybody, get, needs, read, users
 from vclab.contract.views import Reservation, Time, View
 from vclab.model.access import Permission, ResourceKind
-from vclab.model.reservations import RefusedRequest
 from vclab.model.states import ReservationState
+
+if TYPE_CHECKING:
+    from vclab.model.reservations import RefusedRequest
 
 OVER = (ReservationState.COMPLETE, ReservationState.FAILED)
 """Nothing runs any more: the computer is taken back too."""
@@ -116,7 +118,7 @@ class RefusedPlace(View):
     candidates: tuple[Candidate, ...]
 
     @classmethod
-    def of(cls, request: RefusedRequest) -> "RefusedPlace":
+    def of(cls, request: "RefusedRequest") -> "RefusedPlace":
         """As it is kept."""
         refusal = request.refusal
         return cls(

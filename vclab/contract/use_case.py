@@ -16,6 +16,8 @@ A = TypeVar("A")
 
 MOST_LINES = 100_000
 """Lines of a list."""
+LARGEST = 1 << 20
+"""Bytes of a question, as JSON, of a use case that says no other number."""
 
 _FIELD = re.compile(r"{(\w+)}")
 
@@ -23,7 +25,7 @@ _FIELD = re.compile(r"{(\w+)}")
 class Question(BaseModel):
     """What is asked of a use case. Fields are checked by the use case, which says what is wrong in plain words."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)  # most of them no verb needs
 
 
 class Nothing(Question):
@@ -109,6 +111,8 @@ class UseCase(Generic[Q, A]):
     answer: "TypeForm[A]"
     route: Route
     summary: str  #: what it does, for people; its first sentence stands for itself
+    long: bool = False  #: it may take longer than a minute: who waits is told how far it is (``progress.py``)
+    largest: int = LARGEST  #: bytes of its question, as JSON
 
     @property
     def about_reservation(self) -> bool:
@@ -124,14 +128,34 @@ DECLARED: dict[str, UseCase[Any, Any]] = {}
 """The use cases of those modules that are imported. ``vclab.contract.USE_CASES`` has all."""
 
 
-def read(name: str, rule: Rule, question: type[Q], answer: "TypeForm[A]", route: Route, summary: str) -> UseCase[Q, A]:
+def read(
+    name: str,
+    rule: Rule,
+    question: type[Q],
+    answer: "TypeForm[A]",
+    route: Route,
+    summary: str,
+    *,
+    long: bool = False,
+    largest: int = LARGEST,
+) -> UseCase[Q, A]:
     """Declare a use case that changes nothing."""
-    return _declared(UseCase(name, rule, False, question, answer, route, summary))
+    return _declared(UseCase(name, rule, False, question, answer, route, summary, long, largest))
 
 
-def act(name: str, rule: Rule, question: type[Q], answer: "TypeForm[A]", route: Route, summary: str) -> UseCase[Q, A]:
+def act(
+    name: str,
+    rule: Rule,
+    question: type[Q],
+    answer: "TypeForm[A]",
+    route: Route,
+    summary: str,
+    *,
+    long: bool = False,
+    largest: int = LARGEST,
+) -> UseCase[Q, A]:
     """Declare a use case that changes something: its intent is recorded before it runs."""
-    return _declared(UseCase(name, rule, True, question, answer, route, summary))
+    return _declared(UseCase(name, rule, True, question, answer, route, summary, long, largest))
 
 
 def _declared(made: UseCase[Q, A]) -> UseCase[Q, A]:

@@ -36,6 +36,25 @@ class Edit(Add):
     add_keys: tuple[str, ...] = ()
 
 
+class Remains(View):
+    """What is known of a person, and would be forgotten."""
+
+    login: str
+    keys: int
+    reservations: int  #: all have ended; they stay, under a pseudonym
+    last_ended: Time | None
+    acts: int  #: that they have asked for; these stay too
+    addresses: int  #: that they came from
+
+
+class Forgotten(View):
+    """A person was forgotten. Nothing here, and nothing that is kept, tells who it was."""
+
+    pseudonym: str  #: what stands where their name stood
+    rows: int  #: in which something was replaced or deleted
+    histories: int  #: of workflows, deleted at once; those that are left go when the namespace's retention is over
+
+
 listing = read(
     "users.listing",
     anybody(),
@@ -103,4 +122,24 @@ remove = act(
     None,
     delete("/users/{name}"),
     "Remove a person without open reservations. The history keeps their name.",
+)
+
+
+remains = read(
+    "users.remains",
+    needs(Permission.KEEP, ResourceKind.USER),
+    Named,
+    Remains,
+    get("/users/{name}/remains"),
+    "What is known of a person without open reservations, and would be forgotten.",
+)
+
+
+forget = act(
+    "users.forget",
+    needs(Permission.KEEP, ResourceKind.USER),
+    Named,
+    Forgotten,
+    post("/users/{name}/forget"),
+    "Forget a person without open reservations: a pseudonym stands for them everywhere. This can't be undone.",
 )

@@ -1,12 +1,14 @@
 """What use cases answer with: the one schema of ``--json`` and of the HTTP API. Keys are added to, never renamed."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, PlainSerializer
 
-from vclab.model.reservations import ReservationView
 from vclab.model.states import OPEN_STATES, Ending, ReservationState
+
+if TYPE_CHECKING:
+    from vclab.model.reservations import ReservationView
 
 
 def iso(moment: datetime) -> str:
@@ -21,7 +23,7 @@ Time = Annotated[datetime, PlainSerializer(iso, when_used="json")]
 class View(BaseModel):
     """Something as people and programs see it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)  # most of them no verb needs
 
 
 class HelpWait(View):
@@ -80,7 +82,7 @@ class Reservation(View):
         return self.state in (ReservationState.RESERVED, ReservationState.INUSE)
 
     @classmethod
-    def of(cls, view: ReservationView) -> "Reservation":
+    def of(cls, view: "ReservationView") -> "Reservation":
         """What the store knows, for people and programs. Nothing known is ``None``."""
         return cls(
             id=view.id,

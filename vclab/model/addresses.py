@@ -29,6 +29,26 @@ def left(acknowledged: Sequence[str], seen: Iterable[str]) -> tuple[str, ...]:
     return tuple(gone)
 
 
+def as_seen(peer: str) -> str:
+    """The address of a peer as people write it: an IPv4 address inside IPv6 is that; empty when it is no address."""
+    try:
+        found = ipaddress.ip_address(peer)
+    except ValueError:
+        return ""
+    return str(getattr(found, "ipv4_mapped", None) or found)
+
+
+def is_within(inner: str, prefixes: Iterable[str]) -> bool:
+    """Whether an address or prefix lies in one of these prefixes."""
+    network = ipaddress.ip_network(inner, strict=False)
+    for text in prefixes:
+        outer = ipaddress.ip_network(text)
+        same = outer.version == network.version and network.prefixlen >= outer.prefixlen
+        if same and network.network_address in outer:
+            return True
+    return False
+
+
 def checked_address(text: str) -> str:
     """An IPv4 or IPv6 address or prefix in its shortest form. Raises ``Invalid``; ``Refused`` for one too wide."""
     network = _network(text)

@@ -1,16 +1,18 @@
 """Errors of the house. Their text is for people: what failed, why, and what to do."""
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 
 class VclabError(Exception):
-    """Base of all errors that vclab raises on purpose. ``hint``: what to do about it."""
+    """Base of all errors that vclab raises on purpose. ``hint``: what to do about it; ``more``: for programs, as JSON
+    has it."""
 
     code: ClassVar[str] = "failed"  #: stable, for programs
 
-    def __init__(self, message: str = "", hint: str = "") -> None:
+    def __init__(self, message: str = "", hint: str = "", more: Mapping[str, Any] | None = None) -> None:
         super().__init__(f"{message}; {hint}" if hint else message)
-        self.message, self.hint = message, hint
+        self.message, self.hint, self.more = message, hint, more or {}
 
 
 class Invalid(VclabError):

@@ -23,6 +23,7 @@ class Verb(StrEnum):
     RELOAD = "computers.reload"
     SWITCH = "power.switch"
     INSPECT = "inspections.inspect"
+    FORGET = "users.forget"
 
 
 class Outcome(StrEnum):
@@ -47,11 +48,13 @@ class Intent:
     verb: str  #: the use case: "reservations.extend"
     subject: str = ""  #: what it is done to: a reservation's id, or a thing's name. Of several: the argument ``names``
     for_user: str = ""  #: whose reservation it is
-    account: str = ""  #: the local account behind the actor
+    account: str = ""  #: the account behind the actor: a local one, or an identity provider and who they are there
     arguments: dict[str, Any] = field(default_factory=dict)
     outcome: Outcome = Outcome.OPEN
     detail: str = ""  #: why it was refused or failed
     answered_at: datetime | None = None
+    token: str = ""  #: the name of the token or session that was shown; never the token itself
+    address: str = ""  #: from where they asked; empty: on this machine
 
     @property
     def operator(self) -> bool:

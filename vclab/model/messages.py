@@ -36,6 +36,8 @@ CAPTURE_WORKFLOW = "Capture"  #: the workflow that captures a computer
 COPY = "Copy"  #: the workflow that makes a copy of a revision
 COPY_REMOVAL = "CopyRemoval"  #: the workflow that deletes one
 COPY_VERIFICATION = "CopyVerification"  #: the workflow that reads one back
+RETENTION = "Retention"  #: the workflow that removes what is too old
+FORGETTING = "Forgetting"  #: the workflow that forgets a person
 COPIED = "copied"  #: its signal to those who wait: "IMAGE/REVISION"; the store knows whether it ended well
 
 

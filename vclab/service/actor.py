@@ -28,6 +28,7 @@ class Actor:
     authentication: Authentication
     account: str = ""  #: the local account behind it
     user: User | None = None  #: their entry; None when they have none
+    address: str = ""  #: where they come from, as the server sees it; empty: not over the network
 
     beyond: bool = True  #: roles beyond a user's count, wherever they come from; False: for this call, none does
 

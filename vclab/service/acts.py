@@ -15,6 +15,7 @@ from vclab.contract.reservations import Named
 from vclab.contract.views import Reservation
 from vclab.model import messages
 from vclab.model.access import Permission, ResourceKind
+from vclab.model.addresses import as_seen, checked_address, is_within
 from vclab.model.errors import Failed, Invalid, NotFound, Refused, Unreachable
 from vclab.model.messages import Done, How
 from vclab.model.reservations import ReservationView, ReserveRequest
@@ -23,6 +24,7 @@ from vclab.model.states import Ending, ending_words
 from vclab.model.typed import near, quoted
 from vclab.secrets.store import SecretMissing, of_tenure
 from vclab.service import checks
+from vclab.service.actor import Actor
 from vclab.service.backend import Backend
 from vclab.service.looks import look_at
 from vclab.service.use_case import Call
@@ -46,7 +48,7 @@ from vclab.contract.acts import (
     Reserve,
     Resolve,
 )
-from vclab.service.use_case import does
+from vclab.service.use_case import completes, does
 
 PATIENCE = 60.0
 """Seconds in which a server or worker that restarts may come back before a place is given up."""
@@ -147,14 +149,38 @@ async def reschedule(call: Call, question: Reschedule) -> Reservation:
 @does(contract.connect)
 async def connect(call: Call, question: Connect) -> Reservation:
     view = call.reservation
-    if view.has_guest and not question.address:
-        raise Invalid("Connect needs the address that you come from", "use --from ADDRESS")
+    address = question.address if view.has_guest else ""
+    if view.has_guest:
+        _check_from(call, address)
     seen = Look.at(view, None)
     _check_ready(seen if seen.settled else await look_at(call.backend, view.id))
-    address = question.address if view.has_guest else ""
     message = messages.Acknowledge(address, call.intent)
     answer = await _send(call, lambda workflows: workflows.acknowledge(view.id, message))
     return await _opened(call.backend, view.id, address) if view.has_guest else answer
+
+
+@completes(contract.connect)
+def _from_where(actor: Actor, question: Connect) -> Connect:
+    """The caller's own address, where none is named: the record compares what is done with what was asked for."""
+    return question if question.address else question.model_copy(update={"address": as_seen(actor.address)})
+
+
+def _check_from(call: Call, address: str) -> None:
+    """Whether the computer may be opened to it. Raises ``Invalid``, ``Refused``."""
+    actor, theirs = call.actor, call.reservation.public_address
+    if not address:
+        raise Invalid("Connect needs the address that you come from", "use --from ADDRESS")
+    checked_address(address)
+    if address == as_seen(actor.address):
+        if theirs and (":" in theirs) != (":" in address):
+            raise Invalid(f"you are seen at {address}, from where nobody reaches {theirs}", "use --from ADDRESS")
+        return
+    allowed = [call.backend.settings.connect_from.get(role) for role in actor.roles]
+    if None in allowed or any(is_within(address, each or ()) for each in allowed):
+        return
+    prefixes = ", ".join(sorted({prefix for each in allowed for prefix in each or ()}))
+    hint = f"use one within {prefixes}" if prefixes else "without --from it is opened to where you come from"
+    raise Refused(f"computers of {actor.login} may not be opened to {address}", hint)
 
 
 def _check_ready(seen: Look) -> None:

@@ -1,14 +1,13 @@
 """What the use cases work with: settings, store, secrets and Temporal; each made when it is first needed."""
 
 import asyncio
-import threading
 from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy.orm import Session
 
-from vclab.model.errors import Interrupted, Unreachable
+from vclab.model.errors import Unreachable
 from vclab.secrets.store import SecretStore
 from vclab.settings import Settings, config_file
 from vclab.store.engine import Store, open_store
@@ -22,20 +21,12 @@ T = TypeVar("T")
 
 _NO_SETTINGS = "start the embedded lab with `vclab up`, or name the settings file in VCLAB_CONFIG"
 
-Progress = Callable[[str, int, int], None]
-"""Is told what goes on, the bytes done, and of how many. May be called in any thread."""
-
-
-def _nobody(what: str, done: int, size: int) -> None:
-    """Is told, and does nothing."""
-
 
 class Backend:
     """One installation, as the use cases reach it."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.progress: Progress = _nobody
         self._temporal: Client | None = None
 
     @cached_property
@@ -73,25 +64,6 @@ class Backend:
             return self.store.run(change)
 
         return await asyncio.to_thread(run)
-
-    async def work(self, work: Callable[[Callable[[int, int], None]], T], what: str) -> T:
-        """Run long work in a thread; it tells its progress, in bytes done and of how many. When it is cancelled, it is
-        stopped the next time that it does so, and waited for. Raises ``Interrupted``, and as the work does."""
-        stop = threading.Event()
-
-        def told(done: int, size: int) -> None:
-            if stop.is_set():
-                raise Interrupted("stopped as asked; nothing is left of it")
-            self.progress(what, done, size)
-
-        running = asyncio.ensure_future(asyncio.to_thread(work, told))
-        try:
-            return await asyncio.shield(running)
-        except asyncio.CancelledError:
-            stop.set()
-            await asyncio.wait([running])
-            running.exception()
-            raise
 
     async def temporal(self, seconds: float = 10.0) -> "Client":
         """The Temporal client. Raises ``Unreachable`` with the address after ``seconds`` without an answer."""

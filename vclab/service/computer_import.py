@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from sqlalchemy.orm import Session
 
 from vclab.contract import computer_import as contract
-from vclab.contract.computer_import import MOST_LINES, Line, LineError, NotImported, Report, Row, Table
+from vclab.contract.computer_import import MOST_LINES, Line, LineError, Report, Row, Table, not_imported
 from vclab.contract.lab_machines import LabMachine, What
 from vclab.model.errors import Invalid, VclabError
 from vclab.model.typed import near, quoted
@@ -99,9 +99,9 @@ class Planned:
 
 
 def _right(planned: Planned) -> Planned:
-    """Raises ``NotImported`` when a line is wrong."""
+    """Raises ``Refused``, with the report, when a line is wrong."""
     if planned.errors:
-        raise NotImported(planned.report())
+        raise not_imported(planned.report())
     return planned
 
 

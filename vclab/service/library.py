@@ -45,7 +45,7 @@ async def import_image(call: Call, question: Import) -> RevisionView:
     checks.name(question.name, "an image")
     file, notes = Path(question.file), _notes(question.notes)
     entry = await _entry(call, question.repository)
-    found = await call.backend.work(lambda told: formats.inspect(file), f"looking at {file.name}")
+    found = await call.work(lambda told: formats.inspect(file), f"looking at {file.name}")
     image, state = await call.backend.read(lambda session: _planned(session, call, question, found))
     record = image.record(Origin(made_at=datetime.now(UTC), made_by=call.actor.login, notes=notes))
 
@@ -58,7 +58,7 @@ async def import_image(call: Call, question: Import) -> RevisionView:
             _with_firmware,
         )
 
-    kept = await call.backend.work(keep, f"importing {file.name}")
+    kept = await call.work(keep, f"importing {file.name}")
     return await call.backend.write(lambda session: _recorded(session, entry, image, state, kept))
 
 
@@ -71,7 +71,7 @@ async def export_image(call: Call, question: Export) -> Exported:
     def write(told: Told) -> None:
         _export(_opened(entry).disk(question.name, number), file, Format(wanted), found.origin.sha256, told)
 
-    await call.backend.work(write, f"exporting {question.name}/{number}")
+    await call.work(write, f"exporting {question.name}/{number}")
     size = content.allocated(file)
     return Exported(file=str(file), format=wanted, bytes=size, sha256=found.origin.sha256)
 
@@ -122,7 +122,7 @@ async def verify(call: Call, question: Numbered) -> RevisionView:
         def look(told: Told, entry: RepositoryFacts = entry) -> bool:
             return _opened(entry).verify(name, number, told)
 
-        why = "" if await call.backend.work(look, f"reading {name}/{number} in {entry.name}") else "it has other bytes"
+        why = "" if await call.work(look, f"reading {name}/{number} in {entry.name}") else "it has other bytes"
         now = datetime.now(UTC)
         await call.backend.write(
             lambda s, of=entry.name, why=why, now=now: repositories.holds(s, of, name, number, now, why)  # type: ignore[misc]

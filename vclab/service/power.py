@@ -175,7 +175,7 @@ async def try_all(
     ``confirm``: what a certificate's fingerprint is given by, for messages.
     """
     what = f"asking {len(attempts)} BMCs" if len(attempts) > 1 else "asking its BMC"
-    return await call.backend.work(lambda told: _try_all(attempts, confirm, told), what) if attempts else {}
+    return await call.work(lambda told: _try_all(attempts, confirm, told), what) if attempts else {}
 
 
 async def written(call: Call, found: Sequence[Tried], change: Callable[[Session], T]) -> T:
@@ -206,7 +206,7 @@ async def written(call: Call, found: Sequence[Tried], change: Callable[[Session]
                 _forget(call, found)
             raise
 
-    return await call.backend.work(run, "writing")
+    return await call.work(run, "writing")
 
 
 def _forget(call: Call, found: Sequence[Tried]) -> None:

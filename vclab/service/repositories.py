@@ -35,7 +35,7 @@ async def show(call: Call, question: Named) -> DetailedRepository:
 @does(contract.add)
 async def add(call: Call, question: Add) -> DetailedRepository:
     entry = _entry(question, question.site or call.backend.settings.site)
-    await call.backend.work(lambda told: Folder.make(Path(entry.folder)), "making the repository")
+    await call.work(lambda told: Folder.make(Path(entry.folder)), "making the repository")
     await call.backend.write(lambda session: repositories.put(session, entry, datetime.now(UTC)))
     return await _looked_at(call, entry, 0)
 
@@ -43,7 +43,7 @@ async def add(call: Call, question: Add) -> DetailedRepository:
 @does(contract.check)
 async def check(call: Call, question: Named) -> DetailedRepository:
     entry = await _known(call, question.name)
-    swept = await call.backend.work(lambda told: Folder(Path(entry.folder)).sweep(), "tidying")
+    swept = await call.work(lambda told: Folder(Path(entry.folder)).sweep(), "tidying")
     found = await _looked_at(call, entry, swept)
     lost = [tuple(each.rsplit("/", 1)) for each in found.missing]
 
@@ -68,7 +68,7 @@ async def rebuild(call: Call, question: Named) -> DetailedRepository:
         new = [each for each in records if (each.image, each.revision) not in there]
         return [each for each in new if folder.verify(each.image, each.revision, told)]
 
-    for record in await call.backend.work(read_back, f"reading {entry.name}"):
+    for record in await call.work(read_back, f"reading {entry.name}"):
         await call.backend.write(lambda session, record=record: _entered(session, entry, record))  # type: ignore[misc]
     return await _looked_at(call, entry, 0)
 
@@ -142,4 +142,4 @@ async def _looked_at(call: Call, entry: RepositoryFacts, swept: int) -> Detailed
             swept=swept,
         )
 
-    return await call.backend.work(look, f"looking at {entry.name}")
+    return await call.work(look, f"looking at {entry.name}")

@@ -3,19 +3,22 @@
 The contract declares use cases (``vclab.contract``); here each one has the coroutine that does it.
 """
 
+import asyncio
 import importlib
+import threading
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy.orm import Session
 
+from vclab.contract.progress import Told, nobody
 from vclab.contract.use_case import A, Q, Question, Rule, UseCase
 from vclab.model.access import LAB, Decision, Permission, Resource, ResourceKind, Rights, Role
-from vclab.model.errors import Forbidden, Invalid, NotFound, Refused, Unreachable, VclabError
+from vclab.model.errors import Forbidden, Interrupted, Invalid, NotFound, Refused, Unreachable, VclabError
 from vclab.model.intents import Intent, Outcome
 from vclab.model.reservations import ReservationView
 from vclab.service.actor import Actor
@@ -23,6 +26,8 @@ from vclab.service.backend import Backend
 from vclab.service.finding import Seen, seen_reservation
 from vclab.service.rights import rights_of
 from vclab.store import access, intents
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,7 @@ class Call:
     intent: str = ""  #: of an act: the id under which it is recorded, and which messages to workflows carry
     own: Seen[ReservationView] | None = None  #: the reservation that was named, if the rule finds it
     roles: frozenset[Role] = frozenset()  #: what the actor is to that which was named
+    told: Told = nobody  #: is told how far work is that takes long
 
     @property
     def reservation(self) -> ReservationView:
@@ -64,10 +70,29 @@ class Call:
 
         return await self.backend.read(ask)
 
+    async def work(self, work: Callable[[Callable[[int, int], None]], T], what: str) -> T:
+        """Run long work in a thread; it tells its progress, in bytes done and of how many. When it is cancelled, it is
+        stopped the next time that it does so, and waited for. Raises ``Interrupted``, and as the work does."""
+        stop = threading.Event()
 
-async def perform(use_case: UseCase[Q, A], backend: Backend, actor: Actor, question: Q) -> A:
+        def heard(done: int, size: int) -> None:
+            if stop.is_set():
+                raise Interrupted("stopped as asked; nothing is left of it")
+            self.told(what, done, size)
+
+        running = asyncio.ensure_future(asyncio.to_thread(work, heard))
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            stop.set()
+            await asyncio.wait([running])
+            running.exception()
+            raise
+
+
+async def perform(use_case: UseCase[Q, A], backend: Backend, actor: Actor, question: Q, told: Told = nobody) -> A:
     """Check the rule, record the intent, run. Raises ``Refused``, ``NotFound``, ``Invalid``, ``Unreachable``."""
-    call = await permitted(use_case, backend, actor, question)
+    call = replace(await permitted(use_case, backend, actor, question), told=told)
     return await (_recorded(use_case, call, question) if use_case.acts else implementation(use_case)(call, question))
 
 
@@ -84,6 +109,20 @@ def does(use_case: UseCase[Q, A]) -> Callable[[Callable[[Call, Q], Awaitable[A]]
             raise ValueError(f"{use_case.name} is done twice")
         _DONE_BY[use_case.name] = run
         return run
+
+    return keep
+
+
+_COMPLETED_BY: dict[str, Callable[[Actor, Any], Any]] = {}
+
+
+def completes(use_case: UseCase[Q, A]) -> Callable[[Callable[[Actor, Q], Q]], Callable[[Actor, Q], Q]]:
+    """This function adds to the question of an act what is known of its caller, before it is recorded. It refuses
+    nothing."""
+
+    def keep(complete: Callable[[Actor, Q], Q]) -> Callable[[Actor, Q], Q]:
+        _COMPLETED_BY[use_case.name] = complete
+        return complete
 
     return keep
 
@@ -147,10 +186,13 @@ def confirm(decision: Decision) -> None:
 
 async def _recorded(use_case: UseCase[Q, A], call: Call, question: Q) -> A:
     """Write the intent, run, and write how it came out."""
+    run = implementation(use_case)
+    if complete := _COMPLETED_BY.get(use_case.name):
+        question = complete(call.actor, question)
     intent = _intent(use_case, call, question)
     await call.backend.write(lambda session: intents.write(session, intent))
     try:
-        answer = await implementation(use_case)(replace(call, intent=intent.id), question)
+        answer = await run(replace(call, intent=intent.id), question)
     except Exception as error:
         await _note(call.backend, intent.id, *_outcome_of(error))
         raise

@@ -8,14 +8,15 @@ from sqlalchemy.orm import Session
 from vclab.contract import users as contract
 from vclab.contract.retiring import Disable, Named
 from vclab.contract.use_case import Nothing
-from vclab.contract.users import Add, Edit, Person
+from vclab.contract.users import Add, Edit, Forgotten, Person, Remains
 from vclab.model.catalog import Thing, User
 from vclab.model.errors import Refused
+from vclab.model.retention import Forget
 from vclab.model.typed import known
 from vclab.service import checks
 from vclab.service.retiring import Kept
 from vclab.service.use_case import Call, does
-from vclab.store import catalog, reservations, retirement
+from vclab.store import catalog, forgetting, reservations, retirement
 
 FIRST_UID = 20001
 """Uids are assigned from here: above a computer's own accounts."""
@@ -81,6 +82,28 @@ async def enable(call: Call, question: Named) -> Person:
 @does(contract.remove)
 async def remove(call: Call, question: Named) -> None:
     await _USERS.remove(call, question.name)
+
+
+@does(contract.remains)
+async def remains(call: Call, question: Named) -> Remains:
+    found = await call.backend.read(lambda session: forgetting.known(session, question.name))
+    return Remains(
+        login=found.login,
+        keys=len(found.names),
+        reservations=len(found.reservations),
+        last_ended=found.ended,
+        acts=found.acts,
+        addresses=len(found.addresses),
+    )
+
+
+@does(contract.forget)
+async def forget(call: Call, question: Named) -> Forgotten:
+    if question.name == call.actor.login:
+        raise Refused("nobody forgets themselves", "ask another administrator")
+    await remains(call, question)  # what would refuse it is told at once
+    done = await (await call.backend.reservations()).forget(Forget(call.intent))
+    return Forgotten(pseudonym=done.pseudonym, rows=done.rows, histories=done.histories)
 
 
 def _given(question: Add) -> dict[str, Any]:

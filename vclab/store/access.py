@@ -20,9 +20,6 @@ from vclab.store.inserts import dialect_of, insert
 from vclab.store.models import Computer, Endpoint, Image, RefusedRequest, Reservation, User
 from vclab.store.table_base import Base
 
-_MOST_NAMES = 500
-"""Of a list in a query."""
-
 
 @dataclass(frozen=True)
 class GroupFacts:
@@ -122,12 +119,15 @@ def leave(session: Session, name: str, leaving: Collection[Member]) -> int:
     return before - _count(session, name)
 
 
-def forget(session: Session, thing: Thing, name: str) -> None:
-    """Something is removed from the catalog: it is in no group, and nobody of that name has grants."""
+def forget(session: Session, thing: Thing, name: str) -> int:
+    """Something is removed from the catalog: it leaves all groups, and loses all grants. How many rows went."""
     kind = ResourceKind(thing.value)
-    session.execute(sa.delete(GroupMember).where(GroupMember.kind == kind, GroupMember.name == name))
+    gone = sa.delete(GroupMember).where(GroupMember.kind == kind, GroupMember.name == name)
+    rows = len(session.execute(gone.returning(GroupMember.name)).all())
     if thing is Thing.USER:
-        session.execute(sa.delete(Grant).where(Grant.to_kind == ToKind.PERSON, Grant.to_name == name))
+        theirs = sa.delete(Grant).where(Grant.to_kind == ToKind.PERSON, Grant.to_name == name)
+        rows += len(session.execute(theirs.returning(Grant.id)).all())
+    return rows
 
 
 def _locked(session: Session, name: str) -> Group:
@@ -282,6 +282,11 @@ def groups_of_all(session: Session, kind: ResourceKind) -> dict[str, set[str]]:
     for row in session.scalars(sa.select(GroupMember).where(GroupMember.kind == kind)):
         found.setdefault(row.name, set()).add(row.group_name)
     return found
+
+
+def people_in(session: Session, groups: Collection[str]) -> frozenset[str]:
+    """The people who are in at least one of these groups."""
+    return frozenset(session.scalars(_names(ResourceKind.USER, groups)) if groups else ())
 
 
 def within(reach: Reach, table: type[Reservation] | type[RefusedRequest]) -> sa.ColumnElement[bool]:

@@ -25,9 +25,9 @@ def write(session: Session, intent: Intent) -> None:
 
 
 def answer(session: Session, id: str, outcome: Outcome, detail: str, now: datetime) -> None:
-    """How the act came out. An act that was done stays done."""
+    """How the act came out. The first answer stays, which the database holds, too."""
     row = session.get(models.Intent, id)
-    if row is not None and row.outcome is not Outcome.DONE:
+    if row is not None and row.outcome is Outcome.OPEN:
         row.outcome, row.detail, row.answered_at = outcome, detail[:LONGEST], utc(now)
 
 
@@ -54,6 +54,8 @@ def intent_of(session: Session, id: str, verb: Verb, subject: str, /, **said: ob
         intent = find(session, id)
     except NotFound:
         raise Refused(f"this {act} has no recorded intent", _HINT) from None
+    if intent.outcome is Outcome.REFUSED:
+        raise Refused(f"the intent {id} was refused")
     if not intent.asks_for(verb, subject, said):
         raise Refused(f"the intent {id} asks for something else than this {act}", _HINT)
     return intent

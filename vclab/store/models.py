@@ -22,13 +22,16 @@ from vclab.model.intents import Outcome
 from vclab.model.inventory import PoolKind
 from vclab.model.states import ComputerState, Ending, Purpose, ReservationState
 from vclab.store.access_tables import Grant, Group, GroupMember
+from vclab.store.feed_tables import Change, FeedState
 from vclab.store.image_tables import Copy, CopyWaiter, DiskChild, Image, Repository, Revision
+from vclab.store.removal_tables import Removal
 from vclab.store.table_base import Base, Retirable
 
 __all__ = [
     "Addresses",
     "Base",
     "Capture",
+    "Change",
     "Claim",
     "Computer",
     "Copy",
@@ -37,6 +40,7 @@ __all__ = [
     "Endpoint",
     "Event",
     "FailedStep",
+    "FeedState",
     "Fence",
     "Grant",
     "Group",
@@ -50,6 +54,7 @@ __all__ = [
     "Orphan",
     "Pool",
     "RefusedRequest",
+    "Removal",
     "Repository",
     "Reservation",
     "Revision",
@@ -473,7 +478,9 @@ class FailedStep(Base):
 
 
 class Event(Base):
-    """The audit trail. ``reservation`` may name one that was refused and so never became a row."""
+    """The audit trail. ``reservation`` may name one that was refused and so never became a row.
+
+    Append-only, as intents are: see ``Removal``."""
 
     __tablename__ = "events"
 
@@ -487,7 +494,9 @@ class Event(Base):
 
 
 class Intent(Base):
-    """What somebody asked for. Written by the service layer before it is done; everything else is state."""
+    """What somebody asked for. Written by the service layer before it is done; everything else is state.
+
+    Append-only: only the outcome is written later, once. See ``Removal``."""
 
     __tablename__ = "intents"
     __table_args__ = (
@@ -504,6 +513,8 @@ class Intent(Base):
     subject: Mapped[str]
     for_user: Mapped[str]
     account: Mapped[str]
+    token: Mapped[str] = mapped_column(default="")
+    address: Mapped[str] = mapped_column(default="", index=True)
     arguments: Mapped[dict[str, Any]]
     outcome: Mapped[Outcome]
     detail: Mapped[str]

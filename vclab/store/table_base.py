@@ -15,7 +15,7 @@ from vclab.model.states import ComputerState, Ending, Purpose, ReservationState
 from vclab.store.column_types import UtcTime
 
 
-def _words(kind: Any) -> Enum:
+def words(kind: Any) -> Enum:
     """An enumeration, stored as its readable values."""
     return Enum(kind, native_enum=False, length=20, values_callable=lambda members: [m.value for m in members])
 
@@ -38,20 +38,20 @@ class Base(DeclarativeBase):
         list[str]: JSON(),
         list[int]: JSON(),
         dict[str, Any]: JSON(),
-        AfterUse: _words(AfterUse),
-        CopyState: _words(CopyState),
-        ComputerKind: _words(ComputerKind),
-        ComputerState: _words(ComputerState),
-        RevisionState: _words(RevisionState),
-        ReservationState: _words(ReservationState),
-        Ending: _words(Ending),
-        GroupKind: _words(GroupKind),
-        Outcome: _words(Outcome),
-        PoolKind: _words(PoolKind),
-        Purpose: _words(Purpose),
-        ResourceKind: _words(ResourceKind),
-        Role: _words(Role),
-        ToKind: _words(ToKind),
+        AfterUse: words(AfterUse),
+        CopyState: words(CopyState),
+        ComputerKind: words(ComputerKind),
+        ComputerState: words(ComputerState),
+        RevisionState: words(RevisionState),
+        ReservationState: words(ReservationState),
+        Ending: words(Ending),
+        GroupKind: words(GroupKind),
+        Outcome: words(Outcome),
+        PoolKind: words(PoolKind),
+        Purpose: words(Purpose),
+        ResourceKind: words(ResourceKind),
+        Role: words(Role),
+        ToKind: words(ToKind),
     }
 
 

@@ -59,6 +59,7 @@ from vclab.model.messages import (
 )
 from vclab.model.power import PowerSeen, PowerVerb, Switch
 from vclab.model.reservations import ReserveRequest
+from vclab.model.retention import Forget, Forgotten
 from vclab.model.revisions import Wanted
 from vclab.settings import TemporalSettings
 from vclab.temporal.connection import Connection, connection
@@ -347,6 +348,22 @@ class Reservations:
             )
 
         await self._call(record, ANSWER_SECONDS)
+
+    async def forget(self, message: Forget) -> Forgotten:
+        """Forget a person, and wait until that is done. Raises ``Refused``, ``NotFound``, ``Unreachable``."""
+
+        async def run() -> Forgotten:
+            done: Forgotten = await self._client.execute_workflow(
+                messages.FORGETTING,
+                message,
+                id=f"forget-{message.intent}",
+                task_queue=self._queue,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                result_type=Forgotten,
+            )
+            return done
+
+        return await self._call(run, ANSWER_SECONDS)
 
     async def _update(self, reservation: str, name: str, message: Act) -> Done:
         """Ask, and again while the workflow continues in a new run. The intent's id makes a repeat harmless."""

@@ -16,26 +16,40 @@ from temporalio.client import (
     ScheduleUpdateInput,
 )
 
-from vclab.settings import ReconcileSettings
+from vclab.model import messages
+from vclab.settings import Settings
 
 RECONCILE = "reconcile"
+RETENTION = "retention"
+DAY = timedelta(days=1)
 
 
-async def ensure(client: Client, settings: ReconcileSettings, queue: str) -> None:
-    """Make the reconciler's schedule on the workflows' queue, or change it to what the settings say.
+async def ensure(client: Client, settings: Settings) -> None:
+    """Make the schedules on the workflows' queue, or change them to what the settings say."""
+    queue = settings.temporal.workflow_queue
+    await _ensure(client, RECONCILE, "Reconcile", queue, timedelta(seconds=settings.reconcile.every))
+    await _ensure(client, RETENTION, messages.RETENTION, queue, DAY, catch_up=DAY)
 
-    Its state is the operators': a schedule that they paused stays paused, with their note.
-    """
+
+async def _ensure(
+    client: Client,
+    id: str,
+    workflow: str,
+    queue: str,
+    every: timedelta,
+    catch_up: timedelta = timedelta(seconds=10),
+) -> None:
+    """Its state is the operators': a schedule that they paused stays paused, with their note."""
     schedule = Schedule(
-        action=ScheduleActionStartWorkflow("Reconcile", id="reconcile", task_queue=queue),
-        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=timedelta(seconds=settings.every))]),
-        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=timedelta(seconds=10)),
+        action=ScheduleActionStartWorkflow(workflow, id=id, task_queue=queue),
+        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=every)]),
+        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=catch_up),
     )
 
     def updated(now: ScheduleUpdateInput) -> ScheduleUpdate:
         return ScheduleUpdate(schedule=replace(schedule, state=now.description.schedule.state))
 
     try:
-        await client.create_schedule(RECONCILE, schedule)
+        await client.create_schedule(id, schedule)
     except ScheduleAlreadyRunningError:
-        await client.get_schedule_handle(RECONCILE).update(updated)
+        await client.get_schedule_handle(id).update(updated)

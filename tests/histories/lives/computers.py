@@ -38,11 +38,14 @@ from tests.workflows.conftest import IMAGE, Life, add_lab_machine
 from tests.workflows.test_load_workflow import STILL, Metal, living_on_metal
 from vclab.fake_world import Failure
 from vclab.model import ids, messages
+from vclab.model.catalog import User
 from vclab.model.errors import StepFailed, Unreachable
+from vclab.model.intents import Intent, Verb
 from vclab.model.messages import Acknowledge, Dismiss, How, Reload, Resolve, computer_workflow
 from vclab.model.plans import Evidence
+from vclab.model.retention import Forget
 from vclab.model.states import ComputerState, Purpose
-from vclab.store import catalog, tenures
+from vclab.store import catalog, intents, tenures
 
 LOAD = computer_workflow("metal1")
 
@@ -186,6 +189,24 @@ async def a_round_is_cancelled(life: Life) -> str:
             await asyncio.sleep(0.02)
     await handle.cancel()
     return "reconcile-cancelled"
+
+
+@lived("retention")
+async def too_old(life: Life) -> str:
+    """A round of the retention, which finds nothing."""
+    await run(life, "Retention", None, "retention")
+    return "retention"
+
+
+@lived("forgetting")
+async def somebody_is_forgotten(life: Life) -> str:
+    """An operator has a person forgotten."""
+    life.store.run(lambda s: catalog.put_user(s, User("zoe", 3999)))
+    asked = Intent("forget1", datetime.now(UTC), "olga", "account", ("operator",), Verb.FORGET, "zoe",
+                   arguments={"name": "zoe"})  # fmt: skip
+    life.store.run(lambda s: intents.write(s, asked))
+    await run(life, messages.FORGETTING, Forget("forget1"), "forget-forget1")
+    return "forget-forget1"
 
 
 @lived("released-no-guest")

@@ -35,6 +35,97 @@ EXCLUDE USING gist (computer WITH =, tstzrange(starts, ends, '[)') WITH &&)
 WHERE (computer IS NOT NULL AND NOT released)
 """
 
+SQLITE_FEED = """
+CREATE TRIGGER feed_{table}_{event} AFTER {when} ON {table}
+BEGIN
+    INSERT INTO feed (at, kind, thing, owner)
+    SELECT strftime('%Y-%m-%d %H:%M:%f000', 'now'), {change};
+END
+"""
+
+POSTGRESQL_FEED = """
+CREATE FUNCTION feed_{table}() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = {schema}, pg_temp AS $$
+DECLARE
+    changed {table};
+BEGIN
+    IF TG_OP = 'DELETE' THEN changed := OLD; ELSE changed := NEW; END IF;
+    INSERT INTO feed (at, kind, thing, owner) SELECT now(), {change};
+    RETURN NULL;
+END $$
+"""
+
+BY_AGE = "EXISTS (SELECT 1 FROM removals WHERE ended_at IS NULL AND what = 'audit' AND before > OLD.at)"
+OF_PERSON = "EXISTS (SELECT 1 FROM removals WHERE ended_at IS NULL AND what = 'person')"
+SQLITE_APPEND_ONLY = """
+CREATE TRIGGER {table}_{name} BEFORE {when} ON {table} WHEN NOT ({allowed})
+BEGIN
+    SELECT RAISE(ABORT, '{table} are append-only');
+END
+"""
+SQLITE_KEPT = {  # REPLACE deletes without asking a trigger of deletions, so nothing is inserted in the place of a row
+    ("intents", "replaced"): ("INSERT", "NOT EXISTS (SELECT 1 FROM intents WHERE id = NEW.id)"),
+    ("intents", "deleted"): ("DELETE", BY_AGE),
+    ("intents", "answered"): ("UPDATE OF outcome, detail, answered_at", f"OLD.outcome = 'open' OR {OF_PERSON}"),
+    ("intents", "changed"): (
+        "UPDATE OF id, at, actor, authentication, roles, verb, subject, for_user, account, token, address, arguments",
+        OF_PERSON,
+    ),
+    ("events", "replaced"): ("INSERT", "NOT EXISTS (SELECT 1 FROM events WHERE id = NEW.id)"),
+    ("events", "deleted"): ("DELETE", BY_AGE),
+    ("events", "changed"): ("UPDATE", OF_PERSON),
+    ("removals", "replaced"): ("INSERT", "NOT EXISTS (SELECT 1 FROM removals WHERE id = NEW.id)"),
+    ("removals", "deleted"): ("DELETE", "0"),
+    ("removals", "changed"): ("UPDATE", "OLD.ended_at IS NULL"),
+}
+
+POSTGRESQL_KEPT = """
+CREATE FUNCTION {table}_kept() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = {schema}, pg_temp AS $$
+BEGIN
+    IF TG_OP = 'DELETE' THEN
+        IF {deletable} THEN RETURN OLD; END IF;
+    ELSIF TG_OP = 'UPDATE' THEN
+        IF {changeable} THEN RETURN NEW; END IF;
+    END IF;
+    RAISE EXCEPTION '{table} are append-only' USING ERRCODE = 'integrity_constraint_violation';
+END $$
+"""
+ANSWERED = """(
+    OLD.outcome = 'open' AND to_jsonb(NEW) - ARRAY['outcome', 'detail', 'answered_at']
+    = to_jsonb(OLD) - ARRAY['outcome', 'detail', 'answered_at']
+)"""
+POSTGRESQL_ALLOWED = {
+    "intents": (BY_AGE, f"{ANSWERED} OR {OF_PERSON}"),
+    "events": (BY_AGE, OF_PERSON),
+    "removals": ("false", "OLD.ended_at IS NULL"),
+}
+"""When a row may be deleted, and when changed."""
+
+OF_RESERVATION = """'reservation', r.id, r."user" FROM reservations AS r WHERE r.id = {row}.reservation"""
+FEED = {
+    "reservations": """'reservation', {row}.id, {row}."user\"""",
+    "load_log": OF_RESERVATION,
+    "captures": OF_RESERVATION,
+    "copy_waiters": OF_RESERVATION,
+    "images": "'image', {row}.name, ''",
+    "revisions": "'image', {row}.image, ''",
+    "copies": "'image', {row}.image, ''",
+    "computers": "'computer', {row}.name, ''",
+    "tenures": "'computer', {row}.computer, ''",
+    "spares": "'computer', {row}.computer, ''",
+    "endpoints": "'endpoint', {row}.name, ''",
+    "host_rests": "'host', {row}.endpoint || '/' || {row}.host, ''",
+    "repositories": "'repository', {row}.name, ''",
+    "users": "'user', {row}.login, {row}.login",
+    "groups": "'group', {row}.name, ''",
+    "group_members": "'group', {row}.group_name, ''",
+    "grants": "'grant', CAST({row}.id AS TEXT), ''",
+}
+"""What the feed says of a changed row: kind, thing, whose it is."""
+FEED_QUIET = {"copies": ("seen_at", "tried_at")}
+"""Columns that are written again and again, and of which the feed says nothing."""
+
 
 def upgrade() -> None:
     """Make all tables, and what the database itself must refuse."""
@@ -60,6 +151,8 @@ def upgrade() -> None:
         op.execute(SQLITE_REFUSAL.format(name="claims_insert", event="INSERT", id="NULL"))
         op.execute(SQLITE_REFUSAL.format(name="claims_update", event="UPDATE", id="OLD.id"))
     _access()
+    _removals()
+    _feed()
 
 
 def _retirable() -> tuple[sa.Column[Any], ...]:
@@ -606,6 +699,8 @@ def _intents() -> None:
         sa.Column("subject", sa.String, nullable=False),
         sa.Column("for_user", sa.String, nullable=False),
         sa.Column("account", sa.String, nullable=False),
+        sa.Column("token", sa.String, nullable=False),
+        sa.Column("address", sa.String, nullable=False),
         sa.Column("arguments", sa.JSON, nullable=False),
         sa.Column("outcome", WORD, nullable=False),
         sa.Column("detail", sa.String, nullable=False),
@@ -615,6 +710,7 @@ def _intents() -> None:
     op.create_index("ix_intents_at", "intents", ["at"])
     op.create_index("ix_intents_actor", "intents", ["actor", "at"])
     op.create_index("ix_intents_subject", "intents", ["subject", "at"])
+    op.create_index("ix_intents_address", "intents", ["address"])
 
 
 def _leftovers() -> None:
@@ -680,3 +776,81 @@ def _access() -> None:
     )
     op.create_index("ix_grants_to_name", "grants", ["to_name"])
     op.create_index("ix_grants_on_group", "grants", ["on_group"])
+
+
+def _removals() -> None:
+    op.create_table(
+        "removals",
+        sa.Column("id", sa.Integer, nullable=False),
+        sa.Column("what", WORD, nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.Column("before", TIME, nullable=True),
+        sa.Column("by", sa.String, nullable=False),
+        sa.Column("rows", sa.Integer, nullable=False),
+        sa.Column("pseudonym", sa.String, nullable=False),
+        sa.Column("ended_at", TIME, nullable=True),
+        sa.PrimaryKeyConstraint("id", name="pk_removals"),
+    )
+    if op.get_bind().dialect.name == "sqlite":
+        for (table, name), (when, allowed) in SQLITE_KEPT.items():
+            op.execute(SQLITE_APPEND_ONLY.format(table=table, name=name, when=when, allowed=allowed))
+        return
+    schema = op.get_bind().scalar(sa.text("SELECT quote_ident(current_schema())"))
+    for table, (deletable, changeable) in POSTGRESQL_ALLOWED.items():
+        op.execute(POSTGRESQL_KEPT.format(table=table, schema=schema, deletable=deletable, changeable=changeable))
+        op.execute(
+            f"CREATE TRIGGER kept BEFORE UPDATE OR DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION {table}_kept()"
+        )
+        op.execute(f"CREATE TRIGGER kept_all BEFORE TRUNCATE ON {table} EXECUTE FUNCTION {table}_kept()")
+
+
+def _feed() -> None:
+    number = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+    op.create_table(
+        "feed",
+        sa.Column("id", number, nullable=False),
+        sa.Column("number", number, nullable=True),
+        sa.Column("at", TIME, nullable=False),
+        sa.Column("kind", sa.String, nullable=False),
+        sa.Column("thing", sa.String, nullable=False),
+        sa.Column("owner", sa.String, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_feed"),
+    )
+    op.create_index("ix_feed_at", "feed", ["at"])
+    op.create_index("uq_feed_number", "feed", ["number"], unique=True)
+    unnumbered = sa.text("number IS NULL")
+    op.create_index("ix_feed_unnumbered", "feed", ["id"], sqlite_where=unnumbered, postgresql_where=unnumbered)
+    op.create_table(
+        "feed_state",
+        sa.Column("id", sa.Integer, nullable=False),
+        sa.Column("last", number, nullable=False),
+        sa.Column("pruned", number, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_feed_state"),
+    )
+    op.execute("INSERT INTO feed_state (id, last, pruned) VALUES (1, 0, 0)")
+    make = _postgresql_feed if op.get_bind().dialect.name == "postgresql" else _sqlite_feed
+    for table, change in FEED.items():
+        make(table, change)
+
+
+def _sqlite_feed(table: str, change: str) -> None:
+    events = {"insert": ("INSERT", "NEW"), "update": (_updated(table), "NEW"), "delete": ("DELETE", "OLD")}
+    for event, (when, row) in events.items():
+        op.execute(SQLITE_FEED.format(table=table, event=event, when=when, change=change.format(row=row)))
+
+
+def _postgresql_feed(table: str, change: str) -> None:
+    schema = op.get_bind().scalar(sa.text("SELECT quote_ident(current_schema())"))
+    op.execute(POSTGRESQL_FEED.format(table=table, schema=schema, change=change.format(row="changed")))
+    op.execute(
+        f"CREATE TRIGGER feed AFTER INSERT OR DELETE OR {_updated(table)} ON {table} "
+        f"FOR EACH ROW EXECUTE FUNCTION feed_{table}()"
+    )
+
+
+def _updated(table: str) -> str:
+    """When its rows are updated, but for columns that are quiet."""
+    if not (quiet := FEED_QUIET.get(table)):
+        return "UPDATE"
+    columns = [column["name"] for column in sa.inspect(op.get_bind()).get_columns(table)]
+    return "UPDATE OF " + ", ".join(f'"{name}"' for name in columns if name not in quiet)

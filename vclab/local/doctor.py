@@ -22,13 +22,13 @@ from zoneinfo import ZoneInfo
 import typer
 from sqlalchemy.orm import Session
 
-from vclab.cli import replay as replaying
 from vclab.cli.asking import asker, disabled
 from vclab.cli.errors import Code, text_of
 from vclab.cli.output import JsonValue, note, say_json, table
 from vclab.cli.params import Json
 from vclab.cli.tables import Column, Fit
 from vclab.cli.times import clock
+from vclab.local import replay as replaying
 from vclab.model.errors import Refused
 from vclab.provisioning import registry
 from vclab.service.backend import Backend
@@ -107,6 +107,8 @@ def _checks(zone: Callable[[], ZoneInfo]) -> Iterator[Check]:
     yield _settings(backend)
     database = _database(backend)
     yield database
+    if database.ok and backend.store.file is None:
+        yield _link(backend)
     yield from _files(backend.settings)
     yield _room(backend.settings)
     yield from asyncio.run(_temporal(backend, _sites(backend) if database.ok else (backend.settings.site,)))
@@ -138,14 +140,22 @@ def _versions() -> Check:
     main = ", ".join(f"{name} {_installed(name)}" for name in ("temporalio", "sqlalchemy", "pyvmomi", "asyncssh"))
     said = f"vclab {_installed('vclab')}, Python {sys.version.split()[0]}, {main}"
     if wrong:
-        return Check("versions", False, f"{said}; but {', '.join(wrong)}", "uv sync --locked --no-dev")
+        return Check("versions", False, f"{said}; but {', '.join(wrong)}", "uv sync --locked --no-dev --extra server")
     return Check("versions", True, said)
 
 
 def _pinned() -> dict[str, str]:
     """The packages that vclab names with an exact version."""
-    found = (re.match(r"([A-Za-z0-9._-]+)(?:\[[^]]*\])?==([^;\s]+)", line) for line in requires("vclab") or ())
-    return {match[1]: match[2] for match in found if match}
+    named = [line for distribution in ("vclab", "vclab-server") for line in _requirements(distribution)]
+    found = (re.match(r"([A-Za-z0-9._-]+)(?:\[[^]]*\])?==([^;\s]+)", line) for line in named)
+    return {match[1]: match[2] for match in found if match and not match[1].startswith("vclab")}
+
+
+def _requirements(distribution: str) -> list[str]:
+    """What a distribution needs. A checkout is one alone, which has the server's as an extra."""
+    with suppress(PackageNotFoundError):
+        return requires(distribution) or []
+    return []
 
 
 def _installed(package: str) -> str:
@@ -192,6 +202,21 @@ def _database(backend: Backend) -> Check:
     if store.file is not None and store.file.stat().st_mode & 0o077:
         return Check("database", False, f"others can read {store.file}", f"chmod 600 {store.file}*")
     return Check("database", True, f"{store.shown_url}, schema {HEAD}{kind}")
+
+
+def _link(backend: Backend) -> Check:
+    """Nobody on the network may read along, or answer instead of the database; and each program has its own rights."""
+    from vclab.store.link import VERIFIED, link
+    from vclab.store.roles import excess
+
+    found, more = _read(backend, link), _read(backend, excess)
+    assert found is not None
+    if not found.safe:
+        todo = f"add ?sslmode={VERIFIED}&sslrootcert=FILE to `database` in the settings (docs/security.md)"
+        why = "others can read along or answer instead of it"
+        return Check("database connection", False, f"{found.text()}: {why}", todo)
+    warning = f"; warning: this account {more}, give each program its role (`vclab store roles`)" if more else ""
+    return Check("database connection", True, found.text() + warning)
 
 
 # Secrets and keys.

@@ -1,0 +1,1 @@
+"""The HTTP API: the use cases of the contract as routes, for portals, the command line, scripts and other systems."""

@@ -1,0 +1,1 @@
+"""Verbs that look at this management node itself, whatever the command line talks to otherwise."""

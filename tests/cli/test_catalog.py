@@ -236,7 +236,6 @@ def test_a_user_is_added_shown_and_changed(vclab: Command, store: Path, key: Pat
         "public_keys": [line],
         "zone": "Europe/Paris",
         "operator": False,
-        "imaging": False,
         "disabled_at": None,
         "disabled_why": "",
     }

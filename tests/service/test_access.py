@@ -1,5 +1,7 @@
 """Groups and grants as people use them, and what they can then do: acts of other people, lists, passwords, images."""
 
+from typing import Any
+
 import pytest
 
 from tests.service.conftest import Lab
@@ -12,7 +14,7 @@ from vclab.contract.groups import Leave, Members
 from vclab.contract.reservations import Named as OfReservation
 from vclab.contract.reservations import Which
 from vclab.contract.retiring import Disable, Named
-from vclab.contract.use_case import Nothing
+from vclab.contract.use_case import Nothing, UseCase
 from vclab.model.access import GroupKind, Permission, Role
 from vclab.model.catalog import User
 from vclab.model.errors import Forbidden, Invalid, NotFound, Refused
@@ -21,6 +23,7 @@ from vclab.service.use_case import perform
 from vclab.store import catalog
 
 PEOPLE, IMAGES = GroupKind.PEOPLE, GroupKind.IMAGES
+Asked = tuple[UseCase[Any, Any], Any]
 
 
 async def group(lab: Lab, name: str, kind: GroupKind, **members: tuple[str, ...]) -> None:
@@ -52,14 +55,15 @@ async def test_the_help_desk_sees_extends_reboots_and_ends_but_never_connects(la
     await bob.call(acts.extend, Extend(reservation=view.id, by=600))
     await bob.call(acts.reboot, acts.Reboot(reservation=view.id))
     sent = len(lab.workflows.sent)
-    for use_case, question in (
+    refused: tuple[Asked, ...] = (
         (acts.connect, Connect(reservation=view.id, address="203.0.113.7")),
         (acts.password, OfReservation(reservation=view.id)),
         (acts.capture, acts.Capture(reservation=view.id, capture="c" * 11)),
         (acts.resolve, acts.Resolve(reservation=view.id, how="retry")),
-    ):
+    )
+    for use_case, question in refused:
         with pytest.raises(Forbidden, match="bob may not"):
-            await bob.call(use_case, question)  # type: ignore[arg-type]
+            await bob.call(use_case, question)
     assert len(lab.workflows.sent) == sent == 2
     await bob.call(acts.end, OfReservation(reservation=view.id))
     assert len(lab.workflows.sent) == 3
@@ -81,9 +85,10 @@ async def test_a_teacher_sees_and_ends_the_reservations_of_their_class_only(lab:
     assert {each.id for each in await bob.call(reservations.listing, Which(everyone=True))} == {alices}
     assert (await bob.call(reservations.why, OfReservation(reservation=alices))).id == alices
     await bob.call(acts.end, OfReservation(reservation=alices))
-    for use_case in (acts.end, reservations.show, reservations.look, reservations.why):
+    hidden: tuple[UseCase[Any, Any], ...] = (acts.end, reservations.show, reservations.look, reservations.why)
+    for use_case in hidden:
         with pytest.raises(NotFound):
-            await bob.call(use_case, OfReservation(reservation=carols))  # type: ignore[arg-type]
+            await bob.call(use_case, OfReservation(reservation=carols))
     with pytest.raises(NotFound):  # nor by the beginning of its id
         await bob.call(acts.end, OfReservation(reservation=carols[:-1]))
 
@@ -130,8 +135,7 @@ async def test_an_image_in_a_group_is_for_those_who_may_use_it(lab: Lab) -> None
     await give(lab, Role.USER, "bob", "licensed")
     assert await offered("bob") == {"debian-12", "big"}
     assert lab.workflows.sent == []
-    lab.workflows.does = lambda message: lab.reserved("bob")
-    with pytest.raises(NotFound, match="there is no reservation 3a4b5c6d7e8"):  # the scripted workflow made another one
+    with pytest.raises(NotFound, match="there is no reservation 3a4b5c6d7e8"):  # the scripted workflow makes none
         await lab.make_client("bob").call(acts.reserve, question)
     assert [request.image for _, request in lab.workflows.sent] == ["big"]
 
@@ -139,8 +143,9 @@ async def test_an_image_in_a_group_is_for_those_who_may_use_it(lab: Lab) -> None
 async def test_only_image_makers_reserve_for_imaging_and_try_revisions(lab: Lab) -> None:
     await group(lab, "biology", IMAGES, images=("big",))
     await give(lab, Role.IMAGE_MAKER, "bob", "biology")
-    for more in ({"imaging": True}, {"revision": 1}):
-        asked = acts.Reserve(reservation="3a4b5c6d7e8", image="debian-12", seconds=3600, **more)  # type: ignore[arg-type]
+    wanted: tuple[dict[str, Any], ...] = ({"imaging": True}, {"revision": 1})
+    for more in wanted:
+        asked = acts.Reserve(reservation="3a4b5c6d7e8", image="debian-12", seconds=3600, **more)
         with pytest.raises(Forbidden, match="bob may not capture image debian-12"):
             await lab.make_client("bob").call(acts.reserve, asked)
         lab.workflows.sent.clear()
@@ -149,15 +154,13 @@ async def test_only_image_makers_reserve_for_imaging_and_try_revisions(lab: Lab)
         assert len(lab.workflows.sent) == 1
 
 
-async def test_a_capture_needs_the_role_over_both_images(lab: Lab) -> None:
+async def test_a_capture_needs_the_role_over_its_image(lab: Lab) -> None:
     view = ready(lab, "alice")
     alice, asked = lab.make_client("alice"), acts.Capture(reservation=view.id, capture="c" * 11)
     with pytest.raises(Forbidden, match="alice may not capture image debian-12"):
         await alice.call(acts.capture, asked)
     await group(lab, "biology", IMAGES, images=("debian-12",))
     await give(lab, Role.IMAGE_MAKER, "alice", "biology")
-    with pytest.raises(Forbidden, match="alice may not capture image big"):
-        await alice.call(acts.capture, asked.model_copy(update={"image": "big"}))
     for image in ("", "mine"):
         await alice.call(acts.capture, asked.model_copy(update={"image": image}))
     assert len(lab.workflows.sent) == 2
@@ -271,14 +274,15 @@ async def test_a_grant_is_to_somebody_over_something(lab: Lab, asked: grants.Add
 async def test_what_is_not_there_is_told_with_what_is_near(lab: Lab) -> None:
     olga = lab.make_client("olga")
     await group(lab, "class-5b", PEOPLE, people=("alice",))
-    for use_case, question, near in (
+    wrong: tuple[tuple[UseCase[Any, Any], Any, str], ...] = (
         (grants.add, grants.Add(role=Role.TEACHER, person="alise", everything=True), "did you mean alice"),
         (grants.add, grants.Add(role=Role.TEACHER, person="bob", on="class-5a"), "did you mean class-5b"),
         (groups.join, Members(name="class-5b", people=("bub",)), "did you mean bob"),
         (groups.show, Named(name="class5b"), "did you mean class-5b"),
-    ):
+    )
+    for use_case, question, near in wrong:
         with pytest.raises(NotFound, match=near):
-            await olga.call(use_case, question)  # type: ignore[arg-type]
+            await olga.call(use_case, question)
     with pytest.raises(Invalid, match="nothing is named"):
         await olga.call(groups.join, Members(name="class-5b"))
     assert (await olga.call(groups.leave, Leave(name="class-5b", all=True))).has == ()
@@ -306,7 +310,7 @@ async def test_explain_names_the_chain_or_what_would_be_needed(lab: Lab) -> None
 async def test_explain_agrees_with_what_happens(lab: Lab) -> None:
     """For every permission over a reservation, before and after each grant."""
     view = ready(lab, "alice")
-    question = {
+    question: dict[str, Asked] = {
         "see": (reservations.look, OfReservation(reservation=view.id)),
         "end": (acts.end, OfReservation(reservation=view.id)),
         "extend": (acts.extend, Extend(reservation=view.id, by=600)),
@@ -319,7 +323,7 @@ async def test_explain_agrees_with_what_happens(lab: Lab) -> None:
         for action, (use_case, asked) in question.items():
             allowed = True
             try:
-                await bob.call(use_case, asked)  # type: ignore[arg-type]
+                await bob.call(use_case, asked)
             except (Forbidden, NotFound):
                 allowed = False
             assert (await explained(lab, "bob", action, view.id)).allowed == allowed, (role, action)
@@ -347,10 +351,7 @@ async def test_who_has_a_role_by_the_setting_is_told_so(lab: Lab) -> None:
 
 
 async def test_what_can_not_be_explained(lab: Lab) -> None:
-    def fill(session: object) -> None:
-        catalog.put_user(session, User("big", 2999))  # type: ignore[arg-type]
-
-    lab.store.run(fill)
+    lab.store.run(lambda session: catalog.put_user(session, User("big", 2999)))
     for action, thing, error, why in (
         ("destroy", "big", Invalid, "'destroy' is no action"),
         ("acts.ent", "big", Invalid, "did you mean acts.end"),

@@ -241,7 +241,7 @@ def test_a_decision_is_quick_among_many_people_and_groups(lab: Store) -> None:
     people = [f"p{number:05}" for number in range(10_000)]
 
     def fill(session: Session) -> None:
-        given = {"affiliation": "local", "public_keys": [], "zone": "UTC", "imaging": False, "disabled_why": ""}
+        given = {"affiliation": "local", "public_keys": [], "zone": "UTC", "disabled_why": ""}
         session.execute(
             sa.insert(models.User), [{"login": name, "uid": 10**6 + n} | given for n, name in enumerate(people)]
         )

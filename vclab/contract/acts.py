@@ -29,7 +29,7 @@ class Reserve(Question):
     image: str
     seconds: float
     start: datetime | None = None  #: None: now
-    revision: int = 0  #: an operator may try one that is not in production; only at once
+    revision: int = 0  #: an image maker may try one that is not in production; only at once
     dedicated: bool = False  #: its disk is a full copy of the image's; else as the image says
     imaging: bool = False  #: it may be captured
     capture_at_end: bool = False  #: and is, as a revision of its image, if it was not before its end

@@ -15,7 +15,6 @@ class Person(View):
     public_keys: tuple[str, ...]  #: without one, they log in with one-time passwords
     zone: str  #: IANA time zone
     operator: bool
-    imaging: bool  #: they may reserve for imaging, and capture
     disabled_at: Time | None  #: they can't reserve since then; null: they can
     disabled_why: str
 
@@ -27,7 +26,6 @@ class Add(Named):
     public_keys: tuple[str, ...] | None = None
     zone: str | None = None
     affiliation: str | None = None
-    imaging: bool | None = None
 
 
 class Edit(Add):

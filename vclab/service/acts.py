@@ -258,20 +258,13 @@ async def capture(call: Call, question: Capture) -> Reservation:
     _check_open(call.reservation, "can't be captured")
     if question.image:
         checks.name(question.image, "an image")
-    await _check_may_capture(call, question.image)
+    await call.must(Permission.CAPTURE, ResourceKind.IMAGE, call.reservation.image)
     for text, what in ((question.title, "the title"), (question.notes, "the notes")):
         if text:
             checks.line(text, what, LONGEST_LINE)
     named = question.capture, question.image, question.title, question.notes
     message = messages.Capture(*named, call.intent, question.untried, question.force_off, question.release)
     return await _send(call, lambda workflows: workflows.capture(call.reservation.id, message))
-
-
-async def _check_may_capture(call: Call, becomes: str) -> None:
-    """What it was made from, and what it becomes, if that is there. Raises ``Forbidden``."""
-    await call.must(Permission.CAPTURE, ResourceKind.IMAGE, call.reservation.image)
-    if becomes in await call.backend.read(catalog.names_of_all_images):
-        await call.must(Permission.CAPTURE, ResourceKind.IMAGE, becomes)
 
 
 @does(contract.resolve)

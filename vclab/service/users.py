@@ -113,7 +113,6 @@ def _given(question: Add) -> dict[str, Any]:
         public_keys=checks.public_keys,
         zone=checks.zone,
         affiliation=_affiliation,
-        imaging=bool,
     )
 
 

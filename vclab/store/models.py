@@ -74,7 +74,6 @@ class User(Retirable, Base):
     affiliation: Mapped[str]
     public_keys: Mapped[list[str]]
     zone: Mapped[str]
-    imaging: Mapped[bool] = mapped_column(default=False)  #: they may reserve for imaging
 
 
 class Endpoint(Retirable, Base):

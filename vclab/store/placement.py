@@ -122,9 +122,7 @@ def _why_not(
         return "the start has no time zone"
     if request.capture_at_end and not request.imaging:
         return "only what is reserved for imaging can be captured at its end"
-    if request.imaging and not (by.operator or user.imaging):
-        return f"{request.user} may not reserve for imaging"
-    why_not = _why_not_image(session, request.image) or _why_not_revision(session, request, by)
+    why_not = _why_not_image(session, request.image) or _why_not_revision(session, request)
     why_not = why_not or _why_not_dedicated(session, request, rules)
     why_not = why_not or limits.why_not_duration(rules.limits, request.seconds, by.operator)
     if not why_not and request.start is not None:
@@ -164,12 +162,10 @@ def _why_not_image(session: Session, name: str) -> str:
     return f"there is no image {name}{hint} `vclab images` lists all"
 
 
-def _why_not_revision(session: Session, request: ReserveRequest, by: Author) -> str:
+def _why_not_revision(session: Session, request: ReserveRequest) -> str:
     """Why a revision that is named can't be had; empty when it can, or none is."""
     if not request.revision:
         return ""
-    if not by.operator:
-        return "only operators try a revision that is not in production"
     if request.start is not None:
         return "a revision that is named is had at once, not for later"
     with suppress(NotFound):

@@ -171,7 +171,6 @@ def _catalog() -> None:
         sa.Column("affiliation", sa.String, nullable=False),
         sa.Column("public_keys", sa.JSON, nullable=False),
         sa.Column("zone", sa.String, nullable=False),
-        sa.Column("imaging", sa.Boolean, nullable=False),
         *_retirable(),
         sa.PrimaryKeyConstraint("login", name="pk_users"),
         sa.UniqueConstraint("uid", name="uq_users_uid"),

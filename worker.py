@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
@@ -30,7 +31,9 @@ from vclab.guests.linux import Linux
 from vclab.model.errors import Unreachable, VclabError
 from vclab.model.messages import looks_queue, site_queue
 from vclab.netboot.dnsmasq import Network
+from vclab.power.base import Bmc
 from vclab.power.control import Power
+from vclab.process import harden
 from vclab.provisioning import registry
 from vclab.provisioning.kind import Metal, Surroundings
 from vclab.secrets.store import SecretStore
@@ -55,7 +58,7 @@ def real_drivers(settings: Settings, store: Store, secrets: SecretStore) -> Driv
     reader, world = Reader(store), World(settings.fake)
     linux = Linux(settings.ssh_key, secrets, settings.management_addresses)
     lab_machines = LabMachines(store, linux, settings.rules())
-    power = Power(secrets.power_password, lambda bmc: lab_machines.shut_down(bmc.computer))
+    power = Power(_power_password(secrets), lambda bmc: lab_machines.shut_down(bmc.computer))
     surroundings = Surroundings(
         installation=settings.installation,
         endpoints=reader.endpoint,
@@ -73,6 +76,11 @@ def real_drivers(settings: Settings, store: Store, secrets: SecretStore) -> Driv
     if settings.fake.enabled:
         guests[FakeGuest.name] = FakeGuest(world)
     return Drivers(registry.build(surroundings, pretended=settings.fake.enabled), guests, secrets, power)
+
+
+def _power_password(secrets: SecretStore) -> Callable[[Bmc], str]:
+    """The password of a BMC, for where it is switched now."""
+    return lambda bmc: secrets.power_password(bmc.password_ref, str(bmc.address), bmc.fingerprint)
 
 
 def _metal(settings: Settings, reader: Reader, power: Power) -> Metal:
@@ -167,7 +175,7 @@ async def run(settings: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     store = open_store(settings.database)
     store.check()
-    secrets = SecretStore(settings.secrets_dir)
+    secrets = SecretStore(settings.secrets_dir, settings.keys_folder, settings.site)
     runtime = metrics.serve(settings.metrics.address) if settings.metrics.address else None
     client = await connect(settings.temporal, runtime=runtime)
     if "workflows" in settings.roles:
@@ -211,6 +219,7 @@ def _leave_at_last() -> None:
 
 def main() -> None:
     """Run the worker; exit 0 when asked to stop, 5 when something it needs is not there."""
+    harden()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("asyncssh").setLevel(logging.WARNING)  # at INFO it tells each connection and channel
     code = 0

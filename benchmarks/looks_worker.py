@@ -148,7 +148,9 @@ async def run() -> None:
     client = await connect(settings.temporal)
     await search_attributes.register(client)
     report = Report(buffer)
-    drivers = worker.real_drivers(settings, store, SecretStore(settings.secrets_dir))
+    drivers = worker.real_drivers(
+        settings, store, SecretStore(settings.secrets_dir, settings.keys_folder, settings.site)
+    )
     _occupy(drivers.guests["fake"]._world)  # type: ignore[attr-defined]  # one world, in memory, of this process
     beside = Worker(client, task_queue=QUEUE, workflows=[Looked], workflow_runner=sandbox.sandbox())
     workers = [*worker.build(client, settings, store, drivers), beside]

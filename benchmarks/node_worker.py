@@ -32,7 +32,9 @@ async def run() -> None:
     store = open_store(settings.database)
     client = await connect(settings.temporal)
     await search_attributes.register(client)
-    drivers = worker.real_drivers(settings, store, SecretStore(settings.secrets_dir))
+    drivers = worker.real_drivers(
+        settings, store, SecretStore(settings.secrets_dir, settings.keys_folder, settings.site)
+    )
     beside = Worker(
         client,
         task_queue=bare.QUEUE,

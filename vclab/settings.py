@@ -165,6 +165,50 @@ class MetricsSettings(Section):
     address: Listen = ""  #: ADDRESS:PORT; empty: no page
 
 
+def _url(text: str) -> str:
+    """Raises ``ValueError``."""
+    if text and not re.fullmatch(r"https?://[A-Za-z0-9.:\[\]-]+", text):
+        raise ValueError(f"must be a URL without a path, such as https://lab.example.org, not {text!r}")
+    return text
+
+
+class ApiLimitSettings(Section):
+    """What the API server takes from those who ask it. Each server counts by itself."""
+
+    body: int = Field(1 << 20, ge=1024, le=1 << 30)  #: bytes of a request's body
+    head_seconds: Wait = 10  #: until all headers of a request have come
+    body_seconds: Wait = 30  #: until all of its body has
+    answer_seconds: Wait = 30  #: until a part of the answer is taken
+    connections: int = Field(2000, ge=1, le=1_000_000)  #: open at one time
+    requests: int = Field(500, ge=1, le=100_000)  #: answered at one time
+    person_rate: float = Field(20.0, gt=0, le=1e6)  #: requests a second of one person, on the average
+    person_burst: int = Field(200, ge=1, le=1_000_000)  #: and at once
+    address_rate: float = Field(100.0, gt=0, le=1e6)  #: of one address, whoever is behind it
+    address_burst: int = Field(2000, ge=1, le=1_000_000)
+    stranger_rate: float = Field(1.0, gt=0, le=1e6)  #: of one address, with a token that is not known, or none
+    stranger_burst: int = Field(60, ge=1, le=1_000_000)
+
+
+class ApiSettings(Section):
+    """The API server, ``vclab-api`` (docs/api.md)."""
+
+    listen: Annotated[Listen, Field(min_length=1)] = "127.0.0.1:8080"
+    url: Annotated[str, AfterValidator(_url)] = ""  #: as people reach it; empty: by TLS or not, at ``listen``
+    tls_cert: Path | None = None  #: with the chain; none: plain HTTP, behind a proxy or on this machine only
+    tls_key: Path | None = None
+    trusted_proxies: tuple[Network, ...] = ()  #: whose word of where a request comes from is taken
+    metrics: Listen = ""  #: ADDRESS:PORT of its page for Prometheus; empty: no page
+    stop_seconds: Wait = 30  #: requests that run have so long when it is asked to stop
+    limits: ApiLimitSettings = ApiLimitSettings()
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        """Raises ``ValueError``."""
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("TLS needs both tls_cert and tls_key, or neither")
+        return self
+
+
 class LimitSettings(Section):
     """What a user may ask for, in seconds. Operators pass these, nobody passes a claim."""
 
@@ -271,6 +315,7 @@ class LibrarySettings(Section):
     """Seconds; what was captured at the end of its reservation is a test revision so long."""
     verify_every: Length = 30 * 86400  #: seconds; each copy is read back so often; 0: never
     rate: int = Field(0, ge=0, le=1_000_000)  #: MiB/s that reading back and sending take at most; 0: no limit
+    largest_file: int = Field(1 << 40, ge=1)  #: bytes of a file that somebody sends
     night: Annotated[str, AfterValidator(_night)] = ""
     """"22:00-06:00 Europe/Berlin": when copies that nobody waits for are made and read back; empty: at any time."""
 
@@ -303,6 +348,7 @@ class Settings(BaseSettings):
     site: Name = "default"  #: whose hardware this machine's worker reaches
     database: str = "sqlite:////var/lib/vclab/vclab.db"
     secrets_dir: Path = Path("/var/lib/vclab/secrets")
+    secret_keys: Path | None = None  #: the folder of the keys to which they are sealed; none: "keys" beside them
     ssh_key: Path = Path("/var/lib/vclab/id_ed25519")  #: the management node's key to the computers
     management_addresses: tuple[str, ...] = ()  #: private addresses or prefixes that computers always let in
     tenant_networks: tuple[Network, ...] = ()  #: that users' computers are in; a BMC in one of them is warned of
@@ -315,6 +361,7 @@ class Settings(BaseSettings):
     temporal: TemporalSettings = TemporalSettings()
     worker: WorkerSettings = WorkerSettings()
     metrics: MetricsSettings = MetricsSettings()
+    api: ApiSettings = ApiSettings()
     looks: LookSettings = LookSettings()
     waits: WaitSettings = WaitSettings()
     limits: LimitSettings = LimitSettings()
@@ -353,6 +400,11 @@ class Settings(BaseSettings):
         """Its files are there, and fit together. Raises ``ValueError``."""
         connection(self.temporal)
         return self
+
+    @property
+    def keys_folder(self) -> Path:
+        """Where the keys of the secrets are."""
+        return self.secret_keys or self.secrets_dir.parent / "keys"
 
     def rules(self, affiliation: str = "") -> Rules:
         """The part of the settings that the store goes by, for people of this affiliation."""

@@ -12,9 +12,10 @@ from temporalio.client import Client
 from temporalio.testing import ActivityEnvironment
 
 from activities.reconcile import RowReconciler
+from tests.secret_store import secret_store
 from tests.store.lab import RULES
 from vclab.model.states import Purpose
-from vclab.secrets.store import SecretMissing, SecretStore
+from vclab.secrets.references import SecretMissing
 from vclab.store import catalog, tenures
 from vclab.store.engine import open_store
 
@@ -38,7 +39,7 @@ class Idle:
 
 async def test_only_those_of_released_tenures(tmp_path: Path) -> None:
     """Held ones, unknown ones, and the endpoints' stay."""
-    store, secrets = open_store(f"sqlite:///{tmp_path}/vclab.db"), SecretStore(tmp_path / "secrets")
+    store, secrets = open_store(f"sqlite:///{tmp_path}/vclab.db"), secret_store(tmp_path / "secrets")
     store.migrate()
     store.run(lambda s: catalog.put_lab_computer(s, "lab1"))
     for holder in ("r1", "r2"):

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
+from tests.secret_store import secret_store
 from vclab.cli.app import run
 from vclab.model.catalog import Endpoint, IdentityPool, Image, User
 from vclab.provisioning.vsphere.data import ImageData
@@ -119,6 +120,7 @@ def installation(tmp_path: Path, nobody_listens: str, monkeypatch: pytest.Monkey
         people.alice.address = "198.51.100.1"
         """
     )
+    secret_store(tmp_path / "secrets")
     monkeypatch.setenv("VCLAB_CONFIG", str(file))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     log_in(monkeypatch, "root")

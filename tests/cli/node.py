@@ -17,6 +17,7 @@ import worker
 from activities.drivers import Drivers
 from activities.reader import Reader
 from tests.fakes import FakeGuest, FakeModule, World
+from tests.secret_store import secret_store
 from tests.temporal_server import free_ports
 from vclab.fake_world import World as Pretended
 from vclab.lab import tools
@@ -58,6 +59,7 @@ class Node:
             self.settings: Settings = load()
         self.store: Store = open_store(self.settings.database)
         self.store.migrate()
+        secret_store(folder / "secrets")
         self.world, self.pretended = World(), Pretended()
         self.folder, self._port = folder, port
         self._loop = asyncio.new_event_loop()

@@ -19,6 +19,7 @@ from temporalio.client import Client
 from tests.cli.conftest import Command, Said, fill, log_in
 from tests.cli.node import Node
 from tests.fakes import World
+from tests.secret_store import secret_store
 from tests.workflows.tampered import Sleeper
 from vclab.cli.app import run
 from vclab.cli.progress import Lines
@@ -302,14 +303,12 @@ def test_connect_prints_a_command_that_keeps_working(vclab: Command, world: Worl
 
 
 def test_the_password_is_shown_on_demand(vclab: Command, node: Node) -> None:
-    from vclab.secrets.store import SecretStore
-
     reservation = vclab("reserve", "debian-12", "--for", "1h", "--json").json["id"]
     vclab("connect", reservation, "--password").one_line_error(3, "no password")
     with node.store.read() as session:
         view = reservations.view(session, reservation)
     assert view is not None
-    SecretStore(node.folder / "secrets").put(view.password_ref, "once-only")
+    secret_store(node.folder / "secrets").put(view.password_ref, "once-only")
     said = vclab("connect", reservation, "--password")
     assert (said.code, said.out) == (0, "once-only\n")
 

@@ -14,10 +14,12 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Command, Said
+from tests.secret_store import secret_store
 from tests.vcsim import VcsimProcess
 from vclab.model.errors import Unreachable
 from vclab.model.intents import Outcome
 from vclab.model.inventory import Amounts, DatastoreFacts, HostFacts, Inventory
+from vclab.secrets.references import Destination
 from vclab.store import claims, intents, pools
 from vclab.store.engine import open_store
 
@@ -64,7 +66,7 @@ def test_add_check_list_show(add: Callable[..., Said], vclab: Command, vcenter: 
     assert [(s["name"], s["usable"]) for s in added["datastores"]] == [("ds1", True)]
     assert added["missing_masters"] == []
     secret = tmp_path / "secrets" / "endpoint" / "vc2"
-    assert secret.read_text() == vcenter.password
+    assert kept(tmp_path, vcenter) == vcenter.password and vcenter.password not in secret.read_text()
     assert [oct(p.stat().st_mode & 0o777) for p in (secret, secret.parent, secret.parents[1])] == [
         "0o600",
         "0o700",
@@ -259,6 +261,12 @@ def test_an_image_is_added_when_an_endpoint_has_its_master(add: Callable[..., Sa
     assert vclab(*second, "--unchecked", "--json").json["revision"] == 2
 
 
+def kept(folder: Path, vcenter: VcsimProcess, name: str = "vc2") -> str:
+    """The password that would be sent to the vCenter."""
+    there = Destination(vcenter.url, vcenter.fingerprint)
+    return secret_store(folder / "secrets").get(f"endpoint/{name}", there)
+
+
 def test_a_failed_write_leaves_the_old_entry_and_password(
     add: Callable[..., Said], vclab: Command, vcenter: VcsimProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -279,9 +287,9 @@ def test_a_failed_write_leaves_the_old_entry_and_password(
     assert vclab("endpoint", "show", "vc2", "--json").json == before
     assert [path.name for path in secrets.iterdir()] == ["vc2"]
     changed = tried().json
-    (kept,) = secrets.iterdir()
-    assert (changed["cpu_overcommit"], changed["password_ref"]) == (2, f"endpoint/{kept.name}")
-    assert kept.read_text() == vcenter.password and kept.name != "vc2"
+    (file,) = secrets.iterdir()
+    assert (changed["cpu_overcommit"], changed["password_ref"]) == (2, f"endpoint/{file.name}")
+    assert kept(tmp_path, vcenter, file.name) == vcenter.password and file.name != "vc2"
     assert vclab("endpoint", "check", "vc2").code == 0
 
 
@@ -308,7 +316,7 @@ def test_edit_tries_first(
     vclab("endpoint", "edit", "vc2", "--public-network", "students").one_line_error(3, "has a network 'students'")
     typed("wrong\n")
     vclab("endpoint", "edit", "vc2", "--password").one_line_error(3, "refuses the user")
-    assert (tmp_path / "secrets/endpoint/vc2").read_text() == vcenter.password
+    assert kept(tmp_path, vcenter) == vcenter.password
     assert vclab("endpoint", "edit", "vc2", "--cpu-overcommit", "2", "--json").json["hosts"][0]["cpus"] == 16
     vclab("endpoint", "edit", "vc2", "--certificate").one_line_error(3, "confirm it by --fingerprint")
     opened = open_store(f"sqlite:///{store}")
@@ -319,7 +327,7 @@ def test_edit_tries_first(
     opened.close()
     typed("another\n")
     vclab("endpoint", "edit", "vc2", "--site", "south", "--password").one_line_error(3, "while it is used by r7; try")
-    assert (tmp_path / "secrets/endpoint/vc2").read_text() == vcenter.password
+    assert kept(tmp_path, vcenter) == vcenter.password
     vclab("endpoint", "edit", "vc9").one_line_error(4, "there is no endpoint 'vc9'")
     (tmp_path / "secrets/endpoint/vc2").unlink()
     vclab("endpoint", "check", "vc2").one_line_error(1, "no secret is stored under endpoint/vc2")
@@ -372,7 +380,7 @@ def test_at_a_terminal(vclab: Command, store: Path, vcenter: VcsimProcess, insta
     code, text = _terminal(words, [("Type yes", "yes"), ("Password of", vcenter.password)])
     assert code == 0, text
     assert vcenter.password not in text  # no echo
-    assert (tmp_path / "secrets/endpoint/vc2").read_text() == vcenter.password
+    assert kept(tmp_path, vcenter) == vcenter.password
     code, text = _terminal([*words[:2], "vc3", *words[3:]], [("Type yes", "no")])
     assert code == 3
     assert "was not confirmed" in text

@@ -18,8 +18,10 @@ import sqlalchemy as sa
 
 from tests.cli.conftest import Command, Said, log_in
 from tests.cli.node import Node
+from tests.secret_store import secret_store
 from tests.vcsim import VcsimProcess
 from vclab.local import doctor
+from vclab.secrets.references import Destination
 from vclab.store import migrations
 from vclab.store.engine import open_store
 from vclab.temporal import schedules
@@ -56,10 +58,7 @@ def key(tmp_path: Path, installation: Path) -> Path:
 def secrets(tmp_path: Path) -> Path:
     """The secrets' folder with one secret."""
     folder = tmp_path / "secrets"
-    (folder / "endpoint").mkdir(parents=True)
-    (folder / "endpoint" / "vc1").write_text("secret")
-    for path in (folder, folder / "endpoint", folder / "endpoint" / "vc1"):
-        path.chmod(0o600 if path.is_file() else 0o700)
+    secret_store(folder).put("endpoint/vc1", "secret", Destination("https://vc1.example.edu/sdk", "ab" * 32))
     return folder
 
 
@@ -120,6 +119,31 @@ def test_secrets_that_others_can_read(checks: Checks, secrets: Path) -> None:
     assert found["todo"] == f"chown -R root {secrets}"
 
 
+def test_secrets_that_are_not_sealed_or_whose_key_is_lost(checks: Checks, secrets: Path, tmp_path: Path) -> None:
+    file, key = secrets / "endpoint" / "vc1", tmp_path / "keys" / "site-default.key"
+    sealed, ring = file.read_text(), key.read_text()
+    file.write_text("secret")
+    assert checks()["secrets"] == {
+        "name": "secrets",
+        "ok": False,
+        "found": "1 are not sealed: endpoint/vc1",
+        "todo": "vclab secrets rotate",
+    }
+    file.write_text('{"vclab-secret": 1}')
+    assert checks()["secrets"]["found"] == "endpoint/vc1 is damaged"
+    file.write_text(sealed)
+    key.chmod(0o644)
+    assert checks()["secrets"]["todo"] == f"chmod 600 {key}"
+    key.unlink()
+    assert checks()["secrets"]["found"] == f"there are no keys in {tmp_path}/keys"
+    (tmp_path / "keys" / "site-default.pub").unlink()
+    secret_store(secrets)
+    assert "1 are sealed to keys that are lost" in checks()["secrets"]["found"]
+    key.write_text(ring)
+    key.chmod(0o600)
+    assert checks()["secrets"]["ok"]
+
+
 def test_the_management_key(checks: Checks, key: Path, secrets: Path) -> None:
     found = checks()["management key"]
     assert found["ok"]
@@ -153,7 +177,7 @@ def test_the_schema_is_brought_up_to_date(
     _set_version(tmp_path, "0000")
     assert checks()["database"]["todo"] == "run `vclab store migrate`"
     monkeypatch.setattr("vclab.local.store.may_write", lambda folder: False)
-    vclab("store", "migrate").one_line_error(3, "only root and the worker's account can migrate")
+    vclab("store", "migrate").one_line_error(3, "only root and the worker's account can do this")
 
 
 def test_a_file_that_root_makes_is_the_workers(vclab: Command, tmp_path: Path) -> None:
@@ -270,9 +294,10 @@ def test_a_whole_set_up_and_its_faults(setup: SetUp) -> None:
     shutil.move(vcenter.datastore("ds1") / "away", vcenter.datastore("ds1") / "debian")
 
     secret = node.folder / "secrets/endpoint/vc1"
-    secret.write_text("another")
+    right, there = secret.read_text(), Destination(vcenter.url, vcenter.fingerprint)
+    secret_store(node.folder / "secrets").put("endpoint/vc1", "another", there)
     assert "refuses the user" in setup.checks()["endpoint vc1"]["found"]
-    secret.write_text(vcenter.password)
+    secret.write_text(right)
 
     vcenter.stop()
     assert "connection refused" in setup.checks()["endpoint vc1"]["found"]

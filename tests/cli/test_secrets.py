@@ -1,72 +1,59 @@
-"""The secret store on a disk that is full, and where somebody plants links."""
+"""``vclab secrets``: the keys of an installation, and what lay in plain text before."""
 
-import errno
 from pathlib import Path
 
 import pytest
 
-from vclab.model.errors import Refused, Unreachable
-from vclab.secrets.store import SecretStore, of_tenure
+from tests.cli.conftest import ENDPOINT, Command
+from tests.secret_store import secret_store
+from vclab.secrets.references import Destination
+from vclab.secrets.store import SecretStore
+
+THERE = Destination(ENDPOINT.url, ENDPOINT.fingerprint)
 
 
-def test_nothing_is_left_of_what_could_not_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    store = SecretStore(tmp_path / "secrets")
-    first = store.generate("tenure/vm01/1/root")
-
-    def full(_: int) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    with monkeypatch.context() as disk:
-        disk.setattr("os.fsync", full)
-        with pytest.raises(Unreachable, match=f"{tmp_path}/secrets can't be written now: No space left on device"):
-            store.generate("tenure/vm01/2/root")
-    assert [path.name for path in (tmp_path / "secrets").rglob("*") if path.is_file()] == ["root"]
-    assert store.generate("tenure/vm01/1/root") == first
-    assert store.generate("tenure/vm01/2/root") != first
-
-
-def test_a_planted_folder_leads_nowhere(tmp_path: Path) -> None:
-    """The worker's account may write there; root follows it nowhere: not to read, to write or to remove."""
-    elsewhere, store = tmp_path / "elsewhere", SecretStore(tmp_path / "secrets")
-    elsewhere.mkdir()
-    (elsewhere / "vc").write_text("of others")
-    store.put("tenure/vm01/1/root", "ours")
-    (tmp_path / "secrets" / "endpoint").symlink_to(elsewhere)
-    for act in (
-        lambda: store.get("endpoint/vc"),
-        lambda: store.put("endpoint/vc", "new"),
-        lambda: store.forget("endpoint/vc"),
-        lambda: store.under("endpoint", 1),
-    ):
-        with pytest.raises(Refused, match=r"symbolic link in .*/secrets/endpoint"):
-            act()
-    store.forget("endpoint")  # the link itself
-    assert (elsewhere / "vc").read_text() == "of others" and not (tmp_path / "secrets" / "endpoint").exists()
+def test_the_first_keys_and_plain_files(vclab: Command, store: Path, tmp_path: Path) -> None:
+    """An installation of before: a password goes on only to where the database says it goes now."""
+    for file in (tmp_path / "keys").iterdir():
+        file.unlink()
+    (tmp_path / "secrets/endpoint").mkdir(parents=True)
+    (tmp_path / "secrets/endpoint/vc1").write_text("battery-staple")
+    assert vclab("secrets", "status").code == 1
+    said = vclab("secrets", "rotate")
+    assert (said.code, said.out) == (0, f"1 secrets are sealed to the newest keys in {tmp_path}/keys\n")
+    assert f"endpoint/vc1 lay in plain text; from now on it is sent to {THERE} only: check that" in said.err
+    assert (
+        SecretStore(tmp_path / "secrets", tmp_path / "keys", "default").endpoint_password(ENDPOINT) == "battery-staple"
+    )
+    assert "battery-staple" not in said.out + said.err + (tmp_path / "secrets/endpoint/vc1").read_text()
+    assert vclab("secrets", "status").code == 0
 
 
-def test_a_planted_file_is_neither_read_nor_written(tmp_path: Path) -> None:
-    other, store = tmp_path / "shadow", SecretStore(tmp_path / "secrets")
-    other.write_text("of others")
-    store.put("endpoint/vc", "ours")
-    planted = tmp_path / "secrets" / "endpoint" / "vc"
-    planted.unlink()
-    planted.symlink_to(other)
-    with pytest.raises(Refused, match="symbolic link"):
-        store.get("endpoint/vc")
-    store.put("endpoint/vc", "ours again")  # takes the link's place
-    assert other.read_text() == "of others" and store.get("endpoint/vc") == "ours again"
-    planted.unlink()
-    planted.symlink_to(other)
-    store.forget("endpoint/vc")
-    assert other.exists() and not planted.is_symlink()
+def test_what_nothing_uses_is_named(vclab: Command, store: Path, tmp_path: Path) -> None:
+    (tmp_path / "secrets/endpoint").mkdir(parents=True)
+    (tmp_path / "secrets/endpoint/old").write_text("x")
+    said = vclab("secrets", "rotate", "--json")
+    assert said.code == 1 and said.json["failed"] == ["endpoint/old: nothing in the database uses it"]
 
 
-def test_a_secret_is_given_only_to_whom_it_belongs(tmp_path: Path) -> None:
-    store = SecretStore(tmp_path / "secrets")
-    store.put("endpoint/vc", "the vCenter's")
-    for reference in ("endpoint/vc", "tenure/vm01/11/login", "tenure/vm02/1/login", "tenure/vm01/1"):
-        with pytest.raises(Refused, match="is no secret of generation 1 of vm01"):
-            of_tenure(reference, "vm01", 1)
-    assert of_tenure("tenure/vm01/1/login", "vm01", 1)
-    with pytest.raises(Refused, match="no password of an endpoint"):
-        store.endpoint_password("tenure/vm01/1/login")
+def test_status_counts_and_opens_nothing(vclab: Command, store: Path, tmp_path: Path) -> None:
+    secrets = secret_store(tmp_path / "secrets")
+    secrets.put("endpoint/vc1", "battery-staple", THERE)
+    (before,) = secrets.keys.ring("site-default")
+    assert vclab("secrets", "rotate").code == 0
+    (tmp_path / "keys/api.key").unlink()
+    found = {ring["reader"]: ring for ring in vclab("secrets", "status", "--json").json["rings"]}
+    newest, older = found["site-default"]["keys"]
+    assert older["id"] == before.id and newest["made"] == before.made_at.date().isoformat()
+    assert found["site-default"]["newest"] == 1 and not found["api"]["private"]
+    (tmp_path / "keys/site-default.key").unlink()
+    (tmp_path / "keys/site-default.pub").unlink()
+    secret_store(tmp_path / "secrets")
+    said = vclab("secrets", "status")
+    assert said.code == 1 and said.out.splitlines()[-1].split()[-1] == "1", "lost"
+
+
+def test_others_may_not(vclab: Command, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vclab.local.secrets.may_write", lambda folder: False)
+    for verb in ("rotate", "status"):
+        vclab("secrets", verb).one_line_error(3, "only root and the account whose secrets these are")

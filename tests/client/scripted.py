@@ -60,9 +60,19 @@ class Scripted:
         first, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")[:-2]
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
         method, target, _ = first.split(" ")
-        asked = Asked(method, target, headers, await reader.readexactly(int(headers.get("content-length", "0"))))
+        if headers.get("transfer-encoding") == "chunked":
+            body = b"".join([piece async for piece in _chunks(reader)])
+        else:
+            body = await reader.readexactly(int(headers.get("content-length", "0")))
+        asked = Asked(method, target, headers, body)
         self.asked.append(asked)
         return script(asked)
+
+
+async def _chunks(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
+    while size := int(await reader.readline(), 16):
+        yield (await reader.readexactly(size + 2))[:-2]
+    await reader.readline()
 
 
 def _bytes(answer: Answer) -> bytes:

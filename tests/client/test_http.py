@@ -4,7 +4,7 @@ import asyncio
 import json
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from vclab.client import http
 from vclab.client.certificates import fingerprint_of, is_trusted, shown_by
 from vclab.client.contexts import Chosen, Context
 from vclab.client.http import Http
-from vclab.contract.use_case import Question, UseCase, get, post, users
+from vclab.contract.use_case import Content, Question, UseCase, get, post, users
 from vclab.contract.views import View
 from vclab.model.errors import Failed, Invalid, NotFound, Refused, Unreachable, VclabError
 
@@ -46,6 +46,17 @@ LOOK = UseCase("things.look", users(), False, Ask, Thing, get("/things/{name}"),
 LIST = UseCase("things.list", users(), False, Ask, tuple[Thing, ...], get("/things/of/{name}"), "List.")
 POKE = UseCase("things.poke", users(), True, Ask, Thing, post("/things/{name}/poke"), "Poke.")
 LONG = replace(POKE, long=True)
+SEND = replace(POKE, content=Content.SENT)
+FETCH: UseCase[Ask, AsyncIterator[bytes]] = UseCase(
+    "things.fetch",
+    users(),
+    False,
+    Ask,
+    AsyncIterator[bytes],
+    get("/things/{name}/c"),
+    "F.",
+    content=Content.ANSWERED,
+)
 THING = {"name": "x", "size": 1}
 
 
@@ -321,3 +332,50 @@ async def test_a_certificate_that_was_confirmed_is_enough_and_no_other_is(certif
         other = (certificates / f"{'alone' if name == 'own' else 'own'}.pem").read_text()
         with pytest.raises(Refused, match="not the one that was confirmed"):
             await client(server.url, certificate=other).call(LOOK, Ask(name="x"))
+
+
+# Files.
+
+
+async def pieces(*held: bytes) -> AsyncIterator[bytes]:
+    for each in held:
+        yield each
+
+
+async def test_a_file_is_the_body_and_the_question_stands_beside() -> None:
+    async with scripted(lambda asked: THING) as server:
+        made = client(server.url)
+        found = await made.send(SEND, Ask(name="x y", limit=7), pieces(b"ab", b"c" * 100_000))
+        await made.close()
+    (asked,) = server.asked
+    assert (found.size, asked.method, asked.target) == (1, "POST", "/api/v1/things/x%20y/poke?limit=7")
+    assert (len(asked.body), asked.headers["content-type"]) == (100_002, "application/octet-stream")
+    assert "idempotency-key" not in asked.headers
+
+
+async def test_a_file_is_sent_once_and_a_problem_is_told() -> None:
+    problem = Answer({"code": "refused", "detail": "no", "more": {"received": 3}}, 409)
+    answers = iter([problem, LOST])
+    async with scripted(lambda asked: next(answers)) as server:
+        made = client(server.url)
+        with pytest.raises(Refused, match="no") as error:
+            await made.send(SEND, Ask(name="x"), pieces(b"abc"))
+        assert error.value.more == {"received": 3}
+        with pytest.raises(Unreachable, match="was lost"):
+            await made.send(SEND, Ask(name="x"), pieces(b"abc"))
+        await made.close()
+    assert len(server.asked) == 2
+
+
+async def test_a_file_is_fetched_in_pieces() -> None:
+    answers = iter([Answer(b"x" * 200_000), Answer({"code": "not_found", "detail": "none"}, 404), LOST])
+    async with scripted(lambda asked: next(answers)) as server:
+        made = client(server.url)
+        found = [piece async for piece in await made.call(FETCH, Ask(name="x", limit=3))]
+        assert b"".join(found) == b"x" * 200_000 and len(found) > 1
+        assert (server.asked[0].target, server.asked[0].body) == ("/api/v1/things/x/c?limit=3", b"")
+        with pytest.raises(NotFound, match="none"):
+            [piece async for piece in await made.call(FETCH, Ask(name="x"))]
+        with pytest.raises(Unreachable, match="was lost"):
+            [piece async for piece in await made.call(FETCH, Ask(name="x"))]
+        await made.close()

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 import asyncssh
 import pytest
 
+from tests.secret_store import secret_store
 from vclab.guests.linux import Linux
 from vclab.guests.ssh import Patience, Shell
 from vclab.lab import disks, network, rootfs
@@ -27,7 +28,6 @@ from vclab.lab.parts import dnsmasq_command
 from vclab.lab.process_tree import Ended
 from vclab.model.errors import NotYet
 from vclab.model.plans import Becomes, Facts, StepInput, Target
-from vclab.secrets.store import SecretStore
 
 T = TypeVar("T")
 MANAGEMENT = "10.77.0.1"
@@ -106,7 +106,7 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         self.layout = Layout.of(folder)
         self.key = folder / "id_ed25519"
-        self.secrets = SecretStore(folder / "secrets")
+        self.secrets = secret_store(folder / "secrets")
         self.machines: list[Machine] = []
         self._master = self.layout.datastore / "debian-12.vmdk"
         self._dhcp: subprocess.Popen[bytes] | None = None

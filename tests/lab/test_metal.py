@@ -11,10 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.labfixture import Lab, eventually
-from vclab.lab import disks, processes, status
+from vclab.lab import disks, passwords, processes, status
 from vclab.lab.bmcs import Node, Runs
 from vclab.lab.stock import METAL_IMAGE, NODE_DISK_BYTES, NODES, StockNode
-from vclab.secrets.store import SecretStore
 
 pytestmark = pytest.mark.lab
 IPMI, REDFISH = NODES[0], NODES[3]
@@ -116,7 +115,7 @@ print(said.decode(errors="replace"))
 
 def test_its_console_is_seen_by_serial_over_lan(own: Lab) -> None:
     own.up()
-    password = SecretStore(own.layout.secrets).get(IPMI.password_ref)
+    password = passwords.of_bmc(own.layout, IPMI)
     command = [
         "ip",
         "netns",

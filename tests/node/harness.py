@@ -16,6 +16,7 @@ from typing import Any
 from temporalio.client import Client
 
 from tests.labfixture import VCLAB, Ran, eventually, run
+from tests.secret_store import secret_store
 from tests.temporal_server import free_ports
 from vclab.lab import tools
 from vclab.lab.parts import temporal_server
@@ -64,6 +65,7 @@ class Node:
         self.settings_file.write_text(filled + settings)
         self.store: Store = open_store(url)
         self.store.migrate()
+        secret_store(disk / "secrets")
         self.store.run(_seed)
         self.environment: dict[str, str] = {}
         """What worker and command line are given on top."""

@@ -24,6 +24,11 @@ PASSWORDS = {"endpoint/right": PASSWORD, "endpoint/wrong": "battery-staple"}
 _ADDRESSES = itertools.count(1)
 
 
+def password_of(bmc: Bmc) -> str:
+    """What is kept for a BMC."""
+    return PASSWORDS[bmc.password_ref]
+
+
 class Context:
     """A step's runner that remembers what it was told, and can be asked to stop."""
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from benchmarks.processes import free_port
-from tests.power.nodes import PASSWORDS, Context, Running, running
+from tests.power.nodes import Context, Running, password_of, running
 from tests.power.serial import Serial, Spoken, serving_serial
 from tests.power.test_drivers import HASTY, children, until_child
 from tests.power.test_hostile import Handler, send, serving
@@ -41,7 +41,7 @@ def node(serial: Serial, tmp_path: Path) -> Iterator[Running]:
 
 
 def switch(answer: float = 30.0) -> Power:
-    return Power(PASSWORDS.__getitem__, limits=Limits(answer=answer))
+    return Power(password_of, limits=Limits(answer=answer))
 
 
 class Stop:

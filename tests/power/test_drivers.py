@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.power.nodes import PASSWORD, PASSWORDS, Context, Running, running
+from tests.power.nodes import PASSWORD, PASSWORDS, Context, Running, password_of, running
 from vclab.lab.bmcs import Fault
 from vclab.model.errors import Fenced, Interrupted, StepFailed, Unreachable, VclabError
 from vclab.power.base import Bmc, Boot, BootDevice, LoginRefused, PowerState
@@ -39,7 +39,7 @@ with_bmc = pytest.mark.parametrize("node", WITH_BMC, indirect=True)
 def switch(node: Running, answer: float = 30.0, confirm: float = 20.0) -> Power:
     """For this node; patient, unless said otherwise."""
     limits = Limits(answer=answer, confirm=confirm, wake=confirm, shut_down=confirm, turn=30.0)
-    return Power(PASSWORDS.__getitem__, lambda bmc: node.shut_down(), limits)
+    return Power(password_of, lambda bmc: node.shut_down(), limits)
 
 
 def children() -> list[int]:
@@ -214,7 +214,7 @@ def test_why_it_could_not_be_shut_down_is_told(node: Running, error: type[VclabE
     with pytest.raises(
         error, match=r"n1: 'off' failed: it \(wol .*\) can't be shut down: the machine shows another host"
     ):
-        Power(PASSWORDS.__getitem__, refused).off(node.bmc(), Context())
+        Power(password_of, refused).off(node.bmc(), Context())
     assert node.node.power == "on"
 
 

@@ -32,7 +32,7 @@ REFUSALS: list[tuple[Callable[[Power, Context], object], str]] = [
 
 @pytest.mark.parametrize(("call", "reason"), REFUSALS)
 def test_it_is_refused(call: Callable[[Power, Context], object], reason: str) -> None:
-    def password(reference: str) -> str:
+    def password(bmc: Bmc) -> str:
         raise AssertionError("nothing was to be touched")
 
     run = Context()
@@ -44,7 +44,7 @@ def test_it_is_refused(call: Callable[[Power, Context], object], reason: str) ->
 @pytest.mark.parametrize("password", ["", "two\nlines", "much-too-long-for-ipmi"])
 def test_what_is_no_password_is_not_sent(password: str) -> None:
     with pytest.raises(Refused, match="password") as refusal:
-        Power(lambda reference: password).status(IPMI, Context())
+        Power(lambda bmc: password).status(IPMI, Context())
     assert not password or password not in str(refusal.value)
 
 

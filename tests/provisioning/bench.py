@@ -72,14 +72,14 @@ class Bench:
             fingerprint=self.simulator.fingerprint,
         )
         self.module = self.new_module()
-        self._session = Session(self.endpoint, lambda ref: self.password, 4)
+        self._session = Session(self.endpoint, lambda entry: self.password, 4)
 
     def new_module(self, installation: str = "vclab", data: EndpointData | None = None, **endpoint: Any) -> VSphere:
         """Another module, with a session of its own, as another worker would have."""
         entry = Endpoint(**{**self.endpoint.__dict__, **endpoint})
         if data is not None:
             entry = replace(entry, module_data=data.encoded())
-        return VSphere(lambda name: entry, lambda ref: self.password, installation, 4, self.leases)
+        return VSphere(lambda name: entry, lambda entry: self.password, installation, 4, self.leases)
 
     def close(self) -> None:
         """End it all."""

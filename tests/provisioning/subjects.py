@@ -143,7 +143,7 @@ def _bare_metal(request: pytest.FixtureRequest, stack: ExitStack) -> Subject:
     key = asyncssh.generate_private_key("ssh-ed25519")
     key.write_private_key(folder / "key")
     metal = Metal(
-        power=Power(nodes.PASSWORDS.__getitem__),
+        power=Power(nodes.password_of),
         network=network,
         shared=False,
         ssh_key=folder / "key",

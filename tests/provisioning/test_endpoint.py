@@ -13,6 +13,7 @@ from pyVmomi.SoapAdapter import SoapStubAdapter
 from benchmarks.vsphere import counted
 from tests.provisioning.bench import STEPS, Bench, FakeContext
 from tests.vcsim import certificate
+from vclab.model.catalog import Endpoint
 from vclab.model.errors import NotOurs, Refused, StepFailed, Unreachable
 from vclab.model.inventory import Policies, Policy
 from vclab.provisioning.vsphere import session as sessions
@@ -28,8 +29,8 @@ from vclab.provisioning.vsphere.site import open_site
 def test_a_wrong_password_is_told_and_not_repeated(bench: Bench) -> None:
     asked: list[str] = []
 
-    def wrong(reference: str) -> str:
-        asked.append(reference)
+    def wrong(endpoint: Endpoint) -> str:
+        asked.append(endpoint.password_ref)
         return "not it"
 
     session = Session(bench.endpoint, wrong, 4)

@@ -33,7 +33,7 @@ from vclab.secrets.store import SecretStore
 BECOMES = Becomes("c1", "captured", 1, reservation="r", computer="vm01", generation=1)
 WORDS = ("on", "off", "unknown")
 GUESTS: dict[str, Guest] = {
-    Linux.name: Linux(Path("key"), SecretStore(Path("secrets")), []),
+    Linux.name: Linux(Path("key"), SecretStore(Path("secrets"), Path("keys"), "default"), []),
     FakeGuest.name: FakeGuest(World()),
 }
 STRANGE = {(standalone.NAME, FakeGuest.name): {"fake.check_free", "fake.prepare"}}

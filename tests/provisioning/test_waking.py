@@ -8,6 +8,7 @@ import pytest
 
 from activities.lab_machines import LabMachines
 from tests.power.nodes import Context, running
+from tests.secret_store import secret_store
 from tests.store.lab import RULES
 from tests.targets import target_of
 from vclab.guests.linux import Linux
@@ -18,7 +19,6 @@ from vclab.model.power import PowerAddress
 from vclab.power.control import Power
 from vclab.provisioning import standalone
 from vclab.provisioning.standalone import Standalone
-from vclab.secrets.store import SecretStore
 from vclab.store import catalog, locks, power
 from vclab.store.engine import Store, open_store
 
@@ -40,7 +40,7 @@ def module_on(store: Store, tmp_path: Path, own: Power) -> Standalone:
         with store.read() as session:
             return catalog.group(session, endpoint)
 
-    machines = LabMachines(store, Linux(tmp_path / "id", SecretStore(tmp_path), ()), RULES)
+    machines = LabMachines(store, Linux(tmp_path / "id", secret_store(tmp_path), ()), RULES)
     return Standalone(
         group, lambda one: "", machines.sanitize, lambda one, context: machines.wake(own, one, context), 0.3
     )

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.secret_store import secret_store
 from tests.store.lab import RULES, inventory, seed
 from vclab.client.protocol import Client
 from vclab.model import messages
@@ -160,7 +161,7 @@ class Lab:
     def intents(self) -> list[Intent]:
         """What was asked for, oldest first."""
         with self.store.read() as session:
-            return intents.newest(session, 1000)
+            return intents.newest(session, 1000)[::-1]
 
 
 @pytest.fixture(scope="session")
@@ -188,6 +189,7 @@ def lab(tmp_path: Path, seeded: Path) -> Iterator[Lab]:
             "temporal": {"address": address},
         }
     )
+    secret_store(settings.secrets_dir)
     made = Lab(Scripted(settings))
     yield made
     made.store.close()

@@ -20,7 +20,6 @@ from vclab.model.intents import Author, Outcome, Verb
 from vclab.model.plans import Facts
 from vclab.model.reservations import ReservationView, ReserveRequest
 from vclab.model.states import Ending
-from vclab.secrets.store import SecretStore
 from vclab.service.actor import Actor, Authentication, Role
 from vclab.service.acts import LOOK
 from vclab.service.authentication import Account, authenticate
@@ -352,7 +351,7 @@ async def test_a_password_is_for_its_user(lab: Lab) -> None:
     with pytest.raises(Refused, match="SSH key"):
         await client.call(acts.password, named(view))
     reference = f"tenure/{view.computer}/{view.generation}/login"
-    SecretStore(lab.backend.settings.secrets_dir).put(reference, "s3cret")
+    lab.backend.secrets.put(reference, "s3cret")
     lab.store.run(lambda s: s.connection().exec_driver_sql(f"update reservations set password_ref='{reference}'"))
     assert (await client.call(acts.password, named(view))).password == "s3cret"
     assert [(intent.verb, intent.actor) for intent in lab.intents()] == [("acts.password", "alice")] * 2

@@ -8,6 +8,7 @@ from typing import TypeVar
 import pytest
 from pydantic import SecretStr
 
+from tests.secret_store import secret_store
 from tests.store.lab import NOW, RULES, inventory, seed
 from vclab.contract import computers, endpoints, hosts, images, users
 from vclab.contract.retiring import Disable, Named
@@ -34,6 +35,7 @@ IMAGE = images.Add(name="suse", master="[ds1] s/1/disk.vmdk", cpus=1, memory_mb=
 def backend(tmp_path: Path) -> Iterator[Backend]:
     """A lab with an image, an endpoint and computers."""
     settings = {"database": f"sqlite:///{tmp_path}/vclab.db", "secrets_dir": str(tmp_path), "operators": ("olga",)}
+    secret_store(tmp_path)
     made = Backend(Settings.model_validate(settings))
     made.store.migrate()
     made.store.run(seed)

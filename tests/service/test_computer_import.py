@@ -20,7 +20,6 @@ from vclab.contract.computer_import import MOST_LINES, Report, Table
 from vclab.contract.computer_table import read_table
 from vclab.contract.computers import Computer
 from vclab.contract.lab_machines import What
-from vclab.contract.use_case import Nothing
 from vclab.model.errors import Invalid, Refused, Unreachable
 from vclab.model.intents import Outcome
 from vclab.model.power import PowerAddress
@@ -53,7 +52,7 @@ def reported(error: Refused) -> Report:
 
 
 async def machines(root: Client) -> dict[str, Computer]:
-    return {each.name: each for each in await root.call(computers.listing, Nothing()) if each.kind == "lab"}
+    return {each.name: each for each in await root.call(computers.listing, computers.Which()) if each.kind == "lab"}
 
 
 # The file.
@@ -280,7 +279,10 @@ async def test_bmcs_are_logged_in_to_at_once_and_a_dead_one_delays_nobody(
     there = await machines(root)
     assert [there["m1"].power, there["m2"].power] == good
     kept = lab.backend.secrets.under("power", 2)
-    assert [lab.backend.secrets.power_password(each) for each in kept] == [PASSWORD] * 2
+    with lab.store.read() as session:
+        at = [power_store.address(session, name) for name in ("m1", "m2")]
+    assert sorted(each.password_ref for each in at) == kept
+    assert [lab.backend.secrets.power_password(e.password_ref, e.address, e.fingerprint) for e in at] == [PASSWORD] * 2
     same = await root.call(computer_import.write, table_of(text, password=None))
     assert same.same == 2, "nobody is asked again"
 
@@ -345,7 +347,10 @@ async def test_nothing_stays_when_it_is_cancelled_while_it_is_written(
     loop, heard = asyncio.get_running_loop(), threading.Event()
 
     async def try_all(call: object, attempts: list[power.Attempt], by: str) -> dict[str, power.Tried]:
-        return {a.name: power.Tried(a.name, PowerAddress(str(a.address), f"power/{a.name}/x"), "p") for a in attempts}
+        return {
+            a.name: power.Tried(a.name, a.group, PowerAddress(str(a.address), f"power/{a.name}/x"), "p")
+            for a in attempts
+        }
 
     put = catalog.put_lab_computers
 

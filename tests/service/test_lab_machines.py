@@ -195,7 +195,7 @@ async def test_no_password_stays_when_it_can_not_be_written(
 
     async def tried(*_: object) -> power.Tried:
         lab.store.run(lambda s: catalog.put_lab_computer(s, "m9", endpoint="metal", private_mac=MAC))
-        return power.Tried("m1", PowerAddress(DEAD, "power/m1/x"), "correct-horse")
+        return power.Tried("m1", "metal", PowerAddress(DEAD, "power/m1/x"), "correct-horse")
 
     monkeypatch.setattr(power, "tried", tried)
     with pytest.raises(Refused, match=f"the MAC {MAC} of m1 belongs to m9"):

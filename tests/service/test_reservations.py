@@ -233,10 +233,11 @@ async def test_the_audit_lists_acts_by_their_actor_and_what_they_were_upon(backe
     async def ids(**asked: object) -> list[str]:
         return [each.id for each in await perform(audit.listing, backend, OLGA, Asked.model_validate(asked))]
 
-    assert await ids() == ["i1", "i2", "i3"]
-    assert await ids(limit=2) == ["i2", "i3"]
+    assert await ids() == ["i3", "i2", "i1"]
+    assert await ids(limit=2) == ["i3", "i2"]
+    assert await ids(limit=2, cursor="i2") == ["i1"]
     assert await ids(user="olga") == ["i2"]
-    assert await ids(subject="3A4B5") == ["i1", "i2"]
+    assert await ids(subject="3A4B5") == ["i2", "i1"]
     assert await ids(subject="esx1") == []
     (one,) = await perform(audit.listing, backend, OLGA, Asked(user="olga"))
     assert (one.outcome, one.detail, one.for_user, one.account) == ("refused", "has ended", "alice", "root")

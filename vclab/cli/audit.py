@@ -65,7 +65,7 @@ def audit(
 
 
 async def _ask(client: Client, asked: Asked) -> tuple[tuple[Intent, ...], ZoneInfo]:
-    return await client.call(acts.listing, asked), await zone_for(client)
+    return (await client.call(acts.listing, asked))[::-1], await zone_for(client)
 
 
 def _row(intent: Intent, zone: ZoneInfo) -> tuple[str, ...]:

@@ -26,7 +26,6 @@ from vclab.contract import computers, events, lab_machines, power
 from vclab.contract.acts import MOST_REVISIONS
 from vclab.contract.computers import Computer, DetailedComputer, Reloaded
 from vclab.contract.retiring import Named
-from vclab.contract.use_case import Nothing
 from vclab.model.errors import Refused
 from vclab.model.power import PowerVerb
 
@@ -357,7 +356,7 @@ def list_(context: typer.Context, json: Json = False) -> None:
       vclab computer list
       vclab computer list --json
     """
-    asker(context).tell(computers.listing, Nothing(), json, _list)
+    asker(context).tell(computers.listing, computers.Which(), json, _list)
 
 
 @app.command("show")

@@ -13,7 +13,6 @@ from vclab.cli.tables import Column, Fit
 from vclab.contract import images
 from vclab.contract.images import DetailedImage, Image, ListedImage
 from vclab.contract.retiring import Disable, Named
-from vclab.contract.use_case import Nothing
 from vclab.model.catalog import DEFAULT_MODULE
 from vclab.model.errors import Failed
 
@@ -201,7 +200,7 @@ def list_(context: typer.Context, json: Json = False) -> None:
       vclab image list
       vclab image list --json
     """
-    asker(context).tell(images.listing, Nothing(), json, _list)
+    asker(context).tell(images.listing, images.Which(), json, _list)
 
 
 @app.command("show")

@@ -1,5 +1,6 @@
 """``vclab image import …``: the verbs of an image's revisions and their bytes."""
 
+from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -7,16 +8,23 @@ import typer
 
 from vclab.cli import module_fields
 from vclab.cli.asking import asker, given
+from vclab.cli.client import client_of
+from vclab.cli.errors import Usage
 from vclab.cli.events import tell
 from vclab.cli.image import Cpus, GuestId, GuestName, Memory, Module, Ports, Root, Title, app
-from vclab.cli.output import fields, say, table
+from vclab.cli.output import fields, say, say_json, table
 from vclab.cli.params import AsUser, ImageName, Json
+from vclab.cli.running import run
 from vclab.cli.tables import Column, Fit
 from vclab.cli.times import clock
-from vclab.cli.transfers import sized
+from vclab.cli.transfers import Progress, sized
+from vclab.client.protocol import Client
+from vclab.client.transfers import fetched, sent
 from vclab.contract import events, library
 from vclab.contract.library import CopyView, Exported, RevisionView
 from vclab.contract.retiring import Named
+from vclab.model.errors import Refused
+from vclab.model.typed import quoted
 
 HISTORY = (
     Column("REVISION", right=True),
@@ -44,6 +52,7 @@ Dedicated = Annotated[
 InRepository = Annotated[
     str | None, typer.Option("--repository", help="Where it is kept [default: the only one].", show_default=False)
 ]
+OnServer = Annotated[bool, typer.Option("--on-server", help="The file is where the server runs, not here.")]
 Revision = Annotated[int | None, typer.Option("--revision", help="[default: in production]", show_default=False)]
 Notes = Annotated[str, typer.Option("--notes", help="What is new in it.")]
 
@@ -80,12 +89,14 @@ def import_(
     sets: module_fields.Sets = None,
     notes: Notes = "",
     repository: InRepository = None,
+    on_server: OnServer = False,
     json: Json = False,
 ) -> None:
     """Take a disk image into the library, as a new revision.
 
     The first revision of an image is in production at once; others are for tests until `vclab image promote`. What is
-    not given is as in the revision in production. Content is kept as it is read, and its SHA-256 with it.
+    not given is as in the revision in production. Content is kept as it is read, and its SHA-256 with it. The file
+    is sent to the server first; what was sent in part is gone on with.
 
     \b
     Examples:
@@ -94,6 +105,9 @@ def import_(
     """
     data = module_fields.typed(sets, {"guest_id": guest_id})
     question = given(context, library.Import, data=data)
+    if not on_server:
+        transfer = _sent(client_of(context), Path(file), repository)
+        question = question.model_copy(update={"file": "", "transfer": transfer})
     asker(context).tell(library.import_image, question, json, _tell)
 
 
@@ -104,6 +118,7 @@ def export(
     file: Annotated[str, typer.Argument(metavar="FILE", help="A new file.", show_default=False)],
     revision: Revision = None,
     format: Annotated[str, typer.Option("--format", help="qcow2, vmdk or raw.")] = "qcow2",
+    on_server: OnServer = False,
     json: Json = False,
     as_user: AsUser = "",
 ) -> None:
@@ -114,7 +129,19 @@ def export(
       vclab image export debian-12 /tmp/debian-12.qcow2
       vclab image export debian-12 /tmp/debian-12.vmdk --revision 3 --format vmdk
     """
-    asker(context).tell(library.export_image, given(context, library.Export), json, _exported)
+    ask, question = asker(context), given(context, library.Export)
+    if on_server:
+        ask.tell(library.export_image, question, json, _exported)
+        return
+    if Path(file).exists():
+        raise Refused(f"{quoted(file)} exists", "give another name")
+    made = ask(library.export_image, question.model_copy(update={"file": ""}))
+    _fetched(client_of(context, as_user), made.transfer or "", Path(file))
+    there = made.model_copy(update={"file": file, "transfer": None})
+    if json:
+        say_json(library.export_image.document(there))
+    else:
+        _exported(there)
 
 
 @app.command("promote")
@@ -222,6 +249,22 @@ def copy(
       vclab image copy debian-12 1 --repository main
     """
     asker(context).tell(library.copy, given(context, library.CopyTo), json, _tell)
+
+
+def _sent(client: Client, file: Path, repository: str | None) -> str:
+    """Its id. Raises ``Usage`` when it can't be read."""
+    try:
+        return run(sent(client, file, repository, Progress())).transfer
+    except OSError as error:
+        raise Usage(f"{quoted(str(file))} can't be read: {error.strerror or error}") from None
+
+
+def _fetched(client: Client, transfer: str, file: Path) -> None:
+    """Raises ``Refused`` when the file exists, or can't be written."""
+    try:
+        run(fetched(client, transfer, file, Progress()))
+    except OSError as error:
+        raise Refused(f"{quoted(str(file))} can't be written: {error.strerror or error}") from None
 
 
 def _history(found: tuple[RevisionView, ...], zone: ZoneInfo) -> None:

@@ -67,7 +67,7 @@ def list_(
     """
     if json and form:
         raise Invalid("--json and --output exclude each other", "give one of them")
-    asked = Which(everyone=everyone, ended=all_, limit=limit)
+    asked = Which(everyone=everyone, ended=all_, limit=limit if all_ else MOST_LINES)
     client = client_of(context, as_user)
     if watch:
         with suppress(KeyboardInterrupt):  # it is how watching ends
@@ -90,7 +90,12 @@ Found = tuple[Reservation, ...]
 
 
 async def _ask(client: Client, asked: Which) -> tuple[Found, ZoneInfo]:
-    return await client.call(reservations.listing, asked), await zone_for(client)
+    return await _found(client, asked), await zone_for(client)
+
+
+async def _found(client: Client, asked: Which) -> Found:
+    """Oldest first: a terminal shows the end of what is long."""
+    return (await client.call(reservations.listing, asked))[::-1]
 
 
 def _print(found: Found, zone: ZoneInfo, everyone: bool, form: Form | None) -> None:
@@ -157,7 +162,7 @@ async def _each(client: Client, asked: Which, found: Found, show: Callable[[Foun
         show(found)
         await asyncio.sleep(POLL)
         with suppress(Unreachable):
-            found = await client.call(reservations.listing, asked)
+            found = await _found(client, asked)
 
 
 def _when_new(show: Callable[[Found], None]) -> Callable[[Found], None]:

@@ -46,20 +46,18 @@ def _beginning(incomplete: str, ask: "Callable[[Client], Coroutine[Any, Any, Wor
 
 def _logins(incomplete: str) -> Words:
     from vclab.contract import users
-    from vclab.contract.use_case import Nothing
 
     async def ask(client: "Client") -> Words:
-        return [each.login for each in await client.call(users.listing, Nothing())]
+        return [each.login for each in await client.call(users.listing, users.Which())]
 
     return _beginning(incomplete, ask)
 
 
 def _computers(incomplete: str) -> Words:
     from vclab.contract import computers
-    from vclab.contract.use_case import Nothing
 
     async def ask(client: "Client") -> Words:
-        return [each.name for each in await client.call(computers.listing, Nothing())]
+        return [each.name for each in await client.call(computers.listing, computers.Which())]
 
     return _beginning(incomplete, ask)
 

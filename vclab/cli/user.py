@@ -16,7 +16,6 @@ from vclab.cli.tables import Column, Fit
 from vclab.cli.times import clock
 from vclab.contract import users
 from vclab.contract.retiring import Disable, Named
-from vclab.contract.use_case import Nothing
 from vclab.contract.users import Person
 from vclab.model.errors import Refused
 from vclab.model.typed import quoted
@@ -171,7 +170,7 @@ def list_(context: typer.Context, json: Json = False) -> None:
       vclab user list
       vclab user list --json
     """
-    asker(context).tell(users.listing, Nothing(), json, _list)
+    asker(context).tell(users.listing, users.Which(), json, _list)
 
 
 @app.command("show")

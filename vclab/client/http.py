@@ -6,12 +6,12 @@ import os
 import re
 import sys
 import uuid
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import version
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
 
 from pydantic import SecretStr, TypeAdapter, ValidationError
@@ -19,7 +19,7 @@ from pydantic import SecretStr, TypeAdapter, ValidationError
 from vclab.client.contexts import Chosen
 from vclab.client.problems import error_of
 from vclab.contract.progress import LINES, Told, nobody
-from vclab.contract.use_case import A, Q, UseCase
+from vclab.contract.use_case import A, Content, Q, UseCase
 from vclab.model.errors import Failed, Invalid, Refused, Unreachable, VclabError
 
 # httpx imports its own command line, with all of rich, wherever click is installed: an eighth of a second.
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 PREFIX = "/api/v1"
 JSON = "application/json"
+BYTES = "application/octet-stream"
 CONNECT = 10.0
 """Seconds for a connection."""
 READ = 60.0
@@ -39,6 +40,8 @@ ACT = 400.0
 """Seconds that an act may take: to open a computer takes up to 300, and a server that restarts is waited for."""
 PAUSES = (0.2, 1.0, 3.0, 6.0, 10.0)
 """Seconds before the same is sent again, after a connection that was lost, or a server that was busy."""
+PART = 1000
+"""Lines of a long list that are asked for at once."""
 LONGEST = 15.0
 """Seconds for which a server may make us wait before it is asked again."""
 _FIELD = re.compile(r"{(\w+)}")
@@ -84,15 +87,22 @@ class Http:
     async def call(self, use_case: UseCase[Q, A], question: Q) -> A:
         """As ``Client``. An act whose answer is lost is sent again with the same key, and done once."""
         request = _request(use_case, question)
+        if use_case.content is Content.ANSWERED:
+            return cast(A, self._file(request))
         answering = await self._good(request)
         document = answering.document
         if isinstance(document, dict) and document.keys() == {"items", "next"}:
-            document = await self._all(request, document, getattr(question, "limit", None))
+            document = await self._whole(request, document, getattr(question, "limit", None))
+        return self._understood(use_case, answering, document)
+
+    async def send(self, use_case: UseCase[Q, A], question: Q, content: AsyncIterator[bytes]) -> A:
+        """As ``Client``."""
+        request = _request(use_case, question)
         try:
-            answer: A = _adapter(use_case).validate_python(document, extra="ignore")
-        except ValidationError:
-            raise self._not_understood(answering) from None
-        return answer
+            answering = self._checked(await self._send(request, None, content))
+        except httpx.TransportError as error:
+            raise self._lost(error, request, True) from None
+        return self._understood(use_case, answering, answering.document)
 
     async def post(self, path: str, form: Mapping[str, str]) -> tuple[int, Any]:
         """A form, for what is no use case; the status and the document. Raises as ``call``, but for what was told."""
@@ -107,15 +117,39 @@ class Http:
 
     async def _good(self, request: _Request) -> _Answer:
         """What was answered. Raises the error that was told instead."""
-        answer = await self._answered(request)
+        return self._checked(await self._answered(request))
+
+    async def _file(self, request: _Request) -> AsyncIterator[bytes]:
+        """The bytes that are answered. Raises as ``call``."""
+        try:
+            response = await self._http().send(self._built(request), stream=True)
+            try:
+                if not response.is_success:
+                    self._checked(await self._read(response))
+                async for piece in response.aiter_bytes():
+                    yield piece
+            finally:
+                await response.aclose()
+        except httpx.TransportError as error:
+            raise self._lost(error, request, True) from None
+
+    def _understood(self, use_case: UseCase[Q, A], answering: _Answer, document: Any) -> A:
+        try:
+            answer: A = _adapter(use_case).validate_python(document, extra="ignore")
+        except ValidationError:
+            raise self._not_understood(answering) from None
+        return answer
+
+    def _checked(self, answer: _Answer) -> _Answer:
+        """Raises the error that was told instead."""
         if not 200 <= answer.status < 300:
             raise error_of(answer.status, answer.document, self.url)
         if answer.document is None and not answer.empty:
             raise self._not_understood(answer)
         return answer
 
-    async def _all(self, request: _Request, page: dict[str, Any], limit: int | None) -> list[Any]:
-        """The whole list, of which this is the first page; at most so many."""
+    async def _whole(self, request: _Request, page: dict[str, Any], limit: int | None) -> list[Any]:
+        """The list of which this is the first part; at most so many."""
         items = list(page["items"])
         while page["next"] and (limit is None or len(items) < limit):
             more = _Request(request.method, request.path, {**request.query, "cursor": page["next"]})
@@ -146,26 +180,38 @@ class Http:
                 raise Unreachable(f"{self.url} took too long", _again(request))
             await asyncio.sleep(pause)
 
-    async def _send(self, request: _Request, form: Mapping[str, str] | None) -> _Answer:
-        http = self._http()
-        key = {"Idempotency-Key": request.key} if request.key else {}
+    async def _send(
+        self, request: _Request, form: Mapping[str, str] | None, content: AsyncIterator[bytes] | None = None
+    ) -> _Answer:
+        response = await self._http().send(self._built(request, form, content), stream=True)
         try:
-            made = http.build_request(
+            return await self._read(response)
+        finally:
+            await response.aclose()
+
+    def _built(
+        self,
+        request: _Request,
+        form: Mapping[str, str] | None = None,
+        content: AsyncIterator[bytes] | None = None,
+    ) -> httpx.Request:
+        """Raises ``Invalid``."""
+        headers = {"Accept": request.accept}
+        headers |= {"Idempotency-Key": request.key} if request.key else {}
+        headers |= {"Content-Type": BYTES} if content else {}
+        try:
+            return self._http().build_request(
                 request.method,
                 PREFIX + request.path,
                 params=request.query,
                 json=request.body,
                 data=form,
-                headers={"Accept": request.accept, **key},
+                content=content,
+                headers=headers,
                 timeout=httpx.Timeout(request.seconds, connect=CONNECT),
             )
         except ValueError as error:  # of JSON: not a number
             raise Invalid(f"this can't be sent: {error}") from None
-        response = await http.send(made, stream=True)
-        try:
-            return await self._read(response)
-        finally:
-            await response.aclose()
 
     async def _read(self, response: httpx.Response) -> _Answer:
         """The whole answer, while its progress is told. Raises ``httpx.TransportError``."""
@@ -235,12 +281,20 @@ def _request(use_case: UseCase[Any, Any], question: Any) -> _Request:
     route, said = use_case.route, _said(question)
     path = _FIELD.sub(lambda found: _segment(found[1], getattr(question, found[1])), route.path)
     rest = {name: value for name, value in said.items() if name not in _FIELD.findall(route.path)}
+    if use_case.content is not Content.NONE:
+        return _Request(route.method, path, _query(rest), accept=JSON if use_case.content is Content.SENT else BYTES)
     key = uuid.uuid4().hex if use_case.acts else ""
     accept = f"{LINES}, {JSON}" if use_case.long else JSON
     if route.method in ("GET", "DELETE"):
-        query = {name: _words(value) for name, value in rest.items() if value is not None}
+        query = _query(rest)
+        if "cursor" in use_case.question.model_fields:  # in as few parts as the server gives
+            query["limit"] = min(query.get("limit", PART), PART)
         return _Request(route.method, path, query, None, key, accept)
     return _Request(route.method, path, {}, rest, key, accept)
+
+
+def _query(rest: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _words(value) for name, value in rest.items() if value is not None}
 
 
 def _said(question: Any) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What the command line talks to, whatever it is behind that."""
 
+from collections.abc import AsyncIterator
 from typing import Protocol
 
 from vclab.contract.use_case import A, Q, UseCase
@@ -10,3 +11,6 @@ class Client(Protocol):
 
     async def call(self, use_case: UseCase[Q, A], question: Q) -> A:
         """Raises ``Refused``, ``NotFound``, ``Invalid``, ``Failed``, ``Unreachable``."""
+
+    async def send(self, use_case: UseCase[Q, A], question: Q, content: AsyncIterator[bytes]) -> A:
+        """The same of a use case to which a file is sent (``Content.SENT``). It is read once, and never sent again."""

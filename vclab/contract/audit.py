@@ -1,6 +1,6 @@
 """Who asked for what, how that is known, and how it came out."""
 
-from vclab.contract.use_case import Question, get, needs, read
+from vclab.contract.use_case import Paged, get, needs, read
 from vclab.contract.views import Time, View
 from vclab.model.access import Permission
 
@@ -23,8 +23,8 @@ class Intent(View):
     answered_at: Time | None
 
 
-class Asked(Question):
-    """Whose acts, and upon what; empty: all. The newest ``limit``."""
+class Asked(Paged):
+    """Whose acts, and upon what; empty: all."""
 
     user: str = ""
     subject: str = ""
@@ -37,5 +37,6 @@ listing = read(
     Asked,
     tuple[Intent, ...],
     get("/acts"),
-    "What people asked for: the newest acts that fit all that is given, oldest first.",
+    "What people asked for: the acts that fit all that is given, newest first.",
+    pages="id",
 )

@@ -9,7 +9,7 @@ from vclab.contract.endpoints import Login
 from vclab.contract.failures import FailedStep
 from vclab.contract.power import Switchable
 from vclab.contract.retiring import Disable, Named
-from vclab.contract.use_case import Nothing, Question, act, anybody, delete, get, needs, patch, post, put, read
+from vclab.contract.use_case import Paged, Question, act, anybody, delete, get, needs, patch, post, put, read
 from vclab.contract.views import Time, View
 from vclab.model.access import Permission, ResourceKind
 from vclab.model.catalog import ComputerKind
@@ -64,6 +64,14 @@ class DetailedComputer(Computer):
     failure: FailedStep | None
     hardware: dict[str, Any] | None  #: as an inspection has recorded it; null: none has
     hardware_at: Time | None
+
+
+class Which(Paged):
+    """Which computers to list; what is empty is not asked for."""
+
+    pool: str = ""  #: prefix of an identity pool; of lab machines their endpoint
+    image: str = ""  #: that was loaded last
+    state: ComputerState | None = None
 
 
 class AddPool(Question):
@@ -127,10 +135,11 @@ class Reloaded(View):
 listing = read(
     "computers.listing",
     anybody(),
-    Nothing,
+    Which,
     tuple[Computer, ...],
     get("/computers"),
     "All computers, by name, with what they hold and who holds them.",
+    pages="name",
 )
 
 

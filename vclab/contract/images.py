@@ -6,7 +6,7 @@ from pydantic import Field
 
 from vclab.contract.failures import Suspect
 from vclab.contract.retiring import Disable, Named
-from vclab.contract.use_case import Nothing, act, anybody, delete, get, needs, patch, post, put, read
+from vclab.contract.use_case import Paged, act, anybody, delete, get, needs, patch, post, put, read
 from vclab.contract.views import Time, View
 from vclab.model.access import Permission, ResourceKind
 from vclab.model.revisions import CopyState, Hardware, RevisionState
@@ -71,6 +71,12 @@ class DetailedImage(Image):
     copies: tuple[CopyPlace, ...]
 
 
+class Which(Paged):
+    """Which images to list; what is empty is not asked for."""
+
+    module: str = ""
+
+
 class Add(Named):
     """A new image; of an existing one, what is None stays. ``data``: fields of what only its module knows."""
 
@@ -98,10 +104,11 @@ class Edit(Add):
 listing = read(
     "images.listing",
     anybody(),
-    Nothing,
+    Which,
     tuple[ListedImage, ...],
     get("/images"),
     "All images with what they are made from, by name.",
+    pages="name",
 )
 
 

@@ -51,9 +51,13 @@ class Numbered(Named):
 
 
 class Import(Named):
-    """A disk image's file becomes a revision of an image; what is None is as in the revision in production."""
+    """A disk image's file becomes a revision of an image; what is None is as in the revision in production.
 
-    file: str
+    The file is one that was sent, or a path where the service runs.
+    """
+
+    transfer: str = ""  #: what was sent (``transfers.py``); it goes when it is imported
+    file: str = ""
     title: str | None = None
     cpus: int | None = None
     memory_mb: int | None = None
@@ -73,7 +77,7 @@ class Import(Named):
 class Export(Named):
     """A revision becomes a file; None: the one in production."""
 
-    file: str
+    file: str = ""  #: a new path where the service runs; empty: it is made to be fetched
     revision: int | None = None
     format: str = "qcow2"
 
@@ -82,6 +86,7 @@ class Exported(View):
     """A file that was written."""
 
     file: str
+    transfer: str | None = None  #: it is fetched by this id
     format: str
     bytes: int  #: that it takes
     sha256: str  #: of the disk's content

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 from vclab.contract.events import Event
 from vclab.contract.failures import FailedLoad, FailedStep, RestingHost, Suspect
 from vclab.contract.looks import Look
-from vclab.contract.use_case import Nothing, Question, anybody, get, needs, read, users
+from vclab.contract.use_case import Nothing, Paged, Question, anybody, get, needs, read, users
 from vclab.contract.views import Reservation, Time, View
 from vclab.model.access import Permission, ResourceKind
 from vclab.model.states import ReservationState
@@ -26,12 +26,14 @@ class Named(Question):
 # --- which there are ------------------------------------------------------------------------------------------------
 
 
-class Which(Question):
-    """Which reservations to list. ``ended``: also those that have ended, of them the newest ``limit``."""
+class Which(Paged):
+    """Which reservations to list; what is empty is not asked for. ``ended``: also those that have ended."""
 
     everyone: bool = False
     ended: bool = False
-    limit: int = 1000
+    user: str = ""  #: whose; with ``everyone``
+    image: str = ""
+    computer: str = ""
 
 
 listing = read(
@@ -40,7 +42,8 @@ listing = read(
     Which,
     tuple[Reservation, ...],
     get("/reservations"),
-    "One's own reservations, oldest first; of all people for an operator who asks for that.",
+    "One's own reservations, newest first; of all people for an operator who asks for that.",
+    pages="id",
 )
 
 

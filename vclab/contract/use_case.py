@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
@@ -32,6 +33,13 @@ class Nothing(Question):
     """Nothing needs to be said."""
 
 
+class Paged(Question):
+    """Of a long list the first ``limit``, or the first after the one that ``cursor`` names."""
+
+    limit: int = MOST_LINES  #: at most so many
+    cursor: str = ""  #: where an earlier part of the list ended; empty: from the beginning
+
+
 @dataclass(frozen=True)
 class Rule:
     """Who may call a use case: whoever has the permission over what its question names (``vclab.model.access``)."""
@@ -60,6 +68,14 @@ def needs(permission: Permission, over: ResourceKind = ResourceKind.LAB, field: 
 
 
 _NAMED_BY = {ResourceKind.RESERVATION: "reservation", ResourceKind.LAB: ""}
+
+
+class Content(Enum):
+    """Whether a file goes along, beside the question or in the place of the answer: bytes in a stream, not JSON."""
+
+    NONE = auto()
+    SENT = auto()  #: it is the body of the request; the question's fields stand in path and query
+    ANSWERED = auto()  #: it is the body of the answer
 
 
 @dataclass(frozen=True)
@@ -111,8 +127,10 @@ class UseCase(Generic[Q, A]):
     answer: "TypeForm[A]"
     route: Route
     summary: str  #: what it does, for people; its first sentence stands for itself
+    pages: str = ""  #: of a long list: the field of its last item that is the ``cursor`` of what follows
     long: bool = False  #: it may take longer than a minute: who waits is told how far it is (``progress.py``)
     largest: int = LARGEST  #: bytes of its question, as JSON
+    content: Content = Content.NONE
 
     @property
     def about_reservation(self) -> bool:
@@ -120,7 +138,7 @@ class UseCase(Generic[Q, A]):
         return self.rule.over is ResourceKind.RESERVATION
 
     def document(self, answer: A) -> Any:
-        """The answer for programs: what ``--json`` prints and the HTTP API sends."""
+        """The answer for programs, but for a file: what ``--json`` prints and the HTTP API sends."""
         return TypeAdapter(self.answer).dump_python(answer, mode="json", by_alias=True)
 
 
@@ -138,9 +156,11 @@ def read(
     *,
     long: bool = False,
     largest: int = LARGEST,
+    content: Content = Content.NONE,
+    pages: str = "",
 ) -> UseCase[Q, A]:
-    """Declare a use case that changes nothing."""
-    return _declared(UseCase(name, rule, False, question, answer, route, summary, long, largest))
+    """Declare a use case that changes nothing. ``pages``: its question is ``Paged``."""
+    return _declared(UseCase(name, rule, False, question, answer, route, summary, pages, long, largest, content))
 
 
 def act(
@@ -153,9 +173,10 @@ def act(
     *,
     long: bool = False,
     largest: int = LARGEST,
+    content: Content = Content.NONE,
 ) -> UseCase[Q, A]:
     """Declare a use case that changes something: its intent is recorded before it runs."""
-    return _declared(UseCase(name, rule, True, question, answer, route, summary, long, largest))
+    return _declared(UseCase(name, rule, True, question, answer, route, summary, "", long, largest, content))
 
 
 def _declared(made: UseCase[Q, A]) -> UseCase[Q, A]:

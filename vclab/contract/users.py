@@ -1,7 +1,7 @@
 """The people who may reserve: list, show, add, edit, disable, remove."""
 
 from vclab.contract.retiring import Disable, Named
-from vclab.contract.use_case import Nothing, act, anybody, delete, get, needs, patch, post, put, read
+from vclab.contract.use_case import Paged, act, anybody, delete, get, needs, patch, post, put, read
 from vclab.contract.views import Time, View
 from vclab.model.access import Permission, ResourceKind
 
@@ -17,6 +17,12 @@ class Person(View):
     operator: bool
     disabled_at: Time | None  #: they can't reserve since then; null: they can
     disabled_why: str
+
+
+class Which(Paged):
+    """Which people to list; what is empty is not asked for."""
+
+    affiliation: str = ""
 
 
 class Add(Named):
@@ -56,10 +62,11 @@ class Forgotten(View):
 listing = read(
     "users.listing",
     anybody(),
-    Nothing,
+    Which,
     tuple[Person, ...],
     get("/users"),
     "All people who may reserve, by login name.",
+    pages="login",
 )
 
 

@@ -36,7 +36,8 @@ from vclab.model.plans import PUBLISHED, Access, Facts, NodeStatus, Status, Step
 from vclab.model.redaction import redacted
 from vclab.model.sealing import EndState, SealedPart
 from vclab.model.steps import AsyncStep, StepContext
-from vclab.secrets.store import SecretStore, of_revision, of_tenure
+from vclab.secrets.references import of_revision, of_tenure
+from vclab.secrets.store import SecretStore
 
 log = logging.getLogger(__name__)
 

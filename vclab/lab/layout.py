@@ -140,6 +140,11 @@ class Layout:
         return self.folder / "secrets"
 
     @property
+    def secret_keys(self) -> Path:
+        """The keys to which they are sealed."""
+        return self.folder / "keys"
+
+    @property
     def ssh_key(self) -> Path:
         """The management node's key to the computers."""
         return self.folder / "id_ed25519"

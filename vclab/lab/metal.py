@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from vclab.lab import bmcs
+from vclab.lab import bmcs, passwords
 from vclab.lab.layout import METAL, PUBLIC, SUBNETS, Layout
 from vclab.lab.machines import Card
 from vclab.lab.network import NETNS
@@ -14,7 +14,6 @@ from vclab.lab.stock import BMC_USER, NODE_DISK_BYTES, NODES, StockNode
 from vclab.netboot import dnsmasq, nodes
 from vclab.netboot.dnsmasq import Network
 from vclab.netboot.environment import Environment
-from vclab.secrets.store import SecretStore
 
 _SUBNET = next(net for net in SUBNETS if net.bridge == METAL)
 _DHCP = "dnsmasq-metal"
@@ -87,6 +86,6 @@ def _hardware(stock: StockNode) -> Hardware:
 
 
 def _node(layout: Layout, stock: StockNode) -> bmcs.Node:
-    password = SecretStore(layout.secrets).get(stock.password_ref)
+    password = passwords.of_bmc(layout, stock)
     folder = layout.nodes_link / stock.name
     return bmcs.Node(folder, stock.name, stock.bmc_address, stock.bmc_port, BMC_USER, password)

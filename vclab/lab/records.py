@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from sqlalchemy.orm import Session
 
 from vclab.lab import metal_image
-from vclab.lab.layout import IMAGING, PEOPLE, PRIVATE, PUBLIC, VCENTER_PORT, Layout
-from vclab.lab.seed import fingerprint, read_settings
+from vclab.lab.layout import IMAGING, PEOPLE, PRIVATE, PUBLIC, Layout
+from vclab.lab.passwords import bmc_pin, fingerprint, vcenter_url
+from vclab.lab.seed import read_settings
 from vclab.lab.stock import (
     DATASTORE,
     ENDPOINT,
@@ -78,7 +79,7 @@ def _fill(layout: Layout, session: Session, images: tuple[Image, ...]) -> None:
 
 
 def _put_endpoint(layout: Layout, session: Session) -> None:
-    url, pin = f"https://{layout.address}:{VCENTER_PORT}/sdk", fingerprint(layout.vcenter)
+    url, pin = vcenter_url(layout), fingerprint(layout.vcenter)
     try:
         endpoint = catalog.endpoint(session, ENDPOINT)
     except NotFound:
@@ -127,7 +128,7 @@ def _put_metal(layout: Layout, session: Session, now: datetime) -> None:
             private_mac=node.private_mac,
             public_mac=node.public_mac,
         )
-        pin = fingerprint(layout.nodes / node.name) if node.redfish else ""
+        pin = bmc_pin(layout, node)
         power.set_address(session, node.name, PowerAddress(node.bmc_url, node.password_ref, pin))
     if METAL_IMAGE.name not in {image.name for image in catalog.images(session)}:
         kept = metal_image.record(layout)

@@ -4,11 +4,9 @@ Everything here may be run at each ``up``: what is there already stays as it is.
 """
 
 import datetime
-import hashlib
 import ipaddress
 import json
 import os
-import ssl
 import tempfile
 import tomllib
 from collections.abc import Mapping
@@ -17,7 +15,7 @@ from typing import Any
 
 from vclab import settings as configuration
 from vclab.debian import Say
-from vclab.lab import disks, metal, metal_image, rootfs
+from vclab.lab import disks, metal, metal_image, passwords, rootfs
 from vclab.lab.errors import LabError
 from vclab.lab.layout import IMAGING, METAL, PEOPLE, PRIVATE, SUBNETS, TEMPORAL_PORT, UI_PORT, Layout
 from vclab.lab.stock import (
@@ -29,17 +27,13 @@ from vclab.lab.stock import (
     NO_SSH,
     NODES,
     OPERATOR,
-    PASSWORD_REF,
 )
 from vclab.library.repository import Repository
 from vclab.model.catalog import Image
 from vclab.provisioning.vsphere.data import ImageData
-from vclab.secrets.store import SecretStore
 from vclab.settings import Settings
 
 CERTIFICATE_DAYS = 3650
-BMC_PASSWORD_LETTERS = 16
-"""IPMI takes no more than 20."""
 
 
 def prepare(layout: Layout, tree: Path, say: Say) -> None:
@@ -70,13 +64,12 @@ def prepare(layout: Layout, tree: Path, say: Say) -> None:
     for machine in LAB_MACHINES:
         put_lab_machine(layout, machine.name, shared)
     metal.prepare(layout)
-    secrets = SecretStore(layout.secrets)
-    _write_private(layout.vcenter / "password", secrets.generate(PASSWORD_REF, 24))
     make_certificate(layout.vcenter, ENDPOINT, layout.address)
+    _write_private(layout.vcenter / "password", passwords.of_vcenter(layout))
     for node in NODES:
-        secrets.generate(node.password_ref, BMC_PASSWORD_LETTERS)
         if node.redfish:
             make_certificate(layout.nodes / node.name, node.name, node.bmc_address)
+        passwords.of_bmc(layout, node)
     write_settings(layout)
 
 
@@ -136,12 +129,6 @@ def make_certificate(folder: Path, name: str, address: str) -> None:
     _write_private(folder / "key.pem", text)
 
 
-def fingerprint(folder: Path) -> str:
-    """SHA-256 of the certificate in a folder, lower-case hex."""
-    pem = (folder / "cert.pem").read_text()
-    return hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
-
-
 # The settings file.
 
 HEADER = """\
@@ -157,6 +144,7 @@ def lab_settings(layout: Layout) -> dict[str, Any]:
         "installation": layout.tag,
         "database": f"sqlite:///{layout.database}",
         "secrets_dir": str(layout.secrets),
+        "secret_keys": str(layout.secret_keys),
         "ssh_key": str(layout.ssh_key),
         "management_addresses": ours,
         "dhcp_leases": str(layout.leases),

@@ -31,7 +31,7 @@ def copy(source: Path, target: Path, told: Told = nobody) -> Content:
         os.ftruncate(new.fileno(), size)
         for at, chunk in _chunks(old.fileno(), size):
             digest.update(chunk)
-            _write(new.fileno(), at, chunk)
+            write(new.fileno(), at, chunk)
             told(at + len(chunk), size)
         os.fsync(new.fileno())
     return Content(digest.hexdigest(), size)
@@ -87,7 +87,8 @@ def _extents(file: int, size: int) -> Iterator[tuple[int, int]]:
     yield size, size
 
 
-def _write(file: int, at: int, chunk: memoryview) -> None:
+def write(file: int, at: int, chunk: memoryview) -> None:
+    """Write what is not zeros. Raises ``OSError``."""
     for offset in range(0, len(chunk), PIECE):
         piece = chunk[offset : offset + PIECE]
         if piece != _ZEROS[: len(piece)]:

@@ -6,6 +6,7 @@
     FOLDER/captures/INSTALLATION/ID/    what is being captured, found by no image (vclab/library/captures.py)
     FOLDER/incoming/TOKEN/              what is being written, or was when somebody died
     FOLDER/leaving/TOKEN/               what is being deleted
+    FOLDER/transit/ID/                  files that people send and fetch (vclab/library/transit.py)
 
 A revision has its name only when all of it is on the disk and was read back. Nothing in it is changed afterwards; a
 block map that is missing, or does not belong to its content, is made anew.

@@ -268,14 +268,37 @@ def _secrets(settings: "Settings") -> Check:
             "secrets", False, f"there is no {folder}", f"mkdir -m 700 {folder}, or let `vclab endpoint add` make it"
         )
     owner = _account(folder.stat().st_uid)
-    loose = [folder] if folder.stat().st_mode & 0o077 else []
-    loose += [path for path in folder.rglob("*") if path.is_file() and path.stat().st_mode & 0o077]
+    others, who = (0o007, "o") if folder.stat().st_mode & 0o2000 else (0o077, "go")  # it may be given to a group
+    loose = [path for path in (folder, *folder.rglob("*")) if path.stat().st_mode & others]
     if loose:
-        return Check("secrets", False, f"others can read {loose[0]}", f"chmod -R go= {folder}")
+        return Check("secrets", False, f"others can read {loose[0]}", f"chmod -R {who}= {folder}")
     foreign = [path for path in folder.rglob("*") if path.stat().st_uid != folder.stat().st_uid]
     if foreign:
         return Check("secrets", False, f"{foreign[0]} does not belong to {owner}", f"chown -R {owner} {folder}")
-    return Check("secrets", True, f"{folder}, readable by {owner} only")
+    return _sealed(settings, f"{folder}, readable by {owner} only")
+
+
+def _sealed(settings: "Settings", found: str) -> Check:
+    """Whether all secrets are sealed, to keys that are there and that others can't read."""
+    from vclab.secrets import rotation
+    from vclab.secrets.references import site_reader
+    from vclab.secrets.store import SecretStore
+
+    try:
+        store = SecretStore(settings.secrets_dir, settings.keys_folder, settings.site)
+        state, ring = rotation.status(store), store.keys.ring(site_reader(settings.site))
+    except Refused as error:
+        return Check("secrets", False, error.message, error.hint)
+    if state.plain:
+        return Check("secrets", False, f"{len(state.plain)} are not sealed: {state.plain[0]}", "vclab secrets rotate")
+    if lost := sum(each.lost for each in state.rings):
+        todo = "restore the keys from your backup, or enter the passwords again"
+        return Check("secrets", False, f"{lost} are sealed to keys that are lost (`vclab secrets status`)", todo)
+    if state.damaged:
+        return Check("secrets", False, f"{state.damaged[0]} is damaged", "enter that password again")
+    if not ring:
+        return Check("secrets", False, f"there are no keys in {settings.keys_folder}", "vclab secrets rotate")
+    return Check("secrets", True, f"{found}; sealed to keys in {settings.keys_folder}")
 
 
 def _key(settings: "Settings") -> Check:
@@ -485,7 +508,7 @@ def _asked(
 
 def _ask(backend: Backend, enquiry: "Enquiry", endpoint: "Endpoint") -> "Answer":
     images = [image for image in _read(backend, catalog.images) if image.module == endpoint.module]
-    password = backend.secrets.endpoint_password(endpoint.password_ref)
+    password = backend.secrets.endpoint_password(endpoint)
     return enquiry.ask(endpoint, password, backend.settings.installation, images)
 
 

@@ -5,4 +5,5 @@ from vclab.cli.verbs import Verb
 VERBS = (
     Verb("doctor", "vclab.local.doctor:doctor", "Check the installation and say what to do."),
     Verb("store", "vclab.local.store:app", "The database."),
+    Verb("secrets", "vclab.local.secrets:app", "The keys to which passwords are sealed."),
 )

@@ -59,14 +59,14 @@ class Limits:
 class Power:
     """Switches computers. Thread-safe; nothing stays open between two calls. All methods block.
 
-    ``password`` resolves a reference; ``shut_down`` logs in to a computer without a BMC and shuts it down. Methods
+    ``password`` is that of a BMC; ``shut_down`` logs in to a computer without a BMC and shuts it down. Methods
     raise ``Refused`` before anything is touched, ``Unreachable`` when nobody answers, ``StepFailed`` when a BMC refuses
     or does not do what it was told, ``Interrupted`` when stopped, and what the fence raises.
     """
 
     def __init__(
         self,
-        password: Callable[[str], str],
+        password: Callable[[Bmc], str],
         shut_down: Callable[[Bmc], None] | None = None,
         limits: Limits | None = None,
     ) -> None:
@@ -89,7 +89,7 @@ class Power:
         if address.scheme not in (Scheme.IPMI, Scheme.REDFISH):
             return seen, []
         probed = probe(address) if address.scheme is Scheme.IPMI else None
-        return seen, findings(address, self._password(bmc.password_ref), probed, tenants, addresses(address))
+        return seen, findings(address, self._password(bmc), probed, tenants, addresses(address))
 
     def on(self, bmc: Bmc, context: StepContext) -> Seen:
         """Have the computer on. Harmless when it is."""
@@ -218,7 +218,7 @@ class Power:
                 return NoPower()
             case Scheme.WAKE_ON_LAN:
                 return WakeOnLan(bmc.address, lambda: self._shut(bmc))
-        password = self._password(bmc.password_ref)
+        password = self._password(bmc)
         _validate_password(bmc, password)
         at, tried, why = self._refused.get(str(bmc.address), (0.0, "", ""))
         if tried == password and time.monotonic() - at < self._limits.refused:

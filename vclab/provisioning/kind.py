@@ -43,7 +43,7 @@ class Surroundings:
 
     installation: str  #: written on all that is made
     endpoints: Callable[[str], Endpoint]  #: an endpoint's entry, by name
-    password: Callable[[str], str]  #: a secret's value, by reference
+    password: Callable[[Endpoint], str]  #: that of an endpoint, if it was entered for its URL and certificate
     group: Callable[[str], Sequence[Computer]]  #: the computers of an endpoint whose computers are lent
     why_not_free: Callable[[Computer], str]  #: who is logged in at a lent computer; "" if nobody is
     sanitize: Callable[

@@ -1,204 +1,118 @@
-"""The file provider: one file per secret in a directory that only its owner can read."""
+"""The secret store: sealed files. Who reads here has some private keys, and so can open some of them."""
 
-import errno
-import os
 import secrets
-import stat
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from pathlib import Path
 
-from vclab.model.errors import Refused, Unreachable, VclabError
+from vclab.model.catalog import Endpoint
+from vclab.model.errors import Refused
+from vclab.secrets.envelope import Envelope
+from vclab.secrets.folder import Folder
+from vclab.secrets.keys import Keys, PrivateKey, PublicKey
+from vclab.secrets.references import Destination, SecretMissing, SecretSealed, of_bmc, of_endpoint, readers
 
 ALPHABET = "abcdefghjkmnpqrstuvwxyABCDEFGHJKMNPQRSTUVWXY3456789"
 """No look-alikes (VCL leaves out i I l L o O 0 z Z 1 2)."""
-
-
-class SecretMissing(VclabError):
-    """No secret is stored under that reference."""
-
-
-def of_tenure(reference: str, computer: str, generation: int) -> str:
-    """The reference, if it names a secret of this tenure. Raises ``Refused``: it may come from whoever wants one."""
-    if not reference.startswith(f"tenure/{computer}/{generation}/"):
-        raise Refused(f"{reference} is no secret of generation {generation} of {computer}")
-    return reference
-
-
-def of_revision(reference: str) -> str:
-    """The reference, if it names a secret of an image's revision: ``revision/debian-12/3/root``. Raises ``Refused``."""
-    if not reference.startswith("revision/"):
-        raise Refused(f"{reference or 'an empty reference'} is no secret of a revision")
-    return reference
+_OTHER_PLACE = "if that is the right one, enter the password again"
 
 
 class SecretStore:
-    """Secrets by reference, e.g. ``tenure/vm03/7/root``: (tenure, purpose).
+    """Secrets by reference, e.g. ``tenure/vm03/7/root``: (tenure, purpose). ``site``: for whose workers what is made
+    here is."""
 
-    Root writes into folders that belong to the worker's account. So below the directory no symbolic link is followed,
-    of a folder or of a file: each folder is opened within the one above.
-    """
+    def __init__(self, directory: Path, keys: Path, site: str) -> None:
+        self.files = Folder(directory)
+        self.keys = Keys(keys)
+        self._site = site
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
+    def get(self, reference: str, destination: Destination | None = None) -> str:
+        """The value, to be sent there; None: it is one that is sent nowhere.
 
-    def get(self, reference: str) -> str:
-        """The value. Raises ``SecretMissing``, and ``Refused`` for a symbolic link."""
-        *folders, name = _parts(reference)
-        try:
-            with self._folder(folders) as folder, os.fdopen(os.open(name, _READ, dir_fd=folder)) as file:
-                return file.read()
-        except FileNotFoundError:
-            raise SecretMissing(f"no secret is stored under {reference}") from None
-
-    def endpoint_password(self, reference: str) -> str:
-        """The password of an endpoint. Raises ``SecretMissing``, and ``Refused`` for any other secret."""
-        if not reference.startswith("endpoint/"):
-            raise Refused(f"{reference} is no password of an endpoint")
-        return self.get(reference)
-
-    def power_password(self, reference: str) -> str:
-        """The password of a BMC. Raises ``SecretMissing``, and ``Refused`` for any other secret."""
-        if not reference.startswith("power/"):
-            raise Refused(f"{reference} is no password of a BMC")
-        return self.get(reference)
-
-    def put(self, reference: str, value: str) -> None:
-        """Store a value, whole or not at all.
-
-        Raises ``Unreachable`` when it can't be written: the disk may be full; ``Refused`` for a symbolic link.
+        Raises ``SecretMissing``, ``SecretSealed`` when nobody here has a key to it, and ``Refused``: for a password
+        that was entered for another address or certificate, for what is not sealed, or was changed, and for a symbolic
+        link.
         """
-        *folders, name = _parts(reference)
-        try:
-            self._make_directory()
-            with self._folder(folders, make=True) as folder:
-                _write(folder, name, value)
-        except OSError as error:
-            raise Unreachable(f"the secrets in {self._directory} can't be written now: {error.strerror}") from None
+        envelope = self._envelope(reference)
+        if envelope.destination != destination:
+            raise _not_there(envelope, destination)
+        if (opened := self._opened(envelope)) is None:
+            opened = self._opened(again := self._envelope(reference))  # the ring may have been turned meanwhile
+            if opened is None:
+                raise self._no_key(again)
+        return opened
 
-    def _make_directory(self) -> None:
-        for folder in reversed((self._directory, *self._directory.parents)):
-            if not folder.exists():
-                folder.mkdir(exist_ok=True, mode=0o700 if folder == self._directory else 0o755)
-                if os.geteuid() == 0:
-                    above = folder.parent.stat()
-                    with suppress(PermissionError):
-                        os.chown(folder, above.st_uid, above.st_gid, follow_symlinks=False)
-        self._directory.chmod(0o700)
+    def endpoint_password(self, endpoint: Endpoint) -> str:
+        """The password of an endpoint, if it was entered for its URL and certificate. Raises as ``get``, and
+        ``Refused`` for any other secret."""
+        return self.get(of_endpoint(endpoint.password_ref), destination_of(endpoint))
 
-    @contextmanager
-    def _folder(self, names: Sequence[str], make: bool = False) -> Iterator[int]:
-        """A descriptor of the folder. Raises ``FileNotFoundError``, and ``Refused`` for a symbolic link."""
-        opened, path = [os.open(self._directory, _FOLDER)], self._directory
-        try:
-            for name in names:
-                path /= name
-                if make:
-                    _make_folder(opened[-1], name)
-                with _no_link(path):
-                    opened.append(os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=opened[-1]))
-            with _no_link(path):
-                yield opened[-1]
-        finally:
-            for descriptor in opened:
-                os.close(descriptor)
+    def power_password(self, reference: str, address: str, fingerprint: str) -> str:
+        """That of a BMC, if it was entered for this address and certificate. Raises as ``endpoint_password``."""
+        return self.get(of_bmc(reference), Destination(address, fingerprint))
 
-    def generate(self, reference: str, length: int = 16) -> str:
+    def put(self, reference: str, value: str, destination: Destination | None = None, site: str | None = None) -> None:
+        """Store a value, whole or not at all, sealed to those who need it; of this site, if no other is named.
+
+        Raises ``Unreachable`` when it can't be written: the disk may be full; ``Refused`` for a symbolic link, and
+        where the key to seal it is missing.
+        """
+        with self.files.turn():
+            to = self._public(readers(reference, site or self._site))
+            self.files.write(reference, Envelope(reference, destination, {}).sealed_to(to, value).text())
+
+    def generate(self, reference: str, length: int = 16, destination: Destination | None = None) -> str:
         """The value under ``reference``; made up and stored first if there is none, so that a retry reuses it."""
         try:
-            return self.get(reference)
+            return self.get(reference, destination)
         except SecretMissing:
             value = "".join(secrets.choice(ALPHABET) for _ in range(length))
-            self.put(reference, value)
+            self.put(reference, value, destination)
             return value
 
     def under(self, prefix: str, levels: int) -> list[str]:
-        """The references ``levels`` below a prefix, or of all that is below them: "tenure/vm03/7" is 2 below
-        "tenure"."""
-        found = [prefix]
-        for _ in range(levels):
-            found = [f"{above}/{name}" for above in found for name in self._names(above)]
-        return sorted(found)
-
-    def _names(self, prefix: str) -> list[str]:
-        """What is in this folder; nothing if it is none."""
-        with suppress(FileNotFoundError, NotADirectoryError), self._folder(_parts(prefix)) as folder:
-            return [name for name in os.listdir(folder) if not name.startswith(".")]  # noqa: PTH208 (of a descriptor)
-        return []
+        """As ``Folder.under``."""
+        return self.files.under(prefix, levels)
 
     def forget(self, prefix: str) -> None:
         """Remove the secret ``prefix``, or all secrets below it; harmless when there is none."""
-        *folders, name = _parts(prefix)
-        with suppress(FileNotFoundError, NotADirectoryError), self._folder(folders) as folder:
-            _remove(folder, name)
+        with self.files.turn():
+            self.files.remove(prefix)
+
+    def _envelope(self, reference: str) -> Envelope:
+        found = Envelope.parse(reference, self.files.read(reference))
+        if found is None:
+            raise Refused(f"the secret {reference} is not sealed", "seal all of them: `vclab secrets rotate`")
+        return found
+
+    def _opened(self, envelope: Envelope) -> str | None:
+        return opened(envelope, {reader: self.keys.ring(reader) for reader in envelope.boxes})
+
+    def _public(self, names: tuple[str, ...]) -> Mapping[str, PublicKey]:
+        return {reader: self.keys.public(reader) for reader in names}
+
+    def _no_key(self, envelope: Envelope) -> SecretSealed:
+        to = ", ".join(f"{reader} (key {box.key})" for reader, box in envelope.boxes.items())
+        return SecretSealed(
+            f"the secret {envelope.reference} is sealed to {to}; this account has no such key in {self.keys.folder}",
+            "run this where the key is; if it is lost, restore it from a backup, or enter the password again",
+        )
 
 
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+def destination_of(endpoint: Endpoint) -> Destination:
+    """Where an endpoint's password may be sent."""
+    return Destination(endpoint.url, endpoint.fingerprint)
 
 
-def _parts(reference: str) -> list[str]:
-    parts = reference.split("/")
-    if not all(part and part.strip(".") and "\0" not in part for part in parts):
-        raise ValueError(f"not a secret reference: {reference!r}")
-    return parts
+def opened(envelope: Envelope, rings: Mapping[str, list[PrivateKey]]) -> str | None:
+    """What is in an envelope; None: there is no key to it. Raises ``Refused`` when it was changed."""
+    for reader, box in envelope.boxes.items():
+        for key in rings.get(reader, ()):
+            if key.id == box.key:
+                return envelope.opened(reader, key)
+    return None
 
 
-@contextmanager
-def _no_link(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno == errno.ELOOP or (error.errno == errno.ENOTDIR and path.is_symlink()):
-            text = f"there is a symbolic link in {path}, where secrets are kept"
-            raise Refused(text, "find out who made it, and remove it") from None
-        raise
-
-
-def _make_folder(above: int, name: str) -> None:
-    try:
-        os.mkdir(name, 0o700, dir_fd=above)
-    except FileExistsError:
-        return
-    _inherit(name, above)
-
-
-def _write(folder: int, name: str, value: str) -> None:
-    temporary = f".{secrets.token_hex(8)}"
-    try:
-        with os.fdopen(os.open(temporary, _NEW, 0o600, dir_fd=folder), "w", encoding="utf-8") as file:
-            file.write(value)
-            file.flush()
-            os.fsync(file.fileno())
-        _inherit(temporary, folder)
-        os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
-    except OSError:
-        with suppress(OSError):  # each retry would leave one
-            os.unlink(temporary, dir_fd=folder)
-        raise
-
-
-def _remove(folder: int, name: str) -> None:
-    """A file, a link itself, or a folder with all that is in it."""
-    if not stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
-        os.unlink(name, dir_fd=folder)
-        return
-    inner = os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=folder)
-    try:
-        for each in os.listdir(inner):  # noqa: PTH208 (of a descriptor)
-            with suppress(FileNotFoundError):
-                _remove(inner, each)
-    finally:
-        os.close(inner)
-    with suppress(OSError):  # somebody else is putting a secret there just now
-        os.rmdir(name, dir_fd=folder)
-
-
-def _inherit(name: str, folder: int) -> None:
-    """What root makes belongs to whom the folder belongs: root adds an endpoint, another account's worker uses its
-    password."""
-    if os.geteuid() == 0:
-        above = os.fstat(folder)
-        with suppress(PermissionError):  # root in name only: a container's, or on a network file system
-            os.chown(name, above.st_uid, above.st_gid, dir_fd=folder, follow_symlinks=False)
+def _not_there(envelope: Envelope, destination: Destination | None) -> Refused:
+    was = f"was entered for {envelope.destination}" if envelope.destination else "is sent nowhere"
+    to = destination or "anybody who asks"
+    return Refused(f"the password {envelope.reference} {was}; it is not given to {to}", _OTHER_PLACE)

@@ -17,12 +17,13 @@ from vclab.model import messages
 from vclab.model.access import Permission, ResourceKind
 from vclab.model.addresses import as_seen, checked_address, is_within
 from vclab.model.errors import Failed, Invalid, NotFound, Refused, Unreachable
+from vclab.model.ids import is_id
 from vclab.model.messages import Done, How
 from vclab.model.reservations import ReservationView, ReserveRequest
 from vclab.model.rules import why_not_duration, why_not_start
 from vclab.model.states import Ending, ending_words
 from vclab.model.typed import near, quoted
-from vclab.secrets.store import SecretMissing, of_tenure
+from vclab.secrets.references import SecretMissing, SecretSealed, of_tenure
 from vclab.service import checks
 from vclab.service.actor import Actor
 from vclab.service.backend import Backend
@@ -62,12 +63,23 @@ Send = Callable[["Reservations"], Awaitable[Done]]
 @does(contract.reserve)
 async def reserve(call: Call, question: Reserve) -> Reservation:
     """Raises ``Refused`` when there is no place. It names every host and what that lacks."""
+    await _check_id(call, question.reservation)
     await _check_limits(call, question)
     await _check_image(call.backend, question.image)
     if question.imaging or question.revision:
         await call.must(Permission.CAPTURE, ResourceKind.IMAGE, question.image)
     await _find_place(call, question)
+    await _check_id(call, question.reservation)  # ids are made by clients: another one may have been faster
     return await _view(call.backend, question.reservation)
+
+
+async def _check_id(call: Call, id: str) -> None:
+    """It can be an id, and is nobody else's: who asks with that learns nothing. Raises ``Invalid``, ``Refused``."""
+    if not is_id(id):
+        raise Invalid(f"{quoted(id)} can't be the id of a reservation", "leave it out, and one is made")
+    view = await call.backend.read(lambda session: reservations.view(session, id))
+    if view is not None and view.user != call.actor.login:
+        raise Refused(f"the id {id} is taken", "reserve again with a new id")
 
 
 async def _check_limits(call: Call, question: Reserve) -> None:
@@ -232,7 +244,7 @@ async def password(call: Call, question: Named) -> Password:
         if view.password_ref:
             reference = of_tenure(view.password_ref, view.computer, view.generation)
             return Password(password=call.backend.secrets.get(reference))
-    except (SecretMissing, PermissionError):
+    except (SecretMissing, SecretSealed, PermissionError):
         pass
     raise Refused(f"no password of {view.id} can be read here", "log in with your SSH key")
 

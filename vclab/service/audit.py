@@ -15,7 +15,8 @@ from vclab.store import intents, reservations
 async def listing(call: Call, question: Asked) -> tuple[Intent, ...]:
     checks.limit(question.limit)
     subject = await _subject(call, question.subject)
-    found = await call.backend.read(lambda s: intents.newest(s, question.limit, question.user, subject))
+    asked = question.limit, question.user, subject, question.cursor
+    found = await call.backend.read(lambda session: intents.newest(session, *asked))
     return tuple(
         Intent(**{name: None if (value := getattr(each, name)) == "" else value for name in Intent.model_fields})
         for each in found

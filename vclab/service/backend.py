@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, TypeVar
 from sqlalchemy.orm import Session
 
 from vclab.model.errors import Unreachable
-from vclab.secrets.store import SecretStore
 from vclab.settings import Settings, config_file
 from vclab.store.engine import Store, open_store
 
 if TYPE_CHECKING:
     from temporalio.client import Client
 
+    from vclab.secrets.store import SecretStore
     from vclab.temporal.client import Reservations
 
 T = TypeVar("T")
@@ -35,9 +35,11 @@ class Backend:
         return open_store(self.settings.database)
 
     @property
-    def secrets(self) -> SecretStore:
-        """The secrets."""
-        return SecretStore(self.settings.secrets_dir)
+    def secrets(self) -> "SecretStore":
+        """The secrets: those to which this account has the keys can be read."""
+        from vclab.secrets.store import SecretStore
+
+        return SecretStore(self.settings.secrets_dir, self.settings.keys_folder, self.settings.site)
 
     async def read(self, question: Callable[[Session], T]) -> T:
         """Ask the store, in a thread. Raises ``Unreachable``, and ``Refused`` when the schema is of another version."""

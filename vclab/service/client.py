@@ -1,6 +1,6 @@
 """A client that calls the use cases in its own process."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 from vclab.contract.progress import Told, nobody
 from vclab.contract.use_case import A, Q, Rule, UseCase, anybody
@@ -26,6 +26,11 @@ class InProcess:
     async def call(self, use_case: UseCase[Q, A], question: Q) -> A:
         """As ``Client`` of ``vclab.client.protocol``. Who calls is found out at the first call."""
         return await perform(use_case, self._backend, await self._caller(use_case.rule), question, self._told)
+
+    async def send(self, use_case: UseCase[Q, A], question: Q, content: AsyncIterator[bytes]) -> A:
+        """As ``Client``."""
+        actor = await self._caller(use_case.rule)
+        return await perform(use_case, self._backend, actor, question, self._told, content=content)
 
     async def _caller(self, rule: Rule) -> Actor:
         try:

@@ -192,4 +192,4 @@ def _attempt(row: Row, wanted: Wanted, password: SecretStr | None) -> dict[str, 
     if wanted.address is None:
         return {}
     question = _question(row).model_copy(update={"password": row.password or password})
-    return {wanted.name: power.attempt_of(wanted.name, wanted.address, question)}
+    return {wanted.name: power.attempt_of(wanted.name, wanted.entry.endpoint, wanted.address, question)}

@@ -19,12 +19,12 @@ from vclab.contract.computers import (
     Reload,
     Reloaded,
     TakeOut,
+    Which,
     WhichReload,
 )
 from vclab.contract.endpoints import Login
 from vclab.contract.failures import FailedStep
 from vclab.contract.retiring import Named
-from vclab.contract.use_case import Nothing
 from vclab.model import catalog as model
 from vclab.model import messages
 from vclab.model.access import Permission, ResourceKind
@@ -40,8 +40,10 @@ from vclab.store import background_loads, catalog, failed_steps, inspections, ma
 
 
 @does(contract.listing)
-async def listing(call: Call, question: Nothing) -> tuple[Computer, ...]:
-    return tuple(map(view, await call.backend.read(catalog.computers)))
+async def listing(call: Call, question: Which) -> tuple[Computer, ...]:
+    checks.limit(question.limit)
+    asked = question.pool, question.image, question.state, question.cursor, question.limit
+    return tuple(map(view, await call.backend.read(lambda session: catalog.computers(session, *asked))))
 
 
 @does(contract.show)
@@ -95,8 +97,8 @@ async def edit(call: Call, question: Edit) -> Computer:
     state = None if question.maintenance is None else _STATES[question.maintenance]
     notes = checks.line(question.notes, "the note", 500) if question.notes else question.notes
     address = power.address_of(question)
-    await call.backend.read(lambda session: _check_edit(session, question))
-    found = [await power.tried(call, power.attempt_of(question.name, address, question))] if address else []
+    group = (await call.backend.read(lambda session: _check_edit(session, question))).pool
+    found = [await power.tried(call, power.attempt_of(question.name, group, address, question))] if address else []
 
     def change(session: Session) -> None:
         computer = _check_edit(session, question)

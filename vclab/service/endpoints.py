@@ -21,6 +21,7 @@ from vclab.model.inventory import Inventory
 from vclab.model.traits import Traits
 from vclab.model.typed import known, quoted
 from vclab.provisioning.enquiry import Answer, Enquiry
+from vclab.secrets.references import Destination
 from vclab.service import checks, masters, module_data
 from vclab.service.authentication import may_write
 from vclab.service.retiring import Kept
@@ -36,6 +37,15 @@ class Wanted:
     before: model.Endpoint | None
     confirm: bool  #: its certificate must be confirmed
     password: bool  #: its password must be given
+
+    def needs_password(self, fingerprint: str) -> bool:
+        """Whether the password must be given, where this certificate is shown. The one that is kept was entered for an
+        address and a certificate, and is sealed to the workers of a site: it never goes anywhere else."""
+        before = self.before
+        if self.password or before is None:
+            return self.password
+        entry = replace(self.entry, fingerprint=fingerprint)
+        return (entry.url, entry.fingerprint, entry.site) != (before.url, before.fingerprint, before.site)
 
 
 @does(contract.listing)
@@ -53,7 +63,7 @@ async def check(call: Call, question: Named) -> CheckedEndpoint:
     refuse_without_secrets(call)
     endpoint = await call.backend.read(lambda session: _known(session, question.name))
     _enquiry(endpoint)
-    answer = await _ask(call, endpoint, call.backend.secrets.endpoint_password(endpoint.password_ref))
+    answer = await _ask(call, endpoint, call.backend.secrets.endpoint_password(endpoint))
     await call.backend.write(lambda session: _remember(session, endpoint, answer))
     return _checked(endpoint, answer)
 
@@ -217,11 +227,13 @@ def _overcommit(number: float) -> float:
 
 
 async def _login(wanted: Wanted, question: Given) -> Login:
-    shown = await _certificate(wanted.entry) if wanted.confirm else ""
+    entry = wanted.entry
+    shown = await _certificate(entry) if wanted.confirm else ""
+    password = wanted.needs_password(shown or entry.fingerprint)
     if question.fingerprint is not None:
-        confirmed(wanted.entry.url, shown, question.fingerprint)
+        confirmed(entry.url, shown, question.fingerprint)
         shown = ""
-    return Login(url=wanted.entry.url, username=wanted.entry.username, certificate=shown, password=wanted.password)
+    return Login(url=entry.url, username=entry.username, certificate=shown, password=password)
 
 
 async def _kept(call: Call, wanted: Wanted, question: Given) -> CheckedEndpoint:
@@ -231,7 +243,7 @@ async def _kept(call: Call, wanted: Wanted, question: Given) -> CheckedEndpoint:
         return _checked(await _put(call, entry, wanted.before), None)
     if wanted.confirm:
         entry = replace(entry, fingerprint=confirmed(entry.url, await _certificate(entry), question.fingerprint))
-    password = _password(call, wanted, question)
+    password = _password(call, replace(wanted, entry=entry), question)
     answer = await _ask(call, entry, password)
     if answer.mistakes:
         raise Refused("; ".join(answer.mistakes))
@@ -246,20 +258,21 @@ async def _kept(call: Call, wanted: Wanted, question: Given) -> CheckedEndpoint:
 def _password(call: Call, wanted: Wanted, question: Given) -> str:
     if question.password is not None and question.password.get_secret_value():
         return question.password.get_secret_value()
-    if wanted.password:
+    if wanted.needs_password(wanted.entry.fingerprint):
         raise Invalid("there is no password", "type it at the terminal, or put it into standard input (< file)")
-    return call.backend.secrets.endpoint_password(wanted.entry.password_ref)
+    return call.backend.secrets.endpoint_password(wanted.entry)
 
 
 async def _put_both(call: Call, entry: model.Endpoint, password: str, before: model.Endpoint | None) -> model.Endpoint:
     """Keep entry and password. If both change, the password gets a reference of its own, which the entry names:
     so the old pair stays in force until the entry is written, whatever fails.
     """
+    there = Destination(entry.url, entry.fingerprint)
     if entry == before:
-        call.backend.secrets.put(entry.password_ref, password)
+        call.backend.secrets.put(entry.password_ref, password, there, entry.site)
         return entry
     reference = f"endpoint/{entry.name}" + (f"@{secrets.token_hex(4)}" if before else "")
-    call.backend.secrets.put(reference, password)
+    call.backend.secrets.put(reference, password, there, entry.site)
     try:
         kept = await _put(call, replace(entry, password_ref=reference), before)
     except BaseException:

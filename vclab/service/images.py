@@ -8,9 +8,18 @@ from sqlalchemy.orm import Session
 
 from vclab.contract import images as contract
 from vclab.contract.failures import Suspect
-from vclab.contract.images import MOST_REVISIONS, Add, CopyPlace, DetailedImage, Edit, Image, ListedImage, Revision
+from vclab.contract.images import (
+    MOST_REVISIONS,
+    Add,
+    CopyPlace,
+    DetailedImage,
+    Edit,
+    Image,
+    ListedImage,
+    Revision,
+    Which,
+)
 from vclab.contract.retiring import Disable, Named
-from vclab.contract.use_case import Nothing
 from vclab.model import catalog as model
 from vclab.model.errors import Invalid, Refused, StepFailed
 from vclab.model.revisions import RevisionState
@@ -33,10 +42,14 @@ class Changes:
 
 
 @does(contract.listing)
-async def listing(call: Call, question: Nothing) -> tuple[ListedImage, ...]:
+async def listing(call: Call, question: Which) -> tuple[ListedImage, ...]:
+    checks.limit(question.limit)
+    asked = question.module, question.cursor, question.limit
+
     def ask(session: Session) -> tuple[ListedImage, ...]:
         suspects = {(each.image, each.revision) for each in failures.suspects(session)}
-        return tuple(_listed(image, (image.name, image.revision) in suspects) for image in catalog.images(session))
+        found = catalog.images(session, *asked)
+        return tuple(_listed(image, (image.name, image.revision) in suspects) for image in found)
 
     return await call.backend.read(ask)
 

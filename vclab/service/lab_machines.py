@@ -18,11 +18,12 @@ from vclab.contract.views import shown
 from vclab.model import catalog as model
 from vclab.model.catalog import ComputerKind, LabEntry
 from vclab.model.errors import Invalid, NotFound, Refused
+from vclab.model.power import PowerAddress
 from vclab.model.states import ComputerState
 from vclab.model.typed import known
 from vclab.power.address import Address, parse
 from vclab.provisioning.kind import Kind, Need
-from vclab.secrets.store import SecretMissing
+from vclab.secrets.references import SecretMissing, SecretSealed
 from vclab.service import checks, computers, module_data, power
 from vclab.service.endpoints import refuse_without_secrets
 from vclab.service.use_case import Call, does
@@ -37,15 +38,18 @@ class Present:
     computers: Mapping[str, model.Computer]
     groups: Mapping[str, str]  #: modules of the endpoints that lend computers, by name
     references: Mapping[str, str]  #: of BMCs' passwords, by computer
+    sites: Mapping[str, str]  #: of endpoints, by name
 
     @classmethod
     def of(cls, session: Session) -> "Present":
         """As it is now."""
-        endpoints = {each.name: each.module for each in catalog.endpoints(session)}
+        entries = catalog.endpoints(session)
+        endpoints = {each.name: each.module for each in entries}
         return cls(
             {each.name: each for each in catalog.computers(session)},
             {name: module for name, module in endpoints.items() if checks.traits(module).lent},
             power_store.references(session),
+            {each.name: each.site for each in entries},
         )
 
 
@@ -72,8 +76,8 @@ class Wanted:
         return What.CHANGE if self.changes else What.SAME
 
 
-Kept = Callable[[str], str]
-"""The password that is kept under a reference; empty: none."""
+Kept = Callable[[PowerAddress], str]
+"""The password that is kept for where a computer is switched; empty: none that can be read here."""
 
 
 @does(contract.preview)
@@ -91,7 +95,9 @@ async def add(call: Call, question: LabMachine) -> Computer:
     wanted = await call.backend.read(lambda session: _one(session, question, kept))
     found = []
     if wanted.address is not None:
-        found = [await power.tried(call, power.attempt_of(wanted.name, wanted.address, question))]
+        found = [
+            await power.tried(call, power.attempt_of(wanted.name, wanted.entry.endpoint, wanted.address, question))
+        ]
 
     def change(session: Session) -> None:
         put(session, [_one(session, question, kept)])
@@ -112,10 +118,10 @@ def _one(session: Session, question: LabMachine, kept: Kept) -> Wanted:
 def kept_by(call: Call) -> Kept:
     """What the secret store keeps. Asked only where a password is given."""
 
-    def password(reference: str) -> str:
+    def password(at: PowerAddress) -> str:
         refuse_without_secrets(call)
-        with suppress(SecretMissing):
-            return call.backend.secrets.power_password(reference)
+        with suppress(SecretMissing, SecretSealed, Refused):
+            return call.backend.secrets.power_password(at.password_ref, at.address, at.fingerprint)
         return ""
 
     return password
@@ -137,6 +143,7 @@ def plan(present: Present, question: LabMachine, kept: Kept) -> Wanted:
     entry = LabEntry(name, group, module_data=_data(kind, question, before), **_given(question))
     after = _after(entry, before, address, kind)
     _check(kind, question, after)
+    _check_site(present, question, before, after)
     switched = _changes_of_power(present, question, before, address, kept)
     changes = (*_changes(kind, before, after), *switched) if before else ()
     if changes and after.holder:
@@ -251,6 +258,15 @@ def _check(kind: Kind, question: LabMachine, after: model.Computer) -> None:
         )
 
 
+def _check_site(present: Present, question: LabMachine, before: model.Computer | None, after: model.Computer) -> None:
+    """Raises ``Invalid`` when the workers that are to switch it can't open the password of its BMC."""
+    if before is None or question.bmc is not None or not present.references.get(after.name):
+        return
+    site = present.sites.get(after.pool)
+    if present.sites.get(before.pool) != site:
+        raise Invalid(f"the workers of the site {site} have no password of the BMC of {after.name}", "enter it: --bmc")
+
+
 # What it changes.
 
 
@@ -283,6 +299,6 @@ def _changes_of_power(
         return ["certificate of its BMC"]
     given = question.password.get_secret_value() if question.password else ""
     reference = present.references.get(question.name, "")
-    if given and not (reference and given == kept(reference)):
+    if given and not (reference and given == kept(PowerAddress(was, reference, print_))):
         return ["password of its BMC"]
     return []

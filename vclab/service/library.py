@@ -16,11 +16,13 @@ from vclab.library import content, formats, partitions
 from vclab.library.content import Told
 from vclab.library.formats import Format, Found
 from vclab.library.repository import Repository
+from vclab.library.transit import Transit
 from vclab.model import catalog as model
 from vclab.model.errors import Invalid, NotFound, Refused, StepFailed, Unreachable
 from vclab.model.revisions import CopyState, Origin, Place, RevisionRecord, RevisionState, Wanted, disk_gib
 from vclab.model.typed import known
-from vclab.service import checks, images
+from vclab.service import checks, images, transfers
+from vclab.service.repositories import entry_of
 from vclab.service.use_case import Call, does
 from vclab.store import catalog, copies, copy_jobs, repositories, revisions
 from vclab.store.repositories import RepositoryFacts
@@ -43,8 +45,8 @@ async def history(call: Call, question: Named) -> tuple[RevisionView, ...]:
 @does(contract.import_image)
 async def import_image(call: Call, question: Import) -> RevisionView:
     checks.name(question.name, "an image")
-    file, notes = Path(question.file), _notes(question.notes)
-    entry = await _entry(call, question.repository)
+    notes, entry = _notes(question.notes), await entry_of(call, question.repository)
+    file = await _given(call, question)
     found = await call.work(lambda told: formats.inspect(file), f"looking at {file.name}")
     image, state = await call.backend.read(lambda session: _planned(session, call, question, found))
     record = image.record(Origin(made_at=datetime.now(UTC), made_by=call.actor.login, notes=notes))
@@ -59,21 +61,31 @@ async def import_image(call: Call, question: Import) -> RevisionView:
         )
 
     kept = await call.work(keep, f"importing {file.name}")
-    return await call.backend.write(lambda session: _recorded(session, entry, image, state, kept))
+    view = await call.backend.write(lambda session: _recorded(session, entry, image, state, kept))
+    if question.transfer:
+        await transfers.found(call, question.transfer, lambda _, transit: transit.remove(question.transfer))
+    return view
 
 
 @does(contract.export_image)
 async def export_image(call: Call, question: Export) -> Exported:
     wanted = checks.one_of(question.format, "format", tuple(Format))
-    file = Path(question.file)
     number, entry, found = await call.backend.read(lambda session: _kept(session, question.name, question.revision))
+    sha256, name = found.origin.sha256, f"{question.name}-{number}.{wanted}"
 
-    def write(told: Told) -> None:
-        _export(_opened(entry).disk(question.name, number), file, Format(wanted), found.origin.sha256, told)
+    def write(told: Told) -> Exported:
+        repository = _opened(entry)
+        disk = repository.disk(question.name, number)
+        if question.file:
+            file = Path(question.file)
+            _export(disk, file, Format(wanted), sha256, told)
+            return Exported(file=str(file), format=wanted, bytes=content.allocated(file), sha256=sha256)
+        transit = Transit(repository)
+        id = transit.make(name, call.actor.login, lambda new: _export(disk, new, Format(wanted), sha256, told), told)
+        size = content.allocated(transit.file(id))
+        return Exported(file=name, transfer=id, format=wanted, bytes=size, sha256=sha256)
 
-    await call.work(write, f"exporting {question.name}/{number}")
-    size = content.allocated(file)
-    return Exported(file=str(file), format=wanted, bytes=size, sha256=found.origin.sha256)
+    return await call.work(write, f"exporting {question.name}/{number}")
 
 
 @does(contract.promote)
@@ -152,6 +164,16 @@ async def copy(call: Call, question: CopyTo) -> RevisionView:
     return await call.backend.read(lambda s: _view(question.name, _one(s, question.name, question.revision)))
 
 
+async def _given(call: Call, question: Import) -> Path:
+    """The file that is to be imported; one that was sent has arrived whole. Raises ``Invalid``, ``Refused``."""
+    if bool(question.file) == bool(question.transfer):
+        raise Invalid("an import needs one file: one that was sent, or one where the service runs")
+    if question.file:
+        return Path(question.file)
+    transit = await transfers.found(call, question.transfer, lambda _, transit: transit)
+    return await call.work(lambda told: transit.check(question.transfer, told), "checking what was sent")
+
+
 # What is asked about.
 
 
@@ -193,19 +215,6 @@ def _kept(session: Session, image: str, number: int | None) -> tuple[int, Reposi
             if each.place == Place("", entry.name) and each.state is CopyState.USABLE:
                 return number, entry, found
     raise NotFound(f"{image}/{number} is in no repository")
-
-
-async def _entry(call: Call, name: str | None) -> RepositoryFacts:
-    """The repository of that name, else the only one of this site."""
-    entries = await call.backend.read(repositories.all_of_them)
-    if name:
-        return known("repository", name, {e.name: e for e in entries}, "`vclab repository list` lists them")
-    here = [each for each in entries if each.site == call.backend.settings.site]
-    if len(here) == 1:
-        return here[0]
-    if not here:
-        raise Refused(f"the site {call.backend.settings.site} has no repository", "`vclab repository add` adds one")
-    raise Invalid("there are several repositories", f"name one: --repository {here[0].name}")
 
 
 def _opened(entry: RepositoryFacts) -> Repository:

@@ -66,7 +66,7 @@ async def _ask_all(backend: Backend, image: Image, endpoints: list[Endpoint]) ->
     found, missing, failed = dict[str, frozenset[str]](), {}, {}
     for endpoint in endpoints:
         try:
-            password = backend.secrets.endpoint_password(endpoint.password_ref)
+            password = backend.secrets.endpoint_password(endpoint)
             answer = await ask(backend, endpoint, password, [image])
         except PermissionError:
             failed[endpoint.name] = "you can't read its password"

@@ -24,6 +24,7 @@ from vclab.power.base import Bmc, BootDevice
 from vclab.power.control import LONGEST_LISTENING, LONGEST_SOFT_OFF, Power, validate
 from vclab.power.redfish import certificate
 from vclab.provisioning.kind import Need
+from vclab.secrets.references import Destination
 from vclab.service import checks, module_data
 from vclab.service.endpoints import confirmed, refuse_without_secrets
 from vclab.service.use_case import Call, does
@@ -45,6 +46,7 @@ class Attempt:
     """A login that is to be tried."""
 
     name: str  #: of the computer
+    group: str  #: its endpoint, at whose site it is switched
     address: Address
     fingerprint: str | None = None  #: of its certificate, confirmed
     password: str = field(default="", repr=False)
@@ -55,6 +57,7 @@ class Tried:
     """A login that works."""
 
     name: str
+    group: str
     at: PowerAddress
     password: str = field(default="", repr=False)
 
@@ -148,12 +151,12 @@ def has_password(address: Address) -> bool:
     return address.scheme in (Scheme.IPMI, Scheme.REDFISH)
 
 
-def attempt_of(name: str, address: Address, question: Switchable) -> Attempt:
+def attempt_of(name: str, group: str, address: Address, question: Switchable) -> Attempt:
     """The login that is to be tried. Raises ``Invalid`` when there is no password."""
     password = question.password.get_secret_value() if question.password else ""
     if has_password(address) and not password:
         raise Invalid(f"{address} needs the password of {address.user}", "type it, or put it into standard input")
-    return Attempt(name, address, question.fingerprint, password)
+    return Attempt(name, group, address, question.fingerprint, password)
 
 
 async def tried(call: Call, attempt: Attempt) -> Tried:
@@ -195,10 +198,12 @@ async def written(call: Call, found: Sequence[Tried], change: Callable[[Session]
             return answer
 
         try:
+            sites = _sites(call)
             for number, each in enumerate(found):
                 told(number, len(found))
                 if each.at.password_ref:
-                    call.backend.secrets.put(each.at.password_ref, each.password)
+                    there = Destination(each.at.address, each.at.fingerprint)
+                    call.backend.secrets.put(each.at.password_ref, each.password, there, sites.get(each.group))
             call.backend.store.check()
             return call.backend.store.run(both)
         except BaseException:
@@ -207,6 +212,12 @@ async def written(call: Call, found: Sequence[Tried], change: Callable[[Session]
             raise
 
     return await call.work(run, "writing")
+
+
+def _sites(call: Call) -> dict[str, str]:
+    """By group, the site whose workers switch its computers."""
+    with call.backend.store.read() as session:
+        return {endpoint.name: endpoint.site for endpoint in catalog.endpoints(session)}
 
 
 def _forget(call: Call, found: Sequence[Tried]) -> None:
@@ -244,7 +255,7 @@ def _try(attempt: Attempt, confirm: str, context: Unattended) -> Tried | VclabEr
         Power(lambda _: attempt.password).status(bmc, context)
     except VclabError as error:
         return error
-    return Tried(attempt.name, PowerAddress(str(address), reference, bmc.fingerprint), attempt.password)
+    return Tried(attempt.name, attempt.group, PowerAddress(str(address), reference, bmc.fingerprint), attempt.password)
 
 
 def _shown(bmc: Bmc) -> str:

@@ -9,11 +9,13 @@ from sqlalchemy.orm import Session
 from vclab.contract import repositories as contract
 from vclab.contract.repositories import Add, DetailedRepository, Kept, Repository
 from vclab.contract.retiring import Named
+from vclab.contract.transfers import KEPT
 from vclab.contract.use_case import Nothing
 from vclab.library.content import Told
 from vclab.library.repository import Repository as Folder
+from vclab.library.transit import Transit
 from vclab.model import catalog as model
-from vclab.model.errors import Invalid, StepFailed
+from vclab.model.errors import Invalid, Refused, StepFailed
 from vclab.model.revisions import CopyState, RevisionRecord, RevisionState, disk_gib
 from vclab.model.typed import known
 from vclab.service import checks
@@ -43,7 +45,7 @@ async def add(call: Call, question: Add) -> DetailedRepository:
 @does(contract.check)
 async def check(call: Call, question: Named) -> DetailedRepository:
     entry = await _known(call, question.name)
-    swept = await call.work(lambda told: Folder(Path(entry.folder)).sweep(), "tidying")
+    swept = await call.work(lambda told: _swept(Folder(Path(entry.folder))), "tidying")
     found = await _looked_at(call, entry, swept)
     lost = [tuple(each.rsplit("/", 1)) for each in found.missing]
 
@@ -71,6 +73,10 @@ async def rebuild(call: Call, question: Named) -> DetailedRepository:
     for record in await call.work(read_back, f"reading {entry.name}"):
         await call.backend.write(lambda session, record=record: _entered(session, entry, record))  # type: ignore[misc]
     return await _looked_at(call, entry, 0)
+
+
+def _swept(folder: Folder) -> int:
+    return folder.sweep() + Transit(folder).sweep(KEPT)
 
 
 def _entry(question: Add, site: str) -> RepositoryFacts:
@@ -143,3 +149,16 @@ async def _looked_at(call: Call, entry: RepositoryFacts, swept: int) -> Detailed
         )
 
     return await call.work(look, f"looking at {entry.name}")
+
+
+async def entry_of(call: Call, name: str | None) -> RepositoryFacts:
+    """The repository of that name, else the only one of this site."""
+    entries = await call.backend.read(repositories.all_of_them)
+    if name:
+        return known("repository", name, {e.name: e for e in entries}, "`vclab repository list` lists them")
+    here = [each for each in entries if each.site == call.backend.settings.site]
+    if len(here) == 1:
+        return here[0]
+    if not here:
+        raise Refused(f"the site {call.backend.settings.site} has no repository", "`vclab repository add` adds one")
+    raise Invalid("there are several repositories", f"name one: --repository {here[0].name}")

@@ -26,7 +26,7 @@ from vclab.contract.reservations import (
 from vclab.contract.use_case import Nothing
 from vclab.contract.views import Reservation
 from vclab.model.access import Permission, Reach, ResourceKind
-from vclab.model.errors import Forbidden, NotFound, Unreachable
+from vclab.model.errors import Forbidden, Invalid, NotFound, Unreachable
 from vclab.model.reservations import RefusedRequest, ReservationView
 from vclab.model.typed import quoted
 from vclab.service import checks, finding
@@ -41,18 +41,30 @@ from vclab.store import needs_help as store_help
 
 @does(contract.listing)
 async def listing(call: Call, question: Which) -> tuple[Reservation, ...]:
+    if question.user and not question.everyone:
+        raise Invalid("people see only their own reservations, unless those of everyone are asked for", "set everyone")
     checks.limit(question.limit)
-    reach = Reach(call.actor.login)
-    if question.everyone:
-        reach = (await call.rights()).reach(Permission.SEE)
-        if not reach.beyond_own:
-            raise Forbidden(
-                f"{call.actor.login} sees no other people's reservations: no grant gives a role that permits to see",
-                "`vclab grant list` lists your roles",
-            )
-    limit = question.limit if question.ended else None
-    found = await call.backend.read(lambda s: reservations.views(s, reach=reach, ended=question.ended, limit=limit))
-    return tuple(map(Reservation.of, found))
+    wanted = reservations.Wanted(
+        limit=question.limit,
+        user=question.user if question.everyone else call.actor.login,
+        reach=await _sees(call) if question.everyone else None,
+        ended=question.ended,
+        image=question.image,
+        computer=question.computer,
+        before=question.cursor,
+    )
+    return tuple(map(Reservation.of, await call.backend.read(lambda s: reservations.page(s, wanted))))
+
+
+async def _sees(call: Call) -> Reach:
+    """Whose reservations beside their own the caller sees. Raises ``Forbidden`` when nobody's."""
+    reach = (await call.rights()).reach(Permission.SEE)
+    if not reach.beyond_own:
+        raise Forbidden(
+            f"{call.actor.login} sees no other people's reservations: no grant gives a role that permits to see",
+            "`vclab grant list` lists your roles",
+        )
+    return reach
 
 
 @does(contract.look)

@@ -7,7 +7,7 @@ import asyncio
 import importlib
 import threading
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -40,6 +40,7 @@ class Call:
     own: Seen[ReservationView] | None = None  #: the reservation that was named, if the rule finds it
     roles: frozenset[Role] = frozenset()  #: what the actor is to that which was named
     told: Told = nobody  #: is told how far work is that takes long
+    content: AsyncIterator[bytes] | None = None  #: the file that goes along, of a use case to which one is sent
 
     @property
     def reservation(self) -> ReservationView:
@@ -90,10 +91,24 @@ class Call:
             raise
 
 
-async def perform(use_case: UseCase[Q, A], backend: Backend, actor: Actor, question: Q, told: Told = nobody) -> A:
-    """Check the rule, record the intent, run. Raises ``Refused``, ``NotFound``, ``Invalid``, ``Unreachable``."""
-    call = replace(await permitted(use_case, backend, actor, question), told=told)
-    return await (_recorded(use_case, call, question) if use_case.acts else implementation(use_case)(call, question))
+async def perform(
+    use_case: UseCase[Q, A],
+    backend: Backend,
+    actor: Actor,
+    question: Q,
+    told: Told = nobody,
+    intent: str = "",
+    content: AsyncIterator[bytes] | None = None,
+) -> A:
+    """Check the rule, record the intent, run. Raises ``Refused``, ``NotFound``, ``Invalid``, ``Unreachable``.
+
+    ``intent``: the id under which an act is recorded; empty: a new one. A repeat with the same id changes nothing.
+    ``content``: the file that goes along, of a use case to which one is sent.
+    """
+    call = replace(await permitted(use_case, backend, actor, question), told=told, content=content)
+    if use_case.acts:
+        return await _recorded(use_case, replace(call, intent=intent or uuid.uuid4().hex), question)
+    return await implementation(use_case)(call, question)
 
 
 # --- what does it ----------------------------------------------------------------------------------------------------
@@ -192,7 +207,7 @@ async def _recorded(use_case: UseCase[Q, A], call: Call, question: Q) -> A:
     intent = _intent(use_case, call, question)
     await call.backend.write(lambda session: intents.write(session, intent))
     try:
-        answer = await run(replace(call, intent=intent.id), question)
+        answer = await run(call, question)
     except Exception as error:
         await _note(call.backend, intent.id, *_outcome_of(error))
         raise
@@ -209,7 +224,7 @@ def _intent(use_case: UseCase[Q, A], call: Call, question: Q) -> Intent:
     actor = call.actor
     for_user = actor.login if use_case.rule.users else ""
     return Intent(
-        id=uuid.uuid4().hex,
+        id=call.intent,
         at=datetime.now(UTC),
         actor=actor.login,
         authentication=str(actor.authentication),

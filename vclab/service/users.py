@@ -7,8 +7,7 @@ from sqlalchemy.orm import Session
 
 from vclab.contract import users as contract
 from vclab.contract.retiring import Disable, Named
-from vclab.contract.use_case import Nothing
-from vclab.contract.users import Add, Edit, Forgotten, Person, Remains
+from vclab.contract.users import Add, Edit, Forgotten, Person, Remains, Which
 from vclab.model.catalog import Thing, User
 from vclab.model.errors import Refused
 from vclab.model.retention import Forget
@@ -23,8 +22,11 @@ FIRST_UID = 20001
 
 
 @does(contract.listing)
-async def listing(call: Call, question: Nothing) -> tuple[Person, ...]:
-    return tuple(_person(call, user) for user in await call.backend.read(catalog.users))
+async def listing(call: Call, question: Which) -> tuple[Person, ...]:
+    checks.limit(question.limit)
+    asked = question.affiliation, question.cursor, question.limit
+    found = await call.backend.read(lambda session: catalog.users(session, *asked))
+    return tuple(_person(call, user) for user in found)
 
 
 @does(contract.show)

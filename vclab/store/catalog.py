@@ -36,9 +36,12 @@ def user(session: Session, login: str) -> model.User:
     return _user(row)
 
 
-def users(session: Session) -> list[model.User]:
-    """All users, by login."""
-    query = sa.select(models.User).where(models.User.removed_at.is_(None)).order_by(models.User.login)
+def users(session: Session, affiliation: str = "", after: str = "", limit: int | None = None) -> list[model.User]:
+    """All users, by login; or of an affiliation, and the first ``limit`` after one of them."""
+    user = models.User
+    query = sa.select(user).where(user.removed_at.is_(None), user.login > after).order_by(user.login).limit(limit)
+    if affiliation:
+        query = query.where(user.affiliation == affiliation)
     return [_user(row) for row in session.scalars(query)]
 
 
@@ -113,9 +116,12 @@ def image(session: Session, name: str) -> model.Image:
     return _image(row[0], row[1])
 
 
-def images(session: Session) -> list[model.Image]:
-    """All images in their production revisions, by name."""
-    return [_image(row[0], row[1]) for row in session.execute(_production().order_by(models.Image.name))]
+def images(session: Session, module: str = "", after: str = "", limit: int | None = None) -> list[model.Image]:
+    """All images in their production revisions, by name; or of a module, and the first ``limit`` after one of them."""
+    query = _production().where(models.Image.name > after).order_by(models.Image.name).limit(limit)
+    if module:
+        query = query.where(models.Revision.module == module)
+    return [_image(row[0], row[1]) for row in session.execute(query)]
 
 
 def image_names(session: Session) -> list[str]:
@@ -161,7 +167,8 @@ def put_endpoint(session: Session, endpoint: model.Endpoint) -> None:
 def check_site(session: Session, endpoint: model.Endpoint) -> None:
     """Raise ``Refused`` if the endpoint would change its site while something uses it.
 
-    A running reservation has recorded the site, and its computer is reclaimed there.
+    A running reservation has recorded the site, and its computer is reclaimed there. The workers of another site can't
+    open the passwords of its BMCs.
     """
     known = session.scalar(sa.select(models.Endpoint.site).where(models.Endpoint.name == endpoint.name))
     if known in (None, endpoint.site):
@@ -172,6 +179,13 @@ def check_site(session: Session, endpoint: model.Endpoint) -> None:
             f"{usage.shown(users)}",
             "try again when they have ended and their computers are taken back",
         )
+    switched = models.Computer.pool == endpoint.name, models.Computer.removed_at.is_(None)
+    query = sa.select(models.Computer.name).where(*switched, models.Computer.power_password_ref != "")
+    if name := session.scalar(query.order_by(models.Computer.name).limit(1)):
+        text = (
+            f"the passwords of BMCs of {endpoint.name} are sealed to the workers of the site {known}: {name}'s and more"
+        )
+        raise Refused(text, "add the computers to another group, whose site is the new one")
 
 
 def endpoint(session: Session, name: str) -> model.Endpoint:
@@ -338,9 +352,21 @@ def computer(session: Session, name: str) -> model.Computer:
     return found[0]
 
 
-def computers(session: Session) -> list[model.Computer]:
-    """All computers, by name, with their newest generation and holder."""
-    return _computers(session, sa.true())
+def computers(
+    session: Session,
+    pool: str = "",
+    image: str = "",
+    state: ComputerState | None = None,
+    after: str = "",
+    limit: int | None = None,
+) -> list[model.Computer]:
+    """All computers, by name, with their newest generation and holder; or some, the first ``limit`` after one."""
+    computer = models.Computer
+    which = [computer.name > after]
+    which += [computer.pool == pool] if pool else []
+    which += [computer.image == image] if image else []
+    which += [computer.state == state] if state else []
+    return _computers(session, sa.and_(*which), limit)
 
 
 def group(session: Session, endpoint: str) -> list[model.Computer]:
@@ -349,7 +375,7 @@ def group(session: Session, endpoint: str) -> list[model.Computer]:
     return _computers(session, sa.and_(computer.kind == model.ComputerKind.LAB, computer.pool == endpoint))
 
 
-def _computers(session: Session, which: sa.ColumnElement[bool]) -> list[model.Computer]:
+def _computers(session: Session, which: sa.ColumnElement[bool], limit: int | None = None) -> list[model.Computer]:
     """Indexes answer this alone: a computer has thousands of tenures after some years."""
     computer, tenure, spare, endpoint = models.Computer, models.Tenure, models.Spare, models.Endpoint
     held = orm.aliased(tenure)
@@ -361,6 +387,7 @@ def _computers(session: Session, which: sa.ColumnElement[bool]) -> list[model.Co
         .outerjoin(endpoint, sa.and_(endpoint.name == computer.pool, computer.kind == model.ComputerKind.LAB))
         .where(which, computer.removed_at.is_(None))
         .order_by(computer.name)
+        .limit(limit)
     )
     return [
         _same(

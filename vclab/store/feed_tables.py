@@ -56,6 +56,7 @@ SILENT = {
     "fences": "asked by drivers only",
     "intents": "the audit: operators ask for it",
     "inventories": "measured anew all the time",
+    "keyed_acts": "what its act changes is told",
     "load_failures": "what follows of it is in host_rests and revisions",
     "orphans": "seen anew in each round",
     "pools": "measured anew all the time",

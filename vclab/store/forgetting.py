@@ -25,7 +25,7 @@ from vclab.store.removal_tables import Kept
 TABLES = Base.metadata.tables
 ADDRESS = "(address)"
 """Stands for an address that a forgotten person came from."""
-THEIRS: dict[str, str] = {}
+THEIRS: dict[str, str] = {"keyed_acts": "actor"}
 """Tables whose rows are of one person and go with them, each with the column that has the login."""
 THINGS = frozenset(
     {

@@ -61,14 +61,20 @@ def intent_of(session: Session, id: str, verb: Verb, subject: str, /, **said: ob
     return intent
 
 
-def newest(session: Session, limit: int, actor: str = "", subject: str = "") -> list[Intent]:
-    """The newest ``limit`` intents of an actor and a subject if they are given, oldest first."""
-    query = sa.select(models.Intent).order_by(models.Intent.at.desc(), models.Intent.id).limit(limit)
+def newest(session: Session, limit: int, actor: str = "", subject: str = "", before: str = "") -> list[Intent]:
+    """The newest ``limit`` intents, newest first: of an actor and a subject if they are given, before that intent.
+
+    Raises ``NotFound`` when there is no intent ``before``.
+    """
+    query = sa.select(models.Intent).order_by(models.Intent.at.desc(), models.Intent.id.desc()).limit(limit)
+    if before:
+        there = find(session, before)
+        query = query.where(sa.tuple_(models.Intent.at, models.Intent.id) < sa.tuple_(utc(there.at), there.id))
     if actor:
         query = query.where(models.Intent.actor == actor)
     if subject:
         query = query.where(models.Intent.subject == subject)
-    return [_intent(row) for row in session.scalars(query)][::-1]
+    return [_intent(row) for row in session.scalars(query)]
 
 
 def _intent(row: models.Intent) -> Intent:

@@ -22,6 +22,7 @@ from vclab.model.intents import Outcome
 from vclab.model.inventory import PoolKind
 from vclab.model.states import ComputerState, Ending, Purpose, ReservationState
 from vclab.store.access_tables import Grant, Group, GroupMember
+from vclab.store.api_tables import KeyedAct
 from vclab.store.feed_tables import Change, FeedState
 from vclab.store.image_tables import Copy, CopyWaiter, DiskChild, Image, Repository, Revision
 from vclab.store.removal_tables import Removal
@@ -49,6 +50,7 @@ __all__ = [
     "Image",
     "Intent",
     "Inventory",
+    "KeyedAct",
     "LoadFailure",
     "LoadStep",
     "Orphan",
@@ -167,6 +169,10 @@ class Computer(Base):
         self.load_intent, self.load_image, self.load_revision = "", "", 0
 
 
+FAILED = "ending = 'failed' AND dismissed_at IS NULL"
+"""Of a reservation: it failed, and nobody has said that they have seen it."""
+
+
 class Reservation(Base):
     """A reservation. Kept for good, as the record of who had which computer and how it ended."""
 
@@ -176,6 +182,8 @@ class Reservation(Base):
         Index("ix_reservations_state_user", "state", "user"),
         Index("ix_reservations_user_created", "user", "created"),
         Index("ix_reservations_ends", "ends"),
+        Index("ix_reservations_state_created", "state", "created", "id"),
+        Index("ix_reservations_failed", "ends", sqlite_where=text(FAILED), postgresql_where=text(FAILED)),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)

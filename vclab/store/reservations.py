@@ -36,7 +36,7 @@ from vclab.store import (
     tenures,
 )
 from vclab.store.column_types import utc
-from vclab.store.models import Computer, LoadStep, Reservation, Tenure
+from vclab.store.models import FAILED, Computer, LoadStep, Reservation, Tenure
 from vclab.store.placement import placed
 
 _UNFINISHED = (*OPEN_STATES, ReservationState.RECLAIM)
@@ -336,12 +336,55 @@ def views(
     if ended:
         query = query.order_by(Reservation.created.desc(), Reservation.id.desc()).limit(limit)
         return _views(session, query, now)[::-1]
-    moment = utc(now) if now else datetime.now(UTC)
-    failed = Reservation.ending == Ending.FAILED, Reservation.ends > moment, Reservation.dismissed_at.is_(None)
-    query = query.where(sa.or_(Reservation.state.in_(OPEN_STATES), sa.and_(*failed)))
+    query = query.where(sa.or_(*_listed(utc(now) if now else datetime.now(UTC))))
     # Sorted here: to sort them itself, SQLite would read all reservations ever made.
     found = sorted(_views(session, query, now), key=lambda view: (view.created, view.id))
     return found[-limit:] if limit else found
+
+
+@dataclasses.dataclass(frozen=True)
+class Wanted:
+    """A part of the reservations; what is empty is not asked for."""
+
+    limit: int
+    user: str | None = None
+    reach: Reach | None = None  #: within that
+    ended: bool = False  #: also those that have ended; else those that ``views`` has without
+    image: str = ""
+    computer: str = ""
+    before: str = ""  #: older than this one
+
+
+def page(session: Session, wanted: Wanted, now: datetime | None = None) -> list[ReservationView]:
+    """Those, newest first. Raises ``NotFound`` when there is no reservation ``before``."""
+    found = sa.select(Reservation.id, Reservation.created).where(*_wanted(session, wanted))
+    if not wanted.ended:
+        # Each part has its index. Sorted afterwards: else SQLite would read all reservations ever made, in order.
+        parts = [found.where(part) for part in _listed(utc(now) if now else datetime.now(UTC))]
+        listed = sa.union_all(*parts).cte("listed").prefix_with("MATERIALIZED")
+        found = sa.select(listed.c.id, listed.c.created)
+    id, created = found.selected_columns
+    ids = [each for each, _ in session.execute(found.order_by(created.desc(), id.desc()).limit(wanted.limit))]
+    views = _views(session, sa.select(Reservation).where(Reservation.id.in_(ids)), now)
+    return sorted(views, key=lambda view: (view.created, view.id), reverse=True)
+
+
+def _wanted(session: Session, wanted: Wanted) -> list[sa.ColumnElement[bool]]:
+    asked = {Reservation.user: wanted.user, Reservation.image: wanted.image, Reservation.computer: wanted.computer}
+    which = [column == value for column, value in asked.items() if value]
+    if wanted.reach is not None:
+        which.append(access.within(wanted.reach, Reservation))
+    if wanted.before:
+        row = session.get(Reservation, wanted.before)
+        if row is None:
+            raise NotFound(f"there is no reservation {wanted.before!r}", "begin again without a cursor")
+        which.append(sa.tuple_(Reservation.created, Reservation.id) < sa.tuple_(row.created, row.id))
+    return which
+
+
+def _listed(now: datetime) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
+    """Open, or failed and not seen yet: no reservation is both."""
+    return Reservation.state.in_(OPEN_STATES), sa.and_(sa.text(FAILED), Reservation.ends > now)
 
 
 def beginning(session: Session, prefix: str, reach: Reach, limit: int) -> list[str]:
@@ -452,8 +495,7 @@ def _views(session: Session, query: sa.Select[Reservation], now: datetime | None
 def _view(row: Reservation, step: LoadStep | None, now: datetime) -> ReservationView:
     ending_soon = row.ends - now <= timedelta(seconds=row.first_notice)
     number, count, title = (step.number, step.count, step.title) if step else (0, 0, "")
-    same = {field.name for field in dataclasses.fields(ReservationView)} & set(Reservation.__table__.columns.keys())
-    values = {name: getattr(row, name) for name in same}
+    values = {name: getattr(row, name) for name in _SAME}
     values |= {"computer": row.computer or "", "remote_addresses": tuple(row.remote_addresses)}
     target = targets.of(row)
     values |= {"start": row.starts, "end": row.ends, "has_guest": target.traits.guest, "dedicated": target.dedicated}
@@ -462,3 +504,7 @@ def _view(row: Reservation, step: LoadStep | None, now: datetime) -> Reservation
         values["help_until"] = min(row.help_until, row.ends)  # the end may have moved meanwhile
     needs_help = row.help_since is not None
     return ReservationView(word=states.word(row.state, number, count, ending_soon, needs_help, row.saving), **values)
+
+
+_SAME = {field.name for field in dataclasses.fields(ReservationView)} & set(Reservation.__table__.columns.keys())
+"""Columns that a view has as they are."""

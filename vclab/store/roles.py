@@ -39,15 +39,13 @@ class Rights:
 
 _STATE = Rights(worker=ALL, api="read")
 """State is the workflows': they write it through records, and people ask by intents."""
-_AUDIT = Rights(worker="read add", api="read")
-"""Nobody changes or deletes it, not even the worker."""
 
 TABLES: Mapping[str, Rights] = {
     # What the lab consists of: administrators' use cases. The worker locks rows, and learns what is on storages.
-    "users": Rights(worker="read change(disabled_why)", api=ALL),
+    "users": Rights(worker=ALL, api=ALL),  # the worker forgets them
     "endpoints": Rights(worker="read change(disabled_why)", api=ALL),
     "repositories": Rights(worker="read", api=ALL),
-    "images": Rights(worker="read add change(disabled_why)", api=ALL),
+    "images": Rights(worker="read add change(title, disabled_why)", api=ALL),
     "revisions": Rights(worker=ALL, api=ALL),
     "copies": Rights(worker=ALL, api=ALL),
     "pools": Rights(worker=ALL, api="read change(seen_at)"),
@@ -59,7 +57,7 @@ TABLES: Mapping[str, Rights] = {
         "host_key, host_key_from, power, power_password_ref, power_fingerprint, module_data, removed_at)",
     ),
     # Who may do what. The worker asks where somebody may be placed; whom it forgets leaves all groups.
-    "groups": Rights(worker="read change(title)", api=ALL),
+    "groups": Rights(worker="read change(title, made_by)", api=ALL),
     "group_members": Rights(worker="read delete", api="read add delete"),
     "grants": Rights(worker="read delete change(made_by)", api=ALL),
     # State.
@@ -81,9 +79,21 @@ TABLES: Mapping[str, Rights] = {
     "load_failures": Rights(worker=ALL, api="read change(against_host, against_revision)"),
     "host_rests": Rights(worker=ALL, api="read add change"),
     "orphans": Rights(worker=ALL, api="read delete"),
-    # The audit.
-    "events": _AUDIT,
-    "intents": Rights(worker="read", api="read add change(outcome, detail, answered_at)"),
+    # The audit. The worker deletes what is too old, and takes the names of who is forgotten from it; triggers refuse
+    # that without a row in removals, which nobody deletes.
+    "events": Rights(worker="read add change(who, what, detail) delete", api="read"),
+    "intents": Rights(
+        worker="read change(actor, subject, for_user, account, token, address, arguments, detail) delete",
+        api="read add change(outcome, detail, answered_at)",
+    ),
+    "removals": Rights(worker="read add change(rows, ended_at)", api="read"),
+    # The feed: triggers write it, with the migrator's rights; whoever reads it numbers it.
+    "feed": Rights(worker="read change(number, thing, owner) delete", api="read change(number)"),
+    "feed_state": Rights(worker="read change(last, pruned)", api="read change(last)"),
+    # Answers of acts, as they were given: some are for one person only.
+    "keyed_acts": Rights(
+        worker="read change(actor, key, asked, intent, reservation, answer) delete", api=ALL, reader=""
+    ),
     "alembic_version": Rights(worker="read", api="read"),
 }
 

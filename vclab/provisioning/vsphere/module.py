@@ -28,7 +28,7 @@ _STEPS = VirtualMachines(NAME)
 class VSphere:
     """A ``ProvisioningModule``. Thread-safe; one per process.
 
-    ``endpoints`` gives an endpoint's entry by name, ``password`` a secret's value by reference; both are asked each
+    ``endpoints`` gives an endpoint's entry by name, ``password`` that of an entry; both are asked each
     time. ``calls_at_once`` limits the calls under way to one endpoint. ``dhcp_leases``: dnsmasq's lease file.
     """
 
@@ -44,7 +44,7 @@ class VSphere:
     def __init__(
         self,
         endpoints: Callable[[str], Endpoint],
-        password: Callable[[str], str],
+        password: Callable[[Endpoint], str],
         installation: str,
         calls_at_once: int,
         dhcp_leases: Path | None = None,

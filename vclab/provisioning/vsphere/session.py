@@ -162,7 +162,7 @@ class _Stub(SoapStubAdapter):
 class Session:
     """One endpoint, logged in on first use. Safe to use from many threads."""
 
-    def __init__(self, endpoint: Endpoint, password: Callable[[str], str], calls_at_once: int) -> None:
+    def __init__(self, endpoint: Endpoint, password: Callable[[Endpoint], str], calls_at_once: int) -> None:
         url = urlsplit(endpoint.url)
         if url.scheme != "https" or not url.hostname:
             raise Refused(f"endpoint {endpoint.name}: its URL must be https://HOST[:PORT]/sdk, not {endpoint.url!r}")
@@ -208,7 +208,7 @@ class Session:
                 self._login(self._content)
 
     def _login(self, content: Any) -> None:
-        password = self._password(self.endpoint.password_ref)
+        password = self._password(self.endpoint)
         wrong = (
             f"{self.title} refuses the password kept for {self.endpoint.username}; if it was changed: "
             f"`vclab endpoint edit {self.endpoint.name} --password`"
@@ -255,7 +255,7 @@ class Sessions:
     """The sessions of one process, by endpoint name."""
 
     def __init__(
-        self, endpoints: Callable[[str], Endpoint], password: Callable[[str], str], calls_at_once: int
+        self, endpoints: Callable[[str], Endpoint], password: Callable[[Endpoint], str], calls_at_once: int
     ) -> None:
         self._endpoints = endpoints
         self._password = password

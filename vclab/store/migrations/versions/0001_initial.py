@@ -14,6 +14,7 @@ TIME = sa.DateTime(timezone=True)
 WORD = sa.String(20)
 OPEN = sa.text("ended_at IS NULL")
 HELD = sa.text("released_at IS NULL")
+FAILED = sa.text("ending = 'failed' AND dismissed_at IS NULL")
 PRODUCTION = sa.text("state = 'production'")
 
 SQLITE_REFUSAL = """
@@ -151,6 +152,7 @@ def upgrade() -> None:
         op.execute(SQLITE_REFUSAL.format(name="claims_insert", event="INSERT", id="NULL"))
         op.execute(SQLITE_REFUSAL.format(name="claims_update", event="UPDATE", id="OLD.id"))
     _access()
+    _api()
     _removals()
     _feed()
 
@@ -421,6 +423,8 @@ def _reservations() -> None:
     op.create_index("ix_reservations_user_created", "reservations", ["user", "created"])
     op.create_index("ix_reservations_created", "reservations", ["created"])
     op.create_index("ix_reservations_ends", "reservations", ["ends"])
+    op.create_index("ix_reservations_state_created", "reservations", ["state", "created", "id"])
+    op.create_index("ix_reservations_failed", "reservations", ["ends"], sqlite_where=FAILED, postgresql_where=FAILED)
 
 
 def _captures() -> None:
@@ -853,3 +857,20 @@ def _updated(table: str) -> str:
         return "UPDATE"
     columns = [column["name"] for column in sa.inspect(op.get_bind()).get_columns(table)]
     return "UPDATE OF " + ", ".join(f'"{name}"' for name in columns if name not in quiet)
+
+
+def _api() -> None:
+    op.create_table(
+        "keyed_acts",
+        sa.Column("actor", sa.String, nullable=False),
+        sa.Column("key", sa.String, nullable=False),
+        sa.Column("asked", sa.String, nullable=False),
+        sa.Column("intent", sa.String, nullable=False),
+        sa.Column("reservation", sa.String, nullable=False),
+        sa.Column("began_at", TIME, nullable=False),
+        sa.Column("held_until", TIME, nullable=True),
+        sa.Column("status", sa.Integer, nullable=False),
+        sa.Column("answer", sa.String, nullable=False),
+        sa.PrimaryKeyConstraint("actor", "key", name="pk_keyed_acts"),
+    )
+    op.create_index("ix_keyed_acts_began_at", "keyed_acts", ["began_at"])

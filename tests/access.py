@@ -174,10 +174,10 @@ def _grants(caller: Caller) -> Iterator[Grant]:
         yield Grant(caller.role, ToKind.PERSON, caller.login)
 
 
-def school(folder: Path) -> School:
-    """It, on a database of its own."""
+def school(folder: Path, more: dict[str, Any] | None = None) -> School:
+    """It, on a database of its own. ``more``: settings."""
     given = {"database": f"sqlite:///{folder}/school.db", "secrets_dir": str(folder), "operators": ()}
-    made = School(Backend(Settings.model_validate(given)))
+    made = School(Backend(Settings.model_validate(given | (more or {}))))
     made.fill()
     return made
 

@@ -1,5 +1,6 @@
 """All activities of a management node, made of what they work with."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ from activities.reconcile import RowReconciler, SiteReconciler
 from activities.records import RecordActivities
 from activities.reinstalls import ReinstallRecords
 from activities.retention import RetentionActivities
+from activities.senders import Senders
 from activities.spares import SpareActivities
 from activities.steps import step_activities
 from activities.verified import VerifiedAccess
@@ -67,7 +69,7 @@ def export(client: Client, settings: Settings, store: Store, drivers: Drivers, e
     steps = step_activities(tables, fence, StoreLoadLog(store), executor, drivers.whereabouts)
     return Exports(
         records=activities_of(
-            RecordActivities(store, live),
+            RecordActivities(store, live, Senders(client, asyncio.get_running_loop())),
             LoadRecords(store, live),
             FailedStepRecords(store, live),
             CopyRecords(store, live),

@@ -14,10 +14,11 @@ from temporalio import activity
 
 from activities import metrics, rules
 from activities.recording import recording
+from activities.senders import nobody
 from vclab.model.errors import Refused
-from vclab.model.intents import VCLAB, Author, Intent, Verb, signalled
+from vclab.model.intents import VCLAB, Author, Intent, Sender, Verb, signalled
 from vclab.model.inventory import Answered
-from vclab.model.messages import Acknowledge, Dismiss, Extend, How, Reboot, Reschedule
+from vclab.model.messages import CANCEL, EXTEND, Acknowledge, Dismiss, Extend, How, Reboot, Reschedule
 from vclab.model.plans import Facts, Target
 from vclab.model.reservations import Placed, Refusal, ReserveRequest, Waits
 from vclab.model.states import Ending
@@ -83,6 +84,7 @@ class ExtendInput:
     message: Extend
     now: datetime
     signal: int = 0  #: the number of the signal that asks for it; 0: an intent does
+    signal_of_run: int = 0  #: its number among those of this run
 
 
 @dataclass(frozen=True)
@@ -182,6 +184,7 @@ class RefusalInput:
     what: str
     text: str
     now: datetime
+    signal_of_run: int = 0
 
 
 @dataclass(frozen=True)
@@ -220,9 +223,16 @@ class Held:
 class RecordActivities:
     """Record activities. The settings are read anew for each wait."""
 
-    def __init__(self, store: Store, settings: Callable[[], Settings]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        settings: Callable[[], Settings],
+        sender: Callable[[str, int], Sender | None] = nobody,
+    ) -> None:
+        """``sender``: who sent the signal of a name that came as the n-th in the run whose record is written."""
         self._store = store
         self._settings = settings
+        self._sender = sender
 
     def _write(self, change: Callable[[Session], T], of_act: bool = False) -> T:
         with recording(of_act):
@@ -381,9 +391,10 @@ class RecordActivities:
         """Move the end by the constrained write itself; a refusal is an answer, not an error."""
 
         id, end = given.reservation, given.message.end
+        sender = self._sender(EXTEND, given.signal_of_run) if given.signal_of_run else None
 
         def extend(session: Session) -> ExtendOutcome:
-            by = signalled(given.signal) if given.signal else _who_extends(session, id, given.message)
+            by = signalled(given.signal, sender) if given.signal else _who_extends(session, id, given.message)
             ours = rules.of_reservation(session, self._settings(), id)
             outcome = extension.extend(session, id, end, by, ours, given.now)
             if isinstance(outcome, Refusal):
@@ -395,7 +406,7 @@ class RecordActivities:
     @activity.defn
     def ended(self, given: EndedInput) -> None:
         """Ended for the user: claims are released; the first ending stays."""
-        by = signalled() if given.by_signal else VCLAB
+        by = signalled(sender=self._sender(CANCEL, 1)) if given.by_signal else VCLAB
         self._write(lambda s: reservations.ended(s, given.reservation, given.ending, given.reason, given.now, by))
 
     @activity.defn
@@ -448,8 +459,9 @@ class RecordActivities:
     @activity.defn
     def refusal_noted(self, given: RefusalInput) -> None:
         """Keep in the audit that a signal was refused, and why."""
+        by = signalled(sender=self._sender(given.what, given.signal_of_run) if given.signal_of_run else None)
         self._write(
-            lambda s: reservations.note_refusal(s, given.reservation, signalled(), given.what, given.text, given.now),
+            lambda s: reservations.note_refusal(s, given.reservation, by, given.what, given.text, given.now),
             of_act=True,
         )
 

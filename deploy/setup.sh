@@ -14,7 +14,8 @@ NEEDS="ssh:openssh-client ssh-keygen:openssh-client sshd:openssh-server ip:iprou
 dnsmasq:dnsmasq-base mmdebstrap:mmdebstrap ps:procps git:git setpriv:util-linux nsenter:util-linux unshare:util-linux
 mke2fs:e2fsprogs ipmi_sim:openipmi sfdisk:fdisk qemu-img:qemu-utils zstd:zstd"
 TEST_NEEDS="initdb:postgresql faketime:faketime systemd-analyze:systemd mkfs.btrfs:btrfs-progs mkfs.ext4:e2fsprogs
-mkfs.xfs:xfsprogs mkfs.ntfs:ntfs-3g mkfs.fat:dosfstools mtools:mtools efibootmgr:efibootmgr"
+mkfs.xfs:xfsprogs mkfs.ntfs:ntfs-3g mkfs.fat:dosfstools mtools:mtools efibootmgr:efibootmgr
+slapd:slapd ldapmodify:ldap-utils chromium:chromium chromedriver:chromium-driver"
 DEEP_NEEDS="qemu-system-x86_64:qemu-system-x86 /usr/share/OVMF/OVMF_CODE_4M.fd:ovmf"
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/vclab
@@ -68,6 +69,7 @@ install_packages() {
             postgresql) service=postgresql ;;
             nftables) service=nftables ;;
             openipmi) service=openipmi ;;
+            slapd) service=slapd ;;
             *) continue ;;
         esac
         if command -v systemctl >/dev/null; then as_root systemctl --quiet disable $service 2>/dev/null || true; fi
@@ -93,6 +95,7 @@ state=$(find uv.lock pyproject.toml deploy -type f -exec sha256sum {} + | sort |
 is_set_up() {
     [ "$(cat $stamp 2>/dev/null)" = "$state" ] && [ -x .venv/bin/python ] && [ -x .venv/bin/vclab ] &&
         [ -e "$cache/bin/vclab-vcsim" ] && [ -e "$cache/bin/vclab-temporal" ] &&
+        [ -e "$cache/bin/vclab-dex" ] &&
         [ -d "$cache/imaging" ] &&
         [ -z "$(missing_packages)" ]
 }

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import shutil
 import signal
 import tempfile
 import time
@@ -51,8 +52,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 def pytest_sessionfinish() -> None:
     """A process that had a worker may abort while the interpreter ends (sdk-python#300): give it time to leave."""
-    _NO_SETTINGS.unlink(missing_ok=True)
-    _NO_SETTINGS.parent.rmdir()
+    shutil.rmtree(_NO_SETTINGS.parent)  # with what programs keep about themselves, as Go's
     gc.collect()
     time.sleep(0.3)
 

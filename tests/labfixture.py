@@ -62,10 +62,12 @@ class Lab:
         return self.vclab("down", *arguments)
 
     def configure(self, settings: Mapping[str, Any]) -> None:
-        """Other settings for the command line and, from now on, the worker, which is started again."""
+        """Other settings for the API and, from now on, the worker. Both are started again; the API answers then."""
         self._write_local(settings)
         seed.write_settings(self.layout)
         self.kill("worker", signal.SIGTERM)
+        former = self.kill("api", signal.SIGTERM)
+        eventually(lambda: (now := self.state.parts["api"]).ok and now.pid != former)
 
     def _write_local(self, settings: Mapping[str, Any]) -> None:
         """Machines are removed at once, unless the settings say otherwise: tests look whether they are gone."""

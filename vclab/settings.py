@@ -13,7 +13,7 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -31,6 +31,8 @@ from vclab.model.retention import Periods
 from vclab.model.rules import LEAST_CHILD_FACTOR, Health, Idle, Library, Limits, Rules
 from vclab.model.wrong_values import complaint
 from vclab.provisioning import registry
+from vclab.settings_section import Length, Name, Section, Wait, matching
+from vclab.settings_sign_in import SignInSettings
 from vclab.temporal.connection import connection
 
 log = logging.getLogger(__name__)
@@ -47,11 +49,6 @@ def config_file() -> Path | None:
     return next((p for p in CONFIG_FILES if p.is_file()), None)
 
 
-CENTURY = 100 * 365.25 * 86400.0
-Wait = Annotated[float, Field(ge=0.1, le=CENTURY)]
-"""Seconds."""
-Length = Annotated[float, Field(ge=0, le=CENTURY)]
-"""Seconds, or none."""
 Days = Annotated[float, Field(ge=1, le=36525)]
 
 
@@ -59,20 +56,8 @@ Role = Literal["workflows", "site"]
 """What a worker does: run workflows with their records, or the hardware work of its site."""
 
 
-def _matching(pattern: str, words: str) -> AfterValidator:
-    """Text of this pattern; ``words`` say what it allows."""
-
-    def check(text: str) -> str:
-        if not re.fullmatch(pattern, text):
-            raise ValueError(f"must be {words}, not {text!r}")
-        return text
-
-    return AfterValidator(check)
-
-
-Name = Annotated[str, _matching("[a-z0-9][a-z0-9-]{0,30}", "1 to 31 small letters, digits and hyphens")]
 Queue = Annotated[
-    str, _matching("[A-Za-z0-9][A-Za-z0-9._-]{0,99}", "1 to 100 letters, digits, dots, hyphens and underscores")
+    str, matching("[A-Za-z0-9][A-Za-z0-9._-]{0,99}", "1 to 100 letters, digits, dots, hyphens and underscores")
 ]
 
 
@@ -98,10 +83,6 @@ def _network(text: str) -> str:
 
 Network = Annotated[str, AfterValidator(_network)]
 Listen = Annotated[str, AfterValidator(_listen)]
-
-
-class Section(BaseModel, extra="forbid", allow_inf_nan=False):
-    """A part of the settings. What it does not know is a mistake, and told."""
 
 
 class TemporalSettings(Section):
@@ -197,6 +178,8 @@ class ApiSettings(Section):
     tls_cert: Path | None = None  #: with the chain; none: plain HTTP, behind a proxy or on this machine only
     tls_key: Path | None = None
     trusted_proxies: tuple[Network, ...] = ()  #: whose word of where a request comes from is taken
+    temporal_ui: Annotated[str, AfterValidator(_url)] = ""
+    """Where Temporal's web UI listens; operators who are signed in see it below ``/temporal``. Empty: nobody does."""
     metrics: Listen = ""  #: ADDRESS:PORT of its page for Prometheus; empty: no page
     stop_seconds: Wait = 30  #: requests that run have so long when it is asked to stop
     limits: ApiLimitSettings = ApiLimitSettings()
@@ -361,6 +344,7 @@ class Settings(BaseSettings):
     temporal: TemporalSettings = TemporalSettings()
     worker: WorkerSettings = WorkerSettings()
     metrics: MetricsSettings = MetricsSettings()
+    sign_in: SignInSettings = SignInSettings()
     api: ApiSettings = ApiSettings()
     looks: LookSettings = LookSettings()
     waits: WaitSettings = WaitSettings()

@@ -22,6 +22,7 @@ class Extensions:
     def __init__(self, life: Life) -> None:
         self._life = life
         self._one = asyncio.Lock()
+        self._signals = 0  #: of this run; those of the whole life are in its state
 
     async def extend(self, message: Extend) -> str:
         """Move the end; the refusal's text when that is not possible, else empty."""
@@ -36,22 +37,24 @@ class Extensions:
         life = self._life
         life.state.signals += 1
         number = life.state.signals
+        self._signals += 1
+        of_run = self._signals
         try:
             acts.check_open(life)
             async with self._one:
                 end = signals.new_end(args, life.end)
-                refusal = await _extend(life, Extend(end), number)
+                refusal = await _extend(life, Extend(end), number, of_run)
         # A failure that leaves a signal's handler would end the workflow.
         except (Refused, ApplicationError, ActivityError) as error:
             refusal = failures.reason(error)
         if refusal:
-            await _note_refusal(life, refusal)
+            await _note_refusal(life, refusal, of_run)
 
 
-async def _extend(life: Life, message: Extend, signal: int = 0) -> str:
+async def _extend(life: Life, message: Extend, signal: int = 0, of_run: int = 0) -> str:
     if acts.is_done(life, message.intent):
         return ""
-    given = ExtendInput(life.request.id, message, workflow.now(), signal)
+    given = ExtendInput(life.request.id, message, workflow.now(), signal, of_run)
     outcome = await life.record(RecordActivities.extend, given)
     if outcome.end is None:
         return outcome.refusal
@@ -64,10 +67,10 @@ async def _extend(life: Life, message: Extend, signal: int = 0) -> str:
     return ""
 
 
-async def _note_refusal(life: Life, refusal: str) -> None:
+async def _note_refusal(life: Life, refusal: str, signal: int) -> None:
     life.says(f"extend refused: {refusal}")
     life.publish()
     if life.state.placed is not None:
-        note = RefusalInput(life.request.id, messages.EXTEND, refusal, workflow.now())
+        note = RefusalInput(life.request.id, messages.EXTEND, refusal, workflow.now(), signal)
         with suppress(ApplicationError, ActivityError):
             await life.record(RecordActivities.refusal_noted, note)

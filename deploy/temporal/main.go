@@ -21,9 +21,6 @@ import (
 	"time"
 	_ "time/tzdata"
 
-	ui "github.com/temporalio/ui-server/v2/server"
-	uiconfig "github.com/temporalio/ui-server/v2/server/config"
-	uioptions "github.com/temporalio/ui-server/v2/server/server_options"
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/server/common/authorization"
 	"go.temporal.io/server/common/cluster"
@@ -56,16 +53,22 @@ var settings = map[string]any{
 	"history.hostLevelCacheMaxSize": 500,
 	// Tests let a workflow's clock skip what it waits for.
 	"frontend.WorkflowTimeSkippingEnabled": true,
+	// Each event says who caused it, as the authorizer says: what a client says of itself ("identity") is only a claim.
+	"frontend.enablePrincipalPropagation": true,
 }
 
 var (
-	address    = flag.String("address", "127.0.0.1:7233", "`host:port` of the server")
-	uiAddress  = flag.String("ui", "", "`host:port` of the web UI; none without it")
-	database   = flag.String("database", "", "SQLite `file`, made if it is missing")
-	level      = flag.String("log-level", "warn", "debug, info, warn or error")
-	cert       = flag.String("tls-cert", "", "certificate `file` (PEM): clients must use TLS")
-	key        = flag.String("tls-key", "", "its private key")
-	clientCA   = flag.String("tls-client-ca", "", "`file` of the authority (PEM) whose certificates clients must show")
+	address   = flag.String("address", "127.0.0.1:7233", "`host:port` of the server")
+	uiAddress = flag.String("ui", "", "`host:port` of the web UI; none without it. With -tls-client-ca it lets the API in only")
+	uiPath    = flag.String("ui-path", "", "`path` below which people see the web UI, such as /temporal")
+	uiCert    = flag.String("ui-cert", "", "certificate `file` (PEM, OU=ui) that the web UI shows to the server")
+	uiKey     = flag.String("ui-key", "", "its private key")
+	database  = flag.String("database", "", "SQLite `file`, made if it is missing")
+	level     = flag.String("log-level", "warn", "debug, info, warn or error")
+	cert      = flag.String("tls-cert", "", "certificate `file` (PEM): clients must use TLS")
+	key       = flag.String("tls-key", "", "its private key")
+	clientCA  = flag.String("tls-client-ca", "", "`file` of the authority (PEM) whose certificates clients must show: "+
+		"OU=api|worker|site|ui|operator says what they may, CN who they are")
 	jwtKeys    = flag.String("jwt-keys", "", "`URI` of the keys (JWKS) that sign clients' tokens: they must show one")
 	namespaces = []string{"default"}
 	attributes = map[string]enums.IndexedValueType{}
@@ -136,14 +139,11 @@ func start() temporal.Server {
 			net.JoinHostPort(service.RPC.BindOnIP, strconv.Itoa(service.RPC.GRPCPort)))
 	}
 	logger := tlog.NewZapLogger(tlog.BuildZapLogger(tlog.Config{Stdout: true, Level: *level}))
-	authorizer, err := authorization.GetAuthorizerFromConfig(&c.Global.Authorization)
-	must(err)
-	mapper, err := authorization.GetClaimMapperFromConfig(&c.Global.Authorization, logger)
-	must(err)
+	decides, mapper := access(c, logger)
 	server, err := temporal.NewServer(
 		temporal.WithConfig(c), temporal.ForServices(services(c)), temporal.WithStaticHosts(hosts),
-		temporal.WithLogger(logger), temporal.WithDynamicConfigClient(values), temporal.WithAuthorizer(authorizer),
-		temporal.WithClaimMapper(func(*config.Config) authorization.ClaimMapper { return mapper }))
+		temporal.WithLogger(logger), temporal.WithDynamicConfigClient(values), temporal.WithAuthorizer(decides),
+		temporal.WithChainedFrontendGrpcInterceptors(stamp), temporal.WithClaimMapper(func(*config.Config) authorization.ClaimMapper { return mapper }))
 	must(err)
 	must(server.Start())
 	return server
@@ -169,8 +169,6 @@ func configuration(sql *config.SQL) *config.Config {
 	service := func(port int) config.Service {
 		return config.Service{RPC: config.RPC{GRPCPort: port, BindOnIP: host}}
 	}
-	front := service(port)
-	front.RPC.HTTPPort = freePort(host)
 	c := &config.Config{
 		Persistence: config.Persistence{DefaultStore: "sqlite", VisibilityStore: "sqlite", NumHistoryShards: 1,
 			DataStores: map[string]config.DataStore{"sqlite": {SQL: sql}}},
@@ -178,7 +176,7 @@ func configuration(sql *config.SQL) *config.Config {
 			MasterClusterName: "active", CurrentClusterName: "active",
 			ClusterInformation: map[string]cluster.ClusterInformation{"active": {Enabled: true,
 				InitialFailoverVersion: 1, RPCAddress: *address, ClusterID: "7661626c-6162-4000-8000-000000000001"}}},
-		Services: map[string]config.Service{"frontend": front, "history": service(freePort(host)),
+		Services: map[string]config.Service{"frontend": service(port), "history": service(freePort(host)),
 			"matching": service(freePort(host)), "worker": service(freePort(host))},
 		DCRedirectionPolicy: config.DCRedirectionPolicy{Policy: "noop"},
 		PublicClient:        config.PublicClient{HostPort: *address},
@@ -208,7 +206,20 @@ func secure(c *config.Config, internal config.Service) {
 	if *cert != "" || *jwtKeys != "" {
 		c.Services["internal-frontend"] = internal
 		c.PublicClient.HostPort = ""
+		c.Global.TLS.Internode = internode()
 	}
+}
+
+// access says who may do what: by tokens, by certificates, or everybody everything.
+func access(c *config.Config, logger tlog.Logger) (authorization.Authorizer, authorization.ClaimMapper) {
+	if *clientCA != "" && *jwtKeys == "" {
+		return authorizer{}, claimMapper{}
+	}
+	decides, err := authorization.GetAuthorizerFromConfig(&c.Global.Authorization)
+	must(err)
+	mapper, err := authorization.GetClaimMapperFromConfig(&c.Global.Authorization, logger)
+	must(err)
+	return decides, mapper
 }
 
 func services(c *config.Config) []string {
@@ -217,13 +228,6 @@ func services(c *config.Config) []string {
 		names = append(names, name)
 	}
 	return names
-}
-
-func serveUI() {
-	host, port := split(*uiAddress)
-	c := &uiconfig.Config{Host: host, Port: port, TemporalGRPCAddress: *address, EnableUI: true, HideLogs: true,
-		CORS: uiconfig.CORS{CookieInsecure: true}, TLS: uiconfig.TLS{CaFile: *cert, CertFile: *cert, KeyFile: *key}}
-	must(ui.NewServer(uioptions.WithConfigProvider(c)).Start())
 }
 
 func split(text string) (string, int) {

@@ -274,6 +274,7 @@ def test_a_whole_set_up_and_its_faults(setup: SetUp) -> None:
     assert vclab(*image, "--disk", "4").code == 0
     assert vclab("computer", "add", "vm", "--count", "4").code == 0
     found = setup.checks()
+    assert "every account of this machine may" in found["temporal access"]["found"]
     assert {name for name, check in found.items() if not check["ok"]} == {"workers", "reconciler"}
     assert found["workers"]["found"] == (
         "site-default: no worker polls it for workflows and activities; "

@@ -150,7 +150,7 @@ def test_values_out_of_range_in_plain_words(vclab: Command, words: tuple[str, ..
         (("reserve", "debian-12", "--count", "101"), 2, "invalid", "--count must be at most 100, not 101"),
         (("--as", "", "list"), 2, "invalid", "--as has an empty value"),
         (("show", "r1"), 4, "not_found", "there is no reservation 'r1'"),
-        (("--as", "alice", "needs-help"), 3, "refused", ""),
+        (("--as", "alice", "needs-help"), 3, "forbidden", ""),
         (("reserve", "debian-12", "--for", "1h"), 5, "unreachable", "does not answer"),
     ],
 )

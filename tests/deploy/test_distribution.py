@@ -7,29 +7,21 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from importlib.metadata import Distribution, distribution
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
-from fastapi import Request
 
+from tests.api.serving import serving, token_of
 from tests.service.conftest import Lab, lab, seeded
-from vclab.api.app import make_app
-from vclab.api.problems import ApiError
-from vclab.service.actor import Actor
-from vclab.service.authentication import Account, authenticate
-from vclab.service.backend import Backend
 
 __all__ = ["lab", "seeded"]
 
 CHECKOUT = Path(__file__).parents[2]
 NOBODY = 65534
 SYSTEM = Path("/usr/bin/python3")
-TOKEN = "vct_" + "a1B2" * 8
 LOCAL_VERBS = ("up", "down", "demo", "store", "doctor", "bench")
 ABSENT = (
     "sqlalchemy",
@@ -151,27 +143,6 @@ def installed(wheels: dict[str, Path]) -> Iterator[Installed]:
         yield made
 
 
-async def _known(backend: Backend, request: Request) -> Actor:
-    if request.headers.get("authorization") != f"Bearer {TOKEN}":
-        raise ApiError("unauthenticated", "this token is not known")
-    return await authenticate(backend, Account("root"), "alice")
-
-
-@asynccontextmanager
-async def serving(lab: Lab) -> AsyncIterator[str]:
-    """The API of this installation; its URL."""
-    server = uvicorn.Server(uvicorn.Config(make_app(lab.backend, _known), port=0, log_level="warning"))
-    task = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.01)
-        assert not task.done()
-    try:
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        await task
-
-
 async def test_the_command_line_alone(installed: Installed) -> None:
     code, out, _ = await installed.vclab("--help")
     assert code == 0
@@ -196,11 +167,11 @@ async def test_it_says_that_no_server_is_known(installed: Installed) -> None:
 async def test_it_lists_what_a_server_has(installed: Installed, lab: Lab) -> None:
     view = lab.reserved()
     token = installed.folder / "token"
-    token.write_text(TOKEN)
+    token.write_text(token_of(lab.backend, "alice"))
     if installed.account:
         os.chown(token, NOBODY, NOBODY)
     token.chmod(0o600)
-    async with serving(lab) as url:
+    async with serving(lab.backend) as url:
         code, out, err = await installed.vclab("list", VCLAB_URL=url, VCLAB_TOKEN_FILE=str(token))
         assert (code, err) == (0, "") and view.id in out
         code, _, err = await installed.vclab("list", VCLAB_URL=url)

@@ -49,9 +49,11 @@ def test_up_twice_says_where_it_is(own: Lab) -> None:
     first, second = own.up(), own.up()
     assert "is up\n" in first.stdout and "is up already\n" in second.stdout
     for text in (first.stdout, second.stdout):
-        assert f"http://{own.layout.address}:8233" in text and f"https://{own.layout.address}:8989/sdk" in text
+        assert (
+            f"https://{own.layout.address}:8443/temporal" in text and f"https://{own.layout.address}:8989/sdk" in text
+        )
     metal = {"dnsmasq-metal", *(f"bmc-metal{n:02}" for n in range(1, 5))}
-    own_parts = {"dnsmasq", "dnsmasq-imaging", "temporal", "vcsim", "worker"}
+    own_parts = {"dnsmasq", "dnsmasq-imaging", "temporal", "vcsim", "api", "worker"}
     assert own.state.ready and set(own.state.parts) == own_parts | metal
 
 

@@ -49,11 +49,12 @@ class Log:
             self._ended = True
             self._news.notify_all()
 
-    def wait_for(self, text: str, seconds: float, after: int = 0) -> str:
-        """The first line with the text."""
+    def wait_for(self, text: str, seconds: float, after: int = 0, *, or_text: str = "") -> str:
+        """The first line with the text, or the other one."""
+        texts = [each for each in (text, or_text) if each]
 
         def found() -> str | None:
-            return next((line for line in self.lines[after:] if text in line), None)
+            return next((line for line in self.lines[after:] if any(each in line for each in texts)), None)
 
         with self._news:
             self._news.wait_for(lambda: found() or self._ended, seconds)

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from tests.node.harness import Node
-from tests.node.test_temporal_tls import issue
 from tests.store import postgresql
 from tests.temporal_server import free_ports
+from vclab.lab.certificates import Authority
 from vclab.model.errors import Unreachable
 from vclab.store import roles
 from vclab.store.engine import Store, open_store
@@ -22,8 +22,8 @@ NAME = "db.example.test"  # it need not resolve: libpq is given the address, too
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Has the certificates: of the server, of its authority, and of another one."""
     folder = tmp_path_factory.mktemp("certificates")
-    issue(folder, "server", issue(folder, "authority"), hosts=(NAME,))
-    issue(folder, "other")
+    Authority.of(folder, "authority").issue("server", addresses=("127.0.0.1", NAME))
+    Authority.of(folder, "other")
     return folder
 
 

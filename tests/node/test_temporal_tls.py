@@ -1,24 +1,20 @@
 """Temporal behind TLS, client certificates and tokens: who is let in, and what the others are told."""
 
 import base64
-import ipaddress
 import json
 import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives import serialization as pem
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
-from cryptography.x509.oid import NameOID
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from tests.temporal_server import free_ports
 from vclab.lab import tools
+from vclab.lab.certificates import Authority
 from vclab.lab.parts import temporal_server
 from vclab.model.errors import Refused, Unreachable
 from vclab.settings import TemporalSettings
@@ -26,28 +22,6 @@ from vclab.temporal import search_attributes
 from vclab.temporal.client import connect
 
 RIGHTS = ["default:admin", "temporal-system:read"]
-Issuer = tuple[x509.Certificate, ec.EllipticCurvePrivateKey]
-
-
-def issue(folder: Path, name: str, issuer: Issuer | None = None, days: int = 1, hosts: tuple[str, ...] = ()) -> Issuer:
-    """A certificate of 127.0.0.1 (and ``hosts``) and its key, also as ``NAME.pem`` and ``NAME.key``. Without an issuer
-    it is an authority."""
-    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    names = [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), *map(x509.DNSName, hosts)]
-    certificate = (
-        x509.CertificateBuilder(issuer[0].subject if issuer else subject, subject, key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=3))
-        .not_valid_after(now + timedelta(days=days))
-        .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .sign(issuer[1] if issuer else key, hashes.SHA256())
-    )
-    (folder / f"{name}.pem").write_bytes(certificate.public_bytes(pem.Encoding.PEM))
-    words = key.private_bytes(pem.Encoding.PEM, pem.PrivateFormat.PKCS8, pem.NoEncryption())
-    _private(folder / f"{name}.key", words)
-    return certificate, key
 
 
 def _private(path: Path, content: bytes) -> Path:
@@ -94,9 +68,9 @@ class Servers:
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     """One of each kind."""
     folder = tmp_path_factory.mktemp("tls")
-    ca, other = issue(folder, "ca"), issue(folder, "other")
-    for name, issuer, days in (("server", ca, 1), ("client", ca, 1), ("expired", ca, -1), ("alien", other, 1)):
-        issue(folder, name, issuer, days)
+    ca, other = Authority.of(folder), Authority.of(folder, "other")
+    for name, issuer, days in (("server", ca, 1), ("client", ca, 1), ("expired", ca, -0.5), ("alien", other, 1)):
+        issuer.issue(name, role="operator", addresses=("127.0.0.1",), days=days)
     key = rsa.generate_private_key(65537, 2048)
     _private(folder / "good", token(key))
     _private(folder / "late", token(key, -600))

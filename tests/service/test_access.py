@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from tests.service.conftest import Lab
 from tests.service.test_acts import ready
@@ -215,6 +216,20 @@ async def test_an_administrator_is_no_owner_and_does_not_become_one_silently(lab
     assert (await explained(lab, "carol", "end", alices)).allowed
     assert not (await explained(lab, "bob", "end", alices)).allowed
     assert {each.verb for each in lab.intents() if each.actor == "bob"} >= {"grants.add", "groups.add", "groups.join"}
+
+
+async def test_an_administrator_does_not_become_an_operator_by_a_password(lab: Lab) -> None:
+    """Nor by linking an account: of whom that role is, only somebody who has it, too, can set one."""
+    await give(lab, Role.ADMINISTRATOR, "bob")
+    await give(lab, Role.OPERATOR, "carol")
+    bob, password = lab.make_client("bob"), SecretStr("correct horse battery staple 5")
+    for name in ("carol", "olga"):
+        with pytest.raises(Forbidden, match=f"bob has not the role of {name}: operator"):
+            await bob.call(users.set_password, users.NewPassword(name=name, password=password))
+    with pytest.raises(Forbidden, match="alice may not keep user bob"):
+        await lab.make_client("alice").call(users.set_password, users.NewPassword(name="bob", password=password))
+    await bob.call(users.set_password, users.NewPassword(name="alice", password=password))
+    await lab.make_client("olga").call(users.set_password, users.NewPassword(name="carol", password=password))
 
 
 async def test_root_and_the_setting_can_always_grant(lab: Lab) -> None:

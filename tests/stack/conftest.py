@@ -25,8 +25,9 @@ from temporalio.common import RawValue
 from tests.labfixture import VCLAB, Lab, Ran, Vcenter, eventually
 from vclab.lab import rootfs
 from vclab.lab.errors import LabError
-from vclab.lab.layout import TEMPORAL_PORT
 from vclab.provisioning.vsphere.api import vmodl
+from vclab.settings import TemporalSettings
+from vclab.temporal.client import connect
 
 SETTINGS: dict[str, Any] = {
     "waits": {"first_connection_look": 0.5, "inuse_look": 1, "remove_retry": 2, "help": 0},
@@ -134,10 +135,11 @@ class Stack(Lab):
     # Temporal, as any client of it.
 
     def temporal(self, ask: Callable[[Client], Awaitable[T]]) -> T:
-        """What Temporal answers."""
+        """What Temporal answers the lab's operator."""
 
         async def asked() -> T:
-            return await ask(await Client.connect(f"{self.layout.address}:{TEMPORAL_PORT}"))
+            profile = TemporalSettings(profile="default", config_file=self.layout.temporal_profile)
+            return await ask(await connect(profile))
 
         return asyncio.run(asked())
 

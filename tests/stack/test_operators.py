@@ -60,6 +60,8 @@ def test_signals(stack: Stack) -> None:
     stack.nothing_left(r)
     shown = stack.show(r)
     assert (shown["ending"], shown["reason"]) == ("released", "cancelled by an operator")
+    acts = "SELECT act FROM events WHERE reservation = ? AND who = 'olga'"
+    assert set(stack.column(acts, r)) == {"signal-1-operator", "signal-2-operator", "signal-operator"}
 
 
 @pytest.mark.long

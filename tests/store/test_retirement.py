@@ -125,9 +125,8 @@ def test_a_uid_in_the_history_belongs_to_nobody_else(lab: Store) -> None:
 
 
 def test_what_nothing_refers_to_leaves_no_trace(lab: Store) -> None:
-    for thing, name in ((Thing.USER, "carol"), (Thing.IMAGE, "big"), (Thing.COMPUTER, "vm08")):
+    for thing, name in ((Thing.IMAGE, "big"), (Thing.COMPUTER, "vm08")):
         remove(lab, thing, name)
-    lab.run(lambda s: catalog.put_user(s, User("dora", 2003)))
     with lab.read() as session:
         assert [each.name for each in catalog.computers(session)] == [f"vm0{n}" for n in range(1, 8)]
         with pytest.raises(NotFound):

@@ -10,6 +10,9 @@ from vclab.api.feed import events
 from vclab.api.limits import Limits
 from vclab.api.log import AccessLog
 from vclab.api.operations import Authenticate, operations, tagged
+from vclab.api.sign_in.devices import devices
+from vclab.api.sign_in.pages import pages
+from vclab.api.temporal_ui import temporal_ui
 from vclab.contract import USE_CASES
 from vclab.contract.use_case import LARGEST, Content
 from vclab.service.backend import Backend
@@ -20,10 +23,14 @@ PREFIX = "/api/v1"
 def make_app(backend: Backend, authenticate: Authenticate = actor_of) -> FastAPI:
     """The application of one installation. It opens nothing before the first request."""
     app = FastAPI(title="vclab", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    app.state.url = backend.settings.api.url
     problems.install(app)
     app.include_router(operations(backend, authenticate), prefix=PREFIX)
     app.include_router(events(backend, authenticate), prefix=PREFIX)
+    app.include_router(devices(backend), prefix=PREFIX)
+    app.include_router(pages(backend))
     app.include_router(_described(app), prefix=PREFIX)
+    app.include_router(temporal_ui(backend, authenticate))
     app.add_middleware(Limits, limits=backend.settings.api.limits, larger=_larger(), files=_files())
     app.add_middleware(AccessLog)
     return app

@@ -34,7 +34,8 @@ OF_ACTS = ("key_reused", "in_progress", "changed")
 _INTRODUCTION = """\
 What vclab can do, for portals, scripts and other systems.
 
-* Each request carries `Authorization: Bearer TOKEN`. Whoever may not see a thing is told that it is not there.
+* Each request carries `Authorization: Bearer TOKEN`. A program gets one by the device flow of RFC 8628, with forms that
+  are sent to `/api/v1/device` and `/api/v1/device/token`. Whoever may not see a thing is told that it is not there.
 * An answer that is no success is a problem (`application/problem+json`) with a stable `code`, and a `hint` of what to
   change. 503 says what does not answer; reads of what is recorded go on. `Retry-After` says when to ask again.
 * A list is `{"items": […], "next": …}`. Where `next` is not null, ask again with it as `cursor`.

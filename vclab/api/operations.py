@@ -18,7 +18,7 @@ from vclab.api.authentication import actor_of
 from vclab.api.idempotency import Ids
 from vclab.api.limits import Rate
 from vclab.api.problems import ApiError, of_raised
-from vclab.contract import acts
+from vclab.contract import acts, tokens
 from vclab.contract.progress import Told, nobody
 from vclab.contract.use_case import Content, Paged, Question, UseCase
 from vclab.model.errors import VclabError
@@ -36,7 +36,7 @@ LARGEST = 2**63 - 1
 PAGE, LARGEST_PAGE = 100, 1000
 """Lines of a part of a long list, where nobody says how many, and at most."""
 
-SECRET_ANSWERS = (acts.password.name,)
+SECRET_ANSWERS = (acts.password.name, tokens.create.name)
 """Acts whose answer is a secret. It is not kept for whoever asks again; they are asked again, which is harmless."""
 
 

@@ -15,7 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.exceptions import HTTPException
 
-from vclab.model.errors import VclabError
+from vclab.model.errors import TooMany, VclabError
 from vclab.model.wrong_values import complaint
 
 log = logging.getLogger("vclab.api")
@@ -114,6 +114,8 @@ def of_error(error: VclabError) -> Response:
     """An error of the house."""
     if isinstance(error, ApiError):
         return problem(error.problem, error.message, error.hint, headers=error.headers)
+    if isinstance(error, TooMany):
+        return problem(error.code, error.message, error.hint, headers={"Retry-After": str(error.retry_after)})
     return problem(error.code if error.code in STATUS else "failed", error.message, error.hint, rest=error.more)
 
 

@@ -41,7 +41,10 @@ def make_client(as_user: str = "", named: str = "") -> Client:
     """
     if server := _server(as_user, named):
         from vclab.client.http import Http
+        from vclab.client.place import enter
 
+        if server.context.network:
+            enter(server.context.network)
         return Http(server, Progress())
     return _in_process(as_user)
 

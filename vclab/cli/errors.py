@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
-from vclab.model.errors import Failed, Invalid, NotFound, NotYet, Refused, Unreachable, VclabError
+from vclab.model.errors import (
+    Failed,
+    Invalid,
+    NotFound,
+    NotYet,
+    Refused,
+    TooMany,
+    Unauthenticated,
+    Unreachable,
+    VclabError,
+)
 from vclab.model.wrong_values import complaint
 
 if TYPE_CHECKING:
@@ -34,9 +44,9 @@ Exit codes, and the codes of errors with --json:
   0    done
   1    failed: the reservation failed or has ended; internal: a fault in vclab
   2    invalid: the command was not understood
-  3    refused: not allowed or not possible; not_yet: try later
+  3    refused: not possible; forbidden: not allowed; unauthenticated: log in; not_yet, too_many: try later
   4    not_found: no such image, user or reservation
-  5    unreachable: Temporal, the database or the workers don't answer
+  5    unreachable, busy: the server, Temporal, the database or the workers don't answer
   130  interrupted: stopped by Ctrl-C
 With --json, a command that fails prints {"error": {"code", "message", "hint"}}.
 connect passes on the exit code of ssh."""
@@ -51,6 +61,8 @@ _CODES: tuple[tuple[type[BaseException], Code], ...] = (
     (NotFound, Code.NOT_FOUND),
     (Unreachable, Code.UNREACHABLE),
     (Refused, Code.REFUSED),
+    (Unauthenticated, Code.REFUSED),
+    (TooMany, Code.REFUSED),
     (NotYet, Code.REFUSED),
     (KeyboardInterrupt, Code.INTERRUPTED),
     (BrokenPipeError, Code.BROKEN_PIPE),

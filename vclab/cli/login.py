@@ -1,4 +1,4 @@
-"""``vclab login URL``: signing in at a server, in a browser or with a token."""
+"""``vclab login URL`` and ``vclab logout``: signing in at a server, in a browser or with a token."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -13,9 +13,10 @@ from vclab.cli.running import run
 from vclab.client import device
 from vclab.client.contexts import Chosen, Context, Contexts, checked_token, checked_url
 from vclab.client.http import Http
+from vclab.contract import tokens
 from vclab.contract.people import me
 from vclab.contract.use_case import Nothing
-from vclab.model.errors import Invalid, NotFound, Refused
+from vclab.model.errors import Invalid, NotFound, Refused, VclabError
 
 
 def login(
@@ -107,3 +108,29 @@ async def _confirmed(chosen: Chosen) -> str:
     begun = await device.begin(server)
     note(f"Open {begun.page}\nand confirm there that it shows the code {begun.user_code}")
     return await device.token(server, begun)
+
+
+def logout(context: typer.Context) -> None:
+    """Sign out: the token of this context ends at the server, and is deleted here. The server stays known.
+
+    \b
+    Examples:
+      vclab logout
+      vclab --context campus logout
+    """
+    chosen = server_of(context)
+    if chosen is None or not chosen.name:
+        raise Refused("there is no context to log out of", "`vclab context list` shows those there are")
+    if chosen.token:
+        run(_end(chosen))
+    Contexts.own().forget_token(chosen.name)
+    note(f"Logged out of {chosen.name}." if chosen.token else f"Nobody was logged in at {chosen.name}.")
+
+
+async def _end(chosen: Chosen) -> None:
+    """End the token at the server; one that it does not know has ended. Raises as ``Client.call``."""
+    try:
+        await Http(chosen).call(tokens.sign_out, Nothing())
+    except VclabError as error:
+        if error.code != "unauthenticated":
+            raise

@@ -12,13 +12,12 @@ from pathlib import Path
 from types import FrameType
 
 from vclab.cli.errors import Usage
+from vclab.client.contexts import ENTER_NAMESPACE
 from vclab.client.private_files import make_folder, write_whole
 from vclab.client.way import Way
 from vclab.contract.views import Reservation
 from vclab.model.addresses import checked_address
 from vclab.model.errors import Refused
-
-ENTER_NAMESPACE = ("ip", "netns", "exec")  #: begins ``via`` of the embedded lab's users
 
 
 def known_hosts_line(view: Reservation, name: str = "") -> str:

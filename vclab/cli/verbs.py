@@ -15,6 +15,7 @@ class Verb:
 
 VERBS = (
     Verb("login", "vclab.cli.login:login", "Sign in at a server."),
+    Verb("logout", "vclab.cli.login:logout", "Sign out, and end the token."),
     Verb("images", "vclab.cli.images:images", "List the images that can be reserved."),
     Verb("reserve", "vclab.cli.reserve:reserve", "Reserve a computer with an image."),
     Verb("list", "vclab.cli.list:list_", "List your reservations."),
@@ -49,5 +50,6 @@ NOUNS = (
     Verb("group", "vclab.cli.group:app", "Groups of people, images and computers."),
     Verb("grant", "vclab.cli.grant:app", "Who has which role over what."),
     Verb("access", "vclab.cli.access:app", "Who may do what, and why."),
+    Verb("token", "vclab.cli.token:app", "Tokens for programs."),
     Verb("context", "vclab.cli.contexts:app", "The servers that vclab talks to."),
 )

@@ -18,6 +18,9 @@ from vclab.model.errors import Invalid, NotFound, Refused
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 TOKEN = re.compile(r"vct_[0-9A-Za-z]{20,200}")
+ENTER_NAMESPACE = ("ip", "netns", "exec")
+LAB = Path("/var/lib/vclab/lab")
+"""The embedded lab of a machine that has only one (``vclab/lab/layout.py``)."""
 NO_CONTEXT = "`vclab login URL` makes one"
 
 
@@ -30,8 +33,13 @@ class Context(BaseModel):
     login: str = ""  #: who one is there, as the server said at login; for people to read
     ca_file: str = ""  #: the authority of the server's certificate; empty: those of the system
     certificate: str = ""  #: PEM: exactly this certificate is the server's, whoever has signed it
-    via: tuple[str, ...] = ()  #: command put before ssh: the embedded lab's people sit in network namespaces
+    network: str = ""  #: the network namespace in which one sits: the embedded lab's people do
     identity_file: str = ""  #: the key for ssh; empty: as ssh finds it
+
+    @property
+    def via(self) -> tuple[str, ...]:
+        """The command put before ssh."""
+        return (*ENTER_NAMESPACE, self.network) if self.network else ()
 
 
 class _Known(BaseModel):
@@ -61,8 +69,21 @@ class Contexts:
 
     @classmethod
     def own(cls) -> "Contexts":
-        """Those of the person who runs this: in ``$XDG_CONFIG_HOME/vclab``, else in ``~/.config/vclab``."""
-        return cls(config_folder())
+        """Those of the person who runs this: in ``$XDG_CONFIG_HOME/vclab``, else in ``~/.config/vclab``.
+
+        Root has also those of an embedded lab: of the one whose settings ``VCLAB_CONFIG`` names before its own, and
+        of the machine's when it has none of its own.
+        """
+        own, named = cls(config_folder()), Path(os.environ.get("VCLAB_CONFIG") or LAB / "vclab.toml")
+        labs = cls(named.parent / "contexts")
+        if labs.is_there and (os.environ.get("VCLAB_CONFIG") or not own.is_there):
+            return labs
+        return own
+
+    @property
+    def is_there(self) -> bool:
+        """Whether there is a file with contexts that this person may read."""
+        return os.access(self._file, os.R_OK)
 
     def all(self) -> Mapping[str, Context]:
         """By name. Raises ``Refused`` when the file is not understood."""

@@ -14,7 +14,7 @@ class Event(View):
     """Something that was done, or refused."""
 
     at: Time
-    who: str  #: the person who acted; else "vclab", or "temporal" for a signal from the Temporal UI or CLI
+    who: str  #: the person who acted; else "vclab"; of a signal by Temporal: its sender, or "temporal"
     for_user: str | None  #: whose reservation it is
     authentication: str | None  #: how it is known who acted; null: vclab itself
     what: str

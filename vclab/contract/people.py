@@ -8,7 +8,7 @@ class Me(View):
     """Who the caller is to the lab."""
 
     login: str
-    roles: tuple[str, ...]
+    roles: tuple[str, ...]  #: over anything; `grants` tell over what
     zone: str  #: IANA time zone in which this person reads times
     affiliation: str
 

@@ -1,5 +1,7 @@
 """The people who may reserve: list, show, add, edit, disable, remove."""
 
+from pydantic import SecretStr
+
 from vclab.contract.retiring import Disable, Named
 from vclab.contract.use_case import Paged, act, anybody, delete, get, needs, patch, post, put, read
 from vclab.contract.views import Time, View
@@ -38,6 +40,20 @@ class Edit(Add):
     """Changes; what is None stays. ``add_keys`` are added to the keys, ``public_keys`` replace them."""
 
     add_keys: tuple[str, ...] = ()
+
+
+class NewPassword(Named):
+    """The password of a local account. ``current``: one's own needs it; others' are reset by administrators."""
+
+    password: SecretStr
+    current: SecretStr | None = None
+
+
+class Link(Named):
+    """An account at an identity provider. ``subject``: as it names people for good, its claim ``sub``."""
+
+    provider: str
+    subject: str
 
 
 class Remains(View):
@@ -127,6 +143,26 @@ remove = act(
     None,
     delete("/users/{name}"),
     "Remove a person without open reservations. The history keeps their name.",
+)
+
+
+set_password = act(
+    "users.set_password",
+    anybody(),
+    NewPassword,
+    Person,
+    post("/users/{name}/password"),
+    "Set the password of a local account: one's own, or as an administrator. Its browsers and tokens are signed out.",
+)
+
+
+link = act(
+    "users.link",
+    needs(Permission.KEEP, ResourceKind.USER),
+    Link,
+    Person,
+    post("/users/{name}/link"),
+    "Say that an account at an identity provider is this person's, before they first sign in with it.",
 )
 
 

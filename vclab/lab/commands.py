@@ -44,7 +44,7 @@ def up(lab: Folder = None, address: Address = "", foreground: Foreground = False
       vclab up --lab /tmp/lab2
     """
     from vclab.lab import lab as embedded
-    from vclab.lab.layout import Layout
+    from vclab.lab.layout import API_URL, Layout
     from vclab.lab.stock import VCENTER_USER
 
     layout = Layout.of(lab)
@@ -53,7 +53,8 @@ def up(lab: Folder = None, address: Address = "", foreground: Foreground = False
     new = embedded.up(layout, address, _say)
     at = embedded.addresses(layout)
     typer.echo(f"the lab in {layout.folder} is {'up' if new else 'up already'}")
-    typer.echo(f"  Temporal UI  {at.ui}")
+    typer.echo(f"  API          {at.api}, in the lab {API_URL}, its authority {layout.tls / 'ca.pem'}")
+    typer.echo(f"  Temporal UI  {at.ui}, for operators who are signed in")
     typer.echo(f"  Temporal     {at.temporal}")
     typer.echo(f"  vCenter      {at.vcenter} (user {VCENTER_USER}, password in {layout.vcenter / 'password'})")
     typer.echo(f"  settings     {layout.settings_file}")

@@ -1,8 +1,8 @@
-"""Ports of the management namespace, reachable on the same loopback address outside it."""
+"""Ports of the management namespace, reachable on a loopback address outside it."""
 
 import asyncio
 import socket
-from collections.abc import Iterable
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -39,15 +39,16 @@ class Inside:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
 
-async def serve(inside: Inside, address: str, ports: Iterable[int]) -> list[asyncio.Server]:
-    """Listen outside. Raises ``OSError`` when a port is taken."""
-    return [await _serve(inside, address, port) for port in ports]
+async def serve(inside: Inside, address: str, ports: Mapping[int, str]) -> list[asyncio.Server]:
+    """Listen outside, on ``address``; each port leads to the same one at its address inside. Raises ``OSError`` when a
+    port is taken."""
+    return [await _serve(inside, address, port, there) for port, there in ports.items()]
 
 
-async def _serve(inside: Inside, address: str, port: int) -> asyncio.Server:
+async def _serve(inside: Inside, address: str, port: int, there: str) -> asyncio.Server:
     async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            made = await inside.connect(address, port)
+            made = await inside.connect(there, port)
         except OSError:
             writer.transport.abort()  # as a server that is down: the connection ends at once
             return

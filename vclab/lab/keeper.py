@@ -124,7 +124,7 @@ class Keeper:
         if not self.part.port:
             return True
         try:
-            (await self._inside.connect(self._address, self.part.port, 1.0)).close()
+            (await self._inside.connect(self.part.address or self._address, self.part.port, 1.0)).close()
         except OSError:
             return False
         return True

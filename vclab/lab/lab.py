@@ -19,7 +19,7 @@ from pathlib import Path
 
 from vclab.lab import processes, rootfs, seed, state, supervisor, tools
 from vclab.lab.errors import LabError
-from vclab.lab.layout import TEMPORAL_PORT, UI_PORT, VCENTER_PORT, Layout
+from vclab.lab.layout import API_PORT, TEMPORAL_PORT, UI_PATH, VCENTER_PORT, Layout
 from vclab.netboot.environment import environment
 
 Say = Callable[[str], None]
@@ -41,7 +41,7 @@ PROGRAMS = {
 }
 """What the lab calls, and the Debian package that has it."""
 
-PORTS = {TEMPORAL_PORT: "Temporal", UI_PORT: "Temporal's UI", VCENTER_PORT: "the vCenter"}
+PORTS = {TEMPORAL_PORT: "Temporal", API_PORT: "the API", VCENTER_PORT: "the vCenter"}
 NEEDED_MB = 512
 READY_SECONDS = 90.0
 STOP_SECONDS = 10.0
@@ -52,15 +52,17 @@ LOOK_SECONDS = 0.03
 class Addresses:
     """Where a running lab answers."""
 
+    api: str
     temporal: str
-    ui: str
+    ui: str  #: for operators who are signed in
     vcenter: str
 
 
 def addresses(layout: Layout) -> Addresses:
     """Where the lab answers, in the lab and outside."""
     at = layout.address
-    return Addresses(f"{at}:{TEMPORAL_PORT}", f"http://{at}:{UI_PORT}", f"https://{at}:{VCENTER_PORT}/sdk")
+    api = f"https://{at}:{API_PORT}"
+    return Addresses(api, f"{at}:{TEMPORAL_PORT}", f"{api}{UI_PATH}", f"https://{at}:{VCENTER_PORT}/sdk")
 
 
 def running(layout: Layout) -> bool:

@@ -15,9 +15,14 @@ RUN = Path("/run/vclab")
 """Short on purpose: a Unix socket's path may have 107 bytes."""
 
 LAB_FILE = "lab.json"
+CONTEXTS = "contexts"
 TEMPORAL_PORT = 7233
 UI_PORT = 8233
+UI_PATH = "/temporal"
+"""Below which the API shows operators Temporal's web UI."""
 VCENTER_PORT = 8989
+API_PORT = 8443
+"""Of vclab's own API, on the public network."""
 
 PRIVATE = "private"
 PUBLIC = "public"
@@ -48,6 +53,10 @@ SUBNETS = (
     Subnet(IMAGING, "198.18.0.1", 16, "198.18.1.1", "198.18.9.250", "0a:76:63:00:00:03"),
     Subnet(METAL, "10.78.0.1", 24, "", "", "0a:76:63:00:00:04"),
 )
+
+API_ADDRESS = next(net.management for net in SUBNETS if net.bridge == PUBLIC)
+API_URL = f"https://{API_ADDRESS}:{API_PORT}"
+"""As the lab's people reach it."""
 
 PEOPLE = {"alice": "203.0.113.11", "bob": "203.0.113.12", "carol": "203.0.113.13", "olga": "203.0.113.14"}
 """The test users and the public addresses of their namespaces."""
@@ -162,6 +171,21 @@ class Layout:
     def temporal_database(self) -> Path:
         """Temporal's SQLite database."""
         return self.folder / "temporal" / "temporal.db"
+
+    @property
+    def tls(self) -> Path:
+        """The lab's authority, and the certificates of its parts."""
+        return self.folder / "tls"
+
+    @property
+    def contexts(self) -> Path:
+        """The lab's people as the command line knows them, with their tokens."""
+        return self.folder / CONTEXTS
+
+    @property
+    def temporal_profile(self) -> Path:
+        """What Temporal's own command line needs to act as the lab's operator."""
+        return self.tls / "temporal.toml"
 
     @property
     def vcenter(self) -> Path:

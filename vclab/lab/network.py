@@ -11,26 +11,27 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from vclab.lab.errors import LabError
-from vclab.lab.layout import PEOPLE, PUBLIC, SUBNETS, Layout
+from vclab.lab.layout import API_ADDRESS, API_PORT, PEOPLE, PUBLIC, SUBNETS, Layout
 
 NETNS = Path("/run/netns")
 CLONE_NEWNET = 0x40000000
 CLONE_NEWUTS = 0x04000000
 
-FIREWALL = """
-table inet lab {
-  chain input {
+FIREWALL = f"""
+table inet lab {{
+  chain input {{
     type filter hook input priority filter; policy accept;
-    iifname != { "private", "public", "imaging", "metal" } accept
-    ct state { established, related } accept
-    meta l4proto { icmp, icmpv6 } accept
-    iifname { "private", "public", "imaging", "metal" } udp dport 67 accept
+    iifname != {{ "private", "public", "imaging", "metal" }} accept
+    ct state {{ established, related }} accept
+    meta l4proto {{ icmp, icmpv6 }} accept
+    iifname {{ "private", "public", "imaging", "metal" }} udp dport 67 accept
     iifname "metal" udp dport 69 accept
+    iifname "public" ip daddr {API_ADDRESS} tcp dport {API_PORT} accept
     drop
-  }
-}
+  }}
+}}
 """
-"""What a lab machine may reach of the management node: DHCP and ping, TFTP by a node, nothing else."""
+"""What others may reach of the management node: the API on the public network, DHCP and ping, TFTP by a node."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 

@@ -8,12 +8,15 @@ from pathlib import Path
 from temporalio.common import SearchAttributeIndexedValueType
 
 from vclab.lab.layout import (
+    API_ADDRESS,
+    API_PORT,
     IMAGING,
     NETWORKS,
     PRIVATE,
     PUBLIC,
     SUBNETS,
     TEMPORAL_PORT,
+    UI_PATH,
     UI_PORT,
     VCENTER_PORT,
     Layout,
@@ -30,10 +33,12 @@ class Part:
     title: str
     command: tuple[str, ...]
     port: int = 0  #: answers there when it is ready
+    address: str = ""  #: where that port is; empty: the lab's loopback address
     says: bytes = b""  #: writes this into its log when it is ready; without port or words it is ready at once
     environment: Mapping[str, str] = field(default_factory=dict)
     events: bool = False  #: writes JSON lines on stdout; else stdout is a log
     after: tuple[str, ...] = ()  #: is first started when these are ready
+    needs_store: bool = False  #: is first started when the database is filled
     late: bool = False  #: nobody waits for it when the lab starts
 
 
@@ -45,12 +50,23 @@ def parts(layout: Layout, temporal: Path, vcsim: Path) -> tuple[Part, ...]:
         Part("temporal", "Temporal", temporal_command(layout, temporal), port=TEMPORAL_PORT),
         Part("vcsim", "vCenter", vcsim_command(layout, vcsim), port=VCENTER_PORT, events=True),
         Part(
+            "api",
+            "API",
+            (*inside(layout), sys.executable, "-m", "vclab.api.main"),
+            port=API_PORT,
+            address=API_ADDRESS,
+            environment={"VCLAB_CONFIG": str(layout.settings_file), **shown_to_temporal(layout, "api")},
+            after=("temporal",),
+            needs_store=True,
+        ),
+        Part(
             "worker",
             "worker",
             (*inside(layout), sys.executable, "-m", "worker"),
             says=b"working:",
-            environment={"VCLAB_CONFIG": str(layout.settings_file)},
+            environment={"VCLAB_CONFIG": str(layout.settings_file), **shown_to_temporal(layout, "worker")},
             after=("temporal", "vcsim"),
+            needs_store=True,
             late=True,  # it needs seconds to load, and if it is broken, the lab is there to mend it in
         ),
     )
@@ -101,9 +117,25 @@ def _mask(prefix: int) -> str:
 
 
 def temporal_command(layout: Layout, program: Path) -> tuple[str, ...]:
-    """Temporal with its web UI, on one address."""
+    """Temporal with its web UI, on one address. Without a certificate of the lab nobody does anything there."""
     address, ui = (f"{layout.address}:{port}" for port in (TEMPORAL_PORT, UI_PORT))
-    return (*inside(layout), *temporal_server(program, address, layout.temporal_database), "-ui", ui)
+    flags = {
+        "tls-cert": layout.tls / "temporal.pem",
+        "tls-key": layout.tls / "temporal.key",
+        "tls-client-ca": layout.tls / "ca.pem",
+        "ui": ui,
+        "ui-path": UI_PATH,
+        "ui-cert": layout.tls / "ui.pem",
+        "ui-key": layout.tls / "ui.key",
+    }
+    words = temporal_server(program, address, layout.temporal_database)
+    return (*inside(layout), *words, *(f"-{name}={value}" for name, value in flags.items()))
+
+
+def shown_to_temporal(layout: Layout, part: str) -> dict[str, str]:
+    """The environment in which a part shows Temporal its own certificate."""
+    pair = {"CERT": f"{part}.pem", "KEY": f"{part}.key"}
+    return {f"VCLAB_TEMPORAL__TLS_{name}": str(layout.tls / file) for name, file in pair.items()}
 
 
 def temporal_server(program: Path, address: str, database: Path) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from vclab.lab import metal_image
 from vclab.lab.layout import IMAGING, PEOPLE, PRIVATE, PUBLIC, Layout
 from vclab.lab.passwords import bmc_pin, fingerprint, vcenter_url
+from vclab.lab.people import new_tokens, write_contexts
 from vclab.lab.seed import read_settings
 from vclab.lab.stock import (
     DATASTORE,
@@ -50,6 +51,9 @@ def fill_store(layout: Layout, images: tuple[Image, ...] = IMAGES) -> None:
         except VclabError:  # there is none yet, or it is of an older version
             store.migrate()
         store.run(lambda session: _fill(layout, session, images))
+        if layout.database.exists():  # else it is another one, by local.toml
+            layout.database.chmod(0o600)
+        write_contexts(layout, store.run(lambda session: new_tokens(layout, session)))
     finally:
         store.close()
 

@@ -3,8 +3,6 @@
 Everything here may be run at each ``up``: what is there already stays as it is.
 """
 
-import datetime
-import ipaddress
 import json
 import os
 import tempfile
@@ -15,9 +13,21 @@ from typing import Any
 
 from vclab import settings as configuration
 from vclab.debian import Say
-from vclab.lab import disks, metal, metal_image, passwords, rootfs
+from vclab.lab import certificates, disks, metal, metal_image, passwords, rootfs
 from vclab.lab.errors import LabError
-from vclab.lab.layout import IMAGING, METAL, PEOPLE, PRIVATE, SUBNETS, TEMPORAL_PORT, UI_PORT, Layout
+from vclab.lab.layout import (
+    API_ADDRESS,
+    API_PORT,
+    IMAGING,
+    METAL,
+    PEOPLE,
+    PRIVATE,
+    SUBNETS,
+    TEMPORAL_PORT,
+    UI_PATH,
+    UI_PORT,
+    Layout,
+)
 from vclab.lab.stock import (
     DATASTORES,
     ENDPOINT,
@@ -33,7 +43,8 @@ from vclab.model.catalog import Image
 from vclab.provisioning.vsphere.data import ImageData
 from vclab.settings import Settings
 
-CERTIFICATE_DAYS = 3650
+LOCAL = "local"
+"""The certificate of the tools that root runs on the management node: an operator's."""
 
 
 def prepare(layout: Layout, tree: Path, say: Say) -> None:
@@ -64,11 +75,12 @@ def prepare(layout: Layout, tree: Path, say: Say) -> None:
     for machine in LAB_MACHINES:
         put_lab_machine(layout, machine.name, shared)
     metal.prepare(layout)
-    make_certificate(layout.vcenter, ENDPOINT, layout.address)
     _write_private(layout.vcenter / "password", passwords.of_vcenter(layout))
+    certificates.self_signed(layout.vcenter, ENDPOINT, layout.address)
+    issue(layout)
     for node in NODES:
         if node.redfish:
-            make_certificate(layout.nodes / node.name, node.name, node.bmc_address)
+            certificates.self_signed(layout.nodes / node.name, node.name, node.bmc_address)
         passwords.of_bmc(layout, node)
     write_settings(layout)
 
@@ -100,33 +112,25 @@ def _write_private(path: Path, text: str) -> None:
     path.write_text(text)
 
 
-def make_certificate(folder: Path, name: str, address: str) -> None:
-    """Self-signed, as a new vCenter's or BMC's is; its fingerprint pins it. One that is there stays as it is."""
-    if (folder / "key.pem").exists():
-        return
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=CERTIFICATE_DAYS))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))]), False)
-        .sign(key, hashes.SHA256())
-    )
-    plain = serialization.NoEncryption()
-    pem = serialization.Encoding.PEM
-    (folder / "cert.pem").write_bytes(certificate.public_bytes(pem))
-    text = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain).decode()
-    _write_private(folder / "key.pem", text)
+def issue(layout: Layout) -> None:
+    """What the parts show Temporal, and Temporal shows them, anew at each start: an address may have changed. Who has
+    what key is who may do what (``deploy/temporal/authorizer.go``), so only root can read them."""
+    ours = certificates.Authority.of(layout.tls)
+    ours.issue("temporal", addresses=(layout.address,))
+    ours.issue("public", "vclab", addresses=(API_ADDRESS, layout.address))
+    for part in ("worker", "api", "ui"):
+        ours.issue(part, role=part)
+    ours.issue(LOCAL, "management-node", role="operator")
+    ours.issue(OPERATOR, role="operator")
+    profile = {
+        "address": f"{layout.address}:{TEMPORAL_PORT}",
+        "tls": {
+            "server_ca_cert_path": str(layout.tls / "ca.pem"),
+            "client_cert_path": str(layout.tls / f"{OPERATOR}.pem"),
+            "client_key_path": str(layout.tls / f"{OPERATOR}.key"),
+        },
+    }
+    layout.temporal_profile.write_text("\n".join(to_toml({"profile": {"default": profile}})).lstrip() + "\n")
 
 
 # The settings file.
@@ -153,7 +157,16 @@ def lab_settings(layout: Layout) -> dict[str, Any]:
         "temporal": {
             "address": f"{layout.address}:{TEMPORAL_PORT}",
             "namespace": "default",
-            "ui": f"http://{layout.address}:{UI_PORT}",
+            "tls_ca": str(layout.tls / "ca.pem"),
+            "tls_cert": str(layout.tls / f"{LOCAL}.pem"),  # of `vclab doctor` and its like; parts have their own
+            "tls_key": str(layout.tls / f"{LOCAL}.key"),
+            "ui": f"https://{layout.address}:{API_PORT}{UI_PATH}",
+        },
+        "api": {
+            "listen": f"{API_ADDRESS}:{API_PORT}",
+            "tls_cert": str(layout.tls / "public.pem"),
+            "tls_key": str(layout.tls / "public.key"),
+            "temporal_ui": f"https://{layout.address}:{UI_PORT}",
         },
         "limits": {"at_once": 50},
         "netboot": metal.settings(layout),

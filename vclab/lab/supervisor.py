@@ -21,7 +21,7 @@ from vclab.lab import forwards, metal, network, processes, state
 from vclab.lab.control import Vcsim
 from vclab.lab.errors import LabError
 from vclab.lab.keeper import Keeper
-from vclab.lab.layout import PRIVATE, PUBLIC, TEMPORAL_PORT, UI_PORT, VCENTER_PORT, Layout
+from vclab.lab.layout import API_ADDRESS, API_PORT, PRIVATE, PUBLIC, TEMPORAL_PORT, VCENTER_PORT, Layout
 from vclab.lab.machines import Card, Spec
 from vclab.lab.nodes import Chassis
 from vclab.lab.parts import parts
@@ -31,8 +31,6 @@ from vclab.model.errors import VclabError
 from vclab.netboot.environment import environment
 
 log = logging.getLogger("vclab.lab")
-WORKER = "worker"
-FORWARDED = (TEMPORAL_PORT, UI_PORT, VCENTER_PORT)
 
 
 def lock(layout: Layout) -> int | None:
@@ -129,9 +127,10 @@ class Supervisor:
             chassis.start()
 
     async def _listen(self) -> None:
-        for port in FORWARDED:
+        here = self._layout.address
+        for port, there in {TEMPORAL_PORT: here, VCENTER_PORT: here, API_PORT: API_ADDRESS}.items():
             try:
-                await forwards.serve(self._inside, self._layout.address, [port])
+                await forwards.serve(self._inside, here, {port: there})
             except OSError as error:
                 raise LabError(f"can't listen on {self._layout.address}:{port}: {error.strerror}") from None
 
@@ -155,7 +154,7 @@ class Supervisor:
     async def _keep(self, keeper: Keeper) -> None:
         for name in keeper.part.after:
             await self._keepers[name].ready.wait()
-        if keeper.part.name == WORKER:
+        if keeper.part.needs_store:
             await self._filled.wait()
         await keeper.run()
 

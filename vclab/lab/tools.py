@@ -52,12 +52,18 @@ def upstream_vcsim(tell: Say = say) -> Path:
     return _build(_Program("vclab-upstream", "vcsim-upstream", ".", "1 minute"), tell)
 
 
+def dex(tell: Say = say) -> Path:
+    """Dex, an identity provider that speaks OpenID Connect, as ``deploy/dex`` pins it. Raises ``LabError``."""
+    return _build(_Program("vclab-dex", "dex", "github.com/dexidp/dex/cmd/dex", "2 minutes", cgo=False), tell)
+
+
 @dataclass(frozen=True)
 class _Program:
     name: str
     folder: str  #: below deploy/
     package: str
     usually: str  #: how long a first build takes on two cores
+    cgo: bool = True  #: with the C compiler, if there is one
 
 
 def _build(program: _Program, tell: Say) -> Path:
@@ -93,7 +99,8 @@ def _go_build(program: _Program, sources: Path, target: Path, tell: Say) -> None
     fresh = target.with_suffix(f".{os.getpid()}")
     command = [str(go), "build", "-trimpath", "-ldflags=-s -w", "-o", str(fresh), program.package]
     with tempfile.TemporaryFile("w+") as output:
-        process = subprocess.Popen(command, cwd=sources, stdout=output, stderr=subprocess.STDOUT)
+        variables = os.environ | ({} if program.cgo else {"CGO_ENABLED": "0"})
+        process = subprocess.Popen(command, cwd=sources, env=variables, stdout=output, stderr=subprocess.STDOUT)
         try:
             while not _ended(process, within=60.0):
                 tell(f"still building {program.name} ({(time.monotonic() - start) / 60:.0f} min so far) …")
@@ -176,6 +183,7 @@ def main() -> None:
     try:
         temporal()
         vcsim()
+        dex()
         environment(say)
     except VclabError as error:
         sys.exit(f"vclab: {error}")

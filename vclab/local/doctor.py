@@ -42,10 +42,12 @@ if TYPE_CHECKING:
 
     from vclab.model.catalog import Endpoint
     from vclab.provisioning.enquiry import Answer, Enquiry
-    from vclab.settings import Settings
+    from vclab.settings import Settings, TemporalSettings
 
 CLOCK_SECONDS = 30.0  #: by which clocks may differ; certificates and vCenter's sessions tolerate minutes
 LEAST_FREE = 256 << 20  #: bytes
+OPEN = "warning: have it ask for client certificates, and set `temporal.tls_cert` and `.tls_key` (deploy/README.md)"
+UNSIGNED = "set `frontend.enablePrincipalPropagation: true` in its dynamic configuration (from 1.32 on)"
 PLAIN = "warning: others on the network can read and change it; set `temporal.tls` (docs/first-lab.md)"
 EARLIEST = datetime(2025, 1, 1, tzinfo=UTC)  #: vclab did not exist before: such a clock is wrong
 T = TypeVar("T")
@@ -343,7 +345,24 @@ async def _temporal(backend: Backend, sites: tuple[str, ...]) -> list[Check]:
     found += f", namespace {tried.namespace}, keeps histories {days:g} days"
     server = Check("temporal", True, found, "" if tried.tls or tried.local else PLAIN)
     workers = await _workers(client, settings.workflow_queue, sites)
-    return [server, await _attributes(client), await _queries(client), *workers, await _reconciler(client)]
+    access = await _access(client, settings, tried.local)
+    return [server, access, await _attributes(client), await _queries(client), *workers, await _reconciler(client)]
+
+
+async def _access(client: "Client", settings: "TemporalSettings", local: bool) -> Check:
+    """Who may do what there is as good as the server asks."""
+    from vclab.temporal import health
+    from vclab.temporal.client import lets_in_strangers
+
+    with _finding("temporal access") as finding:
+        if await lets_in_strangers(settings):
+            who = "every account of this machine" if local else "everybody on the network"
+            finding.tell(True, f"{who} may end and change every reservation: the server asks for no certificate", OPEN)
+        elif known := await health.known_as(client):
+            finding.tell(True, f"only with a certificate or token; we are {known}")
+        else:
+            finding.tell(True, "only with a certificate or token; it does not write down who sent a signal", UNSIGNED)
+    return finding.check
 
 
 async def _attributes(client: "Client") -> Check:

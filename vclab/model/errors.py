@@ -37,6 +37,22 @@ class Forbidden(Refused):
     code = "forbidden"
 
 
+class Unauthenticated(VclabError):
+    """It is not known who asks: no token, or one that is worth nothing (any more)."""
+
+    code = "unauthenticated"
+
+
+class TooMany(VclabError):
+    """Too many attempts; the next one is taken in ``retry_after`` seconds."""
+
+    code = "too_many"
+
+    def __init__(self, message: str, retry_after: float) -> None:
+        super().__init__(message, f"try again in {max(1, round(retry_after))} s")
+        self.retry_after = max(1, round(retry_after))
+
+
 class NotYet(VclabError):
     """A look found that the awaited fact is not there yet; look again after ``next_look_seconds``."""
 

@@ -96,6 +96,32 @@ VCLAB = Author("vclab")
 """Nobody asked: the workflow goes on by itself."""
 
 
-def signalled(number: int = 0) -> Author:
-    """Somebody who has the Temporal UI or CLI sent a signal: with an operator's rights, and nobody knows who."""
-    return Author("temporal", operator=True, act=f"signal-{number}" if number else "signal")
+SIGNAL = "signal"
+"""How an act's id begins that was a signal from the Temporal UI or CLI."""
+
+
+@dataclass(frozen=True)
+class Sender:
+    """Who sent a signal, as the Temporal server knows by its own means."""
+
+    name: str  #: of the certificate, or of the operator for whom the API opened the UI
+    role: str  #: by which it was let in: "operator" (a certificate) or "ui"; another server may have others
+
+
+def signalled(number: int = 0, sender: Sender | None = None) -> Author:
+    """Somebody who has the Temporal UI or CLI sent a signal, with an operator's rights. ``sender`` is None when the
+    server does not know its callers: then nobody knows who."""
+    words = [SIGNAL, *([str(number)] if number else []), *([sender.role] if sender else [])]
+    return Author(sender.name if sender else "temporal", operator=True, act="-".join(words))
+
+
+def how_signalled(act: str) -> str:
+    """How it is known who sent a signal, by the id of its act; empty when it was none."""
+    first, *others = act.split("-")
+    if first != SIGNAL:
+        return ""
+    roles = [each for each in others if not each.isdigit()]
+    return f"{SIGNAL}, {_SHOWN.get(roles[0], roles[0])}" if roles else SIGNAL
+
+
+_SHOWN = {"operator": "certificate", "ui": "Temporal UI"}

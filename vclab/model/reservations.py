@@ -205,7 +205,7 @@ class AuditEvent:
     """Something that was done or refused, and by whom."""
 
     at: datetime
-    who: str  #: the person who acted; else "vclab", or "temporal" for a signal from the Temporal UI or CLI
+    who: str  #: the person who acted; else "vclab"; of a signal by Temporal: its sender, or "temporal"
     what: str
     detail: str = ""
     for_user: str = ""  #: whose reservation it is

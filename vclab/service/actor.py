@@ -5,6 +5,8 @@ from enum import StrEnum
 
 from vclab.model.access import Grant, Role, ToKind
 from vclab.model.catalog import User
+from vclab.model.people import SignedIn
+from vclab.model.tokens import ALL, Scope
 
 __all__ = ["Actor", "Authentication", "Role", "standing"]
 
@@ -15,6 +17,9 @@ class Authentication(StrEnum):
     ACCOUNT = "account"  #: the login name of the local account that runs the command
     SETTING = "act_as"  #: the setting ``act_as``
     CLAIM = "--as"  #: the caller says so; whoever can read the settings can
+    TOKEN = "token"
+    SESSION = "session"  #: a browser's, by its cookie
+    EMERGENCY = "emergency"  #: the one-time code that somebody with root rights has made
 
 
 @dataclass(frozen=True)
@@ -22,15 +27,15 @@ class Actor:
     """Who calls. Only an authenticated face makes one."""
 
     login: str
-    roles: frozenset[
-        Role
-    ]  #: that no grant gives: user, who has an entry; operator by the setting; administrator as root
+    roles: frozenset[Role]  #: that no grant gives: by an entry, by the setting ``operators``, by being root
     authentication: Authentication
     account: str = ""  #: the local account behind it
     user: User | None = None  #: their entry; None when they have none
+    scopes: frozenset[Scope] = ALL
+    token: str = ""  #: the id of the token that was shown, or of the browser's session
+    signed_in: SignedIn | None = None  #: how, of who came with a token or a cookie
     address: str = ""  #: where they come from, as the server sees it; empty: not over the network
-
-    beyond: bool = True  #: roles beyond a user's count, wherever they come from; False: for this call, none does
+    beyond: bool = True  #: roles beyond a user's count; not for a token without ``ADMIN``, nor without a second factor
 
     @property
     def operator(self) -> bool:

@@ -11,13 +11,12 @@ from vclab.contract.use_case import Question
 from vclab.guests.registry import FAMILIES
 from vclab.model.catalog import Identity
 from vclab.model.errors import Invalid, Refused
+from vclab.model.logins import EMERGENCY, HIGHEST_UID, LOWEST_UID, NOBODY
 from vclab.model.traits import Traits
 from vclab.model.typed import near, quoted
 from vclab.provisioning import registry
 from vclab.settings import Settings
 
-LOWEST_UID, HIGHEST_UID = 1000, 2**31 - 1  # an SQL integer; the system's own accounts are below
-NOBODY = (65534, 65535)  # "nobody", and what some systems take for "no uid"
 MOST_LINES = 100_000
 """Lines of a list."""
 MOST_MEMORY_MB, MOST_CPUS, MOST_DISK_GB = 24 * 2**20, 768, 62 * 1024  # vSphere 8's maxima for one machine
@@ -50,8 +49,8 @@ def login(text: str) -> str:
     _characters(text, "the login name", "a-z, 0-9, _ and -", r"[a-z0-9_-]", 32)
     if text[0] in "0123456789-":
         raise Invalid(f"the login name {quoted(text)} must begin with a letter or _")
-    if text == "root":
-        raise Invalid("root can't be a user of the lab")
+    if text in ("root", EMERGENCY):
+        raise Invalid(f"{text} can't be a user of the lab")
     return text
 
 

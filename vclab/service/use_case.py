@@ -21,6 +21,7 @@ from vclab.model.access import LAB, Decision, Permission, Resource, ResourceKind
 from vclab.model.errors import Forbidden, Interrupted, Invalid, NotFound, Refused, Unreachable, VclabError
 from vclab.model.intents import Intent, Outcome
 from vclab.model.reservations import ReservationView
+from vclab.model.tokens import Scope
 from vclab.service.actor import Actor
 from vclab.service.backend import Backend
 from vclab.service.finding import Seen, seen_reservation
@@ -155,6 +156,8 @@ def implementation(use_case: UseCase[Q, A]) -> Callable[[Call, Q], Awaitable[A]]
 async def permitted(use_case: UseCase[Q, A], backend: Backend, actor: Actor, question: Q) -> Call:
     """The call, if the rule allows it. Raises ``Forbidden``, and ``NotFound`` for a reservation that they don't see."""
     rule, call = use_case.rule, Call(backend, actor)
+    if use_case.acts and Scope.ACT not in actor.scopes:
+        raise Forbidden("this token may only read", "use one with the scope act")
     if rule.users and actor.user is None:
         raise NotFound(f"{actor.login} is not a user of this lab", "use --as USER, or ask an operator to add you")
     if rule.permission is None:
@@ -233,6 +236,8 @@ def _intent(use_case: UseCase[Q, A], call: Call, question: Q) -> Intent:
         subject=call.own.view.id if call.own else named,
         for_user=call.own.view.user if call.own else for_user,
         account=actor.account,
+        token=actor.token,
+        address=actor.address,
         arguments=arguments,
     )
 

@@ -1,24 +1,26 @@
 """The people who may reserve: list, show, add, edit, disable, remove."""
 
 from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from vclab.contract import users as contract
 from vclab.contract.retiring import Disable, Named
-from vclab.contract.users import Add, Edit, Forgotten, Person, Remains, Which
+from vclab.contract.users import Add, Edit, Forgotten, Link, NewPassword, Person, Remains, Which
+from vclab.model import logins
+from vclab.model.access import Permission, ResourceKind, Rights, Role
 from vclab.model.catalog import Thing, User
-from vclab.model.errors import Refused
+from vclab.model.errors import Forbidden, Refused
+from vclab.model.people import LOCAL
 from vclab.model.retention import Forget
 from vclab.model.typed import known
-from vclab.service import checks
+from vclab.service import checks, passwords, sign_in
 from vclab.service.retiring import Kept
+from vclab.service.rights import rights_of, rights_of_user
 from vclab.service.use_case import Call, does
-from vclab.store import catalog, forgetting, reservations, retirement
-
-FIRST_UID = 20001
-"""Uids are assigned from here: above a computer's own accounts."""
+from vclab.store import catalog, forgetting, people, reservations, retirement, tokens
 
 
 @does(contract.listing)
@@ -42,7 +44,8 @@ async def add(call: Call, question: Add) -> Person:
     def change(session: Session) -> User:
         user = next((each for each in catalog.users(session) if each.login == question.name), None)
         if user is None:
-            catalog.put_user(session, replace(User(question.name, _free_uid(session)), **given))
+            uid = people.former_uid(session, question.name) or logins.free_uid(catalog.uids(session))
+            catalog.put_user(session, replace(User(question.name, uid), **given))
             retirement.enable(session, Thing.USER, question.name)  # one that was removed may have been disabled
         elif replace(user, **given) != user:
             raise Refused(
@@ -86,6 +89,45 @@ async def remove(call: Call, question: Named) -> None:
     await _USERS.remove(call, question.name)
 
 
+@does(contract.set_password)
+async def set_password(call: Call, question: NewPassword) -> Person:
+    backend, now = call.backend, datetime.now(UTC)
+    if not backend.settings.sign_in.local:
+        raise Refused("this lab has no local accounts", "the setting `sign_in.local` says so")
+    own = question.name == call.actor.login
+    if not own:
+        await _confirm_may_become(call, question.name)
+    user = await backend.read(lambda session: _known(session, question.name))
+    password = passwords.check(question.password.get_secret_value(), user.login)
+    there_is_one = bool(await backend.read(lambda session: people.password_hash(session, user.login)))
+    if own and there_is_one:
+        current = question.current.get_secret_value() if question.current else ""
+        if not await sign_in.is_password(backend, user.login, current, call.actor.address):
+            raise Refused("the current password is wrong")
+    if own and not there_is_one and not await call.may(Permission.KEEP, ResourceKind.USER, question.name):
+        raise Forbidden("this account has no password here", "an administrator can give it one")
+    hash = await passwords.hashed(password)
+
+    def change(session: Session) -> None:
+        people.put_password(session, user.login, hash, now)
+        why = f"the password was {'changed' if own else f'reset by {call.actor.login}'}"
+        tokens.end_all(session, why, now, user.login, LOCAL)
+
+    await backend.write(change)
+    return _person(call, user)
+
+
+@does(contract.link)
+async def link(call: Call, question: Link) -> Person:
+    providers, now = call.backend.settings.sign_in.providers, datetime.now(UTC)
+    provider = checks.one_of(question.provider, "identity provider", list(providers) or ["none"])
+    subject = checks.line(question.subject, "the subject", 255)
+    await _confirm_may_become(call, question.name)
+    user = await call.backend.read(lambda session: _known(session, question.name))
+    await call.backend.write(lambda session: people.link(session, provider, subject, user.login, now))
+    return _person(call, user)
+
+
 @does(contract.remains)
 async def remains(call: Call, question: Named) -> Remains:
     found = await call.backend.read(lambda session: forgetting.known(session, question.name))
@@ -108,6 +150,24 @@ async def forget(call: Call, question: Named) -> Forgotten:
     return Forgotten(pseudonym=done.pseudonym, rows=done.rows, histories=done.histories)
 
 
+_POWERFUL = (Role.OPERATOR, Role.ADMINISTRATOR)
+
+
+async def _confirm_may_become(call: Call, login: str) -> None:
+    """Whoever sets a password, or links an account, could sign in as that person. So of operators and administrators,
+    that takes somebody who has the role, too. Raises ``Forbidden``."""
+    await call.must(Permission.KEEP, ResourceKind.USER, login)
+
+    def ask(session: Session) -> tuple[Rights, Rights]:
+        theirs = rights_of_user(session, call.backend.settings, login, known=True)
+        return theirs, rights_of(session, call.actor)
+
+    theirs, mine = await call.backend.read(ask)
+    for grant in theirs.grants if not call.actor.standing else ():
+        if grant.role in _POWERFUL and not any(o.role is grant.role and o.on in ("", grant.on) for o in mine.grants):
+            raise Forbidden(f"{call.actor.login} has not the role of {login}: {grant.text()}", "another one can do it")
+
+
 def _given(question: Add) -> dict[str, Any]:
     return checks.given(
         question,
@@ -128,11 +188,6 @@ def _known(session: Session, login: str) -> User:
 
 
 _USERS = Kept(Thing.USER, _known)
-
-
-def _free_uid(session: Session) -> int:
-    taken = catalog.uids(session) | set(checks.NOBODY)
-    return next(number for number in range(FIRST_UID, checks.HIGHEST_UID) if number not in taken)
 
 
 def _refuse_busy(session: Session, login: str) -> None:

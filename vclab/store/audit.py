@@ -6,6 +6,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from vclab.model.intents import how_signalled
 from vclab.model.reservations import AuditEvent
 from vclab.store.column_types import utc
 from vclab.store.models import Event, Intent
@@ -18,8 +19,6 @@ _NEWEST = (
     .limit(1)
 )
 _ADD = sa.insert(_event)
-SIGNAL = "signal"
-"""How an act's id begins that was a signal from the Temporal UI or CLI. Nobody knows who sent it."""
 LONGEST = 2000
 """Characters of a detail. They are kept for good, and a refusal in a large lab names a thousand hosts."""
 
@@ -57,4 +56,4 @@ def _event_of(event: Event, intent: Intent | None) -> AuditEvent:
     seen = AuditEvent(event.at, event.who, event.what, event.detail)
     if intent is not None:
         return replace(seen, for_user=intent.for_user, authentication=intent.authentication, intent=intent.id)
-    return replace(seen, authentication=SIGNAL) if event.act.startswith(SIGNAL) else seen
+    return replace(seen, authentication=how_signalled(event.act))

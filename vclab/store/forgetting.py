@@ -19,13 +19,19 @@ from vclab.model.catalog import Thing
 from vclab.model.errors import NotFound, Refused
 from vclab.store import access, locks, removals
 from vclab.store.column_types import utc
-from vclab.store.models import Base, Event, Intent, Reservation, User
+from vclab.store.models import Base, Event, Intent, ProviderAccount, Reservation, User
 from vclab.store.removal_tables import Kept
 
 TABLES = Base.metadata.tables
 ADDRESS = "(address)"
 """Stands for an address that a forgotten person came from."""
-THEIRS: dict[str, str] = {"keyed_acts": "actor"}
+THEIRS: dict[str, str] = {
+    "device_codes": "user",
+    "keyed_acts": "actor",
+    "local_passwords": "user",
+    "provider_accounts": "user",
+    "tokens": "user",
+}
 """Tables whose rows are of one person and go with them, each with the column that has the login."""
 THINGS = frozenset(
     {
@@ -81,10 +87,11 @@ def known(session: Session, login: str) -> Known:
     if open_ones := [row.id for row in mine if row.finished_at is None]:
         raise Refused(f"{login} still has {', '.join(open_ones[:3])}", "forget them when these have ended")
     acts = session.execute(sa.select(Intent.address).where(Intent.actor == login)).scalars().all()
+    elsewhere = session.scalars(sa.select(ProviderAccount.called).where(ProviderAccount.user == login))
     addresses = {*acts, *(each for row in mine for each in row.remote_addresses)} - {""}
     return Known(
         login,
-        tuple(user.public_keys),
+        tuple(dict.fromkeys((*user.public_keys, *(each for each in elsewhere if each)))),
         tuple(sorted(addresses)),
         tuple(row.id for row in mine),
         len(acts),

@@ -25,6 +25,15 @@ from vclab.store.access_tables import Grant, Group, GroupMember
 from vclab.store.api_tables import KeyedAct
 from vclab.store.feed_tables import Change, FeedState
 from vclab.store.image_tables import Copy, CopyWaiter, DiskChild, Image, Repository, Revision
+from vclab.store.people_tables import (
+    DeviceCode,
+    EmergencyCode,
+    LocalPassword,
+    PendingSignIn,
+    ProviderAccount,
+    SignInAttempts,
+    Token,
+)
 from vclab.store.removal_tables import Removal
 from vclab.store.table_base import Base, Retirable
 
@@ -37,7 +46,9 @@ __all__ = [
     "Computer",
     "Copy",
     "CopyWaiter",
+    "DeviceCode",
     "DiskChild",
+    "EmergencyCode",
     "Endpoint",
     "Event",
     "FailedStep",
@@ -53,15 +64,20 @@ __all__ = [
     "KeyedAct",
     "LoadFailure",
     "LoadStep",
+    "LocalPassword",
     "Orphan",
+    "PendingSignIn",
     "Pool",
+    "ProviderAccount",
     "RefusedRequest",
     "Removal",
     "Repository",
     "Reservation",
     "Revision",
+    "SignInAttempts",
     "Spare",
     "Tenure",
+    "Token",
     "User",
 ]
 

@@ -1,7 +1,8 @@
 """Disabling, enabling and removing what an administrator keeps: users, images and endpoints; removing computers.
 
 - Nothing new uses what is **disabled**; what uses it already goes on. Computers go out of service (``maintenance``).
-- What is in use can't be **removed**. A removed row is deleted, or stays, hidden, while the history refers to it.
+- What is in use can't be **removed**. A removed row is deleted, or stays, hidden, while the history refers to it; a
+  person's stays for good, for login and uid are never given to another one.
 """
 
 from datetime import datetime
@@ -13,7 +14,7 @@ from sqlalchemy.orm import Session
 from vclab.model.catalog import ComputerKind, Thing
 from vclab.model.errors import NotFound, Refused
 from vclab.model.states import OUT_OF_SERVICE
-from vclab.store import access, catalog, copies, host_rests, identities, locks, models, revisions, usage
+from vclab.store import access, catalog, copies, host_rests, identities, locks, models, revisions, tokens, usage
 from vclab.store.column_types import FOREVER, utc
 
 _KINDS: dict[Thing, type[models.User | models.Image | models.Endpoint]] = {
@@ -58,6 +59,8 @@ def remove(session: Session, thing: Thing, name: str, now: datetime) -> None:
     if thing is Thing.IMAGE:
         revisions.retire_all(session, name, now)
     access.forget(session, thing, name)
+    if thing is Thing.USER:
+        tokens.end_all(session, "the person was removed", now, user=name)
     if _is_in_history(session, thing, name):
         row.removed_at = utc(now)
         if isinstance(row, models.Computer):
@@ -107,14 +110,15 @@ def _why_not_identity(session: Session, name: str, now: datetime) -> str:
 
 
 def _is_in_history(session: Session, thing: Thing, name: str) -> bool:
-    """Whether a row that is kept for good refers to it, or a copy that is still to be deleted."""
+    """Whether a row that is kept for good refers to it, or a copy that is still to be deleted. Of people: always."""
+    if thing is Thing.USER:
+        return True
     if thing is Thing.IMAGE and copies.any_ours(session, name):
         return True
     return any(session.scalar(sa.select(sa.exists().where(one == name))) for one in _HISTORY[thing])
 
 
 _HISTORY: dict[Thing, tuple[Any, ...]] = {
-    Thing.USER: (models.Reservation.user,),
     Thing.IMAGE: (models.Reservation.image, models.Tenure.image, models.LoadStep.image),
     Thing.ENDPOINT: (models.Reservation.endpoint, models.LoadFailure.endpoint, models.HostRest.endpoint),
     Thing.COMPUTER: (models.Reservation.computer, models.Tenure.computer, models.Claim.computer),

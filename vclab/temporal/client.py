@@ -5,7 +5,7 @@ import itertools
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cache
 from typing import Any, TypeVar
@@ -103,6 +103,21 @@ async def connect(settings: TemporalSettings, timeout: float = 10.0, runtime: Ru
     except (RuntimeError, TimeoutError) as error:
         raise refusal(error, tried) from None
     return client
+
+
+async def lets_in_strangers(settings: TemporalSettings, timeout: float = 5.0) -> bool:
+    """Whether the server lets in who shows neither a certificate nor a token. Raises ``Refused`` as ``connect``."""
+    ours = _connection(settings)
+    nobody = replace(
+        ours, tls=replace(ours.tls, certificate=None, key=None) if ours.tls else None, token="", metadata={}
+    )
+    try:
+        async with asyncio.timeout(timeout):
+            client = await _client(nobody, quiet())
+            await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=nobody.namespace))
+    except (RPCError, RuntimeError, TimeoutError):
+        return False
+    return True
 
 
 def _connection(settings: TemporalSettings) -> Connection:

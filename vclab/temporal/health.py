@@ -1,9 +1,10 @@
 """What a set-up's Temporal server has and lacks. Every function raises ``Unreachable`` when it does not answer."""
 
 import uuid
-from collections.abc import Awaitable
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
@@ -14,7 +15,7 @@ from temporalio.api.workflowservice.v1 import (
     GetSystemInfoRequest,
     QueryWorkflowRequest,
 )
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError, RPCStatusCode
 
 from vclab.model.errors import NotFound, Unreachable
@@ -58,23 +59,42 @@ async def reconciles(client: Client) -> bool:
 async def refuses_early_queries(client: Client) -> bool:
     """Whether a query that meets a workflow task is refused at once (``history.MaxBufferedQueryCount: 0``).
 
-    Else this SDK may answer it while a local activity runs, and the history can't be replayed. Tried with a workflow
-    on a queue of its own, whose first task no worker takes; it is deleted again.
+    Else this SDK may answer it while a local activity runs, and the history can't be replayed.
     """
+    async with _probe(client) as handle:
+        query = QueryWorkflowRequest(
+            namespace=client.namespace, execution=_execution(handle), query=WorkflowQuery(query_type="status")
+        )
+        try:
+            await client.workflow_service.query_workflow(query, timeout=QUERY_SECONDS)
+        except RPCError as error:
+            return error.status is RPCStatusCode.RESOURCE_EXHAUSTED
+    return False
+
+
+async def known_as(client: Client) -> str:
+    """Who we are to the server, by its own means, as it writes into what we cause: "olga (operator)". Empty when it
+    writes nothing there, and so knows of no signal who sent it."""
+    async with _probe(client) as handle:
+        history = await _asked(handle.fetch_history(rpc_timeout=SECONDS))
+        principal = history.events[0].principal
+        return f"{principal.name} ({principal.type})" if principal.name else ""
+
+
+@asynccontextmanager
+async def _probe(client: Client) -> AsyncIterator[WorkflowHandle[Any, Any]]:
+    """A workflow on a queue of its own, whose first task no worker takes; it is deleted again."""
     name = f"vclab-doctor-{uuid.uuid4().hex}"
     handle = await _asked(client.start_workflow("Probe", id=name, task_queue=name, execution_timeout=10 * SECONDS))
-    execution = WorkflowExecution(workflow_id=name, run_id=handle.first_execution_run_id or "")
-    query = QueryWorkflowRequest(
-        namespace=client.namespace, execution=execution, query=WorkflowQuery(query_type="status")
-    )
     try:
-        await client.workflow_service.query_workflow(query, timeout=QUERY_SECONDS)
-    except RPCError as error:
-        return error.status is RPCStatusCode.RESOURCE_EXHAUSTED
+        yield handle
     finally:
-        deletion = DeleteWorkflowExecutionRequest(namespace=client.namespace, workflow_execution=execution)
+        deletion = DeleteWorkflowExecutionRequest(namespace=client.namespace, workflow_execution=_execution(handle))
         await _asked(client.workflow_service.delete_workflow_execution(deletion, timeout=SECONDS))
-    return False
+
+
+def _execution(handle: WorkflowHandle[Any, Any]) -> WorkflowExecution:
+    return WorkflowExecution(workflow_id=handle.id, run_id=handle.first_execution_run_id or "")
 
 
 async def _asked(call: Awaitable[T]) -> T:

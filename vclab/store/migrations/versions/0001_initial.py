@@ -152,6 +152,7 @@ def upgrade() -> None:
         op.execute(SQLITE_REFUSAL.format(name="claims_insert", event="INSERT", id="NULL"))
         op.execute(SQLITE_REFUSAL.format(name="claims_update", event="UPDATE", id="OLD.id"))
     _access()
+    _people()
     _api()
     _removals()
     _feed()
@@ -779,6 +780,113 @@ def _access() -> None:
     )
     op.create_index("ix_grants_to_name", "grants", ["to_name"])
     op.create_index("ix_grants_on_group", "grants", ["on_group"])
+
+
+def _people() -> None:
+    """Accounts at providers, passwords, tokens, and sign-ins that are under way."""
+    op.create_table(
+        "provider_accounts",
+        sa.Column("provider", sa.String, nullable=False),
+        sa.Column("subject", sa.String, nullable=False),
+        sa.Column("user", sa.String, nullable=False),
+        sa.Column("called", sa.String, nullable=False),
+        sa.Column("groups", sa.JSON, nullable=False),
+        sa.Column("refresh_ref", sa.String, nullable=False),
+        sa.Column("created_at", TIME, nullable=False),
+        sa.Column("confirmed_at", TIME, nullable=False),
+        sa.Column("check_at", TIME, nullable=False),
+        sa.Column("gone_at", TIME, nullable=True),
+        sa.PrimaryKeyConstraint("provider", "subject", name="pk_provider_accounts"),
+        sa.ForeignKeyConstraint(["user"], ["users.login"], name="fk_provider_accounts_user_users"),
+    )
+    op.create_index("ix_provider_accounts_user", "provider_accounts", ["user"])
+    op.create_table(
+        "local_passwords",
+        sa.Column("user", sa.String, nullable=False),
+        sa.Column("hash", sa.String, nullable=False),
+        sa.Column("changed_at", TIME, nullable=False),
+        sa.PrimaryKeyConstraint("user", name="pk_local_passwords"),
+        sa.ForeignKeyConstraint(["user"], ["users.login"], name="fk_local_passwords_user_users"),
+    )
+    op.create_table(
+        "tokens",
+        sa.Column("id", sa.String, nullable=False),
+        sa.Column("digest", sa.String, nullable=False),
+        sa.Column("kind", sa.String, nullable=False),
+        sa.Column("user", sa.String, nullable=True),
+        sa.Column("provider", sa.String, nullable=False),
+        sa.Column("subject", sa.String, nullable=False),
+        sa.Column("mfa", sa.Boolean, nullable=False),
+        sa.Column("name", sa.String, nullable=False),
+        sa.Column("scopes", sa.JSON, nullable=False),
+        sa.Column("created_at", TIME, nullable=False),
+        sa.Column("created_from", sa.String, nullable=False),
+        sa.Column("expires_at", TIME, nullable=False),
+        sa.Column("used_at", TIME, nullable=True),
+        sa.Column("ended_at", TIME, nullable=True),
+        sa.Column("why_ended", sa.String, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_tokens"),
+        sa.UniqueConstraint("digest", name="uq_tokens_digest"),
+        sa.ForeignKeyConstraint(["user"], ["users.login"], name="fk_tokens_user_users"),
+    )
+    op.create_index("ix_tokens_user", "tokens", ["user"])
+    op.create_index("ix_tokens_account", "tokens", ["provider", "subject"])
+    op.create_index("ix_tokens_expires_at", "tokens", ["expires_at"])
+    op.create_table(
+        "emergency_codes",
+        sa.Column("digest", sa.String, nullable=False),
+        sa.Column("made_at", TIME, nullable=False),
+        sa.Column("made_by", sa.String, nullable=False),
+        sa.Column("expires_at", TIME, nullable=False),
+        sa.Column("used_at", TIME, nullable=True),
+        sa.Column("used_from", sa.String, nullable=False),
+        sa.PrimaryKeyConstraint("digest", name="pk_emergency_codes"),
+    )
+    op.create_index("ix_emergency_codes_expires_at", "emergency_codes", ["expires_at"])
+    _sign_ins()
+
+
+def _sign_ins() -> None:
+    op.create_table(
+        "device_codes",
+        sa.Column("digest", sa.String, nullable=False),
+        sa.Column("user_code", sa.String, nullable=False),
+        sa.Column("name", sa.String, nullable=False),
+        sa.Column("scopes", sa.JSON, nullable=False),
+        sa.Column("address", sa.String, nullable=False),
+        sa.Column("created_at", TIME, nullable=False),
+        sa.Column("expires_at", TIME, nullable=False),
+        sa.Column("interval", sa.Double, nullable=False),
+        sa.Column("asked_at", TIME, nullable=True),
+        sa.Column("decided_at", TIME, nullable=True),
+        sa.Column("user", sa.String, nullable=False),
+        sa.Column("provider", sa.String, nullable=False),
+        sa.Column("subject", sa.String, nullable=False),
+        sa.Column("mfa", sa.Boolean, nullable=False),
+        sa.PrimaryKeyConstraint("digest", name="pk_device_codes"),
+        sa.UniqueConstraint("user_code", name="uq_device_codes_user_code"),
+    )
+    op.create_table(
+        "pending_sign_ins",
+        sa.Column("digest", sa.String, nullable=False),
+        sa.Column("browser", sa.String, nullable=False),
+        sa.Column("provider", sa.String, nullable=False),
+        sa.Column("nonce", sa.String, nullable=False),
+        sa.Column("verifier", sa.String, nullable=False),
+        sa.Column("then", sa.String, nullable=False),
+        sa.Column("expires_at", TIME, nullable=False),
+        sa.PrimaryKeyConstraint("digest", name="pk_pending_sign_ins"),
+    )
+    op.create_index("ix_pending_sign_ins_expires_at", "pending_sign_ins", ["expires_at"])
+    op.create_table(
+        "sign_in_attempts",
+        sa.Column("key", sa.String, nullable=False),
+        sa.Column("failures", sa.Integer, nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.Column("next_at", TIME, nullable=False),
+        sa.PrimaryKeyConstraint("key", name="pk_sign_in_attempts"),
+    )
+    op.create_index("ix_sign_in_attempts_at", "sign_in_attempts", ["at"])
 
 
 def _removals() -> None:

@@ -1,0 +1,1 @@
+"""How people sign in: tokens, providers, pages, programs that wait."""

@@ -1,0 +1,244 @@
+"""How somebody becomes known: by a provider's word, a password, or the emergency administrator's one-time code.
+
+What comes of it is a ``SignedIn``, for which sessions and tokens are made. Each attempt is an entry of the audit.
+"""
+
+import hashlib
+import ipaddress
+import secrets
+import uuid
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from vclab.model import tokens as text
+from vclab.model.errors import NotFound, Refused, TooMany, Unauthenticated
+from vclab.model.intents import Intent, Outcome
+from vclab.model.logins import EMERGENCY
+from vclab.model.people import LOCAL, Claims, DeviceRequest, SignedIn, Token
+from vclab.model.tokens import ALL, Kind, Scope
+from vclab.service import passwords
+from vclab.service.backend import Backend
+from vclab.store import catalog, intents, people, sign_ins, tokens
+from vclab.store.sign_ins import Pauses
+
+OF_ACCOUNT, OF_ADDRESS = Pauses(free=5), Pauses(free=30)
+"""A university behind one address has more than one person who mistypes."""
+INTERVAL = 5.0
+"""Seconds between two questions of a program that waits."""
+WRONG = "the login name or the password is wrong"
+
+_CODE = "BCDFGHJKLMNPQRSTVWXZ"
+"""No vowels, so no words; no digits (RFC 8628, 6.1)."""
+
+
+# --- who it is --------------------------------------------------------------------------------------------------------
+
+
+async def by_claims(backend: Backend, claims: Claims, address: str) -> SignedIn:
+    """Somebody whom a provider has let in. Raises ``Refused`` for somebody who may not come in here."""
+    now, provider = datetime.now(UTC), backend.settings.sign_in.providers[claims.provider]
+    check_at = now + timedelta(seconds=provider.recheck)
+
+    def change(session: Session) -> str:
+        login = people.signed_in(session, claims, now, check_at, provider.adopt, provider.new_people)
+        _note(session, claims.provider, login, address, now)
+        return login
+
+    try:
+        login = await backend.write(change)
+    except Refused as error:
+        why = str(error)
+        await backend.write(lambda session: _note(session, claims.provider, claims.called, address, now, why))
+        raise
+    return SignedIn(login, claims.provider, claims.subject, claims.mfa)
+
+
+async def by_password(backend: Backend, login: str, password: str, address: str) -> SignedIn:
+    """Somebody with a local account, or the emergency administrator.
+
+    Raises ``Unauthenticated`` in the same words and the same time whatever is wrong, and ``TooMany``.
+    """
+    if login == EMERGENCY:
+        return await _by_code(backend, password, address)
+    fits = backend.settings.sign_in.local and await is_password(backend, login, password, address)
+    now = datetime.now(UTC)
+    await backend.write(lambda session: _note(session, LOCAL, login, address, now, "" if fits else WRONG))
+    if not fits:
+        raise Unauthenticated(WRONG)
+    return SignedIn(login, LOCAL)
+
+
+async def is_password(backend: Backend, login: str, password: str, address: str) -> bool:
+    """Whether it is that of a local account. Raises ``TooMany`` while another attempt has to wait."""
+    keys = (f"address:{_network(address)}", _account_key(login))
+    await _attempt(backend, keys)
+    kept = await backend.read(lambda session: people.password_hash(session, login))
+    if not await passwords.matches(password, kept):
+        return False
+    again, now = await passwords.hashed(password) if passwords.is_outdated(kept) else "", datetime.now(UTC)
+
+    def change(session: Session) -> None:
+        for key in keys:
+            sign_ins.succeeded(session, key)
+        if again:
+            people.put_password(session, login, again, now)
+
+    await backend.write(change)
+    return True
+
+
+async def _by_code(backend: Backend, code: str, address: str) -> SignedIn:
+    """Only the address has to wait, not the account: nobody can lock that one out, or guess its code."""
+    await _attempt(backend, (f"address:{_network(address)}",))
+    now = datetime.now(UTC)
+
+    def change(session: Session) -> bool:
+        fits = sign_ins.unseal(session, code.strip(), address, now) is not None
+        _note(session, EMERGENCY, EMERGENCY, address, now, "" if fits else "this one-time code is worth nothing")
+        return fits
+
+    if not await backend.write(change):
+        await passwords.matches(code, "")  # as slowly as a password
+        raise Unauthenticated(WRONG)
+    return SignedIn("", "")
+
+
+async def _attempt(backend: Backend, keys: tuple[str, ...]) -> None:
+    """Raises ``TooMany``."""
+
+    def change(session: Session) -> float:
+        now = datetime.now(UTC)
+        return max(
+            sign_ins.attempt(session, key, OF_ADDRESS if key.startswith("address:") else OF_ACCOUNT, now)
+            for key in keys
+        )
+
+    if wait := await backend.write(change):
+        raise TooMany("too many attempts to sign in", wait)
+
+
+def _account_key(login: str) -> str:
+    """Anything may be typed there, a password too."""
+    return f"account:{hashlib.sha256(login.encode()).hexdigest()[:32]}"
+
+
+def _network(address: str) -> str:
+    """Of IPv6 the network that one customer has."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    return str(found if found.version == 4 else ipaddress.ip_network(f"{found}/64", strict=False))
+
+
+def _note(session: Session, by: str, login: str, address: str, now: datetime, why_not: str = "") -> None:
+    """An entry of the audit. What was typed is only kept if it is somebody's login."""
+    known = by not in (LOCAL, EMERGENCY) or login == EMERGENCY or catalog.users_called(session, [login])
+    intents.write(
+        session,
+        Intent(
+            id=uuid.uuid4().hex,
+            at=now,
+            actor=login if known else "",
+            authentication=by,
+            roles=(),
+            verb="sign_in",
+            subject=login if known else "",
+            address=address,
+            outcome=Outcome.REFUSED if why_not else Outcome.DONE,
+            detail=why_not,
+            answered_at=now,
+        ),
+    )
+
+
+# --- what they get ----------------------------------------------------------------------------------------------------
+
+
+async def open_session(backend: Backend, who: SignedIn, address: str) -> tuple[str, float]:
+    """A session for a browser: the secret for its cookie, and for how many seconds."""
+    now = datetime.now(UTC)
+    until = await _until(backend, who, now, backend.settings.sign_in.session)
+    secret, _ = await make_token(backend, Kind.SESSION, who, "browser", ALL, address, until)
+    return secret, (until - now).total_seconds()
+
+
+async def _until(backend: Backend, who: SignedIn, now: datetime, seconds: float) -> datetime:
+    """The end of what is made for somebody: of the emergency administrator, when the code expires that was used."""
+    if who.user:
+        return now + timedelta(seconds=seconds)
+    found = await backend.read(lambda session: sign_ins.emergencies(session, now))
+    return max((each.expires_at for each in found if each.used_at), default=now)
+
+
+async def make_token(
+    backend: Backend,
+    kind: Kind,
+    who: SignedIn,
+    name: str,
+    scopes: frozenset[Scope],
+    address: str,
+    expires_at: datetime,
+) -> tuple[str, Token]:
+    """A token: its secret, and what is recorded of it."""
+    secret, now = text.make(kind), datetime.now(UTC)
+    made = await backend.write(
+        lambda session: tokens.put(session, secret, kind, who, name, scopes, address, now, expires_at)
+    )
+    return secret, made
+
+
+async def close_session(backend: Backend, secret: str) -> None:
+    """Somebody signs out of a browser. Harmless when it was no session."""
+    now = datetime.now(UTC)
+
+    def change(session: Session) -> None:
+        found = tokens.find(session, secret)
+        if found is not None and found.token.kind is Kind.SESSION:
+            tokens.end(session, found.token.id, "signed out", now)
+
+    await backend.write(change)
+
+
+# --- programs that wait (RFC 8628) ------------------------------------------------------------------------------------
+
+
+async def wait_for_person(
+    backend: Backend, name: str, scopes: frozenset[Scope], address: str
+) -> tuple[str, DeviceRequest]:
+    """A program asks for a token: the device code, by which it asks again, and what it shows to people."""
+    await _attempt(backend, (f"address:device:{_network(address)}",))
+    now, code = datetime.now(UTC), "".join(secrets.choice(_CODE) for _ in range(8))
+    until = now + timedelta(seconds=backend.settings.sign_in.device)
+    request = DeviceRequest(f"{code[:4]}-{code[4:]}", name, scopes, address, now, until)
+    device_code = secrets.token_urlsafe(32)
+    await backend.write(lambda session: sign_ins.wait(session, device_code, request, INTERVAL))
+    return device_code, request
+
+
+async def token_for_program(backend: Backend, device_code: str) -> tuple[str, str, Token | None]:
+    """A program asks whether it was let in: the word of RFC 8628, or empty with the token's secret and record."""
+    now = datetime.now(UTC)
+    asked = await backend.write(lambda session: sign_ins.ask(session, device_code, now))
+    if asked.request is None or asked.who is None:
+        return asked.answer, "", None
+    until, request = await _until(backend, asked.who, now, backend.settings.sign_in.login_token), asked.request
+    secret, made = await make_token(
+        backend, Kind.LOGIN, asked.who, request.name, request.scopes, request.address, until
+    )
+    return "", secret, made
+
+
+async def code_attempt(backend: Backend, who: SignedIn, code: str) -> str:
+    """The code as it is looked for. Raises ``TooMany`` for somebody who guesses, ``NotFound`` for what is none."""
+    plain = "".join(each for each in code.upper() if each in _CODE)
+    if len(plain) != 8:
+        raise NotFound("no program waits with this code", "it has eight letters, such as BCDF-GHJK")
+    await _attempt(backend, (f"account:code:{who.user}",))
+    return f"{plain[:4]}-{plain[4:]}"
+
+
+async def code_was_right(backend: Backend, who: SignedIn) -> None:
+    """It was no guess."""
+    await backend.write(lambda session: sign_ins.succeeded(session, f"account:code:{who.user}"))

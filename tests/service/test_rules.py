@@ -29,6 +29,7 @@ from vclab.contract import USE_CASES
 from vclab.model.access import OWN, ResourceKind
 from vclab.model.errors import Forbidden, NotFound
 from vclab.model.ids import new_id
+from vclab.model.intents import Outcome
 from vclab.service.use_case import implementation, perform
 from vclab.store import intents
 
@@ -72,15 +73,19 @@ async def test_who_may_call_what(there: School, caller: Caller) -> None:
 
 @pytest.mark.parametrize("caller", (NOBODY, USER), ids=lambda caller: caller.login)
 async def test_what_is_not_allowed_leaves_nothing_behind(there: School, caller: Caller) -> None:
-    """The rule is checked before anything else: no intent is written, and nothing is asked of Temporal."""
+    """The rule is checked before anything else: nothing is asked of Temporal. That an act was tried is in the audit."""
+    tried = set()
     for use_case in USE_CASES.values():
         for whose in sorts(use_case):
             name = there.named(use_case, caller, whose)
             if name is not None and whose not in promised(use_case, caller):
                 with pytest.raises((Forbidden, NotFound)):
                     await perform(use_case, there.backend, caller.actor(), question_of(use_case, name))
+                tried |= {use_case.name} if use_case.acts else set()
     with there.backend.store.read() as session:
-        assert intents.newest(session, 10) == []
+        kept = [each for each in intents.newest(session, 10_000) if each.actor == caller.login]
+    assert {each.outcome for each in kept} == {Outcome.REFUSED}
+    assert {each.verb for each in kept} >= tried
     assert there.backend._temporal is None
 
 

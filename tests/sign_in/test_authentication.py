@@ -66,6 +66,7 @@ async def test_a_granted_role_needs_the_scope_and_the_second_factor_too(installa
         f"Bearer {text.make(Kind.LOGIN)}",
         f"Bearer {text.make(Kind.SESSION)}",
     ],
+    ids=["none", "empty", "no token", "basic", "short", "huge", "unknown token", "unknown session"],
 )
 async def test_what_is_forged_leads_to_nobody(installation: Installation, header: str | None) -> None:
     async with installation.client() as client:

@@ -1,5 +1,6 @@
 """The application: routes, problems and limits around one installation."""
 
+import asyncio
 import re
 
 from fastapi import APIRouter, FastAPI, Request, Response
@@ -24,6 +25,7 @@ def make_app(backend: Backend, authenticate: Authenticate = actor_of) -> FastAPI
     """The application of one installation. It opens nothing before the first request."""
     app = FastAPI(title="vclab", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.url = backend.settings.api.url
+    app.state.stopping = asyncio.Event()
     problems.install(app)
     app.include_router(operations(backend, authenticate), prefix=PREFIX)
     app.include_router(events(backend, authenticate), prefix=PREFIX)

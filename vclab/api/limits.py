@@ -14,6 +14,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from vclab.api.problems import ApiError, of_error
 from vclab.settings import ApiLimitSettings
 
+STREAM = "/events"
+"""How the path of a stream ends."""
 MOST_KNOWN = 100_000
 """Of whom is remembered when they asked; then those are forgotten who have not asked for longest."""
 
@@ -60,11 +62,12 @@ class Limits:
             most = self._check(scope)
         except ApiError as error:
             return await of_error(error)(scope, receive, send)
-        self._running += 1
+        counted = not scope["path"].endswith(STREAM)  # one goes on for hours, and does nothing
+        self._running += counted
         try:
             await _Exchange(self._limits, most, scope, receive, send).run(self._app)
         finally:
-            self._running -= 1
+            self._running -= counted
 
     def _check(self, scope: Scope) -> int | None:
         """Before anything is read: how many bytes it may have; None: as many as it has. Raises ``ApiError``."""

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from importlib.metadata import version
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -9,6 +10,8 @@ from vclab.api.problems import fault
 
 log = logging.getLogger("vclab.api.access")
 
+VERSION = version("vclab").encode()
+"""Each answer tells it, so that a command line of another one can say so."""
 LONGEST = 200
 """Characters of a path."""
 
@@ -29,6 +32,7 @@ class AccessLog:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                message["headers"] = [*message.get("headers", ()), (b"vclab-version", VERSION)]
             await send(message)
 
         try:

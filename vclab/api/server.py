@@ -1,6 +1,7 @@
 """The server: uvicorn with limits on what comes before a request is one."""
 
 import asyncio
+import socket
 import ssl
 from typing import Any, ClassVar
 
@@ -40,7 +41,17 @@ def server(app: ASGIApp, settings: ApiSettings) -> uvicorn.Server:
         ssl_version=ssl.PROTOCOL_TLS_SERVER,
         backlog=2048,
     )
-    return uvicorn.Server(config)
+    return Server(config)
+
+
+class Server(uvicorn.Server):
+    """Ends what would go on for hours, before it waits for all that is being answered."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn's."""
+        if state := getattr(self.config.app, "state", None):
+            state.stopping.set()
+        await super().shutdown(sockets)
 
 
 class Bounded(H11Protocol):

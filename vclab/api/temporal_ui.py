@@ -86,7 +86,7 @@ def _passed_on(request: Request, operator: str) -> Mapping[str, str]:
     said = {name: value for name, value in request.headers.items() if name not in _OF_ONE_HOP | _OURS}
     if its := request.cookies.get(_ITS_COOKIE):
         said["cookie"] = f"{_ITS_COOKIE}={its}"
-    return {**said, OPERATOR: operator}
+    return {"accept-encoding": "identity", **said, OPERATOR: operator}  # else httpx asks for what the browser did not
 
 
 async def _content(answer: httpx.Response) -> AsyncIterator[bytes]:

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import SecretStr
 
-from vclab.cli.asking import asker, confirm, disabled, given
+from vclab.cli.asking import asker, confirm, disabled, given, typed_secret
 from vclab.cli.errors import Usage
 from vclab.cli.nouns import group
 from vclab.cli.output import fields, note, say, table
@@ -15,7 +16,9 @@ from vclab.cli.params import AsUser, Json, Login, Why
 from vclab.cli.tables import Column, Fit
 from vclab.cli.times import clock
 from vclab.contract import users
+from vclab.contract.people import me
 from vclab.contract.retiring import Disable, Named
+from vclab.contract.use_case import Nothing
 from vclab.contract.users import Person
 from vclab.model.errors import Refused
 from vclab.model.typed import quoted
@@ -30,7 +33,9 @@ COLUMNS = (
     Column("NOTE", drop=1, fit=Fit.CUT),
 )
 
-app = group("user", "The people who may reserve: list, show, add, edit, disable, enable, remove, forget.")
+app = group(
+    "user", "The people who may reserve: list, show, add, edit, password, link, disable, enable, remove, forget."
+)
 
 NewLogin = Annotated[str, typer.Argument(metavar="LOGIN", help="The login name on computers.", show_default=False)]
 Uid = Annotated[int | None, typer.Option("--uid", help="The user id on computers.", show_default=False)]
@@ -116,6 +121,43 @@ def enable(context: typer.Context, name: Login, json: Json = False, as_user: AsU
       vclab user enable alice
     """
     asker(context).tell(users.enable, given(context, Named), json, _tell)
+
+
+@app.command("password")
+def password(context: typer.Context, name: Login, json: Json = False, as_user: AsUser = "") -> None:
+    """Set the password of a local account: yours, or as an operator somebody's. Browsers and tokens are signed out.
+
+    It is typed, or read from standard input: of your own account first the old one, then the new one on a second line.
+
+    \b
+    Examples:
+      vclab user password alice
+      vclab user password bob < new-password
+    """
+    ask = asker(context)
+    own = ask(me, Nothing()).login == name
+    current = SecretStr(typed_secret(f"Present password of {name}", "present password")) if own else None
+    new = SecretStr(typed_secret(f"New password of {name}", "new password"))
+    question = users.NewPassword(name=name, password=new, current=current)
+    ask.tell(users.set_password, question, json, lambda _: note(f"{name} has a new password, and signs in again."))
+
+
+@app.command("link")
+def link(
+    context: typer.Context,
+    name: Login,
+    provider: Annotated[str, typer.Option("--provider", metavar="NAME", help="As the settings name it.")],
+    subject: Annotated[str, typer.Option("--subject", metavar="SUB", help="The claim sub of their account there.")],
+    json: Json = False,
+    as_user: AsUser = "",
+) -> None:
+    """Say that an account at an identity provider is this person's, before they first sign in with it.
+
+    \b
+    Examples:
+      vclab user link alice --provider campus --subject 8d3f1c
+    """
+    asker(context).tell(users.link, given(context, users.Link), json, _tell)
 
 
 @app.command("remove")

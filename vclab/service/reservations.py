@@ -38,6 +38,8 @@ from vclab.store import access, catalog, failed_steps, failures, host_rests, loa
 from vclab.store import audit as audit_trail
 from vclab.store import needs_help as store_help
 
+# --- which there are --------------------------------------------------------------------------------------------------
+
 
 @does(contract.listing)
 async def listing(call: Call, question: Which) -> tuple[Reservation, ...]:
@@ -65,6 +67,9 @@ async def _sees(call: Call) -> Reach:
             "`vclab grant list` lists your roles",
         )
     return reach
+
+
+# --- one of them ------------------------------------------------------------------------------------------------------
 
 
 @does(contract.look)
@@ -114,6 +119,9 @@ def _attempt(one: load_log.Attempt) -> Attempt:
 def _suspect(session: Session, view: ReservationView) -> Suspect | None:
     found = failures.suspect(session, view.image, view.revision)
     return Suspect.of(found) if found else None
+
+
+# --- why --------------------------------------------------------------------------------------------------------------
 
 
 @does(contract.why)
@@ -189,6 +197,9 @@ def _activity(known: dict[str, object]) -> Activity:
     return Activity(**{name: None if value == "" else value for name, value in known.items()})
 
 
+# --- what waits for operators -----------------------------------------------------------------------------------------
+
+
 @does(contract.needs_help)
 async def needs_help(call: Call, question: Nothing) -> tuple[WaitingReservation | FailedComputer, ...]:
     return await call.backend.read(waiting)
@@ -204,6 +215,9 @@ def waiting(session: Session) -> tuple[WaitingReservation | FailedComputer, ...]
     for failed in failed_steps.of_loads(session):
         found.append(FailedComputer(computer=failed.computer, failure=FailedStep.of(failed)))
     return tuple(found)
+
+
+# --- what can be reserved ---------------------------------------------------------------------------------------------
 
 
 @does(contract.images)

@@ -24,8 +24,8 @@ from vclab.service.backend import Backend
 from vclab.store import intents
 
 AnyUseCase = UseCase[Any, Any]
-OTHERS = frozenset[tuple[str, str]]()
-"""Routes that are no use cases, of the document: method and path."""
+OTHERS = {("GET", "/api/v1/health/live"), ("GET", "/api/v1/health/ready")}
+"""Routes of the document that are no use cases: load balancers ask, who are nobody."""
 
 
 @pytest.fixture(scope="module")

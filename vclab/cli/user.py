@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from pydantic import SecretStr
 
-from vclab.cli.asking import asker, confirm, disabled, given, typed_secret
+from vclab.cli.asking import asker, confirm, disabled, given, typed_password, typed_secret
 from vclab.cli.errors import Usage
 from vclab.cli.nouns import group
 from vclab.cli.output import fields, note, say, table
@@ -123,43 +123,6 @@ def enable(context: typer.Context, name: Login, json: Json = False, as_user: AsU
     asker(context).tell(users.enable, given(context, Named), json, _tell)
 
 
-@app.command("password")
-def password(context: typer.Context, name: Login, json: Json = False, as_user: AsUser = "") -> None:
-    """Set the password of a local account: yours, or as an operator somebody's. Browsers and tokens are signed out.
-
-    It is typed, or read from standard input: of your own account first the old one, then the new one on a second line.
-
-    \b
-    Examples:
-      vclab user password alice
-      vclab user password bob < new-password
-    """
-    ask = asker(context)
-    own = ask(me, Nothing()).login == name
-    current = SecretStr(typed_secret(f"Present password of {name}", "present password")) if own else None
-    new = SecretStr(typed_secret(f"New password of {name}", "new password"))
-    question = users.NewPassword(name=name, password=new, current=current)
-    ask.tell(users.set_password, question, json, lambda _: note(f"{name} has a new password, and signs in again."))
-
-
-@app.command("link")
-def link(
-    context: typer.Context,
-    name: Login,
-    provider: Annotated[str, typer.Option("--provider", metavar="NAME", help="As the settings name it.")],
-    subject: Annotated[str, typer.Option("--subject", metavar="SUB", help="The claim sub of their account there.")],
-    json: Json = False,
-    as_user: AsUser = "",
-) -> None:
-    """Say that an account at an identity provider is this person's, before they first sign in with it.
-
-    \b
-    Examples:
-      vclab user link alice --provider campus --subject 8d3f1c
-    """
-    asker(context).tell(users.link, given(context, users.Link), json, _tell)
-
-
 @app.command("remove")
 def remove(context: typer.Context, name: Login, json: Json = False, as_user: AsUser = "") -> None:
     """Remove a person. Refused while they have a reservation; the history keeps their name.
@@ -201,6 +164,48 @@ def forget(
     ask.tell(
         users.forget, given(context, Named), json, lambda done: say(f"Forgotten: {done.pseudonym} stands for them")
     )
+
+
+@app.command("password")
+def password(context: typer.Context, name: Login, json: Json = False, as_user: AsUser = "") -> None:
+    """Set the password of a local account: your own, or as an operator anybody's.
+
+    It is asked for without echo, or read from standard input: the first line; of your own, the current one comes first.
+    Whoever has signed in with the old one is signed out.
+
+    \b
+    Examples:
+      vclab user password alice
+      vclab user password alice < password-file
+    """
+    ask = asker(context)
+    own = ask(me, Nothing()).login == name
+    current = SecretStr(typed_secret("Your current password", "password")) if own else None
+    new = SecretStr(typed_password(f"{name}, a new one"))
+    if sys.stdin.isatty() and typed_password("the same again") != new.get_secret_value():
+        raise Usage("these were two different passwords")
+    question = users.NewPassword(name=name, password=new, current=current)
+    ask.tell(users.set_password, question, json, lambda _: say(f"{name} has a new password"))
+
+
+Provider = Annotated[str, typer.Option("--provider", metavar="NAME", help="The identity provider, by the settings.")]
+Subject = Annotated[str, typer.Option("--subject", metavar="SUB", help="Whom it means: its claim sub.")]
+
+
+@app.command("link")
+def link(
+    context: typer.Context, name: Login, provider: Provider, subject: Subject, json: Json = False, as_user: AsUser = ""
+) -> None:
+    """Say that an account at an identity provider is this person's, before they first sign in with it.
+
+    Without that, who signs in for the first time becomes a new user, also when a user of that name is there already.
+
+    \b
+    Examples:
+      vclab user link alice --provider uni --subject 8f3c2a10-77d4-4c62-9d0e-1f2b3c4d5e6f
+    """
+    question = given(context, users.Link)
+    asker(context).tell(users.link, question, json, lambda _: say(f"{name} is {subject} at {provider}"))
 
 
 @app.command("list")

@@ -75,7 +75,7 @@ def texts(vclab: Command, tmp_path: Path) -> Path:
         ("endpoint", "add", "texts", "--module", "text-file", "--folder", str(folder)),
         ("computer", "add", "text01", "--group", "texts"),
         ("image", "add", "greeting", "--module", "text-file", "--set", f"text={TEXT}"),
-        ("user", "edit", "alice", "--imaging"),
+        ("grant", "add", "image-maker", "--person", "alice", "--everything"),
     ):
         assert vclab(*command).code == 0, command
     return folder
@@ -123,9 +123,11 @@ def test_what_was_written_is_captured_and_reserved_by_others(vclab: Command, tex
 
 
 def test_what_can_not_be_captured(vclab: Command, texts: Path) -> None:
-    assert vclab("user", "edit", "alice", "--no-imaging").code == 0
-    assert "alice may not reserve for imaging" in vclab("reserve", "greeting", "--imaging").err
-    assert vclab("user", "edit", "alice", "--imaging").code == 0
+    role = "image-maker", "--person", "alice", "--everything"
+    number = str(json.loads(vclab("grant", "add", *role, "--json").out)["id"])
+    assert vclab("grant", "remove", number).code == 0
+    assert "alice may not capture image greeting" in vclab("reserve", "greeting", "--imaging").err
+    assert vclab("grant", "add", *role).code == 0
     id = handed_out(vclab)
     assert "was not reserved for imaging" in vclab("capture", id, "--revision").err
     assert "either a new image or --revision" in vclab("capture", id).err

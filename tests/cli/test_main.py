@@ -207,7 +207,7 @@ def test_root_is_never_a_user(vclab: Command, store: Path, installation: Path) -
 
 def test_the_login_name_goes_before_the_setting(vclab: Command, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log_in(monkeypatch, "bob")
-    vclab("list", "--everyone").one_line_error(3, "bob is not one")
+    vclab("list", "--everyone").one_line_error(3, "bob sees no other people")
     assert vclab("--as", "olga", "list", "--everyone").code == 0
     assert vclab("list", "--everyone", "--as", "olga").code == 0
 

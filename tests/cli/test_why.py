@@ -119,7 +119,7 @@ def test_a_resting_host_is_listed_told_and_woken(vclab: Command, opened: Store) 
     parts = {part["name"]: part for part in vclab("status", "--json").json["parts"]}
     assert parts["hosts"]["ok"]
     assert "vc1/esx1 rests since" in parts["hosts"]["detail"]
-    vclab("--as", "bob", "host", "wake", "esx1").one_line_error(3, "bob is not an operator")
+    vclab("--as", "bob", "host", "wake", "esx1").one_line_error(3, "bob may not")
     vclab("--as", "olga", "host", "wake", "esx2").one_line_error(
         4, "no host 'esx2' out of service (did you mean esx1?)"
     )

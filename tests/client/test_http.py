@@ -18,7 +18,7 @@ from vclab.client import http
 from vclab.client.certificates import fingerprint_of, is_trusted, shown_by
 from vclab.client.contexts import Chosen, Context
 from vclab.client.http import Http
-from vclab.contract.use_case import Content, Question, Rule, UseCase, get, post
+from vclab.contract.use_case import Content, Question, UseCase, get, post, users
 from vclab.contract.views import View
 from vclab.model.errors import Failed, Invalid, NotFound, Refused, Unreachable, VclabError
 
@@ -42,14 +42,14 @@ class Ask(Question):
     password: SecretStr | None = None
 
 
-LOOK = UseCase("things.look", Rule.USERS, False, Ask, Thing, get("/things/{name}"), "Look.")
-LIST = UseCase("things.list", Rule.USERS, False, Ask, tuple[Thing, ...], get("/things/of/{name}"), "List.")
-POKE = UseCase("things.poke", Rule.USERS, True, Ask, Thing, post("/things/{name}/poke"), "Poke.")
+LOOK = UseCase("things.look", users(), False, Ask, Thing, get("/things/{name}"), "Look.")
+LIST = UseCase("things.list", users(), False, Ask, tuple[Thing, ...], get("/things/of/{name}"), "List.")
+POKE = UseCase("things.poke", users(), True, Ask, Thing, post("/things/{name}/poke"), "Poke.")
 LONG = replace(POKE, long=True)
 SEND = replace(POKE, content=Content.SENT)
 FETCH: UseCase[Ask, AsyncIterator[bytes]] = UseCase(
     "things.fetch",
-    Rule.USERS,
+    users(),
     False,
     Ask,
     AsyncIterator[bytes],

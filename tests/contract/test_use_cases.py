@@ -8,7 +8,7 @@ from itertools import combinations
 import pytest
 
 from vclab.contract import USE_CASES
-from vclab.contract.use_case import DECLARED, Nothing, Question, Route, Rule, get, post, read
+from vclab.contract.use_case import DECLARED, Nothing, Question, Route, anybody, get, post, read
 
 FIELD = re.compile(r"{\w+}")
 
@@ -60,7 +60,7 @@ def _overlap(one: str, other: str) -> bool:
 )
 def test_what_can_not_be_declared(name: str, question: type[Question], route: Route, why: str) -> None:
     with pytest.raises(ValueError, match=why):
-        read(name, Rule.ANYBODY, question, str, route, "Tests.")
+        read(name, anybody(), question, str, route, "Tests.")
     assert "tests.one" not in DECLARED
 
 

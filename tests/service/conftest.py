@@ -55,7 +55,7 @@ class Workflows:
         self._take(reservation, message)
         return DONE
 
-    acknowledge = extend = reschedule = reboot = resolve = end = act
+    acknowledge = extend = reschedule = reboot = resolve = capture = end = act
 
     async def dismiss(self, message: messages.Dismiss) -> None:
         """As the real one."""

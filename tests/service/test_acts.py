@@ -14,7 +14,7 @@ from vclab.client.protocol import Client
 from vclab.contract import USE_CASES, acts
 from vclab.contract.reservations import Named
 from vclab.model import messages
-from vclab.model.errors import Failed, Invalid, NotFound, Refused, Unreachable, VclabError
+from vclab.model.errors import Failed, Forbidden, Invalid, NotFound, Refused, Unreachable, VclabError
 from vclab.model.ids import new_id
 from vclab.model.intents import Author, Outcome, Verb
 from vclab.model.plans import Facts
@@ -388,7 +388,7 @@ async def test_dismiss(lab: Lab) -> None:
 async def test_resolve_is_for_operators(lab: Lab) -> None:
     view = ready(lab)
     question = acts.Resolve(reservation=view.id, how="retry")
-    with pytest.raises(Refused, match="operators"):
+    with pytest.raises(Forbidden, match="no grant gives the role operator"):
         await lab.make_client("alice").call(acts.resolve, question)
     with pytest.raises(Invalid, match="choose one of retry, elsewhere, give-up"):
         await lab.make_client("olga").call(acts.resolve, acts.Resolve(reservation=view.id, how="hope"))

@@ -22,7 +22,7 @@ from vclab.model.plans import Evidence
 from vclab.model.reservations import Candidate, FailedStep, Placed, Refusal, ReserveRequest
 from vclab.service.actor import Actor, Authentication, Role
 from vclab.service.backend import Backend
-from vclab.service.finding import own_reservation
+from vclab.service.finding import seen_reservation
 from vclab.service.use_case import perform
 from vclab.settings import Settings
 from vclab.store import failed_steps, intents, inventories, needs_help, placement, refusals
@@ -84,28 +84,28 @@ def place(backend: Backend, id: str, user: str) -> Placed:
     "name", [FIRST, FIRST.upper(), "3a4b5", f"reservation-{FIRST}", "reservation-3A4B5", " 3a4b5 "]
 )
 async def test_a_reservation_is_named_by_its_id_or_the_beginning_of_it(backend: Backend, name: str) -> None:
-    assert (await own_reservation(backend, ALICE, name)).id == FIRST
+    assert (await seen_reservation(backend, ALICE, name)).view.id == FIRST
 
 
 async def test_an_ambiguous_beginning_is_refused_with_the_candidates(backend: Backend) -> None:
     with pytest.raises(Refused) as refused:
-        await own_reservation(backend, ALICE, "3A4B")
+        await seen_reservation(backend, ALICE, "3A4B")
     assert refused.value.message == f"several reservations begin with '3a4b': {SECOND}, {FIRST}"
     assert refused.value.hint == "type more of the id"
 
 
 async def test_other_peoples_reservations_make_no_name_ambiguous_and_are_not_found(backend: Backend) -> None:
-    assert (await own_reservation(backend, BOB, "3a4c")).id == OTHERS
+    assert (await seen_reservation(backend, BOB, "3a4c")).view.id == OTHERS
     for name in ("3a4c", OTHERS, FIRST[:3], "3a4", "", "../x", "%", "3a4_", "x" * 5000):
         with pytest.raises(NotFound) as missing:
-            await own_reservation(backend, ALICE, name)
+            await seen_reservation(backend, ALICE, name)
         assert OTHERS not in missing.value.message.replace(name, "")
         assert missing.value.hint == "`vclab list --all` lists yours"
 
 
 async def test_near_ids_are_proposed_and_the_hint_is_a_sentence_of_its_own(backend: Backend) -> None:
     with pytest.raises(NotFound) as missing:
-        await own_reservation(backend, ALICE, "3a4b5c6d7e9")
+        await seen_reservation(backend, ALICE, "3a4b5c6d7e9")
     assert str(missing.value) == (
         f"there is no reservation '3a4b5c6d7e9' (did you mean {FIRST} or {SECOND}?); `vclab list --all` lists yours"
     )
@@ -122,7 +122,7 @@ async def test_who_sees_which_reservations(backend: Backend) -> None:
     assert OTHERS not in await ids(ALICE)
     assert await ids(OLGA) == set()
     assert await ids(OLGA, everyone=True) >= {FIRST, SECOND, OTHERS}
-    with pytest.raises(Refused, match="alice is not one"):
+    with pytest.raises(Refused, match="alice sees no other people"):
         await ids(ALICE, everyone=True)
     with pytest.raises(NotFound, match="mallory is not a user"):
         await ids(STRANGER)
@@ -146,7 +146,7 @@ async def test_only_operators_see_how_it_was_loaded(backend: Backend) -> None:
 @pytest.mark.parametrize("who", [ALICE, STRANGER])
 async def test_what_is_for_operators(backend: Backend, use_case: UseCase[Question, object], who: Actor) -> None:
     question = Asked() if use_case.name == "audit.listing" else Nothing()
-    with pytest.raises(Refused, match="this is for operators"):
+    with pytest.raises(Refused, match="no grant gives the role"):
         await perform(use_case, backend, who, question)
 
 

@@ -6,11 +6,12 @@ import pytest
 
 from tests.sign_in.installation import ME, URL, Installation, who
 from vclab.model import tokens as text
+from vclab.model.access import Grant, Role, ToKind
 from vclab.model.catalog import Thing
 from vclab.model.errors import Unauthenticated
 from vclab.model.people import SignedIn
 from vclab.model.tokens import Kind, Scope
-from vclab.store import models, retirement, tokens
+from vclab.store import access, models, retirement, tokens
 
 USER, OPERATOR = ("user",), ("operator", "user")
 
@@ -36,6 +37,21 @@ async def test_operators_need_more_than_a_password_where_the_settings_say_so(ins
         assert await who(client, installation.token("olga")) == ("olga", USER)
         mfa = SignedIn("olga", "local", mfa=True)
         assert await who(client, installation.token("olga", who=mfa)) == ("olga", OPERATOR)
+
+
+async def test_a_granted_role_needs_the_scope_and_the_second_factor_too(installation: Installation) -> None:
+    """As one by the setting: whoever steals a token for programs has a user's rights only."""
+    granted = Grant(Role.OPERATOR, ToKind.PERSON, "alice")
+    installation.store(lambda s: access.grant(s, granted, "root", datetime.now(UTC)))
+    acts = frozenset({Scope.READ, Scope.ACT})
+    async with installation.client() as client:
+        assert await who(client, installation.token("alice", scopes=acts)) == ("alice", USER)
+        assert await who(client, installation.token("alice")) == ("alice", OPERATOR)
+        settings = installation.backend.settings
+        settings.sign_in = settings.sign_in.model_copy(update={"mfa_required_for_operators": True})
+        assert await who(client, installation.token("alice")) == ("alice", USER)
+        answer = await client.get("/api/v1/acts", headers={"Authorization": f"Bearer {installation.token('alice')}"})
+        assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ def with_help(whole: Stack) -> Iterator[None]:
     settings["waits"]["help"] = 3600
     whole.configure(settings)
     whole.worker_works()
-    whole.vclab("--as", "olga", "user", "edit", "alice", "--imaging")
+    whole.vclab("--as", "olga", "grant", "add", "image-maker", "--person", "alice", "--everything")
     image = stock.image(SMALL, SMALL, 1, 512, 1)
     seed.put_master(whole.layout, image, "debian-12", rootfs.tree(print))
     records.fill_store(whole.layout, (image,))

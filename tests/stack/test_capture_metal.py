@@ -32,7 +32,7 @@ def with_help(whole: Stack) -> Iterator[None]:
     settings["waits"] |= {"help": 3600, "place_look": 2}
     whole.configure(settings)
     whole.worker_works()
-    whole.vclab("--as", "olga", "user", "edit", "alice", "--imaging")
+    whole.vclab("--as", "olga", "grant", "add", "image-maker", "--person", "alice", "--everything")
     yield
     whole.configure(SETTINGS)
     whole.worker_works()

@@ -173,7 +173,7 @@ class Capturing:
 
 
 def _fill(session: Session) -> None:
-    catalog.put_user(session, User("alice", 20001, imaging=True))
+    catalog.put_user(session, User("alice", 20001))
     catalog.put_image(session, Image("fake-1", "Fake", 1, "fake", "fake", 1, 1024, 8))
     catalog.put_endpoint(session, Endpoint("fakes", "fake", "fake:", "", "", ""))
     catalog.put_pool(session, IdentityPool("fk", 100))

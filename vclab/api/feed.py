@@ -27,9 +27,10 @@ from vclab.contract.looks import Look
 from vclab.model.errors import Invalid, Unreachable, VclabError
 from vclab.service.actor import Actor
 from vclab.service.backend import Backend
-from vclab.service.finding import own_reservation
+from vclab.service.finding import seen_reservation
 from vclab.service.live import Start, Subscription, Watcher, newest_of_each
 from vclab.service.live_looks import LiveLooks, Seen
+from vclab.service.rights import Hearing, hearing
 from vclab.store.feed import Change
 
 Authenticate = Callable[[Backend, Request], Awaitable[Actor]]
@@ -42,8 +43,8 @@ MOST_WATCHED = 20
 """Reservations whose looks one stream has."""
 MOST_STREAMS = 20
 """Of one person at one server."""
-PEOPLES = frozenset({"reservation", "user", "token"})
-"""Kinds of things that are somebody's. Everybody may see that any other thing has changed."""
+PEOPLES = frozenset({"reservation", "user", "token", "group", "grant"})
+"""Kinds of things that are somebody's, or that tell of people. Everybody may see that any other thing has changed."""
 
 
 @dataclass(frozen=True)
@@ -58,9 +59,14 @@ class Filter:
         return (not self.kinds or change.kind in self.kinds) and (not self.things or change.thing in self.things)
 
 
-def may_hear(actor: Actor, change: Change) -> bool:
-    """One's own; everybody's for an operator."""
-    return actor.operator or change.kind not in PEOPLES or change.owner == actor.login
+async def hearing_of(backend: Backend, actor: Actor) -> Hearing:
+    """Of whom the actor may hear now. Raises ``Unreachable``."""
+    return await backend.read(lambda session: hearing(session, actor))
+
+
+def may_hear(hears: Hearing, change: Change) -> bool:
+    """One's own; other people's as far as roles reach."""
+    return change.kind not in PEOPLES or hears.of(change.owner, change.kind == "reservation")
 
 
 def events(backend: Backend, authenticate: Authenticate) -> APIRouter:
@@ -80,7 +86,8 @@ def events(backend: Backend, authenticate: Authenticate) -> APIRouter:
         actor = await authenticate(backend, request)
         cursor = _cursor(last_event_id or after)
         watched = await streams.watched(actor, reservation)
-        stream = Stream(request, actor, Filter(frozenset(kind), frozenset(thing)), watched, cursor)
+        hears = await hearing_of(backend, actor)
+        stream = Stream(request, actor, hears, Filter(frozenset(kind), frozenset(thing)), watched, cursor)
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return StreamingResponse(streams.run(stream), headers=headers, media_type="text/event-stream")
 
@@ -102,6 +109,7 @@ class Stream:
 
     request: Request
     actor: Actor
+    hears: Hearing
     filter: Filter
     watched: tuple[str, ...]
     after: int | None
@@ -109,7 +117,7 @@ class Stream:
 
     def wants(self, change: Change) -> bool:
         """What it is told of, and what says that the listener may have changed."""
-        return self.concerns_listener(change) or (self.filter.fits(change) and may_hear(self.actor, change))
+        return self.concerns_listener(change) or (self.filter.fits(change) and may_hear(self.hears, change))
 
     def concerns_listener(self, change: Change) -> bool:
         """Their entry or their tokens have changed: perhaps they may not listen any more."""
@@ -117,7 +125,7 @@ class Stream:
 
     def told(self, changes: Iterable[Change]) -> bytes:
         """The changes as events."""
-        return b"".join(_change(each) for each in changes if self.filter.fits(each) and may_hear(self.actor, each))
+        return b"".join(_change(each) for each in changes if self.filter.fits(each) and may_hear(self.hears, each))
 
 
 class Streams:
@@ -134,7 +142,7 @@ class Streams:
         """The ids of the reservations that are to be looked at. Raises ``NotFound``, also for other people's."""
         if len(names) > MOST_WATCHED:
             raise Invalid(f"at most {MOST_WATCHED} reservations are watched at a time", "leave some out")
-        found = [(await own_reservation(self._backend, actor, name)).id for name in names]
+        found = [(await seen_reservation(self._backend, actor, name)).view.id for name in names]
         return tuple(dict.fromkeys(found))
 
     async def run(self, stream: Stream) -> AsyncIterator[bytes]:
@@ -193,6 +201,7 @@ class Streams:
         stream.checked = now
         try:
             stream.actor = await self._authenticate(self._backend, stream.request)
+            stream.hears = await hearing_of(self._backend, stream.actor)
         except Unreachable:  # then nothing new is told, either
             stream.checked = 0.0
 

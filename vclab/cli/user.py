@@ -48,10 +48,6 @@ MoreKeys = Annotated[
     typer.Option("--add-key", metavar="KEY|FILE", help="One more key; --key replaces all.", show_default=False),
 ]
 Zone = Annotated[str | None, typer.Option("--zone", help="IANA time zone, e.g. Europe/Berlin.", show_default=False)]
-Imaging = Annotated[
-    bool | None,
-    typer.Option("--imaging/--no-imaging", help="They may capture what they reserve.", show_default=False),
-]
 Affiliation = Annotated[str | None, typer.Option("--affiliation", help="Where they belong.", show_default=False)]
 
 
@@ -63,7 +59,6 @@ def add(
     key: Keys = None,
     zone: Zone = None,
     affiliation: Affiliation = None,
-    imaging: Imaging = None,
     json: Json = False,
     as_user: AsUser = "",
 ) -> None:
@@ -90,7 +85,6 @@ def edit(
     no_keys: Annotated[bool, typer.Option("--no-keys", help="Remove all keys.")] = False,
     zone: Zone = None,
     affiliation: Affiliation = None,
-    imaging: Imaging = None,
     json: Json = False,
     as_user: AsUser = "",
 ) -> None:
@@ -275,7 +269,6 @@ def _tell(user: Person) -> None:
             ("Affiliation", user.affiliation),
             ("Zone", user.zone),
             ("Operator", "yes" if user.operator else ""),
-            ("Imaging", "yes" if user.imaging else ""),
             ("Note", disabled(user)),
             *(("Key", key) for key in user.public_keys or ("none: they log in with one-time passwords",)),
         ]

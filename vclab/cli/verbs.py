@@ -47,6 +47,9 @@ NOUNS = (
     Verb("computer", "vclab.cli.computer_import:app", "The computers that people get."),
     Verb("endpoint", "vclab.cli.endpoint:app", "What provisions: vCenters, groups of lab machines."),
     Verb("host", "vclab.cli.host:app", "Hosts that are out of service."),
+    Verb("group", "vclab.cli.group:app", "Groups of people, images and computers."),
+    Verb("grant", "vclab.cli.grant:app", "Who has which role over what."),
+    Verb("access", "vclab.cli.access:app", "Who may do what, and why."),
     Verb("token", "vclab.cli.token:app", "Tokens for programs."),
     Verb("context", "vclab.cli.contexts:app", "The servers that vclab talks to."),
 )

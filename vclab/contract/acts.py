@@ -5,8 +5,9 @@ from datetime import datetime
 from pydantic import field_validator
 
 from vclab.contract.reservations import Named
-from vclab.contract.use_case import Question, Rule, act, post
+from vclab.contract.use_case import Question, act, needs, post
 from vclab.contract.views import Reservation, View
+from vclab.model.access import Permission, ResourceKind
 from vclab.model.addresses import checked_address
 
 OPENING = 300.0
@@ -28,7 +29,7 @@ class Reserve(Question):
     image: str
     seconds: float
     start: datetime | None = None  #: None: now
-    revision: int = 0  #: an operator may try one that is not in production; only at once
+    revision: int = 0  #: an image maker may try one that is not in production; only at once
     dedicated: bool = False  #: its disk is a full copy of the image's; else as the image says
     imaging: bool = False  #: it may be captured
     capture_at_end: bool = False  #: and is, as a revision of its image, if it was not before its end
@@ -36,7 +37,7 @@ class Reserve(Question):
 
 reserve = act(
     "acts.reserve",
-    Rule.USERS,
+    needs(Permission.RESERVE, ResourceKind.IMAGE, "image", users=True),
     Reserve,
     Reservation,
     post("/reservations"),
@@ -57,7 +58,7 @@ class Extend(Named):
 
 extend = act(
     "acts.extend",
-    Rule.OWNERS,
+    needs(Permission.EXTEND, ResourceKind.RESERVATION),
     Extend,
     Reservation,
     post("/reservations/{reservation}/extend"),
@@ -73,7 +74,7 @@ class Reschedule(Named):
 
 reschedule = act(
     "acts.reschedule",
-    Rule.OWNERS,
+    needs(Permission.EXTEND, ResourceKind.RESERVATION),
     Reschedule,
     Reservation,
     post("/reservations/{reservation}/reschedule"),
@@ -98,7 +99,7 @@ class Connect(Named):
 
 connect = act(
     "acts.connect",
-    Rule.OWNERS,
+    needs(Permission.CONNECT, ResourceKind.RESERVATION),
     Connect,
     Reservation,
     post("/reservations/{reservation}/connect"),
@@ -115,7 +116,7 @@ class Password(View):
 
 password = act(
     "acts.password",
-    Rule.OWNERS,
+    needs(Permission.CONNECT, ResourceKind.RESERVATION),
     Named,
     Password,
     post("/reservations/{reservation}/password"),
@@ -134,7 +135,7 @@ class Reboot(Named):
 
 reboot = act(
     "acts.reboot",
-    Rule.OWNERS,
+    needs(Permission.REBOOT, ResourceKind.RESERVATION),
     Reboot,
     Reservation,
     post("/reservations/{reservation}/reboot"),
@@ -150,7 +151,7 @@ class Reinstall(Named):
 
 reinstall = act(
     "acts.reinstall",
-    Rule.OWNERS,
+    needs(Permission.END, ResourceKind.RESERVATION),
     Reinstall,
     Reservation,
     post("/reservations/{reservation}/reinstall"),
@@ -174,7 +175,7 @@ class Capture(Named):
 
 capture = act(
     "acts.capture",
-    Rule.OWNERS,
+    needs(Permission.CONNECT, ResourceKind.RESERVATION),
     Capture,
     Reservation,
     post("/reservations/{reservation}/capture"),
@@ -191,7 +192,7 @@ class Resolve(Named):
 
 resolve = act(
     "acts.resolve",
-    Rule.OPERATORS,
+    needs(Permission.OPERATE, ResourceKind.RESERVATION),
     Resolve,
     Reservation,
     post("/reservations/{reservation}/resolve"),
@@ -207,7 +208,7 @@ class Ended(Reservation):
 
 end = act(
     "acts.end",
-    Rule.OWNERS,
+    needs(Permission.END, ResourceKind.RESERVATION),
     Named,
     Ended,
     post("/reservations/{reservation}/end"),
@@ -217,7 +218,7 @@ end = act(
 
 dismiss = act(
     "acts.dismiss",
-    Rule.OWNERS,
+    needs(Permission.END, ResourceKind.RESERVATION),
     Named,
     Reservation,
     post("/reservations/{reservation}/dismiss"),

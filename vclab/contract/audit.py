@@ -2,8 +2,9 @@
 
 from datetime import datetime
 
-from vclab.contract.use_case import Paged, Rule, get, read
+from vclab.contract.use_case import Paged, get, needs, read
 from vclab.contract.views import Time, View
+from vclab.model.access import Permission
 from vclab.model.intents import Outcome
 
 
@@ -42,7 +43,7 @@ class Asked(Paged):
 
 listing = read(
     "audit.listing",
-    Rule.OPERATORS,
+    needs(Permission.AUDIT),
     Asked,
     tuple[Intent, ...],
     get("/acts"),

@@ -9,8 +9,9 @@ from typing import Self
 from pydantic import Field, SecretStr
 
 from vclab.contract.lab_machines import What
-from vclab.contract.use_case import Question, Rule, act, post, read
+from vclab.contract.use_case import Question, act, needs, post, read
 from vclab.contract.views import View
+from vclab.model.access import Permission
 from vclab.model.errors import Refused, VclabError
 
 MOST_LINES = 10_000
@@ -87,7 +88,7 @@ def not_imported(report: Report) -> Refused:
 
 preview = read(
     "computer_import.preview",
-    Rule.KEEPERS,
+    needs(Permission.KEEP),
     Table,
     Report,
     post("/computer-imports/preview"),
@@ -98,7 +99,7 @@ preview = read(
 
 rehearse = read(
     "computer_import.rehearse",
-    Rule.KEEPERS,
+    needs(Permission.KEEP),
     Table,
     Report,
     post("/computer-imports/rehearse"),
@@ -110,7 +111,7 @@ rehearse = read(
 
 write = act(
     "computer_import.write",
-    Rule.KEEPERS,
+    needs(Permission.KEEP),
     Table,
     Report,
     post("/computer-imports"),

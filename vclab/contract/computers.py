@@ -9,8 +9,9 @@ from vclab.contract.endpoints import Login
 from vclab.contract.failures import FailedStep
 from vclab.contract.power import Switchable
 from vclab.contract.retiring import Disable, Named
-from vclab.contract.use_case import Paged, Question, Rule, act, delete, get, patch, post, put, read
+from vclab.contract.use_case import Paged, Question, act, anybody, delete, get, needs, patch, post, put, read
 from vclab.contract.views import Time, View
+from vclab.model.access import Permission, ResourceKind
 from vclab.model.catalog import ComputerKind
 from vclab.model.states import ComputerState
 
@@ -133,7 +134,7 @@ class Reloaded(View):
 
 listing = read(
     "computers.listing",
-    Rule.ANYBODY,
+    anybody(),
     Which,
     tuple[Computer, ...],
     get("/computers"),
@@ -144,7 +145,7 @@ listing = read(
 
 show = read(
     "computers.show",
-    Rule.ANYBODY,
+    anybody(),
     Named,
     DetailedComputer,
     get("/computers/{name}"),
@@ -154,7 +155,7 @@ show = read(
 
 add_pool = act(
     "computers.add_pool",
-    Rule.KEEPERS,
+    needs(Permission.KEEP, ResourceKind.COMPUTER),
     AddPool,
     tuple[Computer, ...],
     put("/identity-pools/{name}"),
@@ -164,7 +165,7 @@ add_pool = act(
 
 add_identity = act(
     "computers.add_identity",
-    Rule.KEEPERS,
+    needs(Permission.KEEP, ResourceKind.COMPUTER),
     AddIdentity,
     tuple[Computer, ...],
     put("/identities/{name}"),
@@ -174,7 +175,7 @@ add_identity = act(
 
 preview_edit = read(
     "computers.preview_edit",
-    Rule.KEEPERS,
+    needs(Permission.KEEP, ResourceKind.COMPUTER),
     Edit,
     Login,
     post("/computers/{name}/preview-edit"),
@@ -184,7 +185,7 @@ preview_edit = read(
 
 edit = act(
     "computers.edit",
-    Rule.KEEPERS,
+    needs(Permission.KEEP, ResourceKind.COMPUTER),
     Edit,
     Computer,
     patch("/computers/{name}"),
@@ -195,7 +196,7 @@ edit = act(
 
 preview_reload = read(
     "computers.preview_reload",
-    Rule.KEEPERS,
+    needs(Permission.MAINTAIN, ResourceKind.COMPUTER, "names"),
     WhichReload,
     tuple[Reloaded, ...],
     post("/reloads/preview"),
@@ -205,7 +206,7 @@ preview_reload = read(
 
 reload = act(
     "computers.reload",
-    Rule.KEEPERS,
+    needs(Permission.MAINTAIN, ResourceKind.COMPUTER, "names"),
     Reload,
     tuple[Reloaded, ...],
     post("/reloads"),
@@ -216,7 +217,7 @@ reload = act(
 
 disable = act(
     "computers.disable",
-    Rule.KEEPERS,
+    needs(Permission.MAINTAIN, ResourceKind.COMPUTER),
     TakeOut,
     Computer,
     post("/computers/{name}/disable"),
@@ -226,7 +227,7 @@ disable = act(
 
 enable = act(
     "computers.enable",
-    Rule.KEEPERS,
+    needs(Permission.MAINTAIN, ResourceKind.COMPUTER),
     Named,
     Computer,
     post("/computers/{name}/enable"),
@@ -236,7 +237,7 @@ enable = act(
 
 remove = act(
     "computers.remove",
-    Rule.KEEPERS,
+    needs(Permission.KEEP, ResourceKind.COMPUTER),
     Named,
     None,
     delete("/computers/{name}"),

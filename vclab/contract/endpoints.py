@@ -9,9 +9,10 @@ from typing import Any
 from pydantic import Field, SecretStr
 
 from vclab.contract.retiring import Disable, Named
-from vclab.contract.use_case import Nothing, Rule, act, delete, get, patch, post, put, read
+from vclab.contract.use_case import Nothing, act, anybody, delete, get, needs, patch, post, put, read
 from vclab.contract.views import Time, View
 from vclab.model import catalog as model
+from vclab.model.access import Permission, ResourceKind
 
 
 class Endpoint(View):
@@ -108,7 +109,7 @@ class Edit(Given):
 
 listing = read(
     "endpoints.listing",
-    Rule.ANYBODY,
+    anybody(),
     Nothing,
     tuple[Endpoint, ...],
     get("/endpoints"),
@@ -118,7 +119,7 @@ listing = read(
 
 show = read(
     "endpoints.show",
-    Rule.ANYBODY,
+    anybody(),
     Named,
     Endpoint,
     get("/endpoints/{name}"),
@@ -128,7 +129,7 @@ show = read(
 
 check = read(
     "endpoints.check",
-    Rule.KEEPERS,
+    needs(Permission.KEEP, ResourceKind.ENDPOINT),
     Named,
     CheckedEndpoint,
     post("/endpoints/{name}/check"),
@@ -139,7 +140,7 @@ check = read(
 
 preview_add = read(
     "endpoints.preview_add",
-    Rule.KEEPERS,
+    needs(Permission.KEEP, ResourceKind.ENDPOINT),
     Add,
     Login,
     post("/endpoints/{name}/preview-add"),
@@ -149,7 +150,7 @@ preview_add = read(
 
 preview_edit = read(
     "endpoints.preview_edit",
-    Rule.KEEPERS,
+    needs(Permission.KEEP, ResourceKind.ENDPOINT),
     Edit,
     Login,
     post("/endpoints/{name}/preview-edit"),
@@ -159,7 +160,7 @@ preview_edit = read(
 
 add = act(
     "endpoints.add",
-    Rule.KEEPERS,
+    needs(Permission.KEEP, ResourceKind.ENDPOINT),
     Add,
     CheckedEndpoint,
     put("/endpoints/{name}"),
@@ -170,7 +171,7 @@ add = act(
 
 edit = act(
     "endpoints.edit",
-    Rule.KEEPERS,
+    needs(Permission.KEEP, ResourceKind.ENDPOINT),
     Edit,
     CheckedEndpoint,
     patch("/endpoints/{name}"),
@@ -181,7 +182,7 @@ edit = act(
 
 disable = act(
     "endpoints.disable",
-    Rule.KEEPERS,
+    needs(Permission.KEEP, ResourceKind.ENDPOINT),
     Disable,
     Endpoint,
     post("/endpoints/{name}/disable"),
@@ -191,7 +192,7 @@ disable = act(
 
 enable = act(
     "endpoints.enable",
-    Rule.KEEPERS,
+    needs(Permission.KEEP, ResourceKind.ENDPOINT),
     Named,
     Endpoint,
     post("/endpoints/{name}/enable"),
@@ -201,7 +202,7 @@ enable = act(
 
 remove = act(
     "endpoints.remove",
-    Rule.KEEPERS,
+    needs(Permission.KEEP, ResourceKind.ENDPOINT),
     Named,
     None,
     delete("/endpoints/{name}"),

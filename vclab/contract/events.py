@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from vclab.contract.retiring import Named
-from vclab.contract.use_case import Rule, get, read
+from vclab.contract.use_case import anybody, get, read
 from vclab.contract.views import Time, View
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Event(View):
 
 of_image = read(
     "events.of_image",
-    Rule.ANYBODY,
+    anybody(),
     Named,
     tuple[Event, ...],
     get("/images/{name}/events"),
@@ -45,7 +45,7 @@ of_image = read(
 
 of_endpoint = read(
     "events.of_endpoint",
-    Rule.ANYBODY,
+    anybody(),
     Named,
     tuple[Event, ...],
     get("/endpoints/{name}/events"),
@@ -55,7 +55,7 @@ of_endpoint = read(
 
 of_computer = read(
     "events.of_computer",
-    Rule.ANYBODY,
+    anybody(),
     Named,
     tuple[Event, ...],
     get("/computers/{name}/events"),

@@ -1,6 +1,6 @@
 """Is everything there that reservations need?"""
 
-from vclab.contract.use_case import Nothing, Rule, get, read
+from vclab.contract.use_case import Nothing, anybody, get, read
 from vclab.contract.views import View
 
 
@@ -21,7 +21,7 @@ class Status(View):
 
 status = read(
     "health.status",
-    Rule.ANYBODY,
+    anybody(),
     Nothing,
     Status,
     get("/status"),

@@ -4,8 +4,9 @@ from datetime import datetime
 
 from pydantic import Field
 
-from vclab.contract.use_case import Question, Rule, get, read
+from vclab.contract.use_case import Question, get, needs, read
 from vclab.contract.views import Time, View
+from vclab.model.access import Permission
 from vclab.model.states import Ending
 
 
@@ -52,7 +53,7 @@ class Had(Question):
 
 listing = read(
     "history.listing",
-    Rule.KEEPERS,
+    needs(Permission.AUDIT),
     Had,
     tuple[Stay, ...],
     get("/stays"),

@@ -1,8 +1,9 @@
 """Hosts out of service: list, rest, wake. Nothing is placed on a host while it rests."""
 
 from vclab.contract.failures import RestingHost
-from vclab.contract.use_case import Nothing, Question, Rule, act, get, post, read
+from vclab.contract.use_case import Nothing, Question, act, anybody, get, needs, post, read
 from vclab.contract.views import View
+from vclab.model.access import Permission
 
 
 class Host(View):
@@ -34,7 +35,7 @@ class Rest(Named):
 
 listing = read(
     "hosts.listing",
-    Rule.ANYBODY,
+    anybody(),
     Nothing,
     tuple[RestingHost, ...],
     get("/hosts/resting"),
@@ -44,7 +45,7 @@ listing = read(
 
 names = read(
     "hosts.names",
-    Rule.ANYBODY,
+    anybody(),
     Nothing,
     tuple[KnownHost, ...],
     get("/hosts"),
@@ -54,7 +55,7 @@ names = read(
 
 rest = act(
     "hosts.rest",
-    Rule.KEEPERS,
+    needs(Permission.MAINTAIN),
     Rest,
     RestingHost,
     post("/hosts/rest"),
@@ -64,7 +65,7 @@ rest = act(
 
 wake = act(
     "hosts.wake",
-    Rule.KEEPERS,
+    needs(Permission.MAINTAIN),
     Named,
     Host,
     post("/hosts/wake"),

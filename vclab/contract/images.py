@@ -6,8 +6,9 @@ from pydantic import Field
 
 from vclab.contract.failures import Suspect
 from vclab.contract.retiring import Disable, Named
-from vclab.contract.use_case import Paged, Rule, act, delete, get, patch, post, put, read
+from vclab.contract.use_case import Paged, act, anybody, delete, get, needs, patch, post, put, read
 from vclab.contract.views import Time, View
+from vclab.model.access import Permission, ResourceKind
 from vclab.model.revisions import CopyState, Hardware, RevisionState
 
 MOST_REVISIONS = 1_000_000
@@ -102,7 +103,7 @@ class Edit(Add):
 
 listing = read(
     "images.listing",
-    Rule.ANYBODY,
+    anybody(),
     Which,
     tuple[ListedImage, ...],
     get("/images"),
@@ -113,7 +114,7 @@ listing = read(
 
 show = read(
     "images.show",
-    Rule.ANYBODY,
+    anybody(),
     Named,
     DetailedImage,
     get("/images/{name}"),
@@ -123,7 +124,7 @@ show = read(
 
 add = act(
     "images.add",
-    Rule.KEEPERS,
+    needs(Permission.KEEP, ResourceKind.IMAGE),
     Add,
     Image,
     put("/images/{name}"),
@@ -134,7 +135,7 @@ add = act(
 
 edit = act(
     "images.edit",
-    Rule.KEEPERS,
+    needs(Permission.KEEP, ResourceKind.IMAGE),
     Edit,
     Image,
     patch("/images/{name}"),
@@ -145,7 +146,7 @@ edit = act(
 
 check = act(
     "images.check",
-    Rule.KEEPERS,
+    needs(Permission.PUBLISH, ResourceKind.IMAGE),
     Named,
     DetailedImage,
     post("/images/{name}/check"),
@@ -156,7 +157,7 @@ check = act(
 
 disable = act(
     "images.disable",
-    Rule.KEEPERS,
+    needs(Permission.PUBLISH, ResourceKind.IMAGE),
     Disable,
     Image,
     post("/images/{name}/disable"),
@@ -166,7 +167,7 @@ disable = act(
 
 enable = act(
     "images.enable",
-    Rule.KEEPERS,
+    needs(Permission.PUBLISH, ResourceKind.IMAGE),
     Named,
     Image,
     post("/images/{name}/enable"),
@@ -176,7 +177,7 @@ enable = act(
 
 remove = act(
     "images.remove",
-    Rule.KEEPERS,
+    needs(Permission.KEEP, ResourceKind.IMAGE),
     Named,
     None,
     delete("/images/{name}"),

@@ -3,8 +3,9 @@
 from typing import Any
 
 from vclab.contract.retiring import Named
-from vclab.contract.use_case import Rule, act, get, post, read
+from vclab.contract.use_case import act, get, needs, post, read
 from vclab.contract.views import View
+from vclab.model.access import Permission, ResourceKind
 
 
 class Begin(Named):
@@ -31,7 +32,7 @@ class Inspection(View):
 
 inspect = act(
     "inspections.inspect",
-    Rule.KEEPERS,
+    needs(Permission.MAINTAIN, ResourceKind.COMPUTER),
     Begin,
     Inspection,
     post("/computers/{name}/inspect"),
@@ -41,7 +42,7 @@ inspect = act(
 
 look = read(
     "inspections.look",
-    Rule.KEEPERS,
+    needs(Permission.MAINTAIN, ResourceKind.COMPUTER),
     Named,
     Inspection,
     get("/computers/{name}/inspection"),

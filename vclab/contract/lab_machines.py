@@ -12,7 +12,8 @@ from vclab.contract.computers import Computer
 from vclab.contract.endpoints import Login
 from vclab.contract.power import Switchable
 from vclab.contract.retiring import Named
-from vclab.contract.use_case import Rule, act, post, put, read
+from vclab.contract.use_case import act, needs, post, put, read
+from vclab.model.access import Permission, ResourceKind
 
 
 class LabMachine(Switchable, Named):
@@ -38,7 +39,7 @@ class What(StrEnum):
 
 preview = read(
     "lab_machines.preview",
-    Rule.KEEPERS,
+    needs(Permission.KEEP, ResourceKind.COMPUTER),
     LabMachine,
     Login,
     post("/lab-machines/{name}/preview"),
@@ -48,7 +49,7 @@ preview = read(
 
 add = act(
     "lab_machines.add",
-    Rule.KEEPERS,
+    needs(Permission.KEEP, ResourceKind.COMPUTER),
     LabMachine,
     Computer,
     put("/lab-machines/{name}"),

@@ -3,8 +3,9 @@
 from pydantic import Field
 
 from vclab.contract.retiring import Named
-from vclab.contract.use_case import Route, Rule, act, get, post, read
+from vclab.contract.use_case import Route, act, anybody, get, needs, post, read
 from vclab.contract.views import Time, View
+from vclab.model.access import Permission, ResourceKind
 from vclab.model.errors import Invalid
 from vclab.model.revisions import CopyState, Place, RevisionState
 
@@ -111,7 +112,7 @@ class CopyTo(Numbered):
 
 history = read(
     "library.history",
-    Rule.ANYBODY,
+    anybody(),
     Named,
     tuple[RevisionView, ...],
     get("/images/{name}/revisions"),
@@ -121,7 +122,7 @@ history = read(
 
 import_image = act(
     "library.import_image",
-    Rule.KEEPERS,
+    needs(Permission.KEEP, ResourceKind.IMAGE),
     Import,
     RevisionView,
     post("/images/{name}/revisions"),
@@ -132,7 +133,7 @@ import_image = act(
 
 export_image = act(
     "library.export_image",
-    Rule.KEEPERS,
+    needs(Permission.KEEP, ResourceKind.IMAGE),
     Export,
     Exported,
     post("/images/{name}/export"),
@@ -143,7 +144,7 @@ export_image = act(
 
 promote = act(
     "library.promote",
-    Rule.KEEPERS,
+    needs(Permission.PUBLISH, ResourceKind.IMAGE),
     Numbered,
     RevisionView,
     post("/images/{name}/revisions/{revision}/promote"),
@@ -153,7 +154,7 @@ promote = act(
 
 retire = act(
     "library.retire",
-    Rule.KEEPERS,
+    needs(Permission.PUBLISH, ResourceKind.IMAGE),
     Numbered,
     RevisionView,
     post("/images/{name}/revisions/{revision}/retire"),
@@ -163,7 +164,7 @@ retire = act(
 
 restore = act(
     "library.restore",
-    Rule.KEEPERS,
+    needs(Permission.PUBLISH, ResourceKind.IMAGE),
     Numbered,
     RevisionView,
     post("/images/{name}/revisions/{revision}/restore"),
@@ -173,7 +174,7 @@ restore = act(
 
 delete = act(
     "library.delete",
-    Rule.KEEPERS,
+    needs(Permission.KEEP, ResourceKind.IMAGE),
     Numbered,
     RevisionView,
     Route("DELETE", "/images/{name}/revisions/{revision}"),
@@ -184,7 +185,7 @@ delete = act(
 
 verify = act(
     "library.verify",
-    Rule.KEEPERS,
+    needs(Permission.PUBLISH, ResourceKind.IMAGE),
     Numbered,
     RevisionView,
     post("/images/{name}/revisions/{revision}/verify"),
@@ -195,7 +196,7 @@ verify = act(
 
 copy = act(
     "library.copy",
-    Rule.KEEPERS,
+    needs(Permission.PUBLISH, ResourceKind.IMAGE),
     CopyTo,
     RevisionView,
     post("/images/{name}/revisions/{revision}/copies"),

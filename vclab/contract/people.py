@@ -1,6 +1,6 @@
 """The people of a lab."""
 
-from vclab.contract.use_case import Nothing, Rule, get, read
+from vclab.contract.use_case import Nothing, anybody, get, read
 from vclab.contract.views import View
 
 
@@ -8,14 +8,14 @@ class Me(View):
     """Who the caller is to the lab."""
 
     login: str
-    roles: tuple[str, ...]
+    roles: tuple[str, ...]  #: over anything; `grants` tell over what
     zone: str  #: IANA time zone in which this person reads times
     affiliation: str
 
 
 me = read(
     "people.me",
-    Rule.ANYBODY,
+    anybody(),
     Nothing,
     Me,
     get("/me"),

@@ -4,8 +4,9 @@ from pydantic import SecretStr
 
 from vclab.contract.endpoints import Login
 from vclab.contract.retiring import Named
-from vclab.contract.use_case import Question, Rule, act, delete, get, post, read
+from vclab.contract.use_case import Question, act, delete, get, needs, post, read
 from vclab.contract.views import View
+from vclab.model.access import Permission, ResourceKind
 from vclab.model.power import PowerVerb
 
 
@@ -51,7 +52,7 @@ class Switchable(Question):
 
 switch = act(
     "power.switch",
-    Rule.KEEPERS,
+    needs(Permission.MAINTAIN, ResourceKind.COMPUTER),
     Switch,
     Seen,
     post("/computers/{name}/power"),
@@ -62,7 +63,7 @@ switch = act(
 
 heard = read(
     "power.heard",
-    Rule.KEEPERS,
+    needs(Permission.MAINTAIN, ResourceKind.COMPUTER),
     Named,
     Heard,
     get("/computers/{name}/console"),
@@ -72,7 +73,7 @@ heard = read(
 
 hang_up = act(
     "power.hang_up",
-    Rule.KEEPERS,
+    needs(Permission.MAINTAIN, ResourceKind.COMPUTER),
     Named,
     Heard,
     delete("/computers/{name}/console"),
@@ -82,7 +83,7 @@ hang_up = act(
 
 preview = read(
     "power.preview",
-    Rule.KEEPERS,
+    needs(Permission.KEEP),
     Switchable,
     Login,
     post("/bmcs/preview"),

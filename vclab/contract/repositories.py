@@ -1,8 +1,9 @@
 """Repositories, as administrators keep them."""
 
 from vclab.contract.retiring import Named
-from vclab.contract.use_case import Nothing, Rule, act, get, post, put, read
+from vclab.contract.use_case import Nothing, act, anybody, get, needs, post, put, read
 from vclab.contract.views import View
+from vclab.model.access import Permission
 from vclab.model.revisions import CopyState
 
 
@@ -43,7 +44,7 @@ class Add(Named):
 
 listing = read(
     "repositories.listing",
-    Rule.ANYBODY,
+    anybody(),
     Nothing,
     tuple[Repository, ...],
     get("/repositories"),
@@ -53,7 +54,7 @@ listing = read(
 
 show = read(
     "repositories.show",
-    Rule.KEEPERS,
+    needs(Permission.KEEP),
     Named,
     DetailedRepository,
     get("/repositories/{name}"),
@@ -64,7 +65,7 @@ show = read(
 
 add = act(
     "repositories.add",
-    Rule.KEEPERS,
+    needs(Permission.KEEP),
     Add,
     DetailedRepository,
     put("/repositories/{name}"),
@@ -75,7 +76,7 @@ add = act(
 
 check = act(
     "repositories.check",
-    Rule.KEEPERS,
+    needs(Permission.KEEP),
     Named,
     DetailedRepository,
     post("/repositories/{name}/check"),
@@ -86,7 +87,7 @@ check = act(
 
 rebuild = act(
     "repositories.rebuild",
-    Rule.KEEPERS,
+    needs(Permission.KEEP),
     Named,
     DetailedRepository,
     post("/repositories/{name}/rebuild"),

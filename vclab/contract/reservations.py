@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Literal
 from vclab.contract.events import Event
 from vclab.contract.failures import FailedLoad, FailedStep, RestingHost, Suspect
 from vclab.contract.looks import Look
-from vclab.contract.use_case import Nothing, Paged, Question, Rule, get, read
+from vclab.contract.use_case import Nothing, Paged, Question, anybody, get, needs, read, users
 from vclab.contract.views import Reservation, Time, View
+from vclab.model.access import Permission, ResourceKind
 from vclab.model.states import ReservationState
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class Which(Paged):
 
 listing = read(
     "reservations.listing",
-    Rule.USERS,
+    users(),
     Which,
     tuple[Reservation, ...],
     get("/reservations"),
@@ -77,7 +78,7 @@ class Shown(Look):
 
 look = read(
     "reservations.look",
-    Rule.OWNERS,
+    needs(Permission.SEE, ResourceKind.RESERVATION),
     Named,
     Look,
     get("/reservations/{reservation}/status"),
@@ -87,7 +88,7 @@ look = read(
 
 show = read(
     "reservations.show",
-    Rule.OWNERS,
+    needs(Permission.SEE, ResourceKind.RESERVATION),
     Named,
     Shown,
     get("/reservations/{reservation}"),
@@ -171,7 +172,7 @@ class Explained(Look):
 
 why = read(
     "reservations.why",
-    Rule.USERS,
+    users(),
     Named,
     RefusedPlace | Explained,
     get("/reservations/{reservation}/why"),
@@ -200,7 +201,7 @@ class FailedComputer(View):
 
 needs_help = read(
     "reservations.needs_help",
-    Rule.OPERATORS,
+    needs(Permission.OPERATE),
     Nothing,
     tuple[WaitingReservation | FailedComputer, ...],
     get("/needs-help"),
@@ -229,7 +230,7 @@ class Offer(View):
 
 images = read(
     "reservations.images",
-    Rule.ANYBODY,
+    anybody(),
     Nothing,
     tuple[Offer, ...],
     get("/offers"),

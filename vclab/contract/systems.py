@@ -7,8 +7,9 @@ A host is a computer that exists without vclab and is loaded as a whole, or one 
 from enum import StrEnum
 
 from vclab.contract.computers import Reloaded
-from vclab.contract.use_case import Nothing, Question, Rule, act, get, post, read
+from vclab.contract.use_case import Nothing, Question, act, anybody, get, needs, post, read
 from vclab.contract.views import View
+from vclab.model.access import Permission, ResourceKind
 
 
 class Kind(StrEnum):
@@ -55,7 +56,7 @@ class Reprovision(OnHost):
 
 hosts = read(
     "systems.hosts",
-    Rule.ANYBODY,
+    anybody(),
     Nothing,
     tuple[Host, ...],
     get("/provisioning/hosts"),
@@ -65,7 +66,7 @@ hosts = read(
 
 every = read(
     "systems.every",
-    Rule.ANYBODY,
+    anybody(),
     Nothing,
     tuple[System, ...],
     get("/provisioning/systems"),
@@ -75,7 +76,7 @@ every = read(
 
 of_host = read(
     "systems.of_host",
-    Rule.ANYBODY,
+    anybody(),
     OnHost,
     tuple[System, ...],
     get("/provisioning/hosts/{host}/systems"),
@@ -85,7 +86,7 @@ of_host = read(
 
 reprovision = act(
     "systems.reprovision",
-    Rule.KEEPERS,
+    needs(Permission.MAINTAIN, ResourceKind.COMPUTER, "host"),
     Reprovision,
     Reloaded,
     post("/provisioning/hosts/{host}/reprovision"),

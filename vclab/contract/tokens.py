@@ -1,6 +1,6 @@
 """Tokens: what programs, the command line and browsers show instead of a password; and programs that wait for one."""
 
-from vclab.contract.use_case import Nothing, Question, Rule, act, delete, get, post, read
+from vclab.contract.use_case import Nothing, Question, act, anybody, delete, get, post, read, users
 from vclab.contract.views import Time, View
 
 
@@ -74,7 +74,7 @@ class Decision(Code):
 
 listing = read(
     "tokens.listing",
-    Rule.ANYBODY,
+    anybody(),
     Whose,
     tuple[Token, ...],
     get("/tokens"),
@@ -84,7 +84,7 @@ listing = read(
 
 create = act(
     "tokens.create",
-    Rule.USERS,
+    users(),
     Create,
     Made,
     post("/tokens"),
@@ -94,17 +94,17 @@ create = act(
 
 revoke = act(
     "tokens.revoke",
-    Rule.ANYBODY,
+    anybody(),
     One,
     Token,
     delete("/tokens/{id}"),
-    "End a token: it is worth nothing from now on. Of one's own; operators those of everybody.",
+    "End a token: it is worth nothing from now on. Of one's own; administrators those of everybody.",
 )
 
 
 sign_out = act(
     "tokens.sign_out",
-    Rule.ANYBODY,
+    anybody(),
     Nothing,
     None,
     post("/sign-out"),
@@ -114,7 +114,7 @@ sign_out = act(
 
 waiting = read(
     "tokens.waiting",
-    Rule.ANYBODY,
+    anybody(),
     Code,
     Waiting,
     get("/device-requests/{code}"),
@@ -124,7 +124,7 @@ waiting = read(
 
 decide = act(
     "tokens.decide",
-    Rule.ANYBODY,
+    anybody(),
     Decision,
     Waiting,
     post("/device-requests/{code}/decide"),

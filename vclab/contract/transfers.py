@@ -6,8 +6,9 @@ makes it, and it is fetched. Whoever was cut off goes on where it ended. It is k
 
 from collections.abc import AsyncIterator
 
-from vclab.contract.use_case import Content, Nothing, Question, Rule, act, delete, get, post, put, read
+from vclab.contract.use_case import Content, Nothing, Question, act, delete, get, needs, post, put, read
 from vclab.contract.views import Time, View
+from vclab.model.access import Permission
 
 KEPT = 7 * 86400.0
 """Seconds since it was last written."""
@@ -49,7 +50,7 @@ class Part(Named):
 
 listing = read(
     "transfers.listing",
-    Rule.KEEPERS,
+    needs(Permission.KEEP),
     Nothing,
     tuple[Transfer, ...],
     get("/transfers"),
@@ -59,7 +60,7 @@ listing = read(
 
 announce = act(
     "transfers.announce",
-    Rule.KEEPERS,
+    needs(Permission.KEEP),
     Announce,
     Transfer,
     post("/transfers"),
@@ -69,7 +70,7 @@ announce = act(
 
 show = read(
     "transfers.show",
-    Rule.KEEPERS,
+    needs(Permission.KEEP),
     Named,
     Transfer,
     get("/transfers/{transfer}"),
@@ -79,7 +80,7 @@ show = read(
 
 write = act(
     "transfers.write",
-    Rule.KEEPERS,
+    needs(Permission.KEEP),
     Part,
     Transfer,
     put("/transfers/{transfer}/content"),
@@ -90,7 +91,7 @@ write = act(
 
 fetch = read(
     "transfers.fetch",
-    Rule.KEEPERS,
+    needs(Permission.KEEP),
     Part,
     AsyncIterator[bytes],
     get("/transfers/{transfer}/content"),
@@ -101,7 +102,7 @@ fetch = read(
 
 remove = act(
     "transfers.remove",
-    Rule.KEEPERS,
+    needs(Permission.KEEP),
     Named,
     None,
     delete("/transfers/{transfer}"),

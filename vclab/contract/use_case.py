@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
+from vclab.model.access import MEANT_FOR, Permission, ResourceKind
+
 if TYPE_CHECKING:
     from typing_extensions import TypeForm
 
@@ -38,14 +40,34 @@ class Paged(Question):
     cursor: str = ""  #: where an earlier part of the list ended; empty: from the beginning
 
 
-class Rule(Enum):
-    """Who may call a use case."""
+@dataclass(frozen=True)
+class Rule:
+    """Who may call a use case: whoever has the permission over what its question names (``vclab.model.access``)."""
 
-    ANYBODY = auto()  #: whoever is authenticated, with or without an entry among the users
-    USERS = auto()  #: who may have reservations
-    OWNERS = auto()  #: of ``question.reservation``; operators too. To all others it reads as not found
-    OPERATORS = auto()
-    KEEPERS = auto()  #: operators, root, and the account whose secrets these are
+    permission: Permission | None = None  #: None: whoever is known to the lab
+    over: ResourceKind = ResourceKind.LAB
+    field: str = ""  #: of the question: the name of what it is about. Of several: all of them; of none: the lab
+    users: bool = False  #: only people with an entry among the users
+
+
+def anybody() -> Rule:
+    """Whoever is authenticated, with or without an entry among the users."""
+    return Rule()
+
+
+def users() -> Rule:
+    """Who may have reservations. What they see is up to the use case."""
+    return Rule(users=True)
+
+
+def needs(permission: Permission, over: ResourceKind = ResourceKind.LAB, field: str = "", users: bool = False) -> Rule:
+    """Whoever has a permission over what the question names. Raises ``ValueError`` when that means nothing."""
+    if over not in MEANT_FOR[permission]:
+        raise ValueError(f"nobody can {permission} over {over}")
+    return Rule(permission, over, field or _NAMED_BY.get(over, "name"), users)
+
+
+_NAMED_BY = {ResourceKind.RESERVATION: "reservation", ResourceKind.LAB: ""}
 
 
 class Content(Enum):
@@ -112,9 +134,8 @@ class UseCase(Generic[Q, A]):
 
     @property
     def about_reservation(self) -> bool:
-        """The rule finds the reservation that the question names: always for ``OWNERS``."""
-        named = "reservation" in self.question.model_fields
-        return self.rule is Rule.OWNERS or (named and self.rule is Rule.OPERATORS)
+        """The rule finds the reservation that the question names. To those who don't see it, it reads as not found."""
+        return self.rule.over is ResourceKind.RESERVATION
 
     def document(self, answer: A) -> Any:
         """The answer for programs, but for a file: what ``--json`` prints and the HTTP API sends."""
@@ -159,14 +180,15 @@ def act(
 
 
 def _declared(made: UseCase[Q, A]) -> UseCase[Q, A]:
-    """Raises ``ValueError`` when its name or its route is another one's, or its path names what is not asked."""
+    """Raises ``ValueError`` when its name or its route is another one's, or its path names what is not
+    asked, or its rule."""
     place = _FIELD.sub("{}", made.route.path)
     for other in DECLARED.values():
         if other.name == made.name:
             raise ValueError(f"there are two use cases {made.name}")
         if (other.route.method, _FIELD.sub("{}", other.route.path)) == (made.route.method, place):
             raise ValueError(f"{made.name} and {other.name} have one route: {made.route.method} {made.route.path}")
-    if unknown := set(made.route.fields) - set(made.question.model_fields):
-        raise ValueError(f"the route of {made.name} names {', '.join(sorted(unknown))}, which nobody asks")
+    if unknown := ({*made.route.fields, made.rule.field} - {"", *made.question.model_fields}):
+        raise ValueError(f"the route or rule of {made.name} names {', '.join(sorted(unknown))}, which nobody asks")
     DECLARED[made.name] = made
     return made

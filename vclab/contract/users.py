@@ -3,8 +3,9 @@
 from pydantic import SecretStr
 
 from vclab.contract.retiring import Disable, Named
-from vclab.contract.use_case import Paged, Rule, act, delete, get, patch, post, put, read
+from vclab.contract.use_case import Paged, act, anybody, delete, get, needs, patch, post, put, read
 from vclab.contract.views import Time, View
+from vclab.model.access import Permission, ResourceKind
 
 
 class Person(View):
@@ -16,7 +17,6 @@ class Person(View):
     public_keys: tuple[str, ...]  #: without one, they log in with one-time passwords
     zone: str  #: IANA time zone
     operator: bool
-    imaging: bool  #: they may reserve for imaging, and capture
     disabled_at: Time | None  #: they can't reserve since then; null: they can
     disabled_why: str
 
@@ -34,7 +34,6 @@ class Add(Named):
     public_keys: tuple[str, ...] | None = None
     zone: str | None = None
     affiliation: str | None = None
-    imaging: bool | None = None
 
 
 class Edit(Add):
@@ -44,7 +43,7 @@ class Edit(Add):
 
 
 class NewPassword(Named):
-    """The password of a local account. ``current``: one's own needs it; of somebody else it is reset by operators."""
+    """The password of a local account. ``current``: one's own needs it; others' are reset by administrators."""
 
     password: SecretStr
     current: SecretStr | None = None
@@ -78,7 +77,7 @@ class Forgotten(View):
 
 listing = read(
     "users.listing",
-    Rule.ANYBODY,
+    anybody(),
     Which,
     tuple[Person, ...],
     get("/users"),
@@ -89,7 +88,7 @@ listing = read(
 
 show = read(
     "users.show",
-    Rule.ANYBODY,
+    anybody(),
     Named,
     Person,
     get("/users/{name}"),
@@ -99,7 +98,7 @@ show = read(
 
 add = act(
     "users.add",
-    Rule.KEEPERS,
+    needs(Permission.KEEP, ResourceKind.USER),
     Add,
     Person,
     put("/users/{name}"),
@@ -109,7 +108,7 @@ add = act(
 
 edit = act(
     "users.edit",
-    Rule.KEEPERS,
+    needs(Permission.KEEP, ResourceKind.USER),
     Edit,
     Person,
     patch("/users/{name}"),
@@ -119,7 +118,7 @@ edit = act(
 
 disable = act(
     "users.disable",
-    Rule.KEEPERS,
+    needs(Permission.KEEP, ResourceKind.USER),
     Disable,
     Person,
     post("/users/{name}/disable"),
@@ -129,7 +128,7 @@ disable = act(
 
 enable = act(
     "users.enable",
-    Rule.KEEPERS,
+    needs(Permission.KEEP, ResourceKind.USER),
     Named,
     Person,
     post("/users/{name}/enable"),
@@ -139,7 +138,7 @@ enable = act(
 
 remove = act(
     "users.remove",
-    Rule.KEEPERS,
+    needs(Permission.KEEP, ResourceKind.USER),
     Named,
     None,
     delete("/users/{name}"),
@@ -149,17 +148,17 @@ remove = act(
 
 set_password = act(
     "users.set_password",
-    Rule.ANYBODY,
+    anybody(),
     NewPassword,
     Person,
     post("/users/{name}/password"),
-    "Set the password of a local account: one's own, or as an operator. Its browsers and tokens are signed out.",
+    "Set the password of a local account: one's own, or as an administrator. Its browsers and tokens are signed out.",
 )
 
 
 link = act(
     "users.link",
-    Rule.KEEPERS,
+    needs(Permission.KEEP, ResourceKind.USER),
     Link,
     Person,
     post("/users/{name}/link"),
@@ -169,7 +168,7 @@ link = act(
 
 remains = read(
     "users.remains",
-    Rule.KEEPERS,
+    needs(Permission.KEEP, ResourceKind.USER),
     Named,
     Remains,
     get("/users/{name}/remains"),
@@ -179,7 +178,7 @@ remains = read(
 
 forget = act(
     "users.forget",
-    Rule.KEEPERS,
+    needs(Permission.KEEP, ResourceKind.USER),
     Named,
     Forgotten,
     post("/users/{name}/forget"),

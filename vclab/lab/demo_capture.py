@@ -51,15 +51,19 @@ class Capture(Demo):
     def run(self) -> str:
         """The whole story. Returns the last line."""
         began, image = time.monotonic(), f"demo-{new_id()[-6:]}"
-        might = self.json("--as", "olga", "user", "show", "alice")["imaging"]
+        might = any(
+            each["role"] == "image-maker" for each in self.json("--as", "olga", "grant", "list", "--user", "alice")
+        )
         tell("1. alice may make images: olga says so. She reserves a computer for that:")
-        self.vclab("--as", "olga", "user", "edit", "alice", "--imaging")
+        role = "image-maker", "--person", "alice", "--everything"
+        self.vclab("--as", "olga", "grant", "add", *role)
         try:
             said = self._captured(image)
         finally:
             Vcsim(self._layout.control_socket).mend()
             if not might:
-                self.quietly("--as", "olga", "user", "edit", "alice", "--no-imaging")
+                granted = self.json("--as", "olga", "grant", "add", *role)  # again: it only tells its number
+                self.quietly("--as", "olga", "grant", "remove", str(granted["id"]))
         return f"demo: ok — {said}, all in {time.monotonic() - began:.0f} s"
 
     def _captured(self, image: str) -> str:

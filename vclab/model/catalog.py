@@ -45,7 +45,6 @@ class User:
     affiliation: str = "local"
     public_keys: tuple[str, ...] = ()
     zone: str = "UTC"  #: IANA time zone
-    imaging: bool = False  #: they may reserve for imaging, and capture
     disabled_at: datetime | None = None  #: they can't reserve since then
     disabled_why: str = ""
 

@@ -14,6 +14,7 @@ from vclab.contract.looks import Look
 from vclab.contract.reservations import Named
 from vclab.contract.views import Reservation
 from vclab.model import messages
+from vclab.model.access import Permission, ResourceKind
 from vclab.model.addresses import as_seen, checked_address, is_within
 from vclab.model.errors import Failed, Invalid, NotFound, Refused, Unreachable
 from vclab.model.ids import is_id
@@ -66,8 +67,10 @@ Send = Callable[["Reservations"], Awaitable[Done]]
 async def reserve(call: Call, question: Reserve) -> Reservation:
     """Raises ``Refused`` when there is no place. It names every host and what that lacks."""
     await _check_id(call, question.reservation)
-    _check_limits(call, question)
+    await _check_limits(call, question)
     await _check_image(call.backend, question.image)
+    if question.imaging or question.revision:
+        await call.must(Permission.CAPTURE, ResourceKind.IMAGE, question.image)
     await _find_place(call, question)
     await _check_id(call, question.reservation)  # ids are made by clients: another one may have been faster
     return await _view(call.backend, question.reservation)
@@ -82,11 +85,11 @@ async def _check_id(call: Call, id: str) -> None:
         raise Refused(f"the id {id} is taken", "reserve again with a new id")
 
 
-def _check_limits(call: Call, question: Reserve) -> None:
+async def _check_limits(call: Call, question: Reserve) -> None:
     """Raises ``Refused``. What only the store knows, its record checks."""
     user = call.actor.user
     limits = call.backend.settings.rules(user.affiliation if user else "").limits
-    why_not = why_not_duration(limits, question.seconds, call.actor.operator)
+    why_not = why_not_duration(limits, question.seconds, await call.may(Permission.OPERATE))
     if question.start is not None:
         checks.with_zone(question.start, "start")
         why_not = why_not or why_not_start(limits, question.start, question.seconds, datetime.now(UTC))
@@ -279,6 +282,7 @@ async def capture(call: Call, question: Capture) -> Reservation:
     _check_open(call.reservation, "can't be captured")
     if question.image:
         checks.name(question.image, "an image")
+    await call.must(Permission.CAPTURE, ResourceKind.IMAGE, call.reservation.image)
     for text, what in ((question.title, "the title"), (question.notes, "the notes")):
         if text:
             checks.line(text, what, LONGEST_LINE)

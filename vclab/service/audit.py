@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from vclab.contract import audit as contract
 from vclab.contract.audit import Asked, Intent
+from vclab.model.access import ALL
 from vclab.service import checks
 from vclab.service.finding import SHORTEST, plain
 from vclab.service.use_case import Call, does
@@ -39,5 +40,5 @@ async def _subject(call: Call, name: str) -> str:
     """A reservation may be named as everywhere else; anything else by its whole name."""
     with_prefix: Sequence[str] = ()
     if name:
-        with_prefix = await call.backend.read(lambda s: reservations.beginning(s, plain(name), None, 2))
+        with_prefix = await call.backend.read(lambda s: reservations.beginning(s, plain(name), ALL, 2))
     return with_prefix[0] if len(with_prefix) == 1 and len(plain(name)) >= SHORTEST else name

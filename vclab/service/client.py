@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from vclab.contract.progress import Told, nobody
-from vclab.contract.use_case import A, Q, Rule, UseCase
+from vclab.contract.use_case import A, Q, Rule, UseCase, anybody
 from vclab.model.errors import NotFound
 from vclab.service.actor import Actor
 from vclab.service.backend import Backend
@@ -38,7 +38,7 @@ class InProcess:
         except NotFound:
             raise
         except Exception:  # whatever is wrong with the store: what anybody may ask tells of it, or needs no store
-            if rule is not Rule.ANYBODY:
+            if rule != anybody():
                 raise
             return self._unknown
         return self._actor

@@ -27,6 +27,7 @@ from vclab.contract.failures import FailedStep
 from vclab.contract.retiring import Named
 from vclab.model import catalog as model
 from vclab.model import messages
+from vclab.model.access import Permission, ResourceKind
 from vclab.model.catalog import Identity, IdentityPool
 from vclab.model.errors import Invalid, NotFound, Refused
 from vclab.model.rules import Rules
@@ -47,10 +48,12 @@ async def listing(call: Call, question: Which) -> tuple[Computer, ...]:
 
 @does(contract.show)
 async def show(call: Call, question: Named) -> DetailedComputer:
+    maintains = await call.may(Permission.MAINTAIN, ResourceKind.COMPUTER, question.name)
+
     def ask(session: Session) -> DetailedComputer:
         computer = _known(session, question.name)
         failed = [each for each in failed_steps.of_loads(session) if each.computer == computer.name]
-        shown = FailedStep.of(failed[0]) if failed and call.actor.keeps else None
+        shown = FailedStep.of(failed[0]) if failed and maintains else None
         report, at = inspections.recorded(session, computer.name) or (None, None)
         hardware = report.document() if report else None
         return DetailedComputer(**dict(view(computer)), failure=shown, hardware=hardware, hardware_at=at)

@@ -11,7 +11,7 @@ from vclab.contract.use_case import Nothing
 from vclab.model.errors import NotFound, Refused
 from vclab.model.typed import near, quoted
 from vclab.service import checks
-from vclab.service.actor import Actor
+from vclab.service.actor import Actor, Authentication
 from vclab.service.use_case import Call, does
 from vclab.store import catalog, failures, host_rests
 
@@ -53,7 +53,7 @@ async def wake(call: Call, question: Named) -> Host:
 
 def _who(actor: Actor) -> str:
     """Who gives the order: root acts as root, whoever the settings let it act as."""
-    return actor.login if actor.operator else actor.account or actor.login
+    return actor.account if actor.authentication is Authentication.SETTING and not actor.operator else actor.login
 
 
 def _known(session: Session, name: str) -> tuple[str, str]:

@@ -1,6 +1,7 @@
 """What people may know of reservations: which there are, where each stands and why."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -24,15 +25,17 @@ from vclab.contract.reservations import (
 )
 from vclab.contract.use_case import Nothing
 from vclab.contract.views import Reservation
+from vclab.model.access import Permission, Reach, ResourceKind
 from vclab.model.errors import Forbidden, Invalid, NotFound, Unreachable
 from vclab.model.reservations import RefusedRequest, ReservationView
 from vclab.model.typed import quoted
 from vclab.service import checks, finding
 from vclab.service.finding import plain
 from vclab.service.looks import ASK, look_at
+from vclab.service.rights import rights_of
 from vclab.service.use_case import Call, does
+from vclab.store import access, catalog, failed_steps, failures, host_rests, load_log, refusals, reservations
 from vclab.store import audit as audit_trail
-from vclab.store import catalog, failed_steps, failures, host_rests, load_log, refusals, reservations
 from vclab.store import needs_help as store_help
 
 # --- which there are --------------------------------------------------------------------------------------------------
@@ -40,23 +43,30 @@ from vclab.store import needs_help as store_help
 
 @does(contract.listing)
 async def listing(call: Call, question: Which) -> tuple[Reservation, ...]:
-    if question.everyone and not call.actor.operator:
-        raise Forbidden(
-            f"only operators may list everybody's reservations, and {call.actor.login} is not one",
-            "the setting `operators` names them",
-        )
     if question.user and not question.everyone:
         raise Invalid("people see only their own reservations, unless those of everyone are asked for", "set everyone")
     checks.limit(question.limit)
     wanted = reservations.Wanted(
         limit=question.limit,
         user=question.user if question.everyone else call.actor.login,
+        reach=await _sees(call) if question.everyone else None,
         ended=question.ended,
         image=question.image,
         computer=question.computer,
         before=question.cursor,
     )
     return tuple(map(Reservation.of, await call.backend.read(lambda s: reservations.page(s, wanted))))
+
+
+async def _sees(call: Call) -> Reach:
+    """Whose reservations beside their own the caller sees. Raises ``Forbidden`` when nobody's."""
+    reach = (await call.rights()).reach(Permission.SEE)
+    if not reach.beyond_own:
+        raise Forbidden(
+            f"{call.actor.login} sees no other people's reservations: no grant gives a role that permits to see",
+            "`vclab grant list` lists your roles",
+        )
+    return reach
 
 
 # --- one of them ------------------------------------------------------------------------------------------------------
@@ -69,7 +79,7 @@ async def look(call: Call, question: Named) -> Look:
 
 @does(contract.show)
 async def show(call: Call, question: Named) -> Shown:
-    view, operator = call.reservation, call.actor.operator
+    view, operates = call.reservation, call.seen.may(Permission.OPERATE)
     seen = Look.at(view, None)
     if not seen.ended:
         seen = await look_at(call.backend, view.id)
@@ -82,8 +92,8 @@ async def show(call: Call, question: Named) -> Shown:
             history=tuple(map(Event.of, audit_trail.events(session, view.id))),
             suspect=_suspect(session, view),
             resting=RestingHost.of(rest) if rest else None,
-            load=tuple(map(_attempt, load)) if operator else None,
-            failures=tuple(map(FailedStep.of, steps)) if operator else None,
+            load=tuple(map(_attempt, load)) if operates else None,
+            failures=tuple(map(FailedStep.of, steps)) if operates else None,
         )
 
     return await call.backend.read(ask)
@@ -117,11 +127,14 @@ def _suspect(session: Session, view: ReservationView) -> Suspect | None:
 @does(contract.why)
 async def why(call: Call, question: Named) -> RefusedPlace | Explained:
     try:
-        found = await finding.own_request(call.backend, call.actor, question.reservation)
+        found = await finding.seen_request(call.backend, call.actor, question.reservation)
     except NotFound:
         await _no_computer(call, question.reservation)
         raise
-    return RefusedPlace.of(found) if isinstance(found, RefusedRequest) else await _explain(call, found)
+    view = found.view
+    if isinstance(view, RefusedRequest):
+        return RefusedPlace.of(view)
+    return await _explain(call, view, found.may(Permission.OPERATE))
 
 
 async def _no_computer(call: Call, name: str) -> None:
@@ -133,7 +146,7 @@ async def _no_computer(call: Call, name: str) -> None:
         )
 
 
-async def _explain(call: Call, view: ReservationView) -> Explained:
+async def _explain(call: Call, view: ReservationView, operates: bool) -> Explained:
     seen, not_asked = Look.at(view, None), ""
     activities: tuple[Activity, ...] = ()
     if view.state not in OVER:
@@ -142,7 +155,7 @@ async def _explain(call: Call, view: ReservationView) -> Explained:
 
     def ask(session: Session) -> Explained:
         attempt = load_log.last_attempt(session, view.id)
-        steps = failed_steps.of(session, view.id)[-1:] if call.actor.operator else []
+        steps = failed_steps.of(session, view.id)[-1:] if operates else []
         refused = refusals.refused(session, view.id) if seen.waits_for_help else None
         return Explained(
             **dict(seen) | {"word": (seen.now.word if seen.now else None) or seen.word, "reason": seen.remark},
@@ -211,10 +224,26 @@ def waiting(session: Session) -> tuple[WaitingReservation | FailedComputer, ...]
 async def images(call: Call, question: Nothing) -> tuple[Offer, ...]:
     def ask(session: Session) -> tuple[Offer, ...]:
         bad = {(each.image, each.revision): Suspect.of(each) for each in failures.suspects(session)}
-        shown = set(Offer.model_fields) - {"suspect"}
+        shown, offered = set(Offer.model_fields) - {"suspect"}, _offered(session, call)
         return tuple(
             Offer(**{name: getattr(image, name) for name in shown}, suspect=bad.get((image.name, image.revision)))
             for image in catalog.images(session)
+            if offered(image.name)
         )
 
     return await call.backend.read(ask)
+
+
+_OFFERED_TO = (Permission.RESERVE, Permission.CAPTURE, Permission.PUBLISH, Permission.KEEP)
+
+
+def _offered(session: Session, call: Call) -> Callable[[str], bool]:
+    """Which images the caller is shown: those in no group, and those with which they may do something."""
+    groups = access.groups_of_all(session, ResourceKind.IMAGE)
+    reaches = [rights_of(session, call.actor).reach(permission) for permission in _OFFERED_TO] if groups else []
+
+    def offered(name: str) -> bool:
+        of = groups.get(name, set())
+        return not of or any(reach.everything or reach.groups & of for reach in reaches)
+
+    return offered

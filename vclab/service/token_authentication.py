@@ -56,16 +56,18 @@ def actor_by(settings: Settings, known: Known, address: str) -> Actor:
     """The actor that a token leads to. Only what has passed ``confirm`` may be given."""
     token = known.token
     login = known.user.login if known.user else EMERGENCY
+    beyond = Scope.ADMIN in token.scopes and not lacks_mfa(settings, token.who)
     how = _HOW.get(token.kind, Authentication.TOKEN) if token.who.user else Authentication.EMERGENCY
     return Actor(
         login,
-        _roles(settings, known.user, token.who, token.scopes),
+        _roles(settings, known.user, beyond),
         how,
         user=known.user,
         scopes=token.scopes,
         token=token.id,
         signed_in=token.who,
         address=address,
+        beyond=beyond or known.user is None,
     )
 
 
@@ -74,8 +76,7 @@ def lacks_mfa(settings: Settings, who: SignedIn) -> bool:
     return settings.sign_in.mfa_required_for_operators and bool(who.user) and not who.mfa
 
 
-def _roles(settings: Settings, user: User | None, who: SignedIn, scopes: frozenset[Scope]) -> frozenset[Role]:
+def _roles(settings: Settings, user: User | None, beyond: bool) -> frozenset[Role]:
     if user is None:
         return frozenset({Role.ADMINISTRATOR})
-    beyond = Scope.ADMIN in scopes and not lacks_mfa(settings, who) and user.login in settings.operators
-    return frozenset({Role.USER, Role.OPERATOR} if beyond else {Role.USER})
+    return frozenset({Role.USER, Role.OPERATOR} if beyond and user.login in settings.operators else {Role.USER})

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from vclab.contract import tokens as contract
 from vclab.contract.tokens import Code, Create, Decision, Made, One, Token, Waiting, Whose
 from vclab.contract.use_case import Nothing
+from vclab.model.access import Permission, ResourceKind
 from vclab.model.errors import Forbidden, Invalid, NotFound
 from vclab.model.logins import EMERGENCY
 from vclab.model.people import DeviceRequest, SignedIn
@@ -22,7 +23,8 @@ MOST = 100
 @does(contract.listing)
 async def listing(call: Call, question: Whose) -> tuple[Token, ...]:
     login = question.user or call.actor.login
-    _confirm_own(call, login)
+    if login != call.actor.login:
+        await call.must(Permission.KEEP, ResourceKind.USER, login)
     return tuple(map(_view, await call.backend.read(lambda session: tokens.listed(session, login))))
 
 
@@ -46,7 +48,8 @@ async def create(call: Call, question: Create) -> Made:
 @does(contract.revoke)
 async def revoke(call: Call, question: One) -> Token:
     found = await call.backend.read(lambda session: tokens.get(session, question.id))
-    if not call.actor.keeps and found.who.user != call.actor.login:
+    own = found.who.user == call.actor.login
+    if not own and not await call.may(Permission.KEEP, ResourceKind.USER, found.who.user):
         raise NotFound(f"there is no token {question.id}")
     why, now = f"revoked by {call.actor.login}", datetime.now(UTC)
     await call.backend.write(lambda session: tokens.end(session, question.id, why, now))
@@ -95,11 +98,6 @@ def _signed_in(call: Call) -> SignedIn:
     if call.actor.signed_in is None:
         raise Forbidden("this needs somebody who has signed in", "sign in: `vclab login URL`, or the sign-in page")
     return call.actor.signed_in
-
-
-def _confirm_own(call: Call, login: str) -> None:
-    if login != call.actor.login and not call.actor.keeps:
-        raise Forbidden("the tokens of others are shown to operators only")
 
 
 def _view(token: Kept) -> Token:

@@ -12,6 +12,7 @@ from vclab.contract.transfers import KEPT, Announce, Named, Part, Transfer
 from vclab.contract.use_case import Nothing
 from vclab.library.repository import Repository
 from vclab.library.transit import About, Transit
+from vclab.model.access import Permission
 from vclab.model.errors import Invalid, NotFound, Refused, Unreachable
 from vclab.service import checks
 from vclab.service.repositories import entry_of
@@ -33,7 +34,8 @@ async def listing(call: Call, question: Nothing) -> tuple[Transfer, ...]:
         for id in await asyncio.to_thread(transit.there):
             with suppress(NotFound):  # it has just gone
                 found.append(await asyncio.to_thread(_view, entry, transit, id))
-    return tuple(each for each in found if call.actor.operator or each.by == call.actor.login)
+    operates = await call.may(Permission.OPERATE)
+    return tuple(each for each in found if operates or each.by == call.actor.login)
 
 
 @does(contract.announce)
@@ -95,10 +97,11 @@ async def found(call: Call, id: str, look: Callable[[RepositoryFacts, Transit], 
 
 async def _place(call: Call, id: str) -> tuple[RepositoryFacts, Transit]:
     """Where it is. Raises ``NotFound``; other people's files read as not found."""
+    operates = await call.may(Permission.OPERATE)
     for entry, transit in await _all(call):
         with suppress(NotFound):
             about = await asyncio.to_thread(transit.about, id)
-            if call.actor.operator or about.by == call.actor.login:
+            if operates or about.by == call.actor.login:
                 return entry, transit
     raise NotFound(f"there is no file {id[:80]!r} on its way", "it is deleted a week after it was last touched")
 

@@ -7,22 +7,26 @@ import asyncio
 import importlib
 import threading
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+from sqlalchemy.orm import Session
+
 from vclab.contract.progress import Told, nobody
-from vclab.contract.use_case import A, Q, Rule, UseCase
+from vclab.contract.use_case import A, Q, Question, Rule, UseCase
+from vclab.model.access import LAB, Decision, Permission, Resource, ResourceKind, Rights, Role
 from vclab.model.errors import Forbidden, Interrupted, Invalid, NotFound, Refused, Unreachable, VclabError
 from vclab.model.intents import Intent, Outcome
 from vclab.model.reservations import ReservationView
 from vclab.model.tokens import Scope
 from vclab.service.actor import Actor
 from vclab.service.backend import Backend
-from vclab.service.finding import own_reservation
-from vclab.store import intents
+from vclab.service.finding import Seen, seen_reservation
+from vclab.service.rights import rights_of
+from vclab.store import access, intents
 
 T = TypeVar("T")
 
@@ -34,15 +38,39 @@ class Call:
     backend: Backend
     actor: Actor
     intent: str = ""  #: of an act: the id under which it is recorded, and which messages to workflows carry
-    own: ReservationView | None = None  #: the reservation that was named, if the rule finds it
+    own: Seen[ReservationView] | None = None  #: the reservation that was named, if the rule finds it
+    roles: frozenset[Role] = frozenset()  #: what the actor is to that which was named
     told: Told = nobody  #: is told how far work is that takes long
     content: AsyncIterator[bytes] | None = None  #: the file that goes along, of a use case to which one is sent
 
     @property
     def reservation(self) -> ReservationView:
         """The reservation that was named, which the actor may see. Only of a use case ``about_reservation``."""
+        return self.seen.view
+
+    @property
+    def seen(self) -> Seen[ReservationView]:
+        """The same, with what the actor may do to it."""
         assert self.own is not None
         return self.own
+
+    async def rights(self) -> Rights:
+        """The actor's rights at this moment."""
+        return await self.backend.read(lambda session: rights_of(session, self.actor))
+
+    async def may(self, permission: Permission, over: ResourceKind = ResourceKind.LAB, name: str = "") -> bool:
+        """Whether the actor may, over a thing or the lab."""
+        return (await self._decide(permission, over, name)).allowed
+
+    async def must(self, permission: Permission, over: ResourceKind = ResourceKind.LAB, name: str = "") -> None:
+        """Raises ``Forbidden`` when the actor may not."""
+        confirm(await self._decide(permission, over, name))
+
+    async def _decide(self, permission: Permission, over: ResourceKind, name: str) -> Decision:
+        def ask(session: Session) -> Decision:
+            return rights_of(session, self.actor).decide(permission, thing_of(session, over, name))
+
+        return await self.backend.read(ask)
 
     async def work(self, work: Callable[[Callable[[int, int], None]], T], what: str) -> T:
         """Run long work in a thread; it tells its progress, in bytes done and of how many. When it is cancelled, it is
@@ -134,20 +162,49 @@ def implementation(use_case: UseCase[Q, A]) -> Callable[[Call, Q], Awaitable[A]]
 
 
 async def permitted(use_case: UseCase[Q, A], backend: Backend, actor: Actor, question: Q) -> Call:
-    """The call, if the rule allows it. Raises ``Refused`` and ``NotFound``."""
-    call = Call(backend, actor)
+    """The call, if the rule allows it. Raises ``Forbidden``, and ``NotFound`` for a reservation that they don't see."""
+    rule, call = use_case.rule, Call(backend, actor)
     if use_case.acts and Scope.ACT not in actor.scopes:
         raise Forbidden("this token may only read", "use one with the scope act")
-    if use_case.rule is Rule.USERS and actor.user is None:
+    if rule.users and actor.user is None:
         raise NotFound(f"{actor.login} is not a user of this lab", "use --as USER, or ask an operator to add you")
-    if use_case.rule is Rule.OPERATORS and not actor.operator:
-        raise Forbidden(f"this is for operators, and {actor.login} is not one", "the setting `operators` names them")
-    if use_case.rule is Rule.KEEPERS and not actor.keeps:
-        raise Forbidden(f"this is for operators and root, and {actor.login} is not an operator")
+    if rule.permission is None:
+        return call
     if use_case.about_reservation:
-        name = getattr(question, "reservation")  # noqa: B009 (each such question has it; a test walks them)
-        return replace(call, own=await own_reservation(backend, actor, name))
-    return call
+        seen = await seen_reservation(backend, actor, getattr(question, rule.field))
+        confirm(seen.rights.decide(rule.permission, seen.resource))
+        return replace(call, own=seen, roles=seen.rights.roles_over(seen.resource))
+    things = _named(rule, question)
+    rights, resources = await backend.read(
+        lambda s: (rights_of(s, actor), [thing_of(s, rule.over, name) for name in things])
+    )
+    for resource in resources:
+        confirm(rights.decide(rule.permission, resource))
+    return replace(call, roles=_roles(rule, rights, resources))
+
+
+def _named(rule: Rule, question: Question) -> tuple[str, ...]:
+    """The names of what the question is about; one empty name: the lab."""
+    named: str | tuple[str, ...] = getattr(question, rule.field) if rule.field else ""
+    return (named,) if isinstance(named, str) else named or ("",)
+
+
+def _roles(rule: Rule, rights: Rights, resources: Sequence[Resource]) -> frozenset[Role]:
+    """What the actor is to all of them. Nobody knows yet where a reservation will be: there only the lab counts."""
+    if rule.permission is Permission.RESERVE:
+        return rights.roles_over(LAB)
+    return frozenset.intersection(*(rights.roles_over(each) for each in resources))
+
+
+def thing_of(session: Session, kind: ResourceKind, name: str) -> Resource:
+    """A thing of the catalog, known or not; without a name the lab."""
+    return access.of_thing(session, kind, name) if name else LAB
+
+
+def confirm(decision: Decision) -> None:
+    """Raises ``Forbidden`` with the reason."""
+    if not decision.allowed:
+        raise Forbidden(decision.reason(), "an administrator grants it: `vclab grant add --help`")
 
 
 # --- what is asked for -----------------------------------------------------------------------------------------------
@@ -188,16 +245,16 @@ def _intent(use_case: UseCase[Q, A], call: Call, question: Q) -> Intent:
         named = several[0]
     arguments = question.model_dump(mode="json", exclude_defaults=True)  # a SecretStr reads as asterisks
     actor = call.actor
-    for_user = actor.login if use_case.rule is Rule.USERS else ""
+    for_user = actor.login if use_case.rule.users else ""
     return Intent(
         id=call.intent,
         at=datetime.now(UTC),
         actor=actor.login,
         authentication=str(actor.authentication),
-        roles=tuple(sorted(actor.roles)),
+        roles=tuple(sorted(call.roles)),
         verb=use_case.name,
-        subject=call.own.id if call.own else named,
-        for_user=call.own.user if call.own else for_user,
+        subject=call.own.view.id if call.own else named,
+        for_user=call.own.view.user if call.own else for_user,
         account=actor.account,
         token=actor.token,
         address=actor.address,

@@ -10,6 +10,7 @@ from vclab.contract import users as contract
 from vclab.contract.retiring import Disable, Named
 from vclab.contract.users import Add, Edit, Forgotten, Link, NewPassword, Person, Remains, Which
 from vclab.model import logins
+from vclab.model.access import Permission, ResourceKind, Rights, Role
 from vclab.model.catalog import Thing, User
 from vclab.model.errors import Forbidden, Refused
 from vclab.model.people import LOCAL
@@ -17,6 +18,7 @@ from vclab.model.retention import Forget
 from vclab.model.typed import known
 from vclab.service import checks, passwords, sign_in
 from vclab.service.retiring import Kept
+from vclab.service.rights import rights_of, rights_of_user
 from vclab.service.use_case import Call, does
 from vclab.store import catalog, forgetting, people, reservations, retirement, tokens
 
@@ -93,8 +95,8 @@ async def set_password(call: Call, question: NewPassword) -> Person:
     if not backend.settings.sign_in.local:
         raise Refused("this lab has no local accounts", "the setting `sign_in.local` says so")
     own = question.name == call.actor.login
-    if not own and not call.actor.keeps:
-        raise Forbidden("the passwords of others are set by operators only")
+    if not own:
+        await _confirm_may_become(call, question.name)
     user = await backend.read(lambda session: _known(session, question.name))
     password = passwords.check(question.password.get_secret_value(), user.login)
     there_is_one = bool(await backend.read(lambda session: people.password_hash(session, user.login)))
@@ -102,8 +104,8 @@ async def set_password(call: Call, question: NewPassword) -> Person:
         current = question.current.get_secret_value() if question.current else ""
         if not await sign_in.is_password(backend, user.login, current, call.actor.address):
             raise Refused("the current password is wrong")
-    if not there_is_one and not call.actor.keeps:
-        raise Forbidden("this account has no password here", "an operator can give it one")
+    if own and not there_is_one and not await call.may(Permission.KEEP, ResourceKind.USER, question.name):
+        raise Forbidden("this account has no password here", "an administrator can give it one")
     hash = await passwords.hashed(password)
 
     def change(session: Session) -> None:
@@ -120,6 +122,7 @@ async def link(call: Call, question: Link) -> Person:
     providers, now = call.backend.settings.sign_in.providers, datetime.now(UTC)
     provider = checks.one_of(question.provider, "identity provider", list(providers) or ["none"])
     subject = checks.line(question.subject, "the subject", 255)
+    await _confirm_may_become(call, question.name)
     user = await call.backend.read(lambda session: _known(session, question.name))
     await call.backend.write(lambda session: people.link(session, provider, subject, user.login, now))
     return _person(call, user)
@@ -147,6 +150,24 @@ async def forget(call: Call, question: Named) -> Forgotten:
     return Forgotten(pseudonym=done.pseudonym, rows=done.rows, histories=done.histories)
 
 
+_POWERFUL = (Role.OPERATOR, Role.ADMINISTRATOR)
+
+
+async def _confirm_may_become(call: Call, login: str) -> None:
+    """Whoever sets a password, or links an account, could sign in as that person. So of operators and administrators,
+    that takes somebody who has the role, too. Raises ``Forbidden``."""
+    await call.must(Permission.KEEP, ResourceKind.USER, login)
+
+    def ask(session: Session) -> tuple[Rights, Rights]:
+        theirs = rights_of_user(session, call.backend.settings, login, known=True)
+        return theirs, rights_of(session, call.actor)
+
+    theirs, mine = await call.backend.read(ask)
+    for grant in theirs.grants if not call.actor.standing else ():
+        if grant.role in _POWERFUL and not any(o.role is grant.role and o.on in ("", grant.on) for o in mine.grants):
+            raise Forbidden(f"{call.actor.login} has not the role of {login}: {grant.text()}", "another one can do it")
+
+
 def _given(question: Add) -> dict[str, Any]:
     return checks.given(
         question,
@@ -154,7 +175,6 @@ def _given(question: Add) -> dict[str, Any]:
         public_keys=checks.public_keys,
         zone=checks.zone,
         affiliation=_affiliation,
-        imaging=bool,
     )
 
 

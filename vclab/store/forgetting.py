@@ -15,8 +15,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from vclab.model.catalog import Thing
 from vclab.model.errors import NotFound, Refused
-from vclab.store import locks, removals
+from vclab.store import access, locks, removals
 from vclab.store.column_types import utc
 from vclab.store.models import Base, Event, Intent, ProviderAccount, Reservation, User
 from vclab.store.removal_tables import Kept
@@ -45,7 +46,8 @@ THINGS = frozenset(
         *("endpoints.module_data", "endpoints.name", "endpoints.password_ref", "endpoints.site", "endpoints.url"),
         *("endpoints.username", "events.act", "events.reservation", "failed_steps.computer", "failed_steps.host"),
         *("failed_steps.reservation", "failed_steps.step", "failed_steps.title", "feed.kind", "fences.computer"),
-        *("fences.name", "fences.run", "host_rests.endpoint", "host_rests.host", "images.name", "intents.id"),
+        *("fences.name", "fences.run", "grants.on_group", "grants.to_name", "group_members.group_name"),
+        *("group_members.name", "groups.name", "host_rests.endpoint", "host_rests.host", "images.name", "intents.id"),
         *("intents.authentication", "intents.roles", "intents.verb", "inventories.answer", "inventories.endpoint"),
         *("load_failures.computer", "load_failures.endpoint", "load_failures.host", "load_failures.image"),
         *("load_failures.reservation", "load_failures.step", "load_log.computer", "load_log.image", "load_log.name"),
@@ -136,7 +138,7 @@ def forget(session: Session, login: str, pseudonym: str, by: str, now: datetime)
 
 def _their_rows(session: Session, person: Known) -> int:
     """What is of them alone goes."""
-    rows = 0
+    rows = access.forget(session, Thing.USER, person.login)
     for name, column in THEIRS.items():
         rows += len(session.execute(_deleted(TABLES[name], column, person.login)).all())
     return rows

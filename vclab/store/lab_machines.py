@@ -13,6 +13,7 @@ from vclab.model.reservations import Refusal
 from vclab.model.states import BRIEF, OUT_OF_SERVICE, Purpose
 from vclab.placement import Choice, MachineRoom, Promise, choose_machine
 from vclab.store import claims, local_time, locks, refusals, tenures
+from vclab.store.access import Bars
 from vclab.store.models import Claim, Computer
 from vclab.store.search import Found, Search
 
@@ -56,12 +57,21 @@ def _rooms(session: Session, search: Search, rows: Mapping[str, Computer]) -> li
     promised = _promises(session, rows, search.need.starts)
     wanted, begun = (search.image.name, search.image.revision), search.need.starts <= search.window.now
     return [
-        replace(
-            _room(session, row, search.heard.get(row.pool), promised.get(row.name, []), begun),
-            ready=(row.image, row.revision) == wanted,
+        _not_barred(
+            replace(
+                _room(session, row, search.heard.get(row.pool), promised.get(row.name, []), begun),
+                ready=(row.image, row.revision) == wanted,
+            ),
+            search.bars,
         )
         for row in rows.values()
     ]
+
+
+def _not_barred(room: MachineRoom, bars: Bars) -> MachineRoom:
+    """What a user may not use lacks that, whatever else it lacks."""
+    why_not = bars.why_not(room.endpoint, room.name)
+    return replace(room, lacks=(why_not,)) if why_not else room
 
 
 def _choose(session: Session, search: Search, rooms: Sequence[MachineRoom]) -> MachineRoom | Refusal:

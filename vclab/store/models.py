@@ -1,4 +1,4 @@
-"""The tables; those of images are in ``image_tables``.
+"""The tables; those of images are in ``image_tables``, those of groups and grants in ``access_tables``.
 
 Overlapping claims of a computer are refused by the database itself: see the first migration.
 """
@@ -21,6 +21,7 @@ from vclab.model.catalog import AfterUse, ComputerKind
 from vclab.model.intents import Outcome
 from vclab.model.inventory import PoolKind
 from vclab.model.states import ComputerState, Ending, Purpose, ReservationState
+from vclab.store.access_tables import Grant, Group, GroupMember
 from vclab.store.api_tables import KeyedAct
 from vclab.store.feed_tables import Change, FeedState
 from vclab.store.image_tables import Copy, CopyWaiter, DiskChild, Image, Repository, Revision
@@ -53,6 +54,9 @@ __all__ = [
     "FailedStep",
     "FeedState",
     "Fence",
+    "Grant",
+    "Group",
+    "GroupMember",
     "HostRest",
     "Image",
     "Intent",
@@ -88,7 +92,6 @@ class User(Retirable, Base):
     affiliation: Mapped[str]
     public_keys: Mapped[list[str]]
     zone: Mapped[str]
-    imaging: Mapped[bool] = mapped_column(default=False)  #: they may reserve for imaging
 
 
 class Endpoint(Retirable, Base):

@@ -41,6 +41,7 @@ from vclab.store import (
     targets,
     tenures,
 )
+from vclab.store.access import NO_BARS, Bars
 from vclab.store.column_types import utc
 from vclab.store.models import Computer, Reservation, User
 from vclab.store.search import Found, Search, Window, prepare, window_of
@@ -121,9 +122,7 @@ def _why_not(
         return "the start has no time zone"
     if request.capture_at_end and not request.imaging:
         return "only what is reserved for imaging can be captured at its end"
-    if request.imaging and not (by.operator or user.imaging):
-        return f"{request.user} may not reserve for imaging"
-    why_not = _why_not_image(session, request.image) or _why_not_revision(session, request, by)
+    why_not = _why_not_image(session, request.image) or _why_not_revision(session, request)
     why_not = why_not or _why_not_dedicated(session, request, rules)
     why_not = why_not or limits.why_not_duration(rules.limits, request.seconds, by.operator)
     if not why_not and request.start is not None:
@@ -163,12 +162,10 @@ def _why_not_image(session: Session, name: str) -> str:
     return f"there is no image {name}{hint} `vclab images` lists all"
 
 
-def _why_not_revision(session: Session, request: ReserveRequest, by: Author) -> str:
+def _why_not_revision(session: Session, request: ReserveRequest) -> str:
     """Why a revision that is named can't be had; empty when it can, or none is."""
     if not request.revision:
         return ""
-    if not by.operator:
-        return "only operators try a revision that is not in production"
     if request.start is not None:
         return "a revision that is named is had at once, not for later"
     with suppress(NotFound):
@@ -198,9 +195,10 @@ def _claim_and_record(
 ) -> Placed | Refusal:
     image = _image(session, request)
     window = window_of(session, request.image, request.start, request.seconds, rules, now)
-    search = prepare(session, request.id, request.user, image, inventories, window, rules)
+    bars = NO_BARS if by.operator else None
+    search = prepare(session, request.id, request.user, image, inventories, window, rules, bars=bars)
     if not search.endpoints:
-        return Refusal(f"there is no endpoint for {image.name}: {_why_no_endpoint(session, image)}")
+        return Refusal(f"there is no endpoint for {image.name}: {_why_no_endpoint(session, image, search.bars)}")
     why_not = why_not_then(session, request.user, by.operator, window, rules)
     if why_not:
         possible = _first_start(session, search, rules)
@@ -234,7 +232,9 @@ def take(session: Session, search: Search, computer: Computer) -> int:
     return computers.take(session, computer, holder, Purpose.RESERVATION, search.image, lent, until, now)
 
 
-def _why_no_endpoint(session: Session, image: model.Image) -> str:
+def _why_no_endpoint(session: Session, image: model.Image, bars: Bars) -> str:
+    if barred := [f"{name} {bars.why_not(name)}" for name in sorted(bars.endpoints) if bars.why_not(name)]:
+        return "; ".join(barred)
     places, disabled = copies.of(session, image), catalog.all_endpoints_of(session, image)
     if places and not (disabled := [each for each in disabled if places.can_be_at(each)]):
         where = ", ".join(places.endpoints()) or "nowhere"

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from vclab.model.access import Reach
 from vclab.model.catalog import ComputerKind
 from vclab.model.durations import format_duration
 from vclab.model.health import Suspect
@@ -16,7 +17,7 @@ from vclab.model.reservations import Candidate, Refusal, RefusedRequest, Reserve
 from vclab.model.revisions import RevisionState
 from vclab.model.states import ComputerState
 from vclab.placement import MachineRoom, earliest, earliest_machine, ever
-from vclab.store import claims, failures, identities, local_time, models, pools
+from vclab.store import access, claims, failures, identities, local_time, models, pools
 from vclab.store.column_types import utc
 from vclab.store.models import Computer, Revision, Tenure
 from vclab.store.search import Search
@@ -107,12 +108,10 @@ def refused(session: Session, id: str) -> RefusedRequest | None:
     )
 
 
-def beginning(session: Session, prefix: str, user: str | None, limit: int) -> list[str]:
-    """The newest ``limit`` ids of refused requests that begin with ``prefix``, of ``user`` or of all."""
+def beginning(session: Session, prefix: str, reach: Reach, limit: int) -> list[str]:
+    """The newest ``limit`` ids of refused requests that begin with ``prefix``, within ``reach``."""
     table = models.RefusedRequest
-    query = sa.select(table.id).where(table.id.startswith(prefix, autoescape=True))
-    if user is not None:
-        query = query.where(table.user == user)
+    query = sa.select(table.id).where(table.id.startswith(prefix, autoescape=True), access.within(reach, table))
     return list(session.scalars(query.order_by(table.id.desc()).limit(limit)))
 
 

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from vclab.model import states
+from vclab.model.access import Reach
 from vclab.model.errors import NotFound
 from vclab.model.intents import VCLAB, Author
 from vclab.model.plans import Facts, Left, Target
@@ -18,6 +19,7 @@ from vclab.model.reservations import HeldTenure, ReservationView
 from vclab.model.rules import Rules
 from vclab.model.states import OPEN_STATES, ComputerState, Ending, ReservationState
 from vclab.store import (
+    access,
     audit,
     captures,
     catalog,
@@ -320,14 +322,17 @@ def views(
     ended: bool = False,
     limit: int | None = None,
     now: datetime | None = None,
+    reach: Reach | None = None,
 ) -> list[ReservationView]:
-    """Reservations of ``user`` or of all, oldest first; at most the newest ``limit``.
+    """Reservations of ``user``, or within ``reach``, or of all, oldest first; at most the newest ``limit``.
 
     Without ``ended``, only open ones, and failed ones until they are dismissed or their end has come.
     """
     query = sa.select(Reservation)
     if user is not None:
         query = query.where(Reservation.user == user)
+    if reach is not None:
+        query = query.where(access.within(reach, Reservation))
     if ended:
         query = query.order_by(Reservation.created.desc(), Reservation.id.desc()).limit(limit)
         return _views(session, query, now)[::-1]
@@ -343,6 +348,7 @@ class Wanted:
 
     limit: int
     user: str | None = None
+    reach: Reach | None = None  #: within that
     ended: bool = False  #: also those that have ended; else those that ``views`` has without
     image: str = ""
     computer: str = ""
@@ -366,6 +372,8 @@ def page(session: Session, wanted: Wanted, now: datetime | None = None) -> list[
 def _wanted(session: Session, wanted: Wanted) -> list[sa.ColumnElement[bool]]:
     asked = {Reservation.user: wanted.user, Reservation.image: wanted.image, Reservation.computer: wanted.computer}
     which = [column == value for column, value in asked.items() if value]
+    if wanted.reach is not None:
+        which.append(access.within(wanted.reach, Reservation))
     if wanted.before:
         row = session.get(Reservation, wanted.before)
         if row is None:
@@ -379,11 +387,10 @@ def _listed(now: datetime) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[boo
     return Reservation.state.in_(OPEN_STATES), sa.and_(sa.text(FAILED), Reservation.ends > now)
 
 
-def beginning(session: Session, prefix: str, user: str | None, limit: int) -> list[str]:
-    """The newest ``limit`` ids that begin with ``prefix``, of ``user`` or of all."""
+def beginning(session: Session, prefix: str, reach: Reach, limit: int) -> list[str]:
+    """The newest ``limit`` ids that begin with ``prefix``, within ``reach``."""
     query = sa.select(Reservation.id).where(Reservation.id.startswith(prefix, autoescape=True))
-    if user is not None:
-        query = query.where(Reservation.user == user)
+    query = query.where(access.within(reach, Reservation))
     return list(session.scalars(query.order_by(Reservation.id.desc()).limit(limit)))
 
 

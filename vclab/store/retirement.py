@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from vclab.model.catalog import ComputerKind, Thing
 from vclab.model.errors import NotFound, Refused
 from vclab.model.states import OUT_OF_SERVICE
-from vclab.store import catalog, copies, host_rests, identities, locks, models, revisions, tokens, usage
+from vclab.store import access, catalog, copies, host_rests, identities, locks, models, revisions, tokens, usage
 from vclab.store.column_types import FOREVER, utc
 
 _KINDS: dict[Thing, type[models.User | models.Image | models.Endpoint]] = {
@@ -58,6 +58,7 @@ def remove(session: Session, thing: Thing, name: str, now: datetime) -> None:
             session.execute(sa.delete(table).where(table.endpoint == name))
     if thing is Thing.IMAGE:
         revisions.retire_all(session, name, now)
+    access.forget(session, thing, name)
     if thing is Thing.USER:
         tokens.end_all(session, "the person was removed", now, user=name)
     if _is_in_history(session, thing, name):

@@ -56,6 +56,10 @@ TABLES: Mapping[str, Rights] = {
         "load_intent, load_image, load_revision, failed_generation, private_mac, public_mac, private_address, "
         "host_key, host_key_from, power, power_password_ref, power_fingerprint, module_data, removed_at)",
     ),
+    # Who may do what. The worker asks where somebody may be placed; whom it forgets leaves all groups.
+    "groups": Rights(worker="read change(title, made_by)", api=ALL),
+    "group_members": Rights(worker="read delete", api="read add delete"),
+    "grants": Rights(worker="read delete change(made_by)", api=ALL),
     # State.
     "reservations": _STATE,
     "captures": _STATE,

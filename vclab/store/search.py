@@ -12,7 +12,8 @@ from vclab.model.plans import Facts, Target
 from vclab.model.rules import Rules
 from vclab.model.traits import Traits
 from vclab.placement import Choice, Need
-from vclab.store import catalog, copies, load_log
+from vclab.store import access, catalog, copies, load_log
+from vclab.store.access import NO_BARS, Bars
 from vclab.store.column_types import utc
 from vclab.store.models import Computer, Reservation
 
@@ -50,6 +51,7 @@ class Search:
     places: copies.Places | None = None  #: where the image is; None: not known
     resting: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """Why nothing is placed on a host for now, by endpoint and host. Filled when the pools are locked."""
+    bars: Bars = NO_BARS  #: which endpoints and lab machines are not for this user
 
     @property
     def need(self) -> Need:
@@ -97,12 +99,19 @@ def prepare(
     window: Window,
     rules: Rules,
     promised: str = "",
+    bars: Bars | None = None,
 ) -> Search:
-    """A search over the endpoints that have an image. ``promised``: that of its place, whatever is so by now."""
+    """A search over the endpoints that have an image, and that the user may use. ``promised``: that of its place,
+    whatever is so by now. ``bars``: None: those of the user."""
     places = copies.of(session, image)
     endpoints = catalog.endpoints_of(session, image, promised)
     if places is not None:
         endpoints = [each for each in endpoints if each.name == promised or places.can_be_at(each)]
+    traits = rules.traits(image.module) if endpoints else Traits()  # without any there is no search
+    if bars is None:
+        bars = access.bars(session, user, [each.name for each in endpoints])
+    if not traits.lent:  # of a lent machine it is asked whether that one may be used
+        endpoints = [each for each in endpoints if each.name == promised or not bars.why_not(each.name)]
     return Search(
         holder=holder,
         user=user,
@@ -110,9 +119,10 @@ def prepare(
         endpoints=endpoints,
         heard={inventory.endpoint: inventory for inventory in inventories},
         window=window,
-        traits=rules.traits(image.module) if endpoints else Traits(),  # without any there is no search
+        traits=traits,
         claimed_gb=rules.claimed_gb(image),
         places=places,
+        bars=bars,
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import JSON, Enum, MetaData, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from vclab.model.access import GroupKind, ResourceKind, Role, ToKind
 from vclab.model.catalog import AfterUse, ComputerKind
 from vclab.model.intents import Outcome
 from vclab.model.inventory import PoolKind
@@ -44,9 +45,13 @@ class Base(DeclarativeBase):
         RevisionState: words(RevisionState),
         ReservationState: words(ReservationState),
         Ending: words(Ending),
+        GroupKind: words(GroupKind),
         Outcome: words(Outcome),
         PoolKind: words(PoolKind),
         Purpose: words(Purpose),
+        ResourceKind: words(ResourceKind),
+        Role: words(Role),
+        ToKind: words(ToKind),
     }
 
 

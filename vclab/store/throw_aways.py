@@ -21,6 +21,7 @@ from vclab.model.rules import Rules
 from vclab.model.states import Purpose
 from vclab.placement import Choice, choose
 from vclab.store import captures, catalog, claims, computers, identities, lab_machines, placement, pools, targets
+from vclab.store.access import NO_BARS
 from vclab.store.column_types import utc
 from vclab.store.models import Capture, Computer, Reservation
 from vclab.store.search import Search, Window, prepare
@@ -130,7 +131,7 @@ def _search(
 ) -> Search:
     """At its endpoint, on its storage, wherever copies of the image are."""
     heard = [replace(each, datastores=_only(each, origin.storage)) for each in said if each.endpoint == origin.endpoint]
-    search = prepare(session, holder, "", image, heard, window, rules, origin.endpoint)
+    search = prepare(session, holder, "", image, heard, window, rules, origin.endpoint, NO_BARS)
     only = [each for each in search.endpoints if each.name == origin.endpoint]
     return replace(search, places=None, endpoints=only)
 

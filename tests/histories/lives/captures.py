@@ -23,7 +23,7 @@ async def handed_out(life: Life, imaging: bool = True) -> None:
     """A text is in use; it may be captured."""
 
     def fill(session: Session) -> None:
-        catalog.put_user(session, User("alice", 20001, imaging=True))
+        catalog.put_user(session, User("alice", 20001))
         catalog.put_endpoint(session, Endpoint("texts", "text-file", "", "", "", ""))
         catalog.put_image(session, replace(IMAGE, name="text", module="text-file", guest="", ports=()))
         catalog.put_lab_computer(session, "text01", endpoint="texts")

@@ -28,7 +28,7 @@ async def in_use(life: Metal) -> None:
     now = datetime.now(UTC)
 
     def fill(session: Session) -> None:
-        catalog.put_user(session, User("alice", 20001, imaging=True))
+        catalog.put_user(session, User("alice", 20001))
         catalog.put_lab_computer(session, "metal2", endpoint="room", address="10.77.0.32")
         tenures.take(session, "metal2", OTHERS, Purpose.LOAD, now, now)
 

@@ -42,7 +42,7 @@ BROKEN = StepFailed("esx1 refuses")
 async def used(life: Life, capture_at_end: bool = False) -> None:
     """A virtual machine is in use, on one of two hosts; it may be captured."""
     life.world.hosts = TWO_HOSTS
-    life.store.run(lambda s: catalog.put_user(s, User("alice", 20001, imaging=True)))
+    life.store.run(lambda s: catalog.put_user(s, User("alice", 20001)))
     await in_use(life, imaging=True, capture_at_end=capture_at_end)
 
 

@@ -122,6 +122,9 @@ FEED = {
     "host_rests": "'host', {row}.endpoint || '/' || {row}.host, ''",
     "repositories": "'repository', {row}.name, ''",
     "users": "'user', {row}.login, {row}.login",
+    "groups": "'group', {row}.name, ''",
+    "group_members": "'group', {row}.group_name, ''",
+    "grants": "'grant', CAST({row}.id AS TEXT), ''",
     "provider_accounts": """'user', {row}."user", {row}."user\"""",
     "tokens": """'token', {row}.id, coalesce({row}."user", '')""",
 }
@@ -157,6 +160,7 @@ def upgrade() -> None:
     else:
         op.execute(SQLITE_REFUSAL.format(name="claims_insert", event="INSERT", id="NULL"))
         op.execute(SQLITE_REFUSAL.format(name="claims_update", event="UPDATE", id="OLD.id"))
+    _access()
     _people()
     _api()
     _removals()
@@ -179,7 +183,6 @@ def _catalog() -> None:
         sa.Column("affiliation", sa.String, nullable=False),
         sa.Column("public_keys", sa.JSON, nullable=False),
         sa.Column("zone", sa.String, nullable=False),
-        sa.Column("imaging", sa.Boolean, nullable=False),
         *_retirable(),
         sa.PrimaryKeyConstraint("login", name="pk_users"),
         sa.UniqueConstraint("uid", name="uq_users_uid"),
@@ -750,6 +753,42 @@ def _leftovers() -> None:
         sa.PrimaryKeyConstraint("computer", name="pk_spares"),
         sa.ForeignKeyConstraint(["computer"], ["computers.name"], name="fk_spares_computer_computers"),
     )
+
+
+def _access() -> None:
+    op.create_table(
+        "groups",
+        sa.Column("name", sa.String, nullable=False),
+        sa.Column("kind", WORD, nullable=False),
+        sa.Column("title", sa.String, nullable=False),
+        sa.Column("made_at", TIME, nullable=False),
+        sa.Column("made_by", sa.String, nullable=False),
+        sa.PrimaryKeyConstraint("name", name="pk_groups"),
+    )
+    op.create_table(
+        "group_members",
+        sa.Column("group_name", sa.String, nullable=False),
+        sa.Column("kind", WORD, nullable=False),
+        sa.Column("name", sa.String, nullable=False),
+        sa.PrimaryKeyConstraint("group_name", "kind", "name", name="pk_group_members"),
+        sa.ForeignKeyConstraint(["group_name"], ["groups.name"], name="fk_group_members_group_name_groups"),
+    )
+    op.create_index("ix_group_members_kind_name", "group_members", ["kind", "name"])
+    op.create_table(
+        "grants",
+        sa.Column("id", sa.Integer, nullable=False),
+        sa.Column("role", WORD, nullable=False),
+        sa.Column("to_kind", WORD, nullable=False),
+        sa.Column("to_name", sa.String, nullable=False),
+        sa.Column("on_group", sa.String, nullable=False),
+        sa.Column("made_at", TIME, nullable=False),
+        sa.Column("made_by", sa.String, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_grants"),
+        sa.UniqueConstraint("role", "to_kind", "to_name", "on_group", name="uq_grants_role"),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("ix_grants_to_name", "grants", ["to_name"])
+    op.create_index("ix_grants_on_group", "grants", ["on_group"])
 
 
 def _people() -> None:

@@ -1,0 +1,46 @@
+"""What an actor may do at this moment, as the store says. Grants are read at each call: who lost one has it no more."""
+
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from vclab.model.access import Permission, Person, Rights, Role
+from vclab.service.actor import Actor, standing
+from vclab.settings import Settings
+from vclab.store import access
+
+
+def rights_of(session: Session, actor: Actor) -> Rights:
+    """The actor's rights. One query."""
+    grants = (*actor.standing, *access.grants_of(session, actor.login))
+    if not actor.beyond:
+        grants = tuple(grant for grant in grants if grant.role is Role.USER)
+    return Rights(Person(actor.login, actor.user is not None), grants)
+
+
+def rights_of_user(session: Session, settings: Settings, login: str, known: bool) -> Rights:
+    """The rights that somebody else has when they call. ``known``: they have an entry among the users."""
+    given = standing(login, frozenset({Role.OPERATOR} if login in settings.operators else ()))
+    return Rights(Person(login, known), (*given, *access.grants_of(session, login)))
+
+
+@dataclass(frozen=True)
+class Hearing:
+    """Of whom an actor may hear that something has changed that is theirs."""
+
+    login: str
+    reservations: bool  #: of everybody's reservations
+    entries: bool  #: of everybody's entries and tokens
+    people: frozenset[str]  #: of all that these have reserved
+
+    def of(self, owner: str, reservation: bool) -> bool:
+        """Whether of this person's. What a role over images or computers lets them see, they only hear of by asking."""
+        mine = owner == self.login
+        return mine or (self.reservations or owner in self.people if reservation else self.entries)
+
+
+def hearing(session: Session, actor: Actor) -> Hearing:
+    """The actor's, at this moment."""
+    rights = rights_of(session, actor)
+    sees, keeps = rights.reach(Permission.SEE), rights.reach(Permission.KEEP)
+    return Hearing(actor.login, sees.everything, keeps.everything, access.people_in(session, sees.groups))

@@ -120,10 +120,10 @@ async def test_which_server(command: Command, lab: tuple[Server, Scripted]) -> N
     (await command("login")).one_line_error(2, "which server?")
     (await command("logout")).one_line_error(3, "there is no context")
     (await command("login", "http://lab.example.org")).one_line_error(3, "everybody on the way")
-    Contexts.own().put("campus", Context(url=at.url, via=("ip", "netns", "exec", "x"), identity_file="key"), "")
+    Contexts.own().put("campus", Context(url=at.url, network="x", identity_file="key"), "")
     assert (await command("login", "--token-stdin", stdin=TOKEN)).code == 0
     kept = Contexts.own().called("campus")
-    assert (kept.via, kept.identity_file, kept.login) == (("ip", "netns", "exec", "x"), "key", "alice")
+    assert (kept.network, kept.identity_file, kept.login) == ("x", "key", "alice")
     said = await command("login", "http://127.0.0.1:1", "--name", "campus", "--token-stdin", stdin=TOKEN)
     said.one_line_error(3, "the context campus is")
 

@@ -44,7 +44,7 @@ def audit(
     """Show who asked for what, and how it came out (operators).
 
     Every act is recorded before it is carried out, and kept for good. KNOWN BY says how the actor is known: account
-    (the local account), act_as (the setting), --as (the caller's claim).
+    (the local account of the management node), token, session, emergency.
 
     \b
     Examples:

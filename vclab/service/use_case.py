@@ -131,7 +131,7 @@ async def permitted(use_case: UseCase[Q, A], backend: Backend, actor: Actor, que
     if use_case.acts and Scope.ACT not in actor.scopes:
         raise Forbidden("this token may only read", "use one with the scope act")
     if use_case.rule is Rule.USERS and actor.user is None:
-        raise NotFound(f"{actor.login} is not a user of this lab", "use --as USER, or ask an operator to add you")
+        raise NotFound(f"{actor.login} is not a user of this lab", "ask an operator to add you, or use the token of somebody who is one")
     if use_case.rule is Rule.OPERATORS and not actor.operator:
         raise Forbidden(f"this is for operators, and {actor.login} is not one", "the setting `operators` names them")
     if use_case.rule is Rule.KEEPERS and not actor.keeps:

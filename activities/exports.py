@@ -12,6 +12,7 @@ from activities.captures import CaptureActivities, CaptureRecords
 from activities.computer_checks import CheckActivities, CheckRecords
 from activities.copies import CopyActivities, CopyRecords
 from activities.drivers import Drivers
+from activities.enquiries import EnquiryActivities
 from activities.evidence import EvidenceActivities
 from activities.failed_steps import FailedStepRecords
 from activities.fence import TenureFence
@@ -35,6 +36,8 @@ from activities.spares import SpareActivities
 from activities.steps import step_activities
 from activities.verified import VerifiedAccess
 from activities.watch import Watch
+from vclab.model.catalog import Endpoint
+from vclab.model.errors import Refused
 from vclab.settings import Live, Settings
 from vclab.store.engine import Store
 
@@ -102,6 +105,7 @@ def export(client: Client, settings: Settings, store: Store, drivers: Drivers, e
                 InspectionActivities(modules, fence, executor),
                 SpareActivities(guests, fence, verified),
                 GuestActivities(reach, fence, verified),
+                EnquiryActivities(_password(drivers), settings.installation, executor),
                 SiteReconciler(store, modules, reader.endpoints, settings.reconcile, executor, rules.health),
             ),
             *steps,
@@ -109,6 +113,17 @@ def export(client: Client, settings: Settings, store: Store, drivers: Drivers, e
         steps=[*steps, *activities_of(CopyActivities(modules, store, executor))],
         looks=activities_of(LookActivities(reach, fence, watch)),
     )
+
+
+def _password(drivers: Drivers) -> Callable[[Endpoint], str]:
+    """That of an endpoint, for where it is now. Raises ``Refused`` where a worker has no secrets: in tests."""
+
+    def password(endpoint: Endpoint) -> str:
+        if drivers.secrets is None:
+            raise Refused("this worker has no secrets")
+        return drivers.secrets.endpoint_password(endpoint)
+
+    return password
 
 
 def activities_of(*objects: object) -> list[Callable[..., Any]]:

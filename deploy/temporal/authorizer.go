@@ -43,12 +43,13 @@ var running = []string{"PollWorkflowTaskQueue", "RespondWorkflowTaskCompleted", 
 	"ListWorkflowExecutions", "CreateSchedule", "DescribeSchedule", "UpdateSchedule",
 	"ListSearchAttributes", "AddSearchAttributes", "DeleteWorkflowExecution"}
 
-// Acts are updates and starts, some of which are waited for (history), and one of which is hung up (cancel). No signal:
+// Acts are updates and starts, some of which are waited for (history), and one of which is hung up (cancel). An endpoint
+// is asked by an activity without a workflow, at its site, where its password can be opened. No signal:
 // that is how operators speak to a workflow past the API, and it would be nobody's.
 var acting = []string{"StartWorkflowExecution", "UpdateWorkflowExecution", "PollWorkflowExecutionUpdate",
 	"ExecuteMultiOperation", "QueryWorkflow", "DescribeWorkflowExecution", "GetWorkflowExecutionHistory",
 	"RequestCancelWorkflowExecution", "ListWorkflowExecutions", "CountWorkflowExecutions", "DescribeTaskQueue",
-	"DescribeSchedule", "ListSearchAttributes"}
+	"DescribeSchedule", "ListSearchAttributes", "StartActivityExecution", "PollActivityExecution"}
 
 // What only workers do: whoever answers their tasks decides what workflows believe.
 var workersOwn = []string{"Poll", "Respond", "RecordActivityTaskHeartbeat", "RecordWorkerHeartbeat", "ShutdownWorker"}

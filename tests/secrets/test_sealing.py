@@ -55,6 +55,9 @@ def test_what_a_user_is_shown_the_api_reads(root: SecretStore, tmp_path: Path) -
     worker, api = without(root, tmp_path, "site-default"), without(root, tmp_path, API)
     shown = worker.generate("tenure/vm01/1/login")
     assert api.get("tenure/vm01/1/login") == shown == worker.generate("tenure/vm01/1/login")
+    api.put("provider/uni/abc", "a refresh token")
+    with pytest.raises(SecretSealed):
+        worker.get("provider/uni/abc")
     worker.generate("tenure/vm01/1/root")
     with pytest.raises(SecretSealed):
         api.get("tenure/vm01/1/root")

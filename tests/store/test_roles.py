@@ -10,7 +10,7 @@ from tests.store import postgresql
 from tests.store.lab import HOUR, NOW
 from vclab.model.catalog import User
 from vclab.model.errors import Invalid, Refused, Unreachable
-from vclab.store import audit, catalog, forgetting, migrations, retention, roles
+from vclab.store import audit, catalog, feed, forgetting, migrations, retention, roles
 from vclab.store.engine import Store, open_store
 from vclab.store.link import Link
 from vclab.store.models import Base
@@ -117,8 +117,24 @@ def test_the_worker_can_forget_a_person(as_role: Store) -> None:
         assert table.name not in forgetting.THEIRS or "delete" in granted
 
 
+@pytest.mark.parametrize("as_role", ["api"], indirect=True)
+def test_the_api_reads_the_feed_and_cannot_write_it(as_role: Store) -> None:
+    end = feed.end(as_role)
+    as_role.run(lambda s: catalog.put_user(s, User("dora", 3009)))
+    assert [each.thing for each in feed.advance(as_role, end)] == ["dora"]
+    with pytest.raises(Unreachable, match="permission denied for table feed"):
+        as_role.run(lambda s: s.execute(sa.text("UPDATE feed SET thing = 'x'")))
+
+
 def test_the_reader_changes_nothing() -> None:
-    assert {rights.reader for rights in roles.TABLES.values()} <= {"read", ""}
+    granted = {verb for rights in roles.TABLES.values() for verb, _ in roles._RIGHT.findall(rights.reader)}
+    assert granted == {"read"}
+
+
+def test_only_the_api_reads_what_people_sign_in_with() -> None:
+    for table, column in (("tokens", "digest"), ("local_passwords", "hash"), ("pending_sign_ins", "verifier")):
+        for role in ("worker", "reader"):
+            assert not _granted(table, role, "read", column), (table, role)
 
 
 @pytest.mark.parametrize("as_role", ["api"], indirect=True)

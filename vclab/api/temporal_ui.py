@@ -11,7 +11,7 @@ import httpx
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse, StreamingResponse
 
-from vclab.api.operations import Authenticate
+from vclab.api.guard import Authenticate
 from vclab.model.errors import Refused, Unreachable
 from vclab.service.actor import Role
 from vclab.service.backend import Backend

@@ -29,6 +29,7 @@ LOADED = "loaded"  #: its signal to those: the computer's name; the store knows 
 
 CHECK = "Check"  #: the workflow that checks an idle computer
 POWER = "Power"  #: the workflow that switches a computer, or tells its power
+ASK_ENDPOINT = "ask_endpoint"  #: an activity without a workflow, on the queue of the endpoint's site
 INSPECTION = "Inspection"  #: the workflow that reads what hardware a computer has
 CAPTURE = "capture"  #: update
 REINSTALL = "reinstall"  #: update

@@ -33,7 +33,10 @@ def site_reader(site: str) -> str:
 
 
 def readers(reference: str, site: str) -> tuple[str, ...]:
-    """To whom a secret is sealed: the workers of its site; what a user is shown to the API too."""
+    """To whom a secret is sealed: the workers of its site; what a user is shown to the API too. What an identity
+    provider is asked by about its people (``provider/uni/…``): to the API only."""
+    if reference.startswith("provider/"):
+        return (API,)
     shown = reference.startswith("tenure/") and reference.endswith("/login")
     return (site_reader(site), API) if shown else (site_reader(site),)
 

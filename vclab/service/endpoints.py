@@ -42,7 +42,7 @@ class Wanted:
         """Whether the password must be given, where this certificate is shown. The one that is kept was entered for an
         address and a certificate, and is sealed to the workers of a site: it never goes anywhere else."""
         before = self.before
-        if self.password or before is None:
+        if self.password or before is None or not self.entry.url:  # what has no address is not logged in to
             return self.password
         entry = replace(self.entry, fingerprint=fingerprint)
         return (entry.url, entry.fingerprint, entry.site) != (before.url, before.fingerprint, before.site)
@@ -63,7 +63,7 @@ async def check(call: Call, question: Named) -> CheckedEndpoint:
     refuse_without_secrets(call)
     endpoint = await call.backend.read(lambda session: _known(session, question.name))
     _enquiry(endpoint)
-    answer = await _ask(call, endpoint, call.backend.secrets.endpoint_password(endpoint))
+    answer = await _ask(call, endpoint, None)
     await call.backend.write(lambda session: _remember(session, endpoint, answer))
     return _checked(endpoint, answer)
 
@@ -243,11 +243,11 @@ async def _kept(call: Call, wanted: Wanted, question: Given) -> CheckedEndpoint:
         return _checked(await _put(call, entry, wanted.before), None)
     if wanted.confirm:
         entry = replace(entry, fingerprint=confirmed(entry.url, await _certificate(entry), question.fingerprint))
-    password = _password(call, replace(wanted, entry=entry), question)
+    password = _password(replace(wanted, entry=entry), question)
     answer = await _ask(call, entry, password)
     if answer.mistakes:
         raise Refused("; ".join(answer.mistakes))
-    if question.password is None:
+    if password is None:
         kept = await _put(call, entry, wanted.before)
     else:
         kept = await _put_both(call, entry, password, wanted.before)
@@ -255,12 +255,13 @@ async def _kept(call: Call, wanted: Wanted, question: Given) -> CheckedEndpoint:
     return _checked(kept, answer)
 
 
-def _password(call: Call, wanted: Wanted, question: Given) -> str:
+def _password(wanted: Wanted, question: Given) -> str | None:
+    """That which was given; None: the one that is kept. Raises ``Invalid`` when it must be given."""
     if question.password is not None and question.password.get_secret_value():
         return question.password.get_secret_value()
     if wanted.needs_password(wanted.entry.fingerprint):
         raise Invalid("there is no password", "type it at the terminal, or put it into standard input (< file)")
-    return call.backend.secrets.endpoint_password(wanted.entry)
+    return None
 
 
 async def _put_both(call: Call, entry: model.Endpoint, password: str, before: model.Endpoint | None) -> model.Endpoint:
@@ -309,8 +310,11 @@ def confirmed(where: str, shown: str, fingerprint: str | None, by: str = "--fing
     return shown
 
 
-async def _ask(call: Call, endpoint: model.Endpoint, password: str) -> Answer:
+async def _ask(call: Call, endpoint: model.Endpoint, password: str | None) -> Answer:
+    """With this password; None: with the one that is kept."""
     images = [each for each in await call.backend.read(catalog.images) if each.module == endpoint.module]
+    if password is None:
+        return await masters.ask_with_kept_password(call.backend, endpoint, images)
     return await masters.ask(call.backend, endpoint, password, images)
 
 

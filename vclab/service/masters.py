@@ -4,13 +4,16 @@ import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from pydantic import TypeAdapter
 from sqlalchemy.orm import Session
 
 from vclab.model.catalog import Endpoint, Image
+from vclab.model.enquiries import AskEndpoint
 from vclab.model.errors import Invalid, Refused, VclabError
 from vclab.model.typed import near, quoted
 from vclab.provisioning.enquiry import Answer
 from vclab.provisioning.kind import Kind
+from vclab.secrets.references import SecretSealed
 from vclab.service import module_data
 from vclab.service.backend import Backend
 from vclab.store import catalog, copies
@@ -47,6 +50,17 @@ def seen(session: Session, image: Image, masters: Masters) -> None:
         copies.seen(session, image, endpoint, storages, now)
 
 
+async def ask_with_kept_password(backend: Backend, endpoint: Endpoint, images: list[Image]) -> Answer:
+    """Log in to an endpoint with the password that is kept for it, and look. Where it can't be opened, a worker of its
+    site does. Raises ``Refused``, ``Unreachable``, ``SecretMissing``."""
+    try:
+        password = backend.secrets.endpoint_password(endpoint)
+    except (SecretSealed, PermissionError):
+        asked = AskEndpoint(endpoint, tuple(images))
+        return TypeAdapter(Answer).validate_json(await (await backend.reservations()).ask_endpoint(asked))
+    return await ask(backend, endpoint, password, images)
+
+
 async def ask(backend: Backend, endpoint: Endpoint, password: str, images: list[Image]) -> Answer:
     """Log in to an endpoint and look. Raises ``Refused``, ``Unreachable``."""
     kind = module_data.kind_of(endpoint.module)
@@ -66,10 +80,7 @@ async def _ask_all(backend: Backend, image: Image, endpoints: list[Endpoint]) ->
     found, missing, failed = dict[str, frozenset[str]](), {}, {}
     for endpoint in endpoints:
         try:
-            password = backend.secrets.endpoint_password(endpoint)
-            answer = await ask(backend, endpoint, password, [image])
-        except PermissionError:
-            failed[endpoint.name] = "you can't read its password"
+            answer = await ask_with_kept_password(backend, endpoint, [image])
         except VclabError as error:
             failed[endpoint.name] = error.message
         else:

@@ -90,6 +90,28 @@ TABLES: Mapping[str, Rights] = {
     "keyed_acts": Rights(
         worker="read change(actor, key, asked, intent, reservation, answer) delete", api=ALL, reader=""
     ),
+    # Who people are, and what they sign in with: digests and hashes, which only the API reads. The worker forgets them.
+    "provider_accounts": Rights(
+        worker="read change(provider, subject, user, called, groups, refresh_ref) delete",
+        api=ALL,
+        reader="read(provider, subject, user, called, created_at, confirmed_at, gone_at)",
+    ),
+    "tokens": Rights(
+        worker="read(id, kind, user, provider, subject, mfa, name, scopes, created_at, created_from, expires_at, "
+        "used_at, ended_at, why_ended) "
+        "change(kind, user, provider, subject, name, scopes, created_from, why_ended) delete",
+        api=ALL,
+        reader="read(id, kind, user, provider, mfa, name, scopes, created_at, expires_at, used_at, ended_at)",
+    ),
+    "local_passwords": Rights(
+        worker="read(user, changed_at) change(user) delete", api=ALL, reader="read(user, changed_at)"
+    ),
+    "device_codes": Rights(
+        worker="read change(name, scopes, address, user, provider, subject) delete", api=ALL, reader=""
+    ),
+    "emergency_codes": Rights(worker="read change(made_by, used_from)", api=ALL, reader=""),
+    "pending_sign_ins": Rights(worker="read(digest, provider, expires_at) delete", api=ALL, reader=""),
+    "sign_in_attempts": Rights(worker="read change(key) delete", api=ALL),
     "alembic_version": Rights(worker="read", api="read"),
 }
 
@@ -196,10 +218,15 @@ def _granted(prefix: str, role: str, table: str, rights: Rights) -> Iterator[str
     name, adds = _name(prefix, role), False
     for verb, columns in _RIGHT.findall(rights.of(role)):
         adds = adds or verb == "add"
-        only = f" ({columns})" if columns else ""
+        only = f" ({', '.join(_quoted(columns))})" if columns else ""
         yield f"GRANT {_VERBS[verb]}{only} ON {table} TO {name}"
     if adds:
         yield _sequence(table, name)
+
+
+def _quoted(columns: str) -> Iterator[str]:
+    """ "user" is a word of SQL."""
+    return (f'"{column.strip()}"' for column in columns.split(","))
 
 
 def _sequence(table: str, name: str) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
@@ -10,10 +11,12 @@ from datetime import timedelta
 from functools import cache
 from typing import Any, TypeVar
 
+import temporalio.exceptions
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, DescribeTaskQueueRequest
 from temporalio.client import (
+    ActivityFailureError,
     Client,
     WithStartWorkflowOperation,
     WorkflowExecutionStatus,
@@ -22,12 +25,13 @@ from temporalio.client import (
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
-from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.common import RetryPolicy, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import ActivityError, ApplicationError, WorkflowAlreadyStartedError
 from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 from temporalio.service import RPCError, RPCStatusCode
 
 from vclab.model import messages
+from vclab.model.enquiries import AskEndpoint
 from vclab.model.errors import NotFound, Refused, Unreachable, VclabError
 from vclab.model.inspections import Inspected
 from vclab.model.life import ReservationInput
@@ -284,6 +288,26 @@ class Reservations:
 
         return await self._call(ask, POWER_SECONDS + message.soft_seconds + message.listen_seconds)
 
+    async def ask_endpoint(self, message: AskEndpoint) -> str:
+        """Have a worker of its site log in to an endpoint and look; what it reports, as JSON. Raises ``Refused``, and
+        ``Unreachable`` when the endpoint, or a worker there, does not answer."""
+
+        async def ask() -> str:
+            answer: str = await self._client.execute_activity(
+                messages.ASK_ENDPOINT,
+                message,
+                id=f"ask-{message.endpoint.name}-{secrets.token_hex(8)}",
+                task_queue=site_queue(message.endpoint.site),
+                result_type=str,
+                start_to_close_timeout=timedelta(seconds=ANSWER_SECONDS),
+                schedule_to_close_timeout=timedelta(seconds=ANSWER_SECONDS),
+                retry_policy=RetryPolicy(maximum_attempts=1),
+                summary=f"Ask {message.endpoint.name} for an administrator",
+            )
+            return answer
+
+        return await self._call(ask, ANSWER_SECONDS + 5.0)
+
     async def hang_up(self, computer: str) -> None:
         """Have nobody listen to a computer's console any more; waits until that is so. Harmless when nobody does."""
         handle = self._client.get_workflow_handle(console_workflow(computer))
@@ -419,7 +443,7 @@ class Reservations:
         try:
             async with asyncio.timeout(timeout):  # asyncio.wait_for of Python 3.11 may lose a cancellation
                 return await call()
-        except (WorkflowUpdateFailedError, WorkflowFailureError) as error:
+        except (WorkflowUpdateFailedError, WorkflowFailureError, ActivityFailureError) as error:
             raise _refusal(error) from None
         except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
             raise Unreachable(
@@ -444,7 +468,7 @@ async def _let_go(started: Awaitable[object]) -> None:
         start.exception()
 
 
-def _refusal(error: WorkflowUpdateFailedError | WorkflowFailureError) -> Exception:
+def _refusal(error: WorkflowUpdateFailedError | WorkflowFailureError | ActivityFailureError) -> Exception:
     cause = error.cause
     if isinstance(cause, ActivityError) and cause.cause is not None:
         cause = cause.cause  # its record failed
@@ -454,6 +478,8 @@ def _refusal(error: WorkflowUpdateFailedError | WorkflowFailureError) -> Excepti
         if cause.type == "Unreachable":
             return Unreachable(cause.message)
         return Refused(cause.message)
+    if isinstance(cause, temporalio.exceptions.TimeoutError):
+        return Unreachable("no worker of its site has answered", "`vclab status` shows whether one runs")
     return Refused(short(cause))
 
 

@@ -336,7 +336,6 @@ class Settings(BaseSettings):
     management_addresses: tuple[str, ...] = ()  #: private addresses or prefixes that computers always let in
     tenant_networks: tuple[Network, ...] = ()  #: that users' computers are in; a BMC in one of them is warned of
     dhcp_leases: Path | None = None  #: dnsmasq's lease file of the private network
-    act_as: str = ""  #: who the command line acts as when the login name is not a user
     operators: tuple[str, ...] = ()
     connect_from: dict[str, tuple[Network, ...]] = {}
     """By role ("user"): the prefixes that `vclab connect --from` may name. Whoever has a role that is not here may name

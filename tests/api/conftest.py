@@ -7,11 +7,12 @@ import httpx
 import pytest
 from fastapi import Request
 
+from tests.believing import believed
 from tests.service.conftest import Lab, lab, seeded
 from vclab.api.app import make_app
 from vclab.model.errors import Unauthenticated
 from vclab.service.actor import Actor
-from vclab.service.authentication import Account, authenticate
+from vclab.service.authentication import Account
 from vclab.service.backend import Backend
 
 __all__ = ["lab", "seeded"]
@@ -24,7 +25,7 @@ async def by_name(backend: Backend, request: Request) -> Actor:
     login = request.headers.get("authorization", "").removeprefix("Bearer ")
     if not login:
         raise Unauthenticated("who are you?")
-    return await authenticate(backend, Account("root"), login)
+    return await believed(backend, Account("root"), login)
 
 
 @pytest.fixture

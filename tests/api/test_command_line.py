@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from tests.api.serving import serving, token_of
+from tests.believing import believed
 from tests.cli.conftest import Said
 from tests.service.conftest import Lab
 from vclab.cli.app import run
@@ -24,7 +25,7 @@ from vclab.model.errors import Forbidden, Refused
 from vclab.model.people import LOCAL, SignedIn
 from vclab.service import sign_in
 from vclab.service.actor import Actor, Authentication, Role
-from vclab.service.authentication import Account, authenticate
+from vclab.service.authentication import Account
 from vclab.service.use_case import perform
 
 Command = Callable[..., Any]
@@ -54,7 +55,7 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Captu
 
 async def with_browser(lab: Lab, login: str) -> Actor:
     """Somebody who has signed in with a browser."""
-    user = (await authenticate(lab.backend, Account("root"), login)).user
+    user = (await believed(lab.backend, Account("root"), login)).user
     roles = frozenset({Role.USER})
     return Actor(login, roles, Authentication.SESSION, user=user, signed_in=SignedIn(login, LOCAL))
 

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 import uvicorn
 from fastapi import Request
 
+from tests.believing import believed
 from tests.service.conftest import Lab, lab, seeded
 from vclab.api import feed as api_feed
 from vclab.api.app import PREFIX, make_app
@@ -32,7 +33,7 @@ from vclab.model.errors import NotFound, Refused, VclabError
 from vclab.model.states import Ending
 from vclab.service import live_looks
 from vclab.service.actor import Actor
-from vclab.service.authentication import Account, authenticate
+from vclab.service.authentication import Account
 from vclab.service.backend import Backend
 from vclab.service.looks import look_at
 from vclab.store import catalog, feed, models, reservations
@@ -56,7 +57,7 @@ class People:
         login = request.headers.get("authorization", "").removeprefix("Bearer ")
         if login in self.out:
             raise Signs("this token is not known")
-        return await authenticate(backend, Account("root"), login)
+        return await believed(backend, Account("root"), login)
 
 
 @dataclass
@@ -272,7 +273,7 @@ async def until_look(told: AsyncIterator[Told]) -> Mapping[str, Any]:
 
 async def test_other_peoples_reservations_are_not_there(lab: Lab, url: str) -> None:
     streams = api_feed.Streams(lab.backend, People(set()).actor_of)
-    bob = await authenticate(lab.backend, Account("root"), "bob")
+    bob = await believed(lab.backend, Account("root"), "bob")
     with pytest.raises(NotFound, match="there is no reservation"):
         await streams.watched(bob, [lab.reserved("alice").id])
 

@@ -33,7 +33,6 @@ from vclab.temporal.client import quiet
 SETTINGS = """
 database = "sqlite:///{folder}/vclab.db"
 secrets_dir = "{folder}/secrets"
-act_as = "alice"
 operators = ["olga"]
 temporal.address = "{address}"
 limits.shortest = 60

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from typer.core import TyperOption
 
+from tests import believing
 from tests.cli.conftest import Command, log_in
 from vclab.cli.lazy import MAY_BE_EMPTY, Later
 from vclab.cli.verbs import NOUNS, VERBS
@@ -199,13 +200,20 @@ def test_near_names_are_proposed(vclab: Command, store: Path) -> None:
     vclab("lsit").one_line_error(2, "Did you mean 'list'?")
 
 
-def test_root_is_never_a_user(vclab: Command, store: Path, installation: Path) -> None:
-    vclab("--as", "root", "list").one_line_error(4, "there is no user 'root'")
-    installation.write_text(installation.read_text().replace('act_as = "alice"', ""))
-    vclab("list").one_line_error(4, "root is not a user of this lab; use --as USER")
+def test_nobody_is_believed(vclab: Command, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a server the account that keeps the secrets acts, as itself; whoever is named needs a token."""
+    monkeypatch.setattr("vclab.cli.client.make_client", believing.REAL)
+    assert vclab("computer", "list").code == 0
+    vclab("list").one_line_error(4, "root is not a user of this lab")
+    for name in ("alice", "olga", "root"):
+        vclab("--as", name, "list").one_line_error(3, f"there is no token of {name} here")
+        vclab("user", "add", "dora", "--as", name).one_line_error(3, f"there is no token of {name} here")
+    monkeypatch.setattr("vclab.service.authentication.may_write", lambda folder: False)
+    for words in (("images",), ("list",), ("user", "add", "dora")):
+        vclab(*words).one_line_error(3, "root has not logged in at a server", "vclab login URL")
 
 
-def test_the_login_name_goes_before_the_setting(vclab: Command, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_account_that_is_a_user_acts_as_itself(vclab: Command, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log_in(monkeypatch, "bob")
     vclab("list", "--everyone").one_line_error(3, "bob sees no other people")
     assert vclab("--as", "olga", "list", "--everyone").code == 0

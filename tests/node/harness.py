@@ -15,7 +15,7 @@ from typing import Any
 
 from temporalio.client import Client
 
-from tests.labfixture import VCLAB, Ran, eventually, run
+from tests.labfixture import Ran, eventually, run
 from tests.secret_store import secret_store
 from tests.temporal_server import free_ports
 from vclab.lab import tools
@@ -24,13 +24,14 @@ from vclab.model.catalog import Endpoint, IdentityPool, Image, User
 from vclab.store import catalog
 from vclab.store.engine import Store, open_store
 
+COMMAND = (sys.executable, "-m", "tests.believing")
+"""The command line, which does here itself what a server would do for it, as whom it is told."""
 PATIENCE = 90.0
 """Seconds that anything may take on a busy machine."""
 
 SETTINGS = """
 database = "{database}"
 secrets_dir = "{disk}/secrets"
-act_as = "alice"
 operators = ["olga"]
 temporal.address = "{address}"
 limits.at_once = 5
@@ -123,19 +124,24 @@ class Node:
         """The environment in which the command line uses this node. Compiled modules are kept, as by people."""
         kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         compiled = str(self.folder.parent / "compiled")
-        own = {"VCLAB_CONFIG": str(self.settings_file), "COLUMNS": "200", "PYTHONPYCACHEPREFIX": compiled}
+        own = {
+            "PYTHONPATH": str(Path(__file__).parents[2]),
+            "VCLAB_CONFIG": str(self.settings_file),
+            "COLUMNS": "200",
+            "PYTHONPYCACHEPREFIX": compiled,
+        }
         return kept | own | self.environment
 
     def vclab(self, *words: str, check: bool = True, typed: str = "") -> Ran:
         """Run the command line. With ``check``, exit codes other than 0 fail the test."""
-        ran = run(str(VCLAB), *words, env=self.env, timeout=120, typed=typed)
+        ran = run(*COMMAND, *words, env=self.env, timeout=120, typed=typed)
         assert not check or ran.returncode == 0, ran
         return ran
 
     def in_background(self, *words: str) -> "subprocess.Popen[str]":
         """The command line, not waited for."""
         pipes: Mapping[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        return subprocess.Popen([str(VCLAB), *words], env=self.env, text=True, **pipes)
+        return subprocess.Popen([*COMMAND, *words], env=self.env, text=True, **pipes)
 
     def reserve(self, *words: str) -> str:
         """``vclab reserve fake-1 --for 1h``; the id."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.believing import believed
 from tests.secret_store import secret_store
 from tests.store.lab import RULES, inventory, seed
 from vclab.client.protocol import Client
@@ -26,7 +27,7 @@ from vclab.model.retention import Forget, Forgotten
 from vclab.model.revisions import Wanted
 from vclab.model.rules import Rules
 from vclab.service.actor import Actor, Authentication
-from vclab.service.authentication import Account, authenticate
+from vclab.service.authentication import Account
 from vclab.service.backend import Backend
 from vclab.service.client import InProcess
 from vclab.settings import Settings
@@ -138,7 +139,7 @@ class Lab:
         """A client that acts as ``as_user``, or as a local account."""
 
         async def who(backend: Backend) -> Actor:
-            return await authenticate(backend, account or Account("root", keeps_secrets=True), as_user)
+            return await believed(backend, account or Account("root", keeps_secrets=True), as_user)
 
         nobody = Actor("nobody", frozenset(), Authentication.ACCOUNT)
         return InProcess(self.backend, who, nobody)

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import pytest
 from sqlalchemy.orm import Session
 
+from tests.believing import believed
 from tests.service.conftest import Lab
 from vclab.client.protocol import Client
 from vclab.contract import USE_CASES, acts
@@ -22,7 +23,7 @@ from vclab.model.reservations import ReservationView, ReserveRequest
 from vclab.model.states import Ending
 from vclab.service.actor import Actor, Authentication, Role
 from vclab.service.acts import LOOK
-from vclab.service.authentication import Account, authenticate
+from vclab.service.authentication import Account
 from vclab.service.backend import Backend
 from vclab.service.client import InProcess
 from vclab.store import intents, reservations
@@ -303,7 +304,7 @@ def seen_at(lab: Lab, address: str, *roles: Role) -> Client:
     """Alice's client, as a server sees it."""
 
     async def who(backend: Backend) -> Actor:
-        known = await authenticate(backend, Account("root"), "alice")
+        known = await believed(backend, Account("root"), "alice")
         return replace(known, address=address, roles=frozenset(roles or known.roles))
 
     return InProcess(lab.backend, who, Actor("nobody", frozenset(), Authentication.ACCOUNT))

@@ -58,7 +58,7 @@ def audit(
 
     Every act is recorded before it is carried out, and every attempt to do what one may not. Nobody can change that;
     it is deleted after `retention.audit` days. KNOWN BY says how the actor is known: token, session (of a browser),
-    account (the local account), act_as (the setting), --as (the caller's claim); and FROM from which address.
+    account (the local one of the management node), emergency; and FROM from which address.
     A time without a date is its last occurrence.
 
     \b

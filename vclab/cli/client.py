@@ -31,7 +31,7 @@ def client_of(context: typer.Context, as_user: str = "") -> Client:
 def server_of(context: typer.Context, as_user: str = "") -> Chosen | None:
     """The server that a verb talks to, if there is one. Raises as ``chosen``."""
     root = context.find_object(Root) or Root()
-    return _server(as_user or root.as_user, root.context)
+    return server_called(as_user or root.as_user, root.context)
 
 
 def make_client(as_user: str = "", named: str = "") -> Client:
@@ -39,17 +39,19 @@ def make_client(as_user: str = "", named: str = "") -> Client:
 
     Raises as ``chosen``; ``Refused`` when there is no server, and no installation here.
     """
-    if server := _server(as_user, named):
+    if server := server_called(as_user, named):
         from vclab.client.http import Http
         from vclab.client.place import enter
 
         if server.context.network:
             enter(server.context.network)
         return Http(server, Progress())
-    return _in_process(as_user)
+    if as_user:
+        raise Refused(f"there is no token of {as_user} here", "`vclab login URL` gets one; --as names its context")
+    return _as_this_account()
 
 
-def _server(as_user: str, named: str) -> Chosen | None:
+def server_called(as_user: str, named: str) -> Chosen | None:
     """Whose token it is says who one is: ``--as`` is the context of that name. Raises as ``chosen``."""
     if as_user and not named and (chosen() or as_user in Contexts.own().all()):
         return chosen(as_user)
@@ -69,11 +71,14 @@ async def zone_for(client: Client) -> ZoneInfo:
     return zone_of((await client.call(me, Nothing())).zone)
 
 
-# --- without a server: until the embedded lab gives its people tokens; then all of this goes --------------------------
+# --- on the management node, without a server: how the first users and endpoints of an installation are entered -------
 
 
-def _in_process(as_user: str) -> Client:
-    """Calls use cases itself, as ``as_user``, or as the account that runs it. Raises ``Refused`` for bad settings."""
+def _as_this_account() -> Client:
+    """Calls use cases itself, as the account that runs it: the one that keeps the secrets, such as root.
+
+    Raises ``Refused`` for everybody else, and for bad settings.
+    """
     if find_spec("vclab.service") is None:
         raise Refused("no server is known here", "run `vclab login URL`")
     from vclab.service.authentication import authenticate, local_account, unknown
@@ -82,11 +87,13 @@ def _in_process(as_user: str) -> Client:
 
     backend = Backend(_settings())
     account = local_account(backend.settings.secrets_dir)
+    if not account.keeps_secrets:
+        raise Refused(f"{account.login} has not logged in at a server", "run `vclab login URL`")
 
     async def who(backend: "Backend") -> "Actor":
-        return await authenticate(backend, account, as_user)
+        return await authenticate(backend, account)
 
-    return InProcess(backend, who, unknown(backend, account), Progress())
+    return InProcess(backend, who, unknown(account), Progress())
 
 
 def _settings() -> "Settings":

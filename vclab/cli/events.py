@@ -8,6 +8,8 @@ from vclab.cli.tables import Column, Fit
 from vclab.cli.times import clock
 from vclab.contract.events import Event
 
+USUAL = ("token", "session", "account")
+"""How it is usually known who acts."""
 COLUMNS = (Column("WHEN"), Column("WHO"), Column("WHAT"), Column("DETAIL", fit=Fit.FOLD))
 
 
@@ -20,10 +22,10 @@ def tell(events: Iterable[Event], zone: ZoneInfo) -> None:
 
 
 def _row(event: Event, zone: ZoneInfo) -> tuple[str, str, str, str]:
-    """Whose reservation it is, is said when somebody else acted; how that is known, when it is only a claim."""
+    """Whose reservation it is, is said when somebody else acted; how that is known, when it is not as usual."""
     who = event.who
     if event.for_user and event.authentication and event.for_user != event.who:
         who += f" for {event.for_user}"
-    if event.authentication and event.authentication != "account":
+    if event.authentication and event.authentication not in USUAL:
         who += f" ({event.authentication})"
     return clock(event.at, zone), who, event.what, event.detail or ""

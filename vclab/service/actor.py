@@ -15,8 +15,6 @@ class Authentication(StrEnum):
     """How it is known who calls."""
 
     ACCOUNT = "account"  #: the login name of the local account that runs the command
-    SETTING = "act_as"  #: the setting ``act_as``
-    CLAIM = "--as"  #: the caller says so; whoever can read the settings can
     TOKEN = "token"
     SESSION = "session"  #: a browser's, by its cookie
     EMERGENCY = "emergency"  #: the one-time code that somebody with root rights has made

@@ -1,4 +1,4 @@
-"""Who calls on this machine. Anybody who can read the settings is believed; the API server will not believe them."""
+"""Who calls on the management node itself, past the API: the account that keeps the secrets, as itself."""
 
 import os
 import pwd
@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vclab.model.catalog import User
-from vclab.model.errors import NotFound
-from vclab.model.typed import near, quoted
 from vclab.service.actor import Actor, Authentication, Role
 from vclab.service.backend import Backend
 from vclab.store import catalog
@@ -22,41 +20,23 @@ class Account:
     keeps_secrets: bool = False  #: may write where the secrets are
 
 
-async def authenticate(backend: Backend, account: Account, as_user: str = "") -> Actor:
-    """Who acts: ``as_user``, else the account if it is a user or an operator, else ``act_as`` of the settings.
-
-    Raises ``NotFound`` for an unknown user. Before ``act_as`` has an entry, who keeps the secrets acts as the account:
-    a new installation has no users yet.
-    """
-    settings = backend.settings
-    logins = {as_user, account.login, settings.act_as} - {"", "root"}
-    users = await backend.read(lambda session: catalog.users_called(session, logins))
-    if as_user:
-        if as_user not in users:
-            others = [user.login for user in await backend.read(catalog.users) if user.login != "root"]
-            raise NotFound(f"there is no user {quoted(as_user)}{near(as_user, others)}")
-        return _actor(backend, users[as_user], as_user, Authentication.CLAIM, account)
-    if settings.act_as and account.login not in {*users, *settings.operators}:
-        if settings.act_as in users:
-            return _actor(backend, users[settings.act_as], settings.act_as, Authentication.SETTING, account)
-        if not account.keeps_secrets:
-            missing = f"the settings say act_as = {quoted(settings.act_as)}, but there is no such user"
-            raise NotFound(missing, "use --as USER")
-    return _actor(backend, users.get(account.login), account.login, Authentication.ACCOUNT, account)
+async def authenticate(backend: Backend, account: Account) -> Actor:
+    """The account that runs the command, and nobody else. It need not be a user: a new installation has none."""
+    users = await backend.read(lambda session: catalog.users_called(session, {account.login} - {"root"}))
+    return acting(backend, users.get(account.login), account)
 
 
-def unknown(backend: Backend, account: Account) -> Actor:
-    """Who calls, as far as the account and the settings tell: the store was not asked."""
-    return _actor(backend, None, account.login, Authentication.ACCOUNT, account)
+def unknown(account: Account) -> Actor:
+    """Who calls, as far as the account tells: the store was not asked."""
+    return Actor(account.login, frozenset(), Authentication.ACCOUNT, account.login)
 
 
-def _actor(backend: Backend, user: User | None, login: str, how: Authentication, account: Account) -> Actor:
-    operators = backend.settings.operators
+def acting(backend: Backend, user: User | None, account: Account) -> Actor:
+    """An account, with its entry among the users, if it has one."""
     roles = {Role.USER} if user else set()
-    roles |= {Role.OPERATOR} if login in operators else set()
-    if how is not Authentication.CLAIM:  # what root may do, nobody else who is named may
-        roles |= {Role.ADMINISTRATOR} if account.keeps_secrets else set()
-    return Actor(login, frozenset(roles), how, account.login, user)
+    roles |= {Role.OPERATOR} if account.login in backend.settings.operators else set()
+    roles |= {Role.ADMINISTRATOR} if account.keeps_secrets else set()
+    return Actor(account.login, frozenset(roles), Authentication.ACCOUNT, account.login, user)
 
 
 def local_account(secrets: Path) -> Account:

@@ -167,7 +167,7 @@ async def permitted(use_case: UseCase[Q, A], backend: Backend, actor: Actor, que
     if use_case.acts and Scope.ACT not in actor.scopes:
         raise Forbidden("this token may only read", "use one with the scope act")
     if rule.users and actor.user is None:
-        raise NotFound(f"{actor.login} is not a user of this lab", "use --as USER, or ask an operator to add you")
+        raise NotFound(f"{actor.login} is not a user of this lab", "ask an operator to add you")
     if rule.permission is None:
         return call
     if use_case.about_reservation:

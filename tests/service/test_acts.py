@@ -97,7 +97,7 @@ async def test_the_intent_is_recorded_before_the_message_and_says_all_that_it_sa
         assert message.intent == intent.id
         assert intent.arguments.items() >= arguments.items()
         assert (intent.actor, intent.for_user, intent.subject) == ("olga", "alice", view.id)
-        assert (intent.authentication, intent.operator, intent.outcome) == ("--as", True, Outcome.DONE)
+        assert (intent.authentication, intent.operator, intent.outcome) == ("account", True, Outcome.DONE)
     assert lab.intents()[1].asks_for(Verb.REBOOT, view.id, {"hard": True})
     assert not lab.intents()[1].asks_for(Verb.REBOOT, view.id, {"hard": False})
 

@@ -19,7 +19,7 @@ from vclab.model.intents import Verb
 from vclab.model.messages import workflow_id
 from vclab.model.retention import Forget, Forgotten, Swept
 from vclab.settings import Settings
-from vclab.store import feed, forgetting, intents, removals, retention
+from vclab.store import feed, forgetting, intents, keyed_acts, removals, retention
 from vclab.store.engine import Store
 from vclab.store.forgetting import Known
 
@@ -40,6 +40,7 @@ class RetentionActivities:
         with failures():
             async with heartbeating(unfenced):
                 now, kept = datetime.now(UTC), self._settings().retention.periods()
+                await asyncio.to_thread(self._store.run, partial(keyed_acts.forget, now=now))
                 return Swept(
                     audit=await self._all(partial(retention.sweep_audit, now=now), now - kept.audit),
                     loads=await self._all(partial(retention.sweep_loads, now=now), now - kept.loads),

@@ -20,6 +20,7 @@ def register(app: typer.Typer) -> None:
     bench.command("images")(images)
     bench.command("capture")(capture)
     bench.command("metal")(metal)
+    bench.command("api")(api)
     app.add_typer(bench, name="bench")
 
 
@@ -245,6 +246,44 @@ def metal(
     goals = {goal.figure: (str(goal), "yes" if met else "NO") for goal, met in found.goals}
     rows = [(name, f"{value:,}", *goals.get(name, ("", ""))) for name, value in found.figures.items()]
     table(("figure", "measured", "goal", "met"), rows, right=("measured",))
+
+
+def api(
+    reservations: Annotated[
+        int, typer.Option("--reservations", metavar="N", min=100, help="So many are in the store.")
+    ] = 10_000,
+    lists: Annotated[int, typer.Option("--lists", metavar="N", min=20, help="So many are asked for.")] = 400,
+    starts: Annotated[int, typer.Option("--starts", metavar="N", min=1, help="Runs of `vclab list`.")] = 15,
+    at_once: Annotated[int, typer.Option("--at-once", metavar="N", min=1, help="So many reserve at one time.")] = 200,
+    rounds: Annotated[int, typer.Option("--rounds", metavar="N", min=1, help="So often.")] = 2,
+    json: Json = False,
+) -> None:
+    """Measure the API: lists, a run of the command line, and many who reserve at once, beside the service layer.
+
+    It starts a Temporal server, a worker and an API server of its own, and needs neither root nor a lab.
+
+    \b
+    Examples:
+      vclab bench api --json
+      vclab bench api --reservations 1000 --lists 50 --starts 3 --at-once 20 --rounds 1
+    """
+    from benchmarks import api as bench
+    from vclab.cli.output import fields, say_json
+
+    found = bench.measure(reservations, lists, starts, at_once, rounds)
+    if json:
+        say_json(asdict(found))
+        return
+    fields(
+        [
+            ("A list", f"{found.list_p50_ms:.1f} ms (p95 {found.list_p95_ms:.1f}), {reservations} reservations there"),
+            ("Of everybody", f"p95 {found.list_everyone_p95_ms:.1f} ms for the first part"),
+            ("vclab list", f"{found.cli_cold_start_ms:.0f} ms (processor {found.cli_cold_start_cpu_ms:.0f})"),
+            ("Python alone", f"{found.python_start_ms:.0f} ms"),
+            ("Reserve", f"{found.reserve_p50_ms:.0f} ms (p95 {found.reserve_p95_ms:.0f}), {at_once} at once"),
+            ("Without HTTP", f"{found.service_reserve_p50_ms:.0f} ms (p95 {found.service_reserve_p95_ms:.0f})"),
+        ]
+    )
 
 
 def looks(

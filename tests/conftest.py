@@ -20,7 +20,9 @@ FIRST = (
 HEAVY = (
     *("stack/", "lab/", "node/", "guests/", "power/", "provisioning/", "workflows/"),
     *("store/test_processes.py", "store/test_machine.py", "fake/test_bench.py", "activities/test_clock.py"),
+    *("api/test_server.py", "api/test_faults.py", "api/test_schema.py"),
     *("imaging/", "library/test_allocation.py", "secrets/test_rotation.py", "deploy/test_distribution.py"),
+    *("sign_in/test_provider.py", "sign_in/test_browser.py"),
     *("netboot/test_boot.py", "netboot/test_dnsmasq.py", "netboot/test_environment.py"),
     *("cli/test_acts.py", "cli/test_scheduled.py", "cli/test_handing_out.py", "cli/test_doctor.py"),
 )

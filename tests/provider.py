@@ -56,7 +56,7 @@ class Process:
 class Provider:
     """Both servers."""
 
-    def __init__(self, folder: Path, clients: Sequence[Client] = (CLIENT,)) -> None:
+    def __init__(self, folder: Path, clients: Sequence[Client]) -> None:
         number = os.getpid()
         host = f"127.80.{number >> 8 & 255}.{number & 255}"
         self.directory = Directory(folder / "ldap", host, "directory-password")

@@ -9,7 +9,7 @@ from fastapi import Request
 
 from tests.service.conftest import Lab, lab, seeded
 from vclab.api.app import make_app
-from vclab.api.problems import ApiError
+from vclab.model.errors import Unauthenticated
 from vclab.service.actor import Actor
 from vclab.service.authentication import Account, authenticate
 from vclab.service.backend import Backend
@@ -23,7 +23,7 @@ async def by_name(backend: Backend, request: Request) -> Actor:
     """Who asks is who they say they are."""
     login = request.headers.get("authorization", "").removeprefix("Bearer ")
     if not login:
-        raise ApiError("unauthenticated", "who are you?")
+        raise Unauthenticated("who are you?")
     return await authenticate(backend, Account("root"), login)
 
 

@@ -1,10 +1,13 @@
 """The command line against the server itself: signing in, what a person may, tokens for programs."""
 
 import asyncio
+import io
 from collections.abc import AsyncIterator, Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.api.serving import serving, token_of
@@ -100,6 +103,34 @@ async def test_tokens_for_programs(lab: Lab, url: str, command: Command, tmp_pat
     assert "ended" in (await command("token", "list")).out
     assert (await command("logout")).code == 0
     (await command("list")).one_line_error(3, f"run `vclab login {url}`")
+
+
+async def test_a_password_is_typed_and_never_an_argument(
+    lab: Lab, url: str, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contexts = Contexts.own()
+    contexts.put("olga", Context(url=url), token_of(lab.backend, "olga"))
+    contexts.put("alice", Context(url=url), token_of(lab.backend, "alice"))
+
+    async def typed(lines: str, *words: str) -> Said:
+        monkeypatch.setattr("sys.stdin", io.StringIO(lines))
+        said: Said = await command(*words)
+        return said
+
+    first, second = "correct horse battery", "staple correct horse"
+    assert (await typed(f"{first}\n", "--as", "olga", "user", "password", "alice")).code == 0
+    contexts.put("alice", Context(url=url), token_of(lab.backend, "alice"))
+    (await typed(f"{second}\n{first}\n", "user", "password", "alice")).one_line_error(3)
+    said = await typed(f"{first}\n{second}\n", "user", "password", "alice")
+    assert said.code == 0 and first not in said.out + said.err
+    (await command("list")).one_line_error(3, "login")  # it was signed out with all others
+    assert (await sign_in.by_password(lab.backend, "alice", second, "192.0.2.1")).user == "alice"
+
+
+async def test_each_answer_tells_the_version(url: str) -> None:
+    async with httpx.AsyncClient() as plain:
+        answers = [await plain.get(f"{url}{path}") for path in ("/api/v1/me", "/nowhere")]
+    assert [each.headers["vclab-version"] for each in answers] == [version("vclab")] * 2
 
 
 async def test_another_persons_reservation_is_not_found(lab: Lab, url: str, command: Command) -> None:

@@ -298,7 +298,7 @@ def test_the_password_is_in_no_intent(add: Callable[..., Said], vcenter: VcsimPr
     assert vcenter.password.encode() not in store.read_bytes()
     opened = open_store(f"sqlite:///{store}")
     with opened.read() as session:
-        (intent,) = intents.newest(session, 10, subject="vc2")
+        (intent,) = intents.newest(session, 10, intents.Sought(subject="vc2"))
     opened.close()
     assert (intent.verb, intent.outcome) == ("endpoints.add", Outcome.DONE)
     assert intent.arguments["password"] == "**********"

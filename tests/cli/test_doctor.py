@@ -275,7 +275,7 @@ def test_a_whole_set_up_and_its_faults(setup: SetUp) -> None:
     assert vclab("computer", "add", "vm", "--count", "4").code == 0
     found = setup.checks()
     assert "every account of this machine may" in found["temporal access"]["found"]
-    assert {name for name, check in found.items() if not check["ok"]} == {"workers", "reconciler"}
+    assert {name for name, check in found.items() if not check["ok"]} == {"workers", "reconciler", "retention"}
     assert found["workers"]["found"] == (
         "site-default: no worker polls it for workflows and activities; "
         "site-default-long: no worker polls it for activities; "

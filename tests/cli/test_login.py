@@ -3,6 +3,11 @@
 import asyncio
 import io
 import json
+import os
+import signal
+import socket
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -120,10 +125,10 @@ async def test_which_server(command: Command, lab: tuple[Server, Scripted]) -> N
     (await command("login")).one_line_error(2, "which server?")
     (await command("logout")).one_line_error(3, "there is no context")
     (await command("login", "http://lab.example.org")).one_line_error(3, "everybody on the way")
-    Contexts.own().put("campus", Context(url=at.url, via=("ip", "netns", "exec", "x"), identity_file="key"), "")
+    Contexts.own().put("campus", Context(url=at.url, identity_file="key"), "")
     assert (await command("login", "--token-stdin", stdin=TOKEN)).code == 0
     kept = Contexts.own().called("campus")
-    assert (kept.via, kept.identity_file, kept.login) == (("ip", "netns", "exec", "x"), "key", "alice")
+    assert (kept.identity_file, kept.login) == ("key", "alice")
     said = await command("login", "http://127.0.0.1:1", "--name", "campus", "--token-stdin", stdin=TOKEN)
     said.one_line_error(3, "the context campus is")
 
@@ -157,6 +162,26 @@ async def test_contexts(command: Command, lab: tuple[Server, Scripted]) -> None:
     assert TOKEN not in said.out
     assert (await command("context", "remove", "one")).code == 0
     (await command("context", "use", "one")).one_line_error(4, "there are two")
+
+
+def test_ctrl_c_while_a_server_is_silent(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text(TOKEN)
+    file.chmod(0o600)
+    words = [sys.executable, "-c", "from vclab.cli.main import main; main()", "list", "--json"]
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(60)
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        environment = os.environ | {"VCLAB_URL": url, "VCLAB_TOKEN_FILE": str(file)}
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        with subprocess.Popen(words, env=environment, **pipes) as child:  # type: ignore[call-overload]
+            connection, _ = silent.accept()
+            assert connection.recv(4)  # it has asked, and waits
+            child.send_signal(signal.SIGINT)
+            out, err = child.communicate(timeout=60)
+            connection.close()
+    assert (child.returncode, err) == (130, "")
+    assert json.loads(out)["error"]["code"] == "interrupted"
 
 
 async def test_a_certificate_is_confirmed_or_vouched_for(command: Command, certificates: Path) -> None:

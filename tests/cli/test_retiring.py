@@ -89,3 +89,9 @@ def test_an_endpoints_password_goes_with_it(vclab: Command, store: Path, tmp_pat
     secret.write_text("secret")
     assert vclab("endpoint", "remove", "vc1", "--json").out == "null\n"
     assert not secret.exists()
+
+
+def test_forgetting_somebody_is_confirmed(vclab: Command, store: Path) -> None:
+    vclab("user", "forget", "bob").one_line_error(3, "would be gone for good; confirm it by --yes")
+    vclab("user", "forget", "dora", "--yes").one_line_error(4, "there is no user dora")
+    assert "bob" in vclab("user", "list").out

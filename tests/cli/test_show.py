@@ -52,8 +52,8 @@ def test_the_audit_is_for_operators(vclab: Command) -> None:
     said = vclab("--as", "olga", "audit", "--subject", "3a4b5")
     assert said.code == 0, said
     heading, row = said.out.splitlines()
-    assert heading.split() == ["WHEN", "WHO", "KNOWN", "BY", "ACT", "SUBJECT", "FOR", "OUTCOME", "DETAIL"]
-    assert f"olga  --as, root  acts.reboot  {ID}  alice  done     hard True" in row
+    assert heading.split() == ["WHEN", "WHO", "KNOWN", "BY", "FROM", "ACT", "SUBJECT", "FOR", "OUTCOME", "DETAIL"]
+    assert f"olga  --as, root        acts.reboot  {ID}  alice  done     hard True" in row
     (one,) = vclab("--as", "olga", "audit", "--user", "olga", "--json").json
     assert (one["id"], one["outcome"], one["arguments"], one["account"]) == ("i1", "done", {"hard": True}, "root")
     assert vclab("--as", "olga", "audit", "--user", "bob").err == "No acts, as far as is recorded.\n"

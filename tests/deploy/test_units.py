@@ -8,7 +8,7 @@ import pytest
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 EXPOSURE = "25"  # tenths
-UNITS = ("vclab-worker.service", "vclab-arp@.service", "vclab-netboot.service")
+UNITS = ("vclab-api.service", "vclab-worker.service", "vclab-arp@.service", "vclab-netboot.service")
 
 
 @pytest.mark.parametrize("unit", UNITS)
@@ -25,4 +25,4 @@ def test_exposure(unit: str, tmp_path: Path) -> None:
 def test_no_root_and_no_core(unit: str) -> None:
     lines = (DEPLOY / unit).read_text().splitlines()
     assert "LimitCORE=0" in lines
-    assert {"User=vclab", "User=vclab-netboot", "DynamicUser=yes"} & set(lines)
+    assert {"User=vclab", "User=vclab-api", "User=vclab-netboot", "DynamicUser=yes"} & set(lines)

@@ -101,6 +101,16 @@ def test_streams() -> None:
     assert found["goals"].keys() == {"stream_ratio_to_pipe", "wave_read_ratio"}
 
 
+@pytest.mark.long
+def test_api() -> None:
+    small = ("--reservations", "100", "--lists", "20", "--starts", "1", "--at-once", "3", "--rounds", "1")
+    found = bench("api", *small)
+    assert isinstance(found, dict)
+    assert (found["reservations"], found["at_once"]) == (100, 3)
+    assert {"list_p95_ms", "cli_cold_start_ms", "reserve_p95_ms", "service_reserve_p95_ms"} <= found.keys()
+    assert all(value > 0 for value in found.values())
+
+
 def test_what_can_not_be_measured_is_refused() -> None:
     for words in (("--part", "discs"), ("--bmcs", "3", "--dead", "3")):
         assert CliRunner().invoke(build(), ["bench", "metal", *words]).exit_code == 2

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.lab
 NOBODY = 65534
 ATTACK = """
 import asyncio, json, sys
-from pathlib import Path
+from datetime import timedelta
 from temporalio.client import Client
 from temporalio.service import TLSConfig
 
@@ -34,12 +34,14 @@ async def main(address, authority, workflow):
     for name, tls in (("plain", False), ("TLS", TLSConfig(server_root_ca_cert=authority.encode()))):
         client = await Client.connect(address, tls=tls, lazy=True)
         handle = client.get_workflow_handle(workflow)
+        soon = {"rpc_timeout": timedelta(seconds=10)}
         calls = (
-            client.start_workflow("Reservation", id="attack", task_queue="site-default"),
-            handle.signal("extend", "2027-06-01T00:00:00Z"), handle.signal("cancel"), handle.query("status"),
-            handle.execute_update("end"), handle.describe(), handle.terminate(), client.count_workflows(""),
+            client.start_workflow("Reservation", id="attack", task_queue="site-default", **soon),
+            handle.signal("extend", "2027-06-01T00:00:00Z", **soon), handle.signal("cancel", **soon),
+            handle.query("status", **soon), handle.execute_update("end", **soon), handle.describe(**soon),
+            handle.terminate(**soon), client.count_workflows("", **soon),
         )
-        found[name] = [await asyncio.wait_for(tried(call), 20) for call in calls]
+        found[name] = await asyncio.gather(*map(tried, calls))
     print(json.dumps(found))
 
 asyncio.run(main(*sys.argv[1:]))

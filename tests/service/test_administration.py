@@ -50,7 +50,7 @@ def call(backend: Backend, use_case: UseCase[Q, A], question: Q, actor: Actor = 
 
 def newest(backend: Backend, subject: str) -> Intent:
     with backend.store.read() as session:
-        return intents.newest(session, 1, subject=subject)[0]
+        return intents.newest(session, 1, intents.Sought(subject=subject))[0]
 
 
 def lived(backend: Backend, user: str, image: str) -> None:

@@ -222,24 +222,36 @@ async def test_history_says_of_what(backend: Backend) -> None:
 
 
 async def test_the_audit_lists_acts_by_their_actor_and_what_they_were_upon(backend: Backend) -> None:
+    later = NOW + 1440 * MINUTE  # what other tests have tried in vain is in the audit, too
+
     def intent(number: int, who: str, subject: str) -> Intent:
-        at = NOW + number * MINUTE
-        return Intent(f"i{number}", at, who, "--as", ("user",), "acts.end", subject, "alice", "root", {"hard": True})
+        at = later + number * MINUTE
+        asked = Intent(f"i{number}", at, who, "--as", ("user",), "acts.end", subject, "alice", "root", {"hard": True})
+        return replace(asked, token=f"t{number}", address=f"192.0.2.{number}")
 
     for each in (intent(1, "alice", FIRST), intent(2, "olga", FIRST), intent(3, "bob", OTHERS)):
         backend.store.run(lambda s, each=each: intents.write(s, each))  # type: ignore[misc]
-    backend.store.run(lambda s: intents.answer(s, "i2", Outcome.REFUSED, "has ended", NOW + 9 * MINUTE))
+    backend.store.run(lambda s: intents.answer(s, "i2", Outcome.REFUSED, "has ended", later + 9 * MINUTE))
 
     async def ids(**asked: object) -> list[str]:
-        return [each.id for each in await perform(audit.listing, backend, OLGA, Asked.model_validate(asked))]
+        found = await perform(audit.listing, backend, OLGA, Asked.model_validate(asked))
+        return [each.id for each in found if each.at >= later]
 
     assert await ids() == ["i3", "i2", "i1"]
-    assert await ids(limit=2) == ["i3", "i2"]
-    assert await ids(limit=2, cursor="i2") == ["i1"]
+    assert await ids(since=later + 2 * MINUTE) == ["i3", "i2"]
+    assert await ids(since=later + 2 * MINUTE, until=later + 3 * MINUTE) == ["i2"]
+    assert await ids(address="192.0.2.3") == ["i3"]
+    assert await ids(token="t1") == ["i1"]
+    assert await ids(outcome="refused") == ["i2"]
+    assert await ids(user="alice", limit=1) == ["i1"]
+    with pytest.raises(Invalid, match="has no time zone"):
+        await ids(since=NOW.replace(tzinfo=None))
+    assert await ids(until=later + 9 * MINUTE, since=later + MINUTE, limit=2) == ["i3", "i2"]
+    assert await ids(limit=2, since=later + MINUTE, cursor="i2") == ["i1"]
     assert await ids(user="olga") == ["i2"]
     assert await ids(subject="3A4B5") == ["i2", "i1"]
     assert await ids(subject="esx1") == []
-    (one,) = await perform(audit.listing, backend, OLGA, Asked(user="olga"))
+    (one,) = await perform(audit.listing, backend, OLGA, Asked(user="olga", since=later))
     assert (one.outcome, one.detail, one.for_user, one.account) == ("refused", "has ended", "alice", "root")
 
 

@@ -16,6 +16,7 @@ from vclab.contract.use_case import Question, Rule, UseCase
 from vclab.model.catalog import User
 from vclab.model.errors import NotFound, Refused
 from vclab.model.ids import new_id
+from vclab.model.intents import Outcome
 from vclab.service.actor import Actor, Authentication, Role
 from vclab.service.use_case import implementation, perform, permitted
 
@@ -87,15 +88,20 @@ def test_each_has_a_rule_that_can_be_checked(name: str) -> None:
 @pytest.mark.parametrize("whose", Whose)
 @pytest.mark.parametrize("caller", CALLERS)
 async def test_who_may_call_what(lab: Lab, caller: str, whose: Whose) -> None:
-    """The rule is checked before anything else: what it does not allow leaves no intent and sends no message."""
+    """The rule is checked before anything else: what it does not allow sends no message. That it was tried is in the
+    audit; so is what reads as not found, where it was an act."""
     named = {Whose.OWN: lab.reserved(ALICE).id, Whose.OTHERS: lab.reserved("bob").id, Whose.UNKNOWN: new_id()}[whose]
-    actor, wrong = CALLERS[caller].actor, []
+    actor, wrong, tried = CALLERS[caller].actor, [], set[str]()
     for use_case in USE_CASES.values():
-        question = question_of(use_case, named)
-        if allowed(use_case, caller, whose) != await _is_allowed(lab, use_case, actor, question):
+        question, may = question_of(use_case, named), allowed(use_case, caller, whose)
+        if may != await _is_allowed(lab, use_case, actor, question):
             wrong.append(use_case.name)
+        tried |= {use_case.name} if use_case.acts and not may else set()
     assert wrong == []
-    assert (lab.intents(), lab.workflows.sent) == ([], [])
+    assert lab.workflows.sent == []
+    kept = lab.intents()
+    assert {intent.outcome for intent in kept} <= {Outcome.REFUSED}
+    assert tried <= {intent.verb for intent in kept}
 
 
 async def _is_allowed(lab: Lab, use_case: UseCase[Question, object], actor: Actor, question: Question) -> bool:

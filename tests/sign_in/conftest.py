@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from argon2 import PasswordHasher
 
+from tests.secret_store import secret_store
 from tests.sign_in.installation import Installation
 from tests.store.lab import seed
 from vclab.api.app import make_app
@@ -46,6 +47,7 @@ def installation(tmp_path: Path, seeded: Path) -> Iterator[Installation]:
             "operators": ("olga",),
         }
     )
+    secret_store(tmp_path / "secrets")
     backend = Backend(settings)
     made = Installation(backend, make_app(backend))
     yield made

@@ -50,6 +50,7 @@ async def test_operators_need_more_than_a_password_where_the_settings_say_so(ins
         f"Bearer {text.make(Kind.LOGIN)}",
         f"Bearer {text.make(Kind.SESSION)}",
     ],
+    ids=["none", "empty", "no token", "basic", "short", "huge", "unknown token", "unknown session"],
 )
 async def test_what_is_forged_leads_to_nobody(installation: Installation, header: str | None) -> None:
     async with installation.client() as client:

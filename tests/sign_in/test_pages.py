@@ -181,7 +181,8 @@ async def test_each_attempt_is_in_the_audit_without_what_was_typed(alice: Instal
         await sign_in(browser, "alice", "wrong")
         await sign_in(browser, "alice", PASSWORD)
     with alice.backend.store.read() as session:
-        noted = [each for each in intents.newest(session, 10) if each.verb == "sign_in"]
+        found = sorted(intents.newest(session, 10), key=lambda each: each.at)
+    noted = [each for each in found if each.verb == "sign_in"]
     assert [(each.actor, each.outcome, each.address) for each in noted] == [
         ("", Outcome.REFUSED, "192.0.2.9"),
         ("alice", Outcome.REFUSED, "192.0.2.9"),

@@ -10,7 +10,7 @@ from tests.store import postgresql
 from tests.store.lab import HOUR, NOW
 from vclab.model.catalog import User
 from vclab.model.errors import Invalid, Refused, Unreachable
-from vclab.store import audit, catalog, forgetting, migrations, retention, roles
+from vclab.store import audit, catalog, feed, forgetting, migrations, retention, roles
 from vclab.store.engine import Store, open_store
 from vclab.store.link import Link
 from vclab.store.models import Base
@@ -115,6 +115,15 @@ def test_the_worker_can_forget_a_person(as_role: Store) -> None:
         for column in (c.name for c in table.c if forgetting._may_name(table, c)):
             assert "change" in granted and column in (granted["change"] or column), (table.name, column)
         assert table.name not in forgetting.THEIRS or "delete" in granted
+
+
+@pytest.mark.parametrize("as_role", ["api"], indirect=True)
+def test_the_api_reads_the_feed_and_cannot_write_it(as_role: Store) -> None:
+    end = feed.end(as_role)
+    as_role.run(lambda s: catalog.put_user(s, User("dora", 3009)))
+    assert [each.thing for each in feed.advance(as_role, end)] == ["dora"]
+    with pytest.raises(Unreachable, match="permission denied for table feed"):
+        as_role.run(lambda s: s.execute(sa.text("UPDATE feed SET thing = 'x'")))
 
 
 def test_the_reader_changes_nothing() -> None:

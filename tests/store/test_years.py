@@ -15,6 +15,7 @@ from vclab.model.plans import Facts
 from vclab.model.reservations import Refusal
 from vclab.model.states import Ending
 from vclab.store import Store, audit, catalog, history, refusals, reservations
+from vclab.store.reservations import Wanted
 
 KEPT_FOR_GOOD = ("tenures", "addresses", "reservations", "events", "load_log", "refused_requests")
 
@@ -44,6 +45,9 @@ def statements(session: Session) -> Iterator[list[tuple[str, Any]]]:
         lambda s: history.stays(s, computer="vm01"),
         lambda s: reservations.views(s, now=NOW),
         lambda s: reservations.views(s, "alice", now=NOW),
+        lambda s: reservations.page(s, Wanted(10), NOW),
+        lambda s: reservations.page(s, Wanted(10, user="alice"), NOW),
+        lambda s: reservations.page(s, Wanted(10, user="alice", ended=True), NOW),
         reservations.count_open,
         reservations.unfinished,
     ],

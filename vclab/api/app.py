@@ -1,15 +1,22 @@
 """The application: routes, problems and limits around one installation."""
 
+import asyncio
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, FastAPI, Request, Response
 
 from vclab.api import document, problems
 from vclab.api.authentication import actor_of
 from vclab.api.feed import events
+from vclab.api.guard import Authenticate, limited
+from vclab.api.headers import Headers
+from vclab.api.health import health
+from vclab.api.idempotency import keep_tidy
 from vclab.api.limits import Limits
-from vclab.api.log import AccessLog
-from vclab.api.operations import Authenticate, operations, tagged
+from vclab.api.log import AccessLog, Observe, nobody
+from vclab.api.operations import operations, tagged
 from vclab.api.sign_in.devices import devices
 from vclab.api.sign_in.pages import pages
 from vclab.api.temporal_ui import temporal_ui
@@ -20,32 +27,48 @@ from vclab.service.backend import Backend
 PREFIX = "/api/v1"
 
 
-def make_app(backend: Backend, authenticate: Authenticate = actor_of) -> FastAPI:
-    """The application of one installation. It opens nothing before the first request."""
-    app = FastAPI(title="vclab", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+def make_app(backend: Backend, authenticate: Authenticate = actor_of, observe: Observe = nobody) -> FastAPI:
+    """The application of one installation. It opens nothing before the first request. ``observe``: who counts."""
+    limits = backend.settings.api.limits
+    who = limited(authenticate, limits)
+    app = FastAPI(
+        title="vclab",
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=lambda app: _running(backend),
+    )
     app.state.url = backend.settings.api.url
+    app.state.stopping = asyncio.Event()
     problems.install(app)
-    app.include_router(operations(backend, authenticate), prefix=PREFIX)
-    app.include_router(events(backend, authenticate), prefix=PREFIX)
-    app.include_router(devices(backend), prefix=PREFIX)
+    for router in (operations(backend, who), events(backend, who), devices(backend), health(backend), _described(app)):
+        app.include_router(router, prefix=PREFIX)
     app.include_router(pages(backend))
-    app.include_router(_described(app), prefix=PREFIX)
-    app.include_router(temporal_ui(backend, authenticate))
-    app.add_middleware(Limits, limits=backend.settings.api.limits, larger=_larger(), files=_files())
-    app.add_middleware(AccessLog)
+    app.include_router(temporal_ui(backend, who))
+    app.add_middleware(Limits, limits=limits, own=_own_limits(backend))
+    app.add_middleware(AccessLog, observe=observe)
+    app.add_middleware(Headers)
     return app
 
 
-def _larger() -> dict[str, int]:
+@asynccontextmanager
+async def _running(backend: Backend) -> AsyncIterator[None]:
+    """While the server runs."""
+    tidying = asyncio.create_task(keep_tidy(backend))
+    try:
+        yield
+    finally:
+        tidying.cancel()
+        await asyncio.to_thread(backend.store.close)
+
+
+def _own_limits(backend: Backend) -> tuple[tuple[re.Pattern[str], int], ...]:
     """The paths to which more may be sent than elsewhere, each with how many bytes."""
-    larger = [each for each in USE_CASES.values() if each.largest > LARGEST]
-    return {PREFIX + each.route.path: each.largest for each in larger}
-
-
-def _files() -> re.Pattern[str]:
-    """The paths to which files are sent."""
-    routes = [each.route for each in USE_CASES.values() if each.content is Content.SENT]
-    return re.compile("|".join(PREFIX + re.sub(r"{\w+}", "[^/]+", each.path) for each in routes))
+    most = {each.route.path: each.largest for each in USE_CASES.values() if each.largest > LARGEST}
+    files = [each.route.path for each in USE_CASES.values() if each.content is Content.SENT]
+    most |= dict.fromkeys(files, backend.settings.library.largest_file)
+    return tuple((re.compile(PREFIX + re.sub(r"{\w+}", "[^/]+", path)), size) for path, size in most.items())
 
 
 def _described(app: FastAPI) -> APIRouter:

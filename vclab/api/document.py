@@ -3,7 +3,7 @@
 import inspect
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from typing import Any, Literal
 
@@ -15,7 +15,7 @@ from pydantic.json_schema import DefsRef, GenerateJsonSchema
 from vclab import contract
 from vclab.api import examples
 from vclab.api.idempotency import HEADER, LONGEST
-from vclab.api.operations import BYTES, JSON, LARGEST_PAGE, PAGE, SECRET_ANSWERS, in_query, is_list, same_place
+from vclab.api.operations import BYTES, JSON, LARGEST_PAGE, PAGE, in_query, is_list, same_place, takes_key
 from vclab.api.problems import MEDIA_TYPE, STATUS, Problem
 from vclab.contract import acts
 from vclab.contract.progress import LINES
@@ -53,9 +53,9 @@ _LIMIT = {
     "description": f"At most so many; there are never more than {LARGEST_PAGE} in one part.",
 }
 
-_PROGRESS = '{"progress":{"what":"importing","done":1048576,"size":8388608}}\n{"answer":{}}\n'
+_FILE: Schema = {BYTES: {"schema": {"type": "string", "contentMediaType": BYTES}, "example": ""}}
 
-_FILE = {BYTES: {"schema": {"type": "string", "format": "binary"}, "example": "…"}}
+_PROGRESS = '{"progress":{"what":"importing","done":1048576,"size":8388608}}\n{"answer":{}}\n'
 
 _FIELD = re.compile(r"^    (\w+): [^#\n]*#: (.+)$", re.MULTILINE)
 _GRAMMAR = re.compile(r"``([^`]+)``")
@@ -86,6 +86,8 @@ def document(app: FastAPI) -> Schema:
     }
     made["security"] = [{"token": []}]
     paths = made.setdefault("paths", {})
+    for operation in (each for path in paths.values() for each in path.values()):
+        _complete(operation, schemas)
     for use_case in contract.USE_CASES.values():
         route = use_case.route
         operation = _operation(use_case, references, schemas)
@@ -94,6 +96,23 @@ def document(app: FastAPI) -> Schema:
     made["components"]["responses"] = _problems()
     made["components"]["schemas"] = _used(made, schemas)
     return made
+
+
+def _complete(operation: Schema, schemas: Schema) -> None:
+    """Of what another router describes itself: it needs no token, and its problems are as everywhere."""
+    contents = [each.get("content", {}) for each in operation["responses"].values()]
+    for content in (*contents, operation.get("requestBody", {}).get("content", {})):
+        for media in content.values():
+            media.setdefault("example", examples.of("", media["schema"], schemas))
+    operation["security"] = []
+    own = {status: each for status, each in operation["responses"].items() if status != "422"}
+    operation["responses"] = _references(()) | own
+
+
+def _references(never: Collection[str]) -> Schema:
+    """The problems that there may be, but for some codes."""
+    statuses = sorted({status for code, status in STATUS.items() if code not in never})
+    return {str(status): {"$ref": f"#/components/responses/{status}"} for status in statuses}
 
 
 def _used(made: Schema, schemas: Schema) -> Schema:
@@ -227,7 +246,7 @@ def _headers(use_case: UseCase[Any, Any]) -> list[Schema]:
     made = []
     if use_case.route.method == "GET" and use_case.content is Content.NONE:
         made.append(_header("If-None-Match", "The `ETag` of the answer that is known."))
-    if use_case.acts and use_case.content is Content.NONE and use_case.name not in SECRET_ANSWERS:
+    if takes_key(use_case):
         words = "Any text, new for each act. With the same one it is not done twice: the first answer comes again."
         text = {"type": "string", "minLength": 1, "maxLength": LONGEST, "pattern": "^[ -~]+$"}
         made.append(_header(HEADER, words, text))
@@ -272,9 +291,8 @@ def _responses(use_case: UseCase[Any, Any], references: Mapping[tuple[str, Mode]
     if use_case.route.method == "GET" and use_case.content is Content.NONE:
         made["200"]["headers"] = {"ETag": {"schema": {"type": "string"}, "description": "Of this answer."}}
         made["304"] = {"description": "It is as the caller knows it."}
-    never = (OF_BODIES if in_query(use_case) else ()) + (() if use_case.acts else OF_ACTS)
-    statuses = sorted({status for code, status in STATUS.items() if code not in never})
-    return made | {str(status): {"$ref": f"#/components/responses/{status}"} for status in statuses}
+    never = (OF_BODIES if use_case.route.method in ("GET", "DELETE") else ()) + (() if use_case.acts else OF_ACTS)
+    return made | _references(never)
 
 
 def _list(items: Schema) -> Schema:

@@ -16,7 +16,8 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from functools import lru_cache
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import StreamingResponse
@@ -160,7 +161,10 @@ class Streams:
             async for chunk in self._beginning(stream, mine):
                 yield chunk
             seen = [await stack.enter_async_context(self._looks.watched(id)) for id in stream.watched]
-            async for news in _merged(mine, seen):
+            async for news in _merged(mine, seen, stream.request.app.state.stopping):
+                if news is True:
+                    yield _end("busy", "this server stops", "connect again")
+                    return
                 if isinstance(news, Look):
                     yield _look(news)
                     continue
@@ -193,13 +197,17 @@ class Streams:
             stream.checked = 0.0
 
 
-async def _merged(mine: Subscription, seen: list[Seen]) -> AsyncIterator[list[Change] | Look]:
-    """What comes first of the changes and of the looks; an empty list when nothing comes for long."""
+async def _merged(
+    mine: Subscription, seen: list[Seen], stopping: asyncio.Event
+) -> AsyncIterator[list[Change] | Look | Literal[True]]:
+    """What comes first of the changes and of the looks; an empty list when nothing comes for long; true when the server
+    stops, which waits for all that it answers."""
     running: dict[asyncio.Task[Any], Callable[[], Any]] = {}
 
     def ask(question: Callable[[], Any]) -> None:
         running[asyncio.ensure_future(question())] = question
 
+    ask(stopping.wait)
     ask(lambda: mine.take(HEARTBEAT))
     for each in seen:
         ask(each.take)
@@ -214,6 +222,7 @@ async def _merged(mine: Subscription, seen: list[Seen]) -> AsyncIterator[list[Ch
             task.cancel()
 
 
+@lru_cache(4096)  # the same for all who hear of it
 def _change(change: Change) -> bytes:
     return _event("change", {"kind": change.kind, "thing": change.thing, "owner": change.owner or None}, change.number)
 

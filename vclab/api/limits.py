@@ -2,10 +2,10 @@
 
 import asyncio
 import math
+import re
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from re import Pattern
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
 from starlette.datastructures import Headers
@@ -14,8 +14,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from vclab.api.problems import ApiError, of_error
 from vclab.settings import ApiLimitSettings
 
+STREAM = "/events"
+"""How the path of a stream ends."""
 MOST_KNOWN = 100_000
 """Of whom is remembered when they asked; then those are forgotten who have not asked for longest."""
+
+
+Own = Sequence[tuple[re.Pattern[str], int]]
+"""Of paths: how many bytes may be sent."""
+LARGEST_HEAD = 16 * 1024
+"""Bytes of a request's path and headers."""
+PACE = 1 << 20
+"""Bytes of a body within ``body_seconds``; each further time as many may take as long again."""
 
 
 class Rate:
@@ -45,10 +55,9 @@ class Rate:
 class Limits:
     """Holds what comes in and what goes out within the limits of the settings."""
 
-    def __init__(self, app: ASGIApp, limits: ApiLimitSettings, larger: Mapping[str, int], files: Pattern[str]) -> None:
-        """``larger``: paths whose requests may have more bytes than ``limits.body``; ``files``: those to which files
-        are sent, of any size, as long as they go on coming."""
-        self._app, self._limits, self._larger, self._files = app, limits, larger, files
+    def __init__(self, app: ASGIApp, limits: ApiLimitSettings, own: Own) -> None:
+        """``own``: paths whose requests may have more bytes than ``limits.body``."""
+        self._app, self._limits, self._own = app, limits, own
         self._addresses = Rate(limits.address_rate, limits.address_burst)
         self._running = 0
 
@@ -60,20 +69,23 @@ class Limits:
             most = self._check(scope)
         except ApiError as error:
             return await of_error(error)(scope, receive, send)
-        self._running += 1
+        counted = not scope["path"].endswith(STREAM)  # one goes on for hours, and does nothing
+        self._running += counted
         try:
             await _Exchange(self._limits, most, scope, receive, send).run(self._app)
         finally:
-            self._running -= 1
+            self._running -= counted
 
-    def _check(self, scope: Scope) -> int | None:
-        """Before anything is read: how many bytes it may have; None: as many as it has. Raises ``ApiError``."""
+    def _check(self, scope: Scope) -> int:
+        """Before anything is read: how many bytes it may have. Raises ``ApiError``."""
         self._addresses.take(scope["client"][0] if scope.get("client") else "")
         if self._running >= self._limits.requests:
             raise ApiError("busy", f"{self._running} requests are being answered", "ask again in a moment")
-        if self._files.fullmatch(scope["path"]):
-            return None
-        most = max(self._limits.body, self._larger.get(scope["path"], 0))
+        own = next((most for path, most in self._own if path.fullmatch(scope["path"])), 0)
+        most = max(self._limits.body, own)
+        size = sum(len(name) + len(value) for name, value in scope["headers"])
+        if size + len(scope.get("raw_path", b"")) + len(scope["query_string"]) > LARGEST_HEAD:
+            raise ApiError("head_too_large", f"path and headers have more than {LARGEST_HEAD:,} bytes", "send fewer")
         length = Headers(scope=scope).get("content-length", "0")
         if not length.isdecimal() or int(length) > most:
             raise _too_large(most)
@@ -83,9 +95,9 @@ class Limits:
 class _Exchange:
     """One request and its answer."""
 
-    def __init__(self, limits: ApiLimitSettings, most: int | None, scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(self, limits: ApiLimitSettings, most: int, scope: Scope, receive: Receive, send: Send) -> None:
         self._limits, self._most, self._scope, self._receive, self._send = limits, most, scope, receive, send
-        self._deadline = self._soon()
+        self._began = asyncio.get_running_loop().time()
         self._bytes, self._whole, self._answered = 0, False, False
 
     async def run(self, app: ASGIApp) -> None:
@@ -100,17 +112,13 @@ class _Exchange:
         """The next part of the body. Raises ``ApiError`` when there is too much of it, or it does not come."""
         if self._whole:
             return await self._receive()
-        message = await _in_time(self._receive, self._deadline, self._limits.body_seconds)
+        deadline = self._began + self._limits.body_seconds * (1 + self._bytes // PACE)
+        message = await _in_time(self._receive, deadline, self._limits.body_seconds)
         self._bytes += len(message.get("body", b""))
         self._whole = not message.get("more_body", False)
-        if self._most is None:
-            self._deadline = self._soon()
-        elif self._bytes > self._most:
+        if self._bytes > self._most:
             raise _too_large(self._most)
         return message
-
-    def _soon(self) -> float:
-        return asyncio.get_running_loop().time() + self._limits.body_seconds
 
     async def send(self, message: MutableMapping[str, Any]) -> None:
         """A part of the answer. Raises ``TimeoutError``, which ends the connection, when nobody takes it."""

@@ -7,7 +7,9 @@ import sys
 import uvloop
 
 from vclab import settings as configuration
+from vclab.api import metrics
 from vclab.api.app import make_app
+from vclab.api.log import nobody
 from vclab.api.server import server
 from vclab.model.errors import Unreachable, VclabError
 from vclab.process import harden
@@ -19,7 +21,8 @@ log = logging.getLogger("vclab.api")
 
 async def run(settings: Settings) -> bool:
     """Serve until SIGTERM or SIGINT. False when it could not begin."""
-    made = server(make_app(Backend(settings)), settings.api)
+    observe = metrics.observer(settings.api.metrics) if settings.api.metrics else nobody
+    made = server(make_app(Backend(settings), observe=observe), settings.api)
     log.info("serving at %s", settings.api.listen)
     await made.serve()
     return made.started

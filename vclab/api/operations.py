@@ -2,7 +2,6 @@
 
 import hashlib
 import math
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, get_origin
@@ -14,9 +13,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from vclab import contract
 from vclab.api import idempotency, lines
-from vclab.api.authentication import actor_of
+from vclab.api.guard import Authenticate
 from vclab.api.idempotency import Ids
-from vclab.api.limits import Rate
 from vclab.api.problems import ApiError, of_raised
 from vclab.contract import acts, tokens
 from vclab.contract.progress import Told, nobody
@@ -25,8 +23,6 @@ from vclab.model.errors import VclabError
 from vclab.service.actor import Actor
 from vclab.service.backend import Backend
 from vclab.service.use_case import perform
-
-Authenticate = Callable[[Backend, Request], Awaitable[Actor]]
 
 JSON = "application/json"
 BYTES = "application/octet-stream"
@@ -40,15 +36,13 @@ SECRET_ANSWERS = (acts.password.name, tokens.create.name)
 """Acts whose answer is a secret. It is not kept for whoever asks again; they are asked again, which is harmless."""
 
 
-def operations(backend: Backend, authenticate: Authenticate = actor_of) -> APIRouter:
+def operations(backend: Backend, authenticate: Authenticate) -> APIRouter:
     """A router with all of them, below ``/api/v1``."""
     router = APIRouter()
-    limits = backend.settings.api.limits
-    people = Rate(limits.person_rate, limits.person_burst)
     for use_case in contract.USE_CASES.values():
         router.add_api_route(
             use_case.route.path,
-            Operation(backend, authenticate, people, use_case).answer,
+            Operation(backend, authenticate, use_case).answer,
             methods=[use_case.route.method],
             include_in_schema=False,  # ``document.py`` describes them
             response_model=None,
@@ -72,13 +66,11 @@ class Operation:
 
     backend: Backend
     authenticate: Authenticate
-    people: Rate
     use_case: UseCase[Any, Any]
 
     async def answer(self, request: Request) -> Response:
         """The answer to a request. Raises the errors of the house, which become problems."""
-        actor = request.state.actor = await self.authenticate(self.backend, request)
-        self.people.take(actor.login)
+        actor = await self.authenticate(self.backend, request)
         question = await asked(self.use_case, request)
         await self._check_unchanged(request, actor)
         if self.use_case.content is not Content.NONE:
@@ -100,7 +92,7 @@ class Operation:
         if not self.use_case.acts:
             return await self._read(asking)
         key = asking.request.headers.get(idempotency.HEADER)
-        if key is None or self.use_case.name in SECRET_ANSWERS:
+        if key is None or not takes_key(self.use_case):
             return await self._act(asking, Ids.new())
         fingerprint = idempotency.fingerprint(self.use_case.name, asking.question)
         login = asking.actor.login
@@ -153,6 +145,11 @@ class Operation:
             raise ApiError("changed", "it has changed since it was read", "read it again, and decide anew")
 
 
+def takes_key(use_case: UseCase[Any, Any]) -> bool:
+    """An act that is done once for each key. A file goes on where it ended, and so is never sent twice."""
+    return use_case.acts and use_case.name not in SECRET_ANSWERS and use_case.content is Content.NONE
+
+
 def same_place(use_case: UseCase[Any, Any]) -> UseCase[Any, Any] | None:
     """The read of the thing that an act changes: the GET of the same path."""
     path = use_case.route.path
@@ -180,7 +177,7 @@ async def asked(use_case: UseCase[Any, Any], request: Request) -> Question:
 
 def in_query(use_case: UseCase[Any, Any]) -> bool:
     """What is not in the path is in the query; else in the body."""
-    return use_case.route.method in ("GET", "DELETE") or use_case.content is Content.SENT
+    return use_case.route.method in ("GET", "DELETE") or use_case.content is not Content.NONE
 
 
 def _in_query(use_case: UseCase[Any, Any], request: Request) -> dict[str, Any]:

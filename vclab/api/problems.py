@@ -38,6 +38,7 @@ STATUS: Mapping[str, int] = {
     "invalid": 422,
     "key_reused": 422,
     "too_many": 429,
+    "head_too_large": 431,
     "internal": 500,
     "unreachable": 503,
     "busy": 503,

@@ -1,18 +1,20 @@
 """The server: uvicorn with limits on what comes before a request is one."""
 
 import asyncio
+import signal
+import socket
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from vclab.api.limits import LARGEST_HEAD
 from vclab.api.problems import problem
 from vclab.settings import ApiLimitSettings, ApiSettings
-
-LARGEST_HEAD = 16 * 1024
-"""Bytes of a request's line and headers."""
 
 
 def server(app: ASGIApp, settings: ApiSettings) -> uvicorn.Server:
@@ -40,7 +42,26 @@ def server(app: ASGIApp, settings: ApiSettings) -> uvicorn.Server:
         ssl_version=ssl.PROTOCOL_TLS_SERVER,
         backlog=2048,
     )
-    return uvicorn.Server(config)
+    return Server(config)
+
+
+class Server(uvicorn.Server):
+    """Stops at SIGTERM and SIGINT, and then returns: uvicorn's own would end the process by the same signal. It ends
+    what would go on for hours, before it waits for all that is being answered."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn's."""
+        if state := getattr(self.config.app, "state", None):
+            state.stopping.set()
+        await super().shutdown(sockets)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """As the base, but for what follows."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        yield
 
 
 class Bounded(H11Protocol):

@@ -11,7 +11,7 @@ import httpx
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse, StreamingResponse
 
-from vclab.api.operations import Authenticate
+from vclab.api.guard import Authenticate
 from vclab.model.errors import Refused, Unreachable
 from vclab.service.actor import Role
 from vclab.service.backend import Backend
@@ -86,7 +86,7 @@ def _passed_on(request: Request, operator: str) -> Mapping[str, str]:
     said = {name: value for name, value in request.headers.items() if name not in _OF_ONE_HOP | _OURS}
     if its := request.cookies.get(_ITS_COOKIE):
         said["cookie"] = f"{_ITS_COOKIE}={its}"
-    return {**said, OPERATOR: operator}
+    return {"accept-encoding": "identity", **said, OPERATOR: operator}  # else httpx asks for what the browser did not
 
 
 async def _content(answer: httpx.Response) -> AsyncIterator[bytes]:

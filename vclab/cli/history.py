@@ -48,7 +48,8 @@ def history(
 ) -> None:
     """Show who had which computer, addresses and image revision, from when to when, and how it ended (operators).
 
-    This is kept for good. FROM: the computer was taken for the user. UNTIL: it was verified gone or clean.
+    It is kept as long as `retention.reservations` says. FROM: the computer was taken for the user. UNTIL: it was
+    verified gone or clean.
     An address is private or public. A time without a date is its last occurrence.
 
     \b

@@ -2,8 +2,9 @@
 
 import asyncio
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing, suppress
 from enum import StrEnum
 from types import TracebackType
 from typing import Annotated
@@ -17,7 +18,7 @@ from vclab.cli.params import AsUser, Json
 from vclab.cli.running import run
 from vclab.cli.tables import Column, Fit, lay_out
 from vclab.cli.times import clock, utc_now
-from vclab.client.protocol import Client
+from vclab.client.protocol import Client, Streaming
 from vclab.contract import reservations
 from vclab.contract.reservations import Which
 from vclab.contract.use_case import MOST_LINES
@@ -26,6 +27,8 @@ from vclab.model.errors import Invalid, Unreachable
 from vclab.model.states import ReservationState
 
 POLL = 1.0  #: seconds between two looks of --watch
+TOGETHER = 0.1  #: seconds: what changes within is looked at once
+STILL = 10.0  #: seconds after which it is looked in any case: some words change by the clock
 
 
 class Form(StrEnum):
@@ -158,11 +161,28 @@ async def _watch(client: Client, asked: Which, form: Form | None, json: bool) ->
 
 async def _each(client: Client, asked: Which, found: Found, show: Callable[[Found], None]) -> None:
     """Show what each look finds, the first one too; it never returns."""
-    while True:
-        show(found)
-        await asyncio.sleep(POLL)
+    show(found)
+    async for _ in _ticks(client):
         with suppress(Unreachable):
             found = await _found(client, asked)
+        show(found)
+
+
+async def _ticks(client: Client) -> AsyncIterator[None]:
+    """When to look again: a server tells that something has changed; else every second."""
+    if not isinstance(client, Streaming):
+        while True:
+            await asyncio.sleep(POLL)
+            yield
+    from vclab.client.feed import events, paced
+
+    changed, looked = True, time.monotonic()
+    async with aclosing(events(client, kinds=["reservation"])) as told:
+        async for heard in paced(told, TOGETHER):
+            changed, since = changed or heard is not None, time.monotonic() - looked
+            if since > STILL or (changed and (heard is None or since > POLL)):
+                changed, looked = False, time.monotonic()
+                yield
 
 
 def _when_new(show: Callable[[Found], None]) -> Callable[[Found], None]:

@@ -4,6 +4,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import aclosing
 from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from vclab.cli.output import note
 from vclab.cli.tables import printable
 from vclab.cli.times import utc_now
-from vclab.client.protocol import Client
+from vclab.client.protocol import Client, Streaming
 from vclab.contract import reservations
 from vclab.contract.looks import CurrentStatus, Look
 from vclab.contract.reservations import Named
@@ -22,6 +23,9 @@ from vclab.model.states import ReservationState, Word, ending_words
 if TYPE_CHECKING:
     from rich.text import Text
 
+    from vclab.client.feed import Told
+
+MOST_WATCHED = 20  #: reservations that a server tells of in one stream
 QUIET = 5.0  #: seconds without an answer before that is said
 POLL = 1.0  #: seconds between looks at one reservation
 
@@ -183,6 +187,8 @@ async def follow(
 
     Workers and servers may restart meanwhile: the store's view is shown then, and a remark says so once.
     """
+    if isinstance(client, Streaming) and len(ids) <= MOST_WATCHED:
+        return await _follow_told(client, ids, done, shown, poll)
     last: dict[str, Look] = {}
     remarks = Remarks()
     while True:
@@ -195,6 +201,39 @@ async def follow(
             return newest  # the caller says how it came out
         shown.show(newest)
         await asyncio.sleep(pause([seen for seen in newest if not done(seen)], poll, utc_now()))
+
+
+async def _follow_told(
+    server: Streaming, ids: Sequence[str], done: Callable[[Look], bool], shown: Display, poll: float
+) -> list[Look]:
+    """The same, of a server that tells each change when it comes."""
+    from vclab.client.feed import events, paced
+
+    last: dict[str, Look] = {}
+    remarks = Remarks()
+    async with aclosing(events(server, kinds=["reservation"], reservations=ids)) as told:
+        async for heard in paced(told, poll):
+            _hear(heard, last)
+            if len(last) < len(ids):
+                continue
+            newest = [last[id] for id in ids]
+            remarks.on([seen for seen in newest if not done(seen)])
+            if all(done(seen) for seen in newest):
+                return newest
+            shown.show(newest)
+    raise AssertionError("it is told for ever")
+
+
+def _hear(heard: "Told | None", last: dict[str, Look]) -> None:
+    """Keep the look that was told, or that there is no answer now."""
+    if heard is None:
+        return
+    if heard.name == "look":
+        seen = Look.model_validate(heard.data, extra="ignore")
+        last[seen.id] = seen
+    elif heard.name == "lost":
+        silent = {"now": CurrentStatus.of(None, str(heard.data["why"]))}
+        last.update({id: seen.model_copy(update=silent) for id, seen in last.items()})
 
 
 async def _look_patiently(client: Client, id: str, last: Look | None) -> Look:

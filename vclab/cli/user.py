@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import SecretStr
 
-from vclab.cli.asking import asker, confirm, disabled, given
+from vclab.cli.asking import asker, confirm, disabled, given, typed_password, typed_secret
 from vclab.cli.errors import Usage
 from vclab.cli.nouns import group
 from vclab.cli.output import fields, note, say, table
@@ -15,7 +16,9 @@ from vclab.cli.params import AsUser, Json, Login, Why
 from vclab.cli.tables import Column, Fit
 from vclab.cli.times import clock
 from vclab.contract import users
+from vclab.contract.people import me
 from vclab.contract.retiring import Disable, Named
+from vclab.contract.use_case import Nothing
 from vclab.contract.users import Person
 from vclab.model.errors import Refused
 from vclab.model.typed import quoted
@@ -30,7 +33,9 @@ COLUMNS = (
     Column("NOTE", drop=1, fit=Fit.CUT),
 )
 
-app = group("user", "The people who may reserve: list, show, add, edit, disable, enable, remove, forget.")
+app = group(
+    "user", "The people who may reserve: list, show, add, edit, password, link, disable, enable, remove, forget."
+)
 
 NewLogin = Annotated[str, typer.Argument(metavar="LOGIN", help="The login name on computers.", show_default=False)]
 Uid = Annotated[int | None, typer.Option("--uid", help="The user id on computers.", show_default=False)]
@@ -165,6 +170,48 @@ def forget(
     ask.tell(
         users.forget, given(context, Named), json, lambda done: say(f"Forgotten: {done.pseudonym} stands for them")
     )
+
+
+@app.command("password")
+def password(context: typer.Context, name: Login, json: Json = False, as_user: AsUser = "") -> None:
+    """Set the password of a local account: your own, or as an operator anybody's.
+
+    It is asked for without echo, or read from standard input: the first line; of your own, the current one comes first.
+    Whoever has signed in with the old one is signed out.
+
+    \b
+    Examples:
+      vclab user password alice
+      vclab user password alice < password-file
+    """
+    ask = asker(context)
+    own = ask(me, Nothing()).login == name
+    current = SecretStr(typed_secret("Your current password", "password")) if own else None
+    new = SecretStr(typed_password(f"{name}, a new one"))
+    if sys.stdin.isatty() and typed_password("the same again") != new.get_secret_value():
+        raise Usage("these were two different passwords")
+    question = users.NewPassword(name=name, password=new, current=current)
+    ask.tell(users.set_password, question, json, lambda _: say(f"{name} has a new password"))
+
+
+Provider = Annotated[str, typer.Option("--provider", metavar="NAME", help="The identity provider, by the settings.")]
+Subject = Annotated[str, typer.Option("--subject", metavar="SUB", help="Whom it means: its claim sub.")]
+
+
+@app.command("link")
+def link(
+    context: typer.Context, name: Login, provider: Provider, subject: Subject, json: Json = False, as_user: AsUser = ""
+) -> None:
+    """Say that an account at an identity provider is this person's, before they first sign in with it.
+
+    Without that, who signs in for the first time becomes a new user, also when a user of that name is there already.
+
+    \b
+    Examples:
+      vclab user link alice --provider uni --subject 8f3c2a10-77d4-4c62-9d0e-1f2b3c4d5e6f
+    """
+    question = given(context, users.Link)
+    asker(context).tell(users.link, question, json, lambda _: say(f"{name} is {subject} at {provider}"))
 
 
 @app.command("list")

@@ -7,6 +7,7 @@ import re
 import sys
 import uuid
 from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import version
@@ -109,6 +110,13 @@ class Http:
         answer = await self._answered(_Request("POST", path), form)
         return answer.status, answer.document
 
+    def streamed(
+        self, path: str, query: Mapping[str, Any], headers: Mapping[str, str], silent: float
+    ) -> AbstractAsyncContextManager[httpx.Response]:
+        """The answer to a GET while it comes. Raises ``httpx.TransportError``, also after ``silent`` seconds."""
+        timeout = httpx.Timeout(CONNECT, read=silent)
+        return self._http().stream("GET", PREFIX + path, params=query, headers=headers, timeout=timeout)
+
     async def close(self) -> None:
         """End its connections."""
         if self._open is not None:
@@ -143,7 +151,7 @@ class Http:
     def _checked(self, answer: _Answer) -> _Answer:
         """Raises the error that was told instead."""
         if not 200 <= answer.status < 300:
-            raise error_of(answer.status, answer.document, self.url)
+            raise error_of(answer.status, answer.document, self.url, self._other_version(answer))
         if answer.document is None and not answer.empty:
             raise self._not_understood(answer)
         return answer
@@ -266,11 +274,13 @@ class Http:
         return f"`vclab login {self.url} --ca FILE` names its authority"
 
     def _not_understood(self, answer: _Answer) -> Failed:
+        hint = self._other_version(answer) or "it may be another version of vclab, or another kind of server"
+        return Failed(f"what {self.url} answers is not understood", hint)
+
+    def _other_version(self, answer: _Answer) -> str:
+        """A hint, when the server is of another version; else empty."""
         ours, theirs = version("vclab"), answer.headers.get(VERSION_HEADER, "")
-        what = f"what {self.url} answers is not understood"
-        if theirs and theirs != ours:
-            return Failed(f"{what}: it is vclab {theirs}, this is {ours}", "install the server's version")
-        return Failed(what, "it may be another version of vclab, or another kind of server")
+        return f"the server is vclab {theirs}, this is {ours}" if theirs and theirs != ours else ""
 
 
 # --- the request -----------------------------------------------------------------------------------------------------

@@ -22,13 +22,16 @@ _KINDS: Mapping[str, type[VclabError]] = {
 LOG_IN = "run `vclab login {}`"
 
 
-def error_of(status: int, document: Any, url: str) -> VclabError:
-    """The error that a problem document tells of; of something else, that it is not what a server of vclab says."""
+def error_of(status: int, document: Any, url: str, otherwise: str = "") -> VclabError:
+    """The error that a problem document tells of; of something else, that it is not what a server of vclab says.
+
+    ``otherwise``: its hint, where it has none.
+    """
     told = document if isinstance(document, dict) else {}
     code, detail, hint = (told.get(key) or "" for key in ("code", "detail", "hint"))
     if not (isinstance(code, str) and code and isinstance(detail, str)):
         return _of_status(status, url)
-    hint = LOG_IN.format(url) if code == "unauthenticated" else str(hint)
+    hint = LOG_IN.format(url) if code == "unauthenticated" else str(hint) or otherwise
     error = _coded(_KINDS.get(code) or _kind_of(status), code, detail, hint)
     error.more = told["more"] if isinstance(told.get("more"), dict) else {}
     return error

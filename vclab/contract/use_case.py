@@ -105,10 +105,10 @@ class UseCase(Generic[Q, A]):
     answer: "TypeForm[A]"
     route: Route
     summary: str  #: what it does, for people; its first sentence stands for itself
-    pages: str = ""  #: of a long list: the field of its last item that is the ``cursor`` of what follows
     long: bool = False  #: it may take longer than a minute: who waits is told how far it is (``progress.py``)
     largest: int = LARGEST  #: bytes of its question, as JSON
     content: Content = Content.NONE
+    pages: str = ""  #: of a long list: the field of its last item that is the ``cursor`` of what follows
 
     @property
     def about_reservation(self) -> bool:
@@ -139,7 +139,7 @@ def read(
     pages: str = "",
 ) -> UseCase[Q, A]:
     """Declare a use case that changes nothing. ``pages``: its question is ``Paged``."""
-    return _declared(UseCase(name, rule, False, question, answer, route, summary, pages, long, largest, content))
+    return _declared(UseCase(name, rule, False, question, answer, route, summary, long, largest, content, pages))
 
 
 def act(
@@ -155,7 +155,7 @@ def act(
     content: Content = Content.NONE,
 ) -> UseCase[Q, A]:
     """Declare a use case that changes something: its intent is recorded before it runs."""
-    return _declared(UseCase(name, rule, True, question, answer, route, summary, "", long, largest, content))
+    return _declared(UseCase(name, rule, True, question, answer, route, summary, long, largest, content))
 
 
 def _declared(made: UseCase[Q, A]) -> UseCase[Q, A]:

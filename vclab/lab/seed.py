@@ -152,7 +152,6 @@ def lab_settings(layout: Layout) -> dict[str, Any]:
         "ssh_key": str(layout.ssh_key),
         "management_addresses": ours,
         "dhcp_leases": str(layout.leases),
-        "act_as": "alice",
         "operators": [OPERATOR],
         "temporal": {
             "address": f"{layout.address}:{TEMPORAL_PORT}",
@@ -170,14 +169,6 @@ def lab_settings(layout: Layout) -> dict[str, Any]:
         },
         "limits": {"at_once": 50},
         "netboot": metal.settings(layout),
-        "people": {
-            login: {
-                "via": ["ip", "netns", "exec", layout.person(login)],
-                "address": address,
-                "identity_file": str(layout.person_key(login)),
-            }
-            for login, address in PEOPLE.items()
-        },
     }
 
 

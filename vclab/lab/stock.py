@@ -112,8 +112,8 @@ class StockNode:
 
     @property
     def bmc_url(self) -> str:
-        """How it is entered; without the password."""
-        return f"{'redfish' if self.redfish else 'ipmi'}://{BMC_USER}@{self.bmc_address}"
+        """As vclab writes it, always with the port: its password is bound to this text."""
+        return f"{'redfish' if self.redfish else 'ipmi'}://{BMC_USER}@{self.bmc_address}:{self.bmc_port}"
 
     @property
     def password_ref(self) -> str:

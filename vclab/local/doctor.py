@@ -346,7 +346,18 @@ async def _temporal(backend: Backend, sites: tuple[str, ...]) -> list[Check]:
     server = Check("temporal", True, found, "" if tried.tls or tried.local else PLAIN)
     workers = await _workers(client, settings.workflow_queue, sites)
     access = await _access(client, settings, tried.local)
-    return [server, access, await _attributes(client), await _queries(client), *workers, await _reconciler(client)]
+    kept = _histories(days, backend.settings.retention.reservations)
+    schedules = await _reconciler(client), await _retention(client)
+    return [server, access, kept, await _attributes(client), await _queries(client), *workers, *schedules]
+
+
+def _histories(days: float, longest: float) -> Check:
+    """They say who reserved what, as the database does, and nothing but the server deletes them."""
+    found = f"kept {days:g} days"
+    if days <= longest:
+        return Check("histories", True, found)
+    todo = f"set the namespace's retention to {longest:g} days at most, or `retention.reservations` higher"
+    return Check("histories", False, f"{found}; the settings keep what tells of people {longest:g} days", todo)
 
 
 async def _access(client: "Client", settings: "TemporalSettings", local: bool) -> Check:
@@ -403,6 +414,19 @@ async def _workers(client: "Client", workflow_queue: str, sites: tuple[str, ...]
         failing = await failing_workflows(client)
         running.tell(not failing.workflows, failing.text(), "see the worker's log" if failing.workflows else "")
     return [polling.check, running.check]
+
+
+async def _retention(client: "Client") -> Check:
+    from vclab.temporal import health
+    from vclab.temporal.schedules import RETENTION
+
+    with _finding("retention") as finding:
+        if await health.runs(client, RETENTION):
+            finding.tell(True, "its schedule is active")
+        else:
+            missing = "its schedule is missing or paused: records are kept for good"
+            finding.tell(False, missing, "restart a worker, or unpause it in the UI")
+    return finding.check
 
 
 async def _reconciler(client: "Client") -> Check:

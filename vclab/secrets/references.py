@@ -33,8 +33,8 @@ def site_reader(site: str) -> str:
 
 
 def readers(reference: str, site: str) -> tuple[str, ...]:
-    """To whom a secret is sealed: the workers of its site; what a user is shown to the API too. By what an identity
-    provider is asked again is the API's alone."""
+    """To whom a secret is sealed: the workers of its site; what a user is shown to the API too. What an identity
+    provider is asked by about its people (``provider/uni/…``): to the API only."""
     if reference.startswith("provider/"):
         return (API,)
     shown = reference.startswith("tenure/") and reference.endswith("/login")

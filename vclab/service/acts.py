@@ -59,6 +59,9 @@ LOOK = 0.3
 Send = Callable[["Reservations"], Awaitable[Done]]
 
 
+# --- reserve ----------------------------------------------------------------------------------------------------------
+
+
 @does(contract.reserve)
 async def reserve(call: Call, question: Reserve) -> Reservation:
     """Raises ``Refused`` when there is no place. It names every host and what that lacks."""
@@ -125,6 +128,9 @@ async def _find_place(call: Call, question: Reserve) -> None:
             await asyncio.sleep(1)
 
 
+# --- times ------------------------------------------------------------------------------------------------------------
+
+
 @does(contract.extend)
 async def extend(call: Call, question: Extend) -> Reservation:
     _check_open(call.reservation, "can't be extended")
@@ -153,6 +159,9 @@ async def reschedule(call: Call, question: Reschedule) -> Reservation:
     checks.with_zone(question.start, "start")
     message = messages.Reschedule(question.start, call.intent)
     return await _send(call, lambda workflows: workflows.reschedule(call.reservation.id, message))
+
+
+# --- connect ----------------------------------------------------------------------------------------------------------
 
 
 @does(contract.connect)
@@ -244,6 +253,9 @@ async def password(call: Call, question: Named) -> Password:
     except (SecretMissing, SecretSealed, PermissionError):
         pass
     raise Refused(f"no password of {view.id} can be read here", "log in with your SSH key")
+
+
+# --- the computer, and the end ----------------------------------------------------------------------------------------
 
 
 @does(contract.reboot)

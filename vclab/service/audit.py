@@ -8,14 +8,27 @@ from vclab.service import checks
 from vclab.service.finding import SHORTEST, plain
 from vclab.service.use_case import Call, does
 from vclab.store import intents, reservations
+from vclab.store.intents import Sought
 
 
 @does(contract.listing)
 async def listing(call: Call, question: Asked) -> tuple[Intent, ...]:
     checks.limit(question.limit)
+    for moment, what in ((question.since, "time `since`"), (question.until, "time `until`")):
+        if moment is not None:
+            checks.with_zone(moment, what)
     subject = await _subject(call, question.subject)
-    asked = question.limit, question.user, subject, question.cursor
-    found = await call.backend.read(lambda session: intents.newest(session, *asked))
+    sought = Sought(
+        actor=question.user,
+        subject=subject,
+        address=question.address,
+        token=question.token,
+        outcome=question.outcome,
+        since=question.since,
+        until=question.until,
+        before=question.cursor,
+    )
+    found = await call.backend.read(lambda s: intents.newest(s, question.limit, sought))
     return tuple(
         Intent(**{name: None if (value := getattr(each, name)) == "" else value for name in Intent.model_fields})
         for each in found

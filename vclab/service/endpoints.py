@@ -42,7 +42,7 @@ class Wanted:
         """Whether the password must be given, where this certificate is shown. The one that is kept was entered for an
         address and a certificate, and is sealed to the workers of a site: it never goes anywhere else."""
         before = self.before
-        if self.password or before is None:
+        if self.password or before is None or not self.entry.url:  # what has no address is not logged in to
             return self.password
         entry = replace(self.entry, fingerprint=fingerprint)
         return (entry.url, entry.fingerprint, entry.site) != (before.url, before.fingerprint, before.site)

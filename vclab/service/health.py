@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
@@ -13,11 +14,15 @@ from vclab.contract.reservations import FailedComputer, WaitingReservation
 from vclab.contract.use_case import Nothing
 from vclab.model.durations import format_duration
 from vclab.model.errors import VclabError
+from vclab.model.people import EmergencyUse
 from vclab.model.times import clock, zone_of
 from vclab.service.reservations import waiting
 from vclab.service.use_case import Call, does
 from vclab.settings import Settings
-from vclab.store import catalog, copy_verification, failures, host_rests, inventories, orphans, reservations
+from vclab.store import catalog, copy_verification, failures, host_rests, inventories, orphans, reservations, sign_ins
+
+_ALARM = timedelta(days=1)
+"""So long after an emergency everybody who looks is told."""
 
 
 @does(contract.status)
@@ -136,7 +141,23 @@ def _loads(session: Session, call: Call) -> tuple[bool, str]:
     return True, f"{'; '.join(texts)}; `vclab needs-help` shows the cause" if texts else "none needs help"
 
 
+def _emergencies(session: Session, call: Call) -> tuple[bool, str]:
+    """Whether somebody may come in, or came, past the identity providers: an alarm, for a day."""
+    zone, now = zone_of(call.actor.user.zone if call.actor.user else ""), datetime.now(UTC)
+    found = [_emergency(use, zone, now) for use in sign_ins.emergencies(session, now - _ALARM)]
+    return not found, " | ".join(found) or "the emergency administrator has not been let in"
+
+
+def _emergency(use: EmergencyUse, zone: ZoneInfo, now: datetime) -> str:
+    ends = f"until {clock(use.expires_at, zone)}" if use.expires_at > now else "over"
+    if use.used_at is None:
+        return f"{use.made_by} has made a code for the emergency administrator at {clock(use.made_at, zone)}, {ends}"
+    came = f"the emergency administrator came in at {clock(use.used_at, zone)} from {use.used_from}, {ends}"
+    return f"{came}; `vclab audit --user emergency` shows what they did"
+
+
 _STORED: dict[str, _Look] = {
+    "emergency": _emergencies,
     "machines": _machines,
     "hosts": _hosts,
     "datastores": _datastores,

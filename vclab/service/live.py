@@ -17,7 +17,7 @@ from vclab.service.backend import Backend
 from vclab.store import feed
 from vclab.store.feed import BATCH, Bounds, Change
 
-POLL = 0.2
+POLL = 0.1
 """Seconds between two looks for news, while somebody listens."""
 AWAY = 1.0
 """Seconds between two looks while the database does not answer."""

@@ -35,6 +35,8 @@ from vclab.store import audit as audit_trail
 from vclab.store import catalog, failed_steps, failures, host_rests, load_log, refusals, reservations
 from vclab.store import needs_help as store_help
 
+# --- which there are --------------------------------------------------------------------------------------------------
+
 
 @does(contract.listing)
 async def listing(call: Call, question: Which) -> tuple[Reservation, ...]:
@@ -55,6 +57,9 @@ async def listing(call: Call, question: Which) -> tuple[Reservation, ...]:
         before=question.cursor,
     )
     return tuple(map(Reservation.of, await call.backend.read(lambda s: reservations.page(s, wanted))))
+
+
+# --- one of them ------------------------------------------------------------------------------------------------------
 
 
 @does(contract.look)
@@ -104,6 +109,9 @@ def _attempt(one: load_log.Attempt) -> Attempt:
 def _suspect(session: Session, view: ReservationView) -> Suspect | None:
     found = failures.suspect(session, view.image, view.revision)
     return Suspect.of(found) if found else None
+
+
+# --- why --------------------------------------------------------------------------------------------------------------
 
 
 @does(contract.why)
@@ -176,6 +184,9 @@ def _activity(known: dict[str, object]) -> Activity:
     return Activity(**{name: None if value == "" else value for name, value in known.items()})
 
 
+# --- what waits for operators -----------------------------------------------------------------------------------------
+
+
 @does(contract.needs_help)
 async def needs_help(call: Call, question: Nothing) -> tuple[WaitingReservation | FailedComputer, ...]:
     return await call.backend.read(waiting)
@@ -191,6 +202,9 @@ def waiting(session: Session) -> tuple[WaitingReservation | FailedComputer, ...]
     for failed in failed_steps.of_loads(session):
         found.append(FailedComputer(computer=failed.computer, failure=FailedStep.of(failed)))
     return tuple(found)
+
+
+# --- what can be reserved ---------------------------------------------------------------------------------------------
 
 
 @does(contract.images)

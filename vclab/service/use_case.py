@@ -78,7 +78,15 @@ async def perform(
     ``intent``: the id under which an act is recorded; empty: a new one. A repeat with the same id changes nothing.
     ``content``: the file that goes along, of a use case to which one is sent.
     """
-    call = replace(await permitted(use_case, backend, actor, question), told=told, content=content)
+    try:
+        call = replace(await permitted(use_case, backend, actor, question), told=told, content=content)
+    except Refused as error:
+        await _refused(use_case, Call(backend, actor, intent or uuid.uuid4().hex), question, error)
+        raise
+    except NotFound as error:  # which is what it reads as to those who may not see it
+        if use_case.acts:
+            await _refused(use_case, Call(backend, actor, intent or uuid.uuid4().hex), question, error)
+        raise
     if use_case.acts:
         return await _recorded(use_case, replace(call, intent=intent or uuid.uuid4().hex), question)
     return await implementation(use_case)(call, question)
@@ -159,6 +167,18 @@ async def _recorded(use_case: UseCase[Q, A], call: Call, question: Q) -> A:
         raise
     await _note(call.backend, intent.id, Outcome.DONE)
     return answer
+
+
+async def _refused(use_case: UseCase[Q, A], call: Call, question: Q, error: VclabError) -> None:
+    """Somebody tried what they may not do. A database that is away does not change that they are told so."""
+    asked = replace(
+        _intent(use_case, call, question),
+        outcome=Outcome.REFUSED,
+        detail=str(error)[: intents.LONGEST],
+        answered_at=datetime.now(UTC),
+    )
+    with suppress(VclabError):
+        await call.backend.write(lambda session: intents.write(session, asked))
 
 
 def _intent(use_case: UseCase[Q, A], call: Call, question: Q) -> Intent:

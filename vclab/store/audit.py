@@ -20,7 +20,7 @@ _NEWEST = (
 )
 _ADD = sa.insert(_event)
 LONGEST = 2000
-"""Characters of a detail. They are kept for good, and a refusal in a large lab names a thousand hosts."""
+"""Characters of a detail. They are kept for long, and a refusal in a large lab names a thousand hosts."""
 
 
 def note(session: Session, reservation: str, who: str, what: str, detail: str, now: datetime, act: str = "") -> None:

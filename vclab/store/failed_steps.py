@@ -1,4 +1,4 @@
-"""Steps that failed for good, each with what could be seen of its computer then. Kept for good."""
+"""Steps that failed for good, each with what could be seen of its computer then. Kept for a time."""
 
 import dataclasses
 from collections.abc import Sequence

@@ -7,7 +7,7 @@
 - A **lab machine** whose load failed goes out of service when it is given back, unless the revision is suspect.
 
 A failure in the guest counts against the host too until the revision is suspect: on a host with a broken network all
-images fail in the guest. Each row says what it still counts against. The rows are kept for good.
+images fail in the guest. Each row says what it still counts against. The rows are kept for a time.
 """
 
 import dataclasses

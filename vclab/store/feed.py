@@ -7,8 +7,8 @@
 
 Why not by the transaction's own id, up to the oldest that is still open: one forgotten transaction, of anybody on that
 PostgreSQL, would hold back everybody's news, and a dump that is restored elsewhere would begin to count anew. Why no
-lock when the row is written: it would make all writers wait for each other. Why no NOTIFY: each commit that notifies
-takes one lock of the whole server, and whether there is news costs one look into an empty index.
+lock when the row is written: it would make all writers wait for each other. Why no NOTIFY: polling would be
+needed beside it, and whether there is news costs one look into an empty index.
 """
 
 import itertools

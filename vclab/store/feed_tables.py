@@ -48,7 +48,9 @@ class FeedState(Base):
 SILENT = {
     "addresses": "comes with a change of its reservation",
     "claims": "a promise: what is shown of it is in reservations",
+    "device_codes": "known to a program and a browser only",
     "disk_children": "bookkeeping of copies",
+    "emergency_codes": "known to root only; its use is a token",
     "events": "says of a change what is in the feed already",
     "failed_steps": "comes with a change of its reservation",
     "feed": "is the feed",
@@ -58,9 +60,12 @@ SILENT = {
     "inventories": "measured anew all the time",
     "keyed_acts": "what its act changes is told",
     "load_failures": "what follows of it is in host_rests and revisions",
+    "local_passwords": "a change ends tokens",
     "orphans": "seen anew in each round",
+    "pending_sign_ins": "known to one browser only",
     "pools": "measured anew all the time",
     "removals": "the audit of the audit",
     "refused_requests": "the answer says it",
+    "sign_in_attempts": "counts",
 }
 """Tables of which the feed tells nothing, and why. All others have triggers: a test walks them."""

@@ -22,6 +22,8 @@ from vclab.store.models import Base, Event, Intent, ProviderAccount, Reservation
 from vclab.store.removal_tables import Kept
 
 TABLES = Base.metadata.tables
+LEAST = 4
+"""Characters of a name that is looked for, but for the login."""
 ADDRESS = "(address)"
 """Stands for an address that a forgotten person came from."""
 THEIRS: dict[str, str] = {
@@ -89,16 +91,22 @@ def known(session: Session, login: str) -> Known:
     if open_ones := [row.id for row in mine if row.finished_at is None]:
         raise Refused(f"{login} still has {', '.join(open_ones[:3])}", "forget them when these have ended")
     acts = session.execute(sa.select(Intent.address).where(Intent.actor == login)).scalars().all()
-    elsewhere = session.scalars(sa.select(ProviderAccount.called).where(ProviderAccount.user == login))
+    accounts = session.scalars(sa.select(ProviderAccount).where(ProviderAccount.user == login)).all()
+    elsewhere = [name for account in accounts for name in (account.called, account.subject) if _tells_who(name)]
     addresses = {*acts, *(each for row in mine for each in row.remote_addresses)} - {""}
     return Known(
         login,
-        tuple(dict.fromkeys((*user.public_keys, *(each for each in elsewhere if each)))),
+        tuple(dict.fromkeys((*user.public_keys, *elsewhere))),
         tuple(sorted(addresses)),
         tuple(row.id for row in mine),
         len(acts),
         max((row.finished_at for row in mine if row.finished_at), default=None),
     )
+
+
+def _tells_who(name: str) -> bool:
+    """Whether a name of elsewhere is one of its own: "1001" is also a uid, and stands for other things."""
+    return len(name) >= LEAST and not name.isdecimal()
 
 
 def new_pseudonym() -> str:
@@ -140,7 +148,7 @@ def _deleted(table: sa.Table, column: str, login: str) -> Any:
 
 def _clear_addresses(session: Session, person: Known) -> int:
     """From where they came: in their acts, and in what was noted of their reservations."""
-    session.execute(sa.update(Intent).where(Intent.actor == person.login).values(address=""))
+    session.execute(sa.update(Intent).where(Intent.actor == person.login).values(address="", token=""))
     if not person.addresses:
         return 0
     mine = Event.reservation.in_(sa.select(Reservation.id).where(Reservation.user == person.login))

@@ -1,4 +1,4 @@
-"""Who had which computer, addresses and revision from when to when, and how it ended. Kept for good.
+"""Who had which computer, addresses and revision from when to when, and how it ended. Whose it was is kept for a time.
 
 A stay is a tenure with what its reservation says of it. Addresses have a table of their own: a computer may get others
 while it is held, and the reservation only has the last.

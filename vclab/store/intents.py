@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -36,9 +37,10 @@ def _json(value: Any) -> Any:
 
 
 def answer(session: Session, id: str, outcome: Outcome, detail: str, now: datetime) -> None:
-    """How the act came out. The first answer stays, which the database holds, too."""
+    """How the act came out. The first answer stays, which the database holds, too; one that is tried again under the
+    same id, because nobody knows how it came out, has its answer then."""
     row = session.get(models.Intent, id)
-    if row is not None and row.outcome is Outcome.OPEN:
+    if row is not None and row.outcome in (Outcome.OPEN, Outcome.UNANSWERED):
         row.outcome, row.detail, row.answered_at = outcome, detail[:LONGEST], utc(now)
 
 
@@ -72,19 +74,33 @@ def intent_of(session: Session, id: str, verb: Verb, subject: str, /, **said: ob
     return intent
 
 
-def newest(session: Session, limit: int, actor: str = "", subject: str = "", before: str = "") -> list[Intent]:
-    """The newest ``limit`` intents, newest first: of an actor and a subject if they are given, before that intent.
+@dataclass(frozen=True)
+class Sought:
+    """Which intents; what is empty or None does not matter."""
 
-    Raises ``NotFound`` when there is no intent ``before``.
-    """
+    actor: str = ""
+    subject: str = ""
+    address: str = ""
+    token: str = ""
+    outcome: Outcome | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    before: str = ""  #: only older ones than the intent of this id
+
+
+def newest(session: Session, limit: int, sought: Sought = Sought()) -> list[Intent]:
+    """The newest ``limit`` intents that fit, newest first. Raises ``NotFound`` when there is no intent ``before``."""
     query = sa.select(models.Intent).order_by(models.Intent.at.desc(), models.Intent.id.desc()).limit(limit)
-    if before:
-        there = find(session, before)
+    if sought.before:
+        there = find(session, sought.before)
         query = query.where(sa.tuple_(models.Intent.at, models.Intent.id) < sa.tuple_(utc(there.at), there.id))
-    if actor:
-        query = query.where(models.Intent.actor == actor)
-    if subject:
-        query = query.where(models.Intent.subject == subject)
+    for name in ("actor", "subject", "address", "token", "outcome"):
+        if value := getattr(sought, name):
+            query = query.where(getattr(models.Intent, name) == value)
+    if sought.since:
+        query = query.where(models.Intent.at >= utc(sought.since))
+    if sought.until:
+        query = query.where(models.Intent.at < utc(sought.until))
     return [_intent(row) for row in session.scalars(query)]
 
 

@@ -1,4 +1,4 @@
-"""The load log: when each step of each load began and ended. Kept for good; it predicts how long a load takes."""
+"""The load log: when each step of each load began and ended. Kept for a time; it predicts how long a load takes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -125,7 +125,7 @@ def medians(session: Session, image: str, captured: bool = False) -> dict[str, f
     """The median seconds of each step of the image's last 20 good loads, from its first attempt on, by step name.
     ``captured``: of its captures instead.
 
-    The log is kept for good, so only its newest rows are read. SQLite counts time in milliseconds.
+    The log is long, so only its newest rows are read. SQLite counts time in milliseconds.
     """
     found = session.execute(
         _GOOD[dialect_of(session)], {"of_image": image, "lines": _PAST * _STEPS, "captured": captured}

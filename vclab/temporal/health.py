@@ -49,8 +49,13 @@ async def missing_search_attributes(client: Client) -> list[str]:
 
 async def reconciles(client: Client) -> bool:
     """Whether the reconciler's schedule is there and not paused."""
+    return await runs(client, RECONCILE)
+
+
+async def runs(client: Client, schedule: str) -> bool:
+    """Whether that schedule is there and not paused."""
     try:
-        description = await _asked(client.get_schedule_handle(RECONCILE).describe(rpc_timeout=SECONDS))
+        description = await _asked(client.get_schedule_handle(schedule).describe(rpc_timeout=SECONDS))
     except NotFound:
         return False
     return not description.schedule.state.paused

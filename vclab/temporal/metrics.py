@@ -15,6 +15,7 @@ EVERY = 15.0
 """Seconds between two looks at what the gauges show: Prometheus asks no more often."""
 
 _LATE = (0.1, 0.5, 1.0, 5.0, 15.0, 30.0, 60.0, 300.0)
+_QUICK = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 60.0)
 _LONG = (0.1, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0)
 
 
@@ -25,7 +26,12 @@ def serve(address: str) -> Runtime:
         counters_total_suffix=True,
         unit_suffix=True,
         durations_as_seconds=True,
-        histogram_bucket_overrides={"vclab_look_late": _LATE, "vclab_step": _LONG, "vclab_ready_wait": _LONG},
+        histogram_bucket_overrides={
+            "vclab_look_late": _LATE,
+            "vclab_step": _LONG,
+            "vclab_ready_wait": _LONG,
+            "vclab_api_request": _QUICK,
+        },
     )
     warnings = TelemetryFilter(core_level="WARN", other_level="ERROR")
     try:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from vclab.api.sign_in.openid import NotThere, Provider, Said
 from vclab.model.errors import NotFound, Refused, Unreachable
 from vclab.model.people import Account
-from vclab.secrets.references import SecretMissing
+from vclab.secrets.references import SecretMissing, SecretSealed
 from vclab.service.backend import Backend
 from vclab.store import people, tokens
 
@@ -41,12 +41,16 @@ class Providers:
         return made
 
     async def keep(self, said: Said) -> None:
-        """Keep by what a provider can be asked again. Raises ``Unreachable``."""
+        """Keep by what a provider can be asked again. If that can't be kept, it is not asked, and the grace counts."""
         who = said.claims
-        if said.refresh_token:
-            reference = _reference(who.provider, who.subject)
+        if not said.refresh_token:
+            return
+        reference = _reference(who.provider, who.subject)
+        try:
             await asyncio.to_thread(self._backend.secrets.put, reference, said.refresh_token)
             await self._backend.write(lambda s: people.keep_refresh(s, who.provider, who.subject, reference))
+        except (Refused, Unreachable) as error:
+            log.warning("%s can't be asked again about somebody: %s", who.provider, error)
 
     async def recheck(self, account: Account) -> bool:
         """Ask whether somebody is still there, if it is time to. Of several servers and requests one asks.
@@ -66,7 +70,7 @@ class Providers:
             said = await provider.again(token, subject)
         except NotThere as error:
             await self._gone(account, error.message)
-        except (NotFound, SecretMissing, Unreachable, Refused) as error:
+        except (NotFound, SecretMissing, SecretSealed, Unreachable, Refused) as error:
             log.warning("%s can't be asked about %s: %s", name, account.user, error)
             return False
         else:

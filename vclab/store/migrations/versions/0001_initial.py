@@ -67,7 +67,10 @@ END
 SQLITE_KEPT = {  # REPLACE deletes without asking a trigger of deletions, so nothing is inserted in the place of a row
     ("intents", "replaced"): ("INSERT", "NOT EXISTS (SELECT 1 FROM intents WHERE id = NEW.id)"),
     ("intents", "deleted"): ("DELETE", BY_AGE),
-    ("intents", "answered"): ("UPDATE OF outcome, detail, answered_at", f"OLD.outcome = 'open' OR {OF_PERSON}"),
+    ("intents", "answered"): (
+        "UPDATE OF outcome, detail, answered_at",
+        f"OLD.outcome IN ('open', 'unanswered') OR {OF_PERSON}",
+    ),
     ("intents", "changed"): (
         "UPDATE OF id, at, actor, authentication, roles, verb, subject, for_user, account, token, address, arguments",
         OF_PERSON,
@@ -93,7 +96,7 @@ BEGIN
 END $$
 """
 ANSWERED = """(
-    OLD.outcome = 'open' AND to_jsonb(NEW) - ARRAY['outcome', 'detail', 'answered_at']
+    OLD.outcome IN ('open', 'unanswered') AND to_jsonb(NEW) - ARRAY['outcome', 'detail', 'answered_at']
     = to_jsonb(OLD) - ARRAY['outcome', 'detail', 'answered_at']
 )"""
 POSTGRESQL_ALLOWED = {
@@ -119,9 +122,15 @@ FEED = {
     "host_rests": "'host', {row}.endpoint || '/' || {row}.host, ''",
     "repositories": "'repository', {row}.name, ''",
     "users": "'user', {row}.login, {row}.login",
+    "provider_accounts": """'user', {row}."user", {row}."user\"""",
+    "tokens": """'token', {row}.id, coalesce({row}."user", '')""",
 }
 """What the feed says of a changed row: kind, thing, whose it is."""
-FEED_QUIET = {"copies": ("seen_at", "tried_at")}
+FEED_QUIET = {
+    "copies": ("seen_at", "tried_at"),
+    "provider_accounts": ("refresh_ref", "confirmed_at", "check_at"),
+    "tokens": ("used_at",),
+}
 """Columns that are written again and again, and of which the feed says nothing."""
 
 

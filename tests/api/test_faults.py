@@ -1,0 +1,146 @@
+"""Servers side by side on the pretended world: many at once, clients that die, and servers that are killed."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy.orm import Session
+
+from tests.api import running
+from tests.api.running import Api
+from tests.labfixture import eventually
+from tests.node.harness import Node
+from tests.store import postgresql
+from vclab.model.catalog import IdentityPool, User
+from vclab.store import catalog
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
+
+PEOPLE = 200
+WANTED = {"image": "fake-1", "seconds": 3600}
+MORE = """
+fake.hosts = {fake1 = {cpus = 1000, memory_mb = 4000000}}
+[api.limits]
+address_burst = 100000
+address_rate = 10000
+"""
+Start = Callable[[], Api]
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[postgresql.Server]:
+    """A PostgreSQL server: on SQLite nothing is at one time."""
+    with postgresql.running() as server:
+        yield server
+
+
+@pytest.fixture
+async def node(tmp_path: Path, database: postgresql.Server) -> AsyncIterator[Node]:
+    """Temporal, a worker, and so many people and computers."""
+    made = Node(tmp_path, tmp_path, database=database.url(database.create()), settings=MORE)
+    made.store.run(_people)
+    made.start_server()
+    await made.answers()
+    made.start_worker()
+    yield made
+    made.stop()
+
+
+def _people(session: Session) -> None:
+    for number in range(PEOPLE):
+        catalog.put_user(session, User(f"user{number:03}", 30000 + number))
+    catalog.put_pool(session, IdentityPool("many", PEOPLE + 20, "02:76:64"))
+
+
+@pytest.fixture
+def start(node: Node) -> Iterator[Start]:
+    """Starts servers of the node."""
+    made: list[Api] = []
+
+    def begin() -> Api:
+        made.append(running.start(node.settings_file))
+        return made[-1]
+
+    yield begin
+    for each in made:
+        each.kill()
+
+
+async def sent(apis: list[Api], token: str, path: str, body: dict[str, Any], key: str) -> httpx.Response:
+    """An act, as a careful program sends it: with a key, and again, at the next server, until it is answered."""
+    for attempt in range(100):
+        with suppress(httpx.TransportError):
+            async with apis[attempt % len(apis)].client(token) as client:
+                answer = await client.post(path, json=body, headers={"Idempotency-Key": key})
+            if (
+                answer.status_code < 500
+                and answer.json()["code" if answer.status_code >= 400 else "id"] != "in_progress"
+            ):
+                return answer
+        await asyncio.sleep(0.3)
+    raise AssertionError("nobody answers")
+
+
+async def test_two_hundred_reserve_at_one_moment(node: Node, start: Start) -> None:
+    """As many distinct computers; at two servers, and each person sends it twice."""
+    apis = [start(), start()]
+    tokens = [running.token(node.store, f"user{number:03}") for number in range(PEOPLE)]
+    keys = [uuid.uuid4().hex for _ in tokens]
+    twice = [
+        sent(order, token, "/reservations", WANTED, key)
+        for order in (apis, apis[::-1])
+        for token, key in zip(tokens, keys, strict=True)
+    ]
+    answers = await asyncio.gather(*twice)
+    assert {each.status_code for each in answers} == {200}, [each.text for each in answers if each.status_code != 200][
+        :3
+    ]
+    made = {each.json()["id"]: each.json()["computer"] for each in answers}
+    assert len(made) == len(set(made.values())) == PEOPLE
+
+
+async def test_a_client_that_dies_between_sending_and_reading(node: Node, start: Start) -> None:
+    """What it asked for is done, and whoever asks again with its key gets that."""
+    api, token, key = start(), running.token(node.store, "alice"), uuid.uuid4().hex
+    _, writer = await asyncio.open_connection("127.0.0.1", api.port)
+    body = b'{"image": "fake-1", "seconds": 3600}'
+    fields = f"Host: api\r\nAuthorization: Bearer {token}\r\nIdempotency-Key: {key}\r\nContent-Type: application/json"
+    writer.write(
+        f"POST /api/v1/reservations HTTP/1.1\r\n{fields}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+    )
+    await writer.drain()
+    writer.transport.abort()
+    answer = await sent([api], token, "/reservations", WANTED, key)
+    async with api.client(token) as alice:
+        listed = (await alice.get("/reservations")).json()["items"]
+    assert [each["id"] for each in listed] == [answer.json()["id"]]
+
+
+async def test_a_server_is_killed_under_load(node: Node, start: Start) -> None:
+    """Nothing is lost, and nothing done twice: not even what moves an end by so much."""
+    apis = [start(), start()]
+    tokens = [running.token(node.store, f"user{number:03}") for number in range(24)]
+
+    async def one(token: str, order: list[Api]) -> None:
+        made = (await sent(order, token, "/reservations", WANTED, uuid.uuid4().hex)).json()
+        path = f"/reservations/{made['id']}/extend"
+        later = [await sent(order, token, path, {"by": 60}, uuid.uuid4().hex) for _ in range(5)]
+        assert {each.status_code for each in later} == {200}, [each.text for each in later]
+        async with apis[1].client(token) as client:
+            (kept,) = (await client.get("/reservations")).json()["items"]
+        assert _seconds(kept) == _seconds(made) + 5 * 60
+
+    running_ones = [asyncio.create_task(one(token, apis[:: 1 - 2 * (n % 2)])) for n, token in enumerate(tokens)]
+    await asyncio.to_thread(eventually, lambda: apis[0].log.count("/extend 200") >= 5, 120)
+    apis[0].kill()
+    await asyncio.gather(*running_ones)
+
+
+def _seconds(reservation: dict[str, Any]) -> float:
+    return (datetime.fromisoformat(reservation["end"]) - datetime.fromisoformat(reservation["start"])).total_seconds()

@@ -1,0 +1,89 @@
+"""Schemathesis asks a running server as each kind of person: no answer outside of the description, no fault.
+
+`make test-long` asks far more.
+"""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.api import running
+from tests.api.running import Api
+from tests.node.harness import Node
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
+
+MORE = """
+[api.limits]
+address_burst = 1000000
+address_rate = 10000
+person_burst = 1000000
+person_rate = 10000
+stranger_burst = 1000000
+stranger_rate = 10000
+"""
+CHECKS = (
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_headers_conformance",
+    "response_schema_conformance",
+    "unsupported_method",
+)
+LEFT_OUT = ("/events", "/console$", "/temporal")
+"""What does not end by itself, and what waits for minutes for a BMC that is not there."""
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    """With a worker on the pretended world."""
+    folder = tmp_path_factory.mktemp("schema")
+    made = Node(folder, folder, settings=MORE)
+    made.start_server()
+    asyncio.run(made.answers())
+    made.start_worker()
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="module")
+def api(node: Node) -> Iterator[Api]:
+    """One server."""
+    made = running.start(node.settings_file)
+    yield made
+    made.kill()
+
+
+def asked(node: Node, api: Api, who: str, examples: int, phases: str) -> str:
+    """What Schemathesis reports; empty when all is well."""
+    token = running.token(node.store, who) if who else ""
+    header = ["--header", f"Authorization: Bearer {token}"] if token else []
+    left_out = [word for path in LEFT_OUT for word in ("--exclude-path-regex", path)]
+    program = Path(sys.executable).with_name("schemathesis")
+    words = [
+        *(str(program), "run", f"{api.url}/openapi.json", *header, *left_out),
+        *("--checks", ",".join(CHECKS), "--max-examples", str(examples), "--phases", phases),
+        *("--suppress-health-check", "all", "--request-timeout", "120", "--no-color", "--seed", "1"),
+    ]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=node.folder)
+    return "" if done.returncode == 0 else done.stdout[-8000:] + done.stderr[-2000:]
+
+
+@pytest.mark.parametrize("who", ["", "alice", "olga"])
+def test_a_few_questions(node: Node, api: Api, who: str) -> None:
+    report = asked(node, api, who, 1, "examples,fuzzing")
+    assert not report, report
+    assert "a fault, told as" not in api.log
+
+
+@pytest.mark.long
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("who", ["", "alice", "olga"])
+def test_many_questions(node: Node, api: Api, who: str) -> None:
+    report = asked(node, api, who, 50, "examples,coverage,fuzzing")
+    assert not report, report
+    assert "a fault, told as" not in api.log

@@ -139,4 +139,4 @@ async def test_another_persons_reservation_is_not_found(lab: Lab, url: str, comm
     view = lab.reserved("alice")
     for verb in ("show", "end", "connect", "why"):
         (await command(verb, view.id)).one_line_error(4, "there is no reservation")
-    (await command("needs-help")).one_line_error(3, "this is for operators")
+    (await command("needs-help")).one_line_error(3, "may not operate the lab")

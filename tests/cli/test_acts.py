@@ -194,7 +194,7 @@ def test_a_load_that_needs_help_and_is_given_up(vclab: Command, world: World) ->
     assert "step 4, Power on: the host refuses" in said.out and f"`vclab end {reservation}` cancels it" in said.out
     vclab("connect", reservation).one_line_error(3, "not ready yet: Needs help")
     vclab("needs-help").one_line_error(3, "alice may not operate the lab")
-    vclab("resolve", reservation, "retry").one_line_error(3, "for operators")
+    vclab("resolve", reservation, "retry").one_line_error(3, "alice may not operate reservation")
     vclab("--as", "olga", "resolve", reservation, "hope").one_line_error(2, "choose one of retry, elsewhere, give-up")
     (one,) = vclab("--as", "olga", "needs-help", "--json").json
     assert f"1 needs help: {reservation} at Power on on esx1" in vclab("status").out

@@ -38,7 +38,9 @@ async def ask(server: Server, tmp_path: Path) -> AsyncIterator[Ask]:
     api = {"temporal_ui": f"https://{server.ui}"}
     temporal = server.settings("api").model_dump(exclude_unset=True)
     settings = Settings.model_validate({"database": f"sqlite:///{tmp_path}/none.db", "temporal": temporal, "api": api})
-    transport = httpx.ASGITransport(make_app(Backend(settings), by_name))
+    backend = Backend(settings)
+    backend.store.migrate()  # for the grants
+    transport = httpx.ASGITransport(make_app(backend, by_name))
     async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
 
         async def asking(who: str, method: str, path: str, headers: dict[str, str], **more: Any) -> httpx.Response:

@@ -12,9 +12,10 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse, StreamingResponse
 
 from vclab.api.guard import Authenticate
-from vclab.model.errors import Refused, Unreachable
-from vclab.service.actor import Role
+from vclab.model.access import Permission
+from vclab.model.errors import Forbidden, Refused, Unreachable
 from vclab.service.backend import Backend
+from vclab.service.rights import rights_of
 from vclab.settings import TemporalSettings
 
 PATH = "/temporal"
@@ -36,8 +37,11 @@ def temporal_ui(backend: Backend, authenticate: Authenticate) -> APIRouter:
     @router.api_route(f"{PATH}/{{path:path}}", methods=_METHODS, include_in_schema=False)
     async def page(request: Request, path: str) -> Response:
         actor = request.state.actor = await authenticate(backend, request)
-        if Role.OPERATOR not in actor.roles:
-            raise Refused("Temporal's web UI is for operators", "`vclab show` and `vclab history` tell of reservations")
+        rights = await backend.read(lambda session: rights_of(session, actor))
+        if not rights.decide(Permission.OPERATE).allowed:
+            raise Forbidden(
+                "Temporal's web UI is for operators", "`vclab show` and `vclab history` tell of reservations"
+            )
         return await there.ask(request, actor.login)
 
     return router

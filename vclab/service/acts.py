@@ -14,7 +14,7 @@ from vclab.contract.looks import Look
 from vclab.contract.reservations import Named
 from vclab.contract.views import Reservation
 from vclab.model import messages
-from vclab.model.access import Permission, ResourceKind
+from vclab.model.access import ROLES, Permission, ResourceKind, Role
 from vclab.model.addresses import as_seen, checked_address, is_within
 from vclab.model.errors import Failed, Invalid, NotFound, Refused, Unreachable
 from vclab.model.ids import is_id
@@ -196,7 +196,8 @@ def _check_from(call: Call, address: str) -> None:
         if theirs and (":" in theirs) != (":" in address):
             raise Invalid(f"you are seen at {address}, from where nobody reaches {theirs}", "use --from ADDRESS")
         return
-    allowed = [call.backend.settings.connect_from.get(role) for role in actor.roles]
+    roles = [role for role in call.roles if role is Role.USER or Permission.CONNECT in ROLES[role]]
+    allowed = [call.backend.settings.connect_from.get(role) for role in roles]
     if None in allowed or any(is_within(address, each or ()) for each in allowed):
         return
     prefixes = ", ".join(sorted({prefix for each in allowed for prefix in each or ()}))

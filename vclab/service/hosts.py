@@ -11,7 +11,6 @@ from vclab.contract.use_case import Nothing
 from vclab.model.errors import NotFound, Refused
 from vclab.model.typed import near, quoted
 from vclab.service import checks
-from vclab.service.actor import Actor, Authentication
 from vclab.service.use_case import Call, does
 from vclab.store import catalog, failures, host_rests
 
@@ -34,7 +33,7 @@ async def rest(call: Call, question: Rest) -> RestingHost:
 
     def change(session: Session) -> RestingHost:
         endpoint, host = _known(session, question.name)
-        host_rests.order(session, endpoint, host, why, _who(call.actor), datetime.now(UTC))
+        host_rests.order(session, endpoint, host, why, call.actor.login, datetime.now(UTC))
         return RestingHost.of(host_rests.resting(session)[endpoint, host])
 
     return await call.backend.write(change)
@@ -45,15 +44,10 @@ async def wake(call: Call, question: Named) -> Host:
     def change(session: Session) -> Host:
         resting = [f"{endpoint}/{host}" for endpoint, host in host_rests.resting(session)]
         endpoint, host = _one(question.name, resting, " out of service", "`vclab host list` lists them")
-        failures.wake(session, endpoint, host, _who(call.actor), datetime.now(UTC))
+        failures.wake(session, endpoint, host, call.actor.login, datetime.now(UTC))
         return Host(endpoint=endpoint, host=host, rests=False)
 
     return await call.backend.write(change)
-
-
-def _who(actor: Actor) -> str:
-    """Who gives the order: root acts as root, whoever the settings let it act as."""
-    return actor.account if actor.authentication is Authentication.SETTING and not actor.operator else actor.login
 
 
 def _known(session: Session, name: str) -> tuple[str, str]:

@@ -52,7 +52,7 @@ def test_people_change_their_own_with_the_current_one(
 @pytest.mark.parametrize(
     ("who", "whose", "typed", "code", "why"),
     [
-        ("bob", "alice", f"{NEW}\n", 3, "set by operators only"),
+        ("bob", "alice", f"{NEW}\n", 3, "may not keep user alice"),
         ("bob", "bob", f"x\n{NEW}\n", 3, "has no password here"),
         ("olga", "bob", "short\n", 2, "shorter than 12 characters"),
         ("olga", "bob", "aaaaaaaaaaaaaaaa\n", 2, "easily guessed"),

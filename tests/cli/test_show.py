@@ -48,7 +48,7 @@ def test_the_history_says_who_acted_for_whom_and_how_that_is_known(vclab: Comman
 
 @pytest.mark.usefixtures("acted")
 def test_the_audit_is_for_operators(vclab: Command) -> None:
-    vclab("audit").one_line_error(3, "alice may not audit the lab")
+    vclab("--as", "alice", "audit").one_line_error(3, "alice may not audit the lab")
     said = vclab("--as", "olga", "audit", "--subject", "3a4b5")
     assert said.code == 0, said
     heading, row = said.out.splitlines()

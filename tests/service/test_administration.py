@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 ALICE = Actor("alice", frozenset({Role.USER}), Authentication.ACCOUNT, "alice")
 OLGA = Actor("olga", frozenset({Role.USER, Role.OPERATOR}), Authentication.ACCOUNT, "olga")
-ROOT = Actor("alice", frozenset({Role.USER, Role.ADMINISTRATOR}), Authentication.ACCOUNT, "root")
+ROOT = Actor("root", frozenset({Role.ADMINISTRATOR}), Authentication.ACCOUNT, "root")
 IMAGE = images.Add(name="suse", master="[ds1] s/1/disk.vmdk", cpus=1, memory_mb=512, disk_gb=4, unchecked=True)
 
 

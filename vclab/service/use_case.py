@@ -175,9 +175,7 @@ async def permitted(use_case: UseCase[Q, A], backend: Backend, actor: Actor, que
         confirm(seen.rights.decide(rule.permission, seen.resource))
         return replace(call, own=seen, roles=seen.rights.roles_over(seen.resource))
     things = _named(rule, question)
-    rights, resources = await backend.read(
-        lambda s: (rights_of(s, actor), [thing_of(s, rule.over, name) for name in things])
-    )
+    rights, resources = await backend.read(lambda s: (rights_of(s, actor), [_thing(s, rule, name) for name in things]))
     for resource in resources:
         confirm(rights.decide(rule.permission, resource))
     return replace(call, roles=_roles(rule, rights, resources))
@@ -194,6 +192,13 @@ def _roles(rule: Rule, rights: Rights, resources: Sequence[Resource]) -> frozens
     if rule.permission is Permission.RESERVE:
         return rights.roles_over(LAB)
     return frozenset.intersection(*(rights.roles_over(each) for each in resources))
+
+
+def _thing(session: Session, rule: Rule, name: str) -> Resource:
+    """An image without a name is none that there is, which the use case says."""
+    if rule.permission is Permission.RESERVE:
+        return access.of_thing(session, rule.over, name)
+    return thing_of(session, rule.over, name)
 
 
 def thing_of(session: Session, kind: ResourceKind, name: str) -> Resource:

@@ -67,7 +67,7 @@ def lived(backend: Backend, user: str, image: str) -> None:
 def test_an_act_is_recorded_with_its_outcome(backend: Backend) -> None:
     call(backend, users.add, users.Add(name="dora", uid=3000), ROOT)
     done = newest(backend, "dora")
-    assert (done.verb, done.actor, done.account, done.outcome) == ("users.add", "alice", "root", Outcome.DONE)
+    assert (done.verb, done.actor, done.account, done.outcome) == ("users.add", "root", "root", Outcome.DONE)
     with pytest.raises(Refused):
         call(backend, users.add, users.Add(name="emil", uid=3000))
     refused = newest(backend, "emil")

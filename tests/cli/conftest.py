@@ -16,11 +16,11 @@ from sqlalchemy.orm import Session
 
 from tests import believing
 from tests.secret_store import secret_store
+from tests.store.lab import filled_database
 from vclab.cli.app import run
 from vclab.model.catalog import Endpoint, IdentityPool, Image, User
 from vclab.provisioning.vsphere.data import ImageData
 from vclab.store import catalog
-from vclab.store.engine import open_store
 
 DEBIAN = Image(
     name="debian-12",
@@ -93,12 +93,7 @@ def fill(session: Session) -> None:
 @pytest.fixture(scope="session")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A filled database, to be copied: migrating takes longer than most tests here."""
-    file = tmp_path_factory.mktemp("filled") / "vclab.db"
-    made = open_store(f"sqlite:///{file}")
-    made.migrate()
-    made.run(fill)
-    made.close()
-    return file
+    return filled_database(tmp_path_factory.mktemp("filled"), fill)
 
 
 @pytest.fixture

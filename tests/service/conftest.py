@@ -12,7 +12,7 @@ import pytest
 
 from tests.believing import believed
 from tests.secret_store import secret_store
-from tests.store.lab import RULES, inventory, seed
+from tests.store.lab import RULES, filled_database, inventory, seed
 from vclab.client.protocol import Client
 from vclab.model import messages
 from vclab.model import power as model_power
@@ -32,7 +32,7 @@ from vclab.service.backend import Backend
 from vclab.service.client import InProcess
 from vclab.settings import Settings
 from vclab.store import intents, placement, reservations
-from vclab.store.engine import Store, open_store
+from vclab.store.engine import Store
 
 NOW = datetime.now(UTC)
 DONE = Done("reserved", NOW)
@@ -168,12 +168,7 @@ class Lab:
 @pytest.fixture(scope="session")
 def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A filled database, to be copied: migrating takes longer than most tests here."""
-    file = tmp_path_factory.mktemp("seeded") / "vclab.db"
-    made = open_store(f"sqlite:///{file}")
-    made.migrate()
-    made.run(seed)
-    made.close()
-    return file
+    return filled_database(tmp_path_factory.mktemp("seeded"), seed)
 
 
 @pytest.fixture

@@ -9,12 +9,11 @@ from argon2 import PasswordHasher
 
 from tests.secret_store import secret_store
 from tests.sign_in.installation import Installation
-from tests.store.lab import seed
+from tests.store.lab import filled_database, seed
 from vclab.api.app import make_app
 from vclab.service import passwords
 from vclab.service.backend import Backend
 from vclab.settings import Settings
-from vclab.store.engine import open_store
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -28,12 +27,7 @@ def _quick_hashes() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A filled database, to be copied."""
-    file = tmp_path_factory.mktemp("seeded") / "vclab.db"
-    made = open_store(f"sqlite:///{file}")
-    made.migrate()
-    made.run(seed)
-    made.close()
-    return file
+    return filled_database(tmp_path_factory.mktemp("seeded"), seed)
 
 
 @pytest.fixture

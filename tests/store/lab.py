@@ -1,6 +1,8 @@
 """A small lab for the tests: two hosts with one datastore, four users, two images, and how one reserves there."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 from sqlalchemy.orm import Session
 
@@ -14,6 +16,7 @@ from vclab.provisioning import registry
 from vclab.provisioning.vsphere.data import ImageData
 from vclab.settings import LimitSettings
 from vclab.store import Store, catalog, placement
+from vclab.store.engine import open_store
 
 ALICE, OLGA = Author("alice"), Author("olga", operator=True)
 NOW = datetime(2026, 8, 1, 10, 0, 0, 123456, UTC)
@@ -84,3 +87,13 @@ def must_reserve(store: Store, user: str = "alice", image: str = "debian-12", ho
     outcome = reserve(store, user, image, hours)
     assert isinstance(outcome, Placed), outcome
     return outcome
+
+
+def filled_database(folder: Path, fill: Callable[[Session], None]) -> Path:
+    """A SQLite database with what ``fill`` puts there, to be copied: migrating takes longer than most tests."""
+    file = folder / "vclab.db"
+    made = open_store(f"sqlite:///{file}")
+    made.migrate()
+    made.run(fill)
+    made.close()
+    return file

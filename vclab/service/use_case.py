@@ -106,17 +106,15 @@ async def perform(
     ``intent``: the id under which an act is recorded; empty: a new one. A repeat with the same id changes nothing.
     ``content``: the file that goes along, of a use case to which one is sent.
     """
+    intent = intent or uuid.uuid4().hex
     try:
         call = replace(await permitted(use_case, backend, actor, question), told=told, content=content)
-    except Refused as error:
-        await _refused(use_case, Call(backend, actor, intent or uuid.uuid4().hex), question, error)
-        raise
-    except NotFound as error:  # which is what it reads as to those who may not see it
-        if use_case.acts:
-            await _refused(use_case, Call(backend, actor, intent or uuid.uuid4().hex), question, error)
+    except (Refused, NotFound) as error:  # not found is what it reads as to those who may not see it
+        if use_case.acts or isinstance(error, Refused):
+            await _refused(use_case, Call(backend, actor, intent), question, error)
         raise
     if use_case.acts:
-        return await _recorded(use_case, replace(call, intent=intent or uuid.uuid4().hex), question)
+        return await _recorded(use_case, replace(call, intent=intent), question)
     return await implementation(use_case)(call, question)
 
 

@@ -15,6 +15,7 @@ from vclab.cli.app import run as command_line
 from vclab.lab import lab as _embedded  # noqa: F401 (loaded before a test gives up the right to read it)
 from vclab.lab import network, processes, status
 from vclab.lab.layout import TEMPORAL_PORT, Layout
+from vclab.lab.stock import LAB_MACHINES
 
 pytestmark = pytest.mark.lab
 
@@ -85,15 +86,15 @@ def test_down_leaves_nothing_and_up_restores_what_was_on(own: Lab) -> None:
     assert addresses(again.find("kept")) == (private, public)
 
 
-def all_run(found: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Fourteen processes; none yet, when one has not started."""
-    return found if len(found) == 14 and all(pid for pid, _ in found) else []
+def all_run(found: list[tuple[int, int]], at_least: int) -> list[tuple[int, int]]:
+    """So many processes; none yet, when one has not started."""
+    return found if len(found) >= at_least and all(pid for pid, _ in found) else []
 
 
 def test_a_killed_supervisor_takes_all_with_it_and_up_restores(own: Lab) -> None:
     own.up()
-    # The supervisor, five parts and those of bare metal, two lab machines, and the machine of the test before.
-    everything = eventually(lambda: all_run(own.state.processes()))
+    kept_and_others = 1 + len(LAB_MACHINES)  # the machine of the test before, and the lab machines
+    everything = eventually(lambda: all_run(own.state.processes(), 1 + len(own.state.parts) + kept_and_others))
     own.kill("supervisor", signal.SIGKILL)
     assert processes.wait_gone(everything, 30) == []
     assert "is up\n" in own.up().stdout

@@ -5,6 +5,7 @@ import signal
 import threading
 import time
 from collections.abc import Awaitable
+from datetime import timedelta
 from typing import Any, NoReturn
 
 import pytest
@@ -25,6 +26,11 @@ class Silent:
 
     def __init__(self) -> None:
         self.asked = asyncio.Event()
+        self.service_client = self
+
+    async def check_health(self, timeout: timedelta) -> bool:
+        """It is there; it only does not answer."""
+        return True
 
     def get_workflow_handle(self, name: str) -> "Silent":
         """Its updates are as silent."""

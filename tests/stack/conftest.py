@@ -25,6 +25,7 @@ from temporalio.common import RawValue
 from tests.labfixture import VCLAB, Lab, Ran, Vcenter, eventually
 from vclab.lab import rootfs
 from vclab.lab.errors import LabError
+from vclab.lab.stock import OPERATOR
 from vclab.provisioning.vsphere.api import vmodl
 from vclab.settings import TemporalSettings
 from vclab.temporal.client import connect
@@ -46,6 +47,8 @@ STEPS = (
 )
 DEDICATED = "debian-12-dedicated"
 """An image whose machines have full copies of their disk: that takes a step more, which can be made slow."""
+ADMIN = ("--as", OPERATOR)
+"""Who keeps what the lab consists of."""
 LONG = 180.0
 """Seconds that a load may take on a busy machine, a killed worker's start included."""
 

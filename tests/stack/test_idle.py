@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.labfixture import eventually
-from tests.stack.conftest import Json, Stack
+from tests.stack.conftest import ADMIN, Json, Stack
 from vclab.lab import rootfs
 
 pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(900)]
@@ -40,14 +40,14 @@ def test_loaded_off_woken_and_checked(stack: Stack) -> None:
     """What its BMC says is looked at, beside what is recorded."""
 
     def computer() -> Json:
-        found: Json = stack.json("computer", "show", NODE)
+        found: Json = stack.json(*ADMIN, "computer", "show", NODE)
         return found
 
     def power() -> str:
-        return str(stack.json("power", NODE, "status")["power"])
+        return str(stack.json(*ADMIN, "power", NODE, "status")["power"])
 
-    stack.vclab("endpoint", "edit", "metal", "--after-use", "off")
-    (begun,) = stack.json("computer", "reload", NODE, "--image", IMAGE, "--yes")
+    stack.vclab(*ADMIN, "endpoint", "edit", "metal", "--after-use", "off")
+    (begun,) = stack.json(*ADMIN, "computer", "reload", NODE, "--image", IMAGE, "--yes")
     assert (begun["will_hold"], begun["holder"]) == (f"{IMAGE}/1", "")
     eventually(lambda: computer()["image"] == IMAGE, SECONDS, 1.0)
     eventually(lambda: computer()["off_since"], SECONDS, 1.0)
@@ -59,9 +59,9 @@ def test_loaded_off_woken_and_checked(stack: Stack) -> None:
     assert computer()["host_key"] == before["host_key"], "it was not loaded again"
     stack.vclab("--as", "alice", "end", woken["id"])
     eventually(lambda: computer()["off_since"], SECONDS, 1.0)
-    stack.vclab("endpoint", "edit", "metal", "--after-use", "on")
+    stack.vclab(*ADMIN, "endpoint", "edit", "metal", "--after-use", "on")
     checked = eventually(lambda: (seen := computer())["check_repair"] == "switched on" and seen, SECONDS, 1.0)
     assert f"it holds {IMAGE}/1" in checked["check_found"]
     assert (checked["state"], power()) == ("available", "on")
-    events = [each["what"] for each in stack.json("computer", "events", NODE)]
+    events = [each["what"] for each in stack.json(*ADMIN, "computer", "events", NODE)]
     assert events.count("loaded") == 1 and "checked: switched on" in events

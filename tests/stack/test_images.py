@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.labfixture import eventually
-from tests.stack.conftest import LONG, Stack, everything
+from tests.stack.conftest import ADMIN, LONG, Stack, everything
 from vclab.lab import rootfs
 from vclab.lab.disks import data_of, make_master
 from vclab.lab.layout import VCENTER_PORT
@@ -32,9 +32,9 @@ def given(whole: Stack) -> Path:
 def image(stack: Stack, given: Path) -> Iterator[str]:
     """It, in the library."""
     name = f"given-{new_id()[-6:]}"
-    stack.vclab("image", "import", str(given), "--as", name, "--cpus", "1", "--memory", "512")
+    stack.vclab(*ADMIN, "image", "import", str(given), "--as", name, "--cpus", "1", "--memory", "512")
     yield name
-    stack.vclab("image", "disable", name)
+    stack.vclab(*ADMIN, "image", "disable", name)
 
 
 def copies_of(stack: Stack, image: str) -> list[Path]:
@@ -87,15 +87,15 @@ def test_nobody_waits_any_more(stack: Stack, image: str) -> None:
 
 def test_a_revision_is_replaced_retired_and_deleted(stack: Stack, image: str, given: Path) -> None:
     r = stack.reserve("--wait", image=image)["id"]
-    stack.vclab("image", "import", str(given), "--as", image)
-    stack.vclab("image", "promote", image, "2")
-    stack.vclab("image", "retire", image, "1")
-    ran = stack.vclab("image", "delete", image, "1", check=False)
+    stack.vclab(*ADMIN, "image", "import", str(given), "--as", image)
+    stack.vclab(*ADMIN, "image", "promote", image, "2")
+    stack.vclab(*ADMIN, "image", "retire", image, "1")
+    ran = stack.vclab(*ADMIN, "image", "delete", image, "1", check=False)
     assert f"is needed by the reservation {r}" in stack.one_line(ran, 3)
     stack.end(r)
     stack.finished(r)
     time.sleep(1)
-    assert f"{image}/1 is deleted" in stack.vclab("image", "delete", image, "1").stdout
+    assert f"{image}/1 is deleted" in stack.vclab(*ADMIN, "image", "delete", image, "1").stdout
     eventually(lambda: not copies_of(stack, image), LONG, 0.5)
     assert [
         each["revision"] for each in stack.json("repository", "show", "main")["kept"] if each["image"] == image
@@ -112,11 +112,11 @@ def test_an_image_that_was_added_by_its_master_comes_into_the_library(stack: Sta
     for file in (given, given.with_name("disk.vmdk")):
         subprocess.run(["cp", "--sparse=always", str(file), str(folder)], check=True)
     master = ("--master", f"[ds1] by-hand/{name}/disk.vmdk", "--cpus", "1", "--memory", "512", "--disk", "1")
-    stack.vclab("image", "add", name, *master)
+    stack.vclab(*ADMIN, "image", "add", name, *master)
     (before,) = stack.json("image", "history", name)
     assert (before["sha256"], before["size"]) == ("", 0)
     stack.vcsim.slow_task("ExportVm", 4)
-    stack.vclab("image", "copy", name, "1", "--repository", "main")
+    stack.vclab(*ADMIN, "image", "copy", name, "1", "--repository", "main")
     eventually(lambda: [m for m in everything(stack.vcenter()) if m.name.startswith("vclab-export")], LONG, 0.1)
     if killed:
         stack.kill(killed)
@@ -127,8 +127,8 @@ def test_an_image_that_was_added_by_its_master_comes_into_the_library(stack: Sta
     assert after["size"] == 1 << 30
     assert not [m for m in everything(stack.vcenter()) if m.name.startswith("vclab-export")]
     assert not list(stack.layout.datastore.glob("vclab/images.of_*/export-*"))
-    stack.vclab("image", "verify", name, "1")
-    stack.vclab("image", "disable", name)
+    stack.vclab(*ADMIN, "image", "verify", name, "1")
+    stack.vclab(*ADMIN, "image", "disable", name)
 
 
 # From one datastore to another: nobody waits for it, so each step of it can be looked at.
@@ -138,7 +138,7 @@ WHOLE = ["disk-flat.vmdk", "disk.vmdk"]
 
 def copy(stack: Stack, image: str, datastore: str) -> None:
     """Have it copied there; returns at once."""
-    stack.vclab("image", "copy", image, "1", "--endpoint", "lab-vcenter", "--datastore", datastore)
+    stack.vclab(*ADMIN, "image", "copy", image, "1", "--endpoint", "lab-vcenter", "--datastore", datastore)
 
 
 def state(stack: Stack, image: str, datastore: str) -> str:
@@ -173,10 +173,10 @@ def test_killed_while_it_is_copied_and_while_it_is_deleted(stack: Stack, image: 
     stack.end(r)
     stack.nothing_left(r)
 
-    stack.vclab("image", "import", str(given), "--as", image)
-    stack.vclab("image", "promote", image, "2")
+    stack.vclab(*ADMIN, "image", "import", str(given), "--as", image)
+    stack.vclab(*ADMIN, "image", "promote", image, "2")
     with stack.cut_off(VCENTER_PORT):  # so that the removal has begun, and is not over
-        stack.vclab("image", "retire", image, "1")
+        stack.vclab(*ADMIN, "image", "retire", image, "1")
         eventually(lambda: state(stack, image, "ds2") == "retiring", LONG, 0.2)
         stack.kill(killed)
     eventually(lambda: copies_of(stack, image) == [] and len(history(stack, image)) == 1, LONG, 0.5)

@@ -8,7 +8,7 @@ from tests.stack.conftest import LONG, Json, Stack
 from vclab.lab.stock import BMC_USER, NODE_DISK_BYTES, NODES, StockNode
 from vclab.model.messages import inspection_workflow
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 
 INSPECT = ("--as", "olga", "computer", "inspect")
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.labfixture import eventually, run, wait
-from tests.stack.conftest import DEDICATED, LONG, Session, Stack
+from tests.stack.conftest import ADMIN, DEDICATED, LONG, Session, Stack
 
 pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(600)]
 
@@ -151,7 +151,7 @@ def test_sessions_end_and_the_password_is_another(stack: Stack) -> None:
     eventually(stack.vcenter_answers, LONG, 0.2)
     line = stack.one_line(stack.vclab("--as", "bob", "reserve", "debian-12", check=False), 3)
     assert "refuses the password kept" in line and "`vclab endpoint edit lab-vcenter --password`" in line, line
-    ran = stack.vclab("endpoint", "edit", "lab-vcenter", "--password", typed="another one\n")
+    ran = stack.vclab(*ADMIN, "endpoint", "edit", "lab-vcenter", "--password", typed="another one\n")
     assert "another one" not in ran.stdout + ran.stderr
     out, err = client.communicate(timeout=LONG)
     assert client.returncode == 0, (out, err)

@@ -74,6 +74,8 @@ from vclab.temporal.refusals import no_namespace, refusal, short
 _CLOSED = "AcceptedUpdateCompletedWorkflow"  # the server's name for an update that its run did not finish
 ANSWER_SECONDS = 60.0
 """How long an act waits for its answer."""
+SILENCE = 5.0
+"""Seconds without an answer after which the server itself is asked whether it is there; and its time to say so."""
 POWER_SECONDS = 360.0
 """The same, of switching a computer: its BMC may be slow, and busy."""
 
@@ -442,10 +444,11 @@ class Reservations:
     async def _answer(self, call: Callable[[], Awaitable[T]], timeout: float) -> T:
         try:
             async with asyncio.timeout(timeout):  # asyncio.wait_for of Python 3.11 may lose a cancellation
-                return await call()
+                return await self._watched(call())
         except (WorkflowUpdateFailedError, WorkflowFailureError, ActivityFailureError) as error:
             raise _refusal(error) from None
         except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
+            await self._must_be_there()
             raise Unreachable(
                 f"no answer within {timeout:.0f} s",
                 "`vclab status` shows whether a worker runs; `vclab doctor` checks its database and disk",
@@ -458,6 +461,38 @@ class Reservations:
             if error.status in (RPCStatusCode.RESOURCE_EXHAUSTED, RPCStatusCode.FAILED_PRECONDITION):
                 raise _Again(f"the Temporal server asks for patience: {short(error)}") from None
             raise Unreachable(f"the Temporal server failed: {short(error)}") from None
+
+    async def _watched(self, call: Awaitable[T]) -> T:
+        """What the call returns. A server that is gone is noticed early: the SDK would ask it again until the end."""
+        asked = asyncio.ensure_future(call)
+        try:
+            done, _ = await asyncio.wait([asked], timeout=SILENCE)
+            if not done:
+                await self._must_be_there()
+            return await asked
+        finally:
+            await _end(asked)
+
+    async def _must_be_there(self) -> None:
+        """Raises ``Unreachable`` when the server itself does not answer."""
+        server = self._client.service_client
+        try:
+            await server.check_health(timeout=timedelta(seconds=SILENCE))
+        except (RPCError, RuntimeError) as error:
+            where = server.config.target_host
+            raise Unreachable(
+                f"the Temporal server at {where} does not answer ({short(error)})",
+                "`vclab list` and `vclab show` still work; `vclab doctor` tells what is missing",
+            ) from None
+
+
+async def _end(task: "asyncio.Future[Any]") -> None:
+    """Cancel it, and look at its error: asyncio prints unseen ones."""
+    if not task.done():
+        task.cancel()
+        await asyncio.wait([task])
+    if not task.cancelled():
+        task.exception()
 
 
 async def _let_go(started: Awaitable[object]) -> None:

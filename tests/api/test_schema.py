@@ -113,6 +113,6 @@ def test_a_few_questions(node: Node, api: Api, who: str) -> None:
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("who", ["", "alice", "olga", *GRANTED])
 def test_many_questions(node: Node, api: Api, who: str) -> None:
-    report = asked(node, api, who, 50, "examples,coverage,fuzzing")
+    report = asked(node, api, who, 20, "examples,coverage,fuzzing")
     assert not report, report
     assert "a fault, told as" not in api.log

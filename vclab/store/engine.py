@@ -236,9 +236,9 @@ class Store:
     def _plain(self, error: DBAPIError) -> VclabError | None:
         """The error for people; None for a bug of ours, which must show as one."""
         text, state = _first_line(error), _sqlstate(error)
-        if "alembic_version" in text:
-            return self._other_version("")
         if state in _NO_TABLES or text.startswith(("no such table", "no such column")):
+            if "alembic_version" in text:
+                return self._other_version("")
             return Unreachable(f"the database {self.shown_url} is at another schema version: {text}")
         if isinstance(error, (IntegrityError, DataError)) or (
             isinstance(error, sa.exc.ProgrammingError) and state not in _NOT_ALLOWED

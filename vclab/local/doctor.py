@@ -314,6 +314,11 @@ def _sealed(settings: "Settings", found: str) -> Check:
         return Check("secrets", False, f"{state.damaged[0]} is damaged", "enter that password again")
     if not ring:
         return Check("secrets", False, f"there are no keys in {settings.keys_folder}", "vclab secrets rotate")
+    file, worker = settings.keys_folder / f"{site_reader(settings.site)}.key", _account(_owner(settings))
+    if file.stat().st_uid != _owner(settings):
+        return Check(
+            "secrets", False, f"{file} does not belong to {worker}, as the secrets do", f"chown {worker} {file}"
+        )
     return Check("secrets", True, f"{found}; sealed to keys in {settings.keys_folder}")
 
 

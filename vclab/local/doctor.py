@@ -50,7 +50,7 @@ CLOCK_SECONDS = 30.0  #: by which clocks may differ; certificates and vCenter's 
 LEAST_FREE = 256 << 20  #: bytes
 OPEN = "warning: have it ask for client certificates, and set `temporal.tls_cert` and `.tls_key` (deploy/README.md)"
 UNSIGNED = "set `frontend.enablePrincipalPropagation: true` in its dynamic configuration (from 1.32 on)"
-PLAIN = "warning: others on the network can read and change it; set `temporal.tls` (docs/first-lab.md)"
+PLAIN = "warning: others on the network can read and change it; set `temporal.tls` (docs/installation.md)"
 EARLIEST = datetime(2025, 1, 1, tzinfo=UTC)  #: vclab did not exist before: such a clock is wrong
 T = TypeVar("T")
 

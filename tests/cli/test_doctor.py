@@ -117,6 +117,10 @@ def test_secrets_that_others_can_read(checks: Checks, secrets: Path) -> None:
     found = checks()["secrets"]
     assert "vc1 does not belong to root" in found["found"]
     assert found["todo"] == f"chown -R root {secrets}"
+    os.chown(secrets / "endpoint" / "vc1", 0, 0)
+    key = secrets.parent / "keys" / "site-default.key"
+    os.chown(key, 65534, 65534)
+    assert checks()["secrets"]["todo"] == f"chown root {key}"
 
 
 def test_secrets_that_worker_and_api_share(checks: Checks, secrets: Path) -> None:

@@ -8,7 +8,13 @@ import pytest
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 EXPOSURE = "25"  # tenths
-UNITS = ("vclab-api.service", "vclab-worker.service", "vclab-arp@.service", "vclab-netboot.service")
+UNITS = (
+    "vclab-api.service",
+    "vclab-worker.service",
+    "vclab-temporal.service",
+    "vclab-arp@.service",
+    "vclab-netboot.service",
+)
 
 
 @pytest.mark.parametrize("unit", UNITS)
@@ -25,11 +31,22 @@ def test_exposure(unit: str, tmp_path: Path) -> None:
 def test_no_root_and_no_core(unit: str) -> None:
     lines = (DEPLOY / unit).read_text().splitlines()
     assert "LimitCORE=0" in lines
-    assert {"User=vclab", "User=vclab-api", "User=vclab-netboot", "DynamicUser=yes"} & set(lines)
+    assert {"User=vclab", "User=vclab-api", "User=vclab-temporal", "User=vclab-netboot", "DynamicUser=yes"} & set(lines)
+
+
+def lines_of(unit: str) -> dict[str, str]:
+    lines = (DEPLOY / unit).read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
 
 
 def test_the_api_reaches_the_secrets_which_are_below_the_workers_folder() -> None:
     """It passes through the folder, which it can neither list nor write."""
-    worker = (DEPLOY / "vclab-worker.service").read_text().splitlines()
-    assert "StateDirectory=vclab" in worker and "StateDirectoryMode=0711" in worker
-    assert "ReadWritePaths=-/var/lib/vclab" in (DEPLOY / "vclab-api.service").read_text().splitlines()
+    worker, api = lines_of("vclab-worker.service"), lines_of("vclab-api.service")
+    assert (worker["StateDirectory"], worker["StateDirectoryMode"]) == ("vclab", "0711")
+    assert "-/var/lib/vclab" in api["ReadWritePaths"].split()
+
+
+def test_worker_and_api_can_change_what_the_other_has_made() -> None:
+    """Images and secrets, by their group; nobody else can read them."""
+    for unit in (lines_of("vclab-worker.service"), lines_of("vclab-api.service")):
+        assert unit["UMask"] == "0007" and "-/srv/vclab" in unit["ReadWritePaths"].split()

@@ -1,6 +1,7 @@
 """Who can read a secret, and where it may be sent."""
 
 import json
+import os
 import stat
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from vclab.secrets.keys import Keys
 from vclab.secrets.references import API, Destination, SecretMissing, SecretSealed
 from vclab.secrets.store import SecretStore
 
+NOBODY = 65534
 PIN, OTHER_PIN = "ab" * 32, "cd" * 32
 VC = Endpoint("vc", "vsphere", "https://vc.example.edu/sdk", "vclab", "endpoint/vc", PIN)
 THERE = Destination(VC.url, PIN)
@@ -155,3 +157,21 @@ def test_a_lost_key_is_named(root: SecretStore, tmp_path: Path) -> None:
     (tmp_path / "keys/site-default.key").write_text("junk\n")
     with pytest.raises(Refused, match="is damaged"):
         root.get("tenure/vm01/1/root")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives files to another account: needs root")
+def test_keys_that_root_makes_are_the_workers_whatever_its_umask(tmp_path: Path) -> None:
+    """The folder above is the worker's. Everybody reads public keys: who seals is another account."""
+    os.chown(tmp_path, NOBODY, NOBODY)
+    before = os.umask(0o077)
+    try:
+        Keys(tmp_path / "keys").turn("site-default")
+    finally:
+        os.umask(before)
+    made = {file.name: file.stat() for file in (tmp_path / "keys", *(tmp_path / "keys").iterdir())}
+    assert {name: stat.S_IMODE(each.st_mode) for name, each in made.items()} == {
+        "keys": 0o755,
+        "site-default.key": 0o600,
+        "site-default.pub": 0o644,
+    }
+    assert {each.st_uid for each in made.values()} == {NOBODY}

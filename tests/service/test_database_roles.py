@@ -4,6 +4,7 @@ workflows record by that of the worker. These are tests of this folder again, wh
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,6 +25,7 @@ from tests.service.test_acts import (
     test_the_intent_is_recorded_before_the_message_and_says_all_that_it_says,
 )
 from tests.service.test_administration import (
+    ROOT,
     call,
     test_an_act_is_recorded_with_its_outcome,
     test_values_that_are_not_possible,
@@ -36,8 +38,13 @@ from tests.service.test_library import (
 from tests.service.test_transfers import test_a_disk_is_sent_imported_exported_and_fetched
 from tests.store import postgresql
 from tests.store.lab import seed
-from vclab.contract import repositories
+from vclab.api import examples
+from vclab.contract import USE_CASES, repositories
+from vclab.contract.use_case import UseCase
+from vclab.model.access import ResourceKind
+from vclab.model.errors import VclabError
 from vclab.service.backend import Backend
+from vclab.service.use_case import perform
 from vclab.settings import Settings
 from vclab.store import roles
 from vclab.store.engine import Store, open_store
@@ -112,3 +119,24 @@ def backend(lab: Lab, tmp_path: Path) -> Backend:
     """The same, with a repository."""
     call(lab.backend, repositories.add, repositories.Add(name="main", folder=str(tmp_path / "images")))
     return lab.backend
+
+
+READS = [name for name, use_case in USE_CASES.items() if not use_case.acts]
+
+
+@pytest.mark.parametrize("name", READS)
+async def test_a_question_is_answered_in_a_transaction_that_only_reads(lab: Lab, name: str) -> None:
+    """By the API's role: none wants to lock a row, or reads what it may not. What it answers is told elsewhere."""
+    use_case = USE_CASES[name]
+    question = example(use_case, lab.reserved().id if use_case.rule.over is ResourceKind.RESERVATION else "")
+    try:
+        await perform(use_case, lab.backend, ROOT, question)
+    except VclabError as error:
+        assert "the database" not in error.message
+
+
+def example(use_case: UseCase[Any, Any], thing: str) -> Any:
+    """A question with an example of each field that it must have."""
+    schema = use_case.question.model_json_schema()
+    given = examples.of("", schema, schema.get("$defs", {}))
+    return use_case.question.model_validate(given | ({use_case.rule.field: thing} if thing else {}))

@@ -179,8 +179,12 @@ def _lock(name: str, tell: Say) -> Iterator[None]:
 
 
 def main() -> None:
-    """Get every program of the lab, and what its nodes boot over the network: for ``make setup``."""
+    """Get every program of the lab, and what its nodes boot over the network: for ``make setup``. With the word
+    ``temporal``, only that server, whose path is printed: an installation runs it, too."""
     try:
+        if sys.argv[1:] == ["temporal"]:
+            print(temporal())
+            return
         temporal()
         vcsim()
         dex()

@@ -50,7 +50,7 @@ CLOCK_SECONDS = 30.0  #: by which clocks may differ; certificates and vCenter's 
 LEAST_FREE = 256 << 20  #: bytes
 OPEN = "warning: have it ask for client certificates, and set `temporal.tls_cert` and `.tls_key` (deploy/README.md)"
 UNSIGNED = "set `frontend.enablePrincipalPropagation: true` in its dynamic configuration (from 1.32 on)"
-PLAIN = "warning: others on the network can read and change it; set `temporal.tls` (docs/first-lab.md)"
+PLAIN = "warning: others on the network can read and change it; set `temporal.tls` (docs/installation.md)"
 EARLIEST = datetime(2025, 1, 1, tzinfo=UTC)  #: vclab did not exist before: such a clock is wrong
 T = TypeVar("T")
 
@@ -314,6 +314,11 @@ def _sealed(settings: "Settings", found: str) -> Check:
         return Check("secrets", False, f"{state.damaged[0]} is damaged", "enter that password again")
     if not ring:
         return Check("secrets", False, f"there are no keys in {settings.keys_folder}", "vclab secrets rotate")
+    file, worker = settings.keys_folder / f"{site_reader(settings.site)}.key", _account(_owner(settings))
+    if file.stat().st_uid != _owner(settings):
+        return Check(
+            "secrets", False, f"{file} does not belong to {worker}, as the secrets do", f"chown {worker} {file}"
+        )
     return Check("secrets", True, f"{found}; sealed to keys in {settings.keys_folder}")
 
 

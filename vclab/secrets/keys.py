@@ -118,7 +118,7 @@ class Keys:
         lines = (f"{each.id} {_text(each.key.private_bytes_raw())} {each.made_at:{_TIME}}\n" for each in ring)
         text = "".join(lines)
         try:
-            self.folder.mkdir(parents=True, exist_ok=True, mode=0o755)
+            _make(self.folder)
             _write(self._file(reader, ".key"), text, 0o600)
             _write(self._file(reader, ".pub"), f"{newest.id} {_text(newest.key.public_bytes_raw())}\n", 0o644)
         except OSError as error:
@@ -168,6 +168,21 @@ def _text(key: bytes) -> str:
     return base64.b64encode(key).decode()
 
 
+def _make(folder: Path) -> None:
+    """A folder that everybody may read; what root makes belongs to whom the one above belongs."""
+    if folder.exists():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o755)  # whatever the umask is
+    _give(folder, folder.parent.stat())
+
+
+def _give(path: Path | int, owner: os.stat_result) -> None:
+    if os.geteuid() == 0:
+        with suppress(PermissionError):  # root in name only
+            os.chown(path, owner.st_uid, owner.st_gid)
+
+
 def _write(file: Path, text: str, mode: int) -> None:
     """Whole or not at all; the owner of a file that is there stays, a new one belongs to whom the folder belongs."""
     temporary = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
@@ -175,9 +190,7 @@ def _write(file: Path, text: str, mode: int) -> None:
     try:
         with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), "w") as opened:
             os.fchmod(opened.fileno(), mode)
-            if os.geteuid() == 0:
-                with suppress(PermissionError):  # root in name only
-                    os.fchown(opened.fileno(), owner.st_uid, owner.st_gid)
+            _give(opened.fileno(), owner)
             opened.write(text)
             opened.flush()
             os.fsync(opened.fileno())

@@ -45,6 +45,8 @@ TABLES: Mapping[str, Rights] = {
     "users": Rights(worker=ALL, api=ALL),  # the worker forgets them
     "endpoints": Rights(worker="read change(disabled_why)", api=ALL),
     "repositories": Rights(worker="read", api=ALL),
+    # Whoever changes an endpoint's entry forgets what it said before. What it says, workers write.
+    "inventories": Rights(worker=ALL, api="read add(endpoint, epoch) change(epoch, taken_at, answer)"),
     "images": Rights(worker="read add change(title, disabled_why)", api=ALL),
     "revisions": Rights(worker=ALL, api=ALL),
     "copies": Rights(worker=ALL, api=ALL),
@@ -72,7 +74,6 @@ TABLES: Mapping[str, Rights] = {
     "failed_steps": _STATE,
     "refused_requests": _STATE,
     "load_log": _STATE,
-    "inventories": _STATE,
     # A copy that is asked for has its room promised at once; no computer is ever promised by the API.
     "claims": Rights(worker=ALL, api="read add(pool, holder, starts, ends, cpus, memory_mb, disk_gb, released, spare)"),
     # An operator wakes a host, trusts a revision, or removes an endpoint.

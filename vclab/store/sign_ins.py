@@ -87,12 +87,12 @@ def wait(session: Session, device_code: str, request: DeviceRequest, interval: f
 
 def waiting(session: Session, user_code: str, now: datetime) -> DeviceRequest:
     """The program that waits with this code. Raises ``NotFound`` when none does any more."""
-    return _request(_waiting(session, user_code, now))
+    return _request(_waiting(session, _with_code(user_code), now))
 
 
 def decide(session: Session, user_code: str, who: SignedIn | None, now: datetime) -> DeviceRequest:
     """Somebody lets the program in as themselves, or (None) refuses. Raises ``NotFound``."""
-    row = _waiting(session, user_code, now)
+    row = _waiting(session, _with_code(user_code).with_for_update(), now)
     row.decided_at = utc(now)
     if who is not None:
         row.user, row.provider, row.subject, row.mfa = who.user or EMERGENCY, who.provider, who.subject, who.mfa
@@ -117,11 +117,14 @@ def ask(session: Session, device_code: str, now: datetime) -> Asked:
     return Asked("", _request(row), SignedIn(user, row.provider, row.subject, row.mfa))
 
 
-def _waiting(session: Session, user_code: str, now: datetime) -> models.DeviceCode:
-    query = sa.select(models.DeviceCode).where(models.DeviceCode.user_code == user_code).with_for_update()
+def _with_code(user_code: str) -> sa.Select[models.DeviceCode]:
+    return sa.select(models.DeviceCode).where(models.DeviceCode.user_code == user_code)
+
+
+def _waiting(session: Session, query: sa.Select[models.DeviceCode], now: datetime) -> models.DeviceCode:
     row = session.scalar(query)
     if row is None or row.expires_at <= now or row.decided_at is not None:
-        raise NotFound(f"no program waits with the code {user_code}", "begin again with `vclab login URL`")
+        raise NotFound("no program waits with this code", "begin again with `vclab login URL`")
     return row
 
 

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from tests.api.conftest import Ask
@@ -59,6 +60,25 @@ async def test_how_much_comes_at_once(ask: Ask, lab: Lab) -> None:
         assert len((await ask("alice", "GET", f"/reservations{query}")).json()["items"]) == count
 
 
+@pytest.mark.parametrize(("query", "most"), [("?limit=10", 11), ("?everyone=true&limit=10", 11), ("?ended=true", 101)])
+async def test_no_more_is_read_than_is_sent(ask: Ask, lab: Lab, query: str, most: int) -> None:
+    """Of 2,000 in the store, and one more, which says that the list goes on."""
+    more(lab, 2000, ended=1000)
+    read = 0
+
+    def count(row: Reservation, context: object) -> None:
+        nonlocal read
+        read += 1
+
+    event.listen(Reservation, "load", count)
+    try:
+        answer = await ask("olga" if "everyone" in query else "alice", "GET", f"/reservations{query}")
+    finally:
+        event.remove(Reservation, "load", count)
+    assert len(answer.json()["items"]) == most - 1
+    assert read == most
+
+
 async def test_lists_by_name_go_on_too(ask: Ask) -> None:
     whole = [each["name"] for each in (await ask("alice", "GET", "/computers")).json()["items"]]
     first = (await ask("alice", "GET", "/computers?limit=2")).json()
@@ -95,3 +115,26 @@ async def test_what_can_not_be_asked(ask: Ask, lab: Lab, query: str, status: int
 def test_what_goes_on_is_declared() -> None:
     for each in USE_CASES.values():
         assert bool(each.pages) == issubclass(each.question, Paged), each.name
+
+
+@pytest.mark.parametrize(("path", "field", "count"), [("/groups?", "name", 5), ("/grants?user=olga&", "id", 2 + 5)])
+async def test_groups_and_grants_go_on_too(ask: Ask, lab: Lab, path: str, field: str, count: int) -> None:
+    """What the settings give is listed before what is stored: olga has two such roles."""
+    for number in range(5):
+        made = await ask("olga", "PUT", f"/groups/class-{number}", json={"kind": "people"})
+        assert made.status_code == 200, made.text
+        grant = {"role": "teacher", "person": "olga", "on": f"class-{number}"}
+        assert (await ask("olga", "POST", "/grants", json=grant)).status_code == 200
+    whole = [each[field] for each in (await ask("olga", "GET", path)).json()["items"]]
+    assert len(whole) == count and whole == sorted(whole)
+    found, more = [], ""
+    for _ in range(count):
+        part = (await ask("olga", "GET", f"{path}limit=1{more}")).json()
+        found += [each[field] for each in part["items"]]
+        more = f"&cursor={part['next']}"
+    assert found == whole and part["next"] is None
+
+
+async def test_a_cursor_of_grants_is_the_number_of_one(ask: Ask) -> None:
+    for cursor in ("x", "1" * 30):
+        assert (await ask("olga", "GET", f"/grants?cursor={cursor}")).status_code == 404

@@ -119,6 +119,21 @@ def test_secrets_that_others_can_read(checks: Checks, secrets: Path) -> None:
     assert found["todo"] == f"chown -R root {secrets}"
 
 
+def test_secrets_that_worker_and_api_share(checks: Checks, secrets: Path) -> None:
+    """As two accounts of one group: whose each file is does not count, whether the group can write it does."""
+    for folder in (secrets, secrets / "endpoint"):
+        folder.chmod(0o2770)
+    (secrets / "endpoint" / "vc1").chmod(0o660)
+    if os.geteuid() == 0:
+        os.chown(secrets / "endpoint" / "vc1", 65534, -1)
+    found = checks()["secrets"]
+    assert found["ok"] and "readable by the group" in found["found"], found
+    (secrets / "endpoint" / "vc1").chmod(0o600)
+    assert "vc1 is not open to the group" in checks()["secrets"]["found"]
+    (secrets / "endpoint" / "vc1").chmod(0o664)
+    assert "others can read" in checks()["secrets"]["found"]
+
+
 def test_secrets_that_are_not_sealed_or_whose_key_is_lost(checks: Checks, secrets: Path, tmp_path: Path) -> None:
     file, key = secrets / "endpoint" / "vc1", tmp_path / "keys" / "site-default.key"
     sealed, ring = file.read_text(), key.read_text()

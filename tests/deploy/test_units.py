@@ -26,3 +26,10 @@ def test_no_root_and_no_core(unit: str) -> None:
     lines = (DEPLOY / unit).read_text().splitlines()
     assert "LimitCORE=0" in lines
     assert {"User=vclab", "User=vclab-api", "User=vclab-netboot", "DynamicUser=yes"} & set(lines)
+
+
+def test_the_api_reaches_the_secrets_which_are_below_the_workers_folder() -> None:
+    """It passes through the folder, which it can neither list nor write."""
+    worker = (DEPLOY / "vclab-worker.service").read_text().splitlines()
+    assert "StateDirectory=vclab" in worker and "StateDirectoryMode=0711" in worker
+    assert "ReadWritePaths=-/var/lib/vclab" in (DEPLOY / "vclab-api.service").read_text().splitlines()

@@ -312,3 +312,20 @@ async def test_a_token_lets_no_program_in(alice: Installation) -> None:
 async def test_what_a_program_may_not_ask(alice: Installation, form: dict[str, str]) -> None:
     async with alice.client() as program:
         assert (await program.post("/api/v1/device", data=form)).status_code == 422
+
+
+async def test_a_browser_is_sent_to_the_sign_in_page_and_back(alice: Installation) -> None:
+    """Only a page that somebody wants to see: what a script or a program asks is told that nobody has signed in."""
+    there = "/temporal/namespaces/default/workflows?query=WorkflowType%3D%22Reservation%22"
+    html, json = {"Accept": "text/html,*/*;q=0.8"}, {"Accept": "application/json"}
+    async with alice.browser() as browser:
+        sent = await browser.get(there, headers=html)
+        assert sent.status_code == 303
+        page = httpx.URL(sent.headers["location"])
+        assert page.path == "/sign-in"
+        answer = await sign_in(browser, "alice", PASSWORD, page.params["then"])
+        assert (answer.status_code, answer.headers["location"]) == (303, there)
+        assert (await browser.get(there, headers=html)).status_code == 403, "alice is no operator"
+    async with alice.browser() as stranger:
+        assert (await stranger.get(there, headers=json)).status_code == 401
+        assert (await stranger.post("/temporal/api/v1/x", headers=html)).status_code == 401

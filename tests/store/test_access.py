@@ -1,8 +1,9 @@
 """Groups and grants in the store: what reaches whom, which places are barred, and how quick a decision is."""
 
-import statistics
 import threading
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -236,8 +237,23 @@ def test_bars_are_of_places_in_groups_that_nobody_lets_them_use(lab: Store) -> N
     assert bars("bob") == ""
 
 
+@contextmanager
+def steps(session: Session) -> Iterator[list[int]]:
+    """How many steps of its virtual machine SQLite takes meanwhile, in hundreds; none of PostgreSQL."""
+    taken: list[int] = []
+    connection: Any = session.connection().connection.dbapi_connection
+    if session.get_bind().dialect.name == "sqlite":
+        connection.set_progress_handler(lambda: taken.append(100), 100)
+    try:
+        yield taken
+    finally:
+        if session.get_bind().dialect.name == "sqlite":
+            connection.set_progress_handler(None, 0)
+
+
 def test_a_decision_is_quick_among_many_people_and_groups(lab: Store) -> None:
-    """10,000 people, 500 groups of 100 and 1,000 grants: two queries, and no more time than a few lookups take."""
+    """10,000 people, 500 groups of 100 and 1,000 grants: two queries, and SQLite takes no more steps than a few lookups
+    need. One who read all members would take 50,000 times some of them."""
     people = [f"p{number:05}" for number in range(10_000)]
 
     def fill(session: Session) -> None:
@@ -260,21 +276,18 @@ def test_a_decision_is_quick_among_many_people_and_groups(lab: Store) -> None:
     with lab.read() as session:
         view = reservations.view(session, id)
         assert view is not None
-        seconds: list[float] = []
-        with statements(session) as asked:
-            for number in (0, 7, 4321, 9999) * 10:
-                began, login = time.perf_counter(), people[number]
+        with statements(session) as asked, steps(session) as taken:
+            for number in (0, 7, 4321, 9999):
+                login = people[number]
                 decision = decide(
                     Person(login),
                     access.grants_of(session, login),
                     Permission.END,
                     access.of_reservation(session, view),
                 )
-                seconds.append(time.perf_counter() - began)
                 assert decision.allowed == (number == 0)
-    assert len(asked) == 2 * len(seconds)
-    print(f"a decision takes {statistics.median(seconds) * 1000:.1f} ms")
-    assert statistics.median(seconds) < 0.05
+    assert len(asked) == 2 * 4
+    assert sum(taken) < 4 * 20_000
 
 
 def test_reaches_are_of_grants_that_permit(lab: Store) -> None:

@@ -26,6 +26,7 @@ Mode = Literal["validation", "serialization"]
 
 PREFIX = "/api/v1"
 REFERENCE = "#/components/schemas/{model}"
+PROBLEM = REFERENCE.format(model="problems.Problem")
 VERSION = "1"
 
 OF_BODIES = ("not_json", "not_json_type", "too_large", "too_slow")
@@ -106,7 +107,11 @@ def _complete(operation: Schema, schemas: Schema) -> None:
             media.setdefault("example", examples.of("", media["schema"], schemas))
     operation["security"] = []
     own = {status: each for status, each in operation["responses"].items() if status != "422"}
-    operation["responses"] = _references(()) | own
+    problems = _references(())
+    for status in own.keys() & problems.keys():  # one of its own, or a problem
+        problem = {"$ref": PROBLEM}
+        own[status]["content"][MEDIA_TYPE] = {"schema": problem, "example": examples.of("", problem, schemas)}
+    operation["responses"] = problems | own
 
 
 def _references(never: Collection[str]) -> Schema:
@@ -315,6 +320,6 @@ def _problems() -> Schema:
     made: Schema = {}
     for status in sorted(set(STATUS.values())):
         codes = [code for code, each in STATUS.items() if each == status]
-        content = {MEDIA_TYPE: {"schema": {"$ref": REFERENCE.format(model="problems.Problem")}}}
+        content = {MEDIA_TYPE: {"schema": {"$ref": PROBLEM}}}
         made[str(status)] = {"description": f"`code`: {', '.join(codes)}", "content": content}
     return made

@@ -112,7 +112,7 @@ class Operation:
         wanted = question.model_copy(update={"limit": most + 1 if most > 0 else most})
         found = await perform(self.use_case, self.backend, actor, wanted)
         last = found[most - 1] if len(found) > most else None
-        return document(self.use_case, found[:most], getattr(last, self.use_case.pages, None))
+        return document(self.use_case, found[:most], _cursor(last, self.use_case.pages))
 
     async def _act(self, asking: "Asking", ids: Ids) -> Response:
         question = asking.question
@@ -140,6 +140,11 @@ class Operation:
         body = document(shown, await perform(shown, self.backend, actor, question))
         if not matches(known, etag(body)):
             raise ApiError("changed", "it has changed since it was read", "read it again, and decide anew")
+
+
+def _cursor(last: Any, field: str) -> str | None:
+    """What names the last line of a part; None: there are no more parts."""
+    return None if last is None else str(getattr(last, field))
 
 
 def takes_key(use_case: UseCase[Any, Any]) -> bool:

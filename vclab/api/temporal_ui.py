@@ -12,8 +12,9 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse, StreamingResponse
 
 from vclab.api.guard import Authenticate
+from vclab.api.sign_in.pages import to_sign_in
 from vclab.model.access import Permission
-from vclab.model.errors import Forbidden, Refused, Unreachable
+from vclab.model.errors import Forbidden, Refused, Unauthenticated, Unreachable
 from vclab.service.backend import Backend
 from vclab.service.rights import rights_of
 from vclab.settings import TemporalSettings
@@ -36,7 +37,12 @@ def temporal_ui(backend: Backend, authenticate: Authenticate) -> APIRouter:
 
     @router.api_route(f"{PATH}/{{path:path}}", methods=_METHODS, include_in_schema=False)
     async def page(request: Request, path: str) -> Response:
-        actor = request.state.actor = await authenticate(backend, request)
+        try:
+            actor = request.state.actor = await authenticate(backend, request)
+        except Unauthenticated:
+            if not _shows_pages(request):
+                raise
+            return to_sign_in(f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path)
         rights = await backend.read(lambda session: rights_of(session, actor))
         if not rights.decide(Permission.OPERATE).allowed:
             raise Forbidden(
@@ -83,6 +89,11 @@ class Passing:
         if said.tls_cert and said.tls_key:
             context.load_cert_chain(said.tls_cert, said.tls_key)
         return context
+
+
+def _shows_pages(request: Request) -> bool:
+    """A person's browser goes there; not a script of a page, and no program."""
+    return request.method == "GET" and "text/html" in request.headers.get("accept", "")
 
 
 def _passed_on(request: Request, operator: str) -> Mapping[str, str]:

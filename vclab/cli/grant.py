@@ -99,5 +99,5 @@ def _list(found: tuple[Grant, ...]) -> None:
 
 def _row(grant: Grant) -> tuple[str, ...]:
     whom = {ToKind.EVERYONE: "everyone", ToKind.PERSON: grant.to, ToKind.GROUP: f"group {grant.to}"}[grant.to_kind]
-    number = str(grant.id) if grant.id else ""
+    number = str(grant.id) if grant.id > 0 else ""
     return (number, grant.role, whom, grant.on or "everything", grant.made_by)

@@ -12,7 +12,7 @@ from vclab.cli.tables import Column, Fit
 from vclab.contract import groups
 from vclab.contract.groups import DetailedGroup, Group
 from vclab.contract.retiring import Named
-from vclab.contract.use_case import Nothing
+from vclab.contract.use_case import Paged
 from vclab.model.access import GroupKind, ResourceKind
 
 COLUMNS = (
@@ -47,7 +47,7 @@ def list_(context: typer.Context, json: Json = False, as_user: AsUser = "") -> N
     Examples:
       vclab group list
     """
-    asker(context).tell(groups.listing, Nothing(), json, _list)
+    asker(context).tell(groups.listing, Paged(), json, _list)
 
 
 @app.command("show")

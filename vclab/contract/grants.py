@@ -1,7 +1,7 @@
 """Grants: who has which role over what."""
 
 from vclab.contract.groups import GRANTS
-from vclab.contract.use_case import Question, act, anybody, delete, get, post, read
+from vclab.contract.use_case import Paged, Question, act, anybody, delete, get, post, read
 from vclab.contract.views import Time, View
 from vclab.model.access import Role, ToKind
 
@@ -9,7 +9,7 @@ from vclab.model.access import Role, ToKind
 class Grant(View):
     """A role, to somebody, over something."""
 
-    id: int
+    id: int  #: below 0: it is not in the store, and can't be taken back
     role: Role
     to_kind: ToKind
     to: str  #: login, or group of people; empty: everyone
@@ -19,7 +19,7 @@ class Grant(View):
     made_by: str  #: or what it follows from: "by the setting `operators`"
 
 
-class Which(Question):
+class Which(Paged):
     """Those that name ``group``; those that reach ``user``. Neither: all."""
 
     group: str = ""
@@ -51,6 +51,7 @@ listing = read(
     tuple[Grant, ...],
     get("/grants"),
     "Grants, oldest first: to those who neither grant nor audit, the ones that reach them.",
+    pages="id",
 )
 
 

@@ -1,7 +1,7 @@
 """Groups of people, of images and of computers: what grants are given to and over."""
 
 from vclab.contract.retiring import Named
-from vclab.contract.use_case import Nothing, act, anybody, delete, get, needs, patch, post, put, read
+from vclab.contract.use_case import Paged, act, anybody, delete, get, needs, patch, post, put, read
 from vclab.contract.views import View
 from vclab.model.access import GroupKind, Permission, ResourceKind
 
@@ -63,11 +63,12 @@ GRANTS = needs(Permission.GRANT)
 listing = read(
     "groups.listing",
     anybody(),
-    Nothing,
+    Paged,
     tuple[Group, ...],
     get("/groups"),
     "All groups, by name; to those who neither grant nor audit, the groups that they are in, and that they have a role"
     " over.",
+    pages="name",
 )
 
 

@@ -4,6 +4,7 @@ A local tool: it looks at the node's files, database and services itself, whatev
 """
 
 import asyncio
+import grp
 import os
 import pwd
 import re
@@ -11,8 +12,7 @@ import shutil
 import stat
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
@@ -29,6 +29,8 @@ from vclab.cli.params import Json
 from vclab.cli.tables import Column, Fit
 from vclab.cli.times import clock
 from vclab.local import replay as replaying
+from vclab.local.check import Check, checking
+from vclab.local.doctor_api import front_door
 from vclab.model.errors import Refused
 from vclab.provisioning import registry
 from vclab.service.backend import Backend
@@ -51,16 +53,6 @@ UNSIGNED = "set `frontend.enablePrincipalPropagation: true` in its dynamic confi
 PLAIN = "warning: others on the network can read and change it; set `temporal.tls` (docs/first-lab.md)"
 EARLIEST = datetime(2025, 1, 1, tzinfo=UTC)  #: vclab did not exist before: such a clock is wrong
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Check:
-    """What was checked, what was found, and what to do if it failed."""
-
-    name: str
-    ok: bool
-    found: str
-    todo: str = ""
 
 
 Replay = Annotated[
@@ -114,6 +106,7 @@ def _checks(zone: Callable[[], ZoneInfo]) -> Iterator[Check]:
     yield from _files(backend.settings)
     yield _room(backend.settings)
     yield from asyncio.run(_temporal(backend, _sites(backend) if database.ok else (backend.settings.site,)))
+    yield from asyncio.run(front_door(backend.settings))
     if database.ok:
         yield from _catalog(backend)
         yield from _health(backend, zone())
@@ -269,15 +262,36 @@ def _secrets(settings: "Settings") -> Check:
         return Check(
             "secrets", False, f"there is no {folder}", f"mkdir -m 700 {folder}, or let `vclab endpoint add` make it"
         )
-    owner = _account(folder.stat().st_uid)
-    others, who = (0o007, "o") if folder.stat().st_mode & 0o2000 else (0o077, "go")  # it may be given to a group
-    loose = [path for path in (folder, *folder.rglob("*")) if path.stat().st_mode & others]
+    state = folder.stat()
+    if state.st_mode & stat.S_ISGID:  # it is given to a group, where worker and API are two accounts
+        return _shared_secrets(settings, state)
+    owner = _account(state.st_uid)
+    loose = [path for path in (folder, *folder.rglob("*")) if path.stat().st_mode & 0o077]
     if loose:
-        return Check("secrets", False, f"others can read {loose[0]}", f"chmod -R {who}= {folder}")
-    foreign = [path for path in folder.rglob("*") if path.stat().st_uid != folder.stat().st_uid]
+        return Check("secrets", False, f"others can read {loose[0]}", f"chmod -R go= {folder}")
+    foreign = [path for path in folder.rglob("*") if path.stat().st_uid != state.st_uid]
     if foreign:
         return Check("secrets", False, f"{foreign[0]} does not belong to {owner}", f"chown -R {owner} {folder}")
     return _sealed(settings, f"{folder}, readable by {owner} only")
+
+
+def _shared_secrets(settings: "Settings", state: os.stat_result) -> Check:
+    """Each account of the group reads, replaces and removes what the other has made."""
+    folder, group = settings.secrets_dir, _group(state.st_gid)
+    for path in (folder, *folder.rglob("*")):
+        now, needed = path.stat(), 0o2070 if path.is_dir() else 0o060
+        if now.st_mode & 0o007:
+            return Check("secrets", False, f"others can read {path}", f"chmod -R o= {folder}")
+        if now.st_gid != state.st_gid or now.st_mode & needed != needed:
+            todo = f"chgrp -R {group} {folder}; chmod -R g+rwX {folder}; find {folder} -type d -exec chmod g+s {{}} +"
+            return Check("secrets", False, f"{path} is not open to the group {group}", todo)
+    return _sealed(settings, f"{folder}, readable by the group {group} only")
+
+
+def _group(gid: int) -> str:
+    with suppress(KeyError):
+        return grp.getgrgid(gid).gr_name
+    return f"gid {gid}"
 
 
 def _sealed(settings: "Settings", found: str) -> Check:
@@ -365,7 +379,7 @@ async def _access(client: "Client", settings: "TemporalSettings", local: bool) -
     from vclab.temporal import health
     from vclab.temporal.client import lets_in_strangers
 
-    with _finding("temporal access") as finding:
+    with checking("temporal access") as finding:
         if await lets_in_strangers(settings):
             who = "every account of this machine" if local else "everybody on the network"
             finding.tell(True, f"{who} may end and change every reservation: the server asks for no certificate", OPEN)
@@ -379,7 +393,7 @@ async def _access(client: "Client", settings: "TemporalSettings", local: bool) -
 async def _attributes(client: "Client") -> Check:
     from vclab.temporal import health
 
-    with _finding("search attributes") as finding:
+    with checking("search attributes") as finding:
         missing = await health.missing_search_attributes(client)
         if missing:
             finding.tell(False, f"the namespace lacks {', '.join(missing)}", "restart a worker: it adds them")
@@ -391,7 +405,7 @@ async def _attributes(client: "Client") -> Check:
 async def _queries(client: "Client") -> Check:
     from vclab.temporal import health
 
-    with _finding("queries") as finding:
+    with checking("queries") as finding:
         if await health.refuses_early_queries(client):
             finding.tell(True, "refused while a workflow task runs, as they must be")
         else:
@@ -403,14 +417,14 @@ async def _queries(client: "Client") -> Check:
 async def _workers(client: "Client", workflow_queue: str, sites: tuple[str, ...]) -> list[Check]:
     from vclab.temporal.client import failing_workflows, queue_health
 
-    with _finding("workers") as polling:
+    with checking("workers") as polling:
         idle = [queue for queue in await queue_health(client, workflow_queue, sites) if not queue.ok]
         if idle:
             found = "; ".join(f"{queue.name}: {queue.text()}" for queue in idle)
             polling.tell(False, found, "systemctl start vclab-worker on a machine of that site, with its `site` set")
         else:
             polling.tell(True, f"poll {workflow_queue} for workflows, and all queues of {', '.join(sites)}")
-    with _finding("workflows") as running:
+    with checking("workflows") as running:
         failing = await failing_workflows(client)
         running.tell(not failing.workflows, failing.text(), "see the worker's log" if failing.workflows else "")
     return [polling.check, running.check]
@@ -420,7 +434,7 @@ async def _retention(client: "Client") -> Check:
     from vclab.temporal import health
     from vclab.temporal.schedules import RETENTION
 
-    with _finding("retention") as finding:
+    with checking("retention") as finding:
         if await health.runs(client, RETENTION):
             finding.tell(True, "its schedule is active")
         else:
@@ -432,31 +446,12 @@ async def _retention(client: "Client") -> Check:
 async def _reconciler(client: "Client") -> Check:
     from vclab.temporal import health
 
-    with _finding("reconciler") as finding:
+    with checking("reconciler") as finding:
         if await health.reconciles(client):
             finding.tell(True, "its schedule is active")
         else:
             finding.tell(False, "its schedule is missing or paused", "restart a worker, or unpause it in the UI")
     return finding.check
-
-
-class _Finding:
-    def __init__(self, name: str) -> None:
-        self.check = Check(name, False, "not checked")
-
-    def tell(self, ok: bool, found: str, todo: str = "") -> None:
-        """What was found."""
-        self.check = Check(self.check.name, ok, found, todo)
-
-
-@contextmanager
-def _finding(name: str) -> Iterator[_Finding]:
-    """A check that reports its own failure."""
-    finding = _Finding(name)
-    try:
-        yield finding
-    except Exception as error:  # whatever it is
-        finding.tell(False, text_of(error), "")
 
 
 # The catalog, and the endpoints.

@@ -1,5 +1,8 @@
 """Grants: list, add, remove."""
 
+import re
+import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
@@ -8,24 +11,41 @@ from vclab.contract import grants as contract
 from vclab.contract.grants import Add, Grant, Numbered, Which
 from vclab.model import access as model
 from vclab.model.access import ResourceKind, ToKind
-from vclab.model.errors import Forbidden, Invalid
-from vclab.model.typed import known
+from vclab.model.errors import Forbidden, Invalid, NotFound
+from vclab.model.typed import known, quoted
+from vclab.service import checks
+from vclab.service.actor import Actor
 from vclab.service.groups import oversees
 from vclab.service.use_case import Call, does
 from vclab.store import access, catalog
 from vclab.store.access import GrantFacts
 
+_NUMBER = re.compile(r"-?[0-9]{1,18}")
+
 
 @does(contract.listing)
 async def listing(call: Call, question: Which) -> tuple[Grant, ...]:
-    login = call.actor.login
+    checks.limit(question.limit)
+    login, after = call.actor.login, _after(question.cursor)
     if question.user not in ("", login) and not await oversees(call):
         raise Forbidden(f"{login} may see their own grants only", "who grants or audits sees all")
     whose = question.user if await oversees(call) else login
-    found = await call.backend.read(lambda s: access.grants(s, question.group, whose))
-    stored = tuple(map(_grant, found))
-    standing = call.actor.standing if whose == login and not question.group else ()
-    return (*map(_view, standing), *stored)
+    found = await call.backend.read(lambda s: access.grants(s, question.group, whose, max(after, 0), question.limit))
+    standing = _standing(call.actor) if whose == login and not question.group and after < 0 else ()
+    return (*(each for each in standing if each.id > after), *map(_grant, found))[: question.limit]
+
+
+def _after(cursor: str) -> int:
+    """The id of the grant after which it goes on; the smallest one: at the beginning. Raises ``NotFound``."""
+    if cursor and not _NUMBER.fullmatch(cursor):
+        raise NotFound(f"there is no grant {quoted(cursor)}", "begin again without a cursor")
+    return int(cursor) if cursor else -sys.maxsize
+
+
+def _standing(actor: Actor) -> tuple[Grant, ...]:
+    """What is not in the store, as if it were older than all that is."""
+    given = actor.standing
+    return tuple(_view(replace(each, id=number)) for number, each in enumerate(given, -len(given)))
 
 
 @does(contract.add)

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from vclab.contract import groups as contract
 from vclab.contract.groups import Add, DetailedGroup, Edit, Group, Leave, Member, Members
 from vclab.contract.retiring import Named
-from vclab.contract.use_case import Nothing
+from vclab.contract.use_case import Paged
 from vclab.model import access as model
 from vclab.model.access import Permission, ResourceKind
 from vclab.model.errors import Forbidden, Invalid, NotFound
@@ -22,12 +22,13 @@ OVERSEE = (Permission.GRANT, Permission.AUDIT)
 
 
 @does(contract.listing)
-async def listing(call: Call, question: Nothing) -> tuple[Group, ...]:
+async def listing(call: Call, question: Paged) -> tuple[Group, ...]:
+    checks.limit(question.limit)
     mine = None if await oversees(call) else {each.on for each in (await call.rights()).grants}
 
     def ask(session: Session) -> tuple[Group, ...]:
         names = None if mine is None else mine | access.groups_with(session, ResourceKind.USER, call.actor.login)
-        return tuple(map(_group, access.groups(session, names)))
+        return tuple(map(_group, access.groups(session, names, question.cursor, question.limit)))
 
     return await call.backend.read(ask)
 

@@ -77,12 +77,14 @@ def group(session: Session, name: str) -> model.Group:
     return model.Group(row.name, row.kind, row.title)
 
 
-def groups(session: Session, names: Collection[str] | None = None) -> list[GroupFacts]:
-    """All groups, or those of these names, by name."""
+def groups(
+    session: Session, names: Collection[str] | None = None, after: str = "", limit: int | None = None
+) -> list[GroupFacts]:
+    """All groups, or those of these names, by name; or the first ``limit`` after one of them."""
     members = sa.select(sa.func.count()).where(GroupMember.group_name == Group.name).scalar_subquery()
     named = sa.or_(Grant.on_group == Group.name, sa.and_(Grant.to_kind == ToKind.GROUP, Grant.to_name == Group.name))
     hang_on = sa.select(sa.func.count()).select_from(Grant).where(named).scalar_subquery()
-    query = sa.select(Group, members, hang_on).order_by(Group.name)
+    query = sa.select(Group, members, hang_on).where(Group.name > after).order_by(Group.name).limit(limit)
     if names is not None:
         query = query.where(Group.name.in_(names))
     return [GroupFacts(model.Group(row.name, row.kind, row.title), *more) for row, *more in session.execute(query)]
@@ -197,9 +199,12 @@ def one_grant(session: Session, id: int) -> GrantFacts:
     return _facts(row)
 
 
-def grants(session: Session, group: str = "", login: str = "") -> list[GrantFacts]:
-    """All grants, oldest first; those that name ``group``, and those that reach the person ``login``."""
-    query = sa.select(Grant).order_by(Grant.id)
+def grants(
+    session: Session, group: str = "", login: str = "", after: int = 0, limit: int | None = None
+) -> list[GrantFacts]:
+    """All grants, oldest first; those that name ``group``, and those that reach the person ``login``; or the first
+    ``limit`` after one of them."""
+    query = sa.select(Grant).where(Grant.id > after).order_by(Grant.id).limit(limit)
     if group:
         to_it = sa.and_(Grant.to_kind == ToKind.GROUP, Grant.to_name == group)
         query = query.where(sa.or_(Grant.on_group == group, to_it))

@@ -82,6 +82,7 @@ class Known:
     reservations: tuple[str, ...]
     acts: int
     ended: datetime | None  #: when their last reservation ended
+    secrets: tuple[str, ...]  #: by which their providers can be asked about them
 
 
 def known(session: Session, login: str) -> Known:
@@ -103,6 +104,7 @@ def known(session: Session, login: str) -> Known:
         tuple(row.id for row in mine),
         len(acts),
         max((row.finished_at for row in mine if row.finished_at), default=None),
+        tuple(account.refresh_ref for account in accounts if account.refresh_ref),
     )
 
 

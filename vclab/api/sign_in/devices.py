@@ -1,6 +1,6 @@
 """Programs that have no browser ask for a token, and wait until somebody lets them in (RFC 8628)."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import JSONResponse
@@ -38,11 +38,21 @@ class Granted(BaseModel):
     scope: str
 
 
+class NotGranted(BaseModel):
+    """Why there is no token (yet), in the words of RFC 8628 §3.5."""
+
+    error: Literal["authorization_pending", "slow_down", "access_denied", "expired_token", "unsupported_grant_type"]
+
+
 def devices(backend: Backend) -> APIRouter:
     """Both routes, below ``/api/v1``: forms, as RFC 8628 has them. Errors are its words: ``{"error": "slow_down"}``."""
-    router = APIRouter(include_in_schema=False)  # they are OAuth's, not use cases
+    router = APIRouter(tags=["device"])  # they are OAuth's, not use cases
 
-    @router.post("/device")
+    @router.post(
+        "/device",
+        operation_id="device.begin",
+        summary="Ask to be let in, for a person whose browser is elsewhere (RFC 8628)",
+    )
     async def begin(
         request: Request,
         response: Response,
@@ -65,7 +75,13 @@ def devices(backend: Backend) -> APIRouter:
             interval=INTERVAL,
         )
 
-    @router.post("/device/token")
+    @router.post(
+        "/device/token",
+        operation_id="device.token",
+        summary="The token, once the person has let the program in",
+        response_model=Granted,
+        responses={400: {"model": NotGranted, "description": "There is no token, yet or at all."}},
+    )
     async def token(
         request: Request,
         device_code: Annotated[str, Form(max_length=200)],

@@ -69,6 +69,15 @@ class Provider:
         if settings.ca_file is not None:
             self._trust = ssl.create_default_context(cafile=str(settings.ca_file))
 
+    async def check(self) -> None:
+        """Whether people can sign in with it, as far as that can be seen from here. Raises ``Unreachable``."""
+        await self._about()
+        published, algorithms = await self._published(), self.settings.algorithms
+        if not any(_keys(published, algorithm) for algorithm in algorithms):
+            raise self._unreachable(f"it publishes no key for {', '.join(algorithms)}")
+        if self.settings.client_secret_file is not None:
+            self._secret()
+
     async def sign_in_url(self, redirect: str, state: str, nonce: str, verifier: str) -> str:
         """Where a browser is sent. Raises ``Unreachable``."""
         digest = hashlib.sha256(verifier.encode()).digest()

@@ -152,7 +152,7 @@ class Pages:
     async def home(self, request: Request) -> Response:
         """Who has signed in."""
         actor = await self._actor(request)
-        return self._home_page(request, actor, "You are signed in.") if actor else _to_sign_in("")
+        return self._home_page(request, actor, "You are signed in.") if actor else to_sign_in("")
 
     async def sign_out(self, request: Request, csrf: Annotated[str, Form()] = "") -> Response:
         """End the browser's session."""
@@ -168,7 +168,7 @@ class Pages:
         """A program asks to be let in."""
         actor = await self._actor(request)
         if actor is None:
-            return _to_sign_in(f"/device?{urlencode({'user_code': user_code})}" if user_code else "/device")
+            return to_sign_in(f"/device?{urlencode({'user_code': user_code})}" if user_code else "/device")
         if not user_code:
             return _page(request, "code.html", "Let a program in")
         try:
@@ -197,7 +197,7 @@ class Pages:
         _confirm_form(request, csrf)
         actor = await self._actor(request)
         if actor is None:
-            return _to_sign_in(f"/device?{urlencode({'user_code': user_code})}")
+            return to_sign_in(f"/device?{urlencode({'user_code': user_code})}")
         allow = decision == "allow"
         question = contract.Decision(code=user_code, allow=allow)
         waiting = await perform(contract.decide, self._backend, actor, question)
@@ -286,7 +286,8 @@ def _csrf(browser: str) -> str:
     return hmac.digest(browser.encode(), b"vclab form", "sha256").hex()
 
 
-def _to_sign_in(then: str) -> Response:
+def to_sign_in(then: str) -> Response:
+    """Send a browser to the sign-in page; from there it goes on to ``then``, a page of this server."""
     return RedirectResponse(f"/sign-in?then={quote(then, safe='')}" if then else "/sign-in", 303, HEADERS)
 
 

@@ -1,9 +1,4 @@
-"""Who calls is who they say they are: for tests of what is behind the doors at which people show who they are.
-
-As a program it is the command line, which believes ``--as``; without it, that one is alice, who is also root.
-"""
-
-import logging
+"""Who calls is who they say they are: for tests of what is behind the doors at which people show who they are."""
 
 from tests.asgi import Api
 from vclab.cli import client
@@ -50,16 +45,3 @@ def _api(settings: Settings) -> Api:
     if not (_USED and _USED[0].backend.settings == settings):
         _USED[:] = [Api(Backend(settings))]
     return _USED[0]
-
-
-def main() -> None:
-    """``python -m tests.believing``: the command line."""
-    from vclab.cli.main import main
-
-    logging.getLogger("vclab").addHandler(logging.NullHandler())  # what a server would log
-    client.make_client = make_client
-    main()
-
-
-if __name__ == "__main__":
-    main()

@@ -373,7 +373,7 @@ def test_everything_is_there(vclab: Command) -> None:
 INTERRUPTIBLE = """
 import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)
-from tests.believing import main
+from tests.command import main
 main()
 """
 """The command line, also when these tests run in the background: a shell has such a process ignore Ctrl-C, and its

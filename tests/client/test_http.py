@@ -259,7 +259,7 @@ async def test_nobody_there() -> None:
 @pytest.mark.parametrize(
     ("use_case", "name", "kind", "message"),
     [
-        (LOOK, "", NotFound, "name names nothing"),
+        (LOOK, "", NotFound, "'' names nothing"),
         (OF_IMAGE, "", NotFound, "there is no image ''"),
         (OF_IMAGE, "\udcff", NotFound, r"there is no image '\\udcff'"),
         (ADD, "", Invalid, "name is empty"),

@@ -179,18 +179,23 @@ def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def lab(tmp_path: Path, seeded: Path) -> Iterator[Lab]:
     """An installation of its own for each test. No Temporal server answers."""
-    shutil.copy(seeded, tmp_path / "vclab.db")
+    made = made_lab(tmp_path, seeded)
+    yield made
+    made.store.close()
+
+
+def made_lab(folder: Path, seeded: Path) -> Lab:
+    """One in that folder."""
+    shutil.copy(seeded, folder / "vclab.db")
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"127.0.0.1:{server.getsockname()[1]}"
     settings = Settings.model_validate(
         {
-            "database": f"sqlite:///{tmp_path}/vclab.db",
-            "secrets_dir": str(tmp_path / "secrets"),
+            "database": f"sqlite:///{folder}/vclab.db",
+            "secrets_dir": str(folder / "secrets"),
             "operators": ("olga",),
             "temporal": {"address": address},
         }
     )
     secret_store(settings.secrets_dir)
-    made = Lab(Scripted(settings))
-    yield made
-    made.store.close()
+    return Lab(Scripted(settings))

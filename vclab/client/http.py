@@ -334,11 +334,11 @@ def _segment(use_case: UseCase[Any, Any], field: str, value: Any) -> str:
     ``Invalid`` where it is to be added."""
     text = str(value)
     if not text or not _is_unicode(text):
-        kind = use_case.rule.over
         if use_case.route.method == "PUT":
             raise Invalid(f"{field} {'has a character that is none' if text else 'is empty'}")
+        kind = use_case.rule.over
         raise NotFound(
-            f"there is no {kind} {quoted(text)}" if kind is not ResourceKind.LAB else f"{field} names nothing"
+            f"{quoted(text)} names nothing" if kind is ResourceKind.LAB else f"there is no {kind} {quoted(text)}"
         )
     return text.replace(".", "%2E") if text in (".", "..") else quote(text, safe="")
 

@@ -46,7 +46,7 @@ def in_process(lab: Lab, as_user: str) -> Client:
 def example(use_case: UseCase[Any, Any]) -> Question:
     schema = use_case.question.model_json_schema()
     question: Question = use_case.question.model_validate(examples.of("", schema, schema.get("$defs", {})))
-    return question
+    return question.model_copy(update={"code": "BCDF-GHJK"}) if "code" in use_case.question.model_fields else question
 
 
 async def outcome(client: Client, use_case: UseCase[Any, Any]) -> str:

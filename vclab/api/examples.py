@@ -10,7 +10,6 @@ _KNOWN: dict[str, Any] = {
     "name": "debian-12",
     "login": "alice",
     "transfer": "5c0e7a3b9d2f4e61a8b7c6d5e4f30211",
-    "code": "BCDF-GHJK",
     "user": "alice",
     "image": "debian-12",
     "computer": "vm01",

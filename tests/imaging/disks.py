@@ -12,6 +12,14 @@ from pathlib import Path
 import pytest
 
 MIB = 1 << 20
+FILE_SYSTEMS = (
+    *(("ext4", 512), ("xfs", 4096), ("btrfs", 512), ("ntfs", 4096)),
+    *(
+        pytest.param(*each, marks=pytest.mark.long)
+        for each in (("ext4", 4096), ("xfs", 512), ("btrfs", 4096), ("ntfs", 512))
+    ),
+)
+"""Each with the size of its disk's sectors."""
 MAKE = {
     "ext4": ("mkfs.ext4", "-q", "-F"),
     "xfs": ("mkfs.xfs", "-q", "-f"),

@@ -11,6 +11,7 @@ import pytest
 from tests.disks import small_disk
 from tests.imaging.conftest import MIB, Image, MakeNode
 from tests.imaging.disks import (
+    FILE_SYSTEMS,
     MAKE,
     blank,
     check,
@@ -63,8 +64,7 @@ def stream(node: Node, image: Image) -> Finished:
     return sender.finish(node)
 
 
-@pytest.mark.parametrize("sector", [512, 4096])
-@pytest.mark.parametrize("holds", ["ext4", "xfs", "btrfs", "ntfs"])
+@pytest.mark.parametrize(("holds", "sector"), FILE_SYSTEMS)
 def test_a_file_system_arrives_whole_though_only_its_blocks_travel(
     tmp_path: Path, make_node: MakeNode, holds: str, sector: int
 ) -> None:

@@ -14,6 +14,7 @@ import pytest
 from tests.disks import small_disk
 from tests.imaging.conftest import MIB, Image, MakeNode
 from tests.imaging.disks import (
+    FILE_SYSTEMS,
     MAKE,
     blank,
     check,
@@ -68,8 +69,7 @@ def test_the_beginning_of_a_larger_disk_is_read(an_image: Image, tmp_path: Path,
         look(node, size=45088769)
 
 
-@pytest.mark.parametrize("sector", [512, 4096])
-@pytest.mark.parametrize("holds", ["ext4", "xfs", "btrfs", "ntfs"])
+@pytest.mark.parametrize(("holds", "sector"), FILE_SYSTEMS)
 def test_what_no_file_system_needs_is_not_read(tmp_path: Path, make_node: MakeNode, holds: str, sector: int) -> None:
     disk = blank(tmp_path / "disk", SIZE, OTHER)  # all of it has been written before
     with mounts_of_our_own():

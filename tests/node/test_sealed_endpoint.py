@@ -15,6 +15,7 @@ from vclab.secrets.store import SecretStore
 pytestmark = pytest.mark.timeout(300)
 
 
+@pytest.mark.long
 async def test_the_api_asks_an_endpoint_through_a_worker(make: MakeNode, tmp_path: Path) -> None:
     node = make()
     node.start_server()

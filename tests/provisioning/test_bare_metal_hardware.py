@@ -91,6 +91,7 @@ def test_a_load_of_one_whose_bmc_has_another_account_fails(bench: MetalBench) ->
         bench.step("find_disk")
 
 
+@pytest.mark.long
 def test_a_load_tells_what_else_differs(bench: MetalBench) -> None:
     found = inspect(bench)
     recorded(bench, replace(found, cpus=found.cpus - 1))

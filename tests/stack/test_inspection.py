@@ -13,6 +13,7 @@ pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 INSPECT = ("--as", "olga", "computer", "inspect")
 
 
+@pytest.mark.long
 def test_a_worker_is_killed_while_a_node_starts(stack: Stack) -> None:
     node = NODES[0]
     client = stack.start(*INSPECT, node.name, "--json")

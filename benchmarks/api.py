@@ -5,6 +5,8 @@ process of its own, and its callers have tokens. ``list_p95_ms`` is a person's o
 operator's first part of everybody's. Those who reserve at once are that many clients in one process, each with
 connections of their own; beside it stands the same through the service layer in one process, by turns, each time after
 all computers of the turn before were loaded. ``cli_cold_start_ms`` is the median of whole runs of ``vclab list``.
+What is ``…_cpu_ms`` is processor time, of the API server for each list or act: it hardly depends on what else the
+machine does.
 """
 
 import asyncio
@@ -27,8 +29,9 @@ import httpx
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from benchmarks import api_streams
 from benchmarks.node import IMAGE, USERS, Node, running
-from benchmarks.processes import free_port
+from benchmarks.processes import cpu_seconds, free_port
 from vclab.client.contexts import Chosen, Context
 from vclab.client.http import Http
 from vclab.client.protocol import Client
@@ -64,47 +67,62 @@ class Measured:
     reservations: int
     list_p50_ms: float
     list_p95_ms: float
+    list_cpu_ms: float
     list_everyone_p95_ms: float
+    list_everyone_cpu_ms: float
     cli_cold_start_ms: float
     cli_cold_start_cpu_ms: float  #: of that, processor time: what a machine that does nothing else comes near to
     python_start_ms: float  #: of that, an interpreter that does nothing
     at_once: int
     reserve_p50_ms: float
     reserve_p95_ms: float
+    reserve_cpu_ms: float
     service_reserve_p50_ms: float
     service_reserve_p95_ms: float
+    streams: int
+    stream_worst_ms: float  #: until the last of them has heard of a change, the worst of several
 
 
-def measure(number: int, lists: int, starts: int, at_once: int, rounds: int) -> Measured:
+def measure(number: int, lists: int, starts: int, at_once: int, rounds: int, streams: int) -> Measured:
     """All of it, on a node of its own."""
     with tempfile.TemporaryDirectory(prefix="vclab-bench-") as folder:
-        return asyncio.run(_measure(Path(folder), number, lists, starts, at_once, rounds))
+        return asyncio.run(_measure(Path(folder), number, lists, starts, at_once, rounds, streams))
 
 
-async def _measure(folder: Path, number: int, lists: int, starts: int, at_once: int, rounds: int) -> Measured:
+async def _measure(
+    folder: Path, number: int, lists: int, starts: int, at_once: int, rounds: int, streams: int
+) -> Measured:
     listen = f"127.0.0.1:{free_port()}"
     async with running(folder, further=f'{SETTINGS}api.listen = "{listen}"\n') as node:
         secrets = node.store.run(lambda session: _fill(session, number))
-        async with _serving(folder, listen) as url:
-            own, everyone = await _lists(url, secrets, lists)
+        async with _serving(folder, listen) as server:
+            url = server.url
+            own, own_cpu = await _lists(server, [secrets[login] for login in USERS], Which(), lists)
+            everyone, everyone_cpu = await _lists(server, [secrets[OPERATOR]], Which(everyone=True, limit=PART), lists)
             file = folder / "token"
             file.write_text(secrets[USERS[0]])
             file.chmod(0o600)
             cold, cpu, python = _cold_starts(url, file, starts)
-            over_http, by_service = await _reserve(node, url, secrets, folder, at_once, rounds)
+            heard = await api_streams.measure(url, [secrets[login] for login in USERS], node.store, streams)
+            over_http, by_service, act_cpu = await _reserve(node, server, secrets, folder, at_once, rounds)
     return Measured(
         reservations=number,
         list_p50_ms=_percentile(own, 50),
         list_p95_ms=_percentile(own, 95),
+        list_cpu_ms=own_cpu,
         list_everyone_p95_ms=_percentile(everyone, 95),
+        list_everyone_cpu_ms=everyone_cpu,
         cli_cold_start_ms=cold,
         cli_cold_start_cpu_ms=cpu,
         python_start_ms=python,
         at_once=at_once,
         reserve_p50_ms=_percentile(over_http, 50),
         reserve_p95_ms=_percentile(over_http, 95),
+        reserve_cpu_ms=act_cpu,
         service_reserve_p50_ms=_percentile(by_service, 50),
         service_reserve_p95_ms=_percentile(by_service, 95),
+        streams=streams,
+        stream_worst_ms=round(1000 * max(heard), 1),
     )
 
 
@@ -183,9 +201,21 @@ def _row(number: int, now: datetime) -> dict[str, object]:
     }
 
 
+@dataclass(frozen=True)
+class Server:
+    """An API server that runs."""
+
+    url: str
+    pid: int
+
+    def cpu(self) -> float:
+        """Seconds that it has used until now."""
+        return cpu_seconds(self.pid)
+
+
 @asynccontextmanager
-async def _serving(folder: Path, listen: str) -> AsyncIterator[str]:
-    """An API server of this node, as a process; its URL. Raises ``RuntimeError`` with its log if it does not start."""
+async def _serving(folder: Path, listen: str) -> AsyncIterator[Server]:
+    """An API server of this node, as a process. Raises ``RuntimeError`` with its log if it does not start."""
     log = folder / "api.log"
     environment = os.environ | {"VCLAB_CONFIG": str(folder / "vclab.toml")}
     with log.open("wb") as output:
@@ -193,7 +223,7 @@ async def _serving(folder: Path, listen: str) -> AsyncIterator[str]:
         process = subprocess.Popen(words, stdout=output, stderr=output, env=environment)
     try:
         await _until(lambda: _answers(f"http://{listen}", process, log), 60)
-        yield f"http://{listen}"
+        yield Server(f"http://{listen}", process.pid)
     finally:
         process.terminate()
         process.wait(40)
@@ -224,20 +254,21 @@ def _client(url: str, secret: str) -> Http:
 # --- what is measured ------------------------------------------------------------------------------------------------
 
 
-async def _lists(url: str, secrets: dict[str, str], count: int) -> tuple[list[float], list[float]]:
-    """Seconds of each list, people after people; and of each first part of everybody's."""
-    own: list[float] = []
-    everyone: list[float] = []
-    clients = [_client(url, secrets[login]) for login in USERS]
-    operator = _client(url, secrets[OPERATOR])
-    for client in (*clients, operator):
+async def _lists(server: Server, secrets: Sequence[str], asked: Which, count: int) -> tuple[list[float], float]:
+    """Seconds of each list, people after people; and milliseconds of the server's processor time for one."""
+    clients = [_client(server.url, secret) for secret in secrets]
+    for client in clients:
         await client.call(reservations.listing, Which(limit=1))
-    for number in range(count):
-        own.append(await _timed(clients[number % len(clients)].call(reservations.listing, Which())))
-        everyone.append(await _timed(operator.call(reservations.listing, Which(everyone=True, limit=PART))))
-    for client in (*clients, operator):
+    before = server.cpu()
+    seconds = [await _timed(clients[n % len(clients)].call(reservations.listing, asked)) for n in range(count)]
+    cpu = _each_ms(server.cpu() - before, count)
+    for client in clients:
         await client.close()
-    return own, everyone
+    return seconds, cpu
+
+
+def _each_ms(seconds: float, count: int) -> float:
+    return round(1000 * seconds / count, 1)
 
 
 async def _timed(work: Awaitable[Any]) -> float:
@@ -269,23 +300,26 @@ def _run(words: Sequence[str], environment: dict[str, str]) -> tuple[float, floa
 
 
 async def _reserve(
-    node: Node, url: str, secrets: dict[str, str], folder: Path, at_once: int, rounds: int
-) -> tuple[list[float], list[float]]:
-    """Seconds of each reservation over HTTP, and by the service layer."""
+    node: Node, server: Server, secrets: dict[str, str], folder: Path, at_once: int, rounds: int
+) -> tuple[list[float], list[float], float]:
+    """Seconds of each reservation over HTTP, and by the service layer; and milliseconds of the API server's processor
+    time for one."""
     backend = Backend(Settings.model_validate(_settings(folder)))
     people = await backend.read(lambda session: {login: catalog.user(session, login) for login in USERS})
     within = {login: _in_process(backend, login, user) for login, user in people.items()}
-    over: dict[str, Client] = {login: _client(url, secrets[login]) for login in USERS}
+    over: dict[str, Client] = {login: _client(server.url, secrets[login]) for login in USERS}
     over_http: list[float] = []
     by_service: list[float] = []
+    cpu = 0.0
     for first in (over[USERS[0]], within[USERS[0]]):  # what is imported and connected once
         await _one(first)
     for _ in range(rounds):
         for clients, seconds in ((over, over_http), (within, by_service)):
-            turns = (clients[USERS[number % len(USERS)]] for number in range(at_once))
+            before, turns = server.cpu(), (clients[USERS[number % len(USERS)]] for number in range(at_once))
             seconds += await asyncio.gather(*(_timed(_one(client)) for client in turns))
+            cpu += server.cpu() - before
             await _until(lambda: asyncio.to_thread(_calm, node), 600)
-    return over_http, by_service
+    return over_http, by_service, _each_ms(cpu, len(over_http))
 
 
 async def _one(client: Client) -> None:

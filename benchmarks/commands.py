@@ -256,31 +256,37 @@ def api(
     starts: Annotated[int, typer.Option("--starts", metavar="N", min=1, help="Runs of `vclab list`.")] = 15,
     at_once: Annotated[int, typer.Option("--at-once", metavar="N", min=1, help="So many reserve at one time.")] = 200,
     rounds: Annotated[int, typer.Option("--rounds", metavar="N", min=1, help="So often.")] = 2,
+    streams: Annotated[int, typer.Option("--streams", metavar="N", min=1, help="So many listen to events.")] = 500,
     json: Json = False,
 ) -> None:
-    """Measure the API: lists, a run of the command line, and many who reserve at once, beside the service layer.
+    """Measure the API: lists, a run of the command line, listeners, and many who reserve at once, beside the service
+    layer.
 
     It starts a Temporal server, a worker and an API server of its own, and needs neither root nor a lab.
 
     \b
     Examples:
       vclab bench api --json
-      vclab bench api --reservations 1000 --lists 50 --starts 3 --at-once 20 --rounds 1
+      vclab bench api --reservations 1000 --lists 50 --starts 3 --at-once 20 --rounds 1 --streams 50
     """
     from benchmarks import api as bench
     from vclab.cli.output import fields, say_json
 
-    found = bench.measure(reservations, lists, starts, at_once, rounds)
+    found = bench.measure(reservations, lists, starts, at_once, rounds, streams)
     if json:
         say_json(asdict(found))
         return
     fields(
         [
             ("A list", f"{found.list_p50_ms:.1f} ms (p95 {found.list_p95_ms:.1f}), {reservations} reservations there"),
+            ("", f"processor {found.list_cpu_ms:.1f} ms"),
             ("Of everybody", f"p95 {found.list_everyone_p95_ms:.1f} ms for the first part"),
+            ("", f"processor {found.list_everyone_cpu_ms:.1f} ms"),
             ("vclab list", f"{found.cli_cold_start_ms:.0f} ms (processor {found.cli_cold_start_cpu_ms:.0f})"),
             ("Python alone", f"{found.python_start_ms:.0f} ms"),
+            ("Events", f"{found.streams} listeners, the last has heard after {found.stream_worst_ms:.0f} ms"),
             ("Reserve", f"{found.reserve_p50_ms:.0f} ms (p95 {found.reserve_p95_ms:.0f}), {at_once} at once"),
+            ("", f"processor {found.reserve_cpu_ms:.1f} ms"),
             ("Without HTTP", f"{found.service_reserve_p50_ms:.0f} ms (p95 {found.service_reserve_p95_ms:.0f})"),
         ]
     )

@@ -1,4 +1,5 @@
-"""Makes the pictures in docs/images from the real stack: reservations as the Temporal UI shows them.
+"""Makes the pictures in docs/images from the real stack: reservations as the Temporal UI shows them to olga, who asks
+for it through the API, with her token.
 
     vclab up && uv run --with playwright==1.65.2 docs/screenshot.py
 
@@ -13,10 +14,13 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from playwright.sync_api import Page, sync_playwright
 
+from vclab.client.certificates import trusting
+from vclab.client.contexts import Chosen, chosen
 from vclab.lab import lab
 from vclab.lab.control import Vcsim
 from vclab.lab.layout import Layout
@@ -27,6 +31,13 @@ SWITCHES = ["--no-sandbox", "--disable-quic", "--disable-background-networking",
 RESERVATIONS = 'WorkflowType="Reservation"'
 COLUMNS = ("Status", "Workflow ID", "LabImage", "LabUser", "LabState", "LabComputer", "Start")
 PATIENCE = 180.0
+
+
+def olga() -> Chosen:
+    """Her token and the server's certificate, as the command line has them here."""
+    found = chosen("olga")
+    assert found is not None and found.token, "olga has no token here; run `vclab up`"
+    return found
 
 
 def main() -> None:
@@ -139,7 +150,11 @@ def browser(ui: str) -> Iterator[Page]:
     """A page of a browser that has been to the UI."""
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=SWITCHES)
-        page = chromium.new_page(viewport={"width": 1400, "height": 900})
+        page = chromium.new_page(
+            viewport={"width": 1400, "height": 900},
+            ignore_https_errors=True,  # the lab's certificate
+            extra_http_headers={"Authorization": f"Bearer {olga().token}"},
+        )
         page.goto(ui)
         yield page
         chromium.close()
@@ -147,14 +162,21 @@ def browser(ui: str) -> Iterator[Page]:
 
 def newest(ui: str, query: str) -> str:
     """The newest workflow that the query finds."""
-    with urllib.request.urlopen(f"{ui}/api/v1/namespaces/default/workflows?query={quote(query)}") as answer:
-        return str(json.load(answer)["executions"][0]["execution"]["workflowId"])
+    found = asked(f"{ui}/api/v1/namespaces/default/workflows?query={quote(query)}")
+    return str(found["executions"][0]["execution"]["workflowId"])
+
+
+def asked(url: str) -> Any:
+    """What the UI's own API says."""
+    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {olga().token}"})
+    with urllib.request.urlopen(request, context=trusting(olga().context)) as answer:
+        return json.load(answer)
 
 
 def picture(page: Page, ui: str, workflow: str, name: str, tab: str = "user-metadata") -> None:
     """A page of a workflow."""
-    with urllib.request.urlopen(f"{ui}/api/v1/namespaces/default/workflows/{workflow}") as answer:
-        run = json.load(answer)["workflowExecutionInfo"]["execution"]["runId"]
+    found = asked(f"{ui}/api/v1/namespaces/default/workflows/{workflow}")
+    run = found["workflowExecutionInfo"]["execution"]["runId"]
     page.goto(f"{ui}/namespaces/default/workflows/{workflow}/{run}/{tab}")
     shoot(page, name)
 

@@ -1,8 +1,6 @@
-"""Who calls is who they say they are: for tests of what is behind the doors at which people show who they are.
+"""Who calls is who they say they are: for tests of what is behind the doors at which people show who they are."""
 
-As a program it is the command line, which believes ``--as``; without it, that one is alice, who is also root.
-"""
-
+from tests.asgi import Api
 from vclab.cli import client
 from vclab.cli.transfers import Progress
 from vclab.client.protocol import Client
@@ -12,13 +10,13 @@ from vclab.service import authentication
 from vclab.service.actor import Actor
 from vclab.service.authentication import Account, acting
 from vclab.service.backend import Backend
-from vclab.service.client import InProcess
-from vclab.settings import load
+from vclab.settings import Settings, load
 from vclab.store import catalog
 
 USUAL = "alice"
 """Who root is unless somebody is named."""
 REAL = client.make_client
+_USED: list[Api] = []
 
 
 async def believed(backend: Backend, account: Account, as_user: str = "", usual: str = "") -> Actor:
@@ -34,22 +32,16 @@ async def believed(backend: Backend, account: Account, as_user: str = "", usual:
 
 
 def make_client(as_user: str = "", named: str = "") -> Client:
-    """As the command line's; but without a server, whoever is named is believed."""
+    """As the command line's; but where no server is known, it talks to one of its own, which believes who is named."""
     if client.server_called(as_user, named):
         return REAL(as_user, named)
-    backend = Backend(load())
-    account = authentication.local_account(backend.settings.secrets_dir)
-    nobody = authentication.unknown(account)
-    return InProcess(backend, lambda backend: believed(backend, account, as_user, USUAL), nobody, Progress())
+    api = _api(load())
+    account = authentication.local_account(api.backend.settings.secrets_dir)
+    return api.client(lambda backend: believed(backend, account, as_user, USUAL), Progress())
 
 
-def main() -> None:
-    """``python -m tests.believing``: the command line."""
-    from vclab.cli.main import main
-
-    client.make_client = make_client
-    main()
-
-
-if __name__ == "__main__":
-    main()
+def _api(settings: Settings) -> Api:
+    """The one that was used last, if these are still the settings: to make one takes longer than most commands."""
+    if not (_USED and _USED[0].backend.settings == settings):
+        _USED[:] = [Api(Backend(settings))]
+    return _USED[0]

@@ -4,7 +4,8 @@ What is allowed is not called here: it would be done. ``tests/service/test_rules
 """
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
+from functools import cache
 from typing import Any
 
 import httpx
@@ -24,8 +25,11 @@ from vclab.service.backend import Backend
 from vclab.store import intents
 
 AnyUseCase = UseCase[Any, Any]
-OTHERS = {("GET", "/api/v1/health/live"), ("GET", "/api/v1/health/ready")}
-"""Routes of the document that are no use cases: load balancers ask, who are nobody."""
+OTHERS = {
+    *(("GET", "/api/v1/health/live"), ("GET", "/api/v1/health/ready")),
+    *(("POST", "/api/v1/device"), ("POST", "/api/v1/device/token")),
+}
+"""Routes of the document that are no use cases: load balancers ask, and programs that nobody has let in yet."""
 
 
 @pytest.fixture(scope="module")
@@ -71,13 +75,19 @@ async def test_what_is_refused_is_refused_over_http(there: School, client: httpx
     assert {each.outcome for each in kept} <= {Outcome.REFUSED}
 
 
+@cache
+def needed(use_case: AnyUseCase) -> Mapping[str, Any]:
+    """An example of each field that a question must have."""
+    schema = use_case.question.model_json_schema()
+    required = {each: schema["properties"][each] for each in schema.get("required", ())}
+    return {each: examples.of(each, of, schema.get("$defs", {})) for each, of in required.items()}
+
+
 def request(client: httpx.AsyncClient, use_case: AnyUseCase, name: str, login: str) -> httpx.Request:
     """One that asks for this thing, with an example in all other fields that are needed."""
-    schema = use_case.question.model_json_schema()
-    needed = {each: schema["properties"][each] for each in schema.get("required", ())}
-    fields = {each: examples.of(each, of, schema.get("$defs", {})) for each, of in needed.items()}
+    fields = dict(needed(use_case))
     if field := use_case.rule.field:
-        several = schema["properties"][field].get("type") == "array"
+        several = use_case.question.model_fields[field].annotation is not str
         fields[field] = [name] if several else name
     route = use_case.route
     path = route.path.format(**{each: fields.pop(each) for each in route.fields if each in fields})

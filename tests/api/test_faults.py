@@ -2,10 +2,10 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime
-from pathlib import Path
+from itertools import islice
 from typing import Any
 
 import httpx
@@ -22,7 +22,8 @@ from vclab.store import catalog
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 
-PEOPLE = 200
+FEW, MANY = 40, 200  # who reserve at one moment
+PEOPLE = FEW + MANY + 40
 WANTED = {"image": "fake-1", "seconds": 3600}
 MORE = """
 fake.hosts = {fake1 = {cpus = 1000, memory_mb = 4000000}}
@@ -31,6 +32,8 @@ address_burst = 100000
 address_rate = 10000
 """
 Start = Callable[[], Api]
+People = Iterator[str]
+"""Tokens of people who have nothing yet."""
 
 
 @pytest.fixture(scope="module")
@@ -40,13 +43,14 @@ def database() -> Iterator[postgresql.Server]:
         yield server
 
 
-@pytest.fixture
-async def node(tmp_path: Path, database: postgresql.Server) -> AsyncIterator[Node]:
-    """Temporal, a worker, and so many people and computers."""
-    made = Node(tmp_path, tmp_path, database=database.url(database.create()), settings=MORE)
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory, database: postgresql.Server) -> Iterator[Node]:
+    """Temporal, a worker, and so many people and computers. Each test has people of its own."""
+    folder = tmp_path_factory.mktemp("faults")
+    made = Node(folder, folder, database=database.url(database.create()), settings=MORE)
     made.store.run(_people)
     made.start_server()
-    await made.answers()
+    asyncio.run(made.answers())
     made.start_worker()
     yield made
     made.stop()
@@ -54,8 +58,18 @@ async def node(tmp_path: Path, database: postgresql.Server) -> AsyncIterator[Nod
 
 def _people(session: Session) -> None:
     for number in range(PEOPLE):
-        catalog.put_user(session, User(f"user{number:03}", 30000 + number))
-    catalog.put_pool(session, IdentityPool("many", PEOPLE + 20, "02:76:64"))
+        catalog.put_user(session, User(_login(number), 30000 + number))
+    catalog.put_pool(session, IdentityPool("many", 2 * PEOPLE, "02:76:64"))
+
+
+@pytest.fixture(scope="module")
+def people(node: Node) -> People:
+    """A token of each, once."""
+    return (running.token(node.store, _login(number)) for number in range(PEOPLE))
+
+
+def _login(number: int) -> str:
+    return f"user{number:03}"
 
 
 @pytest.fixture
@@ -87,10 +101,10 @@ async def sent(apis: list[Api], token: str, path: str, body: dict[str, Any], key
     raise AssertionError("nobody answers")
 
 
-async def test_two_hundred_reserve_at_one_moment(node: Node, start: Start) -> None:
+@pytest.mark.parametrize("number", [FEW, pytest.param(MANY, marks=pytest.mark.long)])
+async def test_many_reserve_at_one_moment(node: Node, start: Start, people: People, number: int) -> None:
     """As many distinct computers; at two servers, and each person sends it twice."""
-    apis = [start(), start()]
-    tokens = [running.token(node.store, f"user{number:03}") for number in range(PEOPLE)]
+    apis, tokens = [start(), start()], list(islice(people, number))
     keys = [uuid.uuid4().hex for _ in tokens]
     twice = [
         sent(order, token, "/reservations", WANTED, key)
@@ -102,7 +116,7 @@ async def test_two_hundred_reserve_at_one_moment(node: Node, start: Start) -> No
         :3
     ]
     made = {each.json()["id"]: each.json()["computer"] for each in answers}
-    assert len(made) == len(set(made.values())) == PEOPLE
+    assert len(made) == len(set(made.values())) == number
 
 
 async def test_a_client_that_dies_between_sending_and_reading(node: Node, start: Start) -> None:
@@ -122,19 +136,19 @@ async def test_a_client_that_dies_between_sending_and_reading(node: Node, start:
     assert [each["id"] for each in listed] == [answer.json()["id"]]
 
 
-async def test_a_server_is_killed_under_load(node: Node, start: Start) -> None:
+@pytest.mark.parametrize(("number", "times"), [(8, 3), pytest.param(24, 5, marks=pytest.mark.long)])
+async def test_a_server_is_killed_under_load(start: Start, people: People, number: int, times: int) -> None:
     """Nothing is lost, and nothing done twice: not even what moves an end by so much."""
-    apis = [start(), start()]
-    tokens = [running.token(node.store, f"user{number:03}") for number in range(24)]
+    apis, tokens = [start(), start()], list(islice(people, number))
 
     async def one(token: str, order: list[Api]) -> None:
         made = (await sent(order, token, "/reservations", WANTED, uuid.uuid4().hex)).json()
         path = f"/reservations/{made['id']}/extend"
-        later = [await sent(order, token, path, {"by": 60}, uuid.uuid4().hex) for _ in range(5)]
+        later = [await sent(order, token, path, {"by": 60}, uuid.uuid4().hex) for _ in range(times)]
         assert {each.status_code for each in later} == {200}, [each.text for each in later]
         async with apis[1].client(token) as client:
             (kept,) = (await client.get("/reservations")).json()["items"]
-        assert _seconds(kept) == _seconds(made) + 5 * 60
+        assert _seconds(kept) == _seconds(made) + times * 60
 
     running_ones = [asyncio.create_task(one(token, apis[:: 1 - 2 * (n % 2)])) for n, token in enumerate(tokens)]
     await asyncio.to_thread(eventually, lambda: apis[0].log.count("/extend 200") >= 5, 120)

@@ -327,3 +327,12 @@ async def test_a_list_that_is_watched_is_read_again_when_it_has_changed(
     assert await asyncio.wait_for(shown.get(), 60) == 1
     watching.cancel()
     await asyncio.wait({watching})
+
+
+async def test_listeners_are_not_all_asked_for_at_one_moment() -> None:
+    """Who they are is looked up again and again; news for all would wait until that is done for each."""
+    dues = sorted(api_feed._next_check() for _ in range(500))
+    now, half = asyncio.get_running_loop().time(), api_feed.HEARTBEAT / 2
+    assert now + half - 1 < dues[0] and dues[-1] < now + 2 * half
+    for start in range(8):  # of as many parts of that time
+        assert any(start < 8 * (due - now - half) / half < start + 1 for due in dues)

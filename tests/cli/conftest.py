@@ -150,7 +150,7 @@ def vclab_process(installation: Path) -> Command:
     """Run a command in a process of its own."""
 
     def call(*arguments: str | bytes, shell: str = "", **environment: str) -> Said:
-        words = [sys.executable, "-m", "tests.believing", *arguments]
+        words = [sys.executable, "-m", "tests.command", *arguments]
         if shell:
             words = ["bash", "-c", f'"$@" {shell}', "vclab", *words]
         done = subprocess.run(

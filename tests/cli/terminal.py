@@ -41,7 +41,7 @@ class Terminal:
     def __init__(self, width: int, *arguments: str) -> None:
         self._ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, width, 0, 0))
-        words = [sys.executable, "-c", "from tests.believing import main; main()", *arguments]
+        words = [sys.executable, "-c", "from tests.command import main; main()", *arguments]
         environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
         self._command = subprocess.Popen(
             words,

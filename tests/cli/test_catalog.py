@@ -351,7 +351,7 @@ def test_an_image_without_a_guest_keeps_none(vclab: Command, store: Path) -> Non
         ({"[ds1] u/1/disk.vmdk": "[ds1] ../x.vmdk"}, "path inside a datastore"),
         ({"[ds1] u/1/disk.vmdk": "u/disk-flat.vmdk"}, "disk's description"),
         ({"[ds1] u/1/disk.vmdk": "u/disk.iso"}, "disk's description"),
-        ({"[ds1] u/1/disk.vmdk": "u/\x00.vmdk"}, "control character"),
+        ({"[ds1] u/1/disk.vmdk": "u/\x00.vmdk"}, "U+0000"),
         ({"[ds1] u/1/disk.vmdk": ""}, "empty"),
         ({"--disk": "--title", "16": "x"}, "--disk"),
     ],
@@ -378,7 +378,7 @@ def test_what_is_no_image(vclab: Command, store: Path, change: dict[str, str], p
             "the child factor must be between 0.05 and 1, or 0 for the site's setting, not 0.01",
         ),
         ("--child-factor", "1.5", "between 0.05 and 1"),
-        ("--child-factor", "nan", "between 0.05 and 1"),
+        ("--child-factor", "nan", "a number is not finite"),
     ],
 )
 def test_what_is_no_change_of_an_image(vclab: Command, store: Path, option: str, value: str, part: str) -> None:

@@ -390,7 +390,7 @@ def _terminal(arguments: list[str], talk: list[tuple[str, str]]) -> tuple[int, s
     """Run a command at a terminal of its own; answer each question. Its exit code, and all that was seen."""
     pid, terminal = pty.fork()
     if pid == 0:
-        os.execv(sys.executable, [sys.executable, "-c", "from tests.believing import main; main()", *arguments])
+        os.execv(sys.executable, [sys.executable, "-c", "from tests.command import main; main()", *arguments])
     seen = ""
     while True:
         try:

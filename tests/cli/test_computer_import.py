@@ -121,7 +121,7 @@ def test_ctrl_c_writes_nothing(vclab: Command, file: Path, tmp_path: Path) -> No
         silent.settimeout(60)
         place = f"ipmi://vclab@127.0.0.1:{silent.getsockname()[1]}"
         file.write_text(f"name,module,mac,address,bmc\nm1,fake-metal,52:54:00:00:00:01,10.9.0.1,{place}\n")
-        words = [sys.executable, "-c", "from tests.believing import main; main()", "computer", "import", str(file)]
+        words = [sys.executable, "-c", "from tests.command import main; main()", "computer", "import", str(file)]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         with subprocess.Popen(words, text=True, env=os.environ, **pipes) as running:  # type: ignore[call-overload]
             assert running.stdin is not None

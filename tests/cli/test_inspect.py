@@ -80,7 +80,7 @@ def test_each_error_is_one_line(vclab: Command, node: Node) -> None:
 
 def test_ctrl_c_leaves_it_running(vclab: Command, node: Node) -> None:
     node.pretended.behaviour = Behaviour(delays={"fake-metal.inspect": 300.0})
-    words = (sys.executable, "-c", "from tests.believing import main; main()", "computer", "inspect", "metal01")
+    words = (sys.executable, "-c", "from tests.command import main; main()", "computer", "inspect", "metal01")
     watching = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=os.environ, start_new_session=True)
     assert watching.stderr is not None
     while "(2/2): Read its hardware" not in (line := watching.stderr.readline()):

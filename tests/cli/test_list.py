@@ -82,7 +82,7 @@ def test_a_list_on_a_terminal_is_watched_until_ctrl_c(placed: Store) -> None:
 
 @pytest.mark.usefixtures("installation")
 def test_for_programs_a_document_a_line_is_printed_whenever_something_changes(placed: Store) -> None:
-    words = [sys.executable, "-c", "from tests.believing import main; main()"]
+    words = [sys.executable, "-c", "from tests.command import main; main()"]
     words += ["--as", "olga", "list", "--everyone", "--watch", "--json"]
     with subprocess.Popen(words, stdout=subprocess.PIPE) as command:
         assert command.stdout is not None

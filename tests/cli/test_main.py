@@ -278,7 +278,10 @@ def test_status_names_what_is_down(vclab: Command, store: Path, nobody_listens: 
     assert "Traceback" not in said.err
 
 
-def test_status_without_a_database(vclab: Command) -> None:
+def test_status_without_a_database(vclab: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the management node it is told of all the same; a server knows nobody who could ask."""
+    vclab("status").one_line_error(5, "does not exist")
+    monkeypatch.setattr("vclab.cli.client.make_client", believing.REAL)
     said = vclab("status")
     assert said.code == 5
     assert "does not exist" in said.out
@@ -289,6 +292,8 @@ def test_a_fault_of_ours_is_one_line(vclab: Command, monkeypatch: pytest.MonkeyP
         raise ZeroDivisionError("division by zero\nsecond line")
 
     monkeypatch.setattr("vclab.service.backend.Backend.store", property(broken))
+    vclab("list").one_line_error(1, "a fault in vclab, which its log has as ", "; tell an operator that number")
+    monkeypatch.setattr("vclab.cli.client.make_client", believing.REAL)
     vclab("list").one_line_error(1, "a fault in vclab: ZeroDivisionError: division by zero;")
 
 

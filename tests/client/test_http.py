@@ -18,9 +18,10 @@ from vclab.client import http
 from vclab.client.certificates import fingerprint_of, is_trusted, shown_by
 from vclab.client.contexts import Chosen, Context
 from vclab.client.http import Http
-from vclab.contract.use_case import Content, Question, UseCase, get, post, users
+from vclab.contract.use_case import Content, Question, UseCase, get, needs, post, put, users
 from vclab.contract.views import View
-from vclab.model.errors import Failed, Invalid, NotFound, Refused, Unreachable, VclabError
+from vclab.model.access import Permission, ResourceKind
+from vclab.model.errors import Failed, Forbidden, Invalid, NotFound, Refused, Unreachable, VclabError
 
 TOKEN = "vct_" + "a1B2" * 8
 
@@ -39,6 +40,7 @@ class Ask(Question):
     tags: tuple[str, ...] = ()
     deep: bool = False
     limit: int = 1000
+    size: float = 0.0
     password: SecretStr | None = None
 
 
@@ -46,6 +48,8 @@ LOOK = UseCase("things.look", users(), False, Ask, Thing, get("/things/{name}"),
 LIST = UseCase("things.list", users(), False, Ask, tuple[Thing, ...], get("/things/of/{name}"), "List.")
 POKE = UseCase("things.poke", users(), True, Ask, Thing, post("/things/{name}/poke"), "Poke.")
 LONG = replace(POKE, long=True)
+OF_IMAGE = replace(LOOK, rule=needs(Permission.KEEP, ResourceKind.IMAGE))
+ADD = replace(POKE, route=put("/things/{name}"))
 SEND = replace(POKE, content=Content.SENT)
 FETCH: UseCase[Ask, AsyncIterator[bytes]] = UseCase(
     "things.fetch",
@@ -174,7 +178,7 @@ async def test_who_has_to_wait_for_long_is_told() -> None:
         (422, "key_reused", Invalid),
         (413, "too_large", Invalid),
         (409, "refused", Refused),
-        (403, "forbidden", Refused),
+        (403, "forbidden", Forbidden),
         (412, "changed", Refused),
         (404, "not_found", NotFound),
         (409, "failed", Failed),
@@ -252,10 +256,30 @@ async def test_nobody_there() -> None:
         await client("http://nowhere.invalid").call(LOOK, Ask(name="x"))
 
 
-async def test_nothing_to_say_where_the_path_needs_it() -> None:
-    for name in ("", " "):
-        with pytest.raises(Invalid, match="name is empty"):
-            await client("http://127.0.0.1:1").call(LOOK, Ask(name=name))
+@pytest.mark.parametrize(
+    ("use_case", "name", "kind", "message"),
+    [
+        (LOOK, "", NotFound, "'' names nothing"),
+        (OF_IMAGE, "", NotFound, "there is no image ''"),
+        (OF_IMAGE, "\udcff", NotFound, r"there is no image '\\udcff'"),
+        (ADD, "", Invalid, "name is empty"),
+        (ADD, "\udcff", Invalid, "name has a character that is none"),
+    ],
+)
+async def test_names_that_no_path_can_say(
+    use_case: UseCase[Ask, Thing], name: str, kind: type[VclabError], message: str
+) -> None:
+    with pytest.raises(kind, match=message):
+        await client("http://127.0.0.1:1").call(use_case, Ask(name=name))
+
+
+@pytest.mark.parametrize(
+    ("tags", "size", "message"), [("\udcff", 0.0, "a character"), ("", float("nan"), "not finite")]
+)
+async def test_values_that_no_request_can_say(tags: str, size: float, message: str) -> None:
+    for use_case in (POKE, LOOK) if tags else (POKE,):
+        with pytest.raises(Invalid, match=message):
+            await client("http://127.0.0.1:1").call(use_case, Ask(name="x", tags=(tags,), size=size))
 
 
 async def test_a_server_that_never_answers(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,7 @@ from vclab.model.catalog import Endpoint, IdentityPool, Image, User
 from vclab.store import catalog
 from vclab.store.engine import Store, open_store
 
-COMMAND = (sys.executable, "-m", "tests.believing")
+COMMAND = (sys.executable, "-m", "tests.command")
 """The command line, which does here itself what a server would do for it, as whom it is told."""
 PATIENCE = 90.0
 """Seconds that anything may take on a busy machine."""

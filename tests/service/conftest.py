@@ -5,11 +5,13 @@ import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.asgi import Api
 from tests.believing import believed
 from tests.secret_store import secret_store
 from tests.store.lab import RULES, filled_database, inventory, seed
@@ -26,10 +28,9 @@ from vclab.model.reservations import Placed, ReservationView, ReserveRequest
 from vclab.model.retention import Forget, Forgotten
 from vclab.model.revisions import Wanted
 from vclab.model.rules import Rules
-from vclab.service.actor import Actor, Authentication
+from vclab.service.actor import Actor
 from vclab.service.authentication import Account
 from vclab.service.backend import Backend
-from vclab.service.client import InProcess
 from vclab.settings import Settings
 from vclab.store import intents, placement, reservations
 from vclab.store.engine import Store
@@ -135,14 +136,18 @@ class Lab:
         """The store."""
         return self.backend.store
 
+    @cached_property
+    def api(self) -> Api:
+        """The API."""
+        return Api(self.backend)
+
     def make_client(self, as_user: str = "", account: Account | None = None) -> Client:
         """A client that acts as ``as_user``, or as a local account."""
 
         async def who(backend: Backend) -> Actor:
             return await believed(backend, account or Account("root", keeps_secrets=True), as_user)
 
-        nobody = Actor("nobody", frozenset(), Authentication.ACCOUNT)
-        return InProcess(self.backend, who, nobody)
+        return self.api.client(who)
 
     def reserved(self, user: str = "alice", rules: Rules = RULES) -> ReservationView:
         """A reservation of theirs, which is new."""
@@ -174,18 +179,23 @@ def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def lab(tmp_path: Path, seeded: Path) -> Iterator[Lab]:
     """An installation of its own for each test. No Temporal server answers."""
-    shutil.copy(seeded, tmp_path / "vclab.db")
+    made = made_lab(tmp_path, seeded)
+    yield made
+    made.store.close()
+
+
+def made_lab(folder: Path, seeded: Path) -> Lab:
+    """One in that folder."""
+    shutil.copy(seeded, folder / "vclab.db")
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"127.0.0.1:{server.getsockname()[1]}"
     settings = Settings.model_validate(
         {
-            "database": f"sqlite:///{tmp_path}/vclab.db",
-            "secrets_dir": str(tmp_path / "secrets"),
+            "database": f"sqlite:///{folder}/vclab.db",
+            "secrets_dir": str(folder / "secrets"),
             "operators": ("olga",),
             "temporal": {"address": address},
         }
     )
     secret_store(settings.secrets_dir)
-    made = Lab(Scripted(settings))
-    yield made
-    made.store.close()
+    return Lab(Scripted(settings))

@@ -110,7 +110,7 @@ def test_temporal_is_down(stack: Stack) -> None:
         for words in (("reserve", "debian-12"), ("extend", r, "--by", "1h"), ("end", r), ("connect", r)):
             start = time.monotonic()
             line = stack.one_line(stack.vclab(*words, check=False), 5)
-            assert "Temporal" in line and elapsed(start) < 60, line
+            assert "Temporal" in line and elapsed(start) < 90, line
         ran = stack.vclab("status", check=False)
         assert ran.returncode == 5 and "Traceback" not in ran.stdout + ran.stderr
         assert [one["id"] for one in stack.listed()] == [r]
@@ -129,7 +129,7 @@ def test_everything_hangs(stack: Stack) -> None:
         for words in (("reserve", "debian-12"), ("status",)):
             start = time.monotonic()
             ran = stack.vclab(*words, check=False)
-            assert ran.returncode == 5 and elapsed(start) < 60 and "Traceback" not in ran.stderr, ran
+            assert ran.returncode == 5 and elapsed(start) < 90 and "Traceback" not in ran.stderr, ran
     with stack.frozen("vcsim"):
         start = time.monotonic()
         line = stack.one_line(stack.vclab("reserve", "debian-12", check=False), 3)

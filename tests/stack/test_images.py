@@ -98,7 +98,7 @@ def test_a_revision_is_replaced_retired_and_deleted(stack: Stack, image: str, gi
     assert f"{image}/1 is deleted" in stack.vclab(*ADMIN, "image", "delete", image, "1").stdout
     eventually(lambda: not copies_of(stack, image), LONG, 0.5)
     assert [
-        each["revision"] for each in stack.json("repository", "show", "main")["kept"] if each["image"] == image
+        each["revision"] for each in stack.json(*ADMIN, "repository", "show", "main")["kept"] if each["image"] == image
     ] == [2]
     assert stack.reserve("--wait", image=image)["revision"] == 2
 

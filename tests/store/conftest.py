@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from tests.store import postgresql
-from tests.store.lab import seed
-from vclab.store import Store, open_store
+from tests.store.lab import image, seed
+from vclab.model.catalog import Endpoint
+from vclab.store import Store, catalog, open_store
 from vclab.store.inserts import dialect_of
 from vclab.store.models import Base
 
@@ -111,3 +113,17 @@ def lab(store: Store) -> Store:
     """A store with users, an image, an endpoint and identities (tests/store/lab.py)."""
     store.run(seed)
     return store
+
+
+@pytest.fixture
+def lab_machines(lab: Store) -> Store:
+    """The same with a group of two lab machines, ``lab01`` and ``lab02``, and an image for them."""
+
+    def fill(session: Session) -> None:
+        catalog.put_endpoint(session, Endpoint("labs", "standalone", "", "", "", ""))
+        catalog.put_image(session, replace(image("lab-debian", 1024), module="standalone", module_data=""))
+        for number in (1, 2):
+            catalog.put_lab_computer(session, f"lab{number:02}", "", "labs", f"10.0.0.{number}", f"key{number}")
+
+    lab.run(fill)
+    return lab

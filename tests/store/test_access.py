@@ -253,22 +253,26 @@ def steps(session: Session) -> Iterator[list[int]]:
 
 def test_a_decision_is_quick_among_many_people_and_groups(lab: Store) -> None:
     """10,000 people, 500 groups of 100 and 1,000 grants: two queries, and SQLite takes no more steps than a few lookups
-    need. One who read all members would take 50,000 times some of them."""
-    people = [f"p{number:05}" for number in range(10_000)]
+    need. One who read all members would take 50,000 times some of them. PostgreSQL counts no steps, and gets fewer."""
+    groups = 500 if lab.file else 5
+    people = [f"p{number:05}" for number in range(max(20 * groups, 1000))]
 
     def fill(session: Session) -> None:
         given = {"affiliation": "local", "public_keys": [], "zone": "UTC", "disabled_why": ""}
         session.execute(
             sa.insert(models.User), [{"login": name, "uid": 10**6 + n} | given for n, name in enumerate(people)]
         )
-        for number in range(500):
+        for number in range(groups):
             name = f"g{number:03}"
             access.put_group(session, Group(name, PEOPLE), "root", NOW)
             session.execute(
                 sa.insert(models.GroupMember),
-                [{"group_name": name, "kind": "user", "name": people[(number * 20 + n) % 10_000]} for n in range(100)],
+                [
+                    {"group_name": name, "kind": "user", "name": people[(number * 20 + n) % len(people)]}
+                    for n in range(100)
+                ],
             )
-            for to in (people[number], people[number + 500]):
+            for to in (people[number], people[number + groups]):
                 access.grant(session, Grant(Role.TEACHER, ToKind.PERSON, to, name), "root", NOW + HOUR)
 
     lab.run(fill)
@@ -277,7 +281,7 @@ def test_a_decision_is_quick_among_many_people_and_groups(lab: Store) -> None:
         view = reservations.view(session, id)
         assert view is not None
         with statements(session) as asked, steps(session) as taken:
-            for number in (0, 7, 4321, 9999):
+            for number in (0, 7, len(people) // 2, len(people) - 1):
                 login = people[number]
                 decision = decide(
                     Person(login),

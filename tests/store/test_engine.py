@@ -92,6 +92,8 @@ def test_check_tells_another_schema_version(store: Store) -> None:
     try:
         with pytest.raises(Refused, match="is at schema version 9999; this program needs version"):
             store.check()
+        with pytest.raises(Refused, match="is at schema version 9999; this program needs version"):
+            store.run(lambda session: pytest.fail("nothing is changed then"), checked=True)
     finally:
         store.run(lambda s: s.execute(change, {"version": migrations.HEAD}))
 
@@ -105,6 +107,8 @@ def test_check_tells_a_database_without_tables(backend: str, request: pytest.Fix
     store = open_store(url)
     with pytest.raises(Refused, match="no tables of vclab"):
         store.check()
+    with pytest.raises(Refused, match="no tables of vclab"):
+        store.run(lambda session: pytest.fail("nothing is changed then"), checked=True)
     with pytest.raises(Unreachable, match="schema version"), store.read() as session:
         catalog.users(session)
     store.close()

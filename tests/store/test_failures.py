@@ -4,12 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-import pytest
-from sqlalchemy.orm import Session
-
-from tests.store.lab import HOUR, NOW, OLGA, RULES, image, inventory, must_reserve, reserve
+from tests.store.lab import HOUR, NOW, OLGA, RULES, inventory, must_reserve, reserve
 from tests.targets import target_of
-from vclab.model.catalog import Endpoint
 from vclab.model.health import BY_CHECK
 from vclab.model.ids import new_id
 from vclab.model.inventory import HostFacts, Inventory
@@ -267,67 +263,53 @@ def test_ready_is_a_good_load(lab: Store) -> None:
 # --- lab machines -------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def room(lab: Store) -> Store:
-    """Two lab machines."""
-
-    def fill(session: Session) -> None:
-        catalog.put_endpoint(session, Endpoint("labs", "standalone", "", "", "", ""))
-        catalog.put_image(session, replace(image("lab-debian", 1024), module="standalone", module_data=""))
-        for number in (1, 2):
-            catalog.put_lab_computer(session, f"lab{number:02}", "", "labs", f"10.0.0.{number}", f"key{number}")
-
-    lab.run(fill)
-    return lab
-
-
-def lend(room: Store) -> Placed:
+def lend(lab_machines: Store) -> Placed:
     """A lab machine, given away."""
     heard = Inventory("labs", NOW, (HostFacts("lab01", 0, 0), HostFacts("lab02", 0, 0)))
-    outcome = reserve(room, image="lab-debian", inventories=(heard,))
+    outcome = reserve(lab_machines, image="lab-debian", inventories=(heard,))
     assert isinstance(outcome, Placed), outcome
     return outcome
 
 
-def failed_and_back(room: Store, step: str, nobody: bool = False) -> tuple[ComputerState, str]:
+def failed_and_back(lab_machines: Store, step: str, nobody: bool = False) -> tuple[ComputerState, str]:
     """The state of a lab machine that is given back, clean, after its load failed, and why it is out of service."""
-    placed = lend(room)
+    placed = lend(lab_machines)
     target = placed.target
-    room.run(
+    lab_machines.run(
         lambda s: failures.note(
             s, target, step, "no answer", not nobody and step.startswith("linux."), NOW, None, nobody
         )
     )
-    room.run(lambda s: reservations.ended(s, placed.reservation, Ending.FAILED, "", NOW))
-    room.run(lambda s: reservations.finished(s, placed.reservation, NOW))
-    with room.read() as session:
+    lab_machines.run(lambda s: reservations.ended(s, placed.reservation, Ending.FAILED, "", NOW))
+    lab_machines.run(lambda s: reservations.finished(s, placed.reservation, NOW))
+    with lab_machines.read() as session:
         computer = catalog.computer(session, target.computer)
         assert tenures.current(session, target.computer) is None
         return computer.state, computer.why_out_of_service
 
 
-def test_a_lab_machine_whose_load_failed_goes_into_maintenance(room: Store) -> None:
-    state, why = failed_and_back(room, "standalone.check")
+def test_a_lab_machine_whose_load_failed_goes_into_maintenance(lab_machines: Store) -> None:
+    state, why = failed_and_back(lab_machines, "standalone.check")
     assert state is ComputerState.MAINTENANCE
     assert why.endswith(": its load failed at standalone.check: no answer")
 
 
-def test_one_at_which_somebody_sits_does_not(room: Store) -> None:
-    assert failed_and_back(room, "linux.check_free", nobody=True) == (ComputerState.AVAILABLE, "")
+def test_one_at_which_somebody_sits_does_not(lab_machines: Store) -> None:
+    assert failed_and_back(lab_machines, "linux.check_free", nobody=True) == (ComputerState.AVAILABLE, "")
 
 
-def test_no_lab_machine_is_marked_for_a_suspect_revision(room: Store) -> None:
-    assert failed_and_back(room, "linux.prepare")[0] is ComputerState.MAINTENANCE
-    assert failed_and_back(room, "linux.prepare") == (ComputerState.AVAILABLE, "")
-    with room.read() as session:
+def test_no_lab_machine_is_marked_for_a_suspect_revision(lab_machines: Store) -> None:
+    assert failed_and_back(lab_machines, "linux.prepare")[0] is ComputerState.MAINTENANCE
+    assert failed_and_back(lab_machines, "linux.prepare") == (ComputerState.AVAILABLE, "")
+    with lab_machines.read() as session:
         assert {catalog.computer(session, name).state for name in ("lab01", "lab02")} == {ComputerState.AVAILABLE}
 
 
-def test_a_lab_machine_that_was_mended_and_loaded_after_all_is_given_back(room: Store) -> None:
-    placed = lend(room)
-    room.run(lambda s: failures.note(s, placed.target, "linux.prepare", "no space", True, NOW))
-    room.run(lambda s: reservations.ready(s, placed.reservation, Facts(), NOW + MINUTE))
-    room.run(lambda s: reservations.ended(s, placed.reservation, Ending.RELEASED, "", NOW + HOUR))
-    room.run(lambda s: reservations.finished(s, placed.reservation, NOW + HOUR))
-    with room.read() as session:
+def test_a_lab_machine_that_was_mended_and_loaded_after_all_is_given_back(lab_machines: Store) -> None:
+    placed = lend(lab_machines)
+    lab_machines.run(lambda s: failures.note(s, placed.target, "linux.prepare", "no space", True, NOW))
+    lab_machines.run(lambda s: reservations.ready(s, placed.reservation, Facts(), NOW + MINUTE))
+    lab_machines.run(lambda s: reservations.ended(s, placed.reservation, Ending.RELEASED, "", NOW + HOUR))
+    lab_machines.run(lambda s: reservations.finished(s, placed.reservation, NOW + HOUR))
+    with lab_machines.read() as session:
         assert catalog.computer(session, placed.target.computer).state is ComputerState.AVAILABLE

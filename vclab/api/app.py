@@ -17,6 +17,7 @@ from vclab.api.idempotency import keep_tidy
 from vclab.api.limits import Limits
 from vclab.api.log import AccessLog, Observe, nobody
 from vclab.api.operations import operations, tagged
+from vclab.api.paths import Segments
 from vclab.api.sign_in.devices import devices
 from vclab.api.sign_in.pages import pages
 from vclab.api.temporal_ui import temporal_ui
@@ -49,6 +50,7 @@ def make_app(backend: Backend, authenticate: Authenticate = actor_of, observe: O
     app.add_middleware(Limits, limits=limits, own=_own_limits(backend))
     app.add_middleware(AccessLog, observe=observe)
     app.add_middleware(Headers)
+    app.add_middleware(Segments, prefix=f"{PREFIX}/")
     return app
 
 

@@ -9,6 +9,7 @@ _KNOWN: dict[str, Any] = {
     "id": "434abxamsyx",
     "name": "debian-12",
     "login": "alice",
+    "transfer": "5c0e7a3b9d2f4e61a8b7c6d5e4f30211",
     "user": "alice",
     "image": "debian-12",
     "computer": "vm01",

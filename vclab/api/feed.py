@@ -13,6 +13,7 @@ The id is the cursor. Who lost the connection goes on with `Last-Event-ID`, or `
 
 import asyncio
 import json
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -37,6 +38,8 @@ Authenticate = Callable[[Backend, Request], Awaitable[Actor]]
 
 HEARTBEAT = 15.0
 """Seconds after which something is sent in any case, and it is asked again who listens: they may be gone by then."""
+AWAY = 1.0
+"""Seconds after which it is asked again while the database does not answer."""
 RETRY = 2000
 """Milliseconds after which a browser connects again."""
 MOST_WATCHED = 20
@@ -113,7 +116,12 @@ class Stream:
     filter: Filter
     watched: tuple[str, ...]
     after: int | None
-    checked: float = field(default_factory=lambda: asyncio.get_running_loop().time())
+    due: float = field(default_factory=lambda: _next_check())
+
+    @property
+    def pause(self) -> float:
+        """Seconds until it is asked again who listens."""
+        return max(0.0, self.due - asyncio.get_running_loop().time())
 
     def wants(self, change: Change) -> bool:
         """What it is told of, and what says that the listener may have changed."""
@@ -126,6 +134,11 @@ class Stream:
     def told(self, changes: Iterable[Change]) -> bytes:
         """The changes as events."""
         return b"".join(_change(each) for each in changes if self.filter.fits(each) and may_hear(self.hears, each))
+
+
+def _next_check() -> float:
+    """When it is asked again who listens, by the loop's clock. Never of all at one moment: news would wait for that."""
+    return asyncio.get_running_loop().time() + HEARTBEAT * random.uniform(0.5, 1.0)
 
 
 class Streams:
@@ -169,7 +182,7 @@ class Streams:
             async for chunk in self._beginning(stream, mine):
                 yield chunk
             seen = [await stack.enter_async_context(self._looks.watched(id)) for id in stream.watched]
-            async for news in _merged(mine, seen, stream.request.app.state.stopping):
+            async for news in _merged(stream, mine, seen):
                 if news is True:
                     yield _end("busy", "this server stops", "connect again")
                     return
@@ -195,37 +208,37 @@ class Streams:
 
     async def _check(self, stream: Stream, news: list[Change]) -> None:
         """Ask again who listens, if it is time. Raises what says that they may not any more."""
-        now = asyncio.get_running_loop().time()
-        if now - stream.checked < HEARTBEAT and not any(map(stream.concerns_listener, news)):
+        if stream.pause > 0 and not any(map(stream.concerns_listener, news)):
             return
-        stream.checked = now
+        stream.due = _next_check()
         try:
             stream.actor = await self._authenticate(self._backend, stream.request)
             stream.hears = await hearing_of(self._backend, stream.actor)
         except Unreachable:  # then nothing new is told, either
-            stream.checked = 0.0
+            stream.due = asyncio.get_running_loop().time() + AWAY
 
 
 async def _merged(
-    mine: Subscription, seen: list[Seen], stopping: asyncio.Event
+    stream: Stream, mine: Subscription, seen: list[Seen]
 ) -> AsyncIterator[list[Change] | Look | Literal[True]]:
-    """What comes first of the changes and of the looks; an empty list when nothing comes for long; true when the server
-    stops, which waits for all that it answers."""
+    """What comes first of the changes and of the looks; an empty list when it is time to ask who listens; true when the
+    server stops, which waits for all that it answers."""
     running: dict[asyncio.Task[Any], Callable[[], Any]] = {}
 
     def ask(question: Callable[[], Any]) -> None:
         running[asyncio.ensure_future(question())] = question
 
-    ask(stopping.wait)
-    ask(lambda: mine.take(HEARTBEAT))
+    ask(stream.request.app.state.stopping.wait)
+    ask(lambda: mine.take(stream.pause))
     for each in seen:
         ask(each.take)
     try:
         while True:
             done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
-                ask(running.pop(task))
+                question = running.pop(task)
                 yield task.result()
+                ask(question)
     finally:
         for task in running:
             task.cancel()

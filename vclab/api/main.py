@@ -1,8 +1,10 @@
 """``vclab-api``: the API server of one installation. Several may run side by side; none keeps anything."""
 
+import asyncio
 import logging
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import uvloop
 
@@ -18,9 +20,13 @@ from vclab.settings import Settings
 
 log = logging.getLogger("vclab.api")
 
+THREADS = 32
+"""That ask the database, which has a connection for each: some wait for a writer, and reads go on meanwhile."""
+
 
 async def run(settings: Settings) -> bool:
     """Serve until SIGTERM or SIGINT. False when it could not begin."""
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, "store"))
     observe = metrics.observer(settings.api.metrics) if settings.api.metrics else nobody
     made = server(make_app(Backend(settings), observe=observe), settings.api)
     log.info("serving at %s", settings.api.listen)

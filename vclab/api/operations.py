@@ -15,6 +15,7 @@ from vclab import contract
 from vclab.api import idempotency, lines
 from vclab.api.guard import Authenticate
 from vclab.api.idempotency import Ids
+from vclab.api.paths import named
 from vclab.api.problems import ApiError, of_raised
 from vclab.contract import acts, tokens
 from vclab.contract.progress import Told, nobody
@@ -37,16 +38,12 @@ SECRET_ANSWERS = (acts.password.name, tokens.create.name)
 
 
 def operations(backend: Backend, authenticate: Authenticate) -> APIRouter:
-    """A router with all of them, below ``/api/v1``."""
+    """A router with all of them, below ``/api/v1``. ``asked`` reads what is sent, and ``document.py`` describes it: of
+    the framework only the routing is needed, and so its plain routes, which answer HEAD where they answer GET."""
     router = APIRouter()
     for use_case in contract.USE_CASES.values():
-        router.add_api_route(
-            use_case.route.path,
-            Operation(backend, authenticate, use_case).answer,
-            methods=[use_case.route.method],
-            include_in_schema=False,  # ``document.py`` describes them
-            response_model=None,
-        )
+        operation = Operation(backend, authenticate, use_case)
+        router.add_route(use_case.route.path, operation.answer, methods=[use_case.route.method])
     return router
 
 
@@ -139,7 +136,7 @@ class Operation:
         shown = same_place(self.use_case)
         if shown is None:
             raise ApiError("invalid", "this act can't be bound to a state", "leave If-Match out")
-        question = shown.question.model_validate(request.path_params)
+        question = shown.question.model_validate(named(request))
         body = document(shown, await perform(shown, self.backend, actor, question))
         if not matches(known, etag(body)):
             raise ApiError("changed", "it has changed since it was read", "read it again, and decide anew")
@@ -169,10 +166,11 @@ def same_place(use_case: UseCase[Any, Any]) -> UseCase[Any, Any] | None:
 async def asked(use_case: UseCase[Any, Any], request: Request) -> Question:
     """What the request asks. Raises ``ApiError``, ``ValidationError``, and what the question's own checks raise."""
     values = _in_query(use_case, request) if in_query(use_case) else await _in_body(request)
-    for name in request.path_params:
+    in_path = named(request)
+    for name in in_path:
         if name in values:
             raise ApiError("invalid", f"{name} stands in the path, and can't be said again")
-    values |= request.path_params
+    values |= in_path
     _check_sound(values)
     if use_case is acts.reserve:
         values.setdefault("reservation", "")  # the server makes an id

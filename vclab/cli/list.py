@@ -76,7 +76,7 @@ def list_(
         with suppress(KeyboardInterrupt):  # it is how watching ends
             run(_watch(client, asked, form, json))
         return
-    found, zone = run(_ask(client, asked))
+    found, zone = run(_ask(client, asked, times=not json and form is not Form.NAME))
     if all_ and len(found) == limit:
         note(f"These are the newest {limit}; --limit shows more.")
     if json:
@@ -92,8 +92,9 @@ def list_(
 Found = tuple[Reservation, ...]
 
 
-async def _ask(client: Client, asked: Which) -> tuple[Found, ZoneInfo]:
-    return await _found(client, asked), await zone_for(client)
+async def _ask(client: Client, asked: Which, times: bool) -> tuple[Found, ZoneInfo]:
+    """``times``: are shown, in the caller's zone. To ask for that is one more way to the server and back."""
+    return await _found(client, asked), await zone_for(client) if times else ZoneInfo("UTC")
 
 
 async def _found(client: Client, asked: Which) -> Found:
@@ -151,7 +152,7 @@ def _state(view: Reservation) -> str:
 
 async def _watch(client: Client, asked: Which, form: Form | None, json: bool) -> None:
     """Show the list whenever it changes. A database that is away for a moment is waited for."""
-    found, zone = await _ask(client, asked)
+    found, zone = await _ask(client, asked, times=not json and form is not Form.NAME)
     if sys.stdout.isatty() and not json:
         with Redrawn(zone, asked.everyone, form) as redrawn:
             await _each(client, asked, found, redrawn.show)

@@ -21,7 +21,9 @@ from vclab.client.contexts import Chosen
 from vclab.client.problems import error_of
 from vclab.contract.progress import LINES, Told, nobody
 from vclab.contract.use_case import A, Content, Q, UseCase
-from vclab.model.errors import Failed, Invalid, Refused, Unreachable, VclabError
+from vclab.model.access import ResourceKind
+from vclab.model.errors import Failed, Invalid, NotFound, Refused, Unreachable, VclabError
+from vclab.model.typed import quoted
 
 # httpx imports its own command line, with all of rich, wherever click is installed: an eighth of a second.
 sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
@@ -218,8 +220,10 @@ class Http:
                 headers=headers,
                 timeout=httpx.Timeout(request.seconds, connect=CONNECT),
             )
-        except ValueError as error:  # of JSON: not a number
-            raise Invalid(f"this can't be sent: {error}") from None
+        except UnicodeEncodeError:
+            raise Invalid("a text has a character that is none", "type it again") from None
+        except ValueError:  # of JSON
+            raise Invalid("a number is not finite") from None
 
     async def _read(self, response: httpx.Response) -> _Answer:
         """The whole answer, while its progress is told. Raises ``httpx.TransportError``."""
@@ -289,7 +293,7 @@ class Http:
 def _request(use_case: UseCase[Any, Any], question: Any) -> _Request:
     """Fields that the path names stand there; the others in the query, or in the body of what may hold a secret."""
     route, said = use_case.route, _said(question)
-    path = _FIELD.sub(lambda found: _segment(found[1], getattr(question, found[1])), route.path)
+    path = _FIELD.sub(lambda found: _segment(use_case, found[1], getattr(question, found[1])), route.path)
     rest = {name: value for name, value in said.items() if name not in _FIELD.findall(route.path)}
     if use_case.content is not Content.NONE:
         return _Request(route.method, path, _query(rest), accept=JSON if use_case.content is Content.SENT else BYTES)
@@ -325,12 +329,27 @@ def _revealed(value: Any, shown: Any) -> Any:
     return shown
 
 
-def _segment(name: str, value: Any) -> str:
-    """A part of a path, whatever is in it. Raises ``Invalid`` when there is nothing."""
+def _segment(use_case: UseCase[Any, Any], field: str, value: Any) -> str:
+    """A part of a path, whatever is in it. What no path can say is the name of nothing: raises ``NotFound``, and
+    ``Invalid`` where it is to be added."""
     text = str(value)
-    if not text.strip():
-        raise Invalid(f"{name} is empty")
+    if not text or not _is_unicode(text):
+        if use_case.route.method == "PUT":
+            raise Invalid(f"{field} {'has a character that is none' if text else 'is empty'}")
+        kind = use_case.rule.over
+        raise NotFound(
+            f"{quoted(text)} names nothing" if kind is ResourceKind.LAB else f"there is no {kind} {quoted(text)}"
+        )
     return text.replace(".", "%2E") if text in (".", "..") else quote(text, safe="")
+
+
+def _is_unicode(text: str) -> bool:
+    """Not so is what a terminal has given that is no UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _words(value: Any) -> Any:

@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from vclab.model.errors import Failed, Invalid, NotFound, NotYet, Refused, Unreachable, VclabError
+from vclab.model.errors import Failed, Forbidden, Invalid, NotFound, NotYet, Refused, Unreachable, VclabError
 
 _KINDS: Mapping[str, type[VclabError]] = {
     "invalid": Invalid,
     "key_reused": Invalid,
     "too_large": Invalid,
+    "forbidden": Forbidden,
     "not_found": NotFound,
     "not_yet": NotYet,
     "failed": Failed,

@@ -1,13 +1,17 @@
 """Who had which computer, which addresses and which revision, from when to when."""
 
 from datetime import datetime
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import AliasChoices, Field
 
 from vclab.contract.use_case import Question, get, needs, read
 from vclab.contract.views import Time, View
 from vclab.model.access import Permission
 from vclab.model.states import Ending
+
+Since = Annotated[Time, Field(validation_alias=AliasChoices("from", "from_"), serialization_alias="from")]
+"""The field "from", which no name in Python can be."""
 
 
 class Addresses(View):
@@ -15,7 +19,7 @@ class Addresses(View):
 
     private: str | None
     public: str | None
-    from_: Time = Field(serialization_alias="from")
+    from_: Since
     until: Time | None
 
 
@@ -32,7 +36,7 @@ class Stay(View):
     revision: int | None
     endpoint: str | None
     host: str | None
-    from_: Time = Field(serialization_alias="from")
+    from_: Since
     ready: Time | None
     connected: Time | None
     ended: Time | None

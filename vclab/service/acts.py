@@ -51,7 +51,7 @@ from vclab.contract.acts import (
 )
 from vclab.service.use_case import completes, does
 
-PATIENCE = 45.0
+PATIENCE = 60.0
 """Seconds in which a server or worker that restarts may come back before a place is given up."""
 
 LOOK = 0.3

@@ -60,12 +60,7 @@ class Backend:
 
         ``change`` may run several times and must have no other effects. Raises as ``read``.
         """
-
-        def run() -> T:
-            self.store.check()
-            return self.store.run(change)
-
-        return await asyncio.to_thread(run)
+        return await asyncio.to_thread(self.store.run, change, checked=True)
 
     async def temporal(self, seconds: float = 10.0) -> "Client":
         """The Temporal client. Raises ``Unreachable`` with the address after ``seconds`` without an answer."""

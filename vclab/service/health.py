@@ -56,8 +56,9 @@ async def _temporal(call: Call, sites: Sequence[str]) -> list[Part]:
     settings = call.backend.settings.temporal
     try:
         client = await call.backend.temporal(5.0)
-        from vclab.temporal.client import failing_workflows, queue_health
+        from vclab.temporal.client import failing_workflows, must_be_there, queue_health
 
+        await must_be_there(client)  # it may have gone since the client has connected
         queues = await queue_health(client, settings.workflow_queue, sites)
         failing = await failing_workflows(client)
     except Exception as error:  # as above

@@ -204,8 +204,7 @@ async def written(call: Call, found: Sequence[Tried], change: Callable[[Session]
                 if each.at.password_ref:
                     there = Destination(str(parse(each.at.address)), each.at.fingerprint)
                     call.backend.secrets.put(each.at.password_ref, each.password, there, sites.get(each.group))
-            call.backend.store.check()
-            return call.backend.store.run(both)
+            return call.backend.store.run(both, checked=True)
         except BaseException:
             if not ended:  # else the database was lost in the commit, and may have what names them
                 _forget(call, found)

@@ -59,7 +59,7 @@ class Call:
         return await self.backend.read(lambda session: rights_of(session, self.actor))
 
     async def may(self, permission: Permission, over: ResourceKind = ResourceKind.LAB, name: str = "") -> bool:
-        """Whether the actor may, over a thing or the lab."""
+        """Whether the actor may, over a thing of the catalog, known or not, or over the lab."""
         return (await self._decide(permission, over, name)).allowed
 
     async def must(self, permission: Permission, over: ResourceKind = ResourceKind.LAB, name: str = "") -> None:
@@ -68,7 +68,8 @@ class Call:
 
     async def _decide(self, permission: Permission, over: ResourceKind, name: str) -> Decision:
         def ask(session: Session) -> Decision:
-            return rights_of(session, self.actor).decide(permission, thing_of(session, over, name))
+            thing = LAB if over is ResourceKind.LAB else access.of_thing(session, over, name)
+            return rights_of(session, self.actor).decide(permission, thing)
 
         return await self.backend.read(ask)
 
@@ -172,17 +173,17 @@ async def permitted(use_case: UseCase[Q, A], backend: Backend, actor: Actor, que
         seen = await seen_reservation(backend, actor, getattr(question, rule.field))
         confirm(seen.rights.decide(rule.permission, seen.resource))
         return replace(call, own=seen, roles=seen.rights.roles_over(seen.resource))
-    things = _named(rule, question)
-    rights, resources = await backend.read(lambda s: (rights_of(s, actor), [_thing(s, rule, name) for name in things]))
+    rights, resources = await backend.read(lambda s: (rights_of(s, actor), _things(s, rule, question)))
     for resource in resources:
         confirm(rights.decide(rule.permission, resource))
     return replace(call, roles=_roles(rule, rights, resources))
 
 
-def _named(rule: Rule, question: Question) -> tuple[str, ...]:
-    """The names of what the question is about; one empty name: the lab."""
-    named: str | tuple[str, ...] = getattr(question, rule.field) if rule.field else ""
-    return (named,) if isinstance(named, str) else named or ("",)
+def _things(session: Session, rule: Rule, question: Question) -> list[Resource]:
+    """What the question is about: all that it names, or the lab, where it names nothing."""
+    named: str | tuple[str, ...] = getattr(question, rule.field) if rule.field else ()
+    names = (named,) if isinstance(named, str) else named
+    return [access.of_thing(session, rule.over, name) for name in names] or [LAB]
 
 
 def _roles(rule: Rule, rights: Rights, resources: Sequence[Resource]) -> frozenset[Role]:
@@ -190,18 +191,6 @@ def _roles(rule: Rule, rights: Rights, resources: Sequence[Resource]) -> frozens
     if rule.permission is Permission.RESERVE:
         return rights.roles_over(LAB)
     return frozenset.intersection(*(rights.roles_over(each) for each in resources))
-
-
-def _thing(session: Session, rule: Rule, name: str) -> Resource:
-    """An image without a name is none that there is, which the use case says."""
-    if rule.permission is Permission.RESERVE:
-        return access.of_thing(session, rule.over, name)
-    return thing_of(session, rule.over, name)
-
-
-def thing_of(session: Session, kind: ResourceKind, name: str) -> Resource:
-    """A thing of the catalog, known or not; without a name the lab."""
-    return access.of_thing(session, kind, name) if name else LAB
 
 
 def confirm(decision: Decision) -> None:

@@ -27,6 +27,7 @@ SQLITE_BUSY_SECONDS = 30.0  # BEGIN IMMEDIATE waits this long for the other writ
 _CONFLICTS = ("40001", "40P01", "23P01")
 _NO_TABLES = ("42P01", "42703", "3F000")  # undefined table, column, schema
 _NOT_ALLOWED = ("42501",)  # insufficient privilege
+_VERSION = sa.text("SELECT version_num FROM alembic_version")
 _READING = "vclab_reading"
 _LAZY = "vclab_lazy"
 
@@ -70,8 +71,8 @@ class Store:
         """SQLite's file; None for a server."""
         return Path(self._url.database or "") if self._sqlite else None
 
-    def run(self, fn: Callable[[Session], T], durable: bool = True) -> T:
-        """Run ``fn`` in one write transaction; any exception rolls it back.
+    def run(self, fn: Callable[[Session], T], durable: bool = True, checked: bool = False) -> T:
+        """Run ``fn`` in one write transaction; any exception rolls it back. ``checked``: as ``check``, within it.
 
         Not ``durable``: the commit does not wait for PostgreSQL's disk, so a power cut may lose it; a killed process
         does not. On SQLite no commit waits for the disk. ``fn`` may run several times and must have no other effects.
@@ -82,6 +83,8 @@ class Store:
             for attempt in range(1, ATTEMPTS + 1):
                 try:
                     with self._turn(), (self._write if durable else self._note).begin() as session:
+                        if checked:
+                            self._confirm(session.scalar(_VERSION))
                         return fn(session)
                 except DBAPIError as error:
                     if _sqlstate(error) not in _CONFLICTS or attempt == ATTEMPTS:
@@ -155,17 +158,22 @@ class Store:
 
     def check(self) -> None:
         """Raises ``Unreachable`` when the database is down and ``Refused`` when its schema is of another version."""
-        found = self.version()
+        self._confirm(self.version())
+
+    def _confirm(self, found: str | None) -> None:
         if found != migrations.HEAD:
-            what = f"is at schema version {found}" if found else "has no tables of vclab yet"
-            cure = "update this program" if found > migrations.HEAD else "run `vclab store migrate`"
-            raise Refused(f"the database {self.shown_url} {what}; this program needs version {migrations.HEAD}: {cure}")
+            raise self._other_version(found or "")
+
+    def _other_version(self, found: str) -> Refused:
+        what = f"is at schema version {found}" if found else "has no tables of vclab yet"
+        cure = "update this program" if found > migrations.HEAD else "run `vclab store migrate`"
+        return Refused(f"the database {self.shown_url} {what}; this program needs version {migrations.HEAD}: {cure}")
 
     def version(self) -> str:
         """The schema's version; empty when there are no tables of vclab. Raises ``Unreachable``."""
         with self._translated(), self._read.begin() as session:
             known = sa.inspect(session.connection()).has_table("alembic_version")
-            found = session.scalar(sa.text("SELECT version_num FROM alembic_version")) if known else None
+            found = session.scalar(_VERSION) if known else None
         return str(found or "")
 
     def close(self) -> None:
@@ -229,6 +237,8 @@ class Store:
         """The error for people; None for a bug of ours, which must show as one."""
         text, state = _first_line(error), _sqlstate(error)
         if state in _NO_TABLES or text.startswith(("no such table", "no such column")):
+            if "alembic_version" in text:
+                return self._other_version("")
             return Unreachable(f"the database {self.shown_url} is at another schema version: {text}")
         if isinstance(error, (IntegrityError, DataError)) or (
             isinstance(error, sa.exc.ProgrammingError) and state not in _NOT_ALLOWED

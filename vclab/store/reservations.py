@@ -497,8 +497,7 @@ def _view(row: Reservation, step: LoadStep | None, now: datetime) -> Reservation
     number, count, title = (step.number, step.count, step.title) if step else (0, 0, "")
     values = {name: getattr(row, name) for name in _SAME}
     values |= {"computer": row.computer or "", "remote_addresses": tuple(row.remote_addresses)}
-    target = targets.of(row)
-    values |= {"start": row.starts, "end": row.ends, "has_guest": target.traits.guest, "dedicated": target.dedicated}
+    values |= {"start": row.starts, "end": row.ends} | targets.shown(row)
     values |= {"step": number, "steps": count, "step_title": title}
     if row.help_until is not None and (row.saving or not row.becomes):
         values["help_until"] = min(row.help_until, row.ends)  # the end may have moved meanwhile

@@ -28,6 +28,11 @@ def of(row: Reservation) -> Target:
     return recorded(row.target)
 
 
+def shown(row: Reservation) -> dict[str, bool]:
+    """What a view has of it. A list has hundreds of them, and to make each of them whole costs as much as the rest."""
+    return {"has_guest": row.target["traits"]["guest"], "dedicated": row.target.get("dedicated", False)}
+
+
 def amounts_of(target: Target) -> Amounts:
     """What it claims of its place."""
     return Amounts(target.cpus, target.memory_mb, target.claimed_gb or target.disk_gb)

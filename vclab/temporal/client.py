@@ -448,7 +448,7 @@ class Reservations:
         except (WorkflowUpdateFailedError, WorkflowFailureError, ActivityFailureError) as error:
             raise _refusal(error) from None
         except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
-            await self._must_be_there()
+            await must_be_there(self._client)
             raise Unreachable(
                 f"no answer within {timeout:.0f} s",
                 "`vclab status` shows whether a worker runs; `vclab doctor` checks its database and disk",
@@ -468,22 +468,23 @@ class Reservations:
         try:
             done, _ = await asyncio.wait([asked], timeout=SILENCE)
             if not done:
-                await self._must_be_there()
+                await must_be_there(self._client)
             return await asked
         finally:
             await _end(asked)
 
-    async def _must_be_there(self) -> None:
-        """Raises ``Unreachable`` when the server itself does not answer."""
-        server = self._client.service_client
-        try:
+
+async def must_be_there(client: Client) -> None:
+    """Raises ``Unreachable`` when the server itself does not answer."""
+    server = client.service_client
+    try:
+        async with asyncio.timeout(SILENCE):  # that of the SDK does not count while it connects
             await server.check_health(timeout=timedelta(seconds=SILENCE))
-        except (RPCError, RuntimeError) as error:
-            where = server.config.target_host
-            raise Unreachable(
-                f"the Temporal server at {where} does not answer ({short(error)})",
-                "`vclab list` and `vclab show` still work; `vclab doctor` tells what is missing",
-            ) from None
+    except (RPCError, RuntimeError, TimeoutError) as error:
+        raise Unreachable(
+            f"the Temporal server at {server.config.target_host} does not answer ({short(error)})",
+            "`vclab list` and `vclab show` still work; `vclab doctor` tells what is missing",
+        ) from None
 
 
 async def _end(task: "asyncio.Future[Any]") -> None:

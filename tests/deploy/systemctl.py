@@ -2,8 +2,8 @@
 """Stands for systemd where there is none: does what a unit says of accounts, rights and folders to its program.
 
 Put as /usr/bin/systemctl into the root of a test. Starts and stops services by the files in /etc/systemd/system; of
-PostgreSQL by Debian's own program. Needs nothing but Python and util-linux. Sockets and filters of system calls are not
-looked at.
+PostgreSQL by Debian's own program. Needs nothing but Python and util-linux. Sockets, filters of system
+calls and users of their own (PrivateUsers, which a chroot can't give) are not looked at.
 """
 
 import os

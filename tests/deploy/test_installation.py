@@ -8,6 +8,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -63,6 +64,9 @@ with httpx.Client(verify="/etc/vclab/ca.pem", follow_redirects=True, headers={"O
 """
 
 NEEDS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="makes namespaces and mounts: needs root")
+NEEDS_DEBIANS_PYTHON = pytest.mark.skipif(
+    sys.version_info[:2] != (3, 11), reason="lays there what this Python has: needs Debian 12's, 3.11"
+)
 NEEDS_UV = pytest.mark.skipif(installed_root.uv() is None, reason="needs uv, as deploy/setup.sh gets it")
 
 
@@ -184,6 +188,7 @@ def log_in(machine: Root, block: Block, password: str) -> None:
 @pytest.mark.timeout(1200)
 @NEEDS_ROOT
 @NEEDS_UV
+@NEEDS_DEBIANS_PYTHON
 def test_the_page_in_a_new_debian(machine: Root, vcenter: VcsimProcess) -> None:
     (programs,) = of("1.")
     offline = re.findall(r"^(?:cd|/opt/uv/bin/uv|ln) .*$", programs.script, re.M)

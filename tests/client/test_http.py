@@ -259,11 +259,11 @@ async def test_nobody_there() -> None:
 @pytest.mark.parametrize(
     ("use_case", "name", "kind", "message"),
     [
-        (LOOK, "", NotFound, "'' names nothing"),
+        (LOOK, "", NotFound, "there is nothing called ''"),
         (OF_IMAGE, "", NotFound, "there is no image ''"),
         (OF_IMAGE, "\udcff", NotFound, r"there is no image '\\udcff'"),
         (ADD, "", Invalid, "name is empty"),
-        (ADD, "\udcff", Invalid, "name has a character that is none"),
+        (ADD, "\udcff", Invalid, "name is not valid Unicode"),
     ],
 )
 async def test_names_that_no_path_can_say(

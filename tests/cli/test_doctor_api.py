@@ -3,7 +3,7 @@
 import json
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -22,7 +22,7 @@ Look = Callable[[str, str], Document]
 
 
 @contextmanager
-def answering(documents: dict[str, Document], certificates: Path | None = None) -> Iterator[str]:
+def answering(documents: Mapping[str, object], certificates: Path | None = None) -> Iterator[str]:
     """A server's URL that says these, by its paths; by TLS with ``cert.pem`` and ``key.pem`` of the folder."""
 
     class Handler(BaseHTTPRequestHandler):

@@ -274,7 +274,7 @@ async def test_names_that_no_path_can_say(
 
 
 @pytest.mark.parametrize(
-    ("tags", "size", "message"), [("\udcff", 0.0, "a character"), ("", float("nan"), "not finite")]
+    ("tags", "size", "message"), [("\udcff", 0.0, "not valid Unicode"), ("", float("nan"), "not finite")]
 )
 async def test_values_that_no_request_can_say(tags: str, size: float, message: str) -> None:
     for use_case in (POKE, LOOK) if tags else (POKE,):

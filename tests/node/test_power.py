@@ -40,6 +40,7 @@ def add(node: Node, metal: Running, password: str, code: int = 0) -> str:
     return olga(node, *words, typed=f"{password}\n", code=code)
 
 
+@pytest.mark.long
 async def test_a_computer_with_a_bmc(make: MakeNode, tmp_path: Path) -> None:
     node = make(settings='tenant_networks = ["127.0.0.0/8"]\n')
     node.start_server()

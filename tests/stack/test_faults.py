@@ -123,6 +123,7 @@ def test_temporal_is_down(stack: Stack) -> None:
     assert stack.show(r)["end"] > end
 
 
+@pytest.mark.long
 def test_everything_hangs(stack: Stack) -> None:
     """A server that takes connections and says nothing is worse than one that is gone."""
     with stack.frozen("temporal"):

@@ -103,7 +103,7 @@ def test_a_revision_is_replaced_retired_and_deleted(stack: Stack, image: str, gi
     assert stack.reserve("--wait", image=image)["revision"] == 2
 
 
-@pytest.mark.parametrize("killed", ["", "worker"])
+@pytest.mark.parametrize("killed", ["", pytest.param("worker", marks=pytest.mark.long)])
 def test_an_image_that_was_added_by_its_master_comes_into_the_library(stack: Stack, given: Path, killed: str) -> None:
     """With the bytes that its master has, whose hash is known from then on."""
     name = f"master-{new_id()[-6:]}"

@@ -54,8 +54,14 @@ class AccessLog:
             await answer(scope, receive, told)
         finally:
             seconds = time.perf_counter() - began
-            self._observe(getattr(scope.get("route"), "path", ""), status, seconds)
+            self._observe(_route(scope), status, seconds)
             log.info("%s", _line(scope, status, seconds))
+
+
+def _route(scope: Scope) -> str:
+    """As ``/reservations/{reservation}``; empty: there is none."""
+    path: str = scope.get("state", {}).get("path") or getattr(scope.get("route"), "path", "")
+    return path
 
 
 def _line(scope: Scope, status: int, seconds: float) -> str:

@@ -68,6 +68,7 @@ class Operation:
 
     async def answer(self, request: Request) -> Response:
         """The answer to a request. Raises the errors of the house, which become problems."""
+        request.state.path = self.use_case.route.path
         actor = await self.authenticate(self.backend, request)
         question = await asked(self.use_case, request)
         await self._check_unchanged(request, actor)

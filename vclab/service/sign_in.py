@@ -43,7 +43,8 @@ async def by_claims(backend: Backend, claims: Claims, address: str) -> SignedIn:
     check_at = now + timedelta(seconds=provider.recheck)
 
     def change(session: Session) -> str:
-        login = people.signed_in(session, claims, now, check_at, provider.adopt, provider.new_people)
+        adopt, make, promised = provider.adopt, provider.new_people, backend.settings.operators
+        login = people.signed_in(session, claims, now, check_at, adopt, make, promised)
         _note(session, claims.provider, login, address, now)
         return login
 

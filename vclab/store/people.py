@@ -28,15 +28,24 @@ def lock(session: Session) -> None:
         session.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
 
 
-def signed_in(session: Session, claims: Claims, now: datetime, check_at: datetime, adopt: bool, make: bool) -> str:
+def signed_in(
+    session: Session,
+    claims: Claims,
+    now: datetime,
+    check_at: datetime,
+    adopt: bool,
+    make: bool,
+    promised: Collection[str] = (),
+) -> str:
     """Record that a provider has let somebody in. Returns their login; of a new person one is made.
 
     ``adopt``: an entry of that very login, which no provider and no password leads to yet, is theirs. ``make``: who is
-    not known yet becomes a user. Raises ``Refused`` for somebody who was removed or disabled, or may not be made.
+    not known yet becomes a user. ``promised``: logins that are somebody's though they may have no entry yet, so no new
+    person gets one. Raises ``Refused`` for somebody who was removed or disabled, or may not be made.
     """
     lock(session)
     known = _account(session, claims.provider, claims.subject)
-    login = known.user if known else _new_login(session, claims, adopt, make)
+    login = known.user if known else _new_login(session, claims, adopt, make, promised)
     confirm_access(session, login)
     session.merge(
         models.ProviderAccount(
@@ -57,7 +66,7 @@ def signed_in(session: Session, claims: Claims, now: datetime, check_at: datetim
     return login
 
 
-def _new_login(session: Session, claims: Claims, adopt: bool, make: bool) -> str:
+def _new_login(session: Session, claims: Claims, adopt: bool, make: bool, promised: Collection[str]) -> str:
     login = logins.login_of(claims.called)
     if adopt and _is_unclaimed(session, login):
         return login
@@ -68,7 +77,7 @@ def _new_login(session: Session, claims: Claims, adopt: bool, make: bool) -> str
         )
     taken = session.scalars(sa.select(models.User.login)).all()
     user = model.User(
-        logins.first_free(login, set(taken)),
+        logins.first_free(login, {*taken, *promised}),
         logins.free_uid(catalog.uids(session), claims.uid),
         claims.affiliation or claims.provider,
     )

@@ -1,0 +1,63 @@
+"""Attacks on signing in, each by somebody whom a provider lets in, or by nobody."""
+
+from collections.abc import AsyncIterator
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+
+from tests.sign_in.hostile import Hostile
+from tests.sign_in.installation import ME, Installation
+from vclab.api.sign_in.providers import Providers
+from vclab.model.catalog import User
+from vclab.store import catalog
+
+
+@pytest.fixture
+def hostile() -> Hostile:
+    """The provider: it says what a test wants."""
+    return Hostile()
+
+
+@pytest.fixture
+def uni(installation: Installation, hostile: Hostile) -> Installation:
+    """An installation whose provider ``uni`` that is."""
+    backend = installation.backend
+    providers = {"uni": hostile.settings()}
+    backend.settings.sign_in = backend.settings.sign_in.model_copy(update={"providers": providers})
+    installation.app.state.providers = Providers(backend, hostile)
+    return installation
+
+
+@pytest.fixture
+async def browser(uni: Installation) -> AsyncIterator[httpx.AsyncClient]:
+    """At the installation."""
+    async with uni.browser() as made:
+        yield made
+
+
+async def come_in(browser: httpx.AsyncClient, hostile: Hostile, **claims: str) -> httpx.Response:
+    """Somebody whom the provider lets in, called so there."""
+    sent = await browser.get("/sign-in/uni")
+    assert sent.status_code == 303, sent.text
+    asked = {name: values[0] for name, values in parse_qs(urlsplit(sent.headers["location"]).query).items()}
+    hostile.claims |= {"nonce": asked["nonce"]} | claims
+    return await browser.get("/sign-in/uni/callback", params={"state": asked["state"], "code": "code"})
+
+
+async def test_a_newcomer_does_not_become_the_operator_whom_the_settings_name(
+    uni: Installation, hostile: Hostile, browser: httpx.AsyncClient
+) -> None:
+    """Not even before that one has an entry, nor with the number that the next one of the name would get."""
+    uni.backend.settings.operators = ("otto", "otto-2")
+    answer = await come_in(browser, hostile, preferred_username="otto@uni.edu")
+    assert answer.status_code == 303, answer.text
+    me = (await browser.get(ME)).json()
+    assert (me["login"], me["roles"]) == ("otto-3", ["user"])
+    uni.store(lambda s: catalog.put_user(s, User("otto", 4000)))
+    providers = uni.backend.settings.sign_in.providers
+    providers["uni"] = providers["uni"].model_copy(update={"adopt": True})
+    async with uni.browser() as own:
+        await come_in(own, hostile, sub="subject-2", preferred_username="otto")
+        me = (await own.get(ME)).json()
+    assert (me["login"], me["roles"]) == ("otto", ["operator", "user"]), "an administrator has entered them"

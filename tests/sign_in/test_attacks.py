@@ -1,16 +1,19 @@
 """Attacks on signing in, each by somebody whom a provider lets in, or by nobody."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
 
 from tests.sign_in.hostile import Hostile
-from tests.sign_in.installation import ME, Installation
+from tests.sign_in.installation import ME, Installation, who
 from vclab.api.sign_in.providers import Providers
-from vclab.model.catalog import User
-from vclab.store import catalog
+from vclab.model.catalog import Thing, User
+from vclab.model.errors import Unauthenticated
+from vclab.model.people import SignedIn
+from vclab.store import catalog, retirement
 
 
 @pytest.fixture
@@ -61,3 +64,18 @@ async def test_a_newcomer_does_not_become_the_operator_whom_the_settings_name(
         await come_in(own, hostile, sub="subject-2", preferred_username="otto")
         me = (await own.get(ME)).json()
     assert (me["login"], me["roles"]) == ("otto", ["operator", "user"]), "an administrator has entered them"
+
+
+# --- what somebody has who was in before ------------------------------------------------------------------------------
+
+
+async def test_a_stolen_token_does_not_come_back_when_its_person_is_enabled(installation: Installation) -> None:
+    by_password, by_uni = installation.token("alice"), installation.token("alice", who=SignedIn("alice", "uni", "s-1"))
+    bobs, now = installation.token("bob"), datetime.now(UTC)
+    installation.store(lambda s: retirement.disable(s, Thing.USER, "alice", "her laptop was stolen", now))
+    installation.store(lambda s: retirement.enable(s, Thing.USER, "alice"))
+    async with installation.client() as client:
+        for stolen in (by_password, by_uni):
+            with pytest.raises(Unauthenticated, match="this token was ended: the person was disabled"):
+                await who(client, stolen)
+        assert await who(client, bobs) == ("bob", ("user",))

@@ -12,8 +12,8 @@ from tests.sign_in.installation import ME, Installation, who
 from vclab.api.sign_in.providers import Providers
 from vclab.model.catalog import Thing, User
 from vclab.model.errors import Unauthenticated
-from vclab.model.people import SignedIn
-from vclab.store import catalog, retirement
+from vclab.model.people import LOCAL, SignedIn
+from vclab.store import catalog, retirement, sign_ins
 
 
 @pytest.fixture
@@ -67,6 +67,39 @@ async def test_a_newcomer_does_not_become_the_operator_whom_the_settings_name(
 
 
 # --- what somebody has who was in before ------------------------------------------------------------------------------
+
+
+async def let_in(program: httpx.AsyncClient, installation: Installation, by: SignedIn) -> dict[str, str]:
+    """A program that somebody has let in, and that has not fetched its token yet: by what it asks for that."""
+    begun: dict[str, str] = (await program.post("/api/v1/device", data={"client_name": "laptop"})).json()
+    now = datetime.now(UTC)
+    installation.store(lambda s: sign_ins.decide(s, begun["user_code"], by, now))
+    return {"device_code": begun["device_code"]}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "question"),
+    [
+        ("POST", "/api/v1/users/alice/password", {"password": "several long words"}),
+        ("POST", "/api/v1/users/alice/disable", {}),
+        ("DELETE", "/api/v1/users/alice", None),
+    ],
+    ids=["reset", "disabled", "removed"],
+)
+async def test_a_program_that_a_thief_has_let_in_gets_no_token_any_more(
+    installation: Installation, method: str, path: str, question: dict[str, str] | None
+) -> None:
+    """With a password that was reset then, or as somebody who was disabled or removed."""
+    olga = {"Authorization": f"Bearer {installation.token('olga')}"}
+    async with installation.client() as client:
+        thiefs, bobs = [await let_in(client, installation, SignedIn(login, LOCAL)) for login in ("alice", "bob")]
+        answer = await client.request(method, path, json=question, headers=olga)
+        assert answer.status_code < 300, answer.text
+        if path.endswith("disable"):
+            await client.post("/api/v1/users/alice/enable", headers=olga)
+        answer = await client.post("/api/v1/device/token", data=thiefs)
+        assert (answer.status_code, answer.json()) == (400, {"error": "expired_token"})
+        assert (await client.post("/api/v1/device/token", data=bobs)).status_code == 200
 
 
 async def test_a_stolen_token_does_not_come_back_when_its_person_is_enabled(installation: Installation) -> None:

@@ -163,18 +163,17 @@ def _note(session: Session, by: str, login: str, address: str, now: datetime, wh
 
 async def open_session(backend: Backend, who: SignedIn, address: str) -> tuple[str, float]:
     """A session for a browser: the secret for its cookie, and for how many seconds."""
-    now = datetime.now(UTC)
-    until = await _until(backend, who, now, backend.settings.sign_in.session)
+    now, seconds = datetime.now(UTC), backend.settings.sign_in.session
+    until = await backend.read(lambda session: _until(session, who, now, seconds))
     secret, _ = await make_token(backend, Kind.SESSION, who, "browser", ALL, address, until)
     return secret, (until - now).total_seconds()
 
 
-async def _until(backend: Backend, who: SignedIn, now: datetime, seconds: float) -> datetime:
+def _until(session: Session, who: SignedIn, now: datetime, seconds: float) -> datetime:
     """The end of what is made for somebody: of the emergency administrator, when the code expires that was used."""
     if who.user:
         return now + timedelta(seconds=seconds)
-    found = await backend.read(lambda session: sign_ins.emergencies(session, now))
-    return max((each.expires_at for each in found if each.used_at), default=now)
+    return max((each.expires_at for each in sign_ins.emergencies(session, now) if each.used_at), default=now)
 
 
 async def make_token(
@@ -223,17 +222,23 @@ async def wait_for_person(
 
 
 async def token_for_program(backend: Backend, device_code: str) -> tuple[str, str, Token | None]:
-    """A program asks whether it was let in: the word of RFC 8628, or empty with the token's secret and record."""
-    now = datetime.now(UTC)
-    asked = await backend.write(lambda session: sign_ins.ask(session, device_code, now))
-    if asked.request is None or asked.who is None:
-        return asked.answer, "", None
-    until, request = await _until(backend, asked.who, now, backend.settings.sign_in.login_token), asked.request
-    secret, made = await make_token(
-        backend, Kind.LOGIN, asked.who, request.name, request.scopes, request.address, until
-    )
-    await backend.write(lambda session: sign_ins.succeeded(session, f"programs:{_network(request.address)}"))
-    return "", secret, made
+    """A program asks whether it was let in: the word of RFC 8628, or empty with the token's secret and record.
+
+    In one transaction: what ends all tokens of somebody finds either the code or the token.
+    """
+    now, secret = datetime.now(UTC), text.make(Kind.LOGIN)
+
+    def change(session: Session) -> tuple[str, str, Token | None]:
+        asked = sign_ins.ask(session, device_code, now)
+        if asked.request is None or asked.who is None:
+            return asked.answer, "", None
+        who, asks = asked.who, asked.request
+        sign_ins.succeeded(session, f"programs:{_network(asks.address)}")
+        until = _until(session, who, now, backend.settings.sign_in.login_token)
+        made = tokens.put(session, secret, Kind.LOGIN, who, asks.name, asks.scopes, asks.address, now, until)
+        return "", secret, made
+
+    return await backend.write(change)
 
 
 async def code_attempt(backend: Backend, who: SignedIn, code: str) -> str:

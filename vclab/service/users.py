@@ -153,12 +153,9 @@ async def forget(call: Call, question: Named) -> Forgotten:
     return Forgotten(pseudonym=done.pseudonym, rows=done.rows, histories=done.histories)
 
 
-_POWERFUL = (Role.OPERATOR, Role.ADMINISTRATOR)
-
-
 async def _confirm_may_become(call: Call, login: str) -> None:
-    """Whoever sets a password, or links an account, could sign in as that person. So of operators and administrators,
-    that takes somebody who has the role, too. Raises ``Forbidden``."""
+    """Whoever sets a password, or links an account, could sign in as that person. So that takes somebody who may all
+    that the person's roles give, over the same things; the role of a user aside. Raises ``Forbidden``."""
     await call.must(Permission.KEEP, ResourceKind.USER, login)
 
     def ask(session: Session) -> tuple[Rights, Rights]:
@@ -167,7 +164,7 @@ async def _confirm_may_become(call: Call, login: str) -> None:
 
     theirs, mine = await call.backend.read(ask)
     for grant in theirs.grants if not call.actor.standing else ():
-        if grant.role in _POWERFUL and not any(o.role is grant.role and o.on in ("", grant.on) for o in mine.grants):
+        if grant.role is not Role.USER and not mine.have(grant):
             raise Forbidden(f"{call.actor.login} has not the role of {login}: {grant.text()}", "another one can do it")
 
 

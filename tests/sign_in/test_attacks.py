@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
+import sqlalchemy as sa
 
 from tests.sign_in.hostile import Hostile
 from tests.sign_in.installation import ME, Installation, who
@@ -13,7 +14,7 @@ from vclab.api.sign_in.providers import Providers
 from vclab.model.catalog import Thing, User
 from vclab.model.errors import Unauthenticated
 from vclab.model.people import LOCAL, SignedIn
-from vclab.store import catalog, retirement, sign_ins
+from vclab.store import catalog, models, people, retirement, sign_ins
 
 
 @pytest.fixture
@@ -112,3 +113,31 @@ async def test_a_stolen_token_does_not_come_back_when_its_person_is_enabled(inst
             with pytest.raises(Unauthenticated, match="this token was ended: the person was disabled"):
                 await who(client, stolen)
         assert await who(client, bobs) == ("bob", ("user",))
+
+
+# --- a provider that does not mean somebody ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("status", "word", "gone"),
+    [
+        (401, "invalid_client", False),
+        (400, "unauthorized_client", False),
+        (429, "rate_limited", False),
+        (403, "", False),
+        (400, "invalid_grant", True),
+    ],
+)
+async def test_everybody_is_not_signed_out_by_what_a_provider_has_against_us(
+    uni: Installation, hostile: Hostile, browser: httpx.AsyncClient, status: int, word: str, gone: bool
+) -> None:
+    """A client secret that has expired, or a limit that anybody can use up: nobody is gone by that."""
+    await come_in(browser, hostile)
+    now = datetime.now(UTC)
+    due = sa.update(models.ProviderAccount).values(check_at=now)
+    uni.store(lambda s: s.execute(due))
+    hostile.answers["/token"] = lambda: httpx.Response(status, json={"error": word} if word else {})
+    assert (await browser.get(ME)).status_code == (401 if gone else 200)
+    with uni.backend.store.read() as session:
+        (account,) = people.accounts(session, "ann")
+    assert (account.gone_at is not None) is gone and account.check_at > now, "it was asked"

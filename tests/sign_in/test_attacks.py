@@ -1,7 +1,7 @@
 """Attacks on signing in, each by somebody whom a provider lets in, or by nobody."""
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -9,12 +9,15 @@ import pytest
 import sqlalchemy as sa
 
 from tests.sign_in.hostile import Hostile
-from tests.sign_in.installation import ME, Installation, who
+from tests.sign_in.installation import ME, Installation, sign_in, who
 from vclab.api.sign_in.providers import Providers
 from vclab.model.catalog import Thing, User
 from vclab.model.errors import Unauthenticated
 from vclab.model.people import LOCAL, SignedIn
+from vclab.service import passwords
+from vclab.service import sign_in as service
 from vclab.store import catalog, models, people, retirement, sign_ins
+from vclab.store.sign_ins import Pauses
 
 
 @pytest.fixture
@@ -141,3 +144,23 @@ async def test_everybody_is_not_signed_out_by_what_a_provider_has_against_us(
     with uni.backend.store.read() as session:
         (account,) = people.accounts(session, "ann")
     assert (account.gone_at is not None) is gone and account.check_at > now, "it was asked"
+
+
+# --- who tries again and again ----------------------------------------------------------------------------------------
+
+
+async def test_a_password_of_ones_own_buys_no_more_guesses_at_others(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each login is guessed at once: only what counts for the address is in the way."""
+    monkeypatch.setattr(service, "OF_ADDRESS", Pauses(free=4, forgiven=timedelta(minutes=2)))
+    kept = await passwords.hashed("correct horse battery")
+    installation.store(lambda s: people.put_password(s, "alice", kept, datetime.now(UTC)))
+    statuses = []
+    async with installation.browser() as browser:
+        for number in range(6):
+            own = await sign_in(browser, "alice", "correct horse battery")
+            statuses += [own.status_code, (await sign_in(browser, f"victim{number}", "summer2026")).status_code]
+    assert statuses[:8] == [303, 401] * 4 and set(statuses[8:]) == {429}, statuses
+    async with installation.browser("203.0.113.5") as elsewhere:
+        assert (await sign_in(elsewhere, "alice", "correct horse battery")).status_code == 303

@@ -22,8 +22,8 @@ from vclab.service.backend import Backend
 from vclab.store import catalog, intents, people, sign_ins, tokens
 from vclab.store.sign_ins import Pauses
 
-OF_ACCOUNT, OF_ADDRESS = Pauses(free=5), Pauses(free=30)
-"""A university behind one address has more than one person who mistypes."""
+OF_ACCOUNT, OF_ADDRESS = Pauses(free=5), Pauses(free=30, forgiven=timedelta(minutes=2))
+"""A university behind one address has more than one person who mistypes, all day long."""
 OF_PROGRAMS = Pauses(free=300)
 """And a class in which everybody begins with `vclab login`."""
 INTERVAL = 5.0
@@ -74,16 +74,16 @@ async def by_password(backend: Backend, login: str, password: str, address: str)
 
 async def is_password(backend: Backend, login: str, password: str, address: str) -> bool:
     """Whether it is that of a local account. Raises ``TooMany`` while another attempt has to wait."""
-    keys = (f"address:{_network(address)}", _account_key(login))
-    await _attempt(backend, keys)
+    of_address, of_account = f"address:{_network(address)}", _account_key(login)
+    await _attempt(backend, (of_address, of_account))
     kept = await backend.read(lambda session: people.password_hash(session, login))
     if not await passwords.matches(password, kept):
         return False
     again, now = await passwords.hashed(password) if passwords.is_outdated(kept) else "", datetime.now(UTC)
 
     def change(session: Session) -> None:
-        for key in keys:
-            sign_ins.succeeded(session, key)
+        sign_ins.not_in_vain(session, of_address, now)
+        sign_ins.succeeded(session, of_account)
         if again:
             people.put_password(session, login, again, now)
 

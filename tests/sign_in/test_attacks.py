@@ -164,3 +164,18 @@ async def test_a_password_of_ones_own_buys_no_more_guesses_at_others(
     assert statuses[:8] == [303, 401] * 4 and set(statuses[8:]) == {429}, statuses
     async with installation.browser("203.0.113.5") as elsewhere:
         assert (await sign_in(elsewhere, "alice", "correct horse battery")).status_code == 303
+
+
+async def test_nobody_keeps_others_from_being_sent_to_a_provider(
+    uni: Installation, hostile: Hostile, browser: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By beginning so many sign-ins that no more are awaited. Who does come in from there is not counted."""
+    monkeypatch.setattr(service, "OF_STARTS", Pauses(free=5))
+    monkeypatch.setattr(sign_ins, "MOST_OPEN", 8)
+    for _ in range(7):
+        assert (await come_in(browser, hostile)).status_code == 303
+    async with uni.browser("198.51.100.66") as attacker:
+        statuses = [(await attacker.get("/sign-in/uni")).status_code for _ in range(20)]
+        refused = await attacker.get("/sign-in/uni")
+    assert statuses == [303] * 5 + [429] * 15 and int(refused.headers["retry-after"]) >= 1
+    assert (await come_in(browser, hostile)).status_code == 303

@@ -24,8 +24,8 @@ from vclab.store.sign_ins import Pauses
 
 OF_ACCOUNT, OF_ADDRESS = Pauses(free=5), Pauses(free=30, forgiven=timedelta(minutes=2))
 """A university behind one address has more than one person who mistypes, all day long."""
-OF_PROGRAMS = Pauses(free=300)
-"""And a class in which everybody begins with `vclab login`."""
+OF_STARTS = Pauses(free=300, forgiven=timedelta(seconds=12))
+"""And a class in which everybody begins with `vclab login`, or at a provider."""
 INTERVAL = 5.0
 """Seconds between two questions of a program that waits."""
 WRONG = "the login name or the password is wrong"
@@ -37,6 +37,11 @@ _CODE = "BCDFGHJKLMNPQRSTVWXZ"
 # --- who it is --------------------------------------------------------------------------------------------------------
 
 
+async def begin_at_provider(backend: Backend, address: str) -> None:
+    """Somebody is about to be sent to a provider: an attempt in vain until they are let in. Raises ``TooMany``."""
+    await _attempt(backend, (f"browsers:{_network(address)}",))
+
+
 async def by_claims(backend: Backend, claims: Claims, address: str) -> SignedIn:
     """Somebody whom a provider has let in. Raises ``Refused`` for somebody who may not come in here."""
     now, provider = datetime.now(UTC), backend.settings.sign_in.providers[claims.provider]
@@ -45,6 +50,7 @@ async def by_claims(backend: Backend, claims: Claims, address: str) -> SignedIn:
     def change(session: Session) -> str:
         adopt, make, promised = provider.adopt, provider.new_people, backend.settings.operators
         login = people.signed_in(session, claims, now, check_at, adopt, make, promised)
+        sign_ins.not_in_vain(session, f"browsers:{_network(address)}", now)
         _note(session, claims.provider, login, address, now)
         return login
 
@@ -120,7 +126,7 @@ async def _attempt(backend: Backend, keys: tuple[str, ...]) -> None:
 
 def _pauses(key: str) -> Pauses:
     kind = key.partition(":")[0]
-    return {"address": OF_ADDRESS, "programs": OF_PROGRAMS}.get(kind, OF_ACCOUNT)
+    return {"address": OF_ADDRESS, "programs": OF_STARTS, "browsers": OF_STARTS}.get(kind, OF_ACCOUNT)
 
 
 def _account_key(login: str) -> str:
@@ -233,7 +239,7 @@ async def token_for_program(backend: Backend, device_code: str) -> tuple[str, st
         if asked.request is None or asked.who is None:
             return asked.answer, "", None
         who, asks = asked.who, asked.request
-        sign_ins.succeeded(session, f"programs:{_network(asks.address)}")
+        sign_ins.not_in_vain(session, f"programs:{_network(asks.address)}", now)
         until = _until(session, who, now, backend.settings.sign_in.login_token)
         made = tokens.put(session, secret, Kind.LOGIN, who, asks.name, asks.scopes, asks.address, now, until)
         return "", secret, made

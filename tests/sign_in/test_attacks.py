@@ -1,6 +1,7 @@
 """Attacks on signing in, each by somebody whom a provider lets in, or by nobody."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
@@ -10,12 +11,14 @@ import sqlalchemy as sa
 
 from tests.sign_in.hostile import Hostile
 from tests.sign_in.installation import ME, Installation, sign_in, who
+from vclab.api.app import make_app
 from vclab.api.sign_in.providers import Providers
 from vclab.model.catalog import Thing, User
 from vclab.model.errors import Unauthenticated
 from vclab.model.people import LOCAL, SignedIn
 from vclab.service import passwords
 from vclab.service import sign_in as service
+from vclab.settings import ApiLimitSettings
 from vclab.store import catalog, models, people, retirement, sign_ins
 from vclab.store.sign_ins import Pauses
 
@@ -179,3 +182,26 @@ async def test_nobody_keeps_others_from_being_sent_to_a_provider(
         refused = await attacker.get("/sign-in/uni")
     assert statuses == [303] * 5 + [429] * 15 and int(refused.headers["retry-after"]) >= 1
     assert (await come_in(browser, hostile)).status_code == 303
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [{"address_rate": 0.001, "address_burst": 3}, {"stranger_rate": 0.001, "stranger_burst": 3}],
+    ids=["of an address", "of a stranger"],
+)
+async def test_who_has_a_whole_network_asks_as_often_as_who_has_an_address(
+    installation: Installation, limits: dict[str, float]
+) -> None:
+    """With each request from another address of the /64 that every customer has."""
+    api = installation.backend.settings.api
+    own = api.model_copy(update={"limits": ApiLimitSettings.model_validate(limits)})
+    installation.backend.settings.api = own
+    there = replace(installation, app=make_app(installation.backend))
+
+    async def ask(address: str) -> int:
+        async with there.client(address) as client:
+            return (await client.get(ME)).status_code
+
+    assert [await ask(f"2001:db8:0:1::{n:x}") for n in range(5)] == [401] * 3 + [429] * 2
+    assert await ask("2001:db8:0:2::1") == await ask("::ffff:192.0.2.1") == 401, "others, on a socket of both kinds"
+    assert [await ask(f"::ffff:198.51.100.{n}") for n in range(5)] == [401] * 5

@@ -4,7 +4,6 @@ What comes of it is a ``SignedIn``, for which sessions and tokens are made. Each
 """
 
 import hashlib
-import ipaddress
 import secrets
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -12,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy.orm import Session
 
 from vclab.model import tokens as text
+from vclab.model.addresses import counted
 from vclab.model.errors import NotFound, Refused, TooMany, Unauthenticated
 from vclab.model.intents import Intent, Outcome
 from vclab.model.logins import EMERGENCY
@@ -39,7 +39,7 @@ _CODE = "BCDFGHJKLMNPQRSTVWXZ"
 
 async def begin_at_provider(backend: Backend, address: str) -> None:
     """Somebody is about to be sent to a provider: an attempt in vain until they are let in. Raises ``TooMany``."""
-    await _attempt(backend, (f"browsers:{_network(address)}",))
+    await _attempt(backend, (f"browsers:{counted(address)}",))
 
 
 async def by_claims(backend: Backend, claims: Claims, address: str) -> SignedIn:
@@ -50,7 +50,7 @@ async def by_claims(backend: Backend, claims: Claims, address: str) -> SignedIn:
     def change(session: Session) -> str:
         adopt, make, promised = provider.adopt, provider.new_people, backend.settings.operators
         login = people.signed_in(session, claims, now, check_at, adopt, make, promised)
-        sign_ins.not_in_vain(session, f"browsers:{_network(address)}", now)
+        sign_ins.not_in_vain(session, f"browsers:{counted(address)}", now)
         _note(session, claims.provider, login, address, now)
         return login
 
@@ -80,7 +80,7 @@ async def by_password(backend: Backend, login: str, password: str, address: str)
 
 async def is_password(backend: Backend, login: str, password: str, address: str) -> bool:
     """Whether it is that of a local account. Raises ``TooMany`` while another attempt has to wait."""
-    of_address, of_account = f"address:{_network(address)}", _account_key(login)
+    of_address, of_account = f"address:{counted(address)}", _account_key(login)
     await _attempt(backend, (of_address, of_account))
     kept = await backend.read(lambda session: people.password_hash(session, login))
     if not await passwords.matches(password, kept):
@@ -99,7 +99,7 @@ async def is_password(backend: Backend, login: str, password: str, address: str)
 
 async def _by_code(backend: Backend, code: str, address: str) -> SignedIn:
     """Only the address has to wait, not the account: nobody can lock that one out, or guess its code."""
-    await _attempt(backend, (f"address:{_network(address)}",))
+    await _attempt(backend, (f"address:{counted(address)}",))
     now = datetime.now(UTC)
 
     def change(session: Session) -> bool:
@@ -132,15 +132,6 @@ def _pauses(key: str) -> Pauses:
 def _account_key(login: str) -> str:
     """Anything may be typed there, a password too."""
     return f"account:{hashlib.sha256(login.encode()).hexdigest()[:32]}"
-
-
-def _network(address: str) -> str:
-    """Of IPv6 the network that one customer has."""
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    return str(found if found.version == 4 else ipaddress.ip_network(f"{found}/64", strict=False))
 
 
 def _note(session: Session, by: str, login: str, address: str, now: datetime, why_not: str = "") -> None:
@@ -218,7 +209,7 @@ async def wait_for_person(
     backend: Backend, name: str, scopes: frozenset[Scope], address: str
 ) -> tuple[str, DeviceRequest]:
     """A program asks for a token: the device code, by which it asks again, and what it shows to people."""
-    await _attempt(backend, (f"programs:{_network(address)}",))
+    await _attempt(backend, (f"programs:{counted(address)}",))
     now, code = datetime.now(UTC), "".join(secrets.choice(_CODE) for _ in range(8))
     until = now + timedelta(seconds=backend.settings.sign_in.device)
     request = DeviceRequest(f"{code[:4]}-{code[4:]}", name, scopes, address, now, until)
@@ -239,7 +230,7 @@ async def token_for_program(backend: Backend, device_code: str) -> tuple[str, st
         if asked.request is None or asked.who is None:
             return asked.answer, "", None
         who, asks = asked.who, asked.request
-        sign_ins.not_in_vain(session, f"programs:{_network(asks.address)}", now)
+        sign_ins.not_in_vain(session, f"programs:{counted(asks.address)}", now)
         until = _until(session, who, now, backend.settings.sign_in.login_token)
         made = tokens.put(session, secret, Kind.LOGIN, who, asks.name, asks.scopes, asks.address, now, until)
         return "", secret, made

@@ -45,6 +45,7 @@ async def add(call: Call, question: Add) -> Person:
     def change(session: Session) -> User:
         user = next((each for each in catalog.users(session) if each.login == question.name), None)
         if user is None:
+            people.confirm_not_freed(session, question.name)
             uid = people.former_uid(session, question.name) or logins.free_uid(catalog.uids(session))
             catalog.put_user(session, replace(User(question.name, uid), **given))
             retirement.enable(session, Thing.USER, question.name)  # one that was removed may have been disabled
@@ -146,6 +147,11 @@ async def remains(call: Call, question: Named) -> Remains:
 async def forget(call: Call, question: Named) -> Forgotten:
     if question.name == call.actor.login:
         raise Refused("nobody forgets themselves", "ask another administrator")
+    if question.name in call.backend.settings.operators:
+        raise Refused(
+            f"the setting `operators` names {question.name}",
+            "take the name out of it, restart vclab-api, and repeat this",
+        )
     person = await call.backend.read(lambda session: forgetting.known(session, question.name))
     for reference in person.secrets:  # here, not by the worker: they are sealed to the API, and lie where it runs
         await asyncio.to_thread(call.backend.secrets.forget, reference)

@@ -1,10 +1,12 @@
 """People as their identity providers know them: accounts, passwords, and the logins and uids that they get.
 
 A provider's account is named by (provider, subject), for a name or an address there may become another person's. Logins
-and uids are never given to a second person: ``users`` keeps the rows of those who were removed.
+and uids are never given to a second person: ``users`` keeps the rows of those who were removed, ``freed_logins`` the
+digests of logins whose people were forgotten.
 """
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +17,7 @@ from vclab.model import catalog as model
 from vclab.model import logins
 from vclab.model.errors import NotFound, Refused
 from vclab.model.people import Account, Claims
+from vclab.model.tokens import digest
 from vclab.store import catalog, models
 from vclab.store.column_types import utc
 from vclab.store.inserts import dialect_of
@@ -75,14 +78,45 @@ def _new_login(session: Session, claims: Claims, adopt: bool, make: bool, promis
             f"{claims.called} is not a user of this lab",
             "ask an operator to add you, with this account at the provider",
         )
-    taken = session.scalars(sa.select(models.User.login)).all()
     user = model.User(
-        logins.first_free(login, {*taken, *promised}),
+        logins.first_free(login, _taken(session, promised)),
         logins.free_uid(catalog.uids(session), claims.uid),
         claims.affiliation or claims.provider,
     )
     catalog.put_user(session, user)
     return user.login
+
+
+@dataclass(frozen=True)
+class _Taken:
+    """Logins that nobody gets, and the digests of more."""
+
+    logins: frozenset[str]
+    digests: frozenset[str]
+
+    def __contains__(self, login: object) -> bool:
+        return login in self.logins or digest(str(login)) in self.digests
+
+
+def _taken(session: Session, promised: Collection[str]) -> _Taken:
+    """Who is forgotten meanwhile has an entry, or else a digest: they are looked for in this order."""
+    known = session.scalars(sa.select(models.User.login)).all()
+    return _Taken(frozenset((*known, *promised)), frozenset(session.scalars(sa.select(models.FreedLogin.digest))))
+
+
+def free(session: Session, login: str) -> None:
+    """Somebody is forgotten: all that stays of their login is that nobody else gets it."""
+    session.merge(models.FreedLogin(digest=digest(login)))
+    session.flush()
+
+
+def confirm_not_freed(session: Session, login: str) -> None:
+    """Raises ``Refused`` for a login of somebody who was forgotten."""
+    if session.get(models.FreedLogin, digest(login)) is not None:
+        raise Refused(
+            f"{login} was somebody's who was forgotten, and a login is never given to a second person",
+            "choose another one",
+        )
 
 
 def _is_unclaimed(session: Session, login: str) -> bool:

@@ -262,8 +262,9 @@ do not count; a removed one loses them for good.
 **The first roles** come from outside the store. Whoever the setting `operators` names is operator and administrator
 over everything; whoever can write where the secrets are (root) is administrator. No grant adds to these or takes them
 away, so nobody locks themselves out. Name one or two people there, and grant the rest. Nobody else gives a role to
-themselves: neither by a grant, nor by joining a group, nor by filling a group over which they have a role. What an
-administrator does with grants is in `vclab audit`, as each act is.
+themselves: neither by a grant, nor by joining a group, nor by filling a group over which they have a role, nor by
+becoming somebody: to set a password or link an account takes who may all that the person's roles give, over the same
+things (the role `user` aside). What an administrator does with grants is in `vclab audit`, as each act is.
 
 ## A school
 

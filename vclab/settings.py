@@ -164,7 +164,7 @@ class ApiLimitSettings(Section):
     requests: int = Field(500, ge=1, le=100_000)  #: answered at one time
     person_rate: float = Field(20.0, gt=0, le=1e6)  #: requests a second of one person, on the average
     person_burst: int = Field(200, ge=1, le=1_000_000)  #: and at once
-    address_rate: float = Field(100.0, gt=0, le=1e6)  #: of one address, whoever is behind it
+    address_rate: float = Field(100.0, gt=0, le=1e6)  #: of one address (IPv6: a /64), whoever is behind it
     address_burst: int = Field(2000, ge=1, le=1_000_000)
     stranger_rate: float = Field(1.0, gt=0, le=1e6)  #: of one address, with a token that is not known, or none
     stranger_burst: int = Field(60, ge=1, le=1_000_000)

@@ -233,6 +233,24 @@ async def test_an_administrator_does_not_become_an_operator_by_a_password(lab: L
     await lab.make_client("olga").call(users.set_password, users.NewPassword(name="carol", password=password))
 
 
+@pytest.mark.parametrize("role", [role for role in Role if role is not Role.USER])
+async def test_an_administrator_of_a_class_does_not_become_a_member_who_is_more_elsewhere(lab: Lab, role: Role) -> None:
+    """By whatever role: a teacher of another class, who makes images, or whose desk helps with a room."""
+    await group(lab, "class-5b", PEOPLE, people=("alice", "carol"))
+    await group(lab, "room-1", GroupKind.COMPUTERS)
+    await group(lab, "desk", PEOPLE, people=("carol",))
+    await give(lab, Role.ADMINISTRATOR, "bob", "class-5b")
+    await give(lab, Role.USER, "alice")
+    bob, password = lab.make_client("bob"), SecretStr("correct horse battery staple 5")
+    asked = grants.Add(role=role, group="desk", on="room-1")
+    await lab.make_client("olga").call(grants.add, asked)
+    with pytest.raises(Forbidden, match=f"bob has not the role of carol: {role} to the group desk over room-1"):
+        await bob.call(users.set_password, users.NewPassword(name="carol", password=password))
+    await bob.call(users.set_password, users.NewPassword(name="alice", password=password))
+    await give(lab, role, "bob", "room-1")
+    await bob.call(users.set_password, users.NewPassword(name="carol", password=password))
+
+
 async def test_root_and_the_setting_can_always_grant(lab: Lab) -> None:
     """There may be one administrator only, who is also a user."""
     for client in (lab.make_client(), lab.make_client("olga")):

@@ -103,8 +103,6 @@ async def test_who_is_disabled_or_removed_is_out_at_once(installation: Installat
         for token, why in ((alice, "is disabled"), (bob, "was removed")):
             with pytest.raises(Unauthenticated, match=why):
                 await who(client, token)
-        installation.store(lambda s: retirement.enable(s, Thing.USER, "alice"))
-        assert await who(client, alice) == ("alice", USER)
 
 
 async def test_a_session_counts_as_a_cookie_only_and_a_token_never(installation: Installation) -> None:

@@ -1,6 +1,7 @@
 """Forgetting a person: the name is nowhere left, and nothing else has changed."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,8 +12,9 @@ from sqlalchemy.orm import Session
 from tests.store.lab import NOW, reserve
 from vclab.model.errors import NotFound, Refused
 from vclab.model.intents import Intent
+from vclab.model.people import Claims
 from vclab.model.reservations import Placed
-from vclab.store import Store, audit, forgetting, intents, models, removals
+from vclab.store import Store, audit, forgetting, intents, models, people, removals
 
 TABLES = models.Base.metadata.tables
 KEY = "ssh-ed25519 AAAA bob"
@@ -86,7 +88,7 @@ def test_counts_and_everybody_elses_rows_stay(past: Store) -> None:
     with past.read() as session:
         after = dump(session)
         assert session.get_one(models.User, "gone-1").uid == uid
-    for name in TABLES.keys() - {"feed", "removals", *forgetting.THEIRS}:
+    for name in TABLES.keys() - {"feed", "freed_logins", "removals", *forgetting.THEIRS}:
         assert len(after[name]) == len(before[name]), name
     (about,) = [row for row in after["intents"] if row["id"] == "i2"]
     assert (about["actor"], about["subject"], about["address"]) == ("alice", "gone-1", ADDRESS)
@@ -96,6 +98,18 @@ def test_counts_and_everybody_elses_rows_stay(past: Store) -> None:
     assert act["arguments"] == {"names": ["gone-1", "bobby"], "key": "gone-1", "open": {"gone-1": 1}}
     (removal,) = after["removals"]
     assert (removal["by"], removal["pseudonym"]) == ("i3", "gone-1")
+
+
+def test_a_login_that_was_forgotten_is_given_to_nobody_else(past: Store) -> None:
+    """Files and logs outside name them. All that is kept is a digest, without what leads from it to the pseudonym."""
+    claims = Claims("uni", "another-bob", "bob@uni.edu", "uni")
+    forget(past)
+    assert past.run(lambda s: people.signed_in(s, claims, NOW, NOW, adopt=True, make=True)) == "bob-2"
+    past.run(lambda s: forgetting.forget(s, "bob-2", "gone-2", "i3", NOW))
+    another = replace(claims, subject="a-third-bob")
+    assert past.run(lambda s: people.signed_in(s, another, NOW, NOW, adopt=True, make=True)) == "bob-3"
+    with past.read() as session:
+        assert [set(row) for row in dump(session)["freed_logins"]] == [{"digest"}] * 2
 
 
 def test_a_name_that_a_thing_has_too_stays_that_things(past: Store) -> None:

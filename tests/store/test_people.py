@@ -202,6 +202,24 @@ def test_pauses_grow_and_are_forgotten(store: Store) -> None:
     assert [attempt(3701) for _ in range(3)] == [0, 0, 0]
 
 
+def test_of_an_address_attempts_are_forgiven_one_by_one_and_a_right_one_counts_for_nothing(store: Store) -> None:
+    pauses = Pauses(free=3, forgiven=timedelta(seconds=60))
+
+    def attempt(seconds: float, right: bool = False) -> float:
+        now = NOW + timedelta(seconds=seconds)
+        waits = store.run(lambda s: sign_ins.attempt(s, "address:192.0.2.7", pauses, now))
+        if right:
+            store.run(lambda s: sign_ins.not_in_vain(s, "address:192.0.2.7", now))
+        return waits
+
+    assert [attempt(0, right=True) for _ in range(9)] == [0] * 9
+    assert [attempt(n, right=n % 2 == 1) for n in range(5)] == [0] * 5
+    assert attempt(4.5) == 0.5, "three were in vain"
+    assert [attempt(5, right=True), attempt(5, right=True)] == [0, 0]
+    assert [attempt(n) for n in (59, 59.5)] == [0, 1.5], "the fourth one in vain costs two seconds"
+    assert [attempt(n) for n in (130, 130.5, 190, 191)] == [0, 0.5, 0, 0], "two are forgiven, then one"
+
+
 def test_the_emergency_code_is_sealed_and_counts_once(store: Store) -> None:
     def unseal(code: str, now: datetime = NOW) -> bool:
         return store.run(lambda s: sign_ins.unseal(s, code, "192.0.2.7", now)) is not None

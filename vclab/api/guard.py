@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from fastapi import Request
 
 from vclab.api.limits import Rate
+from vclab.model.addresses import counted
 from vclab.model.errors import Unauthenticated
 from vclab.service.actor import Actor
 from vclab.service.backend import Backend
@@ -41,5 +42,5 @@ def limited(authenticate: Authenticate, limits: ApiLimitSettings) -> Authenticat
 def _shown(request: Request) -> str:
     """What a request shows of itself, without what that is."""
     secrets = request.headers.get("authorization", ""), request.headers.get("cookie", "")
-    address = request.client.host if request.client else ""
+    address = counted(request.client.host) if request.client else ""
     return f"{address} {hashlib.blake2b(repr(secrets).encode(), digest_size=8).hexdigest()}"

@@ -12,6 +12,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vclab.api.problems import ApiError, of_error
+from vclab.model.addresses import counted
 from vclab.settings import ApiLimitSettings
 
 STREAM = "/events"
@@ -78,7 +79,7 @@ class Limits:
 
     def _check(self, scope: Scope) -> int:
         """Before anything is read: how many bytes it may have. Raises ``ApiError``."""
-        self._addresses.take(scope["client"][0] if scope.get("client") else "")
+        self._addresses.take(counted(scope["client"][0]) if scope.get("client") else "")
         if self._running >= self._limits.requests:
             raise ApiError("busy", f"{self._running} requests are being answered", "ask again in a moment")
         own = next((most for path, most in self._own if path.fullmatch(scope["path"])), 0)

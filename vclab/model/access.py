@@ -285,6 +285,11 @@ class Rights:
         """How far the permission reaches."""
         return reach(self.person, self.grants, permission)
 
+    def have(self, grant: Grant) -> bool:
+        """Whether they may all that it gives, over the same."""
+        over = (mine for mine in self.grants if mine.on in ("", grant.on))
+        return ROLES[grant.role] <= frozenset[Permission]().union(*(ROLES[mine.role] for mine in over))
+
     def roles_over(self, resource: Resource) -> frozenset[Role]:
         """What they are to a thing."""
         over = (grant.role for grant in self.grants if not grant.on or grant.on in resource.groups)

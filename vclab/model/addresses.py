@@ -62,6 +62,17 @@ def checked_address(text: str) -> str:
     return str(base) if network.prefixlen == base.max_prefixlen else str(network)
 
 
+def counted(peer: str) -> str:
+    """By what a peer is counted who asks, or tries: of IPv6 the /64, in which one customer has all addresses; what is
+    no address is counted as it is."""
+    try:
+        found = ipaddress.ip_address(peer)
+    except ValueError:
+        return peer
+    plain = getattr(found, "ipv4_mapped", None) or found
+    return str(plain if plain.version == 4 else ipaddress.IPv6Network((int(plain), 64), strict=False))
+
+
 def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
     """What is meant; an IPv4 address inside IPv6 is that IPv4 address. Raises ``Invalid``."""
     try:

@@ -47,7 +47,7 @@ def is_well_formed(text: str, browser: bool) -> bool:
 
 
 def digest(text: str) -> str:
-    """What is kept of a secret of at least 128 random bits: SHA-256, in hex."""
+    """What is kept of a secret of at least 128 random bits, or of what is to be known again: SHA-256, in hex."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 

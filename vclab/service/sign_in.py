@@ -4,7 +4,6 @@ What comes of it is a ``SignedIn``, for which sessions and tokens are made. Each
 """
 
 import hashlib
-import ipaddress
 import secrets
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -12,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy.orm import Session
 
 from vclab.model import tokens as text
+from vclab.model.addresses import counted
 from vclab.model.errors import NotFound, Refused, TooMany, Unauthenticated
 from vclab.model.intents import Intent, Outcome
 from vclab.model.logins import EMERGENCY
@@ -22,10 +22,10 @@ from vclab.service.backend import Backend
 from vclab.store import catalog, intents, people, sign_ins, tokens
 from vclab.store.sign_ins import Pauses
 
-OF_ACCOUNT, OF_ADDRESS = Pauses(free=5), Pauses(free=30)
-"""A university behind one address has more than one person who mistypes."""
-OF_PROGRAMS = Pauses(free=300)
-"""And a class in which everybody begins with `vclab login`."""
+OF_ACCOUNT, OF_ADDRESS = Pauses(free=5), Pauses(free=30, forgiven=timedelta(minutes=2))
+"""A university behind one address has more than one person who mistypes, all day long."""
+OF_STARTS = Pauses(free=300, forgiven=timedelta(seconds=12))
+"""And a class in which everybody begins with `vclab login`, or at a provider."""
 INTERVAL = 5.0
 """Seconds between two questions of a program that waits."""
 WRONG = "the login name or the password is wrong"
@@ -37,13 +37,20 @@ _CODE = "BCDFGHJKLMNPQRSTVWXZ"
 # --- who it is --------------------------------------------------------------------------------------------------------
 
 
+async def begin_at_provider(backend: Backend, address: str) -> None:
+    """Somebody is about to be sent to a provider: an attempt in vain until they are let in. Raises ``TooMany``."""
+    await _attempt(backend, (f"browsers:{counted(address)}",))
+
+
 async def by_claims(backend: Backend, claims: Claims, address: str) -> SignedIn:
     """Somebody whom a provider has let in. Raises ``Refused`` for somebody who may not come in here."""
     now, provider = datetime.now(UTC), backend.settings.sign_in.providers[claims.provider]
     check_at = now + timedelta(seconds=provider.recheck)
 
     def change(session: Session) -> str:
-        login = people.signed_in(session, claims, now, check_at, provider.adopt, provider.new_people)
+        adopt, make, promised = provider.adopt, provider.new_people, backend.settings.operators
+        login = people.signed_in(session, claims, now, check_at, adopt, make, promised)
+        sign_ins.not_in_vain(session, f"browsers:{counted(address)}", now)
         _note(session, claims.provider, login, address, now)
         return login
 
@@ -73,16 +80,16 @@ async def by_password(backend: Backend, login: str, password: str, address: str)
 
 async def is_password(backend: Backend, login: str, password: str, address: str) -> bool:
     """Whether it is that of a local account. Raises ``TooMany`` while another attempt has to wait."""
-    keys = (f"address:{_network(address)}", _account_key(login))
-    await _attempt(backend, keys)
+    of_address, of_account = f"address:{counted(address)}", _account_key(login)
+    await _attempt(backend, (of_address, of_account))
     kept = await backend.read(lambda session: people.password_hash(session, login))
     if not await passwords.matches(password, kept):
         return False
     again, now = await passwords.hashed(password) if passwords.is_outdated(kept) else "", datetime.now(UTC)
 
     def change(session: Session) -> None:
-        for key in keys:
-            sign_ins.succeeded(session, key)
+        sign_ins.not_in_vain(session, of_address, now)
+        sign_ins.succeeded(session, of_account)
         if again:
             people.put_password(session, login, again, now)
 
@@ -92,7 +99,7 @@ async def is_password(backend: Backend, login: str, password: str, address: str)
 
 async def _by_code(backend: Backend, code: str, address: str) -> SignedIn:
     """Only the address has to wait, not the account: nobody can lock that one out, or guess its code."""
-    await _attempt(backend, (f"address:{_network(address)}",))
+    await _attempt(backend, (f"address:{counted(address)}",))
     now = datetime.now(UTC)
 
     def change(session: Session) -> bool:
@@ -119,21 +126,12 @@ async def _attempt(backend: Backend, keys: tuple[str, ...]) -> None:
 
 def _pauses(key: str) -> Pauses:
     kind = key.partition(":")[0]
-    return {"address": OF_ADDRESS, "programs": OF_PROGRAMS}.get(kind, OF_ACCOUNT)
+    return {"address": OF_ADDRESS, "programs": OF_STARTS, "browsers": OF_STARTS}.get(kind, OF_ACCOUNT)
 
 
 def _account_key(login: str) -> str:
     """Anything may be typed there, a password too."""
     return f"account:{hashlib.sha256(login.encode()).hexdigest()[:32]}"
-
-
-def _network(address: str) -> str:
-    """Of IPv6 the network that one customer has."""
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    return str(found if found.version == 4 else ipaddress.ip_network(f"{found}/64", strict=False))
 
 
 def _note(session: Session, by: str, login: str, address: str, now: datetime, why_not: str = "") -> None:
@@ -162,18 +160,17 @@ def _note(session: Session, by: str, login: str, address: str, now: datetime, wh
 
 async def open_session(backend: Backend, who: SignedIn, address: str) -> tuple[str, float]:
     """A session for a browser: the secret for its cookie, and for how many seconds."""
-    now = datetime.now(UTC)
-    until = await _until(backend, who, now, backend.settings.sign_in.session)
+    now, seconds = datetime.now(UTC), backend.settings.sign_in.session
+    until = await backend.read(lambda session: _until(session, who, now, seconds))
     secret, _ = await make_token(backend, Kind.SESSION, who, "browser", ALL, address, until)
     return secret, (until - now).total_seconds()
 
 
-async def _until(backend: Backend, who: SignedIn, now: datetime, seconds: float) -> datetime:
+def _until(session: Session, who: SignedIn, now: datetime, seconds: float) -> datetime:
     """The end of what is made for somebody: of the emergency administrator, when the code expires that was used."""
     if who.user:
         return now + timedelta(seconds=seconds)
-    found = await backend.read(lambda session: sign_ins.emergencies(session, now))
-    return max((each.expires_at for each in found if each.used_at), default=now)
+    return max((each.expires_at for each in sign_ins.emergencies(session, now) if each.used_at), default=now)
 
 
 async def make_token(
@@ -212,7 +209,7 @@ async def wait_for_person(
     backend: Backend, name: str, scopes: frozenset[Scope], address: str
 ) -> tuple[str, DeviceRequest]:
     """A program asks for a token: the device code, by which it asks again, and what it shows to people."""
-    await _attempt(backend, (f"programs:{_network(address)}",))
+    await _attempt(backend, (f"programs:{counted(address)}",))
     now, code = datetime.now(UTC), "".join(secrets.choice(_CODE) for _ in range(8))
     until = now + timedelta(seconds=backend.settings.sign_in.device)
     request = DeviceRequest(f"{code[:4]}-{code[4:]}", name, scopes, address, now, until)
@@ -222,17 +219,23 @@ async def wait_for_person(
 
 
 async def token_for_program(backend: Backend, device_code: str) -> tuple[str, str, Token | None]:
-    """A program asks whether it was let in: the word of RFC 8628, or empty with the token's secret and record."""
-    now = datetime.now(UTC)
-    asked = await backend.write(lambda session: sign_ins.ask(session, device_code, now))
-    if asked.request is None or asked.who is None:
-        return asked.answer, "", None
-    until, request = await _until(backend, asked.who, now, backend.settings.sign_in.login_token), asked.request
-    secret, made = await make_token(
-        backend, Kind.LOGIN, asked.who, request.name, request.scopes, request.address, until
-    )
-    await backend.write(lambda session: sign_ins.succeeded(session, f"programs:{_network(request.address)}"))
-    return "", secret, made
+    """A program asks whether it was let in: the word of RFC 8628, or empty with the token's secret and record.
+
+    In one transaction: what ends all tokens of somebody finds either the code or the token.
+    """
+    now, secret = datetime.now(UTC), text.make(Kind.LOGIN)
+
+    def change(session: Session) -> tuple[str, str, Token | None]:
+        asked = sign_ins.ask(session, device_code, now)
+        if asked.request is None or asked.who is None:
+            return asked.answer, "", None
+        who, asks = asked.who, asked.request
+        sign_ins.not_in_vain(session, f"programs:{counted(asks.address)}", now)
+        until = _until(session, who, now, backend.settings.sign_in.login_token)
+        made = tokens.put(session, secret, Kind.LOGIN, who, asks.name, asks.scopes, asks.address, now, until)
+        return "", secret, made
+
+    return await backend.write(change)
 
 
 async def code_attempt(backend: Backend, who: SignedIn, code: str) -> str:

@@ -22,13 +22,12 @@ def confirm(settings: Settings, known: Known | None, browser: bool, now: datetim
     if known is None or (known.token.kind is Kind.SESSION) is not browser:
         raise Unauthenticated("this token is not known", _AGAIN)
     token, account = known.token, known.account
+    if token.who.user:
+        _confirm_user(known.user)  # first: that is why the token was ended, too
     if token.ended_at is not None:
         raise Unauthenticated(f"this token was ended: {token.why_ended}", _AGAIN)
     if token.expires_at <= now:
         raise Unauthenticated(f"this token has expired at {token.expires_at:%Y-%m-%d %H:%M} UTC", _AGAIN)
-    if not token.who.user:
-        return known  # the emergency administrator
-    _confirm_user(known.user)
     if account is not None:
         _confirm_account(settings, account, now)
     return known

@@ -45,6 +45,7 @@ async def add(call: Call, question: Add) -> Person:
     def change(session: Session) -> User:
         user = next((each for each in catalog.users(session) if each.login == question.name), None)
         if user is None:
+            people.confirm_not_freed(session, question.name)
             uid = people.former_uid(session, question.name) or logins.free_uid(catalog.uids(session))
             catalog.put_user(session, replace(User(question.name, uid), **given))
             retirement.enable(session, Thing.USER, question.name)  # one that was removed may have been disabled
@@ -146,6 +147,11 @@ async def remains(call: Call, question: Named) -> Remains:
 async def forget(call: Call, question: Named) -> Forgotten:
     if question.name == call.actor.login:
         raise Refused("nobody forgets themselves", "ask another administrator")
+    if question.name in call.backend.settings.operators:
+        raise Refused(
+            f"the setting `operators` names {question.name}",
+            "take the name out of it, restart vclab-api, and repeat this",
+        )
     person = await call.backend.read(lambda session: forgetting.known(session, question.name))
     for reference in person.secrets:  # here, not by the worker: they are sealed to the API, and lie where it runs
         await asyncio.to_thread(call.backend.secrets.forget, reference)
@@ -153,12 +159,9 @@ async def forget(call: Call, question: Named) -> Forgotten:
     return Forgotten(pseudonym=done.pseudonym, rows=done.rows, histories=done.histories)
 
 
-_POWERFUL = (Role.OPERATOR, Role.ADMINISTRATOR)
-
-
 async def _confirm_may_become(call: Call, login: str) -> None:
-    """Whoever sets a password, or links an account, could sign in as that person. So of operators and administrators,
-    that takes somebody who has the role, too. Raises ``Forbidden``."""
+    """Whoever sets a password, or links an account, could sign in as that person. So that takes somebody who may all
+    that the person's roles give, over the same things; the role of a user aside. Raises ``Forbidden``."""
     await call.must(Permission.KEEP, ResourceKind.USER, login)
 
     def ask(session: Session) -> tuple[Rights, Rights]:
@@ -167,7 +170,7 @@ async def _confirm_may_become(call: Call, login: str) -> None:
 
     theirs, mine = await call.backend.read(ask)
     for grant in theirs.grants if not call.actor.standing else ():
-        if grant.role in _POWERFUL and not any(o.role is grant.role and o.on in ("", grant.on) for o in mine.grants):
+        if grant.role is not Role.USER and not mine.have(grant):
             raise Forbidden(f"{call.actor.login} has not the role of {login}: {grant.text()}", "another one can do it")
 
 

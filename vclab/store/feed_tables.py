@@ -56,6 +56,7 @@ SILENT = {
     "feed": "is the feed",
     "feed_state": "is the feed",
     "fences": "asked by drivers only",
+    "freed_logins": "what they were is not told",
     "intents": "the audit: operators ask for it",
     "inventories": "measured anew all the time",
     "keyed_acts": "what its act changes is told",

@@ -1,6 +1,7 @@
 """Forgetting a person: what tells who they were goes from every table, and a pseudonym stands in its place.
 
-Reservations and acts stay, and are counted as before. Nothing keeps who the pseudonym was.
+Reservations and acts stay, and are counted as before. Nothing keeps who the pseudonym was; of the login a digest stays,
+for it is never given to a second person.
 """
 
 import json
@@ -17,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from vclab.model.catalog import Thing
 from vclab.model.errors import NotFound, Refused
-from vclab.store import access, locks, removals
+from vclab.store import access, locks, people, removals
 from vclab.store.column_types import utc
 from vclab.store.models import Base, Event, Intent, ProviderAccount, Reservation, User
 from vclab.store.removal_tables import Kept
@@ -61,7 +62,8 @@ THINGS = frozenset(
         *("revisions.module", "revisions.module_data", "revisions.parent_image", "revisions.reservation"),
         *("revisions.sha256", "spares.computer", "spares.endpoint", "spares.evicted_for", "spares.host"),
         *("spares.image", "spares.target", "tenures.computer", "tenures.holder", "tenures.image"),
-        *("device_codes.digest", "device_codes.user_code", "emergency_codes.digest", "local_passwords.hash"),
+        *("device_codes.digest", "device_codes.user_code", "emergency_codes.digest", "freed_logins.digest"),
+        *("local_passwords.hash",),
         *("pending_sign_ins.browser", "pending_sign_ins.digest", "pending_sign_ins.nonce", "pending_sign_ins.provider"),
         *("pending_sign_ins.then", "pending_sign_ins.verifier", "provider_accounts.refresh_ref", "tokens.digest"),
         *("tokens.id", "tokens.kind"),
@@ -128,6 +130,7 @@ def forget(session: Session, login: str, pseudonym: str, by: str, now: datetime)
         uid = _add_pseudonym(session, person, pseudonym, now)
         mine = sa.update(Reservation).where(Reservation.user == login)
         session.execute(mine.values(user=pseudonym, remote_addresses=[], handover=""))
+        people.free(session, login)
         session.execute(sa.delete(User).where(User.login == login))
         session.execute(sa.update(User).where(User.login == pseudonym).values(uid=uid))
         rename = partial(_renamed, names=_pattern((login, *person.names)), pseudonym=pseudonym)

@@ -28,6 +28,7 @@ from vclab.store.image_tables import Copy, CopyWaiter, DiskChild, Image, Reposit
 from vclab.store.people_tables import (
     DeviceCode,
     EmergencyCode,
+    FreedLogin,
     LocalPassword,
     PendingSignIn,
     ProviderAccount,
@@ -54,6 +55,7 @@ __all__ = [
     "FailedStep",
     "FeedState",
     "Fence",
+    "FreedLogin",
     "Grant",
     "Group",
     "GroupMember",

@@ -1,10 +1,12 @@
 """People as their identity providers know them: accounts, passwords, and the logins and uids that they get.
 
 A provider's account is named by (provider, subject), for a name or an address there may become another person's. Logins
-and uids are never given to a second person: ``users`` keeps the rows of those who were removed.
+and uids are never given to a second person: ``users`` keeps the rows of those who were removed, ``freed_logins`` the
+digests of logins whose people were forgotten.
 """
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +17,7 @@ from vclab.model import catalog as model
 from vclab.model import logins
 from vclab.model.errors import NotFound, Refused
 from vclab.model.people import Account, Claims
+from vclab.model.tokens import digest
 from vclab.store import catalog, models
 from vclab.store.column_types import utc
 from vclab.store.inserts import dialect_of
@@ -28,15 +31,24 @@ def lock(session: Session) -> None:
         session.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
 
 
-def signed_in(session: Session, claims: Claims, now: datetime, check_at: datetime, adopt: bool, make: bool) -> str:
+def signed_in(
+    session: Session,
+    claims: Claims,
+    now: datetime,
+    check_at: datetime,
+    adopt: bool,
+    make: bool,
+    promised: Collection[str] = (),
+) -> str:
     """Record that a provider has let somebody in. Returns their login; of a new person one is made.
 
     ``adopt``: an entry of that very login, which no provider and no password leads to yet, is theirs. ``make``: who is
-    not known yet becomes a user. Raises ``Refused`` for somebody who was removed or disabled, or may not be made.
+    not known yet becomes a user. ``promised``: logins that are somebody's though they may have no entry yet, so no new
+    person gets one. Raises ``Refused`` for somebody who was removed or disabled, or may not be made.
     """
     lock(session)
     known = _account(session, claims.provider, claims.subject)
-    login = known.user if known else _new_login(session, claims, adopt, make)
+    login = known.user if known else _new_login(session, claims, adopt, make, promised)
     confirm_access(session, login)
     session.merge(
         models.ProviderAccount(
@@ -57,7 +69,7 @@ def signed_in(session: Session, claims: Claims, now: datetime, check_at: datetim
     return login
 
 
-def _new_login(session: Session, claims: Claims, adopt: bool, make: bool) -> str:
+def _new_login(session: Session, claims: Claims, adopt: bool, make: bool, promised: Collection[str]) -> str:
     login = logins.login_of(claims.called)
     if adopt and _is_unclaimed(session, login):
         return login
@@ -66,14 +78,45 @@ def _new_login(session: Session, claims: Claims, adopt: bool, make: bool) -> str
             f"{claims.called} is not a user of this lab",
             "ask an operator to add you, with this account at the provider",
         )
-    taken = session.scalars(sa.select(models.User.login)).all()
     user = model.User(
-        logins.first_free(login, set(taken)),
+        logins.first_free(login, _taken(session, promised)),
         logins.free_uid(catalog.uids(session), claims.uid),
         claims.affiliation or claims.provider,
     )
     catalog.put_user(session, user)
     return user.login
+
+
+@dataclass(frozen=True)
+class _Taken:
+    """Logins that nobody gets, and the digests of more."""
+
+    logins: frozenset[str]
+    digests: frozenset[str]
+
+    def __contains__(self, login: object) -> bool:
+        return login in self.logins or digest(str(login)) in self.digests
+
+
+def _taken(session: Session, promised: Collection[str]) -> _Taken:
+    """Who is forgotten meanwhile has an entry, or else a digest: they are looked for in this order."""
+    known = session.scalars(sa.select(models.User.login)).all()
+    return _Taken(frozenset((*known, *promised)), frozenset(session.scalars(sa.select(models.FreedLogin.digest))))
+
+
+def free(session: Session, login: str) -> None:
+    """Somebody is forgotten: all that stays of their login is that nobody else gets it."""
+    session.merge(models.FreedLogin(digest=digest(login)))
+    session.flush()
+
+
+def confirm_not_freed(session: Session, login: str) -> None:
+    """Raises ``Refused`` for a login of somebody who was forgotten."""
+    if session.get(models.FreedLogin, digest(login)) is not None:
+        raise Refused(
+            f"{login} was somebody's who was forgotten, and a login is never given to a second person",
+            "choose another one",
+        )
 
 
 def _is_unclaimed(session: Session, login: str) -> bool:

@@ -58,6 +58,18 @@ class Token(Base):
     why_ended: Mapped[str] = mapped_column(default="")
 
 
+class FreedLogin(Base):
+    """A login that somebody had who was forgotten, so that nobody else gets it: its SHA-256.
+
+    Neither when nor in which order: removals tell that of pseudonyms.
+    """
+
+    __tablename__ = "freed_logins"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    digest: Mapped[str] = mapped_column(primary_key=True)
+
+
 class DeviceCode(Base):
     """A program that waits for somebody to say in a browser that it may have a token."""
 

@@ -31,10 +31,13 @@ _USES = {
 
 
 def disable(session: Session, thing: Thing, name: str, why: str, now: datetime) -> None:
-    """From now on nothing new uses it. Again: only the reason changes. Raises ``NotFound``."""
+    """From now on nothing new uses it; a person's tokens end for good. Again: only the reason changes. Raises
+    ``NotFound``."""
     row = _row(session, thing, name)
     row.disabled_at, row.disabled_why = row.disabled_at or utc(now), why
     session.flush()
+    if thing is Thing.USER:
+        tokens.end_all(session, "the person was disabled", now, user=name)
 
 
 def enable(session: Session, thing: Thing, name: str) -> None:

@@ -111,6 +111,7 @@ TABLES: Mapping[str, Rights] = {
     "local_passwords": Rights(
         worker="read(user, changed_at) change(user) delete", api=ALL, reader="read(user, changed_at)"
     ),
+    "freed_logins": Rights(worker="read add", api="read", reader=""),
     "device_codes": Rights(
         worker="read change(name, scopes, address, user, provider, subject) delete", api=ALL, reader=""
     ),

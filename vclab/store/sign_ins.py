@@ -148,6 +148,7 @@ class Pauses:
     free: int
     longest: timedelta = timedelta(minutes=15)
     forgotten: timedelta = timedelta(hours=1)  #: after so long without another one
+    forgiven: timedelta | None = None  #: one of them after each time so long: many people are counted together
 
 
 def attempt(session: Session, key: str, pauses: Pauses, now: datetime) -> float:
@@ -162,17 +163,33 @@ def attempt(session: Session, key: str, pauses: Pauses, now: datetime) -> float:
     row = session.get_one(models.SignInAttempts, key, with_for_update=True)
     if row.next_at > now:
         return (row.next_at - now).total_seconds()
+    since = _forgive(row, pauses.forgiven, now) if pauses.forgiven else now
     row.failures += 1
     over = row.failures - pauses.free
     pause = min(timedelta(seconds=2.0 ** min(over, 20)), pauses.longest) if over >= 0 else timedelta(0)
-    row.at, row.next_at = utc(now), utc(now + pause)
+    row.at, row.next_at = utc(since), utc(now + pause)
     session.flush()
     return 0.0
 
 
+def _forgive(row: models.SignInAttempts, each: timedelta, now: datetime) -> datetime:
+    """Count one less for each time so long. Returns from when on the next time counts."""
+    times = (now - row.at) // each
+    row.failures = max(0, row.failures - times)
+    return row.at + times * each if row.failures else now
+
+
 def succeeded(session: Session, key: str) -> None:
-    """It was no attempt in vain, and those before are forgiven."""
+    """It was no attempt in vain, and those before are forgiven: of one account, to which somebody has proved theirs."""
     session.execute(sa.delete(models.SignInAttempts).where(models.SignInAttempts.key == key))
+
+
+def not_in_vain(session: Session, key: str, now: datetime) -> None:
+    """It was no attempt in vain, but those before count on: of many people, of whom one proves nothing for others."""
+    row = session.get(models.SignInAttempts, key, with_for_update=True)
+    if row is not None:
+        row.failures, row.next_at = max(0, row.failures - 1), utc(min(now, row.next_at))
+        session.flush()
 
 
 # --- the emergency administrator --------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """Tokens and browsers' sessions. Of the secret only the SHA-256 is kept; what is looked up here is a digest."""
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -98,13 +98,19 @@ def end(session: Session, id: str, why: str, now: datetime) -> None:
 
 
 def end_all(session: Session, why: str, now: datetime, user: str, provider: str = "", subject: str = "") -> None:
-    """All of a person; only those made by signing in at a provider, with an account there, if these are given."""
-    chosen = [models.Token.user == user]
-    if provider:
-        chosen.append(models.Token.provider == provider)
-    if subject:
-        chosen.append(models.Token.subject == subject)
-    _end(session, sa.and_(*chosen), why, now)
+    """All of a person; only those made by signing in at a provider, with an account there, if these are given.
+
+    Those too that programs would fetch with a code that was let in before: codes first, for a program that fetches its
+    token at this moment holds its code, and what it got is ended then.
+    """
+    given = {"user": user, "provider": provider, "subject": subject}
+    session.execute(sa.delete(models.DeviceCode).where(*_are(models.DeviceCode, given)))
+    _end(session, sa.and_(*_are(models.Token, given)), why, now)
+
+
+def _are(table: type[models.DeviceCode | models.Token], given: Mapping[str, str]) -> list[sa.ColumnElement[bool]]:
+    """What is given is so."""
+    return [getattr(table, name) == value for name, value in given.items() if value]
 
 
 def _end(session: Session, which: sa.ColumnElement[bool], why: str, now: datetime) -> None:

@@ -113,8 +113,10 @@ class Provider:
         hold, and ``Unreachable`` when it says nothing.
         """
         status, answer = await self._token({"grant_type": "refresh_token", "refresh_token": refresh_token})
-        if status != 200:
+        if status != 200 and answer.get("error") == "invalid_grant":
             raise NotThere(f"{self.name} does not confirm this account any more ({_word(answer)})")
+        if status != 200:  # it speaks of us, not of that person: a wrong secret, a limit
+            raise self._unreachable(f"it answers with the status {status} ({_word(answer)})")
         fresh = str(answer.get("refresh_token") or refresh_token)
         if not answer.get("id_token"):  # a provider need not send one (OpenID Connect Core, 12.2)
             return Said(Claims(self.name, subject, ""), fresh)

@@ -120,6 +120,7 @@ class Pages:
     async def to_provider(self, request: Request, provider: str, then: str = "") -> Response:
         """Send a browser to a provider."""
         asked = providers_of(self._backend, request).get(provider)
+        await sign_in.begin_at_provider(self._backend, address_of(request))
         state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
         url = await asked.sign_in_url(_callback(request, provider), state, nonce, verifier)
         browser, now = cookies.read(request, cookies.BROWSER) or secrets.token_urlsafe(32), datetime.now(UTC)

@@ -818,6 +818,12 @@ def _people() -> None:
         sa.ForeignKeyConstraint(["user"], ["users.login"], name="fk_local_passwords_user_users"),
     )
     op.create_table(
+        "freed_logins",
+        sa.Column("digest", sa.String, nullable=False),
+        sa.PrimaryKeyConstraint("digest", name="pk_freed_logins"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "tokens",
         sa.Column("id", sa.String, nullable=False),
         sa.Column("digest", sa.String, nullable=False),

@@ -14,6 +14,7 @@ from tests.client.scripted import Answer, Asked, scripted
 from vclab.cli import ssh
 from vclab.cli.app import run as run_command
 from vclab.cli.asking import typed_secret
+from vclab.cli.config_ssh import stanza
 from vclab.cli.transfers import Progress
 from vclab.client.contexts import Chosen, Context, Contexts
 from vclab.client.http import Http
@@ -21,7 +22,7 @@ from vclab.contract import reservations
 from vclab.contract.people import me
 from vclab.contract.reservations import Named
 from vclab.contract.use_case import Nothing
-from vclab.model.errors import Failed
+from vclab.model.errors import Failed, Refused
 
 TOKEN = "vct_" + "a1B2" * 8
 KEY = "ssh-ed25519 AAAA"
@@ -61,6 +62,25 @@ async def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
 
 async def _run(*words: str) -> int:
     return await asyncio.to_thread(run_command, list(words))
+
+
+async def test_a_login_adds_no_line_to_the_configuration_of_openssh(server: Hostile, tmp_path: Path) -> None:
+    file = tmp_path / "config"
+    server.me["login"] = f'alice\nMatch exec "touch {tmp_path}/ran"'
+    assert await _run("config-ssh", "--file", str(file)) == 1
+    assert not file.exists() and not (tmp_path / ".config/vclab/ssh_config").exists()
+    server.me["login"] = "alice"
+    assert await _run("config-ssh", "--file", str(file)) == 0
+
+
+def test_no_value_of_the_stanza_has_a_line_of_its_own() -> None:
+    with pytest.raises(Failed, match="no login name"):
+        stanza('alice\nMatch exec "id"', "/usr/bin/vclab", None)
+    with pytest.raises(Refused, match="can't have"):
+        stanza("alice", "/usr/bin/vclab\n", None)
+    chosen = Chosen("campus", Context(url="https://lab", identity_file="k\rey"), TOKEN)
+    with pytest.raises(Refused, match="can't name"):
+        stanza("alice", "/usr/bin/vclab", chosen)
 
 
 async def test_an_id_leads_to_no_other_file(server: Hostile, tmp_path: Path) -> None:

@@ -262,8 +262,11 @@ do not count; a removed one loses them for good.
 **The first roles** come from outside the store. Whoever the setting `operators` names is operator and administrator
 over everything; whoever can write where the secrets are (root) is administrator. No grant adds to these or takes them
 away, so nobody locks themselves out. Name one or two people there, and grant the rest. Nobody else gives a role to
-themselves: neither by a grant, nor by joining a group, nor by filling a group over which they have a role. What an
-administrator does with grants is in `vclab audit`, as each act is.
+themselves: neither by a grant, nor by joining a group, nor by filling a group over which they have a role. The role
+operator, with which one connects to other people's computers, is given only by whoever has it over the same things, or
+has their roles from outside the store: by a grant, and by a group to which it is granted. Every other role an
+administrator can give to anybody, so also to an entry that they have made themselves: what they do with grants is in
+`vclab audit`, as each act is.
 
 ## A school
 

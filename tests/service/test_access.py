@@ -210,13 +210,37 @@ async def test_an_administrator_is_no_owner_and_does_not_become_one_silently(lab
     with pytest.raises(Forbidden, match="bob has a role over class-5b"):
         await bob.call(groups.join, Members(name="class-5b", people=("alice",)))
     await bob.call(groups.add, groups.Add(name="staff", kind=PEOPLE))
-    await bob.call(grants.add, grants.Add(role=Role.OPERATOR, group="staff", everything=True))
+    await bob.call(grants.add, grants.Add(role=Role.HELP_DESK, group="staff", everything=True))
     with pytest.raises(Forbidden, match="bob can't put themselves into a group"):
         await bob.call(groups.join, Members(name="staff", people=("carol", "bob")))
     await bob.call(groups.join, Members(name="staff", people=("carol",)))
     assert (await explained(lab, "carol", "end", alices)).allowed
     assert not (await explained(lab, "bob", "end", alices)).allowed
     assert {each.verb for each in lab.intents() if each.actor == "bob"} >= {"grants.add", "groups.add", "groups.join"}
+
+
+async def test_an_administrator_does_not_become_an_operator_by_an_entry_of_their_own_making(lab: Lab) -> None:
+    """Nor makes it one by a group, nor reaches further than the role that they have."""
+    await give(lab, Role.ADMINISTRATOR, "bob")
+    await group(lab, "operators", PEOPLE)
+    await group(lab, "class-5b", PEOPLE, people=("alice",))
+    await group(lab, "class-6a", PEOPLE)
+    olga, bob = lab.make_client("olga"), lab.make_client("bob")
+    await olga.call(grants.add, grants.Add(role=Role.OPERATOR, group="operators", everything=True))
+    await bob.call(users.add, users.Add(name="sock"))
+    for over in ({"everything": True}, {"on": "class-5b"}):
+        with pytest.raises(Forbidden, match="bob has not the role operator over"):
+            await bob.call(grants.add, grants.Add(role=Role.OPERATOR, person="sock", **over))
+    with pytest.raises(Forbidden, match="bob has not the role operator over everything"):
+        await bob.call(groups.join, Members(name="operators", people=("sock",)))
+    assert not (await explained(lab, "sock", "connect", lab.reserved("alice").id)).allowed
+    await give(lab, Role.OPERATOR, "bob", "class-5b")
+    await bob.call(grants.add, grants.Add(role=Role.OPERATOR, person="carol", on="class-5b"))
+    for over in ({"everything": True}, {"on": "class-6a"}):
+        with pytest.raises(Forbidden, match="bob has not the role operator over"):
+            await bob.call(grants.add, grants.Add(role=Role.OPERATOR, person="carol", **over))
+    await give(lab, Role.OPERATOR, "bob")
+    await bob.call(groups.join, Members(name="operators", people=("carol",)))
 
 
 async def test_an_administrator_does_not_become_an_operator_by_a_password(lab: Lab) -> None:

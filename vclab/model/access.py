@@ -285,6 +285,10 @@ class Rights:
         """How far the permission reaches."""
         return reach(self.person, self.grants, permission)
 
+    def has(self, role: Role, on: str) -> bool:
+        """Whether a grant gives them the role over this group, or over everything; ``on`` empty: over everything."""
+        return any(grant.role is role and grant.on in ("", on) for grant in self.grants)
+
     def roles_over(self, resource: Resource) -> frozenset[Role]:
         """What they are to a thing."""
         over = (grant.role for grant in self.grants if not grant.on or grant.on in resource.groups)

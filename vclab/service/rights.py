@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from vclab.model.access import Permission, Person, Rights, Role
+from vclab.model.access import Grant, Permission, Person, Rights, Role
+from vclab.model.errors import Forbidden
 from vclab.service.actor import Actor, standing
 from vclab.settings import Settings
 from vclab.store import access
@@ -22,6 +23,15 @@ def rights_of_user(session: Session, settings: Settings, login: str, known: bool
     """The rights that somebody else has when they call. ``known``: they have an entry among the users."""
     given = standing(login, frozenset({Role.OPERATOR} if login in settings.operators else ()))
     return Rights(Person(login, known), (*given, *access.grants_of(session, login)))
+
+
+def confirm_gives(session: Session, actor: Actor, given: Grant) -> None:
+    """An operator connects to other people's computers, which an administrator by a grant may not: so they give that
+    role to nobody, for that could be an entry of their own making. Raises ``Forbidden`` unless the actor has the role
+    over the same things, or their roles come from outside of the store."""
+    if given.role is Role.OPERATOR and not actor.standing and not rights_of(session, actor).has(given.role, given.on):
+        why = f"{actor.login} has not the role {given.role} over {given.on or 'everything'}, and can't give it"
+        raise Forbidden(why, "somebody who has it can, or whom the setting `operators` names")
 
 
 @dataclass(frozen=True)

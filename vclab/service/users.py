@@ -167,7 +167,7 @@ async def _confirm_may_become(call: Call, login: str) -> None:
 
     theirs, mine = await call.backend.read(ask)
     for grant in theirs.grants if not call.actor.standing else ():
-        if grant.role in _POWERFUL and not any(o.role is grant.role and o.on in ("", grant.on) for o in mine.grants):
+        if grant.role in _POWERFUL and not mine.has(grant.role, grant.on):
             raise Forbidden(f"{call.actor.login} has not the role of {login}: {grant.text()}", "another one can do it")
 
 

@@ -77,9 +77,7 @@ class Import(Named):
 class Export(Named):
     """A revision becomes a file; None: the one in production."""
 
-    file: str = (
-        ""  #: a new path where the service runs, named by who keeps the whole lab; empty: it is made to be fetched
-    )
+    file: str = ""  #: a new path where the service runs, of who keeps the whole lab; empty: it is made to be fetched
     revision: int | None = None
     format: str = "qcow2"
 

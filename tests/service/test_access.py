@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
+from sqlalchemy.orm import Session
 
 from tests.service.conftest import Lab
 from tests.service.test_acts import ready
-from vclab.contract import access, acts, grants, groups, hosts, reservations, users
+from vclab.contract import access, acts, computers, endpoints, grants, groups, hosts, reservations, users
 from vclab.contract.access import Explain, Explained
 from vclab.contract.acts import Connect, Extend
 from vclab.contract.grants import Numbered
@@ -17,11 +18,12 @@ from vclab.contract.reservations import Which
 from vclab.contract.retiring import Disable, Named
 from vclab.contract.use_case import Nothing, Paged, UseCase
 from vclab.model.access import GroupKind, Permission, Role
-from vclab.model.catalog import User
+from vclab.model.catalog import Endpoint, User
 from vclab.model.errors import Forbidden, Invalid, NotFound, Refused
+from vclab.model.power import PowerAddress
 from vclab.service.actor import Actor, Authentication
 from vclab.service.use_case import perform
-from vclab.store import catalog
+from vclab.store import catalog, power
 
 PEOPLE, IMAGES = GroupKind.PEOPLE, GroupKind.IMAGES
 Asked = tuple[UseCase[Any, Any], Any]
@@ -186,6 +188,47 @@ async def test_a_call_without_roles_beyond_a_users_has_none(lab: Lab) -> None:
     for who in (limited, Actor("olga", frozenset({Role.USER, Role.OPERATOR}), Authentication.ACCOUNT, beyond=False)):
         with pytest.raises(Forbidden):
             await perform(hosts.wake, lab.backend, who, hosts.Named(name="esx1"))
+
+
+def _fill_rooms(session: Session) -> None:
+    """Two rooms with a computer each, which its BMC switches."""
+    for number, room in enumerate(("room-12", "room-13"), 1):
+        catalog.put_endpoint(session, Endpoint(room, "standalone", f"https://{room}.test", "vclab", room, "ab" * 32))
+        catalog.put_lab_computer(session, f"pc0{number}", endpoint=room, address=f"10.9.0.{number}")
+        power.set_address(session, f"pc0{number}", PowerAddress(f"ipmi://vclab@10.8.0.{number}", f"power/{number}"))
+
+
+async def test_how_one_logs_in_somewhere_is_shown_to_who_cares_for_it(lab: Lab) -> None:
+    """Whoever is known to the lab would else learn where its vCenters and BMCs are, and who has an account there."""
+    lab.store.run(_fill_rooms)
+    await group(lab, "ours", GroupKind.COMPUTERS, endpoints=("room-12",))
+    await group(lab, "mine", GroupKind.COMPUTERS, computers=("pc02",))
+    everywhere = {"lab-vcenter", "room-12", "room-13"}
+
+    async def shown(login: str) -> tuple[set[str], set[str]]:
+        """The endpoints and the computers of which it is shown, in the lists and one by one."""
+        client = lab.make_client(login)
+        rooms = await client.call(endpoints.listing, Nothing())
+        machines = await client.call(computers.listing, computers.Which())
+        assert {each.name for each in rooms} == everywhere and {"pc01", "pc02"} <= {each.name for each in machines}
+        for room in rooms:
+            assert await client.call(endpoints.show, Named(name=room.name)) == room
+            assert len({room.url is None, room.username is None, room.password_ref is None}) == 1
+        for machine in machines:
+            assert (await client.call(computers.show, Named(name=machine.name))).power == machine.power
+        return {each.name for each in rooms if each.url}, {each.name for each in machines if each.power}
+
+    assert await shown("alice") == (set(), set())
+    assert await shown("olga") == (everywhere, {"pc01", "pc02"})
+    await give(lab, Role.HELP_DESK, "bob")
+    await give(lab, Role.USER, "bob", "ours")
+    assert await shown("bob") == (set(), set())
+    await give(lab, Role.ADMINISTRATOR, "bob", "ours")
+    assert await shown("bob") == ({"room-12"}, {"pc01"})
+    await give(lab, Role.OPERATOR, "bob", "mine")
+    assert await shown("bob") == ({"room-12"}, {"pc01", "pc02"})
+    await give(lab, Role.OPERATOR, "carol")
+    assert await shown("carol") == (everywhere, {"pc01", "pc02"})
 
 
 # --- administrators -------------------------------------------------------------------------------------------------

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from vclab.model.access import Grant, Permission, Person, Rights, Role
+from vclab.model.access import Grant, Permission, Person, ResourceKind, Rights, Role
+from vclab.model.catalog import Computer, ComputerKind
 from vclab.model.errors import Forbidden
 from vclab.service.actor import Actor, standing
 from vclab.settings import Settings
@@ -53,4 +54,33 @@ def hearing(session: Session, actor: Actor) -> Hearing:
     """The actor's, at this moment."""
     rights = rights_of(session, actor)
     sees, keeps = rights.reach(Permission.SEE), rights.reach(Permission.KEEP)
-    return Hearing(actor.login, sees.everything, keeps.everything, access.people_in(session, sees.groups))
+    people = access.named_in(session, ResourceKind.USER, sees.groups)
+    return Hearing(actor.login, sees.everything, keeps.everything, people)
+
+
+@dataclass(frozen=True)
+class Care:
+    """Which endpoints and computers an actor keeps or maintains: only they see where and as whom one logs in there."""
+
+    everything: bool
+    endpoints: frozenset[str]
+    computers: frozenset[str]
+
+    def of_endpoint(self, name: str) -> bool:
+        """Whether of this one."""
+        return self.everything or name in self.endpoints
+
+    def of_computer(self, computer: Computer) -> bool:
+        """Whether of this one; a lab machine is also in the groups of its endpoint."""
+        by_endpoint = computer.kind is ComputerKind.LAB and computer.pool in self.endpoints
+        return self.everything or by_endpoint or computer.name in self.computers
+
+
+def care(session: Session, actor: Actor) -> Care:
+    """The actor's, at this moment."""
+    rights = rights_of(session, actor)
+    reaches = [rights.reach(each) for each in (Permission.KEEP, Permission.MAINTAIN)]
+    groups = frozenset[str]().union(*(each.groups for each in reaches))
+    kinds = ResourceKind.ENDPOINT, ResourceKind.COMPUTER
+    endpoints, computers = (access.named_in(session, kind, groups) for kind in kinds)
+    return Care(any(each.everything for each in reaches), endpoints, computers)

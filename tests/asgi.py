@@ -68,6 +68,8 @@ class _Exchange(httpx.AsyncByteStream):
         """The answer, as soon as it begins. Raises ``httpx.TransportError``, and whatever reading the body raises."""
         try:
             head = await self._next()
+            if self._wrong is not None:
+                raise self._wrong
         except BaseException:
             await self.aclose()
             raise

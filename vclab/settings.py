@@ -158,7 +158,7 @@ class ApiLimitSettings(Section):
 
     body: int = Field(1 << 20, ge=1024, le=1 << 30)  #: bytes of a request's body
     head_seconds: Wait = 10  #: until all headers of a request have come
-    body_seconds: Wait = 30  #: until all of its body has
+    body_seconds: Wait = 30  #: for each MiB of its body
     answer_seconds: Wait = 30  #: until a part of the answer is taken
     connections: int = Field(2000, ge=1, le=1_000_000)  #: open at one time
     requests: int = Field(500, ge=1, le=100_000)  #: answered at one time

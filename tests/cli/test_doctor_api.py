@@ -3,7 +3,7 @@
 import json
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -22,7 +22,7 @@ Look = Callable[[str, str], Document]
 
 
 @contextmanager
-def answering(documents: dict[str, Document], certificates: Path | None = None) -> Iterator[str]:
+def answering(documents: Mapping[str, object], certificates: Path | None = None) -> Iterator[str]:
     """A server's URL that says these, by its paths; by TLS with ``cert.pem`` and ``key.pem`` of the folder."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -75,6 +75,8 @@ def test_a_server_that_answers(look: Look) -> None:
         assert not found["ok"] and "does not reach Temporal" in found["found"]
     with answering({}) as url:
         assert look("API", f'api.url = "{url}"')["found"].endswith("with the status 404")
+    with answering({READY: "a proxy's page"}) as url:
+        assert look("API", f'api.url = "{url}"')["found"] == f"what answers at {url} is not vclab-api"
 
 
 def test_passwords_do_not_go_over_the_network_in_plain_text(look: Look) -> None:
@@ -91,7 +93,11 @@ def test_the_servers_certificate(look: Look, tmp_path: Path) -> None:
         assert found["ok"] and f"vclab login {url} --ca FILE" in found["found"], found
         Authority.of(tmp_path, "other")
         other = lines.replace("cert.pem", "other.pem").replace("key.pem", "other.key")
-        assert look("API", other)["found"] == f"{url} shows another certificate than `api.tls_cert`"
+        found = look("API", other)
+        assert found["found"] == f"{url} shows another certificate than `api.tls_cert`"
+        assert found["todo"] == "restart vclab-api"
+    found = look("API", lines)
+    assert f"{url} does not answer" in found["found"] and "systemctl start vclab-api" in found["todo"]
 
 
 def test_a_certificate_that_ends_soon(look: Look, tmp_path: Path) -> None:

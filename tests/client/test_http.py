@@ -259,11 +259,11 @@ async def test_nobody_there() -> None:
 @pytest.mark.parametrize(
     ("use_case", "name", "kind", "message"),
     [
-        (LOOK, "", NotFound, "'' names nothing"),
+        (LOOK, "", NotFound, "there is nothing called ''"),
         (OF_IMAGE, "", NotFound, "there is no image ''"),
         (OF_IMAGE, "\udcff", NotFound, r"there is no image '\\udcff'"),
         (ADD, "", Invalid, "name is empty"),
-        (ADD, "\udcff", Invalid, "name has a character that is none"),
+        (ADD, "\udcff", Invalid, "name is not valid Unicode"),
     ],
 )
 async def test_names_that_no_path_can_say(
@@ -274,7 +274,7 @@ async def test_names_that_no_path_can_say(
 
 
 @pytest.mark.parametrize(
-    ("tags", "size", "message"), [("\udcff", 0.0, "a character"), ("", float("nan"), "not finite")]
+    ("tags", "size", "message"), [("\udcff", 0.0, "not valid Unicode"), ("", float("nan"), "not finite")]
 )
 async def test_values_that_no_request_can_say(tags: str, size: float, message: str) -> None:
     for use_case in (POKE, LOOK) if tags else (POKE,):

@@ -237,7 +237,7 @@ def test_the_page_in_a_new_debian(machine: Root, vcenter: VcsimProcess) -> None:
     machine.shell(re.findall(r"^vclab doctor --replay\n.*?^    vclab store migrate$", update.script, re.M | re.S)[0])
 
 
-def test_every_command_of_the_page_is_run() -> None:
+def test_every_section_of_the_page_is_known() -> None:
     """Each block is of a section that is followed here, as far as it needs no network beyond the machine."""
     text = Path(__file__).read_text()
     starts = tuple(re.findall(r'(?:follow\(machine, |of\()"([^"]+)"', text))

@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests.service.conftest import Lab
+from vclab.client import feed as feed_client
 from vclab.model.catalog import User
 from vclab.model.errors import Unreachable
 from vclab.service import live
@@ -116,6 +117,7 @@ async def test_a_gap_is_told(lab: Lab) -> None:
 
 
 async def test_who_is_slow_is_cut_off_and_holds_no_memory(lab: Lab) -> None:
+    assert TooSlow.code in feed_client._AGAIN, "who reads again goes on"
     watcher = Watcher(lab.backend)
     async with watcher.subscribed(everything) as slow, watcher.subscribed(lambda each: each.kind == "host") as other:
         many = [Change(number, "computer", f"vm{number}", "") for number in range(10_000, 10_001 + live.WAITING)]

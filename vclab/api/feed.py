@@ -5,7 +5,7 @@
 | `start` | `{}` | from its id on all is told: read the lists now |
 | `reset` | `{"why"}` | as `start`, but something before it was lost: read them anew |
 | `change` | `{"kind", "thing", "owner"}` | the thing is another now: read it again |
-| `look` | the reservation, as `…/look` has it | of each one that is watched by `reservation=`; has no id |
+| `look` | as `GET /reservations/{reservation}/status` | of each one that is watched by `reservation=`; has no id |
 | `end` | `{"code", "detail", "hint"}` | the last one, and why |
 
 The id is the cursor. Who lost the connection goes on with `Last-Event-ID`, or `after=`, at this server or another one.
@@ -14,8 +14,8 @@ The id is the cursor. Who lost the connection goes on with `Last-Event-ID`, or `
 import asyncio
 import json
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Annotated, Any, Literal
@@ -106,6 +106,11 @@ def _cursor(said: str) -> int | None:
     return int(said)
 
 
+def _next_check() -> float:
+    """When it is asked again who listens, by the loop's clock. Never of all at one moment: news would wait for that."""
+    return asyncio.get_running_loop().time() + HEARTBEAT * random.uniform(0.5, 1.0)
+
+
 @dataclass
 class Stream:
     """What one listener gets."""
@@ -116,7 +121,7 @@ class Stream:
     filter: Filter
     watched: tuple[str, ...]
     after: int | None
-    due: float = field(default_factory=lambda: _next_check())
+    due: float = field(default_factory=_next_check)
 
     @property
     def pause(self) -> float:
@@ -134,11 +139,6 @@ class Stream:
     def told(self, changes: Iterable[Change]) -> bytes:
         """The changes as events."""
         return b"".join(_change(each) for each in changes if self.filter.fits(each) and may_hear(self.hears, each))
-
-
-def _next_check() -> float:
-    """When it is asked again who listens, by the loop's clock. Never of all at one moment: news would wait for that."""
-    return asyncio.get_running_loop().time() + HEARTBEAT * random.uniform(0.5, 1.0)
 
 
 class Streams:
@@ -182,7 +182,8 @@ class Streams:
             async for chunk in self._beginning(stream, mine):
                 yield chunk
             seen = [await stack.enter_async_context(self._looks.watched(id)) for id in stream.watched]
-            async for news in _merged(stream, mine, seen):
+            merged = await stack.enter_async_context(aclosing(_merged(stream, mine, seen)))
+            async for news in merged:
                 if news is True:
                     yield _end("busy", "this server stops", "connect again")
                     return
@@ -220,7 +221,7 @@ class Streams:
 
 async def _merged(
     stream: Stream, mine: Subscription, seen: list[Seen]
-) -> AsyncIterator[list[Change] | Look | Literal[True]]:
+) -> AsyncGenerator[list[Change] | Look | Literal[True], None]:
     """What comes first of the changes and of the looks; an empty list when it is time to ask who listens; true when the
     server stops, which waits for all that it answers."""
     running: dict[asyncio.Task[Any], Callable[[], Any]] = {}

@@ -134,7 +134,9 @@ async def _in_time(receive: Callable[[], Awaitable[Message]], deadline: float, s
             return await receive()
     except TimeoutError:
         close = {"Connection": "close"}
-        raise ApiError("too_slow", f"the body has not come within {seconds:g} s", "send it at once", close) from None
+        raise ApiError(
+            "too_slow", f"less than 1 MiB of the body has come within {seconds:g} s", "send it faster", close
+        ) from None
 
 
 def _too_large(most: int) -> ApiError:

@@ -5,6 +5,7 @@ import re
 import time
 from collections.abc import Callable
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vclab.api.problems import fault
@@ -44,6 +45,8 @@ class AccessLog:
 
         try:
             await self._app(scope, receive, told)
+        except ClientDisconnect:
+            pass  # nobody is there to be answered
         except Exception:
             answer = fault()
             if status:

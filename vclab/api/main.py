@@ -17,16 +17,17 @@ from vclab.model.errors import Unreachable, VclabError
 from vclab.process import harden
 from vclab.service.backend import Backend
 from vclab.settings import Settings
+from vclab.store.engine import CONNECTIONS
 
 log = logging.getLogger("vclab.api")
 
-THREADS = 32
-"""That ask the database, which has a connection for each: some wait for a writer, and reads go on meanwhile."""
+THREADS = sum(CONNECTIONS.values())
+"""For all that blocks: as many as the store has connections, so that reads go on while some wait for a writer."""
 
 
 async def run(settings: Settings) -> bool:
     """Serve until SIGTERM or SIGINT. False when it could not begin."""
-    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, "store"))
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, "work"))
     observe = metrics.observer(settings.api.metrics) if settings.api.metrics else nobody
     made = server(make_app(Backend(settings), observe=observe), settings.api)
     log.info("serving at %s", settings.api.listen)

@@ -21,6 +21,7 @@ from vclab.contract import acts, tokens
 from vclab.contract.progress import Told, nobody
 from vclab.contract.use_case import Content, Paged, Question, UseCase
 from vclab.model.errors import VclabError
+from vclab.model.typed import is_unicode
 from vclab.service.actor import Actor
 from vclab.service.backend import Backend
 from vclab.service.use_case import perform
@@ -224,18 +225,10 @@ def _check_sound(value: Any) -> None:
     elif isinstance(value, list):
         for each in value:
             _check_sound(each)
-    elif isinstance(value, str) and ("\0" in value or (not value.isascii() and not _is_unicode(value))):
+    elif isinstance(value, str) and ("\0" in value or (not value.isascii() and not is_unicode(value))):
         raise ApiError("invalid", "a text has a character that can't be stored", "leave U+0000 and surrogates out")
     elif isinstance(value, (int, float)) and not (math.isfinite(value) and abs(value) <= LARGEST):
         raise ApiError("invalid", "a number is too large")
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 # --- the answer ------------------------------------------------------------------------------------------------------

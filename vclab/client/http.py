@@ -24,7 +24,7 @@ from vclab.contract.progress import LINES, Told, nobody
 from vclab.contract.use_case import A, Content, Q, UseCase
 from vclab.model.access import ResourceKind
 from vclab.model.errors import Failed, Invalid, NotFound, Refused, Unreachable, VclabError
-from vclab.model.typed import quoted
+from vclab.model.typed import is_unicode, quoted
 
 # httpx imports its own command line, with all of rich, wherever click is installed: an eighth of a second.
 sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
@@ -223,7 +223,7 @@ class Http:
                 timeout=httpx.Timeout(request.seconds, connect=CONNECT),
             )
         except UnicodeEncodeError:
-            raise Invalid("a text has a character that is none", "type it again") from None
+            raise Invalid("a text is not valid Unicode", "type it again") from None
         except ValueError:  # of JSON
             raise Invalid("a number is not finite") from None
 
@@ -335,23 +335,16 @@ def _segment(use_case: UseCase[Any, Any], field: str, value: Any) -> str:
     """A part of a path, whatever is in it. What no path can say is the name of nothing: raises ``NotFound``, and
     ``Invalid`` where it is to be added."""
     text = str(value)
-    if not text or not _is_unicode(text):
+    if not text or not is_unicode(text):
         if use_case.route.method == "PUT":
-            raise Invalid(f"{field} {'has a character that is none' if text else 'is empty'}")
+            raise Invalid(f"{field} is {'not valid Unicode' if text else 'empty'}")
         kind = use_case.rule.over
         raise NotFound(
-            f"{quoted(text)} names nothing" if kind is ResourceKind.LAB else f"there is no {kind} {quoted(text)}"
+            f"there is nothing called {quoted(text)}"
+            if kind is ResourceKind.LAB
+            else f"there is no {kind} {quoted(text)}"
         )
     return text.replace(".", "%2E") if text in (".", "..") else quote(text, safe="")
-
-
-def _is_unicode(text: str) -> bool:
-    """Not so is what a terminal has given that is no UTF-8."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _words(value: Any) -> Any:

@@ -63,9 +63,9 @@ Replay = Annotated[
 def doctor(context: typer.Context, replay: Replay = False, json: Json = False) -> None:
     """Check the whole set-up, and say what to do.
 
-    Checks settings, versions, database, secrets, the management key, Temporal, workers, endpoints with their
-    certificates, logins, hosts and images, and the clocks. Nothing is changed. Run it as root or as the worker's
-    account, who can read the secrets. Exit code 1 when a check fails.
+    Checks settings, versions, database, secrets, the management key, Temporal, workers, the API, identity providers,
+    endpoints with their certificates, logins, hosts and images, and the clocks. Nothing is changed. Run it as root or
+    as the worker's account, who can read the secrets. Exit code 1 when a check fails.
 
     With --replay, the histories of all running reservations, loads and removals are replayed against the workflow
     code that is installed here. Do that with a new version before you start its worker: with it, the workflows that

@@ -46,27 +46,35 @@ def _ask_api(finding: Finding, settings: "ApiSettings") -> None:
 
     from vclab.client.certificates import trusting
 
-    context, warning, wrong = _trusted(settings)
-    if wrong:
-        finding.tell(False, f"{settings.url} shows {wrong}", "renew it, and restart vclab-api")
-        return
-    url = f"{settings.url}/api/v1/health/ready"
     try:
-        answer = httpx.get(url, timeout=SECONDS, verify=trusting(context))
-    except httpx.HTTPError as error:
+        context, warning, wrong, todo = _trusted(settings)
+        if wrong:
+            finding.tell(False, f"{settings.url} shows {wrong}", todo)
+            return
+        answer = httpx.get(f"{settings.url}/api/v1/health/ready", timeout=SECONDS, verify=trusting(context))
+    except (httpx.HTTPError, Unreachable) as error:
         finding.tell(
             False, f"{settings.url} does not answer: {error}", "systemctl start vclab-api, or correct `api.url`"
         )
         return
-    if answer.status_code == 200 and answer.json().get("status") == "ready":
-        away = "; it does not reach Temporal, so acts can't be done" * (answer.json().get("temporal") != "ok")
+    try:
+        said = answer.json()
+    except ValueError:
+        said = None
+    if not isinstance(said, dict):
+        finding.tell(False, f"what answers at {settings.url} is not vclab-api", "correct `api.url`, or the proxy there")
+    elif answer.status_code == 200 and said.get("status") == "ready":
+        away = "; it does not reach Temporal, so acts can't be done" * (said.get("temporal") != "ok")
         finding.tell(not away, f"{settings.url} answers{away}{warning}", "see its log" if away else "")
     else:
         finding.tell(False, f"{settings.url} answers with the status {answer.status_code}", "see the log of vclab-api")
 
 
-def _trusted(settings: "ApiSettings") -> "tuple[Context, str, str]":
-    """By what to trust the server; what its users have to know; and what is wrong with its certificate."""
+def _trusted(settings: "ApiSettings") -> "tuple[Context, str, str, str]":
+    """By what to trust the server; what its users have to know; what is wrong with its certificate, and what to do.
+
+    Raises ``Unreachable``, ``OSError``.
+    """
     from cryptography import x509
 
     from vclab.client.certificates import fingerprint_of, is_trusted, shown_by
@@ -74,17 +82,17 @@ def _trusted(settings: "ApiSettings") -> "tuple[Context, str, str]":
 
     context = Context(url=settings.url)
     if not settings.url.startswith("https:"):
-        return context, "", ""
+        return context, "", "", ""
     shown = shown_by(settings.url)
     ends = x509.load_pem_x509_certificate(shown.pem.encode()).not_valid_after_utc
     if ends - datetime.now(UTC) < SOON:
-        return context, "", f"a certificate that ends on {ends:%Y-%m-%d}"
+        return context, "", f"a certificate that ends on {ends:%Y-%m-%d}", "renew it, and restart vclab-api"
     if is_trusted(settings.url, context):
-        return context, "", ""
+        return context, "", "", ""
     if settings.tls_cert is not None and shown.fingerprint != fingerprint_of(_first(settings.tls_cert)):
-        return context, "", "another certificate than `api.tls_cert`"
+        return context, "", "another certificate than `api.tls_cert`", "restart vclab-api"
     said = f"; no authority that this system knows has signed its certificate: people need `vclab login {settings.url}"
-    return context.model_copy(update={"certificate": shown.pem}), f"{said} --ca FILE` or its fingerprint", ""
+    return context.model_copy(update={"certificate": shown.pem}), f"{said} --ca FILE` or its fingerprint", "", ""
 
 
 def _first(file: Path) -> str:
@@ -103,7 +111,8 @@ async def _provider(name: str, settings: "ProviderSettings", skew: float) -> Che
         except Unreachable as error:
             finding.tell(False, error.message, f"correct `sign_in.providers.{name}` in the settings, or have it answer")
         except ssl.SSLError as error:
-            finding.tell(False, f"{settings.ca_file} is no authority's certificate: {error.reason}")
+            todo = f"correct `sign_in.providers.{name}.ca_file` in the settings"
+            finding.tell(False, f"{settings.ca_file} is no authority's certificate: {error.reason}", todo)
         else:
             finding.tell(True, f"{settings.issuer} answers, and signs as the settings allow")
     return finding.check

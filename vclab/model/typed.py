@@ -23,6 +23,15 @@ def near(name: str, known: Iterable[str]) -> str:
     return f" (did you mean {', '.join(others)}{' or ' * bool(others)}{last}?)" if found else ""
 
 
+def is_unicode(text: str) -> bool:
+    """Not so is what a terminal has given that is no UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def quoted(typed: str) -> str:
     """What somebody typed, safe and short enough for a message."""
     return repr(typed if len(typed) <= 60 else typed[:57] + "…")

@@ -30,6 +30,8 @@ Wants = Callable[[Change], bool]
 class TooSlow(VclabError):
     """A subscriber did not take what came, and gets no more."""
 
+    code = "too_slow"
+
 
 @dataclass(frozen=True)
 class Start:

@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
+from sqlalchemy.orm import Session
 
 from tests.service.conftest import Lab
 from tests.service.test_acts import ready
-from vclab.contract import access, acts, grants, groups, hosts, reservations, users
+from vclab.contract import access, acts, computers, endpoints, grants, groups, hosts, reservations, users
 from vclab.contract.access import Explain, Explained
 from vclab.contract.acts import Connect, Extend
 from vclab.contract.grants import Numbered
@@ -17,11 +18,12 @@ from vclab.contract.reservations import Which
 from vclab.contract.retiring import Disable, Named
 from vclab.contract.use_case import Nothing, Paged, UseCase
 from vclab.model.access import GroupKind, Permission, Role
-from vclab.model.catalog import User
+from vclab.model.catalog import Endpoint, User
 from vclab.model.errors import Forbidden, Invalid, NotFound, Refused
+from vclab.model.power import PowerAddress
 from vclab.service.actor import Actor, Authentication
 from vclab.service.use_case import perform
-from vclab.store import catalog
+from vclab.store import catalog, power
 
 PEOPLE, IMAGES = GroupKind.PEOPLE, GroupKind.IMAGES
 Asked = tuple[UseCase[Any, Any], Any]
@@ -188,6 +190,47 @@ async def test_a_call_without_roles_beyond_a_users_has_none(lab: Lab) -> None:
             await perform(hosts.wake, lab.backend, who, hosts.Named(name="esx1"))
 
 
+def _fill_rooms(session: Session) -> None:
+    """Two rooms with a computer each, which its BMC switches."""
+    for number, room in enumerate(("room-12", "room-13"), 1):
+        catalog.put_endpoint(session, Endpoint(room, "standalone", f"https://{room}.test", "vclab", room, "ab" * 32))
+        catalog.put_lab_computer(session, f"pc0{number}", endpoint=room, address=f"10.9.0.{number}")
+        power.set_address(session, f"pc0{number}", PowerAddress(f"ipmi://vclab@10.8.0.{number}", f"power/{number}"))
+
+
+async def test_how_one_logs_in_somewhere_is_shown_to_who_cares_for_it(lab: Lab) -> None:
+    """Whoever is known to the lab would else learn where its vCenters and BMCs are, and who has an account there."""
+    lab.store.run(_fill_rooms)
+    await group(lab, "ours", GroupKind.COMPUTERS, endpoints=("room-12",))
+    await group(lab, "mine", GroupKind.COMPUTERS, computers=("pc02",))
+    everywhere = {"lab-vcenter", "room-12", "room-13"}
+
+    async def shown(login: str) -> tuple[set[str], set[str]]:
+        """The endpoints and the computers of which it is shown, in the lists and one by one."""
+        client = lab.make_client(login)
+        rooms = await client.call(endpoints.listing, Nothing())
+        machines = await client.call(computers.listing, computers.Which())
+        assert {each.name for each in rooms} == everywhere and {"pc01", "pc02"} <= {each.name for each in machines}
+        for room in rooms:
+            assert await client.call(endpoints.show, Named(name=room.name)) == room
+            assert len({room.url is None, room.username is None, room.password_ref is None}) == 1
+        for machine in machines:
+            assert (await client.call(computers.show, Named(name=machine.name))).power == machine.power
+        return {each.name for each in rooms if each.url}, {each.name for each in machines if each.power}
+
+    assert await shown("alice") == (set(), set())
+    assert await shown("olga") == (everywhere, {"pc01", "pc02"})
+    await give(lab, Role.HELP_DESK, "bob")
+    await give(lab, Role.USER, "bob", "ours")
+    assert await shown("bob") == (set(), set())
+    await give(lab, Role.ADMINISTRATOR, "bob", "ours")
+    assert await shown("bob") == ({"room-12"}, {"pc01"})
+    await give(lab, Role.OPERATOR, "bob", "mine")
+    assert await shown("bob") == ({"room-12"}, {"pc01", "pc02"})
+    await give(lab, Role.OPERATOR, "carol")
+    assert await shown("carol") == (everywhere, {"pc01", "pc02"})
+
+
 # --- administrators -------------------------------------------------------------------------------------------------
 
 
@@ -210,13 +253,37 @@ async def test_an_administrator_is_no_owner_and_does_not_become_one_silently(lab
     with pytest.raises(Forbidden, match="bob has a role over class-5b"):
         await bob.call(groups.join, Members(name="class-5b", people=("alice",)))
     await bob.call(groups.add, groups.Add(name="staff", kind=PEOPLE))
-    await bob.call(grants.add, grants.Add(role=Role.OPERATOR, group="staff", everything=True))
+    await bob.call(grants.add, grants.Add(role=Role.HELP_DESK, group="staff", everything=True))
     with pytest.raises(Forbidden, match="bob can't put themselves into a group"):
         await bob.call(groups.join, Members(name="staff", people=("carol", "bob")))
     await bob.call(groups.join, Members(name="staff", people=("carol",)))
     assert (await explained(lab, "carol", "end", alices)).allowed
     assert not (await explained(lab, "bob", "end", alices)).allowed
     assert {each.verb for each in lab.intents() if each.actor == "bob"} >= {"grants.add", "groups.add", "groups.join"}
+
+
+async def test_an_administrator_does_not_become_an_operator_by_an_entry_of_their_own_making(lab: Lab) -> None:
+    """Nor makes it one by a group, nor reaches further than the role that they have."""
+    await give(lab, Role.ADMINISTRATOR, "bob")
+    await group(lab, "operators", PEOPLE)
+    await group(lab, "class-5b", PEOPLE, people=("alice",))
+    await group(lab, "class-6a", PEOPLE)
+    olga, bob = lab.make_client("olga"), lab.make_client("bob")
+    await olga.call(grants.add, grants.Add(role=Role.OPERATOR, group="operators", everything=True))
+    await bob.call(users.add, users.Add(name="sock"))
+    for over in ({"everything": True}, {"on": "class-5b"}):
+        with pytest.raises(Forbidden, match="bob has not the role operator over"):
+            await bob.call(grants.add, grants.Add(role=Role.OPERATOR, person="sock", **over))
+    with pytest.raises(Forbidden, match="bob has not the role operator over everything"):
+        await bob.call(groups.join, Members(name="operators", people=("sock",)))
+    assert not (await explained(lab, "sock", "connect", lab.reserved("alice").id)).allowed
+    await give(lab, Role.OPERATOR, "bob", "class-5b")
+    await bob.call(grants.add, grants.Add(role=Role.OPERATOR, person="carol", on="class-5b"))
+    for over in ({"everything": True}, {"on": "class-6a"}):
+        with pytest.raises(Forbidden, match="bob has not the role operator over"):
+            await bob.call(grants.add, grants.Add(role=Role.OPERATOR, person="carol", **over))
+    await give(lab, Role.OPERATOR, "bob")
+    await bob.call(groups.join, Members(name="operators", people=("carol",)))
 
 
 async def test_an_administrator_does_not_become_an_operator_by_a_password(lab: Lab) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.orm import Session
 
 from tests.service.conftest import Lab
 from tests.service.test_administration import OLGA
@@ -17,14 +18,16 @@ from vclab.contract import events, images, library, repositories
 from vclab.contract.library import RevisionView
 from vclab.contract.retiring import Named
 from vclab.contract.use_case import A, Nothing, Q, UseCase
-from vclab.model.catalog import Endpoint
-from vclab.model.errors import Interrupted, Invalid, NotFound, Refused, StepFailed, VclabError
+from vclab.model.access import Grant, Group, GroupKind, Member, ResourceKind, Role, ToKind
+from vclab.model.catalog import Endpoint, User
+from vclab.model.errors import Forbidden, Interrupted, Invalid, NotFound, Refused, StepFailed, VclabError
 from vclab.model.revisions import Copied, Place, Wanted
+from vclab.service.actor import Actor, Authentication
 from vclab.service.backend import Backend
 from vclab.service.images import known_image
 from vclab.service.use_case import perform
 from vclab.settings import Settings
-from vclab.store import catalog, copies, revisions
+from vclab.store import access, catalog, copies, revisions
 
 MIB = 1 << 20
 
@@ -97,6 +100,34 @@ def test_what_is_not_given_is_as_in_production(backend: Backend, disk: Path) -> 
     assert (image.revision, image.title, image.memory_mb, image.ports) == (2, "openSUSE", 2048, (22, 80))
     assert (image.hardware.card, image.hardware.firmware, image.disk_gb) == ("e1000e", "bios", 1)
     assert image.source == "the library"
+
+
+def test_only_who_keeps_the_whole_lab_names_a_path_of_the_server(backend: Backend, disk: Path, tmp_path: Path) -> None:
+    """An administrator over one group of images would read the disks of all others, and write where the service may."""
+    brought(backend, disk)
+    brought(backend, disk, "secret")
+    there = next(path for path in (tmp_path / "images").rglob("*") if "secret" in str(path) and path.stat().st_size)
+
+    def grant(session: Session) -> None:
+        catalog.put_user(session, User("bob", 2002))
+        access.put_group(session, Group("licensed", GroupKind.IMAGES), "olga", NOW)
+        access.join(session, "licensed", [Member(ResourceKind.IMAGE, "suse")])
+        access.grant(session, Grant(Role.ADMINISTRATOR, ToKind.PERSON, "bob", "licensed"), "olga", NOW)
+
+    backend.store.run(grant)
+    bob = Actor("bob", frozenset({Role.USER}), Authentication.ACCOUNT, user=User("bob", 2002))
+
+    def asked(use_case: UseCase[Q, A], question: Q) -> A:
+        return asyncio.run(perform(use_case, backend, bob, question))
+
+    out = tmp_path / "out.raw"
+    for file in (there, disk, tmp_path / "nowhere"):  # whether it is there is not told either
+        with pytest.raises(Forbidden, match="bob may not keep the lab"):
+            asked(library.import_image, library.Import(name="suse", file=str(file)))
+    with pytest.raises(Forbidden, match="bob may not keep the lab"):
+        asked(library.export_image, library.Export(name="suse", file=str(out), format="raw"))
+    assert not out.exists() and states(backend) == [(1, "production")]
+    assert asked(library.export_image, library.Export(name="suse", format="raw")).transfer
 
 
 @pytest.mark.parametrize(("partition", "firmware"), [("type=U", "efi"), ("type=L", "bios")])

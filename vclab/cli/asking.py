@@ -12,6 +12,7 @@ from vclab.cli.client import client_of, zone_for
 from vclab.cli.errors import Usage
 from vclab.cli.output import note, say_json
 from vclab.cli.running import run
+from vclab.cli.tables import printable
 from vclab.contract.use_case import A, Q, UseCase
 from vclab.model.errors import Refused
 
@@ -78,7 +79,7 @@ def typed_secret(prompt: str, what: str) -> str:
 
     try:
         if sys.stdin.isatty():
-            secret = getpass(f"{prompt}: ", stream=sys.stderr)
+            secret = getpass(f"{printable(prompt)}: ", stream=sys.stderr)
         else:
             secret = sys.stdin.readline(1000).rstrip("\r\n")
     except (UnicodeDecodeError, EOFError):

@@ -453,7 +453,7 @@ def _tell(computer: Computer, zone: ZoneInfo) -> None:
             ("Holds", f"{computer.image}, revision {computer.revision}" if computer.image else ""),
             ("Private", " ".join(filter(None, (computer.private_mac, computer.private_address)))),
             ("Public", " ".join(filter(None, (computer.public_mac, computer.public_address)))),
-            ("Switched", computer.power),
+            ("Switched", computer.power or ""),
             *module_fields.shown(computer.module_data),
             ("Error", computer.error or ""),
             ("Spare", _spare(computer, zone)),

@@ -1,6 +1,7 @@
 """``vclab config-ssh``: plain ``ssh``, ``scp``, ``rsync`` and editors reach a reservation by name."""
 
 import glob
+import re
 import shlex
 import shutil
 import sys
@@ -18,12 +19,15 @@ from vclab.client.contexts import Chosen, config_folder
 from vclab.client.private_files import locked, write_whole
 from vclab.contract.people import me
 from vclab.contract.use_case import Nothing
-from vclab.model.errors import Refused
+from vclab.model.errors import Failed, Refused
+from vclab.model.logins import is_login
+from vclab.model.typed import quoted
 
 HEADER = """\
 # Written by `vclab config-ssh`, each time anew. `ssh vclab-1f3k9` reaches that reservation, and `ssh debian-12.vclab`
 # yours of that image: vclab opens the computer to your address, and leaves its host key, the only one that is accepted.
 """
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def config_ssh(
@@ -64,7 +68,13 @@ def config_ssh(
 
 
 def stanza(login: str, program: str, chosen: Chosen | None) -> str:
-    """What OpenSSH is told of the names of reservations. It runs ``program``, with the context that is in use now."""
+    """What OpenSSH is told of the names of reservations. It runs ``program``, with the context that is in use now.
+
+    Raises ``Failed`` for a login that is none: a line of its own would be a command that every ssh runs. ``Refused``
+    for what can't be written there.
+    """
+    if not is_login(login):
+        raise Failed(f"the server says that you are {quoted(login)}", "that is no login name: trust nothing it says")
     words = [program, *(("--context", chosen.name) if chosen and chosen.name else ()), "ssh-proxy"]
     lines = {
         "User": login,
@@ -81,6 +91,8 @@ def stanza(login: str, program: str, chosen: Chosen | None) -> str:
     if chosen and chosen.context.identity_file:
         lines["IdentityFile"] = _quoted(chosen.context.identity_file.replace("%", "%%"))
         lines["IdentitiesOnly"] = "yes"
+    if wrong := [value for value in lines.values() if _CONTROL.search(value)]:
+        raise Refused(f"OpenSSH's configuration can't have {wrong[0]!r}")
     return "".join((HEADER, "Host vclab-* *.vclab\n", *(f"    {name} {value}\n" for name, value in lines.items())))
 
 
@@ -95,6 +107,6 @@ def _program() -> str:
 
 def _quoted(path: str) -> str:
     """A path as OpenSSH's configuration reads it. Raises ``Refused`` for one that can't be written there."""
-    if '"' in path or "\n" in path:
+    if '"' in path or _CONTROL.search(path):
         raise Refused(f"OpenSSH's configuration can't name {path!r}")
     return f'"{path}"'

@@ -333,13 +333,16 @@ _AFTER_USE = {
 
 def _list(found: tuple[Endpoint, ...]) -> None:
     rows = [
-        (e.name, e.module, e.site, e.url, e.username, f"{e.fingerprint[:16]}…" if e.url else "", disabled(e))
-        for e in found
+        (e.name, e.module, e.site, e.url or "", e.username or "", _short(e.fingerprint), disabled(e)) for e in found
     ]
     if found:
         table(COLUMNS, rows)
     else:
         note("There are no endpoints yet; `vclab endpoint add --help` says how one is added.")
+
+
+def _short(fingerprint: str) -> str:
+    return f"{fingerprint[:16]}…" if fingerprint else ""
 
 
 def _describe(endpoint: CheckedEndpoint) -> None:
@@ -363,14 +366,14 @@ def _tell(endpoint: Endpoint) -> None:
             ("Note", disabled(endpoint)),
             *_login_rows(endpoint),
             *module_fields.shown(endpoint.module_data),
-            ("Limits", _limits(endpoint) if endpoint.url else ""),
+            ("Limits", _limits(endpoint) if endpoint.fingerprint else ""),
         ]
     )
 
 
 def _login_rows(endpoint: Endpoint) -> list[tuple[str, str]]:
     certificate = f"SHA-256 {endpoint.fingerprint}" if endpoint.fingerprint else ""
-    return [("URL", endpoint.url), ("User", endpoint.username), ("Certificate", certificate)]
+    return [("URL", endpoint.url or ""), ("User", endpoint.username or ""), ("Certificate", certificate)]
 
 
 def _limits(endpoint: Endpoint) -> str:

@@ -1,6 +1,7 @@
 """The user's own OpenSSH, with the computer's host key pinned."""
 
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -17,7 +18,10 @@ from vclab.client.private_files import make_folder, write_whole
 from vclab.client.way import Way
 from vclab.contract.views import Reservation
 from vclab.model.addresses import checked_address
-from vclab.model.errors import Refused
+from vclab.model.errors import Failed, Refused
+from vclab.model.typed import quoted
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}", re.ASCII)
 
 
 def known_hosts_line(view: Reservation, name: str = "") -> str:
@@ -33,18 +37,28 @@ def known_hosts_folder() -> Path:
     return base / "vclab" / "known_hosts"
 
 
+def _known_hosts_file(name: str) -> Path:
+    """That of a reservation, or of a name that ssh has for it. Raises ``Failed`` for what can be neither."""
+    if not _NAME.fullmatch(name):
+        raise Failed(f"{quoted(name)} can't be a reservation", "what the server says is not to be trusted")
+    return known_hosts_folder() / name
+
+
 def write_known_hosts(view: Reservation, name: str = "") -> Path:
-    """Write the known_hosts file of the reservation, or of the ``name`` that ssh has for it; whole or not at all."""
-    file = known_hosts_folder() / (name or view.id)
+    """Write the known_hosts file of the reservation, or of the ``name`` that ssh has for it; whole or not at all.
+
+    Raises ``Failed``, ``Refused``.
+    """
+    file = _known_hosts_file(name or view.id)
     make_folder(file.parent)
     write_whole(file, known_hosts_line(view, name).encode())
     return file
 
 
 def forget_known_hosts(reservation: str) -> None:
-    """Remove the known_hosts files of a reservation that are there."""
+    """Remove the known_hosts files of a reservation that are there. Raises ``Failed``."""
     for name in (reservation, f"vclab-{reservation}"):
-        (known_hosts_folder() / name).unlink(missing_ok=True)
+        _known_hosts_file(name).unlink(missing_ok=True)
 
 
 def ssh_command(view: Reservation, way: Way, known_hosts: Path, command: Sequence[str]) -> list[str]:

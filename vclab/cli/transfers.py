@@ -4,6 +4,7 @@ import sys
 import time
 
 from vclab.cli.output import note
+from vclab.cli.tables import printable
 
 EVERY = 10.0
 """Seconds between two lines where nobody looks at a terminal."""
@@ -26,7 +27,7 @@ class Progress:
         if size <= 0 or (last and not terminal) or (not last and now - self._told < (OFTEN if terminal else EVERY)):
             return
         self._told = now
-        text = f"{what}: {100 * done // size} %{self._left(done, size, now)}"
+        text = f"{printable(what)}: {100 * done // size} %{self._left(done, size, now)}"
         if terminal:
             sys.stderr.write(f"\r\x1b[K{'' if last else text}")
             sys.stderr.flush()

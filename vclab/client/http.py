@@ -19,6 +19,7 @@ from pydantic import SecretStr, TypeAdapter, ValidationError
 
 from vclab.client.contexts import Chosen
 from vclab.client.problems import error_of
+from vclab.contract.heard import HEARD
 from vclab.contract.progress import LINES, Told, nobody
 from vclab.contract.use_case import A, Content, Q, UseCase
 from vclab.model.access import ResourceKind
@@ -144,8 +145,9 @@ class Http:
             raise self._lost(error, request, True) from None
 
     def _understood(self, use_case: UseCase[Q, A], answering: _Answer, document: Any) -> A:
+        """Raises ``Failed`` for what is not as the contract has it."""
         try:
-            answer: A = _adapter(use_case).validate_python(document, extra="ignore")
+            answer: A = _adapter(use_case).validate_python(document, extra="ignore", context=HEARD)
         except ValidationError:
             raise self._not_understood(answering) from None
         return answer

@@ -47,7 +47,7 @@ class Computer(View):
     checked_at: Time | None  #: while nobody had it; or when it was entered, before the first check
     check_found: str  #: empty: it was never checked
     check_repair: str  #: what followed from that, until somebody has it again: "switched on", "reload", "maintenance"
-    power: str  #: where it is switched; empty: by its endpoint, or not at all
+    power: str | None  #: where it is switched; empty: by its endpoint, or not at all; null: the caller does not keep it
     power_fingerprint: str  #: of its BMC's certificate, pinned
     module: str  #: of a lab machine: its endpoint's
     module_data: dict[str, Any] | None  #: what only that module knows of it; null: it can't be read

@@ -20,9 +20,9 @@ class Endpoint(View):
 
     name: str
     module: str
-    url: str  #: empty: there is nothing to log in to
-    username: str
-    password_ref: str  #: where its password is among the secrets
+    url: str | None  #: empty: there is nothing to log in to; null: the caller neither keeps nor maintains it
+    username: str | None  #: null: as its URL
+    password_ref: str | None  #: where its password is among the secrets; null: as its URL
     fingerprint: str  #: SHA-256 of its certificate, pinned
     site: str
     cpu_overcommit: float

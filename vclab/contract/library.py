@@ -53,7 +53,7 @@ class Numbered(Named):
 class Import(Named):
     """A disk image's file becomes a revision of an image; what is None is as in the revision in production.
 
-    The file is one that was sent, or a path where the service runs.
+    The file is one that was sent, or a path where the service runs, which only who keeps the whole lab may name.
     """
 
     transfer: str = ""  #: what was sent (``transfers.py``); it goes when it is imported
@@ -77,7 +77,7 @@ class Import(Named):
 class Export(Named):
     """A revision becomes a file; None: the one in production."""
 
-    file: str = ""  #: a new path where the service runs; empty: it is made to be fetched
+    file: str = ""  #: a new path where the service runs, of who keeps the whole lab; empty: it is made to be fetched
     revision: int | None = None
     format: str = "qcow2"
 

@@ -1,5 +1,6 @@
 """The people of a lab."""
 
+from vclab.contract.heard import Login
 from vclab.contract.use_case import Nothing, anybody, get, read
 from vclab.contract.views import View
 
@@ -7,7 +8,7 @@ from vclab.contract.views import View
 class Me(View):
     """Who the caller is to the lab."""
 
-    login: str
+    login: Login
     roles: tuple[str, ...]  #: over anything; `grants` tell over what
     zone: str  #: IANA time zone in which this person reads times
     affiliation: str

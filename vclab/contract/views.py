@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, PlainSerializer
 
+from vclab.contract.heard import Address, HostKey, Id, Login, Prefix
 from vclab.model.states import OPEN_STATES, Ending, ReservationState
 
 if TYPE_CHECKING:
@@ -36,8 +37,8 @@ class HelpWait(View):
 class Reservation(View):
     """A reservation. Secrets are never among its fields."""
 
-    id: str
-    user: str
+    id: Id
+    user: Login
     image: str
     revision: int
     state: ReservationState
@@ -47,16 +48,16 @@ class Reservation(View):
     generation: int | None
     host: str | None
     endpoint: str | None
-    address: str | None  #: its public address
+    address: Address | None  #: its public address
     dedicated: bool  #: its disk is a full copy of the image's, not a child of one
     has_guest: bool  #: there is an operating system to log in to; else Connect hands the thing out
     handover: str | None  #: what its user is given where there is no guest: a URL or a path
     imaging: bool  #: it may be captured
     capture_at_end: bool  #: and is at its end, if it was not before
     becomes: str | None  #: it is being captured, as this revision
-    host_key: str | None
+    host_key: HostKey | None
     host_key_verified: bool  #: false: it is what was shown at the first contact, and nobody vouches for it
-    remote_addresses: tuple[str, ...]
+    remote_addresses: tuple[Prefix, ...]
     access_open: bool  #: the connect ports are open to ``remote_addresses``
     connected: bool
     created: Time

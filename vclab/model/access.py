@@ -285,10 +285,14 @@ class Rights:
         """How far the permission reaches."""
         return reach(self.person, self.grants, permission)
 
-    def have(self, grant: Grant) -> bool:
+    def covers(self, grant: Grant) -> bool:
         """Whether they may all that it gives, over the same."""
         over = (mine for mine in self.grants if mine.on in ("", grant.on))
         return ROLES[grant.role] <= frozenset[Permission]().union(*(ROLES[mine.role] for mine in over))
+
+    def has(self, role: Role, on: str) -> bool:
+        """Whether a grant gives them the role over this group, or over everything; ``on`` empty: over everything."""
+        return any(grant.role is role and grant.on in ("", on) for grant in self.grants)
 
     def roles_over(self, resource: Resource) -> frozenset[Role]:
         """What they are to a thing."""

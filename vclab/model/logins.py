@@ -25,6 +25,7 @@ RESERVED = frozenset(
 )
 """Accounts and groups that computers, or vclab, have already."""
 
+_LOGIN = re.compile(rf"[a-z_][a-z0-9_-]{{0,{LONGEST - 1}}}", re.ASCII)
 _LETTERS = str.maketrans(dict(zip("æœøłđðþıħŋ", ("ae", "oe", "o", "l", "d", "d", "th", "i", "h", "n"), strict=True)))
 
 
@@ -40,6 +41,11 @@ def login_of(claim: str) -> str:
     if not re.search(r"[a-z]", plain):
         return f"user-{plain.strip('_')}".rstrip("-")[:LONGEST] if plain.strip("_") else "user"
     return plain if not plain[0].isdigit() else f"u{plain}"[:LONGEST].rstrip("-")
+
+
+def is_login(text: str) -> bool:
+    """Whether ``text`` can be a login name at all. Logins become parts of configurations and command lines."""
+    return _LOGIN.fullmatch(text) is not None
 
 
 def first_free(login: str, taken: Container[str]) -> str:

@@ -35,6 +35,7 @@ from vclab.model.states import OUT_OF_SERVICE, ComputerState
 from vclab.model.typed import known
 from vclab.service import checks, module_data, power
 from vclab.service.retiring import Kept
+from vclab.service.rights import Care, care
 from vclab.service.use_case import Call, does
 from vclab.store import background_loads, catalog, failed_steps, inspections, maintenance, tenures
 
@@ -43,7 +44,12 @@ from vclab.store import background_loads, catalog, failed_steps, inspections, ma
 async def listing(call: Call, question: Which) -> tuple[Computer, ...]:
     checks.limit(question.limit)
     asked = question.pool, question.image, question.state, question.cursor, question.limit
-    return tuple(map(view, await call.backend.read(lambda session: catalog.computers(session, *asked))))
+
+    def ask(session: Session) -> tuple[Computer, ...]:
+        cares = care(session, call.actor)
+        return tuple(_seen(cares, each) for each in catalog.computers(session, *asked))
+
+    return await call.backend.read(ask)
 
 
 @does(contract.show)
@@ -56,7 +62,8 @@ async def show(call: Call, question: Named) -> DetailedComputer:
         shown = FailedStep.of(failed[0]) if failed and maintains else None
         report, at = inspections.recorded(session, computer.name) or (None, None)
         hardware = report.document() if report else None
-        return DetailedComputer(**dict(view(computer)), failure=shown, hardware=hardware, hardware_at=at)
+        seen = _seen(care(session, call.actor), computer)
+        return DetailedComputer(**dict(seen), failure=shown, hardware=hardware, hardware_at=at)
 
     return await call.backend.read(ask)
 
@@ -304,8 +311,14 @@ def _edited_data(computer: model.Computer, given: dict[str, str]) -> str:
     return module_data.merged(data, computer.module_data, given, f"the computer {computer.name}", computer.module)
 
 
+def _seen(cares: Care, computer: model.Computer) -> Computer:
+    """A computer as it is stored; where and as whom it is switched only for who cares for it."""
+    found = view(computer)
+    return found if cares.of_computer(computer) else found.model_copy(update={"power": None})
+
+
 def view(computer: model.Computer) -> Computer:
-    """A computer as it is stored."""
+    """A computer as it is stored, for who keeps or maintains it."""
     data, error = module_data.document(computer)
     known = asdict(computer) | {"module_data": data, "error": error or None}
     del known["hardware"], known["hardware_at"]  # a detailed one has them

@@ -25,6 +25,7 @@ from vclab.secrets.references import Destination
 from vclab.service import checks, masters, module_data
 from vclab.service.authentication import may_write
 from vclab.service.retiring import Kept
+from vclab.service.rights import Care, care
 from vclab.service.use_case import Call, does
 from vclab.store import catalog, retirement
 
@@ -50,12 +51,16 @@ class Wanted:
 
 @does(contract.listing)
 async def listing(call: Call, question: Nothing) -> tuple[Endpoint, ...]:
-    return tuple(map(_view, await call.backend.read(catalog.endpoints)))
+    def ask(session: Session) -> tuple[Endpoint, ...]:
+        cares = care(session, call.actor)
+        return tuple(_seen(cares, each) for each in catalog.endpoints(session))
+
+    return await call.backend.read(ask)
 
 
 @does(contract.show)
 async def show(call: Call, question: Named) -> Endpoint:
-    return _view(await call.backend.read(lambda session: _known(session, question.name)))
+    return await call.backend.read(lambda session: _seen(care(session, call.actor), _known(session, question.name)))
 
 
 @does(contract.check)
@@ -377,7 +382,15 @@ def _hosts(answer: Answer) -> tuple[Host, ...]:
     )
 
 
+def _seen(cares: Care, endpoint: model.Endpoint) -> Endpoint:
+    """An endpoint as it is stored; how one logs in there only for who cares for it."""
+    view = _view(endpoint)
+    if cares.of_endpoint(endpoint.name):
+        return view
+    return view.model_copy(update={"url": None, "username": None, "password_ref": None})
+
+
 def _view(endpoint: model.Endpoint) -> Endpoint:
-    """An endpoint as it is stored."""
+    """An endpoint as it is stored, for who keeps it."""
     data, error = module_data.document(endpoint)
     return Endpoint(**asdict(endpoint) | {"module_data": data, "error": error or None})

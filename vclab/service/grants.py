@@ -16,6 +16,7 @@ from vclab.model.typed import known, quoted
 from vclab.service import checks
 from vclab.service.actor import Actor
 from vclab.service.groups import oversees
+from vclab.service.rights import confirm_gives
 from vclab.service.use_case import Call, does
 from vclab.store import access, catalog
 from vclab.store.access import GrantFacts
@@ -56,6 +57,7 @@ async def add(call: Call, question: Add) -> Grant:
         _check_known(session, wanted)
         if not call.actor.standing:
             _refuse_own(session, call.actor.login, wanted)
+        confirm_gives(session, call.actor, wanted)
         return _grant(access.grant(session, wanted, call.actor.login, datetime.now(UTC)))
 
     return await call.backend.write(change)

@@ -1,5 +1,6 @@
 """Groups of people, of images and of computers: list, show, add, edit, join, leave, remove."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
@@ -9,10 +10,11 @@ from vclab.contract.groups import Add, DetailedGroup, Edit, Group, Leave, Member
 from vclab.contract.retiring import Named
 from vclab.contract.use_case import Paged
 from vclab.model import access as model
-from vclab.model.access import Permission, ResourceKind
+from vclab.model.access import Permission, ResourceKind, ToKind
 from vclab.model.errors import Forbidden, Invalid, NotFound
 from vclab.model.typed import known
 from vclab.service import checks
+from vclab.service.rights import confirm_gives
 from vclab.service.use_case import Call, does
 from vclab.store import access, catalog
 from vclab.store.access import GroupFacts
@@ -78,6 +80,8 @@ async def join(call: Call, question: Members) -> DetailedGroup:
             _must_be_known(session, each)
         if not call.actor.standing:
             _refuse_own_gain(session, call.actor.login, question.name, joining)
+        for grant in _given_by(session, question.name):
+            confirm_gives(session, call.actor, grant)
         access.join(session, question.name, joining)
         return _shown(session, question.name)
 
@@ -143,6 +147,13 @@ def _refuse_own_gain(session: Session, login: str, group: str, joining: tuple[mo
         raise Forbidden(f"{login} can't put themselves into a group", "another administrator can")
     if any(grant.on == group for grant in access.grants_of(session, login)):
         raise Forbidden(f"{login} has a role over {group} and can't put more into it", "another administrator can")
+
+
+def _given_by(session: Session, group: str) -> Iterator[model.Grant]:
+    """What whoever joins the group is given."""
+    for facts in access.grants(session, group):
+        if facts.grant.to_kind is ToKind.GROUP and facts.grant.to == group:
+            yield facts.grant
 
 
 def _known(session: Session, name: str) -> GroupFacts:

@@ -18,6 +18,7 @@ from vclab.library.formats import Format, Found
 from vclab.library.repository import Repository
 from vclab.library.transit import Transit
 from vclab.model import catalog as model
+from vclab.model.access import Permission
 from vclab.model.errors import Invalid, NotFound, Refused, StepFailed, Unreachable
 from vclab.model.revisions import CopyState, Origin, Place, RevisionRecord, RevisionState, Wanted, disk_gib
 from vclab.model.typed import known
@@ -70,6 +71,8 @@ async def import_image(call: Call, question: Import) -> RevisionView:
 @does(contract.export_image)
 async def export_image(call: Call, question: Export) -> Exported:
     wanted = checks.one_of(question.format, "format", tuple(Format))
+    if question.file:
+        await _must_keep_all(call)
     number, entry, found = await call.backend.read(lambda session: _kept(session, question.name, question.revision))
     sha256, name = found.origin.sha256, f"{question.name}-{number}.{wanted}"
 
@@ -165,13 +168,21 @@ async def copy(call: Call, question: CopyTo) -> RevisionView:
 
 
 async def _given(call: Call, question: Import) -> Path:
-    """The file that is to be imported; one that was sent has arrived whole. Raises ``Invalid``, ``Refused``."""
+    """The file that is to be imported; one that was sent has arrived whole. Raises ``Invalid``, ``Refused``, and
+    ``NotFound`` for what somebody else has sent."""
     if bool(question.file) == bool(question.transfer):
         raise Invalid("an import needs one file: one that was sent, or one where the service runs")
     if question.file:
+        await _must_keep_all(call)
         return Path(question.file)
     transit = await transfers.found(call, question.transfer, lambda _, transit: transit)
     return await call.work(lambda told: transit.check(question.transfer, told), "checking what was sent")
+
+
+async def _must_keep_all(call: Call) -> None:
+    """Who names a path of the server reads and writes whatever the service may, also disks of images in groups of which
+    they keep none. Raises ``Forbidden`` for who does not keep the lab."""
+    await call.must(Permission.KEEP)
 
 
 # What is asked about.

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from vclab.model.access import Permission, Person, Rights, Role
+from vclab.model.access import Grant, Permission, Person, ResourceKind, Rights, Role
+from vclab.model.catalog import Computer, ComputerKind
+from vclab.model.errors import Forbidden
 from vclab.service.actor import Actor, standing
 from vclab.settings import Settings
 from vclab.store import access
@@ -22,6 +24,15 @@ def rights_of_user(session: Session, settings: Settings, login: str, known: bool
     """The rights that somebody else has when they call. ``known``: they have an entry among the users."""
     given = standing(login, frozenset({Role.OPERATOR} if login in settings.operators else ()))
     return Rights(Person(login, known), (*given, *access.grants_of(session, login)))
+
+
+def confirm_gives(session: Session, actor: Actor, given: Grant) -> None:
+    """An operator connects to other people's computers, which an administrator by a grant may not: so they give that
+    role to nobody, for that could be an entry of their own making. Raises ``Forbidden`` unless the actor has the role
+    over the same things, or their roles come from outside of the store."""
+    if given.role is Role.OPERATOR and not actor.standing and not rights_of(session, actor).has(given.role, given.on):
+        why = f"{actor.login} has not the role {given.role} over {given.on or 'everything'}, and can't give it"
+        raise Forbidden(why, "somebody who has it can, or whom the setting `operators` names")
 
 
 @dataclass(frozen=True)
@@ -43,4 +54,33 @@ def hearing(session: Session, actor: Actor) -> Hearing:
     """The actor's, at this moment."""
     rights = rights_of(session, actor)
     sees, keeps = rights.reach(Permission.SEE), rights.reach(Permission.KEEP)
-    return Hearing(actor.login, sees.everything, keeps.everything, access.people_in(session, sees.groups))
+    people = access.named_in(session, ResourceKind.USER, sees.groups)
+    return Hearing(actor.login, sees.everything, keeps.everything, people)
+
+
+@dataclass(frozen=True)
+class Care:
+    """Which endpoints and computers an actor keeps or maintains: only they see where and as whom one logs in there."""
+
+    everything: bool
+    endpoints: frozenset[str]
+    computers: frozenset[str]
+
+    def of_endpoint(self, name: str) -> bool:
+        """Whether of this one."""
+        return self.everything or name in self.endpoints
+
+    def of_computer(self, computer: Computer) -> bool:
+        """Whether of this one; a lab machine is also in the groups of its endpoint."""
+        by_endpoint = computer.kind is ComputerKind.LAB and computer.pool in self.endpoints
+        return self.everything or by_endpoint or computer.name in self.computers
+
+
+def care(session: Session, actor: Actor) -> Care:
+    """The actor's, at this moment."""
+    rights = rights_of(session, actor)
+    reaches = [rights.reach(each) for each in (Permission.KEEP, Permission.MAINTAIN)]
+    groups = frozenset[str]().union(*(each.groups for each in reaches))
+    kinds = ResourceKind.ENDPOINT, ResourceKind.COMPUTER
+    endpoints, computers = (access.named_in(session, kind, groups) for kind in kinds)
+    return Care(any(each.everything for each in reaches), endpoints, computers)

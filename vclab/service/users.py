@@ -170,7 +170,7 @@ async def _confirm_may_become(call: Call, login: str) -> None:
 
     theirs, mine = await call.backend.read(ask)
     for grant in theirs.grants if not call.actor.standing else ():
-        if grant.role is not Role.USER and not mine.have(grant):
+        if grant.role is not Role.USER and not mine.covers(grant):
             raise Forbidden(f"{call.actor.login} has not the role of {login}: {grant.text()}", "another one can do it")
 
 

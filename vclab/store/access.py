@@ -289,9 +289,9 @@ def groups_of_all(session: Session, kind: ResourceKind) -> dict[str, set[str]]:
     return found
 
 
-def people_in(session: Session, groups: Collection[str]) -> frozenset[str]:
-    """The people who are in at least one of these groups."""
-    return frozenset(session.scalars(_names(ResourceKind.USER, groups)) if groups else ())
+def named_in(session: Session, kind: ResourceKind, groups: Collection[str]) -> frozenset[str]:
+    """The people, or things of another kind, that are in at least one of these groups."""
+    return frozenset(session.scalars(_names(kind, groups)) if groups else ())
 
 
 def within(reach: Reach, table: type[Reservation] | type[RefusedRequest]) -> sa.ColumnElement[bool]:

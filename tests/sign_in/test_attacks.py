@@ -131,6 +131,7 @@ async def test_a_stolen_token_does_not_come_back_when_its_person_is_enabled(inst
         (400, "unauthorized_client", False),
         (429, "rate_limited", False),
         (403, "", False),
+        (400, "invalid_request", False),
         (400, "invalid_grant", True),
     ],
 )

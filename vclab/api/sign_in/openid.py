@@ -33,6 +33,7 @@ KNOWN_FOR = 3600.0
 """Seconds; what a provider says of itself, and its keys, are asked for again after that."""
 KEYS_PAUSE = 10.0
 """Seconds; a key that is not known has the keys asked for again, but not more often than this."""
+_GONE_IN_DEX = "Refresh token is invalid"
 _ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 
 
@@ -113,7 +114,7 @@ class Provider:
         hold, and ``Unreachable`` when it says nothing.
         """
         status, answer = await self._token({"grant_type": "refresh_token", "refresh_token": refresh_token})
-        if status != 200 and answer.get("error") == "invalid_grant":
+        if status != 200 and _is_gone(answer):
             raise NotThere(f"{self.name} does not confirm this account any more ({_word(answer)})")
         if status != 200:  # it speaks of us, not of that person: a wrong secret, a limit
             raise self._unreachable(f"it answers with the status {status} ({_word(answer)})")
@@ -282,6 +283,13 @@ def _keys(document: Mapping[str, Any], algorithm: str) -> list[jwt.PyJWK]:
         with suppress(jwt.PyJWTError, ValueError, TypeError):  # of another kind, or damaged
             found.append(jwt.PyJWK.from_dict(each, algorithm))
     return found
+
+
+def _is_gone(answer: Mapping[str, Any]) -> bool:
+    """Whether it says that the refresh token is good for nothing any more (RFC 6749, 5.2). Dex says so with the word
+    for a wrong request, and a sentence."""
+    word, sentence = answer.get("error"), str(answer.get("error_description", ""))
+    return word == "invalid_grant" or (word == "invalid_request" and sentence.startswith(_GONE_IN_DEX))
 
 
 def _word(answer: Mapping[str, Any]) -> str:

@@ -3,6 +3,9 @@
 import asyncio
 import io
 import json
+import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -30,17 +33,27 @@ ME: dict[str, Any] = {"login": "alice", "roles": ["user"], "zone": "UTC", "affil
 GOOD: dict[str, Any] = json.loads(shown(id="1f3k9", host_key=KEY).model_dump_json())
 
 
+def offered(name: str, title: str) -> dict[str, Any]:
+    """An image of the list that people reserve from."""
+    sizes = {"revision": 1, "cpus": 1, "memory_mb": 1024, "disk_gb": 8}
+    rest = {"module": "fake", "guest": "", "suspect": None, "disabled_at": None, "disabled_why": ""}
+    return {"name": name, "title": title, **sizes, **rest}
+
+
 class Hostile:
     """It knows one person and one reservation, and lies about both."""
 
     def __init__(self) -> None:
         self.url = ""
         self.me, self.reservation = dict(ME), dict(GOOD)
+        self.offers: list[dict[str, Any]] = []
 
     def script(self, asked: Asked) -> Any:
         path = asked.target.removeprefix("/api/v1")
         if path == "/me":
             return self.me
+        if path == "/offers":
+            return {"items": self.offers, "next": None}
         if path.startswith("/reservations/1f3k9"):
             more = {"already": False} if path.endswith("/end") else {"now": None, "capture": None}
             return self.reservation | ({} if path.endswith("/connect") else more)
@@ -132,6 +145,26 @@ async def test_what_is_heard_of_a_reservation_is_parsed(server: Hostile, field: 
     with pytest.raises(Failed, match="is not understood"):
         await http.call(me, Nothing())
     await http.close()
+
+
+EVALUATED = """
+_arguments() { words="${1#*((}"; eval "ws=( ${words%))} )"; }
+eval "$1"
+"""
+"""What zsh does with what a completion prints, whose double quotes are as bash's (`_arguments` in zshcompsys(1))."""
+
+
+async def test_a_completion_runs_nothing(server: Hostile, tmp_path: Path) -> None:
+    """Names of a server, and titles, which administrators of images choose."""
+    runs = f"$(touch {tmp_path}/ran)"
+    for number, text in enumerate((runs, f"\\{runs}", f"`{runs}`", f'"{runs}"', f"'{runs}'", f"x\n{runs}")):
+        server.offers += [offered(f"debian-{text}", "Debian"), offered(f"debian-{number}", f"Debian {text}")]
+    environment = {**os.environ, "_VCLAB_COMPLETE": "complete_zsh", "_TYPER_COMPLETE_ARGS": "vclab image show deb"}
+    words = [sys.executable, "-m", "tests.command"]
+    said = await asyncio.to_thread(subprocess.run, words, env=environment, capture_output=True, text=True, timeout=90)
+    assert all(f'"debian-{number}"' in said.stdout for number in range(6)), said
+    done = await asyncio.to_thread(subprocess.run, ["bash", "-c", EVALUATED, "zsh", said.stdout], timeout=90)
+    assert not (tmp_path / "ran").exists() and done.returncode == 0, said.stdout
 
 
 class Terminal(io.StringIO):

@@ -1,6 +1,7 @@
 """Parameters that several verbs share, with their completion."""
 
 import asyncio
+import re
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +11,9 @@ if TYPE_CHECKING:
     from vclab.client.protocol import Client
 
 Words = list[str | tuple[str, str]]
+
+_PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/-]{0,199}", re.ASCII)
+_SHELL = re.compile(r"""[^\w .,:;+/()%=—–-]""")
 
 
 def _ids(incomplete: str) -> Words:
@@ -34,14 +38,24 @@ def _images(incomplete: str) -> Words:
 
 
 def _beginning(incomplete: str, ask: "Callable[[Client], Coroutine[Any, Any, Words]]") -> Words:
-    """What begins so. A completion that fails must not spoil the prompt."""
+    """What begins so. A completion that fails must not spoil the prompt.
+
+    A server says names, administrators of images their titles, and zsh's completion evaluates both: in double quotes,
+    of which what was escaped for them can get out. So no name is offered that a shell understands in another way, and
+    no such character of a title.
+    """
     from vclab.cli.client import make_client
 
     try:
         found = asyncio.run(ask(make_client()))
     except Exception:  # whatever it is
         return []
-    return [each for each in found if (each if isinstance(each, str) else each[0]).startswith(incomplete.lower())]
+    pairs = [(each, "") if isinstance(each, str) else each for each in found]
+    return [
+        (name, _SHELL.sub(" ", text)[:200]) if text else name
+        for name, text in pairs
+        if name.startswith(incomplete.lower()) and _PLAIN.fullmatch(name)
+    ]
 
 
 def _logins(incomplete: str) -> Words:

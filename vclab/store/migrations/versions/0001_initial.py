@@ -1,4 +1,4 @@
-"""The schema. Nothing has been released yet: until 0.1.0 is cut, changes go into this file."""
+"""The schema of 0.1.0."""
 
 from typing import Any
 

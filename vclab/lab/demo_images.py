@@ -34,16 +34,16 @@ class Images(Demo):
         self.vclab("--as", "olga", "host", "wake", a["host"])
         must(a["host"] != b["host"], f"both are on {a['host']}")
         tell("3. One copy, two machines whose disks are its children. Their own disks hold what they have written:")
-        self.vclab("image", "history", image)
+        self.vclab("--as", "olga", "image", "history", image)
         self._one_copy_two_children(a["id"], b["id"])
         tell("4. There is a new revision. It is for tests until it is promoted; then new reservations get it:")
         second = self._imported(image, "--notes", "the new one")
         must((second["revision"], second["state"]) == (2, "test"), f"it is not for tests: {second}")
-        self.vclab("image", "promote", image, "2")
+        self.vclab("--as", "olga", "image", "promote", image, "2")
         c = self._reserved("carol", image)
         must(c["revision"] == 2, f"carol got revision {c['revision']}")
         tell("5. The old one is retired. Who has it keeps it:")
-        self.vclab("image", "retire", image, "1")
+        self.vclab("--as", "olga", "image", "retire", image, "1")
         must(self.vclab("--as", "alice", "connect", a["id"], "--", "id", "-un").strip() == "alice", "alice is out")
         tell("6. What is exported has the same content:")
         self._exported(image, second["sha256"])
@@ -51,7 +51,7 @@ class Images(Demo):
             self.vclab("--as", user, "end", reservation["id"])
         for reservation in (a, b):  # carol's is of the revision in production: it may be kept as a spare
             self._gone(reservation["id"])
-        self.vclab("image", "history", image)
+        self.vclab("--as", "olga", "image", "history", image)
         return f"demo: ok — {image} was imported, shared, replaced and retired in {time.monotonic() - began:.0f} s"
 
     def _given(self, name: str) -> None:
@@ -64,7 +64,7 @@ class Images(Demo):
         typer.echo(f"   {self._file}: {self._file.stat().st_size >> 20} MiB")
 
     def _imported(self, image: str, *more: str) -> dict[str, Any]:
-        said = self.vclab("image", "import", str(self._file), "--as", image, *more, "--json")
+        said = self.vclab("--as", "olga", "image", "import", str(self._file), "--as", image, *more, "--json")
         found: dict[str, Any] = json.loads(said)
         return found
 
@@ -86,7 +86,7 @@ class Images(Demo):
     def _exported(self, image: str, sha256: str) -> None:
         file = self._layout.folder / "exported.raw"
         file.unlink(missing_ok=True)
-        self.vclab("image", "export", image, str(file), "--format", "raw")
+        self.vclab("--as", "olga", "image", "export", image, str(file), "--format", "raw")
         said = subprocess.run(["sha256sum", str(file)], stdout=subprocess.PIPE, text=True, check=True).stdout
         file.unlink()
         must(said.split()[0] == sha256, f"its content has another hash: {said}")

@@ -161,7 +161,8 @@ async def forget(call: Call, question: Named) -> Forgotten:
 
 async def _confirm_may_become(call: Call, login: str) -> None:
     """Whoever sets a password, or links an account, could sign in as that person. So that takes somebody who may all
-    that the person's roles give, over the same things; the role of a user aside. Raises ``Forbidden``."""
+    that the person's roles give, over the same things, or could give them to anybody; the role of a user aside. Raises
+    ``Forbidden``."""
     await call.must(Permission.KEEP, ResourceKind.USER, login)
 
     def ask(session: Session) -> tuple[Rights, Rights]:
@@ -170,7 +171,8 @@ async def _confirm_may_become(call: Call, login: str) -> None:
 
     theirs, mine = await call.backend.read(ask)
     for grant in theirs.grants if not call.actor.standing else ():
-        if grant.role is not Role.USER and not mine.covers(grant):
+        gives = grant.role is not Role.OPERATOR and mine.decide(Permission.GRANT).allowed
+        if grant.role is not Role.USER and not gives and not mine.covers(grant):
             raise Forbidden(f"{call.actor.login} has not the role of {login}: {grant.text()}", "another one can do it")
 
 

@@ -264,10 +264,10 @@ over everything; whoever can write where the secrets are (root) is administrator
 away, so nobody locks themselves out. Name one or two people there, and grant the rest. Nobody else gives a role to
 themselves: neither by a grant, nor by joining a group, nor by filling a group over which they have a role, nor by
 becoming somebody: to set a password or link an account takes who may all that the person's roles give, over the same
-things, or could give them to anybody (the role `user` aside). The role operator, with which one connects to other people's computers, is given only by
-whoever has it over the same things, or has their roles from outside the store: by a grant, and by a group to which it
-is granted. Every other role an administrator can give to anybody, so also to an entry that they have made themselves:
-what they do with grants is in `vclab audit`, as each act is.
+things, or could give them to anybody (the role `user` aside). The role operator, with which one connects to other
+people's computers, is given only by whoever has it over the same things, or has their roles from outside the store: by
+a grant, and by a group to which it is granted. Every other role an administrator can give to anybody, so also to an
+entry that they have made themselves: what they do with grants is in `vclab audit`, as each act is.
 
 ## A school
 

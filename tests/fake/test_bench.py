@@ -89,6 +89,7 @@ def test_bmcs() -> None:
     }
 
 
+@pytest.mark.long
 def test_streams() -> None:
     small = ("--mib", "16", "--wave-mib", "16", "--rounds", "1", "--nodes", "3")
     found = bench("metal", "--part", "stream", "--part", "wave", *small)

@@ -26,6 +26,7 @@ ADMINISTRATION = (
 )
 
 
+@pytest.mark.long
 async def test_a_whole_life_with_two_roles(make: MakeNode, database: postgresql.Server) -> None:
     owner = database.url(database.create())
     worker, api = (owner.replace("vclab:", f"vclab_{role}:") for role in ("worker", "api"))

@@ -85,6 +85,7 @@ def test_nobody_waits_any_more(stack: Stack, image: str) -> None:
     eventually(lambda: copies_of(stack, image) == [] and len(history(stack, image)) == 1, LONG, 0.5)
 
 
+@pytest.mark.long
 def test_a_revision_is_replaced_retired_and_deleted(stack: Stack, image: str, given: Path) -> None:
     r = stack.reserve("--wait", image=image)["id"]
     stack.vclab(*ADMIN, "image", "import", str(given), "--as", image)

@@ -68,7 +68,7 @@ def load_killed_in(stack: Stack, steps: Sequence[str], at_work: Session) -> str:
 @pytest.mark.parametrize(
     "steps",
     [
-        pytest.param(("vsphere.create_vm",), id="one-step"),
+        pytest.param(("vsphere.create_vm", "linux.post_load"), id="two-steps", marks=pytest.mark.long),
         pytest.param(STEPS, id="every-step", marks=pytest.mark.long),
     ],
 )

@@ -104,7 +104,7 @@ def filled(server: postgresql.Server) -> str:
 def lab(tmp_path: Path, server: postgresql.Server, filled: str) -> Iterator[Lab]:
     """As that of the other tests here."""
     name = server.create(filled)
-    api, worker = (server.url(name).replace("vclab:", f"vclab_{role}:") for role in ("api", "worker"))
+    api, worker = (server.url(name, role) for role in ("api", "worker"))
     settings = {"database": api, "secrets_dir": str(tmp_path / "secrets"), "operators": ("olga",)}
     secret_store(tmp_path / "secrets")
     made = TwoRoles(Scripted(Settings.model_validate(settings)), worker=open_store(worker))

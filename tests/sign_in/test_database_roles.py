@@ -43,7 +43,7 @@ __all__ = [
 def installation(tmp_path: Path, server: postgresql.Server, filled: str) -> Iterator[Installation]:
     """As that of the other tests here."""
     name = server.create(filled)
-    api = server.url(name).replace("vclab:", "vclab_api:")
+    api = server.url(name, "api")
     settings = {"database": api, "secrets_dir": str(tmp_path / "secrets"), "operators": ("olga",)}
     secret_store(tmp_path / "secrets")
     backend = Backend(Settings.model_validate(settings))

@@ -51,9 +51,9 @@ class Server:
             shutil.chown(copy, "nobody", "nogroup")
         return copy
 
-    def url(self, database: str) -> str:
-        """The URL of a database, with a password (that the server does not ask for)."""
-        return f"postgresql://vclab:{PASSWORD}@/{database}?host={self._folder}"
+    def url(self, database: str, role: str = "") -> str:
+        """The URL of a database, for its owner or one of the roles, with a password (that the server does not ask for)."""
+        return f"postgresql://{f'vclab_{role}' if role else 'vclab'}:{PASSWORD}@/{database}?host={self._folder}"
 
     def create(self, template: str = "template1") -> str:
         """Create a database, and return its name."""

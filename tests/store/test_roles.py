@@ -29,15 +29,10 @@ def database(server: postgresql.Server) -> str:
     return name
 
 
-def url_of(server: postgresql.Server, database: str, role: str) -> str:
-    """The URL for one of the roles."""
-    return server.url(database).replace("vclab:", f"vclab_{role}:")
-
-
 @pytest.fixture
 def as_role(server: postgresql.Server, database: str, request: pytest.FixtureRequest) -> Iterator[Store]:
     """The store as the role that the test is about."""
-    store = open_store(url_of(server, database, request.param))
+    store = open_store(server.url(database, request.param))
     yield store
     store.close()
 
@@ -61,7 +56,7 @@ def test_what_is_not_granted_fails(server: postgresql.Server, database: str, rol
     """Every column of every table is read, added to and changed, every table deleted from: without rows, for the
     server asks for rights first."""
     wrong = []
-    with psycopg.connect(url_of(server, database, role), autocommit=True) as connection:
+    with psycopg.connect(server.url(database, role), autocommit=True) as connection:
         for table in Base.metadata.tables.values():
             for verb, column, statement in _tries(table):
                 try:
@@ -172,7 +167,7 @@ def test_what_was_granted_by_hand_is_taken(server: postgresql.Server, database: 
     try:
         store.run(lambda s: s.execute(sa.text("GRANT ALL ON reservations TO vclab_api, PUBLIC")))
         store.run(roles.apply)
-        api = psycopg.connect(url_of(server, database, "api"), autocommit=True)
+        api = psycopg.connect(server.url(database, "api"), autocommit=True)
         with api, pytest.raises(psycopg.errors.InsufficientPrivilege):
             api.execute("UPDATE reservations SET reason = ''")
         with store.read() as session:

@@ -290,9 +290,11 @@ class Rights:
         over = (mine for mine in self.grants if mine.on in ("", grant.on))
         return ROLES[grant.role] <= frozenset[Permission]().union(*(ROLES[mine.role] for mine in over))
 
-    def has(self, role: Role, on: str) -> bool:
-        """Whether a grant gives them the role over this group, or over everything; ``on`` empty: over everything."""
-        return any(grant.role is role and grant.on in ("", on) for grant in self.grants)
+    def may_pass_on(self, grant: Grant) -> bool:
+        """Whether who grants may give it: an operator's role only who has it over the same, or over everything."""
+        return grant.role is not Role.OPERATOR or any(
+            mine.role is grant.role and mine.on in ("", grant.on) for mine in self.grants
+        )
 
     def roles_over(self, resource: Resource) -> frozenset[Role]:
         """What they are to a thing."""

@@ -30,7 +30,7 @@ def confirm_gives(session: Session, actor: Actor, given: Grant) -> None:
     """An operator connects to other people's computers, which an administrator by a grant may not: so they give that
     role to nobody, for that could be an entry of their own making. Raises ``Forbidden`` unless the actor has the role
     over the same things, or their roles come from outside of the store."""
-    if given.role is Role.OPERATOR and not actor.standing and not rights_of(session, actor).has(given.role, given.on):
+    if not actor.standing and not rights_of(session, actor).may_pass_on(given):
         why = f"{actor.login} has not the role {given.role} over {given.on or 'everything'}, and can't give it"
         raise Forbidden(why, "somebody who has it can, or whom the setting `operators` names")
 

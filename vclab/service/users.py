@@ -171,7 +171,7 @@ async def _confirm_may_become(call: Call, login: str) -> None:
 
     theirs, mine = await call.backend.read(ask)
     for grant in theirs.grants if not call.actor.standing else ():
-        gives = grant.role is not Role.OPERATOR and mine.decide(Permission.GRANT).allowed
+        gives = mine.may_pass_on(grant) and mine.decide(Permission.GRANT).allowed
         if grant.role is not Role.USER and not gives and not mine.covers(grant):
             raise Forbidden(f"{call.actor.login} has not the role of {login}: {grant.text()}", "another one can do it")
 

@@ -37,6 +37,7 @@ from tests.service.test_library import (
 )
 from tests.service.test_transfers import test_a_disk_is_sent_imported_exported_and_fetched
 from tests.store import postgresql
+from tests.store.conftest import server
 from tests.store.lab import seed
 from vclab.api import examples
 from vclab.contract import USE_CASES, repositories
@@ -51,6 +52,7 @@ from vclab.store.engine import Store, open_store
 
 __all__ = [
     "disk",
+    "server",
     "test_a_disk_comes_and_goes_with_the_same_content",
     "test_a_disk_is_sent_imported_exported_and_fetched",
     "test_a_grant_that_is_taken_back_is_had_by_nobody_from_then_on",
@@ -79,13 +81,6 @@ class TwoRoles(Lab):
     def store(self) -> Store:
         """The store, by the worker's role."""
         return self.worker
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[postgresql.Server]:
-    """The PostgreSQL server."""
-    with postgresql.running() as server:
-        yield server
 
 
 @pytest.fixture(scope="module")

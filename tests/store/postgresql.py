@@ -52,7 +52,7 @@ class Server:
         return copy
 
     def url(self, database: str, role: str = "") -> str:
-        """The URL of a database, for its owner or one of the roles, with a password (the server does not ask for it)."""
+        """A database's URL, for its owner or one of the roles, with a password that the server does not ask for."""
         return f"postgresql://{f'vclab_{role}' if role else 'vclab'}:{PASSWORD}@/{database}?host={self._folder}"
 
     def create(self, template: str = "template1") -> str:

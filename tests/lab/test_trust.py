@@ -17,7 +17,7 @@ pytestmark = pytest.mark.lab
 
 NOBODY = 65534
 ATTACK = """
-import asyncio, json, sys
+import asyncio, json, os, sys
 from datetime import timedelta
 from temporalio.client import Client
 from temporalio.service import TLSConfig
@@ -42,7 +42,8 @@ async def main(address, authority, workflow):
             handle.terminate(**soon), client.count_workflows("", **soon),
         )
         found[name] = await asyncio.gather(*map(tried, calls))
-    print(json.dumps(found))
+    print(json.dumps(found), flush=True)
+    os._exit(0)  # a connection that never came about can crash the SDK's core while Python ends
 
 asyncio.run(main(*sys.argv[1:]))
 """

@@ -1,6 +1,7 @@
 """Claims: the database refuses what overlaps; pools are never promised beyond their limits."""
 
 from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -188,6 +189,20 @@ def test_who_claims_nothing_may_move_and_release(machines: Store) -> None:
     machines.run(lambda s: claims.move_end(s, "nobody", NOW))
     machines.run(lambda s: claims.release(s, "nobody", NOW))
     assert latest(machines, "nobody", 0) == NOW
+
+
+def test_two_claims_of_one_computer_wait_for_each_other(machines: Store) -> None:
+    """Else each could come to wait for a claim of the other, and PostgreSQL would break one off."""
+    with ThreadPoolExecutor() as others:
+
+        def first(session: Session) -> "Future[None]":
+            claims.claim_computer(session, "lab1", "a", NOW, NOW + HOUR)
+            other = others.submit(claim, machines, "b", 2, 3)
+            with pytest.raises(TimeoutError):
+                other.result(0.3)
+            return other
+
+        machines.run(first).result(20)
 
 
 def test_a_refusal_leaves_the_transaction_usable(machines: Store) -> None:

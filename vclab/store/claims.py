@@ -1,7 +1,8 @@
 """Claims: promises about time. Two claims of one computer never overlap, and no pool is promised beyond its limits.
 
 The database itself refuses an overlap. Before amounts of pools are added up, the pools' rows are locked in the order of
-their names; SQLite has only one writer anyway.
+their names; before a computer is claimed or its claim moves, its row is locked: two that wait for each other's claim
+would be broken off by PostgreSQL. SQLite has only one writer anyway.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -16,6 +17,7 @@ from sqlalchemy.orm import Session
 from vclab.model.errors import NotFound, Refused
 from vclab.model.inventory import Amounts
 from vclab.placement import Booking, first_shortage
+from vclab.store import locks
 from vclab.store.column_types import utc
 from vclab.store.models import Claim, Pool
 
@@ -73,6 +75,7 @@ def datastore_pool(endpoint: str, datastore: str) -> str:
 
 def claim_computer(session: Session, computer: str, holder: str, starts: datetime, ends: datetime) -> None:
     """Promise a computer during [starts, ends). Raises ``ClaimHeld`` when the database refuses."""
+    locks.computer(session, computer)
     claim = Claim(computer=computer, holder=holder, starts=utc(starts), ends=utc(ends))
     try:
         with session.begin_nested():
@@ -238,6 +241,8 @@ def of(session: Session, holder: str) -> list[Claim]:
 def _rewrite(session: Session, holder: str, claims: list[Claim], starts: datetime | None, ends: datetime) -> None:
     """Change the times of these claims. The database itself refuses an overlap on a computer."""
     times = {"ends": ends} if starts is None else {"starts": starts, "ends": ends}
+    for name in sorted(claim.computer for claim in claims if claim.computer):
+        locks.computer(session, name)
     try:
         with session.begin_nested():
             session.execute(sa.update(Claim).where(*_is_of(holder)).values(**times))

@@ -67,6 +67,7 @@ def export(client: Client, settings: Settings, store: Store, drivers: Drivers, e
     provisioning = ProvisioningActivities(
         modules, reader.endpoints, reader.medians, fence, executor, guests, reader.spare, StoreInventories(store), site
     )
+    network = settings.netboot.root if settings.netboot.interface else None
     reach, watch = Reach(guests, drivers.whereabouts), Watch(settings.looks.kept, settings.looks.at_once)
     tables = [driver.steps() for each in (modules, guests) for driver in each.values()]
     steps = step_activities(tables, fence, StoreLoadLog(store), executor, drivers.whereabouts)
@@ -106,7 +107,7 @@ def export(client: Client, settings: Settings, store: Store, drivers: Drivers, e
                 SpareActivities(guests, fence, verified),
                 GuestActivities(reach, fence, verified),
                 EnquiryActivities(_password(drivers), settings.installation, executor),
-                SiteReconciler(store, modules, reader.endpoints, settings.reconcile, executor, rules.health),
+                SiteReconciler(store, modules, reader.endpoints, settings.reconcile, executor, rules.health, network),
             ),
             *steps,
         ],

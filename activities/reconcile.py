@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
+from pathlib import Path
 
 from sqlalchemy.orm import Session
 from temporalio import activity
@@ -25,18 +26,21 @@ from activities.runner import heartbeating, unfenced
 from vclab.model import messages
 from vclab.model.catalog import Endpoint
 from vclab.model.computer_checks import Check
+from vclab.model.errors import VclabError
 from vclab.model.health import BY_CHECK, Rest
 from vclab.model.inventory import HostFacts, MachineFacts
 from vclab.model.messages import check_workflow, computer_workflow, power_workflow, workflow_id
 from vclab.model.power import PowerVerb, Switch
 from vclab.model.revisions import CopyState, Wanted
 from vclab.model.rules import Health, Rules
+from vclab.netboot.nodes import Nodes
 from vclab.provisioning.base import ProvisioningModule, known_module, maker, sealer
 from vclab.secrets.store import SecretStore
 from vclab.settings import ReconcileSettings
 from vclab.store import (
     background_loads,
     captures,
+    catalog,
     computer_checks,
     copies,
     copy_verification,
@@ -288,19 +292,23 @@ class SiteReconciler:
         settings: ReconcileSettings,
         executor: Executor,
         health: Health | None = None,
+        network: Path | None = None,
     ) -> None:
-        """``endpoints`` lists those of all sites, and blocks."""
+        """``endpoints`` lists those of all sites, and blocks. ``network``: the root of the provisioning network that is
+        reached from here; None: there is none."""
         self._store = store
         self._modules = modules
         self._endpoints = endpoints
         self._settings = settings
         self._executor = executor
         self._health = health or Health()
+        self._network = network
 
     @activity.defn
     async def reconcile_site(self, given: SiteInput) -> Strays:
         """Report and, after the grace, remove stray machines; record where disks are that somebody has moved; bring
-        back hosts that rested and can be used again; see datastores that fill."""
+        back hosts that rested and can be used again; see datastores that fill; have the provisioning network forget
+        machines that are no computers any more."""
         with failures():
             async with heartbeating(unfenced):
                 reported: list[str] = []
@@ -315,9 +323,25 @@ class SiteReconciler:
                         await self._captures(endpoint)
                     except Exception as error:  # whatever is wrong with one, the others are looked after
                         not_asked.append(f"{endpoint.name}: {text_of(error)}")
+                try:
+                    await asyncio.to_thread(self._forget_machines)
+                except VclabError as error:
+                    not_asked.append(f"the provisioning network: {error}")
                 woken = await self._hosts({endpoint.name: endpoint for endpoint in endpoints})
                 found = Strays((), tuple(reported), tuple(removed), tuple(not_asked), tuple(woken))
                 return replace(found, moved=tuple(moved))
+
+    def _forget_machines(self) -> None:
+        """First it is looked what is there, then what is recorded: a computer is written down before it is started."""
+        if self._network is None or not self._network.is_dir():
+            return
+        nodes = Nodes(self._network)
+        known = nodes.known()
+        with self._store.read() as session:
+            recorded = {computer.private_mac for computer in catalog.computers(session)}
+        for mac in sorted(set(known) - recorded):
+            log.warning("the provisioning network forgets %s: no computer has that MAC", mac)
+            nodes.forget(mac)
 
     async def _hosts(self, endpoints: Mapping[str, Endpoint]) -> list[str]:
         """Check the resting hosts whose time has come; the others cost nothing."""

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,13 @@ def test_the_api_reaches_the_secrets_which_are_below_the_workers_folder() -> Non
     worker, api = lines_of("vclab-worker.service"), lines_of("vclab-api.service")
     assert (worker["StateDirectory"], worker["StateDirectoryMode"]) == ("vclab", "0711")
     assert "-/var/lib/vclab" in api["ReadWritePaths"].split()
+
+
+def test_dnsmasq_is_run_by_what_has_it_forget() -> None:
+    """dnsmasq itself keeps entries and leases of machines that have left."""
+    python, option, module, server, *_ = lines_of("vclab-netboot.service")["ExecStart"].split()
+    assert (python, option, server) == ("/opt/vclab/.venv/bin/python", "-m", "/usr/sbin/dnsmasq")
+    assert find_spec(module) is not None
 
 
 def test_worker_and_api_can_change_what_the_other_has_made() -> None:

@@ -101,12 +101,20 @@ class Provisioning:
         file = self._folder / "netboot.conf"
         file.write_text(configuration(self.network))
         caps = ",".join(f"+{name}" for name in CAPABILITIES)
-        drop = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--no-new-privs"]
+        drop = [
+            "setpriv",
+            "--pdeathsig=KILL",
+            f"--reuid={NOBODY}",
+            f"--regid={NOBODY}",
+            "--clear-groups",
+            "--no-new-privs",
+        ]
         drop += [f"--inh-caps=-all,{caps}", f"--ambient-caps=-all,{caps}", f"--bounding-set=-all,{caps}"]
         dnsmasq = ["dnsmasq", "--keep-in-foreground", "--pid-file", f"--conf-file={file}"]
         dnsmasq += [] if self.network.log else ["--log-facility=-"]
         inner = MOUNT_RUN.format(NOBODY) + '"$@"'
-        words = ["unshare", "--mount", "--", "sh", "-c", inner, "sh", *drop, *dnsmasq]
+        keeper = [sys.executable, "-m", "vclab.netboot.serving", f"--root={self.network.root}"]
+        words = ["unshare", "--mount", "--", "sh", "-c", inner, "sh", *keeper, *drop, *dnsmasq]
         if self.network.log:
             self.network.log.write_text("")
             os.chown(self.network.log, NOBODY, NOBODY)

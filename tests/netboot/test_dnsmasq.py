@@ -102,6 +102,78 @@ def test_the_new_address_of_a_machine_counts_at_once(own: Provisioning) -> None:
         assert answer is not None and answer["address"] == address
 
 
+def leased(network: Provisioning, station: str, address: str) -> bool:
+    """Whether the machine has taken that address."""
+    answer = asked(network, station, "lease", UEFI, seconds=SILENCE)
+    return answer is not None and (answer["kind"], answer["address"]) == (ACK, address)
+
+
+@pytest.fixture
+def rows() -> Iterator[tuple[Provisioning, str, str]]:
+    """A network, and two machines that have addresses in it."""
+    with provisioning() as network:
+        first, second = network.station(FIRST), network.station(SECOND)
+        for mac, station, address in ((FIRST, first, ONE), (SECOND, second, TWO)):
+            enlist(network, mac, address)
+            assert leased(network, station, address)
+        yield network, first, second
+
+
+FIRST, SECOND, THIRD = "52:54:00:00:00:11", "52:54:00:00:00:12", "52:54:00:00:00:13"
+ONE, TWO, THREE = "10.78.0.61", "10.78.0.62", "10.78.0.63"
+NAMES = {FIRST: "node11", SECOND: "node12", THIRD: "node11"}
+
+
+def enlist(network: Provisioning, mac: str, address: str) -> None:
+    """And wait until dnsmasq has seen it."""
+    before = len(network.log.lines)
+    network.nodes.enlist(network.network, Node(mac, NAMES[mac], address))
+    network.log.wait_for(f"hosts/{mac.replace(':', '-')}", 10, before)
+
+
+def anew(network: Provisioning, before: int) -> None:
+    """Wait until dnsmasq has forgotten what is not so any more."""
+    network.log.wait_for("DHCP is started anew", 10, before)
+    started = next(at for at, line in enumerate(network.log.lines) if "started anew" in line and at >= before)
+    network.log.wait_for("hosts/", 10, started)
+
+
+def test_another_card_of_a_machine_gets_its_address(rows: tuple[Provisioning, str, str]) -> None:
+    """Though the card before had it leased for an hour; that one is a stranger now."""
+    network, old, other = rows
+    before = len(network.log.lines)
+    network.nodes.enlist(network.network, Node(THIRD, NAMES[THIRD], ONE))
+    anew(network, before)
+    assert leased(network, network.station(THIRD), ONE)
+    assert not leased(network, old, ONE) and leased(network, other, TWO)
+
+
+def test_two_machines_exchange_their_addresses(rows: tuple[Provisioning, str, str]) -> None:
+    network, first, second = rows
+    before = len(network.log.lines)
+    network.nodes.enlist(network.network, Node(FIRST, NAMES[FIRST], TWO))
+    network.nodes.enlist(network.network, Node(SECOND, NAMES[SECOND], ONE))
+    anew(network, before)
+    assert leased(network, first, TWO) and leased(network, second, ONE)
+
+
+def test_a_machine_gets_an_address_again_that_it_had_before(rows: tuple[Provisioning, str, str]) -> None:
+    network, first, _ = rows
+    for address in (THREE, ONE):
+        before = len(network.log.lines)
+        network.nodes.enlist(network.network, Node(FIRST, NAMES[FIRST], address))
+        anew(network, before)
+        assert leased(network, first, address)
+
+
+def test_a_machine_that_has_left_is_a_stranger(rows: tuple[Provisioning, str, str]) -> None:
+    network, first, second = rows
+    before = len(network.log.lines)
+    network.nodes.forget(FIRST)
+    anew(network, before)
+    assert not leased(network, first, ONE) and leased(network, second, TWO)
+
+
 def test_files_are_those_of_the_machine_that_asks(own: Provisioning, known: str) -> None:
     run(*f"ip -n {known} addr add {ADDRESS}/24 dev eth0".split())
     fetched = own.ask(known, "tftp", OURS, "/grub/grub.cfg")

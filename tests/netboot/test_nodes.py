@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import asyncssh
@@ -116,12 +117,44 @@ def test_a_machine_is_known_by_a_file_of_its_own(nodes: Nodes, root: Path) -> No
     assert nodes.state(MAC) is State.IMAGE
 
 
-def test_forgotten_twice_nothing_of_it_is_left(nodes: Nodes, root: Path) -> None:
+def stale(root: Path) -> str:
+    """Changes when dnsmasq is to be started anew."""
+    file = root / "stale"
+    return file.read_text() if file.exists() else ""
+
+
+def test_an_address_and_a_name_are_of_one_machine(nodes: Nodes, root: Path) -> None:
+    """Another card of the same machine, and two that exchange their addresses."""
+    nodes.enlist(NETWORK, Node(MAC, "node1", "10.78.0.51"))
+    nodes.enlist(NETWORK, Node(OTHER, "node2", "10.78.0.52"))
+    nodes.enlist(NETWORK, Node(MAC, "node1", "10.78.0.51"))
+    assert stale(root) == "", "what is new dnsmasq sees by itself"
+    nodes.enlist(NETWORK, Node(MAC, "node1", "10.78.0.52"))
+    assert [file.name for file in (root / "hosts").iterdir()] == [NAME]
+    first = stale(root)
+    nodes.enlist(NETWORK, Node(OTHER, "node2", "10.78.0.51"))
+    assert len(list((root / "hosts").iterdir())) == 2 and stale(root) == first != ""
+    nodes.enlist(NETWORK, Node("52:54:00:00:00:03", "node2", "10.78.0.53"))
+    assert "52-54-00-00-00-02" not in [file.name for file in (root / "hosts").iterdir()]
+    second = stale(root)
+    nodes.enlist(NETWORK, Node(MAC, "node1", "10.78.0.54"))
+    assert len({first, second, stale(root)}) == 3, "its old address is free"
+
+
+def test_in_proxy_mode_no_machine_is_taken_for_another(nodes: Nodes, root: Path) -> None:
     for mac in (MAC, OTHER):
-        nodes.enlist(NETWORK, Node(mac, "node", "10.78.0.51"))
+        nodes.enlist(replace(NETWORK, proxy=True), Node(mac, "node", "10.78.0.51"))
+    assert len(list((root / "hosts").iterdir())) == 2
+
+
+def test_forgotten_twice_nothing_of_it_is_left(nodes: Nodes, root: Path) -> None:
+    for mac, name, address in ((MAC, "node1", "10.78.0.51"), (OTHER, "node2", "10.78.0.52")):
+        nodes.enlist(NETWORK, Node(mac, name, address))
         nodes.set(mac, State.IMAGE, IMAGE)
     nodes.forget(MAC)
+    said = stale(root)
     nodes.forget(MAC)
+    assert stale(root) == said != ""
     assert NAME not in " ".join(map(str, root.rglob("*"))) and nodes.state(OTHER) is State.IMAGE
     with pytest.raises(NotFound, match="nothing says what 52:54:00:00:00:01 boots"):
         nodes.state(MAC)

@@ -1,5 +1,6 @@
 """The lab's bare metal: its nodes with their BMCs, and the provisioning network from which they boot."""
 
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -8,7 +9,7 @@ from vclab.lab.layout import METAL, PUBLIC, SUBNETS, Layout
 from vclab.lab.machines import Card
 from vclab.lab.network import NETNS
 from vclab.lab.nodes import Chassis, Hardware, Place
-from vclab.lab.parts import Part, inside
+from vclab.lab.parts import DIES_WITH_US, Part, inside
 from vclab.lab.serial_port import SerialPort
 from vclab.lab.stock import BMC_USER, NODE_DISK_BYTES, NODES, StockNode
 from vclab.netboot import dnsmasq, nodes
@@ -57,9 +58,11 @@ def parts(layout: Layout) -> Iterator[Part]:
     links = (layout.nodes_link, layout.nodes), (layout.netboot_link, layout.netboot), (layout.netboot_log_link, log)
     for link, place in links:
         link.symlink_to(place)
-    command = ("dnsmasq", "--keep-in-foreground", "--log-facility=-", "--pid-file=", "--user=root", "--group=root")
+    keeper = (sys.executable, "-m", "vclab.netboot.serving", f"--root={layout.netboot}")
+    leases = f"--leases={network(layout).leases}"
+    command = (*keeper, leases, *DIES_WITH_US, "dnsmasq", "--keep-in-foreground", "--log-facility=-", "--pid-file=")
     file = f"--conf-file={layout.netboot_configuration}"
-    yield Part(_DHCP, "DHCP and TFTP of bare metal", (*inside(layout), *command, file))
+    yield Part(_DHCP, "DHCP and TFTP of bare metal", (*inside(layout), *command, "--user=root", "--group=root", file))
     for stock in NODES:
         node = _node(layout, stock)
         title = f"BMC of {stock.name}"

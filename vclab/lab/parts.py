@@ -42,6 +42,10 @@ class Part:
     late: bool = False  #: nobody waits for it when the lab starts
 
 
+DIES_WITH_US = ("setpriv", "--pdeathsig", "KILL")
+"""Put before a command: it dies with whoever started it."""
+
+
 def parts(layout: Layout, temporal: Path, vcsim: Path) -> tuple[Part, ...]:
     """All parts of the lab, by the paths of the programs that don't come with the system."""
     return (
@@ -74,7 +78,7 @@ def parts(layout: Layout, temporal: Path, vcsim: Path) -> tuple[Part, ...]:
 
 def inside(layout: Layout) -> tuple[str, ...]:
     """Put before a command: runs it in the management namespace, and it dies with whoever started it."""
-    return ("setpriv", "--pdeathsig", "KILL", "nsenter", f"--net=/run/netns/{layout.management}", "--")
+    return (*DIES_WITH_US, "nsenter", f"--net=/run/netns/{layout.management}", "--")
 
 
 def dnsmasq_command(layout: Layout) -> list[str]:

@@ -3,6 +3,7 @@
 As a program, ``station.py SECONDS VERB …``; it waits so many seconds for each answer:
 
 ``dhcp CARD ARCH [ipxe]`` prints the answer to a DISCOVER as JSON, ``request CARD ARCH`` that to a REQUEST.
+``lease CARD ARCH``: takes what is offered, and prints the answer to that.
 ``pxe CARD ARCH [ipxe]``: what a proxy's port 4011 answers to who chooses the first entry of its menu, as PXE 2.1 says.
 ``tftp SERVER PATH`` prints a file.
 
@@ -172,6 +173,10 @@ def main(seconds: str, verb: str, *words: str) -> None:
     mac = mac_of(card)
     kind = REQUEST if verb == "request" else DISCOVER
     answers = exchange(float(seconds), card, message(kind, mac, int(arch), bool(ipxe)), BROADCAST)
+    if verb == "lease" and answers:
+        taken = [(option, socket.inet_aton(answers[0][name])) for option, name in ((50, "address"), (54, "by"))]
+        sent = message(REQUEST, mac, int(arch), bool(ipxe), more=taken)
+        answers = exchange(float(seconds), card, sent, BROADCAST)
     if verb == "pxe":
         item = bytes.fromhex(answers[0]["menu"])[:2] if answers else b""
         sent = message(REQUEST, mac, int(arch), bool(ipxe), item, own_address())

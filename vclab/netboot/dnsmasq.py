@@ -19,6 +19,8 @@ from vclab.netboot.values import Node
 
 HOSTS, TFTP = "hosts", "tftp"
 """The directories below the root of the provisioning network: one file, one directory a machine."""
+STALE = "stale"
+"""The file there that changes when dnsmasq knows what is not so any more."""
 LEASES = Path("/run/vclab-netboot/leases")
 _LEASE = "1h"
 

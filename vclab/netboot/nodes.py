@@ -76,13 +76,23 @@ class Nodes:
     def enlist(self, network: dnsmasq.Network, node: Node) -> None:
         """Have the machine known in its network: else DHCP says nothing to it. dnsmasq sees the file by itself.
 
-        A new one is set to boot its disk: a machine without a directory of its own could ask for that of another.
+        A new one is set to boot its disk: a machine without a directory of its own could ask for that of another. No
+        other one has its address or its name any more: an earlier card of the same machine, or one that has another
+        address by now and is enlisted before it is started next. dnsmasq is started anew then (``serving``).
         """
         line = dnsmasq.host(network, node)
         if not (self._root / dnsmasq.TFTP / values.hyphened(node.mac)).is_dir():
             self.set(node.mac, State.BOOT)
+        hosts, name = self._root / dnsmasq.HOSTS, values.hyphened(node.mac)
         with _failures(f"tell DHCP of {node.name}"):
-            self._write(self._root / dnsmasq.HOSTS / values.hyphened(node.mac), line.encode())
+            before = _lines(hosts)
+            wrong = [other for other, theirs in before.items() if other != name and _is_same(theirs, line)]
+            for other in wrong:
+                (hosts / other).unlink(missing_ok=True)
+            if before.get(name) != line:
+                self._write(hosts / name, line.encode())
+            if wrong or before.get(name, line) != line:
+                self._write(self._root / dnsmasq.STALE, secrets.token_hex(8).encode())
 
     def set(self, mac: str, state: State, load: Load | None = None) -> None:
         """From its next boot on the machine boots that. ``load``: for all states but ``boot``."""
@@ -132,10 +142,12 @@ class Nodes:
         return sorted(name.replace("-", ":") for name in names)
 
     def forget(self, mac: str) -> None:
-        """Leave nothing of the machine. dnsmasq goes on answering it until it is reloaded; it gets no file."""
+        """Leave nothing of the machine. dnsmasq is started anew (``serving``), and answers it no more."""
         name = values.hyphened(mac)
         with _failures(f"forget {mac}"):
-            (self._root / dnsmasq.HOSTS / name).unlink(missing_ok=True)
+            if (self._root / dnsmasq.HOSTS / name).exists():
+                (self._root / dnsmasq.HOSTS / name).unlink(missing_ok=True)
+                self._write(self._root / dnsmasq.STALE, secrets.token_hex(8).encode())
             (self._root / dnsmasq.TFTP / name).unlink(missing_ok=True)
             self._forget_old(name, None)
 
@@ -189,6 +201,20 @@ class Nodes:
         for old in (self._root / _BOOTS).glob(f"*{name}.*"):
             if old != kept:
                 shutil.rmtree(old)
+
+
+def _lines(hosts: Path) -> dict[str, str]:
+    """What the file of each machine says."""
+    found = {}
+    for file in hosts.glob("[!.]*"):
+        with contextlib.suppress(FileNotFoundError):
+            found[file.name] = file.read_text()
+    return found
+
+
+def _is_same(one: str, other: str) -> bool:
+    """Whether the lines have the same address, or the same name. In proxy mode they have neither."""
+    return any(a == b for a, b in zip(*(line.strip().split(",")[1:3] for line in (one, other)), strict=False))
 
 
 def _make_folder(folder: Path) -> None:

@@ -12,7 +12,6 @@ from vclab.model.steps import BlockingStep, StepContext
 from vclab.netboot.load import load_initrd, new_host_key
 from vclab.netboot.nodes import Load
 from vclab.netboot.nodes import Nodes as Netboot
-from vclab.netboot.values import Node as Machine
 from vclab.netboot.values import State
 from vclab.power.base import Boot, BootDevice
 from vclab.provisioning.bare_metal import imaging, plans
@@ -73,7 +72,7 @@ class Booting:
         def prepare(netboot: Netboot) -> None:
             load = Load(netboot.environment(), name, initrd)
             context.fence()
-            netboot.enlist(self._nodes.network, Machine(node.mac, node.computer.name, node.address))
+            self._nodes.enlist(node)
             netboot.set(node.mac, State.IMAGE, load)
 
         self._nodes.netboot(prepare)
@@ -120,7 +119,11 @@ class Booting:
         return Facts()
 
     def _power_on(self, context: StepContext, given: StepInput) -> Facts:
+        """DHCP gives it the address that is recorded: it may have got another one since its load."""
         node = self._nodes.of(given.target)
+        if self._nodes.has_network:
+            context.fence()
+            self._nodes.enlist(node)
         node.power(lambda power, bmc: power.on(bmc, context))
         return Facts(private_address=node.address)
 

@@ -13,6 +13,7 @@ from vclab.model.plans import Target
 from vclab.netboot import log
 from vclab.netboot import nodes as netboot
 from vclab.netboot.dnsmasq import Network
+from vclab.netboot.values import Node as Machine
 from vclab.netboot.values import State
 from vclab.power.address import parse
 from vclab.power.base import Bmc
@@ -123,6 +124,11 @@ class Nodes:
         """Ask or tell the provisioning network. Raises as ``network``."""
         with housed():
             return work(netboot.Nodes(self.network.root))
+
+    def enlist(self, node: Node) -> None:
+        """DHCP knows it, with the address that is recorded. Raises as ``netboot``."""
+        machine = Machine(node.mac, node.computer.name, node.address)
+        self.netboot(lambda netboot: netboot.enlist(self.network, machine))
 
     def serve_nothing(self, node: Node) -> None:
         """The network serves it no imaging environment any more, and the key of its load is gone. Raises as

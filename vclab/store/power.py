@@ -24,7 +24,7 @@ LONGEST = timedelta(hours=1)
 _NOT_SET = "give it one with `vclab computer edit {} --bmc ADDRESS`"
 
 
-BRIEFLY = timedelta(minutes=20)
+BRIEFLY = timedelta(minutes=30)
 """The same where vclab itself switches an idle one off."""
 
 

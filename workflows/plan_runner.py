@@ -189,8 +189,10 @@ def _limit(step: Step, load: Load) -> float:
 
 
 def _deadline(waits: Waits, plan: Plan) -> datetime:
-    """When the whole load is given up: after the setting, or twice its usual time if that is longer."""
-    return workflow.now() + timedelta(seconds=max(waits.load_ceiling, 2 * plan.usual_seconds))
+    """When the whole load is given up: after the setting, or twice its usual time if that is longer. What steps need
+    for their bytes comes on top: the setting is for all else."""
+    most = max(waits.load_ceiling, 2 * plan.usual_seconds)
+    return workflow.now() + timedelta(seconds=most + sum(step.least_seconds for step in plan.steps))
 
 
 def _what_failed(life: LoadOwner, error: ActivityError) -> Failed:

@@ -104,8 +104,8 @@ def record_of(what: object) -> LocalActivityConfig:
 
 def step_ceiling(step: Step, setting: float) -> float:
     """Seconds after which a step is given up: the setting (long work: 12 times that, VCL's 7,200 s for a copy), or
-    twice its usual time if that is longer."""
-    return max(setting * (12 if step.profile is Profile.LONG else 1), 2 * step.usual_seconds)
+    twice its usual time if that is longer, or what it needs for its bytes."""
+    return max(setting * (12 if step.profile is Profile.LONG else 1), 2 * step.usual_seconds, step.least_seconds)
 
 
 def step(summary: str, step: Step, site: str, ceiling: float) -> ActivityConfig:

@@ -15,6 +15,7 @@ from temporalio.service import RPCError
 
 import worker
 from activities.drivers import Drivers
+from tests import fakes
 from tests.fakes import FakeGuest, FakeModule, World
 from tests.people import People
 from tests.targets import target_of
@@ -425,6 +426,22 @@ async def test_a_whole_load_has_a_ceiling_too(life: Life) -> None:
             break
     view = await word(life, "Needs help")
     assert "the load as a whole has reached its ceiling" in view.reason
+
+
+@pytest.mark.parametrize("life", [{"step_ceiling": 60, "load_ceiling": 120}], indirect=True)
+async def test_a_step_has_the_time_that_its_bytes_need(life: Life, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond the ceilings of steps and loads, which are for all else."""
+    steps = [
+        replace(each, least_seconds=3600.0) if each.name == "vsphere.find_address" else each for each in fakes.STEPS
+    ]
+    monkeypatch.setattr(fakes, "STEPS", tuple(steps))
+    life.world.not_yet = {"vsphere.find_address": 10_000}
+    await life.reserve()
+    await life.when(lambda: POWER_ON in life.world.done)
+    await life.skip(minutes=50)
+    assert getattr(life.view(), "word", "") != "Needs help"
+    life.world.not_yet = {}
+    await life.until("reserved")
 
 
 async def test_a_user_who_cannot_be_let_in_is_told_and_connects_again(life: Life) -> None:

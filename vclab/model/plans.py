@@ -146,6 +146,7 @@ class Step:
     in_guest: bool = False  #: its failure speaks of what runs inside the machine, so against the image too
     blames_nobody: bool = False  #: its failure speaks against neither host nor image: a person was in the way
     undo: str = ""  #: the step of a capture that puts back what this one has done; empty: nothing is to be put back
+    least_seconds: float = 0.0  #: that it is given at least, for so many bytes; whatever the settings say
 
 
 @dataclass(frozen=True)

@@ -107,7 +107,12 @@ class BareMetal:
 
     def load_plan(self, target: Target, status: NodeStatus) -> Plan:
         """RELOAD: everything; else it is switched on, if need be, and prepared: the password of root is of a tenure."""
-        return plans.load_plan(target, status, self._nodes.shared)
+        return self._given_time(target, plans.load_plan(target, status, self._nodes.shared))
+
+    def _given_time(self, target: Target, plan: Plan) -> Plan:
+        """As long as its disks and the image need."""
+        disk = self._nodes.largest_disk(target) or plans.UNRECORDED
+        return replace(plan, steps=plans.given_time(plan.steps, target.disk_gb << 30, disk))
 
     def inspect(self, target: Target, status: NodeStatus) -> Plan:
         """In the imaging environment, as a load begins."""
@@ -115,7 +120,7 @@ class BareMetal:
 
     def capture(self, target: Target) -> Plan:
         """Shut it down, and read its disk in the imaging environment."""
-        return plans.capture(target)
+        return self._given_time(target, plans.capture(target))
 
     def hand_back(self, target: Target) -> Plan:
         """Start it from its disk again."""
@@ -123,11 +128,11 @@ class BareMetal:
 
     def seal(self, target: Target) -> Plan:
         """Write what was captured to another node, seal it there, and read that node's disk."""
-        return plans.seal(target, self._nodes.shared)
+        return self._given_time(target, plans.seal(target, self._nodes.shared))
 
     def boot_test(self, target: Target) -> Plan:
         """Load what was sealed as for a user."""
-        return plans.boot_test(target, self._nodes.shared)
+        return self._given_time(target, plans.boot_test(target, self._nodes.shared))
 
     def publish(self, target: Target) -> Plan:
         """What was sealed becomes its revision's."""

@@ -1,6 +1,7 @@
 """The nodes of the module: what is recorded of each, and what drives them. The errors of those parts are made the
 house's: what may pass is ``Unreachable``, all else ``StepFailed``."""
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import TypeVar
 from vclab.library.repository import Repository
 from vclab.model.catalog import Computer
 from vclab.model.errors import Failed, Invalid, NotFound, NotOurs, Refused, StepFailed, Unreachable, VclabError
+from vclab.model.nodes import report_of
 from vclab.model.plans import Target
 from vclab.netboot import log
 from vclab.netboot import nodes as netboot
@@ -82,6 +84,12 @@ class Nodes:
         }
         lacking = [what for what, is_missing in missing.items() if is_missing]
         return f"nobody has said {' and '.join(lacking)}" if lacking else ""
+
+    def largest_disk(self, target: Target) -> int:
+        """The bytes of the node's largest disk, as it is recorded; 0: it is not."""
+        recorded = [each.hardware for each in self.group(target.endpoint) if each.name == target.computer]
+        sizes = [disk.size for said in recorded if said for disk in report_of(json.loads(said)).disks]
+        return max(sizes, default=0)
 
     def of(self, target: Target) -> Node:
         """The target's node. Raises ``NotOurs`` and ``StepFailed``."""

@@ -1,5 +1,6 @@
 """The plans of a node: the module's steps, and those of the guest, if it has one."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from vclab.model.plans import NodeStatus, Plan, Profile, Status, Step, Target
@@ -15,11 +16,11 @@ CHECK_BMC = _step("check_bmc", "See whether its BMC answers")
 SET_NETWORK = _step("set_network", "Have the imaging environment ready for it")
 BOOT_NETWORK = _step("boot_network", "Start it from the network")
 AWAIT_IMAGING = _step("await_imaging", "Wait for the imaging environment", Profile.LOOK)
-FIND_DISK = _step("find_disk", "Look at its hardware, and find its disk")
+FIND_DISK = _step("find_disk", "Look at its hardware, and find its disk", Profile.LONG)  # it may read the whole image
 CLEAN = _step("clean", "Clean all its disks", Profile.LONG)
 WRITE = _step("write", "Write the image to its disk", Profile.LONG)
 READ_BACK = _step("read_back", "Read the disk back", Profile.LONG)
-FIT = _step("fit", "Fit partitions to the disk")
+FIT = _step("fit", "Fit partitions to the disk", Profile.LONG)
 SET_BOOT_ENTRY = _step("set_boot_entry", "Set what its firmware boots")
 BOOT_DISK = _step("boot_disk", "Start it from its disk")
 POWER_ON = _step("power_on", "Power it on")
@@ -41,6 +42,23 @@ RETURN = _step("return", "Start it from its disk again")
 BEGIN_SEALING = _step("begin_sealing", "Remove what an earlier try has sealed")
 PUBLISH = _step("publish_copy", "Make it the copy of its revision", undo="withdraw_copy")
 DISCARD = _step("discard_raw", "Delete the raw copy")
+
+SLOWEST = 50e6
+"""Bytes a second. A disk that does less on the whole is broken, and is given up in the end."""
+UNRECORDED = 2e12
+"""Bytes that a node's largest disk is taken to have while its hardware is not recorded."""
+
+
+def given_time(steps: Sequence[Step], image: float, disk: float) -> tuple[Step, ...]:
+    """The steps with the time that they may take for their bytes: of the image's disk, and of the node's largest. All
+    disks are cleaned at one time; what is read of one for a capture is read back."""
+    needed = {
+        **{step.name: image or disk for step in (FIND_DISK, WRITE, READ_BACK)},
+        **{step.name: 2 * disk for step in (READ_RAW, READ_SEALED)},
+        CLEAN.name: disk,
+    }
+    return tuple(replace(step, least_seconds=needed.get(step.name, 0.0) / SLOWEST) for step in steps)
+
 
 _TO_IMAGING = (CHECK_BMC, SET_NETWORK, BOOT_NETWORK)
 _TO_DISK = (FIND_DISK, CLEAN, WRITE, READ_BACK, FIT, SET_BOOT_ENTRY)

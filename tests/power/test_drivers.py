@@ -10,14 +10,18 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from pyghmi.exceptions import IpmiException
 
 from tests.power.nodes import PASSWORD, PASSWORDS, Context, Running, password_of, running
 from vclab.lab.bmcs import Fault
 from vclab.model.errors import Fenced, Interrupted, StepFailed, Unreachable, VclabError
 from vclab.power.base import Bmc, Boot, BootDevice, LoginRefused, PowerState
 from vclab.power.control import Limits, Power
+from vclab.power.ipmi import Ipmi
 from vclab.power.process import Child
 
 KINDS = ("ipmi", "redfish", "wol")
@@ -132,6 +136,29 @@ def test_a_boot_device_that_is_not_taken_is_told(node: Running) -> None:
         StepFailed, match=r"took network \(the next time\) as boot device, but reads back disk \(always\)"
     ):
         switch(node).set_boot_device(node.bmc(), Boot(BootDevice.NETWORK), Context())
+
+
+@pytest.mark.parametrize("node", ["redfish"], indirect=True)
+def test_a_bmc_that_keeps_no_boot_device_for_ever_will_do_where_that_is_said(node: Running) -> None:
+    node.node.fault(Fault.ONCE_ONLY)
+    always, run = Boot(BootDevice.NETWORK, once=False), Context()
+    with pytest.raises(StepFailed, match="Once and Disabled are supported"):
+        switch(node).set_boot_device(node.bmc(), always, run)
+    found = switch(node).set_boot_device(node.bmc(), always, run, or_once=True)
+    assert found == Boot(BootDevice.NETWORK, once=True) and node.node.boot == "Pxe Once"
+    assert "the next time only, then" in run.said[-1]
+
+
+@pytest.mark.parametrize("efi", [True, False])
+def test_ipmi_is_told_by_which_firmware_it_boots(monkeypatch: pytest.MonkeyPatch, efi: bool) -> None:
+    """Said to pyghmi: ipmi_sim keeps nothing of it."""
+    told: list[dict[str, Any]] = []
+    driver = Ipmi.__new__(Ipmi)
+    driver._error = IpmiException
+    driver._session = SimpleNamespace(set_bootdev=lambda device, **how: told.append(how))
+    driver.set_boot(Boot(BootDevice.DISK, once=False, efi=efi))
+    assert told == [{"persist": True, "uefiboot": efi}]
+    assert Boot(BootDevice.DISK, efi=efi) == Boot(BootDevice.DISK), "what is read back does not say it"
 
 
 @pytest.mark.parametrize("node", ["ipmi"], indirect=True)

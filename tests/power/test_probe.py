@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.power.nodes import running
+from tests.power.nodes import Context, password_of, running
 from vclab.model.errors import Unreachable
-from vclab.power.address import parse
+from vclab.power import control
+from vclab.power.address import Address, Scheme, parse
+from vclab.power.base import LoginRefused, PowerState
+from vclab.power.control import Power
 from vclab.power.findings import Probed
 from vclab.power.probe import ANSWER_SECONDS, TRIES, probe
 
@@ -70,3 +73,34 @@ def answering(*answers: bytes) -> Iterator[int]:
         thread.start()
         yield bmc.getsockname()[1]
         thread.join()
+
+
+# --- what a check tells of it ---------------------------------------------------------------------------------------
+
+
+def test_a_bmc_that_is_asked_by_redfish_is_probed_for_ipmi_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with running(tmp_path, "redfish") as one, running(tmp_path, "ipmi", "n2", anonymous=True) as other:
+        behind = Address(Scheme.IPMI, other.node.address, other.node.port)
+        monkeypatch.setattr(control, "probe", lambda address: probe(behind) if address.port == 623 else None)
+        seen, warnings = Power(password_of).check(one.bmc(), [], Context())
+    assert seen.state is PowerState.OFF
+    assert [text.partition(":")[0] for text in warnings[:2]] == [
+        "it accepts cipher suite 0",
+        "anybody may log in without a user and a password",
+    ]
+
+
+def test_a_refused_password_hides_no_warning(tmp_path: Path) -> None:
+    told = r"refuses the password .*cipher suite 0.*; anybody may log in"
+    with running(tmp_path, "ipmi", anonymous=True) as one, pytest.raises(LoginRefused, match=told):
+        Power(password_of).check(one.bmc("endpoint/wrong"), [], Context())
+
+
+def test_one_that_has_no_ipmi_is_not_warned_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control, "probe", none_answers)
+    with running(tmp_path, "redfish") as one:
+        assert Power(password_of).check(one.bmc(), [], Context())[1] == []
+
+
+def none_answers(address: Address) -> Probed:
+    raise Unreachable("it does not answer to IPMI")

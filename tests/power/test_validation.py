@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.power.nodes import Context
+from vclab.model.bmc_facts import BmcFacts
 from vclab.model.errors import Refused
 from vclab.power.address import parse
 from vclab.power.base import Bmc, Boot, BootDevice, PowerState
@@ -18,6 +19,9 @@ REDFISH = Bmc("n1", parse("redfish://admin@192.0.2.1"), "endpoint/n1", "0" * 64)
 REFUSALS: list[tuple[Callable[[Power, Context], object], str]] = [
     (lambda power, run: power.on(NONE, run), "pc2 has no power control"),
     (lambda power, run: power.off(NONE, run), "pc2 has no power control"),
+    (lambda power, run: power.reset(NONE, run), "pc2 has no power control"),
+    (lambda power, run: power.boot_device(NONE, run), "can't be told what to boot from"),
+    (lambda power, run: power.console(NONE, 1, run), "pc2 has no serial console here"),
     (lambda power, run: power.reset(WOL, run), "pc1 has no reset: its power is wol"),
     (lambda power, run: power.boot_device(WOL, run), "can't be told what to boot from"),
     (lambda power, run: power.set_boot_device(NONE, Boot(BootDevice.DISK), run), "can't be told what to boot from"),
@@ -52,3 +56,5 @@ def test_without_power_control_nothing_is_known() -> None:
     seen = Power(str).status(NONE, Context())
     assert seen.state is PowerState.UNKNOWN
     assert "no power control" in seen.why
+    assert Power(str).check(NONE, [], Context()) == (seen, [])
+    assert Power(str).facts(NONE, Context()) == BmcFacts()

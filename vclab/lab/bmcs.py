@@ -33,6 +33,7 @@ class Fault(StrEnum):
 
     SLOW = "slow"  #: it answers so many seconds later
     LYING = "lying"  #: it says yes, and does nothing
+    ONCE_ONLY = "once-only"  #: it keeps a boot device for the next time, and none for ever
     DEAF = "deaf"  #: its system ignores that it should shut down
     UNPLUGGED_WHEN_TOLD = "unplugged-when-told"  #: it goes silent in the middle of an order
     DISK_FIRST = "disk-first"  #: of a node with a chassis: its firmware boots from its disk, whatever the BMC was told

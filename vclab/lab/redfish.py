@@ -67,6 +67,8 @@ def _before(node: Node, method: str, asked: Any) -> Any:
         return "", 204
     if boot := asked.get("Boot"):
         enabled = str(boot.get("BootSourceOverrideEnabled", "Continuous"))
+        if enabled == "Continuous" and (faults / Fault.ONCE_ONLY).exists():
+            return {"error": {"message": "BootSourceOverrideEnabled: Once and Disabled are supported"}}, 400
         target = str(boot.get("BootSourceOverrideTarget") or node.boot.partition(" ")[0])
         write(node.folder / "boot", f"{target} {enabled}")
         return "", 204

@@ -1,6 +1,6 @@
 """What power is made of: states, commands, boot devices, the interface of a driver, and its errors."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar, Protocol
 
@@ -50,6 +50,7 @@ class Boot:
 
     device: BootDevice
     once: bool = True
+    efi: bool = field(default=True, compare=False)  #: its firmware boots by UEFI, which IPMI is told too
 
 
 @dataclass(frozen=True)

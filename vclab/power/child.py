@@ -74,8 +74,8 @@ def _called(driver: Driver, call: Mapping[str, Any]) -> dict[str, Any]:
         case {"do": "boot"}:
             boot = driver.boot()
             return {"device": boot.device, "once": boot.once}
-        case {"do": "set_boot", "device": device, "once": once}:
-            driver.set_boot(Boot(BootDevice(device), bool(once)))
+        case {"do": "set_boot", "device": device, "once": once, "efi": efi}:
+            driver.set_boot(Boot(BootDevice(device), bool(once), bool(efi)))
         case {"do": "listen", "seconds": seconds, "take": take}:
             return {"held": base64.b64encode(driver.listen(min(float(seconds), GRACE), bool(take))).decode()}
         case {"do": "facts"}:

@@ -6,16 +6,16 @@ What a BMC says after it was told something is believed only when it is seen: so
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NoReturn
 
 from vclab.model.bmc_facts import BmcFacts
 from vclab.model.errors import Interrupted, Refused, StepFailed, Unreachable, VclabError
 from vclab.model.steps import StepContext, Unattended
-from vclab.power.address import Scheme
+from vclab.power.address import Address, Scheme
 from vclab.power.base import Bmc, Boot, BootDevice, Command, Driver, LoginRefused, PowerState, Seen
 from vclab.power.console import Lines
-from vclab.power.findings import findings
+from vclab.power.findings import Probed, findings
 from vclab.power.none import NoPower
 from vclab.power.probe import addresses, probe
 from vclab.power.process import Child
@@ -26,6 +26,8 @@ LONGEST_SOFT_OFF = 1800.0
 """Seconds that a system may have to shut down."""
 LONGEST_IPMI_PASSWORD = 20
 """Bytes (IPMI 2.0, 22.30)."""
+IPMI_PORT = 623
+"""At which a BMC that is asked by Redfish may answer to IPMI too."""
 CONSOLES = frozenset({Scheme.IPMI})
 LONGEST_LISTENING = 4 * 3600.0
 """Seconds."""
@@ -84,12 +86,18 @@ class Power:
 
     def check(self, bmc: Bmc, tenants: Sequence[str], context: StepContext) -> tuple[Seen, list[str]]:
         """Tell whether the computer is on, and warnings of how its BMC is guarded, the worst first. Nothing is changed.
-        ``tenants``: the networks that users' computers are in."""
-        seen, address = self.status(bmc, context), bmc.address
+        ``tenants``: the networks that users' computers are in. A BMC that is asked by Redfish may answer to IPMI too:
+        what it lets anybody do there is told as well. What is seen without a login is told also where that is refused.
+        """
+        address = bmc.address
         if address.scheme not in (Scheme.IPMI, Scheme.REDFISH):
-            return seen, []
-        probed = probe(address) if address.scheme is Scheme.IPMI else None
-        return seen, findings(address, self._password(bmc), probed, tenants, addresses(address))
+            return self.status(bmc, context), []
+        try:
+            seen = self.status(bmc, context)
+        except LoginRefused as refused:
+            seen_by_all = findings(address, "", _probed(address), tenants, addresses(address))
+            raise LoginRefused("; ".join((refused.message, *seen_by_all)), refused.hint) from None
+        return seen, findings(address, self._password(bmc), _probed(address), tenants, addresses(address))
 
     def on(self, bmc: Bmc, context: StepContext) -> Seen:
         """Have the computer on. Harmless when it is."""
@@ -138,11 +146,22 @@ class Power:
         with self._driver(bmc, "boot device", context) as driver:
             return driver.boot()
 
-    def set_boot_device(self, bmc: Bmc, boot: Boot, context: StepContext) -> Boot:
+    def set_boot_device(self, bmc: Bmc, boot: Boot, context: StepContext, or_once: bool = False) -> Boot:
         """Have the computer boot from there. What is read back is returned: the default, if the BMC does not tell, and
-        then only the next boot shows whether it has obeyed. Raises ``StepFailed`` when it is another device."""
+        then only the next boot shows whether it has obeyed. Raises ``StepFailed`` when it is another device.
+
+        ``or_once``: the next time only will do for a BMC that keeps none for ever, and that is told."""
         _validate(bmc, boots=True)
-        wanted = Boot(boot.device, once=boot.once and boot.device is not BootDevice.DEFAULT)
+        wanted = replace(boot, once=boot.once and boot.device is not BootDevice.DEFAULT)
+        try:
+            return self._boots_from(bmc, wanted, context)
+        except StepFailed as error:
+            if not or_once or wanted.once:
+                raise
+            context.progress(f"{error.message}: the next time only, then")
+            return self._boots_from(bmc, replace(wanted, once=True), context)
+
+    def _boots_from(self, bmc: Bmc, wanted: Boot, context: StepContext) -> Boot:
         with self._driver(bmc, "boot device", context) as driver:
             if driver.boot() == wanted:
                 return wanted
@@ -233,6 +252,16 @@ class Power:
         if self._shut_down is None:
             raise StepFailed("no SSH is set up for it")
         self._shut_down(bmc)
+
+
+def _probed(address: Address) -> Probed | None:
+    """What it shows anybody by IPMI; None: it does not answer to that."""
+    if address.scheme is Scheme.REDFISH:
+        address = Address(Scheme.IPMI, address.host, IPMI_PORT)
+    try:
+        return probe(address)
+    except Unreachable:
+        return None
 
 
 def validate(bmc: Bmc) -> None:

@@ -80,9 +80,10 @@ class Ipmi:
         return Boot(device, once=device is not BootDevice.DEFAULT and not found.get("persistent"))
 
     def set_boot(self, boot: Boot) -> None:
-        """The boot flags, for UEFI: firmware that is set to BIOS ignores that bit."""
+        """The boot flags. Without the bit of UEFI some firmware boots by BIOS once; with it, some that is set to BIOS
+        ignores all of them (28.13)."""
         with self._said():
-            self._session.set_bootdev(_DEVICES[boot.device], persist=not boot.once, uefiboot=True)
+            self._session.set_bootdev(_DEVICES[boot.device], persist=not boot.once, uefiboot=boot.efi)
 
     def listen(self, seconds: float, take: bool) -> bytes:
         """Serial over LAN, beside other commands of this session."""

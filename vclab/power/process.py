@@ -63,7 +63,7 @@ class Child:
 
     def set_boot(self, boot: Boot) -> None:
         """As in ``Driver``."""
-        self._ask(do="set_boot", device=boot.device, once=boot.once)
+        self._ask(do="set_boot", device=boot.device, once=boot.once, efi=boot.efi)
 
     def listen(self, seconds: float, take: bool) -> bytes:
         """As in ``Driver``; for ``child.GRACE`` seconds at most."""

@@ -13,7 +13,7 @@ from vclab.netboot.load import load_initrd, new_host_key
 from vclab.netboot.nodes import Load
 from vclab.netboot.nodes import Nodes as Netboot
 from vclab.netboot.values import State
-from vclab.power.base import Boot, BootDevice
+from vclab.power.base import Boot, BootDevice, LoginRefused
 from vclab.provisioning.bare_metal import imaging, plans
 from vclab.provisioning.bare_metal.disks import written
 from vclab.provisioning.bare_metal.nodes import Nodes, housed
@@ -53,6 +53,8 @@ class Booting:
         context.remember(tries=str(tries))
         try:
             boot = node.power(lambda power, bmc: power.boot_device(bmc, context))
+        except LoginRefused as error:  # it is not tried again: BMCs lock accounts
+            raise StepFailed(error.message, error.hint) from None
         except Unreachable as error:
             if tries < TRIES:
                 raise
@@ -101,8 +103,9 @@ class Booting:
         context.fence()
         self._nodes.serve_nothing(node)
         node.power(lambda power, bmc: power.off(bmc, context))
-        disk = Boot(BootDevice.DISK, once=False)
-        node.power(lambda power, bmc: power.set_boot_device(bmc, disk, context))
+        disk = Boot(BootDevice.DISK, once=False, efi=node.by_efi)
+        # Where only the next boot can be set, the network serves nothing at later ones, and the disk comes after it.
+        node.power(lambda power, bmc: power.set_boot_device(bmc, disk, context, or_once=True))
         node.power(lambda power, bmc: power.on(bmc, context))
         return Facts(private_address=node.address)
 

@@ -45,6 +45,12 @@ class Node:
         """In the provisioning network, and that of its own system."""
         return self.computer.private_address
 
+    @property
+    def by_efi(self) -> bool:
+        """Whether its firmware boots by UEFI: as it must, else as it is recorded, else supposed."""
+        recorded = report_of(json.loads(self.computer.hardware)).firmware if self.computer.hardware else ""
+        return (self.data.firmware or recorded) != "bios"
+
     def power(self, work: Callable[[Power, Bmc], T]) -> T:
         """Ask or tell its BMC. Raises as ``Power`` does."""
         return work(self._power, self.bmc)

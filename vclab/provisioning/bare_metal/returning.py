@@ -30,7 +30,7 @@ _RESTARTS, _SINCE, _ASKED = "restarts", "silent-since", "bmc-asked"
 def start_from_network(node: Node, context: StepContext) -> None:
     """Off; then the boot device, which many BMCs keep for a minute only (IPMI 2.0, 28.13); and on at once."""
     node.power(lambda power, bmc: power.off(bmc, context))
-    network = Boot(BootDevice.NETWORK, once=True)
+    network = Boot(BootDevice.NETWORK, once=True, efi=node.by_efi)
     node.power(lambda power, bmc: power.set_boot_device(bmc, network, context))
     node.power(lambda power, bmc: power.on(bmc, context))
 

@@ -207,8 +207,8 @@ def edit(
 def check(context: typer.Context, name: ComputerName, json: Json = False, as_user: AsUser = "") -> None:
     """Ask where a computer is switched whether it is on, and warn of a BMC that is badly guarded.
 
-    It lets anybody in, has the password that it was delivered with, or users' computers can reach it (the setting
-    `tenant_networks`). Nothing is changed.
+    It lets anybody in, has the password that it was delivered with, or its address is in a network of users' computers
+    (the setting `tenant_networks`; whether packets really get there is not tried). Nothing is changed.
 
     \b
     Examples:
@@ -269,7 +269,7 @@ def reload(
     Shows which computers are hit, and asks. All are loaded, or none: one that is unknown, can't be loaded, or is held
     (without --when-free) is named. Only so many are loaded at one time (the settings `idle`); the others follow.
 
-    For computers that stay and can be loaded (module fake-metal). A completed load ends a taint, maintenance and
+    For computers that stay and can be loaded (module bare-metal). A completed load ends a taint, maintenance and
     failure; a failed load leaves the computer failed. `vclab computer show` tells the reason.
 
     \b

@@ -38,8 +38,13 @@ ip neigh show
 echo text | zstd -1 -cq | zstd -dcq
 qemu-img --version
 { ssh -F /dev/null -o BatchMode=yes -p 1 root@127.0.0.1 2>&1 || true; } | grep refused
+for scheme in ipmi redfish; do
+    bmc='{"address": "'$scheme'://root@192.0.2.77", "password": "x", "fingerprint": "", "seconds": 8}'
+    printf '%s\\n' "$bmc" '{"do": "power"}' |
+        /opt/vclab/.venv/bin/python -I -m vclab.power.child | grep Unreachable
+done
 """
-"""What the worker runs of other programs."""
+"""What the worker runs of other programs; the BMC is away."""
 WHO_HAS = """
 import time
 from vclab.provisioning.arp import asking

@@ -30,6 +30,10 @@ from vclab.store import access, intents
 
 T = TypeVar("T")
 
+INTERRUPTED = "interrupted: whoever asked for it did not wait"
+LAST_WORD = 1.0
+"""Seconds in which it can be recorded that an act was interrupted; who interrupts it waits so long."""
+
 
 @dataclass(frozen=True)
 class Call:
@@ -211,6 +215,10 @@ async def _recorded(use_case: UseCase[Q, A], call: Call, question: Q) -> A:
     await call.backend.write(lambda session: intents.write(session, intent))
     try:
         answer = await run(call, question)
+    except asyncio.CancelledError:  # whoever asked went away, or pressed Ctrl-C
+        noting = asyncio.ensure_future(_note(call.backend, intent.id, Outcome.UNANSWERED, INTERRUPTED))
+        await asyncio.wait([noting], timeout=LAST_WORD)
+        raise
     except Exception as error:
         await _note(call.backend, intent.id, *_outcome_of(error))
         raise

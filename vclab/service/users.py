@@ -61,6 +61,8 @@ async def add(call: Call, question: Add) -> Person:
 @does(contract.edit)
 async def edit(call: Call, question: Edit) -> Person:
     given, more = _given(question), checks.public_keys(question.add_keys)
+    if "public_keys" in given or more:  # who has the other half gets onto that person's computers
+        await _confirm_may_become(call, question.name)
 
     def change(session: Session) -> User:
         user = _known(session, question.name)
@@ -160,9 +162,9 @@ async def forget(call: Call, question: Named) -> Forgotten:
 
 
 async def _confirm_may_become(call: Call, login: str) -> None:
-    """Whoever sets a password, or links an account, could sign in as that person. So that takes somebody who may all
-    that the person's roles give, over the same things, or could give them to anybody; the role of a user aside. Raises
-    ``Forbidden``."""
+    """Whoever sets a password, or links an account, could sign in as that person, and whoever adds a key could get onto
+    their computers. So that takes somebody who may all that the person's roles give, over the same things, or could
+    give them to anybody; the role of a user aside. Raises ``Forbidden``."""
     await call.must(Permission.KEEP, ResourceKind.USER, login)
 
     def ask(session: Session) -> tuple[Rights, Rights]:

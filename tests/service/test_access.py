@@ -335,6 +335,25 @@ async def test_an_administrator_of_a_class_does_not_add_a_key_to_a_member_who_is
     assert (await bob.call(users.edit, users.Edit(name="alice", add_keys=(KEY,)))).public_keys[-1] == KEY
 
 
+async def test_an_administrator_by_a_grant_shuts_out_nobody_who_is_more(lab: Lab) -> None:
+    """By an operator's entry, whom the settings name, or one who has a role elsewhere; nor themselves."""
+    await group(lab, "class-5b", PEOPLE, people=("alice", "bob", "carol", "olga"))
+    await group(lab, "room-1", GroupKind.COMPUTERS)
+    await give(lab, Role.ADMINISTRATOR, "bob", "class-5b")
+    await give(lab, Role.TEACHER, "carol", "room-1")
+    bob, olga = lab.make_client("bob"), lab.make_client("olga")
+    for name, why in (("olga", "bob has not the role"), ("carol", "bob has not the role"), ("bob", "themselves")):
+        with pytest.raises(Refused, match=why):
+            await bob.call(users.disable, Disable(name=name))
+        with pytest.raises(Refused, match=why):
+            await bob.call(users.remove, Named(name=name))
+        assert (await olga.call(users.show, Named(name=name))).disabled_at is None
+    with pytest.raises(Refused, match="nobody shuts themselves out"):
+        await olga.call(users.disable, Disable(name="olga"))
+    assert (await bob.call(users.disable, Disable(name="alice"))).disabled_at is not None
+    await olga.call(users.remove, Named(name="carol"))
+
+
 async def test_root_and_the_setting_can_always_grant(lab: Lab) -> None:
     """There may be one administrator only, who is also a user."""
     for client in (lab.make_client(), lab.make_client("olga")):

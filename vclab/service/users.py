@@ -78,6 +78,7 @@ async def edit(call: Call, question: Edit) -> Person:
 
 @does(contract.disable)
 async def disable(call: Call, question: Disable) -> Person:
+    await _confirm_may_shut_out(call, question.name)
     await _USERS.disable(call, question)
     return await show(call, question)
 
@@ -90,6 +91,7 @@ async def enable(call: Call, question: Named) -> Person:
 
 @does(contract.remove)
 async def remove(call: Call, question: Named) -> None:
+    await _confirm_may_shut_out(call, question.name)
     await _USERS.remove(call, question.name)
 
 
@@ -159,6 +161,14 @@ async def forget(call: Call, question: Named) -> Forgotten:
         await asyncio.to_thread(call.backend.secrets.forget, reference)
     done = await (await call.backend.reservations()).forget(Forget(call.intent))
     return Forgotten(pseudonym=done.pseudonym, rows=done.rows, histories=done.histories)
+
+
+async def _confirm_may_shut_out(call: Call, login: str) -> None:
+    """Whoever disables or removes a person takes their roles away. Raises ``Refused`` for oneself: perhaps there is
+    nobody else who could undo it; and as ``_confirm_may_become``."""
+    if login == call.actor.login:
+        raise Refused("nobody shuts themselves out", "ask another administrator")
+    await _confirm_may_become(call, login)
 
 
 async def _confirm_may_become(call: Call, login: str) -> None:

@@ -169,6 +169,8 @@ def install(app: FastAPI) -> None:
 
     async def of_framework(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
+        if isinstance(error.__cause__, ApiError):  # a form whose body is over a limit
+            return of_error(error.__cause__)
         code = _OF_FRAMEWORK.get(error.status_code, "failed")
         what = f"{request.method} {request.url.path[:200]}"
         words = {"not_found": f"there is no route {what}", "not_allowed": f"{what} is not offered"}

@@ -256,8 +256,11 @@ outside of it. An image or a computer that joins its first group is at once only
 its groups. What was promised or is running stays: a grant that is taken back ends no reservation, but its former holder
 can't do anything more to it.
 
-Users are never told more than they may see: other people's reservations read as not found. Grants of a disabled user
-do not count; a removed one loses them for good.
+Users are never told more than they may see: other people's reservations read as not found. So do other people, but
+for those whom a role lets see or keep them: a teacher the class, help desk, operators and administrators everybody;
+what has happened to an image, an endpoint or a computer names nobody else. Images in groups read as not found to those
+who may do nothing with them. `vclab status` tells everybody whether it works, and only those who maintain the lab where
+its parts are and what is wrong. Grants of a disabled user do not count; a removed one loses them for good.
 
 **The first roles** come from outside the store. Whoever the setting `operators` names is operator and administrator
 over everything; whoever can write where the secrets are (root) is administrator. No grant adds to these or takes them

@@ -81,7 +81,7 @@ listing = read(
     Which,
     tuple[Person, ...],
     get("/users"),
-    "All people who may reserve, by login name.",
+    "The people who may reserve, by login name: oneself, and those over whom one has a role.",
     pages="login",
 )
 
@@ -92,7 +92,7 @@ show = read(
     Named,
     Person,
     get("/users/{name}"),
-    "One person.",
+    "One person: oneself, or one over whom one has a role. Others read as not found.",
 )
 
 

@@ -37,6 +37,7 @@ from vclab.contract.use_case import Nothing, Paged, UseCase
 from vclab.model.access import GroupKind, Permission, Role
 from vclab.model.catalog import Endpoint, User
 from vclab.model.errors import Forbidden, Invalid, NotFound, Refused
+from vclab.model.ids import new_id
 from vclab.model.intents import Intent
 from vclab.model.power import PowerAddress
 from vclab.service.actor import Actor, Authentication
@@ -535,6 +536,40 @@ async def test_explain_agrees_with_what_happens(lab: Lab) -> None:
             await lab.make_client("olga").call(grants.remove, Numbered(id=number))
 
 
+async def test_explain_knows_all_that_an_act_needs(lab: Lab) -> None:
+    """To capture takes a role over the image too; one's own password only that one is that person."""
+    view = ready(lab, "bob")
+    asked = acts.Capture(reservation=view.id, capture=new_id())
+    for role, may in ((None, False), (Role.TEACHER, False), (Role.IMAGE_MAKER, True)):
+        number = await give(lab, role, "bob") if role else 0
+        found = await explained(lab, "bob", "acts.capture", view.id)
+        assert (found.allowed, found.permission, found.thing) == (may, Permission.CAPTURE, "image debian-12")
+        if may:
+            await lab.make_client("bob").call(acts.capture, asked)
+        else:
+            with pytest.raises(Forbidden, match="bob may not capture image debian-12"):
+                await lab.make_client("bob").call(acts.capture, asked)
+        if number:
+            await lab.make_client("olga").call(grants.remove, Numbered(id=number))
+    others = await explained(lab, "carol", "acts.capture", view.id)
+    assert (others.allowed, others.permission) == (False, Permission.CONNECT)
+    for login, may in (("alice", True), ("bob", False)):
+        assert (await explained(lab, login, "users.set_password", "alice")).allowed == may
+
+
+async def test_who_is_disabled_may_nothing(lab: Lab) -> None:
+    """Not even an operator by the settings: they are not let in."""
+    await give(lab, Role.TEACHER, "alice")
+    alices = lab.reserved("alice").id
+    for login in ("alice", "olga"):
+        assert (await explained(lab, login, "reserve", "debian-12", asks="")).allowed
+        await lab.make_client().call(users.disable, Disable(name=login, why="has left"))
+        for action, thing in (("reserve", "debian-12"), ("end", alices), ("maintain", "lab")):
+            no = await explained(lab, login, action, thing, asks="")
+            assert (no.allowed, no.because, no.needs_role) == (False, (), ())
+            assert no.reason == f"{login} is disabled (has left), and not let in"
+
+
 async def test_people_may_ask_about_themselves_only(lab: Lab) -> None:
     alices, bobs = lab.reserved("alice").id, lab.reserved("bob").id
     assert (await explained(lab, "alice", "connect", alices, asks="alice")).because == (
@@ -544,6 +579,8 @@ async def test_people_may_ask_about_themselves_only(lab: Lab) -> None:
     assert not (await explained(lab, "alice", "grant", "lab", asks="alice")).allowed
     with pytest.raises(NotFound):  # nobody learns that there is one
         await explained(lab, "alice", "end", bobs, asks="alice")
+    with pytest.raises(NotFound, match="there is no user 'bob'"):
+        await explained(lab, "alice", "keep", "user:bob", asks="alice")
     with pytest.raises(Forbidden, match="alice may ask for themselves only"):
         await explained(lab, "bob", "end", bobs, asks="alice")
 

@@ -3,7 +3,7 @@
 from pydantic import SecretStr
 
 from vclab.contract.retiring import Disable, Named
-from vclab.contract.use_case import Paged, act, anybody, delete, get, needs, patch, post, put, read
+from vclab.contract.use_case import Paged, act, anybody, delete, get, needs, oneself_or, patch, post, put, read
 from vclab.contract.views import Time, View
 from vclab.model.access import Permission, ResourceKind
 
@@ -148,7 +148,7 @@ remove = act(
 
 set_password = act(
     "users.set_password",
-    anybody(),
+    oneself_or(Permission.KEEP),
     NewPassword,
     Person,
     post("/users/{name}/password"),

@@ -170,7 +170,6 @@ async def _confirm_may_become(call: Call, login: str) -> None:
     """Whoever sets a password, or links an account, could sign in as that person. So that takes somebody who may all
     that the person's roles give, over the same things, or could give them to anybody; the role of a user aside. Raises
     ``Forbidden``."""
-    await call.must(Permission.KEEP, ResourceKind.USER, login)
 
     def ask(session: Session) -> tuple[Rights, Rights]:
         theirs = rights_of_user(session, call.backend.settings, login, known=True)

@@ -58,7 +58,8 @@ def test_only_operators_and_root(vclab: Command, store: Path, key: Path) -> None
         vclab("--as", "alice", *command).one_line_error(3, "alice may not")
     assert "dora" not in vclab("--as", "alice", "user", "list").out
     assert vclab("--as", "olga", *adding).code == 0
-    assert "dora" in vclab("--as", "alice", "user", "list").out
+    assert "dora" not in vclab("--as", "alice", "user", "list").out
+    assert "dora" in vclab("--as", "olga", "user", "list").out
 
 
 @pytest.fixture

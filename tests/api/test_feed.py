@@ -17,6 +17,7 @@ from fastapi import Request
 
 from tests.believing import believed
 from tests.service.conftest import Lab, lab, seeded
+from tests.store.lab import NOW
 from vclab.api import feed as api_feed
 from vclab.api.app import PREFIX, make_app
 from vclab.api.server import Server
@@ -28,6 +29,7 @@ from vclab.client.feed import Told, events
 from vclab.client.http import Http
 from vclab.contract.looks import Look
 from vclab.contract.reservations import Which
+from vclab.model.access import Grant, Role, ToKind
 from vclab.model.catalog import User
 from vclab.model.errors import NotFound, Refused, VclabError
 from vclab.model.states import Ending
@@ -36,7 +38,7 @@ from vclab.service.actor import Actor
 from vclab.service.authentication import Account
 from vclab.service.backend import Backend
 from vclab.service.looks import look_at
-from vclab.store import catalog, feed, models, reservations
+from vclab.store import access, catalog, feed, models, reservations
 
 __all__ = ["lab", "seeded"]
 
@@ -237,6 +239,20 @@ async def test_who_is_gone_otherwise_is_noticed_soon(
         people.out.add("bob")
         with pytest.raises(Refused, match="this token is not known"):
             await anext(told)
+
+
+async def test_who_may_not_see_what_they_watch_any_more_is_told_no_more_of_it(
+    lab: Lab, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api_feed, "HEARTBEAT", 0.1)
+    helps = Grant(Role.HELP_DESK, ToKind.PERSON, "bob")
+    given, alices = lab.store.run(lambda s: access.grant(s, helps, "olga", NOW)), lab.reserved("alice").id
+    async with listening(url, "bob", reservations=[alices]) as told:
+        assert (await until_look(told))["id"] == alices
+        lab.store.run(lambda s: access.revoke(s, given.grant.id))
+        with pytest.raises(NotFound, match=f"there is no reservation .*{alices}"):
+            async with asyncio.timeout(20):
+                await until_look(told)
 
 
 async def test_a_watched_reservation_is_looked_at_once_for_all(

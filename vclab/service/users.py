@@ -1,6 +1,7 @@
 """The people who may reserve: list, show, add, edit, disable, remove."""
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -19,7 +20,7 @@ from vclab.model.retention import Forget
 from vclab.model.typed import known
 from vclab.service import checks, passwords, sign_in
 from vclab.service.retiring import Kept
-from vclab.service.rights import rights_of, rights_of_user
+from vclab.service.rights import rights_of, rights_of_user, sight
 from vclab.service.use_case import Call, does
 from vclab.store import catalog, forgetting, people, reservations, retirement, tokens
 
@@ -28,13 +29,19 @@ from vclab.store import catalog, forgetting, people, reservations, retirement, t
 async def listing(call: Call, question: Which) -> tuple[Person, ...]:
     checks.limit(question.limit)
     asked = question.affiliation, question.cursor, question.limit
-    found = await call.backend.read(lambda session: catalog.users(session, *asked))
-    return tuple(_person(call, user) for user in found)
+
+    def ask(session: Session) -> list[User]:
+        return catalog.users(session, *asked, sight(session, call.actor).logins)
+
+    return tuple(_person(call, user) for user in await call.backend.read(ask))
 
 
 @does(contract.show)
 async def show(call: Call, question: Named) -> Person:
-    return _person(call, await call.backend.read(lambda session: _known(session, question.name)))
+    def ask(session: Session) -> User:
+        return _known(session, question.name, sight(session, call.actor).logins)
+
+    return _person(call, await call.backend.read(ask))
 
 
 @does(contract.add)
@@ -61,6 +68,8 @@ async def add(call: Call, question: Add) -> Person:
 @does(contract.edit)
 async def edit(call: Call, question: Edit) -> Person:
     given, more = _given(question), checks.public_keys(question.add_keys)
+    if "public_keys" in given or more:  # who has the other half gets onto that person's computers
+        await _confirm_may_become(call, question.name)
 
     def change(session: Session) -> User:
         user = _known(session, question.name)
@@ -76,6 +85,7 @@ async def edit(call: Call, question: Edit) -> Person:
 
 @does(contract.disable)
 async def disable(call: Call, question: Disable) -> Person:
+    await _confirm_may_shut_out(call, question.name)
     await _USERS.disable(call, question)
     return await show(call, question)
 
@@ -88,6 +98,7 @@ async def enable(call: Call, question: Named) -> Person:
 
 @does(contract.remove)
 async def remove(call: Call, question: Named) -> None:
+    await _confirm_may_shut_out(call, question.name)
     await _USERS.remove(call, question.name)
 
 
@@ -159,11 +170,18 @@ async def forget(call: Call, question: Named) -> Forgotten:
     return Forgotten(pseudonym=done.pseudonym, rows=done.rows, histories=done.histories)
 
 
+async def _confirm_may_shut_out(call: Call, login: str) -> None:
+    """Whoever disables or removes a person takes their roles away. Raises ``Refused`` for oneself: perhaps there is
+    nobody else who could undo it; and as ``_confirm_may_become``."""
+    if login == call.actor.login:
+        raise Refused("nobody shuts themselves out", "ask another administrator")
+    await _confirm_may_become(call, login)
+
+
 async def _confirm_may_become(call: Call, login: str) -> None:
-    """Whoever sets a password, or links an account, could sign in as that person. So that takes somebody who may all
-    that the person's roles give, over the same things, or could give them to anybody; the role of a user aside. Raises
-    ``Forbidden``."""
-    await call.must(Permission.KEEP, ResourceKind.USER, login)
+    """Whoever sets a password, or links an account, could sign in as that person, and whoever adds a key could get onto
+    their computers. So that takes somebody who may all that the person's roles give, over the same things, or could
+    give them to anybody; the role of a user aside. Raises ``Forbidden``."""
 
     def ask(session: Session) -> tuple[Rights, Rights]:
         theirs = rights_of_user(session, call.backend.settings, login, known=True)
@@ -190,8 +208,9 @@ def _affiliation(text: str) -> str:
     return checks.name(text, "an affiliation")
 
 
-def _known(session: Session, login: str) -> User:
-    users = {user.login: user for user in catalog.users(session)}
+def _known(session: Session, login: str, logins: Collection[str] | None = None) -> User:
+    """One of these logins; None: of all. Raises ``NotFound``."""
+    users = {user.login: user for user in catalog.users(session, logins=logins)}
     return known("user", login, users, "`vclab user list` lists them")
 
 

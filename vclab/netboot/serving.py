@@ -31,6 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("command", nargs=argparse.REMAINDER)
     asked = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
+    # It tells dnsmasq to open its log anew; who rotates that tells all processes of the unit.
+    signal.signal(signal.SIGUSR2, lambda number, frame: None)
     while (code := _served(asked.command, asked.root / STALE, asked.leases)) is None:
         print("a machine has left, or has another address: DHCP is started anew", file=sys.stderr, flush=True)
     return code

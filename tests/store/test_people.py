@@ -191,7 +191,7 @@ def test_pauses_grow_and_are_forgotten(store: Store) -> None:
     pauses = Pauses(free=3, longest=timedelta(seconds=5))
 
     def attempt(seconds: float) -> float:
-        return store.run(lambda s: sign_ins.attempt(s, "account:ann", pauses, NOW + timedelta(seconds=seconds)))
+        return store.run(lambda s: sign_ins.attempt(s, {"account:ann": pauses}, NOW + timedelta(seconds=seconds)))
 
     assert [attempt(0), attempt(0), attempt(0)] == [0, 0, 0]
     assert attempt(0.5) == 0.5, "the third one in vain costs a second"
@@ -207,7 +207,7 @@ def test_of_an_address_attempts_are_forgiven_one_by_one_and_a_right_one_counts_f
 
     def attempt(seconds: float, right: bool = False) -> float:
         now = NOW + timedelta(seconds=seconds)
-        waits = store.run(lambda s: sign_ins.attempt(s, "address:192.0.2.7", pauses, now))
+        waits = store.run(lambda s: sign_ins.attempt(s, {"address:192.0.2.7": pauses}, now))
         if right:
             store.run(lambda s: sign_ins.not_in_vain(s, "address:192.0.2.7", now))
         return waits

@@ -114,11 +114,10 @@ async def _by_code(backend: Backend, code: str, address: str) -> SignedIn:
 
 
 async def _attempt(backend: Backend, keys: tuple[str, ...]) -> None:
-    """Raises ``TooMany``."""
+    """Raises ``TooMany``. The keys stand in one order wherever there are several: their rows are locked so."""
 
     def change(session: Session) -> float:
-        now = datetime.now(UTC)
-        return max(sign_ins.attempt(session, key, _pauses(key), now) for key in keys)
+        return sign_ins.attempt(session, {key: _pauses(key) for key in keys}, datetime.now(UTC))
 
     if wait := await backend.write(change):
         raise TooMany("too many attempts to sign in", wait)

@@ -1,6 +1,7 @@
 """Sign-ins that are under way: at providers, of programs that wait, of the emergency administrator; and the pauses
 after attempts in vain."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -151,25 +152,38 @@ class Pauses:
     forgiven: timedelta | None = None  #: one of them after each time so long: many people are counted together
 
 
-def attempt(session: Session, key: str, pauses: Pauses, now: datetime) -> float:
-    """Begin an attempt, which counts as one in vain until ``succeeded``. Returns 0, or how many seconds it must wait
-    instead: then nothing may be tried.
+def attempt(session: Session, keys: Mapping[str, Pauses], now: datetime) -> float:
+    """Begin an attempt, which counts for each key as one in vain until it is said that it was not. Returns 0, or how
+    many seconds it must wait instead, for whichever key: then nothing may be tried, and it counts for none.
 
     It counts before it is tried, so that many at one moment get no more tries than one after the other.
     """
-    session.execute(sa.delete(models.SignInAttempts).where(models.SignInAttempts.at < utc(now - pauses.forgotten)))
+    longest = max(pauses.forgotten for pauses in keys.values())
+    session.execute(sa.delete(models.SignInAttempts).where(models.SignInAttempts.at < utc(now - longest)))
+    rows = {key: _attempts_of(session, key, now) for key in keys}
+    waits = max((row.next_at - now).total_seconds() for row in rows.values())
+    if waits > 0:
+        return waits
+    for key, pauses in keys.items():
+        _count(rows[key], pauses, now)
+    session.flush()
+    return 0.0
+
+
+def _attempts_of(session: Session, key: str, now: datetime) -> models.SignInAttempts:
+    """What counts for a key, locked."""
     new = insert(dialect_of(session), _attempts).values(key=key, failures=0, at=utc(now), next_at=utc(now))
     session.execute(new.on_conflict_do_nothing())
-    row = session.get_one(models.SignInAttempts, key, with_for_update=True)
-    if row.next_at > now:
-        return (row.next_at - now).total_seconds()
+    return session.get_one(models.SignInAttempts, key, with_for_update=True)
+
+
+def _count(row: models.SignInAttempts, pauses: Pauses, now: datetime) -> None:
+    """One more in vain."""
     since = _forgive(row, pauses.forgiven, now) if pauses.forgiven else now
     row.failures += 1
     over = row.failures - pauses.free
     pause = min(timedelta(seconds=2.0 ** min(over, 20)), pauses.longest) if over >= 0 else timedelta(0)
     row.at, row.next_at = utc(since), utc(now + pause)
-    session.flush()
-    return 0.0
 
 
 def _forgive(row: models.SignInAttempts, each: timedelta, now: datetime) -> datetime:

@@ -187,6 +187,29 @@ def test_a_program_is_refused_or_comes_too_late(lab: Store) -> None:
     assert lab.run(lambda s: sign_ins.ask(s, "nothing", NOW)).answer == "expired_token"
 
 
+def test_when_too_many_are_awaited_the_oldest_go(lab: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever begins so many keeps nobody else out."""
+    monkeypatch.setattr(sign_ins, "MOST_OPEN", 3)
+    pending = PendingSignIn("uni", "nonce", "verifier", "/device")
+
+    def begin(number: int) -> None:
+        until = LATER + timedelta(seconds=number)
+        request = DeviceRequest(f"BCDF-{number}", "laptop", frozenset({Scope.READ}), "192.0.2.7", NOW, until)
+        lab.run(lambda s: sign_ins.wait(s, f"device{number}", request, 5.0))
+        lab.run(lambda s: sign_ins.send(s, f"state{number}", "browser", pending, NOW, until))
+
+    def asked(number: int) -> str:
+        return lab.run(lambda s: sign_ins.ask(s, f"device{number}", NOW)).answer
+
+    def back(number: int) -> PendingSignIn | None:
+        return lab.run(lambda s: sign_ins.take_back(s, f"state{number}", "browser", "uni", NOW))
+
+    for number in range(5):
+        begin(number)
+    assert [asked(n) for n in range(5)] == ["expired_token"] * 2 + ["authorization_pending"] * 3
+    assert [back(n) for n in range(5)] == [None, None, pending, pending, pending]
+
+
 def test_pauses_grow_and_are_forgotten(store: Store) -> None:
     pauses = Pauses(free=3, longest=timedelta(seconds=5))
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from vclab.model import tokens
-from vclab.model.errors import NotFound, Refused
+from vclab.model.errors import NotFound
 from vclab.model.logins import EMERGENCY
 from vclab.model.people import DeviceRequest, EmergencyUse, PendingSignIn, SignedIn
 from vclab.model.tokens import Scope
@@ -21,7 +21,7 @@ _attempts = models.SignInAttempts.metadata.tables[models.SignInAttempts.__tablen
 SLOWER = 5.0
 """Seconds that are added to the interval of a program that asks too often (RFC 8628, 3.5)."""
 MOST_OPEN = 10_000
-"""Sign-ins, and programs, that are awaited at one time: anybody can begin one."""
+"""Sign-ins, and programs, that are awaited at one time: anybody can begin one. Then the oldest go."""
 
 # --- at a provider ----------------------------------------------------------------------------------------------------
 
@@ -135,8 +135,11 @@ def _request(row: models.DeviceCode) -> DeviceRequest:
 
 
 def _not_too_many(session: Session, table: type[models.DeviceCode | models.PendingSignIn]) -> None:
-    if (session.scalar(sa.select(sa.func.count()).select_from(table)) or 0) >= MOST_OPEN:
-        raise Refused("too many people are signing in just now", "try again in some minutes")
+    """Make room for one more: those that began first are awaited no longer, most of whom do not come any more."""
+    over = (session.scalar(sa.select(sa.func.count()).select_from(table)) or 0) - MOST_OPEN + 1
+    if over > 0:
+        oldest = sa.select(table.digest).order_by(table.expires_at, table.digest).limit(over)
+        session.execute(sa.delete(table).where(table.digest.in_(oldest)))
 
 
 # --- attempts ---------------------------------------------------------------------------------------------------------

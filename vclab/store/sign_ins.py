@@ -23,6 +23,9 @@ SLOWER = 5.0
 MOST_OPEN = 10_000
 """Sign-ins, and programs, that are awaited at one time: anybody can begin one. Then the oldest go."""
 
+ALARM = timedelta(days=1)
+"""So long after an emergency everybody who looks is told."""
+
 # --- at a provider ----------------------------------------------------------------------------------------------------
 
 

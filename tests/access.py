@@ -136,6 +136,8 @@ class School:
         if kind is ResourceKind.RESERVATION:
             login = {Whose.OWN: caller.login, Whose.GRANTED: "bob", Whose.OTHERS: "carol"}.get(whose, "")
             return self.reservations.get(login)
+        if whose is Whose.OWN:
+            return caller.login
         return _NAMES.get((kind, whose))
 
     async def lets(self, use_case: AnyUseCase, caller: Caller, name: str) -> bool:
@@ -199,6 +201,8 @@ def sorts(use_case: AnyUseCase) -> tuple[Whose, ...]:
         return (Whose.UNKNOWN,)  # nothing is named
     if use_case.rule.over is ResourceKind.RESERVATION:
         return (Whose.OWN, Whose.GRANTED, Whose.OTHERS, Whose.UNKNOWN)
+    if use_case.rule.oneself:
+        return tuple(Whose)
     return (Whose.GRANTED, Whose.OTHERS, Whose.OPEN, Whose.UNKNOWN)
 
 
@@ -219,7 +223,9 @@ def promised(use_case: AnyUseCase, caller: Caller) -> frozenset[Whose]:
         return frozenset()
     if rule.permission is None:
         return everything
-    found = {Whose.OWN} & everything if caller.user and rule.permission in OWN else set()
+    if rule.of_image and not (caller.role and caller.over is Whose.OPEN and rule.of_image in ROLES[caller.role]):
+        return frozenset()  # the image of all reservations here is in no group
+    found = {Whose.OWN} & everything if rule.oneself or (caller.user and rule.permission in OWN) else set()
     has = caller.role is not None and rule.permission in ROLES[caller.role]
     if has and caller.over is Whose.OPEN:
         found |= everything - ({Whose.UNKNOWN} if use_case.about_reservation else set())
@@ -242,7 +248,8 @@ these, then run `{COMMAND}`. A test compares.
 ## How it is decided
 
 Each call is decided by one function, from what the store says at that moment. There are three ways to be allowed
-something, and `vclab access explain USER ACTION THING` names the one that counts, or what is missing:
+something, and `vclab access explain USER ACTION THING` names each that counts, or what is missing (of an act that needs
+two permissions, as `acts.capture` does, the one that is missing, else the second):
 
 1. **Own.** With their own reservations people may {", ".join(sorted(OWN))}.
 2. **A grant** gives a *role* to a person, a group of people or everyone, over a *group* or over everything. A group
@@ -256,8 +263,12 @@ outside of it. An image or a computer that joins its first group is at once only
 its groups. What was promised or is running stays: a grant that is taken back ends no reservation, but its former holder
 can't do anything more to it.
 
-Users are never told more than they may see: other people's reservations read as not found. Grants of a disabled user
-do not count; a removed one loses them for good.
+Users are never told more than they may see: other people's reservations read as not found. So do other people, but
+for those whom a role lets see or keep them: a teacher the class, help desk, operators and administrators everybody;
+what has happened to an image, an endpoint or a computer names nobody else. Images in groups read as not found to those
+who may do nothing with them. `vclab status` tells everybody whether it works, and only those who maintain the lab where
+its parts are and what is wrong. Who is disabled is not let in, whatever their roles; who is removed loses their grants
+for good.
 
 **The first roles** come from outside the store. Whoever the setting `operators` names is operator and administrator
 over everything; whoever can write where the secrets are (root) is administrator. No grant adds to these or takes them
@@ -311,7 +322,12 @@ MATRIX = """\
 Each use case with each role, as the walk has found. *own*: with what is one's own; *granted*: with what is in a group
 over which the role is granted; *open*: with what is in no group; **all**: with everything, if the role is granted over
 everything; empty: never. "Anybody" is whoever is known to the lab, with or without an entry among the users. What
-lists show is cut to what the caller may see.
+lists show is cut to what the caller may see. The image of the reservations here is in no group: a role over it is one
+over everything.
+
+What depends on the rest of a question is not here: `acts.reserve` for imaging, or of a revision that is not in
+production, also needs `capture` over the image; `library.import_image` from, and `library.export_image` to, a path on
+the server `keep` over the lab; and who sets another's password needs what the roles of that person give.
 """
 
 
@@ -322,6 +338,7 @@ def _matrix(walked: dict[str, dict[Caller, frozenset[Whose]]]) -> Iterator[str]:
         use_case, found = USE_CASES[name], walked[name]
         rule, route = use_case.rule, use_case.route
         needs = f"{rule.permission} {rule.over}" if rule.permission else "an entry" if rule.users else ""
+        needs += f", {rule.of_image} its image" if rule.of_image else " (but oneself)" if rule.oneself else ""
         cells = (_cell(use_case, found, role) for role in Role)
         yield _row(f"`{name}`", f"`{route.method} {route.path}`", needs, _words(use_case, found[NOBODY]), *cells)
 
@@ -332,7 +349,9 @@ def _cell(use_case: AnyUseCase, found: dict[Caller, frozenset[Whose]], role: Rol
     if over_groups == over_all:
         return _words(use_case, over_all)
     words = _words(use_case, over_groups)
-    return f"{words}, **all**" * bool(words) or "**all**" if over_all >= everything else f"{words} {over_all}"
+    if over_all >= everything:
+        return f"{words}, **all**" * bool(words) or "**all**"
+    return f"{_words(use_case, over_all)}, if over everything"
 
 
 def _words(use_case: AnyUseCase, found: frozenset[Whose]) -> str:

@@ -12,8 +12,9 @@ from tests.service.conftest import NOW, Lab
 from vclab.contract import USE_CASES
 from vclab.contract.use_case import Paged
 from vclab.model.ids import new_id
-from vclab.model.states import Ending, ReservationState
-from vclab.store.models import Reservation
+from vclab.model.states import Ending, Purpose, ReservationState
+from vclab.store import history
+from vclab.store.models import Reservation, Tenure
 
 
 def more(lab: Lab, count: int, ended: int = 0) -> list[str]:
@@ -133,6 +134,34 @@ async def test_groups_and_grants_go_on_too(ask: Ask, lab: Lab, path: str, field:
         found += [each[field] for each in part["items"]]
         more = f"&cursor={part['next']}"
     assert found == whole and part["next"] is None
+
+
+async def test_who_had_which_computer_goes_on_too(ask: Ask, lab: Lab) -> None:
+    """Also where an address is asked for at a moment: what does not fit takes no place in a part."""
+    first = lab.reserved().id
+
+    def add(session: Session) -> None:
+        for number in range(2, 8):
+            at = NOW + timedelta(hours=number)
+            over = {"holder": first, "purpose": Purpose.RESERVATION, "expected_end": at, "released_at": at}
+            session.add(Tenure(computer="vm01", generation=number + 1000, taken_at=NOW, **over))
+            for minute, address in ((0, "10.0.0.7"), (number, "10.0.0.8")):
+                since = NOW + timedelta(minutes=minute)
+                history.note_addresses(session, "vm01", number + 1000, address, "", since)
+
+    lab.store.run(add)
+    moment = (NOW + timedelta(minutes=4, seconds=30)).isoformat().replace("+00:00", "Z")
+    for query, count in (("user=alice", 7), (f"address=10.0.0.7&at={moment}", 3), (f"address=10.0.0.8&at={moment}", 3)):
+        whole = [each["id"] for each in (await ask("olga", "GET", f"/stays?{query}")).json()["items"]]
+        assert len(whole) == count and whole == sorted(whole, reverse=True), query
+        found, more = [], ""
+        for _ in range(count):
+            part = (await ask("olga", "GET", f"/stays?{query}&limit=1{more}")).json()
+            found += [each["id"] for each in part["items"]]
+            more = f"&cursor={part['next']}"
+        assert found == whole and part["next"] is None
+    for cursor in ("x", "1" * 30, "999999"):
+        assert (await ask("olga", "GET", f"/stays?user=alice&cursor={cursor}")).status_code == 404
 
 
 async def test_a_cursor_of_grants_is_the_number_of_one(ask: Ask) -> None:

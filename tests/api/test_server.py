@@ -272,14 +272,22 @@ async def test_temporal_is_away(start: Start, store: Store) -> None:
     assert (ready.status_code, ready.json()) == (200, {"status": "ready", "database": "ok", "temporal": "away"})
 
 
-async def test_the_database_is_away(start: Start, folder: Path) -> None:
+async def test_the_database_is_away(start: Start, store: Store, folder: Path) -> None:
+    """Who asks is told so, and not where it is; when it is there again, all goes on."""
     api = start()
-    (folder / "vclab.db").rename(folder / "elsewhere.db")
-    async with api.client() as anybody:
+    async with api.client(running.token(store, "alice")) as alice, api.client() as anybody:
+        (folder / "vclab.db").rename(folder / "elsewhere.db")
         told = await anybody.get("/health/ready")
         assert (told.status_code, told.json()["more"]["database"]) == (503, "away")
         assert (await anybody.get("/health/live")).status_code == 200
-    assert str(folder) not in told.text
+        listed = await alice.get("/reservations")
+        acted = await alice.post("/reservations", json={"image": "debian-12", "seconds": 3600})
+        for answer in (listed, acted):
+            assert (answer.status_code, answer.json()["code"]) == (503, "unreachable")
+            assert int(answer.headers["retry-after"]) > 0
+        (folder / "elsewhere.db").rename(folder / "vclab.db")
+        assert (await alice.get("/reservations")).json()["items"] == []
+    assert str(folder) not in told.text + listed.text + acted.text
 
 
 async def test_the_log_tells_neither_tokens_nor_queries(start: Start, store: Store) -> None:

@@ -1,5 +1,6 @@
 """Groups and grants as people use them, and what they can then do: acts of other people, lists, passwords, images."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -8,9 +9,25 @@ from sqlalchemy.orm import Session
 
 from tests.service.conftest import Lab
 from tests.service.test_acts import ready
-from vclab.contract import access, acts, computers, endpoints, grants, groups, hosts, reservations, users
+from vclab.contract import (
+    access,
+    acts,
+    computers,
+    endpoints,
+    events,
+    grants,
+    groups,
+    health,
+    hosts,
+    images,
+    library,
+    reservations,
+    systems,
+    users,
+)
 from vclab.contract.access import Explain, Explained
 from vclab.contract.acts import Connect, Extend
+from vclab.contract.events import SOMEBODY
 from vclab.contract.grants import Numbered
 from vclab.contract.groups import Leave, Members
 from vclab.contract.reservations import Named as OfReservation
@@ -20,10 +37,12 @@ from vclab.contract.use_case import Nothing, Paged, UseCase
 from vclab.model.access import GroupKind, Permission, Role
 from vclab.model.catalog import Endpoint, User
 from vclab.model.errors import Forbidden, Invalid, NotFound, Refused
+from vclab.model.ids import new_id
+from vclab.model.intents import Intent
 from vclab.model.power import PowerAddress
 from vclab.service.actor import Actor, Authentication
 from vclab.service.use_case import perform
-from vclab.store import catalog, power
+from vclab.store import audit, catalog, intents, power
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGnzvMz2FcTmzdDyG9c0mTi4bqYHm8bPvcS9zh6Q0ZfG bob"
 PEOPLE, IMAGES = GroupKind.PEOPLE, GroupKind.IMAGES
@@ -230,6 +249,90 @@ async def test_how_one_logs_in_somewhere_is_shown_to_who_cares_for_it(lab: Lab) 
     assert await shown("bob") == ({"room-12"}, {"pc01", "pc02"})
     await give(lab, Role.OPERATOR, "carol")
     assert await shown("carol") == (everywhere, {"pc01", "pc02"})
+
+
+# --- what people are shown of each other ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("role", "on", "shown"),
+    [
+        (None, "", {"bob"}),
+        (Role.USER, "", {"bob"}),
+        (Role.IMAGE_MAKER, "", {"bob"}),
+        (Role.TEACHER, "class-5b", {"bob", "alice"}),
+        (Role.ADMINISTRATOR, "class-5b", {"bob", "alice"}),
+        (Role.OPERATOR, "room-12", {"bob"}),
+        (Role.HELP_DESK, "", {"alice", "bob", "carol", "olga"}),
+        (Role.OPERATOR, "", {"alice", "bob", "carol", "olga"}),
+        (Role.ADMINISTRATOR, "", {"alice", "bob", "carol", "olga"}),
+    ],
+)
+async def test_people_are_shown_to_those_who_look_after_them(
+    lab: Lab, role: Role | None, on: str, shown: set[str]
+) -> None:
+    """Who cannot see a person reads of them as of nobody, also in what has happened to an image."""
+    await group(lab, "class-5b", PEOPLE, people=("alice",))
+    await group(lab, "room-12", GroupKind.COMPUTERS)
+    if role:
+        await give(lab, role, "bob", on)
+    bob = lab.make_client("bob")
+    assert {each.login for each in await bob.call(users.listing, users.Which())} == shown
+    few = await bob.call(users.listing, users.Which(limit=1))
+    assert len(few) == 1
+    for login in ("alice", "bob", "carol", "olga"):
+        if login in shown:
+            assert (await bob.call(users.show, Named(name=login))).login == login
+        else:
+            with pytest.raises(NotFound, match=f"there is no user '{login}'"):
+                await bob.call(users.show, Named(name=login))
+
+    def happened(session: Session) -> None:
+        for who in ("alice", "carol"):
+            asked = Intent(f"by-{who}", datetime.now(UTC), who, "token", (), "images.edit", "big", who, "", {})
+            intents.write(session, asked)
+            audit.note(session, "image-big", who, "changed", "", datetime.now(UTC), asked.id)
+        audit.note(session, "image-big", "vclab", "copied", "", datetime.now(UTC))
+
+    lab.store.run(happened)
+    told = [(each.who, each.for_user) for each in await bob.call(events.of_image, Named(name="big"))]
+    assert told == [(n, n) if n in shown else (SOMEBODY, None) for n in ("alice", "carol")] + [("vclab", None)]
+
+
+async def test_the_status_tells_what_is_where_to_those_who_maintain_the_lab(lab: Lab) -> None:
+    await give(lab, Role.HELP_DESK, "bob")
+    for login in ("alice", "bob"):
+        found = await lab.make_client(login).call(health.status, Nothing())
+        assert [(each.name, each.ok) for each in found.parts] == [("database", True), ("temporal", False)]
+        assert not found.ok and not any(character in str(found) for character in ":/")
+    address = lab.backend.settings.temporal.address
+    await give(lab, Role.ADMINISTRATOR, "carol")
+    for login in ("olga", "carol"):
+        found = await lab.make_client(login).call(health.status, Nothing())
+        assert address in str(found) and "emergency" in {each.name for each in found.parts}
+
+
+async def test_images_of_groups_are_shown_to_those_who_may_do_something_with_them(lab: Lab) -> None:
+    """By every list that there is, and what is not shown reads as unknown."""
+    lab.reserved()  # which asks the endpoint for its hosts
+    await group(lab, "licensed", IMAGES, images=("big",))
+    await give(lab, Role.USER, "bob", "licensed")
+    for login, sees in (("alice", False), ("bob", True), ("olga", True), ("carol", False)):
+        client = lab.make_client(login)
+        lists = (
+            {each.name for each in await client.call(reservations.images, Nothing())},
+            {each.name for each in await client.call(images.listing, images.Which())},
+            {each.image for each in await client.call(systems.every, Nothing())},
+            {each.image for each in await client.call(systems.of_host, systems.OnHost(host="esx1"))},
+        )
+        assert [("big" in each, "debian-12" in each) for each in lists] == [(sees, True)] * 4, login
+        hidden: tuple[UseCase[Any, Any], ...] = (images.show, library.history)
+        for use_case in hidden:
+            if sees:
+                await client.call(use_case, Named(name="big"))
+            else:
+                with pytest.raises(NotFound, match="there is no image 'big'; `vclab images`"):
+                    await client.call(use_case, Named(name="big"))
 
 
 # --- administrators -------------------------------------------------------------------------------------------------
@@ -468,6 +571,40 @@ async def test_explain_agrees_with_what_happens(lab: Lab) -> None:
             await lab.make_client("olga").call(grants.remove, Numbered(id=number))
 
 
+async def test_explain_knows_all_that_an_act_needs(lab: Lab) -> None:
+    """To capture takes a role over the image too; one's own password only that one is that person."""
+    view = ready(lab, "bob")
+    asked = acts.Capture(reservation=view.id, capture=new_id())
+    for role, may in ((None, False), (Role.TEACHER, False), (Role.IMAGE_MAKER, True)):
+        number = await give(lab, role, "bob") if role else 0
+        found = await explained(lab, "bob", "acts.capture", view.id)
+        assert (found.allowed, found.permission, found.thing) == (may, Permission.CAPTURE, "image debian-12")
+        if may:
+            await lab.make_client("bob").call(acts.capture, asked)
+        else:
+            with pytest.raises(Forbidden, match="bob may not capture image debian-12"):
+                await lab.make_client("bob").call(acts.capture, asked)
+        if number:
+            await lab.make_client("olga").call(grants.remove, Numbered(id=number))
+    others = await explained(lab, "carol", "acts.capture", view.id)
+    assert (others.allowed, others.permission) == (False, Permission.CONNECT)
+    for login, may in (("alice", True), ("bob", False)):
+        assert (await explained(lab, login, "users.set_password", "alice")).allowed == may
+
+
+async def test_who_is_disabled_may_nothing(lab: Lab) -> None:
+    """Not even an operator by the settings: they are not let in."""
+    await give(lab, Role.TEACHER, "alice")
+    alices = lab.reserved("alice").id
+    for login in ("alice", "olga"):
+        assert (await explained(lab, login, "reserve", "debian-12", asks="")).allowed
+        await lab.make_client().call(users.disable, Disable(name=login, why="has left"))
+        for action, thing in (("reserve", "debian-12"), ("end", alices), ("maintain", "lab")):
+            no = await explained(lab, login, action, thing, asks="")
+            assert (no.allowed, no.because, no.needs_role) == (False, (), ())
+            assert no.reason == f"{login} is disabled (has left), and not let in"
+
+
 async def test_people_may_ask_about_themselves_only(lab: Lab) -> None:
     alices, bobs = lab.reserved("alice").id, lab.reserved("bob").id
     assert (await explained(lab, "alice", "connect", alices, asks="alice")).because == (
@@ -477,6 +614,8 @@ async def test_people_may_ask_about_themselves_only(lab: Lab) -> None:
     assert not (await explained(lab, "alice", "grant", "lab", asks="alice")).allowed
     with pytest.raises(NotFound):  # nobody learns that there is one
         await explained(lab, "alice", "end", bobs, asks="alice")
+    with pytest.raises(NotFound, match="there is no user 'bob'"):
+        await explained(lab, "alice", "keep", "user:bob", asks="alice")
     with pytest.raises(Forbidden, match="alice may ask for themselves only"):
         await explained(lab, "bob", "end", bobs, asks="alice")
 

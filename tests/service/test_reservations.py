@@ -256,7 +256,7 @@ async def test_the_audit_lists_acts_by_their_actor_and_what_they_were_upon(backe
 
 
 async def test_the_status_tells_what_is_down(backend: Backend) -> None:
-    found = await perform(health.status, backend, STRANGER, Nothing())
+    found = await perform(health.status, backend, OLGA, Nothing())
     parts = {part.name: part for part in found.parts}
     assert not found.ok
     assert parts["database"].ok
@@ -272,7 +272,7 @@ async def test_the_status_tells_of_datastores_that_have_filled(backend: Backend)
     said = Inventory("lab-vcenter", NOW, datastores=(full, DatastoreFacts("ds2", 50, 50)))
     backend.store.run(lambda s: inventories.keep(s, said, inventories.epochs(s)["lab-vcenter"]))
     part = next(
-        each for each in (await perform(health.status, backend, STRANGER, Nothing())).parts if each.name == "datastores"
+        each for each in (await perform(health.status, backend, OLGA, Nothing())).parts if each.name == "datastores"
     )
     assert (part.ok, part.detail) == (
         False,

@@ -68,7 +68,7 @@ def test_who_had_an_address_at_a_time(lab: Store) -> None:
     assert who("203.0.113.9", 61) == []
     assert who("10.77.0.5", 30) == ["alice"]
     assert who("203.0.113.5", 121) == who("10.77.0.5", 100000) == ["bob"]
-    assert [stay.user for stay in stays(lab, address="10.77.0.5")] == ["alice", "bob"]
+    assert [stay.user for stay in stays(lab, address="10.77.0.5")] == ["bob", "alice"]
     assert stays(lab, address="203.0.113.200") == stays(lab, address="no address") == []
 
 
@@ -80,7 +80,7 @@ def test_by_computer_by_user_and_at_a_time(lab: Store) -> None:
     assert isinstance(second, Placed)
     assert second.target.computer == first.target.computer
     both = stays(lab, computer=first.target.computer)
-    assert [(s.user, s.generation) for s in both] == [("alice", 1), ("bob", 2)]
+    assert [(s.user, s.generation) for s in both] == [("bob", 2), ("alice", 1)]
     assert [s.user for s in stays(lab, user="bob")] == ["bob"]
     assert [s.user for s in stays(lab, at=NOW + MINUTE)] == ["alice"]
     assert [s.user for s in stays(lab, at=later)] == ["bob"]

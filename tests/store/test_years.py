@@ -43,6 +43,7 @@ def statements(session: Session) -> Iterator[list[tuple[str, Any]]]:
         lambda s: catalog.group(s, "room"),
         lambda s: catalog.computer(s, "vm01"),
         lambda s: history.stays(s, computer="vm01"),
+        lambda s: history.stays(s, address="10.77.0.5", at=NOW, limit=10),
         lambda s: reservations.views(s, now=NOW),
         lambda s: reservations.views(s, "alice", now=NOW),
         lambda s: reservations.page(s, Wanted(10), NOW),
@@ -79,7 +80,7 @@ def test_addresses_of_many_stays(lab: Store, monkeypatch: pytest.MonkeyPatch) ->
         lab.run(lambda s, id=placed.reservation, now=now: reservations.finished(s, id, now))  # type: ignore[misc]
     with lab.read() as session:
         found = history.stays(session, computer="vm01")
-    assert [stay.addresses[0].public_address for stay in found] == [f"203.0.113.{n}" for n in range(5)]
+    assert [stay.addresses[0].public_address for stay in found] == [f"203.0.113.{n}" for n in range(5)][::-1]
 
 
 def test_refused_requests_are_forgotten_after_a_month(lab: Store) -> None:

@@ -23,6 +23,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import StreamingResponse
 
+from vclab.api.problems import words
 from vclab.contract import reservations
 from vclab.contract.looks import Look
 from vclab.model.errors import Invalid, Unreachable, VclabError
@@ -170,7 +171,7 @@ class Streams:
             async for each in self._told(stream):
                 yield each
         except VclabError as error:
-            yield _end(error.code, error.message, error.hint)
+            yield _end(error.code, *words(error))
         finally:
             self._open[login] -= 1
             if not self._open[login]:

@@ -56,6 +56,8 @@ def _tell(found: Explained) -> None:
         ("To", f"{found.permission} {found.thing}"),
         *(("Because", each) for each in found.because),
     ]
-    if not found.allowed:
+    if not found.allowed and not found.needs_role:
+        rows += [("Reason", found.reason)]
+    elif not found.allowed:
         rows += [("Needs", " or ".join(found.needs_role)), ("Over", " or ".join(found.needs_over))]
     fields(rows)

@@ -59,7 +59,8 @@ def history(
       vclab history --user alice --json
     """
     asked = Had(computer=computer, user=user, address=address, limit=limit)
-    found, zone = run(_ask(client_of(context, as_user), asked, at))
+    newest, zone = run(_ask(client_of(context, as_user), asked, at))
+    found = newest[::-1]
     if json:
         say_json(stays.listing.document(found))
     elif found:

@@ -18,12 +18,12 @@ class Explained(View):
     """The answer, and what it stands on."""
 
     user: str
-    permission: Permission
+    permission: Permission  #: of an act that needs two: the one that is missing, else the last
     thing: str  #: "reservation 3f…"
     allowed: bool
     reason: str  #: in one sentence
     because: tuple[str, ...]  #: each reason that is enough alone; empty: it is not allowed
-    needs_role: tuple[Role, ...]  #: any one of these
+    needs_role: tuple[Role, ...]  #: any one of these; empty: no role helps who is disabled
     needs_over: tuple[str, ...]  #: over any one of these groups, or over "everything"
 
 

@@ -175,7 +175,7 @@ class Capture(Named):
 
 capture = act(
     "acts.capture",
-    needs(Permission.CONNECT, ResourceKind.RESERVATION),
+    needs(Permission.CONNECT, ResourceKind.RESERVATION, of_image=Permission.CAPTURE),
     Capture,
     Reservation,
     post("/reservations/{reservation}/capture"),

@@ -10,11 +10,15 @@ if TYPE_CHECKING:
     from vclab.model.reservations import AuditEvent
 
 
+SOMEBODY = "another person"
+"""Stands for whoever acted, where the reader is not shown that person."""
+
+
 class Event(View):
     """Something that was done, or refused."""
 
     at: Time
-    who: str  #: the person who acted; else "vclab"; of a signal by Temporal: its sender, or "temporal"
+    who: str  #: the person who acted; else "vclab"; of a signal by Temporal: its sender, or "temporal"; or SOMEBODY
     for_user: str | None  #: whose reservation it is
     authentication: str | None  #: how it is known who acted; null: vclab itself
     what: str

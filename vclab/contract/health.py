@@ -25,6 +25,6 @@ status = read(
     Nothing,
     Status,
     get("/status"),
-    "The database, Temporal, the workers' queues; stuck workflows, orphaned machines, hosts, datastores, images and "
-    "loads.",
+    "Whether the database, Temporal and the workers work. Those who maintain the lab are told where they are and what "
+    "is wrong, and of stuck workflows, orphaned machines, hosts, datastores, images and loads.",
 )

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import AliasChoices, Field
 
-from vclab.contract.use_case import Question, get, needs, read
+from vclab.contract.use_case import Paged, get, needs, read
 from vclab.contract.views import Time, View
 from vclab.model.access import Permission
 from vclab.model.states import Ending
@@ -26,6 +26,7 @@ class Addresses(View):
 class Stay(View):
     """A computer in one hand."""
 
+    id: int
     computer: str
     generation: int
     holder: str  #: the reservation's id, or what else held it
@@ -45,7 +46,7 @@ class Stay(View):
     addresses: tuple[Addresses, ...]
 
 
-class Had(Question):
+class Had(Paged):
     """Of whom or what, and when. At least one must be given."""
 
     computer: str = ""
@@ -61,5 +62,6 @@ listing = read(
     Had,
     tuple[Stay, ...],
     get("/stays"),
-    "Who had which computer: the newest that fit all that is given, oldest first.",
+    "Who had which computer: the stays that fit all that is given, newest first.",
+    pages="id",
 )

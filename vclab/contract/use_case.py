@@ -1,7 +1,7 @@
 """A use case as it is declared: who may ask, what, for which answer, and by which route."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -48,6 +48,8 @@ class Rule:
     over: ResourceKind = ResourceKind.LAB
     field: str = ""  #: of the question: the name of what it is about. Of several: all of them; of none: the lab
     users: bool = False  #: only people with an entry among the users
+    of_image: Permission | None = None  #: needed too, over the image that the named reservation was made from
+    oneself: bool = False  #: also whoever is named, whatever they are permitted
 
 
 def anybody() -> Rule:
@@ -60,11 +62,22 @@ def users() -> Rule:
     return Rule(users=True)
 
 
-def needs(permission: Permission, over: ResourceKind = ResourceKind.LAB, field: str = "", users: bool = False) -> Rule:
+def needs(
+    permission: Permission,
+    over: ResourceKind = ResourceKind.LAB,
+    field: str = "",
+    users: bool = False,
+    of_image: Permission | None = None,
+) -> Rule:
     """Whoever has a permission over what the question names. Raises ``ValueError`` when that means nothing."""
     if over not in MEANT_FOR[permission]:
         raise ValueError(f"nobody can {permission} over {over}")
-    return Rule(permission, over, field or _NAMED_BY.get(over, "name"), users)
+    return Rule(permission, over, field or _NAMED_BY.get(over, "name"), users, of_image)
+
+
+def oneself_or(permission: Permission) -> Rule:
+    """Whoever is the person that the question names, or has a permission over them."""
+    return replace(needs(permission, ResourceKind.USER), oneself=True)
 
 
 _NAMED_BY = {ResourceKind.RESERVATION: "reservation", ResourceKind.LAB: ""}

@@ -3,7 +3,7 @@
 from pydantic import SecretStr
 
 from vclab.contract.retiring import Disable, Named
-from vclab.contract.use_case import Paged, act, anybody, delete, get, needs, patch, post, put, read
+from vclab.contract.use_case import Paged, act, anybody, delete, get, needs, oneself_or, patch, post, put, read
 from vclab.contract.views import Time, View
 from vclab.model.access import Permission, ResourceKind
 
@@ -81,7 +81,7 @@ listing = read(
     Which,
     tuple[Person, ...],
     get("/users"),
-    "All people who may reserve, by login name.",
+    "The people who may reserve, by login name: oneself, and those over whom one has a role.",
     pages="login",
 )
 
@@ -92,7 +92,7 @@ show = read(
     Named,
     Person,
     get("/users/{name}"),
-    "One person.",
+    "One person: oneself, or one over whom one has a role. Others read as not found.",
 )
 
 
@@ -149,7 +149,7 @@ remove = act(
 
 set_password = act(
     "users.set_password",
-    anybody(),
+    oneself_or(Permission.KEEP),
     NewPassword,
     Person,
     post("/users/{name}/password"),

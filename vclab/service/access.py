@@ -5,20 +5,31 @@ back is had by nobody from then on.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
 
 from vclab.contract import USE_CASES
 from vclab.contract import access as contract
 from vclab.contract.access import Explain, Explained
-from vclab.model.access import ALL, LAB, MEANT_FOR, Decision, Permission, Resource, ResourceKind
+from vclab.model.access import ALL, LAB, MEANT_FOR, Decision, Permission, Resource, ResourceKind, Rights
+from vclab.model.catalog import User
 from vclab.model.errors import Forbidden, Invalid, NotFound, Refused
 from vclab.model.typed import known, near, quoted
 from vclab.service.finding import SHORTEST, plain
 from vclab.service.groups import oversees
-from vclab.service.rights import rights_of, rights_of_user
+from vclab.service.rights import rights_of, rights_of_user, sight
 from vclab.service.use_case import Call, does
 from vclab.store import access, catalog, reservations
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """A use case's, or a permission alone."""
+
+    permission: Permission
+    of_image: Permission | None = None
+    oneself: bool = False
 
 
 @does(contract.explain)
@@ -26,28 +37,43 @@ async def explain(call: Call, question: Explain) -> Explained:
     everybody = await oversees(call)
     if question.user != call.actor.login and not everybody:
         raise Forbidden(f"{call.actor.login} may ask for themselves only", "who grants or audits may ask for everybody")
-    permission = permission_of(question.action)
+    rule = rule_of(question.action)
 
-    def ask(session: Session) -> Decision:
+    def ask(session: Session) -> Explained:
         users = {user.login: user for user in catalog.users(session)}
         if question.user == call.actor.login:
             rights = rights_of(session, call.actor)
         else:
             known("user", question.user, users, "`vclab user list` lists them")
             rights = rights_of_user(session, call.backend.settings, question.user, known=True)
-        resource = _resource(session, permission, question.thing)
+        resource = _resource(session, rule.permission, question.thing)
         hidden = resource.kind is ResourceKind.RESERVATION and not everybody
         if hidden and not rights.decide(Permission.SEE, resource).allowed:
             raise NotFound(f"there is no reservation {quoted(question.thing)}", "`vclab list --all` lists yours")
-        return rights.decide(permission, resource)
+        if resource.kind is ResourceKind.USER and not sight(session, call.actor).of(resource.name):
+            raise NotFound(f"there is no user {quoted(resource.name)}", "`vclab user list` lists those you see")
+        decision = _decide(session, rights, rule, resource)
+        person = users.get(question.user)
+        return _explained(decision) if person is None or person.disabled_at is None else _disabled(decision, person)
 
-    return _explained(await call.backend.read(ask))
+    return await call.backend.read(ask)
 
 
-def permission_of(action: str) -> Permission:
-    """The permission that is meant by its name, or by that of a use case. Raises ``Invalid``."""
+def _decide(session: Session, rights: Rights, rule: _Rule, resource: Resource) -> Decision:
+    """What decides: of several permissions that one that is missing, else the last."""
+    decision = rights.decide(rule.permission, resource)
+    if rule.oneself and resource.name == rights.person.login:
+        return replace(decision, own=True)
+    view = reservations.view(session, resource.name) if rule.of_image and decision.allowed else None
+    if rule.of_image is None or view is None:
+        return decision
+    return rights.decide(rule.of_image, access.of_thing(session, ResourceKind.IMAGE, view.image))
+
+
+def rule_of(action: str) -> _Rule:
+    """What is meant by the name of a permission, or of a use case. Raises ``Invalid``."""
     if action in list(Permission):
-        return Permission(action)
+        return _Rule(Permission(action))
     found = USE_CASES.get(action)
     if found is None:
         raise Invalid(
@@ -55,8 +81,9 @@ def permission_of(action: str) -> Permission:
             f"use one of {', '.join(Permission)}, or the name of a use case as in `vclab audit`",
         )
     if found.rule.permission is None:
-        raise Invalid(f"whoever is known to the lab may {action}", "it needs no permission")
-    return found.rule.permission
+        who = "whoever is a user" if found.rule.users else "whoever is known to the lab"
+        raise Invalid(f"{who} may {action}", "it needs no permission, and is cut to what they may see")
+    return _Rule(found.rule.permission, found.rule.of_image, found.rule.oneself)
 
 
 def _resource(session: Session, permission: Permission, thing: str) -> Resource:
@@ -105,6 +132,14 @@ _FINDERS: Mapping[ResourceKind, Callable[[Session, str], Resource | None]] = {
     ResourceKind.ENDPOINT: _named(ResourceKind.ENDPOINT, lambda s: [each.name for each in catalog.endpoints(s)]),
     ResourceKind.USER: _named(ResourceKind.USER, lambda s: [each.login for each in catalog.users(s)]),
 }
+
+
+def _disabled(decision: Decision, person: User) -> Explained:
+    """Who is disabled is not let in, whatever their roles."""
+    why = f" ({person.disabled_why})" if person.disabled_why else ""
+    may_not = {"allowed": False, "because": (), "needs_role": (), "needs_over": ()}
+    reason = f"{person.login} is disabled{why}, and not let in"
+    return _explained(decision).model_copy(update=may_not | {"reason": reason})
 
 
 def _explained(decision: Decision) -> Explained:

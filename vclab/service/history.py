@@ -1,5 +1,6 @@
 """Who had which computer, which addresses and which revision, from when to when."""
 
+import re
 from ipaddress import ip_address
 
 from sqlalchemy.orm import Session
@@ -13,16 +14,18 @@ from vclab.service.use_case import Call, does
 from vclab.store import catalog
 from vclab.store import history as stays
 
+_NUMBER = re.compile("[1-9][0-9]{0,17}", re.ASCII)
+
 
 @does(contract.listing)
 async def listing(call: Call, question: Had) -> tuple[Stay, ...]:
     if not (question.computer or question.user or question.address or question.at):
         raise Invalid("nothing says whose history", "name a computer, a user, an address or a time")
     checks.limit(question.limit)
-    address = _address(question.address)
+    address, before = _address(question.address), _before(question.cursor)
 
     def ask(session: Session) -> list[stays.Stay]:
-        asked = question.computer, question.user, address, question.at, question.limit
+        asked = question.computer, question.user, address, question.at, question.limit, before
         return stays.stays(session, *asked) or _explain_none(session, question)
 
     return tuple(map(_stay, await call.backend.read(ask)))
@@ -33,6 +36,13 @@ def _address(text: str) -> str:
         return str(ip_address(text.strip())) if text else ""
     except ValueError:
         raise Invalid(f"{quoted(text)} is not an address") from None
+
+
+def _before(cursor: str) -> int:
+    """The id of the stay at which it goes on; 0: from the beginning. Raises ``NotFound``."""
+    if cursor and not _NUMBER.fullmatch(cursor):
+        raise NotFound(f"there is no stay {quoted(cursor)}", "begin again without a cursor")
+    return int(cursor or 0)
 
 
 def _explain_none(session: Session, question: Had) -> list[stays.Stay]:
@@ -47,6 +57,7 @@ def _explain_none(session: Session, question: Had) -> list[stays.Stay]:
 def _stay(stay: stays.Stay) -> Stay:
     """As it was recorded."""
     return Stay(
+        id=stay.id,
         computer=stay.computer,
         generation=stay.generation,
         holder=stay.holder,

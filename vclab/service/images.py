@@ -1,6 +1,6 @@
 """Images as administrators keep them. ``reservations.images`` is the users' list."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -27,6 +27,7 @@ from vclab.model.rules import LEAST_CHILD_FACTOR
 from vclab.model.typed import known
 from vclab.service import checks, masters, module_data
 from vclab.service.retiring import Kept
+from vclab.service.rights import hidden_images
 from vclab.service.use_case import Call, does
 from vclab.store import catalog, copies, failures, retirement
 
@@ -48,7 +49,7 @@ async def listing(call: Call, question: Which) -> tuple[ListedImage, ...]:
 
     def ask(session: Session) -> tuple[ListedImage, ...]:
         suspects = {(each.image, each.revision) for each in failures.suspects(session)}
-        found = catalog.images(session, *asked)
+        found = catalog.images(session, *asked, hidden=hidden_images(session, call.actor))
         return tuple(_listed(image, (image.name, image.revision) in suspects) for image in found)
 
     return await call.backend.read(ask)
@@ -57,7 +58,7 @@ async def listing(call: Call, question: Which) -> tuple[ListedImage, ...]:
 @does(contract.show)
 async def show(call: Call, question: Named) -> DetailedImage:
     def ask(session: Session) -> DetailedImage:
-        image = known_image(session, question.name)
+        image = shown_image(session, call, question.name)
         suspects = {each.revision: Suspect.of(each) for each in failures.suspects(session, image.name)}
         revisions = [
             _revision(each, state, suspects.get(each.revision))
@@ -308,9 +309,14 @@ def find(session: Session, name: str) -> model.Image | None:
     return next((image for image in catalog.images(session) if image.name == name), None)
 
 
-def known_image(session: Session, name: str) -> model.Image:
+def shown_image(session: Session, call: Call, name: str) -> model.Image:
+    """The same, of what the caller is shown. Raises ``NotFound``, also for an image that is hidden from them."""
+    return known_image(session, name, hidden_images(session, call.actor))
+
+
+def known_image(session: Session, name: str, hidden: Collection[str] = ()) -> model.Image:
     """The image as it is in production, else in its newest revision. Raises ``NotFound``."""
-    names = {each: each for each in catalog.names_of_all_images(session)}
+    names = {each: each for each in catalog.names_of_all_images(session) if each not in hidden}
     known("image", name, names, "`vclab images` lists them")
     return find(session, name) or catalog.revisions(session, name)[-1][0]
 

@@ -37,7 +37,7 @@ FIRMWARES = ("bios", "efi")
 @does(contract.history)
 async def history(call: Call, question: Named) -> tuple[RevisionView, ...]:
     def ask(session: Session) -> tuple[RevisionView, ...]:
-        images.known_image(session, question.name)
+        images.shown_image(session, call, question.name)
         return tuple(_view(question.name, each) for each in revisions.history(session, question.name))
 
     return await call.backend.read(ask)

@@ -1,7 +1,6 @@
 """What people may know of reservations: which there are, where each stands and why."""
 
 import asyncio
-from collections.abc import Callable
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -25,17 +24,17 @@ from vclab.contract.reservations import (
 )
 from vclab.contract.use_case import Nothing
 from vclab.contract.views import Reservation
-from vclab.model.access import Permission, Reach, ResourceKind
+from vclab.model.access import Permission, Reach
 from vclab.model.errors import Forbidden, Invalid, NotFound, Unreachable
 from vclab.model.reservations import RefusedRequest, ReservationView
 from vclab.model.typed import quoted
 from vclab.service import checks, finding
 from vclab.service.finding import plain
 from vclab.service.looks import ASK, look_at
-from vclab.service.rights import rights_of
+from vclab.service.rights import hidden_images
 from vclab.service.use_case import Call, does
-from vclab.store import access, catalog, failed_steps, failures, host_rests, load_log, refusals, reservations
 from vclab.store import audit as audit_trail
+from vclab.store import catalog, failed_steps, failures, host_rests, load_log, refusals, reservations
 from vclab.store import needs_help as store_help
 
 # --- which there are --------------------------------------------------------------------------------------------------
@@ -224,26 +223,10 @@ def waiting(session: Session) -> tuple[WaitingReservation | FailedComputer, ...]
 async def images(call: Call, question: Nothing) -> tuple[Offer, ...]:
     def ask(session: Session) -> tuple[Offer, ...]:
         bad = {(each.image, each.revision): Suspect.of(each) for each in failures.suspects(session)}
-        shown, offered = set(Offer.model_fields) - {"suspect"}, _offered(session, call)
+        shown, hidden = set(Offer.model_fields) - {"suspect"}, hidden_images(session, call.actor)
         return tuple(
             Offer(**{name: getattr(image, name) for name in shown}, suspect=bad.get((image.name, image.revision)))
-            for image in catalog.images(session)
-            if offered(image.name)
+            for image in catalog.images(session, hidden=hidden)
         )
 
     return await call.backend.read(ask)
-
-
-_OFFERED_TO = (Permission.RESERVE, Permission.CAPTURE, Permission.PUBLISH, Permission.KEEP)
-
-
-def _offered(session: Session, call: Call) -> Callable[[str], bool]:
-    """Which images the caller is shown: those in no group, and those with which they may do something."""
-    groups = access.groups_of_all(session, ResourceKind.IMAGE)
-    reaches = [rights_of(session, call.actor).reach(permission) for permission in _OFFERED_TO] if groups else []
-
-    def offered(name: str) -> bool:
-        of = groups.get(name, set())
-        return not of or any(reach.everything or reach.groups & of for reach in reaches)
-
-    return offered

@@ -36,6 +36,46 @@ def confirm_gives(session: Session, actor: Actor, given: Grant) -> None:
 
 
 @dataclass(frozen=True)
+class Sight:
+    """Which people an actor is shown: themselves, and those over whom a role lets them see or keep something."""
+
+    login: str
+    everybody: bool
+    people: frozenset[str]
+
+    def of(self, login: str) -> bool:
+        """Whether this one."""
+        return self.everybody or login == self.login or login in self.people
+
+    @property
+    def logins(self) -> frozenset[str] | None:
+        """All of them, whether there are such people or not; None: everybody."""
+        return None if self.everybody else self.people | {self.login}
+
+
+def sight(session: Session, actor: Actor) -> Sight:
+    """The actor's, at this moment."""
+    rights = rights_of(session, actor)
+    reaches = [rights.reach(each) for each in (Permission.SEE, Permission.KEEP)]
+    groups = frozenset[str]().union(*(each.groups for each in reaches))
+    people = access.named_in(session, ResourceKind.USER, groups)
+    return Sight(actor.login, any(each.everything for each in reaches), people)
+
+
+_OFFERED_TO = (Permission.RESERVE, Permission.CAPTURE, Permission.PUBLISH, Permission.KEEP)
+
+
+def hidden_images(session: Session, actor: Actor) -> frozenset[str]:
+    """The images that an actor is not shown: those in groups with none of which they may do something."""
+    groups = access.groups_of_all(session, ResourceKind.IMAGE)
+    reaches = [rights_of(session, actor).reach(each) for each in _OFFERED_TO] if groups else []
+    if any(each.everything for each in reaches):
+        return frozenset()
+    theirs = frozenset[str]().union(*(each.groups for each in reaches))
+    return frozenset(name for name, of in groups.items() if not of & theirs)
+
+
+@dataclass(frozen=True)
 class Hearing:
     """Of whom an actor may hear that something has changed that is theirs."""
 

@@ -13,6 +13,7 @@ from vclab.model.errors import NotFound, Refused
 from vclab.model.rules import Rules
 from vclab.model.typed import near, quoted
 from vclab.service import checks
+from vclab.service.rights import hidden_images
 from vclab.service.use_case import Call, does, perform
 from vclab.store import background_loads, catalog, host_rests
 
@@ -29,7 +30,7 @@ async def hosts(call: Call, question: Nothing) -> tuple[Host, ...]:
 
 @does(contract.every)
 async def every(call: Call, question: Nothing) -> tuple[System, ...]:
-    return tuple(_system(image) for image in await call.backend.read(_enabled))
+    return tuple(_system(image) for image in await call.backend.read(lambda session: _enabled(session, call)))
 
 
 @does(contract.of_host)
@@ -38,7 +39,7 @@ async def of_host(call: Call, question: OnHost) -> tuple[System, ...]:
 
     def ask(session: Session) -> tuple[System, ...]:
         host = _known(session, question)
-        return tuple(_system(image) for image in _enabled(session) if _runs(session, host, image, rules))
+        return tuple(_system(image) for image in _enabled(session, call) if _runs(session, host, image, rules))
 
     return await call.backend.read(ask)
 
@@ -91,8 +92,9 @@ def _known(session: Session, question: OnHost) -> Host:
     return named[0]
 
 
-def _enabled(session: Session) -> list[model.Image]:
-    return [image for image in catalog.images(session) if image.disabled_at is None]
+def _enabled(session: Session, call: Call) -> list[model.Image]:
+    hidden = hidden_images(session, call.actor)
+    return [image for image in catalog.images(session, hidden=hidden) if image.disabled_at is None]
 
 
 def _runs(session: Session, host: Host, image: model.Image, rules: Rules) -> bool:

@@ -176,9 +176,14 @@ async def permitted(use_case: UseCase[Q, A], backend: Backend, actor: Actor, que
     if use_case.about_reservation:
         seen = await seen_reservation(backend, actor, getattr(question, rule.field))
         confirm(seen.rights.decide(rule.permission, seen.resource))
+        if rule.of_image is not None:
+            image = await backend.read(lambda s: access.of_thing(s, ResourceKind.IMAGE, seen.view.image))
+            confirm(seen.rights.decide(rule.of_image, image))
         return replace(call, own=seen, roles=seen.rights.roles_over(seen.resource))
     rights, resources = await backend.read(lambda s: (rights_of(s, actor), _things(s, rule, question)))
     for resource in resources:
+        if rule.oneself and resource.name == actor.login:
+            continue
         confirm(rights.decide(rule.permission, resource))
     return replace(call, roles=_roles(rule, rights, resources))
 

@@ -1,6 +1,7 @@
 """The people who may reserve: list, show, add, edit, disable, remove."""
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -19,7 +20,7 @@ from vclab.model.retention import Forget
 from vclab.model.typed import known
 from vclab.service import checks, passwords, sign_in
 from vclab.service.retiring import Kept
-from vclab.service.rights import rights_of, rights_of_user
+from vclab.service.rights import rights_of, rights_of_user, sight
 from vclab.service.use_case import Call, does
 from vclab.store import catalog, forgetting, people, reservations, retirement, tokens
 
@@ -28,13 +29,19 @@ from vclab.store import catalog, forgetting, people, reservations, retirement, t
 async def listing(call: Call, question: Which) -> tuple[Person, ...]:
     checks.limit(question.limit)
     asked = question.affiliation, question.cursor, question.limit
-    found = await call.backend.read(lambda session: catalog.users(session, *asked))
-    return tuple(_person(call, user) for user in found)
+
+    def ask(session: Session) -> list[User]:
+        return catalog.users(session, *asked, sight(session, call.actor).logins)
+
+    return tuple(_person(call, user) for user in await call.backend.read(ask))
 
 
 @does(contract.show)
 async def show(call: Call, question: Named) -> Person:
-    return _person(call, await call.backend.read(lambda session: _known(session, question.name)))
+    def ask(session: Session) -> User:
+        return _known(session, question.name, sight(session, call.actor).logins)
+
+    return _person(call, await call.backend.read(ask))
 
 
 @does(contract.add)
@@ -175,7 +182,6 @@ async def _confirm_may_become(call: Call, login: str) -> None:
     """Whoever sets a password, or links an account, could sign in as that person, and whoever adds a key could get onto
     their computers. So that takes somebody who may all that the person's roles give, over the same things, or could
     give them to anybody; the role of a user aside. Raises ``Forbidden``."""
-    await call.must(Permission.KEEP, ResourceKind.USER, login)
 
     def ask(session: Session) -> tuple[Rights, Rights]:
         theirs = rights_of_user(session, call.backend.settings, login, known=True)
@@ -202,8 +208,9 @@ def _affiliation(text: str) -> str:
     return checks.name(text, "an affiliation")
 
 
-def _known(session: Session, login: str) -> User:
-    users = {user.login: user for user in catalog.users(session)}
+def _known(session: Session, login: str, logins: Collection[str] | None = None) -> User:
+    """One of these logins; None: of all. Raises ``NotFound``."""
+    users = {user.login: user for user in catalog.users(session, logins=logins)}
     return known("user", login, users, "`vclab user list` lists them")
 
 

@@ -36,12 +36,20 @@ def user(session: Session, login: str) -> model.User:
     return _user(row)
 
 
-def users(session: Session, affiliation: str = "", after: str = "", limit: int | None = None) -> list[model.User]:
-    """All users, by login; or of an affiliation, and the first ``limit`` after one of them."""
+def users(
+    session: Session,
+    affiliation: str = "",
+    after: str = "",
+    limit: int | None = None,
+    logins: Collection[str] | None = None,
+) -> list[model.User]:
+    """All users, by login; or of an affiliation, and the first ``limit`` after one of them. ``logins``: no others."""
     user = models.User
     query = sa.select(user).where(user.removed_at.is_(None), user.login > after).order_by(user.login).limit(limit)
     if affiliation:
         query = query.where(user.affiliation == affiliation)
+    if logins is not None:
+        query = query.where(user.login.in_(logins))
     return [_user(row) for row in session.scalars(query)]
 
 
@@ -116,11 +124,20 @@ def image(session: Session, name: str) -> model.Image:
     return _image(row[0], row[1])
 
 
-def images(session: Session, module: str = "", after: str = "", limit: int | None = None) -> list[model.Image]:
-    """All images in their production revisions, by name; or of a module, and the first ``limit`` after one of them."""
+def images(
+    session: Session,
+    module: str = "",
+    after: str = "",
+    limit: int | None = None,
+    hidden: Collection[str] = (),
+) -> list[model.Image]:
+    """All images in their production revisions, by name; or of a module, and the first ``limit`` after one of them.
+    ``hidden``: without these."""
     query = _production().where(models.Image.name > after).order_by(models.Image.name).limit(limit)
     if module:
         query = query.where(models.Revision.module == module)
+    if hidden:
+        query = query.where(models.Image.name.not_in(hidden))
     return [_image(row[0], row[1]) for row in session.execute(query)]
 
 

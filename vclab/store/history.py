@@ -10,8 +10,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 import sqlalchemy as sa
+from sqlalchemy import orm
 from sqlalchemy.orm import Session
 
+from vclab.model.errors import NotFound
 from vclab.model.states import Ending, Purpose
 from vclab.store.column_types import utc
 from vclab.store.models import Addresses, Reservation, Tenure
@@ -33,6 +35,7 @@ class AddressSpan:
 class Stay:
     """One tenure of a computer. The fields of a reservation are empty when something else held it."""
 
+    id: int  #: of the tenure
     computer: str
     generation: int
     holder: str  #: the reservation's id, or what else held it
@@ -86,8 +89,10 @@ def stays(
     address: str = "",
     at: datetime | None = None,
     limit: int = 1000,
+    before: int = 0,
 ) -> list[Stay]:
-    """The newest ``limit`` stays that match all arguments, oldest first.
+    """The newest ``limit`` stays that match all arguments, newest first. ``before``: only older ones than the stay of
+    this id. Raises ``NotFound`` when there is none.
 
     ``at``: the stays of that moment; with ``address`` too: those whose computer had the address then.
     """
@@ -97,23 +102,33 @@ def stays(
     if user:
         query = query.where(Reservation.user == user)
     if address:
-        query = query.where(sa.tuple_(Tenure.computer, Tenure.generation).in_(_with_address(plain_address(address))))
+        had = _with_address(plain_address(address), utc(at) if at else None)
+        query = query.where(sa.tuple_(Tenure.computer, Tenure.generation).in_(had))
     if at is not None:
         moment = utc(at)
         query = query.where(Tenure.taken_at <= moment)
         query = query.where(sa.or_(Tenure.released_at.is_(None), Tenure.released_at > moment))
+    if before:
+        there = session.get(Tenure, before)
+        if there is None:
+            raise NotFound(f"there is no stay {before}", "begin again without a cursor")
+        query = query.where(sa.tuple_(Tenure.taken_at, Tenure.id) < sa.tuple_(there.taken_at, there.id))
     query = query.order_by(Tenure.taken_at.desc(), Tenure.id.desc())
     rows = [(tenure, row) for tenure, row in session.execute(query.limit(limit))]
     spans = _spans(session, [tenure for tenure, _ in rows])
-    found = [_stay(tenure, row, spans.get((tenure.computer, tenure.generation), ())) for tenure, row in rows]
-    if address and at is not None:
-        found = [stay for stay in found if _had(stay, plain_address(address), utc(at))]
-    return found[::-1]
+    return [_stay(tenure, row, spans.get((tenure.computer, tenure.generation), ())) for tenure, row in rows]
 
 
-def _with_address(address: str) -> sa.Select[str, int]:
+def _with_address(address: str, moment: datetime | None) -> sa.Select[str, int]:
+    """Which computers had it, in which generations; at that moment, if there is one."""
     either = sa.or_(Addresses.private_address == address, Addresses.public_address == address)
-    return sa.select(Addresses.computer, Addresses.generation).where(either)
+    query = sa.select(Addresses.computer, Addresses.generation).where(either)
+    if moment is None:
+        return query
+    later = orm.aliased(Addresses)
+    same = sa.and_(later.computer == Addresses.computer, later.generation == Addresses.generation)
+    changed = sa.exists().where(same, later.id > Addresses.id, later.since <= moment)
+    return query.where(Addresses.since <= moment, ~changed)
 
 
 def _spans(session: Session, tenures: Sequence[Tenure]) -> dict[tuple[str, int], tuple[AddressSpan, ...]]:
@@ -134,17 +149,9 @@ def _spans(session: Session, tenures: Sequence[Tenure]) -> dict[tuple[str, int],
     }
 
 
-def _had(stay: Stay, address: str, moment: datetime) -> bool:
-    return any(
-        address in (span.private_address, span.public_address)
-        and span.since <= moment
-        and (span.until is None or moment < span.until)
-        for span in stay.addresses
-    )
-
-
 def _stay(tenure: Tenure, row: Reservation | None, spans: tuple[AddressSpan, ...]) -> Stay:
     stay = Stay(
+        id=tenure.id,
         computer=tenure.computer,
         generation=tenure.generation,
         holder=tenure.holder,

@@ -202,6 +202,7 @@ def _gauges(store: Store) -> list[metrics.Gauge]:
     return [
         metrics.Gauge("vclab_reservations", "By state", reader.reservations_by_state),
         metrics.Gauge("vclab_computers", "By state", reader.computers_by_state),
+        metrics.Gauge("vclab_emergency_administrator", "By state", reader.emergencies_by_state),
     ]
 
 

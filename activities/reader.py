@@ -1,13 +1,25 @@
 """What drivers and hardware activities must know of the store."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 from vclab.model.catalog import Computer, Endpoint
 from vclab.model.plans import Becomes, Facts, Target
 from vclab.model.power import PowerAddress
 from vclab.model.revisions import RevisionRecord
-from vclab.store import captures, catalog, computers, load_log, models, power, repositories, reservations, spares
+from vclab.store import (
+    captures,
+    catalog,
+    computers,
+    load_log,
+    models,
+    power,
+    repositories,
+    reservations,
+    sign_ins,
+    spares,
+)
 from vclab.store.engine import Store
 
 
@@ -72,6 +84,14 @@ class Reader:
         """How many computers are in each state."""
         with self._store.read() as session:
             return computers.count_by_state(session)
+
+    def emergencies_by_state(self) -> Mapping[str, int]:
+        """How many codes of the emergency administrator can be used, or were used within the last day."""
+        now = datetime.now(UTC)
+        with self._store.read() as session:
+            found = sign_ins.emergencies(session, now - sign_ins.ALARM)
+        used = sum(each.used_at is not None for each in found)
+        return {"made": len(found) - used, "used": used}
 
     def spare(self, target: Target) -> Facts:
         """What is known of the machine that a target takes over."""

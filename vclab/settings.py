@@ -23,6 +23,7 @@ from pydantic_settings import (
 )
 
 from vclab.fake_world import Behaviour
+from vclab.model.addresses import WIDEST
 from vclab.model.errors import Refused
 from vclab.model.messages import site_queue
 from vclab.model.nights import parse_night
@@ -194,6 +195,17 @@ class ApiSettings(Section):
         return self
 
 
+class OpenSettings(Section):
+    """How far people open a computer by ``vclab connect --from``, where ``connect_from`` names no prefixes of their
+    role. Operators open it as far as ``WIDEST`` in ``vclab/model/addresses.py``, to any number."""
+
+    ipv4: int = Field(16, ge=WIDEST[4], le=32)  #: the shortest prefix
+    ipv6: int = Field(32, ge=WIDEST[6], le=128)
+    addresses: int = Field(8, ge=1, le=1000)
+    """Addresses and prefixes that a computer is open to at one time, when another one is named. Whoever comes from
+    one that the server sees is let in all the same."""
+
+
 class LimitSettings(Section):
     """What a user may ask for, in seconds. Operators pass these, nobody passes a claim."""
 
@@ -341,7 +353,8 @@ class Settings(BaseSettings):
     operators: tuple[str, ...] = ()
     connect_from: dict[str, tuple[Network, ...]] = {}
     """By role ("user"): the prefixes that `vclab connect --from` may name. Whoever has a role that is not here may name
-    any; the address that somebody comes from is always allowed."""
+    any that is no wider than ``connect_limits`` says; the address that somebody comes from is always allowed."""
+    connect_limits: OpenSettings = OpenSettings()
     temporal: TemporalSettings = TemporalSettings()
     worker: WorkerSettings = WorkerSettings()
     metrics: MetricsSettings = MetricsSettings()

@@ -97,6 +97,30 @@ async def test_what_a_killed_server_had_begun_is_done_under_the_same_ids(ask: As
     assert (one.id, one.intent) == (other.id, other.intent)
 
 
+async def entitle(ask: Ask, tag: str, title: str = "new") -> Any:
+    more = {"json": {"title": title}, "headers": KEY | {"If-Match": tag}}
+    return await ask("olga", "PATCH", "/images/debian-12", **more)
+
+
+async def test_a_repeat_is_not_compared_with_what_it_has_changed_itself(ask: Ask, lab: Lab) -> None:
+    """Neither when the answer was lost, nor when its server was killed before it had kept it."""
+    tag = (await ask("olga", "GET", "/images/debian-12")).headers["etag"]
+    first, again = await entitle(ask, tag), await entitle(ask, tag)
+    assert (first.status_code, again.status_code) == (200, 200), again.text
+    assert again.content == first.content and again.headers["idempotency-replayed"] == "true"
+    past = datetime.now(UTC) - timedelta(seconds=1)
+    lab.store.run(lambda s: s.execute(sa.update(KeyedAct).values(status=0, answer="", held_until=past)) and None)
+    assert (await entitle(ask, tag)).content == first.content
+
+
+async def test_what_had_changed_can_be_asked_again_by_who_has_read_it_again(ask: Ask, lab: Lab) -> None:
+    told = await entitle(ask, '"old"')
+    assert (told.status_code, told.json()["code"]) == (412, "changed")
+    shown = await ask("olga", "GET", "/images/debian-12")
+    assert shown.json()["title"] != "new"
+    assert (await entitle(ask, shown.headers["etag"])).json()["title"] == "new"
+
+
 async def test_what_is_under_way_is_told(ask: Ask, lab: Lab, impatient: None) -> None:
     await reserve(ask)
     soon = datetime.now(UTC) + timedelta(seconds=20)

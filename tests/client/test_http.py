@@ -4,6 +4,7 @@ import asyncio
 import json
 import socket
 import ssl
+import zlib
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,10 +15,13 @@ import pytest
 from pydantic import SecretStr
 
 from tests.client.scripted import LOST, Answer, Asked, Script, scripted
-from vclab.client import http
+from vclab.client import bounded, http
 from vclab.client.certificates import fingerprint_of, is_trusted, shown_by
 from vclab.client.contexts import Chosen, Context
+from vclab.client.feed import events
 from vclab.client.http import Http
+from vclab.client.transfers import fetched
+from vclab.contract.progress import nobody
 from vclab.contract.use_case import Content, Question, UseCase, get, needs, post, put, users
 from vclab.contract.views import View
 from vclab.model.access import Permission, ResourceKind
@@ -245,6 +249,68 @@ async def test_what_goes_wrong_in_the_middle_is_told() -> None:
     text = json.dumps({"progress": {"what": "x", "done": 1, "size": 0}}) + "\n" + json.dumps({"problem": refused})
     error, _ = await error_at(lambda _: Answer(text.encode(), 200, {"content-type": "application/x-ndjson"}), LONG)
     assert (type(error), error.message, error.more) == (Refused, "no room", {"report": [1]})
+
+
+LINES = {"content-type": "application/x-ndjson"}
+
+
+@pytest.mark.parametrize(
+    ("use_case", "body", "headers"),
+    [
+        (LOOK, b'{"name": "' + b"x" * 5000 + b'"}', {}),
+        (LOOK, b"x" * 5000, {"content-type": "text/html"}),
+        (LONG, b'{"answer": "' + b"x" * 5000, LINES),
+        (LOOK, zlib.compress(b" " * 5000), {"content-encoding": "deflate"}),
+    ],
+    ids=["body", "page", "line", "compressed"],
+)
+async def test_an_answer_without_end_fills_no_memory(
+    use_case: UseCase[Ask, Thing], body: bytes, headers: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounded, "LARGEST", 4096)
+    error, asked = await error_at(lambda _: Answer(body, 200, headers), use_case)
+    assert (type(error), len(asked)) == (Failed, 1) and "answers with more than 4,096 bytes" in error.message
+
+
+async def test_a_list_without_end_fills_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "MOST_ITEMS", 5)
+    error, _ = await error_at(lambda _: {"items": [THING] * 2, "next": "more"}, LIST)
+    assert type(error) is Failed
+
+
+async def test_what_is_nested_without_end_is_not_understood() -> None:
+    error, _ = await error_at(lambda _: Answer(b"[" * 200_000), LOOK)
+    assert type(error) is Failed
+
+
+@pytest.mark.parametrize(
+    ("sent", "says"),
+    [
+        (b"data: " + b"x" * 5000, "answers with more than 4,096 bytes"),
+        (b"event: change\ndata: [[\n\n", "is not understood"),
+        (b"event: change\ndata: 1\n\n", "is not understood"),
+    ],
+)
+async def test_events_without_end_fill_no_memory(sent: bytes, says: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounded, "LARGEST_EVENT", 4096)
+    async with scripted(lambda _: Answer(sent, 200, {"content-type": "text/event-stream"})) as server:
+        one = client(server.url)
+        with pytest.raises(Failed, match=says):
+            await anext(events(one))
+        await one.close()
+
+
+async def test_a_file_without_end_fills_no_disk(tmp_path: Path) -> None:
+    what = {"transfer": "t1", "name": "disk", "repository": "main", "size": 10, "received": 10, "sha256": "0" * 64}
+    there = what | {"by": "olga", "until": "2026-01-01T00:00:00Z"}
+
+    def script(asked: Asked) -> Any:
+        return Answer(b"x" * 100_000) if asked.target.partition("?")[0].endswith("/content") else there
+
+    async with scripted(script) as server:
+        with pytest.raises(Failed, match="more than its 10 bytes"):
+            await fetched(client(server.url), "t1", tmp_path / "disk", nobody)
+    assert list(tmp_path.iterdir()) == []
 
 
 async def test_nobody_there() -> None:

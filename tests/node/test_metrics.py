@@ -61,6 +61,7 @@ async def test_a_worker_counts_what_it_does(make: MakeNode, port: int) -> None:
     eventually(lambda: total(page(port), "vclab_computers_watched") == 1, PATIENCE)
     eventually(lambda: total(page(port), "vclab_reservations", state="inuse") == 1, PATIENCE)
     assert total(page(port), "vclab_computers", state="inuse") == 1
+    assert {labels["state"] for labels, _ in page(port)["vclab_emergency_administrator"]} == {"made", "used"}
     named = {value for has, _ in (one for many in page(port).values() for one in many) for value in has.values()}
     assert not {value for value in named if id in value or "alice" in value}, "labels name kinds of things only"
 

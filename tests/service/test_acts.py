@@ -345,6 +345,29 @@ async def test_from_is_within_what_the_role_allows(lab: Lab) -> None:
     await operator.call(acts.connect, acts.Connect(reservation=view.id, address="192.0.3.1"))
 
 
+async def test_without_a_setting_from_is_neither_wide_nor_many(lab: Lab) -> None:
+    """Of a user. An operator may name what reaches them by whatever way."""
+    view = ready(lab)
+    client, operator = seen_at(lab, HERE, Role.USER), seen_at(lab, HERE, Role.USER, Role.OPERATOR)
+
+    async def connect(client: Client, address: str, *open_to: str) -> None:
+        lab.workflows.does = opens(lab, addresses=(*open_to, address))
+        await client.call(acts.connect, acts.Connect(reservation=view.id, address=address))
+
+    for address in ("10.0.0.0/8", "10.0.0.0/15", "2001:d00::/24"):
+        with pytest.raises(Refused, match=f"{address} is too wide"):
+            await connect(client, address)
+    assert lab.workflows.sent == []
+    await connect(client, "2001:db8::/32")
+    many = [f"10.{number}.0.0/16" for number in range(7)]
+    await connect(client, "10.7.0.0/16", *many)
+    with pytest.raises(Refused, match="is open to 8 addresses and prefixes already"):
+        await connect(client, "10.8.0.0/16", *many, "10.7.0.0/16")
+    await connect(client, "10.1.0.0/16", *many)
+    await connect(client, HERE, *many, "10.7.0.0/16")
+    await connect(operator, "172.0.0.0/8", *many, "10.7.0.0/16", HERE)
+
+
 async def test_a_password_is_for_its_user(lab: Lab) -> None:
     """Who has read it is recorded; what it is is not."""
     view, client = ready(lab), lab.make_client("alice")

@@ -170,6 +170,28 @@ async def test_a_password_of_ones_own_buys_no_more_guesses_at_others(
         assert (await sign_in(elsewhere, "alice", "correct horse battery")).status_code == 303
 
 
+async def test_who_has_to_wait_makes_nobody_else_wait(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither an account for what its thief's address may not try, nor an address for what an account may not."""
+    monkeypatch.setattr(service, "OF_ADDRESS", Pauses(free=2, forgiven=timedelta(minutes=2)))
+    monkeypatch.setattr(service, "OF_ACCOUNT", Pauses(free=3))
+    kept = await passwords.hashed("correct horse battery")
+    installation.store(lambda s: people.put_password(s, "alice", kept, datetime.now(UTC)))
+
+    async def tries(address: str, *logins: str) -> list[int]:
+        async with installation.browser(address) as browser:
+            return [(await sign_in(browser, login, "summer2026")).status_code for login in logins]
+
+    assert await tries("192.0.2.1", "bob", "carol", *["alice"] * 9) == [401, 401] + [429] * 9
+    async with installation.browser("192.0.2.2") as browser:
+        assert (await sign_in(browser, "alice", "correct horse battery")).status_code == 303
+    assert await tries("192.0.2.3", "dora", "erin") == [401, 401]
+    assert await tries("192.0.2.4", "dora") + await tries("192.0.2.5", "dora") == [401, 401]
+    assert await tries("192.0.2.6", *["dora"] * 9) == [429] * 9
+    assert await tries("192.0.2.6", "frank") == [401]
+
+
 async def test_nobody_keeps_others_from_being_sent_to_a_provider(
     uni: Installation, hostile: Hostile, browser: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

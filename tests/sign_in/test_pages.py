@@ -7,6 +7,7 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
+from activities.reader import Reader
 from tests.sign_in.installation import ME, URL, Installation, form_of, sign_in
 from vclab.model.catalog import Thing
 from vclab.model.intents import Outcome
@@ -212,6 +213,26 @@ async def test_the_emergency_code_lets_an_administrator_in_once(alice: Installat
         noted = intents.newest(session, 10)
     done = next(each for each in noted if each.verb == "users.disable")
     assert (done.actor, done.authentication, done.subject) == ("emergency", "emergency", "bob")
+
+
+async def test_the_emergency_administrator_raises_an_alarm(
+    alice: Installation, caplog: pytest.LogCaptureFixture
+) -> None:
+    """In the log, and in the worker's metrics for a day."""
+    reader = Reader(alice.backend.store)
+    assert reader.emergencies_by_state() == {"made": 0, "used": 0}
+    seal(alice, "c0de")
+    assert reader.emergencies_by_state() == {"made": 1, "used": 0}
+    async with alice.browser("203.0.113.9") as browser:
+        assert (await sign_in(browser, "emergency", "guess")).status_code == 401
+        assert "ALARM" not in caplog.text
+        assert (await sign_in(browser, "emergency", "c0de")).status_code == 303
+    (alarm,) = [each for each in caplog.records if "ALARM" in each.getMessage()]
+    assert alarm.levelname == "WARNING" and "203.0.113.9" in alarm.getMessage() and "c0de" not in caplog.text
+    assert reader.emergencies_by_state() == {"made": 0, "used": 1}
+    past = datetime.now(UTC) - sign_ins.ALARM - timedelta(minutes=1)
+    alice.store(lambda s: s.execute(sa.update(models.EmergencyCode).values(used_at=past, expires_at=past)))
+    assert reader.emergencies_by_state() == {"made": 0, "used": 0}
 
 
 async def test_the_emergency_session_ends_when_its_code_does(alice: Installation) -> None:

@@ -187,11 +187,34 @@ def test_a_program_is_refused_or_comes_too_late(lab: Store) -> None:
     assert lab.run(lambda s: sign_ins.ask(s, "nothing", NOW)).answer == "expired_token"
 
 
+def test_when_too_many_are_awaited_the_oldest_go(lab: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever begins so many keeps nobody else out."""
+    monkeypatch.setattr(sign_ins, "MOST_OPEN", 3)
+    pending = PendingSignIn("uni", "nonce", "verifier", "/device")
+
+    def begin(number: int) -> None:
+        until = LATER + timedelta(seconds=number)
+        request = DeviceRequest(f"BCDF-{number}", "laptop", frozenset({Scope.READ}), "192.0.2.7", NOW, until)
+        lab.run(lambda s: sign_ins.wait(s, f"device{number}", request, 5.0))
+        lab.run(lambda s: sign_ins.send(s, f"state{number}", "browser", pending, NOW, until))
+
+    def asked(number: int) -> str:
+        return lab.run(lambda s: sign_ins.ask(s, f"device{number}", NOW)).answer
+
+    def back(number: int) -> PendingSignIn | None:
+        return lab.run(lambda s: sign_ins.take_back(s, f"state{number}", "browser", "uni", NOW))
+
+    for number in range(5):
+        begin(number)
+    assert [asked(n) for n in range(5)] == ["expired_token"] * 2 + ["authorization_pending"] * 3
+    assert [back(n) for n in range(5)] == [None, None, pending, pending, pending]
+
+
 def test_pauses_grow_and_are_forgotten(store: Store) -> None:
     pauses = Pauses(free=3, longest=timedelta(seconds=5))
 
     def attempt(seconds: float) -> float:
-        return store.run(lambda s: sign_ins.attempt(s, "account:ann", pauses, NOW + timedelta(seconds=seconds)))
+        return store.run(lambda s: sign_ins.attempt(s, {"account:ann": pauses}, NOW + timedelta(seconds=seconds)))
 
     assert [attempt(0), attempt(0), attempt(0)] == [0, 0, 0]
     assert attempt(0.5) == 0.5, "the third one in vain costs a second"
@@ -207,7 +230,7 @@ def test_of_an_address_attempts_are_forgiven_one_by_one_and_a_right_one_counts_f
 
     def attempt(seconds: float, right: bool = False) -> float:
         now = NOW + timedelta(seconds=seconds)
-        waits = store.run(lambda s: sign_ins.attempt(s, "address:192.0.2.7", pauses, now))
+        waits = store.run(lambda s: sign_ins.attempt(s, {"address:192.0.2.7": pauses}, now))
         if right:
             store.run(lambda s: sign_ins.not_in_vain(s, "address:192.0.2.7", now))
         return waits

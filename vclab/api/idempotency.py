@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 
 from fastapi import Response
 
-from vclab.api.problems import MEDIA_TYPE, ApiError
+from vclab.api.problems import MEDIA_TYPE, STATUS, ApiError
 from vclab.contract.use_case import Question
 from vclab.model.errors import VclabError
 from vclab.model.ids import new_id
@@ -117,8 +117,9 @@ async def _held(backend: Backend, actor: str, key: str) -> AsyncIterator[None]:
 
 
 async def _keep(backend: Backend, actor: str, key: str, answer: Response) -> None:
-    """What is final is kept; after all else it may be asked for again."""
-    if answer.status_code < 500:
+    """What is final is kept; after all else it may be asked for again: also when nothing was done, for the thing had
+    changed, and whoever has read it again means what is there now."""
+    if answer.status_code < 500 and answer.status_code != STATUS["changed"]:
         text = bytes(answer.body).decode()
         await backend.write(lambda s: keyed_acts.answer(s, actor, key, answer.status_code, text))
     else:

@@ -25,6 +25,7 @@ from vclab.model.typed import is_unicode
 from vclab.service.actor import Actor
 from vclab.service.backend import Backend
 from vclab.service.use_case import perform
+from vclab.store import intents
 
 JSON = "application/json"
 BYTES = "application/octet-stream"
@@ -71,7 +72,6 @@ class Operation:
         request.state.path = self.use_case.route.path
         actor = await self.authenticate(self.backend, request)
         question = await asked(self.use_case, request)
-        await self._check_unchanged(request, actor)
         if self.use_case.content is not Content.NONE:
             return await self._file(request, actor, question)
         asking = Asking(request, actor, question)
@@ -81,6 +81,7 @@ class Operation:
 
     async def _file(self, request: Request, actor: Actor, question: Question) -> Response:
         """A file is sent, or it is the answer."""
+        await self._check_unchanged(request, actor, Ids.new())
         if self.use_case.content is Content.SENT:
             answer = await perform(self.use_case, self.backend, actor, question, content=request.stream())
             return plain(document(self.use_case, answer))
@@ -118,6 +119,7 @@ class Operation:
 
     async def _act(self, asking: "Asking", ids: Ids) -> Response:
         question = asking.question
+        await self._check_unchanged(asking.request, asking.actor, ids)
         if isinstance(question, acts.Reserve) and not question.reservation:
             question = question.model_copy(update={"reservation": ids.reservation})
         done = await perform(self.use_case, self.backend, asking.actor, question, asking.told, ids.intent)
@@ -130,10 +132,13 @@ class Operation:
         except (VclabError, ValidationError) as error:
             return of_raised(error)
 
-    async def _check_unchanged(self, request: Request, actor: Actor) -> None:
-        """If-Match: the thing is as the caller knows it. Raises ``ApiError``."""
+    async def _check_unchanged(self, request: Request, actor: Actor, ids: Ids) -> None:
+        """If-Match: the thing is as the caller knows it. Raises ``ApiError``. An act whose intent is recorded was
+        begun when it was so: whoever repeats it with its key may see what it has changed itself."""
         known = request.headers.get("if-match")
         if known is None or not self.use_case.acts:
+            return
+        if await self.backend.read(lambda session: intents.is_recorded(session, ids.intent)):
             return
         shown = same_place(self.use_case)
         if shown is None:

@@ -12,8 +12,10 @@ from typing import Any
 
 import httpx
 
+from vclab.client import bounded
 from vclab.client.problems import error_of
 from vclab.client.protocol import Streaming
+from vclab.model.errors import Failed
 
 PATH = "/events"
 SILENT = 40.0
@@ -38,7 +40,8 @@ async def events(
     reservations: Sequence[str] = (),
     after: int | None = None,
 ) -> AsyncGenerator[Told, None]:
-    """What is told, for ever. Raises the server's error when one may not listen, or no more."""
+    """What is told, for ever. Raises the server's error when one may not listen, or no more; ``Failed`` for what is
+    no event."""
     query = {"kind": list(kinds), "reservation": list(reservations)}
     number, tries = after, 0
     while True:
@@ -81,10 +84,9 @@ async def paced(told: AsyncIterator[Told], seconds: float) -> AsyncIterator[Told
 
 async def _refused(response: httpx.Response, url: str) -> str:
     """Why it can't be listened to now. Raises what will not change by itself."""
-    await response.aread()
     try:
-        document = response.json()
-    except ValueError:
+        document = json.loads(await bounded.whole(response, bounded.LARGEST_EVENT))
+    except (ValueError, RecursionError):
         document = None
     error = error_of(response.status_code, document, url)
     if response.status_code in (429, 502, 503, 504):
@@ -99,17 +101,29 @@ def _ended(told: Told, url: str) -> str:
     raise error_of(401 if told.data.get("code") == "unauthenticated" else 403, told.data, url)
 
 
+def _document(text: str) -> dict[str, Any]:
+    """Raises ``Failed``."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise Failed("what the server tells is not understood", "it may be another version of vclab")
+    return found
+
+
 async def _read(response: httpx.Response) -> AsyncIterator[Told]:
     """The events of a stream: what we need of the standard, which is what our server sends."""
     name, data, number = "", "", None
-    async for line in response.aiter_lines():
+    async for raw in bounded.lines(response, bounded.LARGEST_EVENT):
+        line = raw.decode(errors="replace")
         what, _, value = line.partition(": ")
         if what == "event":
             name = value
         elif what == "data":
             data = value
         elif what == "id":
-            number = int(value)
+            number = int(value) if value.isdecimal() else None
         elif not line and name:
-            yield Told(name, json.loads(data), number)
+            yield Told(name, _document(data), number)
             name, data, number = "", "", None

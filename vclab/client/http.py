@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 from pydantic import SecretStr, TypeAdapter, ValidationError
 
+from vclab.client import bounded
 from vclab.client.contexts import Chosen
 from vclab.client.problems import error_of
 from vclab.contract.heard import HEARD
@@ -46,6 +47,8 @@ PAUSES = (0.2, 1.0, 3.0, 6.0, 10.0)
 """Seconds before the same is sent again, after a connection that was lost, or a server that was busy."""
 PART = 1000
 """Lines of a long list that are asked for at once."""
+MOST_ITEMS = 1_000_000
+"""Lines of a long list."""
 LONGEST = 15.0
 """Seconds for which a server may make us wait before it is asked again."""
 _FIELD = re.compile(r"{(\w+)}")
@@ -167,6 +170,8 @@ class Http:
             more = _Request(request.method, request.path, {**request.query, "cursor": page["next"]})
             page = (await self._good(more)).document
             items += page["items"]
+            if len(items) > MOST_ITEMS:
+                raise Failed(f"{self.url} answers with more than {MOST_ITEMS:,} lines", "ask for fewer of them")
         return items if limit is None else items[:limit]
 
     async def _answered(self, request: _Request, form: Mapping[str, str] | None = None) -> _Answer:
@@ -228,12 +233,12 @@ class Http:
             raise Invalid("a number is not finite") from None
 
     async def _read(self, response: httpx.Response) -> _Answer:
-        """The whole answer, while its progress is told. Raises ``httpx.TransportError``."""
+        """The whole answer, while its progress is told. Raises ``httpx.TransportError``, ``Failed``."""
         if response.headers.get("content-type", "").partition(";")[0] != LINES:
-            body = await response.aread()
+            body = await bounded.whole(response, bounded.LARGEST)
             return _Answer(response.status_code, response.headers, _json(body), not body)
-        async for text in response.aiter_lines():
-            line = _json(text.encode())
+        async for text in bounded.lines(response, bounded.LARGEST):
+            line = _json(text)
             if not isinstance(line, dict):
                 break
             if isinstance(told := line.get("progress"), dict):
@@ -375,7 +380,7 @@ def _json(text: bytes) -> Any:
     """None: it is no JSON."""
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

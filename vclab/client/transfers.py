@@ -73,6 +73,8 @@ async def _fetched(client: Client, whole: Transfer, part: Path, name: str, told:
                     await asyncio.to_thread(new.write, piece)
                     digest.update(piece)
                     at += len(piece)
+                    if at > whole.size:
+                        raise Failed(f"{whole.name} has more than its {whole.size} bytes", "try again")
                     told(f"fetching {name}", at, whole.size)
             except Unreachable:
                 failed = failed + 1 if at == before else 0

@@ -1,7 +1,7 @@
 """From where somebody is let in: addresses and prefixes of both families."""
 
 import ipaddress
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from vclab.model.errors import Invalid, Refused
 from vclab.model.typed import quoted
@@ -36,6 +36,12 @@ def as_seen(peer: str) -> str:
     except ValueError:
         return ""
     return str(getattr(found, "ipv4_mapped", None) or found)
+
+
+def is_wider(text: str, shortest: Mapping[int, int]) -> bool:
+    """Whether an address or prefix is wider than the shortest prefix of its IP version."""
+    network = ipaddress.ip_network(text, strict=False)
+    return network.prefixlen < shortest[network.version]
 
 
 def is_within(inner: str, prefixes: Iterable[str]) -> bool:

@@ -15,7 +15,7 @@ from vclab.contract.reservations import Named
 from vclab.contract.views import Reservation
 from vclab.model import messages
 from vclab.model.access import ROLES, Permission, ResourceKind, Role
-from vclab.model.addresses import as_seen, checked_address, is_within
+from vclab.model.addresses import as_seen, checked_address, is_wider, is_within
 from vclab.model.errors import Failed, Invalid, NotFound, Refused, Unreachable
 from vclab.model.ids import is_id
 from vclab.model.messages import Done, How
@@ -196,13 +196,36 @@ def _check_from(call: Call, address: str) -> None:
         if theirs and (":" in theirs) != (":" in address):
             raise Invalid(f"you are seen at {address}, from where nobody reaches {theirs}", "use --from ADDRESS")
         return
+    if Role.OPERATOR not in call.roles:
+        _confirm_few(call, address)
     roles = [role for role in call.roles if role is Role.USER or Permission.CONNECT in ROLES[role]]
     allowed = [call.backend.settings.connect_from.get(role) for role in roles]
-    if None in allowed or any(is_within(address, each or ()) for each in allowed):
+    if any(is_within(address, each or ()) for each in allowed):
+        return
+    if None in allowed:
+        if Role.OPERATOR not in call.roles:
+            _confirm_narrow(call, address)
         return
     prefixes = ", ".join(sorted({prefix for each in allowed for prefix in each or ()}))
     hint = f"use one within {prefixes}" if prefixes else "without --from it is opened to where you come from"
     raise Refused(f"computers of {actor.login} may not be opened to {address}", hint)
+
+
+def _confirm_few(call: Call, address: str) -> None:
+    """Raises ``Refused`` when the computer is open to as many as are allowed; those from which nobody is connected any
+    more are taken back by and by."""
+    known, most = call.reservation.remote_addresses, call.backend.settings.connect_limits.addresses
+    if address not in known and len(known) >= most:
+        why = f"{call.reservation.id} is open to {len(known)} addresses and prefixes already"
+        raise Refused(why, "without --from it is opened to where you come from")
+
+
+def _confirm_narrow(call: Call, address: str) -> None:
+    """Raises ``Refused`` for a prefix that is wider than people may name."""
+    limits = call.backend.settings.connect_limits
+    if is_wider(address, {4: limits.ipv4, 6: limits.ipv6}):
+        hint = f"use /{limits.ipv6 if ':' in address else limits.ipv4} or a longer prefix"
+        raise Refused(f"{address} is too wide to open a computer to", hint)
 
 
 def _check_ready(seen: Look) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
@@ -21,9 +21,6 @@ from vclab.service.reservations import waiting
 from vclab.service.use_case import Call, does
 from vclab.settings import Settings
 from vclab.store import catalog, copy_verification, failures, host_rests, inventories, orphans, reservations, sign_ins
-
-_ALARM = timedelta(days=1)
-"""So long after an emergency everybody who looks is told."""
 
 
 @does(contract.status)
@@ -166,7 +163,7 @@ def _loads(session: Session, call: Call) -> tuple[bool, str]:
 def _emergencies(session: Session, call: Call) -> tuple[bool, str]:
     """Whether somebody may come in, or came, past the identity providers: an alarm, for a day."""
     zone, now = zone_of(call.actor.user.zone if call.actor.user else ""), datetime.now(UTC)
-    found = [_emergency(use, zone, now) for use in sign_ins.emergencies(session, now - _ALARM)]
+    found = [_emergency(use, zone, now) for use in sign_ins.emergencies(session, now - sign_ins.ALARM)]
     return not found, " | ".join(found) or "the emergency administrator has not been let in"
 
 

@@ -44,6 +44,11 @@ def answer(session: Session, id: str, outcome: Outcome, detail: str, now: dateti
         row.outcome, row.detail, row.answered_at = outcome, detail[:LONGEST], utc(now)
 
 
+def is_recorded(session: Session, id: str) -> bool:
+    """Whether there is an intent of that id."""
+    return session.get(models.Intent, id) is not None
+
+
 def find(session: Session, id: str) -> Intent:
     """The intent of that id. Raises ``NotFound``."""
     row = session.get(models.Intent, id)

@@ -1,6 +1,7 @@
 """Sign-ins that are under way: at providers, of programs that wait, of the emergency administrator; and the pauses
 after attempts in vain."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -8,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from vclab.model import tokens
-from vclab.model.errors import NotFound, Refused
+from vclab.model.errors import NotFound
 from vclab.model.logins import EMERGENCY
 from vclab.model.people import DeviceRequest, EmergencyUse, PendingSignIn, SignedIn
 from vclab.model.tokens import Scope
@@ -20,7 +21,10 @@ _attempts = models.SignInAttempts.metadata.tables[models.SignInAttempts.__tablen
 SLOWER = 5.0
 """Seconds that are added to the interval of a program that asks too often (RFC 8628, 3.5)."""
 MOST_OPEN = 10_000
-"""Sign-ins, and programs, that are awaited at one time: anybody can begin one."""
+"""Sign-ins, and programs, that are awaited at one time: anybody can begin one. Then the oldest go."""
+
+ALARM = timedelta(days=1)
+"""So long after an emergency everybody who looks is told."""
 
 # --- at a provider ----------------------------------------------------------------------------------------------------
 
@@ -134,8 +138,11 @@ def _request(row: models.DeviceCode) -> DeviceRequest:
 
 
 def _not_too_many(session: Session, table: type[models.DeviceCode | models.PendingSignIn]) -> None:
-    if (session.scalar(sa.select(sa.func.count()).select_from(table)) or 0) >= MOST_OPEN:
-        raise Refused("too many people are signing in just now", "try again in some minutes")
+    """Make room for one more: those that began first are awaited no longer, most of whom do not come any more."""
+    over = (session.scalar(sa.select(sa.func.count()).select_from(table)) or 0) - MOST_OPEN + 1
+    if over > 0:
+        oldest = sa.select(table.digest).order_by(table.expires_at, table.digest).limit(over)
+        session.execute(sa.delete(table).where(table.digest.in_(oldest)))
 
 
 # --- attempts ---------------------------------------------------------------------------------------------------------
@@ -151,25 +158,38 @@ class Pauses:
     forgiven: timedelta | None = None  #: one of them after each time so long: many people are counted together
 
 
-def attempt(session: Session, key: str, pauses: Pauses, now: datetime) -> float:
-    """Begin an attempt, which counts as one in vain until ``succeeded``. Returns 0, or how many seconds it must wait
-    instead: then nothing may be tried.
+def attempt(session: Session, keys: Mapping[str, Pauses], now: datetime) -> float:
+    """Begin an attempt, which counts for each key as one in vain until it is said that it was not. Returns 0, or how
+    many seconds it must wait instead, for whichever key: then nothing may be tried, and it counts for none.
 
     It counts before it is tried, so that many at one moment get no more tries than one after the other.
     """
-    session.execute(sa.delete(models.SignInAttempts).where(models.SignInAttempts.at < utc(now - pauses.forgotten)))
+    longest = max(pauses.forgotten for pauses in keys.values())
+    session.execute(sa.delete(models.SignInAttempts).where(models.SignInAttempts.at < utc(now - longest)))
+    rows = {key: _attempts_of(session, key, now) for key in keys}
+    waits = max((row.next_at - now).total_seconds() for row in rows.values())
+    if waits > 0:
+        return waits
+    for key, pauses in keys.items():
+        _count(rows[key], pauses, now)
+    session.flush()
+    return 0.0
+
+
+def _attempts_of(session: Session, key: str, now: datetime) -> models.SignInAttempts:
+    """What counts for a key, locked."""
     new = insert(dialect_of(session), _attempts).values(key=key, failures=0, at=utc(now), next_at=utc(now))
     session.execute(new.on_conflict_do_nothing())
-    row = session.get_one(models.SignInAttempts, key, with_for_update=True)
-    if row.next_at > now:
-        return (row.next_at - now).total_seconds()
+    return session.get_one(models.SignInAttempts, key, with_for_update=True)
+
+
+def _count(row: models.SignInAttempts, pauses: Pauses, now: datetime) -> None:
+    """One more in vain."""
     since = _forgive(row, pauses.forgiven, now) if pauses.forgiven else now
     row.failures += 1
     over = row.failures - pauses.free
     pause = min(timedelta(seconds=2.0 ** min(over, 20)), pauses.longest) if over >= 0 else timedelta(0)
     row.at, row.next_at = utc(since), utc(now + pause)
-    session.flush()
-    return 0.0
 
 
 def _forgive(row: models.SignInAttempts, each: timedelta, now: datetime) -> datetime:

@@ -76,7 +76,7 @@ def events(backend: Backend, authenticate: Authenticate) -> APIRouter:
     """The router of the stream. All streams of it share one watcher."""
     router, streams = APIRouter(), Streams(backend, authenticate)
 
-    @router.get("/events", include_in_schema=False)
+    @router.get("/events", operation_id="events.listen", tags=["events"])
     async def listen(
         request: Request,
         kind: Annotated[list[str], Query()] = [],  # noqa: B006

@@ -33,7 +33,7 @@ quick: ## the light tests, in under two minutes: neither root nor the lab; ARGS 
 
 test-long: ## the tests that `make test` leaves out: over an hour of faults on the whole stack and on a node
 	@deploy/setup.sh tests
-	$(ROOT) $(BIN)/pytest -m long
+	$(ROOT) $(BIN)/pytest -n 2 --no-loadscope-reorder -m long $(ARGS)
 
 test-deep: ## machines that really boot (QEMU without KVM, BIOS and UEFI); installs QEMU, builds a real Debian
 	@deploy/setup.sh deep

@@ -128,7 +128,10 @@ class ProvisioningActivities:
             module = known_module(self._modules, target.module)
             async with heartbeating(asking(self._fence, target)) as context:
                 status, known, medians = await in_thread(self._executor, context, self._observe, module, target)
-                if target.spare and status.status is Status.POST_LOAD:
+                if _is_unknown(target):
+                    why = "it is not recorded that it holds this image, and that nobody could have changed it"
+                    status = replace(status, status=Status.RELOAD, why=why)
+                elif target.spare and status.status is Status.POST_LOAD:
                     status = await self._inside(target, known, status)
                 plan = module.load_plan(target, status).timed(medians)
                 return replace(plan, facts=Facts() if status.status is Status.RELOAD else known)
@@ -139,11 +142,9 @@ class ProvisioningActivities:
         return status, self._spare(target) if target.spare else Facts(), self._medians(target.image)
 
     async def _inside(self, target: Target, known: Facts, observed: NodeStatus) -> NodeStatus:
-        """The module saw the machine from outside; what is inside is the guest's to say. Unknown is not READY. Of one
-        that is off, the record says it: its host key is compared when it is on again."""
-        if observed.power == "off":
-            return observed if target.kept else replace(observed, status=Status.RELOAD)
-        if not target.traits.guest:
+        """The module saw the machine from outside; what is inside is the guest's to say. Unknown is not READY. One that
+        is off can't be asked: its host key is compared when it is on again."""
+        if observed.power == "off" or not target.traits.guest:
             return observed
         inside = await known_guest(self._guests, target.guest).node_status(target, known)
         image = inside.current_image or observed.current_image
@@ -192,6 +193,12 @@ class ProvisioningActivities:
                         return redacted(str(error))
                     raise Unreachable(f"{error}; it will be tried again") from None
         return None
+
+
+def _is_unknown(target: Target) -> bool:
+    """Whether a computer that stays may hold anything, whatever it says: its last user may have been root there, and
+    what root has left can say that it is clean, by the right host key."""
+    return target.traits.lent and target.traits.reloadable and not target.kept
 
 
 def _others(endpoints: list[Endpoint], site: str) -> tuple[OtherSite, ...]:

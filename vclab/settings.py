@@ -161,7 +161,9 @@ class ApiLimitSettings(Section):
     body_seconds: Wait = 30  #: for each MiB of its body
     answer_seconds: Wait = 30  #: until a part of the answer is taken
     connections: int = Field(2000, ge=1, le=1_000_000)  #: open at one time
-    requests: int = Field(500, ge=1, le=100_000)  #: answered at one time
+    address_connections: int = Field(500, ge=1, le=1_000_000)  #: of these, of one address; of a trusted proxy all
+    address_bodies: int = Field(100, ge=1, le=100_000)  #: requests of one address that have sent a part of their body
+    requests: int = Field(500, ge=1, le=100_000)  #: answered at one time; one whose body has not come is not
     person_rate: float = Field(20.0, gt=0, le=1e6)  #: requests a second of one person, on the average
     person_burst: int = Field(200, ge=1, le=1_000_000)  #: and at once
     address_rate: float = Field(100.0, gt=0, le=1e6)  #: of one address (IPv6: a /64), whoever is behind it

@@ -17,7 +17,8 @@ from fastapi import Request
 from sqlalchemy.orm import Session
 
 from tests.believing import believed
-from tests.service.conftest import NOW, Lab, lab, seeded
+from tests.service.conftest import Lab, lab, seeded
+from tests.store.lab import NOW
 from vclab.api import feed as api_feed
 from vclab.api.app import PREFIX, make_app
 from vclab.api.server import Server
@@ -270,6 +271,20 @@ async def test_who_is_gone_otherwise_is_noticed_soon(
         people.out.add("bob")
         with pytest.raises(Refused, match="this token is not known"):
             await anext(told)
+
+
+async def test_who_may_not_see_what_they_watch_any_more_is_told_no_more_of_it(
+    lab: Lab, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api_feed, "HEARTBEAT", 0.1)
+    helps = Grant(Role.HELP_DESK, ToKind.PERSON, "bob")
+    given, alices = lab.store.run(lambda s: access.grant(s, helps, "olga", NOW)), lab.reserved("alice").id
+    async with listening(url, "bob", reservations=[alices]) as told:
+        assert (await until_look(told))["id"] == alices
+        lab.store.run(lambda s: access.revoke(s, given.grant.id))
+        with pytest.raises(NotFound, match=f"there is no reservation .*{alices}"):
+            async with asyncio.timeout(20):
+                await until_look(told)
 
 
 async def test_a_watched_reservation_is_looked_at_once_for_all(

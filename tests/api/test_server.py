@@ -7,7 +7,8 @@ import ssl
 import subprocess
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +145,73 @@ async def test_many_who_send_slowly_hinder_nobody(start: Start, store: Store) ->
     assert set(told) == {"busy", "too_slow"}
 
 
+@asynccontextmanager
+async def held(api: Api, number: int, sent: bytes) -> AsyncIterator[list[asyncio.StreamReader]]:
+    """So many connections from 127.0.0.2, on each of which this was sent and no more."""
+    made = [await asyncio.open_connection("127.0.0.1", api.port, local_addr=("127.0.0.2", 0)) for _ in range(number)]
+    for _, writer in made:
+        writer.write(sent)
+    try:
+        yield [reader for reader, _ in made]
+    finally:
+        for _, writer in made:
+            writer.close()
+
+
+async def _codes(readers: list[asyncio.StreamReader], number: int) -> set[str]:
+    """Of the problems that so many of them are told, who are left first. Who still sends then may miss it."""
+    tasks = [asyncio.create_task(_until_left(reader)) for reader in readers]
+    try:
+        async with asyncio.timeout(30):
+            told = [await each for _, each in zip(range(number), asyncio.as_completed(tasks), strict=False)]
+    finally:
+        for task in tasks:
+            task.cancel()
+    return {problem(each)[1] for each in told if each}
+
+
+async def _until_left(reader: asyncio.StreamReader) -> bytes:
+    try:
+        return await reader.read()
+    except ConnectionError:
+        return b""
+
+
+async def _statuses(api: Api, number: int) -> set[bytes]:
+    """What so many are told who ask at one moment, from 127.0.0.2."""
+    async with held(api, number, head("GET", "/health/live")) as readers:
+        return {(await reader.readline()).split()[1] for reader in readers}
+
+
+async def test_one_who_sends_bodies_slowly_hinders_nobody(start: Start, store: Store) -> None:
+    """Without a name, to a route that reads before it asks who it is: 60 bodies of which one byte has come."""
+    api = start("api.limits.requests = 20\napi.limits.address_bodies = 30\n", VCLAB_API__LIMITS__BODY_SECONDS="60")
+    slow = head("POST", "/device", "Content-Type: application/x-www-form-urlencoded", "Content-Length: 100") + b"c"
+    async with held(api, 60, slow) as readers, api.client(running.token(store, "alice")) as alice:
+        told = await _codes(readers, 30)
+        assert (await alice.get("/me")).status_code == 200
+        answer = await alice.post("/device", data={"client_name": "laptop"})
+    assert told == {"too_many"}
+    assert answer.status_code == 200, answer.text
+
+
+async def test_one_who_holds_connections_hinders_nobody(start: Start, store: Store) -> None:
+    more = "api.limits.connections = 60\napi.limits.address_connections = 30\n"
+    api = start(more, VCLAB_API__LIMITS__HEAD_SECONDS="60")
+    async with held(api, 60, b"GET / HTTP/1.1\r\n") as readers, api.client(running.token(store, "alice")) as alice:
+        told = await _codes(readers, 30)
+        assert (await alice.get("/me")).status_code == 200
+    assert told == {"too_many"}
+    async with asyncio.timeout(30):  # what was held is given back
+        while await _statuses(api, 30) != {b"200"}:
+            await asyncio.sleep(0.1)
+
+
+async def test_a_trusted_proxy_has_no_share(start: Start) -> None:
+    more = 'api.limits.address_connections = 5\napi.trusted_proxies = ["127.0.0.2/32"]\n'
+    assert await _statuses(start(more), 20) == {b"200"}
+
+
 async def _status(client: httpx.AsyncClient) -> int:
     try:
         return (await client.get("/me")).status_code
@@ -204,14 +272,22 @@ async def test_temporal_is_away(start: Start, store: Store) -> None:
     assert (ready.status_code, ready.json()) == (200, {"status": "ready", "database": "ok", "temporal": "away"})
 
 
-async def test_the_database_is_away(start: Start, folder: Path) -> None:
+async def test_the_database_is_away(start: Start, store: Store, folder: Path) -> None:
+    """Who asks is told so, and not where it is; when it is there again, all goes on."""
     api = start()
-    (folder / "vclab.db").rename(folder / "elsewhere.db")
-    async with api.client() as anybody:
+    async with api.client(running.token(store, "alice")) as alice, api.client() as anybody:
+        (folder / "vclab.db").rename(folder / "elsewhere.db")
         told = await anybody.get("/health/ready")
         assert (told.status_code, told.json()["more"]["database"]) == (503, "away")
         assert (await anybody.get("/health/live")).status_code == 200
-    assert str(folder) not in told.text
+        listed = await alice.get("/reservations")
+        acted = await alice.post("/reservations", json={"image": "debian-12", "seconds": 3600})
+        for answer in (listed, acted):
+            assert (answer.status_code, answer.json()["code"]) == (503, "unreachable")
+            assert int(answer.headers["retry-after"]) > 0
+        (folder / "elsewhere.db").rename(folder / "vclab.db")
+        assert (await alice.get("/reservations")).json()["items"] == []
+    assert str(folder) not in told.text + listed.text + acted.text
 
 
 async def test_the_log_tells_neither_tokens_nor_queries(start: Start, store: Store) -> None:

@@ -670,8 +670,8 @@ def test_completion(vclab_process: Command, store: Path, typed: str, wanted: str
 
 
 def test_without_a_database(vclab: Command) -> None:
-    vclab("user", "add", "dora").one_line_error(5, "does not exist")
-    vclab("user", "list").one_line_error(5, "does not exist")
+    vclab("user", "add", "dora").one_line_error(5, "the database does not answer")
+    vclab("user", "list").one_line_error(5, "the database does not answer")
 
 
 def test_a_copy_is_wanted_on_a_datastore_or_in_a_repository(vclab: Command, store: Path) -> None:

@@ -57,7 +57,8 @@ def test_the_hardware_is_shown_and_what_differs(vclab: Command, node: Node) -> N
     node.pretended.behaviour = Behaviour(hardware={"metal01": {"cpus": 4, "bmc": bmc}})
     less = vclab("computer", "inspect", "metal01")
     assert less.code == 0 and "Differs: it has 4 CPUs, recorded are 8" in less.out
-    assert "Account   2 vclab: administrator" in less.out and "BMC       firmware 3.4" in less.out
+    assert "Account       2 vclab: administrator" in less.out and "BMC           firmware 3.4" in less.out
+    assert "Not compared  the settings of its firmware" in less.out
     assert "metal01 is out of service: it has 4 CPUs" in less.err and "--accept" in less.err
     accepted = vclab("computer", "inspect", "metal01", "--accept", "--json").json
     assert (accepted["recorded"], accepted["hardware"]["cpus"]) == (True, 4)

@@ -143,6 +143,11 @@ async def test_as_is_the_token_of_somebody(command: Command, lab: tuple[Server, 
         assert (await command(*words)).code == 0
         assert server.asked[-1].headers["authorization"] == f"Bearer {OTHER}"
     (await command("--as", "carol", "list")).one_line_error(4, "there is no context 'carol'")
+    asked = len(server.asked)
+    for both in (("--context", "alice", "--as", "bob", "list"), ("--context", "alice", "list", "--as", "bob")):
+        (await command(*both)).one_line_error(2, "--as bob and --context alice name two contexts")
+    assert len(server.asked) == asked, "as nobody"
+    assert (await command("--context", "bob", "--as", "bob", "list")).code == 0
 
 
 async def test_contexts(command: Command, lab: tuple[Server, Scripted]) -> None:

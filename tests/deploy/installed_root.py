@@ -1,7 +1,8 @@
 """A new Debian in namespaces of its own, in which the commands of docs/installation.md are run.
 
-It has its own files (in memory, over a tree that is made once), processes, network and name. What is fetched over a
-network elsewhere is laid there: the checkout, the Python packages that this machine has, Temporal's server.
+It has its own files (in memory, over a tree that is made once), processes, network, name and devices, and boots its own
+systemd. What is fetched over a network elsewhere is laid there: the checkout, the Python packages that this machine
+has, Temporal's server.
 """
 
 import hashlib
@@ -17,7 +18,10 @@ from vclab.debian import SUITE, cache, locked, make_tree
 from vclab.lab import tools
 
 CHECKOUT = Path(__file__).parents[2]
-PACKAGES = ("adduser", "openssl", "openssh-client", "postgresql", "python3", "python3-venv", "qemu-utils", "fdisk")
+PACKAGES = (
+    *("systemd", "systemd-sysv", "iproute2", "adduser", "openssl", "openssh-client", "postgresql"),
+    *("python3", "python3-venv", "qemu-utils", "fdisk", "zstd", "dnsmasq-base"),
+)
 SERVER, VCENTER = "192.0.2.10", "192.0.2.20"
 HOSTS = f"127.0.0.1 localhost\n{SERVER} lab.example.org lab\n{VCENTER} vcenter.example.org\n"
 ENVIRONMENT = {
@@ -31,16 +35,33 @@ set -e
 mount -t tmpfs -o mode=755 tmpfs "$2"
 mkdir "$2/upper" "$2/work" "$2/root"
 mount -t overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" overlay "$2/root"
-mount -t proc proc "$2/root/proc"
-mount --rbind /dev "$2/root/dev"
-mount -t tmpfs tmpfs "$2/root/run"
-mkdir -p "$2/root/root/.cache/uv"
-mount --bind "$4" "$2/root/root/.cache/uv"
+cd "$2/root"
+mount -t proc proc proc
+mount -t sysfs -o ro sysfs sys
+if [ -f /sys/fs/cgroup/cgroup.controllers ]; then
+    mount -t cgroup2 cgroup2 sys/fs/cgroup
+else
+    mount -t tmpfs -o mode=755 tmpfs sys/fs/cgroup
+    mkdir sys/fs/cgroup/systemd
+    mount -t cgroup -o none,name=systemd cgroup sys/fs/cgroup/systemd
+fi
+mount -t tmpfs -o mode=755 tmpfs dev
+for device in null zero full random urandom tty; do cp -a /dev/$device dev; done
+mkdir dev/pts dev/shm
+mount -t devpts -o newinstance,ptmxmode=666 devpts dev/pts
+ln -s pts/ptmx dev/ptmx
+ln -s /proc/self/fd dev
+mount -t tmpfs tmpfs run
+mkdir -p root/.cache/uv
+mount --bind "$4" root/.cache/uv
 ip link set lo up
 for address in $3; do ip address add "$address/24" dev lo; done
-hostname lab
+echo lab > etc/hostname
 echo ready
-exec chroot "$2/root" bash -c 'while :; do sleep 3600 & wait; done'  # reaps what others leave
+pivot_root . mnt
+umount -l /mnt
+exec < /dev/null > /dev/null 2>&1
+exec env -i container=other PATH=/usr/sbin:/usr/bin /lib/systemd/systemd --log-target=null --show-status=no
 """
 
 
@@ -84,7 +105,7 @@ class Root:
 
     def words(self, account: str = "root") -> list[str]:
         """Put before a command: it is run there, as this account."""
-        enter = ["nsenter", f"--target={self._init}", "--mount", "--pid", "--net", "--uts", "--root"]
+        enter = ["nsenter", f"--target={self._init}", "--mount", "--pid", "--net", "--uts", "--ipc", "--root"]
         own = {"HOME": "/root"} if account == "root" else _of_a_person(f"/home/{account}")
         given = (f"{name}={value}" for name, value in {**ENVIRONMENT, **own}.items())
         return [*enter, "runuser", "-u", account, "--", "env", "--chdir=/", "-i", *given]
@@ -108,9 +129,9 @@ class Root:
 
     def logs(self) -> str:
         """The last that the services have said."""
-        folder = self.path / "var/log/units"
-        logs = sorted(folder.iterdir()) if folder.is_dir() else []
-        return "\n".join(f"--- {log.name}\n{log.read_text(errors='replace')[-1500:]}" for log in logs)
+        units = ("vclab-temporal", "vclab-worker", "vclab-api", "vclab-netboot")
+        command = (*self.words(), "journalctl", "--no-pager", "--lines=120", *(f"--unit={unit}" for unit in units))
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=30).stdout
 
 
 def _of_a_person(home: str) -> dict[str, str]:
@@ -121,19 +142,26 @@ def _of_a_person(home: str) -> dict[str, str]:
 @contextmanager
 def running(folder: Path) -> Iterator[Root]:
     """The machine, after step 1 of the page."""
-    words = ["unshare", "--mount", "--pid", "--net", "--uts", "--fork", "--kill-child", "--propagation", "private"]
+    own = ("--mount", "--pid", "--net", "--uts", "--ipc", "--cgroup")
+    words = ["unshare", *own, "--fork", "--kill-child", "--propagation", "private"]
     words += ["sh", "-c", _ENTER, "sh", str(tree()), str(folder), f"{SERVER} {VCENTER}", str(kept())]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None and process.stdout.readline() == "ready\n"
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
         root = Root(int(children[0]))
-        eventually(lambda: root.path.readlink() != Path("/"), 10)
+        eventually(lambda: _boots(root), 60)
         _lay(root)
         yield root
     finally:
         process.kill()
         process.wait(20)
+
+
+def _boots(root: Root) -> bool:
+    """Whether its systemd has started all that a new Debian has."""
+    asked = (*root.words(), "systemctl", "is-system-running")
+    return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip() == "running"
 
 
 def _lay(root: Root) -> None:
@@ -152,4 +180,3 @@ def _lay(root: Root) -> None:
     for file, place in ((program, "opt/uv/bin/uv"), (tools.temporal(), "usr/local/bin/vclab-temporal")):
         (root.path / place).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(file, root.path / place)
-    shutil.copy(CHECKOUT / "tests/deploy/systemctl.py", root.path / "usr/bin/systemctl")

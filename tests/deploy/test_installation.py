@@ -23,6 +23,35 @@ from tests.labfixture import eventually
 from tests.vcsim import VcsimProcess
 
 PAGE = Path(__file__).parents[2] / "docs" / "installation.md"
+METAL = PAGE.with_name("bare-metal.md")
+NETWORK = """
+ip netns add node
+ip link add eno2 type veth peer name far netns node
+ip address add 10.78.0.1/24 dev eno2
+ip link set eno2 up
+ip -n node address add 10.78.0.9/24 dev far
+ip -n node link set far up
+"""
+"""The provisioning network, with a machine in it."""
+PROGRAMS = """
+ip neigh show
+echo text | zstd -1 -cq | zstd -dcq
+qemu-img --version
+{ ssh -F /dev/null -o BatchMode=yes -p 1 root@127.0.0.1 2>&1 || true; } | grep refused
+for scheme in ipmi redfish; do
+    bmc='{"address": "'$scheme'://root@192.0.2.77", "password": "x", "fingerprint": "", "seconds": 8}'
+    printf '%s\\n' "$bmc" '{"do": "power"}' |
+        /opt/vclab/.venv/bin/python -I -m vclab.power.child | grep Unreachable
+done
+"""
+"""What the worker runs of other programs; the BMC is away."""
+WHO_HAS = """
+import time
+from vclab.provisioning.arp import asking
+with asking("10.78.0.9") as who:
+    time.sleep(1)
+    print(*who())
+"""
 PATIENCE = 300.0
 ALICE = "four-lamps-under-a-bridge"
 UNREADABLE = (
@@ -184,6 +213,33 @@ def log_in(machine: Root, block: Block, password: str) -> None:
     block.check(said + rest)
 
 
+def shut_in_as_the_worker(script: str) -> str:
+    """Has its unit run a script instead, once."""
+    unit = "/etc/systemd/system/as-the-worker.service"
+    lines = (
+        "/^ExecStart=/d; /^Restart/d; s,^.Service.,&\\nType=oneshot\\nExecStart=/bin/bash -euo pipefail /srv/script,"
+    )
+    return f"""cat > /srv/script <<'END'
+{script}
+END
+sed '{lines}' deploy/vclab-worker.service > {unit}
+systemctl daemon-reload
+systemctl start as-the-worker || {"{"} journalctl --no-pager --unit as-the-worker; exit 1; {"}"}"""
+
+
+def add_netboot(machine: Root) -> None:
+    """As docs/bare-metal.md says, without what is fetched. The worker's account asks who is there, by the helper."""
+    (script,) = re.findall(r"### Setting it up\n.*?^```sh\n(.*?)^```", METAL.read_text(), re.M | re.S)
+    machine.shell(NETWORK)
+    built = "install -d -o vclab -g vclab-netboot /var/lib/vclab-netboot/hosts /var/lib/vclab-netboot/tftp\n"
+    machine.shell(re.sub(r"^apt-get.*\n", "", re.sub(r"^.* build\n", built, script, flags=re.M)))
+    eventually(lambda: "DHCP" in machine.shell("runuser -u vclab -- cat /var/log/vclab-netboot/log", check=False), 30)
+    assert machine.shell("systemctl is-active vclab-netboot") == "active\n"
+    machine.shell(shut_in_as_the_worker(PROGRAMS))
+    asked = machine.shell(f"runuser -u vclab -- .venv/bin/python - <<'END'\n{WHO_HAS}\nEND")
+    assert asked.strip() == machine.shell("ip netns exec node cat /sys/class/net/far/address").strip()
+
+
 @pytest.mark.long
 @pytest.mark.timeout(1200)
 @NEEDS_ROOT
@@ -224,6 +280,7 @@ def test_the_page_in_a_new_debian(machine: Root, vcenter: VcsimProcess) -> None:
     assert "as emergency" in machine.shell("vclab emergency")
     machine.shell("vclab secrets rotate && test $(stat -c %U /var/lib/vclab/keys/api.key) = vclab-api")
 
+    add_netboot(machine)
     follow(machine, "Backups")
     machine.shell(LOSS)
     follow(machine, "2.")

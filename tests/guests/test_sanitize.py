@@ -152,6 +152,7 @@ def test_a_hostile_user_leaves_nothing(place: Place, access: Access, user_key: P
     assert differences(before, everything(place)) == []
 
 
+@pytest.mark.long
 def test_jobs_that_were_planned_do_not_run(place: Place, access: Access, user_key: Path) -> None:
     grant(place, access)
     planned = (

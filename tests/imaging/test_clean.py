@@ -14,7 +14,7 @@ import pytest
 from tests.imaging.conftest import MIB
 from tests.imaging.disks import MAKE, blank, loop, mounted, mounts_of_our_own, run
 from tests.labfixture import eventually
-from vclab.imaging import cleaner
+from vclab.imaging import cleaner, inspector
 from vclab.imaging.cleaner import One, Progress, format_words
 from vclab.imaging.cleaning import Cleaned, clean
 from vclab.imaging.node import STOPPED_WITHIN, Node
@@ -168,6 +168,50 @@ def test_a_disk_that_was_written_after_it_was_cleaned_is_cleaned_again(
     file = blank(tmp_path / "disk", SIZE, OTHER)
     assert one(monkeypatch, file, SIZE).clean(Progress(SIZE)) == "overwritten"
     assert is_empty(file)
+
+
+# --- disks that are hard to tell apart ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("wwns", "serials", "keep"),
+    [
+        (("0x50014380", "0x50014380"), ("S0", "S1"), ()),
+        (("0x50014380", "0x50014380"), ("", ""), ()),
+        (("0x50014380", "0x50014380"), ("S0", "S1"), ("S0",)),
+        (("", ""), ("S0", "S0"), ()),
+    ],
+    ids=("one WWN", "one WWN, no serial", "one is kept", "one serial, no WWN"),
+)
+def test_each_disk_is_cleaned_whatever_it_says_of_itself(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    wwns: Sequence[str],
+    serials: Sequence[str],
+    keep: Sequence[str],
+) -> None:
+    files = [blank(tmp_path / f"disk-{number}", MIB, OTHER) for number in range(2)]
+    known = [
+        {"path": str(file), "serial": serial, "wwn": wwn, "size": MIB, "discarded_by": 0}
+        for file, serial, wwn in zip(files, serials, wwns, strict=True)
+    ]
+    monkeypatch.setattr(inspector, "disks", lambda: known)
+    monkeypatch.setattr(cleaner, "must_be_environment", lambda: None)
+    cleaner.clean(keep, {})
+    assert [is_empty(file) for file in files] == [serial not in keep for serial in serials]
+
+
+def test_a_disk_with_two_paths_is_cleaned_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = blank(tmp_path / "disk", MIB, OTHER)
+    other = tmp_path / "other-path"
+    other.symlink_to(file)
+    same = {"serial": "S0", "wwn": "0x50014380", "size": MIB, "discarded_by": 0}
+    monkeypatch.setattr(inspector, "disks", lambda: [{"path": str(path), **same} for path in (file, other)])
+    monkeypatch.setattr(cleaner, "must_be_environment", lambda: None)
+    said: list[object] = []
+    monkeypatch.setattr(cleaner, "say", lambda **event: said.append(event["event"]))
+    cleaner.clean([], {})
+    assert said.count("cleaned") == 1 and is_empty(file)
 
 
 CONTROLLER = {"oacs": 0x5F, "fna": 0}

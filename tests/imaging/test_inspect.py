@@ -115,6 +115,13 @@ def test_disks_of_all_kinds_are_known_by_number_and_place(tree: Tree) -> None:
     assert (disks["/dev/vda"].serial, disks["/dev/vda"].transport) == ("one [2J", "virtio")
 
 
+@pytest.mark.parametrize("wwid", ["naa.0000000000000000", "eui.0000000000000000", "uuid.00000000-0000-0000"])
+def test_a_wwn_of_zeros_is_none(tree: Tree, wwid: str) -> None:
+    place = f"{PCI}/0000:00:04.0/virtio1"
+    tree.disk(f"{place}/block", "sda", place, 2048, wwid=wwid)
+    assert seen(tree)["/dev/sda"].wwn == ""
+
+
 def test_what_is_no_disk_of_this_node_is_left_out(tree: Tree) -> None:
     unit = f"{PCI}/0000:00:1f.2/ata1/host0/target0:0:0/0:0:0:0"
     tree.disk(f"{unit}/block", "sr0", unit, 4096, type="5")

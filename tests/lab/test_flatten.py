@@ -109,6 +109,7 @@ def test_what_can_not_be_one_disk_is_refused_with_the_reason(tmp_path: Path) -> 
     assert "mke2fs failed: " in refusal(tmp_path, target, small, only)
 
 
+@pytest.mark.long
 def test_one_that_is_killed_leaves_nothing(tmp_path: Path) -> None:
     master, only = base(tmp_path), child(tmp_path, "only")
     inside(partial(merged.fill, 512), master, only)

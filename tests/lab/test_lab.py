@@ -151,6 +151,7 @@ def delete(folder: Path) -> None:
     raise AssertionError(f"{folder} can't be deleted")
 
 
+@pytest.mark.long
 def test_a_deleted_run_folder_or_lab_folder_is_mended(own: Lab) -> None:
     own.up()
     delete(own.layout.run)

@@ -253,6 +253,7 @@ def test_a_removed_machine_leaves_no_disk(lab: Lab, vcenter: Vcenter) -> None:
     eventually(lambda: not content.exists())
 
 
+@pytest.mark.long
 def test_ten_machines_boot_at_the_same_time(lab: Lab, make: Make) -> None:
     machines = [make(f"ten{n}", 20 + n) for n in range(10)]
     for task in [machine.PowerOnVM_Task() for machine in machines]:

@@ -19,8 +19,10 @@ def test_what_is_as_recorded_differs_in_nothing() -> None:
     assert report_of(json.loads(RECORD)) == NODE
 
 
-def test_what_is_not_known_is_not_compared() -> None:
-    assert differences(RECORD, document(NODE)) == differences(document(NODE), RECORD) == ()
+def test_what_is_not_recorded_is_not_compared_and_what_is_hidden_since_then_is_grave() -> None:
+    assert differences(document(NODE), RECORD) == ()
+    hidden = differences(RECORD, document(NODE, BmcFacts()))
+    assert len(hidden) == 3 and all(each.grave for each in hidden)
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -182,8 +182,11 @@ DOCUMENTS: dict[str, Any] = {
 }
 
 
-def told(tmp_path: Path, documents: dict[str, Any]) -> BmcFacts:
+def told(tmp_path: Path, documents: dict[str, Any], forbidden: Sequence[str] = ()) -> BmcFacts:
     def answer(request: Handler) -> None:
+        if request.path in forbidden:
+            send(request, {"error": {}}, 403)
+            return
         found = documents.get(request.path)
         send(request, found if found is not None else {"error": {}}, 200 if found is not None else 404)
 
@@ -213,6 +216,25 @@ def test_redfish_tells_accounts_boot_order_and_settings(tmp_path: Path) -> None:
 def test_what_a_service_does_not_tell_is_not_known(tmp_path: Path, system: dict[str, Any]) -> None:
     documents = {SYSTEM: {"@odata.id": SYSTEM, "Id": "1", "Name": "n1", **system}}
     assert told(tmp_path, documents) == BmcFacts()
+
+
+ACCOUNTS = "/redfish/v1/AccountService/Accounts"
+
+
+@pytest.mark.parametrize(
+    ("forbidden", "unknown"),
+    [
+        ((f"{ACCOUNTS}/2", f"{ACCOUNTS}/3"), {"accounts": ("2: can't be read", "3: can't be read", "[2Jx: no role")}),
+        ((ACCOUNTS,), {"accounts": None}),
+        ((f"{SYSTEM}/Bios",), {"settings": ""}),
+        (("/redfish/v1/Managers/1",), {"version": ""}),
+    ],
+    ids=("accounts of others", "accounts", "settings", "version"),
+)
+def test_what_a_user_may_not_read_hides_nothing_else(
+    tmp_path: Path, forbidden: Sequence[str], unknown: dict[str, Any]
+) -> None:
+    assert told(tmp_path, DOCUMENTS, forbidden) == replace(told(tmp_path, DOCUMENTS), **unknown)
 
 
 def test_the_serial_port_of_a_node_is_carried(tmp_path: Path) -> None:

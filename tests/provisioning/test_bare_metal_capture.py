@@ -109,6 +109,7 @@ def test_one_that_is_given_up_is_started_again_and_nothing_is_left(bench: MetalB
     assert bench.host_key() == key
 
 
+@pytest.mark.long
 def test_who_works_on_it_is_not_disturbed(bench: MetalBench) -> None:
     """It is handed back before it was shut down; and it does not shut down."""
     bench.load()

@@ -574,6 +574,7 @@ def killed(bench: MetalBench, step: str, file: Path, at_least: int) -> dict[str,
 # --- power -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_power_that_is_pulled_in_the_middle_of_a_write(bench: MetalBench) -> None:
     """What is half written does not boot. The node is started from the network again, and the write goes on."""
     bench.load("write")

@@ -67,6 +67,7 @@ def test_one_that_was_on_with_its_image_runs_that_again(bench: MetalBench) -> No
     assert bench.wires.nodes.state(MAC) is State.BOOT
 
 
+@pytest.mark.long
 def test_a_load_of_one_that_has_less_than_is_recorded_fails_before_anything_is_written(bench: MetalBench) -> None:
     found = inspect(bench)
     other = replace(found.disks[0], serial="VC0002", path="/dev/sdb")

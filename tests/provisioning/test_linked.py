@@ -67,7 +67,9 @@ def test_every_step_twice_is_harmless(bench: Bench, linked: Target) -> None:
     assert [m.power for m in bench.machines(linked.computer)] == ["on"]
 
 
-@pytest.mark.parametrize("left", ["a child without a machine", "a definition too"])
+@pytest.mark.parametrize(
+    "left", ["a child without a machine", pytest.param("a definition too", marks=pytest.mark.long)]
+)
 def test_what_an_attempt_left_is_not_built_upon(bench: Bench, linked: Target, left: str) -> None:
     bench.load(linked)
     [machine] = bench.machines(linked.computer)

@@ -46,6 +46,7 @@ from vclab.service.use_case import perform
 from vclab.settings_sign_in import ProviderSettings
 from vclab.store import audit, catalog, intents, people, power
 
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGnzvMz2FcTmzdDyG9c0mTi4bqYHm8bPvcS9zh6Q0ZfG bob"
 PEOPLE, IMAGES = GroupKind.PEOPLE, GroupKind.IMAGES
 Asked = tuple[UseCase[Any, Any], Any]
 
@@ -422,6 +423,40 @@ async def test_an_administrator_of_a_class_does_not_become_a_member_who_is_more_
     await bob.call(users.set_password, users.NewPassword(name="alice", password=password))
     await give(lab, role, "bob", "room-1")
     await bob.call(users.set_password, users.NewPassword(name="carol", password=password))
+
+
+async def test_an_administrator_of_a_class_does_not_add_a_key_to_a_member_who_is_more_elsewhere(lab: Lab) -> None:
+    """With it they would get onto that person's computers at the next Connect."""
+    await group(lab, "class-5b", PEOPLE, people=("alice", "carol", "olga"))
+    await group(lab, "room-1", GroupKind.COMPUTERS)
+    await give(lab, Role.ADMINISTRATOR, "bob", "class-5b")
+    await give(lab, Role.TEACHER, "carol", "room-1")
+    bob = lab.make_client("bob")
+    for name in ("carol", "olga"):
+        for change in ({"add_keys": (KEY,)}, {"public_keys": (KEY,)}, {"public_keys": ()}):
+            with pytest.raises(Forbidden, match=f"bob has not the role of {name}"):
+                await bob.call(users.edit, users.Edit(name=name, **change))
+        assert (await bob.call(users.edit, users.Edit(name=name, zone="UTC"))).zone == "UTC"
+    assert (await bob.call(users.edit, users.Edit(name="alice", add_keys=(KEY,)))).public_keys[-1] == KEY
+
+
+async def test_an_administrator_by_a_grant_shuts_out_nobody_who_is_more(lab: Lab) -> None:
+    """By an operator's entry, whom the settings name, or one who has a role elsewhere; nor themselves."""
+    await group(lab, "class-5b", PEOPLE, people=("alice", "bob", "carol", "olga"))
+    await group(lab, "room-1", GroupKind.COMPUTERS)
+    await give(lab, Role.ADMINISTRATOR, "bob", "class-5b")
+    await give(lab, Role.TEACHER, "carol", "room-1")
+    bob, olga = lab.make_client("bob"), lab.make_client("olga")
+    for name, why in (("olga", "bob has not the role"), ("carol", "bob has not the role"), ("bob", "themselves")):
+        with pytest.raises(Refused, match=why):
+            await bob.call(users.disable, Disable(name=name))
+        with pytest.raises(Refused, match=why):
+            await bob.call(users.remove, Named(name=name))
+        assert (await olga.call(users.show, Named(name=name))).disabled_at is None
+    with pytest.raises(Refused, match="nobody shuts themselves out"):
+        await olga.call(users.disable, Disable(name="olga"))
+    assert (await bob.call(users.disable, Disable(name="alice"))).disabled_at is not None
+    await olga.call(users.remove, Named(name="carol"))
 
 
 async def test_root_and_the_setting_can_always_grant(lab: Lab) -> None:

@@ -11,6 +11,7 @@ import pytest
 from tests.believing import believed
 from tests.service.conftest import Lab, made_lab
 from vclab.api import examples
+from vclab.api.problems import words
 from vclab.client.protocol import Client
 from vclab.contract import USE_CASES
 from vclab.contract.use_case import Content, Question, UseCase
@@ -60,7 +61,8 @@ async def outcome(client: Client, use_case: UseCase[Any, Any]) -> str:
             return repr([piece async for piece in answer])
         told: Any = use_case.document(answer)
     except VclabError as error:
-        told = {"code": error.code, "message": error.message, "hint": error.hint, "more": dict(error.more)}
+        message, hint = words(error)  # of a part that is away only root, on the machine, hears where it is
+        told = {"code": error.code, "message": message, "hint": hint, "more": dict(error.more)}
     return json.dumps(told, indent=1)
 
 

@@ -64,6 +64,17 @@ async def test_a_token_makes_none_that_may_more(installation: Installation) -> N
         assert answer.status_code in (403, 409), "it is an operator's, and not for what operators do"
 
 
+async def test_a_programs_token_does_not_renew_itself(installation: Installation) -> None:
+    """Whoever has it loses it when it expires, or is revoked."""
+    async with installation.client() as client:
+        leaked = (await made(client, installation.token("alice"), scopes=["act"], days=1)).json()["secret"]
+        answer = await made(client, leaked, scopes=["act"], days=366)
+        assert (answer.status_code, answer.json()["code"]) == (403, "forbidden"), answer.text
+        assert "makes no tokens" in answer.json()["detail"]
+        listed = (await client.get(TOKENS, headers=bearer(leaked))).json()["items"]
+        assert len(listed) == 2
+
+
 @pytest.mark.parametrize(
     "question", [{"days": 0}, {"days": -1}, {"days": 367}, {"days": "1e999"}, {"scopes": ["root"]}, {"name": " "}]
 )

@@ -29,6 +29,7 @@ def failure(stack: Stack, image: str = "debian-12") -> tuple[str, str]:
     return r, said
 
 
+@pytest.mark.long
 def test_a_full_datastore_and_hosts_that_refuse(stack: Stack) -> None:
     stack.vcsim.full()
     _, said = failure(stack)
@@ -51,6 +52,7 @@ def impatient(stack: Stack) -> Iterator[Stack]:
     stack.configure(SETTINGS)
 
 
+@pytest.mark.long
 def test_a_guest_that_never_answers(impatient: Stack) -> None:
     impatient.add_image("silent")
     _, said = failure(impatient, "silent")
@@ -103,6 +105,7 @@ def test_the_vcenter_is_down(stack: Stack) -> None:
     stack.nothing_left(used["id"])
 
 
+@pytest.mark.long
 def test_temporal_is_down(stack: Stack) -> None:
     r = stack.reserve("--wait")["id"]
     session = Session(stack, r)

@@ -51,7 +51,7 @@ def history(stack: Stack, image: str) -> list[tuple[str, str, list[str]]]:
 
 
 @pytest.mark.parametrize(
-    "killed", ["worker", *(pytest.param(part, marks=pytest.mark.long) for part in ("", "vcsim", "temporal"))]
+    "killed", ["", *(pytest.param(part, marks=pytest.mark.long) for part in ("worker", "vcsim", "temporal"))]
 )
 def test_it_is_brought_once_for_all_who_wait(stack: Stack, image: str, killed: str) -> None:
     stack.vcsim.slow_task("ImportVApp", 4)

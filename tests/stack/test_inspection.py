@@ -26,6 +26,7 @@ def test_a_worker_is_killed_while_a_node_starts(stack: Stack) -> None:
     assert any(BMC_USER in account for account in found["hardware"]["bmc"]["accounts"])
 
 
+@pytest.mark.long
 def test_one_whose_bmc_speaks_redfish(stack: Stack) -> None:
     node = next(each for each in NODES if each.redfish)
     is_as_it_should(stack, node, stack.json(*INSPECT, node.name))

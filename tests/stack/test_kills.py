@@ -139,6 +139,7 @@ def test_servers_are_killed_while_it_loads(stack: Stack, user_at_work: Session) 
     assert "Traceback" not in err and "WARN" not in err, err
 
 
+@pytest.mark.long
 def test_ten_at_once_and_the_worker_killed_in_between(stack: Stack) -> None:
     client = stack.start("reserve", "debian-12", "--for", "1h", "--count", "10", "--no-wait", "--json")
     eventually(lambda: len(placed(stack)) >= 3, LONG, 0.01)

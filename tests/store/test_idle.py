@@ -18,7 +18,7 @@ from vclab.model.inventory import HostFacts, Inventory
 from vclab.model.messages import Reload
 from vclab.model.plans import Facts
 from vclab.model.power import PowerAddress, PowerOrder, PowerSeen, PowerVerb, Switch
-from vclab.model.reservations import Placed, Refusal, ReserveRequest
+from vclab.model.reservations import OtherPlace, Placed, Refusal, ReserveRequest
 from vclab.model.states import ComputerState, Ending, Purpose
 from vclab.store import (
     Store,
@@ -28,6 +28,7 @@ from vclab.store import (
     locks,
     placement,
     power,
+    relocation,
     reservations,
     scheduling,
     tenures,
@@ -200,6 +201,22 @@ def test_one_that_holds_something_else_is_not_kept(room: Store, values: dict[str
     change(room, **values)
     placed = reserve(room, image="metal", inventories=HEARD, now=LATER)
     assert isinstance(placed, Placed) and not placed.target.kept
+
+
+@pytest.mark.parametrize("values", [{}, {"image": ""}, {"tainted": True}], ids=str)
+def test_the_other_computer_of_a_load_that_failed_is_not_taken_for_the_first(
+    room: Store, values: dict[str, Any]
+) -> None:
+    """What the first one held says nothing of what the other one holds."""
+    room.run(lambda s: catalog.put_lab_computer(s, "m2", "", "room", "10.0.0.2"))
+    change(room, name="m2", **{"image": "metal", "revision": 1, **values})
+    heard = (*HEARD[::2], Inventory("room", NOW, (HostFacts("m1", 0, 0), HostFacts("m2", 0, 0))))
+    first = reserve(room, image="metal", inventories=heard, now=LATER)
+    assert isinstance(first, Placed) and (first.target.computer, first.target.kept) == ("m1", True)
+    place = room.run(lambda s: relocation.find(s, first.target, heard, RULES, LATER))
+    assert isinstance(place, OtherPlace) and place.computer == "m2"
+    moved = room.run(lambda s: relocation.relocate(s, first.target, place, "", 0.0, RULES, LATER))
+    assert moved is not None and (moved.target.computer, moved.target.kept) == ("m2", not values)
 
 
 def test_who_comes_while_it_is_switched_waits(room: Store) -> None:

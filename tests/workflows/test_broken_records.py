@@ -48,6 +48,7 @@ async def test_a_signal_is_told_and_the_life_goes_on(life: Life, broken: Break) 
     assert (await life.until("complete")).ending == "deleted"
 
 
+@pytest.mark.long
 async def test_a_day_without_a_database_fits_into_a_history(life: Life, monkeypatch: pytest.MonkeyPatch) -> None:
     """A history may have 51,200 events. The ending is written down soon after the database is back."""
 

@@ -1,6 +1,7 @@
 """Computers that stay: handed out again when clean, loaded anew when not, by a workflow that nobody waits for."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
@@ -388,6 +389,25 @@ async def test_unloaded_after_use(life: Metal) -> None:
     life.id = ids.new_id()
     await life.ready()
     assert life.steps() == RELOAD
+
+
+@pytest.mark.parametrize("image, steps", [("os", RELOAD), ("bare", RELOAD[:3])], ids=("guest", "no guest"))
+async def test_what_says_that_it_is_clean_is_not_believed(life: Metal, image: str, steps: list[str]) -> None:
+    """Who was root took every mark away, and had the computer's clock switch it on again: it answers as one that nobody
+    has touched, by the right host key."""
+    after_use(life, AfterUse.UNLOADED)
+    life.store.run(lambda s: catalog.put_image(s, replace(OS, name="bare", guest="")))
+    await life.used()
+    await life.when(lambda: life.computer().holder == "")
+    (machine,) = life.metal.all("room")
+    as_clean = {"image": image, "revision": 1, "prepared": True, "tainted": "", "powered_on_at": time.time()}
+    life.metal.change(machine.uuid, **as_clean, accounts=("mallory",))
+    life.id = ids.new_id()
+    await life.reserve(image=image)
+    await life.until("reserved")
+    assert life.steps() == steps
+    (machine,) = life.metal.all("room")
+    assert "mallory" not in machine.accounts
 
 
 # --- who waits for it -------------------------------------------------------------------------------------------------

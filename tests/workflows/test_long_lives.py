@@ -137,6 +137,7 @@ async def insistently(act: Callable[[], Awaitable[object]]) -> None:
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("life", [{"inuse_look": 8 * 86_400, "notices": (604_800, 86_400)}], indirect=True)
+@pytest.mark.long
 async def test_four_months(life: Life) -> None:
     """Connections come and go, people extend, connect from elsewhere and restart, the worker dies, and many look at it
     all the while: nothing is lost, nothing is done twice, no history grows long, and all can be replayed."""

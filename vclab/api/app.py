@@ -30,8 +30,7 @@ PREFIX = "/api/v1"
 
 def make_app(backend: Backend, authenticate: Authenticate = actor_of, observe: Observe = nobody) -> FastAPI:
     """The application of one installation. It opens nothing before the first request. ``observe``: who counts."""
-    limits = backend.settings.api.limits
-    who = limited(authenticate, limits)
+    who = limited(authenticate, backend.settings.api.limits)
     app = FastAPI(
         title="vclab",
         openapi_url=None,
@@ -47,7 +46,7 @@ def make_app(backend: Backend, authenticate: Authenticate = actor_of, observe: O
         app.include_router(router, prefix=PREFIX)
     app.include_router(pages(backend))
     app.include_router(temporal_ui(backend, who))
-    app.add_middleware(Limits, limits=limits, own=_own_limits(backend))
+    app.add_middleware(Limits, settings=backend.settings.api, own=_own_limits(backend))
     app.add_middleware(AccessLog, observe=observe)
     app.add_middleware(Headers)
     app.add_middleware(Segments, prefix=f"{PREFIX}/")

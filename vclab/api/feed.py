@@ -14,7 +14,7 @@ The id is the cursor. Who lost the connection goes on with `Last-Event-ID`, or `
 import asyncio
 import json
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -23,6 +23,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import StreamingResponse
 
+from vclab.api.problems import words
 from vclab.contract import reservations
 from vclab.contract.looks import Look
 from vclab.model.errors import Invalid, Unreachable, VclabError
@@ -154,7 +155,7 @@ class Streams:
         self._looks = LiveLooks(backend, self._watcher)
         self._open: dict[str, int] = {}
 
-    async def watched(self, actor: Actor, names: list[str]) -> tuple[str, ...]:
+    async def watched(self, actor: Actor, names: Sequence[str]) -> tuple[str, ...]:
         """The ids of the reservations that are to be looked at. Raises ``NotFound``, also for other people's."""
         if len(names) > MOST_WATCHED:
             raise Invalid(f"at most {MOST_WATCHED} reservations are watched at a time", "leave some out")
@@ -173,7 +174,7 @@ class Streams:
             async for each in self._told(stream):
                 yield each
         except VclabError as error:
-            yield _end(error.code, error.message, error.hint)
+            yield _end(error.code, *words(error))
         finally:
             self._open[login] -= 1
             if not self._open[login]:
@@ -218,6 +219,7 @@ class Streams:
         try:
             stream.actor = await self._authenticate(self._backend, stream.request)
             stream.hears = await hearing_of(self._backend, stream.actor)
+            await self.watched(stream.actor, stream.watched)  # whether they still may
         except Unreachable:  # then nothing new is told, either
             stream.due = asyncio.get_running_loop().time() + AWAY
 

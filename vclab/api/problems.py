@@ -15,7 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.exceptions import HTTPException
 
-from vclab.model.errors import TooMany, VclabError
+from vclab.model.errors import DATABASE, TEMPORAL, TooMany, Unreachable, VclabError
 from vclab.model.wrong_values import complaint
 
 log = logging.getLogger("vclab.api")
@@ -78,6 +78,13 @@ class Problem(BaseModel):
     more: dict[str, Any]  #: for programs
 
 
+_GOES_ON = {
+    DATABASE: "computers that are in use stay so; ask again in a minute",
+    TEMPORAL: "lists and what is shown still work, and computers that are in use stay so; ask again in a minute",
+}
+"""What still works while a part of the installation is away."""
+
+
 class ApiError(VclabError):
     """A problem of the HTTP side, raised where it is found. ``code`` is one of ``STATUS``."""
 
@@ -117,7 +124,16 @@ def of_error(error: VclabError) -> Response:
         return problem(error.problem, error.message, error.hint, headers=error.headers)
     if isinstance(error, TooMany):
         return problem(error.code, error.message, error.hint, headers={"Retry-After": str(error.retry_after)})
-    return problem(error.code if error.code in STATUS else "failed", error.message, error.hint, rest=error.more)
+    detail, hint = words(error)
+    return problem(error.code if error.code in STATUS else "failed", detail, hint, rest=error.more)
+
+
+def words(error: VclabError) -> tuple[str, str]:
+    """What is wrong and what to do, for people who do not run the installation. The rest is in the log."""
+    if isinstance(error, Unreachable) and error.part:
+        log.warning("%s", error)
+        return f"{error.part} does not answer", _GOES_ON[error.part]
+    return error.message, error.hint
 
 
 def of_raised(error: VclabError | ValidationError) -> Response:
@@ -153,6 +169,8 @@ def install(app: FastAPI) -> None:
 
     async def of_framework(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
+        if isinstance(error.__cause__, ApiError):  # a form whose body is over a limit
+            return of_error(error.__cause__)
         code = _OF_FRAMEWORK.get(error.status_code, "failed")
         what = f"{request.method} {request.url.path[:200]}"
         words = {"not_found": f"there is no route {what}", "not_allowed": f"{what} is not offered"}

@@ -12,8 +12,8 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from vclab.api.limits import LARGEST_HEAD
-from vclab.api.problems import problem
+from vclab.api.limits import LARGEST_HEAD, Shares
+from vclab.api.problems import ApiError, problem
 from vclab.settings import ApiLimitSettings, ApiSettings
 
 
@@ -24,7 +24,7 @@ def server(app: ASGIApp, settings: ApiSettings) -> uvicorn.Server:
         app,
         host=host.strip("[]"),
         port=int(port),
-        http=type("Protocol", (Bounded,), {"limits": settings.limits}),
+        http=type("Protocol", (Bounded,), {"limits": settings.limits, "shares": _shares(settings)}),
         ws="none",
         lifespan="on",
         loop="none",
@@ -43,6 +43,10 @@ def server(app: ASGIApp, settings: ApiSettings) -> uvicorn.Server:
         backlog=2048,
     )
     return Server(config)
+
+
+def _shares(settings: ApiSettings) -> Shares:
+    return Shares(settings.limits.address_connections, "connections come from this address", settings.trusted_proxies)
 
 
 class Server(uvicorn.Server):
@@ -65,17 +69,25 @@ class Server(uvicorn.Server):
 
 
 class Bounded(H11Protocol):
-    """HTTP, for so many connections, each of which has so long to send the headers of a request."""
+    """HTTP, for so many connections, and so many of one address, each of which has so long to send the headers of a
+    request."""
 
     limits: ClassVar[ApiLimitSettings]
+    shares: ClassVar[Shares]
+    _share: str = ""
     _slow: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         if len(self.connections) > self.limits.connections:
             self._refuse("busy", f"there are {self.limits.connections} connections")
-        else:
-            self._wait_for_head()
+            return
+        try:
+            self._share = self.shares.take(self.client[0] if self.client else "")
+        except ApiError as error:
+            self._refuse(error.problem, error.message)
+            return
+        self._wait_for_head()
 
     def data_received(self, data: bytes) -> None:
         self._wait_for_head()
@@ -85,6 +97,8 @@ class Bounded(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
+        self.shares.give_back(self._share)
+        self._share = ""
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:

@@ -13,10 +13,9 @@ from fastapi.responses import RedirectResponse, StreamingResponse
 
 from vclab.api.guard import Authenticate
 from vclab.api.sign_in.pages import to_sign_in
-from vclab.model.access import Permission
-from vclab.model.errors import Forbidden, Refused, Unauthenticated, Unreachable
+from vclab.model.errors import Refused, Unauthenticated, Unreachable
 from vclab.service.backend import Backend
-from vclab.service.rights import rights_of
+from vclab.service.temporal_ui import ask
 from vclab.settings import TemporalSettings
 
 PATH = "/temporal"
@@ -43,12 +42,7 @@ def temporal_ui(backend: Backend, authenticate: Authenticate) -> APIRouter:
             if not _shows_pages(request):
                 raise
             return to_sign_in(f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path)
-        rights = await backend.read(lambda session: rights_of(session, actor))
-        if not rights.decide(Permission.OPERATE).allowed:
-            raise Forbidden(
-                "Temporal's web UI is for operators", "`vclab show` and `vclab history` tell of reservations"
-            )
-        return await there.ask(request, actor.login)
+        return await ask(backend, actor, request.method, f"/{path}", lambda: there.ask(request, actor.login))
 
     return router
 

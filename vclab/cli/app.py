@@ -12,6 +12,7 @@ import typer
 from vclab.cli.errors import CODES_HELP, Code, Problem, problem_of, report
 from vclab.cli.lazy import Verbs
 from vclab.cli.output import note, prepare_streams, printed, say, say_json, say_json_line
+from vclab.cli.params import AsUser
 from vclab.cli.root import Root
 
 
@@ -23,7 +24,7 @@ def _version(wanted: bool) -> None:
 
 def _root(
     context: typer.Context,
-    as_user: Annotated[str, typer.Option("--as", metavar="USER", help="Act as this user.", show_default=False)] = "",
+    as_user: AsUser = "",
     server: Annotated[
         str,
         typer.Option(

@@ -13,7 +13,7 @@ from vclab.client.protocol import Client
 from vclab.client.way import Way
 from vclab.contract.people import me
 from vclab.contract.use_case import Nothing
-from vclab.model.errors import Refused
+from vclab.model.errors import Invalid, Refused
 from vclab.model.times import zone_of
 
 if TYPE_CHECKING:
@@ -52,7 +52,11 @@ def make_client(as_user: str = "", named: str = "") -> Client:
 
 
 def server_called(as_user: str, named: str) -> Chosen | None:
-    """Whose token it is says who one is: ``--as`` is the context of that name. Raises as ``chosen``."""
+    """Whose token it is says who one is: ``--as`` is the context of that name. Raises as ``chosen``; ``Invalid`` for
+    two different ones."""
+    if as_user and named and as_user != named:
+        why = f"--as {as_user} and --context {named} name two contexts, each with a token of its own"
+        raise Invalid(why, "leave one of them out")
     if as_user and not named and (chosen() or as_user in Contexts.own().all()):
         return chosen(as_user)
     return chosen(named)

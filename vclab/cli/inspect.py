@@ -18,6 +18,7 @@ from vclab.client.protocol import Client
 from vclab.contract import inspections
 from vclab.contract.inspections import Inspection
 from vclab.contract.retiring import Named
+from vclab.model.bmc_facts import facts_of, not_told
 from vclab.model.errors import Failed
 
 POLL = 0.5
@@ -109,6 +110,8 @@ def hardware_rows(said: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "BMC", f"firmware {bmc['version']}" if bmc.get("version") else ""
     for account in bmc.get("accounts") or ():
         yield "Account", account
+    if bmc:
+        yield "Not compared", ", ".join(not_told(facts_of(bmc)))
 
 
 def _joined(said: dict[str, Any], *names: str) -> str:

@@ -142,6 +142,11 @@ OfUser = Annotated[
     str,
     typer.Option("--user", metavar="U", help="Of this person.", show_default=False, autocompletion=_logins),
 ]
-AsUser = Annotated[str, typer.Option("--as", metavar="USER", help="Act as this user.", show_default=False)]
+AsUser = Annotated[
+    str,
+    typer.Option(
+        "--as", metavar="NAME", help="Use the token of this context (see `vclab context`).", show_default=False
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs: stable keys, times in UTC.")]
 Why = Annotated[str, typer.Option("--why", metavar="TEXT", help="Reason shown to users.", show_default=False)]

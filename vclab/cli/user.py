@@ -88,7 +88,8 @@ def edit(
     json: Json = False,
     as_user: AsUser = "",
 ) -> None:
-    """Change a person; what is not given stays. Computers that they have now keep what they were given.
+    """Change a person; what is not given stays. Computers that they have now take their keys with the next
+    Connect.
 
     \b
     Examples:

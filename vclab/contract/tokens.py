@@ -46,8 +46,8 @@ class Whose(Question):
 
 
 class Create(Question):
-    """A token of one's own, for a program. It may do no more than what one is signed in with; ``days``: until it
-    expires."""
+    """A token of one's own, for a program. It may do no more than what one is signed in with, and makes no tokens
+    itself; ``days``: until it expires."""
 
     name: str
     scopes: tuple[str, ...] = ("read",)

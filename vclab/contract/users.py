@@ -112,7 +112,8 @@ edit = act(
     Edit,
     Person,
     patch("/users/{name}"),
-    "Change a person. Computers that they have now keep what they were given.",
+    "Change a person; their keys only who may all that they may. Computers that they have now take the keys with the "
+    "next Connect.",
 )
 
 

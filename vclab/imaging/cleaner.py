@@ -23,7 +23,7 @@ import re
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
@@ -241,10 +241,12 @@ def clean(keep: Sequence[str], begins: Mapping[str, int]) -> None:
 
 
 def _apart(known: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Each disk once: one that is reached by two paths has one WWN."""
-    found: dict[str, Mapping[str, Any]] = {}
+    """Each disk once: one that is reached by two paths has one WWN, serial number and size there. A WWN alone is not
+    enough: controllers and cheap disks show one for all. Whatever lacks one of these is cleaned by itself."""
+    found: dict[Hashable, Mapping[str, Any]] = {}
     for disk in known:
-        found.setdefault(disk["wwn"] or disk["path"], disk)
+        same = disk["wwn"], disk["serial"], disk["size"]
+        found.setdefault(same if all(same) else disk["path"], disk)
     return list(found.values())
 
 

@@ -109,6 +109,12 @@ def _named(entry: Path, links: Sequence[str]) -> tuple[str, str]:
 
 
 def _wwn(entry: Path, links: Sequence[str]) -> str:
+    """Empty also where it is all zeros, which names no disk."""
+    found = _said_wwn(entry, links)
+    return found if re.sub(r"^(0x|[a-z]+\.)", "", found).strip("0-") else ""
+
+
+def _said_wwn(entry: Path, links: Sequence[str]) -> str:
     said = _read(entry / "device/wwid") or _read(entry / "wwid")
     if said.startswith("naa."):
         return f"0x{said[4:]}"

@@ -23,9 +23,9 @@ def new_tokens(layout: Layout, session: Session) -> Mapping[str, str]:
     made = {}
     for login in PEOPLE:
         if not _is_good(session, contexts.token(login), now):
-            made[login] = make(Kind.PERSONAL)
+            made[login] = make(Kind.LOGIN)
             who = SignedIn(login, LOCAL)
-            tokens.put(session, made[login], Kind.PERSONAL, who, "lab", ALL, "", now, now + LASTS)
+            tokens.put(session, made[login], Kind.LOGIN, who, "lab", ALL, "", now, now + LASTS)
     return made
 
 

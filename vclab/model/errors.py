@@ -73,9 +73,21 @@ class CopyLost(StepFailed):
 
 
 class Unreachable(VclabError):
-    """An outside system does not answer now; retrying later may help."""
+    """An outside system does not answer now; retrying later may help.
+
+    ``part``: that it is a part of the installation, as people who do not run it are told. Of where it is and how it
+    fails they hear nothing.
+    """
 
     code = "unreachable"
+
+    def __init__(self, message: str = "", hint: str = "", part: str = "") -> None:
+        super().__init__(message, hint)
+        self.part = part
+
+
+DATABASE, TEMPORAL = "the database", "the Temporal server"
+"""Parts of every installation."""
 
 
 class Fenced(VclabError):

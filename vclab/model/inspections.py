@@ -28,7 +28,7 @@ def document(node: NodeReport, bmc: BmcFacts | None = None) -> str:
 
 
 def differences(recorded: str, found: str) -> tuple[Difference, ...]:
-    """What is otherwise than in the record, the worst first. What either does not know is not compared."""
+    """What is otherwise than in the record, the worst first. What is not recorded is not compared."""
     old, new = json.loads(recorded), json.loads(found)
     before, now = report_of(old), report_of(new)
     of_bmc = bmc_facts.differences(facts_of(old.get(_BMC)), _foreign(facts_of(new.get(_BMC)), now))

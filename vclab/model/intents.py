@@ -29,10 +29,10 @@ class Verb(StrEnum):
 class Outcome(StrEnum):
     """How an act came out."""
 
-    OPEN = "open"  #: no answer yet; whoever waited for it may have been interrupted
+    OPEN = "open"  #: no answer yet; or who was to record it was killed, or had no database
     DONE = "done"
     REFUSED = "refused"  #: not allowed or not possible; nothing was touched
-    UNANSWERED = "unanswered"  #: something did not answer in time; it may still be done
+    UNANSWERED = "unanswered"  #: something did not answer in time, or nobody waited for it; it may still be done
     FAILED = "failed"  #: a fault in vclab
 
 

@@ -95,11 +95,16 @@ class Ipmi:
 
     def facts(self) -> BmcFacts:
         """Users who may log in by this channel (22.22 to 22.29), a boot device that is set for ever, and the version
-        of the BMC's firmware (20.1). IPMI tells nothing of the settings of the computer's firmware."""
+        of the BMC's firmware (20.1). IPMI tells nothing of the settings of the computer's firmware, and some BMCs
+        tell an operator nothing of accounts."""
         version = self._ask_application(_DEVICE_ID)
         boot = self.boot()
         always = () if boot.once or boot.device is BootDevice.DEFAULT else (str(boot.device),)
-        return BmcFacts(tuple(self._accounts()), always, "", f"{version[2] & 0x7F}.{version[3]:02x}")
+        try:
+            accounts: tuple[str, ...] | None = tuple(self._accounts())
+        except StepFailed:
+            accounts = None
+        return BmcFacts(accounts, always, "", f"{version[2] & 0x7F}.{version[3]:02x}")
 
     def _accounts(self) -> Iterator[str]:
         most = 1

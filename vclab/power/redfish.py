@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from vclab.model import reported
-from vclab.model.bmc_facts import MOST, BmcFacts, facts_of
+from vclab.model.bmc_facts import MOST, UNREADABLE, BmcFacts, facts_of
 from vclab.model.errors import StepFailed, Unreachable
 from vclab.power.address import Address
 from vclab.power.base import Boot, BootDevice, Command, LoginRefused, PowerState, Seen
@@ -39,6 +39,7 @@ _TARGETS = {
 }
 _ACCOUNTS = "/redfish/v1/AccountService/Accounts"
 _HAS_NONE = (404, 405, 501)
+_FORBIDDEN = 403
 _STATES = {"On": PowerState.ON, "Off": PowerState.OFF}
 
 
@@ -114,7 +115,7 @@ class Redfish:
 
     def facts(self) -> BmcFacts:
         """Accounts (DSP0268, ManagerAccount), boot order and BIOS attributes of the system, version of the manager.
-        What a BMC does not have is not told."""
+        What a BMC does not have, or does not show to this user, is not told."""
         with _said(self._user):
             system = self._get(self._system.path)
             settings = self._get(_link(system.get("Bios"))).get("Attributes")
@@ -133,18 +134,25 @@ class Redfish:
             )
 
     def _accounts(self) -> list[str] | None:
-        """Those that are enabled; None: it does not tell."""
+        """Those that are enabled; None: it does not tell. One that this user may not read is told as that: an operator
+        may read only its own account (DSP8011)."""
         members = _links(self._get(_ACCOUNTS), "Members")
         found = []
         for path in members[:MOST]:
-            account = self._get(path)
-            if account.get("UserName") and account.get("Enabled", True) is not False:
+            account = self._shown(path)
+            if account is None:
+                found.append(f"{reported.line(path.rpartition('/')[2], 40)}: {UNREADABLE}")
+            elif account.get("UserName") and account.get("Enabled", True) is not False:
                 name, role = (reported.line(account.get(key), 40) for key in ("UserName", "RoleId"))
                 found.append(f"{name}: {role or 'no role'}")
         return sorted(found) if members else None
 
     def _get(self, path: str) -> dict[str, Any]:
-        """A document of this BMC; empty: it has none."""
+        """A document of this BMC; empty: it has none, or this user may not read it."""
+        return self._shown(path) or {}
+
+    def _shown(self, path: str) -> dict[str, Any] | None:
+        """A document of this BMC; empty: it has none; None: this user may not read it."""
         from sushy import exceptions
 
         if not path.startswith("/redfish/v1/"):
@@ -154,6 +162,8 @@ class Redfish:
         except exceptions.HTTPError as error:
             if error.status_code in _HAS_NONE:
                 return {}
+            if error.status_code == _FORBIDDEN:
+                return None
             raise
         return found if isinstance(found, dict) else {}
 

@@ -43,8 +43,8 @@ class ProvisioningModule(Protocol):
         Called by: ``make_plan``, before each load; the guest is asked for the inside.
         Answers: READY, POST_LOAD or RELOAD, and why; power "on", "off" or "unknown"; ssh yes, no or unknown (None),
             which is never taken for no. What is not there, or holds another image, is never READY; a module that loads
-            answers RELOAD. A computer that stays and is off may be POST_LOAD: then its load switches it on. Where that
-            can't be seen from outside, ``target.kept`` is what the record says; without it the load is a RELOAD.
+            answers RELOAD. A computer that stays and is off may be POST_LOAD: then its load switches it on. Of one
+            that stays, whatever is answered is a RELOAD unless its record says what it holds (``target.kept``).
         Raises: ``Unreachable``, ``NotOurs``.
         """
 

@@ -157,13 +157,14 @@ def _no_link(path: Path) -> Iterator[None]:
 
 
 def _make_folder(above: int, name: str) -> None:
+    mode = 0o700 | os.fstat(above).st_mode & 0o2070
     try:
-        os.mkdir(name, 0o700, dir_fd=above)
+        os.mkdir(name, mode & 0o770, dir_fd=above)
     except FileExistsError:
         return
-    shared = os.fstat(above).st_mode & 0o2070
-    if shared:
-        os.chmod(name, 0o700 | shared, dir_fd=above)
+    # The set-group-ID bit is inherited: a service with RestrictSUIDSGID= can't set it, and need not.
+    if stat.S_IMODE(os.stat(name, dir_fd=above, follow_symlinks=False).st_mode) != mode:
+        os.chmod(name, mode, dir_fd=above)
     _inherit(name, above)
 
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 from vclab.model.access import Grant, Role, ToKind
 from vclab.model.catalog import User
 from vclab.model.people import SignedIn
-from vclab.model.tokens import ALL, Scope
+from vclab.model.tokens import ALL, Kind, Scope
 
 __all__ = ["Actor", "Authentication", "Role", "standing"]
 
@@ -31,6 +31,7 @@ class Actor:
     user: User | None = None  #: their entry; None when they have none
     scopes: frozenset[Scope] = ALL
     token: str = ""  #: the id of the token that was shown, or of the browser's session
+    kind: Kind | None = None  #: of that token
     signed_in: SignedIn | None = None  #: how, of who came with a token or a cookie
     address: str = ""  #: where they come from, as the server sees it; empty: not over the network
     beyond: bool = True  #: roles beyond a user's count; not for a token without ``ADMIN``, nor without a second factor

@@ -64,6 +64,7 @@ def actor_by(settings: Settings, known: Known, address: str) -> Actor:
         user=known.user,
         scopes=token.scopes,
         token=token.id,
+        kind=token.kind,
         signed_in=token.who,
         address=address,
         beyond=beyond or known.user is None,

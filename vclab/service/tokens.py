@@ -30,7 +30,10 @@ async def listing(call: Call, question: Whose) -> tuple[Token, ...]:
 
 @does(contract.create)
 async def create(call: Call, question: Create) -> Made:
+    """By who has signed in: a program's token that made others would renew itself, and outlive what ends it."""
     who, now = _signed_in(call), datetime.now(UTC)
+    if call.actor.kind is Kind.PERSONAL:
+        raise Forbidden("a program's token makes no tokens", "make them with `vclab login`'s, or with a browser")
     name, scopes = checks.line(question.name, "the name of the token", 60), parse_scopes(question.scopes)
     if missing := scopes - call.actor.scopes:
         raise Forbidden(f"a token without the scope {min(missing)} can't make one that has it", "sign in anew")

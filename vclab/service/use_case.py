@@ -30,6 +30,10 @@ from vclab.store import access, intents
 
 T = TypeVar("T")
 
+INTERRUPTED = "interrupted: whoever asked for it did not wait"
+LAST_WORD = 1.0
+"""Seconds in which it can be recorded that an act was interrupted; who interrupts it waits so long."""
+
 
 @dataclass(frozen=True)
 class Call:
@@ -112,7 +116,7 @@ async def perform(
         call = replace(await permitted(use_case, backend, actor, question), told=told, content=content)
     except (Refused, NotFound) as error:  # not found is what it reads as to those who may not see it
         if use_case.acts or isinstance(error, Refused):
-            await _refused(use_case, Call(backend, actor, intent), question, error)
+            await refused(backend, _intent(use_case, Call(backend, actor, intent), question), error)
         raise
     if use_case.acts:
         return await _recorded(use_case, replace(call, intent=intent), question)
@@ -212,27 +216,40 @@ async def _recorded(use_case: UseCase[Q, A], call: Call, question: Q) -> A:
     run = implementation(use_case)
     if complete := _COMPLETED_BY.get(use_case.name):
         question = complete(call.actor, question)
-    intent = _intent(use_case, call, question)
-    await call.backend.write(lambda session: intents.write(session, intent))
+    return await recorded(call.backend, _intent(use_case, call, question), lambda: run(call, question))
+
+
+def _done(answer: object) -> tuple[Outcome, str]:
+    return Outcome.DONE, ""
+
+
+async def recorded(
+    backend: Backend,
+    intent: Intent,
+    run: Callable[[], Awaitable[T]],
+    outcome_of: Callable[[T], tuple[Outcome, str]] = _done,
+) -> T:
+    """Write the intent, run, and write how it came out: as ``outcome_of`` says of the answer, or by what was raised."""
+    await backend.write(lambda session: intents.write(session, intent))
     try:
-        answer = await run(call, question)
-    except Exception as error:
-        await _note(call.backend, intent.id, *_outcome_of(error))
+        answer = await run()
+    except asyncio.CancelledError:  # whoever asked went away, or pressed Ctrl-C
+        noting = asyncio.ensure_future(_note(backend, intent.id, Outcome.UNANSWERED, INTERRUPTED))
+        await asyncio.wait([noting], timeout=LAST_WORD)
         raise
-    await _note(call.backend, intent.id, Outcome.DONE)
+    except Exception as error:
+        await _note(backend, intent.id, *_outcome_of(error))
+        raise
+    await _note(backend, intent.id, *outcome_of(answer))
     return answer
 
 
-async def _refused(use_case: UseCase[Q, A], call: Call, question: Q, error: VclabError) -> None:
+async def refused(backend: Backend, intent: Intent, error: VclabError) -> None:
     """Somebody tried what they may not do. A database that is away does not change that they are told so."""
-    asked = replace(
-        _intent(use_case, call, question),
-        outcome=Outcome.REFUSED,
-        detail=str(error)[: intents.LONGEST],
-        answered_at=datetime.now(UTC),
-    )
+    now = datetime.now(UTC)
+    asked = replace(intent, outcome=Outcome.REFUSED, detail=str(error)[: intents.LONGEST], answered_at=now)
     with suppress(VclabError):
-        await call.backend.write(lambda session: intents.write(session, asked))
+        await backend.write(lambda session: intents.write(session, asked))
 
 
 def _intent(use_case: UseCase[Q, A], call: Call, question: Q) -> Intent:

@@ -68,6 +68,8 @@ async def add(call: Call, question: Add) -> Person:
 @does(contract.edit)
 async def edit(call: Call, question: Edit) -> Person:
     given, more = _given(question), checks.public_keys(question.add_keys)
+    if "public_keys" in given or more:  # who has the other half gets onto that person's computers
+        await _confirm_may_become(call, question.name)
 
     def change(session: Session) -> User:
         user = _known(session, question.name)
@@ -83,6 +85,7 @@ async def edit(call: Call, question: Edit) -> Person:
 
 @does(contract.disable)
 async def disable(call: Call, question: Disable) -> Person:
+    await _confirm_may_shut_out(call, question.name)
     await _USERS.disable(call, question)
     return await show(call, question)
 
@@ -95,6 +98,7 @@ async def enable(call: Call, question: Named) -> Person:
 
 @does(contract.remove)
 async def remove(call: Call, question: Named) -> None:
+    await _confirm_may_shut_out(call, question.name)
     await _USERS.remove(call, question.name)
 
 
@@ -166,10 +170,18 @@ async def forget(call: Call, question: Named) -> Forgotten:
     return Forgotten(pseudonym=done.pseudonym, rows=done.rows, histories=done.histories)
 
 
+async def _confirm_may_shut_out(call: Call, login: str) -> None:
+    """Whoever disables or removes a person takes their roles away. Raises ``Refused`` for oneself: perhaps there is
+    nobody else who could undo it; and as ``_confirm_may_become``."""
+    if login == call.actor.login:
+        raise Refused("nobody shuts themselves out", "ask another administrator")
+    await _confirm_may_become(call, login)
+
+
 async def _confirm_may_become(call: Call, login: str) -> None:
-    """Whoever sets a password, or links an account, could sign in as that person. So that takes somebody who may all
-    that the person's roles give, over the same things, or could give them to anybody; the role of a user aside. Raises
-    ``Forbidden``."""
+    """Whoever sets a password, or links an account, could sign in as that person, and whoever adds a key could get onto
+    their computers. So that takes somebody who may all that the person's roles give, over the same things, or could
+    give them to anybody; the role of a user aside. Raises ``Forbidden``."""
 
     def ask(session: Session) -> tuple[Rights, Rights]:
         theirs = rights_of_user(session, call.backend.settings, login, known=True)

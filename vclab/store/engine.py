@@ -15,7 +15,7 @@ from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
 
-from vclab.model.errors import Refused, Unreachable, VclabError
+from vclab.model.errors import DATABASE, Refused, Unreachable, VclabError
 from vclab.store import migrations
 
 T = TypeVar("T")
@@ -99,7 +99,9 @@ class Store:
             yield
             return
         if not self._writing.acquire(timeout=SQLITE_BUSY_SECONDS):
-            raise Unreachable(f"the database {self.shown_url} can't be used now: another writer takes too long")
+            raise Unreachable(
+                f"the database {self.shown_url} can't be used now: another writer takes too long", part=DATABASE
+            )
         try:
             yield
         finally:
@@ -199,7 +201,9 @@ class Store:
     def _before_sqlite_connects(self, *_: object) -> None:
         """SQLite would silently make an empty file."""
         if not self._may_create and not Path(self._url.database or "").is_file():
-            raise Unreachable(f"the database {self.shown_url} does not exist", "`vclab store migrate` makes it")
+            raise Unreachable(
+                f"the database {self.shown_url} does not exist", "`vclab store migrate` makes it", part=DATABASE
+            )
 
     def _make_file(self) -> None:
         """WAL is a property of the file. It is set once, before the first write, as no transaction can set it."""
@@ -226,7 +230,7 @@ class Store:
         try:
             yield
         except PoolTimeout:
-            raise Unreachable(f"the database {self.shown_url} has no connection free") from None
+            raise Unreachable(f"the database {self.shown_url} has no connection free", part=DATABASE) from None
         except DBAPIError as error:
             plain = self._plain(error)
             if plain is None:
@@ -239,12 +243,12 @@ class Store:
         if state in _NO_TABLES or text.startswith(("no such table", "no such column")):
             if "alembic_version" in text:
                 return self._other_version("")
-            return Unreachable(f"the database {self.shown_url} is at another schema version: {text}")
+            return Unreachable(f"the database {self.shown_url} is at another schema version: {text}", part=DATABASE)
         if isinstance(error, (IntegrityError, DataError)) or (
             isinstance(error, sa.exc.ProgrammingError) and state not in _NOT_ALLOWED
         ):
             return None
-        return Unreachable(f"the database {self.shown_url} can't be used now: {text}")
+        return Unreachable(f"the database {self.shown_url} can't be used now: {text}", part=DATABASE)
 
 
 def _sqlstate(error: DBAPIError) -> str:

@@ -49,8 +49,12 @@ def claim(session: Session, search: Search, may_wait: bool = False, but: str = "
 
 def found(search: Search, row: Computer) -> Found:
     """That machine."""
-    holds = (row.image, row.revision, row.tainted) == (search.image.name, search.image.revision, False)
-    return Found(Choice(row.pool, row.name, ""), row, kept=holds and search.traits.reloadable)
+    return Found(Choice(row.pool, row.name, ""), row, kept=search.traits.reloadable and holds(row, search.image))
+
+
+def holds(row: Computer, image: model.Image) -> bool:
+    """Whether it is recorded that it holds that revision, and that nobody could have changed it."""
+    return (row.image, row.revision, row.tainted) == (image.name, image.revision, False)
 
 
 def _rooms(session: Session, search: Search, rows: Mapping[str, Computer]) -> list[MachineRoom]:

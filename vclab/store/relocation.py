@@ -156,11 +156,12 @@ def _taken(session: Session, row: Reservation, old: Target, place: OtherPlace, r
     computer = locks.computer(session, place.computer)
     image = targets.as_promised(catalog.revision(session, old.image, old.revision), old)
     until = claims.last_end(session, row.id, row.ends)
+    kept = old.traits.reloadable and lab_machines.holds(computer, image)  # of this computer, not of the one before
     generation = computers.take(session, computer, row.id, Purpose.RESERVATION, image, old.traits.lent, until, now)
     endpoint = next(each for each in catalog.endpoints(session, old.module) if each.name == place.endpoint)
     claimed_gb = rules.claimed_gb(image, pools.is_linked(session, place.endpoint, place.storage))
     new = targets.at(old, endpoint, Choice(place.endpoint, place.host, place.storage), claimed_gb)
-    return children.hold(session, targets.on(new, computer, generation), now)
+    return children.hold(session, dataclasses.replace(targets.on(new, computer, generation), kept=kept), now)
 
 
 def _pools(target: Target) -> set[str]:

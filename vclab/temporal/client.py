@@ -32,7 +32,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from vclab.model import messages
 from vclab.model.enquiries import AskEndpoint
-from vclab.model.errors import NotFound, Refused, Unreachable, VclabError
+from vclab.model.errors import TEMPORAL, NotFound, Refused, Unreachable, VclabError
 from vclab.model.inspections import Inspected
 from vclab.model.life import ReservationInput
 from vclab.model.messages import (
@@ -460,7 +460,7 @@ class Reservations:
                 raise NotFound("the reservation has ended, or there is none of that id") from None
             if error.status in (RPCStatusCode.RESOURCE_EXHAUSTED, RPCStatusCode.FAILED_PRECONDITION):
                 raise _Again(f"the Temporal server asks for patience: {short(error)}") from None
-            raise Unreachable(f"the Temporal server failed: {short(error)}") from None
+            raise Unreachable(f"the Temporal server failed: {short(error)}", part=TEMPORAL) from None
 
     async def _watched(self, call: Awaitable[T]) -> T:
         """What the call returns. A server that is gone is noticed early: the SDK would ask it again until the end."""
@@ -484,6 +484,7 @@ async def must_be_there(client: Client) -> None:
         raise Unreachable(
             f"the Temporal server at {server.config.target_host} does not answer ({short(error)})",
             "`vclab list` and `vclab show` still work; `vclab doctor` tells what is missing",
+            part=TEMPORAL,
         ) from None
 
 
@@ -561,7 +562,7 @@ async def _pollers(client: Client, queue: str, kind: str) -> int:
     try:
         answer = await client.workflow_service.describe_task_queue(request, timeout=timedelta(seconds=5))
     except RPCError as error:
-        raise Unreachable(f"the Temporal server failed: {short(error)}") from None
+        raise Unreachable(f"the Temporal server failed: {short(error)}", part=TEMPORAL) from None
     return len(answer.pollers)
 
 
@@ -594,4 +595,4 @@ async def failing_workflows(client: Client) -> Failing:
     except RPCError as error:
         if error.status is RPCStatusCode.INVALID_ARGUMENT:
             return Failing(known=False)
-        raise Unreachable(f"the Temporal server failed: {short(error)}") from None
+        raise Unreachable(f"the Temporal server failed: {short(error)}", part=TEMPORAL) from None

@@ -2,7 +2,7 @@
 
 import re
 
-from vclab.model.errors import Unreachable
+from vclab.model.errors import TEMPORAL, Unreachable
 from vclab.temporal.connection import Connection
 
 _WORDS = (
@@ -68,12 +68,12 @@ def refusal(error: BaseException, tried: Connection) -> Unreachable:
     text = str(error) or type(error).__name__
     for pattern, why, todo in _WORDS:
         if re.search(pattern, text):
-            return Unreachable(f"the Temporal server at {tried.address} {why}", todo)
+            return _away(f"the Temporal server at {tried.address} {why}", todo)
     if re.search(r"PermissionDenied|Unauthenticated|unauthorized", text):
         return _unauthorized(tried)
     if _CLOSED.search(text):
         return _closed(tried)
-    return Unreachable(
+    return _away(
         f"the Temporal server at {tried.address} does not answer ({short(error)})",
         "start it, or start the embedded lab with `vclab up`",
     )
@@ -81,7 +81,7 @@ def refusal(error: BaseException, tried: Connection) -> Unreachable:
 
 def no_namespace(tried: Connection) -> Unreachable:
     """The server is there, the namespace is not."""
-    return Unreachable(
+    return _away(
         f"the Temporal server at {tried.address} has no namespace {tried.namespace}",
         f"correct temporal.namespace, or: temporal operator namespace create -n {tried.namespace} --retention 30d",
     )
@@ -91,8 +91,8 @@ def _unauthorized(tried: Connection) -> Unreachable:
     where = f"the Temporal server at {tried.address}"
     if tried.token:
         todo = f"put a valid one, with rights in namespace {tried.namespace}, into temporal.token_file"
-        return Unreachable(f"{where} refuses the token for namespace {tried.namespace}: it is wrong or expired", todo)
-    return Unreachable(f"{where} wants a token", "set temporal.token_file")
+        return _away(f"{where} refuses the token for namespace {tried.namespace}: it is wrong or expired", todo)
+    return _away(f"{where} wants a token", "set temporal.token_file")
 
 
 def _closed(tried: Connection) -> Unreachable:
@@ -100,10 +100,14 @@ def _closed(tried: Connection) -> Unreachable:
     where = f"the Temporal server at {tried.address} closes the connection"
     if tried.tls and tried.tls.certificate:
         todo = "look when temporal.tls_cert ends, and whether the server trusts its authority"
-        return Unreachable(f"{where}: it may refuse the client certificate", todo)
+        return _away(f"{where}: it may refuse the client certificate", todo)
     if tried.tls:
-        return Unreachable(f"{where}: it may want a client certificate", "set temporal.tls_cert and temporal.tls_key")
-    return Unreachable(f"{where}: it may want TLS", "set temporal.tls = true and temporal.tls_ca, or correct the port")
+        return _away(f"{where}: it may want a client certificate", "set temporal.tls_cert and temporal.tls_key")
+    return _away(f"{where}: it may want TLS", "set temporal.tls = true and temporal.tls_ca, or correct the port")
+
+
+def _away(message: str, hint: str) -> Unreachable:
+    return Unreachable(message, hint, part=TEMPORAL)
 
 
 def short(error: BaseException) -> str:

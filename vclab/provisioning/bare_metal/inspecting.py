@@ -51,7 +51,7 @@ def must_be_as_recorded(node: Node, found: NodeReport, context: StepContext) -> 
 
 
 def _of_bmc(node: Node, context: StepContext) -> BmcFacts:
-    """Nothing is known where its user may not ask: one who may switch the node need not see accounts."""
+    """Nothing is known where what it says can't be used. What is recorded and not told any more is a difference."""
     try:
         return node.power(lambda power, bmc: power.facts(bmc, context))
     except StepFailed as error:

@@ -261,7 +261,7 @@ two permissions, as `acts.capture` does, the one that is missing, else the secon
 Grants only add. No grant takes away what another gives, groups are not nested, and a role over a group reaches nothing
 outside of it. An image or a computer that joins its first group is at once only for those whom a grant lets use one of
 its groups. What was promised or is running stays: a grant that is taken back ends no reservation, but its former holder
-can't do anything more to it.
+can't do anything more to it. A group of people may follow one of an identity provider ([sign-in.md](sign-in.md)).
 
 Users are never told more than they may see: other people's reservations read as not found. So do other people, but
 for those whom a role lets see or keep them: a teacher the class, help desk, operators and administrators everybody;

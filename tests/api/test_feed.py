@@ -14,6 +14,7 @@ import pytest
 import sqlalchemy as sa
 import uvicorn
 from fastapi import Request
+from sqlalchemy.orm import Session
 
 from tests.believing import believed
 from tests.service.conftest import Lab, lab, seeded
@@ -29,7 +30,7 @@ from vclab.client.feed import Told, events
 from vclab.client.http import Http
 from vclab.contract.looks import Look
 from vclab.contract.reservations import Which
-from vclab.model.access import Grant, Role, ToKind
+from vclab.model.access import Grant, Group, GroupKind, Member, ResourceKind, Role, ToKind
 from vclab.model.catalog import User
 from vclab.model.errors import NotFound, Refused, VclabError
 from vclab.model.states import Ending
@@ -146,6 +147,37 @@ async def test_one_hears_of_ones_own_and_an_operator_of_everybodys(lab: Lab, url
         assert ("user", "erin") not in heard
         everything = await until(olga, ("image", "big"))
         assert {("reservation", bobs), ("reservation", mine), ("user", "erin")} <= set(everything)
+
+
+@pytest.mark.parametrize("sort", [GroupKind.PEOPLE, GroupKind.IMAGES, GroupKind.COMPUTERS])
+async def test_one_hears_of_the_reservations_that_one_may_see(lab: Lab, url: str, sort: GroupKind) -> None:
+    """By a role over their user, their image or their computer's endpoint; and of no image that is not shown."""
+    first, second = lab.reserved("alice"), lab.reserved("carol")
+    member = {
+        GroupKind.PEOPLE: Member(ResourceKind.USER, "alice"),
+        GroupKind.IMAGES: Member(ResourceKind.IMAGE, "debian-12"),
+        GroupKind.COMPUTERS: Member(ResourceKind.ENDPOINT, first.endpoint),
+    }[sort]
+
+    def grant(session: Session) -> None:
+        for name, kind, has in (("mine", sort, member), ("other", GroupKind.IMAGES, Member(ResourceKind.IMAGE, "big"))):
+            access.put_group(session, Group(name, kind), "root", NOW)
+            access.join(session, name, [has])
+        access.grant(session, Grant(Role.HELP_DESK, ToKind.PERSON, "bob", "mine"), "root", NOW)
+
+    lab.store.run(grant)
+    seen = {first.id, second.id} if sort is GroupKind.COMPUTERS else {first.id}
+    async with listening(url, "bob") as bob:
+        assert (await anext(bob)).name == "start"
+        for view, now in ((first, "debian-12"), (second, "big")):
+            row = models.Reservation
+            changed = sa.update(row).where(row.id == view.id).values(image=now, reason="x")
+            lab.store.run(lambda s, changed=changed: s.execute(changed) and None)  # type: ignore[misc]
+        entitle_big(lab)
+        lab.store.run(lambda session: catalog.put_user(session, User("bob", 2002, zone="Asia/Tokyo")))
+        heard = await until(bob, ("user", "bob"))
+    assert {thing for kind, thing in heard if kind == "reservation"} == seen
+    assert ("image", "big") not in heard
 
 
 async def until(told: AsyncIterator[Told], last: tuple[str, str]) -> list[tuple[str, str]]:

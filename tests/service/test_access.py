@@ -39,10 +39,12 @@ from vclab.model.catalog import Endpoint, User
 from vclab.model.errors import Forbidden, Invalid, NotFound, Refused
 from vclab.model.ids import new_id
 from vclab.model.intents import Intent
+from vclab.model.people import Claims
 from vclab.model.power import PowerAddress
 from vclab.service.actor import Actor, Authentication
 from vclab.service.use_case import perform
-from vclab.store import audit, catalog, intents, power
+from vclab.settings_sign_in import ProviderSettings
+from vclab.store import audit, catalog, intents, people, power
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGnzvMz2FcTmzdDyG9c0mTi4bqYHm8bPvcS9zh6Q0ZfG bob"
 PEOPLE, IMAGES = GroupKind.PEOPLE, GroupKind.IMAGES
@@ -482,6 +484,49 @@ async def test_others_see_their_own_grants_and_groups_only(lab: Lab) -> None:
         await lab.make_client("alice").call(groups.show, Named(name="class-5b"))
     shown = await lab.make_client("bob").call(groups.show, Named(name="class-5b"))
     assert [each.name for each in shown.has] == ["alice", "carol"]
+
+
+async def test_a_group_follows_that_of_an_identity_provider(lab: Lab) -> None:
+    """From when it is added: by what the provider says of each person, and by nobody's hand."""
+    uni = ProviderSettings(issuer="https://idp.uni.edu", client_id="vclab")
+    sign_in = lab.backend.settings.sign_in.model_copy(update={"providers": {"uni": uni}})
+    lab.backend.settings = lab.backend.settings.model_copy(update={"sign_in": sign_in})
+    olga, now = lab.make_client("olga"), datetime.now(UTC)
+
+    def said(login: str, *named: str) -> Claims:
+        return Claims("uni", f"s-{login}", login, groups=named)
+
+    def comes(login: str, *named: str) -> None:
+        lab.store.run(lambda s: people.signed_in(s, said(login, *named), now, now, adopt=True, make=False))
+
+    async def has() -> list[str]:
+        return [each.name for each in (await olga.call(groups.show, Named(name="uni/staff"))).has]
+
+    comes("alice", "staff", "students")
+    comes("bob", "students")
+    added = groups.Add(name="uni/staff", kind=PEOPLE)
+    assert [each.name for each in (await olga.call(groups.add, added)).has] == ["alice"]
+    await olga.call(grants.add, grants.Add(role=Role.HELP_DESK, group="uni/staff", everything=True))
+    carols = lab.reserved("carol").id
+    for login, may in (("alice", True), ("bob", False)):
+        assert (await explained(lab, login, "end", carols)).allowed == may
+    comes("bob", "staff")
+    assert await has() == ["alice", "bob"] and (await explained(lab, "bob", "end", carols)).allowed
+    lab.store.run(lambda s: people.confirmed(s, said("bob", "students"), now, now))
+    assert await has() == ["alice"] and not (await explained(lab, "bob", "end", carols)).allowed
+    lab.store.run(lambda s: people.gone(s, "uni", "s-alice", now))
+    assert await has() == []
+    comes("carol", "staff")
+    with pytest.raises(Refused, match="follows a group of uni"):
+        await olga.call(groups.join, Members(name="uni/staff", people=("bob",)))
+    with pytest.raises(Refused, match="follows a group of uni"):
+        await olga.call(groups.leave, Leave(name="uni/staff", people=("carol",)))
+    for name, kind in (("idp/staff", PEOPLE), ("uni/images", IMAGES), ("uni/", PEOPLE)):
+        with pytest.raises(Invalid):
+            await olga.call(groups.add, groups.Add(name=name, kind=kind))
+    (grant,) = await olga.call(grants.listing, grants.Which(group="uni/staff"))
+    await olga.call(grants.remove, Numbered(id=grant.id))
+    await olga.call(groups.remove, Named(name="uni/staff"))
 
 
 async def test_titles_are_in_any_script_and_names_are_not(lab: Lab) -> None:

@@ -88,7 +88,7 @@ def document(app: FastAPI) -> Schema:
     made["security"] = [{"token": []}]
     paths = made.setdefault("paths", {})
     for operation in (each for path in paths.values() for each in path.values()):
-        _complete(operation, schemas)
+        _describe_stream(operation) if operation["operationId"] == "events.listen" else _complete(operation, schemas)
     for use_case in contract.USE_CASES.values():
         route = use_case.route
         operation = _operation(use_case, references, schemas)
@@ -112,6 +112,29 @@ def _complete(operation: Schema, schemas: Schema) -> None:
         problem = {"$ref": PROBLEM}
         own[status]["content"][MEDIA_TYPE] = {"schema": problem, "example": examples.of("", problem, schemas)}
     operation["responses"] = problems | own
+
+
+_STREAM = """\
+Server-sent events: `start` and `reset` (read the lists now), `change` (`{"kind", "thing", "owner"}`: read that again),
+`look` (how far a reservation is that is watched) and `end` (`{"code", "detail", "hint"}`: the last one, and why)."""
+_CHANGES = 'id: 4711\nevent: change\ndata: {"kind":"reservation","thing":"434abxamsyx","owner":"alice"}\n\n'
+_LISTENED: Mapping[str, str] = {
+    "kind": "Only things of this kind; may be given several times.",
+    "thing": "Only this thing; may be given several times.",
+    "reservation": "Also how far this one is; may be given several times.",
+    "after": "The id of the last event that is known: it goes on there.",
+    "last-event-id": "The same, as browsers send it.",
+}
+
+
+def _describe_stream(operation: Schema) -> None:
+    """The stream of what changes: it takes a token, and what it answers with has no end."""
+    operation["summary"], operation["description"] = "What changes, as it changes", _STREAM
+    for parameter in operation["parameters"]:
+        parameter["description"] = _LISTENED[parameter["name"]]
+    content = {"text/event-stream": {"schema": {"type": "string"}, "example": _CHANGES}}
+    answer = {"description": "Events, for as long as somebody listens.", "content": content}
+    operation["responses"] = {"200": answer} | _references((*OF_BODIES, *OF_ACTS))
 
 
 def _references(never: Collection[str]) -> Schema:
@@ -208,17 +231,18 @@ def _plain(words: str) -> str:
 def _operation(use_case: UseCase[Any, Any], references: Mapping[tuple[str, Mode], Schema], schemas: Schema) -> Schema:
     summary, _, more = _plain(use_case.summary).partition(". ")
     question = _resolved(references[use_case.name, "validation"], schemas)
+    asked = examples.question(use_case, question, schemas)
     made: Schema = {
         "tags": [use_case.route.path.split("/")[1]],
         "summary": summary.rstrip("."),
         **({"description": more} if more else {}),
         "operationId": use_case.name,
-        "parameters": [*_parameters(use_case, question, schemas), *_headers(use_case)],
+        "parameters": [*_parameters(use_case, question, asked), *_headers(use_case)],
         "responses": _responses(use_case, references, schemas),
     }
     if use_case.content is Content.SENT:
         return made | {"requestBody": {"required": True, "content": _FILE}}
-    return made if in_query(use_case) else made | _body(use_case, question, schemas)
+    return made if in_query(use_case) else made | _body(use_case, question, asked)
 
 
 def _resolved(schema: Schema, schemas: Schema) -> Schema:
@@ -226,24 +250,24 @@ def _resolved(schema: Schema, schemas: Schema) -> Schema:
     return schemas[name] if name else schema
 
 
-def _parameters(use_case: UseCase[Any, Any], question: Schema, schemas: Schema) -> list[Schema]:
+def _parameters(use_case: UseCase[Any, Any], question: Schema, asked: Schema) -> list[Schema]:
     properties, required = question.get("properties", {}), question.get("required", [])
     inside = use_case.route.fields
-    made = [_parameter(name, "path", properties[name], True, schemas) for name in inside]
+    made = [_parameter(name, "path", properties[name], True, asked) for name in inside]
     if use_case.pages:
         properties = properties | {"limit": _LIMIT}
     if in_query(use_case):
         rest = [name for name in properties if name not in inside]
-        made += [_parameter(name, "query", properties[name], name in required, schemas) for name in rest]
+        made += [_parameter(name, "query", properties[name], name in required, asked) for name in rest]
     return made
 
 
-def _parameter(name: str, where: str, schema: Schema, required: bool, schemas: Schema) -> Schema:
+def _parameter(name: str, where: str, schema: Schema, required: bool, asked: Schema) -> Schema:
     bare = {key: value for key, value in schema.items() if key not in ("description", "title")}
     if where == "path":
         bare = {**bare, "minLength": 1} if bare.get("type") == "string" else bare
     words = {"description": schema["description"]} if "description" in schema else {}
-    example = {"example": examples.of(name, schema, schemas)} if required else {}
+    example = {"example": asked[name]} if name in asked else {}
     return {"name": name, "in": where, "required": required, "schema": bare, **words, **example}
 
 
@@ -265,7 +289,7 @@ def _header(name: str, words: str, schema: Schema | None = None) -> Schema:
     return {"name": name, "in": "header", "required": False, "schema": text, "description": words}
 
 
-def _body(use_case: UseCase[Any, Any], question: Schema, schemas: Schema) -> Schema:
+def _body(use_case: UseCase[Any, Any], question: Schema, asked: Schema) -> Schema:
     """The fields that are not in the path, as they are in the question."""
     elsewhere = use_case.route.fields
     properties = {name: value for name, value in question.get("properties", {}).items() if name not in elsewhere}
@@ -276,7 +300,8 @@ def _body(use_case: UseCase[Any, Any], question: Schema, schemas: Schema) -> Sch
         schema["required"] = required
     if "description" in question:
         schema["description"] = _plain(question["description"])
-    content = {JSON: {"schema": schema, "example": examples.of("", schema, schemas)}}
+    example = {name: value for name, value in asked.items() if name in properties and name not in optional}
+    content = {JSON: {"schema": schema, "example": example}}
     return {"requestBody": {"required": bool(required), "content": content}}
 
 

@@ -48,7 +48,8 @@ MOST_WATCHED = 20
 MOST_STREAMS = 20
 """Of one person at one server."""
 PEOPLES = frozenset({"reservation", "user", "token", "group", "grant"})
-"""Kinds of things that are somebody's, or that tell of people. Everybody may see that any other thing has changed."""
+"""Kinds of things that are somebody's, or that tell of people. Everybody may see that any other thing has changed,
+but for images that are hidden from them."""
 
 
 @dataclass(frozen=True)
@@ -70,14 +71,16 @@ async def hearing_of(backend: Backend, actor: Actor) -> Hearing:
 
 def may_hear(hears: Hearing, change: Change) -> bool:
     """One's own; other people's as far as roles reach."""
-    return change.kind not in PEOPLES or hears.of(change.owner, change.kind == "reservation")
+    if change.kind == "image":
+        return change.thing not in hears.hidden
+    return change.kind not in PEOPLES or hears.of(change)
 
 
 def events(backend: Backend, authenticate: Authenticate) -> APIRouter:
     """The router of the stream. All streams of it share one watcher."""
     router, streams = APIRouter(), Streams(backend, authenticate)
 
-    @router.get("/events", include_in_schema=False)
+    @router.get("/events", operation_id="events.listen", tags=["events"])
     async def listen(
         request: Request,
         kind: Annotated[list[str], Query()] = [],  # noqa: B006

@@ -88,7 +88,8 @@ add = act(
     Add,
     DetailedGroup,
     put("/groups/{name}"),
-    "Add a group. The same again changes nothing.",
+    "Add a group. The same again changes nothing. A group of people that is called PROVIDER/GROUP follows that group of"
+    " an identity provider: it has those who are in it there.",
 )
 
 

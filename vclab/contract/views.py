@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, PlainSerializer
+from pydantic import BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
 
 from vclab.contract.heard import Address, HostKey, Id, Login, Prefix
 from vclab.model.states import OPEN_STATES, Ending, ReservationState
@@ -17,7 +17,11 @@ def iso(moment: datetime) -> str:
     return moment.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
 
 
-Time = Annotated[datetime, PlainSerializer(iso, when_used="json")]
+Time = Annotated[
+    datetime,
+    PlainSerializer(iso, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
 """A moment. For programs in UTC with whole seconds."""
 
 

@@ -119,6 +119,13 @@ class Group:
     title: str = ""
 
 
+def followed(group: str) -> tuple[str, str]:
+    """The identity provider, and its group, that a group of people follows: in ``uni/staff`` are those of whom ``uni``
+    says that they are in ``staff``. Empty: it follows none."""
+    provider, slash, theirs = group.partition("/")
+    return (provider, theirs) if slash else ("", "")
+
+
 @dataclass(frozen=True, order=True)
 class Member:
     """What is in a group."""

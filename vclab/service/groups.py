@@ -11,12 +11,12 @@ from vclab.contract.retiring import Named
 from vclab.contract.use_case import Paged
 from vclab.model import access as model
 from vclab.model.access import Permission, ResourceKind, ToKind
-from vclab.model.errors import Forbidden, Invalid, NotFound
+from vclab.model.errors import Forbidden, Invalid, NotFound, Refused
 from vclab.model.typed import known
 from vclab.service import checks
 from vclab.service.rights import confirm_gives
 from vclab.service.use_case import Call, does
-from vclab.store import access, catalog
+from vclab.store import access, catalog, people
 from vclab.store.access import GroupFacts
 
 OVERSEE = (Permission.GRANT, Permission.AUDIT)
@@ -44,7 +44,7 @@ async def show(call: Call, question: Named) -> DetailedGroup:
 
 @does(contract.add)
 async def add(call: Call, question: Add) -> DetailedGroup:
-    name = checks.name(question.name, "a group")
+    name, (provider, theirs) = _new_name(call, question), model.followed(question.name)
     title = checks.line(question.title, "the title") if question.title else ""
     made = model.Group(name, question.kind, title)
 
@@ -53,9 +53,27 @@ async def add(call: Call, question: Add) -> DetailedGroup:
             access.put_group(session, model.Group(name, made.kind, there[0].group.title), "", datetime.now(UTC))
         else:
             access.put_group(session, made, call.actor.login, datetime.now(UTC))
+        if provider:
+            access.join(session, name, people.followers(session, provider, theirs))
         return _shown(session, name)
 
     return await call.backend.write(change)
+
+
+def _new_name(call: Call, question: Add) -> str:
+    """That of a group of people may be ``PROVIDER/GROUP``. Raises ``Invalid``."""
+    provider, theirs = model.followed(question.name)
+    if not provider or question.kind is not model.GroupKind.PEOPLE:
+        return checks.name(question.name, "a group")
+    known = list(call.backend.settings.sign_in.providers)
+    checks.one_of(provider, "identity provider", known or ["none"])
+    return f"{provider}/{checks.line(theirs, 'the name of the group at its provider')}"
+
+
+def _refuse_followed(name: str) -> None:
+    """Raises ``Refused``."""
+    if provider := model.followed(name)[0]:
+        raise Refused(f"{name} follows a group of {provider}", f"who is in it is said at {provider}")
 
 
 @does(contract.edit)
@@ -73,6 +91,7 @@ async def edit(call: Call, question: Edit) -> DetailedGroup:
 @does(contract.join)
 async def join(call: Call, question: Members) -> DetailedGroup:
     joining = _members(question)
+    _refuse_followed(question.name)
 
     def change(session: Session) -> DetailedGroup:
         _known(session, question.name)
@@ -93,6 +112,7 @@ async def leave(call: Call, question: Leave) -> DetailedGroup:
     if question.all and any((question.people, question.images, question.computers, question.endpoints)):
         raise Invalid("either all leave, or those who are named")
     leaving = () if question.all else _members(question)
+    _refuse_followed(question.name)
 
     def change(session: Session) -> DetailedGroup:
         _known(session, question.name)
@@ -106,6 +126,8 @@ async def leave(call: Call, question: Leave) -> DetailedGroup:
 async def remove(call: Call, question: Named) -> None:
     def change(session: Session) -> None:
         _known(session, question.name)
+        if model.followed(question.name)[0]:
+            access.leave(session, question.name, access.members(session, question.name))
         access.remove_group(session, question.name)
 
     await call.backend.write(change)

@@ -1,15 +1,17 @@
 """What an actor may do at this moment, as the store says. Grants are read at each call: who lost one has it no more."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from vclab.model.access import Grant, Permission, Person, ResourceKind, Rights, Role
+from vclab.model.access import MEMBERS, Grant, Permission, Person, ResourceKind, Rights, Role
 from vclab.model.catalog import Computer, ComputerKind
 from vclab.model.errors import Forbidden
 from vclab.service.actor import Actor, standing
 from vclab.settings import Settings
 from vclab.store import access
+from vclab.store.feed import Change
 
 
 def rights_of(session: Session, actor: Actor) -> Rights:
@@ -77,25 +79,35 @@ def hidden_images(session: Session, actor: Actor) -> frozenset[str]:
 
 @dataclass(frozen=True)
 class Hearing:
-    """Of whom an actor may hear that something has changed that is theirs."""
+    """Of which things that are somebody's an actor may hear that they have changed: of what they may see."""
 
     login: str
     reservations: bool  #: of everybody's reservations
     entries: bool  #: of everybody's entries and tokens
-    people: frozenset[str]  #: of all that these have reserved
+    within: Mapping[ResourceKind, frozenset[str]]  #: of the reservations of these people, images, computers, endpoints
+    hidden: frozenset[str]  #: not of these images
 
-    def of(self, owner: str, reservation: bool) -> bool:
-        """Whether of this person's. What a role over images or computers lets them see, they only hear of by asking."""
-        mine = owner == self.login
-        return mine or (self.reservations or owner in self.people if reservation else self.entries)
+    def of(self, change: Change) -> bool:
+        """Whether of this one. A reservation is seen by its user, its image, its computer and that one's endpoint."""
+        if change.owner == self.login:
+            return True
+        if change.kind != "reservation":
+            return self.entries
+        put_in = {
+            ResourceKind.USER: change.owner,
+            ResourceKind.IMAGE: change.image,
+            ResourceKind.COMPUTER: change.computer,
+            ResourceKind.ENDPOINT: change.endpoint,
+        }
+        return self.reservations or any(name in self.within[kind] for kind, name in put_in.items())
 
 
 def hearing(session: Session, actor: Actor) -> Hearing:
     """The actor's, at this moment."""
     rights = rights_of(session, actor)
     sees, keeps = rights.reach(Permission.SEE), rights.reach(Permission.KEEP)
-    people = access.named_in(session, ResourceKind.USER, sees.groups)
-    return Hearing(actor.login, sees.everything, keeps.everything, people)
+    within = {kind: access.named_in(session, kind, sees.groups) for kind in MEMBERS}
+    return Hearing(actor.login, sees.everything, keeps.everything, within, hidden_images(session, actor))
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from vclab.store.column_types import utc
 from vclab.store.engine import Store
 from vclab.store.feed_tables import Change as Row
 from vclab.store.feed_tables import FeedState
+from vclab.store.models import Reservation
 
 BATCH = 1000
 """Changes that are numbered, or read, at one time."""
@@ -42,8 +43,10 @@ _GIVE = (
     .where(_feed.c.id == _NEXT.c.id)
     .values(number=sa.bindparam("last", type_=sa.BigInteger) + _NEXT.c.position)
 )
+_of = Reservation.metadata.tables[Reservation.__tablename__]
 _AFTER = (
-    sa.select(_feed.c.number, _feed.c.kind, _feed.c.thing, _feed.c.owner)
+    sa.select(_feed.c.number, _feed.c.kind, _feed.c.thing, _feed.c.owner, _of.c.image, _of.c.computer, _of.c.endpoint)
+    .outerjoin(_of, sa.and_(_feed.c.kind == "reservation", _of.c.id == _feed.c.thing))
     .where(_feed.c.number > sa.bindparam("cursor"))
     .order_by(_feed.c.number)
     .limit(BATCH)
@@ -58,6 +61,9 @@ class Change:
     kind: str
     thing: str
     owner: str  #: whose it is; empty: nobody's
+    image: str | None = None  #: of a reservation, as it is now; it may be gone
+    computer: str | None = None
+    endpoint: str | None = None
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,11 @@ from sqlalchemy.orm import Session
 
 from vclab.model import catalog as model
 from vclab.model import logins
+from vclab.model.access import Member, ResourceKind, followed
 from vclab.model.errors import NotFound, Refused
 from vclab.model.people import Account, Claims
 from vclab.model.tokens import digest
-from vclab.store import catalog, models
+from vclab.store import access, catalog, models
 from vclab.store.column_types import utc
 from vclab.store.inserts import dialect_of
 
@@ -66,6 +67,7 @@ def signed_in(
     )
     _move(session, login, claims.affiliation)
     session.flush()
+    _follow(session, login)
     return login
 
 
@@ -186,6 +188,25 @@ def provider_groups(session: Session, login: str) -> frozenset[str]:
     )
 
 
+def followers(session: Session, provider: str, group: str) -> list[Member]:
+    """The people whom a provider says to be in this group of its own."""
+    accounts, users = models.ProviderAccount, models.User
+    query = sa.select(accounts.user, accounts.groups).join(users, users.login == accounts.user)
+    query = query.where(accounts.provider == provider, accounts.gone_at.is_(None), users.removed_at.is_(None))
+    return [Member(ResourceKind.USER, login) for login, groups in session.execute(query) if group in groups]
+
+
+def _follow(session: Session, login: str) -> None:
+    """Be in those groups that follow one in which a provider says that the person is, and in no other such group."""
+    if login not in catalog.users_called(session, [login]):
+        return
+    mine, theirs = Member(ResourceKind.USER, login), provider_groups(session, login)
+    following = {each.group.name for each in access.groups(session, theirs)}
+    present = {name for name in access.groups_with(session, ResourceKind.USER, login) if followed(name)[0]}
+    for name in sorted(following ^ present):
+        (access.join if name in following else access.leave)(session, name, [mine])
+
+
 def keep_refresh(session: Session, provider: str, subject: str, reference: str) -> None:
     """Under which secret the provider is asked again; empty: it can't be."""
     _change(session, provider, subject, refresh_ref=reference)
@@ -215,11 +236,16 @@ def confirmed(session: Session, claims: Claims, now: datetime, check_at: datetim
     row = _account(session, claims.provider, claims.subject)
     if row is not None and claims.called:
         _move(session, row.user, claims.affiliation)
+    if row is not None:
+        _follow(session, row.user)
 
 
 def gone(session: Session, provider: str, subject: str, now: datetime) -> None:
     """The provider has said that they are not there any more."""
     _change(session, provider, subject, gone_at=utc(now), refresh_ref="")
+    row = _account(session, provider, subject)
+    if row is not None:
+        _follow(session, row.user)
 
 
 def put_password(session: Session, login: str, hash: str, now: datetime) -> None:

@@ -235,6 +235,8 @@ def add_netboot(machine: Root) -> None:
     machine.shell(re.sub(r"^apt-get.*\n", "", re.sub(r"^.* build\n", built, script, flags=re.M)))
     eventually(lambda: "DHCP" in machine.shell("runuser -u vclab -- cat /var/log/vclab-netboot/log", check=False), 30)
     assert machine.shell("systemctl is-active vclab-netboot") == "active\n"
+    machine.shell("runuser -u vclab -- sh -c 'umask 022; echo 1 > /var/lib/vclab-netboot/stale'")
+    eventually(lambda: machine.shell("cat /var/log/vclab-netboot/log").count("started, version") == 2, 20)
     machine.shell(shut_in_as_the_worker(PROGRAMS))
     asked = machine.shell(f"runuser -u vclab -- .venv/bin/python - <<'END'\n{WHO_HAS}\nEND")
     assert asked.strip() == machine.shell("ip netns exec node cat /sys/class/net/far/address").strip()

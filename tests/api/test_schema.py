@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -85,13 +86,21 @@ def api(node: Node) -> Iterator[Api]:
     made.kill()
 
 
+def described(node: Node, api: Api) -> Path:
+    """The description without the hosts of its examples: nothing beyond this machine is asked."""
+    file = node.folder / "openapi.json"
+    file.write_text(re.sub(r"(vcenter|bmc01)\.example\.org", "", httpx.get(f"{api.url}/openapi.json").text))
+    return file
+
+
 def asked(node: Node, api: Api, who: str, examples: int, phases: str) -> str:
     """What Schemathesis reports; empty when all is well."""
     token = running.token(node.store, who) if who else ""
     header = ["--header", f"Authorization: Bearer {token}"] if token else []
     program = Path(sys.executable).with_name("schemathesis")
     words = [
-        *(str(program), "run", f"{api.url}/openapi.json", *header, "--exclude-path-regex", LEFT_OUT),
+        *(str(program), "run", str(described(node, api)), "--url", api.url.removesuffix("/api/v1")),
+        *(*header, "--exclude-path-regex", LEFT_OUT),
         *("--checks", ",".join(CHECKS), "--max-examples", str(examples), "--phases", phases),
         *("--suppress-health-check", "all", "--request-timeout", "120", "--no-color", "--seed", "1"),
     ]

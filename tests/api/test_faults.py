@@ -213,6 +213,7 @@ def _newest(told: list[tuple[int, str]]) -> dict[str, int]:
     return {thing: number for number, thing in told}
 
 
+@pytest.mark.long
 async def test_the_worker_is_away(node: Node, start: Start, people: People) -> None:
     """Reads go on, an act is told why not, and when it is sent again with its key it is done once."""
     api, token, key = start(), next(people), uuid.uuid4().hex

@@ -268,6 +268,7 @@ def test_a_power_cut_ends_all_and_what_was_on_boots_again(bench: Bench, system: 
         again.close()
 
 
+@pytest.mark.long
 def test_disks_can_be_absent_read_only_or_failing(bench: Bench, system: Path) -> None:
     install(bench, system)
     faults = ((Fault.NO_DISK, 0), (Fault.READ_ONLY_DISK, 0), (Fault.FAILING_DISK, 1 << 20))

@@ -75,6 +75,7 @@ def test_it_is_brought_once_for_all_who_wait(stack: Stack, image: str, killed: s
     eventually(lambda: history(stack, image)[0][2] == [], LONG)
 
 
+@pytest.mark.long
 def test_nobody_waits_any_more(stack: Stack, image: str) -> None:
     """What was begun is stopped, and nothing is left of it."""
     stack.vcsim.slow_task("ImportVApp", 15)

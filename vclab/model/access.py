@@ -271,9 +271,9 @@ ALL = Reach("", everything=True)
 """Everybody's."""
 
 
-def reach(person: Person, grants: Iterable[Grant], permission: Permission) -> Reach:
-    """How far a permission of the person reaches, by their grants."""
-    over = frozenset(grant.on for grant in grants if permission in ROLES[grant.role])
+def reach(person: Person, grants: Iterable[Grant], *any_of: Permission) -> Reach:
+    """How far the person has one of these permissions, by their grants."""
+    over = frozenset(grant.on for grant in grants if ROLES[grant.role].intersection(any_of))
     return Reach(person.login, "" in over, over - {""})
 
 
@@ -288,9 +288,9 @@ class Rights:
         """Whether they may."""
         return decide(self.person, self.grants, permission, resource)
 
-    def reach(self, permission: Permission) -> Reach:
-        """How far the permission reaches."""
-        return reach(self.person, self.grants, permission)
+    def reach(self, *any_of: Permission) -> Reach:
+        """How far one of these permissions reaches."""
+        return reach(self.person, self.grants, *any_of)
 
     def covers(self, grant: Grant) -> bool:
         """Whether they may all that it gives, over the same."""

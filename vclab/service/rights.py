@@ -57,11 +57,8 @@ class Sight:
 
 def sight(session: Session, actor: Actor) -> Sight:
     """The actor's, at this moment."""
-    rights = rights_of(session, actor)
-    reaches = [rights.reach(each) for each in (Permission.SEE, Permission.KEEP)]
-    groups = frozenset[str]().union(*(each.groups for each in reaches))
-    people = access.named_in(session, ResourceKind.USER, groups)
-    return Sight(actor.login, any(each.everything for each in reaches), people)
+    reach = rights_of(session, actor).reach(Permission.SEE, Permission.KEEP)
+    return Sight(actor.login, reach.everything, access.named_in(session, ResourceKind.USER, reach.groups))
 
 
 _OFFERED_TO = (Permission.RESERVE, Permission.CAPTURE, Permission.PUBLISH, Permission.KEEP)
@@ -70,11 +67,10 @@ _OFFERED_TO = (Permission.RESERVE, Permission.CAPTURE, Permission.PUBLISH, Permi
 def hidden_images(session: Session, actor: Actor) -> frozenset[str]:
     """The images that an actor is not shown: those in groups with none of which they may do something."""
     groups = access.groups_of_all(session, ResourceKind.IMAGE)
-    reaches = [rights_of(session, actor).reach(each) for each in _OFFERED_TO] if groups else []
-    if any(each.everything for each in reaches):
+    if not groups:
         return frozenset()
-    theirs = frozenset[str]().union(*(each.groups for each in reaches))
-    return frozenset(name for name, of in groups.items() if not of & theirs)
+    reach = rights_of(session, actor).reach(*_OFFERED_TO)
+    return frozenset(name for name, of in groups.items() if not (reach.everything or of & reach.groups))
 
 
 @dataclass(frozen=True)
@@ -130,9 +126,7 @@ class Care:
 
 def care(session: Session, actor: Actor) -> Care:
     """The actor's, at this moment."""
-    rights = rights_of(session, actor)
-    reaches = [rights.reach(each) for each in (Permission.KEEP, Permission.MAINTAIN)]
-    groups = frozenset[str]().union(*(each.groups for each in reaches))
+    reach = rights_of(session, actor).reach(Permission.KEEP, Permission.MAINTAIN)
     kinds = ResourceKind.ENDPOINT, ResourceKind.COMPUTER
-    endpoints, computers = (access.named_in(session, kind, groups) for kind in kinds)
-    return Care(any(each.everything for each in reaches), endpoints, computers)
+    endpoints, computers = (access.named_in(session, kind, reach.groups) for kind in kinds)
+    return Care(reach.everything, endpoints, computers)

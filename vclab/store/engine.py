@@ -99,9 +99,7 @@ class Store:
             yield
             return
         if not self._writing.acquire(timeout=SQLITE_BUSY_SECONDS):
-            raise Unreachable(
-                f"the database {self.shown_url} can't be used now: another writer takes too long", part=DATABASE
-            )
+            raise self._away("can't be used now: another writer takes too long")
         try:
             yield
         finally:
@@ -201,9 +199,7 @@ class Store:
     def _before_sqlite_connects(self, *_: object) -> None:
         """SQLite would silently make an empty file."""
         if not self._may_create and not Path(self._url.database or "").is_file():
-            raise Unreachable(
-                f"the database {self.shown_url} does not exist", "`vclab store migrate` makes it", part=DATABASE
-            )
+            raise self._away("does not exist", "`vclab store migrate` makes it")
 
     def _make_file(self) -> None:
         """WAL is a property of the file. It is set once, before the first write, as no transaction can set it."""
@@ -230,7 +226,7 @@ class Store:
         try:
             yield
         except PoolTimeout:
-            raise Unreachable(f"the database {self.shown_url} has no connection free", part=DATABASE) from None
+            raise self._away("has no connection free") from None
         except DBAPIError as error:
             plain = self._plain(error)
             if plain is None:
@@ -243,12 +239,15 @@ class Store:
         if state in _NO_TABLES or text.startswith(("no such table", "no such column")):
             if "alembic_version" in text:
                 return self._other_version("")
-            return Unreachable(f"the database {self.shown_url} is at another schema version: {text}", part=DATABASE)
+            return self._away(f"is at another schema version: {text}")
         if isinstance(error, (IntegrityError, DataError)) or (
             isinstance(error, sa.exc.ProgrammingError) and state not in _NOT_ALLOWED
         ):
             return None
-        return Unreachable(f"the database {self.shown_url} can't be used now: {text}", part=DATABASE)
+        return self._away(f"can't be used now: {text}")
+
+    def _away(self, why: str, hint: str = "") -> Unreachable:
+        return Unreachable(f"the database {self.shown_url} {why}", hint, part=DATABASE)
 
 
 def _sqlstate(error: DBAPIError) -> str:

@@ -69,7 +69,7 @@ from vclab.settings import TemporalSettings
 from vclab.temporal.connection import Connection, connection
 from vclab.temporal.converter import CONVERTER
 from vclab.temporal.live_status import Observation, observe
-from vclab.temporal.refusals import no_namespace, refusal, short
+from vclab.temporal.refusals import failed, no_namespace, refusal, short
 
 _CLOSED = "AcceptedUpdateCompletedWorkflow"  # the server's name for an update that its run did not finish
 ANSWER_SECONDS = 60.0
@@ -460,7 +460,7 @@ class Reservations:
                 raise NotFound("the reservation has ended, or there is none of that id") from None
             if error.status in (RPCStatusCode.RESOURCE_EXHAUSTED, RPCStatusCode.FAILED_PRECONDITION):
                 raise _Again(f"the Temporal server asks for patience: {short(error)}") from None
-            raise Unreachable(f"the Temporal server failed: {short(error)}", part=TEMPORAL) from None
+            raise failed(short(error)) from None
 
     async def _watched(self, call: Awaitable[T]) -> T:
         """What the call returns. A server that is gone is noticed early: the SDK would ask it again until the end."""
@@ -562,7 +562,7 @@ async def _pollers(client: Client, queue: str, kind: str) -> int:
     try:
         answer = await client.workflow_service.describe_task_queue(request, timeout=timedelta(seconds=5))
     except RPCError as error:
-        raise Unreachable(f"the Temporal server failed: {short(error)}", part=TEMPORAL) from None
+        raise failed(short(error)) from None
     return len(answer.pollers)
 
 
@@ -595,4 +595,4 @@ async def failing_workflows(client: Client) -> Failing:
     except RPCError as error:
         if error.status is RPCStatusCode.INVALID_ARGUMENT:
             return Failing(known=False)
-        raise Unreachable(f"the Temporal server failed: {short(error)}", part=TEMPORAL) from None
+        raise failed(short(error)) from None

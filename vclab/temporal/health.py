@@ -18,7 +18,8 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError, RPCStatusCode
 
-from vclab.model.errors import TEMPORAL, NotFound, Unreachable
+from vclab.model.errors import NotFound
+from vclab.temporal.refusals import failed
 from vclab.temporal.schedules import RECONCILE
 from vclab.temporal.search_attributes import KEYS
 
@@ -108,4 +109,4 @@ async def _asked(call: Awaitable[T]) -> T:
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
             raise NotFound(error.message) from None
-        raise Unreachable(f"the Temporal server failed: {error.message}", part=TEMPORAL) from None
+        raise failed(error.message) from None

@@ -10,9 +10,10 @@ from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from vclab.model.errors import TEMPORAL, NotFound, Unreachable
+from vclab.model.errors import NotFound, Unreachable
 from vclab.model.messages import copy_workflow, workflow_id
 from vclab.model.revisions import Wanted
+from vclab.temporal.refusals import failed
 
 _PERCENT = re.compile(r"\b(\d{1,3}) %")
 
@@ -69,7 +70,7 @@ async def pending_in(client: Client, workflow: str) -> list[PendingActivity]:
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
             raise NotFound("the workflow is not there any more") from None
-        raise Unreachable(f"the Temporal server failed: {error.message}", part=TEMPORAL) from None
+        raise failed(error.message) from None
 
 
 async def _progress(client: Client, pending: PendingActivityInfo) -> str:

@@ -106,6 +106,11 @@ def _closed(tried: Connection) -> Unreachable:
     return _away(f"{where}: it may want TLS", "set temporal.tls = true and temporal.tls_ca, or correct the port")
 
 
+def failed(why: str) -> Unreachable:
+    """It was asked for something, and could not."""
+    return _away(f"the Temporal server failed: {why}", "")
+
+
 def _away(message: str, hint: str) -> Unreachable:
     return Unreachable(message, hint, part=TEMPORAL)
 

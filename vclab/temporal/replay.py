@@ -18,9 +18,9 @@ from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Replayer
 
-from vclab.model.errors import Unreachable
 from vclab.temporal.client import quiet
 from vclab.temporal.converter import CONVERTER
+from vclab.temporal.refusals import failed
 from vclab.temporal.sandbox import sandbox
 
 AHEAD = 4
@@ -51,7 +51,7 @@ async def count(client: Client) -> int:
     try:
         return (await client.count_workflows(_RUNNING, rpc_timeout=_TIMEOUT)).count
     except RPCError as error:
-        raise _unreachable(error) from None
+        raise failed(error.message) from None
 
 
 async def running(client: Client, queue: str, workflows: Sequence[type]) -> AsyncGenerator[Replayed, None]:
@@ -70,7 +70,7 @@ async def running(client: Client, queue: str, workflows: Sequence[type]) -> Asyn
                 why_not = f"it is on the queue {found.task_queue}, and temporal.workflow_queue is {queue}"
                 yield Replayed(found.id, found.run_id, found.workflow_type, why_not)
     except RPCError as error:
-        raise _unreachable(error) from None
+        raise failed(error.message) from None
 
 
 async def replayed(
@@ -155,7 +155,3 @@ def _one_line(error: Exception) -> str:
         messages = [f"{kind}: {message}" for kind, message in zip(kinds, messages, strict=True)]
     text = _ESCAPED.sub(lambda found: " " if found[1] in "nrt" else found[1], ": ".join(messages))
     return " ".join((text or printed or type(error).__name__).split())[:LONGEST]
-
-
-def _unreachable(error: RPCError) -> Unreachable:
-    return Unreachable(f"the Temporal server failed: {error.message}")

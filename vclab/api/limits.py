@@ -6,7 +6,7 @@ import re
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
-from typing import Any, Self
+from typing import Any
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -119,8 +119,8 @@ class Limits:
             most = self._check(scope)
         except ApiError as error:
             return await of_error(error)(scope, receive, send)
-        async with _Exchange(self._limits, most, self._running, self._bodies, scope, receive, send) as exchange:
-            return await exchange.run(self._app)
+        exchange = _Exchange(self._limits, most, self._running, self._bodies, scope, receive, send)
+        return await exchange.run(self._app)
 
     def _check(self, scope: Scope) -> int:
         """Before anything is read: how many bytes it may have. Raises ``ApiError``."""
@@ -154,16 +154,8 @@ class _Exchange:
         self._running, self._bodies = running, bodies
         self._began = asyncio.get_running_loop().time()
         self._bytes, self._whole, self._answered = 0, False, False
-        self._runs, self._waits = False, False
-        self._share = ""
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        if self._runs:
-            self._running.give_back()
-        self._stop_waiting()
+        self._runs = False
+        self._share: str | None = None  # of the bodies that its address sends; None: it has none
 
     async def run(self, app: ASGIApp) -> None:
         """Its answer; a refusal by a limit is one."""
@@ -175,6 +167,10 @@ class _Exchange:
             if self._answered:
                 raise
             await of_error(error)(self._scope, self._receive, self._send)
+        finally:
+            if self._runs:
+                self._running.give_back()
+            self._stop_waiting()
 
     def _run_now(self) -> None:
         """Raises ``ApiError``."""
@@ -184,14 +180,13 @@ class _Exchange:
 
     def _wait_for_body(self) -> None:
         """Raises ``ApiError``."""
-        if not self._waits:
+        if self._share is None:
             self._share = self._bodies.take(_peer(self._scope))
-            self._waits = True
 
     def _stop_waiting(self) -> None:
-        if self._waits:
+        if self._share is not None:
             self._bodies.give_back(self._share)
-            self._waits = False
+            self._share = None
 
     async def receive(self) -> Message:
         """The next part of the body. Raises ``ApiError`` when there is too much of it, or it does not come; and when

@@ -1,6 +1,8 @@
 """Answers as far as there is room for them: who has taken a server over fills no memory of its users."""
 
+import json
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 
@@ -35,6 +37,14 @@ async def lines(response: httpx.Response, most: int) -> AsyncIterator[bytes]:
         _confirm(len(rest), most, response)
     if rest:
         yield bytes(rest)
+
+
+def document(text: bytes) -> Any:
+    """What the JSON says; None: it is none, or is nested without end."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _confirm(size: int, most: int, response: httpx.Response) -> None:

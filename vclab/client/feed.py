@@ -5,7 +5,6 @@ reads the lists then, and again what ``change`` names, has them as they are.
 """
 
 import asyncio
-import json
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -84,10 +83,7 @@ async def paced(told: AsyncIterator[Told], seconds: float) -> AsyncIterator[Told
 
 async def _refused(response: httpx.Response, url: str) -> str:
     """Why it can't be listened to now. Raises what will not change by itself."""
-    try:
-        document = json.loads(await bounded.whole(response, bounded.LARGEST_EVENT))
-    except (ValueError, RecursionError):
-        document = None
+    document = bounded.document(await bounded.whole(response, bounded.LARGEST_EVENT))
     error = error_of(response.status_code, document, url)
     if response.status_code in (429, 502, 503, 504):
         return error.message
@@ -103,10 +99,7 @@ def _ended(told: Told, url: str) -> str:
 
 def _document(text: str) -> dict[str, Any]:
     """Raises ``Failed``."""
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        found = None
+    found = bounded.document(text.encode())
     if not isinstance(found, dict):
         raise Failed("what the server tells is not understood", "it may be another version of vclab")
     return found

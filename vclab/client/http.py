@@ -1,7 +1,6 @@
 """Use cases over HTTP: a question becomes a request, and what the server says its answer, or an error of the house."""
 
 import asyncio
-import json
 import os
 import re
 import sys
@@ -236,9 +235,9 @@ class Http:
         """The whole answer, while its progress is told. Raises ``httpx.TransportError``, ``Failed``."""
         if response.headers.get("content-type", "").partition(";")[0] != LINES:
             body = await bounded.whole(response, bounded.LARGEST)
-            return _Answer(response.status_code, response.headers, _json(body), not body)
+            return _Answer(response.status_code, response.headers, bounded.document(body), not body)
         async for text in bounded.lines(response, bounded.LARGEST):
-            line = _json(text)
+            line = bounded.document(text)
             if not isinstance(line, dict):
                 break
             if isinstance(told := line.get("progress"), dict):
@@ -374,14 +373,6 @@ def _keepalive() -> list[tuple[int, int, int]]:
 @cache
 def _adapter(use_case: UseCase[Any, Any]) -> TypeAdapter[Any]:
     return TypeAdapter(use_case.answer)
-
-
-def _json(text: bytes) -> Any:
-    """None: it is no JSON."""
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
 
 
 def _wanted_pause(answer: _Answer) -> float | None:

@@ -240,6 +240,11 @@ async def test_large_headers_are_refused(start: Start, field: str) -> None:
     assert (told.status_code, told.json()["code"]) == (431, "head_too_large")
 
 
+async def test_large_headers_are_refused_before_they_have_all_come(start: Start) -> None:
+    sent = head("GET", "/me", "X: " + "x" * 40_000).removesuffix(b"\r\n\r\n")
+    assert problem(await heard(start(), sent)) == (431, "head_too_large")
+
+
 async def test_the_wrong_token_again_and_again(start: Start, store: Store) -> None:
     """Whoever has it waits; others behind the same address do not."""
     api, good, old = start(), running.token(store, "alice"), running.token(store, "bob", seconds=-1)

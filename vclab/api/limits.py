@@ -25,6 +25,7 @@ Own = Sequence[tuple[re.Pattern[str], int]]
 """Of paths: how many bytes may be sent."""
 LARGEST_HEAD = 16 * 1024
 """Bytes of a request's path and headers."""
+HEAD_TOO_LARGE = f"path and headers have more than {LARGEST_HEAD:,} bytes"
 PACE = 1 << 20
 """Bytes of a body within ``body_seconds``; each further time as many may take as long again."""
 
@@ -130,7 +131,7 @@ class Limits:
         most = max(self._limits.body, own)
         size = sum(len(name) + len(value) for name, value in scope["headers"])
         if size + len(scope.get("raw_path", b"")) + len(scope["query_string"]) > LARGEST_HEAD:
-            raise ApiError("head_too_large", f"path and headers have more than {LARGEST_HEAD:,} bytes", "send fewer")
+            raise ApiError("head_too_large", HEAD_TOO_LARGE, "send fewer")
         length = Headers(scope=scope).get("content-length", "0")
         if not length.isdecimal() or int(length) > most:
             raise _too_large(most)

@@ -4,6 +4,7 @@ import asyncio
 import signal
 import socket
 import ssl
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar
@@ -12,8 +13,8 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from vclab.api.limits import LARGEST_HEAD, Shares
-from vclab.api.problems import ApiError, problem
+from vclab.api.limits import HEAD_TOO_LARGE, LARGEST_HEAD, Shares
+from vclab.api.problems import STATUS, ApiError, problem
 from vclab.settings import ApiLimitSettings, ApiSettings
 
 
@@ -102,8 +103,12 @@ class Bounded(H11Protocol):
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:
-        """Of what is no HTTP, or has headers that are too large."""
-        self._refuse("invalid", "this is no HTTP request, or its headers are too large", 400)
+        """Of what is no HTTP, or of headers that are too large: these come here when they come in several parts, and
+        else to ``Limits``, which says the same. It is called while that error is handled."""
+        if getattr(sys.exception(), "error_status_hint", 400) == STATUS["head_too_large"]:
+            self._refuse("head_too_large", HEAD_TOO_LARGE)
+        else:
+            self._refuse("invalid", "this is no HTTP request", 400)
 
     @property
     def _idle(self) -> bool:

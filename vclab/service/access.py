@@ -5,13 +5,14 @@ back is had by nobody from then on.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from sqlalchemy.orm import Session
 
 from vclab.contract import USE_CASES
 from vclab.contract import access as contract
 from vclab.contract.access import Explain, Explained
+from vclab.contract.use_case import Rule
 from vclab.model.access import ALL, LAB, MEANT_FOR, Decision, Permission, Resource, ResourceKind, Rights
 from vclab.model.catalog import User
 from vclab.model.errors import Forbidden, Invalid, NotFound, Refused
@@ -23,21 +24,12 @@ from vclab.service.use_case import Call, does
 from vclab.store import access, catalog, reservations
 
 
-@dataclass(frozen=True)
-class _Rule:
-    """A use case's, or a permission alone."""
-
-    permission: Permission
-    of_image: Permission | None = None
-    oneself: bool = False
-
-
 @does(contract.explain)
 async def explain(call: Call, question: Explain) -> Explained:
     everybody = await oversees(call)
     if question.user != call.actor.login and not everybody:
         raise Forbidden(f"{call.actor.login} may ask for themselves only", "who grants or audits may ask for everybody")
-    rule = rule_of(question.action)
+    permission, rule = rule_of(question.action)
 
     def ask(session: Session) -> Explained:
         users = {user.login: user for user in catalog.users(session)}
@@ -46,34 +38,33 @@ async def explain(call: Call, question: Explain) -> Explained:
         else:
             known("user", question.user, users, "`vclab user list` lists them")
             rights = rights_of_user(session, call.backend.settings, question.user, known=True)
-        resource = _resource(session, rule.permission, question.thing)
+        resource = _resource(session, permission, question.thing)
         hidden = resource.kind is ResourceKind.RESERVATION and not everybody
         if hidden and not rights.decide(Permission.SEE, resource).allowed:
             raise NotFound(f"there is no reservation {quoted(question.thing)}", "`vclab list --all` lists yours")
         if resource.kind is ResourceKind.USER and not sight(session, call.actor).of(resource.name):
             raise NotFound(f"there is no user {quoted(resource.name)}", "`vclab user list` lists those you see")
-        decision = _decide(session, rights, rule, resource)
+        decision = _decide(session, rights.decide(permission, resource), rights, rule)
         person = users.get(question.user)
         return _explained(decision) if person is None or person.disabled_at is None else _disabled(decision, person)
 
     return await call.backend.read(ask)
 
 
-def _decide(session: Session, rights: Rights, rule: _Rule, resource: Resource) -> Decision:
+def _decide(session: Session, decision: Decision, rights: Rights, rule: Rule) -> Decision:
     """What decides: of several permissions that one that is missing, else the last."""
-    decision = rights.decide(rule.permission, resource)
-    if rule.oneself and resource.name == rights.person.login:
+    name = decision.resource.name
+    if rule.oneself and name == rights.person.login:
         return replace(decision, own=True)
-    view = reservations.view(session, resource.name) if rule.of_image and decision.allowed else None
-    if rule.of_image is None or view is None:
+    if rule.of_image is None or not decision.allowed or (view := reservations.view(session, name)) is None:
         return decision
     return rights.decide(rule.of_image, access.of_thing(session, ResourceKind.IMAGE, view.image))
 
 
-def rule_of(action: str) -> _Rule:
+def rule_of(action: str) -> tuple[Permission, Rule]:
     """What is meant by the name of a permission, or of a use case. Raises ``Invalid``."""
     if action in list(Permission):
-        return _Rule(Permission(action))
+        return Permission(action), Rule()
     found = USE_CASES.get(action)
     if found is None:
         raise Invalid(
@@ -83,7 +74,7 @@ def rule_of(action: str) -> _Rule:
     if found.rule.permission is None:
         who = "whoever is a user" if found.rule.users else "whoever is known to the lab"
         raise Invalid(f"{who} may {action}", "it needs no permission, and is cut to what they may see")
-    return _Rule(found.rule.permission, found.rule.of_image, found.rule.oneself)
+    return found.rule.permission, found.rule
 
 
 def _resource(session: Session, permission: Permission, thing: str) -> Resource:

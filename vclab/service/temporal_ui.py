@@ -3,10 +3,9 @@
 import re
 import uuid
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 
-from vclab.model.access import LAB, Permission
+from vclab.model.access import LAB, Permission, Role
 from vclab.model.errors import Forbidden
 from vclab.model.intents import Intent, Outcome
 from vclab.model.messages import workflow_id
@@ -14,7 +13,7 @@ from vclab.model.tokens import Scope
 from vclab.service.actor import Actor
 from vclab.service.backend import Backend
 from vclab.service.rights import rights_of
-from vclab.service.use_case import recorded, refused
+from vclab.service.use_case import intent_of, recorded, refused
 
 VERB = "temporal.ui"
 """Of what is done there."""
@@ -40,8 +39,7 @@ async def ask(backend: Backend, actor: Actor, method: str, path: str, pass_on: C
     """
     reads = method in _READS
     rights = await backend.read(lambda session: rights_of(session, actor))
-    roles = tuple(sorted(rights.roles_over(LAB)))
-    intent = _intent(actor, roles, method, path)
+    intent = _intent(actor, rights.roles_over(LAB), method, path)
     try:
         _confirm(actor, rights.decide(Permission.OPERATE).allowed, reads)
     except Forbidden as error:
@@ -59,22 +57,11 @@ def _confirm(actor: Actor, operates: bool, reads: bool) -> None:
         raise Forbidden("this token may only read", "use one with the scope act")
 
 
-def _intent(actor: Actor, roles: tuple[str, ...], method: str, path: str) -> Intent:
+def _intent(actor: Actor, roles: frozenset[Role], method: str, path: str) -> Intent:
     """What is sent along is not recorded: it may hold anything."""
     found = _WORKFLOW.search(path)
-    return Intent(
-        id=uuid.uuid4().hex,
-        at=datetime.now(UTC),
-        actor=actor.login,
-        authentication=str(actor.authentication),
-        roles=roles,
-        verb=VERB,
-        subject=found.group(1)[:LONGEST].removeprefix(workflow_id("")) if found else "",
-        account=actor.account,
-        token=actor.token,
-        address=actor.address,
-        arguments={"method": method, "path": path[:LONGEST]},
-    )
+    subject = found.group(1)[:LONGEST].removeprefix(workflow_id("")) if found else ""
+    return intent_of(actor, uuid.uuid4().hex, VERB, subject, roles, {"method": method, "path": path[:LONGEST]})
 
 
 def _outcome(answer: Answer) -> tuple[Outcome, str]:

@@ -7,7 +7,7 @@ import asyncio
 import importlib
 import threading
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -260,15 +260,30 @@ def _intent(use_case: UseCase[Q, A], call: Call, question: Q) -> Intent:
     arguments = question.model_dump(mode="json", exclude_defaults=True)  # a SecretStr reads as asterisks
     actor = call.actor
     for_user = actor.login if use_case.rule.users else ""
+    if call.own:
+        named, for_user = call.own.view.id, call.own.view.user
+    return intent_of(actor, call.intent, use_case.name, named, call.roles, arguments, for_user)
+
+
+def intent_of(
+    actor: Actor,
+    id: str,
+    verb: str,
+    subject: str,
+    roles: Collection[Role],
+    arguments: dict[str, Any],
+    for_user: str = "",
+) -> Intent:
+    """What an actor is about to do."""
     return Intent(
-        id=call.intent,
+        id=id,
         at=datetime.now(UTC),
         actor=actor.login,
         authentication=str(actor.authentication),
-        roles=tuple(sorted(call.roles)),
-        verb=use_case.name,
-        subject=call.own.view.id if call.own else named,
-        for_user=call.own.view.user if call.own else for_user,
+        roles=tuple(sorted(roles)),
+        verb=verb,
+        subject=subject,
+        for_user=for_user,
         account=actor.account,
         token=actor.token,
         address=actor.address,

@@ -88,7 +88,10 @@ def document(app: FastAPI) -> Schema:
     made["security"] = [{"token": []}]
     paths = made.setdefault("paths", {})
     for operation in (each for path in paths.values() for each in path.values()):
-        _describe_stream(operation) if operation["operationId"] == "events.listen" else _complete(operation, schemas)
+        if operation["operationId"] == "events.listen":
+            _describe_stream(operation)
+        else:
+            _complete(operation, schemas)
     for use_case in contract.USE_CASES.values():
         route = use_case.route
         operation = _operation(use_case, references, schemas)

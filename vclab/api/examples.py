@@ -172,8 +172,9 @@ def question(use_case: UseCase[Any, Any], schema: Schema, schemas: Schema) -> di
     if "name" in made:
         made["name"] = _NAMES.get(use_case.route.path.split("/")[1], _IMAGE)
     made |= _ASKED.get(use_case.name, {})
-    if use_case.acts and not set(made) - set(path):
-        made |= {each: of(each, properties[each], schemas) for each in [e for e in properties if e not in path][:1]}
+    first = next((each for each in properties if each not in path), "")
+    if first and use_case.acts and not set(made) - set(path):
+        made[first] = of(first, properties[first], schemas)
     return made
 
 

@@ -173,9 +173,9 @@ def install(app: FastAPI) -> None:
             return of_error(error.__cause__)
         code = _OF_FRAMEWORK.get(error.status_code, "failed")
         what = f"{request.method} {request.url.path[:200]}"
-        words = {"not_found": f"there is no route {what}", "not_allowed": f"{what} is not offered"}
-        hint = "/api/v1/openapi.json describes what is offered" if code in words else ""
-        return problem(code, words.get(code, str(error.detail)), hint, headers=error.headers)
+        known = {"not_found": f"there is no route {what}", "not_allowed": f"{what} is not offered"}
+        hint = "/api/v1/openapi.json describes what is offered" if code in known else ""
+        return problem(code, known.get(code, str(error.detail)), hint, headers=error.headers)
 
     async def of_request(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)

@@ -92,7 +92,7 @@ class Nodes:
             if before.get(name) != line:
                 self._write(hosts / name, line.encode())
             if wrong or before.get(name, line) != line:
-                self._write(self._root / dnsmasq.STALE, secrets.token_hex(8).encode())
+                self._start_anew()
 
     def set(self, mac: str, state: State, load: Load | None = None) -> None:
         """From its next boot on the machine boots that. ``load``: for all states but ``boot``."""
@@ -147,7 +147,7 @@ class Nodes:
         with _failures(f"forget {mac}"):
             if (self._root / dnsmasq.HOSTS / name).exists():
                 (self._root / dnsmasq.HOSTS / name).unlink(missing_ok=True)
-                self._write(self._root / dnsmasq.STALE, secrets.token_hex(8).encode())
+                self._start_anew()
             (self._root / dnsmasq.TFTP / name).unlink(missing_ok=True)
             self._forget_old(name, None)
 
@@ -185,6 +185,10 @@ class Nodes:
         for file in source.iterdir():
             if file.name != MANIFEST:
                 (folder / file.name).symlink_to(Path("../..") / _ENVIRONMENTS / name / file.name)
+
+    def _start_anew(self) -> None:
+        """Have dnsmasq started anew (``serving``): it knows what is not so any more."""
+        self._write(self._root / dnsmasq.STALE, secrets.token_hex(8).encode())
 
     def _write(self, place: Path, data: bytes) -> None:
         with _beside(place) as fresh:

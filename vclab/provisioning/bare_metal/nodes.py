@@ -10,7 +10,7 @@ from typing import TypeVar
 from vclab.library.repository import Repository
 from vclab.model.catalog import Computer
 from vclab.model.errors import Failed, Invalid, NotFound, NotOurs, Refused, StepFailed, Unreachable, VclabError
-from vclab.model.nodes import report_of
+from vclab.model.nodes import NodeReport, report_of
 from vclab.model.plans import Target
 from vclab.netboot import log
 from vclab.netboot import nodes as netboot
@@ -48,8 +48,7 @@ class Node:
     @property
     def by_efi(self) -> bool:
         """Whether its firmware boots by UEFI: as it must, else as it is recorded, else supposed."""
-        recorded = report_of(json.loads(self.computer.hardware)).firmware if self.computer.hardware else ""
-        return (self.data.firmware or recorded) != "bios"
+        return (self.data.firmware or _recorded(self.computer).firmware) != "bios"
 
     def power(self, work: Callable[[Power, Bmc], T]) -> T:
         """Ask or tell its BMC. Raises as ``Power`` does."""
@@ -93,9 +92,8 @@ class Nodes:
 
     def largest_disk(self, target: Target) -> int:
         """The bytes of the node's largest disk, as it is recorded; 0: it is not."""
-        recorded = [each.hardware for each in self.group(target.endpoint) if each.name == target.computer]
-        sizes = [disk.size for said in recorded if said for disk in report_of(json.loads(said)).disks]
-        return max(sizes, default=0)
+        nodes = (each for each in self.group(target.endpoint) if each.name == target.computer)
+        return max((disk.size for node in nodes for disk in _recorded(node).disks), default=0)
 
     def of(self, target: Target) -> Node:
         """The target's node. Raises ``NotOurs`` and ``StepFailed``."""
@@ -177,6 +175,11 @@ class Nodes:
             with suppress(Refused, Unreachable):
                 return Repository(folder)
         return Repository(folders[-1])
+
+
+def _recorded(computer: Computer) -> NodeReport:
+    """What is recorded of its hardware; empty: nothing is."""
+    return report_of(json.loads(computer.hardware or "{}"))
 
 
 def _said_of(line: str) -> str:

@@ -6,14 +6,17 @@ import ssl
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 
 from tests.labfixture import eventually
 from tests.temporal_server import free_ports
+from vclab.api.app import PREFIX
 from vclab.model import tokens as text
 from vclab.model.people import LOCAL, SignedIn
 from vclab.model.tokens import ALL, Kind
@@ -91,3 +94,17 @@ def token(store: Store, user: str, seconds: float = 3600.0) -> str:
     who, until = SignedIn(user, LOCAL), now + timedelta(seconds=seconds)
     store.run(lambda s: tokens.put(s, secret, Kind.LOGIN, who, "test", ALL, "192.0.2.7", now, until))
     return secret
+
+
+@dataclass
+class Site:
+    """A server, and one person's way to it."""
+
+    client: httpx.AsyncClient
+    url: str
+
+    def streamed(
+        self, path: str, query: Mapping[str, Any], headers: Mapping[str, str], silent: float
+    ) -> AbstractAsyncContextManager[httpx.Response]:
+        """As ``Server``."""
+        return self.client.stream("GET", self.url + PREFIX + path, params=query, headers=headers, timeout=silent)

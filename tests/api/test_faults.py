@@ -2,9 +2,8 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, aclosing, suppress
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import aclosing, suppress
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -14,10 +13,11 @@ import pytest
 from sqlalchemy.orm import Session
 
 from tests.api import running
-from tests.api.running import Api
+from tests.api.running import Api, Site
 from tests.labfixture import eventually
 from tests.node.harness import Node
 from tests.store import postgresql
+from vclab.api.app import PREFIX
 from vclab.client.feed import events
 from vclab.model.catalog import IdentityPool, User
 from vclab.store import catalog, feed
@@ -138,40 +138,18 @@ async def test_a_client_that_dies_between_sending_and_reading(node: Node, start:
     assert [each["id"] for each in listed] == [answer.json()["id"]]
 
 
-@dataclass
-class Way:
-    """A listener's way to whichever of the servers lives, as through an address that they share."""
-
-    apis: list[Api]
-    token: str
-
-    @property
-    def url(self) -> str:
-        """Of the first one that lives."""
-        return next(api.url for api in self.apis if api.process.poll() is None)
-
-    def streamed(
-        self, path: str, query: Mapping[str, Any], headers: Mapping[str, str], silent: float
-    ) -> AbstractAsyncContextManager[httpx.Response]:
-        """As ``Streaming``."""
-        own = {"Authorization": f"Bearer {self.token}"}
-        return httpx.AsyncClient(headers=own, timeout=silent).stream(
-            "GET", self.url + path, params=query, headers=dict(headers)
-        )
-
-
-async def changes(way: Way, after: int) -> AsyncGenerator[tuple[int, str], None]:
+async def changes(site: Site, after: int) -> AsyncGenerator[tuple[int, str], None]:
     """The numbers of what somebody hears after that one, and what has changed."""
-    async with aclosing(events(way, after=after)) as told:
+    async with aclosing(events(site, after=after)) as told:
         async for one in told:
             if one.name == "change" and one.number is not None:
                 yield one.number, f"{one.data['kind']} {one.data['thing']}"
 
 
-async def heard(way: Way, after: int, last: "asyncio.Future[int]") -> list[tuple[int, str]]:
+async def heard(site: Site, after: int, last: "asyncio.Future[int]") -> list[tuple[int, str]]:
     """The same, up to the last one."""
     found: list[tuple[int, str]] = []
-    async with aclosing(changes(way, after)) as hearing:
+    async with aclosing(changes(site, after)) as hearing:
         async for number, thing in hearing:
             found.append((number, thing))
             if last.done() and number >= last.result():
@@ -183,9 +161,8 @@ async def heard(way: Way, after: int, last: "asyncio.Future[int]") -> list[tuple
 async def test_a_server_is_killed_under_load(node: Node, start: Start, people: People, number: int, times: int) -> None:
     """Nothing is lost, and nothing done twice: not even what moves an end by so much. Who listens misses nothing."""
     apis, tokens = [start(), start()], list(islice(people, number))
-    way, began = Way(apis, running.token(node.store, "olga")), await asyncio.to_thread(feed.end, node.store)
+    began = await asyncio.to_thread(feed.end, node.store)
     last: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-    listening = asyncio.create_task(heard(way, began, last))
 
     async def one(token: str, order: list[Api]) -> None:
         made = (await sent(order, token, "/reservations", WANTED, uuid.uuid4().hex)).json()
@@ -196,16 +173,20 @@ async def test_a_server_is_killed_under_load(node: Node, start: Start, people: P
             (kept,) = (await client.get("/reservations")).json()["items"]
         assert _seconds(kept) == _seconds(made) + times * 60
 
-    running_ones = [asyncio.create_task(one(token, apis[:: 1 - 2 * (n % 2)])) for n, token in enumerate(tokens)]
-    await asyncio.to_thread(eventually, lambda: apis[0].log.count("/extend 200") >= 5, 120)
-    apis[0].kill()
-    await asyncio.gather(*running_ones)
-    node.store.run(lambda s: catalog.put_user(s, User("last", 40000 + number)))
-    last.set_result(await asyncio.to_thread(feed.end, node.store))
-    found = await asyncio.wait_for(listening, 60)
-    numbers = [told for told, _ in found]
-    assert len(numbers) > number and numbers == sorted(set(numbers))
-    afterwards = await asyncio.wait_for(heard(way, began, last), 60)
+    async with apis[1].client(running.token(node.store, "olga")) as client:
+        site = Site(client, apis[0].url.removesuffix(PREFIX))
+        listening = asyncio.create_task(heard(site, began, last))
+        running_ones = [asyncio.create_task(one(token, apis[:: 1 - 2 * (n % 2)])) for n, token in enumerate(tokens)]
+        await asyncio.to_thread(eventually, lambda: apis[0].log.count("/extend 200") >= 5, 120)
+        apis[0].kill()
+        site.url = apis[1].url.removesuffix(PREFIX)
+        await asyncio.gather(*running_ones)
+        node.store.run(lambda s: catalog.put_user(s, User("last", 40000 + number)))
+        last.set_result(await asyncio.to_thread(feed.end, node.store))
+        found = await asyncio.wait_for(listening, 60)
+        numbers = [told for told, _ in found]
+        assert len(numbers) > number and numbers == sorted(set(numbers))
+        afterwards = await asyncio.wait_for(heard(site, began, last), 60)
     assert _newest(found) == _newest(afterwards), "several changes of one thing may be told as one"
 
 

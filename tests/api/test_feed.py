@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -16,11 +16,12 @@ import uvicorn
 from fastapi import Request
 from sqlalchemy.orm import Session
 
+from tests.api.running import Site
 from tests.believing import believed
 from tests.service.conftest import Lab, lab, seeded
 from tests.store.lab import NOW
 from vclab.api import feed as api_feed
-from vclab.api.app import PREFIX, make_app
+from vclab.api.app import make_app
 from vclab.api.server import Server
 from vclab.cli import list as listing
 from vclab.cli import progress
@@ -61,20 +62,6 @@ class People:
         if login in self.out:
             raise Signs("this token is not known")
         return await believed(backend, Account("root"), login)
-
-
-@dataclass
-class Site:
-    """A server, and one person's way to it."""
-
-    client: httpx.AsyncClient
-    url: str
-
-    def streamed(
-        self, path: str, query: Mapping[str, Any], headers: Mapping[str, str], silent: float
-    ) -> AbstractAsyncContextManager[httpx.Response]:
-        """As ``Server``."""
-        return self.client.stream("GET", self.url + PREFIX + path, params=query, headers=headers, timeout=silent)
 
 
 @asynccontextmanager

@@ -295,7 +295,7 @@ class SiteReconciler:
         network: Path | None = None,
     ) -> None:
         """``endpoints`` lists those of all sites, and blocks. ``network``: the root of the provisioning network that is
-        reached from here; None: there is none."""
+        reached from here; None: this site has no such network."""
         self._store = store
         self._modules = modules
         self._endpoints = endpoints

@@ -263,11 +263,11 @@ outside of it. An image or a computer that joins its first group is at once only
 its groups. What was promised or is running stays: a grant that is taken back ends no reservation, but its former holder
 can't do anything more to it. A group of people may follow one of an identity provider ([sign-in.md](sign-in.md)).
 
-Users are never told more than they may see: other people's reservations read as not found. So do other people, but
-for those whom a role lets see or keep them: a teacher the class, help desk, operators and administrators everybody;
-what has happened to an image, an endpoint or a computer names nobody else. Images in groups read as not found to those
-who may do nothing with them. `vclab status` tells everybody whether it works, and only those who maintain the lab where
-its parts are and what is wrong. Who is disabled is not let in, whatever their roles; who is removed loses their grants
+A user sees only what their roles allow. Other people, and their reservations, read as not found, unless a role lets the
+user see or keep them: a teacher sees the class; help desk, operators and administrators see everybody. The events of an
+image, an endpoint or a computer show "another person" for those people. Images in groups read as not found to users who
+may do nothing with them. `vclab status` tells everybody whether the lab works; where its parts are and what is wrong, it
+tells only those who maintain the lab. Who is disabled is not let in, whatever their roles; who is removed loses their grants
 for good.
 
 **The first roles** come from outside the store. Whoever the setting `operators` names is operator and administrator

@@ -266,9 +266,9 @@ can't do anything more to it. A group of people may follow one of an identity pr
 A user sees only what their roles allow. Other people, and their reservations, read as not found, unless a role lets the
 user see or keep them: a teacher sees the class; help desk, operators and administrators see everybody. The events of an
 image, an endpoint or a computer show "another person" for those people. Images in groups read as not found to users who
-may do nothing with them. `vclab status` tells everybody whether the lab works; where its parts are and what is wrong, it
-tells only those who maintain the lab. Who is disabled is not let in, whatever their roles; who is removed loses their grants
-for good.
+may do nothing with them. `vclab status` tells everybody whether the lab works; only those who maintain the lab see
+where its parts are and what is wrong. Who is disabled is not let in, whatever their roles; who is removed loses their
+grants for good.
 
 **The first roles** come from outside the store. Whoever the setting `operators` names is operator and administrator
 over everything; whoever can write where the secrets are (root) is administrator. No grant adds to these or takes them
